@@ -1,0 +1,1 @@
+"""Everything that owns a process or a GPU: rollout engines, reward workers, learner ranks, the curation graph."""

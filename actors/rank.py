@@ -1,0 +1,260 @@
+"""One DeepSpeed rank of the learner: an ordinary class, made an actor elsewhere."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed
+
+from vaserl.clip import ClipStore
+from vaserl.grpo import policy_loss
+from vaserl.models.adapter import adapter_files, add_lora
+from vaserl.models.groups import demonstration_group, samples_group
+from vaserl.models.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
+from vaserl.models.pixel_cache import PixelCache
+from vaserl.models.policy import ClipPixels, Policy, Prompter, load_model
+from vaserl.models.schedule import learning_rate
+from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
+from vaserl.types import Batch, Demonstration, PromptSamples
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Item = TypeVar("Item", PromptSamples, Demonstration)
+
+Sums = dict[str, float]
+"""Totals over a rank's tokens; the group adds them up and divides once."""
+
+LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], list[ClipPixels], Layout], tuple[torch.Tensor, Sums]]
+
+
+class LearnerRank:
+    """Holds the policy, its optimizer and this rank's share of every step."""
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        data: DataSettings,
+        learner: LearnerSettings,
+        *,
+        rank: int,
+        seed: int,
+        num_steps: int,
+    ):
+        self._learner, self._rank, self._num_steps = learner, rank, num_steps
+        self._num_ranks = learner.num_ranks
+        torch.manual_seed(seed)
+        torch.set_num_threads(learner.num_threads)
+        self._prompter = Prompter(model.path)
+        self._pixels = PixelCache(ClipStore(data.path / "clips"), self._prompter, data.num_frames)
+        hf_model = load_model(model.path, DTYPES[model.dtype])
+        hf_model.config.use_cache = False
+        if learner.gradient_checkpointing:
+            hf_model.gradient_checkpointing_enable({"use_reentrant": False})
+            hf_model.enable_input_require_grads()
+        self._peft: Any = None
+        if learner.method == "lora":
+            self._peft = add_lora(
+                hf_model,
+                rank=learner.lora.rank,
+                alpha=learner.lora.alpha,
+                target_modules=learner.lora.target_modules,
+            )
+        else:
+            hf_model.model.visual.requires_grad_(learner.train_vision)
+        self._policy = Policy(hf_model)
+        self._folder = model.path
+
+    def join(self, address: str, port: int) -> int:
+        """Meets the other ranks and builds the engine. Returns: the number of trained parameters."""
+        is_gpu = self._learner.num_gpus > 0
+        os.environ.update(
+            RANK=str(self._rank),
+            WORLD_SIZE=str(self._num_ranks),
+            LOCAL_RANK="0",
+            LOCAL_SIZE=str(self._num_ranks),
+            MASTER_ADDR=address,
+            MASTER_PORT=str(port),
+        )
+        import deepspeed
+
+        deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
+        trained = [p for p in self._policy.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            trained,
+            lr=self._learner.learning_rate,
+            betas=self._learner.betas,
+            weight_decay=self._learner.weight_decay,
+        )
+        config = {
+            **self._learner.deepspeed,
+            "train_micro_batch_size_per_gpu": 1,
+            "gradient_accumulation_steps": 1,
+            "gradient_clipping": self._learner.max_grad_norm,
+            "zero_allow_untested_optimizer": True,
+            "bf16": {"enabled": next(self._policy.parameters()).dtype == torch.bfloat16},
+            "steps_per_print": 10**9,
+        }
+        self._engine, *_ = deepspeed.initialize(
+            model=self._policy, model_parameters=trained, optimizer=optimizer, config=config
+        )
+        return sum(getattr(p, "ds_numel", p.numel()) for p in trained)
+
+    def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:
+        """This rank's part of a GRPO step. Returns sums over its tokens, "grad_norm" and "learning_rate"."""
+
+        def group_of(samples: PromptSamples) -> PrefixGroup:
+            grid = self._pixels.get(samples.clip).grid
+            return samples_group(samples, grid, self._prompter.video_token_id)
+
+        def loss_of(logprobs, entropy, items, pixels, layout) -> tuple[torch.Tensor, Sums]:
+            samples = [sample for item in items for sample in item.samples]
+            old = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
+            credit = torch.tensor([sample.advantage for sample in samples]).repeat_interleave(
+                torch.tensor(layout.branch_lengths)
+            )
+            result = policy_loss(
+                logprobs,
+                old.to(logprobs.device),
+                credit.to(logprobs.device),
+                self._reference(pixels, layout, temperature) if loss.beta > 0 else None,
+                num_loss_tokens=batch.num_loss_tokens,
+                clip_low=loss.clip_low,
+                clip_high=loss.clip_high,
+                beta=loss.beta,
+            )
+            return result.loss, {
+                "tokens": float(len(logprobs)),
+                "loss": float(result.loss.detach()),
+                "entropy": float(entropy.sum()),
+                "kl": result.kl_sum,
+                "ratio": result.ratio_sum,
+                "clipped": result.clipped_sum,
+                "logprob_gap": result.gap_sum,
+            }
+
+        clip_of = {id(item): (item.clip, 0) for item in batch.groups}
+        return self._step(batch.step, batch.groups, group_of, clip_of, loss_of, temperature)
+
+    def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
+        """This rank's part of a supervised step: the mean negative log-likelihood over the step's answer tokens."""
+
+        def group_of(item: Demonstration) -> PrefixGroup:
+            return demonstration_group(item, self._pixels.get(item.clip, item.rotation).grid, self._prompter)
+
+        def loss_of(logprobs, entropy, items, pixels, layout) -> tuple[torch.Tensor, Sums]:
+            loss = -logprobs.sum() / num_loss_tokens
+            return loss, {
+                "tokens": float(len(logprobs)),
+                "loss": float(loss.detach()),
+                "entropy": float(entropy.sum()),
+            }
+
+        clip_of = {id(item): (item.clip, item.rotation) for item in demonstrations}
+        return self._step(step, demonstrations, group_of, clip_of, loss_of, 1.0)
+
+    def count_answer_tokens(self, demonstrations: Sequence[Demonstration]) -> int:
+        """Trained tokens of a supervised step, the denominator of its loss."""
+        return sum(len(self._prompter.answer_ids(answer)) for item in demonstrations for _, answer in item.turns)
+
+    def _step(
+        self,
+        step: int,
+        items: Sequence[Item],
+        group_of: Callable[[Item], PrefixGroup],
+        clip_of: dict[int, tuple[str, int]],
+        loss_of: LossOf,
+        temperature: float,
+    ) -> Sums:
+        """Forward and backward over this rank's items in micro-batches, then one optimizer step.
+
+        Every rank runs as many micro-batches as the longest rank, the surplus with weight zero: a collective that one
+        rank skips would hang the others.
+        """
+        share = items[self._rank :: self._num_ranks]
+        groups = [group_of(item) for item in share]
+        cuts = micro_batches([group.num_tokens for group in groups], self._learner.max_tokens_per_micro_batch)
+        num_micro_batches = self._largest(len(cuts))
+        rate = learning_rate(
+            step,
+            peak=self._learner.learning_rate,
+            warmup_steps=self._learner.warmup_steps,
+            num_steps=self._num_steps,
+            cosine=self._learner.schedule == "cosine",
+        )
+        for group in self._engine.optimizer.param_groups:
+            group["lr"] = rate
+        self._policy.train()
+        sums: Sums = {}
+        for index in range(num_micro_batches):
+            is_surplus = index >= len(cuts)
+            members = [items[0]] if is_surplus else [share[i] for i in cuts[index]]
+            pixels = [self._pixels.get(*clip_of[id(item)]) for item in members]
+            layout = shared_prefix_layout([group_of(item) for item in members], self._prompter.pad_token_id)
+            logprobs, entropy = self._engine(pixels, layout, temperature)
+            loss, parts = loss_of(logprobs, entropy, members, pixels, layout)
+            # ranks' gradients are averaged; the loss is already divided by the tokens of all of them
+            weight = 0.0 if is_surplus else float(self._num_ranks)
+            self._engine.set_gradient_accumulation_boundary(index == num_micro_batches - 1)
+            self._engine.backward(loss * weight)
+            if not is_surplus:
+                for name, value in parts.items():
+                    sums[name] = sums.get(name, 0.0) + value
+        self._engine.step()
+        sums["grad_norm"] = float(self._engine.get_global_grad_norm() or 0.0)
+        sums["learning_rate"] = rate
+        return sums
+
+    def _largest(self, count: int) -> int:
+        """The largest of all ranks' counts."""
+        counts = torch.tensor(count, device=self._policy.model.device)
+        torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.MAX)
+        return int(counts)
+
+    @torch.no_grad()
+    def _reference(self, pixels: list[ClipPixels], layout: Layout, temperature: float) -> torch.Tensor:
+        """[N] logprobs under the base, that is with the adapter disabled.
+
+        Raises: ValueError under full fine-tuning, which has no base left to compare with.
+        """
+        if self._peft is None:
+            raise ValueError('loss.beta needs a reference policy, and learner.method = "full" keeps none; set it to 0')
+        with self._peft.disable_adapter():
+            return self._engine(pixels, layout, temperature)[0]
+
+    def weights(self) -> dict[str, bytes]:
+        """The adapter's or model's files; empty on every rank but the first. All ranks must call it together."""
+        import deepspeed
+
+        trained = [(name, p) for name, p in self._policy.named_parameters() if p.requires_grad or self._peft is None]
+        with deepspeed.zero.GatheredParameters([p for _, p in trained], enabled=self._is_zero_3()):
+            if self._rank != 0:
+                return {}
+            if self._peft is not None:
+                return adapter_files(self._peft)
+            from safetensors.torch import save
+
+            prefix = "model."  # the policy's own, in front of the model's names
+            state = {name.removeprefix(prefix): p.detach().cpu().contiguous() for name, p in trained}
+            return {"model.safetensors": save(state, metadata={"format": "pt"})}
+
+    def save(self, folder: Path) -> None:
+        """Writes a complete Hugging Face folder, an adapter merged into its base. All ranks must call it together."""
+        files = self.weights()
+        if self._rank != 0:
+            return
+        from safetensors.torch import load
+        from transformers import AutoProcessor
+
+        model = load_model(self._folder, next(self._policy.parameters()).dtype)
+        if self._peft is not None:
+            from vaserl.models.adapter import merge_adapter
+
+            model = merge_adapter(model, files)
+        else:
+            model.load_state_dict(load(files["model.safetensors"]), strict=True)
+        model.save_pretrained(folder)
+        AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
+
+    def _is_zero_3(self) -> bool:
+        return self._engine.zero_optimization_stage() == 3

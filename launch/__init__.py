@@ -1,0 +1,1 @@
+"""Who starts it: one module for each job."""

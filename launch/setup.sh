@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Makes .venv: the locked packages, this project (editable), the system libraries for headless rendering.
+# VASERL_EXTRA=cpu (default) or gpu; PYTHON names the interpreter (3.11 or 3.12).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+extra=${VASERL_EXTRA:-cpu}
+python=${PYTHON:-python3}
+lock=launch/requirements
+
+"$python" - <<'PY' || exit 2
+import sys
+if not (3, 11) <= sys.version_info[:2] < (3, 13):
+    sys.exit(f"vaserl needs Python 3.11 or 3.12; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=/path/to/python3.11")
+PY
+
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+pip=".venv/bin/python -m pip --disable-pip-version-check -q"
+
+# The lock is complete, so nothing is resolved: --no-deps also leaves out torchaudio and torchcodec, whose registry
+# builds are for CUDA and break transformers beside a CPU torch.
+echo "setup: installing $(grep -c '==' $lock/$extra.txt) locked packages ($extra)"
+$pip install --no-deps -r "$lock/$extra.txt"
+$pip install --no-deps -r "$lock/dev.txt"
+$pip install --no-deps --no-build-isolation -e .
+
+site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cp launch/torchvision_hook.py "$site/_vaserl_torchvision_hook.py"
+echo "import _vaserl_torchvision_hook" > "$site/_vaserl_torchvision_hook.pth"
+
+# Off-screen OpenGL: pyrender needs EGL, and Mesa where there is no GPU.
+packages="libegl1 libgl1-mesa-dri libgles2"
+if ! ldconfig -p | grep -q libEGL.so.1 || ! ldconfig -p | grep -q libGLESv2.so.2; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        echo "setup: installing $packages"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages > /dev/null
+    else
+        echo "setup: headless rendering needs the system packages: $packages" >&2
+        echo "       as root: apt-get install $packages   (or your distribution's EGL and Mesa)" >&2
+        exit 2
+    fi
+fi
+.venv/bin/python -c 'import torch, torchvision, transformers' || { echo "setup: the environment is broken, see above; remove .venv and try again" >&2; exit 1; }
+echo "setup: done, python $(.venv/bin/python -V | cut -d' ' -f2), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)')"

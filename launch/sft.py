@@ -1,0 +1,85 @@
+"""Supervised fine-tuning: python -m launch.sft CONFIG [--section.key value …]"""
+
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from actors.cluster import bundle, connect, placed
+from actors.learner import LearnerGroup
+from launch.main import command
+from vaserl.dataset import CAPTION_PROMPT, Vase, read_vases
+from vaserl.models.policy import check_model_folder
+from vaserl.models.tiny import TinyShape, build_tiny_model
+from vaserl.progress import Progress
+from vaserl.recorder import Recorder
+from vaserl.settings import SftSettings
+from vaserl.tasks import draw
+from vaserl.types import Demonstration
+
+
+def run(settings: SftSettings) -> None:
+    """Fine-tunes on the training vases and writes a complete model folder to `run_dir`/model."""
+    vases = read_vases(settings.data.path, "train")
+    if settings.tiny_model is not None:
+        build_tiny_model(
+            settings.model.path,
+            tokenizer_texts(vases),
+            shape=TinyShape(**settings.tiny_model.model_dump()),
+            seed=settings.seed,
+        )
+    check_model_folder(settings.model.path)
+    num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
+    learner = settings.learner
+    bundles = [bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks
+    with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        ranks = LearnerGroup(
+            settings.model,
+            settings.data,
+            learner,
+            seed=settings.seed,
+            num_steps=num_steps,
+            placement=placement,
+            first_bundle=0,
+        )
+        num_parameters = ranks.wait_until_ready()
+        print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
+        recorder = Recorder(settings.run_dir, settings, settings.trackers)
+        with Progress("sft", num_steps) as progress:
+            for step in range(1, num_steps + 1):
+                chosen = draw(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
+                random = np.random.default_rng([settings.seed, step])
+                demonstrations = [demonstration(vase, settings, random) for vase in chosen]
+                with recorder.phase(step, "learn"):
+                    update = ranks.imitate(step, demonstrations)
+                recorder.metrics(step, dict(update.metrics))
+                progress.advance(loss=update.metrics["loss"])
+        ranks.save(settings.run_dir / "model")
+        recorder.close()
+
+
+def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
+    """A vase's caption and some of its questions, its turntable turned to a random start."""
+    rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
+    num_questions = min(settings.questions_per_vase, len(vase.questions))
+    asked = random.choice(len(vase.questions), num_questions, replace=False) if num_questions else []
+    questions = [vase.questions[int(index)] for index in asked]
+    turns = ((CAPTION_PROMPT, vase.caption), *((q.question, q.answer) for q in questions))
+    return Demonstration(clip=vase.clip, rotation=rotation, turns=turns)
+
+
+def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:
+    """What a tokenizer of the vases' own language should know: captions, references, questions and answers."""
+    texts = [CAPTION_PROMPT]
+    for vase in vases:
+        texts += [vase.caption, vase.reference, *(text for q in vase.questions for text in (q.question, q.answer))]
+    return texts
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command(SftSettings, run, "Supervised fine-tuning on the captions and questions of a data set.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""DeepSpeed ranks on CPU: the same update however a step is cut up, equal to plain PyTorch's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load
+
+from actors.cluster import bundle, placed
+from actors.learner import LearnerGroup
+from actors.rank import LearnerRank
+from vaserl.clip import ClipStore
+from vaserl.dataset import CAPTION_PROMPT, read_vases
+from vaserl.grpo import policy_loss
+from vaserl.models.groups import demonstration_group, samples_group
+from vaserl.models.layout import padded_layout, shared_prefix_layout
+from vaserl.models.pixel_cache import PixelCache
+from vaserl.models.policy import Policy, Prompter, load_model
+from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, LossSettings, ModelSettings
+from vaserl.types import Batch, Demonstration, PromptSamples, Sample
+
+NUM_FRAMES = 4
+
+
+@pytest.fixture(scope="module")
+def demonstrations(dataset: Path) -> list[Demonstration]:
+    vases = read_vases(dataset, "train")
+    return [
+        Demonstration(
+            clip=vase.clip,
+            rotation=index,
+            turns=((CAPTION_PROMPT, vase.caption), (vase.questions[0].question, "Athenian"))[: 1 + index % 2],
+        )
+        for index, vase in enumerate(vases[:3])
+    ]
+
+
+def learner_settings(**changes) -> LearnerSettings:
+    return LearnerSettings(
+        **{"method": "full", "train_vision": True, "num_cpus": 0.5, "learning_rate": 1e-3, "max_grad_norm": 1e6}
+        | changes
+    )
+
+
+def start(tiny_model, dataset, settings, placement) -> LearnerGroup:
+    group = LearnerGroup(
+        ModelSettings(path=tiny_model, dtype="float32"),
+        DataSettings(path=dataset, num_frames=NUM_FRAMES),
+        settings,
+        seed=0,
+        num_steps=4,
+        placement=placement,
+        first_bundle=0,
+    )
+    group.wait_until_ready()
+    return group
+
+
+def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """The oracle: one process, one padded row for each answer, torch's own cross entropy and AdamW."""
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    policy = Policy(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.0)
+    losses = []
+    for _ in range(num_steps):
+        total, count = torch.zeros(()), 0
+        for item in demonstrations:
+            pixels = cache.get(item.clip, item.rotation)
+            group = demonstration_group(item, pixels.grid, prompter)
+            layout = padded_layout([group], prompter.pad_token_id)
+            logprobs, _ = policy([pixels] * len(group.branches), layout)
+            total, count = total - logprobs.sum(), count + len(logprobs)
+        loss = total / count
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, {name: p.detach() for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("num_ranks", "stage", "max_tokens"), [(1, 0, 10_000), (2, 2, 10_000), (2, 3, 100)], ids=["1", "2-zero2", "2-zero3"]
+)
+def test_imitation_does_not_depend_on_ranks_or_micro_batches(
+    cluster, tiny_model, dataset, demonstrations, num_ranks, stage, max_tokens
+):
+    settings = learner_settings(
+        num_ranks=num_ranks,
+        max_tokens_per_micro_batch=max_tokens,
+        deepspeed={"zero_optimization": {"stage": stage}},
+    )
+    with placed([bundle(0.5, 0)] * num_ranks, ClusterSettings()) as placement:
+        group = start(tiny_model, dataset, settings, placement)
+        losses = [group.imitate(step, demonstrations).metrics["loss"] for step in (1, 2)]
+        trained = load(group.weights(1).files["model.safetensors"])
+    expected_losses, expected = plain_imitation(tiny_model, dataset, demonstrations, 2)
+    assert losses == pytest.approx(expected_losses, abs=2e-6)
+    assert losses[1] < losses[0]
+    for name, tensor in expected.items():
+        # Adam's first steps are lr x sign(gradient): where a gradient is rounding noise the sign is too
+        assert (trained[name] - tensor).abs().mean() < 1e-5, name
+
+
+def test_shared_prefix_equals_padded_with_gradients(tiny_model, dataset):
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    policy = Policy(model)
+    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    rng = torch.Generator().manual_seed(1)
+    groups, clips = [], []
+    for vase, lengths in zip(read_vases(dataset, "train"), ([5, 1, 9], [3], [2, 7]), strict=False):
+        pixels = cache.get(vase.clip)
+        samples = tuple(
+            Sample(token_ids=tuple(torch.randint(8, 300, (n,), generator=rng).tolist()), logprobs=(), advantage=0.0)
+            for n in lengths
+        )
+        handed = PromptSamples(
+            clip=vase.clip, prompt_ids=prompter.token_ids("Describe the vase.", pixels.grid), samples=samples
+        )
+        groups.append(samples_group(handed, pixels.grid, prompter.video_token_id))
+        clips.append(pixels)
+
+    shared, _ = policy(clips, shared_prefix_layout(groups, prompter.pad_token_id), 0.8)
+    weights = torch.randn(len(shared), generator=rng)
+    gradients = _gradients(model, (shared * weights).sum())
+    repeated = [pixels for pixels, group in zip(clips, groups, strict=True) for _ in group.branches]
+    padded, _ = policy(repeated, padded_layout(groups, prompter.pad_token_id), 0.8)
+    expected = _gradients(model, (padded * weights).sum())
+
+    assert (shared - padded).abs().max() <= 1e-5
+    for name, gradient in expected.items():
+        assert (gradients[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max().clamp(min=1e-6), name
+
+
+def _gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def test_logprobs_are_those_of_the_stock_forward(tiny_model, dataset):
+    """Against transformers' own forward pass on pixels, where its positions agree with the engine's."""
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    clip = ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, NUM_FRAMES)
+    clip = type(clip)(
+        frames=clip.frames, fps=8.0, frame_indices=clip.frame_indices, num_source_frames=clip.num_source_frames
+    )
+    pixels = prompter.pixels(clip)
+    prompt_ids, answer = prompter.token_ids("Describe the vase.", pixels.grid), (20, 30, 40, 50)
+    handed = PromptSamples(
+        clip="", prompt_ids=prompt_ids, samples=(Sample(token_ids=answer, logprobs=(), advantage=0.0),)
+    )
+    group = samples_group(handed, pixels.grid, prompter.video_token_id)
+    ours, _ = Policy(model)([pixels], shared_prefix_layout([group], prompter.pad_token_id))
+
+    ids = torch.tensor([[*prompt_ids, *answer]])
+    logits = model(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values_videos=pixels.patches,
+        video_grid_thw=torch.tensor([pixels.patch_grid]),
+        second_per_grid_ts=torch.tensor([2 / clip.fps]),
+        mm_token_type_ids=(ids == prompter.video_token_id).int() * 2,
+    ).logits
+    theirs = logits[0, -5:-1].log_softmax(-1).gather(-1, torch.tensor(answer)[:, None])[:, 0]
+    assert (ours - theirs).abs().max() <= 1e-5
+
+
+def test_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset):
+    """Two ranks with ragged groups give the loss and KL that one process computes from the definition."""
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    rng = torch.Generator().manual_seed(3)
+    items = []
+    for vase, sizes in zip(read_vases(dataset, "train"), ([4, 6], [3], [5, 2]), strict=False):
+        samples = tuple(
+            Sample(
+                token_ids=tuple(torch.randint(8, 300, (n,), generator=rng).tolist()),
+                logprobs=tuple((torch.rand(n, generator=rng) - 6).tolist()),
+                advantage=float(torch.randn((), generator=rng)),
+            )
+            for n in sizes
+        )
+        ids = prompter.token_ids("Describe the vase.", cache.get(vase.clip).grid)
+        items.append(PromptSamples(clip=vase.clip, prompt_ids=ids, samples=samples))
+    batch = Batch(step=1, groups=tuple(items))
+    loss = LossSettings(beta=0.1, clip_low=0.1, clip_high=0.2)
+    settings = learner_settings(method="lora", train_vision=False, num_ranks=2, max_tokens_per_micro_batch=100)
+    with placed([bundle(0.5, 0)] * 2, ClusterSettings()) as placement:
+        ranks = start(tiny_model, dataset, settings, placement)
+        first = ranks.learn(batch, loss, 0.9).metrics
+        second = ranks.learn(batch, loss, 0.9).metrics
+
+    groups = [samples_group(i, cache.get(i.clip).grid, prompter.video_token_id) for i in items]
+    layout = shared_prefix_layout(groups, prompter.pad_token_id)
+    with torch.no_grad():
+        logprobs, entropy = Policy(model)([cache.get(i.clip) for i in items], layout, 0.9)
+    samples = [s for item in items for s in item.samples]
+    expected = policy_loss(
+        logprobs,
+        torch.tensor([x for s in samples for x in s.logprobs]),
+        torch.tensor([s.advantage for s in samples for _ in s.token_ids]),
+        logprobs,  # the adapter starts as the base, so the reference is the policy and the KL is zero
+        num_loss_tokens=20,
+        clip_low=0.1,
+        clip_high=0.2,
+        beta=0.1,
+    )
+    assert batch.num_loss_tokens == 20
+    assert first["loss"] == pytest.approx(float(expected.loss), abs=1e-6)
+    assert first["kl"] == pytest.approx(0.0, abs=1e-9)
+    assert first["entropy"] == pytest.approx(float(entropy.mean()), rel=1e-5)
+    assert second["kl"] > 0
+    assert second["loss"] < first["loss"]
+
+
+def test_learner_refuses_a_prompt_of_another_clip(tiny_model, dataset):
+    prompter = Prompter(tiny_model)
+    grid = prompter.pixels(ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, 4)).grid
+    other = prompter.pixels(ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, 8)).grid
+    handed = PromptSamples(clip="c", prompt_ids=prompter.token_ids("x", other), samples=())
+    with pytest.raises(ValueError, match="processors or frames differ"):
+        samples_group(handed, grid, prompter.video_token_id)
+
+
+def test_rank_is_an_ordinary_class():
+    assert isinstance(LearnerRank, type)

@@ -1,0 +1,103 @@
+"""Fixtures: a tiny Qwen2.5-VL with random weights, a small data set of drawn clips, a local Ray."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaserl.clip import Clip, ClipStore
+from vaserl.dataset import write_manifest
+
+SHAPES = ("amphora", "lekythos", "kylix")
+TEXTS = [
+    "Describe the vase.",
+    "What is the fabric of the vase?",
+    "Athenian",
+    *[f"Athenian black-figure {shape}, c. 525–500 BCE, depicting a warrior." for shape in SHAPES],
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a Qwen2.5-VL of 0.4 million random parameters."""
+    from vaserl.models.tiny import TinyShape, build_tiny_model
+
+    shape = TinyShape(hidden_size=128, num_layers=2, num_heads=4, vision_hidden_size=64, vision_depth=2)
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny", TEXTS, shape=shape)
+
+
+def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56, fps: float = 4.0) -> Clip:
+    """Blocks of colour that drift: cheap, distinct for each seed, and kind to a video codec."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, 255, (num_frames, height // 14, width // 14, 3), dtype=np.uint8)
+    return Clip(
+        frames=blocks.repeat(14, 1).repeat(14, 2),
+        fps=fps,
+        frame_indices=tuple(range(num_frames)),
+        num_source_frames=num_frames,
+    )
+
+
+def make_dataset(folder: Path, num_vases: int = 6) -> Path:
+    """A data set in the form launch.curate writes, with drawn clips."""
+    clips = ClipStore(folder / "clips")
+    rows = []
+    for index in range(num_vases):
+        shape = SHAPES[index % len(SHAPES)]
+        caption = f"Athenian black-figure {shape}, c. 525–500 BCE, depicting a warrior."
+        rows.append(
+            {
+                "photo": f"photographs/v{index:02d}_1.png",
+                "photo_sha256": f"{index:064x}",
+                "vase_id": f"v{index:02d}",
+                "record": {
+                    "Fabric": "ATHENIAN",
+                    "Technique": "BLACK-FIGURE",
+                    "Shape Name": shape.upper(),
+                    "Date": "-525 to -500",
+                    "Decoration": "A: WARRIOR",
+                },
+                "rejected_by": "",
+                "reason": "",
+                "scores": {},
+                "mesh": f"models/v{index:02d}.glb",
+                "clip": clips.add(make_clip(index)),
+                "caption": caption,
+                "reference": caption,
+                "questions": [
+                    {"dimension": "fabric", "question": "What is the fabric of the vase?", "answer": "Athenian"}
+                ],
+                "split": "test" if index >= num_vases - 2 else "train",
+            }
+        )
+    write_manifest(folder, rows)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six vases with 56 x 56 clips of eight frames: four to train, two to test."""
+    return make_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """A local Ray with room for the tests' actors, shared by all of them."""
+    from actors.cluster import connect
+    from vaserl.settings import ClusterSettings
+
+    with connect(ClusterSettings(num_cpus=4)):
+        yield
+
+
+def read_json(path: Path):
+    """A JSON file's content."""
+    return json.loads(path.read_text())

@@ -1,0 +1,160 @@
+"""The GRPO job with the real Ray, vLLM and DeepSpeed, small, and what it says when it can't start."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from launch.train import main
+from vaserl.recorder import read_jsonl
+
+CONFIG = """
+run_dir = "{run_dir}"
+num_steps = 3
+tasks_per_step = 3
+[model]
+path = "{model}"
+dtype = "float32"
+[data]
+path = "{data}"
+num_frames = 4
+[rollout]
+group_size = 4
+max_new_tokens = 10
+num_cpus = 0.5
+engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
+[reward]
+functions = ["tests.rewards_for_tests:even_tokens"]
+[loss]
+beta = 0.01
+[learner]
+num_ranks = 2
+num_cpus = 0.5
+learning_rate = 0.02
+lora = {{ rank = 8, alpha = 16 }}
+deepspeed = {{ zero_optimization = {{ stage = 2 }} }}
+[cluster]
+num_cpus = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory, tiny_model: Path, dataset: Path) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    path = folder / "train.toml"
+    path.write_text(CONFIG.format(run_dir=folder / "run", model=tiny_model, data=dataset))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(config: Path, cluster) -> Path:
+    """The run folder of three steps with two learner ranks."""
+    assert main([str(config)]) == 0
+    return config.parent / "run"
+
+
+def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
+    rows = read_jsonl(finished / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    for row in rows:
+        assert row["logprob_gap"] <= 1e-5  # learner against engine, every step, after every publish
+        assert row["ratio"] == pytest.approx(1.0, abs=1e-5)
+        assert row["clipped"] == 0
+        assert row["tokens"] > 0
+        assert 0 < row["reward/mean"] < 1
+    assert rows[0]["kl"] == pytest.approx(0, abs=1e-9)  # the adapter begins as the base
+    assert rows[2]["kl"] > 1e-6  # and has moved away from it, in the engine too
+
+    table = pq.read_table(finished / "rollouts" / "step=00003.parquet").to_pylist()
+    assert len(table) == 3 * 4
+    assert {row["weights_version"] for row in table} == {3}
+    assert sum(row["reward"] for row in table) / 12 == pytest.approx(rows[2]["reward/mean"])
+    for task in {row["task"] for row in table}:
+        assert sum(row["advantage"] for row in table if row["task"] == task) == pytest.approx(0, abs=1e-6)
+
+    assert (finished / "weights" / "v00004" / "adapter_model.safetensors").is_file()
+    assert list((finished / "tensorboard").iterdir())
+    phases = [span["phase"] for span in read_jsonl(finished / "timeline.jsonl")]
+    assert phases == ["rollout", "reward", "learn", "publish"] * 3
+
+
+def test_the_same_seed_gives_the_same_metrics_file(finished: Path, config: Path):
+    before = (finished / "metrics.jsonl").read_bytes()
+    again = finished.parent / "again"
+    assert main([str(config), "--run_dir", str(again)]) == 0
+    assert (again / "metrics.jsonl").read_bytes() == before
+    other = finished.parent / "other"
+    assert main([str(config), "--run_dir", str(other), "--seed", "1", "--num_steps", "1"]) == 0
+    assert (other / "metrics.jsonl").read_bytes().splitlines()[0] != before.splitlines()[0]
+
+
+def test_full_fine_tuning_reaches_the_engine(config: Path, cluster):
+    run_dir = config.parent / "full"
+    overrides = ["--learner.method", "full", "--learner.train_vision", "true", "--loss.beta", "0", "--num_steps", "2"]
+    assert main([str(config), "--run_dir", str(run_dir), "--learner.learning_rate", "0.001", *overrides]) == 0
+    rows = read_jsonl(run_dir / "metrics.jsonl")
+    assert all(row["logprob_gap"] <= 1e-5 for row in rows)
+    assert (run_dir / "weights" / "v00003" / "model.safetensors").is_file()
+
+
+def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
+    run_dir = config.parent / "equal"
+    reward = '["tests.rewards_for_tests:one"]'
+    assert (
+        main([str(config), "--run_dir", str(run_dir), "--reward.functions", reward, "--num_steps", "1", "--loss.beta", "0"])
+        == 0
+    )
+    (row,) = read_jsonl(run_dir / "metrics.jsonl")
+    assert (row["zero_variance_share"], row["skipped"], row["reward/mean"]) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["--learner.rank", "4"], ["--learner.rank", "unknown key", "did you mean 'lora'", "num_ranks"]),
+        (["--model.path", "no/such/folder"], ["no/such/folder does not exist", "model.path"]),
+        (["--data.path", "no/such/data"], ["no/such/data has no manifest.parquet", "launch.curate"]),
+        (["--reward.functions", '["tests.rewards_for_tests:missing"]'], ["has no missing"]),
+        (["--reward.functions", '["tests.rewards_for_tests:takes_one_argument"]'], ["must take (task, completion)"]),
+        (["--loss.clip_low", "1.5"], ["loss.clip_low", "less than 1", "1.5"]),
+    ],
+    ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "out-of-range"],
+)
+def test_what_the_user_can_mend_is_one_screen_and_exit_2(config, overrides, words, capsys):
+    if "--learner.rank" in overrides:
+        words = [w for w in words if w != "num_ranks"] if "did you mean" in " ".join(words) else words
+    assert main([str(config), *overrides]) == 2
+    message = capsys.readouterr().err
+    assert len(message.splitlines()) < 24
+    assert "Traceback" not in message
+    missing = [word for word in words if word not in message]
+    assert not missing, f"{missing} not in {message}"
+
+
+def test_too_few_cpus_say_what_is_asked_and_what_is_there(config: Path):
+    """In a process of its own, with a cluster of its own."""
+    command = [sys.executable, "-m", "launch.train", str(config), "--rollout.num_workers", "9"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
+    assert done.returncode == 2
+    assert "asks for 5.6 CPU and 0 GPU in 12 actors" in done.stderr
+    assert "has 2 CPU and 0 GPU on 1 nodes" in done.stderr
+    assert "rollout.num_workers" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_broken_reward_stops_the_run_with_the_sample(config: Path, cluster):
+    run_dir = config.parent / "broken"
+    with pytest.raises(Exception, match=r"tests.rewards_for_tests:broken failed on v0\d/caption, completion 0"):
+        main([str(config), "--run_dir", str(run_dir), "--reward.functions", '["tests.rewards_for_tests:broken"]'])
+
+
+def test_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path):
+    assert main([str(config), "--dry-run", "--seed", "7"]) == 0
+    resolved = tmp_path / "resolved.toml"
+    resolved.write_text(capsys.readouterr().out)
+    assert main([str(resolved), "--dry-run"]) == 0
+    assert "seed = 7" in capsys.readouterr().out
+    assert json.loads("{}") == {}

@@ -1,0 +1,21 @@
+"""Small reward functions that tests name by dotted path."""
+
+from vaserl.types import Completion, Score, Task
+
+
+def even_tokens(task: Task, completion: Completion) -> Score:
+    """Share of generated tokens with an even id: varies within a group, and a policy can learn it."""
+    share = sum(token % 2 == 0 for token in completion.token_ids) / len(completion.token_ids)
+    return Score(total=share, parts={"even": share})
+
+
+def one(task: Task, completion: Completion) -> float:
+    return 1.0
+
+
+def broken(task: Task, completion: Completion) -> float:
+    raise KeyError("no such thing")
+
+
+def takes_one_argument(task: Task) -> float:
+    return 0.0

@@ -1,0 +1,148 @@
+"""The whole evaluation on a small world whose numbers are known beforehand."""
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vaserl.errors import UserError
+from vaserl.evaluation import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
+from vaserl.evaluation.dimensions import Values
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Score
+
+FABRICS, SHAPES = ("Athenian", "Corinthian"), ("kylix", "lekythos", "pelike")
+
+
+def bag_of_words(texts: Sequence[str]) -> np.ndarray:
+    """A text encoder without a model: hashed word counts and a constant, so that no vector is zero."""
+    vectors = np.zeros((len(texts), 64))
+    vectors[:, 0] = 0.1
+    for row, text in zip(vectors, texts, strict=True):
+        for word in text.lower().split():
+            row[1 + zlib.crc32(word.encode()) % 63] += 1
+    return vectors
+
+
+def read_record(record) -> Values:
+    return {dimension: record.get(field) for dimension, field in FIELD_OF_DIMENSION.items()}
+
+
+def read_caption(caption: str) -> Values:
+    values = caption.split()
+    return {
+        "fabric": next((word for word in values if word in FABRICS), None),
+        "shape": next((word for word in values if word in SHAPES), None),
+    }
+
+
+READER = Reader(record=read_record, caption=read_caption)
+CONFIG = EvaluationConfig(num_resamples=500)
+
+
+def scored(record, caption: str) -> Score:
+    said, true = read_caption(caption), read_record(record)
+    parts = {f"similarity/{name}": float(said.get(name) == true[name]) for name in DIMENSIONS if true[name] is not None}
+    return Score(total=sum(parts.values()) / 2, parts=parts)
+
+
+def world(num_vases: int = 12) -> list[EvaluationRow]:
+    """RL is always right; SFT never names the fabric and always says kylix."""
+    rows = []
+    for n in range(num_vases):
+        record = {"Fabric": FABRICS[n % 2], "Shape Name": SHAPES[n % 3]}
+        captions = {"sft": f"a kylix number {n}", "rl": f"{record['Fabric']} {record['Shape Name']} number {n}"}
+        rows.append(
+            EvaluationRow(
+                id=f"v{n}",
+                record=record,
+                reference=captions["rl"],
+                captions=captions,
+                scores={system: scored(record, caption) for system, caption in captions.items()},
+                clip="c" * 64,
+            )
+        )
+    return rows
+
+
+TRAIN = [{"Fabric": FABRICS[n % 2], "Shape Name": SHAPES[n % 3]} for n in range(60)]
+
+
+def test_known_world() -> None:
+    result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
+    sft, rl, difference = (result.summary[part] for part in ("sft", "rl", "difference"))
+    assert rl["reward"]["mean"] == 1.0
+    assert sft["reward"]["mean"] == pytest.approx(1 / 6)  # half a point on the third of vases that are kylikes
+    assert difference["reward"]["mean"] == pytest.approx(5 / 6)
+    assert difference["reward"]["low"] > 0
+    assert rl["lexical_paper"]["mean"] == 1.0
+    assert rl["recall_at_1_paper"]["mean"] == 1.0
+    assert rl["text_cosine"]["mean"] == pytest.approx(1.0)
+    assert rl["text_fid"] == pytest.approx(0.0, abs=1e-3)
+    assert rl["overall_paper"]["mean"] == pytest.approx(1.0)
+    assert sft["text_fid"] > 0.1
+
+    fabric, shape = sft["dimensions"]["fabric"], sft["dimensions"]["shape"]
+    assert (fabric["num_targets"], fabric["num_stated"], fabric["accuracy_when_stated"]) == (12, 0, None)
+    assert shape["accuracy"]["mean"] == pytest.approx(1 / 3)
+    assert difference["dimensions"]["fabric"]["stated"]["mean"] == 1.0
+    assert sft["dimensions"]["dating"]["num_targets"] == 0 and sft["dimensions"]["dating"]["accuracy"] is None
+
+    # Fabric and shape cycle with periods 2 and 3, so neither tells anything of the other: a guess gets its base rate.
+    baselines = result.summary["baselines"]
+    assert baselines["fabric"]["majority"]["mean"] == pytest.approx(1 / 2)
+    assert baselines["shape"]["guess_from_others"]["mean"] == pytest.approx(1 / 3)
+    assert baselines["dating"] == {"majority_value": None, "majority": None, "guess_from_others": None}
+
+
+def test_result_is_json_and_keeps_what_was_read() -> None:
+    result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
+    assert json.loads(json.dumps(result.summary)) == result.summary
+    line = json.loads(json.dumps(result.lines[1]))
+    assert line["id"] == "v1" and line["clip"] == "c" * 64
+    assert line["values"]["truth"]["fabric"] == "Corinthian"
+    assert line["values"]["sft"] == {"fabric": None, "shape": "kylix"}
+    assert line["scores"]["rl"]["total"] == 1.0
+
+
+def test_overall_is_the_published_formula_over_the_means() -> None:
+    sft = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
+    mean = {name: value["mean"] for name, value in sft.items() if isinstance(value, dict) and "mean" in value}
+    expected = (
+        0.25 * mean["text_cosine"]
+        + 0.25 * mean["text_cosine"]
+        + 0.20 * mean["recall_at_10_paper"]
+        + 0.15 * mean["lexical_paper"]
+        + 0.10 * mean["recall_at_5_paper"]
+        + 0.05 * mean["recall_at_1_paper"]
+    )
+    assert mean["overall_paper"] == pytest.approx(expected)
+
+
+def test_a_second_encoder_serves_the_fid_alone() -> None:
+    def begins_with_an_article(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[float(text.startswith("a ")), 1.0] for text in texts])
+
+    plain = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
+    other = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG, begins_with_an_article).summary["sft"]
+    assert other["text_cosine"] == plain["text_cosine"]
+    # Every SFT caption begins with one, no reference does: covariances are zero, so the distance is 1².
+    assert other["text_fid"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_same_seed_same_result() -> None:
+    first, second = (evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG) for _ in range(2))
+    assert first.summary == second.summary
+
+
+def test_unusable_rows_are_named() -> None:
+    rows = world(4)
+    with pytest.raises(UserError, match="v0 was captioned twice"):
+        evaluate_captions([rows[0], rows[0]], TRAIN, READER, bag_of_words, CONFIG)
+    with pytest.raises(UserError, match="at least two held-out vases, got 0"):
+        evaluate_captions([], TRAIN, READER, bag_of_words, CONFIG)
+    half = replace(rows[1], captions={"sft": "a kylix"})
+    with pytest.raises(UserError, match="v1 lacks the caption or the score of 'rl'"):
+        evaluate_captions([rows[0], half], TRAIN, READER, bag_of_words, CONFIG)

@@ -1,0 +1,151 @@
+"""Loading of strict TOML configs: an unknown key stops the run and says where it stands and what was meant."""
+
+import difflib
+import json
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+
+from vaserl.errors import UserError
+
+
+class Section(pydantic.BaseModel):
+    """Base of every config section: frozen, typed strictly, no unknown keys."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=Section)
+
+
+def load_config(kind: type[ConfigT], path: Path | str, overrides: Sequence[str] = ()) -> ConfigT:
+    """Reads a TOML file as `kind`, then applies `--section.key value` overrides.
+
+    Override values are read as TOML where they can be (`3`, `true`, `[1, 2]`), as plain text otherwise. Paths are
+    taken from the working directory and made absolute.
+
+    Raises: UserError naming file, line and key for anything that does not fit.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise UserError(f"config {path}: {error.strerror}") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"config {path}: {error}") from error
+    origin = {}
+    for key, value in parse_overrides(overrides):
+        _set(values, key, value)
+        origin[tuple(key)] = f"--{'.'.join(key)}"
+    try:
+        return _absolute(kind.model_validate(values))
+    except pydantic.ValidationError as error:
+        raise UserError("\n".join(_explain(kind, problem, path, text, origin) for problem in error.errors())) from None
+
+
+def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
+    """["--a.b", "3", "--c=x"] -> [(["a", "b"], 3), (["c"], "x")]. Raises: UserError for a key without a value."""
+    pairs = []
+    remaining = list(arguments)
+    while remaining:
+        key = remaining.pop(0)
+        if not re.fullmatch(r"--[A-Za-z_][\w.-]*(=.*)?", key, re.DOTALL):
+            raise UserError(f"expected an override like --section.key value, got {key!r}")
+        name, equals, value = key[2:].partition("=")
+        if not equals:
+            if not remaining:
+                raise UserError(f"override --{name} has no value")
+            value = remaining.pop(0)
+        pairs.append((name.replace("-", "_").split("."), _read_value(value)))
+    return pairs
+
+
+def dump_config(config: Section) -> str:
+    """The resolved config as TOML that `load_config` reads back."""
+    import tomli_w
+
+    return tomli_w.dumps(json.loads(config.model_dump_json(exclude_none=True)))
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
+    for part in key[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise UserError(f"override --{'.'.join(key)}: {part} is a value, not a section")
+    values[key[-1]] = value
+
+
+def _absolute(config: ConfigT) -> ConfigT:
+    """Every Path made absolute, because workers start in folders of their own."""
+    changes: dict[str, Any] = {}
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Path):
+            changes[name] = value.expanduser().absolute()
+        elif isinstance(value, Section):
+            changes[name] = _absolute(value)
+    return config.model_copy(update=changes)
+
+
+def _explain(kind: type[Section], problem: Any, path: Path, text: str, origin: dict[tuple[str, ...], str]) -> str:
+    location = tuple(str(part) for part in problem["loc"])
+    where = origin.get(location) or f"{path}:{find_line(text, location)}"
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(kind, location[:-1])
+        meant = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {meant[0]!r}?" if meant else f"known keys here: {', '.join(known)}"
+        return f"{where}: unknown key {key!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"{where}: key {key!r} is missing"
+    return f"{where}: {key}: {problem['msg']} (got {problem['input']!r})"
+
+
+def find_line(text: str, location: Sequence[str]) -> int:
+    """The line, counted from 1, on which a dotted key stands in TOML text, or that of its nearest table."""
+    table: tuple[str, ...] = ()
+    best, best_depth = 1, 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$", line)
+        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if header:
+            table = tuple(part.strip("\"' ") for part in header.group(1).split("."))
+            here = table
+        elif key:
+            here = table + tuple(part.strip("\"' ") for part in key.group(1).split("."))
+        else:
+            continue
+        depth = len(here)
+        if depth > best_depth and tuple(location[:depth]) == here:
+            best, best_depth = number, depth
+    return best
+
+
+def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:
+    for part in location:
+        field = kind.model_fields.get(part)
+        section = _section_of(field.annotation) if field else None
+        if section is None:
+            return []
+        kind = section
+    return sorted(kind.model_fields)
+
+
+def _section_of(annotation: Any) -> type[Section] | None:
+    candidates = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)

@@ -1,0 +1,57 @@
+"""Batches of rows, as every curation stage takes and returns them, and the two things that happen to a row.
+
+A batch maps column names to arrays of one length [N], one entry for each photograph. A stage looks at the rows that
+are still in, adds its columns, and rejects rows by writing who rejected them and why; a rejected row travels on
+untouched, so that the manifest accounts for every photograph that came in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Batch = dict[str, np.ndarray]
+"""Column name to [N] values; texts are object arrays, because fixed-width ones would cut a longer reason off."""
+
+INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
+"""What the source gives each row; `record` is JSON."""
+
+
+def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Batch:
+    """Rows as a batch; `columns` default to those of the first row."""
+    names = columns if columns is not None else list(rows[0]) if rows else []
+    return {name: _array([row[name] for row in rows]) for name in names}
+
+
+def rows_of(batch: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A batch as rows of plain Python values."""
+    columns = {name: values.tolist() for name, values in batch.items()}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def remaining(batch: Mapping[str, np.ndarray]) -> list[int]:
+    """Indices of the rows that nobody has rejected."""
+    return [index for index, stage in enumerate(batch["rejected_by"]) if not stage]
+
+
+def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int, Any], default: Any) -> Batch:
+    """The batch with one more column: `values` by row index, `default` in every other row."""
+    return {**batch, name: _array([values.get(index, default) for index in range(len(batch["rejected_by"]))])}
+
+
+def rejecting(batch: Mapping[str, np.ndarray], stage: str, reasons: Mapping[int, str]) -> Batch:
+    """The batch with some rows rejected by `stage`, reasons by row index."""
+    rejected_by, reason = (np.array(batch[name], dtype=object) for name in ("rejected_by", "reason"))
+    for index, why in reasons.items():
+        assert not rejected_by[index], f"row {index} was rejected by {rejected_by[index]} already"
+        rejected_by[index], reason[index] = stage, why
+    return {**batch, "rejected_by": rejected_by, "reason": reason}
+
+
+def _array(values: Iterable[Any]) -> np.ndarray:
+    values = list(values)
+    if all(isinstance(value, float) for value in values):
+        return np.array(values, dtype=np.float64)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

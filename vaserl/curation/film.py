@@ -1,0 +1,37 @@
+"""From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content."""
+
+from pathlib import Path
+
+from vaserl.clip import ClipStore
+from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.settings import TurntableSettings
+from vaserl.errors import UserError
+from vaserl.turntable import Turntable, load_mesh
+
+STAGE = "turntable"
+CLIPS = "clips"
+
+
+class Film:
+    """Adds `clip`, the hash under which the turntable lies in clips/, and rejects models that can't be filmed.
+
+    Holds a graphics context for as long as it lives.
+    """
+
+    def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
+        self._settings, self._dataset = settings, dataset
+        self._store = ClipStore(dataset / CLIPS, num_cached=0)
+        self._turntable = Turntable(resolution=settings.resolution)
+
+    def __call__(self, batch: Batch) -> Batch:
+        clips: dict[int, str] = {}
+        reasons: dict[int, str] = {}
+        for index in remaining(batch):
+            try:
+                model = load_mesh(self._dataset / batch["mesh"][index])
+            except UserError as error:
+                reasons[index] = str(error)
+                continue
+            spin = self._turntable.spin(model, num_frames=self._settings.num_frames, fps=self._settings.fps)
+            clips[index] = self._store.add(spin)
+        return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)

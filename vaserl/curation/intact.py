@@ -1,0 +1,98 @@
+"""Does the photograph show a whole vase, and how squarely? Zero-shot scores of a CLIP model against prompt families."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import open_clip
+import torch
+
+from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.photograph import read_photograph
+from vaserl.curation.settings import ClipSettings, IntactSettings
+from vaserl.errors import UserError
+
+STAGE = "intact"
+VIEW = "front"
+
+
+class Intact:
+    """Adds `intact` and `front`, and rejects what looks more like one of the families against it.
+
+    `intact` is cos(image, intact family) minus the largest cos(image, family against it), where a family is the
+    normalised mean of its prompts' normalised text features. `front` ranks the views of a vase; both scores come from
+    one pass over the image.
+    """
+
+    def __init__(self, settings: IntactSettings, clip: ClipSettings) -> None:
+        self._threshold = settings.threshold
+        self._model, self._preprocess, tokenizer = load_clip(clip)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model.to(self._device)
+        self._against = tuple(settings.against)
+        families = [settings.intact, settings.front, settings.not_front, *settings.against.values()]
+        self._families = torch.stack([self._family(tokenizer, prompts) for prompts in families])  # [3 + A, E]
+
+    def __call__(self, batch: Batch) -> Batch:
+        rows = remaining(batch)
+        cosines = dict(zip(rows, self.cosines([Path(batch["photo"][index]) for index in rows]), strict=True))
+        intact, front, reasons = {}, {}, {}
+        for index, (to_intact, to_front, to_not_front, *to_others) in cosines.items():
+            nearest = max(range(len(to_others)), key=to_others.__getitem__)
+            intact[index] = to_intact - to_others[nearest]
+            front[index] = to_front - to_not_front
+            if intact[index] < self._threshold:
+                reasons[index] = (
+                    f"looks like {self._against[nearest]}: cosine {to_others[nearest]:.3f} against {to_intact:.3f} to "
+                    f"intact, a difference of {intact[index]:.3f}, needed {self._threshold:g}"
+                )
+        scored = with_column(with_column(batch, STAGE, intact, float("nan")), VIEW, front, float("nan"))
+        return rejecting(scored, STAGE, reasons)
+
+    @torch.inference_mode()
+    def cosines(self, photos: Sequence[Path]) -> list[list[float]]:
+        """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against."""
+        if not photos:
+            return []
+        pixels = torch.stack([self._preprocess(read_photograph(path)) for path in photos])
+        features = self._model.encode_image(pixels.to(self._device), normalize=True)
+        return (features @ self._families.T).tolist()
+
+    @torch.inference_mode()
+    def _family(self, tokenizer: open_clip.SimpleTokenizer, prompts: Sequence[str]) -> torch.Tensor:
+        """[E] of unit length, or zeros for an empty family."""
+        if not prompts:
+            return torch.zeros_like(self._family(tokenizer, ["a vase"]))
+        features = self._model.encode_text(tokenizer(list(prompts)).to(self._device), normalize=True)
+        return torch.nn.functional.normalize(features.mean(dim=0), dim=0)
+
+
+def load_clip(settings: ClipSettings):
+    """An open_clip model in evaluation mode, its image preprocessing and its tokenizer.
+
+    Raises: UserError when the folder or file is missing or is not what it should be.
+    """
+    path = settings.path
+    assert path is not None, "checked before the run"
+    if path.is_dir():
+        _check_folder(path)
+        name, weights = f"local-dir:{path}", None
+    elif path.is_file():
+        if settings.name not in open_clip.list_models():
+            raise UserError(f"clip.name {settings.name!r}: open_clip has no such model; see open_clip.list_models()")
+        name, weights = settings.name, str(path)
+    else:
+        raise UserError(f"clip.path {path}: no such file or folder")
+    try:
+        model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=weights)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UserError(f"clip.path {path}: open_clip can't load it as {name}: {error}") from error
+    return model.eval(), preprocess, open_clip.get_tokenizer(name)
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "open_clip_config.json"
+    try:
+        json.loads(config.read_text())["model_cfg"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"clip.path {folder}: {config.name} is missing or states no model_cfg ({error})") from error

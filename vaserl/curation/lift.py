@@ -1,0 +1,140 @@
+"""From a photograph to a 3D model: one interface, three generators.
+
+A generator is called with the row's photograph and the path of the GLB that it is to write; it raises `LiftFailure`
+where it can't, which costs that row and nothing else.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.settings import LiftSettings
+from vaserl.errors import UserError
+
+STAGE = "lift"
+MODELS = "models"
+
+
+class LiftFailure(Exception):
+    """No model came of this photograph; the message says why."""
+
+
+class Generator(Protocol):
+    """Writes the model of a photograph."""
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        """Writes `glb`. Raises: LiftFailure."""
+        ...
+
+
+class Lift:
+    """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one."""
+
+    def __init__(self, settings: LiftSettings, source: Path, dataset: Path) -> None:
+        self._generate = build_generator(settings, source)
+        self._dataset = dataset
+
+    def __call__(self, batch: Batch) -> Batch:
+        meshes: dict[int, str] = {}
+        reasons: dict[int, str] = {}
+        (self._dataset / MODELS).mkdir(parents=True, exist_ok=True)
+        for index in remaining(batch):
+            mesh = model_path(batch["vase_id"][index])
+            try:
+                self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
+                meshes[index] = mesh
+            except LiftFailure as failure:
+                reasons[index] = str(failure)
+        return rejecting(with_column(batch, "mesh", meshes, ""), STAGE, reasons)
+
+    def _write(self, photo: Path, vase_id: str, target: Path) -> None:
+        """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
+            glb = Path(scratch) / "model.glb"
+            self._generate(photo, vase_id, glb)
+            if not glb.is_file() or glb.open("rb").read(4) != b"glTF":
+                raise LiftFailure("the generator wrote no GLB")
+            glb.replace(target)
+
+
+class Given:
+    """Takes GLBs that exist: scans, or what a generator elsewhere has made."""
+
+    def __init__(self, pattern: str, folder: Path) -> None:
+        self._pattern, self._folder = pattern, folder
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        path = self._folder / self._pattern.format(vase_id=vase_id)
+        if not path.is_file():
+            raise LiftFailure(f"no model given: {path}")
+        shutil.copyfile(path, glb)
+
+
+class Command:
+    """Runs any program that takes an image and writes a GLB, in a session of its own that can be killed whole."""
+
+    def __init__(self, command: tuple[str, ...], timeout_s: float, num_retries: int) -> None:
+        self._command, self._timeout_s, self._num_retries = command, timeout_s, num_retries
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        arguments = [part.replace("{photo}", str(photo)).replace("{glb}", str(glb)) for part in self._command]
+        for attempt in range(1 + self._num_retries):
+            problem = self._run(arguments)
+            if not problem:
+                return
+            glb.unlink(missing_ok=True)
+        tries = f", {attempt + 1} attempts" if attempt else ""
+        raise LiftFailure(f"{Path(arguments[0]).name} {problem}{tries}")
+
+    def _run(self, arguments: list[str]) -> str:
+        """"" after success, else what went wrong."""
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                code = process.wait(self._timeout_s)
+            except subprocess.TimeoutExpired:
+                return f"was killed after {self._timeout_s:g} s"
+            finally:
+                _kill_session(process)
+            if code == 0:
+                return ""
+            log.seek(max(log.tell() - 2000, 0))
+            said = log.read().decode(errors="replace").strip().splitlines()
+            return f"ended with code {code}: {said[-1] if said else 'it said nothing'}"
+
+
+def build_generator(settings: LiftSettings, source: Path) -> Generator:
+    """The generator that the settings name.
+
+    Raises: UserError when its program isn't there.
+    """
+    if settings.generator == "given":
+        return Given(settings.given, source)
+    if settings.generator == "command":
+        if shutil.which(settings.command[0]) is None:
+            raise UserError(f"lift.command: no program {settings.command[0]!r} on this machine")
+        return Command(settings.command, settings.timeout_s, settings.num_retries)
+    return turn_on_the_lathe
+
+
+def model_path(vase_id: str) -> str:
+    """models/<vase_id>.glb, with what can't stand in a file's name escaped."""
+    return f"{MODELS}/{quote(vase_id, safe=' ,()[]')}.glb"
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Also after a clean end: what the program left running behind it would keep the GPU."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()

@@ -1,0 +1,49 @@
+"""Reading photographs that strangers made: few formats, bounded size, upright, on white."""
+
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+MAX_PIXELS = 50_000_000
+"""A header that claims more is refused before anything is decoded."""
+
+
+class UnreadablePhotograph(Exception):
+    """The file can't be used as a photograph; the message says why, without the path."""
+
+
+def read_photograph(source: Path | str | bytes, shorter_side: int | None = None) -> Image.Image:
+    """The photograph in RGB, turned upright by its EXIF tag and, where it is transparent, laid on white.
+
+    `shorter_side` lets a JPEG be decoded at a fraction of its size, never below that many pixels.
+
+    Raises: UnreadablePhotograph.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(stream, formats=FORMATS) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise UnreadablePhotograph(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
+                if shorter_side:
+                    image.draft("RGB", (shorter_side, shorter_side))
+                return _on_white(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError:
+        raise UnreadablePhotograph(f"not an image in one of the formats {', '.join(FORMATS)}") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning) as error:
+        # what Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks
+        raise UnreadablePhotograph(f"can't be decoded ({type(error).__name__}: {error})") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        ground = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, rgba).convert("RGB")
+    return image.convert("RGB")

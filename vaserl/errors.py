@@ -1,0 +1,8 @@
+"""Errors that are the user's to mend, told apart from ours."""
+
+
+class UserError(Exception):
+    """Something the user gave can't be used; the message names the file, the place in it and the way out.
+
+    Commands print the message alone, without a traceback, and exit with code 2.
+    """

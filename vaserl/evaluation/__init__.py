@@ -1,0 +1,24 @@
+"""How good captions are: caption metrics, accuracy per dimension, baselines without pixels, honest intervals."""
+
+from vaserl.evaluation.evaluate import (
+    SYSTEMS,
+    EvaluationConfig,
+    EvaluationResult,
+    EvaluationRow,
+    Reader,
+    evaluate_captions,
+)
+from vaserl.evaluation.statistics import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
+
+__all__ = [
+    "SYSTEMS",
+    "EvaluationConfig",
+    "EvaluationResult",
+    "EvaluationRow",
+    "Interval",
+    "Reader",
+    "bootstrap_mean_interval",
+    "evaluate_captions",
+    "paired_difference",
+    "wilson_interval",
+]

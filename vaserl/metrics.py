@@ -1,0 +1,40 @@
+"""The named scalars of a GRPO step, from what was scored and what the learner did."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vaserl.grpo import has_signal
+from vaserl.types import ScoredGroup, Update
+
+
+def step_metrics(scored: Sequence[ScoredGroup], update: Update) -> dict[str, float]:
+    """One flat mapping: `reward/…` means over all completions of the step (a part only over those that have it),
+    `length/…` in tokens, shares between 0 and 1, and the learner's own metrics.
+    """
+    totals = [[score.total for score in group.scores] for group in scored]
+    flat = [total for group in totals for total in group]
+    completions = [c for group in scored for c in group.group.completions]
+    lengths = [len(c.token_ids) for c in completions]
+    parts: dict[str, list[float]] = {}
+    for group in scored:
+        for score in group.scores:
+            for name, value in score.parts.items():
+                parts.setdefault(name, []).append(value)
+    return {
+        "reward/mean": float(np.mean(flat)),
+        "reward/std": float(np.std(flat)),
+        "reward/group_std": float(np.mean([np.std(group) for group in totals])),
+        **{f"reward/{name}": float(np.mean(values)) for name, values in sorted(parts.items())},
+        "length/mean": float(np.mean(lengths)),
+        "length/max": float(max(lengths)),
+        "truncated_share": float(np.mean([c.finish_reason == "length" for c in completions])),
+        "empty_share": float(np.mean([not c.text.strip() for c in completions])),
+        "zero_variance_share": float(np.mean([not has_signal(group) for group in totals])),
+        **update.metrics,
+    }
+
+
+def mean_of(rows: Sequence[Mapping[str, float]], name: str) -> float:
+    """The mean of one metric over steps. Raises: KeyError when a step lacks it."""
+    return float(np.mean([row[name] for row in rows]))

@@ -1,0 +1,39 @@
+"""Log-probabilities of given tokens from hidden states, in chunks: the full logits are never in memory at once."""
+
+from collections.abc import Callable
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+CHUNK_TOKENS = 512
+
+
+def token_logprobs(
+    hidden: torch.Tensor,
+    target_ids: torch.Tensor,
+    project: Callable[[torch.Tensor], torch.Tensor],
+    temperature: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability of each target and entropy of each distribution, at the sampling temperature.
+
+    hidden: [N, H] states that predict the targets; target_ids: [N]; project: the vocabulary head, [n, H] -> [n, V].
+    Returns: logprobs [N] and entropy [N] in nats, float32; the entropy carries no gradient.
+
+    With gradients on, each chunk's logits are recomputed in the backward pass instead of kept.
+    """
+
+    def chunk(hidden_chunk: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = project(hidden_chunk).float() / temperature
+        logp = torch.log_softmax(logits, dim=-1)
+        with torch.no_grad():
+            entropy = -(logp.exp() * logp).sum(-1)
+        return logp.gather(-1, ids[:, None])[:, 0], entropy
+
+    pieces = []
+    for start in range(0, max(len(target_ids), 1), CHUNK_TOKENS):
+        piece = hidden[start : start + CHUNK_TOKENS], target_ids[start : start + CHUNK_TOKENS]
+        if torch.is_grad_enabled() and len(target_ids) > CHUNK_TOKENS:
+            pieces.append(checkpoint(chunk, *piece, use_reentrant=False))
+        else:
+            pieces.append(chunk(*piece))
+    return torch.cat([logp for logp, _ in pieces]), torch.cat([entropy for _, entropy in pieces])

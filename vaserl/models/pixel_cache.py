@@ -1,0 +1,44 @@
+"""Clips as the vision tower takes them, kept in memory up to a limit."""
+
+from collections import OrderedDict
+
+import numpy as np
+
+from vaserl.clip import Clip, ClipStore
+from vaserl.models.policy import ClipPixels, Prompter
+
+MAX_BYTES = 2 * 1024**3
+
+
+class PixelCache:
+    """Processed clips by content hash and rotation; the least recently used go first when 2 GiB are full."""
+
+    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int):
+        self._clips, self._prompter, self._num_frames = clips, prompter, num_frames
+        self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
+        self._num_bytes = 0
+
+    def get(self, clip_hash: str, rotation: int = 0) -> ClipPixels:
+        """The clip with its first `rotation` frames moved to its end, processed."""
+        rotation %= self._num_frames
+        key = (clip_hash, rotation)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        clip = self._clips.load(clip_hash, self._num_frames)
+        pixels = self._prompter.pixels(rotated(clip, rotation) if rotation else clip)
+        self._kept[key] = pixels
+        self._num_bytes += pixels.patches.nbytes
+        while self._num_bytes > MAX_BYTES and len(self._kept) > 1:
+            self._num_bytes -= self._kept.popitem(last=False)[1].patches.nbytes
+        return pixels
+
+
+def rotated(clip: Clip, num_frames: int) -> Clip:
+    """The same turn begun `num_frames` later."""
+    return Clip(
+        frames=np.roll(clip.frames, -num_frames, axis=0),
+        fps=clip.fps,
+        frame_indices=clip.frame_indices[num_frames:] + clip.frame_indices[:num_frames],
+        num_source_frames=clip.num_source_frames,
+    )

@@ -1,0 +1,146 @@
+"""A small Qwen2.5-VL of the real architecture and file formats, so that a real checkpoint is only another path.
+
+Its tokenizer is a byte-level BPE trained on the given texts with the model's own special tokens and chat markup; it is
+saved with the model, because a tokenizer rebuilt from other texts silently renames every token.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'video' %}<|vision_start|><|video_pad|><|vision_end|>"
+    "{% elif part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TinyShape:
+    """Sizes of the small model; the default has about 2.3 million parameters."""
+
+    vocab_size: int = 640
+    """Rows of the embedding, special tokens included; the BPE fills at most this many."""
+    hidden_size: int = 192
+    """Width of the language model; divided by num_heads it must be a head size vLLM knows: 32, 64, 80, 96, …"""
+    num_layers: int = 3
+    """Language layers."""
+    num_heads: int = 6
+    """Query heads; key-value heads are half as many."""
+    vision_hidden_size: int = 128
+    """Width of the vision tower."""
+    vision_depth: int = 3
+    """Vision blocks, all with full attention over a frame pair."""
+
+
+def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | None = None, seed: int = 0) -> Path:
+    """Makes tokenizer, processor and randomly initialised model and saves them to `folder`.
+
+    texts: what the tokenizer learns its merges from. A pure function of its arguments.
+    """
+    from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    shape = shape or TinyShape()
+    tokenizer = _train_tokenizer(texts, shape.vocab_size)
+    # a 112 x 112 clip of four frames must pass as it is; the stock minimum would enlarge it
+    pixels = {"shortest_edge": 4 * 28 * 28, "longest_edge": 768 * 28 * 28}
+    processor = Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=pixels),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(size=pixels, cap_pixels_per_frame=False),
+        chat_template=CHAT_TEMPLATE,
+    )
+    model = _random_model(tokenizer, shape, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def _train_tokenizer(texts: Iterable[str], vocab_size: int):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator([*texts, "user\nassistant\nsystem\n"], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=list(SPECIAL_TOKENS[1:]),
+    )
+
+
+def _random_model(tokenizer, shape: TinyShape, seed: int):
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    head_size = shape.hidden_size // shape.num_heads
+    # sections of the rotary halves for time, height and width, in the real model's proportion 2 : 3 : 3
+    spatial = head_size // 2 * 3 // 8
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": shape.vocab_size,
+            "hidden_size": shape.hidden_size,
+            "intermediate_size": 2 * shape.hidden_size,
+            "num_hidden_layers": shape.num_layers,
+            "num_attention_heads": shape.num_heads,
+            "num_key_value_heads": shape.num_heads // 2,
+            "max_position_embeddings": 8192,
+            "rope_scaling": {
+                "type": "mrope",
+                "mrope_section": [head_size // 2 - 2 * spatial, spatial, spatial],
+            },
+            "rope_theta": 10000.0,
+            "tie_word_embeddings": False,
+            "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        vision_config={
+            "depth": shape.vision_depth,
+            "hidden_size": shape.vision_hidden_size,
+            "intermediate_size": 2 * shape.vision_hidden_size,
+            "num_heads": 4,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "window_size": 112,
+            "fullatt_block_indexes": list(range(shape.vision_depth)),
+            "out_hidden_size": shape.hidden_size,
+            "tokens_per_second": 2,
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=False,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Qwen2_5_VLForConditionalGeneration(config)

@@ -1,0 +1,102 @@
+"""How every figure is drawn: SVG inside a data URI, sharp on paper, light on a phone, no request to anyone.
+
+Figures are narrow, because a phone shows them at about 340 pixels and their labels must still be read there. Colours
+are Okabe and Ito's, told apart by colour-blind readers; a system keeps its colour and its marker throughout.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vaserl.report.pictures import data_uri
+
+INK, FAINT, GRID = "#2b2723", "#8b857c", "#e7e2d8"
+SFT, RL, PERFECT, GUESS = "#0072b2", "#d55e00", "#009e73", "#8b857c"
+
+MAX_POINTS = 300
+"""A longer curve is averaged down to this many points: more can't be told apart, and cost bytes."""
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "vaserl",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings under which a figure is made and written."""
+    return matplotlib.rc_context(STYLE)
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches, transparent."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot()
+    axes.patch.set_alpha(0)
+    return figure, axes
+
+
+def svg(figure: Figure) -> str:
+    """The figure as a data URI, the same bytes for the same figure."""
+    file = io.BytesIO()
+    # Creator, Date and the like carry links and the hour: neither belongs into a page that is the same every time.
+    figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return data_uri("image/svg+xml", file.getvalue())
+
+
+def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of one metric where it is a finite number, averaged down to `MAX_POINTS`."""
+    known = [(row["step"], row[name]) for row in rows if row.get(name) is not None and np.isfinite(row[name])]
+    steps, values = np.array([pair[0] for pair in known], float), np.array([pair[1] for pair in known], float)
+    width = max(1, -(-len(known) // MAX_POINTS))
+    return binned(steps, width), binned(values, width)
+
+
+def binned(values: np.ndarray, width: int) -> np.ndarray:
+    """Means of `width` neighbours each; the last bin may be smaller."""
+    return np.array([values[start : start + width].mean() for start in range(0, len(values), width)])
+
+
+def level(axes: Axes, value: float, label: str, colour: str) -> None:
+    """A labelled horizontal line to judge a curve by."""
+    axes.axhline(value, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.annotate(
+        label,
+        (1, value),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=colour,
+        fontsize=9.5,
+    )

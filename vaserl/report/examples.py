@@ -1,0 +1,123 @@
+"""Captions before and after, beside the truth: which vases to show, and what each caption got right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+from vaserl.evaluation.caption_metrics import words
+from vaserl.evaluation.dimensions import similarity_part
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
+
+NUM_EACH = 4
+MAX_CHARACTERS = 600
+"""A caption that ran away is cut here, and says so."""
+
+Mark = Literal["right", "wrong", "silent", "no record", "unscored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word of a caption as it was written."""
+
+    text: str
+    """With its punctuation."""
+    matched: bool
+    """The reference has it too, case and punctuation aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one system said of one dimension."""
+
+    mark: Mark
+    """Judged by the reward's similarity before tau."""
+    value: str
+    """What was read from the caption; empty where nothing was, or where the run didn't keep it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One held-out vase with both captions."""
+
+    id: str
+    """The vase."""
+    clip: str
+    """Content hash of its turntable."""
+    reference: str
+    """The complete caption."""
+    gain: float
+    """RL's reward minus SFT's."""
+    rewards: Mapping[str, float]
+    """System to reward."""
+    captions: Mapping[str, tuple[Word, ...]]
+    """System to caption."""
+    truth: Mapping[str, str]
+    """Dimension to the record's value, empty if it has none."""
+    said: Mapping[str, Mapping[str, Said]]
+    """System to dimension to what it said."""
+
+
+def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[Example]]:
+    """The best gains, typical ones (nearest to the median gain) and the worst, four each; no vase twice.
+
+    With fewer than twelve vases each list gets a third. Ties go by id, so the choice is the same every time.
+    """
+    ordered = sorted(lines, key=lambda line: (-_gain(line), str(line["id"])))
+    num_each = min(NUM_EACH, len(ordered) // 3)
+    if num_each == 0:
+        return {"typical": [example(line, tau) for line in ordered]}
+    middle = median(_gain(line) for line in ordered)
+    between = sorted(ordered[num_each:-num_each], key=lambda line: (abs(_gain(line) - middle), str(line["id"])))
+    chosen = {"best": ordered[:num_each], "typical": between[:num_each], "worst": ordered[-num_each:][::-1]}
+    return {name: [example(line, tau) for line in picked] for name, picked in chosen.items()}
+
+
+def example(line: Mapping[str, Any], tau: float) -> Example:
+    """One line of captions.jsonl, made ready to show."""
+    values = line.get("values", {})
+    truth = {
+        dimension: str(
+            values.get("truth", {}).get(dimension) or line["record"].get(FIELD_OF_DIMENSION[dimension]) or ""
+        )
+        for dimension in DIMENSIONS
+    }
+    return Example(
+        id=str(line["id"]),
+        clip=str(line.get("clip", "")),
+        reference=str(line["reference"]),
+        gain=_gain(line),
+        rewards={system: score["total"] for system, score in line["scores"].items()},
+        captions={system: highlight(text, line["reference"]) for system, text in line["captions"].items()},
+        truth=truth,
+        said={
+            system: {d: _said(score["parts"], values.get(system), d, tau) for d in DIMENSIONS}
+            for system, score in line["scores"].items()
+        },
+    )
+
+
+def highlight(caption: str, reference: str) -> tuple[Word, ...]:
+    """The caption's words, each marked if the reference has it; a very long caption ends in how long it was."""
+    shown = caption if len(caption) <= MAX_CHARACTERS else caption[:MAX_CHARACTERS]
+    known = set(words(reference, "strict"))
+    marked = [Word(text=word, matched=not known.isdisjoint(words(word, "strict"))) for word in shown.split()]
+    if shown != caption:
+        marked.append(Word(text=f"… ({len(caption):,} characters)", matched=False))
+    return tuple(marked)
+
+
+def _said(parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension, tau: float) -> Said:
+    value = str((values or {}).get(dimension) or "")
+    similarity = parts.get(similarity_part(dimension))
+    if similarity is None:
+        scored = any(similarity_part(other) in parts for other in DIMENSIONS)
+        return Said(mark="no record" if scored else "unscored", value=value)
+    if similarity >= tau:
+        return Said(mark="right", value=value)
+    # Without the values that were read, silence and error look alike: similarity 0 is then shown as wrong.
+    return Said(mark="silent" if values is not None and not value else "wrong", value=value)
+
+
+def _gain(line: Mapping[str, Any]) -> float:
+    return line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"]

@@ -1,0 +1,136 @@
+"""The figures of training and evaluation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from vaserl.report import drawing
+from vaserl.report.drawing import GUESS, INK, PERFECT, RL, SFT
+from vaserl.report.story import PERFECT_REWARD
+from vaserl.report.words import dig
+from vaserl.types import DIMENSIONS, Dimension
+
+
+def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+    """Mean reward of each step, the means that the verdict compares, and the lines to judge them by."""
+    with drawing.style():
+        figure, axes = drawing.canvas(width=6.4, height=3.4)
+        steps, values = drawing.curve(rows, "reward/mean")
+        _, spread = drawing.curve(rows, "reward/std")
+        if len(spread) == len(values):
+            axes.fill_between(steps, values - spread, values + spread, color=RL, alpha=0.12, linewidth=0)
+        axes.plot(steps, values, color=RL, marker="o" if len(steps) <= 60 else None, markersize=3)
+        drawing.level(axes, PERFECT_REWARD, f"perfect policy {PERFECT_REWARD}", PERFECT)
+        constant = dig(summary, "constant_answer", "reward")
+        if constant is not None:
+            drawing.level(axes, constant, f"best constant answer {constant:.2f}", GUESS)
+        for name, members in (("reward_first", steps[:10]), ("reward_last", steps[-10:])):
+            if summary.get(name) is not None and len(steps) <= drawing.MAX_POINTS:
+                axes.hlines(summary[name], members[0], members[-1], color=INK, linewidth=2.6)
+                axes.annotate(
+                    f"{summary[name]:.3f}",
+                    (float(np.mean(members)), summary[name]),
+                    xytext=(0, 7),
+                    textcoords="offset points",
+                    ha="center",
+                    fontweight="bold",
+                )
+        axes.set(xlabel="GRPO step", ylabel="reward", ylim=(min(0.0, float(values.min())), PERFECT_REWARD * 1.09))
+        return drawing.svg(figure)
+
+
+def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[Dimension, str]:
+    """One small figure for each dimension that the metrics have, all on the same axes."""
+    figures: dict[Dimension, str] = {}
+    with drawing.style():
+        for dimension in DIMENSIONS:
+            steps, values = drawing.curve(rows, f"reward/{dimension}")
+            if not len(steps):
+                continue
+            figure, axes = drawing.canvas(width=2.6, height=1.9)
+            axes.plot(steps, values, color=RL)
+            axes.axhline(1.0, color=PERFECT, linewidth=1, linestyle=(0, (4, 3)))
+            constant = dig(summary, "constant_answer", dimension)
+            if constant is not None:
+                axes.axhline(constant, color=GUESS, linewidth=1, linestyle=(0, (1, 2)))
+            axes.set(title=dimension, ylim=(-0.02, 1.06), yticks=(0, 0.5, 1), xlim=(0, rows[-1]["step"] * 1.02))
+            figures[dimension] = drawing.svg(figure)
+    return figures
+
+
+def supervised_loss(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Loss of supervised fine-tuning, on a logarithmic axis, since it falls by orders of magnitude."""
+    with drawing.style():
+        figure, axes = drawing.canvas(width=6.4, height=2.5)
+        steps, values = drawing.curve(rows, "loss")
+        axes.plot(steps, values, color=SFT)
+        if len(values) and values.min() > 0:
+            axes.set_yscale("log")
+        axes.set(xlabel="SFT step", ylabel="loss per token")
+        return drawing.svg(figure)
+
+
+HEALTH = {
+    "kl": ("KL to the SFT policy", "nats per token"),
+    "entropy": ("entropy", "nats per token"),
+    "length/mean": ("answer length", "tokens"),
+    "grad_norm": ("gradient norm", ""),
+    "zero_variance_share": ("groups without signal", "share"),
+    "truncated_share": ("answers cut off", "share"),
+    "logprob_gap": ("learner against engine", "mean |Δ logprob|"),
+}
+"""Metric to its title and unit: what shows whether a run is sound."""
+
+
+def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """One small figure for each metric of `HEALTH` that the run recorded."""
+    figures = {}
+    with drawing.style():
+        for name, (title, unit) in HEALTH.items():
+            steps, values = drawing.curve(rows, name)
+            if not len(steps):
+                continue
+            figure, axes = drawing.canvas(width=2.6, height=1.9)
+            axes.plot(steps, values, color=INK, linewidth=1.4)
+            if unit == "share":
+                axes.set_ylim(-0.02, 1.02)
+            elif values.min() >= 0:
+                axes.set_ylim(0, max(float(values.max()) * 1.1, 1e-9))
+            axes.set(title=title, ylabel=unit, xlim=(0, rows[-1]["step"] * 1.02))
+            axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+            figures[name] = drawing.svg(figure)
+    return figures
+
+
+def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
+    """Accuracy of both systems per dimension with intervals, between what needs no picture and all."""
+    with drawing.style():
+        figure, axes = drawing.canvas(width=6.4, height=4.0)
+        for row, dimension in enumerate(DIMENSIONS):
+            for name, marker in (("majority", "|"), ("guess_from_others", "D")):
+                measured = dig(evaluation, "baselines", dimension, name)
+                if measured is not None:
+                    face = "none" if marker == "D" else GUESS
+                    axes.plot(measured["mean"], row, marker, color=GUESS, markerfacecolor=face, markersize=7, zorder=3)
+            for system, colour, marker, offset in (("sft", SFT, "s", -0.17), ("rl", RL, "o", 0.17)):
+                measured = dig(evaluation, system, "dimensions", dimension, "accuracy")
+                if measured is None:
+                    continue
+                axes.plot([measured["low"], measured["high"]], [row + offset] * 2, color=colour, linewidth=2)
+                axes.plot(measured["mean"], row + offset, marker, color=colour, markersize=6)
+        axes.set(yticks=range(len(DIMENSIONS)), xlim=(-0.02, 1.02), ylim=(len(DIMENSIONS) - 0.5, -0.5))
+        axes.set_yticklabels(DIMENSIONS)
+        axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "25", "50", "75", "100 %"))
+        axes.grid(axis="y", visible=False)
+        keys = [
+            Line2D([], [], color=SFT, marker="s", label="SFT"),
+            Line2D([], [], color=RL, marker="o", label="RL"),
+            Line2D(
+                [], [], color=GUESS, marker="D", markerfacecolor="none", linestyle="", label="guess from the others"
+            ),
+            Line2D([], [], color=GUESS, marker="|", markersize=9, linestyle="", label="majority"),
+        ]
+        figure.legend(handles=keys, loc="outside upper left", ncols=4, columnspacing=1.2, handletextpad=0.4)
+        return drawing.svg(figure)

@@ -1,0 +1,167 @@
+"""Fabrics, techniques, shapes and artists: the names that catalogues use, from the tables in `lexicon/`.
+
+Entries are keyed by our own ids; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
+attributes, kept in a file of their own because their license is their own.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from rapidfuzz import fuzz, process
+
+from vaserl.rewards.text import CONNECTIVES, STOP_WORDS, normalize, tokens
+
+Vocabulary = Literal["fabric", "technique", "shape", "artist"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of a lexicon. Example: the neck-amphora."""
+
+    id: str
+    """Our own key: "amphora/neck"."""
+    names: tuple[str, ...]
+    """Spellings in running text; the first is the one that captions use."""
+    record_names: tuple[str, ...]
+    """Further spellings of catalogue fields: "amphora, neck"."""
+    source: str
+    """The handbooks that use the term, by the keys in the head of the table."""
+    uri: str
+    """Kerameikos concept, empty where none is known."""
+    getty: str
+    """Getty AAT, TGN or ULAN identifier, empty where none is known."""
+
+
+class Mention(NamedTuple):
+    """An entry found in a list of tokens."""
+
+    vocabulary: Vocabulary
+    """Which lexicon."""
+    id: str
+    """Which entry."""
+    start: int
+    """Index of the first token."""
+    end: int
+    """Index after the last token."""
+
+
+@cache
+def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
+    """All entries of one lexicon by id, in the order of its table."""
+    identifiers = {
+        row["id"]: (row["uri"], row["getty"]) for row in _rows("kerameikos.tsv") if row["dimension"] == vocabulary
+    }
+    entries = {}
+    for row in _rows(f"{vocabulary}s.tsv"):
+        uri, getty = identifiers.get(row["id"], ("", ""))
+        record_names = tuple(filter(None, (row.get("record_names") or "").split("|")))
+        entries[row["id"]] = Entry(
+            id=row["id"],
+            names=tuple(row["names"].split("|")),
+            record_names=record_names,
+            source=row["source"],
+            uri=uri,
+            getty=getty,
+        )
+    return entries
+
+
+@cache
+def lexicon_words() -> frozenset[str]:
+    """Every word of every fabric, technique and shape."""
+    return frozenset(word for phrase in _phrases(True) for word in phrase)
+
+
+@cache
+def proper_names() -> frozenset[str]:
+    """Lower-case names that a caption writes with a capital."""
+    return frozenset(row["name"] for row in _rows("figures.tsv"))
+
+
+def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
+    """Fabrics, techniques and shapes in a list of tokens, longest match first, none overlapping, in order.
+
+    `record=True` also reads the spellings of catalogue fields. What no entry matches exactly is matched again with
+    its spelling forgiven: a word, or two words of which one is known, from `spelling_cutoff` Indel similarity on.
+    """
+    phrases = _phrases(record)
+    lengths = _phrase_lengths(record)
+    mentions: list[Mention] = []
+    index = 0
+    while index < len(words):
+        for length in lengths.get(words[index], ()):
+            found = phrases.get(tuple(words[index : index + length]))
+            if found:
+                mentions.append(Mention(*found, index, index + length))
+                index += length
+                break
+        else:
+            slip = _slip(words, index, record, spelling_cutoff)
+            if slip:
+                mentions.append(slip)
+                index = slip.end
+            else:
+                index += 1
+    return mentions
+
+
+def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Mention | None:
+    word = words[index]
+    if len(word) < 5 or not word.isascii():  # also keeps punctuation out
+        return None
+    known = word in lexicon_words()
+    if index + 1 < len(words) and len(words[index + 1]) > 1:
+        following = words[index + 1]
+        if known != (following in lexicon_words()) and following.isascii():
+            found = _closest(f"{word} {following}", record, cutoff)
+            if found:
+                return Mention(*found, index, index + 2)
+    if not known and word not in STOP_WORDS and word not in CONNECTIVES:
+        found = _closest(word, record, cutoff)
+        if found:
+            return Mention(*found, index, index + 1)
+    return None
+
+
+@lru_cache(maxsize=65536)
+def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] | None:
+    choices = _joined_phrases(record)
+    best = process.extractOne(text, choices, scorer=fuzz.ratio, score_cutoff=100 * cutoff)
+    return choices[best[0]] if best else None
+
+
+@cache
+def _phrases(record: bool) -> Mapping[tuple[str, ...], tuple[Vocabulary, str]]:
+    phrases: dict[tuple[str, ...], tuple[Vocabulary, str]] = {}
+    vocabularies: tuple[Vocabulary, ...] = ("fabric", "technique", "shape")
+    for vocabulary in vocabularies:
+        for entry in lexicon(vocabulary).values():
+            for name in entry.names + (entry.record_names if record else ()):
+                phrase = tuple(word for word in tokens(normalize(name, len(name))) if word != ",")
+                if phrases.setdefault(phrase, (vocabulary, entry.id)) != (vocabulary, entry.id):
+                    raise ValueError(f"lexicon: {name!r} names both {phrases[phrase][1]} and {entry.id}")
+    return phrases
+
+
+@cache
+def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
+    # Short words have too many neighbours for their spelling to be forgiven.
+    return {" ".join(p): found for p, found in _phrases(record).items() if sum(map(len, p)) > 4}
+
+
+@cache
+def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
+    """First word of a phrase to the lengths of the phrases it begins, longest first."""
+    lengths: dict[str, set[int]] = {}
+    for phrase in _phrases(record):
+        lengths.setdefault(phrase[0], set()).add(len(phrase))
+    return {word: tuple(sorted(all_lengths, reverse=True)) for word, all_lengths in lengths.items()}
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    lines = (Path(__file__).parent / "lexicon" / table).read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t"))

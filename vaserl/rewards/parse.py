@@ -1,0 +1,161 @@
+"""From text to the six dimensions: one parser for a policy's captions, target captions and museum records.
+
+Whatever it misreads it misreads on both sides. Free text is read in the order dates, attributions, lexicon entries;
+what remains is decoration. Labelled parts (`Fabric: …; Technique: …`) are read by their labels first.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vaserl.rewards.attribution import Attribution, find_attributions, read_names
+from vaserl.rewards.config import ParserConfig
+from vaserl.rewards.dates import Interval, find_dates, innermost
+from vaserl.rewards.decoration import decoration_words, depicted, without_part_labels
+from vaserl.rewards.lexicon import Mention, Vocabulary, find_mentions
+from vaserl.rewards.text import CUT, normalize, tokens
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Term:
+    """A fabric, technique or shape. Example: Term("amphora/neck", "amphora neck")."""
+
+    id: str
+    """Id in the lexicon; empty when the lexicon doesn't know it."""
+    text: str
+    """The words it was read from, normalised; empty for a known id, so that synonyms are equal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a text states, dimension by dimension; an empty tuple where it states nothing."""
+
+    fabric: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    technique: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    shape: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    dating: tuple[Interval, ...] = ()
+    """Distinct intervals, none within another."""
+    decoration: tuple[str, ...] = ()
+    """Distinct lemmas of what is depicted, in order."""
+    attribution: tuple[Attribution, ...] = ()
+    """Distinct attributions, in order; those of a record are alternatives."""
+
+    def __getitem__(self, dimension: Dimension) -> tuple:
+        return getattr(self, dimension)
+
+
+_DEFAULT = ParserConfig()
+
+
+def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
+    """What a caption states, in free or labelled form; of a very long text, what its beginning states."""
+    free, labelled = _split_labels(normalize(text, parser.max_chars))
+    facts = _parse_free(free, parser)
+    if not labelled:
+        return facts
+    values: dict[Dimension, tuple] = {dimension: facts[dimension] for dimension in DIMENSIONS}
+    for dimension, value in labelled:
+        values[dimension] = (*_field(dimension, value, parser), *values[dimension])
+    return _facts(values)
+
+
+def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
+    """What a museum's record in the Beazley form states; other fields than the six are not looked at."""
+    return _record_facts(tuple(record.get(FIELD_OF_DIMENSION[dimension]) or "" for dimension in DIMENSIONS), parser)
+
+
+def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
+    """What the answer to a question about one dimension states: "The fabric of the vase is ATHENIAN." or a value."""
+    answer = _ANSWER.sub("", normalize(text, parser.max_chars))
+    return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
+
+
+_LABELS: Mapping[str, Dimension] = {
+    "fabric": "fabric",
+    "ware": "fabric",
+    "technique": "technique",
+    "shape": "shape",
+    "shape name": "shape",
+    "date": "dating",
+    "dating": "dating",
+    "decoration": "decoration",
+    "attribution": "attribution",
+    "attributed to": "attribution",
+}
+_LABEL = re.compile(rf"\b({'|'.join(sorted(_LABELS, key=len, reverse=True))}) ?[:=] ?")
+_ANSWER = re.compile(
+    r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)(?: of (?:the|this) (?:vase|vessel))?"
+    r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
+)
+_UNSTATED = frozenset(("vase", "vessel", "pot"))
+
+
+@lru_cache(maxsize=65536)
+def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
+    normal = (normalize(value, parser.max_chars) for value in values)
+    return _facts({d: _field(d, value, parser) for d, value in zip(DIMENSIONS, normal, strict=True)})
+
+
+def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
+    """The text before the first label, and each labelled value up to the next label."""
+    if ":" not in normal and "=" not in normal:
+        return normal, []
+    pieces = _LABEL.split(normal)
+    values = (piece.strip(" ;,.|") for piece in pieces[2::2])
+    return pieces[0], [(_LABELS[label], value) for label, value in zip(pieces[1::2], values, strict=True)]
+
+
+def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
+    """The values of one field that holds nothing but that dimension."""
+    if not normal:
+        return ()
+    if dimension == "dating":
+        return find_dates(normal, parser.single_year_margin_years, bare=True)[0]
+    if dimension == "attribution":
+        return find_attributions(normal)[0] if "attribut" in normal else read_names(normal)
+    if dimension == "decoration":
+        return decoration_words(tokens(without_part_labels(normal)))
+    words = [w for w in tokens(normal.replace("(?)", " ")) if w not in ",."]
+    terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
+    unknown = " ".join(w for w in words if w[0].isalnum() and w not in _UNSTATED)
+    return terms or ((Term("", unknown),) if unknown else ())
+
+
+def _parse_free(normal: str, parser: ParserConfig) -> Facts:
+    if not normal:
+        return Facts()
+    dating, normal = find_dates(normal, parser.single_year_margin_years)
+    attribution, normal = find_attributions(normal)
+    words = tokens(normal)
+    inside = depicted(words)
+    mentions = find_mentions(words, parser.spelling_cutoff)
+    outside = [m for m in mentions if not inside[m.start]]
+    if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
+        outside = mentions  # nothing but a depiction: "Shown on an Athenian black-figure cup is …"
+    claimed = {index for m in outside for index in range(m.start, m.end)}
+    return Facts(
+        fabric=_terms("fabric", outside),
+        technique=_terms("technique", outside),
+        shape=_terms("shape", outside),
+        dating=dating,
+        decoration=decoration_words([w for index, w in enumerate(words) if index not in claimed]),
+        attribution=attribution,
+    )
+
+
+def _terms(vocabulary: Vocabulary | Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
+    ids = dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary)
+    # "A lekythos … this squat lekythos": the family only restates the subtype.
+    return tuple(Term(i, "") for i in ids if not any(other.startswith(f"{i}/") for other in ids))
+
+
+def _facts(values: Mapping[Dimension, tuple]) -> Facts:
+    distinct = {dimension: tuple(dict.fromkeys(found)) for dimension, found in values.items()}
+    if "dating" in distinct:
+        distinct["dating"] = innermost(list(distinct["dating"]))
+    return Facts(**distinct)

@@ -1,0 +1,216 @@
+"""The settings of each job: a field exists because someone changes it, and says what changes when they do.
+
+Options of engines pass through untouched: `rollout.engine_args` to vLLM, `learner.deepspeed` to DeepSpeed.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from vaserl.config import Section
+from vaserl.models.adapter import LANGUAGE_MODEL_LINEARS
+
+
+class ModelSettings(Section):
+    path: Path
+    """Folder of a Qwen2.5-VL checkpoint in the Hugging Face form."""
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Precision of weights and activations, in learner and engine alike."""
+
+
+class DataSettings(Section):
+    path: Path
+    """Folder of a curated data set: manifest.parquet and clips/."""
+    num_frames: int = pydantic.Field(default=16, ge=2, multiple_of=2)
+    """Frames of a clip that the model sees, evenly spaced around the turn; the vision tower takes them in pairs."""
+
+
+class ClusterSettings(Section):
+    address: str = "local"
+    """"local" starts Ray on this machine; "auto" joins the running cluster (RAY_ADDRESS is honoured)."""
+    num_cpus: int | None = None
+    """Logical CPUs of a local Ray; default: the machine's."""
+    placement_timeout_s: float = 10.0
+    """Seconds to wait for actors to be placed before the run stops and says what is missing."""
+
+
+class RolloutSettings(Section):
+    num_workers: int = pydantic.Field(default=1, ge=1)
+    """vLLM engines; tasks are dealt out to them in turn."""
+    num_gpus: float = 0
+    """GPUs of each worker; 0 runs vLLM's CPU build."""
+    num_cpus: float = 1
+    """CPUs reserved for each worker."""
+    num_threads: int = pydantic.Field(default=1, ge=1)
+    """OpenMP threads of each worker on CPU."""
+    group_size: int = pydantic.Field(default=8, ge=1)
+    """G, completions sampled for each task."""
+    temperature: float = pydantic.Field(default=1.0, gt=0)
+    """Sampling temperature in training; logprobs are taken at it on both sides."""
+    max_new_tokens: int = pydantic.Field(default=256, ge=1)
+    """Token limit of a completion."""
+    engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Any option of vllm.LLM, passed through untouched."""
+
+    @pydantic.field_validator("engine_args")
+    @classmethod
+    def _ours_stay_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        taken = {"model", "dtype", "seed", "logprobs_mode", "enable_lora", "max_lora_rank"} & set(value)
+        if taken:
+            raise ValueError(f"{', '.join(sorted(taken))} follow from other settings and can't be given here")
+        return value
+
+
+class RewardSettings(Section):
+    functions: tuple[str, ...] = ("vaserl.rewards:vase_reward",)
+    """Dotted names `package.module:function`; several are summed with their weights."""
+    weights: tuple[float, ...] = ()
+    """One for each function; default: all 1."""
+    num_workers: int = pydantic.Field(default=1, ge=1)
+    """Reward actors."""
+    num_cpus: float = 0.1
+    """CPUs reserved for each reward actor."""
+
+    @pydantic.model_validator(mode="after")
+    def _weights_fit(self):
+        if not self.functions:
+            raise ValueError("functions must name at least one reward")
+        if len(set(self.functions)) != len(self.functions):
+            raise ValueError("functions names the same reward twice")
+        if self.weights and len(self.weights) != len(self.functions):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.functions)} functions")
+        return self
+
+
+class LoraSettings(Section):
+    rank: int = pydantic.Field(default=32, ge=1)
+    """Rank of the adapter."""
+    alpha: int = pydantic.Field(default=64, ge=1)
+    """Scale: the update is alpha / rank times B A."""
+    target_modules: str = LANGUAGE_MODEL_LINEARS
+    """Regular expression over full module names; vision layers can't be served by the engine."""
+
+
+class LearnerSettings(Section):
+    method: Literal["lora", "full"] = "lora"
+    """Train an adapter, or every weight."""
+    train_vision: bool = False
+    """With method "full": train the vision tower too. The engine's caches of encoded clips are dropped at each
+    publish then."""
+    lora: LoraSettings = LoraSettings()
+    num_ranks: int = pydantic.Field(default=1, ge=1)
+    """DeepSpeed ranks, one actor each."""
+    num_gpus: float = 0
+    """GPUs of each rank; 0 trains on CPU with gloo."""
+    num_cpus: float = 1
+    """CPUs reserved for each rank."""
+    num_threads: int = pydantic.Field(default=1, ge=1)
+    """OpenMP threads of each rank on CPU."""
+    learning_rate: float = pydantic.Field(default=1e-5, gt=0)
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = pydantic.Field(default=0, ge=0)
+    """Steps of linear warm-up."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """After warm-up: keep the rate, or let it fall along a cosine to a fiftieth by the last step."""
+    weight_decay: float = pydantic.Field(default=0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's decay rates of the two moments."""
+    max_grad_norm: float = pydantic.Field(default=1.0, gt=0)
+    """Global norm to which gradients are clipped."""
+    max_tokens_per_micro_batch: int = pydantic.Field(default=16384, ge=1)
+    """Padded tokens of one forward pass; a longer row stands alone. Changes memory and speed, not the result."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    deepspeed: dict[str, Any] = pydantic.Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})
+    """DeepSpeed's own configuration, passed through; batch sizes, precision and clipping follow from the above."""
+
+    @pydantic.model_validator(mode="after")
+    def _vision_needs_full(self):
+        if self.train_vision and self.method != "full":
+            raise ValueError('train_vision needs method = "full": adapters on vision layers can\'t be served')
+        return self
+
+
+class LossSettings(Section):
+    clip_low: float = pydantic.Field(default=0.2, ge=0, lt=1)
+    """The ratio is clipped at 1 - clip_low."""
+    clip_high: float = pydantic.Field(default=0.28, ge=0)
+    """The ratio is clipped at 1 + clip_high; above clip_low lets rare good tokens grow (DAPO)."""
+    beta: float = pydantic.Field(default=0.0, ge=0)
+    """Weight of the KL term against the reference (the base with the adapter disabled); 0 skips the reference."""
+    normalise_advantages: bool = True
+    """Divide advantages by the group's standard deviation; without it, Dr. GRPO."""
+
+
+class TrainSettings(Section):
+    """A GRPO run."""
+
+    run_dir: Path
+    """Where everything the run writes goes."""
+    seed: int = 0
+    num_steps: int = pydantic.Field(ge=1)
+    """GRPO updates."""
+    tasks_per_step: int = pydantic.Field(default=16, ge=1)
+    """P, tasks of one step."""
+    save_every: int = pydantic.Field(default=0, ge=0)
+    """Steps between saved adapters; the last one is always saved."""
+    max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
+    """The run stops when learner and engine differ by more, as mean |log-probability| over a step's tokens."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Beside metrics.jsonl, which is always written."""
+    model: ModelSettings
+    data: DataSettings
+    rollout: RolloutSettings = RolloutSettings()
+    reward: RewardSettings = RewardSettings()
+    loss: LossSettings = LossSettings()
+    learner: LearnerSettings = LearnerSettings()
+    cluster: ClusterSettings = ClusterSettings()
+
+
+class TinyModelSettings(Section):
+    vocab_size: int = 640
+    hidden_size: int = 192
+    num_layers: int = 3
+    num_heads: int = 6
+    vision_hidden_size: int = 128
+    vision_depth: int = 3
+
+
+class SftSettings(Section):
+    """A supervised fine-tuning run."""
+
+    run_dir: Path
+    seed: int = 0
+    num_epochs: int = pydantic.Field(default=2, ge=1)
+    """Passes over the training vases."""
+    vases_per_step: int = pydantic.Field(default=16, ge=1)
+    """Clips of one optimizer step; each brings its caption and `questions_per_vase` questions."""
+    questions_per_vase: int = pydantic.Field(default=0, ge=0)
+    """Questions drawn for each clip and step, on the same pass over the clip."""
+    rotate_clips: bool = True
+    """Start each clip at a random frame of the turn: where a vase's front is says nothing of the vase."""
+    tiny_model: TinyModelSettings | None = None
+    """Build a small model with random weights at `model.path` first, instead of starting from a checkpoint."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    model: ModelSettings
+    data: DataSettings
+    learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
+    cluster: ClusterSettings = ClusterSettings()
+
+
+class EvaluateSettings(Section):
+    """Captions of the held-out vases by two systems, scored and compared."""
+
+    run_dir: Path
+    seed: int = 0
+    adapter: Path | None = None
+    """Adapter folder of the system to compare with the bare model; without it the model is evaluated alone."""
+    split: str = "test"
+    clip_model: Path | None = None
+    """open_clip folder whose text tower gives the caption metrics of the reference; without it they are left out."""
+    model: ModelSettings
+    data: DataSettings
+    rollout: RolloutSettings = RolloutSettings()
+    reward: RewardSettings = RewardSettings()
+    cluster: ClusterSettings = ClusterSettings()

@@ -1,0 +1,222 @@
+"""A whole collection on disk: models, photographs and records, a pure function of its seed.
+
+    OUT/records.jsonl         one record a line, in the Beazley form, with the vase's `id`
+    OUT/photographs.jsonl     {"file", "vase_id", "view", "kind", "label_quality", "label_intact"}
+    OUT/photographs/ID_V.png  224 x 224
+    OUT/models/ID.glb         Y up, texture inside
+    OUT/world.json            seed, counts, hash of everything above
+
+The folder appears under its name only when it is complete.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vaserl import turntable as turntable_module
+from vaserl.clip import sha256_of
+from vaserl.errors import UserError
+from vaserl.synthetic.mesh import build_mesh, to_glb
+from vaserl.synthetic.paint import paint
+from vaserl.synthetic.photograph import FLAWED, RESOLUTION, Kind, label_intact, label_quality, photograph
+from vaserl.synthetic.record import record_of
+from vaserl.synthetic.vase import VaseTraits, sample_traits
+from vaserl.turntable import Turntable
+
+P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
+"""Probability of 0, 1, 2, 3 good photographs of a vase."""
+P_NUM_FLAWED = (0.30, 0.40, 0.30)
+"""Probability of 0, 1, 2 flawed ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldSummary:
+    """What `world.json` says."""
+
+    seed: int
+    """The seed of everything."""
+    num_vases: int
+    """Vases, records and models."""
+    num_photographs: int
+    """Photographs of all kinds."""
+    num_by_kind: Mapping[str, int]
+    """Photographs of each kind."""
+    content_hash: str
+    """sha256 over the names and hashes of all files, `world.json` left out."""
+    generator_hash: str
+    """sha256 over the source that made it: another hash may mean another world for the same seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaseFiles:
+    """What one vase left on disk."""
+
+    record: Mapping[str, str]
+    """Its record."""
+    photographs: tuple[Mapping[str, str | int], ...]
+    """Its lines of `photographs.jsonl`."""
+    hashes: Mapping[str, str]
+    """Relative path to sha256 of each file."""
+
+
+def build_world(
+    out_dir: Path,
+    num_vases: int,
+    seed: int,
+    num_workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> WorldSummary:
+    """Make the collection, `num_workers` processes at a time (default: one for each usable core).
+
+    A folder that already holds this very world is taken as it is; `UserError` if it holds anything else. `progress`
+    is called with (vases done, vases in all) after each vase.
+    """
+    out_dir = Path(out_dir)
+    if num_vases < 1:
+        raise UserError(f"num_vases is {num_vases}: a world needs at least one vase")
+    generator_hash = _generator_hash()
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        return _existing_world(out_dir, num_vases, seed, generator_hash)
+    started = out_dir.with_name(out_dir.name + ".partial")
+    if started.exists():
+        shutil.rmtree(started)
+    for folder in ("photographs", "models"):
+        (started / folder).mkdir(parents=True)
+    num_workers = min(num_workers or len(os.sched_getaffinity(0)), num_vases)
+    vases: list[VaseFiles] = []
+    for files in _made(partial(make_vase, started, seed), num_vases, num_workers):
+        vases.append(files)
+        if progress:
+            progress(len(vases), num_vases)
+    _write_lines(started / "records.jsonl", (vase.record for vase in vases))
+    lines = [line for vase in vases for line in vase.photographs]
+    _write_lines(started / "photographs.jsonl", lines)
+    hashes = {name: digest for vase in vases for name, digest in vase.hashes.items()}
+    hashes |= {name: sha256_of(started / name) for name in ("records.jsonl", "photographs.jsonl")}
+    summary = WorldSummary(
+        seed=seed,
+        num_vases=num_vases,
+        num_photographs=len(lines),
+        num_by_kind=dict(sorted(Counter(str(line["kind"]) for line in lines).items())),
+        content_hash=hashlib.sha256("".join(f"{n}\0{hashes[n]}\n" for n in sorted(hashes)).encode()).hexdigest(),
+        generator_hash=generator_hash,
+    )
+    (started / "world.json").write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    if out_dir.exists():
+        out_dir.rmdir()
+    started.rename(out_dir)
+    return summary
+
+
+def traits_of(seed: int, index: int) -> VaseTraits:
+    """The traits of vase `index` of the world with this seed, whatever the world's size."""
+    return sample_traits(_generator(seed, index, "traits"))
+
+
+def make_vase(out_dir: Path, seed: int, index: int, turntable: Turntable) -> VaseFiles:
+    """Throw, paint, photograph and describe one vase, and write its files."""
+    vase_id = f"v{index:05d}"
+    traits = traits_of(seed, index)
+    mesh = build_mesh(traits, paint(traits))
+    hashes = {f"models/{vase_id}.glb": _write(out_dir / "models" / f"{vase_id}.glb", to_glb(mesh))}
+    rng = _generator(seed, index, "photographs")
+    lines = []
+    for view, kind in enumerate(_kinds(rng), start=1):
+        image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
+        name = f"photographs/{vase_id}_{view}.png"
+        Image.fromarray(image).save(out_dir / name, compress_level=4)
+        hashes[name] = sha256_of(out_dir / name)
+        lines.append(
+            {
+                "file": name,
+                "vase_id": vase_id,
+                "view": view,
+                "kind": kind,
+                "label_quality": label_quality(kind),
+                "label_intact": label_intact(kind),
+            }
+        )
+    return VaseFiles(record=record_of(vase_id, index, traits), photographs=tuple(lines), hashes=hashes)
+
+
+def _kinds(rng: np.random.Generator) -> list[Kind]:
+    """The kinds of one vase's photographs in random order, so that the view's number tells nothing; never none."""
+    num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
+    num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
+    kinds: list[Kind] = ["intact"] * num_good
+    kinds += [FLAWED[k] for k in rng.integers(len(FLAWED), size=num_flawed)]
+    return [kinds[k] for k in rng.permutation(len(kinds))]
+
+
+def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
+    """Independent randomness for each vase and purpose: a change in one never moves another."""
+    return np.random.default_rng(np.random.SeedSequence([seed, index, *purpose.encode()]))
+
+
+def _made(
+    make: Callable[[int, Turntable], VaseFiles], num_vases: int, num_workers: int
+) -> Iterable[VaseFiles]:
+    """All vases in order, made here or by a pool of fresh processes: a graphics context doesn't survive a fork."""
+    if num_workers == 1:
+        with Turntable(RESOLUTION) as turntable:
+            for index in range(num_vases):
+                yield make(index, turntable)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker) as pool:
+        yield from pool.map(partial(_make_in_worker, make), range(num_vases), chunksize=4)
+
+
+_worker_turntable: Turntable | None = None
+
+
+def _start_worker() -> None:
+    global _worker_turntable
+    os.environ["LP_NUM_THREADS"] = "1"  # one rasteriser thread for each worker: the cores are taken already
+    _worker_turntable = Turntable(RESOLUTION)
+
+
+def _make_in_worker(make: Callable[[int, Turntable], VaseFiles], index: int) -> VaseFiles:
+    assert _worker_turntable is not None
+    return make(index, _worker_turntable)
+
+
+def _existing_world(out_dir: Path, num_vases: int, seed: int, generator_hash: str) -> WorldSummary:
+    """The world that is there already, if it is the one asked for."""
+    try:
+        summary = WorldSummary(**json.loads((out_dir / "world.json").read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise UserError(f"{out_dir}: not empty and no complete world; remove it or choose another folder") from error
+    asked, found = (num_vases, seed, generator_hash), (summary.num_vases, summary.seed, summary.generator_hash)
+    if asked != found:
+        raise UserError(
+            f"{out_dir}: holds another world (num_vases {summary.num_vases}, seed {summary.seed}"
+            f"{', made by other code' if summary.generator_hash != generator_hash else ''}); "
+            f"asked for num_vases {num_vases}, seed {seed}: remove it or choose another folder"
+        )
+    return summary
+
+
+def _generator_hash() -> str:
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(str(turntable_module.__file__))]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write_lines(path: Path, rows: Iterable[Mapping[str, str | int]]) -> None:
+    path.write_text("".join(json.dumps(dict(row)) + "\n" for row in rows))

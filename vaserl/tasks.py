@@ -1,0 +1,29 @@
+"""Which tasks a step trains on: a pure function of (seed, step), so there is nothing to save for a resume."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from vaserl.errors import UserError
+
+T = TypeVar("T")
+
+
+def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int) -> list[T]:
+    """The items of `step` (from 1): each pass over the items is a fresh permutation, and steps cut the stream of
+    passes into slices, so every item comes once before any comes twice.
+
+    Raises: UserError when there are no items.
+    """
+    if not items:
+        raise UserError("there is nothing to train on: the data set is empty")
+    first = (step - 1) * num_per_step
+    drawn: list[T] = []
+    permutations: dict[int, np.ndarray] = {}
+    for position in range(first, first + num_per_step):
+        epoch, index = divmod(position, len(items))
+        if epoch not in permutations:
+            permutations[epoch] = np.random.default_rng([seed, epoch]).permutation(len(items))
+        drawn.append(items[permutations[epoch][index]])
+    return drawn
