@@ -2,21 +2,18 @@
 
 Two passes with the choice of the best view between them, because that choice needs all the views of a vase: first
 every photograph through the filters, then the survivors through lift, mesh gate and turntable. Photographs travel as
-paths and are decoded where they are looked at; what crosses between the stages is metadata.
+paths and are decoded where they are looked at; what crosses between processes is metadata.
 """
 
 import json
 import logging
 import math
-import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import ray
 import ray.data
 
 from actors.cluster import connect
@@ -33,17 +30,18 @@ from vaserl.curation.retention import FilterReport, dataset_card, filter_report,
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.source import Source, read_source
 from vaserl.curation.split import split_vases
-from vaserl.dataset import SCHEMA, write_manifest
+from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
 from vaserl.progress import Progress
 
-log = logging.getLogger(__name__)
+CARD = "DATASET.md"
+SUMMARY = "curation.json"
 
-SCORES = ("quality", "intact", "front")
-"""Columns of floats that the manifest keeps under `scores`; NaN where a stage did not look."""
+Maker = tuple[type, tuple[Any, ...]]
+"""A stage's class and what its `__init__` is called with, in the process that will hold it."""
 
-_EMPTY = {"mesh": "", "clip": "", "caption": "", "reference": "", "questions": "[]"}
-_NUM_RESTARTS = 2  # Ray Data's own default is without limit: a photograph that kills its worker would do so for ever
+_NOT_REACHED = {"mesh": "", "clip": "", "caption": "", "reference": "", "questions": "[]"}
+_NUM_RESTARTS = 2  # Ray Data's default has no limit: a photograph that kills its worker would do so for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,31 +57,148 @@ class CurationSummary:
     filters: Sequence[FilterReport]
     """The filters against the truth, where the photographs were labelled."""
     num_fallbacks: int
-    """Captions that failed the check of facts and were replaced by the complete one."""
+    """Terse captions that failed the check of facts; the complete one stands in."""
     seconds: Mapping[str, float]
-    """Wall time of each pass."""
+    """Wall time of each pass, the start of its processes included."""
+
+
+class Chain:
+    """Stages that share a process, so that nothing travels between them."""
+
+    def __init__(self, makers: Sequence[Maker]) -> None:
+        self._stages = [kind(*arguments) for kind, arguments in makers]
+
+    def __call__(self, batch: Batch) -> Batch:
+        for stage in self._stages:
+            batch = stage(batch)
+        return batch
 
 
 def curate(settings: CurateSettings) -> CurationSummary:
     """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md and curation.json.
 
-    Raises: UserError for an input or a model that can't be used, before anything is started.
+    Raises: UserError for an input, a model or a program that can't be used, before anything is started.
     """
     photographs = read_source(settings.source)
-    check(settings)
+    check_stages(settings)
     settings.dataset.mkdir(parents=True, exist_ok=True)
-    seconds: dict[str, float] = {}
+    seconds = {}
     with connect(settings.cluster):
         started = time.monotonic()
         rows = run_stages([photograph.row() for photograph in photographs], filter_stages(settings), "filters")
         seconds["filters"] = time.monotonic() - started
         rows = rows_of(BestView()(batch_of(rows)))
+        rejected = [row for row in rows if row["rejected_by"]]
         started = time.monotonic()
-        survivors = run_stages([r for r in rows if not r["rejected_by"]], lift_stages(settings), "lift")
+        lifted = run_stages([row for row in rows if not row["rejected_by"]], lift_stages(settings), "lift")
         seconds["lift"] = time.monotonic() - started
-    rows = [row for row in rows if row["rejected_by"]] + survivors
+    rows = rejected + lifted
     assert sorted(row["photo"] for row in rows) == [str(p.path) for p in photographs], "a row was lost or doubled"
     manifest = manifest_rows(rows, settings)
     write_manifest(settings.dataset, manifest)
     kinds = {str(photograph.path): photograph.kind for photograph in photographs if photograph.kind}
-    return _summarise(settings, manifest, survivors, kinds, seconds)
+    enabled = [stage for stage in ("quality", "intact") if kinds and getattr(settings, stage).enabled]
+    summary = CurationSummary(
+        num_photographs=len(manifest),
+        num_vases=dict(sorted(Counter(row["split"] for row in manifest if row["split"]).items())),
+        retention=retention(manifest),
+        filters=[filter_report(manifest, kinds, stage) for stage in enabled],
+        num_fallbacks=sum(row.get(FALLBACK) == 1.0 for row in lifted),
+        seconds=seconds,
+    )
+    (settings.dataset / CARD).write_text(dataset_card(manifest, summary.filters))
+    (settings.dataset / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    return summary
+
+
+def check_stages(settings: CurateSettings) -> None:
+    """Loads what the stages will load, so that a wrong path is said before a cluster is started.
+
+    Raises: UserError naming the setting.
+    """
+    if settings.quality.enabled:
+        if settings.quality.path is None:
+            raise UserError("quality.enabled needs quality.path, a ResNet; or set quality.enabled = false")
+        load_resnet(settings.quality.path)
+    if settings.intact.enabled:
+        if settings.clip.path is None:
+            raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
+        load_clip(settings.clip)
+    build_generator(settings.lift, settings.source.path)
+
+
+def filter_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSettings]]:
+    """The pools of the first pass, each with the stages that it holds."""
+    stages: list[tuple[list[Maker], PoolSettings]] = [([(Source, ())], settings.source.pool)]
+    if settings.quality.enabled:
+        stages.append(([(Quality, (settings.quality,))], settings.quality.pool))
+    if settings.intact.enabled:
+        stages.append(([(Intact, (settings.intact, settings.clip))], settings.intact.pool))
+    return stages
+
+
+def lift_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSettings]]:
+    """The pool of the second pass: each process makes, judges, films and describes the models of its own vases."""
+    makers: list[Maker] = [
+        (Lift, (settings.lift, settings.source.path, settings.dataset)),
+        (MeshGate, (settings.mesh_gate, settings.dataset)),
+        (Film, (settings.turntable, settings.dataset)),
+        (Describe, (settings.describe, settings.seed)),
+        (Questions, ()),
+    ]
+    return [(makers, settings.lift.pool)]
+
+
+def run_stages(
+    rows: Sequence[Mapping[str, Any]], stages: Sequence[tuple[list[Maker], PoolSettings]], name: str
+) -> list[dict[str, Any]]:
+    """Every row through every pool, in any order; as many come out as went in."""
+    if not rows:
+        return []
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    rows_per_block = min(pool.batch_size for _, pool in stages)
+    dataset = ray.data.from_items(list(rows), override_num_blocks=math.ceil(len(rows) / rows_per_block))
+    for makers, pool in stages:
+        dataset = dataset.map_batches(
+            Chain,
+            fn_constructor_args=(makers,),
+            compute=ray.data.ActorPoolStrategy(size=pool.num_workers),
+            batch_size=pool.batch_size,
+            batch_format="numpy",
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus or None,
+            max_restarts=_NUM_RESTARTS,
+            max_task_retries=_NUM_RESTARTS,
+            # one thread each: the pools are sized to the machine already
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}},
+        )
+    finished: list[dict[str, Any]] = []
+    with Progress(name, len(rows)) as progress:
+        for batch in dataset.iter_batches(batch_size=None, batch_format="numpy"):
+            finished += (done := rows_of(batch))
+            progress.advance(len(done))
+    assert len(finished) == len(rows), f"{len(rows)} rows went into {name}, {len(finished)} came out"
+    return finished
+
+
+def manifest_rows(rows: Sequence[Mapping[str, Any]], settings: CurateSettings) -> list[dict[str, Any]]:
+    """Rows with the columns of the manifest: scores gathered, the split drawn over the vases that came through."""
+    kept = [row["vase_id"] for row in rows if not row["rejected_by"]]
+    splits = split_vases(kept, settings.split, settings.seed)
+    manifest = []
+    for row in rows:
+        full = _NOT_REACHED | row
+        scores = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
+        scores.pop(FALLBACK, None)
+        manifest.append(
+            full
+            | {
+                "record": json.loads(row["record"]),
+                "questions": json.loads(full["questions"]),
+                "scores": scores,
+                "split": "" if row["rejected_by"] else splits[row["vase_id"]],
+            }
+        )
+    return manifest

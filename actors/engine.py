@@ -132,21 +132,26 @@ class Engine:
             self._llm.llm_engine.remove_lora(self._lora_request.lora_int_id)
         self._lora_request = request
 
-    def load_full(self, folder: Path, *, vision_changed: bool) -> None:
-        """Replaces the whole model's weights in place by those of a Hugging Face folder and drops what the caches
-        hold of the old ones."""
-        from safetensors.torch import load_file
+    def load_full(self, folder: Path) -> None:
+        """Replaces the whole model's weights in place by those of a Hugging Face folder, and drops what the caches
+        hold of the old ones: prefixes, and encoded clips, since the vision tower may have changed."""
 
-        def replace(model: Any) -> None:
-            tensors: dict[str, Any] = {}
-            for file in sorted(folder.glob("*.safetensors")):
-                tensors.update(load_file(file))
-            model.load_weights(tensors.items())
+        def reload(worker: Any) -> None:
+            from safetensors import safe_open
 
-        self._llm.apply_model(replace)
+            def tensors():
+                for file in sorted(folder.glob("*.safetensors")):
+                    with safe_open(file, framework="pt") as opened:
+                        for name in opened.keys():  # noqa: SIM118 - not a dict
+                            yield name, opened.get_tensor(name)
+
+            worker.reload_weights(weights_iterator=tensors())
+
+        self._llm.collective_rpc(reload)
         self._llm.reset_prefix_cache()
-        if vision_changed:
-            self._llm.llm_engine.reset_encoder_cache()
+        # the worker has dropped its caches of clips with the weights; the scheduler must not believe in them
+        self._llm.reset_mm_cache()
+        self._llm.llm_engine.reset_encoder_cache()
 
 
 def _read(output: Any) -> EngineOutput:

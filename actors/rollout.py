@@ -30,10 +30,8 @@ class RolloutWorker:
         settings: RolloutSettings,
         *,
         max_lora_rank: int | None,
-        vision_is_trained: bool,
     ):
         self._settings, self._num_frames = settings, data.num_frames
-        self._vision_is_trained = vision_is_trained
         self._prompter = Prompter(model.path)
         self._clips = ClipStore(data.path / "clips")
         self._folder = tempfile.TemporaryDirectory(prefix="vaserl-weights-", dir=_memory_disk())
@@ -55,7 +53,7 @@ class RolloutWorker:
         """Serves `weights` from the next request on; the answer is the version served."""
         folder = write_weights(weights, Path(self._folder.name))
         if self._max_lora_rank is None:
-            self._engine.load_full(folder, vision_changed=self._vision_is_trained)
+            self._engine.load_full(folder)
         else:
             self._engine.load_adapter(weights.version, folder)
         for file in folder.iterdir():
@@ -111,7 +109,6 @@ class RolloutPool:
         settings: RolloutSettings,
         *,
         max_lora_rank: int | None,
-        vision_is_trained: bool,
         seed: int,
         placement: PlacementGroup,
         first_bundle: int,
@@ -123,7 +120,7 @@ class RolloutPool:
                 num_gpus=settings.num_gpus,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
                 runtime_env={"env_vars": engine_environment(settings.num_gpus, settings.num_threads)},
-            ).remote(model, data, settings, max_lora_rank=max_lora_rank, vision_is_trained=vision_is_trained)
+            ).remote(model, data, settings, max_lora_rank=max_lora_rank)
             for index in range(settings.num_workers)
         ]
 

@@ -45,8 +45,10 @@ def run(settings: SftSettings) -> None:
         )
         num_parameters = ranks.wait_until_ready()
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
-        recorder = Recorder(settings.run_dir, settings, settings.trackers)
-        with Progress("sft", num_steps) as progress:
+        with (
+            Recorder(settings.run_dir, settings, settings.trackers) as recorder,
+            Progress("sft", num_steps) as progress,
+        ):
             for step in range(1, num_steps + 1):
                 chosen = draw(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
                 random = np.random.default_rng([settings.seed, step])
@@ -56,7 +58,6 @@ def run(settings: SftSettings) -> None:
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
         ranks.save(settings.run_dir / "model")
-        recorder.close()
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:

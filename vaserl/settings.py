@@ -63,7 +63,7 @@ class RolloutSettings(Section):
 
 
 class RewardSettings(Section):
-    functions: tuple[str, ...] = ("vaserl.rewards:vase_reward",)
+    functions: tuple[str, ...] = ("vaserl.rewards:vase_caption",)
     """Dotted names `package.module:function`; several are summed with their weights."""
     weights: tuple[float, ...] = ()
     """One for each function; default: all 1."""
@@ -96,8 +96,7 @@ class LearnerSettings(Section):
     method: Literal["lora", "full"] = "lora"
     """Train an adapter, or every weight."""
     train_vision: bool = False
-    """With method "full": train the vision tower too. The engine's caches of encoded clips are dropped at each
-    publish then."""
+    """With method "full": train the vision tower too."""
     lora: LoraSettings = LoraSettings()
     num_ranks: int = pydantic.Field(default=1, ge=1)
     """DeepSpeed ranks, one actor each."""
@@ -204,11 +203,12 @@ class EvaluateSettings(Section):
 
     run_dir: Path
     seed: int = 0
-    adapter: Path | None = None
-    """Adapter folder of the system to compare with the bare model; without it the model is evaluated alone."""
+    trained: Path
+    """Weights folder of a GRPO run (`weights/v…`) that is compared with the bare model."""
     split: str = "test"
-    clip_model: Path | None = None
-    """open_clip folder whose text tower gives the caption metrics of the reference; without it they are left out."""
+    """Which vases are captioned."""
+    clip_model: Path
+    """open_clip folder whose text tower gives the caption metrics of the reference."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()

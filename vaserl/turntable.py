@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 import trimesh
+from trimesh.visual.color import ColorVisuals
 
 from vaserl.clip import Clip
 from vaserl.errors import UserError
@@ -21,7 +22,7 @@ from vaserl.errors import UserError
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before pyrender is imported: no display needed
 if not hasattr(np, "infty"):
     np.infty = np.inf  # type: ignore[attr-defined]  # pyrender 0.1.45 still asks for the name that numpy 2 dropped
-import pyrender  # noqa: E402
+import pyrender
 
 Model = trimesh.Trimesh | trimesh.Scene
 
@@ -84,7 +85,7 @@ def load_mesh(path: Path) -> trimesh.Scene:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != b"glTF":
-        raise UserError(f"{path}: not a GLB model, it starts with {magic!r} instead of b'glTF'; export it as binary glTF")
+        raise UserError(f"{path}: not a GLB model, it starts with {magic!r}, not b'glTF'; export it as binary glTF")
     try:
         scene = trimesh.load_scene(path, file_type="glb")
     except Exception as error:  # a damaged file surfaces as whatever the parser trips over
@@ -111,24 +112,23 @@ def parts_of(model: Model) -> list[trimesh.Trimesh]:
 def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray, float]:
     """float64 [4, 4] that puts a model upright on its axis at unit height, and its bounding radius thereafter.
 
-    The axis is the area-weighted median of the surface in x and z: a single handle shifts the bounding box but hardly
-    this median, so a jug turns about its body and doesn't wobble. The radius is that of the smallest sphere about
+    The axis runs through the surface's centroid: a single handle shifts the bounding box but hardly the centroid, so
+    a jug turns about its body and doesn't wobble. The radius is that of the smallest sphere about
     the centre of the axis which holds the model in every turn.
     """
     vertices = np.concatenate([part.vertices for part in parts])
     low, high = vertices[:, 1].min(), vertices[:, 1].max()
     centres = np.concatenate([part.triangles_center for part in parts])
     areas = np.concatenate([part.area_faces for part in parts])
-    centre = np.array([_weighted_median(centres[:, 0], areas), (low + high) / 2, _weighted_median(centres[:, 2], areas)])
-    transform = trimesh.transformations.scale_matrix(1 / max(high - low, 1e-9)) @ trimesh.transformations.translation_matrix(
-        -centre
-    )
-    radius = np.linalg.norm((vertices - centre) / max(high - low, 1e-9), axis=1).max()
-    return transform, float(radius)
+    centroid = areas @ centres / areas.sum()
+    centre = np.array([centroid[0], (low + high) / 2, centroid[2]])
+    scale = 1 / max(high - low, 1e-9)
+    transform = trimesh.transformations.scale_matrix(scale) @ trimesh.transformations.translation_matrix(-centre)
+    return transform, float(scale * np.linalg.norm(vertices - centre, axis=1).max())
 
 
 class Turntable:
-    """Films models with one off-screen renderer; a context manager, because the graphics context must be given back.
+    """Films models off screen; a context manager, because the graphics context must be given back.
 
     Example: with Turntable(resolution=112) as turntable: clip = turntable.spin(load_mesh(path), num_frames=8, fps=4.0)
     """
@@ -140,7 +140,7 @@ class Turntable:
         self.resolution = resolution
         self.camera = camera or Camera()
         self.light = light or Light()
-        self._renderer = pyrender.OffscreenRenderer(resolution, resolution)
+        self._renderer = _borrowed_renderer()
 
     def __enter__(self) -> Self:
         return self
@@ -151,8 +151,10 @@ class Turntable:
         self.close()
 
     def close(self) -> None:
-        """Give the graphics context back."""
-        self._renderer.delete()
+        """Give the graphics context back; closing twice does no harm."""
+        if self._renderer is not None:
+            self._renderer = None
+            _return_renderer()
 
     def spin(self, model: Model, num_frames: int = 8, fps: float = 4.0) -> Clip:
         """One full turn: frame k shows the model turned by k * 360 / num_frames degrees about its axis."""
@@ -176,10 +178,9 @@ class Turntable:
             camera_pose = replace(self.camera, elevation_deg=elevation_deg).pose(radius)
             turned = _turn(turn_deg) @ transform
             to_camera = camera_pose[:3, :3].T @ _turn(turn_deg)[:3, :3]
-            meshes = [_coloured_by_normal(part, to_camera) for part in merged]
             scene = pyrender.Scene(bg_color=(0.5, 0.5, 0.5, 1.0))
-            for mesh in meshes:
-                scene.add(pyrender.Mesh.from_trimesh(mesh, smooth=True), pose=turned)
+            for part in merged:
+                scene.add(pyrender.Mesh.from_trimesh(_coloured_by_normal(part, to_camera), smooth=True), pose=turned)
             scene.add(_lens(self.camera), pose=camera_pose)
             images.append(self._render(scene, pyrender.RenderFlags.FLAT | pyrender.RenderFlags.SKIP_CULL_FACES))
         return np.stack(images)
@@ -201,7 +202,7 @@ class Turntable:
         parts = parts_of(model)
         transform, radius = normalising_transform(parts)
         scene = pyrender.Scene(bg_color=(*(background or self.background), 1.0), ambient_light=[light.ambient] * 3)
-        nodes = [scene.add(pyrender.Mesh.from_trimesh(part, smooth=True)) for part in parts]
+        nodes = [scene.add(_uploaded(part)) for part in parts]
         lens = scene.add(_lens(camera))
         right, up = light.key_direction_deg
         key = scene.add(pyrender.DirectionalLight(intensity=light.key))
@@ -219,28 +220,51 @@ class Turntable:
         return np.stack(images)
 
     def _render(self, scene: pyrender.Scene, flags: int) -> np.ndarray:
+        if self._renderer is None:
+            raise ValueError("this turntable is closed")
+        self._renderer.viewport_width = self._renderer.viewport_height = self.resolution
         colour, _ = self._renderer.render(scene, flags=flags)  # type: ignore[misc]
         return np.array(colour[..., :3], dtype=np.uint8)
+
+
+_renderer: pyrender.OffscreenRenderer | None = None
+_num_borrowers = 0
+
+
+def _borrowed_renderer() -> pyrender.OffscreenRenderer:
+    """The process's one renderer: deleting one of several would end the EGL display under all others."""
+    global _renderer, _num_borrowers
+    if _renderer is None:
+        _renderer = pyrender.OffscreenRenderer(64, 64)
+    _num_borrowers += 1
+    return _renderer
+
+
+def _return_renderer() -> None:
+    global _renderer, _num_borrowers
+    _num_borrowers -= 1
+    if _num_borrowers == 0 and _renderer is not None:
+        _renderer.delete()
+        _renderer = None
 
 
 def _lens(camera: Camera) -> pyrender.PerspectiveCamera:
     return pyrender.PerspectiveCamera(yfov=np.radians(camera.field_of_view_deg), aspectRatio=1.0)
 
 
+def _uploaded(part: trimesh.Trimesh) -> pyrender.Mesh:
+    """Smoothly shaded, unless colours are given face by face, which pyrender can only draw flat."""
+    return pyrender.Mesh.from_trimesh(part, smooth=part.visual.kind != "face")  # type: ignore[union-attr]
+
+
 def _turn(degrees: float) -> np.ndarray:
-    return trimesh.transformations.rotation_matrix(np.radians(degrees), [0, 1, 0])
+    return np.asarray(trimesh.transformations.rotation_matrix(np.radians(degrees), [0, 1, 0]))
 
 
 def _lamp(right_deg: float, up_deg: float) -> np.ndarray:
     """Pose of a lamp relative to the camera; a directional light shines along its own -z."""
     about_y = trimesh.transformations.rotation_matrix(np.radians(right_deg), [0, 1, 0])
     return about_y @ trimesh.transformations.rotation_matrix(-np.radians(up_deg), [1, 0, 0])
-
-
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    order = np.argsort(values)
-    cumulated = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
 
 
 def _without_seams(part: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -253,5 +277,6 @@ def _without_seams(part: trimesh.Trimesh) -> trimesh.Trimesh:
 def _coloured_by_normal(bare: trimesh.Trimesh, to_camera: np.ndarray) -> trimesh.Trimesh:
     normals = bare.vertex_normals @ to_camera.T
     coloured = trimesh.Trimesh(bare.vertices, bare.faces, process=False)
-    coloured.visual = trimesh.visual.ColorVisuals(coloured, vertex_colors=np.round((normals + 1) * 127.5).astype(np.uint8))
+    colours = np.round((normals + 1) * 127.5).astype(np.uint8)
+    coloured.visual = ColorVisuals(coloured, vertex_colors=colours)
     return coloured

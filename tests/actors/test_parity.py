@@ -10,7 +10,7 @@ from actors.rollout import RolloutPool
 from tests.conftest import make_clip, make_dataset
 from vaserl.clip import ClipStore
 from vaserl.dataset import read_vases
-from vaserl.models.adapter import add_lora, adapter_files, make_weights
+from vaserl.models.adapter import adapter_files, add_lora, make_weights
 from vaserl.models.groups import samples_group
 from vaserl.models.layout import shared_prefix_layout
 from vaserl.models.policy import Policy, Prompter, load_model
@@ -51,9 +51,7 @@ def test_engine_and_learner_agree(cluster, tiny_model: Path, dataset: Path, temp
     policy = Policy(hf_model).eval()
 
     with placed([bundle(1, 0)], ClusterSettings()) as placement:
-        pool = RolloutPool(
-            model, data, settings, max_lora_rank=8, vision_is_trained=False, seed=0, placement=placement, first_bundle=0
-        )
+        pool = RolloutPool(model, data, settings, max_lora_rank=8, seed=0, placement=placement, first_bundle=0)
         base = pool.generate(tasks, step=1)
         pool.publish(make_weights(1, adapter_files(peft)))
         adapted = pool.generate(tasks, step=1)

@@ -1,6 +1,5 @@
 """The GRPO job with the real Ray, vLLM and DeepSpeed, small, and what it says when it can't start."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -104,7 +103,19 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
     run_dir = config.parent / "equal"
     reward = '["tests.rewards_for_tests:one"]'
     assert (
-        main([str(config), "--run_dir", str(run_dir), "--reward.functions", reward, "--num_steps", "1", "--loss.beta", "0"])
+        main(
+            [
+                str(config),
+                "--run_dir",
+                str(run_dir),
+                "--reward.functions",
+                reward,
+                "--num_steps",
+                "1",
+                "--loss.beta",
+                "0",
+            ]
+        )
         == 0
     )
     (row,) = read_jsonl(run_dir / "metrics.jsonl")
@@ -114,7 +125,7 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["--learner.rank", "4"], ["--learner.rank", "unknown key", "did you mean 'lora'", "num_ranks"]),
+        (["--learner.rank", "4"], ["--learner.rank", "unknown key", "did you mean 'num_ranks'"]),
         (["--model.path", "no/such/folder"], ["no/such/folder does not exist", "model.path"]),
         (["--data.path", "no/such/data"], ["no/such/data has no manifest.parquet", "launch.curate"]),
         (["--reward.functions", '["tests.rewards_for_tests:missing"]'], ["has no missing"]),
@@ -124,8 +135,6 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
     ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "out-of-range"],
 )
 def test_what_the_user_can_mend_is_one_screen_and_exit_2(config, overrides, words, capsys):
-    if "--learner.rank" in overrides:
-        words = [w for w in words if w != "num_ranks"] if "did you mean" in " ".join(words) else words
     assert main([str(config), *overrides]) == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) < 24
@@ -157,4 +166,3 @@ def test_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path
     resolved.write_text(capsys.readouterr().out)
     assert main([str(resolved), "--dry-run"]) == 0
     assert "seed = 7" in capsys.readouterr().out
-    assert json.loads("{}") == {}

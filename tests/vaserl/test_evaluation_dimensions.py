@@ -11,7 +11,7 @@ DRAW = {"num_resamples": 500, "seed": 0}
 
 
 def score(similarity: float | None) -> Score:
-    return Score(total=0.0, parts={} if similarity is None else {"similarity/shape": similarity})
+    return Score(total=0.0, parts={} if similarity is None else {"shape": similarity})
 
 
 def shapes(*values: str | None) -> list[Values]:
@@ -35,7 +35,7 @@ def test_silence_is_wrong_in_accuracy_and_left_out_when_stated() -> None:
 
 
 def test_a_score_without_the_similarity_of_a_recorded_dimension_is_an_error() -> None:
-    with pytest.raises(ValueError, match="vase 1 has a shape, its score no part 'similarity/shape'"):
+    with pytest.raises(ValueError, match="vase 1 has a shape, its score no part 'shape'"):
         read_answers("shape", [score(1.0), score(None)], shapes("a", "a"), shapes("a", "a"), tau=0.7)
 
 

@@ -44,7 +44,7 @@ CONFIG = EvaluationConfig(num_resamples=500)
 
 def scored(record, caption: str) -> Score:
     said, true = read_caption(caption), read_record(record)
-    parts = {f"similarity/{name}": float(said.get(name) == true[name]) for name in DIMENSIONS if true[name] is not None}
+    parts = {name: float(said.get(name) == true[name]) for name in DIMENSIONS if true[name] is not None}
     return Score(total=sum(parts.values()) / 2, parts=parts)
 
 

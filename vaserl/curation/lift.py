@@ -4,6 +4,7 @@ A generator is called with the row's photograph and the path of the GLB that it 
 where it can't, which costs that row and nothing else.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,11 +15,16 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
+import numpy as np
+
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.lathe import LatheError, lathe, write_glb
+from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import LiftSettings
 from vaserl.errors import UserError
 
 STAGE = "lift"
+SILHOUETTE = "silhouette_iou"
 MODELS = "models"
 
 
@@ -29,13 +35,16 @@ class LiftFailure(Exception):
 class Generator(Protocol):
     """Writes the model of a photograph."""
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        """Writes `glb`. Raises: LiftFailure."""
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
+        """Writes `glb` and returns what it measured on the way, by name. Raises: LiftFailure."""
         ...
 
 
 class Lift:
-    """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one."""
+    """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one.
+
+    Also adds `silhouette_iou`, the agreement of the model's outline with the photograph's, where the generator says it.
+    """
 
     def __init__(self, settings: LiftSettings, source: Path, dataset: Path) -> None:
         self._generate = build_generator(settings, source)
@@ -43,25 +52,39 @@ class Lift:
 
     def __call__(self, batch: Batch) -> Batch:
         meshes: dict[int, str] = {}
+        overlaps: dict[int, float] = {}
         reasons: dict[int, str] = {}
         (self._dataset / MODELS).mkdir(parents=True, exist_ok=True)
         for index in remaining(batch):
             mesh = model_path(batch["vase_id"][index])
             try:
-                self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
+                measured = self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
                 meshes[index] = mesh
+                overlaps[index] = measured.get(SILHOUETTE, float("nan"))
             except LiftFailure as failure:
                 reasons[index] = str(failure)
-        return rejecting(with_column(batch, "mesh", meshes, ""), STAGE, reasons)
+        lifted = with_column(with_column(batch, "mesh", meshes, ""), SILHOUETTE, overlaps, float("nan"))
+        return rejecting(lifted, STAGE, reasons)
 
-    def _write(self, photo: Path, vase_id: str, target: Path) -> None:
+    def _write(self, photo: Path, vase_id: str, target: Path) -> Mapping[str, float]:
         """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
-            self._generate(photo, vase_id, glb)
+            measured = self._generate(photo, vase_id, glb)
             if not glb.is_file() or glb.open("rb").read(4) != b"glTF":
                 raise LiftFailure("the generator wrote no GLB")
             glb.replace(target)
+        return measured
+
+
+def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
+    """The vase from its outline: see `vaserl.curation.lathe`."""
+    try:
+        result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
+    except LatheError as error:
+        raise LiftFailure(str(error)) from error
+    write_glb(glb, result.mesh)
+    return {SILHOUETTE: result.silhouette_iou}
 
 
 class Given:
@@ -70,11 +93,12 @@ class Given:
     def __init__(self, pattern: str, folder: Path) -> None:
         self._pattern, self._folder = pattern, folder
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
         path = self._folder / self._pattern.format(vase_id=vase_id)
         if not path.is_file():
             raise LiftFailure(f"no model given: {path}")
         shutil.copyfile(path, glb)
+        return {}
 
 
 class Command:
@@ -83,14 +107,15 @@ class Command:
     def __init__(self, command: tuple[str, ...], timeout_s: float, num_retries: int) -> None:
         self._command, self._timeout_s, self._num_retries = command, timeout_s, num_retries
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
         arguments = [part.replace("{photo}", str(photo)).replace("{glb}", str(glb)) for part in self._command]
-        for attempt in range(1 + self._num_retries):
+        problem = ""
+        for _ in range(1 + self._num_retries):
             problem = self._run(arguments)
             if not problem:
-                return
+                return {}
             glb.unlink(missing_ok=True)
-        tries = f", {attempt + 1} attempts" if attempt else ""
+        tries = f", {1 + self._num_retries} attempts" if self._num_retries else ""
         raise LiftFailure(f"{Path(arguments[0]).name} {problem}{tries}")
 
     def _run(self, arguments: list[str]) -> str:
@@ -133,8 +158,6 @@ def model_path(vase_id: str) -> str:
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
     """Also after a clean end: what the program left running behind it would keep the GPU."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

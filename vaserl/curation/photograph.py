@@ -16,10 +16,13 @@ class UnreadablePhotograph(Exception):
     """The file can't be used as a photograph; the message says why, without the path."""
 
 
-def read_photograph(source: Path | str | bytes, shorter_side: int | None = None) -> Image.Image:
+def read_photograph(
+    source: Path | str | bytes, shorter_side: int | None = None, keep_alpha: bool = False
+) -> Image.Image:
     """The photograph in RGB, turned upright by its EXIF tag and, where it is transparent, laid on white.
 
-    `shorter_side` lets a JPEG be decoded at a fraction of its size, never below that many pixels.
+    `shorter_side` lets a JPEG be decoded at a fraction of its size, never below that many pixels. With `keep_alpha` a
+    transparent one stays RGBA.
 
     Raises: UnreadablePhotograph.
     """
@@ -33,7 +36,7 @@ def read_photograph(source: Path | str | bytes, shorter_side: int | None = None)
                     raise UnreadablePhotograph(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
                 if shorter_side:
                     image.draft("RGB", (shorter_side, shorter_side))
-                return _on_white(ImageOps.exif_transpose(image))
+                return _converted(ImageOps.exif_transpose(image), keep_alpha)
     except UnidentifiedImageError:
         raise UnreadablePhotograph(f"not an image in one of the formats {', '.join(FORMATS)}") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning) as error:
@@ -41,9 +44,11 @@ def read_photograph(source: Path | str | bytes, shorter_side: int | None = None)
         raise UnreadablePhotograph(f"can't be decoded ({type(error).__name__}: {error})") from error
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(ground, rgba).convert("RGB")
-    return image.convert("RGB")
+def _converted(image: Image.Image, keep_alpha: bool) -> Image.Image:
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    if keep_alpha:
+        return rgba
+    ground = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(ground, rgba).convert("RGB")

@@ -29,6 +29,8 @@ class ResNetConfig:
     """Blocks of each of the four stages."""
     width_per_group: int = 64
     """Channels inside the first stage's bottlenecks; the others follow from it."""
+    expansion: int = 4
+    """Channels between the blocks, relative to 64, 128, 256 and 512."""
     image_size: int = 224
     """Side of the square to which a photograph is squeezed, its edges included: a crop shows at the edges."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -38,7 +40,8 @@ class ResNetConfig:
 
     def build(self) -> ResNet:
         """A network with random weights and two classes: 0 low, 1 high."""
-        return ResNet(Bottleneck, list(self.layers), num_classes=2, width_per_group=self.width_per_group)
+        block = type("Bottleneck", (Bottleneck,), {"expansion": self.expansion})
+        return ResNet(block, list(self.layers), num_classes=2, width_per_group=self.width_per_group)
 
     def pixels(self, image: Image.Image) -> torch.Tensor:
         """float32 [3, S, S], normalised."""

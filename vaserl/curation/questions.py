@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from vaserl.curation.batch import Batch, remaining, with_column
 from vaserl.dataset import Question
-from vaserl.rewards import gold_answer
+from vaserl.rewards import gold_caption, lexicon, parse_record
+from vaserl.rewards.attribution import display
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
@@ -22,14 +23,30 @@ class Questions:
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """"What is the fabric of the vase?" and its like, in the order of the dimensions."""
+    """"What is the fabric of the vase?" and its like for what the record states, in the order of the dimensions."""
+    answers = {dimension: answer_of(record, dimension) for dimension in DIMENSIONS}
     return tuple(
-        Question(dimension=dimension, question=question_about(dimension), answer=gold_answer(record, dimension))
-        for dimension in DIMENSIONS
-        if record.get(FIELD_OF_DIMENSION[dimension])
+        Question(dimension=dimension, question=question_about(dimension), answer=answer)
+        for dimension, answer in answers.items()
+        if answer
     )
 
 
 def question_about(dimension: Dimension) -> str:
     """As it is put to the model."""
     return f"What is the {'date' if dimension == 'dating' else dimension} of the vase?"
+
+
+def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
+    """The record's value in the words of its caption: "red-figure", "the Antimenes Painter"; "" if it states none."""
+    facts = parse_record(record)
+    if not facts[dimension]:
+        return ""
+    if dimension == "dating":
+        return " and ".join(str(interval) for interval in facts.dating)
+    if dimension == "attribution":
+        return display(facts.attribution[0])  # the others are alternatives
+    if dimension == "decoration":
+        field = FIELD_OF_DIMENSION[dimension]
+        return gold_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
+    return " and ".join(lexicon(dimension)[term.id].names[0] if term.id else term.text for term in facts[dimension])

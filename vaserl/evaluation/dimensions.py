@@ -30,7 +30,7 @@ class Answers:
     stated: np.ndarray
     """bool [N] the caption states it."""
     correct: np.ndarray
-    """bool [N] there is a target and the raw similarity to it reaches tau."""
+    """bool [N] there is a target and the score's part for the dimension reaches tau."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +71,25 @@ class DimensionResult:
         }
 
 
-def similarity_part(dimension: Dimension) -> str:
-    """The key in `Score.parts` of a dimension's similarity before tau; absent where there is no target."""
-    return f"similarity/{dimension}"
-
-
 def read_answers(
     dimension: Dimension, scores: Sequence[Score], said: Sequence[Values], truths: Sequence[Values], tau: float
 ) -> Answers:
     """Answers [N] from the scores of N captions, the values read from them, and the records' values.
 
-    Correct means that the raw similarity reaches `tau`. A correct answer has been stated, whatever the reader of
-    captions makes of it. ValueError if a score lacks the similarity of a dimension that the record states: taken for
-    "no target", it would leave the vase out of the accuracy unseen.
+    Correct means that the dimension's part of the score reaches `tau`. The part is taken after its division among
+    several stated values, so that naming two shapes, one of them right, isn't correct. A correct answer has been
+    stated, whatever the reader of captions makes of it. ValueError if a score lacks the part of a dimension that the
+    record states: taken for "no target", it would leave the vase out of the accuracy unseen.
     """
     has_target, correct, stated = (np.zeros(len(truths), dtype=bool) for _ in range(3))
     for n, (score, values, truth) in enumerate(zip(scores, said, truths, strict=True)):
         stated[n] = values.get(dimension) is not None
         if truth.get(dimension) is None:
             continue
-        similarity = score.parts.get(similarity_part(dimension))
-        if similarity is None:
-            raise ValueError(f"vase {n} has a {dimension}, its score no part {similarity_part(dimension)!r}")
+        if dimension not in score.parts:
+            raise ValueError(f"vase {n} has a {dimension}, its score no part {dimension!r}")
         has_target[n] = True
-        correct[n] = similarity >= tau
+        correct[n] = score.parts[dimension] >= tau
     return Answers(has_target=has_target, stated=stated | correct, correct=correct)
 
 

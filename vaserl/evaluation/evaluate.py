@@ -33,7 +33,7 @@ class EvaluationRow:
     captions: Mapping[str, str]
     """System to caption, for each of `SYSTEMS`."""
     scores: Mapping[str, Score]
-    """System to score; `parts["similarity/<dimension>"]` is the similarity before tau, absent without a target."""
+    """System to score; its parts name each dimension that has a target: "fabric", "technique", …"""
     clip: str = ""
     """Content hash of the turntable that was captioned; the report shows it."""
 
@@ -55,7 +55,7 @@ class EvaluationConfig:
     """What changes an evaluation's numbers."""
 
     tau: float = 0.7
-    """Similarity from which a dimension counts as right; the reward's own threshold."""
+    """Part of the score from which a dimension counts as right; the reward's own threshold of similarity."""
     smoothing: float = SMOOTHING
     """Pseudo-count of the guess from the other dimensions."""
     num_resamples: int = 10_000

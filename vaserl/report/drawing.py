@@ -93,10 +93,10 @@ def level(axes: Axes, value: float, label: str, colour: str) -> None:
         label,
         (1, value),
         xycoords=("axes fraction", "data"),
-        xytext=(-2, -4),
+        xytext=(-2, 3),
         textcoords="offset points",
         ha="right",
-        va="top",
+        va="bottom",
         color=colour,
         fontsize=9.5,
     )

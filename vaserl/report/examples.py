@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import median
 from typing import Any, Literal
 
 from vaserl.evaluation.caption_metrics import words
-from vaserl.evaluation.dimensions import similarity_part
-from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
 MAX_CHARACTERS = 600
@@ -17,13 +17,13 @@ Mark = Literal["right", "wrong", "silent", "no record", "unscored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word of a caption as it was written."""
+class Passage:
+    """Neighbouring words of a caption that the reference has too, or that it hasn't."""
 
     text: str
-    """With its punctuation."""
+    """As written, with punctuation."""
     matched: bool
-    """The reference has it too, case and punctuation aside."""
+    """The reference has these words, case and punctuation aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Said:
     """What one system said of one dimension."""
 
     mark: Mark
-    """Judged by the reward's similarity before tau."""
+    """Right if the dimension's part of the score reaches tau, as in the accuracy."""
     value: str
     """What was read from the caption; empty where nothing was, or where the run didn't keep it."""
 
@@ -50,7 +50,7 @@ class Example:
     """RL's reward minus SFT's."""
     rewards: Mapping[str, float]
     """System to reward."""
-    captions: Mapping[str, tuple[Word, ...]]
+    captions: Mapping[str, tuple[Passage, ...]]
     """System to caption."""
     truth: Mapping[str, str]
     """Dimension to the record's value, empty if it has none."""
@@ -97,25 +97,26 @@ def example(line: Mapping[str, Any], tau: float) -> Example:
     )
 
 
-def highlight(caption: str, reference: str) -> tuple[Word, ...]:
-    """The caption's words, each marked if the reference has it; a very long caption ends in how long it was."""
-    shown = caption if len(caption) <= MAX_CHARACTERS else caption[:MAX_CHARACTERS]
+def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
+    """The caption in passages; a very long one is cut, and its last passage says how long it was."""
     known = set(words(reference, "strict"))
-    marked = [Word(text=word, matched=not known.isdisjoint(words(word, "strict"))) for word in shown.split()]
-    if shown != caption:
-        marked.append(Word(text=f"… ({len(caption):,} characters)", matched=False))
-    return tuple(marked)
+    by_match = groupby(caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(words(word, "strict")))
+    passages = [Passage(text=" ".join(run), matched=matched) for matched, run in by_match]
+    if len(caption) > MAX_CHARACTERS:
+        passages.append(Passage(text=f"… ({len(caption):,} characters)", matched=False))
+    return tuple(passages)
 
 
-def _said(parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension, tau: float) -> Said:
+def _said(
+    parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension: Dimension, tau: float
+) -> Said:
     value = str((values or {}).get(dimension) or "")
-    similarity = parts.get(similarity_part(dimension))
-    if similarity is None:
-        scored = any(similarity_part(other) in parts for other in DIMENSIONS)
+    if dimension not in parts:
+        scored = any(other in parts for other in DIMENSIONS)
         return Said(mark="no record" if scored else "unscored", value=value)
-    if similarity >= tau:
+    if parts[dimension] >= tau:
         return Said(mark="right", value=value)
-    # Without the values that were read, silence and error look alike: similarity 0 is then shown as wrong.
+    # Without the values that were read, silence and error look alike and are both shown as wrong.
     return Said(mark="silent" if values is not None and not value else "wrong", value=value)
 
 

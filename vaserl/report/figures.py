@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from vaserl.report import drawing
 from vaserl.report.drawing import GUESS, INK, PERFECT, RL, SFT
@@ -16,7 +17,7 @@ from vaserl.types import DIMENSIONS, Dimension
 def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
     """Mean reward of each step, the means that the verdict compares, and the lines to judge them by."""
     with drawing.style():
-        figure, axes = drawing.canvas(width=6.4, height=3.4)
+        figure, axes = drawing.canvas(width=5.2, height=3.0)
         steps, values = drawing.curve(rows, "reward/mean")
         _, spread = drawing.curve(rows, "reward/std")
         if len(spread) == len(values):
@@ -37,7 +38,7 @@ def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) 
                     ha="center",
                     fontweight="bold",
                 )
-        axes.set(xlabel="GRPO step", ylabel="reward", ylim=(min(0.0, float(values.min())), PERFECT_REWARD * 1.09))
+        axes.set(xlabel="GRPO step", ylabel="reward", ylim=(min(0.0, float(values.min())), PERFECT_REWARD * 1.13))
         return drawing.svg(figure)
 
 
@@ -56,6 +57,7 @@ def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
             if constant is not None:
                 axes.axhline(constant, color=GUESS, linewidth=1, linestyle=(0, (1, 2)))
             axes.set(title=dimension, ylim=(-0.02, 1.06), yticks=(0, 0.5, 1), xlim=(0, rows[-1]["step"] * 1.02))
+            axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=True))
             figures[dimension] = drawing.svg(figure)
     return figures
 
@@ -63,11 +65,14 @@ def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
 def supervised_loss(rows: Sequence[Mapping[str, Any]]) -> str:
     """Loss of supervised fine-tuning, on a logarithmic axis, since it falls by orders of magnitude."""
     with drawing.style():
-        figure, axes = drawing.canvas(width=6.4, height=2.5)
+        figure, axes = drawing.canvas(width=5.2, height=2.2)
         steps, values = drawing.curve(rows, "loss")
         axes.plot(steps, values, color=SFT)
         if len(values) and values.min() > 0:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
         axes.set(xlabel="SFT step", ylabel="loss per token")
         return drawing.svg(figure)
 
@@ -100,6 +105,7 @@ def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
                 axes.set_ylim(0, max(float(values.max()) * 1.1, 1e-9))
             axes.set(title=title, ylabel=unit, xlim=(0, rows[-1]["step"] * 1.02))
             axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+            axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=True))
             figures[name] = drawing.svg(figure)
     return figures
 
@@ -107,7 +113,7 @@ def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
     """Accuracy of both systems per dimension with intervals, between what needs no picture and all."""
     with drawing.style():
-        figure, axes = drawing.canvas(width=6.4, height=4.0)
+        figure, axes = drawing.canvas(width=5.2, height=3.6)
         for row, dimension in enumerate(DIMENSIONS):
             for name, marker in (("majority", "|"), ("guess_from_others", "D")):
                 measured = dig(evaluation, "baselines", dimension, name)
@@ -127,9 +133,7 @@ def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
         keys = [
             Line2D([], [], color=SFT, marker="s", label="SFT"),
             Line2D([], [], color=RL, marker="o", label="RL"),
-            Line2D(
-                [], [], color=GUESS, marker="D", markerfacecolor="none", linestyle="", label="guess from the others"
-            ),
+            Line2D([], [], color=GUESS, marker="D", markerfacecolor="none", linestyle="", label="guess from others"),
             Line2D([], [], color=GUESS, marker="|", markersize=9, linestyle="", label="majority"),
         ]
         figure.legend(handles=keys, loc="outside upper left", ncols=4, columnspacing=1.2, handletextpad=0.4)

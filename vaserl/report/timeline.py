@@ -63,7 +63,7 @@ def step_gantt(spans: Sequence[Span]) -> str:
     lanes = workers if len(workers) > 1 else phases
     zero = min(span["start_s"] for span in spans)
     with drawing.style():
-        figure, axes = drawing.canvas(width=6.4, height=0.9 + 0.34 * len(lanes))
+        figure, axes = drawing.canvas(width=5.2, height=0.9 + 0.34 * len(lanes))
         for span in spans:
             axes.barh(
                 lanes.index(str(span[lane_of])),
@@ -95,7 +95,7 @@ def seconds_per_step(spans: Sequence[Span]) -> str:
     steps = sorted({span["step"] for span in spans})
     width = -(-len(steps) // drawing.MAX_POINTS)
     with drawing.style():
-        figure, axes = drawing.canvas(width=6.4, height=2.8)
+        figure, axes = drawing.canvas(width=5.2, height=2.8)
         floor = np.zeros(-(-len(steps) // width))
         for phase, seconds in by_phase.items():
             heights = drawing.binned(np.array([seconds.get(step, 0.0) for step in steps]), width)

@@ -11,14 +11,14 @@ MINUS = "\N{MINUS SIGN}"
 
 def number(value: float, digits: int = 3) -> str:
     """0.834; a typographic minus for what is negative, none for what rounds to zero."""
-    text = f"{value:.{digits}f}"
-    return text if float(text) >= 0 else MINUS + text.lstrip("-")
+    text = f"{abs(value):.{digits}f}"
+    return MINUS + text if value < 0 and float(text) else text
 
 
 def signed(value: float, digits: int = 3) -> str:
     """+0.079 or −0.012; 0.000 has no sign."""
     text = number(value, digits)
-    return text.lstrip(MINUS) if float(f"{value:.{digits}f}") == 0 else text if value < 0 else f"+{text}"
+    return text if text.startswith(MINUS) or not float(text) else f"+{text}"
 
 
 def percent(value: float) -> str:
@@ -40,8 +40,8 @@ def difference(measured: Measured, digits: int = 3) -> str:
 
 def points(measured: Measured) -> str:
     """A difference of shares in percentage points: +41 points [+32, +50]."""
-    low, high = (signed(100 * measured[bound], 0) for bound in ("low", "high"))
-    return f"{signed(100 * measured['mean'], 0)} points [{low}, {high}]"
+    mean, low, high = (signed(100 * measured[bound], 0) for bound in ("mean", "low", "high"))
+    return f"{mean} {'point' if mean[1:] == '1' else 'points'} [{low}, {high}]"
 
 
 def direction(measured: Measured) -> int:

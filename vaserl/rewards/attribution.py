@@ -17,11 +17,16 @@ class Attribution:
     """A hand. Example: Attribution("antimenes", "painter", "near") is near the Antimenes Painter."""
 
     name: str
-    """Lower case, without "painter", "the" and the like: two names are compared by what tells them apart."""
+    """Lower case, without the role: "lydos", "antimenes", "of the woolly satyrs"."""
     role: str = ""
     """"painter", "potter", "group", "class", "workshop", or empty: "lydos"."""
     qualifier: str = ""
     """"near", "manner", "follower", "circle", "workshop", "compare", or empty for the hand itself."""
+
+    @property
+    def core(self) -> str:
+        """What tells two names apart: "berlin 1686" of "the Painter of Berlin 1686"."""
+        return self.name.removeprefix("of ").removeprefix("the ")
 
 
 def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
@@ -46,8 +51,11 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
-    """The attributions that a normalised list of names holds, alternatives split at `|`, "/" and "or"."""
-    read = (_read_name(part) for part in _ALTERNATIVES.split(names))
+    """The attributions that a normalised field holds, alternatives split at `|`, commas, "/" and "or"."""
+    read: list[Attribution | None] = []
+    for alternative in names.split("|"):
+        cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
+        read.extend(map(_read_name, _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned))))
     return tuple(dict.fromkeys(a for a in read if a is not None))
 
 
@@ -56,9 +64,10 @@ def display(attribution: Attribution) -> str:
     name = " ".join(_capitalize(word) for word in attribution.name.split())
     if attribution.role:
         role = attribution.role.capitalize()
-        # "Painter of Louvre F 6", but "Berlin Painter": what has a number or more than one word follows its "of".
-        is_long = " " in attribution.name
-        name = f"the {role} of {name}" if is_long else f"the {name} {role}"
+        if len(attribution.name) == 1:
+            name = f"{role} {name}"  # "Painter N", "Group E"
+        else:
+            name = f"the {role} {name}" if name.startswith("of ") else f"the {name} {role}"
     return f"{_DISPLAY[attribution.qualifier]}{name}"
 
 
@@ -69,7 +78,10 @@ _QUALIFIERS = (
     ("follower", r"\b(?:a |the )?(?:followers?|imitators?|pupils?|imitation) of\b|\bfollower\b"),
     ("circle", r"\b(?:the )?(?:circle|school) of\b"),
     ("workshop", r"\b(?:from )?(?:the )?workshop of\b"),
-    ("compare", r"\bcompare\b|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b|\bresembles\b"),
+    (
+        "compare",
+        r"\bcompare\b|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b|\bresembles\b",
+    ),
 )
 _QUALIFIER = {name: re.compile(pattern) for name, pattern in _QUALIFIERS}
 _DISPLAY = {
@@ -81,10 +93,14 @@ _DISPLAY = {
     "workshop": "the workshop of ",
     "compare": "a hand akin to ",
 }
-_ALTERNATIVES = re.compile(r"\s*[|/]\s*|\s+or\s+(?:else\s+)?|\s+and\s+(?=the\s)|\s*;\s*")
+_ALTERNATIVES = re.compile(r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=the\s)")
 _DROPPED = re.compile(r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of)\b")
-_LEADING = re.compile(r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*")
+_LEADING = re.compile(
+    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+)
 _SCHOLAR = re.compile(r"\s+by\s+.*$")
+_NAME_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*")
+_ABBREVIATED = {"p": "painter", "gr": "group"}
 _NOBODY = frozenset(("", "undetermined", "unattributed", "not attributed", "unknown", "uncertain", "anonymous", "none"))
 
 _END = (
@@ -92,19 +108,20 @@ _END = (
     r"\b(?:depicting|showing|with|dated|dating|who|decorated|and (?:dated|depicting|showing)|circa|ca?\.)))"
 )
 _ATTRIBUTED = re.compile(
-    r"\b(?:and )?(?:is |was )?(?:\w+ )?(?:attribut(?:ed|able|ion)|ascribed|assigned)(?: \w+)?(?: to|:)\s+"
+    r"\b(?:attribut(?:ed|able|ion)|ascribed|assigned)(?: \w+)?(?: to|:)\s+"
     rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}"
 )
 _RELATION = (
     r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
-    r"(?:by|near|close to|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of|followers? of|imitators? of|pupils? of)"
+    r"(?:by|near|close to|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
+    r"|(?:a )?(?:follower|imitator|pupil)s? of)"
 )
 _OF_ROLE = re.compile(
-    rf"\b(?P<names>(?:{_RELATION} )+(?:the )?(?:painter|potter|group|class|workshop) of (?:the )?[^,;()|{CUT}]{{1,60}}?){_END}"
-    rf"|(?<!\w)(?P<bare>the painter of [^,;()|{CUT}]{{1,60}}?){_END}".replace("P<bare>", ":")
+    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)|the painter) of "
+    rf"[^,;()|{CUT}]{{1,60}}?){_END}"
 )
 _BY_ROLE = re.compile(
-    rf"\b(?P<names>(?:{_RELATION} )+(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
+    rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
     r"|the (?:[\w'-]+ ){1,2}?painter)\b"
 )
 
@@ -112,31 +129,28 @@ _BY_ROLE = re.compile(
 @cache
 def _by_artist() -> re.Pattern[str]:
     names = sorted((n.lower() for e in lexicon("artist").values() for n in e.names), key=len, reverse=True)
-    return re.compile(rf"\b(?P<names>(?:{_RELATION} )+(?:{'|'.join(map(re.escape, names))}))\b")
+    return re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:{'|'.join(map(re.escape, names))}))\b")
 
 
 def _read_name(text: str) -> Attribution | None:
-    text = _DROPPED.sub(" ", text)
-    text = _LEADING.sub("", " ".join(text.split()))
-    text = _SCHOLAR.sub("", text)
     qualifier = ""
     for name, pattern in _QUALIFIER.items():
         text, count = pattern.subn(" ", text)
         if count and not qualifier:
             qualifier = name
-    words = re.findall(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*", _LEADING.sub("", " ".join(text.split())))
+    text = _LEADING.sub("", " ".join(text.split()))
+    found: list[str] = _NAME_WORD.findall(text)
+    words = [_ABBREVIATED.get(word, word) for word in found]
+    while words and words[-1] in ("late", "early"):
+        words.pop()
     role = ""
-    if len(words) > 1:
-        last = {"p": "painter", "gr": "group", "wkshop": "workshop"}.get(words[-1], words[-1])
-        if words[0] in _ROLES and words[1] == "of":
-            role, words = words[0], words[2:]
-        elif last in _ROLES:
-            role, words = last, words[:-1]
-        elif words[0] in _ROLES:  # "Painter N", "Group E"
-            role, words = words[0], words[1:]
-    name = " ".join(word for word in words if word != "the")
+    if len(words) > 1 and words[0] in _ROLES:  # "Painter of Berlin 1686", "Group E"
+        role, words = words[0], words[1:]
+    elif len(words) > 1 and words[-1] in _ROLES:
+        role, words = words[-1], words[:-1]
+    name = " ".join(words)
     return None if name in _NOBODY or name in _ROLES else Attribution(name, role, qualifier)
 
 
 def _capitalize(word: str) -> str:
-    return word if word in ("of", "and", "in", "on", "with") else word.capitalize()
+    return word if word in ("of", "the", "and", "in", "on", "with") else word.capitalize()

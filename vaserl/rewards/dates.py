@@ -51,11 +51,14 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
         found.append(interval)
         return f" {CUT} "
 
-    if "c" in normal or "half" in normal:
+    # The cheap searches spare most captions the dear ones.
+    if _MAYBE_CENTURY.search(normal):
         normal = _CENTURIES.sub(lambda m: take(_centuries(m), m), normal)
-    if any(c.isdigit() for c in normal):
+    if "0s" in normal or "0's" in normal:
         normal = _DECADE.sub(lambda m: take(_decade(m), m), normal)
+    if _DIGIT.search(normal):
         normal = _RANGE.sub(lambda m: take(_range(m, margin_years, bare), m), normal)
+    if _DIGIT.search(normal):
         normal = _SINGLE.sub(lambda m: take(_single(m, margin_years, bare), m), normal)
     return innermost(found), normal
 
@@ -80,7 +83,9 @@ _ERA = r"(?:b\.? ?c\.?(?: ?e\b\.?)?|a\.? ?d\.?|c\.? ?e\.?)(?![a-z])"
 _CIRCA = r"(?:circa|ca\.?|c\.?|about|around|approximately|approx\.?)"
 _NUMERALS = {
     word: n
-    for n, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
+    for n, word in enumerate(
+        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"), start=1
+    )
 }
 _ORDINAL = rf"(?:\d{{1,2}} ?(?:st|nd|rd|th)|{'|'.join(_NUMERALS)})\b"
 _DIVISION = r"(?:(?:first|second|third|fourth|last|final|1st|2nd|3rd|4th)[ -](?:half|third|quarter))"
@@ -93,20 +98,32 @@ _CENTURIES = re.compile(
     rf"(?:(?P<part>{_PART})(?: ?{_TO} ?(?:the )?(?P<part2>{_PART}))?(?:[ -](?:of )?(?:the )?)?)?"
     rf"(?P<first>{_ORDINAL})(?:[ -]?{_CENTURY})?"
     rf"(?: ?(?P<era1>{_ERA}))?"
-    rf"(?: ?{_TO} ?(?:the )?(?:(?P<part3>{_PART})(?:[ -](?:of )?(?:the )?)?)?(?P<second>{_ORDINAL})(?:[ -]?{_CENTURY})?)?"
+    rf"(?: ?{_TO} ?(?:the )?(?:(?P<part3>{_PART})(?:[ -](?:of )?(?:the )?)?)?"
+    rf"(?P<second>{_ORDINAL})(?:[ -]?{_CENTURY})?)?"
     rf"(?: ?(?P<era>{_ERA}))?"
 )
 _YEAR = r"\d{1,4}(?![\d\w])"
 _RANGE = re.compile(
-    rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?:ad )?(?P<y0>-?{_YEAR})(?: ?(?P<e0>{_ERA}))? ?(?P<to>-|/|to|until|and|or)"
-    rf" ?(?:{_CIRCA} ?)?(?:ad )?(?P<y1>-?{_YEAR})(?: ?(?P<e1>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
+    rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad0>ad )?(?P<y0>-?{_YEAR})(?: ?(?P<e0>{_ERA}))? ?(?P<to>-|/|to|until|and|or)"
+    rf" ?(?:{_CIRCA} ?)?(?P<ad1>ad )?(?P<y1>-?{_YEAR})(?: ?(?P<e1>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
 )
 _SINGLE = re.compile(
     rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad>ad )?(?P<y>-?{_YEAR})(?: ?(?P<e>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
 )
 _DECADE = re.compile(rf"(?<![\w.-])(?:(?:the|{_CIRCA}) ?)?(?P<y>\d{{1,3}}0)'?s(?: ?(?P<e>{_ERA}))?(?!\w)")
 
-_PART_OF = {"early": (0, 3), "beginning": (0, 3), "start": (0, 3), "mid": (1, 3), "middle": (1, 3), "late": (2, 3), "end": (2, 3)}
+_MAYBE_CENTURY = re.compile(r"(?:st|nd|rd|th)[ -]?c")
+_DIGIT = re.compile(r"\d")
+
+_PART_OF = {
+    "early": (0, 3),
+    "beginning": (0, 3),
+    "start": (0, 3),
+    "mid": (1, 3),
+    "middle": (1, 3),
+    "late": (2, 3),
+    "end": (2, 3),
+}
 _NTH = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3}
 _NUM_PARTS = {"half": 2, "third": 3, "quarter": 4}
 
@@ -157,13 +174,14 @@ def _decade(m: re.Match[str]) -> Interval | None:
 
 def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
     a, b = int(m["y0"]), int(m["y1"])
+    era_a, era_b = m["ad0"] or m["e0"], m["ad1"] or m["e1"]
     signed = a < 0 or b < 0
     falling = a > b >= 100 and m["to"] == "-"
-    if 0 in (a, b) or not (bare or m["circa"] or signed or m["e0"] or m["e1"] or falling):
+    if 0 in (a, b) or not (bare or m["circa"] or signed or era_a or era_b or falling):
         return None
     if not signed:
-        a = a if _is_ce(m["e0"] or m["e1"]) else -a
-        b = b if _is_ce(m["e1"] or m["e0"]) else -b
+        a = a if _is_ce(era_a or era_b) else -a
+        b = b if _is_ce(era_b or era_a) else -b
     start, end = sorted((a, b))
     return _around(start, margin) if start == end else Interval(start, end)
 

@@ -1,27 +1,39 @@
 """What is painted on a vase: the content words that remain when everything else has been read."""
 
-import re
 from collections.abc import Sequence
 
 from vaserl.rewards.text import CONNECTIVES, CUT, content_words
 
 _CUES = frozenset(
-    """depicting depicts depict depicted showing shows show shown portraying portrays representing represents
-    illustrating illustrates featuring features scene scenes""".split()
+    (
+        "depicting",
+        "depicts",
+        "depict",
+        "depicted",
+        "showing",
+        "shows",
+        "show",
+        "shown",
+        "portraying",
+        "portrays",
+        "representing",
+        "represents",
+        "illustrating",
+        "illustrates",
+        "featuring",
+        "features",
+        "scene",
+        "scenes",
+    )
 )
-_WEAK_CUES = frozenset("with decorated painted adorned bearing".split())
+_WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
-_PART_LABEL = re.compile(r"\b(?:[a-z]{1,2}(?: ?[,&] ?[a-z]{1,2})*|[a-z]+(?: [a-z]+)?) ?:")
 
 
 def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
     """The distinct lemmas of tokens that say what is depicted, in order; catalogue phrases are dropped."""
-    return tuple(dict.fromkeys(content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])))
-
-
-def without_part_labels(normal: str) -> str:
-    """A decoration field without `A:`, `A,B:`, `SHOULDER:`, `UNDER HANDLE:` and `(?)`."""
-    return _PART_LABEL.sub(f" {CUT} ", normal.replace("(?)", " "))
+    lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
+    return tuple(dict.fromkeys(w for w in lemmas if w not in CONNECTIVES))
 
 
 def depicted(words: Sequence[str]) -> list[bool]:

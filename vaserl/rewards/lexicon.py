@@ -55,7 +55,7 @@ def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
     identifiers = {
         row["id"]: (row["uri"], row["getty"]) for row in _rows("kerameikos.tsv") if row["dimension"] == vocabulary
     }
-    entries = {}
+    entries: dict[str, Entry] = {}
     for row in _rows(f"{vocabulary}s.tsv"):
         uri, getty = identifiers.get(row["id"], ("", ""))
         record_names = tuple(filter(None, (row.get("record_names") or "").split("|")))
@@ -100,7 +100,8 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
                 index += length
                 break
         else:
-            slip = _slip(words, index, record, spelling_cutoff)
+            # Shorter words have too many neighbours for their spelling to be forgiven; also keeps punctuation out.
+            slip = len(words[index]) > 4 and _slip(words, index, record, spelling_cutoff)
             if slip:
                 mentions.append(slip)
                 index = slip.end
@@ -111,7 +112,7 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
 
 def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Mention | None:
     word = words[index]
-    if len(word) < 5 or not word.isascii():  # also keeps punctuation out
+    if not word.isascii():
         return None
     known = word in lexicon_words()
     if index + 1 < len(words) and len(words[index + 1]) > 1:
@@ -129,9 +130,9 @@ def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Ment
 
 @lru_cache(maxsize=65536)
 def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] | None:
-    choices = _joined_phrases(record)
-    best = process.extractOne(text, choices, scorer=fuzz.ratio, score_cutoff=100 * cutoff)
-    return choices[best[0]] if best else None
+    phrases = _joined_phrases(record)
+    best = process.extractOne(text, phrases.keys(), scorer=fuzz.ratio, score_cutoff=100 * cutoff)
+    return phrases[best[0]] if best else None
 
 
 @cache

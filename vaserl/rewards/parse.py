@@ -12,9 +12,9 @@ from functools import lru_cache
 from vaserl.rewards.attribution import Attribution, find_attributions, read_names
 from vaserl.rewards.config import ParserConfig
 from vaserl.rewards.dates import Interval, find_dates, innermost
-from vaserl.rewards.decoration import decoration_words, depicted, without_part_labels
-from vaserl.rewards.lexicon import Mention, Vocabulary, find_mentions
-from vaserl.rewards.text import CUT, normalize, tokens
+from vaserl.rewards.decoration import decoration_words, depicted
+from vaserl.rewards.lexicon import Mention, find_mentions
+from vaserl.rewards.text import normalize, tokens
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
@@ -89,8 +89,14 @@ _LABELS: Mapping[str, Dimension] = {
 }
 _LABEL = re.compile(rf"\b({'|'.join(sorted(_LABELS, key=len, reverse=True))}) ?[:=] ?")
 _ANSWER = re.compile(
-    r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)(?: of (?:the|this) (?:vase|vessel))?"
+    r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
+    r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
+)
+# What a kylix is to a visitor of the museum: "(drinking cup)", "(bowl for mixing wine and water)".
+_GLOSS = re.compile(
+    r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing )*"
+    r"(?:jar|jug|pitcher|bowl|cup|flask|vase|box|bottle|vessel|dish))\b[^()]*\)"
 )
 _UNSTATED = frozenset(("vase", "vessel", "pot"))
 
@@ -119,8 +125,8 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
     if dimension == "attribution":
         return find_attributions(normal)[0] if "attribut" in normal else read_names(normal)
     if dimension == "decoration":
-        return decoration_words(tokens(without_part_labels(normal)))
-    words = [w for w in tokens(normal.replace("(?)", " ")) if w not in ",."]
+        return decoration_words(tokens(normal))
+    words = [w for w in tokens(normal) if w not in ",."]
     terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
     unknown = " ".join(w for w in words if w[0].isalnum() and w not in _UNSTATED)
     return terms or ((Term("", unknown),) if unknown else ())
@@ -129,14 +135,16 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
 def _parse_free(normal: str, parser: ParserConfig) -> Facts:
     if not normal:
         return Facts()
+    if "(" in normal:
+        normal = _GLOSS.sub(" ", normal)
     dating, normal = find_dates(normal, parser.single_year_margin_years)
     attribution, normal = find_attributions(normal)
     words = tokens(normal)
     inside = depicted(words)
-    mentions = find_mentions(words, parser.spelling_cutoff)
-    outside = [m for m in mentions if not inside[m.start]]
+    outside = find_mentions([" " if i else w for w, i in zip(words, inside, strict=True)], parser.spelling_cutoff)
     if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
-        outside = mentions  # nothing but a depiction: "Shown on an Athenian black-figure cup is …"
+        # Nothing but a depiction, it seems: "Shown on an Athenian black-figure cup is …"
+        outside = find_mentions(words, parser.spelling_cutoff)
     claimed = {index for m in outside for index in range(m.start, m.end)}
     return Facts(
         fabric=_terms("fabric", outside),
@@ -148,7 +156,7 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
     )
 
 
-def _terms(vocabulary: Vocabulary | Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
+def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
     ids = dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary)
     # "A lekythos … this squat lekythos": the family only restates the subtype.
     return tuple(Term(i, "") for i in ids if not any(other.startswith(f"{i}/") for other in ids))

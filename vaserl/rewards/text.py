@@ -8,6 +8,7 @@ import html
 import re
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 from rapidfuzz import fuzz
 
@@ -20,13 +21,14 @@ def normalize(text: str, max_chars: int) -> str:
     text = text[:max_chars]
     if "&" in text:
         text = html.unescape(text)
+    text = text.replace("–", "-")  # the one such sign of most captions, which then are plain ASCII
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text.translate(_PUNCTUATION))
         # Drops accents (Mn) and invisible characters such as zero-width spaces and soft hyphens (Cf).
         text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))
     if "<" in text:
         text = _TAG.sub(" ", text)
-    return " ".join(text.replace(CUT, " ").translate(_MARKDOWN).lower().split())
+    return " ".join(_MARKDOWN.sub(" ", text).lower().split())
 
 
 def tokens(normal: str) -> list[str]:
@@ -35,7 +37,11 @@ def tokens(normal: str) -> list[str]:
 
 
 def sequence_words(text: str) -> list[str]:
-    """All words and numbers of a text of any length, in order and lower case: what n-grams and matching blocks see."""
+    """Words, numbers and signs of markup in a text of any length, in order and lower case.
+
+    N-grams and matching blocks see these. Markup is dropped before parsing but counts here, so decorating an answer
+    gains nothing.
+    """
     return _WORD.findall(text.lower())
 
 
@@ -66,30 +72,29 @@ def text_similarity(a: str, b: str) -> float:
     return fuzz.ratio(a, b) / 100
 
 
+def _words(file: str) -> frozenset[str]:
+    lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.,;:|¦]")
-_WORD = re.compile(r"[^\W_]+")
-_PUNCTUATION = str.maketrans(dict.fromkeys("‐‑‒–—―−⁃﹘﹣－", "-") | dict.fromkeys("‘’ʼ′＇`´", "'") | {"×": " ", "…": "."})
-_MARKDOWN = str.maketrans(dict.fromkeys("*_#~`\"{}[]\\", " "))
-_IRREGULAR = {"men": "man", "women": "woman", "children": "child", "horsemen": "horseman", "oxen": "ox", "wolves": "wolf"}
-
-STOP_WORDS = frozenset(
-    """a an the of and or with without on in at to from by into onto upon over under above below between beside behind
-    before after near next as is are was were be been being it its his her their this that these those which who whom
-    whose each both one other others another all some any there here not no also while where when for against through
-    along around has have had he she they""".split()
+_WORD = re.compile(r"[^\W_]+|[*_#~`<>{}\[\]\\|]")
+_PUNCTUATION = str.maketrans(
+    dict.fromkeys("‐‑‒–—―−⁃﹘﹣－", "-") | dict.fromkeys("‘’ʼ′＇`´", "'") | {"×": " ", "…": "."}
 )
+_MARKDOWN = re.compile(rf"[*_#~`\"{{}}\[\]\\{CUT}]")
+_IRREGULAR = {
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "horsemen": "horseman",
+    "oxen": "ox",
+    "wolves": "wolf",
+}
+
+STOP_WORDS = _words("stop_words.txt")
 """Function words: they carry no fact and no irrelevance."""
 
-CONNECTIVES = frozenset(
-    """depicting depicts depict depicted depiction showing shows show shown portraying portrays portrayed representing
-    represents represented featuring features illustrating illustrates scene scenes decorated decoration decorative
-    decorating adorned painted painting painter potter attributed attributable attribution ascribed assigned signed
-    made hand group class workshop manner follower circle school style dated dating date datable circa about
-    approximately century centuries period early mid middle late first second third fourth last quarter half end
-    beginning bc bce ad ce vase vases vessel vessels pot pottery ware fabric technique shape type kind example figure
-    figured ground ancient greek greece terracotta ceramic clay side sides obverse reverse front back main body neck
-    shoulder lip rim foot handle handles tondo interior exterior inside outside lid predella panel frieze zone uncertain
-    likely probably possibly perhaps produced workshop described describe description vase's name""".split()
-)
+CONNECTIVES = _words("catalogue_words.txt")
 """Catalogue words: they belong to any description and are neither decoration nor irrelevant."""

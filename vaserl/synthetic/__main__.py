@@ -18,19 +18,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same files (default: 0)")
     parser.add_argument("--num-workers", type=int, default=None, help="processes (default: one for each core)")
     arguments = parser.parse_args()
-    with tqdm(total=arguments.num_vases, unit="vase") as bar:
-        try:
+    try:
+        with tqdm(total=arguments.num_vases, unit="vase", leave=False) as bar:
+
+            def advance(num_done: int, num_vases: int) -> None:
+                bar.update(num_done - bar.n)
+
             summary = build_world(
                 arguments.out,
                 arguments.num_vases,
                 arguments.seed,
                 arguments.num_workers,
-                progress=lambda done, total: bar.update(done - bar.n),
+                progress=advance,
             )
-        except UserError as error:
-            bar.leave = False
-            print(f"error: {error}", file=sys.stderr)
-            return 2
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(f"{arguments.out}: {summary.num_vases} vases, {summary.num_photographs} photographs, {summary.content_hash}")
     return 0
 

@@ -5,15 +5,17 @@ the clay completely: closed at the foot, open at the mouth. Y is up and the fron
 """
 
 import io
+from typing import cast
 
 import numpy as np
 import trimesh
 from PIL import Image
+from scipy.interpolate import CubicSpline
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from vaserl.synthetic.paint import HEIGHT, MARGIN
-from vaserl.synthetic.shapes import Handle, Shape
+from vaserl.synthetic.profile import Handle, Shape
 from vaserl.synthetic.vase import VaseTraits, shape_of
 
 NUM_SEGMENTS = 48
@@ -46,7 +48,7 @@ def to_glb(mesh: trimesh.Trimesh) -> bytes:
         file = io.BytesIO()
         texture.save(file, format="JPEG", quality=92, subsampling=0)
         mesh.visual.material.baseColorTexture = Image.open(file)  # type: ignore[union-attr]
-    return bytes(mesh.export(file_type="glb", include_normals=True))
+    return cast(bytes, mesh.export(file_type="glb", include_normals=True))
 
 
 def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -67,7 +69,9 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
     azimuth = np.linspace(-np.pi, np.pi, NUM_SEGMENTS + 1)
     lip = np.clip((profile[:, 1] / slimness - 0.78) / 0.22, 0, 1) ** 2
     radius = profile[:, :1] * (1 + shape.trefoil * lip[:, None] * np.cos(3 * (azimuth + np.pi / 2))[None])
-    vertices = np.stack([radius * np.sin(azimuth), np.broadcast_to(profile[:, 1:], radius.shape), radius * np.cos(azimuth)], -1)
+    vertices = np.stack(
+        [radius * np.sin(azimuth), np.broadcast_to(profile[:, 1:], radius.shape), radius * np.cos(azimuth)], -1
+    )
     along_normals = _profile_normals(profile)
     normals = np.stack(
         [
@@ -82,12 +86,14 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
     return vertices.reshape(-1, 3), normals.reshape(-1, 3), faces, uv.reshape(-1, 2)
 
 
-def _tube(handle: Handle, slimness: float, num_sides: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _tube(
+    handle: Handle, slimness: float, num_sides: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A closed tube along the handle's path: frames are carried along the curve without twist."""
     knots = np.array([(r, side, z * slimness) for r, side, z in handle.path])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     steps = np.linspace(0.0, along[-1], 4 * len(knots))
-    curve = _natural_curve(along, knots, steps)
+    curve = CubicSpline(along, knots)(steps)
     tangents = np.gradient(curve, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     across = np.cross(tangents[0], [0.0, 1.0, 0.0] if abs(tangents[0, 1]) < 0.9 else [1.0, 0.0, 0.0])
@@ -100,19 +106,17 @@ def _tube(handle: Handle, slimness: float, num_sides: int = 10) -> tuple[np.ndar
         rings.append(point + handle.thickness * normal)
         ring_normals.append(normal)
     rings = [np.repeat(curve[:1], num_sides + 1, 0), *rings, np.repeat(curve[-1:], num_sides + 1, 0)]
-    ring_normals = [np.repeat(-tangents[:1], num_sides + 1, 0), *ring_normals, np.repeat(tangents[-1:], num_sides + 1, 0)]
+    ring_normals = [
+        np.repeat(-tangents[:1], num_sides + 1, 0),
+        *ring_normals,
+        np.repeat(tangents[-1:], num_sides + 1, 0),
+    ]
     turn = np.radians(handle.azimuth_deg)
     outward, sideways = np.array([np.sin(turn), 0, np.cos(turn)]), np.array([np.cos(turn), 0, -np.sin(turn)])
     basis = np.stack([outward, sideways, [0.0, 1.0, 0.0]])
     vertices, normals = np.concatenate(rings) @ basis, np.concatenate(ring_normals) @ basis
     faces = _grid_faces(len(rings), num_sides + 1)
     return vertices, normals, faces, np.tile([[0.5, _INSIDE_V]], (len(vertices), 1))
-
-
-def _natural_curve(along: np.ndarray, knots: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    from scipy.interpolate import CubicSpline
-
-    return CubicSpline(along, knots)(steps) if len(knots) > 2 else np.stack([np.interp(steps, along, k) for k in knots.T], 1)
 
 
 def _profile_normals(profile: np.ndarray) -> np.ndarray:

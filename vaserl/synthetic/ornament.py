@@ -1,16 +1,16 @@
 """The hands: six vase-painters, each known by an ornament that recurs on all their work.
 
 Attribution in the manner of Morelli and Beazley looks at what a painter does without thinking. Here that is one
-motif for each hand, tall and coarse so that it survives small pictures, drawn in the paint layers of `figures`.
+motif for each hand, tall and coarse so that it survives small pictures, drawn in the paint layers of `pen`.
 """
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
-from PIL import Image
 
-from vaserl.synthetic.figures import BODY, RED, WHITE, Pen
+from vaserl.synthetic.pen import BODY, RED, WHITE, Pen, coverage
 
 
 @cache
@@ -35,16 +35,7 @@ def band(hand: str, height: int, width: int, circumference_over_height: float) -
     repeats = max(4, round(circumference_over_height / aspect))
     edges = np.round(np.arange(repeats + 1) * width / repeats).astype(int)
     tile = coverage(canvas, height, int(np.diff(edges).max()))
-    return np.concatenate([tile[:, : end - start] for start, end in zip(edges[:-1], edges[1:], strict=True)], axis=1)
-
-
-def coverage(canvas: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [height, width, 5]: a canvas of layers reduced in size, each layer's share kept: smooth edges."""
-    layers = [
-        np.asarray(Image.fromarray((canvas == layer).astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX))
-        for layer in range(5)
-    ]
-    return np.stack(layers, axis=-1)
+    return np.concatenate([tile[:, : end - start] for start, end in pairwise(edges)], axis=1)
 
 
 def _tongues(pen: Pen) -> None:
@@ -64,7 +55,7 @@ def _rays(pen: Pen) -> None:
 
 def _meander(pen: Pen) -> None:
     path = ((-0.1, 0.90), (0.17, 0.90), (0.17, 0.10), (1.05, 0.10), (1.05, 0.66), (0.62, 0.66), (0.62, 0.42))
-    for (x0, y0), (x1, y1) in zip(path[:-1], path[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(path):
         left, right, top, bottom = min(x0, x1) - 0.09, max(x0, x1) + 0.09, min(y0, y1) - 0.09, max(y0, y1) + 0.09
         pen.polygon((left, top), (right, top), (right, bottom), (left, bottom))
     pen.polygon((0.08, 0.81), (1.4, 0.81), (1.4, 0.99), (0.08, 0.99))
@@ -79,10 +70,25 @@ def _checkers(pen: Pen) -> None:
 
 
 def _ivy(pen: Pen) -> None:
-    pen.limb((-0.2, 0.5, 0.07), (0.0, 0.5, 0.07), (0.375, 0.58, 0.07), (0.75, 0.5, 0.07), (1.125, 0.42, 0.07), (1.5, 0.5, 0.07), (1.7, 0.5, 0.07))
+    pen.limb(
+        (-0.2, 0.5, 0.07),
+        (0.0, 0.5, 0.07),
+        (0.375, 0.58, 0.07),
+        (0.75, 0.5, 0.07),
+        (1.125, 0.42, 0.07),
+        (1.5, 0.5, 0.07),
+        (1.7, 0.5, 0.07),
+    )
     for x, side in ((0.375, -1), (1.125, 1)):
         y = 0.5 + side * 0.24
-        pen.area((x, y + side * 0.24), (x - 0.30, y + side * 0.05), (x - 0.24, y - side * 0.20), (x, y - side * 0.10), (x + 0.24, y - side * 0.20), (x + 0.30, y + side * 0.05))
+        pen.area(
+            (x, y + side * 0.24),
+            (x - 0.30, y + side * 0.05),
+            (x - 0.24, y - side * 0.20),
+            (x, y - side * 0.10),
+            (x + 0.24, y - side * 0.20),
+            (x + 0.30, y + side * 0.05),
+        )
     for x, side in ((0.0, 1), (0.75, 1), (0.75, -1), (1.5, 1), (0.0, -1), (1.5, -1)):
         pen.disc(x, 0.5 + side * 0.28, 0.075, RED)
 

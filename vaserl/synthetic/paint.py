@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from vaserl.synthetic.figures import silhouette
-from vaserl.synthetic.ornament import band, coverage
+from vaserl.synthetic.ornament import band
+from vaserl.synthetic.pen import coverage
 from vaserl.synthetic.vase import VaseTraits, shape_of
 
 WIDTH, HEIGHT = 768, 384
@@ -43,7 +44,7 @@ ADDED_RED: Colour = (150, 28, 46)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours of one vase; `layers` follows the paint layers of `figures`."""
+    """Colours of one vase; `layers` follows the paint layers of `pen`."""
 
     clay: Colour
     """The bare pot."""
@@ -171,7 +172,9 @@ class _Canvas:
 
 
 def _shifted(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
-    red, green, blue = np.clip(np.array(colour) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3), 0, 255).astype(int)
+    red, green, blue = np.clip(np.array(colour) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3), 0, 255).astype(
+        int
+    )
     return int(red), int(green), int(blue)
 
 
@@ -189,5 +192,7 @@ def _weathered(pixels: np.ndarray, palette: Palette, rng: np.random.Generator) -
         rows, columns = np.arange(max(0, y - 8), min(HEIGHT, y + 8)), np.arange(x - 8, x + 8)
         away = np.hypot((rows - y)[:, None], (columns - x)[None]) + rng.normal(0, 0.8, (len(rows), len(columns)))
         patch = aged[rows[:, None], columns[None] % WIDTH]
-        aged[rows[:, None], columns[None] % WIDTH] = np.where((away < size)[..., None], np.array(palette.clay) * 0.9, patch)
+        aged[rows[:, None], columns[None] % WIDTH] = np.where(
+            (away < size)[..., None], np.array(palette.clay) * 0.9, patch
+        )
     return np.round(aged.clip(0, 255)).astype(np.uint8)

@@ -51,7 +51,9 @@ def photograph(
     elevation_deg = float(rng.uniform(1.0, 14.0))
     if kind == "fragment":
         shard = shard_of(mesh, rng)
-        return _exposed(turntable, shard, (float(rng.normal(0, 12)), float(rng.normal(0, 10))), Camera(margin=1.15), rng)
+        return _exposed(
+            turntable, shard, (float(rng.normal(0, 12)), float(rng.normal(0, 10))), Camera(margin=1.15), rng
+        )
     if kind == "sketch":
         return _drawn(turntable, mesh, (turn_deg, elevation_deg), rng)
     if kind == "crop":
@@ -86,7 +88,7 @@ def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh
         inward = -(np.cos(angle) * sideways + np.sin(angle) * up) + outward * rng.uniform(-0.1, 0.25)
         piece = slice_faces_plane(*piece[:2], inward, centre - inward * size * rng.uniform(0.7, 1.1), uv=piece[2])
     material = mesh.visual.material.copy()  # type: ignore[union-attr]
-    material.doubleSided = True  # the cuts lay the inner wall bare
+    material.doubleSided = True  # type: ignore[union-attr]  # the cuts lay the inner wall bare
     vertices, faces, uv = piece
     shard = trimesh.Trimesh(vertices, faces, visual=TextureVisuals(uv=uv, material=material), process=False)
     roll = trimesh.transformations.rotation_matrix(rng.uniform(-0.6, 0.6), [0, 0, 1])

@@ -1,74 +1,8 @@
-"""The shapes: profile curves of Greek pots and where their handles sit.
-
-A profile is given in units of the vase's height, as runs of (radius, height) points. A run is smooth inside, and two
-runs meet at a corner: where foot meets body, neck meets shoulder, lip meets neck. Heights never fall along a profile.
-"""
-
-from dataclasses import dataclass
+"""The twelve shapes of this world, in units of the vase's height; `profile` says what the numbers mean."""
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
-Run = tuple[tuple[float, float], ...]
-Band = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handle:
-    """A tube swept along a curve, in one vertical plane through the axis or bulging sideways out of it.
-
-    Example: a neck-amphora's handle leaves the neck under the lip and comes down on the shoulder.
-    """
-
-    azimuth_deg: float
-    """Where it sits: 0 is the front, 90 the right-hand side, 180 the back."""
-    path: tuple[tuple[float, float, float], ...]
-    """Points (distance from the axis, sideways, height) that the tube runs through; both ends lie inside the wall."""
-    thickness: float = 0.026
-    """Radius of the tube."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """A kind of vase."""
-
-    name: str
-    """As a Beazley-form record states it: family, then kind."""
-    runs: tuple[Run, ...]
-    """The outside, from the edge of the foot to the top of the lip."""
-    handles: tuple[Handle, ...]
-    """In no order that matters."""
-    floor: float
-    """Height of the inside bottom."""
-    frieze: Band
-    """Heights between which the figures stand."""
-    ornaments: tuple[Band, ...]
-    """Heights between which the hand's ornament runs."""
-    trefoil: float = 0.0
-    """How far the lip is pinched into three lobes, as a share of its radius."""
-
-    def outside(self, num_points: int = 64) -> np.ndarray:
-        """float64 [N, 2] (radius, height) along the outside, foot edge to lip, corners kept, about evenly spaced."""
-        lengths = np.array([np.hypot(*np.diff(np.array(run), axis=0).T).sum() for run in self.runs])
-        counts = np.maximum(2, np.round(num_points * lengths / lengths.sum())).astype(int)
-        pieces = [_smooth(np.array(run), count) for run, count in zip(self.runs, counts, strict=True)]
-        return np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
-
-    def inside(self, num_points: int = 16, wall: float = 0.022) -> np.ndarray:
-        """float64 [N, 2] (radius, height) down the inside, from the lip's inner edge to the centre of the floor."""
-        outside = self.outside()
-        lip = outside[-1]
-        heights = np.linspace(lip[1], self.floor + wall, num_points - 1)
-        above = outside[outside[:, 1] >= self.floor]
-        radii = np.maximum(np.interp(heights, above[:, 1], above[:, 0]) - wall, 0.4 * wall)
-        radii[0] = lip[0] - wall
-        return np.concatenate([np.stack([radii, heights], axis=1), [[0.0, self.floor]]])
-
-
-def _smooth(points: np.ndarray, count: int) -> np.ndarray:
-    """A curve through the points that keeps to their hull: no bulge that the potter didn't draw."""
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    return PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
+from vaserl.synthetic.profile import Handle, Run, Shape
 
 
 def _upright(azimuth_deg: float, *points: tuple[float, float], thickness: float = 0.026) -> Handle:
@@ -79,13 +13,14 @@ def _pair(*points: tuple[float, float], thickness: float = 0.026) -> tuple[Handl
     return _upright(90.0, *points, thickness=thickness), _upright(270.0, *points, thickness=thickness)
 
 
-def _loops(radius: float, height: float, out: float, rise: float, half: float, thickness: float = 0.026) -> tuple[
-    Handle, Handle
-]:
+def _loops(
+    radius: float, height: float, out: float, rise: float, half: float, thickness: float = 0.026
+) -> tuple[Handle, Handle]:
     """Two horizontal loops, turned up by `rise`."""
     arc = np.linspace(-1.0, 1.0, 9)
     path = tuple(
-        (float(radius + out * (1 - a**4) ** 0.5), float(half * a), float(height + rise * (1 - a**4) ** 0.5)) for a in arc
+        (float(radius + out * (1 - a**4) ** 0.5), float(half * a), float(height + rise * (1 - a**4) ** 0.5))
+        for a in arc
     )
     return tuple(Handle(azimuth_deg=azimuth, path=path, thickness=thickness) for azimuth in (90.0, 270.0))  # type: ignore[return-value]
 
@@ -109,8 +44,8 @@ SHAPES: tuple[Shape, ...] = (
         ),
         handles=_pair((0.12, 0.895), (0.22, 0.92), (0.30, 0.87), (0.305, 0.77), (0.25, 0.68)),
         floor=0.1,
-        frieze=(0.355, 0.635),
-        ornaments=((0.765, 0.92), (0.20, 0.335)),
+        frieze=(0.335, 0.655),
+        ornaments=((0.765, 0.92), (0.19, 0.315)),
     ),
     Shape(
         name="LEKYTHOS",
@@ -129,14 +64,14 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="KYLIX",
         runs=(
-            *_foot(0.37, 0.06, 0.30),
-            ((0.30, 0.067), (0.15, 0.11), (0.095, 0.17), (0.095, 0.24), (0.14, 0.29)),
-            ((0.14, 0.29), (0.42, 0.36), (0.62, 0.5), (0.73, 0.7), (0.775, 0.86), (0.80, 1.0)),
+            *_foot(0.32, 0.06, 0.26),
+            ((0.26, 0.067), (0.13, 0.1), (0.085, 0.15), (0.085, 0.2), (0.13, 0.24)),
+            ((0.13, 0.24), (0.39, 0.31), (0.57, 0.46), (0.655, 0.66), (0.68, 0.84), (0.69, 1.0)),
         ),
-        handles=_loops(0.71, 0.78, 0.27, 0.10, 0.20, thickness=0.036),
-        floor=0.33,
-        frieze=(0.455, 0.80),
-        ornaments=((0.82, 0.985), (0.345, 0.44)),
+        handles=_loops(0.63, 0.76, 0.24, 0.10, 0.18, thickness=0.034),
+        floor=0.28,
+        frieze=(0.41, 0.79),
+        ornaments=((0.81, 0.985), (0.295, 0.395)),
     ),
     Shape(
         name="HYDRIA",
@@ -152,8 +87,8 @@ SHAPES: tuple[Shape, ...] = (
             _upright(180.0, (0.14, 0.955), (0.24, 0.98), (0.30, 0.88), (0.26, 0.68)),
         ),
         floor=0.1,
-        frieze=(0.315, 0.60),
-        ornaments=((0.66, 0.742), (0.17, 0.30)),
+        frieze=(0.305, 0.625),
+        ornaments=((0.66, 0.742), (0.165, 0.285)),
     ),
     Shape(
         name="KRATER, COLUMN",
@@ -165,17 +100,23 @@ SHAPES: tuple[Shape, ...] = (
             ((0.43, 0.935), (0.445, 0.965), (0.435, 1.0)),
         ),
         handles=tuple(
-            Handle(azimuth_deg=azimuth, path=((0.42, side, 0.6), (0.46, side, 0.76), (0.46, side, 0.965)), thickness=0.04)
+            Handle(
+                azimuth_deg=azimuth, path=((0.42, side, 0.6), (0.46, side, 0.76), (0.46, side, 0.965)), thickness=0.04
+            )
             for azimuth in (90.0, 270.0)
             for side in (-0.075, 0.075)
         )
         + tuple(
-            Handle(azimuth_deg=azimuth, path=((0.46, -0.11, 0.965), (0.47, 0.0, 0.965), (0.46, 0.11, 0.965)), thickness=0.045)
+            Handle(
+                azimuth_deg=azimuth,
+                path=((0.46, -0.11, 0.965), (0.47, 0.0, 0.965), (0.46, 0.11, 0.965)),
+                thickness=0.045,
+            )
             for azimuth in (90.0, 270.0)
         ),
         floor=0.12,
-        frieze=(0.345, 0.655),
-        ornaments=((0.765, 0.925), (0.195, 0.325)),
+        frieze=(0.325, 0.67),
+        ornaments=((0.765, 0.925), (0.18, 0.305)),
     ),
     Shape(
         name="KRATER, VOLUTE",
@@ -186,13 +127,20 @@ SHAPES: tuple[Shape, ...] = (
             ((0.265, 0.91), (0.30, 0.925), (0.325, 0.965), (0.325, 1.0)),
         ),
         handles=_pair(
-            (0.30, 0.63), (0.40, 0.68), (0.41, 0.86), (0.40, 1.02), (0.34, 1.12), (0.26, 1.09), (0.255, 1.0), (0.32, 0.98),
+            (0.30, 0.63),
+            (0.40, 0.68),
+            (0.41, 0.86),
+            (0.40, 1.02),
+            (0.34, 1.12),
+            (0.26, 1.09),
+            (0.255, 1.0),
+            (0.32, 0.98),
             (0.345, 1.04),
             thickness=0.032,
         ),
         floor=0.14,
-        frieze=(0.33, 0.615),
-        ornaments=((0.71, 0.895), (0.19, 0.315)),
+        frieze=(0.31, 0.635),
+        ornaments=((0.71, 0.895), (0.18, 0.29)),
     ),
     Shape(
         name="SKYPHOS",
@@ -222,7 +170,16 @@ SHAPES: tuple[Shape, ...] = (
         name="PELIKE",
         runs=(
             *_foot(0.235, 0.045, 0.20),
-            ((0.20, 0.05), (0.31, 0.16), (0.365, 0.31), (0.335, 0.48), (0.25, 0.65), (0.18, 0.78), (0.165, 0.86), (0.20, 0.945)),
+            (
+                (0.20, 0.05),
+                (0.31, 0.16),
+                (0.365, 0.31),
+                (0.335, 0.48),
+                (0.25, 0.65),
+                (0.18, 0.78),
+                (0.165, 0.86),
+                (0.20, 0.945),
+            ),
             ((0.20, 0.945), (0.245, 0.955), (0.255, 0.98), (0.245, 1.0)),
         ),
         handles=_pair((0.14, 0.87), (0.25, 0.90), (0.315, 0.81), (0.305, 0.66), (0.22, 0.60)),
@@ -234,7 +191,16 @@ SHAPES: tuple[Shape, ...] = (
         name="KRATER, BELL",
         runs=(
             *_foot(0.25, 0.05, 0.12),
-            ((0.12, 0.056), (0.12, 0.11), (0.24, 0.17), (0.345, 0.29), (0.385, 0.46), (0.40, 0.7), (0.43, 0.86), (0.50, 0.965)),
+            (
+                (0.12, 0.056),
+                (0.12, 0.11),
+                (0.24, 0.17),
+                (0.345, 0.29),
+                (0.385, 0.46),
+                (0.40, 0.7),
+                (0.43, 0.86),
+                (0.50, 0.965),
+            ),
             ((0.50, 0.965), (0.515, 0.98), (0.505, 1.0)),
         ),
         handles=_loops(0.35, 0.52, 0.12, 0.11, 0.11, thickness=0.032),
@@ -246,13 +212,22 @@ SHAPES: tuple[Shape, ...] = (
         name="AMPHORA, BELLY",
         runs=(
             *_foot(0.18, 0.055, 0.13),
-            ((0.13, 0.062), (0.23, 0.17), (0.325, 0.36), (0.35, 0.52), (0.30, 0.68), (0.205, 0.80), (0.165, 0.87), (0.18, 0.93)),
+            (
+                (0.13, 0.062),
+                (0.23, 0.17),
+                (0.325, 0.36),
+                (0.35, 0.52),
+                (0.30, 0.68),
+                (0.205, 0.80),
+                (0.165, 0.87),
+                (0.18, 0.93),
+            ),
             ((0.18, 0.93), (0.21, 0.945), (0.225, 1.0)),
         ),
         handles=_pair((0.14, 0.88), (0.25, 0.90), (0.325, 0.84), (0.345, 0.72), (0.27, 0.66)),
         floor=0.11,
-        frieze=(0.335, 0.635),
-        ornaments=((0.66, 0.79), (0.19, 0.315)),
+        frieze=(0.32, 0.645),
+        ornaments=((0.665, 0.79), (0.185, 0.30)),
     ),
     Shape(
         name="ARYBALLOS",

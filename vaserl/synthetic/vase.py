@@ -10,7 +10,8 @@ import numpy as np
 
 from vaserl.synthetic.figures import SUBJECTS
 from vaserl.synthetic.ornament import HANDS
-from vaserl.synthetic.shapes import SHAPES, Shape
+from vaserl.synthetic.profile import Shape
+from vaserl.synthetic.shapes import SHAPES
 
 FABRICS: tuple[str, ...] = ("ATHENIAN", "CORINTHIAN", "BOEOTIAN", "EUBOEAN")
 TECHNIQUES: tuple[str, ...] = ("BLACK-FIGURE", "RED-FIGURE", "WHITE-GROUND")
@@ -18,7 +19,7 @@ DATES: tuple[tuple[int, int], ...] = ((-600, -550), (-550, -525), (-525, -500), 
 """First and last year, signed, as records count them (no year zero)."""
 
 SLIMNESS: tuple[float, ...] = (0.74, 0.86, 1.0, 1.16, 1.34)
-"""Height over width relative to the middle of the century, one for each of DATES: taste drifts from squat to slender."""
+"""Height over width relative to the drawing, one for each of DATES: taste drifts from squat to slender."""
 
 PROVENANCES: tuple[str, ...] = (
     "ITALY, ETRURIA, VULCI",

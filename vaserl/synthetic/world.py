@@ -132,7 +132,7 @@ def make_vase(out_dir: Path, seed: int, index: int, turntable: Turntable) -> Vas
     hashes = {f"models/{vase_id}.glb": _write(out_dir / "models" / f"{vase_id}.glb", to_glb(mesh))}
     rng = _generator(seed, index, "photographs")
     lines = []
-    for view, kind in enumerate(_kinds(rng), start=1):
+    for view, kind in enumerate(kinds_of(rng), start=1):
         image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
         name = f"photographs/{vase_id}_{view}.png"
         Image.fromarray(image).save(out_dir / name, compress_level=4)
@@ -150,7 +150,7 @@ def make_vase(out_dir: Path, seed: int, index: int, turntable: Turntable) -> Vas
     return VaseFiles(record=record_of(vase_id, index, traits), photographs=tuple(lines), hashes=hashes)
 
 
-def _kinds(rng: np.random.Generator) -> list[Kind]:
+def kinds_of(rng: np.random.Generator) -> list[Kind]:
     """The kinds of one vase's photographs in random order, so that the view's number tells nothing; never none."""
     num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
     num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
@@ -164,9 +164,7 @@ def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, index, *purpose.encode()]))
 
 
-def _made(
-    make: Callable[[int, Turntable], VaseFiles], num_vases: int, num_workers: int
-) -> Iterable[VaseFiles]:
+def _made(make: Callable[[int, Turntable], VaseFiles], num_vases: int, num_workers: int) -> Iterable[VaseFiles]:
     """All vases in order, made here or by a pool of fresh processes: a graphics context doesn't survive a fork."""
     if num_workers == 1:
         with Turntable(RESOLUTION) as turntable:

@@ -1,0 +1,38 @@
+"""Curation: python -m launch.curate CONFIG [--section.key value …]"""
+
+import sys
+from collections.abc import Sequence
+
+from actors.curate import CurationSummary, curate
+from launch.main import command
+from vaserl.curation.settings import CurateSettings
+from vaserl.errors import UserError
+
+
+def run(settings: CurateSettings) -> CurationSummary:
+    """Turns photographs and records into a data set and says what became of them."""
+    if settings.tiny_filters is not None:
+        from vaserl.models.tiny_vision import train_tiny_filters
+
+        if settings.quality.path is None or settings.clip.path is None:
+            raise UserError("tiny_filters needs quality.path and clip.path, the folders to write the models to")
+        train_tiny_filters(settings.tiny_filters, settings.quality.path, settings.clip.path)
+    summary = curate(settings)
+    for entry in summary.retention:
+        print(f"{entry['stage']:>10} {entry['in']:>7,} -> {entry['out']:>7,}", file=sys.stderr)
+    for report in summary.filters:
+        print(
+            f"{report.stage}: precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1:.3f}",
+            file=sys.stderr,
+        )
+    vases = ", ".join(f"{count} {split}" for split, count in summary.num_vases.items()) or "none"
+    print(f"{settings.dataset}: vases: {vases}", file=sys.stderr)
+    return summary
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command(CurateSettings, run, "Photographs and records to a data set of turntables and captions.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Captions of the held-out vases before and after training: python -m launch.evaluate CONFIG [--key value …]"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from actors.cluster import bundle, connect, placed
+from actors.rollout import RolloutPool
+from launch.main import command
+from vaserl.config import dump_config
+from vaserl.dataset import Vase, read_vases
+from vaserl.errors import UserError
+from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
+from vaserl.evaluation.reading import reward_reader
+from vaserl.evaluation.text_encoder import open_clip_text_encoder
+from vaserl.models.adapter import make_weights, read_adapter
+from vaserl.models.policy import check_model_folder
+from vaserl.progress import Progress
+from vaserl.recorder import versions
+from vaserl.scoring import Scorer, load_scorer
+from vaserl.settings import EvaluateSettings
+from vaserl.types import Group, Score
+
+BATCH_SIZE = 32
+
+
+def run(settings: EvaluateSettings) -> dict[str, Any]:
+    """Greedy captions of one split by the model ("sft") and by the trained weights on it ("rl"), scored and compared.
+
+    Writes captions.jsonl and evaluation.json. Returns: the latter's content.
+    """
+    check_model_folder(settings.model.path)
+    vases = read_vases(settings.data.path, settings.split)
+    train = read_vases(settings.data.path, "train")
+    scorer = load_scorer(settings.reward.functions, settings.reward.weights)
+    files, rank = trained_files(settings.trained)
+    bundles = [bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers
+    with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        engines = RolloutPool(
+            settings.model,
+            settings.data,
+            settings.rollout,
+            max_lora_rank=rank,
+            seed=settings.seed,
+            placement=placement,
+            first_bundle=0,
+        )
+        engines.wait_until_ready()
+        with Progress("evaluate", 2 * len(vases)) as progress:
+            before = describe(engines, vases, progress)
+            engines.publish(make_weights(1, files))
+            after = describe(engines, vases, progress)
+
+    result = evaluate_captions(
+        [_row(vase, b, a, scorer) for vase, b, a in zip(vases, before, after, strict=True)],
+        [vase.record for vase in train],
+        reward_reader(),
+        open_clip_text_encoder(settings.clip_model),
+        EvaluationConfig(seed=settings.seed),
+    )
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    (settings.run_dir / "config.toml").write_text(dump_config(settings))
+    with (settings.run_dir / "captions.jsonl").open("w") as stream:
+        stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in result.lines)
+    summary = {**result.summary, "versions": versions()}
+    (settings.run_dir / "evaluation.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    return summary
+
+
+def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) -> list[Group]:
+    """One greedy caption for each vase."""
+    groups: list[Group] = []
+    for start in range(0, len(vases), BATCH_SIZE):
+        chosen = vases[start : start + BATCH_SIZE]
+        groups += engines.greedy([vase.caption_task() for vase in chosen])
+        progress.advance(len(chosen))
+    return groups
+
+
+def trained_files(folder: Path) -> tuple[dict[str, bytes], int | None]:
+    """The files of published weights and the adapter's rank, None for a whole model.
+
+    Raises: UserError when the folder holds neither.
+    """
+    if (folder / "adapter_config.json").is_file():
+        files = read_adapter(folder)
+        return files, int(json.loads(files["adapter_config.json"])["r"])
+    if (folder / "model.safetensors").is_file():
+        return {"model.safetensors": (folder / "model.safetensors").read_bytes()}, None
+    raise UserError(f"trained {folder} holds neither an adapter nor model.safetensors")
+
+
+def _row(vase: Vase, before: Group, after: Group, scorer: Scorer) -> EvaluationRow:
+    def score(group: Group) -> Score:
+        return scorer.score(group).scores[0]
+
+    return EvaluationRow(
+        id=vase.id,
+        record=vase.record,
+        reference=vase.reference,
+        captions={"sft": before.completions[0].text, "rl": after.completions[0].text},
+        scores={"sft": score(before), "rl": score(after)},
+        clip=vase.clip,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command(EvaluateSettings, run, "Compare a model with its trained weights on held-out vases.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""SFT, GRPO, evaluation, export and caption, one after the other on a small data set with the real engines."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from launch.evaluate import main as evaluate
+from launch.sft import main as sft
+from launch.train import main as train
+from vaserl.cli import main as vaserl
+from vaserl.clip import ClipStore
+from vaserl.dataset import CAPTION_PROMPT, read_vases
+from vaserl.models.policy import Policy, Prompter, load_model
+from vaserl.models.sampling import sample
+from vaserl.recorder import read_jsonl
+
+SFT = """
+run_dir = "{root}/sft"
+num_epochs = 40
+vases_per_step = 4
+questions_per_vase = 1
+tiny_model = {{ hidden_size = 128, num_layers = 2, num_heads = 4, vision_hidden_size = 64, vision_depth = 2 }}
+[model]
+path = "{root}/tiny"
+dtype = "float32"
+[data]
+path = "{data}"
+num_frames = 4
+[learner]
+method = "full"
+train_vision = true
+num_cpus = 0.5
+learning_rate = 3e-3
+warmup_steps = 5
+schedule = "cosine"
+"""
+
+TRAIN = """
+run_dir = "{root}/grpo"
+num_steps = 3
+tasks_per_step = 4
+[model]
+path = "{root}/sft/model"
+dtype = "float32"
+[data]
+path = "{data}"
+num_frames = 4
+[rollout]
+group_size = 6
+max_new_tokens = 40
+num_cpus = 0.5
+engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
+[learner]
+num_cpus = 0.5
+learning_rate = 5e-3
+lora = {{ rank = 8, alpha = 16 }}
+"""
+
+EVALUATE = """
+run_dir = "{root}/evaluation"
+trained = "{root}/grpo/weights/v00004"
+clip_model = "{root}/clip"
+[model]
+path = "{root}/sft/model"
+dtype = "float32"
+[data]
+path = "{data}"
+num_frames = 4
+[rollout]
+max_new_tokens = 40
+num_cpus = 0.5
+engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, dataset: Path, cluster) -> Path:
+    """The folder of the finished chain."""
+    from vaserl.models.tiny_vision import train_tiny_clip
+
+    root = tmp_path_factory.mktemp("chain")
+    for name, text in (("sft", SFT), ("train", TRAIN), ("evaluate", EVALUATE)):
+        (root / f"{name}.toml").write_text(text.format(root=root, data=dataset))
+    photographs = []
+    for index in range(4):
+        path = root / f"{index}.png"
+        Image.fromarray(np.random.default_rng(index).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+        photographs.append(path)
+    train_tiny_clip(photographs, [["a vase"], ["a sherd"]] * 2, root / "clip", seed=0, num_epochs=1)
+    assert sft([str(root / "sft.toml")]) == 0
+    assert train([str(root / "train.toml")]) == 0
+    assert evaluate([str(root / "evaluate.toml")]) == 0
+    assert vaserl(["export", str(root / "grpo"), "--out", str(root / "export")]) == 0
+    return root
+
+
+def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
+    losses = [row["loss"] for row in read_jsonl(root / "sft" / "metrics.jsonl")]
+    assert len(losses) == 40
+    assert np.mean(losses[-5:]) < 0.2 * losses[0]
+    prompter, policy = Prompter(root / "sft" / "model"), Policy(load_model(root / "sft" / "model").eval())
+    vase = read_vases(dataset, "train")[0]
+    clip = ClipStore(dataset / "clips").load(vase.clip, 4)
+    token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
+    assert prompter.decode(token_ids) == vase.caption
+
+
+def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset: Path):
+    summary = json.loads((root / "evaluation" / "evaluation.json").read_text())
+    lines = read_jsonl(root / "evaluation" / "captions.jsonl")
+    assert summary["num_vases"] == 2 == len(lines)
+    assert {line["id"] for line in lines} == {vase.id for vase in read_vases(dataset, "test")}
+    for line in lines:
+        assert set(line["captions"]) == {"sft", "rl"}
+    mean = np.mean([line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"] for line in lines])
+    assert summary["difference"]["reward"]["mean"] == pytest.approx(mean)
+
+
+def test_engine_and_own_sampler_agree_on_greedy_captions(root: Path, dataset: Path):
+    prompter, policy = Prompter(root / "export"), Policy(load_model(root / "export").eval())
+    for line in read_jsonl(root / "evaluation" / "captions.jsonl"):
+        clip = ClipStore(dataset / "clips").load(line["clip"], 4)
+        token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
+        assert prompter.decode(token_ids) == line["captions"]["rl"]
+
+
+def test_export_has_the_logprobs_of_base_and_adapter(root: Path):
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    ids = torch.arange(20, 84)[None]
+    exported = AutoModelForImageTextToText.from_pretrained(root / "export", dtype=torch.float32)
+    base = load_model(root / "sft" / "model")
+    with torch.no_grad():
+        wanted_base = base(input_ids=ids).logits.log_softmax(-1)
+        adapted = PeftModel.from_pretrained(base, str(root / "grpo" / "weights" / "v00004"))
+        wanted = adapted(input_ids=ids).logits.log_softmax(-1)
+        written = exported(input_ids=ids).logits.log_softmax(-1)
+    assert (written - wanted).abs().max() <= 1e-4
+    assert (written - wanted_base).abs().max() > 1e-3
+    assert AutoProcessor.from_pretrained(root / "export").chat_template
+    card = (root / "export" / "README.md").read_text()
+    assert "| reward/mean |" in card
+    assert "2 held-out vases" in card
+
+
+def test_vllm_serves_the_export_with_the_logprobs_of_the_adapter(root: Path, dataset: Path):
+    from peft import PeftModel
+
+    from actors.cluster import bundle, placed
+    from actors.rollout import RolloutPool
+    from tests.actors.test_parity import learner_logprobs
+    from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
+
+    settings = RolloutSettings(max_new_tokens=12, group_size=2, engine_args={"max_model_len": 512, "max_num_seqs": 8})
+    with placed([bundle(1, 0)], ClusterSettings()) as placement:
+        pool = RolloutPool(
+            ModelSettings(path=root / "export", dtype="float32"),
+            DataSettings(path=dataset, num_frames=4),
+            settings,
+            max_lora_rank=None,
+            seed=0,
+            placement=placement,
+            first_bundle=0,
+        )
+        groups = pool.generate([vase.caption_task() for vase in read_vases(dataset, "test")], step=1)
+    base = load_model(root / "sft" / "model")
+    PeftModel.from_pretrained(base, str(root / "grpo" / "weights" / "v00004"))  # injects the adapter into `base`
+    prompter, clips = Prompter(root / "sft" / "model"), ClipStore(dataset / "clips")
+    for group in groups:
+        engine = torch.tensor([logprob for c in group.completions for logprob in c.logprobs])
+        learner = learner_logprobs(Policy(base.eval()), prompter, clips, group, 4, 1.0)
+        assert (learner - engine).abs().max() <= 1e-4
+
+
+def test_export_refuses_what_is_no_run_or_would_overwrite(root: Path, tmp_path: Path, capsys):
+    assert vaserl(["export", str(tmp_path), "--out", str(tmp_path / "x")]) == 2
+    assert "is no finished GRPO run" in capsys.readouterr().err
+    assert vaserl(["export", str(root / "grpo"), "--out", str(root / "export")]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_export_refuses_weights_that_change_nothing(root: Path, tmp_path: Path):
+    import shutil
+
+    from safetensors.torch import save_file
+
+    run = tmp_path / "run"
+    shutil.copytree(root / "grpo", run)
+    file = run / "weights" / "v00004" / "adapter_model.safetensors"
+    tensors = load_file(file)
+    save_file({name: torch.zeros_like(t) if "lora_B" in name else t for name, t in tensors.items()}, file)
+    with pytest.raises(RuntimeError, match="equals its base"):
+        vaserl(["export", str(run), "--out", str(tmp_path / "out")])
+
+
+def test_sft_repeats_exactly(root: Path, tmp_path: Path):
+    overrides = ["--run_dir", str(tmp_path / "again"), "--model.path", str(tmp_path / "tiny"), "--num_epochs", "3"]
+    assert sft([str(root / "sft.toml"), *overrides]) == 0
+    first = read_jsonl(tmp_path / "again" / "metrics.jsonl")
+    overrides[1] = str(tmp_path / "once-more")
+    assert sft([str(root / "sft.toml"), *overrides]) == 0
+    assert read_jsonl(tmp_path / "once-more" / "metrics.jsonl") == first
+
+
+def test_caption_of_what_is_no_vase_is_a_user_error(root: Path, tmp_path: Path, capsys):
+    model = ["--model", str(root / "export")]
+    broken = tmp_path / "broken.glb"
+    broken.write_bytes(b"this is not a model")
+    assert vaserl(["caption", str(broken), *model]) == 2
+    assert "broken.glb" in capsys.readouterr().err
+    text = tmp_path / "text.png"
+    text.write_text("hello")
+    assert vaserl(["caption", str(text), *model]) == 2
+    assert "neither a GLB model nor a picture" in capsys.readouterr().err
+    assert vaserl(["caption", str(tmp_path / "none.glb"), *model]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (128, 128), (240, 240, 240)).save(blank)
+    assert vaserl(["caption", str(blank), *model]) == 2
+    assert "can't be lifted to 3D" in capsys.readouterr().err
+    assert vaserl(["caption", str(blank), "--model", str(tmp_path / "no-model")]) == 2
+    assert "no-model does not exist" in capsys.readouterr().err

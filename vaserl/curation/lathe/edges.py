@@ -1,0 +1,173 @@
+"""Upright mask -> how far the body reaches left and right of the axis in each row, the handles taken off.
+
+A handle shows in two ways. Where daylight lies between it and the body, the body's edge is seen; above and below the
+gap the handle grows together with the body, and there the edge is bridged by the smoothest curve that stays within
+the silhouette. A handle seen end-on shows no gap: it is a spike far longer than thick, and is bridged likewise.
+Lips and feet end at the top or bottom row and are never taken for spikes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from vaserl.curation.lathe.failure import LatheError
+
+MAX_ROOT = 0.24
+"""How far a handle may run along the body before it has left it, as a share of the height."""
+MAX_SPIKE = 0.13
+"""Thickest handle seen end-on, as a share of the height."""
+MIN_SPIKE_REACH = 0.05
+"""Shortest such handle, as a share of the height, and also the least that its length must exceed its thickness by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyEdges:
+    """The body's silhouette without handles, in an upright frame."""
+
+    top: int
+    """First row of the frame in which the axis runs through the body."""
+    half_width: np.ndarray
+    """float64 [N] distance of the body's edge from the axis in rows top … top + N - 1, in pixels."""
+    asymmetry: float
+    """Mean difference of the two sides as a share of their mean: 0 for a perfect silhouette of revolution."""
+
+
+def body_edges(upright: np.ndarray) -> BodyEdges:
+    """The body in an upright frame float32 [D, 2 R + 1] whose middle column is the axis.
+
+    Raises: LatheError when nothing lies on the axis.
+    """
+    top, bottom = _rows_on_axis(upright)
+    middle = upright.shape[1] // 2
+    rows = upright[top:bottom]
+    sides = [_side(rows[:, middle::-1]), _side(rows[:, middle:])]
+    left, right = sides
+    apart = np.abs(left - right)
+    tolerance = max(1.0, 0.012 * len(rows))
+    # one side still widened by a handle: the other shows the body
+    half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
+    return BodyEdges(top=top, half_width=half_width, asymmetry=float(2 * apart.mean() / (left + right).mean()))
+
+
+def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
+    """First row and one past the last of the largest stretch of rows in which the axis is inside the mask."""
+    middle = upright.shape[1] // 2
+    labels, count = ndimage.label(upright[:, middle] > 0.5)
+    if not count:
+        raise LatheError("nothing lies on the axis of symmetry: this is no vessel of revolution")
+    areas = ndimage.sum_labels((upright > 0.5).sum(axis=1), labels, np.arange(1, count + 1))
+    rows = np.nonzero(labels == 1 + int(np.argmax(areas)))[0]
+    if len(rows) < 16:
+        raise LatheError(f"only {len(rows)} rows of pixels show the body")
+    return int(rows[0]), int(rows[-1]) + 1
+
+
+def _side(rows: np.ndarray) -> np.ndarray:
+    """float64 [N] the body's edge on one side, from float32 [N, R + 1] that starts at the axis."""
+    edge, has_gap = _edge_and_gap(rows)
+    least_step = max(1.5, 0.01 * len(edge))
+    for start, stop in _runs(has_gap):
+        if stop - start < 3:
+            continue
+        # outwards from the gap's ends, and inside it wherever the handle's foot stands on the body as a step
+        for row in range(start, stop):
+            if edge[row : row + 4].max() - edge[row] > least_step:
+                edge = _without_root(edge, row, step=1)
+            if edge[max(row - 3, 0) : row + 1].max() - edge[row] > least_step:
+                edge = _without_root(edge, row, step=-1)
+    return _without_spikes(edge)
+
+
+def _edge_and_gap(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the run that begins at the axis ends, between pixels; and whether more of the vase follows after a gap."""
+    inside = rows > 0.5
+    length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
+    index = np.arange(len(rows))
+    last, following = rows[index, np.maximum(length - 1, 0)], rows[index, length]
+    edge = length - 1 + (last - 0.5) / np.maximum(last - following, 1e-6)
+    beyond = inside & (np.arange(rows.shape[1]) > length[:, None])
+    return edge.astype(np.float64), beyond.sum(axis=1) >= 2
+
+
+def _without_root(edge: np.ndarray, row: int, step: int) -> np.ndarray:
+    """Bridges the rows beyond a gap's end at `row`, going up (step -1) or down (1), in which a handle widens the edge."""
+    num_rows = len(edge)
+    fit = max(3, round(0.02 * num_rows))
+    ahead = edge[row::step]  # ahead[0] is the last row that shows the body
+    if len(ahead) < 3:
+        return edge
+    base, base_slope = _end_of_line(edge[row::-step][:fit])
+    candidates = np.arange(2, min(round(MAX_ROOT * num_rows), len(ahead) - 1) + 1)
+    ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]
+    turning = np.array(
+        [_turning(j, base, -base_slope, value, slope) for j, (value, slope) in zip(candidates, ends, strict=True)]
+    )
+    inside = [
+        (_cubic(j, base, -base_slope, value, slope) <= ahead[: j + 1] + 1.5).all()
+        for j, (value, slope) in zip(candidates, ends, strict=True)
+    ]
+    turning[~np.array(inside)] = np.inf
+    if not np.isfinite(turning).any():
+        return edge
+    # the nearest row from which the curve runs on about as smoothly as anywhere
+    chosen = int(np.argmax(turning <= turning.min() + 0.3))
+    j, (value, slope) = int(candidates[chosen]), ends[chosen]
+    bridged = edge.copy()
+    bridged[row::step][: j + 1] = np.minimum(_cubic(j, base, -base_slope, value, slope), ahead[: j + 1])
+    return bridged
+
+
+def _without_spikes(edge: np.ndarray) -> np.ndarray:
+    """Bridges stretches that stick out of the body much further than they are thick."""
+    num_rows = len(edge)
+    window = 2 * round(MAX_SPIKE * num_rows / 2) + 1
+    if window < 3:
+        return edge
+    opened = ndimage.grey_opening(edge, size=window, mode="nearest")
+    excess = edge - opened
+    bridged = edge.copy()
+    fit = max(3, round(0.02 * num_rows))
+    margin = max(2, round(0.02 * num_rows))
+    for start, stop in _runs(excess > max(1.0, 0.008 * num_rows)):
+        reach = float(excess[start:stop].max())
+        thickness = int((excess[start:stop] > reach / 2).sum())
+        at_an_end = start < margin or stop > num_rows - margin
+        if at_an_end or reach < MIN_SPIKE_REACH * num_rows + thickness:
+            continue
+        low, high = max(start - 2, 0), min(stop + 1, num_rows - 1)
+        value, slope = _end_of_line(edge[low::-1][:fit])
+        end_value, end_slope = _end_of_line(edge[high : high + fit])
+        bridge = _cubic(high - low, value, -slope, end_value, end_slope)
+        bridged[low : high + 1] = np.minimum(bridge, edge[low : high + 1])
+    return bridged
+
+
+def _end_of_line(values: np.ndarray) -> tuple[float, float]:
+    """Value at the first of these points and slope, of the straight line through all of them."""
+    if len(values) < 2:
+        return float(values[0]), 0.0
+    slope, intercept = np.polyfit(np.arange(len(values)), values, 1)
+    return float(intercept), float(slope)
+
+
+def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
+    """float64 [length + 1] the cubic with these values and slopes at 0 and `length`."""
+    t = np.arange(length + 1) / length
+    return (
+        start * (1 + 2 * t) * (1 - t) ** 2
+        + end * t * t * (3 - 2 * t)
+        + length * (start_slope * t * (1 - t) ** 2 - end_slope * t * t * (1 - t))
+    )
+
+
+def _turning(length: int, start: float, start_slope: float, end: float, end_slope: float) -> float:
+    """Length times the integral of that cubic's squared second derivative: free of units, 0 for a straight line."""
+    chord = (end - start) / length
+    return 4 * (start_slope**2 + start_slope * end_slope + end_slope**2) - 12 * chord * (start_slope + end_slope - chord)
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """(start, stop) of each stretch of true flags."""
+    change = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
+    return list(zip(np.nonzero(change == 1)[0].tolist(), np.nonzero(change == -1)[0].tolist(), strict=True))

@@ -1,0 +1,10 @@
+"""Writing a model as binary glTF, byte for byte the same for the same mesh."""
+
+from pathlib import Path
+
+import trimesh
+
+
+def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
+    """The mesh with its normals and, as PNG, its texture. The bytes depend on the mesh alone."""
+    Path(path).write_bytes(bytes(mesh.export(file_type="glb", include_normals=True)))

@@ -1,0 +1,69 @@
+"""Canonical values of a record or caption, read with the reward's own parser and compared by its similarity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaserl.evaluation.dimensions import Values
+from vaserl.evaluation.evaluate import Reader
+from vaserl.rewards import Interval, RewardConfig, RewardContext, Term, parse_caption, parse_record
+from vaserl.rewards.similarity import interval_similarity, shape_similarity, words_similarity
+from vaserl.types import DIMENSIONS, Dimension
+
+SEPARATOR = " | "
+"""Between several values of one dimension."""
+
+
+def canonical_values(facts: Any) -> Values:
+    """Each dimension's value as one comparable string; None where the text says nothing.
+
+    Several values are joined, so that naming two is another value than naming one.
+    """
+    return {dimension: SEPARATOR.join(map(_text, facts[dimension])) or None for dimension in DIMENSIONS}
+
+
+def reward_reader(config: RewardConfig | None = None) -> Reader:
+    """Reads records and captions as the reward does, and is as lenient with a baseline's guess as with a caption."""
+    chosen = config or RewardConfig()
+
+    def record(fields: Mapping[str, str]) -> Values:
+        return canonical_values(parse_record(fields, chosen.parser))
+
+    def caption(text: str) -> Values:
+        return canonical_values(parse_caption(text, chosen.parser))
+
+    def same(dimension: Dimension, guess: str, truth: str) -> bool:
+        return guess == truth or _similarity(dimension, guess, truth, chosen) >= chosen.tau
+
+    return Reader(record=record, caption=caption, same=same)
+
+
+def _similarity(dimension: Dimension, guess: str, truth: str, config: RewardConfig) -> float:
+    """The reward's similarity of two canonical values that differ, where it isn't 0 for values that differ.
+
+    Several dates or shapes at once count only if equal, and so do hands: stricter than the reward, but rare.
+    """
+    guesses, truths = guess.split(SEPARATOR), truth.split(SEPARATOR)
+    if dimension == "decoration":
+        return words_similarity(guesses, truths, config, RewardContext())
+    if len(guesses) != 1 or len(truths) != 1:
+        return 0.0
+    if dimension == "shape":
+        return shape_similarity(Term(guess, ""), Term(truth, ""), config)
+    if dimension == "dating":
+        return interval_similarity(_interval(guess), _interval(truth))
+    return 0.0
+
+
+def _interval(text: str) -> Interval:
+    start, end = text.split(" to ")
+    return Interval(int(start), int(end))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Interval):
+        return f"{value.start} to {value.end}"
+    if hasattr(value, "name"):
+        return f"{value.qualifier} {value.name}".strip()
+    return value.id or value.text

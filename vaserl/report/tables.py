@@ -1,0 +1,134 @@
+"""The report's tables as rows of finished text: retention, evaluation, seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vaserl.curation.retention import PAPER_RETENTION
+from vaserl.report.words import count, difference, dig, direction, duration, number, percent, points, with_interval
+from vaserl.types import DIMENSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRow:
+    """One stage here and in the paper."""
+
+    stage: str
+    """As the run calls it."""
+    num_in: str
+    num_out: str
+    kept: str
+    """num_out / num_in; a dash where nothing came in."""
+    paper: str
+    """The paper's numbers, or why there are none."""
+    paper_kept: str
+    """The paper's share, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric of both systems."""
+
+    name: str
+    sft: str
+    rl: str
+    difference: str
+    """RL minus SFT; empty where there is no paired difference."""
+    decided: int
+    """1 or -1 where the interval of the difference leaves out zero."""
+
+
+def retention(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
+    """The run's stages beside the paper's, and the whole way in the last row."""
+    rows, last = [], ""
+    for stage in stages:
+        name = str(stage["stage"])
+        text, share = "not a stage of the paper", ""
+        if name in PAPER_RETENTION:
+            text, share = _flow(*PAPER_RETENTION[name])
+            last = name
+        elif last == "lift":  # the paper's last step goes from photograph to finished turntable
+            text = "counted with lift"
+        rows.append(_row(name.replace("_", " "), stage["in"], stage["out"], text, share))
+    if rows:
+        text, share = _flow(PAPER_RETENTION["quality"][0], PAPER_RETENTION["lift"][1])
+        rows.append(_row("all together", stages[0]["in"], stages[-1]["out"], text, share))
+    return rows
+
+
+def _row(stage: str, num_in: int, num_out: int, paper: str, paper_kept: str) -> RetentionRow:
+    kept = f"{100 * num_out / num_in:.1f} %" if num_in else "–"
+    return RetentionRow(
+        stage=stage, num_in=count(num_in), num_out=count(num_out), kept=kept, paper=paper, paper_kept=paper_kept
+    )
+
+
+def _flow(num_in: int, num_out: int) -> tuple[str, str]:
+    return f"{count(num_in)} → {count(num_out)}", f"{100 * num_out / num_in:.1f} %"
+
+
+METRICS = {
+    "reward": "reward",
+    "lexical_paper": "lexical similarity, as published",
+    "lexical_strict": "lexical similarity, punctuation aside",
+    "recall_at_1_paper": "recall@1, as published",
+    "recall_at_5_paper": "recall@5, as published",
+    "recall_at_10_paper": "recall@10, as published",
+    "recall_at_1_strict": "recall@1, equal captions count",
+    "recall_at_5_strict": "recall@5, equal captions count",
+    "recall_at_10_strict": "recall@10, equal captions count",
+    "text_cosine": "text-to-text cosine (“CLIP score”)",
+    "text_fid": "text FID, lower is better",
+    "overall_paper": "overall, as published",
+    "num_words": "words in a caption",
+}
+"""Metric to what the reader is told it is, in the table's order."""
+
+
+def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
+    """The reward, the accuracy of each dimension, then every other metric of `METRICS` that the evaluation has."""
+    rows = {}
+    for name, title in METRICS.items():
+        sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
+        if sft is not None and rl is not None:
+            rows[name] = _metric(title, sft, rl, change, digits=1 if name == "num_words" else 3)
+    reward = [rows.pop("reward")] if "reward" in rows else []
+    dimensions = []
+    for dimension in DIMENSIONS:
+        sft, rl = (dig(result, system, "dimensions", dimension) for system in ("sft", "rl"))
+        change = dig(result, "difference", "dimensions", dimension, "accuracy")
+        if sft and rl and change is not None:
+            dimensions.append(
+                MetricRow(
+                    name=f"{dimension} right, of {sft['num_targets']}",
+                    sft=_share(sft["accuracy"]),
+                    rl=_share(rl["accuracy"]),
+                    difference=points(change),
+                    decided=direction(change),
+                )
+            )
+    return [*reward, *dimensions, *rows.values()]
+
+
+def _metric(name: str, sft: Any, rl: Any, change: Mapping[str, float] | None, digits: int) -> MetricRow:
+    shown = [number(value) if isinstance(value, int | float) else with_interval(value, digits) for value in (sft, rl)]
+    return MetricRow(
+        name=name,
+        sft=shown[0],
+        rl=shown[1],
+        difference=difference(change, digits) if change is not None else "",
+        decided=direction(change) if change is not None else 0,
+    )
+
+
+def _share(measured: Mapping[str, float]) -> str:
+    return f"{percent(measured['mean'])} [{100 * measured['low']:.0f}, {100 * measured['high']:.0f}]"
+
+
+def seconds(stages: Mapping[str, float], total: float | None) -> list[tuple[str, str, float]]:
+    """Stage, duration in words, and its share of the longest; what no stage accounts for is its own row."""
+    rows = [(stage.replace("_", " "), float(taken)) for stage, taken in stages.items()]
+    if total is not None and total - sum(stages.values()) > 0.5:
+        rows.append(("between the stages", total - sum(stages.values())))
+    longest = max((taken for _, taken in rows), default=1.0) or 1.0
+    return [(stage, duration(taken), taken / longest) for stage, taken in rows]

@@ -1,0 +1,38 @@
+"""The verifiable reward: how well a text states what a museum's record says of a vase, dimension by dimension.
+
+    from vaserl.rewards import gold_caption, vase_caption
+    score = vase_caption(task, completion)
+
+Pure functions of their arguments: no model, no clock, no randomness, no files but the lexicons. Neither torch nor Ray
+nor transformers is imported.
+"""
+
+from vaserl.rewards.attribution import Attribution
+from vaserl.rewards.caption import target_facts, vase_caption, vase_question
+from vaserl.rewards.config import DimensionWeights, ParserConfig, RewardConfig
+from vaserl.rewards.dates import Interval
+from vaserl.rewards.gold import gold_caption
+from vaserl.rewards.lexicon import Entry, lexicon
+from vaserl.rewards.parse import Facts, Term, parse_caption, parse_record, parse_value
+from vaserl.rewards.similarity import RewardContext, fit_word_weights
+
+__all__ = [
+    "Attribution",
+    "DimensionWeights",
+    "Entry",
+    "Facts",
+    "Interval",
+    "ParserConfig",
+    "RewardConfig",
+    "RewardContext",
+    "Term",
+    "fit_word_weights",
+    "gold_caption",
+    "lexicon",
+    "parse_caption",
+    "parse_record",
+    "parse_value",
+    "target_facts",
+    "vase_caption",
+    "vase_question",
+]

@@ -1,0 +1,73 @@
+"""What a shape is: a profile curve, handles, and where the painter's bands go.
+
+A profile is given in units of the vase's height, as runs of (radius, height) points. A run is smooth inside, and two
+runs meet at a corner: where foot meets body, neck meets shoulder, lip meets neck. Heights never fall along a profile.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+Run = tuple[tuple[float, float], ...]
+Band = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """A tube swept along a curve, in one vertical plane through the axis or bulging sideways out of it.
+
+    Example: a neck-amphora's handle leaves the neck under the lip and comes down on the shoulder.
+    """
+
+    azimuth_deg: float
+    """Where it sits: 0 is the front, 90 the right-hand side, 180 the back."""
+    path: tuple[tuple[float, float, float], ...]
+    """Points (distance from the axis, sideways, height) that the tube runs through; both ends lie inside the wall."""
+    thickness: float = 0.026
+    """Radius of the tube."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A kind of vase."""
+
+    name: str
+    """As a Beazley-form record states it: family, then kind."""
+    runs: tuple[Run, ...]
+    """The outside, from the edge of the foot to the top of the lip."""
+    handles: tuple[Handle, ...]
+    """In no order that matters."""
+    floor: float
+    """Height of the inside bottom."""
+    frieze: Band
+    """Heights between which the figures stand."""
+    ornaments: tuple[Band, ...]
+    """Heights between which the hand's ornament runs."""
+    trefoil: float = 0.0
+    """How far the lip is pinched into three lobes, as a share of its radius."""
+
+    def outside(self, num_points: int = 64) -> np.ndarray:
+        """float64 [N, 2] (radius, height) along the outside, foot edge to lip, corners kept, about evenly spaced."""
+        lengths = np.array([np.hypot(*np.diff(np.array(run), axis=0).T).sum() for run in self.runs])
+        counts = np.maximum(2, np.round(num_points * lengths / lengths.sum())).astype(int)
+        pieces = [_smooth(np.array(run), count) for run, count in zip(self.runs, counts, strict=True)]
+        return np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
+
+    def inside(self, num_points: int = 16, wall: float = 0.022) -> np.ndarray:
+        """float64 [N, 2] (radius, height) down the inside, from the lip's inner edge to the centre of the floor."""
+        outside = self.outside()
+        lip = outside[-1]
+        heights = np.linspace(lip[1], self.floor + wall, num_points - 1)
+        above = outside[outside[:, 1] >= self.floor]
+        radii = np.maximum(np.interp(heights, above[:, 1], above[:, 0]) - wall, 0.4 * wall)
+        radii[0] = lip[0] - wall
+        return np.concatenate([np.stack([radii, heights], axis=1), [[0.0, self.floor]]])
+
+
+def _smooth(points: np.ndarray, count: int) -> np.ndarray:
+    """A curve through the points that keeps to their hull: no bulge that the potter didn't draw."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    curve = PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
+    curve[-1] = points[-1]  # exactly, so that runs join and lips end where they were drawn
+    return curve
