@@ -140,9 +140,9 @@ def test_the_constant_answer_never_beats_the_honest_one(record):
 
 
 def test_the_constant_answer_by_hand():
-    # Fabric, technique: 0.20 each; the amphora's family: 0.85 · 0.15; the date: 0.15. Words: 8 of the gold caption's
-    # 17 (athenian black figure neck amphora c 525 475 bce depicting a warrior attributed to the antimenes painter)
-    # in three blocks. The constant has 7: athenian black figure amphora c 525 475 bce is 8 words.
+    # Fabric, technique: 0.20 each; the amphora's family: 0.85 · 0.15; the date: 0.15. The constant's 8 words (athenian
+    # black figure amphora c 525 475 bce) all stand in the gold caption's 17, in the blocks "athenian black figure" and
+    # "amphora c 525 475 bce".
     constant = score(RECORD, CONSTANT)
     assert constant.parts["shape"] == 0.85
     assert constant.parts["bonus"] == pytest.approx(0.1 * 2 * 8 / (8 + 17))

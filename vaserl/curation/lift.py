@@ -71,7 +71,7 @@ class Lift:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
             measured = self._generate(photo, vase_id, glb)
-            if not glb.is_file() or glb.open("rb").read(4) != b"glTF":
+            if not glb.is_file() or glb.read_bytes()[:4] != b"glTF":
                 raise LiftFailure("the generator wrote no GLB")
             glb.replace(target)
         return measured

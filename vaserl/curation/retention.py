@@ -22,7 +22,7 @@ PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
 LOW_QUALITY = frozenset({"blur", "sketch", "crop"})
 """True kinds of photograph that `quality` is to keep out."""
 NOT_INTACT = frozenset({"fragment", "sketch"})
-"""True kinds that `intact` is to keep out, of those that reach it."""
+"""True kinds that `intact` is to keep out, of those that reach it; a blur or a crop is of a whole vase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
 
 def filter_report(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
     """`quality` or `intact` against the true kinds, by photograph, over the rows that reached the stage."""
-    unwanted = {"quality": LOW_QUALITY, "intact": LOW_QUALITY | NOT_INTACT}[stage]
+    unwanted = {"quality": LOW_QUALITY, "intact": NOT_INTACT}[stage]
     earlier = STAGES[: STAGES.index(stage)]
     counts: Counter[tuple[bool, bool]] = Counter()
     for row in rows:

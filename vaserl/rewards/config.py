@@ -11,11 +11,17 @@ class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_
     """How much each dimension counts; scaled to sum 1 over the dimensions that a task asks for and has a target."""
 
     fabric: float = Field(default=0.20, ge=0)
+    """Where the vase was made."""
     technique: float = Field(default=0.20, ge=0)
+    """How it was painted."""
     shape: float = Field(default=0.15, ge=0)
+    """What vessel it is."""
     dating: float = Field(default=0.15, ge=0)
+    """When it was made."""
     decoration: float = Field(default=0.20, ge=0)
+    """What is depicted."""
     attribution: float = Field(default=0.10, ge=0)
+    """Whose hand it is."""
 
     def __getitem__(self, dimension: Dimension) -> float:
         return getattr(self, dimension)

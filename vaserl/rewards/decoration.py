@@ -2,30 +2,9 @@
 
 from collections.abc import Sequence
 
-from vaserl.rewards.text import CONNECTIVES, CUT, content_words
+from vaserl.rewards.text import CONNECTIVES, CUT, content_words, word_list
 
-_CUES = frozenset(
-    (
-        "depicting",
-        "depicts",
-        "depict",
-        "depicted",
-        "showing",
-        "shows",
-        "show",
-        "shown",
-        "portraying",
-        "portrays",
-        "representing",
-        "represents",
-        "illustrating",
-        "illustrates",
-        "featuring",
-        "features",
-        "scene",
-        "scenes",
-    )
-)
+_CUES = word_list("depiction_cues.txt")
 _WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
 

@@ -13,7 +13,7 @@ from vaserl.rewards.decoration import decoration_words
 from vaserl.rewards.lexicon import Vocabulary, lexicon, proper_names
 from vaserl.rewards.parse import Facts, Term, parse_record
 from vaserl.rewards.penalties import count_words, repetition_penalty
-from vaserl.rewards.text import normalize, sequence_words, tokens
+from vaserl.rewards.text import normalize, sequence_words, tokens, word_list
 from vaserl.types import FIELD_OF_DIMENSION
 
 _DEFAULT = RewardConfig()
@@ -61,44 +61,12 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
 
 
 _VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
-_PART = re.compile(r"^(?P<label>[a-z]{1,3}(?: ?[,&] ?[a-z])*|[a-z]+(?: [a-z]+)?) ?: *")
+_LABEL = r"(?:[a-z](?: ?[,&-] ?[a-z])*|uh|ext|int|(?:under )?handles?|body|shoulder|neck|lid|predella|tondo|rim|foot)"
+_PART = re.compile(rf"^(?P<label>{_LABEL}) ?: *")
+_PARTS = re.compile(rf"\||[,.;]? +(?={_LABEL} ?:)")
 _SIDES = {"a": "on one side", "b": "on the other side", "i": "inside", "ext": "outside", "int": "inside"}
 _CONNECTORS = re.compile(r" (?:and|with|in|on|at|of|to|between|by|over|from|[a-z]+ing)\b")
-_PLURALS = frozenset(("men", "women", "children", "horsemen", "oxen"))
-_NUMBERS = frozenset(
-    (
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "several",
-        "many",
-        "pair",
-        "parts",
-        "part",
-    )
-)
-_UNCOUNTED = frozenset(
-    (
-        "a",
-        "an",
-        "the",
-        "floral",
-        "ivy",
-        "ornament",
-        "decoration",
-        "combat",
-        "hunting",
-        "dancing",
-        "drinking",
-        "love",
-    )
-)
+_WITHOUT_ARTICLE = word_list("without_article.txt")
 
 
 def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
@@ -108,7 +76,7 @@ def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
 def _phrase(decoration: str) -> str:
     """A normalised decoration field as words after "depicting"; a scene that stands on both sides is said once."""
     scenes: dict[str, str] = {}
-    for part in decoration.split("|"):
+    for part in _PARTS.split(decoration):
         part = part.strip()
         label = _PART.match(part)
         scene = " ".join(re.sub(r"[.;:()?]|\bthis\b", " ", part[label.end() :] if label else part).split())
@@ -125,11 +93,10 @@ def _written(scene: str) -> str:
     """With capitals for names and an article before a single figure."""
     names = proper_names() | _adjectives()
     noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
-    words = [word.capitalize() if word in names else word for word in scene.split(" ")]
+    words = [word.capitalize() if word.rstrip(",") in names else word for word in scene.split(" ")]
     single = not (
-        scene.split(" ")[0] in names
-        or any(w in names and w not in _adjectives() for w in noun_phrase)
-        or any(w.endswith("s") or w in _PLURALS | _NUMBERS | _UNCOUNTED or w.isdigit() for w in noun_phrase)
+        any(w in names and w not in _adjectives() for w in noun_phrase)
+        or any(w.endswith("s") or w in _WITHOUT_ARTICLE or w.isdigit() for w in noun_phrase)
     )
     return " ".join([_article(scene), *words] if single else words)
 

@@ -16,6 +16,12 @@ CUT = "¦"
 """Stands where a recognised span was taken out of a text; ends whatever phrase was open."""
 
 
+def word_list(file: str) -> frozenset[str]:
+    """The words of a file in `lexicon/`, without its comments."""
+    lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
 def normalize(text: str, max_chars: int) -> str:
     """The first `max_chars` characters in lower case, without markup, with plain dashes, quotes and spaces."""
     text = text[:max_chars]
@@ -72,11 +78,6 @@ def text_similarity(a: str, b: str) -> float:
     return fuzz.ratio(a, b) / 100
 
 
-def _words(file: str) -> frozenset[str]:
-    lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
-
-
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.,;:|¦]")
 _WORD = re.compile(r"[^\W_]+|[*_#~`<>{}\[\]\\|]")
@@ -93,8 +94,8 @@ _IRREGULAR = {
     "wolves": "wolf",
 }
 
-STOP_WORDS = _words("stop_words.txt")
+STOP_WORDS = word_list("stop_words.txt")
 """Function words: they carry no fact and no irrelevance."""
 
-CONNECTIVES = _words("catalogue_words.txt")
+CONNECTIVES = word_list("catalogue_words.txt")
 """Catalogue words: they belong to any description and are neither decoration nor irrelevant."""

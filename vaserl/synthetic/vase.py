@@ -18,7 +18,7 @@ TECHNIQUES: tuple[str, ...] = ("BLACK-FIGURE", "RED-FIGURE", "WHITE-GROUND")
 DATES: tuple[tuple[int, int], ...] = ((-600, -550), (-550, -525), (-525, -500), (-500, -475), (-475, -425))
 """First and last year, signed, as records count them (no year zero)."""
 
-SLIMNESS: tuple[float, ...] = (0.74, 0.86, 1.0, 1.16, 1.34)
+SLIMNESS: tuple[float, ...] = (0.69, 0.83, 1.0, 1.2, 1.44)
 """Height over width relative to the drawing, one for each of DATES: taste drifts from squat to slender."""
 
 PROVENANCES: tuple[str, ...] = (

@@ -1,0 +1,173 @@
+"""Best view, split, retention: what decides over rows without looking at pixels."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaserl.curation.batch import batch_of, rejecting, remaining, rows_of, with_column
+from vaserl.curation.best_view import BestView
+from vaserl.curation.retention import dataset_card, filter_report, reasons, retention
+from vaserl.curation.settings import SplitSettings
+from vaserl.curation.split import position, split_vases
+
+
+def row(photo: str, vase_id: str, view: str, front: float = math.nan, rejected_by: str = "") -> dict:
+    return {
+        "photo": photo,
+        "vase_id": vase_id,
+        "view": view,
+        "front": front,
+        "rejected_by": rejected_by,
+        "reason": "",
+    }
+
+
+def winners(rows: list[dict]) -> set[str]:
+    return {r["photo"] for r in rows_of(BestView()(batch_of(rows))) if not r["rejected_by"]}
+
+
+def test_the_most_frontal_view_of_each_vase_wins_and_is_named():
+    rows = [row("a1", "a", "1", 0.2), row("a2", "a", "2", 0.9), row("b1", "b", "1", 0.1)]
+    judged = {r["photo"]: r for r in rows_of(BestView()(batch_of(rows)))}
+    assert judged["a1"]["rejected_by"] == "best_view"
+    assert judged["a1"]["reason"] == "of 2 views, view 2 is shown more frontally"
+    assert not judged["a2"]["rejected_by"] and not judged["b1"]["rejected_by"]
+
+
+def test_rejected_views_neither_win_nor_change():
+    rows = [row("a1", "a", "1", 0.2), row("a2", "a", "2", 0.9, rejected_by="intact")]
+    judged = {r["photo"]: r for r in rows_of(BestView()(batch_of(rows)))}
+    assert not judged["a1"]["rejected_by"]
+    assert judged["a2"]["rejected_by"] == "intact"
+
+
+def test_ties_and_unscored_views_go_by_number():
+    assert winners([row("x", "a", "10", 0.5), row("y", "a", "2", 0.5)]) == {"y"}
+    assert winners([row("x", "a", "10"), row("y", "a", "2")]) == {"y"}
+    assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "10", ""]), st.sampled_from([0.1, 0.2])),
+        min_size=1,
+    ),
+    st.randoms(),
+)
+def test_best_view_ignores_the_order_of_rows_and_keeps_one_of_each_vase(entries, random):
+    rows = [row(f"p{k}", *entry) for k, entry in enumerate(entries)]
+    shuffled = random.sample(rows, len(rows))
+    assert winners(rows) == winners(shuffled)
+    assert len(winners(rows)) == len({vase for vase, _, _ in entries})
+
+
+def test_batch_helpers_leave_other_rows_and_the_input_alone():
+    batch = batch_of([row("a", "a", "1"), row("b", "b", "1", rejected_by="quality")])
+    assert remaining(batch) == [0]
+    rejected = rejecting(with_column(batch, "mesh", {0: "m"}, ""), "lift", {0: "a long reason, not cut off"})
+    assert rejected["reason"].tolist() == ["a long reason, not cut off", ""]
+    assert rejected["mesh"].tolist() == ["m", ""]
+    assert batch["rejected_by"].tolist() == ["", "quality"]
+
+
+@given(st.sets(st.text(min_size=1, max_size=6), max_size=40), st.integers(0, 12), st.integers(0, 12))
+def test_split_takes_exactly_as_many_as_asked(vase_ids, num_test, num_val):
+    splits = split_vases(vase_ids, SplitSettings(num_test=num_test, num_val=num_val), seed=3)
+    counts = Counter(splits.values())
+    assert counts["test"] == min(num_test, len(vase_ids))
+    assert counts["val"] == min(num_val, len(vase_ids) - counts["test"])
+    assert set(splits) == vase_ids
+    if "train" in counts:
+        last_test = max((position(v, 3) for v, s in splits.items() if s == "test"), default=-1.0)
+        assert last_test <= min(position(v, 3) for v, s in splits.items() if s == "train")
+
+
+def test_shares_do_not_move_a_vase_when_others_come():
+    few, many = [f"v{k}" for k in range(200)], [f"v{k}" for k in range(2000)]
+    settings = SplitSettings(test_share=0.1, val_share=0.2)
+    before, after = split_vases(few, settings, seed=0), split_vases(many, settings, seed=0)
+    assert all(after[vase] == split for vase, split in before.items())
+    counts = Counter(after.values())
+    # binomial: 200 +- 13 and 400 +- 18, so five standard deviations
+    assert counts["test"] == pytest.approx(200, abs=65) and counts["val"] == pytest.approx(400, abs=90)
+
+
+def test_another_seed_is_another_split():
+    vases = [f"v{k}" for k in range(50)]
+    settings = SplitSettings(num_test=10)
+    held_out = [
+        {vase for vase, split in split_vases(vases, settings, seed=seed).items() if split == "test"} for seed in (0, 1)
+    ]
+    assert held_out[0] != held_out[1]
+
+
+def manifest() -> list[dict]:
+    """Ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 lesser views, 3 vases."""
+    entries = [
+        ("source", "no such file", ""),
+        ("quality", "probability of good quality 0.100, needed 0.5", "blur"),
+        ("quality", "probability of good quality 0.200, needed 0.5", "crop"),
+        ("quality", "probability of good quality 0.300, needed 0.5", "intact"),  # wrongly
+        ("intact", "looks like fragment: cosine 0.300 against 0.100 to intact", "fragment"),
+        ("best_view", "of 2 views, view 3 is shown more frontally", "intact"),
+        ("best_view", "of 2 views, view 1 is shown more frontally", "intact"),
+        ("", "", "intact"),
+        ("", "", "intact"),
+        ("", "", "blur"),  # wrongly
+    ]
+    return [
+        {
+            "photo": str(k),
+            "vase_id": str(k),
+            "rejected_by": stage,
+            "reason": reason,
+            "kind": kind,
+            "split": "" if stage else "train",
+            "record": {"Fabric": "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
+        }
+        for k, (stage, reason, kind) in enumerate(entries)
+    ]
+
+
+def test_retention_is_a_chain_from_all_rows_to_the_kept():
+    table = {entry["stage"]: (entry["in"], entry["out"]) for entry in retention(manifest())}
+    assert table["source"] == (10, 9)
+    assert table["quality"] == (9, 6)
+    assert table["intact"] == (6, 5)
+    assert table["best_view"] == (5, 3)
+    assert table["lift"] == table["mesh_gate"] == table["turntable"] == (3, 3)
+
+
+def test_reasons_are_counted_by_kind():
+    assert reasons(manifest()) == {
+        ("source", "no such file"): 1,
+        ("quality", "probability of good quality …, needed …"): 3,
+        ("intact", "looks like fragment"): 1,
+        ("best_view", "of … views, view … is shown more frontally"): 2,
+    }
+
+
+def test_filters_against_the_truth():
+    rows = manifest()
+    kinds = {r["photo"]: r["kind"] for r in rows if r["kind"]}
+    quality = filter_report(rows, kinds, "quality")
+    # reached: 9 labelled rows; good are 1 + 1 + 2 + 2 = 6, of which 5 passed; of 3 bad ones 1 passed
+    assert (quality.true_positives, quality.false_negatives) == (5, 1)
+    assert (quality.false_positives, quality.true_negatives) == (1, 2)
+    assert quality.precision == pytest.approx(5 / 6) and quality.recall == pytest.approx(5 / 6)
+    assert quality.f1 == pytest.approx(5 / 6)
+    intact = filter_report(rows, kinds, "intact")
+    # reached: 6; the blur is of a whole vase and rightly passed here
+    assert (intact.true_positives, intact.false_positives, intact.true_negatives) == (5, 0, 1)
+
+
+def test_card_states_retention_reasons_and_values():
+    card = dataset_card(manifest())
+    assert "3 vases from 10 photographs: 3 train." in card
+    assert "| quality | 9 | 6 | 66.7% | 30,000 | 13,599 | 45.3% |" in card
+    assert "| best_view | of … views, view … is shown more frontally | 2 |" in card
+    assert "| EUBOEAN\\|X | 1 | " in card and "| ATHENIAN | 2 | " in card
+    assert "| *not stated* | 3 | |" in card  # technique and the rest

@@ -1,0 +1,121 @@
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from vaserl.clip import ClipStore
+from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.film import Film
+from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path
+from vaserl.curation.settings import LiftSettings, TurntableSettings
+from vaserl.errors import UserError
+
+WRITES_A_GLB = "import sys; open(sys.argv[2], 'wb').write(b'glTF' + open(sys.argv[1], 'rb').read())"
+
+
+def rows(*vase_ids: str, photo: Path | str = "photo.png") -> list[dict]:
+    return [
+        {"photo": str(photo), "vase_id": vase_id, "rejected_by": "", "reason": "", "mesh": ""} for vase_id in vase_ids
+    ]
+
+
+def python(code: str, **options) -> LiftSettings:
+    return LiftSettings(generator="command", command=(sys.executable, "-c", code, "{photo}", "{glb}"), **options)
+
+
+def test_command_writes_the_model_under_the_vases_name(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"pixels")
+    lift = Lift(python(WRITES_A_GLB), tmp_path, tmp_path / "out")
+    (row,) = rows_of(lift(batch_of(rows("MS/12 b", photo=tmp_path / "photo.png"))))
+    assert row["mesh"] == model_path("MS/12 b") == "models/MS%2F12 b.glb"
+    assert (tmp_path / "out" / row["mesh"]).read_bytes() == b"glTFpixels"
+    assert np.isnan(row["silhouette_iou"])  # a command doesn't say
+    assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["MS%2F12 b.glb"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit('out of memory')", "ended with code 1: out of memory"),
+        ("pass", "the generator wrote no GLB"),
+        ("import sys; open(sys.argv[2], 'w').write('nonsense')", "the generator wrote no GLB"),
+        ("import os; os.abort()", "ended with code -6"),
+    ],
+)
+def test_a_command_that_fails_costs_its_row(tmp_path, code, reason):
+    (row,) = rows_of(Lift(python(code), tmp_path, tmp_path)(batch_of(rows("v"))))
+    assert row["rejected_by"] == "lift" and reason in row["reason"]
+    assert row["mesh"] == "" and not list((tmp_path / "models").iterdir())
+
+
+def test_a_hanging_command_is_killed_with_its_children(tmp_path):
+    beat = tmp_path / "beat"
+    child = f"import time\nwhile True: open({str(beat)!r}, 'a').write('.'); time.sleep(0.02)"
+    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    started = time.monotonic()
+    with pytest.raises(LiftFailure, match="was killed after 1.5 s"):
+        Command((sys.executable, "-c", code), timeout_s=1.5, num_retries=0)(Path("p"), "v", tmp_path / "g")
+    assert time.monotonic() - started < 10
+    assert beat.exists(), "the child was running"
+    size = beat.stat().st_size
+    time.sleep(0.3)
+    assert beat.stat().st_size == size, "the child outlived its parent"
+
+
+def test_retries_are_made_and_counted(tmp_path):
+    code = (
+        "import sys, pathlib; count = pathlib.Path(sys.argv[1]); n = len(count.read_text()); count.write_text('x' * (n + 1));"
+        "sys.exit('busy') if n < 2 else open(sys.argv[2], 'wb').write(b'glTF')"
+    )
+    count = tmp_path / "count"
+    count.write_text("")
+    (row,) = rows_of(Lift(python(code, num_retries=2), tmp_path, tmp_path)(batch_of(rows("v", photo=count))))
+    assert not row["rejected_by"] and count.read_text() == "xxx"
+    count.write_text("")
+    (row,) = rows_of(Lift(python(code, num_retries=1), tmp_path, tmp_path)(batch_of(rows("v", photo=count))))
+    assert row["reason"].endswith("ended with code 1: busy, 2 attempts")
+
+
+def test_a_missing_program_is_said_before_the_run():
+    with pytest.raises(UserError, match=r"lift\.command: no program 'no-such-generator'"):
+        build_generator(LiftSettings(generator="command", command=("no-such-generator", "{photo}", "{glb}")), Path())
+
+
+def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
+    (tmp_path / "scans").mkdir()
+    trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "scans" / "a.glb")
+    (tmp_path / "scans" / "torn.glb").write_bytes(b"glTF but no more")
+    lift = Lift(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path, tmp_path / "out")
+    film = Film(TurntableSettings(num_frames=4, fps=2.0, resolution=32), tmp_path / "out")
+    lifted = {row["vase_id"]: row for row in rows_of(film(lift(batch_of(rows("a", "torn", "absent")))))}
+    assert lifted["absent"]["rejected_by"] == "lift" and "no model given" in lifted["absent"]["reason"]
+    assert lifted["torn"]["rejected_by"] == "turntable" and "torn.glb: damaged GLB" in lifted["torn"]["reason"]
+    clip = ClipStore(tmp_path / "out" / "clips").load(lifted["a"]["clip"])
+    assert clip.frames.shape == (4, 32, 32, 3) and clip.fps == 2.0
+    assert clip.frames.std() > 10, "something is seen"
+
+
+def test_the_lathe_refuses_what_is_no_vase(tmp_path):
+    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")
+    (row,) = rows_of(Lift(LiftSettings(), tmp_path, tmp_path)(batch_of(rows("v", photo=tmp_path / "noise.png"))))
+    assert row["rejected_by"] == "lift" and row["reason"]
+
+
+def test_the_lathe_lifts_a_drawn_pot(tmp_path):
+    # a white square with a black pot: foot 40 wide, belly 80 wide, mouth 50 wide
+    rows_y = np.arange(200)
+    half = np.interp(rows_y, [30, 50, 110, 170, 171], [25, 18, 40, 20, 20]) * ((rows_y >= 30) & (rows_y <= 170))
+    across = np.abs(np.arange(200) - 100)
+    pixels = np.where((across[None, :] <= half[:, None]) & (half[:, None] > 0), 20, 255).astype(np.uint8)
+    Image.fromarray(np.repeat(pixels[..., None], 3, axis=2)).save(tmp_path / "pot.png")
+    (row,) = rows_of(Lift(LiftSettings(), tmp_path, tmp_path)(batch_of(rows("pot", photo=tmp_path / "pot.png"))))
+    assert not row["rejected_by"], row["reason"]
+    assert row["silhouette_iou"] > 0.9
+    mesh = trimesh.load_scene(tmp_path / row["mesh"]).to_mesh()
+    width, height, depth = mesh.extents
+    assert width == pytest.approx(depth, rel=0.02), "round"
+    assert width / height == pytest.approx(80 / 140, rel=0.1)

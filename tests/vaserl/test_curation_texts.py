@@ -1,0 +1,124 @@
+"""Captions, silence and questions against the reward's parser."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.describe import Describe, invented_dimensions, silent_dimensions, without
+from vaserl.curation.questions import Questions, questions_about
+from vaserl.curation.settings import DescribeSettings, SilenceSettings
+from vaserl.rewards import parse_caption, parse_record, vase_question
+from vaserl.synthetic.record import record_of
+from vaserl.synthetic.world import traits_of
+from vaserl.types import DIMENSIONS, Completion, Task
+
+RECORD = {
+    "Fabric": "ATHENIAN",
+    "Technique": "BLACK-FIGURE",
+    "Shape Name": "AMPHORA, NECK",
+    "Date": "-525 to -475",
+    "Decoration": "A,B: WARRIOR",
+    "Attributed To": "ANTIMENES P by BEAZLEY",
+    "Provenance": "ITALY, VULCI",
+}
+
+
+def described(silence: SilenceSettings, records: list[dict[str, str]], seed: int = 0) -> list[dict]:
+    rows = [
+        {"vase_id": f"v{k}", "record": json.dumps(record), "rejected_by": "", "reason": ""}
+        for k, record in enumerate(records)
+    ]
+    return rows_of(Describe(DescribeSettings(silence=silence), seed)(batch_of(rows)))
+
+
+def test_without_silence_the_catalogue_says_everything():
+    (row,) = described(SilenceSettings(), [RECORD])
+    assert row["caption"] == row["reference"]
+    assert parse_caption(row["reference"]) == parse_record(RECORD)
+
+
+def test_silence_leaves_out_its_dimension_and_nothing_else():
+    (row,) = described(SilenceSettings(attribution=1.0, dating=1.0), [RECORD])
+    said, known = parse_caption(row["caption"]), parse_record(RECORD)
+    assert said.attribution == said.dating == ()
+    for dimension in ("fabric", "technique", "shape", "decoration"):
+        assert said[dimension] == known[dimension]
+    assert parse_caption(row["reference"]) == known
+
+
+def test_a_caption_always_says_something():
+    everything = SilenceSettings(**dict.fromkeys(DIMENSIONS, 1.0))
+    assert silent_dimensions("v", RECORD, everything, 0) == DIMENSIONS[1:]
+    assert silent_dimensions("v", {"Date": "-500 to -480"}, everything, 0) == ()
+
+
+def test_silence_has_the_stated_share_and_is_a_function_of_vase_and_seed():
+    silence = SilenceSettings(attribution=0.55, dating=0.3)
+    drawn = [silent_dimensions(f"v{k}", RECORD, silence, 0) for k in range(2000)]
+    # binomial standard deviation is at most 0.0112, so five of them
+    assert np.mean(["attribution" in d for d in drawn]) == pytest.approx(0.55, abs=0.056)
+    assert np.mean(["dating" in d for d in drawn]) == pytest.approx(0.30, abs=0.056)
+    both = np.mean([{"attribution", "dating"} <= set(d) for d in drawn])
+    assert both == pytest.approx(0.165, abs=0.042)  # independent: 0.55 * 0.3
+    assert drawn == [silent_dimensions(f"v{k}", RECORD, silence, 0) for k in range(2000)]
+    assert drawn != [silent_dimensions(f"v{k}", RECORD, silence, 1) for k in range(2000)]
+
+
+def test_invented_dimensions_are_those_that_the_record_does_not_state():
+    caption = "Corinthian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior and a lion."
+    assert invented_dimensions(caption, RECORD) == ("fabric", "decoration")
+    assert invented_dimensions("Athenian neck-amphora.", RECORD) == ()
+    assert invented_dimensions("Athenian vase, by the Berlin Painter.", without(RECORD, ("attribution",))) == (
+        "attribution",
+    )
+
+
+def test_a_caption_that_invents_is_replaced_and_counted(monkeypatch):
+    import vaserl.curation.describe as module
+
+    honest = module.gold_caption
+    # stands for any other writer of captions: one that fills silence with a guess
+    monkeypatch.setattr(
+        module, "gold_caption", lambda r: honest(r) if "Date" in r else "Corinthian amphora, 7th century BCE."
+    )
+    (row,) = described(SilenceSettings(dating=1.0), [RECORD])
+    assert row["caption"] == row["reference"] == honest(RECORD)
+    assert row["describe_fallback"] == 1.0
+
+
+def test_synthetic_records_are_described_and_asked_about_without_loss():
+    records = [record_of(f"v{k}", k, traits_of(5, k)) for k in range(60)]
+    rows = described(SilenceSettings(attribution=0.5, decoration=0.5, technique=0.5, shape=0.5), records)
+    for record, row in zip(records, rows, strict=True):
+        assert parse_caption(row["reference"]) == parse_record(record)
+        assert invented_dimensions(row["caption"], record) == ()
+        assert row["describe_fallback"] == 0.0
+        for question in questions_about(record):
+            task = Task(
+                id="q",
+                clip="",
+                prompt=question.question,
+                dimensions=(question.dimension,),
+                record=record,
+                reference=question.answer,
+            )
+            answer = Completion(
+                text=question.answer, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0
+            )
+            assert vase_question(task, answer).total == pytest.approx(1.0)
+
+
+def test_questions_are_asked_for_what_is_stated():
+    assert [(q.question, q.answer) for q in questions_about(RECORD)] == [
+        ("What is the fabric of the vase?", "Athenian"),
+        ("What is the technique of the vase?", "black-figure"),
+        ("What is the shape of the vase?", "neck-amphora"),
+        ("What is the date of the vase?", "c. 525–475 BCE"),
+        ("What is the decoration of the vase?", "a warrior"),
+        ("What is the attribution of the vase?", "the Antimenes Painter"),
+    ]
+    assert [q.dimension for q in questions_about({"Date": "-500 to -480"})] == ["dating"]
+    rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
+    assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
