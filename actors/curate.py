@@ -9,21 +9,23 @@ import json
 import logging
 import math
 import time
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import ray
 import ray.data
 
 from actors.cluster import connect
-from vaserl.curation.batch import Batch, batch_of, rows_of
+from vaserl.curation.admission import MeshGate
+from vaserl.curation.batch import Chain, Maker, batch_of, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.describe import FALLBACK, Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
 from vaserl.curation.lift import Lift, build_generator
-from vaserl.curation.mesh_gate import MeshGate
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
 from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
@@ -37,11 +39,10 @@ from vaserl.progress import Progress
 CARD = "DATASET.md"
 SUMMARY = "curation.json"
 
-Maker = tuple[type, tuple[Any, ...]]
-"""A stage's class and what its `__init__` is called with, in the process that will hold it."""
+WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+"""For arithmetic and for software rendering; the pools are sized to the machine already."""
 
 _NOT_REACHED = {"mesh": "", "clip": "", "caption": "", "reference": "", "questions": "[]"}
-_NUM_RESTARTS = 2  # Ray Data's default has no limit: a photograph that kills its worker would do so for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +63,6 @@ class CurationSummary:
     """Wall time of each pass, the start of its processes included."""
 
 
-class Chain:
-    """Stages that share a process, so that nothing travels between them."""
-
-    def __init__(self, makers: Sequence[Maker]) -> None:
-        self._stages = [kind(*arguments) for kind, arguments in makers]
-
-    def __call__(self, batch: Batch) -> Batch:
-        for stage in self._stages:
-            batch = stage(batch)
-        return batch
-
-
 def curate(settings: CurateSettings) -> CurationSummary:
     """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md and curation.json.
 
@@ -84,6 +73,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     settings.dataset.mkdir(parents=True, exist_ok=True)
     seconds = {}
     with connect(settings.cluster):
+        check_resources(settings)
         started = time.monotonic()
         rows = run_stages([photograph.row() for photograph in photographs], filter_stages(settings), "filters")
         seconds["filters"] = time.monotonic() - started
@@ -127,6 +117,19 @@ def check_stages(settings: CurateSettings) -> None:
     build_generator(settings.lift, settings.source.path)
 
 
+def check_resources(settings: CurateSettings) -> None:
+    """Raises: UserError when the cluster is too small for one of the passes, which would wait for ever."""
+    has = ray.cluster_resources()
+    for name, stages in (("the filters", filter_stages(settings)), ("lift", lift_stages(settings))):
+        for resource, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
+            asked = sum(pool.num_workers * getattr(pool, key) for _, pool in stages)
+            if asked > has.get(resource, 0) + 1e-6:
+                raise UserError(
+                    f"{name} asks for {asked:g} {resource}, the cluster has {has.get(resource, 0):g}; lower "
+                    f"num_workers or {key} of the stages' pools, or raise cluster.{key}"
+                )
+
+
 def filter_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSettings]]:
     """The pools of the first pass, each with the stages that it holds."""
     stages: list[tuple[list[Maker], PoolSettings]] = [([(Source, ())], settings.source.pool)]
@@ -141,7 +144,7 @@ def lift_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSetting
     """The pool of the second pass: each process makes, judges, films and describes the models of its own vases."""
     makers: list[Maker] = [
         (Lift, (settings.lift, settings.source.path, settings.dataset)),
-        (MeshGate, (settings.mesh_gate, settings.dataset)),
+        *([(MeshGate, (settings.mesh_gate, settings.dataset))] if settings.mesh_gate.enabled else []),
         (Film, (settings.turntable, settings.dataset)),
         (Describe, (settings.describe, settings.seed)),
         (Questions, ()),
@@ -155,9 +158,7 @@ def run_stages(
     """Every row through every pool, in any order; as many come out as went in."""
     if not rows:
         return []
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    _quiet()
     rows_per_block = min(pool.batch_size for _, pool in stages)
     dataset = ray.data.from_items(list(rows), override_num_blocks=math.ceil(len(rows) / rows_per_block))
     for makers, pool in stages:
@@ -169,10 +170,9 @@ def run_stages(
             batch_format="numpy",
             num_cpus=pool.num_cpus,
             num_gpus=pool.num_gpus or None,
-            max_restarts=_NUM_RESTARTS,
-            max_task_retries=_NUM_RESTARTS,
-            # one thread each: the pools are sized to the machine already
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}},
+            # without it Ray Data restarts for ever: a photograph that kills its worker would do so for ever
+            max_restarts=0,
+            runtime_env={"env_vars": WORKER_THREADS},
         )
     finished: list[dict[str, Any]] = []
     with Progress(name, len(rows)) as progress:
@@ -181,6 +181,13 @@ def run_stages(
             progress.advance(len(done))
     assert len(finished) == len(rows), f"{len(rows)} rows went into {name}, {len(finished)} came out"
     return finished
+
+
+def _quiet() -> None:
+    """One progress line of ours instead of Ray Data's bars, logs and notes on arguments that we mean to give."""
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated", module="actors.curate")
 
 
 def manifest_rows(rows: Sequence[Mapping[str, Any]], settings: CurateSettings) -> list[dict[str, Any]]:

@@ -71,11 +71,10 @@ class Engine:
         if max_lora_rank is not None:
             # two in memory while one follows the other; one is served at a time
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
-        defaults: dict[str, Any] = {
-            "max_model_len": 4096,
-            "limit_mm_per_prompt": {"image": 0, "video": 1},
-            "enforce_eager": not os.environ.get("CUDA_VISIBLE_DEVICES"),
-        }
+        defaults: dict[str, Any] = {"max_model_len": 4096, "limit_mm_per_prompt": {"image": 0, "video": 1}}
+        if not os.environ.get("CUDA_VISIBLE_DEVICES"):
+            # a prompt cut in two would have to take a draw back from its seeded generator, which CPU ones can't
+            defaults |= {"enforce_eager": True, "enable_chunked_prefill": False}
         self._llm = LLM(
             model=str(model),
             dtype=dtype,  # pyright: ignore[reportArgumentType]

@@ -12,6 +12,7 @@ from launch.main import command
 from vaserl.config import dump_config
 from vaserl.dataset import Vase, read_vases
 from vaserl.errors import UserError
+from vaserl.evaluation.constant import constant_answer, constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.evaluation.text_encoder import open_clip_text_encoder
@@ -64,7 +65,10 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     (settings.run_dir / "config.toml").write_text(dump_config(settings))
     with (settings.run_dir / "captions.jsonl").open("w") as stream:
         stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in result.lines)
-    summary = {**result.summary, "versions": versions()}
+    constant = constant_answer(
+        constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
+    )
+    summary = {**result.summary, "constant_answer": constant, "versions": versions()}
     (settings.run_dir / "evaluation.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
 

@@ -104,6 +104,7 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
         "reward_first": mean_of(rows[:WINDOW], "reward/mean"),
         "reward_last": mean_of(rows[-WINDOW:], "reward/mean"),
         "eval": evaluation,
+        "constant_answer": evaluation["constant_answer"],
         "retention": [dict(entry) for entry in curation.retention],
         "versions": versions(),
     }

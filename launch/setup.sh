@@ -40,5 +40,9 @@ if ! ldconfig -p | grep -q libEGL.so.1 || ! ldconfig -p | grep -q libGLESv2.so.2
         exit 2
     fi
 fi
-.venv/bin/python -c 'import torch, torchvision, transformers' || { echo "setup: the environment is broken, see above; remove .venv and try again" >&2; exit 1; }
+.venv/bin/python -c 'import torch, torchvision, transformers' || {
+    echo "setup: the environment does not import, see above. If torch misses a CUDA library, your index has only its" >&2
+    echo "       CUDA build: remove .venv and point pip at PyTorch's CPU wheels (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)" >&2
+    exit 1
+}
 echo "setup: done, python $(.venv/bin/python -V | cut -d' ' -f2), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)')"

@@ -47,7 +47,8 @@ def read_photograph(path: Path) -> np.ndarray:
 
 
 def _lift(path: Path, out_dir: Path | None):
-    from vaserl.curation.lathe import LatheError, lathe, profile_drawing, write_glb
+    from vaserl.curation.lathe import LatheError, lathe, write_glb
+    from vaserl.curation.lathe.drawing import profile_drawing
 
     try:
         result = lathe(read_photograph(path))

@@ -5,6 +5,7 @@ unit height first, and the distance follows from its bounding sphere, so size an
 Camera and lights stand still and the model turns, as on a museum's turntable.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,10 @@ from vaserl.errors import UserError
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before pyrender is imported: no display needed
 if not hasattr(np, "infty"):
     np.infty = np.inf  # type: ignore[attr-defined]  # pyrender 0.1.45 still asks for the name that numpy 2 dropped
+with contextlib.suppress(ImportError):
+    # Mesa's software renderer and triton each carry an LLVM: triton, which torch imports on its own at some later time,
+    # crashes the process when it is loaded second. It is a quarter of a second when loaded first.
+    import triton._C.libtriton  # noqa: F401  # pyright: ignore[reportMissingImports]
 import pyrender
 
 Model = trimesh.Trimesh | trimesh.Scene

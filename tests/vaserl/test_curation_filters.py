@@ -28,8 +28,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = photograph_examples(_made(folder / "photographs"), NUM_VASES, seed=11)
     paths = [example.path for example in examples]
     good = [example.kind in ("intact", "fragment") for example in examples]
-    train_tiny_quality(paths, good, folder / "quality", seed=0, num_epochs=14)
-    train_tiny_clip(paths, [example.texts() for example in examples], folder / "clip", seed=0, num_epochs=24)
+    train_tiny_quality(paths, good, folder / "quality", seed=0, num_steps=80)
+    train_tiny_clip(paths, [example.texts() for example in examples], folder / "clip", seed=0, num_steps=90)
     return folder
 
 
@@ -65,9 +65,7 @@ def test_both_filters_are_right_about_vases_they_have_not_seen(models, others):
 def test_scores_do_not_depend_on_the_batch(models, others):
     paths = [example.path for example in others[:6]]
     quality = Quality(QualitySettings(path=models / "quality"))
-    assert quality.probabilities(paths) == pytest.approx(
-        [quality.probabilities([path])[0] for path in paths], abs=1e-5
-    )
+    assert quality.probabilities(paths) == pytest.approx([quality.probabilities([path])[0] for path in paths], abs=1e-5)
     assert quality.probabilities([]) == []
     intact = Intact(IntactSettings(), ClipSettings(path=models / "clip"))
     np.testing.assert_allclose(
@@ -107,7 +105,7 @@ def test_training_is_a_function_of_its_seed(tmp_path, others):
     paths, good = [e.path for e in others[:18]], [e.kind in ("intact", "fragment") for e in others[:18]]
     digests = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train_tiny_quality(paths, good, tmp_path / name, seed=seed, num_epochs=1)
+        train_tiny_quality(paths, good, tmp_path / name, seed=seed, num_steps=2)
         digests.append((tmp_path / name / "model.safetensors").read_bytes())
     assert digests[0] == digests[1] != digests[2]
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.vaserl.test_grpo import scored
 from vaserl.errors import UserError
+from vaserl.reward_call import bind
 from vaserl.scoring import RewardError, Scorer, load_scorer
 from vaserl.types import Score
 
@@ -34,9 +35,11 @@ def test_broken_code_is_an_error_with_the_sample():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_score_must_be_finite(value: float):
-    scorer = Scorer(functions={"f": lambda task, completion: Score(total=value, parts={})}, weights={"f": 1.0})
-    with pytest.raises(RewardError, match="f gave"):
-        scorer.score(group())
+    def f(task, completion):
+        return Score(total=value, parts={})
+
+    with pytest.raises(RewardError, match="m:f gave"):
+        Scorer(rewards=(bind("m:f", f, {}),), weights=(1.0,)).score(group())
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,3 +177,17 @@ def test_a_glb_without_triangles_is_refused(tmp_path: Path) -> None:
     trimesh.Scene([trimesh.PointCloud(np.eye(3))]).export(str(tmp_path / "cloud.glb"))
     with pytest.raises(UserError, match=r"cloud\.glb: .*no triangles"):
         load_mesh(tmp_path / "cloud.glb")
+
+
+def test_torch_compilers_load_after_rendering():
+    """Mesa and triton each bring an LLVM; in the wrong order the second one crashes the process."""
+    script = (
+        "import trimesh\n"
+        "from vaserl.turntable import Turntable\n"
+        "with Turntable(resolution=32) as turntable:\n"
+        "    turntable.spin(trimesh.creation.cylinder(radius=1, height=2), num_frames=1)\n"
+        "import torch._dynamo\n"
+        "print('alive')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "alive\n", done.stderr

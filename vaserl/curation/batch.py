@@ -5,7 +5,7 @@ are still in, adds its columns, and rejects rows by writing who rejected them an
 untouched, so that the manifest accounts for every photograph that came in.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,23 @@ import numpy as np
 Batch = dict[str, np.ndarray]
 """Column name to [N] values; texts are object arrays, because fixed-width ones would cut a longer reason off."""
 
+Maker = tuple[Callable[..., Callable[[Batch], Batch]], tuple[Any, ...]]
+"""A stage's class and what its `__init__` is called with, in the process that will hold it."""
+
 INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
 """What the source gives each row; `record` is JSON."""
+
+
+class Chain:
+    """Stages that share a process, so that nothing travels between them; a stage itself."""
+
+    def __init__(self, makers: Sequence[Maker]) -> None:
+        self._stages = [make(*arguments) for make, arguments in makers]
+
+    def __call__(self, batch: Batch) -> Batch:
+        for stage in self._stages:
+            batch = stage(batch)
+        return batch
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Batch:

@@ -1,5 +1,6 @@
 """From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vaserl.clip import ClipStore
@@ -15,13 +16,15 @@ CLIPS = "clips"
 class Film:
     """Adds `clip`, the hash under which the turntable lies in clips/, and rejects models that can't be filmed.
 
-    Holds a graphics context for as long as it lives.
+    Holds a graphics context for as long as it lives, on a thread of its own: a context serves the thread that made it,
+    and a pool's calls come from others than its `__init__`.
     """
 
     def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
         self._settings, self._dataset = settings, dataset
         self._store = ClipStore(dataset / CLIPS, num_cached=0)
-        self._turntable = Turntable(resolution=settings.resolution)
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._turntable = self._thread.submit(Turntable, resolution=settings.resolution).result()
 
     def __call__(self, batch: Batch) -> Batch:
         clips: dict[int, str] = {}
@@ -32,6 +35,7 @@ class Film:
             except UserError as error:
                 reasons[index] = str(error)
                 continue
-            spin = self._turntable.spin(model, num_frames=self._settings.num_frames, fps=self._settings.fps)
+            settings = self._settings
+            spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
         return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)

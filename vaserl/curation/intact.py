@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import open_clip
+import safetensors
 import torch
 
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
@@ -85,7 +86,7 @@ def load_clip(settings: ClipSettings):
         raise UserError(f"clip.path {path}: no such file or folder")
     try:
         model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=weights)
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise UserError(f"clip.path {path}: open_clip can't load it as {name}: {error}") from error
     return model.eval(), preprocess, open_clip.get_tokenizer(name)
 

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -35,15 +34,16 @@ class LiftFailure(Exception):
 class Generator(Protocol):
     """Writes the model of a photograph."""
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
-        """Writes `glb` and returns what it measured on the way, by name. Raises: LiftFailure."""
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> float | None:
+        """Writes `glb`; returns how well the model's silhouette covers the photograph's (intersection over union) if
+        it has measured that, with the photograph's own camera. Raises: LiftFailure."""
         ...
 
 
 class Lift:
     """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one.
 
-    Also adds `silhouette_iou`, the agreement of the model's outline with the photograph's, where the generator says it.
+    Also adds `silhouette_iou` where the generator has measured it.
     """
 
     def __init__(self, settings: LiftSettings, source: Path, dataset: Path) -> None:
@@ -58,33 +58,33 @@ class Lift:
         for index in remaining(batch):
             mesh = model_path(batch["vase_id"][index])
             try:
-                measured = self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
+                overlap = self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
                 meshes[index] = mesh
-                overlaps[index] = measured.get(SILHOUETTE, float("nan"))
+                overlaps[index] = float("nan") if overlap is None else overlap
             except LiftFailure as failure:
                 reasons[index] = str(failure)
         lifted = with_column(with_column(batch, "mesh", meshes, ""), SILHOUETTE, overlaps, float("nan"))
         return rejecting(lifted, STAGE, reasons)
 
-    def _write(self, photo: Path, vase_id: str, target: Path) -> Mapping[str, float]:
+    def _write(self, photo: Path, vase_id: str, target: Path) -> float | None:
         """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
-            measured = self._generate(photo, vase_id, glb)
+            overlap = self._generate(photo, vase_id, glb)
             if not glb.is_file() or glb.read_bytes()[:4] != b"glTF":
                 raise LiftFailure("the generator wrote no GLB")
             glb.replace(target)
-        return measured
+        return overlap
 
 
-def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
+def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
     """The vase from its outline: see `vaserl.curation.lathe`."""
     try:
         result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
     except LatheError as error:
         raise LiftFailure(str(error)) from error
     write_glb(glb, result.mesh)
-    return {SILHOUETTE: result.silhouette_iou}
+    return result.silhouette_iou
 
 
 class Given:
@@ -93,12 +93,11 @@ class Given:
     def __init__(self, pattern: str, folder: Path) -> None:
         self._pattern, self._folder = pattern, folder
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
         path = self._folder / self._pattern.format(vase_id=vase_id)
         if not path.is_file():
             raise LiftFailure(f"no model given: {path}")
         shutil.copyfile(path, glb)
-        return {}
 
 
 class Command:
@@ -107,19 +106,19 @@ class Command:
     def __init__(self, command: tuple[str, ...], timeout_s: float, num_retries: int) -> None:
         self._command, self._timeout_s, self._num_retries = command, timeout_s, num_retries
 
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> Mapping[str, float]:
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
         arguments = [part.replace("{photo}", str(photo)).replace("{glb}", str(glb)) for part in self._command]
         problem = ""
         for _ in range(1 + self._num_retries):
             problem = self._run(arguments)
             if not problem:
-                return {}
+                return
             glb.unlink(missing_ok=True)
         tries = f", {1 + self._num_retries} attempts" if self._num_retries else ""
         raise LiftFailure(f"{Path(arguments[0]).name} {problem}{tries}")
 
     def _run(self, arguments: list[str]) -> str:
-        """"" after success, else what went wrong."""
+        """ "" after success, else what went wrong."""
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -23,7 +23,7 @@ class Questions:
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """"What is the fabric of the vase?" and its like for what the record states, in the order of the dimensions."""
+    """ "What is the fabric of the vase?" and its like for what the record states, in the order of the dimensions."""
     answers = {dimension: answer_of(record, dimension) for dimension in DIMENSIONS}
     return tuple(
         Question(dimension=dimension, question=question_about(dimension), answer=answer)

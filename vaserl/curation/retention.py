@@ -99,7 +99,8 @@ def dataset_card(rows: Sequence[Mapping[str, Any]], reports: Sequence[FilterRepo
         "# Data set",
         "",
         f"{len(kept)} vases from {len(rows)} photographs: "
-        + (", ".join(f"{splits[name]} {name}" for name in ("train", "val", "test") if splits[name]) or "none") + ".",
+        + (", ".join(f"{splits[name]} {name}" for name in ("train", "val", "test") if splits[name]) or "none")
+        + ".",
         "",
         "## Retention",
         "",
@@ -123,9 +124,7 @@ def dataset_card(rows: Sequence[Mapping[str, Any]], reports: Sequence[FilterRepo
         lines += ["| filter | photographs | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
     for report in reports:
         total = report.true_positives + report.false_positives + report.false_negatives + report.true_negatives
-        lines.append(
-            f"| {report.stage} | {total:,} | {report.precision:.3f} | {report.recall:.3f} | {report.f1:.3f} |"
-        )
+        lines.append(f"| {report.stage} | {total:,} | {report.precision:.3f} | {report.recall:.3f} | {report.f1:.3f} |")
     for dimension in DIMENSIONS:
         lines += ["", f"## {dimension.capitalize()}", "", *_histogram(kept, FIELD_OF_DIMENSION[dimension])]
     return "\n".join(lines) + "\n"
@@ -137,7 +136,9 @@ def _histogram(rows: Sequence[Mapping[str, Any]], field: str, num_shown: int = 1
     absent = values.pop("", 0)
     shown = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:num_shown]
     lines = ["| value | vases | |", "|---|---:|---|"]
-    lines += [f"| {_cell(value)} | {count:,} | {'█' * max(1, width * count // shown[0][1])} |" for value, count in shown]
+    lines += [
+        f"| {_cell(value)} | {count:,} | {'█' * max(1, width * count // shown[0][1])} |" for value, count in shown
+    ]
     if len(values) > num_shown:
         rest = sum(values.values()) - sum(count for _, count in shown)
         lines.append(f"| {len(values) - num_shown} other values | {rest:,} | |")

@@ -34,7 +34,7 @@ class SourceSettings(Section):
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
     """Regular expression over a file's name without suffix, where there is no list of photographs; it names the
     groups vase_id and view."""
-    pool: PoolSettings = PoolSettings(num_workers=2, batch_size=128)
+    pool: PoolSettings = PoolSettings(batch_size=128)
 
     @pydantic.field_validator("pattern")
     @classmethod
@@ -138,6 +138,18 @@ class LiftSettings(Section):
         return self
 
 
+class MeshGateSettings(Section):
+    enabled: bool = True
+    needs_texture: bool = True
+    """Refuse models without an image or colours."""
+    max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)
+    """Largest share of edges with a face on one side only; a scan that lacks its underside has about 0.01."""
+    min_symmetry: float = pydantic.Field(default=0.75, ge=0, le=1)
+    """Least rotational symmetry; 1 is a perfect surface of revolution."""
+    min_iou: float = pydantic.Field(default=0.8, ge=0, le=1)
+    """Least agreement of the model's silhouette with the photograph's."""
+
+
 class TurntableSettings(Section):
     num_frames: int = pydantic.Field(default=16, ge=2)
     """Frames of one turn."""
@@ -196,6 +208,7 @@ class CurateSettings(Section):
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()
     lift: LiftSettings = LiftSettings()
+    mesh_gate: MeshGateSettings = MeshGateSettings()
     turntable: TurntableSettings = TurntableSettings()
     describe: DescribeSettings = DescribeSettings()
     split: SplitSettings = SplitSettings()

@@ -155,7 +155,9 @@ def _read_records(folder: Path, id_field: str) -> tuple[dict[str, dict[str, str]
             f"{folder} holds no records: give it {RECORDS_JSONL} or {RECORDS_CSV} with a field {id_field!r}, or one "
             f"<vase_id>.json for each vase, with fields like {', '.join(FIELD_OF_DIMENSION.values())}"
         )
-    return {path.stem: _cleaned(_parsed(path, 1, path.read_text(encoding="utf-8"))) for path in single}, "<vase_id>.json"
+    return {
+        path.stem: _cleaned(_parsed(path, 1, path.read_text(encoding="utf-8"))) for path in single
+    }, "<vase_id>.json"
 
 
 def _by_id(path: Path, entries: Iterator[tuple[int, Any]], id_field: str) -> dict[str, dict[str, str]]:

@@ -31,7 +31,6 @@ from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.turntable import Turntable
 
-
 RESNET = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
 
 CLIP_CONFIG = {
@@ -55,7 +54,9 @@ KINDS_OF_EACH_VASE: tuple[Kind, ...] = (
 
 _WHOLE = ("an intact", "a complete", "a whole", "an undamaged")
 _POT = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
-_PLAIN = tuple(f"a {picture} of {whole} {pot}" for picture in ("photograph", "picture") for whole in _WHOLE for pot in _POT)
+_PLAIN = tuple(
+    f"a {picture} of {whole} {pot}" for picture in ("photograph", "picture") for whole in _WHOLE for pot in _POT
+)
 _TEMPLATES: dict[Kind, tuple[str, ...]] = {
     "fragment": (
         "a fragment of pottery",
@@ -125,7 +126,7 @@ def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[Example
 
 
 def train_tiny_quality(
-    photographs: Sequence[Path], is_good: Sequence[bool], folder: Path, seed: int, num_epochs: int = 10
+    photographs: Sequence[Path], is_good: Sequence[bool], folder: Path, seed: int, num_steps: int = 120
 ) -> None:
     """Trains a small ResNet to tell good photographs from others and saves it as `quality.path` wants it.
 
@@ -141,12 +142,12 @@ def train_tiny_quality(
     def loss_of(chosen: np.ndarray) -> torch.Tensor:
         return F.cross_entropy(model(_augmented(pixels[chosen], rng)), labels[chosen], weight=weights)
 
-    _optimise(model, loss_of, len(labels), num_epochs, batch_size=32, learning_rate=2e-3, rng=rng)
+    _optimise(model, loss_of, len(labels), num_steps, batch_size=32, learning_rate=2e-3, rng=rng)
     save_resnet(model.eval(), RESNET, folder)
 
 
 def train_tiny_clip(
-    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_epochs: int = 20
+    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int = 110
 ) -> None:
     """Trains a small CLIP on pairs of a photograph and one of the texts that are true of it, drawn anew each time;
     a text that is listed n times is drawn n times as often.
@@ -175,7 +176,7 @@ def train_tiny_clip(
         image, text, scale = model(_augmented(pixels[chosen], rng), tokens[spoken])[:3]
         return _contrastive(scale * image @ text.T, is_true[chosen][:, spoken].float())
 
-    _optimise(model, loss_of, len(photographs), num_epochs, batch_size=64, learning_rate=2e-3, rng=rng)
+    _optimise(model, loss_of, len(photographs), num_steps, batch_size=64, learning_rate=2e-3, rng=rng)
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(model.state_dict(), folder / CLIP_WEIGHTS)
     config = {"model_cfg": CLIP_CONFIG, "preprocess_cfg": CLIP_PREPROCESS}
@@ -193,7 +194,7 @@ def _optimise(
     model: torch.nn.Module,
     loss_of: Callable[[np.ndarray], torch.Tensor],
     num_examples: int,
-    num_epochs: int,
+    num_steps: int,
     batch_size: int,
     learning_rate: float,
     rng: np.random.Generator,
@@ -203,7 +204,6 @@ def _optimise(
     others = [p for p in model.parameters() if p.ndim < 2]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}])
     num_batches = max(num_examples // batch_size, 1)
-    num_steps = num_epochs * num_batches
     order = np.arange(num_examples)
     for step in range(num_steps):
         if step % num_batches == 0:

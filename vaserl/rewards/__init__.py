@@ -15,6 +15,7 @@ from vaserl.rewards.gold import gold_caption
 from vaserl.rewards.lexicon import Entry, lexicon
 from vaserl.rewards.parse import Facts, Term, parse_caption, parse_record, parse_value
 from vaserl.rewards.similarity import RewardContext, fit_word_weights
+from vaserl.rewards.vase_reward import VaseReward, reward_config
 
 __all__ = [
     "Attribution",
@@ -26,12 +27,14 @@ __all__ = [
     "RewardConfig",
     "RewardContext",
     "Term",
+    "VaseReward",
     "fit_word_weights",
     "gold_caption",
     "lexicon",
     "parse_caption",
     "parse_record",
     "parse_value",
+    "reward_config",
     "target_facts",
     "vase_caption",
     "vase_question",

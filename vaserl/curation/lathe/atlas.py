@@ -5,6 +5,7 @@ middle; along the profile from foot to lip), a strip for each handle, a patch fo
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 Band = tuple[int, int]
 
@@ -41,13 +42,13 @@ def lay_out(size: tuple[int, int], num_handles: int) -> Atlas:
     """The layout for an image of this width and height, at least 32 x 64."""
     width, height = size
     if width < 32 or height < 64 or width % 2:
-        raise ValueError(f"a texture needs an even width of at least 32 and a height of at least 64, not {width} x {height}")
+        raise ValueError(f"a texture is at least 32 x 64 and its width even, not {width} x {height}")
     patch, strip = max(3, height // 64), max(6, height // 16)
     edges = [patch + index * strip for index in range(num_handles + 1)]
     return Atlas(
         size=size,
         inside=(0, patch),
-        handles=tuple(zip(edges, edges[1:], strict=False)),
+        handles=tuple(pairwise(edges)),
         wall=(edges[-1], height - patch),
         underside=(height - patch, height),
     )

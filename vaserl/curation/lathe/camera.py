@@ -11,12 +11,12 @@ import numpy as np
 
 MAX_FLATNESS = 0.6
 """Steepest view that is believed: 37 degrees."""
-MAX_END = 0.2
-"""How far from the end of the silhouette the centre of the last circle may lie, as a share of the rows."""
-MAX_MISFIT = 0.3
-"""Largest distance between arc and ellipse, relative to the ellipse's height, that still counts as an ellipse."""
-PIXEL_NOISE = 0.25
-"""Rows by which an arc is uncertain because it is drawn in pixels."""
+USUAL_DIFFERENCE = 0.25
+"""By how much s usually differs between foot and lip: a photograph from four heights away."""
+MAX_END = 0.25
+"""How far from the end of the silhouette its last circle's centre may lie, as a share of the rows."""
+ARC_SHARE = 0.85
+"""The part of the arc's radius that is fitted; further out a rounded lip or foot bends away from the ellipse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,57 +28,68 @@ class View:
     """
 
     mouth_row: float
-    """Row in which the centre of the mouth's circle appears."""
+    """Row in which the centre of the mouth's circle appears, counted from the body's first."""
     foot_row: float
     """Row in which the centre of the foot's circle appears, below (greater than) the mouth's."""
     mouth_flatness: float
-    """s at the mouth, at least 0."""
+    """s at the mouth; negative when the camera is below the lip and sees its underside."""
     foot_flatness: float
     """s at the foot, at least 0."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
         """s for circles whose centres appear in these rows."""
         share = (row - self.mouth_row) / (self.foot_row - self.mouth_row)
-        return np.clip(self.mouth_flatness + share * (self.foot_flatness - self.mouth_flatness), 0.0, MAX_FLATNESS)
+        return self.mouth_flatness + np.clip(share, 0.0, 1.0) * (self.foot_flatness - self.mouth_flatness)
 
     @property
     def foreshortening(self) -> float:
         """How much shorter heights appear than they are: the cosine of the mean angle of view."""
-        mean = (np.arcsin(self.mouth_flatness) + np.arcsin(self.foot_flatness)) / 2
-        return float(np.cos(mean))
+        return float(np.cos((np.arcsin(self.mouth_flatness) + np.arcsin(self.foot_flatness)) / 2))
 
 
 def find_view(half_width: np.ndarray) -> View:
-    """The view from a body's half widths, float64 [N], top row first; rows are counted from the body's first."""
+    """The view of a body with these half widths, float64 [N] in pixels, top row first.
+
+    Whether the camera stands above or below the lip leaves the silhouette unchanged; of the two, the one is taken
+    that agrees better with a photograph from the usual distance.
+    """
     mouth, mouth_flatness = _arc(half_width)
     foot, foot_flatness = _arc(half_width[::-1])
+    above, below = foot_flatness - mouth_flatness, foot_flatness + mouth_flatness
+    if abs(below - USUAL_DIFFERENCE) < abs(above - USUAL_DIFFERENCE):
+        mouth_flatness = -mouth_flatness
     return View(
-        mouth_row=mouth - 0.5,
-        foot_row=len(half_width) - 0.5 - foot,
+        mouth_row=mouth,
+        foot_row=len(half_width) - 1 - foot,
         mouth_flatness=mouth_flatness,
         foot_flatness=foot_flatness,
     )
 
 
 def _arc(half_width: np.ndarray) -> tuple[float, float]:
-    """Distance from the end of the silhouette to the centre of its last circle, and the flatness of that circle.
+    """Row of the centre of the silhouette's first circle, and the flatness of that circle, at least 0.
 
-    Each row near the end is tried as the centre's: it fixes the radius and, by its distance from the end, the
-    flatness. The one whose ellipse follows the silhouette's end best, column by column and relative to its height,
-    is right; where none does, the end is flat.
+    On the circle's near or far half, row and half width obey row = c - s sqrt(R^2 - w^2): a line whose c and s follow
+    by least squares for a given R, which is the half width in row c. The two are found in turn. Rows are exact and
+    widths nearly so, where the height of the flat end of an arc is not: it weighs little.
     """
     farthest = max(4, round(MAX_END * len(half_width)))
-    depth = np.arange(farthest) + 0.5
     outermost = np.maximum.accumulate(half_width[:farthest])
-    answer, best = (0.0, 0.0), MAX_MISFIT
-    for centre in np.arange(1.0, farthest - 0.5, 0.5):
-        radius = float(np.interp(centre, depth, half_width[:farthest]))
-        if centre > MAX_FLATNESS * radius:
-            continue
-        columns = np.linspace(0.0, 0.97 * radius, 40)
-        seen = np.interp(columns, outermost, depth, left=0.0)
-        ellipse = centre * (1 - np.sqrt(1 - (columns / radius) ** 2))
-        misfit = (float(np.sqrt(np.mean((seen - ellipse) ** 2))) + PIXEL_NOISE) / centre
-        if misfit < best:
-            best, answer = misfit, (centre, centre / radius)
-    return answer
+    centre, flatness = 0.06 * len(half_width), 0.0
+    for _ in range(20):
+        radius = float(np.interp(centre, np.arange(farthest), outermost))
+        num_rows = int(np.argmax(outermost >= ARC_SHARE * radius))
+        # the silhouette ends half a row before its first, give or take as much
+        row = np.concatenate([[-0.5], np.arange(num_rows + 1)])
+        width = np.concatenate([[0.0], np.minimum(outermost[: num_rows + 1], radius)])
+        weight = np.concatenate([[0.3], np.ones(num_rows), [0.3]])
+        height = np.sqrt(radius**2 - width**2)
+        slope, base = np.polyfit(height, row, 1, w=weight) if np.ptp(height) > 1e-6 else (0.0, 0.0)
+        flatness = max(0.0, -float(slope))
+        previous, centre = centre, 0.5 * (centre + float(np.clip(base, 0.0, farthest - 1.0)))
+        if abs(centre - previous) < 0.01:
+            break
+    if flatness <= MAX_FLATNESS:
+        return centre, flatness
+    # a round bottom or dome rather than a circle seen from above: say where a plane at the usual angle would cut it
+    return float(np.argmax(np.arange(farthest) >= USUAL_DIFFERENCE * outermost)), USUAL_DIFFERENCE

@@ -30,7 +30,8 @@ class BodyEdges:
     half_width: np.ndarray
     """float64 [N] distance of the body's edge from the axis in rows top … top + N - 1, in pixels."""
     asymmetry: float
-    """Mean difference of the two sides as a share of their mean: 0 for a perfect silhouette of revolution."""
+    """Mean difference of the two sides as a share of their mean, 0 for a perfect silhouette of revolution; the worst
+    fifth of the rows is left out, for a handle may have stayed on one side."""
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
@@ -47,20 +48,21 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     tolerance = max(1.0, 0.012 * len(rows))
     # one side still widened by a handle: the other shows the body
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
-    return BodyEdges(top=top, half_width=half_width, asymmetry=float(2 * apart.mean() / (left + right).mean()))
+    usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
+    asymmetry = float(2 * usual.mean() / (left + right).mean())
+    return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry)
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
     """First row and one past the last of the largest stretch of rows in which the axis is inside the mask."""
     middle = upright.shape[1] // 2
-    labels, count = ndimage.label(upright[:, middle] > 0.5)
-    if not count:
+    stretches = _runs(upright[:, middle] > 0.5)
+    if not stretches:
         raise LatheError("nothing lies on the axis of symmetry: this is no vessel of revolution")
-    areas = ndimage.sum_labels((upright > 0.5).sum(axis=1), labels, np.arange(1, count + 1))
-    rows = np.nonzero(labels == 1 + int(np.argmax(areas)))[0]
-    if len(rows) < 16:
-        raise LatheError(f"only {len(rows)} rows of pixels show the body")
-    return int(rows[0]), int(rows[-1]) + 1
+    first, end = max(stretches, key=lambda stretch: np.count_nonzero(upright[slice(*stretch)] > 0.5))
+    if end - first < 16:
+        raise LatheError(f"only {end - first} rows of pixels show the body")
+    return first, end
 
 
 def _side(rows: np.ndarray) -> np.ndarray:
@@ -91,7 +93,7 @@ def _edge_and_gap(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_root(edge: np.ndarray, row: int, step: int) -> np.ndarray:
-    """Bridges the rows beyond a gap's end at `row`, going up (step -1) or down (1), in which a handle widens the edge."""
+    """Bridges the rows above (step -1) or below (1) `row` in which a handle widens the edge."""
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
     ahead = edge[row::step]  # ahead[0] is the last row that shows the body
@@ -100,21 +102,15 @@ def _without_root(edge: np.ndarray, row: int, step: int) -> np.ndarray:
     base, base_slope = _end_of_line(edge[row::-step][:fit])
     candidates = np.arange(2, min(round(MAX_ROOT * num_rows), len(ahead) - 1) + 1)
     ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]
-    turning = np.array(
-        [_turning(j, base, -base_slope, value, slope) for j, (value, slope) in zip(candidates, ends, strict=True)]
-    )
-    inside = [
-        (_cubic(j, base, -base_slope, value, slope) <= ahead[: j + 1] + 1.5).all()
-        for j, (value, slope) in zip(candidates, ends, strict=True)
-    ]
-    turning[~np.array(inside)] = np.inf
+    curves = [_cubic(int(j), base, -base_slope, *end) for j, end in zip(candidates, ends, strict=True)]
+    turning = np.array([_turning(curve) for curve in curves])
+    turning[[bool((curve > ahead[: len(curve)] + 1.5).any()) for curve in curves]] = np.inf
     if not np.isfinite(turning).any():
         return edge
     # the nearest row from which the curve runs on about as smoothly as anywhere
-    chosen = int(np.argmax(turning <= turning.min() + 0.3))
-    j, (value, slope) = int(candidates[chosen]), ends[chosen]
+    curve = curves[int(np.argmax(turning <= 1.25 * turning.min() + 0.2))]
     bridged = edge.copy()
-    bridged[row::step][: j + 1] = np.minimum(_cubic(j, base, -base_slope, value, slope), ahead[: j + 1])
+    bridged[row::step][: len(curve)] = np.minimum(curve, ahead[: len(curve)])
     return bridged
 
 
@@ -152,8 +148,15 @@ def _end_of_line(values: np.ndarray) -> tuple[float, float]:
 
 
 def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
-    """float64 [length + 1] the cubic with these values and slopes at 0 and `length`."""
+    """float64 [length + 1] the cubic with these values and slopes at 0 and `length`.
+
+    Slopes towards the other end are limited to three times the chord's, which keeps the cubic from overshooting
+    (Fritsch and Carlson, 1980).
+    """
     t = np.arange(length + 1) / length
+    limit = 3 * abs(end - start) / length
+    limit = max(limit, 0.3)  # a straight chord may still bulge a little
+    start_slope, end_slope = np.clip(start_slope, -limit, limit), np.clip(end_slope, -limit, limit)
     return (
         start * (1 + 2 * t) * (1 - t) ** 2
         + end * t * t * (3 - 2 * t)
@@ -161,10 +164,12 @@ def _cubic(length: int, start: float, start_slope: float, end: float, end_slope:
     )
 
 
-def _turning(length: int, start: float, start_slope: float, end: float, end_slope: float) -> float:
-    """Length times the integral of that cubic's squared second derivative: free of units, 0 for a straight line."""
-    chord = (end - start) / length
-    return 4 * (start_slope**2 + start_slope * end_slope + end_slope**2) - 12 * chord * (start_slope + end_slope - chord)
+def _turning(curve: np.ndarray) -> float:
+    """A curve's length times the integral of its squared curvature: free of units, 0 for a straight line."""
+    rise = np.diff(curve)
+    length = np.hypot(rise, 1.0)
+    turn = np.diff(np.arctan(rise))
+    return float(length.sum() * (turn**2 / ((length[1:] + length[:-1]) / 2)).sum())
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

@@ -12,6 +12,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.graph import route_through_array
 
+from vaserl.curation.lathe.masks import components, depth
+
 MIN_AREA = 0.003
 """Smallest handle, as a share of the body's area."""
 MIN_REACH = 0.04
@@ -41,10 +43,9 @@ def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[
     reach = np.zeros(len(vase))
     reach[top : top + len(half_width)] = half_width
     body = (across[None] <= reach[:, None]) & (reach > 0)[:, None]
-    rest = ndimage.binary_opening(vase & ~ndimage.binary_dilation(body))
-    labels, count = ndimage.label(rest, np.ones((3, 3)))
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    from_body = ndimage.distance_transform_edt(~body)
+    grown = np.asarray(ndimage.binary_dilation(body), bool)
+    labels, areas = components(np.asarray(ndimage.binary_opening(vase & ~grown), bool), corners=True)
+    from_body = depth(~body)
     handles: list[Handle] = []
     for label in 1 + np.argsort(-areas[1:], kind="stable"):
         piece = labels == label
@@ -60,18 +61,18 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -
     low_row, low_column = max(rows.min() - 2, 0), max(columns.min() - 2, 0)
     window = np.s_[low_row : rows.max() + 3, low_column : columns.max() + 3]
     piece, from_body = piece[window], from_body[window]
-    depth = ndimage.distance_transform_edt(piece)
+    inner = depth(piece)
     touching = piece & (from_body <= max(3.0, from_body[piece].min() + 1.5))
-    contacts, count = ndimage.label(touching, np.ones((3, 3)))
-    roots = [_highest(depth, contacts == index) for index in range(1, count + 1)]
+    contacts, sizes = components(touching, corners=True)
+    roots = [_highest(inner, contacts == index) for index in range(1, len(sizes))]
     ends = _farthest_pair(roots)
-    is_upright = ends is not None and _apart(*ends) > 3 * float(depth.max())
+    is_upright = ends is not None and _apart(*ends) > 3 * float(inner.max())
     if ends is None or not is_upright:
-        ends = (roots[0] if roots else _highest(depth, piece), _highest(from_body, piece))
-    cost = np.where(piece, 1.0 / np.maximum(depth, 0.5) ** 2, 1e6)
+        ends = (roots[0] if roots else _highest(inner, piece), _highest(from_body, piece))
+    cost = np.where(piece, 1.0 / np.maximum(inner, 0.5) ** 2, 1e6)
     path, _ = route_through_array(cost, *ends, fully_connected=True, geometric=True)
     points = np.array(path)
-    radius = depth[points[:, 0], points[:, 1]]
+    radius = inner[points[:, 0], points[:, 1]]
     smooth = max(1.5, 0.03 * len(points))
     usual = float(np.median(radius[len(radius) // 5 : max(4 * len(radius) // 5, 1 + len(radius) // 5)]))
     return Handle(

@@ -28,7 +28,7 @@ WORKING_SIDE = 448
 """Geometry is found in a copy whose longer side has at most this many pixels; colours come from the full photograph."""
 MAX_ASYMMETRY = 0.12
 """Largest mean difference between the two sides, handles taken off, relative to their mean."""
-MIN_IOU = 0.85
+MIN_IOU = 0.87
 """Smallest agreement of the finished model's silhouette with the photograph's."""
 
 
@@ -41,7 +41,7 @@ class LatheResult:
     profile: np.ndarray
     """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in heights of the body."""
     mask: np.ndarray
-    """bool [h, w]: the vase in the photograph, scaled down so that the longer side has at most `WORKING_SIDE` pixels."""
+    """bool [h, w]: the vase in the photograph, which is scaled down to `WORKING_SIDE` where it is larger."""
     view: View
     """How the camera looked at it."""
     tilt_deg: float
@@ -54,9 +54,7 @@ class LatheResult:
     """What a person should know before trusting the model."""
 
 
-def lathe(
-    photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int, int] = (512, 256)
-) -> LatheResult:
+def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int, int] = (512, 256)) -> LatheResult:
     """Lifts the vase in uint8 [H, W, 3 or 4] (RGB, or RGBA whose transparency marks the background).
 
     `num_sections` points describe the profile; `texture_size` is (width, height) of the texture in pixels.
@@ -72,7 +70,7 @@ def lathe(
     edges = body_edges(upright)
     if edges.asymmetry > MAX_ASYMMETRY:
         raise LatheError(
-            f"not symmetric enough for a vessel of revolution: its two sides differ by {edges.asymmetry:.0%} of their width"
+            f"not symmetric enough for a vessel of revolution: the sides differ by {edges.asymmetry:.0%} of the width"
         )
     view = find_view(edges.half_width)
     profile = profile_of(edges.half_width, view, num_sections)
@@ -91,7 +89,9 @@ def lathe(
     mesh = revolve(profile, tubes, atlas, texture)
     iou = intersection_over_union(_seen(mesh, exposure), mask)
     if iou < MIN_IOU:
-        raise LatheError(f"not a vessel of revolution: turned, it covers the silhouette with an overlap of only {iou:.2f}")
+        raise LatheError(
+            f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
+        )
     return LatheResult(
         mesh=mesh,
         profile=profile,

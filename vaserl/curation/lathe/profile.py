@@ -15,17 +15,22 @@ from scipy import ndimage
 
 from vaserl.curation.lathe.camera import View
 
+SUBROWS = 4
+"""Half widths are interpolated to this many rows for each of the picture's."""
+LEAST_FLATNESS = 0.03
+"""Circles seen flatter than this are treated as if seen so: between two subrows they would grow without bound."""
+
 
 def radius_by_row(half_width: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Rows of circle centres, from foot to mouth, and their radii: float64 [M] each, in pixels."""
     num_rows = len(half_width)
-    padded = np.concatenate([[0.0], half_width, [0.0]])
-    rows = np.arange(-1.0, num_rows + 1)
-    rows[0], rows[-1] = -0.5, num_rows - 0.5  # where the silhouette ends
+    ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])  # half a row out, the silhouette ends
+    rows = np.linspace(-0.5, num_rows - 0.5, SUBROWS * num_rows + 1)
+    width = np.interp(rows, ends, np.concatenate([[0.0], half_width, [0.0]]))
     num_centres = max(8, round(view.foot_row - view.mouth_row))
     centres = np.linspace(view.foot_row, view.mouth_row, num_centres + 1)
-    flatness = np.maximum(view.flatness(centres), 1e-3)
-    squared = padded**2 + ((rows - centres[:, None]) / flatness[:, None]) ** 2
+    flatness = np.maximum(np.abs(view.flatness(centres)), LEAST_FLATNESS)
+    squared = width**2 + ((rows - centres[:, None]) / flatness[:, None]) ** 2
     radius = np.sqrt(squared.min(axis=1))
     return centres, ndimage.gaussian_filter1d(ndimage.median_filter(radius, 3, mode="nearest"), 0.7, mode="nearest")
 

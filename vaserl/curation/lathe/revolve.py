@@ -83,7 +83,8 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
     vertices = _turned(curve, sine, cosine)
     normals = _turned(slant, sine, cosine)
     uv = np.stack(np.broadcast_arrays(u[None], v[:, None]), axis=-1)
-    return vertices, normals, grid_faces(len(curve), NUM_SEGMENTS + 1, skip=np.cumsum([len(run) for run in runs[:-1]])), uv.reshape(-1, 2)
+    doubled = np.cumsum([len(run) for run in runs[:-1]])
+    return vertices, normals, grid_faces(len(curve), NUM_SEGMENTS + 1, doubled), uv.reshape(-1, 2)
 
 
 def _turned(curve: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:

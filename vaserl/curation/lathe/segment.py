@@ -12,6 +12,7 @@ from skimage.color import rgb2lab
 from skimage.segmentation import watershed
 
 from vaserl.curation.lathe.failure import LatheError
+from vaserl.curation.lathe.masks import components, depth
 
 MIN_SHARE = 0.01
 """Smallest part of the picture that a vase may cover."""
@@ -19,7 +20,7 @@ MAX_RIM_SPREAD = 9.0
 """Largest typical departure of the rim from the fitted background, in CIELAB units, for it to count as plain."""
 MAX_CONTACT = 0.10
 """Longest contact with one side of the frame, as a share of the vase's own extent along it, that isn't a cut."""
-MIN_HOLE_SHARE = 8e-4
+MIN_HOLE_SHARE = 2.5e-3
 """Smallest gap between handle and body, as a share of the vase; smaller patches of background are highlights."""
 
 
@@ -38,10 +39,10 @@ def segment(photo: np.ndarray) -> np.ndarray:
         mask = photo[..., 3] >= 128
     else:
         mask = _departing_from_background(photo[..., :3])
-    mask = _largest_component(ndimage.binary_opening(mask, iterations=1))
+    mask = _largest_component(np.asarray(ndimage.binary_opening(mask), bool))
     if mask.mean() < MIN_SHARE:
         raise LatheError("no vase found: hardly anything differs from the background")
-    mask = _without_small_holes(mask)
+    mask = _without_false_gaps(mask)
     refuse_cut(mask)
     return mask
 
@@ -66,7 +67,7 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
     if spread > MAX_RIM_SPREAD:
         raise LatheError("the background is not plain")
     distance = np.linalg.norm(lab - background, axis=2)
-    near, far = max(3.5, 3.0 * spread), max(9.0, 5.0 * spread)
+    near, far = max(2.5, 2.5 * spread), max(9.0, 5.0 * spread)
     departing = distance > far
     if departing.mean() < MIN_SHARE:
         return departing
@@ -75,7 +76,7 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
     lit = surely_vase & ~_like_a_shadow(lab, background)
     if lit.mean() > MIN_SHARE:
         surely_vase = lit
-    surely_vase = ndimage.binary_opening(surely_vase)
+    surely_vase = np.asarray(ndimage.binary_opening(surely_vase), bool)
     markers = np.zeros(distance.shape, np.int32)
     markers[_background_patches(distance < near, int(surely_vase.sum()))] = 1
     markers[surely_vase] = 2
@@ -115,8 +116,7 @@ def _like_a_shadow(lab: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 def _background_patches(like_background: np.ndarray, vase_area: int) -> np.ndarray:
     """Those patches of the background's colour that reach the rim or are large enough for a gap under a handle."""
-    labels, _ = ndimage.label(like_background)
-    areas = np.bincount(labels.ravel())
+    labels, areas = components(like_background)
     keep = areas >= max(MIN_HOLE_SHARE * vase_area, 6)
     rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     keep[np.unique(rim)] = True
@@ -125,17 +125,21 @@ def _background_patches(like_background: np.ndarray, vase_area: int) -> np.ndarr
 
 
 def _largest_component(mask: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(mask)
-    if count <= 1:
-        return mask
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return labels == areas.argmax()
+    labels, areas = components(mask)
+    return labels == max(1, int(areas.argmax()))
 
 
-def _without_small_holes(mask: np.ndarray) -> np.ndarray:
-    labels, _ = ndimage.label(~mask)
-    areas = np.bincount(labels.ravel())
-    small = areas < max(MIN_HOLE_SHARE * mask.sum(), 6)
-    small[0] = False
-    return mask | small[labels]
+def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
+    """Fills holes that can't be the gap under a handle: specks, and whatever crosses the middle of the body.
+
+    The middle is the centre of the largest disc in the filled silhouette.
+    """
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    deepest = depth(filled).max(axis=0)
+    middle = int(np.argmax(deepest))
+    band = max(1, round(0.2 * float(deepest.max())))
+    labels, areas = components(filled & ~mask)
+    fill = areas < max(MIN_HOLE_SHARE * mask.sum(), 6)
+    fill[np.unique(labels[:, max(middle - band, 0) : middle + band + 1])] = True
+    fill[0] = False
+    return mask | fill[labels]

@@ -87,7 +87,8 @@ def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ..
 
     No faces lead into the rows named in `skip`: those repeat the row before.
     """
-    row, column = np.meshgrid(np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1), np.arange(num_columns - 1), indexing="ij")
+    rows = np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1)
+    row, column = np.meshgrid(rows, np.arange(num_columns - 1), indexing="ij")
     corner = row * num_columns + column
     lower = np.stack([corner, corner + 1, corner + num_columns + 1], axis=-1)
     upper = np.stack([corner, corner + num_columns + 1, corner + num_columns], axis=-1)
@@ -95,7 +96,7 @@ def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ..
 
 
 def _into_the_wall(end: np.ndarray, radius: float, profile: np.ndarray) -> np.ndarray:
-    """A point behind a tube's end, far enough towards the axis for the tube to end inside the clay, not in the vessel."""
+    """A point behind a tube's end, just so far towards the axis that the tube ends inside the clay."""
     outside = float(np.interp(end[1], profile[:, 1], profile[:, 0]))
     distance = float(np.hypot(end[0], end[2]))
     wanted = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)

@@ -15,6 +15,7 @@ from vaserl.curation.lathe.atlas import Atlas
 from vaserl.curation.lathe.axis import Axis
 from vaserl.curation.lathe.camera import View
 from vaserl.curation.lathe.handles import Handle
+from vaserl.curation.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
 """Azimuth up to which the wall is taken from the photograph at best; there it is foreshortened to a seventh."""
@@ -70,9 +71,9 @@ class _Lookup:
 
     def __init__(self, exposure: Exposure) -> None:
         self._exposure = exposure
-        inner = ndimage.binary_erosion(exposure.mask, iterations=RIM)
+        inner = np.asarray(ndimage.binary_erosion(exposure.mask, iterations=RIM), bool)
         self._inner = inner if inner.any() else exposure.mask
-        self._nearest = ndimage.distance_transform_edt(~self._inner, return_distances=False, return_indices=True)
+        self._nearest = nearest(self._inner)
 
     def __call__(self, across: np.ndarray, row: np.ndarray) -> np.ndarray:
         """float64 [..., 3] for points beside the axis and in rows from the body's first."""

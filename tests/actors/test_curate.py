@@ -1,0 +1,173 @@
+"""The curation job on a Ray of its own: real stages, real models, small inputs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from PIL import Image
+
+from actors.curate import curate, run_stages
+from vaserl.clip import ClipStore
+from vaserl.curation.batch import Batch, rejecting, remaining
+from vaserl.curation.settings import CurateSettings, PoolSettings
+from vaserl.curation.source import Source
+from vaserl.dataset import read_rows, read_vases
+from vaserl.errors import UserError
+from vaserl.settings import ClusterSettings
+from vaserl.synthetic.world import build_world
+
+CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48}}
+NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    from actors.cluster import connect
+
+    with connect(ClusterSettings(num_cpus=2)):
+        yield
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("curate") / "world"
+    build_world(folder, num_vases=6, seed=3, num_workers=1)
+    return folder
+
+
+def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
+    return CurateSettings.model_validate({"dataset": dataset, "source": {"path": source}, **NO_FILTERS, **sections})
+
+
+def test_given_models_become_a_data_set_and_every_photograph_has_a_row(world, tmp_path):
+    with (world / "photographs.jsonl").open() as lines:
+        entries = [json.loads(line) for line in lines]
+    given = {"lift": {"generator": "given", "given": "models/{vase_id}.glb"}, "mesh_gate": {"min_iou": 0.0}}
+    summary = curate(settings(world, tmp_path, split={"num_test": 2}, **given))
+    rows = read_rows(tmp_path)
+    assert sorted(row["photo"] for row in rows) == sorted(str(world / entry["file"]) for entry in entries)
+    assert summary.num_photographs == len(entries)
+    kept = [row for row in rows if not row["rejected_by"]]
+    assert len({row["vase_id"] for row in kept}) == len(kept) == 6
+    assert [entry["out"] for entry in summary.retention][-1] == len(kept)
+    assert summary.retention[0]["in"] == len(entries)
+    assert summary.num_vases == {"test": 2, "train": 4}
+    assert all(row["reason"] for row in rows if row["rejected_by"])
+    clips = ClipStore(tmp_path / "clips")
+    for vase in read_vases(tmp_path, "train"):
+        assert (tmp_path / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
+        assert clips.load(vase.clip).frames.shape == (4, 48, 48, 3)
+        assert vase.caption and len(vase.questions) == 6
+    card = (tmp_path / "DATASET.md").read_text()
+    assert f"6 vases from {len(entries)} photographs: 4 train, 2 test." in card
+
+
+def test_two_runs_write_the_same_manifest(world, tmp_path):
+    given = {"lift": {"generator": "given", "given": "models/{vase_id}.glb"}, "mesh_gate": {"enabled": False}}
+    for name in ("a", "b"):
+        curate(settings(world, tmp_path / name, describe={"silence": {"attribution": 0.5}}, **given))
+    assert read_rows(tmp_path / "a") == read_rows(tmp_path / "b")
+
+
+def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
+    folder = tmp_path / "museum"
+    folder.mkdir()
+    entry = next(
+        json.loads(line) for line in (world / "photographs.jsonl").read_text().splitlines() if '"intact"' in line
+    )
+    record = next(
+        json.loads(line) for line in (world / "records.jsonl").read_text().splitlines() if entry["vase_id"] in line
+    )
+    shutil.copy(world / entry["file"], folder / "pelike_photo.png")
+    (folder / "pelike_photo.json").write_text(json.dumps({k: v for k, v in record.items() if k != "id"}))
+    Image.new("RGB", (40, 40), "white").save(folder / "blank.png")  # a record, but nothing on it
+    (folder / "blank.json").write_text(json.dumps({"Fabric": "ATHENIAN"}))
+    Image.new("RGB", (40, 40), "white").save(folder / "orphan.png")
+    (folder / "torn.png").write_bytes((folder / "pelike_photo.png").read_bytes()[:2000])
+    (folder / "torn.json").write_text(json.dumps({"Fabric": "ATHENIAN"}))
+    summary = curate(settings(folder, tmp_path / "out", split={"test_share": 0.0}))
+    rows = {row["vase_id"]: row for row in read_rows(tmp_path / "out")}
+    assert {name: row["rejected_by"] for name, row in rows.items()} == {
+        "pelike_photo": "",
+        "blank": "lift",
+        "orphan": "source",
+        "torn": "source",
+    }
+    assert "no record with the id 'orphan'" in rows["orphan"]["reason"]
+    assert "can't be decoded" in rows["torn"]["reason"]
+    (vase,) = read_vases(tmp_path / "out", "train")
+    assert vase.record["Fabric"] == record["Fabric"]
+    assert rows["pelike_photo"]["scores"]["silhouette_iou"] > 0.85
+    assert ClipStore(tmp_path / "out" / "clips").load(vase.clip).frames.std() > 10
+    assert summary.filters == [] and summary.num_fallbacks == 0
+
+
+def test_nothing_survives_and_still_every_row_is_there(tmp_path):
+    folder = tmp_path / "museum"
+    folder.mkdir()
+    Image.new("RGB", (40, 40), "white").save(folder / "a.png")
+    (folder / "records.jsonl").write_text('{"id": "b", "Fabric": "ATHENIAN"}\n')
+    summary = curate(settings(folder, tmp_path / "out"))
+    assert summary.num_vases == {} and summary.num_photographs == 1
+    (row,) = read_rows(tmp_path / "out")
+    assert row["rejected_by"] == "source" and row["split"] == ""
+
+
+class RejectOdd:
+    """Ten lines of a stage: rejects rows by their number."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, batch: Batch) -> Batch:
+        odd = {i: "odd" for i in remaining(batch) if int(batch["photo"][i]) % 2}
+        return rejecting(batch, self.name, odd)
+
+
+def test_run_stages_keeps_every_row_over_workers_and_uneven_batches():
+    rows = [{"photo": str(k), "rejected_by": "", "reason": ""} for k in range(101)]
+    stages = [
+        ([(RejectOdd, (name,))], PoolSettings(num_workers=2, batch_size=size, num_cpus=0.2))
+        for name, size in (("first", 7), ("second", 16))
+    ]
+    finished = run_stages(rows, stages, "test")
+    assert sorted(int(row["photo"]) for row in finished) == list(range(101))
+    assert all(row["rejected_by"] == ("first" if int(row["photo"]) % 2 else "") for row in finished)
+    assert run_stages([], stages, "test") == []
+
+
+class Crash:
+    """A stage whose process dies, as a decoder that segfaults would make it."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        import os
+
+        os._exit(11)
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_dies_ends_the_job():
+    rows = [{"photo": "1", "rejected_by": "", "reason": ""}]
+    with pytest.raises(ray.exceptions.RayError):
+        run_stages(rows, [([(Crash, ())], PoolSettings(num_cpus=0.2))], "test")
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"quality": {"enabled": True}}, "quality.enabled needs quality.path"),
+        ({"intact": {"enabled": True}}, "intact.enabled needs clip.path"),
+        ({"quality": {"enabled": True, "path": "/nowhere"}}, "quality.path /nowhere: no such file"),
+        ({"intact": {"enabled": True}, "clip": {"path": "/nowhere"}}, "clip.path /nowhere: no such file"),
+        ({"lift": {"generator": "command", "command": ["absent", "{photo}{glb}"]}}, "no program 'absent'"),
+        ({"lift": {"pool": {"num_workers": 9, "num_cpus": 1}}}, "lift asks for 9 CPU"),
+    ],
+)
+def test_settings_that_cannot_work_are_said_before_the_start(world, tmp_path, sections, message):
+    with pytest.raises(UserError) as caught:
+        curate(settings(world, tmp_path / "out", **sections))
+    assert message in str(caught.value)
+    assert not (tmp_path / "out" / "manifest.parquet").exists()

@@ -1,0 +1,8 @@
+"""x"""
+
+
+def add(verbs):
+    verbs.add_parser("audit")
+
+
+def run(arguments): ...

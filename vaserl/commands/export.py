@@ -1,0 +1,18 @@
+"""vaserl export RUN: a trained run as an ordinary Hugging Face folder."""
+
+import argparse
+from pathlib import Path
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser("export", help="write a trained run as an ordinary Hugging Face folder")
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
+    parser.add_argument("--out", type=Path, required=True, help="new folder")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the folder and prints its path."""
+    from vaserl.export import export_run
+
+    print(export_run(arguments.run, arguments.out))

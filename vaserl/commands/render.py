@@ -1,0 +1,29 @@
+"""vaserl render FILE.glb: the turntable and six views of a model."""
+
+import argparse
+from pathlib import Path
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser("render", help="render a GLB model's turntable and six views")
+    parser.add_argument("file", type=Path, metavar="FILE.glb")
+    parser.add_argument("--out", type=Path, required=True, help="folder for turntable.mp4 and the views")
+    parser.add_argument("--num-frames", type=int, default=24, help="frames of the turn (%(default)s)")
+    parser.add_argument("--resolution", type=int, default=448, help="pixels of a frame's side (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the pictures and prints the turntable's path."""
+    from PIL import Image
+
+    from vaserl.clip import write_mp4
+    from vaserl.turntable import Turntable, load_mesh
+
+    mesh = load_mesh(arguments.file)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with Turntable(arguments.resolution) as turntable:
+        write_mp4(arguments.out / "turntable.mp4", turntable.spin(mesh, num_frames=arguments.num_frames, fps=12.0))
+        for name, image in turntable.six_views(mesh).items():
+            Image.fromarray(image).save(arguments.out / f"{name}.png")
+    print(arguments.out / "turntable.mp4")

@@ -1,0 +1,64 @@
+"""The mesh gate as a stage: each lifted model against its photograph, before anybody films it."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.lathe import LatheError
+from vaserl.curation.lathe.lathe import WORKING_SIDE
+from vaserl.curation.lathe.segment import segment
+from vaserl.curation.lift import SILHOUETTE
+from vaserl.curation.mesh_gate import Thresholds, gate
+from vaserl.curation.photograph import read_photograph
+from vaserl.curation.settings import MeshGateSettings
+from vaserl.errors import UserError
+from vaserl.turntable import load_mesh
+
+STAGE = "mesh_gate"
+MEASURES = ("symmetry", "open_edges")
+"""What the gate measures, beside the silhouette, that is worth a column."""
+
+
+class MeshGate:
+    """Adds `symmetry` and `open_edges`, and rejects models that `vaserl.curation.mesh_gate` refuses.
+
+    The silhouette is compared where the generator has not done so, and `silhouette_iou` filled in; the generator knew
+    the photograph's camera, which the gate must guess. Where the vase can't be cut out of its photograph, it isn't
+    judged.
+    """
+
+    def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
+        self._dataset = dataset
+        self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled"}))
+
+    def __call__(self, batch: Batch) -> Batch:
+        measures: dict[int, dict[str, float]] = {}
+        reasons: dict[int, str] = {}
+        for index in remaining(batch):
+            try:
+                mesh = load_mesh(self._dataset / batch["mesh"][index]).to_mesh()
+            except UserError as error:
+                reasons[index] = str(error)
+                continue
+            known = float(batch[SILHOUETTE][index])
+            mask = _mask(Path(batch["photo"][index])) if math.isnan(known) else None
+            verdict = gate(mesh, mask, self._thresholds)
+            measures[index] = {SILHOUETTE: known, **verdict.measures}
+            if not verdict.accepted:
+                reasons[index] = verdict.reason
+        for name in (*MEASURES, SILHOUETTE):
+            values = {index: found[name] for index, found in measures.items() if name in found}
+            batch = with_column(batch, name, values, float("nan"))
+        return rejecting(batch, STAGE, reasons)
+
+
+def _mask(photo: Path) -> np.ndarray | None:
+    """bool [h, w], the vase in its photograph; None where it can't be told from the background."""
+    image = read_photograph(photo, keep_alpha=True)
+    image.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    try:
+        return segment(np.asarray(image))
+    except LatheError:
+        return None

@@ -1,0 +1,21 @@
+"""Reward functions written for other trainers, run unchanged: `trl+my_rewards.py:length_reward`.
+
+Each adapter takes the foreign function and returns one of our own form. `arguments` of the config reach the foreign
+function as keywords.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vaserl.reward_adapters.openrlhf import openrlhf
+from vaserl.reward_adapters.trl import trl, trl_text
+from vaserl.reward_adapters.verl import verl, verl_batch
+
+ADAPTERS: Mapping[str, Callable[[Any], Any]] = {
+    "trl": trl,
+    "trl-text": trl_text,
+    "verl": verl,
+    "verl-batch": verl_batch,
+    "openrlhf": openrlhf,
+}
+"""By the prefix before the `+` of a reward's name."""

@@ -1,0 +1,62 @@
+"""What the adapters share: keywords in, answers out, sync or async as the foreign function is."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vaserl.types import Group, Score
+
+GroupReward = Callable[..., Any]
+"""Takes (group, **arguments) and gives a score, or None, for each completion; async where what it wraps is."""
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives a coroutine: an `async def`, or an object whose `__call__` is one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+
+
+def on_groups(
+    function: Any,
+    inputs: Callable[[Group], Mapping[str, Any]],
+    read: Callable[[Any, Group, Mapping[str, Any]], Sequence[Score | None]],
+) -> GroupReward:
+    """A reward of whole groups that calls `function` with the keywords `inputs` makes and lets `read` make scores of
+    what it returns."""
+
+    def keywords(group: Group, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return accepted(function, {**inputs(group), **arguments})
+
+    if is_async(function):
+
+        async def reward_later(group: Group, **arguments: Any) -> Sequence[Score | None]:
+            given = keywords(group, arguments)
+            return read(await function(**given), group, given)
+
+        return reward_later
+
+    def reward(group: Group, **arguments: Any) -> Sequence[Score | None]:
+        given = keywords(group, arguments)
+        return read(function(**given), group, given)
+
+    return reward
+
+
+def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords that a function names; all of them when it takes `**kwargs`."""
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return dict(keywords)
+    return {name: value for name, value in keywords.items() if name in parameters}
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those values that are numbers, or hold a single one as a tensor does; texts and lists are left out."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, str) or value is None:
+            continue
+        try:
+            found[str(name)] = float(value)
+        except (TypeError, ValueError, RuntimeError):
+            continue
+    return found
