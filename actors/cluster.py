@@ -36,6 +36,8 @@ def connect(settings: ClusterSettings) -> Iterator[None]:
         # a local Ray would otherwise switch token authentication on and write a token into the home folder
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Ray's workers are niced by 15, for the sake of a shared head node; here they are the job
+        os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(
         address=address,
         num_cpus=settings.num_cpus if address is None else None,

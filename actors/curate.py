@@ -13,14 +13,14 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import ray
 import ray.data
 
 from actors.cluster import connect
 from vaserl.curation.admission import MeshGate
-from vaserl.curation.batch import Chain, Maker, batch_of, rows_of
+from vaserl.curation.batch import Batch, Chain, Maker, batch_of, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.describe import FALLBACK, Describe
 from vaserl.curation.film import Film
@@ -159,13 +159,13 @@ def run_stages(
     if not rows:
         return []
     _quiet()
-    rows_per_block = min(pool.batch_size for _, pool in stages)
-    dataset = ray.data.from_items(list(rows), override_num_blocks=math.ceil(len(rows) / rows_per_block))
+    num_blocks = math.ceil(len(rows) / min(pool.batch_size for _, pool in stages))
+    dataset = ray.data.from_items(list(rows), override_num_blocks=num_blocks)
     for makers, pool in stages:
         dataset = dataset.map_batches(
             Chain,
             fn_constructor_args=(makers,),
-            compute=ray.data.ActorPoolStrategy(size=pool.num_workers),
+            compute=ray.data.ActorPoolStrategy(size=min(pool.num_workers, num_blocks)),
             batch_size=pool.batch_size,
             batch_format="numpy",
             num_cpus=pool.num_cpus,
@@ -177,7 +177,8 @@ def run_stages(
     finished: list[dict[str, Any]] = []
     with Progress(name, len(rows)) as progress:
         for batch in dataset.iter_batches(batch_size=None, batch_format="numpy"):
-            finished += (done := rows_of(batch))
+            done = rows_of(cast(Batch, batch))
+            finished += done
             progress.advance(len(done))
     assert len(finished) == len(rows), f"{len(rows)} rows went into {name}, {len(finished)} came out"
     return finished
@@ -196,7 +197,7 @@ def manifest_rows(rows: Sequence[Mapping[str, Any]], settings: CurateSettings) -
     splits = split_vases(kept, settings.split, settings.seed)
     manifest = []
     for row in rows:
-        full = _NOT_REACHED | row
+        full = {**_NOT_REACHED, **row}
         scores = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
         scores.pop(FALLBACK, None)
         manifest.append(

@@ -25,6 +25,9 @@ Item = TypeVar("Item", PromptSamples, Demonstration)
 Sums = dict[str, float]
 """Totals over a rank's tokens; the group adds them up and divides once."""
 
+View = tuple[str, int, tuple[int, int]]
+"""A clip by content hash, the frame it begins with, and its shift in pixels."""
+
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], list[ClipPixels], Layout], tuple[torch.Tensor, Sums]]
 
 
@@ -133,14 +136,14 @@ class LearnerRank:
                 "logprob_gap": result.gap_sum,
             }
 
-        clip_of = {id(item): (item.clip, 0) for item in batch.groups}
+        clip_of = {id(item): (item.clip, 0, (0, 0)) for item in batch.groups}
         return self._step(batch.step, batch.groups, group_of, clip_of, loss_of, temperature)
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
         """This rank's part of a supervised step: the mean negative log-likelihood over the step's answer tokens."""
 
         def group_of(item: Demonstration) -> PrefixGroup:
-            return demonstration_group(item, self._pixels.get(item.clip, item.rotation).grid, self._prompter)
+            return demonstration_group(item, self._pixels.get(item.clip).grid, self._prompter)
 
         def loss_of(logprobs, entropy, items, pixels, layout) -> tuple[torch.Tensor, Sums]:
             loss = -logprobs.sum() / num_loss_tokens
@@ -150,7 +153,7 @@ class LearnerRank:
                 "entropy": float(entropy.sum()),
             }
 
-        clip_of = {id(item): (item.clip, item.rotation) for item in demonstrations}
+        clip_of = {id(item): (item.clip, item.rotation, item.shift) for item in demonstrations}
         return self._step(step, demonstrations, group_of, clip_of, loss_of, 1.0)
 
     def count_answer_tokens(self, demonstrations: Sequence[Demonstration]) -> int:
@@ -162,7 +165,7 @@ class LearnerRank:
         step: int,
         items: Sequence[Item],
         group_of: Callable[[Item], PrefixGroup],
-        clip_of: dict[int, tuple[str, int]],
+        clip_of: dict[int, View],
         loss_of: LossOf,
         temperature: float,
     ) -> Sums:
@@ -189,8 +192,9 @@ class LearnerRank:
         for index in range(num_micro_batches):
             is_surplus = index >= len(cuts)
             members = [items[0]] if is_surplus else [share[i] for i in cuts[index]]
+            laid_out = [group_of(items[0])] if is_surplus else [groups[i] for i in cuts[index]]
             pixels = [self._pixels.get(*clip_of[id(item)]) for item in members]
-            layout = shared_prefix_layout([group_of(item) for item in members], self._prompter.pad_token_id)
+            layout = shared_prefix_layout(laid_out, self._prompter.pad_token_id)
             logprobs, entropy = self._engine(pixels, layout, temperature)
             loss, parts = loss_of(logprobs, entropy, members, pixels, layout)
             # ranks' gradients are averaged; the loss is already divided by the tokens of all of them

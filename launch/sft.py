@@ -61,13 +61,14 @@ def run(settings: SftSettings) -> None:
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
-    """A vase's caption and some of its questions, its turntable turned to a random start."""
+    """A vase's caption and some of its questions, its turntable begun at a random frame and moved a little."""
     rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
     num_questions = min(settings.questions_per_vase, len(vase.questions))
     asked = random.choice(len(vase.questions), num_questions, replace=False) if num_questions else []
     questions = [vase.questions[int(index)] for index in asked]
     turns = ((CAPTION_PROMPT, vase.caption), *((q.question, q.answer) for q in questions))
-    return Demonstration(clip=vase.clip, rotation=rotation, turns=turns)
+    shift = tuple(int(pixels) for pixels in random.integers(-settings.max_shift, settings.max_shift + 1, 2))
+    return Demonstration(clip=vase.clip, rotation=rotation, shift=(shift[0], shift[1]), turns=turns)
 
 
 def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:

@@ -1,4 +1,4 @@
-"""GRPO's arithmetic: advantages from a group's rewards, and the clipped, token-normalised policy loss.
+"""GRPO's arithmetic: the batch a step learns from, and the clipped, token-normalised policy loss.
 
 Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; separate clip bounds and the token-level mean:
 DAPO, Yu et al., arXiv 2503.14476; the k3 estimator of KL: Schulman, "Approximating KL divergence" (2020).
@@ -8,66 +8,43 @@ Left out on purpose: a value network, per-sequence length normalisation, several
 Axes: G group member, N trained tokens of a micro-batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from vaserl.advantage import advantages, credit, has_signal
 from vaserl.types import Batch, PromptSamples, Sample, ScoredGroup
 
-ZERO_VARIANCE = 1e-6
-"""Rewards of a group closer together than this are equal: their advantages are zero, not rounding noise blown up."""
-
-STD_EPSILON = 1e-4
-"""Added to a group's standard deviation, as TRL does."""
+__all__ = ["LOG_RATIO_LIMIT", "PolicyLoss", "advantages", "assemble", "credit", "has_signal", "policy_loss"]
 
 LOG_RATIO_LIMIT = 20.0
 """Log-ratios are held within this before exp, so that one absurd token cannot overflow a step."""
 
 
-def advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
-    """(r - mean) / (std + 1e-4) within a group, std unbiased; without `normalise`, r - mean (Dr. GRPO).
-
-    Computed in float64: in float32 the mean of eight equal rewards differs from them often enough that dividing by a
-    tiny std makes advantages of order 100 out of nothing. A group without variance, or of one member, has none.
-
-    Raises: ValueError for a reward that is not finite.
-    """
-    rewards = np.asarray(rewards_G, dtype=np.float64)
-    if not np.isfinite(rewards).all():
-        raise ValueError(f"rewards must be finite, got {rewards.tolist()}")
-    if not has_signal(rewards_G):
-        return (0.0,) * len(rewards)
-    centred = rewards - rewards.mean()
-    if normalise:
-        centred = centred / (rewards.std(ddof=1) + STD_EPSILON)
-    return tuple(float(a) for a in centred)
-
-
-def has_signal(rewards_G: Sequence[float]) -> bool:
-    """Whether a group's rewards differ, so that there is something to learn from it."""
-    return len(rewards_G) > 1 and max(rewards_G) - min(rewards_G) >= ZERO_VARIANCE
-
-
 def assemble(
-    scored_P: Sequence[ScoredGroup], step: int, *, normalise: bool = True, keep_without_signal: bool = False
+    scored_P: Sequence[ScoredGroup],
+    step: int,
+    *,
+    normalise: bool = True,
+    keep_without_signal: bool = False,
+    part_weights: Mapping[str, float] | None = None,
 ) -> Batch:
     """Credits every completion with its advantage and collects what the learner learns from.
+
+    part_weights: credit the parts of the reward one by one with these weights, instead of their sum.
 
     A group of equal rewards teaches nothing and would only dilute the mean over tokens, so it is left out (and
     counted, as `zero_variance_share`) unless `keep_without_signal`, which a KL term wants.
     """
     groups = []
-    for scored in scored_P:
-        rewards_G = [score.total for score in scored.scores]
-        if not (keep_without_signal or has_signal(rewards_G)):
+    credit_P_G = credit(scored_P, normalise=normalise, part_weights=part_weights)
+    for scored, credit_G in zip(scored_P, credit_P_G, strict=True):
+        if not (keep_without_signal or any(credit_G)):
             continue
         samples = tuple(
             Sample(token_ids=completion.token_ids, logprobs=completion.logprobs, advantage=advantage)
-            for completion, advantage in zip(
-                scored.group.completions, advantages(rewards_G, normalise=normalise), strict=True
-            )
+            for completion, advantage in zip(scored.group.completions, credit_G, strict=True)
         )
         groups.append(PromptSamples(clip=scored.group.task.clip, prompt_ids=scored.group.prompt_ids, samples=samples))
     return Batch(step=step, groups=tuple(groups))

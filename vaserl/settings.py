@@ -180,6 +180,31 @@ class LossSettings(Section):
     """Divide advantages by the group's standard deviation; without it, Dr. GRPO."""
 
 
+PART_WEIGHTS = {
+    "fabric": 0.20,
+    "technique": 0.20,
+    "shape": 0.15,
+    "dating": 0.15,
+    "decoration": 0.20,
+    "attribution": 0.10,
+    "penalty/length": -0.10,
+    "penalty/repetition": -0.10,
+    "penalty/irrelevance": -0.05,
+    "bonus": 0.05,
+}
+"""The dimensions as in the reward, penalties as costs. These and the bonus weigh half of the most that they take from
+or add to the reward: normalising makes even a small difference in them as large as one between right and wrong."""
+
+
+class AdvantageSettings(Section):
+    per_dimension: bool = False
+    """Normalise every part of the reward within its group before they are added, instead of their sum (GDPO): a
+    dimension that varies little is then learned as much as one that varies a lot."""
+    weights: dict[str, float] = pydantic.Field(default_factory=lambda: dict(PART_WEIGHTS))
+    """With `per_dimension`: the reward's parts and how much each counts; parts that are not named count nothing. With
+    several reward functions their names have the function's before them: "brevity/total"."""
+
+
 class TrainSettings(Section):
     """A GRPO run."""
 
@@ -200,9 +225,16 @@ class TrainSettings(Section):
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
+    advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _parts_are_normalised(self):
+        if self.advantage.per_dimension and not self.loss.normalise_advantages:
+            raise ValueError("advantage.per_dimension normalises each part: it needs loss.normalise_advantages = true")
+        return self
 
 
 class TinyModelSettings(Section):
@@ -227,6 +259,9 @@ class SftSettings(Section):
     """Questions drawn for each clip and step, on the same pass over the clip."""
     rotate_clips: bool = True
     """Start each clip at a random frame of the turn: where a vase's front is says nothing of the vase."""
+    max_shift: int = pydantic.Field(default=0, ge=0)
+    """Move each clip by up to so many pixels, down or up and right or left, anew each time: a small model trained
+    from nothing learns patterns by heart otherwise."""
     tiny_model: TinyModelSettings | None = None
     """Build a small model with random weights at `model.path` first, instead of starting from a checkpoint."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)

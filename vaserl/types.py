@@ -145,6 +145,8 @@ class Demonstration:
     """Content hash of the turntable."""
     rotation: int
     """Frames by which the turntable is turned before it is shown."""
+    shift: tuple[int, int]
+    """Pixels by which every frame is moved down and right before it is shown."""
     turns: tuple[tuple[str, str], ...]
     """Prompt and answer of each turn."""
 

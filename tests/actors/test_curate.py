@@ -4,16 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import ray
 from PIL import Image
 
-from actors.curate import curate, run_stages
+from actors.curate import CurationSummary, curate, run_stages
+from tests.actors.curation_stages import Crash, RejectOdd
 from vaserl.clip import ClipStore
-from vaserl.curation.batch import Batch, rejecting, remaining
 from vaserl.curation.settings import CurateSettings, PoolSettings
-from vaserl.curation.source import Source
 from vaserl.dataset import read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings
@@ -21,6 +19,13 @@ from vaserl.synthetic.world import build_world
 
 CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48}}
 NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU}
+
+GIVEN = {
+    "lift": {"generator": "given", "given": "models/{vase_id}.glb"},
+    "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment here: no filter has looked
+    "describe": {"silence": {"attribution": 0.5}},
+    "split": {"num_test": 2},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,34 +47,37 @@ def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
     return CurateSettings.model_validate({"dataset": dataset, "source": {"path": source}, **NO_FILTERS, **sections})
 
 
-def test_given_models_become_a_data_set_and_every_photograph_has_a_row(world, tmp_path):
+@pytest.fixture(scope="module")
+def run(world, tmp_path_factory) -> tuple[Path, CurationSummary]:
+    """A data set made of the world's own models, and what the job said of it."""
+    folder = tmp_path_factory.mktemp("dataset")
+    return folder, curate(settings(world, folder, **GIVEN))
+
+
+def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
+    folder, summary = run
     with (world / "photographs.jsonl").open() as lines:
         entries = [json.loads(line) for line in lines]
-    given = {"lift": {"generator": "given", "given": "models/{vase_id}.glb"}, "mesh_gate": {"min_iou": 0.0}}
-    summary = curate(settings(world, tmp_path, split={"num_test": 2}, **given))
-    rows = read_rows(tmp_path)
+    rows = read_rows(folder)
     assert sorted(row["photo"] for row in rows) == sorted(str(world / entry["file"]) for entry in entries)
-    assert summary.num_photographs == len(entries)
     kept = [row for row in rows if not row["rejected_by"]]
     assert len({row["vase_id"] for row in kept}) == len(kept) == 6
-    assert [entry["out"] for entry in summary.retention][-1] == len(kept)
-    assert summary.retention[0]["in"] == len(entries)
+    assert summary.num_photographs == summary.retention[0]["in"] == len(entries)
+    assert summary.retention[-1]["out"] == len(kept)
     assert summary.num_vases == {"test": 2, "train": 4}
     assert all(row["reason"] for row in rows if row["rejected_by"])
-    clips = ClipStore(tmp_path / "clips")
-    for vase in read_vases(tmp_path, "train"):
-        assert (tmp_path / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
+    clips = ClipStore(folder / "clips")
+    for vase in read_vases(folder, "train"):
+        assert (folder / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
         assert clips.load(vase.clip).frames.shape == (4, 48, 48, 3)
         assert vase.caption and len(vase.questions) == 6
-    card = (tmp_path / "DATASET.md").read_text()
-    assert f"6 vases from {len(entries)} photographs: 4 train, 2 test." in card
+    assert f"6 vases from {len(entries)} photographs: 4 train, 2 test." in (folder / "DATASET.md").read_text()
+    assert json.loads((folder / "curation.json").read_text())["num_vases"] == {"test": 2, "train": 4}
 
 
-def test_two_runs_write_the_same_manifest(world, tmp_path):
-    given = {"lift": {"generator": "given", "given": "models/{vase_id}.glb"}, "mesh_gate": {"enabled": False}}
-    for name in ("a", "b"):
-        curate(settings(world, tmp_path / name, describe={"silence": {"attribution": 0.5}}, **given))
-    assert read_rows(tmp_path / "a") == read_rows(tmp_path / "b")
+def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
+    curate(settings(world, tmp_path, **GIVEN))
+    assert read_rows(tmp_path) == read_rows(run[0])
 
 
 def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
@@ -116,17 +124,6 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path):
     assert row["rejected_by"] == "source" and row["split"] == ""
 
 
-class RejectOdd:
-    """Ten lines of a stage: rejects rows by their number."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, batch: Batch) -> Batch:
-        odd = {i: "odd" for i in remaining(batch) if int(batch["photo"][i]) % 2}
-        return rejecting(batch, self.name, odd)
-
-
 def test_run_stages_keeps_every_row_over_workers_and_uneven_batches():
     rows = [{"photo": str(k), "rejected_by": "", "reason": ""} for k in range(101)]
     stages = [
@@ -137,15 +134,6 @@ def test_run_stages_keeps_every_row_over_workers_and_uneven_batches():
     assert sorted(int(row["photo"]) for row in finished) == list(range(101))
     assert all(row["rejected_by"] == ("first" if int(row["photo"]) % 2 else "") for row in finished)
     assert run_stages([], stages, "test") == []
-
-
-class Crash:
-    """A stage whose process dies, as a decoder that segfaults would make it."""
-
-    def __call__(self, batch: Batch) -> Batch:
-        import os
-
-        os._exit(11)
 
 
 @pytest.mark.timeout(120)

@@ -29,6 +29,7 @@ def demonstrations(dataset: Path) -> list[Demonstration]:
         Demonstration(
             clip=vase.clip,
             rotation=index,
+            shift=(index, -1) if index == 2 else (0, 0),
             turns=((CAPTION_PROMPT, vase.caption), (vase.questions[0].question, "Athenian"))[: 1 + index % 2],
         )
         for index, vase in enumerate(vases[:3])
@@ -66,7 +67,7 @@ def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[lis
     for _ in range(num_steps):
         total, count = torch.zeros(()), 0
         for item in demonstrations:
-            pixels = cache.get(item.clip, item.rotation)
+            pixels = cache.get(item.clip, item.rotation, item.shift)
             group = demonstration_group(item, pixels.grid, prompter)
             layout = padded_layout([group], prompter.pad_token_id)
             logprobs, _ = policy([pixels] * len(group.branches), layout)

@@ -8,6 +8,7 @@ from launch.quickstart import QuickstartSettings
 from vaserl.config import dump_config, find_line, load_config, parse_overrides
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
+from vaserl.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,7 @@ KIND_OF_FOLDER = {
     "sft": SftSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
+    "rewards": RewardFile,
     "configs": QuickstartSettings,
 }
 FILES = sorted((ROOT / "configs").rglob("*.toml"))

@@ -8,10 +8,11 @@ import trimesh
 from PIL import Image
 
 from vaserl.clip import ClipStore
+from vaserl.curation.admission import MeshGate
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
 from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path
-from vaserl.curation.settings import LiftSettings, TurntableSettings
+from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.errors import UserError
 
 WRITES_A_GLB = "import sys; open(sys.argv[2], 'wb').write(b'glTF' + open(sys.argv[1], 'rb').read())"
@@ -56,7 +57,7 @@ def test_a_hanging_command_is_killed_with_its_children(tmp_path):
     child = f"import time\nwhile True: open({str(beat)!r}, 'a').write('.'); time.sleep(0.02)"
     code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
     started = time.monotonic()
-    with pytest.raises(LiftFailure, match="was killed after 1.5 s"):
+    with pytest.raises(LiftFailure, match=r"was killed after 1\.5 s"):
         Command((sys.executable, "-c", code), timeout_s=1.5, num_retries=0)(Path("p"), "v", tmp_path / "g")
     assert time.monotonic() - started < 10
     assert beat.exists(), "the child was running"
@@ -67,7 +68,8 @@ def test_a_hanging_command_is_killed_with_its_children(tmp_path):
 
 def test_retries_are_made_and_counted(tmp_path):
     code = (
-        "import sys, pathlib; count = pathlib.Path(sys.argv[1]); n = len(count.read_text()); count.write_text('x' * (n + 1));"
+        "import sys, pathlib; count = pathlib.Path(sys.argv[1]); n = len(count.read_text());"
+        "count.write_text('x' * (n + 1));"
         "sys.exit('busy') if n < 2 else open(sys.argv[2], 'wb').write(b'glTF')"
     )
     count = tmp_path / "count"
@@ -117,3 +119,25 @@ def test_the_lathe_lifts_a_drawn_pot(tmp_path):
     width, height, depth = mesh.extents
     assert width == pytest.approx(depth, rel=0.02), "round"
     assert width / height == pytest.approx(240 / 420, rel=0.1)
+
+
+def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
+    # a black disc is no cylinder's outline; only a generator that has measured it itself is believed
+    y, x = np.mgrid[:200, :200] - 100
+    disc = np.where(x**2 + y**2 < 70**2, 20, 255).astype(np.uint8)
+    Image.fromarray(np.repeat(disc[..., None], 3, axis=2)).save(tmp_path / "disc.png")
+    (tmp_path / "models").mkdir()
+    slim = trimesh.creation.cylinder(radius=0.1, height=1.0, sections=64)
+    slim.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))  # upright: Y is up
+    slim.visual.vertex_colors = [200, 90, 40, 255]
+    slim.export(tmp_path / "models" / "v.glb")
+    (row,) = rows("v", photo=tmp_path / "disc.png")
+    row |= {"mesh": "models/v.glb", "silhouette_iou": float("nan")}
+    gate = MeshGate(MeshGateSettings(), tmp_path)
+    (judged,) = rows_of(gate(batch_of([row])))
+    assert judged["rejected_by"] == "mesh_gate" and "silhouettes overlap" in judged["reason"]
+    # best fit: a bar of 28 x 140 within a disc of diameter 140, so at most 28 * 140 / 15394 = 0.25 and a little less
+    assert 0.2 < judged["silhouette_iou"] < 0.27
+    (trusted,) = rows_of(gate(batch_of([row | {"silhouette_iou": 0.93}])))
+    assert not trusted["rejected_by"] and trusted["silhouette_iou"] == 0.93
+    assert trusted["symmetry"] > 0.95

@@ -1,5 +1,7 @@
 """Every refusal of the mesh gate, each from a vase broken in one way only."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import trimesh
@@ -14,7 +16,7 @@ PROFILE = np.array([(0, 0), (0.2, 0), (0.32, 0.4), (0.3, 0.65), (0.12, 0.8), (0.
 
 
 def vase(*, textured: bool = True) -> trimesh.Trimesh:
-    points = np.concatenate([np.linspace(a, b, 8, endpoint=False) for a, b in zip(PROFILE, PROFILE[1:], strict=False)])
+    points = np.concatenate([np.linspace(a, b, 8, endpoint=False) for a, b in pairwise(PROFILE)])
     mesh = trimesh.creation.revolve(np.concatenate([points, PROFILE[-1:]]), sections=48)
     mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))  # revolve turns about z
     return dressed(mesh) if textured else mesh
@@ -62,7 +64,7 @@ def test_a_texture_seam_is_no_hole() -> None:
 def test_two_handles_leave_it_accepted_and_symmetric() -> None:
     rings = [trimesh.creation.torus(0.12, 0.02, major_sections=24, minor_sections=8) for _ in range(2)]
     for ring, side in zip(rings, (-1, 1), strict=True):
-        ring.apply_translation([side * 0.3, 0.75, 0])
+        ring.apply_translation([side * 0.31, 0.74, 0])  # in the plane of axis and picture
     verdict = gate(dressed(trimesh.util.concatenate([vase(textured=False), *rings])))
     assert verdict.accepted, verdict.reason
     assert verdict.measures["num_components"] == 3

@@ -1,7 +1,6 @@
 """What must hold of the reward as a whole: gold captions win, silence and noise earn nothing, no attack pays."""
 
 import os
-import random
 import subprocess
 import sys
 
@@ -19,6 +18,7 @@ from vaserl.rewards import (
     vase_caption,
     vase_question,
 )
+from vaserl.rewards.attacks import attacks
 from vaserl.types import DIMENSIONS, Completion, Dimension, FinishReason, Score, Task
 
 PROMPT = "Describe the vase: its fabric, technique, shape, date, decoration and attribution."
@@ -152,42 +152,15 @@ def test_the_constant_answer_by_hand():
 # 3. Attacks.
 
 
-def attacks(record: dict[str, str]) -> dict[str, str]:
-    gold = gold_caption(record)
-    all_fabrics = ", ".join(e.names[0] for e in lexicon("fabric").values())
-    all_shapes = ", ".join(e.names[0] for e in lexicon("shape").values())
-    words = gold.split()
-    random.Random(0).shuffle(words)
-    look_alikes = str.maketrans("aeopcy", "аеорсу")
-    return {
-        "all fabrics": f"{all_fabrics} {gold}",
-        "all shapes": f"{gold} {all_shapes}",
-        "all shapes first": f"{all_shapes}, {gold}",
-        "widest date": gold.replace(".", "") + ", 1000 BCE–1 CE.",
-        "every century": gold + " 8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC",
-        "shuffled": " ".join(words),
-        "three times": " ".join([gold] * 3),
-        "prose": gold + " The potter sat long by the river and thought about his art with great care." * 13,
-        "look-alikes": gold.translate(look_alikes),
-        "wide letters": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in gold),
-        "100,000 characters": gold + "x" * 100_000,
-        "100,000 words": gold + " x" * 50_000,
-        "html": "".join(f"<b>{word}</b> " for word in gold.split()),
-        "markdown": f"**{gold}**",
-        "table": f"| {gold} |",
-        "json": '{"caption": "' + gold + '"}',
-        "many hands": gold
-        + " By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter",
-        "empty": "",
-    }
+RECORD_ATTACKS = attacks(gold_caption(RECORD))
 
 
 @settings(deadline=None)
 @given(records)
 def test_every_attack_scores_below_the_honest_caption(record):
     honest = score(record, gold_caption(record)).total
-    for name, text in attacks(record).items():
-        if name == "shuffled" and text == gold_caption(record):
+    for name, text in attacks(gold_caption(record)).items():
+        if name == "shuffled words" and text == gold_caption(record):
             continue  # the only order of one or two words
         assert score(record, text).total < honest, name
     assert vase_caption(task(record), completion(gold_caption(record), "length")).total < honest
@@ -251,7 +224,7 @@ def test_adding_a_correct_fact_never_costs(record, data):
 
 
 @settings(deadline=None)
-@given(records, st.text(max_size=300) | st.sampled_from(sorted(attacks(RECORD).values(), key=len)))
+@given(records, st.text(max_size=300) | st.sampled_from(sorted(RECORD_ATTACKS.values(), key=len)))
 def test_the_reward_is_bounded_and_the_sum_of_its_parts(record, text):
     result = score(record, text)
     assert -0.5 <= result.total <= 1.1 + 1e-12
@@ -330,7 +303,7 @@ def test_a_missing_target_is_dropped_or_counts_zero():
 def test_scores_do_not_depend_on_the_process():
     program = (
         "from tests.vaserl.test_rewards_caption import *\n"
-        "print([(n, repr(score(RECORD, t).total)) for n, t in attacks(RECORD).items()])"
+        "print([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])"
     )
     outputs = [
         subprocess.run(
@@ -343,7 +316,7 @@ def test_scores_do_not_depend_on_the_process():
         for seed in ("1", "2")
     ]
     assert outputs[0] == outputs[1]
-    assert outputs[0].strip() == str([(n, repr(score(RECORD, t).total)) for n, t in attacks(RECORD).items()])
+    assert outputs[0].strip() == str([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])
 
 
 # Questions.

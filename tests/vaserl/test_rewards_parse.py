@@ -65,6 +65,16 @@ CAPTIONS = {
     "attributed to Lydos or to the Painter of Louvre F 6, c. 550 BC": facts(
         dating=[(-560, -540)], attribution=[("lydos", "", ""), ("of louvre f 6", "painter", "")]
     ),
+    "Lydos painted this Attic cup; the rest is the work of Exekias": facts(
+        "athenian", "", "cup", [], "rest", [("exekias", "", ""), ("lydos", "", "")]
+    ),
+    "Attic, red-figure, cup, Lydos": facts("athenian", "red_figure", "cup", [], "", [("lydos", "", "")]),
+    "Attic cup, Brygos Painter": facts("athenian", "", "cup", [], "", [("brygos", "painter", "")]),
+    "By the Brygos Painter: an Attic cup": facts("athenian", "", "cup", [], "", [("brygos", "painter", "")]),
+    "Fabric: Athenian. The cup shows a lion. Painter: near Lydos; a satyr": facts(
+        "athenian", "", "cup", [], "lion satyr", [("lydos", "", "near")]
+    ),
+    "A cup made in Attica and found in Boeotia": facts("athenian", "", "cup", [], "found boeotia"),
     "<p>Athenian <b>black&#45;figure</b> cup</p>": facts("athenian", "black_figure", "cup"),
     "**Athenian** `black_figure` cup": facts("athenian", "black_figure", "cup"),
     "": Facts(),

@@ -1,8 +1,80 @@
-"""x"""
+"""vaserl audit: what a policy could earn by cheating, before it is trained."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 
-def add(verbs):
-    verbs.add_parser("audit")
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser(
+        "audit",
+        help="show what cheating would earn on a set of targets",
+        description="Scores the constant answer, shuffled targets and every known attack against the targets, and "
+        "prints the entropy of each dimension: what a policy could earn without looking.",
+    )
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        required=True,
+        metavar="T.jsonl|DATASET",
+        help='JSON lines {"id", "record"} or {"id", "caption"}, or the folder of a data set',
+    )
+    parser.add_argument("--split", default="train", help="of a data set (%(default)s)")
+    parser.add_argument("--config", type=Path, metavar="REWARD.toml", help="as for score")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffle and the draw (%(default)s)")
+    parser.add_argument(
+        "--max-attacked", type=int, default=500, help="targets that the attacks are tried on (%(default)s)"
+    )
 
 
-def run(arguments): ...
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the audit. Raises: UserError when the targets can't be used."""
+    from vaserl.answer_files import read_targets, refuse
+    from vaserl.audit import audit
+    from vaserl.errors import UserError
+    from vaserl.reward_file import read_reward
+    from vaserl.scoring import make_scorer
+
+    if arguments.targets.is_dir():
+        from vaserl.dataset import read_vases
+
+        tasks = [vase.caption_task() for vase in read_vases(arguments.targets, arguments.split)]
+    else:
+        targets, problems = read_targets(arguments.targets)
+        refuse(problems)
+        tasks = [target.task() for target in targets.values()]
+    if len(tasks) < 2 or arguments.max_attacked < 1:
+        raise UserError(f"{arguments.targets}: an audit needs two targets at least, and one to attack")
+    scorer = make_scorer(read_reward(arguments.config))
+    scorer.prepare([task.record for task in tasks])
+    result = asdict(audit(tasks, scorer, seed=arguments.seed, max_attacked=arguments.max_attacked))
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else table(result))
+
+
+def table(result: dict[str, Any]) -> str:
+    """Two tables: what each way of answering earns, and how each dimension's values are spread."""
+    rows = [f"{'answer':30} {'mean':>7} {'highest':>8} {'as good as honest on':>21}"]
+    answers = {
+        "the complete caption": result["honest"],
+        "the constant answer": result["constant"],
+        "another vase's caption": result["shuffled"],
+        **result["attacks"],
+    }
+    for name, earned in answers.items():
+        rows.append(f"{name:30} {earned['mean']:7.3f} {earned['highest']:8.3f} {earned['share_at_honest']:21.1%}")
+    rows += [
+        f"{result['num_targets']} targets, attacks on {result['num_attacked']}",
+        f"constant answer: {result['constant_caption']}",
+        "",
+        f"{'dimension':30} {'targets':>7} {'values':>8} {'entropy':>10} {'commonest':>10}",
+    ]
+    for name, spread in result["spread"].items():
+        rows.append(
+            f"{name:30} {spread['num_targets']:7d} {spread['num_values']:8d} {spread['bits']:5.2f} bits "
+            f"{spread['share_of_commonest']:10.1%}"
+        )
+    return "\n".join(rows)

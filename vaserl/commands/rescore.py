@@ -1,8 +1,63 @@
-"""x"""
+"""vaserl rescore RUN: another reward on the rollouts that a run has stored."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+WIDTH = 100
 
 
-def add(verbs):
-    verbs.add_parser("rescore")
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser(
+        "rescore",
+        help="apply another reward to the stored rollouts of a run",
+        description="Scores every stored completion of a run again: rank correlation with the old reward, share of "
+        "advantages that change sign, and the completions whose advantage changes most. Needs neither model nor GPU.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--reward", metavar="NAME", help="package.module:function or path/to/file.py:function")
+    which.add_argument("--config", type=Path, metavar="REWARD.toml", help="as for score")
+    parser.add_argument("--biggest", type=int, default=20, help="changes to show (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def run(arguments): ...
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the comparison. Raises: UserError when the run or the reward can't be used."""
+    from vaserl.rescoring import rescore
+    from vaserl.reward_file import read_reward
+    from vaserl.scoring import load_scorer, make_scorer
+
+    scorer = load_scorer([arguments.reward]) if arguments.reward else make_scorer(read_reward(arguments.config))
+    result = asdict(rescore(arguments.run, scorer, num_biggest=arguments.biggest))
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else table(result))
+
+
+def table(result: dict[str, Any]) -> str:
+    """The comparison for people."""
+    rows = [
+        f"{result['num_completions']} completions in {result['num_groups']} groups",
+        f"mean reward               {result['old_mean']:.3f} -> {result['new_mean']:.3f}",
+        f"rank correlation          {_number(result['rank_correlation'])} over all, "
+        f"{_number(result['rank_correlation_in_group'])} within groups",
+        f"advantages                {result['sign_changes']:.1%} change sign, {result['lost']:.1%} become 0, "
+        f"{result['gained']:.1%} are 0 no more",
+        "",
+        f"{'step':>5} {'task':24} {'':>3} {'reward':>16} {'advantage':>16}  completion",
+    ]
+    for change in result["biggest"]:
+        text = " ".join(change["text"].split())
+        rows.append(
+            f"{change['step']:5d} {change['task']:24} {change['member']:3d} "
+            f"{change['old_reward']:6.3f} -> {change['new_reward']:6.3f} "
+            f"{change['old_advantage']:6.2f} -> {change['new_advantage']:6.2f}  "
+            f"{text if len(text) <= WIDTH else text[: WIDTH - 1] + '…'}"
+        )
+    return "\n".join(rows)
+
+
+def _number(value: float | None) -> str:
+    return "none (one reward does not vary)" if value is None else f"{value:.3f}"

@@ -1,8 +1,108 @@
-"""x"""
+"""vaserl score: the reward of captions and answers in a file, without a model or a cluster."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """
+Scores predictions, JSON lines {"id", "caption"} or {"id", "question", "answer"}, against targets, JSON lines
+{"id", "record"} with the fields of the Beazley form or {"id", "caption"}. Years are historical: -525 is 525 BCE, and
+there is no year 0.
+"""
 
 
-def add(verbs):
-    verbs.add_parser("score")
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser("score", help="score captions and answers against records", description=DESCRIPTION)
+    parser.add_argument("--predictions", type=Path, required=True, metavar="P.jsonl")
+    parser.add_argument("--targets", type=Path, required=True, metavar="T.jsonl")
+    parser.add_argument(
+        "--config", type=Path, metavar="REWARD.toml", help="a [reward] table, or constants of the vase reward"
+    )
+    parser.add_argument("--json", action="store_true", help="one object a line: id, total, parts, parsed")
+    parser.add_argument("--lenient", action="store_true", help="count unusable lines instead of stopping at them")
 
 
-def run(arguments): ...
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the table, or the lines. Raises: UserError naming file and line of what can't be used."""
+    from vaserl.answer_files import read_predictions, read_targets, refuse, unmatched
+    from vaserl.errors import UserError
+    from vaserl.reward_file import read_reward
+    from vaserl.scoring import make_scorer
+
+    scorer = make_scorer(read_reward(arguments.config))
+    predictions, problems = read_predictions(arguments.predictions)
+    targets, more = read_targets(arguments.targets)
+    problems += more + unmatched(predictions, arguments.predictions, targets, arguments.targets)
+    if not arguments.lenient:
+        refuse(problems, "mend these lines, or count and leave them out with --lenient")
+    scored = score_predictions([p for p in predictions if p.id in targets], targets, scorer)
+    if not scored:
+        raise UserError(f"{arguments.predictions}: no line has a target in {arguments.targets}")
+    counts = Counter(problem.kind for problem in problems)
+    if arguments.json:
+        for line in scored:
+            print(json.dumps(line, ensure_ascii=False))
+    else:
+        print(table(scored))
+    for kind, count in sorted(counts.items()):
+        print(f"left out: {count} x {kind}", file=sys.stderr)
+
+
+def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
+    """One object for each prediction: id, question where there is one, total, parts, parsed."""
+    from vaserl.answer_files import completion_of
+    from vaserl.rewards import facts_as_json, parse_caption, parse_value
+    from vaserl.types import Group
+
+    groups = [
+        Group(task=targets[p.id].task(p.dimension, p.question), prompt_ids=(), completions=(completion_of(p.text),))
+        for p in predictions
+    ]
+    lines = []
+    for prediction, scored in zip(predictions, scorer.score_all(groups), strict=True):
+        (score,) = scored.scores
+        dimension = prediction.dimension
+        facts = parse_value(dimension, prediction.text) if dimension else parse_caption(prediction.text)
+        lines.append(
+            {
+                "id": prediction.id,
+                **({"question": prediction.question} if prediction.question else {}),
+                "total": score.total,
+                "parts": dict(score.parts),
+                "parsed": facts_as_json(facts, (dimension,) if dimension else None),
+            }
+        )
+    return lines
+
+
+def table(scored: Sequence[dict[str, Any]]) -> str:
+    """Means over the answers: each dimension over those with a target, then every other part, then the total."""
+    from vaserl.types import DIMENSIONS
+
+    values: dict[str, list[float]] = {}
+    for line in scored:
+        for part, value in line["parts"].items():
+            values.setdefault(part, []).append(value)
+    rows = [f"{'':20} {'targets':>8} {'similarity':>11} {'earned':>8} {'counted':>8}"]
+    shown = set()
+    for dimension in DIMENSIONS:
+        earned = values.get(dimension)
+        if earned is None or f"raw/{dimension}" not in values:
+            continue
+        counted = sum(value > 0 for value in earned) / len(earned)
+        raw = _mean(values[f"raw/{dimension}"])
+        rows.append(f"{dimension:20} {len(earned):8d} {raw:11.3f} {_mean(earned):8.3f} {counted:8.0%}")
+        shown |= {dimension, f"raw/{dimension}"}
+    shown |= {f"has_target/{dimension}" for dimension in DIMENSIONS}
+    rows += [f"{part:20} {len(v):8d} {'':11} {_mean(v):8.3f}" for part, v in values.items() if part not in shown]
+    rows.append(f"{'total':20} {len(scored):8d} {'':11} {_mean([line['total'] for line in scored]):8.3f}")
+    return "\n".join(rows)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

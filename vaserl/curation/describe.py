@@ -48,8 +48,8 @@ def silent_dimensions(
 
     If that were all that the record states, the first of them is said nevertheless: a caption says something.
     """
-    stated = [dimension for dimension in DIMENSIONS if record.get(FIELD_OF_DIMENSION[dimension])]
-    silent = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
+    stated: list[Dimension] = [d for d in DIMENSIONS if record.get(FIELD_OF_DIMENSION[d])]
+    silent: list[Dimension] = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
     return tuple(silent[1:] if len(silent) == len(stated) else silent)
 
 

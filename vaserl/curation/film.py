@@ -1,5 +1,6 @@
 """From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content."""
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Film:
         self._store = ClipStore(dataset / CLIPS, num_cached=0)
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._turntable = self._thread.submit(Turntable, resolution=settings.resolution).result()
+        # given back on its thread too: collected on another one it would stay current there and block its successors
+        weakref.finalize(self, _give_back, self._thread, self._turntable).atexit = False
 
     def __call__(self, batch: Batch) -> Batch:
         clips: dict[int, str] = {}
@@ -39,3 +42,8 @@ class Film:
             spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
         return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)
+
+
+def _give_back(thread: ThreadPoolExecutor, turntable: Turntable) -> None:
+    thread.submit(turntable.close).result()
+    thread.shutdown()

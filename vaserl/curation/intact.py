@@ -1,12 +1,14 @@
 """Does the photograph show a whole vase, and how squarely? Zero-shot scores of a CLIP model against prompt families."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import safetensors
 import torch
+from PIL import Image
 
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
 from vaserl.curation.photograph import read_photograph
@@ -60,7 +62,7 @@ class Intact:
         return (features @ self._families.T).tolist()
 
     @torch.inference_mode()
-    def _family(self, tokenizer: open_clip.SimpleTokenizer, prompts: Sequence[str]) -> torch.Tensor:
+    def _family(self, tokenizer: "Tokenizer", prompts: Sequence[str]) -> torch.Tensor:
         """[E] of unit length, or zeros for an empty family."""
         if not prompts:
             return torch.zeros_like(self._family(tokenizer, ["a vase"]))
@@ -68,7 +70,11 @@ class Intact:
         return torch.nn.functional.normalize(features.mean(dim=0), dim=0)
 
 
-def load_clip(settings: ClipSettings):
+Preprocess = Callable[[Image.Image], torch.Tensor]
+Tokenizer = Callable[[list[str]], torch.Tensor]
+
+
+def load_clip(settings: ClipSettings) -> tuple[Any, Preprocess, Tokenizer]:
     """An open_clip model in evaluation mode, its image preprocessing and its tokenizer.
 
     Raises: UserError when the folder or file is missing or is not what it should be.
@@ -85,9 +91,10 @@ def load_clip(settings: ClipSettings):
     else:
         raise UserError(f"clip.path {path}: no such file or folder")
     try:
-        model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=weights)
+        loaded: Any = open_clip.create_model_from_pretrained(name, pretrained=weights)
     except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise UserError(f"clip.path {path}: open_clip can't load it as {name}: {error}") from error
+    model, preprocess = loaded
     return model.eval(), preprocess, open_clip.get_tokenizer(name)
 
 

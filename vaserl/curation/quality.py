@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -115,7 +116,10 @@ def save_resnet(model: ResNet, config: ResNetConfig, folder: Path) -> None:
 
 def _read_config(path: Path) -> ResNetConfig:
     try:
-        fields = json.loads(path.read_text())
-        return ResNetConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        fields: dict[str, Any] = json.loads(path.read_text())
+        for name in ("layers", "mean", "std"):
+            if name in fields:
+                fields[name] = tuple(fields[name])
+        return ResNetConfig(**fields)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"quality.path: {path} can't be read as the shape of a ResNet: {error}") from error

@@ -24,11 +24,10 @@ class Questions:
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
     """ "What is the fabric of the vase?" and its like for what the record states, in the order of the dimensions."""
-    answers = {dimension: answer_of(record, dimension) for dimension in DIMENSIONS}
     return tuple(
         Question(dimension=dimension, question=question_about(dimension), answer=answer)
-        for dimension, answer in answers.items()
-        if answer
+        for dimension in DIMENSIONS
+        if (answer := answer_of(record, dimension))
     )
 
 

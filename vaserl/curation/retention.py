@@ -17,7 +17,7 @@ PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
     "best_view": (6_330, 3_880),
     "lift": (3_880, 664),
 }
-"""Photographs in and out of the stages that VaseVQA-3D reports; its last step also covers the gate and the turntable."""
+"""Photographs in and out of the stages that VaseVQA-3D reports; its last one covers the gate and the turntable too."""
 
 LOW_QUALITY = frozenset({"blur", "sketch", "crop"})
 """True kinds of photograph that `quality` is to keep out."""

@@ -175,7 +175,7 @@ def _by_id(path: Path, entries: Iterator[tuple[int, Any]], id_field: str) -> dic
     return records
 
 
-def _cleaned(entry: Mapping[str | None, Any]) -> dict[str, str]:
+def _cleaned(entry: Mapping[Any, Any]) -> dict[str, str]:
     """Filled-in fields as text; a CSV row with too many cells keeps the rest under None, which is no field."""
     texts = {name: str(value).strip() for name, value in entry.items() if name is not None and value is not None}
     return {name: text for name, text in texts.items() if text}

@@ -18,20 +18,25 @@ class PixelCache:
         self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
         self._num_bytes = 0
 
-    def get(self, clip_hash: str, rotation: int = 0) -> ClipPixels:
-        """The clip with its first `rotation` frames moved to its end, processed."""
-        rotation %= self._num_frames
-        key = (clip_hash, rotation)
+    def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
+        """The clip begun `rotation` frames later and moved by `shift` pixels, processed. Shifted clips are seldom
+        asked for twice and are not kept."""
+        key = (clip_hash, rotation % self._num_frames)
+        if shift != (0, 0):
+            return self._prompter.pixels(shifted(self._load(*key), shift))
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        clip = self._clips.load(clip_hash, self._num_frames)
-        pixels = self._prompter.pixels(rotated(clip, rotation) if rotation else clip)
+        pixels = self._prompter.pixels(self._load(*key))
         self._kept[key] = pixels
         self._num_bytes += pixels.patches.nbytes
         while self._num_bytes > MAX_BYTES and len(self._kept) > 1:
             self._num_bytes -= self._kept.popitem(last=False)[1].patches.nbytes
         return pixels
+
+    def _load(self, clip_hash: str, rotation: int) -> Clip:
+        clip = self._clips.load(clip_hash, self._num_frames)
+        return rotated(clip, rotation) if rotation else clip
 
 
 def rotated(clip: Clip, num_frames: int) -> Clip:
@@ -40,5 +45,18 @@ def rotated(clip: Clip, num_frames: int) -> Clip:
         frames=np.roll(clip.frames, -num_frames, axis=0),
         fps=clip.fps,
         frame_indices=clip.frame_indices[num_frames:] + clip.frame_indices[:num_frames],
+        num_source_frames=clip.num_source_frames,
+    )
+
+
+def shifted(clip: Clip, shift: tuple[int, int]) -> Clip:
+    """Every frame moved down and right by `shift` pixels, its edges repeated into what comes free."""
+    height, width = clip.frames.shape[1:3]
+    rows = np.clip(np.arange(height) - shift[0], 0, height - 1)
+    columns = np.clip(np.arange(width) - shift[1], 0, width - 1)
+    return Clip(
+        frames=clip.frames[:, rows][:, :, columns],
+        fps=clip.fps,
+        frame_indices=clip.frame_indices,
         num_source_frames=clip.num_source_frames,
     )

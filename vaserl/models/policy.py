@@ -1,6 +1,7 @@
 """A Qwen2.5-VL policy as its folder describes it: prompts, clips, and the forward pass over a layout."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ class Prompter:
         self.eos_token_id: int = self.tokenizer.eos_token_id
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self._vision = config.vision_config
+        # a run asks the same few questions of every clip, and a template is rendered by jinja each time
+        self._template_ids = lru_cache(maxsize=4096)(self._tokenise_prompt)
+        self.answer_ids = lru_cache(maxsize=65536)(self._tokenise_answer)
 
     def text(self, prompt: str) -> str:
         """The chat-template text of a user turn with one video and `prompt`, ready for the answer."""
@@ -53,11 +57,14 @@ class Prompter:
 
     def token_ids(self, prompt: str, grid: VideoGrid) -> tuple[int, ...]:
         """The prompt's tokens, the single video placeholder expanded to the clip's number of tokens."""
-        ids = self.tokenizer(self.text(prompt), add_special_tokens=False)["input_ids"]
+        ids = self._template_ids(prompt)
         at = ids.index(self.video_token_id)
-        return tuple(ids[:at] + [self.video_token_id] * grid.num_tokens + ids[at + 1 :])
+        return (*ids[:at], *(self.video_token_id,) * grid.num_tokens, *ids[at + 1 :])
 
-    def answer_ids(self, answer: str) -> tuple[int, ...]:
+    def _tokenise_prompt(self, prompt: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(self.text(prompt), add_special_tokens=False)["input_ids"])
+
+    def _tokenise_answer(self, answer: str) -> tuple[int, ...]:
         """The tokens of an answer with the end-of-turn token."""
         return (*self.tokenizer(answer, add_special_tokens=False)["input_ids"], self.eos_token_id)
 

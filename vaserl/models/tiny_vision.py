@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -44,6 +45,9 @@ CLIP_PREPROCESS = {
     "interpolation": "bilinear",
     "resize_mode": "squash",
 }
+
+JITTER = 0.2
+"""Standard deviation of the random gain and offset of each colour channel, in units of normalised pixels."""
 
 CLIP_WEIGHTS = "open_clip_model.safetensors"
 
@@ -158,7 +162,7 @@ def train_tiny_clip(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     model = open_clip.CLIP(**CLIP_CONFIG)
-    preprocess = image_transform_v2(
+    preprocess: Any = image_transform_v2(
         PreprocessCfg(size=CLIP_CONFIG["vision_cfg"]["image_size"], **CLIP_PREPROCESS), is_train=False
     )
     tokenizer = open_clip.SimpleTokenizer(context_length=CLIP_CONFIG["text_cfg"]["context_length"])
@@ -221,7 +225,8 @@ def _optimise(
 
 
 def _augmented(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """[N, 3, S, S] some mirrored, all shifted by up to a sixteenth of the side, edges repeated."""
+    """[N, 3, S, S] some mirrored, all shifted by up to a sixteenth of the side, edges repeated, and their colours
+    stretched and moved channel by channel: neither lamp nor backdrop says what a photograph shows."""
     size = pixels.shape[-1]
     reach = size // 16
     padded = F.pad(pixels, [reach] * 4, mode="replicate")
@@ -231,4 +236,6 @@ def _augmented(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     ):
         window = image[:, top : top + size, left : left + size]
         shifted.append(window.flip(-1) if mirrored else window)
-    return torch.stack(shifted)
+    gain = torch.from_numpy(rng.normal(1.0, JITTER, (len(pixels), 3, 1, 1)).astype(np.float32))
+    offset = torch.from_numpy(rng.normal(0.0, JITTER, (len(pixels), 3, 1, 1)).astype(np.float32))
+    return torch.stack(shifted) * gain + offset

@@ -12,7 +12,7 @@ GroupReward = Callable[..., Any]
 
 def is_async(function: Any) -> bool:
     """Whether calling it gives a coroutine: an `async def`, or an object whose `__call__` is one."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def on_groups(

@@ -11,7 +11,8 @@ from vaserl.rewards.attribution import Attribution
 from vaserl.rewards.caption import target_facts, vase_caption, vase_question
 from vaserl.rewards.config import DimensionWeights, ParserConfig, RewardConfig
 from vaserl.rewards.dates import Interval
-from vaserl.rewards.gold import gold_caption
+from vaserl.rewards.facts_json import facts_as_json
+from vaserl.rewards.gold import caption_from_facts, gold_caption
 from vaserl.rewards.lexicon import Entry, lexicon
 from vaserl.rewards.parse import Facts, Term, parse_caption, parse_record, parse_value
 from vaserl.rewards.similarity import RewardContext, fit_word_weights
@@ -28,6 +29,8 @@ __all__ = [
     "RewardContext",
     "Term",
     "VaseReward",
+    "caption_from_facts",
+    "facts_as_json",
     "fit_word_weights",
     "gold_caption",
     "lexicon",

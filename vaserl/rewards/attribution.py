@@ -45,8 +45,11 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     if any(role in normal for role in _ROLES):
         normal = _OF_ROLE.sub(take, normal)
         normal = _BY_ROLE.sub(take, normal)
-    if "by " in normal:
-        normal = _by_artist().sub(take, normal)
+    if _known_artist().search(normal):
+        for pattern in _artist_patterns():
+            normal = pattern.sub(take, normal)
+    if not found:
+        normal = _alone().sub(take, normal)
     return tuple(dict.fromkeys(found)), normal
 
 
@@ -127,9 +130,38 @@ _BY_ROLE = re.compile(
 
 
 @cache
-def _by_artist() -> re.Pattern[str]:
+def _known_names() -> str:
     names = sorted((n.lower() for e in lexicon("artist").values() for n in e.names), key=len, reverse=True)
-    return re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:{'|'.join(map(re.escape, names))}))\b")
+    return rf"(?:{'|'.join(map(re.escape, names))})\b"
+
+
+@cache
+def _known_artist() -> re.Pattern[str]:
+    return re.compile(rf"\b{_known_names()}")
+
+
+@cache
+def _artist_patterns() -> tuple[re.Pattern[str], ...]:
+    """Where an artist without a role is named: "by Lydos", "the work of Lydos", "Lydos painted"."""
+    name = _known_names()
+    return (
+        re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}{name})"),
+        re.compile(
+            r"\b(?:(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
+            rf"(?:painter|artist|hand) ?(?:is|was|:)) (?P<names>(?:{_RELATION} )?{name})"
+        ),
+        re.compile(rf"\b(?P<names>{name})(?= (?:has )?(?:painted|decorated|potted|made|drew|signed)\b)"),
+    )
+
+
+@cache
+def _alone() -> re.Pattern[str]:
+    """A name between marks in a list of facts: "Attic, red-figure, cup, Lydos" or "cup, Brygos Painter"."""
+    common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
+    return re.compile(
+        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?!(?:{common})\b)[\w'-]+ painter|{_known_names()})"
+        rf"(?=\s*(?:[,;:.)|{CUT}]|$))"
+    )
 
 
 def _read_name(text: str) -> Attribution | None:

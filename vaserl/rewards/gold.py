@@ -37,6 +37,13 @@ def gold_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> 
     return caption
 
 
+def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:
+    """The caption that states these facts, the decoration as its bare words. Raises: ValueError without any."""
+    if facts == Facts():
+        raise ValueError("there is nothing to state")
+    return _caption(facts, " ".join(facts.decoration), config)
+
+
 def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     shape = _joined("shape", facts.shape) or "vase"
     head = " ".join(filter(None, (_joined("fabric", facts.fabric), _joined("technique", facts.technique), shape)))

@@ -82,6 +82,13 @@ def proper_names() -> frozenset[str]:
     return frozenset(row["name"] for row in _rows("figures.tsv"))
 
 
+@cache
+def places() -> Mapping[str, str]:
+    """Lower-case name of a place to the fabric that was made there, as captions write it in lower case."""
+    fabrics = lexicon("fabric")
+    return {row["place"]: fabrics[row["fabric"]].names[0].lower() for row in _rows("places.tsv")}
+
+
 def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
     """Fabrics, techniques and shapes in a list of tokens, longest match first, none overlapping, in order.
 

@@ -7,14 +7,14 @@ what remains is decoration. Labelled parts (`Fabric: …; Technique: …`) are r
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from vaserl.rewards.attribution import Attribution, find_attributions, read_names
 from vaserl.rewards.config import ParserConfig
 from vaserl.rewards.dates import Interval, find_dates, innermost
 from vaserl.rewards.decoration import decoration_words, depicted
-from vaserl.rewards.lexicon import Mention, find_mentions
-from vaserl.rewards.text import normalize, tokens
+from vaserl.rewards.lexicon import Mention, find_mentions, places
+from vaserl.rewards.text import CUT, normalize, tokens
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
@@ -86,8 +86,16 @@ _LABELS: Mapping[str, Dimension] = {
     "decoration": "decoration",
     "attribution": "attribution",
     "attributed to": "attribution",
+    "artist": "attribution",
+    "painter": "attribution",
 }
-_LABEL = re.compile(rf"\b({'|'.join(sorted(_LABELS, key=len, reverse=True))}) ?[:=] ?")
+# "By the Brygos Painter: a cup" has no label, "…; painter: Lydos" has.
+_LABEL = re.compile(
+    rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}"
+    r"|(?<![a-z\d] )painter) ?[:=] ?"
+)
+_ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
+_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")
 _ANSWER = re.compile(
     r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
     r"(?: of (?:the|this) (?:vase|vessel))?"
@@ -108,12 +116,18 @@ def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
 
 
 def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
-    """The text before the first label, and each labelled value up to the next label."""
+    """The text outside of labelled values, and each of these with its dimension."""
     if ":" not in normal and "=" not in normal:
         return normal, []
     pieces = _LABEL.split(normal)
-    values = (piece.strip(" ;,.|") for piece in pieces[2::2])
-    return pieces[0], [(_LABELS[label], value) for label, value in zip(pieces[1::2], values, strict=True)]
+    free, labelled = [pieces[0]], []
+    for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        dimension, value, rest = _LABELS[label], piece, ""
+        if dimension in _ONE_PHRASE:  # what comes after the phrase is free text again
+            value, _, rest = _PHRASE_END.sub(CUT, piece, count=1).partition(CUT)
+        free.append(rest)
+        labelled.append((dimension, value.strip(" ;,.|")))
+    return f" {CUT} ".join(filter(str.strip, free)), labelled
 
 
 def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
@@ -137,6 +151,8 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
         return Facts()
     if "(" in normal:
         normal = _GLOSS.sub(" ", normal)
+    if " in " in normal:
+        normal = _made_in().sub(lambda m: f" {places()[m[1]]} ", normal)
     dating, normal = find_dates(normal, parser.single_year_margin_years)
     attribution, normal = find_attributions(normal)
     words = tokens(normal)
@@ -154,6 +170,12 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
         decoration=decoration_words([w for index, w in enumerate(words) if index not in claimed]),
         attribution=attribution,
     )
+
+
+@cache
+def _made_in() -> re.Pattern[str]:
+    """A vase that was made in Athens is Athenian; one that was found there may be anything."""
+    return re.compile(rf"\b(?:made|produced|manufactured|potted) in ({'|'.join(map(re.escape, places()))})\b")
 
 
 def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:

@@ -1,5 +1,6 @@
 """The vase reward as a run uses it: its constants from the config, its word weights from the training records."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -48,13 +49,12 @@ def reward_config(constants: Mapping[str, Any]) -> RewardConfig:
     try:
         return RewardConfig.model_validate(constants)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, p['loc'])) or 'constants'}: "
-            + (
-                f"unknown; known are {', '.join(RewardConfig.model_fields)}"
-                if p["type"] == "extra_forbidden"
-                else p["msg"]
-            )
-            for p in error.errors()
-        ]
+        lines = [_explain(".".join(map(str, p["loc"])), p["type"], p["msg"]) for p in error.errors()]
         raise UserError("the constants of the vase reward don't fit:\n  " + "\n  ".join(lines)) from error
+
+
+def _explain(field: str, kind: str, message: str) -> str:
+    if kind != "extra_forbidden":
+        return f"{field}: {message}" if field else message
+    meant = difflib.get_close_matches(field, RewardConfig.model_fields, n=1, cutoff=0.5)
+    return f"{field}: there is no such constant" + (f"; did you mean {meant[0]!r}?" if meant else "")

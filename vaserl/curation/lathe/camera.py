@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_FLATNESS = 0.6
-"""Steepest view that is believed: 37 degrees."""
+MAX_FLATNESS = 0.52
+"""Steepest view that is believed: 31 degrees."""
+LEAST_FLATNESS = 0.03
+"""Circles seen flatter than this are treated as if seen so: pixels can't tell."""
 USUAL_DIFFERENCE = 0.25
 """By how much s usually differs between foot and lip: a photograph from four heights away."""
 MAX_END = 0.25
@@ -34,7 +36,7 @@ class View:
     mouth_flatness: float
     """s at the mouth; negative when the camera is below the lip and sees its underside."""
     foot_flatness: float
-    """s at the foot, at least 0."""
+    """s at the foot, always positive."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
         """s for circles whose centres appear in these rows."""
@@ -67,7 +69,7 @@ def find_view(half_width: np.ndarray) -> View:
 
 
 def _arc(half_width: np.ndarray) -> tuple[float, float]:
-    """Row of the centre of the silhouette's first circle, and the flatness of that circle, at least 0.
+    """Row of the centre of the silhouette's first circle, and the flatness of that circle.
 
     On the circle's near or far half, row and half width obey row = c - s sqrt(R^2 - w^2): a line whose c and s follow
     by least squares for a given R, which is the half width in row c. The two are found in turn. Rows are exact and
@@ -75,7 +77,7 @@ def _arc(half_width: np.ndarray) -> tuple[float, float]:
     """
     farthest = max(4, round(MAX_END * len(half_width)))
     outermost = np.maximum.accumulate(half_width[:farthest])
-    centre, flatness = 0.06 * len(half_width), 0.0
+    centre, flatness = 0.06 * len(half_width), LEAST_FLATNESS
     for _ in range(20):
         radius = float(np.interp(centre, np.arange(farthest), outermost))
         num_rows = int(np.argmax(outermost >= ARC_SHARE * radius))
@@ -85,11 +87,12 @@ def _arc(half_width: np.ndarray) -> tuple[float, float]:
         weight = np.concatenate([[0.3], np.ones(num_rows), [0.3]])
         height = np.sqrt(radius**2 - width**2)
         slope, base = np.polyfit(height, row, 1, w=weight) if np.ptp(height) > 1e-6 else (0.0, 0.0)
-        flatness = max(0.0, -float(slope))
+        flatness = max(LEAST_FLATNESS, -float(slope))
         previous, centre = centre, 0.5 * (centre + float(np.clip(base, 0.0, farthest - 1.0)))
         if abs(centre - previous) < 0.01:
             break
     if flatness <= MAX_FLATNESS:
-        return centre, flatness
+        # no higher than where the circle itself would reach beyond the silhouette's end
+        return max(centre, flatness * float(np.interp(centre, np.arange(farthest), outermost)) - 0.5), flatness
     # a round bottom or dome rather than a circle seen from above: say where a plane at the usual angle would cut it
     return float(np.argmax(np.arange(farthest) >= USUAL_DIFFERENCE * outermost)), USUAL_DIFFERENCE

@@ -15,6 +15,8 @@ from vaserl.curation.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
 """How far a handle may run along the body before it has left it, as a share of the height."""
+MAX_ARCH = 2.5
+"""How far a handle's arch may reach above the daylight under it, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
 """Thickest handle seen end-on, as a share of the height."""
 MIN_SPIKE_REACH = 0.05
@@ -42,12 +44,13 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     top, bottom = _rows_on_axis(upright)
     middle = upright.shape[1] // 2
     rows = upright[top:bottom]
-    sides = [_side(rows[:, middle::-1]), _side(rows[:, middle:])]
-    left, right = sides
+    (left, left_bridged), (right, right_bridged) = _side(rows[:, middle::-1]), _side(rows[:, middle:])
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
-    # one side still widened by a handle: the other shows the body
+    # a side on which the body is seen is worth more than one that was bridged; else the narrower is the body
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
+    half_width = np.where(left_bridged & ~right_bridged, right, half_width)
+    half_width = np.where(right_bridged & ~left_bridged, left, half_width)
     usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
     asymmetry = float(2 * usual.mean() / (left + right).mean())
     return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry)
@@ -62,45 +65,55 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
     first, end = max(stretches, key=lambda stretch: np.count_nonzero(upright[slice(*stretch)] > 0.5))
     if end - first < 16:
         raise LatheError(f"only {end - first} rows of pixels show the body")
+    if np.count_nonzero(upright[end + 2 :] > 0.5) > 0.02 * np.count_nonzero(upright > 0.5):
+        raise LatheError("no upright vessel: parts of the outline lie below the foot")
     return first, end
 
 
-def _side(rows: np.ndarray) -> np.ndarray:
-    """float64 [N] the body's edge on one side, from float32 [N, R + 1] that starts at the axis."""
-    edge, has_gap = _edge_and_gap(rows)
+def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The body's edge on one side, float64 [N], and where it was bridged, bool [N].
+
+    `rows` is that side of the frame, float32 [N, R + 1] from the axis outwards.
+    """
+    seen, thickness = _edge_and_thickness(rows)
+    edge = seen
     least_step = max(1.5, 0.01 * len(edge))
-    for start, stop in _runs(has_gap):
+    longest = round(MAX_ROOT * len(edge))
+    for start, stop in _runs(thickness >= 2):
         if stop - start < 3:
             continue
-        # outwards from the gap's ends, and inside it wherever the handle's foot stands on the body as a step
+        # Outwards from the gap's ends, and inside it wherever the handle's foot stands on the body as a step. Upwards
+        # the handle is crossed, which is short; downwards it may run along the body before it melts into it.
+        arch = min(longest, round(MAX_ARCH * float(np.median(thickness[start:stop]))) + 2)
         for row in range(start, stop):
             if edge[row : row + 4].max() - edge[row] > least_step:
-                edge = _without_root(edge, row, step=1)
+                edge = _without_root(edge, row, 1, longest)
             if edge[max(row - 3, 0) : row + 1].max() - edge[row] > least_step:
-                edge = _without_root(edge, row, step=-1)
-    return _without_spikes(edge)
+                edge = _without_root(edge, row, -1, arch)
+    edge = _without_spikes(edge)
+    return edge, edge < seen - 1.0
 
 
-def _edge_and_gap(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the run that begins at the axis ends, between pixels; and whether more of the vase follows after a gap."""
+def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the run that begins at the axis ends, between pixels; and how many pixels of vase follow after a gap."""
     inside = rows > 0.5
     length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
     index = np.arange(len(rows))
     last, following = rows[index, np.maximum(length - 1, 0)], rows[index, length]
     edge = length - 1 + (last - 0.5) / np.maximum(last - following, 1e-6)
     beyond = inside & (np.arange(rows.shape[1]) > length[:, None])
-    return edge.astype(np.float64), beyond.sum(axis=1) >= 2
+    return edge.astype(np.float64), beyond.sum(axis=1)
 
 
-def _without_root(edge: np.ndarray, row: int, step: int) -> np.ndarray:
-    """Bridges the rows above (step -1) or below (1) `row` in which a handle widens the edge."""
+def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
+    """Bridges the rows above (step -1) or below (1) `row` in which a handle widens the edge, at most `longest`."""
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
     ahead = edge[row::step]  # ahead[0] is the last row that shows the body
     if len(ahead) < 3:
         return edge
     base, base_slope = _end_of_line(edge[row::-step][:fit])
-    candidates = np.arange(2, min(round(MAX_ROOT * num_rows), len(ahead) - 1) + 1)
+    candidates = np.arange(2, min(longest, len(ahead) - 1) + 1)
     ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]
     curves = [_cubic(int(j), base, -base_slope, *end) for j, end in zip(candidates, ends, strict=True)]
     turning = np.array([_turning(curve) for curve in curves])
@@ -143,8 +156,9 @@ def _end_of_line(values: np.ndarray) -> tuple[float, float]:
     """Value at the first of these points and slope, of the straight line through all of them."""
     if len(values) < 2:
         return float(values[0]), 0.0
-    slope, intercept = np.polyfit(np.arange(len(values)), values, 1)
-    return float(intercept), float(slope)
+    at = np.arange(len(values)) - (len(values) - 1) / 2
+    slope = float(at @ values / (at @ at))
+    return float(values.mean()) + slope * float(at[0]), slope
 
 
 def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:

@@ -122,7 +122,11 @@ def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
     centre = view.foot_row - height * (view.foot_row - view.mouth_row)
     row = centre + view.flatness(centre) * towards * pixels
     x, y = exposure.axis.to_photo(across * pixels, row + exposure.first_row)
-    return fill_triangles(np.stack([x, y], axis=1)[mesh.faces], exposure.mask.shape)
+    corners = np.stack([x, y], axis=1)[mesh.faces]
+    one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    # the mesh is closed: the half of the faces that is turned towards the camera covers the silhouette
+    facing = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
+    return fill_triangles(corners[facing], exposure.mask.shape)
 
 
 def _warnings(mask: np.ndarray, asymmetry: float, iou: float, tubes: list[Tube]) -> tuple[str, ...]:

@@ -13,12 +13,10 @@ steeper than the line of sight, stays filled.
 import numpy as np
 from scipy import ndimage
 
-from vaserl.curation.lathe.camera import View
+from vaserl.curation.lathe.camera import LEAST_FLATNESS, View
 
 SUBROWS = 4
 """Half widths are interpolated to this many rows for each of the picture's."""
-LEAST_FLATNESS = 0.03
-"""Circles seen flatter than this are treated as if seen so: between two subrows they would grow without bound."""
 
 
 def radius_by_row(half_width: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,6 @@ def tube_of(handle: Handle, exposure: Exposure, profile: np.ndarray) -> Tube:
     across, radius = handle.across / pixels, handle.radius / pixels
     if handle.kind == "upright":
         curve = np.stack([across, height, np.zeros_like(across)], axis=1)
-        ends = [0, -1]
     else:
         length = float(np.hypot(across[-1] - across[0], height[-1] - height[0]))
         turn = np.linspace(-1.0, 1.0, NUM_STATIONS)
@@ -40,8 +39,7 @@ def tube_of(handle: Handle, exposure: Exposure, profile: np.ndarray) -> Tube:
         sideways = turn * max(0.75 * length, 1.5 * float(np.median(radius)))
         curve = np.stack([np.interp(at, index, across), np.interp(at, index, height), sideways], axis=1)
         radius = np.interp(at, index, radius)
-        ends = [0, -1]
-    roots = [_into_the_wall(curve[end], float(radius[end]), profile) for end in ends]
+    roots = [_into_the_wall(curve[end], float(radius[end]), profile) for end in (0, -1)]
     curve = np.concatenate([roots[0][None], curve, roots[1][None]])
     radius = np.concatenate([radius[:1], radius, radius[-1:]])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])

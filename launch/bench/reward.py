@@ -1,0 +1,155 @@
+"""How many captions a second the reward scores: on one core, and through the pool of Ray actors.
+
+The captions are what a half-trained policy writes: each of the eight of a task differs, some facts wrong, some left
+out, some misspelt. No caption and no record comes twice in a measurement, so no cache answers for the parser.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from actors.cluster import bundle, connect, placed
+from actors.reward import RewardPool
+from vaserl.errors import UserError
+from vaserl.rewards import VaseReward, gold_caption
+from vaserl.settings import ClusterSettings, RewardSettings
+from vaserl.synthetic.record import record_of
+from vaserl.synthetic.world import traits_of
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
+
+HELP = "captions a second, on one core and through the pool"
+GROUP_SIZE = 8
+POOL_SIZES = (1, 2, 4)
+P_WRONG, P_SILENT, P_SLIP = 0.25, 0.1, 0.3
+"""Of each fact, that it is another vase's or left out; of each caption, that a letter is missing."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares how much is measured."""
+    parser.add_argument("--num-tasks", type=int, default=250, help="tasks of 8 captions in a repeat (%(default)s)")
+    parser.add_argument("--num-repeats", type=int, default=5, help="repeats, each with captions of its own")
+    parser.add_argument("--no-pool", action="store_true", help="one core only, without Ray")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: captions_per_second_per_core, counted in CPU time of the one thread that scores, so that other
+    programs on the machine don't slow it down, the best repeat and the spread; the same by the clock on the wall; and
+    the pool's throughput by number of workers, by the clock."""
+    if arguments.num_tasks < 1 or arguments.num_repeats < 1:
+        raise UserError("a measurement needs one task and one repeat at least")
+    repeats = [make_groups(repeat, arguments.num_tasks) for repeat in range(arguments.num_repeats)]
+    one_core = [per_second_on_one_core(groups) for groups in repeats]
+    core = spread([cpu for _, cpu in one_core])
+    return {
+        "captions_per_second_per_core": core["best"],
+        "per_core": core,
+        "by_the_clock": spread([wall for wall, _ in one_core]),
+        "num_captions": arguments.num_tasks * GROUP_SIZE,
+        "num_repeats": arguments.num_repeats,
+        "num_cores": len(os.sched_getaffinity(0)),
+        "pool": {} if arguments.no_pool else pool_throughput(repeats),
+    }
+
+
+def spread(rates: Sequence[float]) -> dict[str, float]:
+    """Best, median and lowest of the repeats."""
+    return {"best": max(rates), "median": statistics.median(rates), "lowest": min(rates)}
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = [f"{measured['num_repeats']} x {measured['num_captions']:,} distinct captions, captions a second:"]
+    rows = {"one core, CPU time": measured["per_core"], "one core, by the clock": measured["by_the_clock"]}
+    for num_workers, pool in measured["pool"].items():
+        rows[f"pool of {num_workers} on {measured['num_cores']} cores"] = pool
+    lines += [
+        f"{name:24} best {rates['best']:8,.0f}  median {rates['median']:8,.0f}  lowest {rates['lowest']:8,.0f}"
+        for name, rates in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
+    """Captions for each second that passed, and for each second of CPU time."""
+    reward = VaseReward()
+    reward.prepare([group.task.record for group in groups])
+    wall, cpu = time.perf_counter(), time.process_time()
+    for group in groups:
+        for completion in group.completions:
+            reward(group.task, completion)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    num_captions = sum(len(group.completions) for group in groups)
+    return num_captions / wall, num_captions / cpu
+
+
+def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, float]]:
+    """By number of workers: captions a second through that many actors, the way to them and back included. Every
+    worker counts as a CPU of the local Ray, also where the machine has fewer."""
+    cluster = ClusterSettings(num_cpus=max(POOL_SIZES))
+    with connect(cluster):
+        return {str(num_workers): _through_pool(num_workers, repeats, cluster) for num_workers in POOL_SIZES}
+
+
+def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster: ClusterSettings) -> dict[str, float]:
+    settings = RewardSettings(functions=("vaserl.rewards:VaseReward",), num_workers=num_workers, num_cpus=1)
+    with placed([bundle(settings.num_cpus, 0)] * num_workers, cluster) as placement:
+        pool = RewardPool(settings, placement=placement, first_bundle=0)
+        pool.wait_until_ready()
+        pool.prepare([group.task.record for group in repeats[0]])
+        pool.score(make_groups(len(repeats), 4 * num_workers))  # the lexicons are read on the first call
+        rates = []
+        for groups in repeats:
+            start = time.perf_counter()
+            scored = pool.score(groups)
+            seconds = time.perf_counter() - start
+            rates.append(sum(len(group.scores) for group in scored) / seconds)
+    return spread(rates)
+
+
+def make_groups(repeat: int, num_tasks: int) -> list[Group]:
+    """[P] tasks on synthetic vases that no other repeat has, each with 8 captions."""
+    rng = np.random.default_rng(repeat)
+    first = repeat * num_tasks
+    records = [record_of(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]
+    seen: set[str] = set()
+    return [_group(f"v{first + n}", record, records, seen, rng) for n, record in enumerate(records)]
+
+
+def _group(
+    name: str, record: dict[str, str], others: Sequence[dict[str, str]], seen: set[str], rng: np.random.Generator
+) -> Group:
+    completions = []
+    while len(completions) < GROUP_SIZE:
+        text = _caption(record, others, rng)
+        while text in seen:  # the facts are few, the words are not
+            text = f"{text} Height {rng.integers(80, 640) / 10} cm, inventory {rng.integers(10**6)}."
+        seen.add(text)
+        completions.append(Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0))
+    task = Task(
+        id=name,
+        clip="",
+        prompt="Describe the vase.",
+        dimensions=DIMENSIONS,
+        record=record,
+        reference=gold_caption(record),
+    )
+    return Group(task=task, prompt_ids=(), completions=tuple(completions))
+
+
+def _caption(record: dict[str, str], others: Sequence[dict[str, str]], rng: np.random.Generator) -> str:
+    said = {}
+    for field in FIELD_OF_DIMENSION.values():
+        chance = rng.random()
+        if chance >= P_SILENT:
+            source = others[int(rng.integers(len(others)))] if chance < P_SILENT + P_WRONG else record
+            said[field] = source[field]
+    text = gold_caption(said or record)
+    if rng.random() < P_SLIP:
+        place = int(rng.integers(len(text)))
+        text = text[:place] + text[place + 1 :]
+    return text

@@ -1,0 +1,36 @@
+"""The bench measures what it says: distinct captions, every one scored, with the real actors."""
+
+import json
+
+from launch.bench.__main__ import main
+from launch.bench.reward import GROUP_SIZE, make_groups, spread
+
+
+def test_no_caption_comes_twice_and_groups_vary():
+    repeats = [make_groups(repeat, 20) for repeat in range(2)]
+    for groups in repeats:
+        texts = [completion.text for group in groups for completion in group.completions]
+        assert len(texts) == len(set(texts)) == 20 * GROUP_SIZE
+    assert make_groups(0, 20) == repeats[0]
+    assert not {g.task.id for g in repeats[0]} & {g.task.id for g in repeats[1]}
+
+
+def test_the_spread_by_hand():
+    assert spread([3.0, 1.0, 2.0]) == {"best": 3.0, "median": 2.0, "lowest": 1.0}
+
+
+def test_the_bench_with_real_actors(cluster, capsys):
+    assert main(["reward", "--json", "--num-tasks", "8", "--num-repeats", "2"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["num_captions"] == 8 * GROUP_SIZE
+    assert set(measured["pool"]) == {"1", "2", "4"}
+    rates = [measured["per_core"], measured["by_the_clock"], *measured["pool"].values()]
+    assert all(0 < rate["lowest"] <= rate["median"] <= rate["best"] for rate in rates)
+    assert measured["captions_per_second_per_core"] == measured["per_core"]["best"]
+    # far below what it does when the machine is free, far above what a broken parser would
+    assert measured["captions_per_second_per_core"] > 500
+
+
+def test_nothing_to_measure_is_an_error(capsys):
+    assert main(["reward", "--num-tasks", "0"]) == 2
+    assert "needs one task" in capsys.readouterr().err

@@ -1,0 +1,114 @@
+"""The quick start, whole but small: every stage with its real engine, from the potter to the report."""
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from launch.quickstart import main, stage_settings
+from vaserl.cli import main as vaserl
+from vaserl.dataset import read_rows, read_vases
+from vaserl.types import DIMENSIONS
+
+CONFIG = """
+run_dir = "{root}/run"
+seed = 3
+[world]
+num_vases = 40
+num_workers = 1
+[stages]
+curate = "configs/curate/quickstart.toml"
+sft = "configs/sft/quickstart.toml"
+train = "configs/train/quickstart.toml"
+evaluate = "configs/evaluate/quickstart.toml"
+[overrides]
+curate = ["--split.num_test", "8", "--tiny_filters.num_vases", "12"]
+sft = ["--num_epochs", "8", "--learner.num_ranks", "1"]
+train = ["--num_steps", "2", "--tasks_per_step", "4", "--learner.num_ranks", "1"]
+"""
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory, cluster) -> Path:
+    root = tmp_path_factory.mktemp("quickstart")
+    (root / "quickstart.toml").write_text(CONFIG.format(root=root))
+    assert main([str(root / "quickstart.toml")]) == 0
+    return root / "run"
+
+
+def test_summary_has_what_a_reader_looks_for(run_dir: Path):
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert set(summary["seconds"]) == {"world", "curate", "sft", "grpo", "evaluate", "export", "report"}
+    assert summary["seconds_total"] >= sum(summary["seconds"].values()) - 1
+    assert summary["num_steps"] == 2
+    for system in ("sft", "rl"):
+        assert set(summary["eval"][system]["dimensions"]) == set(DIMENSIONS)
+    difference = summary["eval"]["difference"]["reward"]
+    assert difference["low"] <= difference["mean"] <= difference["high"]
+    assert -0.5 <= summary["reward_first"] <= 1.1
+    assert summary["versions"]["ray"]
+
+
+def test_no_photograph_is_lost(run_dir: Path):
+    summary = json.loads((run_dir / "summary.json").read_text())
+    photographs = (run_dir / "world" / "photographs.jsonl").read_text().splitlines()
+    rows = read_rows(run_dir / "dataset")
+    assert len(rows) == len(photographs)
+    assert all(bool(row["rejected_by"]) == bool(row["reason"]) for row in rows)
+    retention = summary["retention"]
+    assert retention[0]["in"] == len(photographs)
+    assert all(a["out"] == b["in"] for a, b in itertools.pairwise(retention))
+    assert retention[-1]["out"] == sum(not row["rejected_by"] for row in rows)
+
+
+def test_the_test_vases_are_never_trained_on(run_dir: Path):
+    train, test = read_vases(run_dir / "dataset", "train"), read_vases(run_dir / "dataset", "test")
+    assert len(test) == 8
+    assert not {vase.id for vase in train} & {vase.id for vase in test}
+    trained = {path.name for path in (run_dir / "grpo" / "rollouts").iterdir()}
+    assert trained == {"step=00001.parquet", "step=00002.parquet"}
+
+
+def test_report_is_one_file_that_needs_nothing_else(run_dir: Path):
+    page = (run_dir / "report.html").read_text()
+    assert 100_000 < len(page) < 8_000_000
+    assert 'src="http' not in page
+    assert 'href="http' not in page
+    assert "data:image/" in page
+
+
+def test_caption_and_render_work_on_what_it_made(run_dir: Path, tmp_path: Path, capsys):
+    mesh = sorted((run_dir / "dataset" / "models").glob("*.glb"))[0]
+    assert vaserl(["caption", str(mesh), "--model", str(run_dir / "export")]) == 0
+    assert len(capsys.readouterr().out.split()) >= 1
+    photo = next(row["photo"] for row in read_rows(run_dir / "dataset") if not row["rejected_by"])
+    assert vaserl(["caption", photo, "--model", str(run_dir / "export"), "--out", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.glb", "profile.svg", "turntable.mp4"}
+    assert vaserl(["render", str(mesh), "--out", str(tmp_path / "views"), "--resolution", "64"]) == 0
+    assert {path.stem for path in (tmp_path / "views").glob("*.png")} == {
+        *("front", "back", "left", "right", "top", "bottom")
+    }
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys):
+    (tmp_path / "quickstart.toml").write_text(CONFIG.format(root=tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("ten years of work")
+    assert main([str(tmp_path / "quickstart.toml")]) == 2
+    assert "holds something that no quick start made" in capsys.readouterr().err
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "ten years of work"
+
+
+def test_stages_are_tied_together_under_one_folder(tmp_path: Path):
+    from launch.quickstart import QuickstartSettings
+    from vaserl.config import load_config
+
+    path = tmp_path / "quickstart.toml"
+    path.write_text(CONFIG.format(root=tmp_path))
+    curating, tuning, training, evaluating = stage_settings(load_config(QuickstartSettings, path))
+    root = tmp_path / "run"
+    assert curating.dataset == tuning.data.path == training.data.path == evaluating.data.path == root / "dataset"
+    assert training.model.path == evaluating.model.path == root / "sft" / "model"
+    assert evaluating.trained == root / "grpo" / "weights" / "v00003"
+    assert {curating.seed, tuning.seed, training.seed, evaluating.seed} == {3}
