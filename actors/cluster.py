@@ -1,5 +1,6 @@
 """Connecting to Ray, and placing what a job needs: all at once, or not at all with the reason in seconds."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ def connect(settings: ClusterSettings) -> Iterator[None]:
         num_cpus=settings.num_cpus if address is None else None,
         include_dashboard=None if address else False,
         log_to_driver=bool(os.environ.get("VASERL_WORKER_LOGS")),
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
         runtime_env={"env_vars": WORKER_ENVIRONMENT},
     )
     try:

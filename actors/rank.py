@@ -98,9 +98,13 @@ class LearnerRank:
             "bf16": {"enabled": next(self._policy.parameters()).dtype == torch.bfloat16},
             "steps_per_print": 10**9,
         }
-        self._engine, *_ = deepspeed.initialize(
-            model=self._policy, model_parameters=trained, optimizer=optimizer, config=config
+        # DeepSpeed's annotations say less than its documentation: a list of parameters is what it wants
+        parameters: Any = trained
+        engine: Any
+        engine, *_ = deepspeed.initialize(
+            model=self._policy, model_parameters=parameters, optimizer=optimizer, config=config
         )
+        self._engine = engine
         return sum(getattr(p, "ds_numel", p.numel()) for p in trained)
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:

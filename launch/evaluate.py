@@ -20,7 +20,7 @@ from vaserl.models.adapter import make_weights, read_adapter
 from vaserl.models.policy import check_model_folder
 from vaserl.progress import Progress
 from vaserl.recorder import versions
-from vaserl.scoring import Scorer, load_scorer
+from vaserl.scoring import Scorer, make_scorer
 from vaserl.settings import EvaluateSettings
 from vaserl.types import Group, Score
 
@@ -35,7 +35,8 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     check_model_folder(settings.model.path)
     vases = read_vases(settings.data.path, settings.split)
     train = read_vases(settings.data.path, "train")
-    scorer = load_scorer(settings.reward.functions, settings.reward.weights)
+    scorer = make_scorer(settings.reward)
+    scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
     bundles = [bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:

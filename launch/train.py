@@ -2,18 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from actors.cluster import bundle, connect, placed
 from actors.learner import LearnerGroup
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.main import command
+from vaserl.advantage import credit
 from vaserl.dataset import read_vases
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder
 from vaserl.progress import Progress
 from vaserl.recorder import Recorder
-from vaserl.scoring import load_scorer
+from vaserl.scoring import make_scorer
 from vaserl.settings import TrainSettings
 from vaserl.tasks import draw
 from vaserl.train import train
@@ -24,11 +26,11 @@ def run(settings: TrainSettings) -> None:
     """Trains the policy of `settings` and leaves metrics, rollouts and the last weights in its run folder."""
     check_model_folder(settings.model.path)
     tasks = [vase.caption_task() for vase in read_vases(settings.data.path, "train")]
-    load_scorer(settings.reward.functions, settings.reward.weights)  # a typing slip stops here, not on a worker
+    make_scorer(settings.reward)  # a typing slip stops here, not on a worker
     rollout, reward, learner = settings.rollout, settings.reward, settings.learner
     bundles = [
         *[bundle(rollout.num_cpus, rollout.num_gpus)] * rollout.num_workers,
-        *[bundle(reward.num_cpus, 0)] * reward.num_workers,
+        *[bundle(reward.num_cpus, reward.num_gpus)] * reward.num_workers,
         *[bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks,
     ]
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
@@ -53,11 +55,13 @@ def run(settings: TrainSettings) -> None:
         )
         num_parameters = ranks.wait_until_ready()
         rewards.wait_until_ready()
+        rewards.prepare([task.record for task in tasks])
         engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
 
+        hashes = {source.name: source.sha256 for source in rewards.sources}
         with (
-            Recorder(settings.run_dir, settings, settings.trackers) as recorder,
+            Recorder(settings.run_dir, settings, settings.trackers, reward_sha256=hashes) as recorder,
             Progress("grpo", settings.num_steps) as progress,
         ):
 
@@ -76,7 +80,11 @@ def run(settings: TrainSettings) -> None:
                 recorder=recorder,
                 on_step=on_step,
                 num_steps=settings.num_steps,
-                normalise_advantages=settings.loss.normalise_advantages,
+                credit=partial(
+                    credit,
+                    normalise=settings.loss.normalise_advantages,
+                    part_weights=settings.advantage.weights if settings.advantage.per_dimension else None,
+                ),
                 keep_without_signal=settings.loss.beta > 0,
                 max_logprob_gap=settings.max_logprob_gap,
             )

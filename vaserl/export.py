@@ -10,7 +10,7 @@ import torch
 from vaserl.errors import UserError
 from vaserl.models.adapter import merge_adapter, read_adapter
 from vaserl.models.policy import check_model_folder, load_model
-from vaserl.recorder import read_jsonl
+from vaserl.recorder import PACKAGES, read_jsonl
 
 MAX_LOGIT_GAP = 1e-3
 """Largest difference between the export's logits and base + adapter's, relative to their spread."""
@@ -114,7 +114,7 @@ Qwen2.5-VL trained with GRPO to describe turntable videos of ancient Greek vases
 |---|---|---|
 {table}
 {held_out}
-Made with {", ".join(f"{name} {value}" for name, value in packages.items() if name != "platform")}.
+Made with {", ".join(f"{name} {value}" for name, value in packages.items() if name in PACKAGES)}.
 """
 
 

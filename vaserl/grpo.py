@@ -8,7 +8,7 @@ Left out on purpose: a value network, per-sequence length normalisation, several
 Axes: G group member, N trained tokens of a micro-batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,21 +24,17 @@ LOG_RATIO_LIMIT = 20.0
 
 def assemble(
     scored_P: Sequence[ScoredGroup],
+    credit_P_G: Sequence[Sequence[float]],
     step: int,
     *,
-    normalise: bool = True,
     keep_without_signal: bool = False,
-    part_weights: Mapping[str, float] | None = None,
 ) -> Batch:
-    """Credits every completion with its advantage and collects what the learner learns from.
-
-    part_weights: credit the parts of the reward one by one with these weights, instead of their sum.
+    """Collects what the learner learns from: every completion with its advantage.
 
     A group of equal rewards teaches nothing and would only dilute the mean over tokens, so it is left out (and
     counted, as `zero_variance_share`) unless `keep_without_signal`, which a KL term wants.
     """
     groups = []
-    credit_P_G = credit(scored_P, normalise=normalise, part_weights=part_weights)
     for scored, credit_G in zip(scored_P, credit_P_G, strict=True):
         if not (keep_without_signal or any(credit_G)):
             continue

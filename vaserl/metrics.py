@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vaserl.grpo import has_signal
 from vaserl.types import ScoredGroup, Update
 
 
-def step_metrics(scored: Sequence[ScoredGroup], update: Update) -> dict[str, float]:
+def step_metrics(
+    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update
+) -> dict[str, float]:
     """One flat mapping: `reward/…` means over all completions of the step (a part only over those that have it),
     `length/…` in tokens, shares between 0 and 1, and the learner's own metrics.
     """
@@ -30,7 +31,7 @@ def step_metrics(scored: Sequence[ScoredGroup], update: Update) -> dict[str, flo
         "length/max": float(max(lengths)),
         "truncated_share": float(np.mean([c.finish_reason == "length" for c in completions])),
         "empty_share": float(np.mean([not c.text.strip() for c in completions])),
-        "zero_variance_share": float(np.mean([not has_signal(group) for group in totals])),
+        "zero_variance_share": float(np.mean([not any(credit_G) for credit_G in credit_P_G])),
         **update.metrics,
     }
 

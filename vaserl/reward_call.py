@@ -74,9 +74,11 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
 
     Raises: UserError when it doesn't take them, or can't be called with a completion or a group.
     """
+    if not callable(found):
+        raise UserError(f"reward {name!r} is {found!r}, which can't be called")
     try:
         inspect.signature(found).bind_partial(**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # ValueError: written in C without a signature
         raise UserError(f"reward {name!r}: [reward.arguments] don't fit: {error}") from error
     if isinstance(found, type):
         function = found(**arguments)
@@ -89,7 +91,7 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
         ]
         takes_group = bool(positional) and positional[0].name == "group"
         signature.bind(*(None,) * (1 if takes_group else 2))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"reward {name!r} must take (task, completion) or (group): {error}") from error
     return Reward(name=name, function=function, takes_group=takes_group, remote=remote)
 

@@ -108,7 +108,7 @@ def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[
     return "\n".join(lines)
 
 
-_NAME = re.compile(r"(?:(?P<adapter>[a-z][a-z-]*)\+)?(?P<module>[^:]+|[A-Za-z]:[^:]+):(?P<function>[A-Za-z_]\w*)")
+_NAME = re.compile(r"(?:(?P<adapter>[a-z][a-z-]*)\+)?(?P<module>[^:]+):(?P<function>[A-Za-z_]\w*)")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 

@@ -80,7 +80,7 @@ class RemoteSettings(Section):
 
 
 class RewardSettings(Section):
-    functions: tuple[str, ...] = ("vaserl.rewards:vase_caption",)
+    functions: tuple[str, ...] = ("vaserl.rewards:VaseReward",)
     """`package.module:function` or `path/to/file.py:function`; several are summed with their weights."""
     weights: tuple[float, ...] = ()
     """One for each function; default: all 1."""

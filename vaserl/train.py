@@ -49,7 +49,7 @@ class RunRecorder(Protocol):
 
     def phase(self, step: int, name: str) -> AbstractContextManager[None]: ...
     def metrics(self, step: int, values: dict[str, float]) -> None: ...
-    def rollouts(self, step: int, scored: Sequence[ScoredGroup], normalise: bool) -> None: ...
+    def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None: ...
 
 
 class ParityError(RuntimeError):
@@ -65,13 +65,14 @@ def train(
     recorder: RunRecorder,
     on_step: Callable[[int, dict[str, float], Weights], None],
     num_steps: int,
-    normalise_advantages: bool,
+    credit: Callable[[Sequence[ScoredGroup]], Sequence[Sequence[float]]],
     keep_without_signal: bool,
     max_logprob_gap: float,
 ) -> Weights:
     """Runs `num_steps` steps of sample, score, credit, learn, publish and returns the last published weights.
 
-    draw_tasks: step (from 1) -> its tasks. on_step is called after each step with its metrics and weights.
+    draw_tasks: step (from 1) -> its tasks. credit: scored groups -> [P][G] advantages.
+    on_step is called after each step with its metrics and weights.
     keep_without_signal: learn from groups of equal rewards too, for the sake of a KL term.
 
     Raises: ParityError when the learner's logprobs of the sampled tokens are further than `max_logprob_gap` from the
@@ -84,15 +85,16 @@ def train(
             groups = rollout.generate(draw_tasks(step), step)
         with recorder.phase(step, "reward"):
             scored = rewards.score(groups)
-        batch = assemble(scored, step, normalise=normalise_advantages, keep_without_signal=keep_without_signal)
+        credit_P_G = credit(scored)
+        batch = assemble(scored, credit_P_G, step, keep_without_signal=keep_without_signal)
         with recorder.phase(step, "learn"):
             update = learner.learn(batch)
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             rollout.publish(weights)
-        values = step_metrics(scored, update)
+        values = step_metrics(scored, credit_P_G, update)
         recorder.metrics(step, values)
-        recorder.rollouts(step, scored, normalise_advantages)
+        recorder.rollouts(step, scored, credit_P_G)
         on_step(step, values, weights)
         if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
             raise ParityError(

@@ -103,11 +103,12 @@ def test_one_part_is_the_sum_up_to_the_whitening(rewards):
 def test_assemble_by_part():
     # equal totals, different parts: nothing to learn from the sum, something from the parts
     group = with_parts(fabric=[0.0, 1.0], shape=[1.0, 0.0])
-    assert assemble([group], step=1).groups == ()
-    batch = assemble([group], step=1, part_weights={"fabric": 2.0, "shape": 1.0})
+    assert assemble([group], credit([group]), step=1).groups == ()
+    batch = assemble([group], credit([group], part_weights={"fabric": 2.0, "shape": 1.0}), step=1)
     # whitened: -x, x have std sqrt(2) x
     assert [s.advantage for s in batch.groups[0].samples] == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5)], abs=1e-3)
-    assert assemble([with_parts(fabric=[1.0, 1.0])], step=1, part_weights={"fabric": 1.0}).groups == ()
+    equal = [with_parts(fabric=[1.0, 1.0])]
+    assert assemble(equal, credit(equal, part_weights={"fabric": 1.0}), step=1).groups == ()
 
 
 def test_weights_that_fit_nothing_are_an_error():

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaserl.grpo import advantages, assemble, has_signal, policy_loss
+from vaserl.grpo import advantages, assemble, credit, has_signal, policy_loss
 from vaserl.types import DIMENSIONS, Completion, Group, Score, ScoredGroup, Task
 
 
@@ -54,10 +54,11 @@ def scored(rewards: list[float]) -> ScoredGroup:
 
 
 def test_assemble_leaves_out_groups_without_signal():
-    batch = assemble([scored([1.0, 1.0]), scored([0.0, 1.0])], step=4)
+    groups = [scored([1.0, 1.0]), scored([0.0, 1.0])]
+    batch = assemble(groups, credit(groups), step=4)
     assert (batch.step, len(batch.groups), batch.num_loss_tokens) == (4, 1, 4)
     assert [s.advantage for s in batch.groups[0].samples] == pytest.approx([-0.70700678, 0.70700678], abs=1e-7)
-    assert len(assemble([scored([1.0, 1.0])], step=1, keep_without_signal=True).groups) == 1
+    assert len(assemble(groups[:1], [(0.0, 0.0)], step=1, keep_without_signal=True).groups) == 1
 
 
 def loss_of(log_ratio: float, advantage: float, reference_gap: float | None = None, **changes):

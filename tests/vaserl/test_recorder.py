@@ -26,7 +26,7 @@ def test_files_of_a_run(settings: TrainSettings, tmp_path: Path):
         with recorder.phase(1, "rollout"):
             pass
         recorder.metrics(1, {"loss": 0.5})
-        recorder.rollouts(1, [scored([0.0, 1.0])], normalise=False)
+        recorder.rollouts(1, [scored([0.0, 1.0])], [(-0.5, 0.5)])
     assert load_config(TrainSettings, run / "config.toml") == settings
     assert read_jsonl(run / "metrics.jsonl") == [{"step": 1, "loss": 0.5}]
     (span,) = read_jsonl(run / "timeline.jsonl")

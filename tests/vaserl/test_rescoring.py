@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vaserl.advantage import advantages
+from vaserl.advantage import advantages, credit
 from vaserl.cli import main
 from vaserl.recorder import Recorder
 from vaserl.rescoring import rescore, spearman
@@ -45,8 +45,11 @@ def run_dir(tmp_path: Path) -> Path:
     scorer = load_scorer([f"{tmp_path / 'mine.py'}:few_words"])
     settings = TrainSettings(run_dir=tmp_path / "run", num_steps=2, model={"path": "m"}, data={"path": "d"})
     with Recorder(tmp_path / "run", settings) as recorder:
-        recorder.rollouts(1, [scorer.score(group("v1", "a", "b c", "d e f"))], True)
-        recorder.rollouts(2, scorer.score_all([group("v2", "a b", "c"), group("v2", "x", "y")]), True)
+        for step, groups in enumerate(
+            ([group("v1", "a", "b c", "d e f")], [group("v2", "a b", "c"), group("v2", "x", "y")])
+        ):
+            scored = scorer.score_all(groups)
+            recorder.rollouts(step + 1, scored, credit(scored))
     return tmp_path / "run"
 
 

@@ -1,9 +1,11 @@
 """The loop against ten-line fakes: order of work, versions, and the parity gate."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
+from vaserl.advantage import credit
 from vaserl.train import ParityError, train
 from vaserl.types import DIMENSIONS, Completion, Group, Score, ScoredGroup, Task, Update, Weights
 
@@ -49,7 +51,7 @@ class World:
     def metrics(self, step, values):
         self.lines.append((step, values))
 
-    def rollouts(self, step, scored, normalise):
+    def rollouts(self, step, scored, credit_P_G):
         self.log.append(f"rollouts {step}")
 
 
@@ -62,7 +64,7 @@ def run(world: World, num_steps: int) -> Weights:
         recorder=world,
         on_step=lambda step, values, weights: world.log.append(f"step {step} done with v{weights.version}"),
         num_steps=num_steps,
-        normalise_advantages=False,
+        credit=partial(credit, normalise=False),
         keep_without_signal=False,
         max_logprob_gap=0.1,
     )
