@@ -134,7 +134,8 @@ class LearnerRank:
                 "tokens": float(len(logprobs)),
                 "loss": float(result.loss.detach()),
                 "entropy": float(entropy.sum()),
-                "kl": result.kl_sum,
+                # without a reference there is no KL to report, and a zero would look like one
+                **({"kl": result.kl_sum} if loss.beta > 0 else {}),
                 "ratio": result.ratio_sum,
                 "clipped": result.clipped_sum,
                 "logprob_gap": result.gap_sum,
