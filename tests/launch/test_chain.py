@@ -91,7 +91,7 @@ def root(tmp_path_factory, dataset: Path, cluster) -> Path:
         path = root / f"{index}.png"
         Image.fromarray(np.random.default_rng(index).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
         photographs.append(path)
-    train_tiny_clip(photographs, [["a vase"], ["a sherd"]] * 2, root / "clip", seed=0, num_epochs=1)
+    train_tiny_clip(photographs, [["a vase"], ["a sherd"]] * 2, root / "clip", seed=0, num_steps=2)
     assert sft([str(root / "sft.toml")]) == 0
     assert train([str(root / "train.toml")]) == 0
     assert evaluate([str(root / "evaluate.toml")]) == 0

@@ -24,7 +24,7 @@ train = "configs/train/quickstart.toml"
 evaluate = "configs/evaluate/quickstart.toml"
 [overrides]
 curate = ["--split.num_test", "8", "--tiny_filters.num_vases", "12"]
-sft = ["--num_epochs", "8", "--learner.num_ranks", "1"]
+sft = ["--num_epochs", "40", "--learner.num_ranks", "1"]
 train = ["--num_steps", "2", "--tasks_per_step", "4", "--learner.num_ranks", "1"]
 """
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaserl.models.positions import VideoGrid, continue_positions, prompt_positions
+from vaserl.models.positions import VideoGrid, continue_positions, prompt_positions, temporal_interval
 
 
 def test_positions_by_hand():
@@ -31,7 +31,12 @@ def test_a_clip_that_does_not_fit_is_refused():
         prompt_positions(10, 4, VideoGrid(time=2, height=2, width=2, temporal_interval=1.0))
 
 
-@settings(max_examples=60, deadline=None)
+def test_the_seconds_of_a_patch_are_rounded_to_float32_first():
+    grid = VideoGrid(time=4, height=1, width=1, temporal_interval=temporal_interval(3.0, 2, 25))
+    assert prompt_positions(4, 0, grid)[0].tolist() == [0, 16, 33, 50]
+
+
+@settings(max_examples=300, deadline=None)
 @given(
     frames=st.integers(1, 24),
     fps=st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 7.5, 8.0, 24.0]),
@@ -44,7 +49,8 @@ def test_a_clip_that_does_not_fit_is_refused():
 def test_positions_are_the_engines(frames, fps, height, width, before, after, tokens_per_second):
     from vllm.model_executor.models.qwen2_5_vl import Qwen2_5_VLForConditionalGeneration as Engine
 
-    grid = VideoGrid(time=frames, height=height, width=width, temporal_interval=2 / fps * tokens_per_second)
+    interval = temporal_interval(fps, 2, tokens_per_second)
+    grid = VideoGrid(time=frames, height=height, width=width, temporal_interval=interval)
     total = before + grid.num_tokens + after
     data = {
         "video_grid_thw": SimpleNamespace(data=torch.tensor([frames, height * 2, width * 2])),

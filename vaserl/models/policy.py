@@ -12,7 +12,7 @@ from vaserl.clip import Clip
 from vaserl.errors import UserError
 from vaserl.models.layout import Layout
 from vaserl.models.logprobs import token_logprobs
-from vaserl.models.positions import VideoGrid
+from vaserl.models.positions import VideoGrid, temporal_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,6 @@ class Prompter:
         )
         time, height, width = (int(n) for n in processed["video_grid_thw"][0])
         merge = self._vision.spatial_merge_size
-        seconds_per_patch = self._vision.temporal_patch_size / clip.fps
         return ClipPixels(
             patches=processed["pixel_values_videos"],
             patch_grid=(time, height, width),
@@ -88,7 +87,9 @@ class Prompter:
                 time=time,
                 height=height // merge,
                 width=width // merge,
-                temporal_interval=seconds_per_patch * self._vision.tokens_per_second,
+                temporal_interval=temporal_interval(
+                    clip.fps, self._vision.temporal_patch_size, self._vision.tokens_per_second
+                ),
             ),
         )
 

@@ -33,6 +33,16 @@ class VideoGrid:
         return self.time * self.height * self.width
 
 
+def temporal_interval(fps: float, temporal_patch_size: int, tokens_per_second: float) -> float:
+    """Position units between two temporal patches of a clip.
+
+    The seconds of a patch pass through float32 on their way to the engine's rounding, so they do here: at 3 frames a
+    second and 25 positions a second the third patch begins at 50 and not, one rounding earlier, at 49.
+    """
+    seconds_per_patch = torch.tensor(temporal_patch_size / fps, dtype=torch.float32).item()
+    return seconds_per_patch * tokens_per_second
+
+
 def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torch.Tensor:
     """Positions of a prompt whose video placeholders begin at `video_start`.
 
