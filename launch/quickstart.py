@@ -34,7 +34,7 @@ WINDOW = 10
 
 
 class WorldSettings(Section):
-    num_vases: int = 640
+    num_vases: int = 720
     """Vases that the potter throws."""
     num_workers: int = 2
     """Processes that throw them."""
