@@ -119,6 +119,8 @@ class Policy(nn.Module):
     def video_features(self, pixels: list[ClipPixels]) -> torch.Tensor:
         """[tokens of all clips, H] the vision tower's output."""
         device = self.model.device
+        if not pixels:
+            return torch.empty(0, self.model.config.text_config.hidden_size, device=device)
         patches = torch.cat([p.patches for p in pixels]).to(device)
         grids = torch.tensor([p.patch_grid for p in pixels], device=device)
         output = self.model.model.get_video_features(patches, grids)
@@ -127,7 +129,8 @@ class Policy(nn.Module):
     def forward(
         self, pixels: list[ClipPixels], layout: Layout, temperature: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logprobs [N] and entropies [N] of the layout's trained tokens. `pixels` has one clip for each row."""
+        """Logprobs [N] and entropies [N] of the layout's trained tokens. `pixels` has one clip for each row,
+        or none at all for rows of text."""
         vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
         with torch.set_grad_enabled(vision_is_trained and torch.is_grad_enabled()):
             features = self.video_features(pixels)
