@@ -27,7 +27,8 @@ from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weight
 NUM_FRAMES = 8
 NUM_SWAPS = 200
 TOLERANCE = 1e-5
-# short blocks, so that a prompt fills several and a stale prefix would be found; nothing else is cached across requests
+PROMPT = "Describe the vase. " * 12
+"""Long enough to fill blocks of the engine's cache: of a shorter prompt no stale prefix could be found."""
 ENGINE_ARGS = {"max_model_len": 256, "max_num_seqs": 16, "block_size": 32, "enable_prefix_caching": True}
 
 
@@ -110,7 +111,7 @@ def versions(tiny_model: Path, dataset: Path) -> Versions:
 
 @pytest.fixture(scope="module")
 def tasks(dataset: Path) -> list[Task]:
-    return [vase.caption_task() for vase in read_vases(dataset, "train")][:2]
+    return [dataclasses.replace(v.caption_task(), prompt=PROMPT) for v in read_vases(dataset, "train")][:2]
 
 
 @pytest.fixture(scope="module", params=["adapter", "merge"])

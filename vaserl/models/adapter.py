@@ -69,14 +69,17 @@ def digest(files: Mapping[str, Content]) -> str:
 
     The chunks are hashed side by side: one thread alone takes a tenth of a second and more for a 7B model's adapter.
     """
+    chunks = [
+        (name, view[start : start + DIGEST_CHUNK])
+        for name in sorted(files)
+        for view in [raw(files[name])]
+        for start in range(0, max(len(view), 1), DIGEST_CHUNK)
+    ]
     total = hashlib.sha256()
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        for name in sorted(files):
-            content = raw(files[name])
-            starts = range(0, len(content), DIGEST_CHUNK)
-            total.update(f"{name}\0{len(content)}\0".encode())
-            for part in threads.map(lambda start, view=content: _sha256(view[start : start + DIGEST_CHUNK]), starts):
-                total.update(part)
+        each = (threads.map if len(chunks) > len(files) else map)(_sha256, (chunk for _, chunk in chunks))
+        for (name, chunk), part in zip(chunks, each, strict=True):
+            total.update(f"{name}\0{len(chunk)}\0".encode() + part)
     return total.hexdigest()
 
 
