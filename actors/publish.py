@@ -32,9 +32,9 @@ class TransferredRollout:
         ray.get([opening, *engines.open_transfer(address, port)], timeout=START_TIMEOUT_S)
         self._manifest = ranks.manifest()
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
         """As the pool does."""
-        return self._engines.generate(tasks, step)
+        return self._engines.generate(tasks, step, refill)
 
     def weights(self, version: int) -> Weights:
         """The current policy as `publish` wants it: a version and its fingerprint, and no files."""
