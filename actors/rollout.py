@@ -2,7 +2,9 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import ray
@@ -98,6 +100,28 @@ class RolloutWorker:
 RolloutActor = ray.remote(RolloutWorker)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """Weights on their way into the engines."""
+
+    version: int
+    """What each of them must answer."""
+    calls: tuple[Any, ...]
+    """One reference for each worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Tasks that the engines have been given."""
+
+    num_tasks: int
+    """P."""
+    calls: tuple[Any, ...]
+    """One reference for each worker that has a share of them."""
+    version: int
+    """Of the weights that answer them: the last that were submitted before."""
+
+
 class RolloutPool:
     """N rollout workers with ordinary methods. Tasks are dealt out in turn, so a task's worker does not depend on
     which engine is faster, and a run repeats exactly."""
@@ -134,24 +158,60 @@ class RolloutPool:
 
         Raises: RuntimeError when an engine answers with another version.
         """
+        self.confirm(self.submit_weights(weights))
+
+    def submit_weights(self, weights: Weights) -> Publishing:
+        """Gives every engine `weights` to take when it has done what it was given before; returns at once. An engine
+        does one thing at a time, so a completion under way is finished with the weights that began it."""
         reference = ray.put(weights)
-        served = ray.get([worker.publish.remote(reference) for worker in self._workers], timeout=CALL_TIMEOUT_S)
-        if any(version != weights.version for version in served):
-            raise RuntimeError(f"published version {weights.version}, the engines serve {served}")
         self._version = weights.version
+        return Publishing(
+            version=weights.version, calls=tuple(worker.publish.remote(reference) for worker in self._workers)
+        )
+
+    def confirm(self, publishing: Publishing) -> None:
+        """Returns when every engine has answered that it serves the weights.
+
+        Raises: RuntimeError when one answers with another version.
+        """
+        served = ray.get(list(publishing.calls), timeout=CALL_TIMEOUT_S)
+        if any(version != publishing.version for version in served):
+            raise RuntimeError(f"published version {publishing.version}, the engines serve {served}")
 
     def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
         """[P] groups of `group_size` completions at the training temperature.
 
         Raises: RuntimeError when a completion was written by other weights than the last published.
         """
+        return self.collect(self.submit(tasks, step))
+
+    def submit(self, tasks: Sequence[Task], step: int) -> Pending:
+        """Deals out a step's tasks, behind what the engines were given before, and returns at once."""
         return self._deal(tasks, step, self._settings.group_size, self._settings.temperature)
+
+    def collect(self, pending: Pending) -> list[Group]:
+        """[P] in the order of `submit`; waits until they are there.
+
+        Raises: RuntimeError when a completion was written by other weights than those that came before its `submit`.
+        """
+        num_workers = len(self._workers)
+        groups: list[Group | None] = [None] * pending.num_tasks
+        for index, dealt in enumerate(ray.get(list(pending.calls), timeout=CALL_TIMEOUT_S)):
+            groups[index::num_workers] = dealt
+        for group in groups:
+            assert group is not None
+            for completion in group.completions:
+                if completion.weights_version != pending.version:
+                    raise RuntimeError(
+                        f"{group.task.id}: written by v{completion.weights_version}, asked of v{pending.version}"
+                    )
+        return groups  # pyright: ignore[reportReturnType]
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
         """[P] groups of one completion each, at temperature 0."""
-        return self._deal(tasks, 0, 1, 0.0)
+        return self.collect(self._deal(tasks, 0, 1, 0.0))
 
-    def _deal(self, tasks: Sequence[Task], step: int, num_samples: int, temperature: float) -> list[Group]:
+    def _deal(self, tasks: Sequence[Task], step: int, num_samples: int, temperature: float) -> Pending:
         seeds = sampling_seeds(self._seed, step, len(tasks))
         num_workers = len(self._workers)
         calls = [
@@ -161,17 +221,7 @@ class RolloutPool:
             for index, worker in enumerate(self._workers)
             if tasks[index::num_workers]
         ]
-        groups: list[Group | None] = [None] * len(tasks)
-        for index, dealt in enumerate(ray.get(calls, timeout=CALL_TIMEOUT_S)):
-            groups[index::num_workers] = dealt
-        for group in groups:
-            assert group is not None
-            for completion in group.completions:
-                if completion.weights_version != self._version:
-                    raise RuntimeError(
-                        f"{group.task.id}: written by v{completion.weights_version}, but v{self._version} is current"
-                    )
-        return groups  # pyright: ignore[reportReturnType]
+        return Pending(num_tasks=len(tasks), calls=tuple(calls), version=self._version)
 
 
 def sampling_seeds(seed: int, step: int, num_tasks: int) -> list[int]:

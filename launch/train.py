@@ -19,6 +19,7 @@ from vaserl.scoring import make_scorer
 from vaserl.settings import TrainSettings
 from vaserl.tasks import draw
 from vaserl.train import train
+from vaserl.train_ahead import train_ahead
 from vaserl.types import Batch, Update, Weights
 
 
@@ -70,7 +71,10 @@ def run(settings: TrainSettings) -> None:
                 if step == settings.num_steps or (settings.save_every and step % settings.save_every == 0):
                     write_weights(weights, settings.run_dir / "weights")
 
-            train(
+            loop = train
+            if settings.loop == "ahead":
+                loop = partial(train_ahead, max_staleness=settings.max_staleness)
+            loop(
                 draw_tasks=lambda step: draw(
                     tasks, num_per_step=settings.tasks_per_step, seed=settings.seed, step=step
                 ),

@@ -1,9 +1,9 @@
 """The GRPO loop, readable top to bottom, against Protocols: it runs on a cluster and against ten-line fakes alike.
 
-On-policy: each step samples with the weights the last step published. The overlapped loop is not a flag in here.
+On-policy: each step samples with the weights the last step published. The overlapped loop is `vaserl.train_ahead`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -96,9 +96,14 @@ def train(
         recorder.metrics(step, values)
         recorder.rollouts(step, scored, credit_P_G)
         on_step(step, values, weights)
-        if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
-            raise ParityError(
-                f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "
-                f"the limit is {max_logprob_gap:.2e} (max_logprob_gap). Their weights, positions or precision differ."
-            )
+        check_parity(step, values, max_logprob_gap)
     return weights
+
+
+def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float) -> None:
+    """Raises: ParityError when a step's metrics say that learner and engine are too far apart."""
+    if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
+        raise ParityError(
+            f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "
+            f"the limit is {max_logprob_gap:.2e} (max_logprob_gap). Their weights, positions or precision differ."
+        )
