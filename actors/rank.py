@@ -81,6 +81,9 @@ class LearnerRank:
         )
         import deepspeed
 
+        # DeepSpeed's own all-reduce on CPU is compiled at the first start, where a process that is killed leaves a lock
+        # on which every later run waits for ever, and it leaves 67 MB a rank in /dev/shm; gloo does the same work
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
@@ -199,7 +202,7 @@ class LearnerRank:
             members = [items[0]] if is_surplus else [share[i] for i in cuts[index]]
             laid_out = [group_of(items[0])] if is_surplus else [groups[i] for i in cuts[index]]
             pixels = [self._pixels.get(*clip_of[id(item)]) for item in members]
-            layout = shared_prefix_layout(laid_out, self._prompter.pad_token_id)
+            layout = shared_prefix_layout(laid_out)
             logprobs, entropy = self._engine(pixels, layout, temperature)
             loss, parts = loss_of(logprobs, entropy, members, pixels, layout)
             # ranks' gradients are averaged; the loss is already divided by the tokens of all of them

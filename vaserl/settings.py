@@ -156,7 +156,7 @@ class LearnerSettings(Section):
     max_grad_norm: float = pydantic.Field(default=1.0, gt=0)
     """Global norm to which gradients are clipped."""
     max_tokens_per_micro_batch: int = pydantic.Field(default=16384, ge=1)
-    """Padded tokens of one forward pass; a longer row stands alone. Changes memory and speed, not the result."""
+    """Tokens of one forward pass; a longer group stands alone. Changes memory and speed, not the result."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     deepspeed: dict[str, Any] = pydantic.Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})

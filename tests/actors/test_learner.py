@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load
@@ -57,6 +58,13 @@ def start(tiny_model, dataset, settings, placement) -> LearnerGroup:
     return group
 
 
+def files_left_to_others() -> list[str]:
+    """What this test's own processes have mapped of DeepSpeed's buffers in /dev/shm, which outlive the processes."""
+    children = psutil.Process().children(recursive=True)
+    lines = [line for child in children for line in Path(f"/proc/{child.pid}/maps").read_text().splitlines()]
+    return [line for line in lines if "deepspeed_" in line]
+
+
 def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[list[float], dict[str, torch.Tensor]]:
     """The oracle: one process, one padded row for each answer, torch's own cross entropy and AdamW."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
@@ -93,6 +101,7 @@ def test_imitation_does_not_depend_on_ranks_or_micro_batches(
     )
     with placed([bundle(0.5, 0)] * num_ranks, ClusterSettings()) as placement:
         group = start(tiny_model, dataset, settings, placement)
+        assert not files_left_to_others()
         losses = [group.imitate(step, demonstrations).metrics["loss"] for step in (1, 2)]
         trained = load(group.weights(1).files["model.safetensors"])
     expected_losses, expected = plain_imitation(tiny_model, dataset, demonstrations, 2)
@@ -121,7 +130,7 @@ def test_shared_prefix_equals_padded_with_gradients(tiny_model, dataset):
         groups.append(samples_group(handed, pixels.grid, prompter.video_token_id))
         clips.append(pixels)
 
-    shared, _ = policy(clips, shared_prefix_layout(groups, prompter.pad_token_id), 0.8)
+    shared, _ = policy(clips, shared_prefix_layout(groups), 0.8)
     weights = torch.randn(len(shared), generator=rng)
     gradients = _gradients(model, (shared * weights).sum())
     repeated = [pixels for pixels, group in zip(clips, groups, strict=True) for _ in group.branches]
@@ -152,7 +161,7 @@ def test_logprobs_are_those_of_the_stock_forward(tiny_model, dataset):
         clip="", prompt_ids=prompt_ids, samples=(Sample(token_ids=answer, logprobs=(), advantage=0.0),)
     )
     group = samples_group(handed, pixels.grid, prompter.video_token_id)
-    ours, _ = Policy(model)([pixels], shared_prefix_layout([group], prompter.pad_token_id))
+    ours, _ = Policy(model)([pixels], shared_prefix_layout([group]))
 
     ids = torch.tensor([[*prompt_ids, *answer]])
     logits = model(
@@ -193,7 +202,7 @@ def test_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset):
         second = ranks.learn(batch, loss, 0.9).metrics
 
     groups = [samples_group(i, cache.get(i.clip).grid, prompter.video_token_id) for i in items]
-    layout = shared_prefix_layout(groups, prompter.pad_token_id)
+    layout = shared_prefix_layout(groups)
     with torch.no_grad():
         logprobs, entropy = Policy(model)([cache.get(i.clip) for i in items], layout, 0.9)
     samples = [s for item in items for s in item.samples]

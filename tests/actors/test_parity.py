@@ -24,7 +24,7 @@ def learner_logprobs(policy: Policy, prompter: Prompter, clips: ClipStore, group
     pixels = prompter.pixels(clips.load(group.task.clip, num_frames))
     samples = tuple(Sample(token_ids=c.token_ids, logprobs=c.logprobs, advantage=0.0) for c in group.completions)
     handed = PromptSamples(clip=group.task.clip, prompt_ids=group.prompt_ids, samples=samples)
-    layout = shared_prefix_layout([samples_group(handed, pixels.grid, prompter.video_token_id)], prompter.pad_token_id)
+    layout = shared_prefix_layout([samples_group(handed, pixels.grid, prompter.video_token_id)])
     with torch.no_grad():
         logprobs, _ = policy([pixels], layout, temperature)
     return logprobs

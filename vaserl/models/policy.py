@@ -10,6 +10,7 @@ from torch import nn
 
 from vaserl.clip import Clip
 from vaserl.errors import UserError
+from vaserl.models.attention import install, plan_attention
 from vaserl.models.layout import Layout
 from vaserl.models.logprobs import token_logprobs
 from vaserl.models.positions import VideoGrid, temporal_interval
@@ -136,8 +137,9 @@ class Policy(nn.Module):
         embeds = embeds.masked_scatter(layout.video_mask[..., None], features.to(embeds.dtype))
         hidden = self.model.model.language_model(
             inputs_embeds=embeds,
-            attention_mask=layout.attention_mask,
+            attention_mask=None,
             position_ids=layout.position_ids,
+            attention_plan=plan_attention(layout.spans, embeds.device, embeds.dtype) if layout.spans else None,
             use_cache=False,
         ).last_hidden_state
         predicting = hidden.flatten(0, 1)[layout.predictor]
@@ -145,14 +147,16 @@ class Policy(nn.Module):
 
 
 def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
-    """The folder's Qwen2.5-VL with SDPA attention.
+    """The folder's Qwen2.5-VL, its language model attending by plan.
 
     Raises: UserError when the folder is missing or holds no Qwen2.5-VL.
     """
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     check_model_folder(folder)
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    install(model)
+    return model
 
 
 def check_model_folder(folder: Path | str) -> None:
