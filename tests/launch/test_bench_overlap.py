@@ -41,7 +41,7 @@ def test_sleeping_halves_overlap(cluster, capsys):
     assert measured["learn_s"]["lowest"] >= 0.4
     assert measured["on_policy_step_s"]["lowest"] >= 0.8  # one half after the other
     # halves that follow one another would take 2; the rest is what a loaded machine may add
-    assert 1.0 <= measured["ratio_step_over_longer_half"] < 1.6
+    assert 0.9 < measured["ratio_step_over_longer_half"] < 1.6
 
 
 def test_too_few_steps_to_measure_is_an_error(capsys):
