@@ -11,10 +11,11 @@ import ray
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.encoder import FeatureReader
 from actors.engine import Engine, EngineOutput, Request, engine_environment
-from vaserl.clip import ClipStore
+from vaserl.clip import Clip, ClipStore
 from vaserl.models.adapter import write_weights
-from vaserl.models.policy import Prompter
+from vaserl.models.policy import ClipFeatures, Prompter
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Completion, Group, Task, Weights
 
@@ -23,16 +24,21 @@ CALL_TIMEOUT_S = 1800.0
 
 
 class RolloutWorker:
-    """An ordinary class that owns an engine; `ray.remote` makes it an actor."""
+    """An ordinary class that owns an engine; `ray.remote` makes it an actor.
+
+    With a reader of features the engine is given these, and pixels otherwise.
+    """
 
     def __init__(
         self,
         model: ModelSettings,
         data: DataSettings,
         settings: RolloutSettings,
+        features: FeatureReader | None = None,
         *,
         max_lora_rank: int | None,
     ):
+        self._features = features
         self._settings, self._num_frames = settings, data.num_frames
         self._prompter = Prompter(model.path)
         self._clips = ClipStore(data.path / "clips")
@@ -42,6 +48,7 @@ class RolloutWorker:
             dtype=model.dtype,
             max_lora_rank=max_lora_rank,
             eos_token_id=self._prompter.eos_token_id,
+            takes_features=features is not None,
             engine_args=settings.engine_args,
         )
         self._max_lora_rank = max_lora_rank
@@ -68,13 +75,8 @@ class RolloutWorker:
     ) -> list[Group]:
         """One group of `num_samples` completions for each task."""
         requests = [
-            Request(
-                text=self._prompter.text(task.prompt),
-                clip=self._clips.load(task.clip, self._num_frames),
-                clip_hash=f"{task.clip}-{self._num_frames}",
-                seed=seed,
-            )
-            for task, seed in zip(tasks, seeds, strict=True)
+            Request(text=self._prompter.text(task.prompt), video=video, video_hash=video_hash, seed=seed)
+            for task, (video, video_hash), seed in zip(tasks, self._videos(tasks), seeds, strict=True)
         ]
         outputs = self._engine.generate(
             requests,
@@ -86,6 +88,13 @@ class RolloutWorker:
             Group(task=task, prompt_ids=prompt_ids, completions=tuple(self._completion(o) for o in samples))
             for task, (prompt_ids, samples) in zip(tasks, outputs, strict=True)
         ]
+
+    def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
+        """What the engine sees of each task's clip, and its name."""
+        if self._features is None:
+            return [(self._clips.load(t.clip, self._num_frames), f"{t.clip}-{self._num_frames}") for t in tasks]
+        features = self._features.get_all([(task.clip, 0, (0, 0)) for task in tasks])
+        return [(clip, self._features.key(task.clip)) for clip, task in zip(features, tasks, strict=True)]
 
     def _completion(self, output: EngineOutput) -> Completion:
         return Completion(
@@ -131,6 +140,7 @@ class RolloutPool:
         model: ModelSettings,
         data: DataSettings,
         settings: RolloutSettings,
+        features: FeatureReader | None = None,
         *,
         max_lora_rank: int | None,
         seed: int,
@@ -144,7 +154,7 @@ class RolloutPool:
                 num_gpus=settings.num_gpus,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
                 runtime_env={"env_vars": engine_environment(settings.num_gpus, settings.num_threads)},
-            ).remote(model, data, settings, max_lora_rank=max_lora_rank)
+            ).remote(model, data, settings, features, max_lora_rank=max_lora_rank)
             for index in range(settings.num_workers)
         ]
 

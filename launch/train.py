@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from actors.cluster import bundle, connect, placed
+from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
+from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.advantage import credit
 from vaserl.dataset import read_vases
@@ -28,17 +30,26 @@ def run(settings: TrainSettings) -> None:
     check_model_folder(settings.model.path)
     tasks = [vase.caption_task() for vase in read_vases(settings.data.path, "train")]
     make_scorer(settings.reward)  # a typing slip stops here, not on a worker
+    tasks_of = partial(draw, tasks, num_per_step=settings.tasks_per_step, seed=settings.seed)
     rollout, reward, learner = settings.rollout, settings.reward, settings.learner
+    with_encoders = num_encoders(settings.features, bypass_reason(learner))
     bundles = [
         *[bundle(rollout.num_cpus, rollout.num_gpus)] * rollout.num_workers,
         *[bundle(reward.num_cpus, reward.num_gpus)] * reward.num_workers,
         *[bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks,
+        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
     ]
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
+        if encoders:
+            steps = range(1, settings.num_steps + 1)
+            encoders.fill(list(dict.fromkeys(task.clip for step in steps for task in tasks_of(step=step))))
+        features = encoders.reader() if encoders else None
         engines = RolloutPool(
             settings.model,
             settings.data,
             rollout,
+            features,
             max_lora_rank=learner.lora.rank if learner.method == "lora" else None,
             seed=settings.seed,
             placement=placement,
@@ -49,6 +60,7 @@ def run(settings: TrainSettings) -> None:
             settings.model,
             settings.data,
             learner,
+            features,
             seed=settings.seed,
             num_steps=settings.num_steps,
             placement=placement,
@@ -75,9 +87,7 @@ def run(settings: TrainSettings) -> None:
             if settings.loop == "ahead":
                 loop = partial(train_ahead, max_staleness=settings.max_staleness)
             loop(
-                draw_tasks=lambda step: draw(
-                    tasks, num_per_step=settings.tasks_per_step, seed=settings.seed, step=step
-                ),
+                draw_tasks=lambda step: tasks_of(step=step),
                 rollout=engines,
                 rewards=rewards,
                 learner=_Grpo(ranks, settings),
@@ -92,6 +102,7 @@ def run(settings: TrainSettings) -> None:
                 keep_without_signal=settings.loss.beta > 0,
                 max_logprob_gap=settings.max_logprob_gap,
             )
+        report_features(encoders, settings.run_dir)
 
 
 class _Grpo:

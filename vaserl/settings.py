@@ -35,6 +35,25 @@ class ClusterSettings(Section):
     """Seconds to wait for actors to be placed before the run stops and says what is missing."""
 
 
+class FeatureSettings(Section):
+    """Where the frozen vision tower's output is kept: each clip is decoded and encoded once, for all engines, ranks,
+    epochs and later runs with the same tower, processor and precision."""
+
+    num_workers: int = pydantic.Field(default=1, ge=0)
+    """Encoder actors; 0 keeps no features: engines and learner then run the vision tower on every clip they meet."""
+    num_gpus: float = pydantic.Field(default=0, ge=0)
+    """GPUs of each encoder, mostly a small share of one; 0 encodes on CPU."""
+    num_cpus: float = 0.1
+    """CPUs reserved for each encoder, which is busy only while clips are new."""
+    num_threads: int = pydantic.Field(default=1, ge=1)
+    """OpenMP threads of each encoder."""
+    folder: Path | None = None
+    """Where each machine keeps its entries, best on a fast local disk or a memory disk; default: beside the run
+    folder, with ".features" after its name."""
+    max_gb: float = pydantic.Field(default=16.0, gt=0)
+    """Size of the folder, in 10^9 bytes; the entries that were read least recently go first."""
+
+
 class RolloutSettings(Section):
     num_workers: int = pydantic.Field(default=1, ge=1)
     """vLLM engines; tasks are dealt out to them in turn."""
@@ -235,6 +254,7 @@ class TrainSettings(Section):
     advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
+    features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     @pydantic.model_validator(mode="after")
@@ -281,6 +301,7 @@ class SftSettings(Section):
     model: ModelSettings
     data: DataSettings
     learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
+    features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
 
 
@@ -299,4 +320,6 @@ class EvaluateSettings(Section):
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
+    features: FeatureSettings = FeatureSettings(num_workers=0)
+    """Off by default: one engine captions each clip twice and keeps what it encoded itself."""
     cluster: ClusterSettings = ClusterSettings()

@@ -149,7 +149,7 @@ def run_real(
             "rollout": {
                 "group_size": GROUP_SIZE,
                 "max_new_tokens": arguments.max_new_tokens,
-                "num_cpus": 0.9,
+                "num_cpus": 0.8,
                 "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},
             },
             # a random model's words earn nothing from a record; their number always differs

@@ -176,7 +176,7 @@ def test_too_few_cpus_say_what_is_asked_and_what_is_there(config: Path):
     command = [sys.executable, "-m", "launch.train", str(config), "--rollout.num_workers", "9"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
     assert done.returncode == 2
-    assert "asks for 5.6 CPU and 0 GPU in 12 actors" in done.stderr
+    assert "asks for 5.7 CPU and 0 GPU in 13 actors" in done.stderr
     assert "has 2 CPU and 0 GPU on 1 nodes" in done.stderr
     assert "rollout.num_workers" in done.stderr
     assert "Traceback" not in done.stderr
