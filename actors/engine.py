@@ -4,7 +4,7 @@ Runs with vLLM 0.26 (the newest for torch 2.11) to 0.32.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import torch
 
 from vaserl.clip import Clip
+from vaserl.models.merge import PristineBase, read_factors
 from vaserl.models.policy import ClipFeatures, video_metadata
+from vaserl.models.tensor_file import Content, read_tensors
 from vaserl.types import FinishReason
 
 CPU_ENVIRONMENT = {
@@ -55,6 +57,35 @@ class EngineOutput:
     finish_reason: FinishReason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorPlace:
+    """One tensor of a transfer from GPU to GPU."""
+
+    name: str
+    """In the Hugging Face model."""
+    dtype: str
+    """"bfloat16", …"""
+    shape: tuple[int, ...]
+    """Whole, however the learner splits it."""
+
+
+class TransferSender:
+    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group whose others are engines' workers."""
+
+    def __init__(self, address: str, port: int, num_ranks: int):
+        """Returns when all members have joined."""
+        from vllm.distributed.weight_transfer.nccl_common import trainer_init
+
+        group = {"master_address": address, "master_port": port, "world_size": num_ranks}
+        self._group = trainer_init(group)
+
+    def send(self, tensor: Any) -> None:
+        """Broadcasts one tensor, on the current stream. Tensors must be sent in the order of the engines' manifest."""
+        import torch
+
+        self._group.broadcast(tensor.contiguous(), src=0, stream=torch.cuda.current_stream())
+
+
 class Engine:
     """A vLLM instance that serves a base model, an adapter on it, or replaced weights."""
 
@@ -64,17 +95,20 @@ class Engine:
         *,
         dtype: str,
         max_lora_rank: int | None,
+        takes_transfers: bool,
         eos_token_id: int,
         takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """takes_features: requests bring features, not frames; the engine then has no vision tower at all."""
+        """max_lora_rank: None serves no adapters. takes_transfers: weights will come over NCCL. takes_features:
+        requests bring features, not frames; the engine then has no vision tower at all."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
         if max_lora_rank is not None:
             # two in memory while one follows the other; one is served at a time
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
+        transfer = {"weight_transfer_config": {"backend": "nccl"}} if takes_transfers else {}
         defaults: dict[str, Any] = {
             "max_model_len": 4096,
             # with no video to encode vLLM leaves the tower out; features are taken all the same
@@ -90,8 +124,10 @@ class Engine:
             seed=0,
             logprobs_mode="processed_logprobs",  # at the sampling temperature, as the learner computes them
             **lora,
+            **transfer,
             **{**defaults, **engine_args},
         )
+        self._model = model
         self._eos_token_id = eos_token_id
         self._lora_request: Any = None
 
@@ -140,26 +176,97 @@ class Engine:
             self._llm.llm_engine.remove_lora(self._lora_request.lora_int_id)
         self._lora_request = request
 
-    def load_full(self, folder: Path) -> None:
-        """Replaces the whole model's weights in place by those of a Hugging Face folder, and drops what the caches
-        hold of the old ones: prefixes, and encoded clips, since the vision tower may have changed."""
+    def load_merged(self, files: Mapping[str, Content], base_copy: str) -> None:
+        """Writes an adapter into the served weights, W0 + s·B·A from a pristine W0 that the first call reads.
 
-        def reload(worker: Any) -> None:
-            from safetensors import safe_open
+        The vision tower stays as it is, so clips that are encoded already stay good; prefixes don't.
+        """
+        self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
+        self._drop_prefixes()
 
-            def tensors():
-                for file in sorted(folder.glob("*.safetensors")):
-                    with safe_open(file, framework="pt") as opened:
-                        for name in opened.keys():  # noqa: SIM118 - not a dict
-                            yield name, opened.get_tensor(name)
+    def load_full(self, files: Mapping[str, Content], *, vision_changed: bool) -> None:
+        """Replaces the weights in place by those of a Hugging Face folder's file, and drops what the caches hold of the
+        old ones: prefixes, and encoded clips if the vision tower is another."""
+        self._llm.collective_rpc(_write_full, args=(dict(files),))
+        self._drop_prefixes()
+        if vision_changed:
+            self._llm.llm_engine.reset_encoder_cache()
 
-            worker.reload_weights(weights_iterator=tensors())
+    def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
+        """Joins the NCCL group in which a learner's rank 0 sends weights from GPU to GPU; needs `takes_transfers`."""
+        group = {"master_address": address, "master_port": port, "rank_offset": first_rank, "world_size": num_ranks}
+        self._llm.init_weight_transfer_engine({"init_info": group})
 
-        self._llm.collective_rpc(reload)
-        self._llm.reset_prefix_cache()
-        # the worker has dropped its caches of clips with the weights; the scheduler must not believe in them
-        self._llm.reset_mm_cache()
-        self._llm.llm_engine.reset_encoder_cache()
+    def receive(self, manifest: Sequence[TensorPlace], *, vision_changed: bool) -> None:
+        """Takes the tensors of `manifest` from the group, in its order, while the learner sends them."""
+        update = {
+            "names": [place.name for place in manifest],
+            "dtype_names": [place.dtype for place in manifest],
+            "shapes": [list(place.shape) for place in manifest],
+        }
+        self._llm.start_weight_update()
+        self._llm.update_weights({"update_info": update})
+        self._llm.finish_weight_update()
+        self._drop_prefixes()
+        if vision_changed:
+            self._llm.llm_engine.reset_encoder_cache()
+
+    def logprobs(self, token_ids: Sequence[int]) -> tuple[float, ...]:
+        """[T-1] natural log-probability of each token of a text but the first, at temperature 1, by what is served."""
+        from vllm import SamplingParams
+
+        params = SamplingParams(max_tokens=1, temperature=1.0, seed=0, prompt_logprobs=0, detokenize=False)
+        prompt: Any = {"prompt_token_ids": list(token_ids)}
+        (output,) = self._llm.generate([prompt], params, use_tqdm=False, lora_request=self._lora_request)
+        scored = list(output.prompt_logprobs or ())[1:]  # nothing predicts the first
+        return tuple(
+            float(choices[token].logprob) for token, choices in zip(token_ids[1:], scored, strict=True) if choices
+        )
+
+    def _drop_prefixes(self) -> None:
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("the engine kept its prefix cache: a request is still running")
+
+
+def _write_merged(worker: Any, folder: Path, files: Mapping[str, Content], base_copy: str) -> None:
+    """Runs inside each of an engine's workers, which keeps its pristine base as an attribute of its own."""
+    is_gpu = worker.device.type == "cuda"
+    factors = read_factors(files, worker.device)
+    base = getattr(worker, "vaserl_base", None)
+    if base is None:
+        on_device = base_copy == "device"
+        base = PristineBase(
+            folder,
+            frozenset(factors),
+            device=worker.device if on_device else "cpu",
+            pin_memory=is_gpu and not on_device,
+        )
+        worker.vaserl_base = base
+    _write(worker, base.merged(factors, worker.model_config.dtype))
+
+
+def _write_full(worker: Any, files: Mapping[str, Content]) -> None:
+    for content in files.values():
+        _write(worker, read_tensors(content).items())
+
+
+def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
+    """Loads weights in the checkpoint's form into the model that serves, through its own mapping of names, fused
+    matrices and tensor parallel shards."""
+    import torch
+    from vllm.config import set_current_vllm_config
+    from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
+
+    model = worker.model_runner.get_model()
+    with set_current_vllm_config(worker.vllm_config), torch.no_grad():
+        if worker.device.type == "cuda":
+            # into the same storage, which captured CUDA graphs read
+            model.load_weights(tensors)
+            return
+        # on CPU a linear layer has packed its matrix and let go of it: whole layers are packed anew
+        initialize_layerwise_reload(model)
+        model.load_weights(tensors)
+        finalize_layerwise_reload(model, worker.model_config)
 
 
 def _read(output: Any) -> EngineOutput:

@@ -10,10 +10,10 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.encoder import FeatureReader
+from actors.engine import TensorPlace
 from actors.rank import LearnerRank, Sums
-from vaserl.models.adapter import make_weights
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
-from vaserl.types import Batch, Demonstration, Update, Weights
+from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
 START_TIMEOUT_S = 600.0
 CALL_TIMEOUT_S = 1800.0
@@ -60,7 +60,7 @@ class LearnerGroup:
 
     def wait_until_ready(self) -> int:
         """Returns the number of trained parameters when the ranks have met."""
-        address, port = ray.get(self._ranks[0].meeting_point.remote(), timeout=START_TIMEOUT_S)
+        address, port = self.meeting_point()
         counts = ray.get([rank.join.remote(address, port) for rank in self._ranks], timeout=START_TIMEOUT_S)
         return counts[0]
 
@@ -81,8 +81,27 @@ class LearnerGroup:
 
     def weights(self, version: int) -> Weights:
         """The current policy. Rank 0 returns its bytes, so the driver owns them and they outlive the rank."""
-        files = ray.get([rank.weights.remote() for rank in self._ranks], timeout=CALL_TIMEOUT_S)
-        return make_weights(version, files[0])
+        return ray.get([rank.weights.remote(version) for rank in self._ranks], timeout=CALL_TIMEOUT_S)[0]
+
+    def fingerprint(self) -> Fingerprint:
+        """What the current policy says of the probe text."""
+        return ray.get([rank.fingerprint.remote() for rank in self._ranks], timeout=CALL_TIMEOUT_S)[0]
+
+    def manifest(self) -> tuple[TensorPlace, ...]:
+        """What `send` sends, in its order."""
+        return ray.get(self._ranks[0].manifest.remote(), timeout=CALL_TIMEOUT_S)
+
+    def meeting_point(self) -> tuple[str, int]:
+        """An address and a free port on the machine of rank 0."""
+        return ray.get(self._ranks[0].meeting_point.remote(), timeout=CALL_TIMEOUT_S)
+
+    def open_transfer(self, address: str, port: int, num_ranks: int) -> Any:
+        """Rank 0's opening of a group for whole models, to be waited for together with the others' joining."""
+        return self._ranks[0].open_transfer.remote(address, port, num_ranks)
+
+    def send(self) -> list[Any]:
+        """All ranks' sending of the trained parameters, to be waited for together with the engines' receiving."""
+        return [rank.send.remote() for rank in self._ranks]
 
     def save(self, folder: Path) -> None:
         """Writes a complete Hugging Face folder."""

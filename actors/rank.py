@@ -1,5 +1,6 @@
 """One DeepSpeed rank of the learner: an ordinary class, made an actor elsewhere."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,18 +10,23 @@ import torch
 import torch.distributed
 
 from actors.encoder import FeatureReader
+from actors.engine import TensorPlace, TransferSender
 from vaserl.clip import ClipStore
+from vaserl.clock import Clock
+from vaserl.fingerprint import probe_ids, probe_layout
 from vaserl.grpo import policy_loss
-from vaserl.models.adapter import adapter_files, add_lora
+from vaserl.models.adapter import AdapterWriter, add_lora, make_weights, merge_adapter
 from vaserl.models.groups import demonstration_group, samples_group
 from vaserl.models.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
 from vaserl.models.pixel_cache import PixelCache, View
 from vaserl.models.policy import Policy, Prompter, Video, load_model
 from vaserl.models.positions import VideoGrid
 from vaserl.models.schedule import learning_rate
+from vaserl.models.tensor_file import Content, TensorFile, read_tensors
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
-from vaserl.types import Batch, Demonstration, PromptSamples
+from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
 
+MODEL_TENSORS = "model.safetensors"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Item = TypeVar("Item", PromptSamples, Demonstration)
 
@@ -68,6 +74,8 @@ class LearnerRank:
             hf_model.model.visual.requires_grad_(learner.train_vision)
         self._policy = Policy(hf_model)
         self._folder = model.path
+        self._adapter: AdapterWriter | None = None
+        self._model_file = TensorFile()
 
     def join(self, address: str, port: int) -> int:
         """Meets the other ranks and builds the engine. Returns: the number of trained parameters."""
@@ -235,39 +243,86 @@ class LearnerRank:
         with self._peft.disable_adapter():
             return self._engine(videos, layout, temperature)[0]
 
-    def weights(self) -> dict[str, bytes]:
-        """The adapter's or model's files; empty on every rank but the first. All ranks must call it together."""
+    def weights(self, version: int) -> Weights | None:
+        """The adapter, or the whole model; only the first rank has it. All ranks must call it together."""
+        clock = Clock()
+        files = self._files()
+        clock.lap("gather")
+        fingerprint = self.fingerprint()
+        clock.lap("fingerprint")
+        if self._rank != 0:
+            return None
+        weights = make_weights(version, files, fingerprint)
+        clock.lap("digest")
+        return dataclasses.replace(weights, seconds=clock.seconds)
+
+    @torch.no_grad()
+    def fingerprint(self) -> Fingerprint:
+        """What the policy says of the probe text. All ranks must call it together."""
+        token_ids = probe_ids(lambda text: self._prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
+        logprobs, _ = self._engine([], probe_layout(token_ids), 1.0)
+        return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))
+
+    def manifest(self) -> tuple[TensorPlace, ...]:
+        """What `send` sends, in its order: the trained parameters of a whole model."""
+        return tuple(
+            TensorPlace(
+                name=name,
+                dtype=str(parameter.dtype).removeprefix("torch."),
+                shape=tuple(getattr(parameter, "ds_shape", parameter.shape)),
+            )
+            for name, parameter in self._trained()
+        )
+
+    def open_transfer(self, address: str, port: int, num_ranks: int) -> None:
+        """Opens, as its first member, the group in which whole models travel from GPU to GPU."""
+        self._transfer = TransferSender(address, port, num_ranks)
+
+    def send(self) -> None:
+        """Sends the trained parameters to the engines. All ranks must call it together: each holds a part of them
+        under ZeRO 3, and the first one sends."""
         import deepspeed
 
-        trained = [(name, p) for name, p in self._policy.named_parameters() if p.requires_grad or self._peft is None]
-        with deepspeed.zero.GatheredParameters([p for _, p in trained], enabled=self._is_zero_3()):
-            if self._rank != 0:
-                return {}
-            if self._peft is not None:
-                return adapter_files(self._peft)
-            from safetensors.torch import save
-
-            prefix = "model."  # the policy's own, in front of the model's names
-            state = {name.removeprefix(prefix): p.detach().cpu().contiguous() for name, p in trained}
-            return {"model.safetensors": save(state, metadata={"format": "pt"})}
+        for _, parameter in self._trained():
+            with deepspeed.zero.GatheredParameters([parameter], enabled=self._is_zero_3()):
+                if self._rank == 0:
+                    self._transfer.send(parameter.detach())
+        torch.cuda.synchronize()
 
     def save(self, folder: Path) -> None:
         """Writes a complete Hugging Face folder, an adapter merged into its base. All ranks must call it together."""
-        files = self.weights()
+        files = self._files()
         if self._rank != 0:
             return
-        from safetensors.torch import load
         from transformers import AutoProcessor
 
         model = load_model(self._folder, next(self._policy.parameters()).dtype)
         if self._peft is not None:
-            from vaserl.models.adapter import merge_adapter
-
             model = merge_adapter(model, files)
         else:
-            model.load_state_dict(load(files["model.safetensors"]), strict=True)
+            model.load_state_dict(read_tensors(files[MODEL_TENSORS]), strict=True)
         model.save_pretrained(folder)
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
+
+    def _files(self) -> dict[str, Content]:
+        """The adapter's or model's files; empty on every rank but the first. All ranks must call it together."""
+        import deepspeed
+
+        published = self._trained() if self._peft is not None else self._named_parameters()
+        with deepspeed.zero.GatheredParameters([p for _, p in published], enabled=self._is_zero_3()):
+            if self._rank != 0:
+                return {}
+            if self._peft is not None:
+                self._adapter = self._adapter or AdapterWriter(self._peft)
+                return self._adapter.files()
+            return {MODEL_TENSORS: self._model_file.fill(dict(published))}
+
+    def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
+        return [(name, parameter) for name, parameter in self._named_parameters() if parameter.requires_grad]
+
+    def _named_parameters(self) -> list[tuple[str, torch.nn.Parameter]]:
+        """Under the model's own names, without the policy's prefix."""
+        return [(name.removeprefix("model."), parameter) for name, parameter in self._policy.named_parameters()]
 
     def _is_zero_3(self) -> bool:
         return self._engine.zero_optimization_stage() == 3

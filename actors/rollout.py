@@ -1,26 +1,44 @@
 """Rollout workers: one vLLM engine each, behind a pool with ordinary methods."""
 
+import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
+import torch
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.encoder import FeatureReader
-from actors.engine import Engine, EngineOutput, Request, engine_environment
+from actors.engine import Engine, EngineOutput, Request, TensorPlace, engine_environment
 from vaserl.clip import Clip, ClipStore
-from vaserl.models.adapter import write_weights
+from vaserl.clock import Clock
+from vaserl.fingerprint import FingerprintGate
+from vaserl.models.adapter import check_digest, write_weights
+from vaserl.models.merge import ADAPTER_CONFIG
 from vaserl.models.policy import ClipFeatures, Prompter
+from vaserl.models.tensor_file import Content, read_tensors
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
-from vaserl.types import Completion, Group, Task, Weights
+from vaserl.types import Completion, Fingerprint, Group, Publication, Task, Weights
 
 START_TIMEOUT_S = 600.0
 CALL_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What an engine answers to a publish."""
+
+    version: int
+    """The version it serves."""
+    logprobs: tuple[float, ...]
+    """[T-1] what it says of the fingerprint's text; none when there is no fingerprint."""
+    seconds: Mapping[str, float]
+    """By piece: "digest", "load", "fingerprint"."""
 
 
 class RolloutWorker:
@@ -37,6 +55,7 @@ class RolloutWorker:
         features: FeatureReader | None = None,
         *,
         max_lora_rank: int | None,
+        takes_transfers: bool,
     ):
         self._features = features
         self._settings, self._num_frames = settings, data.num_frames
@@ -46,29 +65,67 @@ class RolloutWorker:
         self._engine = Engine(
             model.path,
             dtype=model.dtype,
-            max_lora_rank=max_lora_rank,
+            max_lora_rank=max_lora_rank if settings.publish == "adapter" else None,
+            takes_transfers=takes_transfers,
             eos_token_id=self._prompter.eos_token_id,
             takes_features=features is not None,
             engine_args=settings.engine_args,
         )
-        self._max_lora_rank = max_lora_rank
+        self._vision_digest = ""
         self._version = 0
 
     def ready(self) -> int:
         """The version served: 0 is the base as loaded."""
         return self._version
 
-    def publish(self, weights: Weights) -> int:
-        """Serves `weights` from the next request on; the answer is the version served."""
-        folder = write_weights(weights, Path(self._folder.name))
-        if self._max_lora_rank is None:
-            self._engine.load_full(folder)
+    def publish(self, weights: Weights) -> Served:
+        """Serves `weights` from the next request on.
+
+        Raises: ValueError when the bytes are not those the digest was taken of.
+        """
+        clock = Clock()
+        check_digest(weights)
+        clock.lap("digest")
+        if ADAPTER_CONFIG not in weights.files:
+            self._engine.load_full(weights.files, vision_changed=self._is_new_vision(weights.files))
+        elif self._settings.publish == "merge":
+            self._engine.load_merged(weights.files, self._settings.base_copy)
         else:
+            folder = write_weights(weights, Path(self._folder.name))
             self._engine.load_adapter(weights.version, folder)
-        for file in folder.iterdir():
-            file.unlink()
-        self._version = weights.version
-        return self._version
+            for file in folder.iterdir():
+                file.unlink()
+        clock.lap("load")
+        return self._served(weights.version, weights.fingerprint, clock)
+
+    def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
+        """Joins the group in which a learner sends whole models from GPU to GPU."""
+        self._engine.open_transfer(address, port, first_rank=first_rank, num_ranks=num_ranks)
+
+    def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
+        """Serves what the learner is sending, from the next request on. `weights` has no files."""
+        clock = Clock()
+        self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))
+        clock.lap("load")
+        return self._served(weights.version, weights.fingerprint, clock)
+
+    def _served(self, version: int, fingerprint: Fingerprint, clock: Clock) -> Served:
+        self._version = version
+        # temperature and penalties of the run play no part: both sides score the text at temperature 1
+        logprobs = self._engine.logprobs(fingerprint.token_ids) if fingerprint.token_ids else ()
+        clock.lap("fingerprint")
+        return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
+
+    def _is_new_vision(self, files: Mapping[str, Content]) -> bool:
+        """Whether the vision tower differs from the one published before; the first one published counts as new."""
+        vision = hashlib.sha256()
+        for content in files.values():
+            for name, tensor in sorted(read_tensors(content).items()):
+                if "visual." in name:
+                    vision.update(name.encode() + b"\0")
+                    vision.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+        before, self._vision_digest = self._vision_digest, vision.hexdigest()
+        return self._vision_digest != before
 
     def generate(
         self, tasks: Sequence[Task], seeds: Sequence[int], *, num_samples: int, temperature: float
@@ -113,10 +170,14 @@ RolloutActor = ray.remote(RolloutWorker)
 class Publishing:
     """Weights on their way into the engines."""
 
-    version: int
-    """What each of them must answer."""
+    weights: Weights
+    """What each of them must answer to serve."""
     calls: tuple[Any, ...]
     """One reference for each worker."""
+    sending: tuple[Any, ...]
+    """One for each rank that sends the tensors itself."""
+    clock: Clock
+    """Since they were submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,15 +207,17 @@ class RolloutPool:
         seed: int,
         placement: PlacementGroup,
         first_bundle: int,
+        takes_transfers: bool = False,
     ):
         self._settings, self._seed, self._version = settings, seed, 0
+        self._gate = FingerprintGate(settings.max_fingerprint_gap)
         self._workers = [
             RolloutActor.options(
                 num_cpus=settings.num_cpus,
                 num_gpus=settings.num_gpus,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
                 runtime_env={"env_vars": engine_environment(settings.num_gpus, settings.num_threads)},
-            ).remote(model, data, settings, features, max_lora_rank=max_lora_rank)
+            ).remote(model, data, settings, features, max_lora_rank=max_lora_rank, takes_transfers=takes_transfers)
             for index in range(settings.num_workers)
         ]
 
@@ -162,36 +225,72 @@ class RolloutPool:
         """Returns when every engine has loaded."""
         ray.get([worker.ready.remote() for worker in self._workers], timeout=START_TIMEOUT_S)
 
-    def publish(self, weights: Weights) -> None:
+    def publish(self, weights: Weights) -> Publication:
         """Hands `weights` to every engine through the object store; returns when each has answered that it serves
-        them.
+        them, and has shown it on the probe text.
 
-        Raises: RuntimeError when an engine answers with another version.
+        Raises: as `confirm` does.
         """
-        self.confirm(self.submit_weights(weights))
+        return self.confirm(self.submit_weights(weights))
 
     def submit_weights(self, weights: Weights) -> Publishing:
         """Gives every engine `weights` to take when it has done what it was given before; returns at once. An engine
         does one thing at a time, so a completion under way is finished with the weights that began it."""
+        clock = Clock()
         reference = ray.put(weights)
+        clock.lap("put")
         self._version = weights.version
-        return Publishing(
-            version=weights.version, calls=tuple(worker.publish.remote(reference) for worker in self._workers)
+        calls = tuple(worker.publish.remote(reference) for worker in self._workers)
+        return Publishing(weights=weights, calls=calls, sending=(), clock=clock)
+
+    def open_transfer(self, address: str, port: int) -> list[Any]:
+        """Every engine's joining of a group that the learner's rank 0 opens at `address`: to be waited for together."""
+        shards = self._shards_per_engine
+        return [
+            worker.open_transfer.remote(address, port, first_rank=1 + index * shards, num_ranks=self.transfer_size)
+            for index, worker in enumerate(self._workers)
+        ]
+
+    def submit_transfer(self, weights: Weights, manifest: Sequence[TensorPlace], sending: Sequence[Any]) -> Publishing:
+        """Like `submit_weights`, with the tensors of `manifest` on their way already: `sending` are the learner's
+        calls, which last until the engines have come to take them."""
+        self._version = weights.version
+        calls = tuple(worker.receive.remote(weights, manifest) for worker in self._workers)
+        return Publishing(weights=weights, calls=calls, sending=tuple(sending), clock=Clock())
+
+    def confirm(self, publishing: Publishing) -> Publication:
+        """Returns when every engine has answered that it serves the weights; to be called in the order of submission.
+
+        Raises: RuntimeError when an engine answers with another version; ParityError when one does not agree with the
+        learner about the probe text.
+        """
+        weights, calls = publishing.weights, publishing.calls
+        answers: list[Served] = ray.get([*calls, *publishing.sending], timeout=CALL_TIMEOUT_S)[: len(calls)]
+        if any(answer.version != weights.version for answer in answers):
+            served = [answer.version for answer in answers]
+            raise RuntimeError(f"published version {weights.version}, the engines serve {served}")
+        gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
+        pieces = {name for answer in answers for name in answer.seconds}
+        slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}
+        return Publication(
+            version=weights.version,
+            fingerprint_gap=gap,
+            seconds={**publishing.clock.seconds, **slowest, "total": publishing.clock.total},
         )
 
-    def confirm(self, publishing: Publishing) -> None:
-        """Returns when every engine has answered that it serves the weights.
+    @property
+    def transfer_size(self) -> int:
+        """Members of the group in which a whole model travels: the learner's rank 0 and every shard of every engine."""
+        return 1 + self._shards_per_engine * len(self._workers)
 
-        Raises: RuntimeError when one answers with another version.
-        """
-        served = ray.get(list(publishing.calls), timeout=CALL_TIMEOUT_S)
-        if any(version != publishing.version for version in served):
-            raise RuntimeError(f"published version {publishing.version}, the engines serve {served}")
+    @property
+    def _shards_per_engine(self) -> int:
+        return int(self._settings.engine_args.get("tensor_parallel_size", 1))
 
     def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
         """[P] groups of `group_size` completions at the training temperature.
 
-        Raises: RuntimeError when a completion was written by other weights than the last published.
+        Raises: as `collect` does.
         """
         return self.collect(self.submit(tasks, step))
 

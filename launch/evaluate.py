@@ -17,8 +17,10 @@ from vaserl.evaluation.constant import constant_answer, constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.evaluation.text_encoder import open_clip_text_encoder
-from vaserl.models.adapter import make_weights, read_adapter
+from vaserl.models.adapter import make_weights, read_adapter, read_fingerprint
+from vaserl.models.merge import ADAPTER_CONFIG
 from vaserl.models.policy import check_model_folder
+from vaserl.models.tensor_file import Content
 from vaserl.progress import Progress
 from vaserl.recorder import versions
 from vaserl.scoring import Scorer, make_scorer
@@ -60,7 +62,7 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
         engines.wait_until_ready()
         with Progress("evaluate", 2 * len(vases)) as progress:
             before = describe(engines, vases, progress)
-            engines.publish(make_weights(1, files))
+            engines.publish(make_weights(1, files, read_fingerprint(settings.trained)))
             after = describe(engines, vases, progress)
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         report_features(encoders, settings.run_dir)
@@ -93,14 +95,14 @@ def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) ->
     return groups
 
 
-def trained_files(folder: Path) -> tuple[dict[str, bytes], int | None]:
+def trained_files(folder: Path) -> tuple[dict[str, Content], int | None]:
     """The files of published weights and the adapter's rank, None for a whole model.
 
     Raises: UserError when the folder holds neither.
     """
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER_CONFIG).is_file():
         files = read_adapter(folder)
-        return files, int(json.loads(files["adapter_config.json"])["r"])
+        return files, int(json.loads(bytes(files[ADAPTER_CONFIG]))["r"])
     if (folder / "model.safetensors").is_file():
         return {"model.safetensors": (folder / "model.safetensors").read_bytes()}, None
     raise UserError(f"trained {folder} holds neither an adapter nor model.safetensors")

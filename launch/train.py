@@ -1,12 +1,13 @@
 """GRPO: python -m launch.train CONFIG [--section.key value …]"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from actors.cluster import bundle, connect, placed
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
+from actors.publish import TransferredRollout, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
@@ -54,6 +55,7 @@ def run(settings: TrainSettings) -> None:
             seed=settings.seed,
             placement=placement,
             first_bundle=0,
+            takes_transfers=goes_by_transfer(learner, rollout),
         )
         rewards = RewardPool(reward, placement=placement, first_bundle=rollout.num_workers)
         ranks = LearnerGroup(
@@ -70,6 +72,7 @@ def run(settings: TrainSettings) -> None:
         rewards.wait_until_ready()
         rewards.prepare([task.record for task in tasks])
         engines.wait_until_ready()
+        transferred = TransferredRollout(engines, ranks) if goes_by_transfer(learner, rollout) else None
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
 
         hashes = {source.name: source.sha256 for source in rewards.sources}
@@ -81,16 +84,19 @@ def run(settings: TrainSettings) -> None:
             def on_step(step: int, values: dict[str, float], weights: Weights) -> None:
                 progress.advance(reward=values["reward/mean"], length=values["length/mean"])
                 if step == settings.num_steps or (settings.save_every and step % settings.save_every == 0):
-                    write_weights(weights, settings.run_dir / "weights")
+                    if transferred is not None:
+                        ranks.save(settings.run_dir / "weights" / f"v{weights.version:05d}")
+                    else:
+                        write_weights(weights, settings.run_dir / "weights")
 
             loop = train
             if settings.loop == "ahead":
                 loop = partial(train_ahead, max_staleness=settings.max_staleness)
             loop(
                 draw_tasks=lambda step: tasks_of(step=step),
-                rollout=engines,
+                rollout=transferred or engines,
                 rewards=rewards,
-                learner=_Grpo(ranks, settings),
+                learner=_Grpo(ranks, settings, (transferred or ranks).weights),
                 recorder=recorder,
                 on_step=on_step,
                 num_steps=settings.num_steps,
@@ -108,14 +114,14 @@ def run(settings: TrainSettings) -> None:
 class _Grpo:
     """The learner group as the loop asks for it, with the run's loss."""
 
-    def __init__(self, ranks: LearnerGroup, settings: TrainSettings):
-        self._ranks, self._settings = ranks, settings
+    def __init__(self, ranks: LearnerGroup, settings: TrainSettings, weights: Callable[[int], Weights]):
+        self._ranks, self._settings, self._weights = ranks, settings, weights
 
     def learn(self, batch: Batch) -> Update:
         return self._ranks.learn(batch, self._settings.loss, self._settings.rollout.temperature)
 
     def weights(self, version: int) -> Weights:
-        return self._ranks.weights(version)
+        return self._weights(version)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Commands print the message alone, without a traceback, and exit with code 2.
     """
+
+
+class ParityError(RuntimeError):
+    """Learner and engine disagree about the policy: what is sampled is not what is trained."""

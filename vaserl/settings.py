@@ -69,13 +69,24 @@ class RolloutSettings(Section):
     """Sampling temperature in training; logprobs are taken at it on both sides."""
     max_new_tokens: int = pydantic.Field(default=256, ge=1)
     """Token limit of a completion."""
+    publish: Literal["adapter", "merge"] = "merge"
+    """How a trained LoRA adapter is served: "adapter" loads it beside the base, "merge" writes W0 + s·B·A into the
+    engine's weights. An engine without adapter support decodes several times faster, but keeps a second copy of the
+    matrices that the adapter changes. Whole models (learner.method = "full") always replace the engine's weights."""
+    base_copy: Literal["device", "host"] = "device"
+    """Where a merging engine on a GPU keeps that copy: on the GPU, beside what rollout.engine_args leaves free there
+    (13 GB for a 7B model), or in the host's page-locked memory, which costs each publish the way over the bus."""
+    max_fingerprint_gap: float = pydantic.Field(default=0.05, gt=0)
+    """The run stops when an engine differs from the learner by more after a publish, as mean |log-probability| of a
+    fixed text. The default suits bfloat16; in float32 the two agree to 1e-5."""
     engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Any option of vllm.LLM, passed through untouched."""
 
     @pydantic.field_validator("engine_args")
     @classmethod
     def _ours_stay_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
-        taken = {"model", "dtype", "seed", "logprobs_mode", "enable_lora", "max_lora_rank"} & set(value)
+        ours = {"model", "dtype", "seed", "logprobs_mode", "enable_lora", "max_lora_rank", "weight_transfer_config"}
+        taken = ours & set(value)
         if taken:
             raise ValueError(f"{', '.join(sorted(taken))} follow from other settings and can't be given here")
         return value

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from vaserl.errors import ParityError
 from vaserl.grpo import assemble
 from vaserl.metrics import step_metrics
-from vaserl.types import Batch, Group, ScoredGroup, Task, Update, Weights
+from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Update, Weights
 
 
 class RolloutPool(Protocol):
@@ -19,8 +20,11 @@ class RolloutPool(Protocol):
         """[P] one group for each task, in order."""
         ...
 
-    def publish(self, weights: Weights) -> None:
-        """Returns when every engine serves these weights."""
+    def publish(self, weights: Weights) -> Publication:
+        """Returns when every engine serves these weights and has shown it.
+
+        Raises: ParityError when an engine's fingerprint is not the learner's.
+        """
         ...
 
 
@@ -52,10 +56,6 @@ class RunRecorder(Protocol):
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None: ...
 
 
-class ParityError(RuntimeError):
-    """Learner and engine disagree about the policy: what is sampled is not what is trained."""
-
-
 def train(
     *,
     draw_tasks: Callable[[int], Sequence[Task]],
@@ -76,7 +76,7 @@ def train(
     keep_without_signal: learn from groups of equal rewards too, for the sake of a KL term.
 
     Raises: ParityError when the learner's logprobs of the sampled tokens are further than `max_logprob_gap` from the
-    engine's, as a mean over the step.
+    engine's, as a mean over the step, or when an engine's fingerprint is not the learner's after a publish.
     """
     weights = learner.weights(version=1)
     rollout.publish(weights)
@@ -91,8 +91,8 @@ def train(
             update = learner.learn(batch)
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
-            rollout.publish(weights)
-        values = step_metrics(scored, credit_P_G, update)
+            published = rollout.publish(weights)
+        values = step_metrics(scored, credit_P_G, update) | {"publish/fingerprint_gap": published.fingerprint_gap}
         recorder.metrics(step, values)
         recorder.rollouts(step, scored, credit_P_G)
         on_step(step, values, weights)

@@ -1,14 +1,17 @@
 """What crosses a process or a room, one frozen type for each hand-over.
 
-Task -> Group -> ScoredGroup -> Sample -> Batch -> Update -> Weights. A stage that adds knowledge makes the next
-type; no field waits to be filled in. Videos never ride inside these: a task names its clip by content hash.
+Task -> Group -> ScoredGroup -> Sample -> Batch -> Update -> Weights -> Publication. A stage that adds knowledge makes
+the next type; no field waits to be filled in. Videos never ride inside these: a task names its clip by content hash.
 
 Axis suffixes used everywhere: P task, G group member, T token, D dimension.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Dimension = Literal["fabric", "technique", "shape", "dating", "decoration", "attribution"]
 
@@ -162,12 +165,44 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What a policy says of a fixed text: two holders of the same weights give the same."""
+
+    token_ids: tuple[int, ...]
+    """[T] the text's tokens; none where no learner vouches for the weights."""
+    logprobs: tuple[float, ...]
+    """[T-1] natural log-probability of each token but the first, at temperature 1."""
+
+
+UNVOUCHED = Fingerprint(token_ids=(), logprobs=())
+"""Of weights that come from a folder without a fingerprint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """A published version of the policy: a LoRA adapter, or the whole model after full fine-tuning."""
 
     version: int
     """Grows by one with every publish, never reused."""
-    files: Mapping[str, bytes]
-    """File name to content of the folder that PEFT or transformers would have saved."""
+    files: Mapping[str, "bytes | np.ndarray"]
+    """File name to content of the folder that PEFT or transformers would have saved; large ones as [num_bytes] uint8
+    arrays, which processes of one machine share. Empty when the tensors went from GPU to GPU."""
     digest: str
     """sha256 over the files' names and contents, hex."""
+    fingerprint: Fingerprint = UNVOUCHED
+    """What the learner itself says of the probe text under these weights."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What making them took: "gather", "digest", "fingerprint"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What publishing a version did."""
+
+    version: int
+    """The version that every engine serves now."""
+    fingerprint_gap: float
+    """The largest mean |log-probability| between an engine and the learner on the probe text; nan when no learner
+    vouches for the weights."""
+    seconds: Mapping[str, float]
+    """By piece, the slowest engine's: "put", "digest", "load", "fingerprint", and "total" by the driver's clock."""

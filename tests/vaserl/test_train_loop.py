@@ -7,7 +7,7 @@ import pytest
 
 from vaserl.advantage import credit
 from vaserl.train import ParityError, train
-from vaserl.types import DIMENSIONS, Completion, Group, Score, ScoredGroup, Task, Update, Weights
+from vaserl.types import DIMENSIONS, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="")
 
@@ -31,6 +31,7 @@ class World:
     def publish(self, weights):
         self.version = weights.version
         self.log.append(f"publish v{weights.version}")
+        return Publication(version=weights.version, fingerprint_gap=weights.version / 1000, seconds={})
 
     def score(self, groups):
         scores = (Score(total=0.0, parts={"fabric": 0.0}), Score(total=1.0, parts={"fabric": 1.0}))

@@ -158,6 +158,8 @@ class Policy(nn.Module):
         vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
         if vision_is_trained and any(isinstance(video, ClipFeatures) for video in videos):
             raise ValueError("features were given to a policy whose vision tower is trained; give it pixels")
+        if not videos:
+            return torch.empty(0, self.model.config.text_config.hidden_size, device=device)
         pixels = [video for video in videos if isinstance(video, ClipPixels)]
         encoded: list[torch.Tensor] = []
         if pixels:
@@ -171,7 +173,8 @@ class Policy(nn.Module):
     def forward(
         self, videos: Sequence[Video], layout: Layout, temperature: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logprobs [N] and entropies [N] of the layout's trained tokens. `videos` has one clip for each row."""
+        """Logprobs [N] and entropies [N] of the layout's trained tokens. `videos` has the clip of each group,
+        or none at all for rows of text."""
         features = self.video_features(videos)
         layout = layout.to(self.model.device)
         embeds = self.model.get_input_embeddings()(layout.input_ids)

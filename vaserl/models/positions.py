@@ -59,7 +59,7 @@ def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torc
     time = (torch.arange(grid.time, dtype=torch.float64) * grid.temporal_interval).long()
     video = torch.stack(
         torch.meshgrid(time, torch.arange(grid.height), torch.arange(grid.width), indexing="ij")
-    ).reshape(3, -1)
+    ).flatten(1)
     video = video + video_start
     after_start = int(video.max()) + 1 if grid.num_tokens else video_start
     after = torch.arange(num_tokens - video_end) + after_start

@@ -1,0 +1,248 @@
+"""Two hundred versions in a row through a real engine, each way, and every token from the version it claims."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+import torch
+
+from actors.cluster import bundle, placed
+from actors.rollout import RolloutPool
+from vaserl.clip import ClipStore
+from vaserl.dataset import read_vases
+from vaserl.errors import ParityError
+from vaserl.fingerprint import probe_ids, probe_layout
+from vaserl.models.adapter import AdapterWriter, add_lora, make_weights
+from vaserl.models.groups import samples_group
+from vaserl.models.layout import shared_prefix_layout
+from vaserl.models.merge import ADAPTER_CONFIG
+from vaserl.models.policy import Policy, Prompter, load_model
+from vaserl.models.tensor_file import TensorFile
+from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
+from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weights
+
+NUM_FRAMES = 8
+NUM_SWAPS = 200
+TOLERANCE = 1e-5
+PROMPT = "Describe the vase. " * 12
+"""Long enough to fill blocks of the engine's cache: of a shorter prompt no stale prefix could be found."""
+ENGINE_ARGS = {"max_model_len": 256, "max_num_seqs": 16, "block_size": 32, "enable_prefix_caching": True}
+
+
+class Versions:
+    """The learner's side, in this process: an adapter for every version number, and what the policy says under it."""
+
+    def __init__(self, folder: Path, dataset: Path):
+        self._prompter, self._model = Prompter(folder), load_model(folder)
+        self._peft = add_lora(self._model, rank=4, alpha=8)
+        self._writer = AdapterWriter(self._peft)
+        self._policy = Policy(self._model).eval()
+        self._clips = ClipStore(dataset / "clips")
+        self._pixels = {}
+        self._ids = probe_ids(lambda text: self._prompter.tokenizer(text)["input_ids"])
+
+    def set(self, version: int) -> None:
+        """Makes the policy that of `version`: its own B, far from any other's."""
+        random = torch.Generator().manual_seed(version)
+        for name, parameter in self._peft.named_parameters():
+            if "lora_B" in name:
+                parameter.data.normal_(std=0.2, generator=random)
+
+    def weights(self, version: int) -> Weights:
+        self.set(version)
+        return make_weights(version, self._writer.files(), self.fingerprint())
+
+    def full_weights(self, version: int, *, vision_scale: float) -> Weights:
+        """The whole model, its vision tower's last layer scaled, the adapter merged."""
+        self.set(version)
+        self._model.model.visual.merger.mlp[2].weight.data.mul_(vision_scale)
+        self._peft.merge_adapter()
+        state = {
+            name.removeprefix("base_model.model.").replace(".base_layer", ""): parameter
+            for name, parameter in self._peft.named_parameters()
+            if "lora_" not in name
+        }
+        files = {"model.safetensors": TensorFile().fill(state)}
+        weights = make_weights(version, files, self.fingerprint())
+        self._peft.unmerge_adapter()
+        return weights
+
+    @torch.no_grad()
+    def fingerprint(self) -> Fingerprint:
+        logprobs, _ = self._policy([], probe_layout(self._ids))
+        return Fingerprint(token_ids=self._ids, logprobs=tuple(logprobs.tolist()))
+
+    @torch.no_grad()
+    def gap(self, groups: list[Group], version: int) -> float:
+        """max |log-probability| of the sampled tokens, engine against this policy at `version`."""
+        self.set(version)
+        pixels = [self._load(group.task.clip) for group in groups]
+        handed = [
+            PromptSamples(
+                clip=group.task.clip,
+                prompt_ids=group.prompt_ids,
+                samples=tuple(
+                    Sample(token_ids=c.token_ids, logprobs=c.logprobs, advantage=0.0) for c in group.completions
+                ),
+            )
+            for group in groups
+        ]
+        laid_out = [
+            samples_group(h, p.grid, self._prompter.video_token_id) for h, p in zip(handed, pixels, strict=True)
+        ]
+        layout = shared_prefix_layout(laid_out)
+        logprobs, _ = self._policy(pixels, layout)
+        engine = torch.tensor([x for group in groups for c in group.completions for x in c.logprobs])
+        return float((logprobs - engine).abs().max())
+
+    def _load(self, clip: str):
+        if clip not in self._pixels:
+            self._pixels[clip] = self._prompter.pixels(self._clips.load(clip, NUM_FRAMES))
+        return self._pixels[clip]
+
+
+@pytest.fixture(scope="module")
+def versions(tiny_model: Path, dataset: Path) -> Versions:
+    return Versions(tiny_model, dataset)
+
+
+@pytest.fixture(scope="module")
+def tasks(dataset: Path) -> list[Task]:
+    return [dataclasses.replace(v.caption_task(), prompt=PROMPT) for v in read_vases(dataset, "train")][:2]
+
+
+@pytest.fixture(scope="module", params=["adapter", "merge"])
+def pool(request, cluster, tiny_model: Path, dataset: Path) -> Iterator[RolloutPool]:
+    settings = RolloutSettings(
+        publish=request.param,
+        max_fingerprint_gap=TOLERANCE,
+        group_size=2,
+        max_new_tokens=4,
+        engine_args=ENGINE_ARGS,
+    )
+    with placed([bundle(1, 0)], ClusterSettings()) as placement:
+        yield RolloutPool(
+            ModelSettings(path=tiny_model, dtype="float32"),
+            DataSettings(path=dataset, num_frames=NUM_FRAMES),
+            settings,
+            max_lora_rank=8,
+            seed=0,
+            placement=placement,
+            first_bundle=0,
+        )
+
+
+def inside(pool: RolloutPool, change):
+    """Runs `change` on the worker itself, in its own process."""
+    return ray.get(pool._workers[0].__ray_call__.remote(change))
+
+
+def test_no_token_of_200_swaps_is_from_another_version(pool: RolloutPool, versions: Versions, tasks: list[Task]):
+    first = None
+    fingerprint_gap, gaps, to_neighbours = 0.0, [], []
+    for version in range(1, NUM_SWAPS + 1):
+        published = pool.publish(versions.weights(version))
+        fingerprint_gap = max(fingerprint_gap, published.fingerprint_gap)
+        groups = pool.generate(tasks, step=1)  # the same prompts and seeds each time: a stale cache would answer
+        first = first or groups
+        gaps.append(versions.gap(groups, version))
+        to_neighbours.append(min(versions.gap(groups, version - 1), versions.gap(groups, version + 1)))
+        assert {c.weights_version for group in groups for c in group.completions} == {version}
+    assert max(gaps) <= TOLERANCE
+    assert fingerprint_gap <= TOLERANCE
+    assert min(to_neighbours) > 1e-2
+
+    # the first adapter again, after 200 others: to the bit what it was from scratch
+    pool.publish(dataclasses.replace(versions.weights(1), version=NUM_SWAPS + 1))
+    again = pool.generate(tasks, step=1)
+    assert first is not None
+    for one, other in zip(first, again, strict=True):
+        assert [c.token_ids for c in one.completions] == [c.token_ids for c in other.completions]
+        assert [c.logprobs for c in one.completions] == [c.logprobs for c in other.completions]
+
+
+def test_the_gate_catches_an_engine_that_kept_its_weights(pool: RolloutPool, versions: Versions):
+    pool.publish(versions.weights(301))
+
+    def keep(worker) -> None:
+        worker._engine.load_adapter = worker._engine.load_merged = lambda *_: None
+
+    inside(pool, keep)
+    try:
+        with pytest.raises(ParityError, match=r"engine 0 does not serve v302 .* differ by .* the limit is 1\.00e-05"):
+            pool.publish(versions.weights(302))
+    finally:
+        inside(pool, lambda worker: (delattr(worker._engine, "load_adapter"), delattr(worker._engine, "load_merged")))
+    assert pool.publish(versions.weights(303)).fingerprint_gap <= TOLERANCE
+
+
+def test_the_gate_catches_a_wrong_scale(pool: RolloutPool, versions: Versions):
+    weights = versions.weights(311)
+    config = json.loads(bytes(weights.files[ADAPTER_CONFIG]))
+    files = {**weights.files, ADAPTER_CONFIG: json.dumps({**config, "lora_alpha": 9}).encode()}
+    with pytest.raises(ParityError, match="v311"):
+        pool.publish(make_weights(311, files, weights.fingerprint))
+
+
+def test_the_gate_catches_another_base(pool: RolloutPool, versions: Versions):
+    """The learner's base is moved by a thousandth in one matrix; the engine's is not."""
+    matrix = versions._model.model.language_model.layers[0].mlp.down_proj.base_layer.weight
+    pristine = matrix.detach().clone()
+    matrix.data.mul_(1.001)
+    weights = versions.weights(321)
+    matrix.data.copy_(pristine)
+    with pytest.raises(ParityError, match="v321"):
+        pool.publish(weights)
+
+
+def test_damaged_bytes_are_refused(pool: RolloutPool, versions: Versions):
+    weights = versions.weights(331)
+    with pytest.raises(ray.exceptions.RayTaskError, match="v331 were damaged on the way"):
+        pool.publish(dataclasses.replace(weights, digest="0" * 64))
+
+
+def test_a_prefix_cache_that_is_not_dropped_shows(pool: RolloutPool, versions: Versions, tasks: list[Task]):
+    """The proof above can fail: with the caches kept, merged weights answer from the old version's prefixes."""
+    pool.publish(versions.weights(341))
+    pool.generate(tasks, step=1)
+    inside(pool, lambda worker: setattr(worker._engine, "_drop_prefixes", lambda: None))
+    pool.publish(versions.weights(342))
+    gap = versions.gap(pool.generate(tasks, step=1), 342)
+    inside(pool, lambda worker: delattr(worker._engine, "_drop_prefixes"))
+    is_merging = inside(pool, lambda worker: worker._settings.publish == "merge")
+    # an adapter's prefixes are kept under its own id, and need no dropping
+    assert gap > 1e-2 if is_merging else gap <= TOLERANCE
+
+
+def test_encoded_clips_are_kept_until_the_vision_tower_changes(
+    pool: RolloutPool, versions: Versions, tasks: list[Task]
+):
+    if not inside(pool, lambda worker: worker._settings.publish == "merge"):
+        pytest.skip("whole models are published to engines without adapters")
+
+    def count_encodings(worker) -> None:
+        model = worker._engine._llm.llm_engine.model_executor.driver_worker.model_runner.get_model()
+        worker.num_encoded = 0
+
+        def count(*_) -> None:
+            worker.num_encoded += 1
+
+        model.visual.register_forward_hook(count)
+
+    def encoded_by(weights: Weights) -> int:
+        pool.publish(weights)
+        before = inside(pool, lambda worker: worker.num_encoded)
+        groups = pool.generate(tasks, step=1)
+        assert versions.gap(groups, weights.version) <= TOLERANCE
+        return inside(pool, lambda worker: worker.num_encoded) - before
+
+    inside(pool, count_encodings)
+    assert encoded_by(versions.weights(351)) == 0
+    assert encoded_by(versions.weights(352)) == 0
+    assert encoded_by(versions.full_weights(353, vision_scale=1.0)) > 0  # nothing was known of the tower before
+    assert encoded_by(versions.full_weights(354, vision_scale=1.0)) == 0
+    assert encoded_by(versions.full_weights(355, vision_scale=2.0)) > 0
+    assert encoded_by(versions.full_weights(356, vision_scale=0.5)) > 0
