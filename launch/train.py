@@ -24,6 +24,7 @@ from vaserl.scoring import make_scorer
 from vaserl.settings import TrainSettings
 from vaserl.tasks import draw
 from vaserl.train import train
+from vaserl.train_ahead import train_ahead
 from vaserl.types import Batch, Update, Weights
 
 
@@ -90,7 +91,10 @@ def run(settings: TrainSettings) -> None:
                     else:
                         write_weights(weights, settings.run_dir / "weights")
 
-            train(
+            loop = partial(train, max_refills=settings.max_refills)
+            if settings.loop == "ahead":
+                loop = partial(train_ahead, max_staleness=settings.max_staleness)
+            loop(
                 draw_tasks=lambda step, refill: tasks_of(step=step, refill=refill),
                 rollout=transferred or engines,
                 rewards=rewards,
@@ -110,7 +114,6 @@ def run(settings: TrainSettings) -> None:
                     keep_without_signal=settings.loss.beta > 0 and settings.max_refills == 0,
                     mask_truncated=settings.loss.mask_truncated,
                 ),
-                max_refills=settings.max_refills,
                 max_logprob_gap=settings.max_logprob_gap,
             )
         report_features(encoders, settings.run_dir)

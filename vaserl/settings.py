@@ -318,6 +318,12 @@ class TrainSettings(Section):
     seed: int = 0
     num_steps: int = pydantic.Field(ge=1)
     """GRPO updates."""
+    loop: Literal["on_policy", "ahead"] = "on_policy"
+    """"on_policy": each step is sampled with the weights of the step before. "ahead": the next steps are sampled while
+    one is learned, with weights up to `max_staleness` versions older."""
+    max_staleness: int = pydantic.Field(default=1, ge=0)
+    """With loop = "ahead": versions by which the learner may be ahead of the weights that wrote a sample. 1 overlaps
+    sampling with learning; more evens out steps of unequal length; 0 is the on-policy loop again."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
     """P, tasks of one step."""
     max_refills: int = pydantic.Field(default=0, ge=0)
@@ -326,7 +332,8 @@ class TrainSettings(Section):
     save_every: int = pydantic.Field(default=0, ge=0)
     """Steps between saved adapters; the last one is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
-    """The run stops when learner and engine differ by more, as mean |log-probability| over a step's tokens."""
+    """The run stops when learner and engine differ by more, as mean |log-probability| over the tokens of a step that
+    was sampled with the learner's current weights."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
     """Beside metrics.jsonl, which is always written."""
     model: ModelSettings
@@ -339,6 +346,12 @@ class TrainSettings(Section):
     learner: LearnerSettings = LearnerSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _staleness_needs_ahead(self):
+        if self.loop == "on_policy" and self.max_staleness != type(self).model_fields["max_staleness"].default:
+            raise ValueError(f'max_staleness = {self.max_staleness} has an effect with loop = "ahead" only')
+        return self
 
     @pydantic.model_validator(mode="after")
     def _parts_are_normalised(self):

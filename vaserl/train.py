@@ -1,9 +1,9 @@
 """The GRPO loop, readable top to bottom, against Protocols: it runs on a cluster and against ten-line fakes alike.
 
-On-policy: each step samples with the weights the last step published. The overlapped loop is not a flag in here.
+On-policy: each step samples with the weights the last step published. The overlapped loop is `vaserl.train_ahead`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -92,22 +92,26 @@ def train(
         return credit_P_G, assemble(scored, credit_P_G, step)
 
     weights = learner.weights(version=1)
-    rollout.publish(weights)
+    published = rollout.publish(weights)
     for step in range(1, num_steps + 1):
         drawn = draw_with_signal(step, draw_tasks, grade, learn_from, max_refills=max_refills)
         with recorder.phase(step, "learn"):
             update = learner.learn(drawn.batch)
+        values = {**step_metrics(drawn.scored, drawn.credit_P_G, update, published), **drawn.metrics}
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = rollout.publish(weights)
-        values = {**step_metrics(drawn.scored, drawn.credit_P_G, update), **drawn.metrics}
-        values["publish/fingerprint_gap"] = published.fingerprint_gap
         recorder.metrics(step, values)
         recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
         on_step(step, values, weights)
-        if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
-            raise ParityError(
-                f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "
-                f"the limit is {max_logprob_gap:.2e} (max_logprob_gap). Their weights, positions or precision differ."
-            )
+        check_parity(step, values, max_logprob_gap)
     return weights
+
+
+def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float) -> None:
+    """Raises: ParityError when a step's metrics say that learner and engine are too far apart."""
+    if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
+        raise ParityError(
+            f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "
+            f"the limit is {max_logprob_gap:.2e} (max_logprob_gap). Their weights, positions or precision differ."
+        )

@@ -90,6 +90,33 @@ def test_the_same_seed_gives_the_same_metrics_file(finished: Path, config: Path)
     assert (other / "metrics.jsonl").read_bytes().splitlines()[0] != before.splitlines()[0]
 
 
+def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path, config: Path):
+    run_dir = finished.parent / "ahead"
+    ahead = ["--loop", "ahead", "--num_steps", "4"]
+    assert main([str(config), "--run_dir", str(run_dir), *ahead]) == 0
+    rows = read_jsonl(run_dir / "metrics.jsonl")
+    assert [(row["staleness/mean"], row["staleness/max"]) for row in rows] == [(0, 0), (1, 1), (1, 1), (1, 1)]
+    assert rows[0] == read_jsonl(finished / "metrics.jsonl")[0]  # the first step is on-policy
+    for row in rows[1:]:
+        assert 1e-6 < row["logprob_drift"] < 1  # the policy has moved since, and the loss knows
+        assert row["ratio"] != pytest.approx(1.0, abs=1e-6)
+        assert "logprob_gap" not in row
+    for step, version in [(1, 1), (2, 1), (3, 2), (4, 3)]:
+        table = pq.read_table(run_dir / "rollouts" / f"step={step:05d}.parquet").to_pylist()
+        assert len(table) == 3 * 4
+        assert {(row["weights_version"], row["learner_version"]) for row in table} == {(version, step)}
+    assert (run_dir / "weights" / "v00005" / "adapter_model.safetensors").is_file()
+
+    spans = {(span["step"], span["phase"]): span for span in read_jsonl(run_dir / "timeline.jsonl")}
+    assert set(spans) == {(s, p) for s in (1, 2, 3, 4) for p in ("rollout", "reward", "learn", "weights", "publish")}
+    for step in (1, 2, 3):
+        assert spans[step + 1, "rollout"]["start_s"] < spans[step, "learn"]["end_s"]
+
+    again = finished.parent / "ahead-again"
+    assert main([str(config), "--run_dir", str(again), *ahead]) == 0
+    assert (again / "metrics.jsonl").read_bytes() == (run_dir / "metrics.jsonl").read_bytes()
+
+
 def test_full_fine_tuning_reaches_the_engine(config: Path, cluster):
     run_dir = config.parent / "full"
     overrides = ["--learner.method", "full", "--learner.train_vision", "true", "--loss.beta", "0", "--num_steps", "2"]
@@ -130,9 +157,10 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
         (["--data.path", "no/such/data"], ["no/such/data has no manifest.parquet", "launch.curate"]),
         (["--reward.functions", '["tests.rewards_for_tests:missing"]'], ["has no missing"]),
         (["--reward.functions", '["tests.rewards_for_tests:takes_one_argument"]'], ["must take (task, completion)"]),
+        (["--max_staleness", "2"], ["max_staleness = 2", 'loop = "ahead" only']),
         (["--loss.clip_low", "1.5"], ["loss.clip_low", "less than 1", "1.5"]),
     ],
-    ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "out-of-range"],
+    ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "idle-setting", "out-of-range"],
 )
 def test_what_the_user_can_mend_is_one_screen_and_exit_2(config, overrides, words, capsys):
     assert main([str(config), *overrides]) == 2
