@@ -62,6 +62,9 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
         assert row["logprob_gap"] <= 1e-5  # learner against engine, every step, after every publish
         assert row["ratio"] == pytest.approx(1.0, abs=1e-5)
         assert row["clipped"] == 0
+        assert (row["engine_ratio"], row["engine_missing"]) == (pytest.approx(1.0, abs=1e-5), 0)
+        assert 0 <= row["engine_kl"] <= 1e-6
+        assert (row["refills"], row["learned_completions"]) == (0, 12)
         assert row["tokens"] > 0
         assert 0 < row["reward/mean"] < 1
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-9)  # the adapter begins as the base
@@ -120,13 +123,18 @@ def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path
 def test_full_fine_tuning_reaches_the_engine(config: Path, cluster):
     run_dir = config.parent / "full"
     overrides = ["--learner.method", "full", "--learner.train_vision", "true", "--loss.beta", "0", "--num_steps", "2"]
+    overrides += ["--loss.variant", "gspo", "--loss.old_logprobs", "learner", "--overlong.num_tokens", "10"]
     assert main([str(config), "--run_dir", str(run_dir), "--learner.learning_rate", "0.001", *overrides]) == 0
     rows = read_jsonl(run_dir / "metrics.jsonl")
     assert all(row["logprob_gap"] <= 1e-5 for row in rows)
+    # engine and learner agree, so no importance weight is far from 1
+    assert [(row["ratio"], row["engine_truncated"]) for row in rows] == [(1.0, 0.0)] * 2
+    # the last 10 of 10 tokens are soft: each costs a tenth
+    assert all(row["reward/penalty/overlong"] == pytest.approx(row["length/mean"] / 10) for row in rows)
     assert (run_dir / "weights" / "v00003" / "model.safetensors").is_file()
 
 
-def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
+def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path, cluster):
     run_dir = config.parent / "equal"
     reward = '["tests.rewards_for_tests:one"]'
     assert (
@@ -139,14 +147,18 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
                 reward,
                 "--num_steps",
                 "1",
-                "--loss.beta",
-                "0",
+                "--max_refills",
+                "2",
             ]
         )
         == 0
     )
     (row,) = read_jsonl(run_dir / "metrics.jsonl")
     assert (row["zero_variance_share"], row["skipped"], row["reward/mean"]) == (1.0, 1.0, 1.0)
+    assert (row["refills"], row["refilled_groups"], row["dropped_groups"]) == (2, 6, 9)
+    rows = pq.read_table(run_dir / "rollouts" / "step=00001.parquet").to_pylist()
+    draws = [[tuple(row["token_ids"]) for row in rows[start : start + 12]] for start in (0, 12, 24)]
+    assert not set(draws[0]) & set(draws[1]) and not set(draws[1]) & set(draws[2])  # each refill samples anew
 
 
 @pytest.mark.parametrize(
