@@ -5,10 +5,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from launch.bench import reward
+from launch.bench import publish, reward
 from vaserl.errors import UserError
 
-BENCHES = {"reward": reward}
+BENCHES = {"publish": publish, "reward": reward}
 USER_ERROR = 2
 
 
