@@ -47,16 +47,17 @@ class SleepingEngines:
     def submit(self, tasks: Sequence[Task], step: int) -> Any:
         return self._actor.generate.remote(tasks, self._group_size)
 
-    def confirm(self, publishing: Any) -> None:
+    def confirm(self, publishing: Any) -> Publication:
         ray.get(publishing)
+        return Publication(version=0, fingerprint_gap=0.0, seconds={})
 
     def collect(self, pending: Any) -> list[Group]:
         return ray.get(pending)
 
-    def publish(self, weights: Weights) -> None:
-        self.confirm(self.submit_weights(weights))
+    def publish(self, weights: Weights) -> Publication:
+        return self.confirm(self.submit_weights(weights))
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
         return self.collect(self.submit(tasks, step))
 
 
