@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from vaserl.types import Batch, Completion, Group, Score, ScoredGroup, Task, Update, Weights
+from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 
 class Sleeper:
