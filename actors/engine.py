@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vaserl.clip import Clip
 from vaserl.models.merge import PristineBase, read_factors
-from vaserl.models.policy import video_metadata
+from vaserl.models.policy import ClipFeatures, video_metadata
 from vaserl.models.tensor_file import Content, read_tensors
 from vaserl.types import FinishReason
 
@@ -38,10 +40,10 @@ class Request:
 
     text: str
     """The chat-template text with a single video placeholder."""
-    clip: Clip
-    """The frames the model sees."""
-    clip_hash: str
-    """Identifies clip and frames in the engine's caches."""
+    video: Clip | ClipFeatures
+    """The frames the model sees, or what its vision tower makes of them."""
+    video_hash: str
+    """Identifies the video in the engine's caches: a repeated one is neither hashed nor processed again."""
     seed: int
     """Of the samples of this prompt."""
 
@@ -95,9 +97,11 @@ class Engine:
         max_lora_rank: int | None,
         takes_transfers: bool,
         eos_token_id: int,
+        takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """max_lora_rank: None serves no adapters. takes_transfers: weights will come over NCCL."""
+        """max_lora_rank: None serves no adapters. takes_transfers: weights will come over NCCL. takes_features:
+        requests bring features, not frames; the engine then has no vision tower at all."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
@@ -105,7 +109,12 @@ class Engine:
             # two in memory while one follows the other; one is served at a time
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
         transfer = {"weight_transfer_config": {"backend": "nccl"}} if takes_transfers else {}
-        defaults: dict[str, Any] = {"max_model_len": 4096, "limit_mm_per_prompt": {"image": 0, "video": 1}}
+        defaults: dict[str, Any] = {
+            "max_model_len": 4096,
+            # with no video to encode vLLM leaves the tower out; features are taken all the same
+            "limit_mm_per_prompt": {"image": 0, "video": 0 if takes_features else 1},
+            "enable_mm_embeds": takes_features,
+        }
         if not os.environ.get("CUDA_VISIBLE_DEVICES"):
             # a prompt cut in two would have to take a draw back from its seeded generator, which CPU ones can't
             defaults |= {"enforce_eager": True, "enable_chunked_prefill": False}
@@ -134,8 +143,8 @@ class Engine:
         prompts: list[Any] = [
             {
                 "prompt": request.text,
-                "multi_modal_data": {"video": [(request.clip.frames, _metadata(request.clip))]},
-                "multi_modal_uuids": {"video": [request.clip_hash]},
+                "multi_modal_data": {"video": _video(request.video)},
+                "multi_modal_uuids": {"video": [request.video_hash]},
             }
             for request in requests
         ]
@@ -267,6 +276,13 @@ def _read(output: Any) -> EngineOutput:
     return EngineOutput(token_ids=token_ids, logprobs=logprobs, finish_reason=reason)
 
 
-def _metadata(clip: Clip) -> dict[str, Any]:
-    """The clip's metadata with vLLM's own switch against sampling frames a second time."""
-    return {**video_metadata(clip), "do_sample_frames": False}
+def _video(video: Clip | ClipFeatures) -> Any:
+    """One video in the engine's terms."""
+    if isinstance(video, ClipFeatures):
+        return {
+            "video_embeds": video.features,
+            "video_grid_thw": torch.tensor([video.patch_grid]),
+            "second_per_grid_ts": torch.tensor([video.seconds_per_patch]),
+        }
+    # vLLM would sample the frames a second time
+    return [(video.frames, {**video_metadata(video), "do_sample_frames": False})]

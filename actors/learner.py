@@ -9,6 +9,7 @@ import ray
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.encoder import FeatureReader
 from actors.engine import TensorPlace
 from actors.rank import LearnerRank, Sums
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
@@ -38,6 +39,7 @@ class LearnerGroup:
         model: ModelSettings,
         data: DataSettings,
         settings: LearnerSettings,
+        features: FeatureReader | None = None,
         *,
         seed: int,
         num_steps: int,
@@ -51,7 +53,7 @@ class LearnerGroup:
                 num_gpus=settings.num_gpus,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + rank),
                 runtime_env={"env_vars": _environment(settings)},
-            ).remote(model, data, settings, rank=rank, seed=seed, num_steps=num_steps)
+            ).remote(model, data, settings, features, rank=rank, seed=seed, num_steps=num_steps)
             for rank in range(settings.num_ranks)
         ]
         self._joining: Any = None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import ray
 
 from actors.learner import START_TIMEOUT_S, LearnerGroup
-from actors.rollout import RolloutPool
+from actors.rollout import Pending, Publishing, RolloutPool
 from vaserl.models.adapter import digest
 from vaserl.settings import LearnerSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
@@ -32,9 +32,17 @@ class TransferredRollout:
         ray.get([opening, *engines.open_transfer(address, port)], timeout=START_TIMEOUT_S)
         self._manifest = ranks.manifest()
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
         """As the pool does."""
-        return self._engines.generate(tasks, step)
+        return self._engines.generate(tasks, step, refill)
+
+    def submit(self, tasks: Sequence[Task], step: int) -> Pending:
+        """As the pool does."""
+        return self._engines.submit(tasks, step)
+
+    def collect(self, pending: Pending) -> list[Group]:
+        """As the pool does."""
+        return self._engines.collect(pending)
 
     def weights(self, version: int) -> Weights:
         """The current policy as `publish` wants it: a version and its fingerprint, and no files."""
@@ -45,4 +53,13 @@ class TransferredRollout:
 
         Raises: as `RolloutPool.publish` does.
         """
-        return self._engines.receive(weights, self._manifest, self._ranks.send())
+        return self.confirm(self.submit_weights(weights))
+
+    def submit_weights(self, weights: Weights) -> Publishing:
+        """Has the ranks send their current parameters as soon as the engines take them, and returns at once. Until then
+        the ranks do nothing else, so they can't send what they learn next under this version."""
+        return self._engines.submit_transfer(weights, self._manifest, self._ranks.send())
+
+    def confirm(self, publishing: Publishing) -> Publication:
+        """As the pool does."""
+        return self._engines.confirm(publishing)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed
 
+from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
 from vaserl.clip import ClipStore
 from vaserl.clock import Clock
@@ -17,8 +18,9 @@ from vaserl.grpo import policy_loss
 from vaserl.models.adapter import AdapterWriter, add_lora, make_weights, merge_adapter
 from vaserl.models.groups import demonstration_group, samples_group
 from vaserl.models.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
-from vaserl.models.pixel_cache import PixelCache
-from vaserl.models.policy import ClipPixels, Policy, Prompter, load_model
+from vaserl.models.pixel_cache import PixelCache, View
+from vaserl.models.policy import Policy, Prompter, Video, load_model
+from vaserl.models.positions import VideoGrid
 from vaserl.models.schedule import learning_rate
 from vaserl.models.tensor_file import Content, TensorFile, read_tensors
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
@@ -31,10 +33,7 @@ Item = TypeVar("Item", PromptSamples, Demonstration)
 Sums = dict[str, float]
 """Totals over a rank's tokens; the group adds them up and divides once."""
 
-View = tuple[str, int, tuple[int, int]]
-"""A clip by content hash, the frame it begins with, and its shift in pixels."""
-
-LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], list[ClipPixels], Layout], tuple[torch.Tensor, Sums]]
+LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[Video], Layout], tuple[torch.Tensor, Sums]]
 
 
 class LearnerRank:
@@ -45,6 +44,7 @@ class LearnerRank:
         model: ModelSettings,
         data: DataSettings,
         learner: LearnerSettings,
+        features: FeatureReader | None = None,
         *,
         rank: int,
         seed: int,
@@ -55,7 +55,8 @@ class LearnerRank:
         torch.manual_seed(seed)
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path)
-        self._pixels = PixelCache(ClipStore(data.path / "clips"), self._prompter, data.num_frames)
+        # pixels where the vision tower is trained, its constant output otherwise
+        self._videos = features or PixelCache(ClipStore(data.path / "clips"), self._prompter, data.num_frames)
         hf_model = load_model(model.path, DTYPES[model.dtype])
         hf_model.config.use_cache = False
         if learner.gradient_checkpointing:
@@ -121,35 +122,27 @@ class LearnerRank:
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:
         """This rank's part of a GRPO step. Returns sums over its tokens, "grad_norm" and "learning_rate"."""
 
-        def group_of(samples: PromptSamples) -> PrefixGroup:
-            grid = self._pixels.get(samples.clip).grid
+        def group_of(samples: PromptSamples, grid: VideoGrid) -> PrefixGroup:
             return samples_group(samples, grid, self._prompter.video_token_id)
 
-        def loss_of(logprobs, entropy, items, pixels, layout) -> tuple[torch.Tensor, Sums]:
+        def loss_of(logprobs, entropy, items, videos, layout) -> tuple[torch.Tensor, Sums]:
             samples = [sample for item in items for sample in item.samples]
-            old = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
-            credit = torch.tensor([sample.advantage for sample in samples]).repeat_interleave(
-                torch.tensor(layout.branch_lengths)
-            )
+            sampled = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
             result = policy_loss(
                 logprobs,
-                old.to(logprobs.device),
-                credit.to(logprobs.device),
-                self._reference(pixels, layout, temperature) if loss.beta > 0 else None,
-                num_loss_tokens=batch.num_loss_tokens,
-                clip_low=loss.clip_low,
-                clip_high=loss.clip_high,
-                beta=loss.beta,
+                sampled.to(logprobs.device),
+                torch.tensor([sample.advantage for sample in samples]).to(logprobs.device),
+                self._reference(videos, layout, temperature) if loss.beta > 0 else None,
+                layout.branch_lengths,
+                loss=loss,
+                num_tokens=batch.num_loss_tokens,
+                num_sequences=batch.num_sequences,
             )
             return result.loss, {
                 "tokens": float(len(logprobs)),
                 "loss": float(result.loss.detach()),
                 "entropy": float(entropy.sum()),
-                # without a reference there is no KL to report, and a zero would look like one
-                **({"kl": result.kl_sum} if loss.beta > 0 else {}),
-                "ratio": result.ratio_sum,
-                "clipped": result.clipped_sum,
-                "logprob_gap": result.gap_sum,
+                **result.sums,
             }
 
         clip_of = {id(item): (item.clip, 0, (0, 0)) for item in batch.groups}
@@ -158,10 +151,10 @@ class LearnerRank:
     def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
         """This rank's part of a supervised step: the mean negative log-likelihood over the step's answer tokens."""
 
-        def group_of(item: Demonstration) -> PrefixGroup:
-            return demonstration_group(item, self._pixels.get(item.clip).grid, self._prompter)
+        def group_of(item: Demonstration, grid: VideoGrid) -> PrefixGroup:
+            return demonstration_group(item, grid, self._prompter)
 
-        def loss_of(logprobs, entropy, items, pixels, layout) -> tuple[torch.Tensor, Sums]:
+        def loss_of(logprobs, entropy, items, videos, layout) -> tuple[torch.Tensor, Sums]:
             loss = -logprobs.sum() / num_loss_tokens
             return loss, {
                 "tokens": float(len(logprobs)),
@@ -180,7 +173,7 @@ class LearnerRank:
         self,
         step: int,
         items: Sequence[Item],
-        group_of: Callable[[Item], PrefixGroup],
+        group_of: Callable[[Item, VideoGrid], PrefixGroup],
         clip_of: dict[int, View],
         loss_of: LossOf,
         temperature: float,
@@ -191,7 +184,8 @@ class LearnerRank:
         rank skips would hang the others.
         """
         share = items[self._rank :: self._num_ranks]
-        groups = [group_of(item) for item in share]
+        videos = self._videos.get_all([clip_of[id(item)] for item in share])
+        groups = [group_of(item, video.grid) for item, video in zip(share, videos, strict=True)]
         cuts = micro_batches([group.num_tokens for group in groups], self._learner.max_tokens_per_micro_batch)
         num_micro_batches = self._largest(len(cuts))
         rate = learning_rate(
@@ -208,11 +202,11 @@ class LearnerRank:
         for index in range(num_micro_batches):
             is_surplus = index >= len(cuts)
             members = [items[0]] if is_surplus else [share[i] for i in cuts[index]]
-            laid_out = [group_of(items[0])] if is_surplus else [groups[i] for i in cuts[index]]
-            pixels = [self._pixels.get(*clip_of[id(item)]) for item in members]
-            layout = shared_prefix_layout(laid_out, self._prompter.pad_token_id)
-            logprobs, entropy = self._engine(pixels, layout, temperature)
-            loss, parts = loss_of(logprobs, entropy, members, pixels, layout)
+            shown = self._videos.get_all([clip_of[id(items[0])]]) if is_surplus else [videos[i] for i in cuts[index]]
+            laid_out = [group_of(items[0], shown[0].grid)] if is_surplus else [groups[i] for i in cuts[index]]
+            layout = shared_prefix_layout(laid_out)
+            logprobs, entropy = self._engine(shown, layout, temperature)
+            loss, parts = loss_of(logprobs, entropy, members, shown, layout)
             # ranks' gradients are averaged; the loss is already divided by the tokens of all of them
             weight = 0.0 if is_surplus else float(self._num_ranks)
             self._engine.set_gradient_accumulation_boundary(index == num_micro_batches - 1)
@@ -232,15 +226,12 @@ class LearnerRank:
         return int(counts)
 
     @torch.no_grad()
-    def _reference(self, pixels: list[ClipPixels], layout: Layout, temperature: float) -> torch.Tensor:
-        """[N] logprobs under the base, that is with the adapter disabled.
-
-        Raises: ValueError under full fine-tuning, which has no base left to compare with.
-        """
-        if self._peft is None:
-            raise ValueError('loss.beta needs a reference policy, and learner.method = "full" keeps none; set it to 0')
+    def _reference(self, videos: Sequence[Video], layout: Layout, temperature: float) -> torch.Tensor:
+        """[N] logprobs under the base, that is with the adapter disabled. Full fine-tuning has no base left; the
+        settings of a run refuse beta there."""
+        assert self._peft is not None
         with self._peft.disable_adapter():
-            return self._engine(pixels, layout, temperature)[0]
+            return self._engine(videos, layout, temperature)[0]
 
     def weights(self, version: int) -> Weights | None:
         """The adapter, or the whole model; only the first rank has it. All ranks must call it together."""
@@ -259,7 +250,7 @@ class LearnerRank:
     def fingerprint(self) -> Fingerprint:
         """What the policy says of the probe text. All ranks must call it together."""
         token_ids = probe_ids(lambda text: self._prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
-        logprobs, _ = self._engine([], probe_layout(token_ids, self._prompter.pad_token_id), 1.0)
+        logprobs, _ = self._engine([], probe_layout(token_ids), 1.0)
         return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))
 
     def manifest(self) -> tuple[TensorPlace, ...]:

@@ -14,13 +14,14 @@ import torch
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.encoder import FeatureReader
 from actors.engine import Engine, EngineOutput, Request, TensorPlace, engine_environment
-from vaserl.clip import ClipStore
+from vaserl.clip import Clip, ClipStore
 from vaserl.clock import Clock
 from vaserl.fingerprint import FingerprintGate
 from vaserl.models.adapter import check_digest, write_files
 from vaserl.models.merge import ADAPTER_CONFIG
-from vaserl.models.policy import Prompter
+from vaserl.models.policy import ClipFeatures, Prompter
 from vaserl.models.tensor_file import Content, read_tensors
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Completion, Fingerprint, Group, Publication, Task, Weights
@@ -42,17 +43,22 @@ class Served:
 
 
 class RolloutWorker:
-    """An ordinary class that owns an engine; `ray.remote` makes it an actor."""
+    """An ordinary class that owns an engine; `ray.remote` makes it an actor.
+
+    With a reader of features the engine is given these, and pixels otherwise.
+    """
 
     def __init__(
         self,
         model: ModelSettings,
         data: DataSettings,
         settings: RolloutSettings,
+        features: FeatureReader | None = None,
         *,
         max_lora_rank: int | None,
         takes_transfers: bool,
     ):
+        self._features = features
         self._settings, self._num_frames = settings, data.num_frames
         self._prompter = Prompter(model.path)
         self._clips = ClipStore(data.path / "clips")
@@ -63,6 +69,7 @@ class RolloutWorker:
             max_lora_rank=max_lora_rank if settings.publish == "adapter" else None,
             takes_transfers=takes_transfers,
             eos_token_id=self._prompter.eos_token_id,
+            takes_features=features is not None,
             engine_args=settings.engine_args,
         )
         self._vision_digest = ""
@@ -125,13 +132,8 @@ class RolloutWorker:
     ) -> list[Group]:
         """One group of `num_samples` completions for each task."""
         requests = [
-            Request(
-                text=self._prompter.text(task.prompt),
-                clip=self._clips.load(task.clip, self._num_frames),
-                clip_hash=f"{task.clip}-{self._num_frames}",
-                seed=seed,
-            )
-            for task, seed in zip(tasks, seeds, strict=True)
+            Request(text=self._prompter.text(task.prompt), video=video, video_hash=video_hash, seed=seed)
+            for task, (video, video_hash), seed in zip(tasks, self._videos(tasks), seeds, strict=True)
         ]
         outputs = self._engine.generate(
             requests,
@@ -143,6 +145,13 @@ class RolloutWorker:
             Group(task=task, prompt_ids=prompt_ids, completions=tuple(self._completion(o) for o in samples))
             for task, (prompt_ids, samples) in zip(tasks, outputs, strict=True)
         ]
+
+    def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
+        """What the engine sees of each task's clip, and its name."""
+        if self._features is None:
+            return [(self._clips.load(t.clip, self._num_frames), f"{t.clip}-{self._num_frames}") for t in tasks]
+        features = self._features.get_all([(task.clip, 0, (0, 0)) for task in tasks])
+        return [(clip, self._features.key(task.clip)) for clip, task in zip(features, tasks, strict=True)]
 
     def _completion(self, output: EngineOutput) -> Completion:
         return Completion(
@@ -157,6 +166,32 @@ class RolloutWorker:
 RolloutActor = ray.remote(RolloutWorker)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """Weights on their way into the engines."""
+
+    weights: Weights
+    """What each of them must answer to serve."""
+    calls: tuple[Any, ...]
+    """One reference for each worker."""
+    sending: tuple[Any, ...]
+    """One for each rank that sends the tensors itself."""
+    clock: Clock
+    """Since they were submitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Tasks that the engines have been given."""
+
+    num_tasks: int
+    """P."""
+    calls: tuple[Any, ...]
+    """One reference for each worker that has a share of them."""
+    version: int
+    """Of the weights that answer them: the last that were submitted before."""
+
+
 class RolloutPool:
     """N rollout workers with ordinary methods. Tasks are dealt out in turn, so a task's worker does not depend on
     which engine is faster, and a run repeats exactly."""
@@ -166,6 +201,7 @@ class RolloutPool:
         model: ModelSettings,
         data: DataSettings,
         settings: RolloutSettings,
+        features: FeatureReader | None = None,
         *,
         max_lora_rank: int | None,
         seed: int,
@@ -181,7 +217,7 @@ class RolloutPool:
                 num_gpus=settings.num_gpus,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
                 runtime_env={"env_vars": engine_environment(settings.num_gpus, settings.num_threads)},
-            ).remote(model, data, settings, max_lora_rank=max_lora_rank, takes_transfers=takes_transfers)
+            ).remote(model, data, settings, features, max_lora_rank=max_lora_rank, takes_transfers=takes_transfers)
             for index in range(settings.num_workers)
         ]
 
@@ -193,13 +229,19 @@ class RolloutPool:
         """Hands `weights` to every engine through the object store; returns when each has answered that it serves
         them, and has shown it on the probe text.
 
-        Raises: RuntimeError when an engine answers with another version; ParityError when one does not agree with the
-        learner about the probe text.
+        Raises: as `confirm` does.
         """
+        return self.confirm(self.submit_weights(weights))
+
+    def submit_weights(self, weights: Weights) -> Publishing:
+        """Gives every engine `weights` to take when it has done what it was given before; returns at once. An engine
+        does one thing at a time, so a completion under way is finished with the weights that began it."""
         clock = Clock()
         reference = ray.put(weights)
         clock.lap("put")
-        return self._published(weights, [worker.publish.remote(reference) for worker in self._workers], clock)
+        self._version = weights.version
+        calls = tuple(worker.publish.remote(reference) for worker in self._workers)
+        return Publishing(weights=weights, calls=calls, sending=(), clock=clock)
 
     def open_transfer(self, address: str, port: int) -> list[Any]:
         """Every engine's joining of a group that the learner's rank 0 opens at `address`: to be waited for together."""
@@ -209,10 +251,32 @@ class RolloutPool:
             for index, worker in enumerate(self._workers)
         ]
 
-    def receive(self, weights: Weights, manifest: Sequence[TensorPlace], sending: Sequence[Any]) -> Publication:
-        """Like `publish`, with the tensors of `manifest` on their way already: `sending` are the learner's calls."""
-        calls = [worker.receive.remote(weights, manifest) for worker in self._workers]
-        return self._published(weights, calls, Clock(), sending)
+    def submit_transfer(self, weights: Weights, manifest: Sequence[TensorPlace], sending: Sequence[Any]) -> Publishing:
+        """Like `submit_weights`, with the tensors of `manifest` on their way already: `sending` are the learner's
+        calls, which last until the engines have come to take them."""
+        self._version = weights.version
+        calls = tuple(worker.receive.remote(weights, manifest) for worker in self._workers)
+        return Publishing(weights=weights, calls=calls, sending=tuple(sending), clock=Clock())
+
+    def confirm(self, publishing: Publishing) -> Publication:
+        """Returns when every engine has answered that it serves the weights; to be called in the order of submission.
+
+        Raises: RuntimeError when an engine answers with another version; ParityError when one does not agree with the
+        learner about the probe text.
+        """
+        weights, calls = publishing.weights, publishing.calls
+        answers: list[Served] = ray.get([*calls, *publishing.sending], timeout=CALL_TIMEOUT_S)[: len(calls)]
+        if any(answer.version != weights.version for answer in answers):
+            served = [answer.version for answer in answers]
+            raise RuntimeError(f"published version {weights.version}, the engines serve {served}")
+        gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
+        pieces = {name for answer in answers for name in answer.seconds}
+        slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}
+        return Publication(
+            version=weights.version,
+            fingerprint_gap=gap,
+            seconds={**publishing.clock.seconds, **slowest, "total": publishing.clock.total},
+        )
 
     @property
     def transfer_size(self) -> int:
@@ -223,36 +287,41 @@ class RolloutPool:
     def _shards_per_engine(self) -> int:
         return int(self._settings.engine_args.get("tensor_parallel_size", 1))
 
-    def _published(
-        self, weights: Weights, calls: Sequence[Any], clock: Clock, sending: Sequence[Any] = ()
-    ) -> Publication:
-        answers: list[Served] = ray.get([*calls, *sending], timeout=CALL_TIMEOUT_S)[: len(calls)]
-        if any(answer.version != weights.version for answer in answers):
-            served = [answer.version for answer in answers]
-            raise RuntimeError(f"published version {weights.version}, the engines serve {served}")
-        gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
-        self._version = weights.version
-        pieces = {name for answer in answers for name in answer.seconds}
-        slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}
-        return Publication(
-            version=weights.version,
-            fingerprint_gap=gap,
-            seconds={**clock.seconds, **slowest, "total": clock.total},
-        )
+    def generate(self, tasks: Sequence[Task], step: int, refill: int = 0) -> list[Group]:
+        """[P] groups of `group_size` completions at the training temperature. refill: 0 for the step's first draw.
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
-        """[P] groups of `group_size` completions at the training temperature.
-
-        Raises: RuntimeError when a completion was written by other weights than the last published.
+        Raises: as `collect` does.
         """
-        return self._deal(tasks, step, self._settings.group_size, self._settings.temperature)
+        return self.collect(self.submit(tasks, step, refill))
+
+    def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> Pending:
+        """Deals out a step's tasks, behind what the engines were given before, and returns at once."""
+        seeds = sampling_seeds(self._seed, step, len(tasks), refill)
+        return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
+
+    def collect(self, pending: Pending) -> list[Group]:
+        """[P] in the order of `submit`; waits until they are there.
+
+        Raises: RuntimeError when a completion was written by other weights than those that came before its `submit`.
+        """
+        num_workers = len(self._workers)
+        groups: list[Group | None] = [None] * pending.num_tasks
+        for index, dealt in enumerate(ray.get(list(pending.calls), timeout=CALL_TIMEOUT_S)):
+            groups[index::num_workers] = dealt
+        for group in groups:
+            assert group is not None
+            for completion in group.completions:
+                if completion.weights_version != pending.version:
+                    raise RuntimeError(
+                        f"{group.task.id}: written by v{completion.weights_version}, asked of v{pending.version}"
+                    )
+        return groups  # pyright: ignore[reportReturnType]
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
         """[P] groups of one completion each, at temperature 0."""
-        return self._deal(tasks, 0, 1, 0.0)
+        return self.collect(self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0))
 
-    def _deal(self, tasks: Sequence[Task], step: int, num_samples: int, temperature: float) -> list[Group]:
-        seeds = sampling_seeds(self._seed, step, len(tasks))
+    def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> Pending:
         num_workers = len(self._workers)
         calls = [
             worker.generate.remote(
@@ -261,22 +330,12 @@ class RolloutPool:
             for index, worker in enumerate(self._workers)
             if tasks[index::num_workers]
         ]
-        groups: list[Group | None] = [None] * len(tasks)
-        for index, dealt in enumerate(ray.get(calls, timeout=CALL_TIMEOUT_S)):
-            groups[index::num_workers] = dealt
-        for group in groups:
-            assert group is not None
-            for completion in group.completions:
-                if completion.weights_version != self._version:
-                    raise RuntimeError(
-                        f"{group.task.id}: written by v{completion.weights_version}, but v{self._version} is current"
-                    )
-        return groups  # pyright: ignore[reportReturnType]
+        return Pending(num_tasks=len(tasks), calls=tuple(calls), version=self._version)
 
 
-def sampling_seeds(seed: int, step: int, num_tasks: int) -> list[int]:
-    """[P] one seed for each task of a step, a function of the run's seed and the step alone."""
-    state = np.random.SeedSequence([seed, step]).generate_state(num_tasks)
+def sampling_seeds(seed: int, step: int, num_tasks: int, refill: int = 0) -> list[int]:
+    """[P] one seed for each task of a step, a function of the run's seed, the step and the refill alone."""
+    state = np.random.SeedSequence([seed, step, refill]).generate_state(num_tasks)
     return [int(value) & 0x7FFFFFFF for value in state]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.cluster import bundle, connect, placed
 from actors.rollout import RolloutPool
+from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.config import dump_config
 from vaserl.dataset import Vase, read_vases
@@ -40,12 +41,19 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
-    bundles = [bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers
+    whole = None if rank else "the trained weights are a whole model, whose vision tower may be another"
+    with_encoders = num_encoders(settings.features, whole)
+    bundles = [
+        *[bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers,
+        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
+    ]
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
         engines = RolloutPool(
             settings.model,
             settings.data,
             settings.rollout,
+            encoders.reader() if encoders else None,
             max_lora_rank=rank,
             seed=settings.seed,
             placement=placement,
@@ -56,6 +64,8 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
             before = describe(engines, vases, progress)
             engines.publish(make_weights(1, files, read_fingerprint(settings.trained)))
             after = describe(engines, vases, progress)
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        report_features(encoders, settings.run_dir)
 
     result = evaluate_captions(
         [_row(vase, b, a, scorer) for vase, b, a in zip(vases, before, after, strict=True)],
@@ -64,7 +74,6 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
         open_clip_text_encoder(settings.clip_model),
         EvaluationConfig(seed=settings.seed),
     )
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
     (settings.run_dir / "config.toml").write_text(dump_config(settings))
     with (settings.run_dir / "captions.jsonl").open("w") as stream:
         stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in result.lines)

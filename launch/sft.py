@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from actors.cluster import bundle, connect, placed
+from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
+from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.dataset import CAPTION_PROMPT, Vase, read_vases
 from vaserl.models.policy import check_model_folder
@@ -32,12 +34,18 @@ def run(settings: SftSettings) -> None:
     check_model_folder(settings.model.path)
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
     learner = settings.learner
-    bundles = [bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks
+    with_encoders = num_encoders(settings.features, bypass_reason(learner, max_shift=settings.max_shift))
+    bundles = [
+        *[bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks,
+        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
+    ]
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
         ranks = LearnerGroup(
             settings.model,
             settings.data,
             learner,
+            encoders.reader() if encoders else None,
             seed=settings.seed,
             num_steps=num_steps,
             placement=placement,
@@ -58,6 +66,7 @@ def run(settings: SftSettings) -> None:
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
         ranks.save(settings.run_dir / "model")
+        report_features(encoders, settings.run_dir)
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:

@@ -5,21 +5,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from actors.cluster import bundle, connect, placed
+from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from actors.publish import TransferredRollout, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
+from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.advantage import credit
 from vaserl.dataset import read_vases
+from vaserl.grpo import assemble
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder
+from vaserl.overlong import punish_overlong
 from vaserl.progress import Progress
 from vaserl.recorder import Recorder
 from vaserl.scoring import make_scorer
 from vaserl.settings import TrainSettings
 from vaserl.tasks import draw
 from vaserl.train import train
+from vaserl.train_ahead import train_ahead
 from vaserl.types import Batch, Update, Weights
 
 
@@ -28,17 +33,26 @@ def run(settings: TrainSettings) -> None:
     check_model_folder(settings.model.path)
     tasks = [vase.caption_task() for vase in read_vases(settings.data.path, "train")]
     make_scorer(settings.reward)  # a typing slip stops here, not on a worker
+    tasks_of = partial(draw, tasks, num_per_step=settings.tasks_per_step, seed=settings.seed)
     rollout, reward, learner = settings.rollout, settings.reward, settings.learner
+    with_encoders = num_encoders(settings.features, bypass_reason(learner))
     bundles = [
         *[bundle(rollout.num_cpus, rollout.num_gpus)] * rollout.num_workers,
         *[bundle(reward.num_cpus, reward.num_gpus)] * reward.num_workers,
         *[bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks,
+        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
     ]
     with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
+        if encoders:
+            steps = range(1, settings.num_steps + 1)
+            encoders.fill(list(dict.fromkeys(task.clip for step in steps for task in tasks_of(step=step))))
+        features = encoders.reader() if encoders else None
         engines = RolloutPool(
             settings.model,
             settings.data,
             rollout,
+            features,
             max_lora_rank=learner.lora.rank if learner.method == "lora" else None,
             seed=settings.seed,
             placement=placement,
@@ -50,6 +64,7 @@ def run(settings: TrainSettings) -> None:
             settings.model,
             settings.data,
             learner,
+            features,
             seed=settings.seed,
             num_steps=settings.num_steps,
             placement=placement,
@@ -76,24 +91,32 @@ def run(settings: TrainSettings) -> None:
                     else:
                         write_weights(weights, settings.run_dir / "weights")
 
-            train(
-                draw_tasks=lambda step: draw(
-                    tasks, num_per_step=settings.tasks_per_step, seed=settings.seed, step=step
-                ),
+            loop = partial(train, max_refills=settings.max_refills)
+            if settings.loop == "ahead":
+                loop = partial(train_ahead, max_staleness=settings.max_staleness)
+            loop(
+                draw_tasks=lambda step, refill: tasks_of(step=step, refill=refill),
                 rollout=transferred or engines,
                 rewards=rewards,
                 learner=_Grpo(ranks, settings, (transferred or ranks).weights),
                 recorder=recorder,
                 on_step=on_step,
                 num_steps=settings.num_steps,
+                punish=lambda scored: punish_overlong(scored, settings.overlong, rollout.max_new_tokens),
                 credit=partial(
                     credit,
                     normalise=settings.loss.normalise_advantages,
                     part_weights=settings.advantage.weights if settings.advantage.per_dimension else None,
                 ),
-                keep_without_signal=settings.loss.beta > 0,
+                assemble=partial(
+                    assemble,
+                    # a group that was replaced must not come back for the sake of its KL term
+                    keep_without_signal=settings.loss.beta > 0 and settings.max_refills == 0,
+                    mask_truncated=settings.loss.mask_truncated,
+                ),
                 max_logprob_gap=settings.max_logprob_gap,
             )
+        report_features(encoders, settings.run_dir)
 
 
 class _Grpo:

@@ -32,7 +32,7 @@ def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
     return token_ids
 
 
-def probe_layout(token_ids: Sequence[int], pad_id: int) -> Layout:
+def probe_layout(token_ids: Sequence[int]) -> Layout:
     """One row of text, every token but the first predicted."""
     text = PrefixGroup(
         prefix_ids=tuple(token_ids[:1]),
@@ -40,7 +40,7 @@ def probe_layout(token_ids: Sequence[int], pad_id: int) -> Layout:
         grid=VideoGrid(time=0, height=0, width=0, temporal_interval=0.0),
         branches=(Branch(context_ids=(), target_ids=tuple(token_ids[1:])),),
     )
-    return shared_prefix_layout([text], pad_id)
+    return shared_prefix_layout([text])
 
 
 class FingerprintGate:

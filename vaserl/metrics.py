@@ -4,19 +4,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vaserl.types import ScoredGroup, Update
+from vaserl.types import Publication, ScoredGroup, Update
 
 
 def step_metrics(
-    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update
+    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update, published: Publication
 ) -> dict[str, float]:
     """One flat mapping: `reward/…` means over all completions of the step (a part only over those that have it),
-    `length/…` in tokens, shares between 0 and 1, and the learner's own metrics.
+    `length/…` in tokens, shares between 0 and 1, `staleness/…` in versions, and the learner's own metrics.
+
+    published: of the weights that wrote the step.
     """
     totals = [[score.total for score in group.scores] for group in scored]
     flat = [total for group in totals for total in group]
     completions = [c for group in scored for c in group.group.completions]
     lengths = [len(c.token_ids) for c in completions]
+    ages = staleness(scored, update.step)
     parts: dict[str, list[float]] = {}
     for group in scored:
         for score in group.scores:
@@ -32,8 +35,19 @@ def step_metrics(
         "truncated_share": float(np.mean([c.finish_reason == "length" for c in completions])),
         "empty_share": float(np.mean([not c.text.strip() for c in completions])),
         "zero_variance_share": float(np.mean([not any(credit_G) for credit_G in credit_P_G])),
+        "staleness/mean": float(np.mean(ages)),
+        "staleness/max": float(max(ages)),
+        "publish/fingerprint_gap": published.fingerprint_gap,
         **update.metrics,
     }
+
+
+def staleness(scored: Sequence[ScoredGroup], version: int) -> list[int]:
+    """[P * G] for each sample, by how many versions the learner that learns from it is ahead of the one that wrote it.
+
+    version: the learner's, which is the number of the step: version 1 learns step 1 and becomes version 2.
+    """
+    return [version - completion.weights_version for group in scored for completion in group.group.completions]
 
 
 def mean_of(rows: Sequence[Mapping[str, float]], name: str) -> float:

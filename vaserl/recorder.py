@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,16 +40,18 @@ class Recorder:
         self._metrics = (run_dir / "metrics.jsonl").open("w")
         self._timeline = (run_dir / "timeline.jsonl").open("w")
         self._started = time.monotonic()
+        self._timeline_lock = threading.Lock()
         self._trackers = [_TRACKERS[name](run_dir, settings) for name in trackers]
 
     @contextmanager
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
-        """Times what happens inside as one span of the step's timeline."""
+        """Times what happens inside as one span of the step's timeline; several threads may be in a phase at once."""
         start = time.monotonic() - self._started
         yield
         end = time.monotonic() - self._started
         span = {"step": step, "phase": name, "worker": worker, "start_s": round(start, 4), "end_s": round(end, 4)}
-        _write_line(self._timeline, span)
+        with self._timeline_lock:
+            _write_line(self._timeline, span)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends one line {"step", …} to metrics.jsonl and mirrors it to the trackers."""
@@ -79,6 +82,7 @@ class Recorder:
                         "logprobs": list(completion.logprobs),
                         "finish_reason": completion.finish_reason,
                         "weights_version": completion.weights_version,
+                        "learner_version": step,  # version k is what learns step k
                     }
                 )
         folder = self.run_dir / "rollouts"

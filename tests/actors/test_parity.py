@@ -1,37 +1,64 @@
-"""The learner's logprobs are the engine's, on video, with an adapter, to 1e-5 in fp32."""
+"""The learner's logprobs are the engine's, on video, from pixels and from features, with an adapter: fp32, 1e-5."""
 
 from pathlib import Path
 
 import pytest
+import ray
 import torch
 
+import actors.rollout
 from actors.cluster import bundle, placed
-from actors.rollout import RolloutPool
+from actors.encoder import EncoderPool
+from actors.rollout import RolloutPool, RolloutWorker
 from tests.conftest import make_clip, make_dataset
 from vaserl.clip import ClipStore
 from vaserl.dataset import read_vases
 from vaserl.models.adapter import adapter_files, add_lora, make_weights
 from vaserl.models.groups import samples_group
 from vaserl.models.layout import shared_prefix_layout
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
+from vaserl.models.policy import Policy, Prompter, Video, load_model
+from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group, PromptSamples, Sample
 
 ENGINE_ARGS = {"max_model_len": 1024, "max_num_seqs": 16}
 
 
+class CountingWorker(RolloutWorker):
+    """A rollout worker that says how often its engine ran a vision tower."""
+
+    def tower_calls(self) -> str:
+        """Where the engine has a tower, its number of calls so far; "none" where it has no tower."""
+
+        def count(worker) -> str:
+            tower = worker.get_model().visual
+            if type(tower).__name__ == "StageMissingLayer":
+                return "none"
+            if not hasattr(tower, "num_calls"):
+                tower.num_calls = 0
+                tower.register_forward_hook(lambda *_: setattr(tower, "num_calls", tower.num_calls + 1))
+            return str(tower.num_calls)
+
+        return self._engine._llm.collective_rpc(count)[0]
+
+
 def learner_logprobs(policy: Policy, prompter: Prompter, clips: ClipStore, group: Group, num_frames: int, temperature):
     pixels = prompter.pixels(clips.load(group.task.clip, num_frames))
+    return video_logprobs(policy, prompter, pixels, group, temperature)
+
+
+def video_logprobs(policy: Policy, prompter: Prompter, video: Video, group: Group, temperature: float):
     samples = tuple(Sample(token_ids=c.token_ids, logprobs=c.logprobs, advantage=0.0) for c in group.completions)
     handed = PromptSamples(clip=group.task.clip, prompt_ids=group.prompt_ids, samples=samples)
-    layout = shared_prefix_layout([samples_group(handed, pixels.grid, prompter.video_token_id)], prompter.pad_token_id)
+    layout = shared_prefix_layout([samples_group(handed, video.grid, prompter.video_token_id)])
     with torch.no_grad():
-        logprobs, _ = policy([pixels], layout, temperature)
+        logprobs, _ = policy([video], layout, temperature)
     return logprobs
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_engine_and_learner_agree(cluster, tiny_model: Path, dataset: Path, temperature: float):
+@pytest.mark.parametrize(("sees", "temperature"), [("pixels", 1.0), ("features", 0.7)])
+def test_engine_and_learner_agree(
+    cluster, tiny_model: Path, dataset: Path, tmp_path: Path, monkeypatch, sees: str, temperature: float
+):
     num_frames = 8
     model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=num_frames)
     settings = RolloutSettings(
@@ -50,26 +77,50 @@ def test_engine_and_learner_agree(cluster, tiny_model: Path, dataset: Path, temp
             torch.nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(len(name)))
     policy = Policy(hf_model).eval()
 
-    with placed([bundle(1, 0)], ClusterSettings()) as placement:
-        pool = RolloutPool(model, data, settings, max_lora_rank=8, seed=0, placement=placement, first_bundle=0)
+    monkeypatch.setattr(actors.rollout, "RolloutActor", ray.remote(CountingWorker))
+    with placed([bundle(1, 0), bundle(0.1, 0)], ClusterSettings()) as placement:
+        encoders = None
+        if sees == "features":
+            encoders = EncoderPool(
+                model, data, FeatureSettings(), run_dir=tmp_path / "run", placement=placement, first_bundle=1
+            )
+        features = encoders.reader() if encoders else None
+        pool = RolloutPool(
+            model, data, settings, features, max_lora_rank=8, seed=0, placement=placement, first_bundle=0
+        )
+        tower_calls = [ray.get(pool._workers[0].tower_calls.remote())]
         base = pool.generate(tasks, step=1)
         pool.publish(make_weights(1, adapter_files(peft)))
         adapted = pool.generate(tasks, step=1)
+        tower_calls.append(ray.get(pool._workers[0].tower_calls.remote()))
+        videos = features and dict(
+            zip((t.clip for t in tasks), features.get_all([(t.clip, 0, (0, 0)) for t in tasks]), strict=True)
+        )
+        counts = encoders.counts() if encoders else None
+
+    def gap(group: Group) -> float:
+        engine = torch.tensor([logprob for c in group.completions for logprob in c.logprobs])
+        ours = learner_logprobs(policy, prompter, clips, group, num_frames, temperature)
+        if videos:
+            from_features = video_logprobs(policy, prompter, videos[group.task.clip], group, temperature)
+            assert (from_features - ours).abs().max() <= 1e-6
+            ours = from_features
+        return float((ours - engine).abs().max())
 
     with peft.disable_adapter():
-        gaps_base = [_gap(policy, prompter, clips, group, num_frames, temperature) for group in base]
-    gaps_adapted = [_gap(policy, prompter, clips, group, num_frames, temperature) for group in adapted]
+        gaps_base = [gap(group) for group in base]
     assert max(gaps_base) <= 1e-5
-    assert max(gaps_adapted) <= 1e-5
+    assert max(gap(group) for group in adapted) <= 1e-5
     # the check can fail: against the wrong weights the gap is not small
-    assert max(_gap(policy, prompter, clips, group, num_frames, temperature) for group in base) > 1e-2
+    assert max(gap(group) for group in base) > 1e-2
     assert {c.weights_version for g in base for c in g.completions} == {0}
     assert {c.weights_version for g in adapted for c in g.completions} == {1}
-
-
-def _gap(policy, prompter, clips, group, num_frames, temperature) -> float:
-    engine = torch.tensor([logprob for c in group.completions for logprob in c.logprobs])
-    return float((learner_logprobs(policy, prompter, clips, group, num_frames, temperature) - engine).abs().max())
+    if sees == "features":
+        assert tower_calls == ["none", "none"]
+        assert counts == {"encoded": len(tasks), "damaged": 0, "evicted": 0, "refused": 0}
+    else:
+        assert tower_calls[0] == "0"
+        assert int(tower_calls[1]) >= 1
 
 
 def _rest(task):

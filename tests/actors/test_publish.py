@@ -72,7 +72,7 @@ class Versions:
 
     @torch.no_grad()
     def fingerprint(self) -> Fingerprint:
-        logprobs, _ = self._policy([], probe_layout(self._ids, self._prompter.pad_token_id))
+        logprobs, _ = self._policy([], probe_layout(self._ids))
         return Fingerprint(token_ids=self._ids, logprobs=tuple(logprobs.tolist()))
 
     @torch.no_grad()
@@ -93,7 +93,7 @@ class Versions:
         laid_out = [
             samples_group(h, p.grid, self._prompter.video_token_id) for h, p in zip(handed, pixels, strict=True)
         ]
-        layout = shared_prefix_layout(laid_out, self._prompter.pad_token_id)
+        layout = shared_prefix_layout(laid_out)
         logprobs, _ = self._policy(pixels, layout)
         engine = torch.tensor([x for group in groups for c in group.completions for x in c.logprobs])
         return float((logprobs - engine).abs().max())

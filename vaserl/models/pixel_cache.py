@@ -1,6 +1,7 @@
 """Clips as the vision tower takes them, kept in memory up to a limit."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,14 +10,21 @@ from vaserl.models.policy import ClipPixels, Prompter
 
 MAX_BYTES = 2 * 1024**3
 
+View = tuple[str, int, tuple[int, int]]
+"""A clip by content hash, the frame it begins with, and its shift in pixels."""
+
 
 class PixelCache:
-    """Processed clips by content hash and rotation; the least recently used go first when 2 GiB are full."""
+    """Processed clips by content hash and rotation; the least recently used go first when `max_bytes` are full."""
 
-    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int):
-        self._clips, self._prompter, self._num_frames = clips, prompter, num_frames
+    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_BYTES):
+        self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
         self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
         self._num_bytes = 0
+
+    def get_all(self, views: Sequence[View]) -> list[ClipPixels]:
+        """The clip of each view, processed."""
+        return [self.get(*view) for view in views]
 
     def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
         """The clip begun `rotation` frames later and moved by `shift` pixels, processed. Shifted clips are seldom
@@ -30,7 +38,7 @@ class PixelCache:
         pixels = self._prompter.pixels(self._load(*key))
         self._kept[key] = pixels
         self._num_bytes += pixels.patches.nbytes
-        while self._num_bytes > MAX_BYTES and len(self._kept) > 1:
+        while self._num_bytes > self._max_bytes and len(self._kept) > 1:
             self._num_bytes -= self._kept.popitem(last=False)[1].patches.nbytes
         return pixels
 

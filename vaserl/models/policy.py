@@ -1,6 +1,7 @@
 """A Qwen2.5-VL policy as its folder describes it: prompts, clips, and the forward pass over a layout."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from torch import nn
 
 from vaserl.clip import Clip
 from vaserl.errors import UserError
+from vaserl.models.attention import install, plan_attention
 from vaserl.models.layout import Layout
 from vaserl.models.logprobs import token_logprobs
 from vaserl.models.positions import VideoGrid, temporal_interval
@@ -23,8 +25,37 @@ class ClipPixels:
     """[patches, channels · temporal patch · patch²] float32, as the processor makes them."""
     patch_grid: tuple[int, int, int]
     """Patches in time, height and width, before merging."""
+    seconds_per_patch: float
+    """Seconds between two temporal patches."""
     grid: VideoGrid
     """Tokens after merging, with the clip's pace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClipFeatures:
+    """A clip as the vision tower leaves it: all that the language model sees of it."""
+
+    features: torch.Tensor
+    """[tokens, H] in the tower's precision."""
+    patch_grid: tuple[int, int, int]
+    """Patches in time, height and width, before merging."""
+    seconds_per_patch: float
+    """Seconds between two temporal patches."""
+    grid: VideoGrid
+    """Tokens after merging, with the clip's pace."""
+
+    def begun_later(self, num_patches: int) -> "ClipFeatures":
+        """The features of the same turn begun `num_patches` temporal patches later.
+
+        The tower attends within a temporal patch only and places patches in height and width alone, so these are the
+        same features in another order.
+        """
+        in_time = self.features.unflatten(0, (self.grid.time, -1))
+        return replace(self, features=in_time.roll(-num_patches, 0).flatten(0, 1))
+
+
+Video = ClipPixels | ClipFeatures
+"""A clip on either side of the vision tower."""
 
 
 class Prompter:
@@ -83,6 +114,7 @@ class Prompter:
         return ClipPixels(
             patches=processed["pixel_values_videos"],
             patch_grid=(time, height, width),
+            seconds_per_patch=self._vision.temporal_patch_size / clip.fps,
             grid=VideoGrid(
                 time=time,
                 height=height // merge,
@@ -116,31 +148,42 @@ class Policy(nn.Module):
         super().__init__()
         self.model: Any = model
 
-    def video_features(self, pixels: list[ClipPixels]) -> torch.Tensor:
-        """[tokens of all clips, H] the vision tower's output."""
+    def video_features(self, videos: Sequence[Video]) -> torch.Tensor:
+        """[tokens of all clips, H] what the language model sees of the clips: their features as they are, or the
+        vision tower's output for pixels.
+
+        Raises: ValueError for features where the tower is trained: they are an older tower's.
+        """
         device = self.model.device
-        if not pixels:
+        vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
+        if vision_is_trained and any(isinstance(video, ClipFeatures) for video in videos):
+            raise ValueError("features were given to a policy whose vision tower is trained; give it pixels")
+        if not videos:
             return torch.empty(0, self.model.config.text_config.hidden_size, device=device)
-        patches = torch.cat([p.patches for p in pixels]).to(device)
-        grids = torch.tensor([p.patch_grid for p in pixels], device=device)
-        output = self.model.model.get_video_features(patches, grids)
-        return torch.cat(list(output.pooler_output))
+        pixels = [video for video in videos if isinstance(video, ClipPixels)]
+        encoded: list[torch.Tensor] = []
+        if pixels:
+            patches = torch.cat([p.patches for p in pixels]).to(device)
+            grids = torch.tensor([p.patch_grid for p in pixels], device=device)
+            with torch.set_grad_enabled(vision_is_trained and torch.is_grad_enabled()):
+                encoded = list(self.model.model.get_video_features(patches, grids).pooler_output)
+        in_order = iter(encoded)
+        return torch.cat([v.features.to(device) if isinstance(v, ClipFeatures) else next(in_order) for v in videos])
 
     def forward(
-        self, pixels: list[ClipPixels], layout: Layout, temperature: float = 1.0
+        self, videos: Sequence[Video], layout: Layout, temperature: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logprobs [N] and entropies [N] of the layout's trained tokens. `pixels` has one clip for each row,
+        """Logprobs [N] and entropies [N] of the layout's trained tokens. `videos` has the clip of each group,
         or none at all for rows of text."""
-        vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
-        with torch.set_grad_enabled(vision_is_trained and torch.is_grad_enabled()):
-            features = self.video_features(pixels)
+        features = self.video_features(videos)
         layout = layout.to(self.model.device)
         embeds = self.model.get_input_embeddings()(layout.input_ids)
         embeds = embeds.masked_scatter(layout.video_mask[..., None], features.to(embeds.dtype))
         hidden = self.model.model.language_model(
             inputs_embeds=embeds,
-            attention_mask=layout.attention_mask,
+            attention_mask=None,
             position_ids=layout.position_ids,
+            attention_plan=plan_attention(layout.spans, embeds.device, embeds.dtype) if layout.spans else None,
             use_cache=False,
         ).last_hidden_state
         predicting = hidden.flatten(0, 1)[layout.predictor]
@@ -148,14 +191,16 @@ class Policy(nn.Module):
 
 
 def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
-    """The folder's Qwen2.5-VL with SDPA attention.
+    """The folder's Qwen2.5-VL, its language model attending by plan.
 
     Raises: UserError when the folder is missing or holds no Qwen2.5-VL.
     """
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     check_model_folder(folder)
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    install(model)
+    return model
 
 
 def check_model_folder(folder: Path | str) -> None:

@@ -7,6 +7,7 @@ saved with the model, because a tokenizer rebuilt from other texts silently rena
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -58,7 +59,7 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
 
     shape = shape or TinyShape()
-    tokenizer = _train_tokenizer(texts, shape.vocab_size)
+    tokenizer = train_tokenizer(texts, shape.vocab_size)
     # a 112 x 112 clip of four frames must pass as it is; the stock minimum would enlarge it
     pixels = {"shortest_edge": 4 * 28 * 28, "longest_edge": 768 * 28 * 28}
     processor = Qwen2_5_VLProcessor(
@@ -74,7 +75,8 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
     return folder
 
 
-def _train_tokenizer(texts: Iterable[str], vocab_size: int):
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
+    """A byte-level BPE of at most `vocab_size` entries with the model's special tokens in front."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

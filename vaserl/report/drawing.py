@@ -66,11 +66,16 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as a data URI, the same bytes for the same figure."""
+    """The figure as a data URI."""
+    return data_uri("image/svg+xml", svg_file(figure))
+
+
+def svg_file(figure: Figure) -> bytes:
+    """The figure as an SVG file, the same bytes for the same figure."""
     file = io.BytesIO()
     # Creator, Date and the like carry links and the hour: neither belongs into a page that is the same every time.
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return data_uri("image/svg+xml", file.getvalue())
+    return file.getvalue()
 
 
 def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:

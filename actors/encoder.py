@@ -1,0 +1,234 @@
+"""Encoders: they decode each clip once, run the frozen vision tower on it once, and keep its features for everyone.
+
+Every key belongs to one encoder, so a clip that ten processes ask for is still encoded once. Who needs features looks
+in the store of its own machine first and asks the owner of the key otherwise; the answer travels through Ray's object
+store and stays in the asker's own store.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.util.placement_group import PlacementGroup
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from vaserl.clip import ClipStore
+from vaserl.errors import UserError
+from vaserl.feature_store import FeatureStore, pack, unpack
+from vaserl.models.pixel_cache import MAX_BYTES, PixelCache, View
+from vaserl.models.policy import ClipFeatures, Prompter
+from vaserl.models.vision_tower import FeatureRecipe, VisionTower, feature_recipe
+from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
+
+START_TIMEOUT_S = 600.0
+CALL_TIMEOUT_S = 1800.0
+BYTES_PER_GB = 10**9
+
+
+def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None:
+    """Why a run keeps no features although it could have encoders; None when it keeps them."""
+    if learner.train_vision:
+        return "learner.train_vision changes the vision tower, and with it the features, at every step"
+    if max_shift:
+        return f"max_shift = {max_shift} moves nearly every clip anew, and few are ever asked for twice"
+    return None
+
+
+class EncoderWorker:
+    """An ordinary class that owns a vision tower and its machine's store."""
+
+    def __init__(
+        self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, recipe: FeatureRecipe, folder: Path
+    ):
+        torch.set_num_threads(settings.num_threads)
+        if (own := feature_recipe(model.path, model.dtype, data.num_frames)) != recipe:
+            raise UserError(f"model.path {model.path} holds another model here than on the driver's machine: {own}")
+        self._recipe = recipe
+        self._pixels = PixelCache(ClipStore(data.path / "clips"), Prompter(model.path), data.num_frames, max_bytes=0)
+        self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
+        self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
+        self._num_encoded = self._num_damaged_elsewhere = 0
+        self._entry_bytes = 0  # of the last entry made: clips of one data set are of one size
+
+    def ready(self) -> bool:
+        """True when the tower has loaded."""
+        return True
+
+    def entry(self, clip_hash: str, rotation: int, num_damaged: int) -> np.ndarray:
+        """uint8 [bytes] the store's entry of a clip's features, made now if there is none.
+
+        num_damaged: damaged entries that the asker found where it looked first.
+        """
+        self._num_damaged_elsewhere += num_damaged
+        key = self._recipe.key(clip_hash, rotation)
+        entry = self._store.entry(key) or self._make(key, clip_hash, rotation)
+        return np.frombuffer(entry, dtype=np.uint8)
+
+    def make_ahead(self, clip_hash: str) -> bool:
+        """Encodes a clip that nobody has asked for yet. Returns: False when the store is full, and nothing is made:
+        what was made before would be lost for it."""
+        key = self._recipe.key(clip_hash, 0)
+        if not self._store.path(key).exists():
+            if self._store.num_bytes() + self._entry_bytes > self._store.max_bytes:
+                return False
+            self._make(key, clip_hash, 0)
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """ "encoded": clips that went through the tower; "damaged": entries found damaged, here and by those who asked;
+        "evicted", "refused": see StoreCounts."""
+        store = self._store.counts
+        return {
+            "encoded": self._num_encoded,
+            "damaged": store.damaged + self._num_damaged_elsewhere,
+            "evicted": store.evicted,
+            "refused": store.refused,
+        }
+
+    def _make(self, key: str, clip_hash: str, rotation: int) -> bytes:
+        entry = pack(key, self._tower.encode(self._pixels.get(clip_hash, rotation)))
+        self._store.put(key, entry)
+        self._num_encoded += 1
+        self._entry_bytes = len(entry)
+        return entry
+
+
+class _Encoder(EncoderWorker):
+    """What an encoder needs only as an actor: working ahead without making anyone wait."""
+
+    def fill(self, clip_hashes: Sequence[str]) -> None:
+        """Encodes the first clip and asks itself for the rest, behind whoever is waiting meanwhile."""
+        if clip_hashes and self.make_ahead(clip_hashes[0]):
+            ray.get_runtime_context().current_actor.fill.remote(clip_hashes[1:])
+
+
+EncoderActor = ray.remote(_Encoder)
+
+
+class FeatureReader:
+    """What an engine or a learner rank holds to get features; made by the driver and sent to them."""
+
+    def __init__(self, encoders: Sequence[Any], recipe: FeatureRecipe, folder: Path, max_bytes: int):
+        self._encoders, self._recipe = list(encoders), recipe
+        self._folder, self._max_bytes = folder, max_bytes
+        self._kept: OrderedDict[str, ClipFeatures] = OrderedDict()
+        self._num_bytes = 0
+        self._store: FeatureStore | None = None
+
+    def key(self, clip_hash: str) -> str:
+        """Names the clip's features, in an engine's caches too."""
+        return self._recipe.key(clip_hash, 0)
+
+    def get_all(self, views: Sequence[View]) -> list[ClipFeatures]:
+        """The features of each view, from memory, this machine's store or the encoders.
+
+        Raises: ValueError for a shifted view: such a clip is other pixels each time, which nobody keeps features of.
+        """
+        if any(shift != (0, 0) for _, _, shift in views):
+            raise ValueError("features of shifted clips are not kept; use their pixels")
+        step, num_frames = self._recipe.frames_per_patch, self._recipe.num_frames
+        # a turn that is begun whole patches later has the same features in another order
+        wanted = [(clip, rotation % num_frames % step) for clip, rotation, _ in views]
+        found = self._fetch(list(dict.fromkeys(wanted)))
+        return [
+            found[want].begun_later(turns) if (turns := rotation % num_frames // step) else found[want]
+            for want, (_, rotation, _) in zip(wanted, views, strict=True)
+        ]
+
+    def _fetch(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], ClipFeatures]:
+        if self._store is None:  # only now is this the machine whose store is meant
+            self._store = FeatureStore(self._folder, self._max_bytes)
+        keys = {want: self._recipe.key(*want) for want in wanted}
+        found = {want: self._kept[key] for want, key in keys.items() if key in self._kept}
+        unread = [want for want in wanted if want not in found]
+        num_damaged = self._store.counts.damaged
+        stored = self._store.get_all([keys[want] for want in unread])
+        found |= {want: clip for want, clip in zip(unread, stored, strict=True) if clip is not None}
+        num_damaged = self._store.counts.damaged - num_damaged
+        asked = [want for want in unread if want not in found]
+        calls = [
+            self._owner(keys[want]).entry.remote(*want, num_damaged if index == 0 else 0)
+            for index, want in enumerate(asked)
+        ]
+        for want, answer in zip(asked, ray.get(calls, timeout=CALL_TIMEOUT_S), strict=True):
+            entry = answer.tobytes()
+            found[want] = unpack(keys[want], entry)
+            self._store.put(keys[want], entry)
+        for want in wanted:
+            self._keep(keys[want], found[want])
+        return found
+
+    def _owner(self, key: str) -> Any:
+        return self._encoders[owner(key, len(self._encoders))]
+
+    def _keep(self, key: str, clip: ClipFeatures) -> None:
+        if key not in self._kept:
+            self._num_bytes += clip.features.nbytes
+        self._kept[key] = clip
+        self._kept.move_to_end(key)
+        while self._num_bytes > MAX_BYTES and len(self._kept) > 1:
+            self._num_bytes -= self._kept.popitem(last=False)[1].features.nbytes
+
+
+class EncoderPool:
+    """N encoders with ordinary methods."""
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        data: DataSettings,
+        settings: FeatureSettings,
+        *,
+        run_dir: Path,
+        placement: PlacementGroup,
+        first_bundle: int,
+    ):
+        self._folder = settings.folder or run_dir.with_name(f"{run_dir.name}.features")
+        self._max_bytes = int(settings.max_gb * BYTES_PER_GB)
+        self._recipe = feature_recipe(model.path, model.dtype, data.num_frames)
+        self._encoders = [
+            # an encoder holds nothing that is not on disk, so a new one simply goes on
+            EncoderActor.options(
+                num_cpus=settings.num_cpus,
+                num_gpus=settings.num_gpus,
+                max_restarts=3,
+                max_task_retries=3,
+                scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
+                runtime_env={"env_vars": _environment(settings)},
+            ).remote(model, data, settings, self._recipe, self._folder)
+            for index in range(settings.num_workers)
+        ]
+
+    def wait_until_ready(self) -> None:
+        """Returns when every encoder has loaded its tower."""
+        ray.get([encoder.ready.remote() for encoder in self._encoders], timeout=START_TIMEOUT_S)
+
+    def reader(self) -> FeatureReader:
+        """For an engine or a rank, which may be on any machine."""
+        return FeatureReader(self._encoders, self._recipe, self._folder, self._max_bytes)
+
+    def fill(self, clip_hashes: Sequence[str]) -> None:
+        """Encodes clips ahead, in this order, as far as the store has room. Returns at once."""
+        num_encoders = len(self._encoders)
+        owners = [owner(self._recipe.key(clip_hash, 0), num_encoders) for clip_hash in clip_hashes]
+        for index, encoder in enumerate(self._encoders):
+            encoder.fill.remote([clip for clip, own in zip(clip_hashes, owners, strict=True) if own == index])
+
+    def counts(self) -> dict[str, int]:
+        """Sums over the encoders, see EncoderWorker.counts."""
+        counts = ray.get([encoder.counts.remote() for encoder in self._encoders], timeout=CALL_TIMEOUT_S)
+        return {name: sum(each[name] for each in counts) for name in counts[0]}
+
+
+def owner(key: str, num_encoders: int) -> int:
+    """The index of the encoder that makes the entry of this key."""
+    return int(key[:8], 16) % num_encoders
+
+
+def _environment(settings: FeatureSettings) -> dict[str, str]:
+    threads = {"OMP_NUM_THREADS": str(settings.num_threads)}
+    return threads if settings.num_gpus else {**threads, "CUDA_VISIBLE_DEVICES": ""}

@@ -1,0 +1,186 @@
+"""What the overlapped loop makes of two equal halves: how much longer a step is than the longer of them.
+
+Twice. With actors that sleep, which measures the loop and Ray alone: nothing competes for the machine. And with the
+real engine and learner on a core each, the whole job: there the halves share the machine's memory, its cores' clock and
+whatever else runs, and the step pays for it.
+"""
+
+import argparse
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from actors.cluster import connect
+from launch import train as job
+from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
+from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
+from launch.bench.timing import circumstances, spread
+from vaserl.advantage import credit
+from vaserl.clip import ClipStore
+from vaserl.dataset import write_manifest
+from vaserl.errors import UserError
+from vaserl.grpo import assemble
+from vaserl.recorder import Recorder, read_jsonl
+from vaserl.settings import ClusterSettings, TrainSettings
+from vaserl.train import train
+from vaserl.train_ahead import train_ahead
+from vaserl.types import DIMENSIONS, Task
+
+HELP = "wall time of a step of the overlapped loop, over the longer of its halves"
+WARM_UP = 2
+"""Steps at the beginning that are not counted: first calls compile, and the pipeline fills."""
+GROUP_SIZE = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured; the defaults suit two CPU cores."""
+    parser.add_argument("--num-steps", type=int, default=12, help="of each run, warm-up included (%(default)s)")
+    parser.add_argument("--half", type=float, default=0.5, help="seconds that a sleeping half takes (%(default)s)")
+    parser.add_argument("--no-real", action="store_true", help="sleeping halves only")
+    parser.add_argument("--model", default="tiny", help=f"{MODEL_HELP} (%(default)s)")
+    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    parser.add_argument("--num-tasks", type=int, default=8, help="P of the real step (%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=16, help="of a clip: the learner's half grows with it")
+    parser.add_argument("--max-new-tokens", type=int, default=32, help="the engine's half grows with it (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: for sleeping and for real halves, seconds of rollout and learn when nothing overlaps, of a
+    step on-policy and ahead, and ratio_step_over_longer_half of the medians, which an ideal loop would bring to 1."""
+    if arguments.num_steps < WARM_UP + 2:
+        raise UserError(f"a measurement needs {WARM_UP + 2} steps at least")
+    cluster = ClusterSettings(num_cpus=2)
+    with connect(cluster), tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch:
+        measured = {"sleeping": compare(partial(run_sleeping, arguments, Path(scratch) / "sleeping"))}
+        measured["sleeping"]["note"] = "halves that sleep: overhead of loop and Ray only, no work and no contention"
+        if not arguments.no_real:
+            with model_folder(arguments.model, arguments.scratch) as model:
+                dataset = make_dataset(Path(scratch) / "dataset", arguments.num_tasks, arguments.num_frames)
+                measured["real"] = compare(partial(run_real, arguments, Path(scratch) / "real", model, dataset))
+            measured["real"]["load_average"] = os.getloadavg()[0]
+    return {**measured, "num_steps": arguments.num_steps, **circumstances()}
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = []
+    for name in ("sleeping", "real"):
+        if name in measured:
+            of = {key: value["median"] for key, value in measured[name].items() if key.endswith("_s")}
+            lines.append(
+                f"{name:9} rollout {of['rollout_s']:.3f} s, learn {of['learn_s']:.3f} s; a step on-policy "
+                f"{of['on_policy_step_s']:.3f} s, ahead {of['ahead_step_s']:.3f} s: "
+                f"{measured[name]['ratio_step_over_longer_half']:.3f} of the longer half"
+            )
+    return "\n".join(lines)
+
+
+def compare(run_loop: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Both loops, from what their timelines say. run_loop: "on_policy" or "ahead" -> spans."""
+    on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
+    rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
+    found: dict[str, Any] = {
+        "rollout_s": spread(rollout),
+        "learn_s": spread(learn),
+        "on_policy_step_s": spread(step_seconds(on_policy)),
+        "ahead_step_s": spread(step_seconds(ahead)),
+        "ahead_rollout_s": spread(phase_seconds(ahead, "rollout")),
+        "ahead_learn_s": spread(phase_seconds(ahead, "learn")),
+    }
+    halves = (found["rollout_s"]["median"], found["learn_s"]["median"])
+    return {
+        **found,
+        "balance_of_halves": min(halves) / max(halves),
+        "ratio_step_over_longer_half": found["ahead_step_s"]["median"] / max(halves),
+        "speedup": found["on_policy_step_s"]["median"] / found["ahead_step_s"]["median"],
+    }
+
+
+def phase_seconds(spans: Sequence[Mapping[str, Any]], phase: str) -> list[float]:
+    """Of each step after the warm-up."""
+    return [s["end_s"] - s["start_s"] for s in spans if s["phase"] == phase and s["step"] > WARM_UP]
+
+
+def step_seconds(spans: Sequence[Mapping[str, Any]]) -> list[float]:
+    """From the end of one learn to the end of the next, after the warm-up."""
+    ends = [span["end_s"] for span in spans if span["phase"] == "learn" and span["step"] >= WARM_UP]
+    return [later - earlier for earlier, later in itertools.pairwise(ends)]
+
+
+def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[dict[str, Any]]:
+    """The spans of a run with halves that sleep."""
+    tasks = [
+        Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
+        for n in range(arguments.num_tasks)
+    ]
+    loops = {"on_policy": partial(train, max_refills=0), "ahead": partial(train_ahead, max_staleness=1)}
+    with Recorder(folder / loop, ClusterSettings()) as recorder:
+        loops[loop](
+            draw_tasks=lambda step, refill: tasks,
+            rollout=SleepingEngines(arguments.half, GROUP_SIZE),
+            rewards=TurnAbout(),
+            learner=SleepingLearner(arguments.half),
+            recorder=recorder,
+            on_step=lambda step, values, weights: None,
+            num_steps=arguments.num_steps,
+            punish=lambda scored: scored,
+            credit=credit,
+            assemble=assemble,
+            max_logprob_gap=1.0,
+        )
+    return read_jsonl(folder / loop / "timeline.jsonl")
+
+
+def run_real(
+    arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str
+) -> list[dict[str, Any]]:
+    """The spans of a whole job, engine and learner on a core each."""
+    settings = TrainSettings.model_validate(
+        {
+            "run_dir": folder / loop,
+            "loop": loop,
+            "num_steps": arguments.num_steps,
+            "tasks_per_step": arguments.num_tasks,
+            "trackers": (),
+            "model": {"path": model, "dtype": "float32"},
+            "data": {"path": dataset, "num_frames": arguments.num_frames},
+            "rollout": {
+                "group_size": GROUP_SIZE,
+                "max_new_tokens": arguments.max_new_tokens,
+                "num_cpus": 0.8,
+                "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},
+            },
+            # a random model's words earn nothing from a record; their number always differs
+            "reward": {"functions": ("configs/rewards/brevity.py:brevity",)},
+            "learner": {"num_cpus": 0.9, "learning_rate": 1e-5, "lora": {"rank": 8, "alpha": 16}},
+        }
+    )
+    job.run(settings)
+    return read_jsonl(settings.run_dir / "timeline.jsonl")
+
+
+def make_dataset(folder: Path, num_vases: int, num_frames: int) -> Path:
+    """As many vases as a step has tasks, so that after the first step no clip is decoded any more."""
+    clips = ClipStore(folder / "clips")
+    texts = {"caption": PROMPT, "reference": PROMPT, "questions": [], "record": {}}
+    rows = [
+        {
+            "photo": f"v{n}.png",
+            "photo_sha256": f"{n:064x}",
+            "vase_id": f"v{n}",
+            "rejected_by": "",
+            "reason": "",
+            "scores": {},
+            "mesh": "",
+            "clip": clips.add(random_clip(n, num_frames=num_frames, size=112)),
+            "split": "train",
+            **texts,
+        }
+        for n in range(num_vases)
+    ]
+    write_manifest(folder, rows)
+    return folder

@@ -1,0 +1,86 @@
+"""Engines and ranks that sleep instead of working, in processes of their own: what is left is the loop and Ray."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
+
+
+class Sleeper:
+    """Takes its time for what an engine or a rank would do."""
+
+    def __init__(self, seconds: float):
+        self._seconds, self._version = seconds, 0
+
+    def publish(self, weights: Weights) -> int:
+        self._version = weights.version
+        return self._version
+
+    def generate(self, tasks: Sequence[Task], group_size: int) -> list[Group]:
+        time.sleep(self._seconds)
+        completion = Completion(
+            text="a vase", token_ids=(1, 2), logprobs=(-1.0, -1.0), finish_reason="stop", weights_version=self._version
+        )
+        return [Group(task=task, prompt_ids=(0,), completions=(completion,) * group_size) for task in tasks]
+
+    def learn(self, batch: Batch) -> Update:
+        time.sleep(self._seconds)
+        return Update(step=batch.step, metrics={"loss": 0.0})
+
+
+SleepingActor = ray.remote(Sleeper)
+
+
+class SleepingEngines:
+    """One engine, with the methods that both loops ask of a pool."""
+
+    def __init__(self, seconds: float, group_size: int):
+        self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
+        self._group_size = group_size
+
+    def submit_weights(self, weights: Weights) -> Any:
+        return self._actor.publish.remote(weights)
+
+    def submit(self, tasks: Sequence[Task], step: int) -> Any:
+        return self._actor.generate.remote(tasks, self._group_size)
+
+    def confirm(self, publishing: Any) -> Publication:
+        ray.get(publishing)
+        return Publication(version=0, fingerprint_gap=0.0, seconds={})
+
+    def collect(self, pending: Any) -> list[Group]:
+        return ray.get(pending)
+
+    def publish(self, weights: Weights) -> Publication:
+        return self.confirm(self.submit_weights(weights))
+
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
+        return self.collect(self.submit(tasks, step))
+
+
+class SleepingLearner:
+    """One rank, with the methods that both loops ask of a learner."""
+
+    def __init__(self, seconds: float):
+        self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
+
+    def learn(self, batch: Batch) -> Update:
+        return ray.get(self._actor.learn.remote(batch))
+
+    def weights(self, version: int) -> Weights:
+        return Weights(version=version, files={}, digest="")
+
+
+class TurnAbout:
+    """Scores that differ within a group and cost nothing."""
+
+    def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
+        return [
+            ScoredGroup(
+                group=group, scores=tuple(Score(total=float(n % 2), parts={}) for n in range(len(group.completions)))
+            )
+            for group in groups
+        ]

@@ -1,0 +1,164 @@
+"""Two questions put to the reward with a finished quick start: python -m launch.study NAME RUN --out DIR
+
+constant-answer   a policy that has learned to give one answer to every vase: does GRPO lead away from it?
+per-dimension     advantages dimension by dimension (GDPO): does any dimension end lower than it began?
+
+Each writes its runs and NAME.json into DIR, and the plot NAME.svg.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from launch import evaluate, sft, train
+from vaserl.config import load_config
+from vaserl.dataset import read_rows, read_vases, write_manifest
+from vaserl.errors import UserError
+from vaserl.evaluation.constant import constant_answer, constant_caption
+from vaserl.evaluation.statistics import paired_difference
+from vaserl.recorder import read_jsonl, versions
+from vaserl.report.study import constant_answer_figure, per_dimension_figure
+from vaserl.scoring import make_scorer
+from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
+from vaserl.tasks import draw
+from vaserl.types import DIMENSIONS
+
+CONFIGS = Path("configs")
+WINDOW = 10
+"""Steps over which a run's beginning and its end are averaged."""
+
+
+def study_constant_answer(quickstart: Path, out: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """SFT of the quick start's model on one caption for every vase, then GRPO from there."""
+    vases = read_vases(quickstart / "dataset", "train")
+    caption = constant_caption([vase.record for vase in vases])
+    _write_constant_dataset(quickstart / "dataset", out / "dataset", caption)
+    tuning = load_config(
+        SftSettings,
+        CONFIGS / "sft" / "quickstart.toml",
+        [
+            *("--run_dir", str(out / "sft"), "--data.path", str(out / "dataset")),
+            *("--model.path", str(quickstart / "sft" / "model"), "--num_epochs", "1", "--questions_per_vase", "0"),
+            *("--learner.learning_rate", "1e-4", "--learner.warmup_steps", "5"),
+        ],
+    ).model_copy(update={"tiny_model": None})
+    sft.run(tuning)
+    training = _training(quickstart, out, out / "sft" / "model", overrides)
+    train.run(training)
+    evaluation = _evaluation(quickstart, out, training)
+
+    rows = read_jsonl(training.run_dir / "metrics.jsonl")
+    tasks = [vase.caption_task() for vase in vases]
+    scorer = make_scorer(training.reward)
+    scorer.prepare([task.record for task in tasks])
+    for row in rows:
+        drawn = draw(tasks, num_per_step=training.tasks_per_step, seed=training.seed, step=row["step"])
+        row["constant"] = constant_answer(caption, drawn, scorer)["reward"]
+        row["share_constant"] = _share_of(caption, training.run_dir / "rollouts", row["step"])
+    return {
+        "caption": caption,
+        "steps": [{key: row[key] for key in ("step", "reward/mean", "constant", "share_constant")} for row in rows],
+        "held_out": evaluation,
+    }
+
+
+def study_per_dimension(quickstart: Path, out: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """GRPO of the quick start with every part of the reward normalised by itself."""
+    per_dimension = ["--advantage.per_dimension", "true", *overrides]
+    training = _training(quickstart, out, quickstart / "sft" / "model", per_dimension)
+    train.run(training)
+    evaluation = _evaluation(quickstart, out, training)
+    rows = read_jsonl(training.run_dir / "metrics.jsonl")
+    names = ["step", "reward/mean", *(f"reward/{dimension}" for dimension in DIMENSIONS)]
+    windows = {}
+    for dimension in DIMENSIONS:
+        values = [row[f"reward/{dimension}"] for row in rows]
+        windows[dimension] = {"first": float(np.mean(values[:WINDOW])), "last": float(np.mean(values[-WINDOW:]))}
+    return {"steps": [{name: row[name] for name in names} for row in rows], "windows": windows, "held_out": evaluation}
+
+
+def _training(quickstart: Path, out: Path, model: Path, overrides: Sequence[str]) -> TrainSettings:
+    tied = ["--run_dir", str(out / "grpo"), "--data.path", str(quickstart / "dataset"), "--model.path", str(model)]
+    return load_config(TrainSettings, CONFIGS / "train" / "quickstart.toml", [*tied, *overrides])
+
+
+def _evaluation(quickstart: Path, out: Path, training: TrainSettings) -> dict[str, Any]:
+    """Held-out vases before and after the run, greedy: rewards, and each dimension's mean similarity with the paired
+    difference and its interval."""
+    trained = training.run_dir / "weights" / f"v{training.num_steps + 1:05d}"
+    tied = [
+        *("--run_dir", str(out / "evaluation"), "--data.path", str(training.data.path), "--trained", str(trained)),
+        *("--model.path", str(training.model.path), "--clip_model", str(quickstart / "models" / "clip")),
+    ]
+    settings = load_config(EvaluateSettings, CONFIGS / "evaluate" / "quickstart.toml", tied)
+    summary = evaluate.run(settings)
+    lines = read_jsonl(settings.run_dir / "captions.jsonl")
+    dimensions = {}
+    for dimension in DIMENSIONS:
+        before, after = (
+            [line["scores"][system]["parts"].get(dimension, 0.0) for line in lines] for system in ("sft", "rl")
+        )
+        difference = asdict(paired_difference(after, before, seed=settings.seed))
+        dimensions[dimension] = {"before": float(np.mean(before)), "after": float(np.mean(after)), **difference}
+    return {
+        "num_vases": summary["num_vases"],
+        "before": summary["sft"]["reward"],
+        "after": summary["rl"]["reward"],
+        "difference": summary["difference"]["reward"],
+        "constant_answer": summary["constant_answer"],
+        "dimensions": dimensions,
+    }
+
+
+def _share_of(caption: str, rollouts: Path, step: int) -> float:
+    texts = pq.read_table(rollouts / f"step={step:05d}.parquet", columns=["completion"])["completion"].to_pylist()
+    return float(np.mean([text.strip() == caption for text in texts]))
+
+
+def _write_constant_dataset(source: Path, target: Path, caption: str) -> None:
+    """The data set with one caption for every training vase; clips and models stay where they are."""
+    rows = [{**row, "caption": caption} if row["split"] == "train" else row for row in read_rows(source)]
+    write_manifest(target, rows)
+    for name in ("clips", "models"):
+        if not (target / name).exists():
+            (target / name).symlink_to((source / name).resolve())
+
+
+STUDIES = {
+    "constant-answer": (study_constant_answer, constant_answer_figure),
+    "per-dimension": (study_per_dimension, per_dimension_figure),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a study. Returns: 0, or 2 after printing a user's error."""
+    parser = argparse.ArgumentParser(prog="python -m launch.study", description=__doc__)
+    parser.add_argument("name", choices=STUDIES)
+    parser.add_argument("quickstart", type=Path, metavar="RUN", help="folder of a finished quick start")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    arguments, overrides = parser.parse_known_args(argv)
+    study, figure = STUDIES[arguments.name]
+    try:
+        if not (arguments.quickstart / "summary.json").is_file():
+            raise UserError(f"{arguments.quickstart} holds no finished quick start; make one with `make quickstart`")
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        found = study(arguments.quickstart.resolve(), arguments.out.resolve(), overrides)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    found = {"study": arguments.name, **found, "versions": versions()}
+    (arguments.out / f"{arguments.name}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    (arguments.out / f"{arguments.name}.svg").write_bytes(figure(found))
+    print(arguments.out / f"{arguments.name}.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Weights that reach an engine while it writes wait until it is done: no completion mixes two versions."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from actors.cluster import bundle, placed
+from actors.rollout import RolloutPool
+from vaserl.dataset import read_vases
+from vaserl.models.adapter import adapter_files, add_lora, make_weights
+from vaserl.models.policy import load_model
+from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
+from vaserl.types import Group
+
+
+def adapters(model: Path) -> list[dict[str, bytes]]:
+    """The files of two that are far apart."""
+    peft = add_lora(load_model(model), rank=8, alpha=16)
+    found = []
+    for seed in (1, 2):
+        for name, parameter in peft.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(seed + len(name)))
+        found.append(adapter_files(peft))
+    return found
+
+
+def written(groups: list[Group]) -> list[tuple]:
+    return [(c.token_ids, c.logprobs) for group in groups for c in group.completions]
+
+
+def versions(groups: list[Group]) -> set[int]:
+    return {c.weights_version for group in groups for c in group.completions}
+
+
+def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, dataset: Path):
+    model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=4)
+    engine_args = {"max_model_len": 512, "max_num_seqs": 32}
+    settings = RolloutSettings(group_size=4, max_new_tokens=48, engine_args=engine_args, num_cpus=1)
+    tasks = [vase.caption_task() for vase in read_vases(dataset, "train")]
+    one, two = adapters(tiny_model)
+    with placed([bundle(1, 0)], ClusterSettings()) as placement:
+        pool = RolloutPool(model, data, settings, max_lora_rank=8, seed=0, placement=placement, first_bundle=0)
+        pool.publish(make_weights(1, one))
+        by_one = written(pool.generate(tasks, step=1))
+        pool.publish(make_weights(2, two))
+        by_two = written(pool.generate(tasks, step=1))
+        assert by_one != by_two  # with the same seeds, so it is the weights that differ
+
+        # the same again, all of it submitted while the engine still writes the first, and collected out of order
+        first_publish = pool.submit_weights(make_weights(3, one))
+        first = pool.submit(tasks, step=1)
+        second_publish = pool.submit_weights(make_weights(4, two))
+        second, also_second = pool.submit(tasks, step=1), pool.submit(tasks[:1], step=1)
+        pool.confirm(second_publish)
+        late = pool.collect(second)
+        early = pool.collect(first)
+        pool.confirm(first_publish)
+        assert (versions(early), versions(late)) == ({3}, {4})
+        assert written(early) == by_one
+        assert written(late) == by_two
+        assert len(written(pool.collect(also_second))) == settings.group_size
+
+        with pytest.raises(RuntimeError, match=r"v00/caption: written by v4, asked of v5"):
+            pool.collect(replace(second, version=5))
+        with pytest.raises(RuntimeError, match=r"published version 5, the engines serve \[4\]"):
+            pool.confirm(replace(second_publish, version=5))

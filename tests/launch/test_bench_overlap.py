@@ -1,0 +1,49 @@
+"""The overlap bench: what it reads out of a timeline, by hand, and both loops with real Ray actors that sleep."""
+
+import json
+
+import pytest
+
+from launch.bench.__main__ import main
+from launch.bench.overlap import WARM_UP, compare, step_seconds
+
+
+def spans(*learns: tuple[float, float], rollout_s: float) -> list[dict]:
+    """Steps that learn from ... to ..., each after a rollout."""
+    return [
+        span
+        for step, (start, end) in enumerate(learns, 1)
+        for span in (
+            {"step": step, "phase": "rollout", "start_s": start - rollout_s, "end_s": start},
+            {"step": step, "phase": "learn", "start_s": start, "end_s": end},
+        )
+    ]
+
+
+def test_the_ratio_by_hand():
+    assert WARM_UP == 2
+    on_policy = spans((9, 20), (21, 22), (24, 25), (27, 28), rollout_s=2)  # halves of 2 s and 1 s, steps of 3 s
+    ahead = spans((9, 20), (21, 22), (23.4, 24.4), (25.4, 26.4), rollout_s=2)  # steps of 2.4 s and 2.0 s
+    assert step_seconds(ahead) == pytest.approx([2.4, 2.0])
+    found = compare({"on_policy": on_policy, "ahead": ahead}.__getitem__)
+    assert found["rollout_s"]["median"] == 2
+    assert found["learn_s"]["median"] == 1
+    assert found["on_policy_step_s"]["median"] == 3
+    assert found["balance_of_halves"] == pytest.approx(0.5)
+    assert found["ratio_step_over_longer_half"] == pytest.approx(2.2 / 2)
+    assert found["speedup"] == pytest.approx(3 / 2.2)
+
+
+def test_sleeping_halves_overlap(cluster, capsys):
+    assert main(["overlap", "--json", "--no-real", "--half", "0.4", "--num-steps", "6"]) == 0
+    measured = json.loads(capsys.readouterr().out)["sleeping"]
+    assert measured["rollout_s"]["lowest"] >= 0.4
+    assert measured["learn_s"]["lowest"] >= 0.4
+    assert measured["on_policy_step_s"]["lowest"] >= 0.8  # one half after the other
+    # halves that follow one another would take 2; the rest is what a loaded machine may add
+    assert 0.9 < measured["ratio_step_over_longer_half"] < 1.6
+
+
+def test_too_few_steps_to_measure_is_an_error(capsys):
+    assert main(["overlap", "--num-steps", "3"]) == 2
+    assert "needs 4 steps" in capsys.readouterr().err

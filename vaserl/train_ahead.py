@@ -1,0 +1,162 @@
+"""The overlapped GRPO loop: while the ranks learn a step, the engines write the next one and the workers score it.
+
+It is `vaserl.train` with another answer to one question: which weights write step k. There they are the current ones,
+here those of `max_staleness` versions before, so that engines need not wait for the learner. With max_staleness = 1:
+
+    engines   v1 1 2    v2 3     v3 4     v4 5
+    workers       1      2        3        4
+    learner        1->v2   2->v3    3->v4    4->v5
+
+The schedule follows from the data, never from who is faster: step k is written by version max(1, k - max_staleness),
+so a run repeats exactly. The learner has version k when it learns step k, which bounds the staleness of each sample.
+Where engines are late the learner waits, where the learner is late they do; nothing is dropped. The importance ratio
+is to the logprobs of the weights that wrote the sample, so the loss is the same as on-policy.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from vaserl.dynamic_sampling import Credit
+from vaserl.metrics import staleness, step_metrics
+from vaserl.train import Learner, RewardPool, RunRecorder, check_parity
+from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Weights
+
+T = TypeVar("T")
+
+
+class QueuedRolloutPool(Protocol):
+    """Engines that are given work ahead: each does it in the order of the calls, one thing after the other."""
+
+    def submit_weights(self, weights: Weights) -> Any:
+        """Returns at once; an engine takes them when it has done what it was given before."""
+        ...
+
+    def confirm(self, publishing: Any) -> Publication:
+        """Returns when every engine serves the weights of a `submit_weights`, and has shown it."""
+        ...
+
+    def submit(self, tasks: Sequence[Task], step: int) -> Any:
+        """Returns at once; the tasks are answered with the weights that were submitted last."""
+        ...
+
+    def collect(self, pending: Any) -> list[Group]:
+        """[P] the groups of a `submit`, one for each task, in order."""
+        ...
+
+
+class StalenessError(RuntimeError):
+    """A sample is older than the bound, or newer than the learner: the engines did not keep the order."""
+
+
+def train_ahead(
+    *,
+    draw_tasks: Callable[[int, int], Sequence[Task]],
+    rollout: QueuedRolloutPool,
+    rewards: RewardPool,
+    learner: Learner,
+    recorder: RunRecorder,
+    on_step: Callable[[int, dict[str, float], Weights], None],
+    num_steps: int,
+    punish: Callable[[Sequence[ScoredGroup]], Sequence[ScoredGroup]],
+    credit: Callable[[Sequence[ScoredGroup]], Credit],
+    assemble: Callable[[Sequence[ScoredGroup], Credit, int], Batch],
+    max_logprob_gap: float,
+    max_staleness: int,
+) -> Weights:
+    """Runs `num_steps` steps as `vaserl.train.train` does, with samples of weights up to `max_staleness` versions
+    before the learner's, and returns the last published weights. With max_staleness = 0 the two are equal. Groups
+    without signal are not drawn again: by then the engines are busy with the next step.
+
+    Raises: ParityError on steps written by the learner's own version, whose logprobs must be the engine's. On the
+    others the difference is the policy's movement too, so it is reported as `logprob_drift` and stops nothing.
+    StalenessError before a sample outside the bound would be learned.
+    """
+    weights = learner.weights(version=1)
+    first: Future[Publication] = Future()
+    first.set_result(rollout.confirm(rollout.submit_weights(weights)))
+    published = {1: first}
+    with Lane(recorder) as engines, Lane(recorder) as workers:
+
+        def begin(step: int) -> Future[Sequence[ScoredGroup]]:
+            """Hands a step's tasks to the engines, behind what they have; they are scored as soon as they are there."""
+            pending = rollout.submit(draw_tasks(step, 0), step)
+            groups = engines.run(step, "rollout", partial(rollout.collect, pending))
+            return workers.run(step, "reward", lambda: punish(rewards.score(groups.result())), after=groups)
+
+        coming = deque(begin(step) for step in range(1, min(1 + max_staleness, num_steps) + 1))
+        for step in range(1, num_steps + 1):
+            scored = coming.popleft().result()
+            check_staleness(scored, step, max_staleness)
+            credit_P_G = credit(scored)
+            batch = assemble(scored, credit_P_G, step)
+            with recorder.phase(step, "learn"):
+                update = learner.learn(batch)
+            with recorder.phase(step, "weights"):
+                weights = learner.weights(version=step + 1)
+            publishing = partial(rollout.confirm, rollout.submit_weights(weights))
+            published[step + 1] = engines.run(step, "publish", publishing)
+            if step + 1 + max_staleness <= num_steps:
+                coming.append(begin(step + 1 + max_staleness))
+            written_by = published.pop(max(1, step - max_staleness)) if step > max_staleness else first
+            values = name_gap(step_metrics(scored, credit_P_G, update, written_by.result()))
+            recorder.metrics(step, values)
+            recorder.rollouts(step, scored, credit_P_G)
+            on_step(step, values, weights)
+            check_parity(step, values, max_logprob_gap)
+        published[num_steps + 1].result()
+    return weights
+
+
+def check_staleness(scored: Sequence[ScoredGroup], version: int, max_staleness: int) -> None:
+    """Raises: StalenessError when a sample was not written by one of the `max_staleness` versions before the learner's
+    `version`, or by that itself."""
+    ages = staleness(scored, version)
+    for age in (min(ages), max(ages)):
+        if not 0 <= age <= max_staleness:
+            raise StalenessError(
+                f"step {version}: a sample was written by v{version - age}, but the learner has v{version} and "
+                f"max_staleness is {max_staleness}"
+            )
+
+
+def name_gap(values: dict[str, float]) -> dict[str, float]:
+    """Calls mean |log pi - log pi_sampler| by what it says: `logprob_gap`, learner against engine, where the learner's
+    own version wrote the step; `logprob_drift`, that and how far the policy has moved since, where an older one did."""
+    if values["staleness/max"] > 0 and "logprob_gap" in values:
+        return {"logprob_drift" if name == "logprob_gap" else name: value for name, value in values.items()}
+    return values
+
+
+class Lane:
+    """A thread that does one thing after the other in the order in which they were given, each as a phase of the
+    run's timeline. After a failure it does nothing more: whatever comes later fails with the same error.
+
+    Leaving it does not wait for what is under way, which after a failure elsewhere could be long.
+    """
+
+    def __init__(self, recorder: RunRecorder):
+        self._recorder = recorder
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._last: Future[Any] | None = None
+
+    def run(self, step: int, phase: str, work: Callable[[], T], *, after: Future[Any] | None = None) -> Future[T]:
+        """Gives it `work`, to be begun when `after` is there, too; the phase is the work alone, without the waiting."""
+        earlier = [future for future in (self._last, after) if future is not None]
+
+        def item() -> T:
+            for future in earlier:
+                future.result()
+            with self._recorder.phase(step, phase):
+                return work()
+
+        self._last = future = self._thread.submit(item)
+        return future
+
+    def __enter__(self) -> "Lane":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
