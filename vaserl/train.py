@@ -52,6 +52,7 @@ class RunRecorder(Protocol):
     """Where the run's traces go."""
 
     def phase(self, step: int, name: str) -> AbstractContextManager[None]: ...
+    def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None: ...
     def metrics(self, step: int, values: dict[str, float]) -> None: ...
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None: ...
 
@@ -101,6 +102,8 @@ def train(
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = rollout.publish(weights)
+        recorder.pieces(step, "learn", update.seconds)
+        recorder.pieces(step, "publish", {**weights.seconds, **published.seconds})
         recorder.metrics(step, values)
         recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
         on_step(step, values, weights)

@@ -54,6 +54,9 @@ class World:
         return Weights(version=version, files={}, digest="")
 
     @contextmanager
+    def pieces(self, step, phase, seconds):
+        pass
+
     def phase(self, step, name):
         self.log.append(f"{name} begins")
         yield
