@@ -28,7 +28,8 @@ class Recorder:
     """Owns the files of a run folder. Creating it writes the resolved config, the versions and any further
     `provenance` (hashes of the code that is not in them); an earlier run in the same folder is moved aside.
 
-    Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, pieces.jsonl, rollouts/step=00001.parquet, tensorboard/.
+    Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, pieces.jsonl, rollouts/step=00001.parquet,
+    tensorboard/.
     """
 
     def __init__(self, run_dir: Path, settings: Section, trackers: Sequence[str] = (), **provenance: Any):

@@ -53,10 +53,10 @@ class World:
     def weights(self, version):
         return Weights(version=version, files={}, digest="")
 
-    @contextmanager
     def pieces(self, step, phase, seconds):
         pass
 
+    @contextmanager
     def phase(self, step, name):
         self.log.append(f"{name} begins")
         yield
@@ -97,6 +97,7 @@ def test_a_step_is_sample_score_credit_learn_publish():
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
+    assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which wrote the step's completions
 
 
 def test_groups_without_signal_are_replaced_before_the_step_learns():
