@@ -32,13 +32,13 @@ class TransferredRollout:
         ray.get([opening, *engines.open_transfer(address, port)], timeout=START_TIMEOUT_S)
         self._manifest = ranks.manifest()
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
         """As the pool does."""
-        return self._engines.generate(tasks, step)
+        return self._engines.generate(tasks, step, refill)
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Pending:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Pending:
         """As the pool does."""
-        return self._engines.submit(tasks, step)
+        return self._engines.submit(tasks, step, refill)
 
     def collect(self, pending: Pending) -> list[Group]:
         """As the pool does."""

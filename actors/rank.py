@@ -127,29 +127,22 @@ class LearnerRank:
 
         def loss_of(logprobs, entropy, items, videos, layout) -> tuple[torch.Tensor, Sums]:
             samples = [sample for item in items for sample in item.samples]
-            old = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
-            credit = torch.tensor([sample.advantage for sample in samples]).repeat_interleave(
-                torch.tensor(layout.branch_lengths)
-            )
+            sampled = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
             result = policy_loss(
                 logprobs,
-                old.to(logprobs.device),
-                credit.to(logprobs.device),
+                sampled.to(logprobs.device),
+                torch.tensor([sample.advantage for sample in samples]).to(logprobs.device),
                 self._reference(videos, layout, temperature) if loss.beta > 0 else None,
-                num_loss_tokens=batch.num_loss_tokens,
-                clip_low=loss.clip_low,
-                clip_high=loss.clip_high,
-                beta=loss.beta,
+                layout.branch_lengths,
+                loss=loss,
+                num_tokens=batch.num_loss_tokens,
+                num_sequences=batch.num_sequences,
             )
             return result.loss, {
                 "tokens": float(len(logprobs)),
                 "loss": float(result.loss.detach()),
                 "entropy": float(entropy.sum()),
-                # without a reference there is no KL to report, and a zero would look like one
-                **({"kl": result.kl_sum} if loss.beta > 0 else {}),
-                "ratio": result.ratio_sum,
-                "clipped": result.clipped_sum,
-                "logprob_gap": result.gap_sum,
+                **result.sums,
             }
 
         clip_of = {id(item): (item.clip, 0, (0, 0)) for item in batch.groups}
@@ -234,12 +227,9 @@ class LearnerRank:
 
     @torch.no_grad()
     def _reference(self, videos: Sequence[Video], layout: Layout, temperature: float) -> torch.Tensor:
-        """[N] logprobs under the base, that is with the adapter disabled.
-
-        Raises: ValueError under full fine-tuning, which has no base left to compare with.
-        """
-        if self._peft is None:
-            raise ValueError('loss.beta needs a reference policy, and learner.method = "full" keeps none; set it to 0')
+        """[N] logprobs under the base, that is with the adapter disabled. Full fine-tuning has no base left; the
+        settings of a run refuse beta there."""
+        assert self._peft is not None
         with self._peft.disable_adapter():
             return self._engine(videos, layout, temperature)[0]
 

@@ -287,16 +287,17 @@ class RolloutPool:
     def _shards_per_engine(self) -> int:
         return int(self._settings.engine_args.get("tensor_parallel_size", 1))
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
-        """[P] groups of `group_size` completions at the training temperature.
+    def generate(self, tasks: Sequence[Task], step: int, refill: int = 0) -> list[Group]:
+        """[P] groups of `group_size` completions at the training temperature. refill: 0 for the step's first draw.
 
         Raises: as `collect` does.
         """
-        return self.collect(self.submit(tasks, step))
+        return self.collect(self.submit(tasks, step, refill))
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Pending:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> Pending:
         """Deals out a step's tasks, behind what the engines were given before, and returns at once."""
-        return self._deal(tasks, step, self._settings.group_size, self._settings.temperature)
+        seeds = sampling_seeds(self._seed, step, len(tasks), refill)
+        return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
 
     def collect(self, pending: Pending) -> list[Group]:
         """[P] in the order of `submit`; waits until they are there.
@@ -318,10 +319,9 @@ class RolloutPool:
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
         """[P] groups of one completion each, at temperature 0."""
-        return self.collect(self._deal(tasks, 0, 1, 0.0))
+        return self.collect(self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0))
 
-    def _deal(self, tasks: Sequence[Task], step: int, num_samples: int, temperature: float) -> Pending:
-        seeds = sampling_seeds(self._seed, step, len(tasks))
+    def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> Pending:
         num_workers = len(self._workers)
         calls = [
             worker.generate.remote(
@@ -333,9 +333,9 @@ class RolloutPool:
         return Pending(num_tasks=len(tasks), calls=tuple(calls), version=self._version)
 
 
-def sampling_seeds(seed: int, step: int, num_tasks: int) -> list[int]:
-    """[P] one seed for each task of a step, a function of the run's seed and the step alone."""
-    state = np.random.SeedSequence([seed, step]).generate_state(num_tasks)
+def sampling_seeds(seed: int, step: int, num_tasks: int, refill: int = 0) -> list[int]:
+    """[P] one seed for each task of a step, a function of the run's seed, the step and the refill alone."""
+    state = np.random.SeedSequence([seed, step, refill]).generate_state(num_tasks)
     return [int(value) & 0x7FFFFFFF for value in state]
 
 

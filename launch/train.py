@@ -14,8 +14,10 @@ from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.advantage import credit
 from vaserl.dataset import read_vases
+from vaserl.grpo import assemble
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder
+from vaserl.overlong import punish_overlong
 from vaserl.progress import Progress
 from vaserl.recorder import Recorder
 from vaserl.scoring import make_scorer
@@ -93,19 +95,26 @@ def run(settings: TrainSettings) -> None:
             if settings.loop == "ahead":
                 loop = partial(train_ahead, max_staleness=settings.max_staleness)
             loop(
-                draw_tasks=lambda step: tasks_of(step=step),
+                draw_tasks=lambda step, refill: tasks_of(step=step, refill=refill),
                 rollout=transferred or engines,
                 rewards=rewards,
                 learner=_Grpo(ranks, settings, (transferred or ranks).weights),
                 recorder=recorder,
                 on_step=on_step,
                 num_steps=settings.num_steps,
+                punish=lambda scored: punish_overlong(scored, settings.overlong, rollout.max_new_tokens),
                 credit=partial(
                     credit,
                     normalise=settings.loss.normalise_advantages,
                     part_weights=settings.advantage.weights if settings.advantage.per_dimension else None,
                 ),
-                keep_without_signal=settings.loss.beta > 0,
+                assemble=partial(
+                    assemble,
+                    # a group that was replaced must not come back for the sake of its KL term
+                    keep_without_signal=settings.loss.beta > 0 and settings.max_refills == 0,
+                    mask_truncated=settings.loss.mask_truncated,
+                ),
+                max_refills=settings.max_refills,
                 max_logprob_gap=settings.max_logprob_gap,
             )
         report_features(encoders, settings.run_dir)

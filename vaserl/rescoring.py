@@ -15,7 +15,9 @@ import numpy as np
 
 from vaserl.advantage import credit
 from vaserl.errors import UserError
+from vaserl.overlong import punish_overlong
 from vaserl.scoring import Scorer
+from vaserl.settings import OverlongSettings
 from vaserl.types import DIMENSIONS, Completion, Group, ScoredGroup, Task
 
 COLUMNS = (
@@ -80,11 +82,11 @@ def rescore(run_dir: Path, scorer: Scorer, *, num_biggest: int = 20) -> Rescored
     rows_P_G = list(_groups(read_rollouts(run_dir)))
     groups = [_group(rows_G) for rows_G in rows_P_G]
     scorer.prepare([record for record in {group.task.id: group.task.record for group in groups}.values() if record])
-    settings = run_settings(run_dir)
+    settings, (overlong, limit) = run_settings(run_dir), run_overlong(run_dir)
     changes: list[list[Change]] = []
     for _, step in groupby(zip(rows_P_G, groups, strict=True), key=lambda pair: pair[0][0]["step"]):
         rows, of_step = zip(*step, strict=True)
-        scored = scorer.score_all(of_step)
+        scored = punish_overlong(scorer.score_all(of_step), overlong, limit)
         new_P_G = _credit(scored, settings)
         changes += [_changes(r, s, new_G) for r, s, new_G in zip(rows, scored, new_P_G, strict=True)]
     return _summary(changes, num_biggest)
@@ -113,13 +115,23 @@ def read_rollouts(run_dir: Path) -> list[dict[str, Any]]:
 
 def run_settings(run_dir: Path) -> Mapping[str, Any]:
     """How the run formed its advantages: {"normalise", "part_weights"} as `credit` takes them."""
-    path = run_dir / "config.toml"
-    values = tomllib.loads(path.read_text()) if path.is_file() else {}
+    values = _run_config(run_dir)
     advantage = values.get("advantage", {})
     return {
         "normalise": values.get("loss", {}).get("normalise_advantages", True),
         "part_weights": advantage.get("weights") if advantage.get("per_dimension") else None,
     }
+
+
+def run_overlong(run_dir: Path) -> tuple[OverlongSettings, int]:
+    """What length cost in the run beside its reward, and the token limit."""
+    values = _run_config(run_dir)
+    return OverlongSettings(**values.get("overlong", {})), values.get("rollout", {}).get("max_new_tokens", 0)
+
+
+def _run_config(run_dir: Path) -> Mapping[str, Any]:
+    path = run_dir / "config.toml"
+    return tomllib.loads(path.read_text()) if path.is_file() else {}
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -199,15 +199,90 @@ class LearnerSettings(Section):
         return self
 
 
+CLIP_OF_VARIANT: dict[str, dict[str, float]] = {
+    "grpo": {"clip_low": 0.2, "clip_high": 0.2},
+    "dr_grpo": {"clip_low": 0.2, "clip_high": 0.2},
+    "dapo": {"clip_low": 0.2, "clip_high": 0.28},
+    "gspo": {"clip_low": 3e-4, "clip_high": 4e-4},
+    "cispo": {"ratio_cap": 5.0},
+}
+"""The bounds that each variant was published with; a setting of one's own goes before them."""
+
+
 class LossSettings(Section):
-    clip_low: float = pydantic.Field(default=0.2, ge=0, lt=1)
-    """The ratio is clipped at 1 - clip_low."""
-    clip_high: float = pydantic.Field(default=0.28, ge=0)
-    """The ratio is clipped at 1 + clip_high; above clip_low lets rare good tokens grow (DAPO)."""
+    variant: Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"] = "dapo"
+    """Which policy loss: "grpo" weighs completions alike, "dapo" tokens, "dr_grpo" divides by a constant, "gspo" clips
+    one ratio for each completion, "cispo" bounds the weight of a token's gradient and never cuts it off."""
+    clip_low: float | None = pydantic.Field(default=None, ge=0, lt=1)
+    """The ratio is clipped at 1 - clip_low; default: 0.2, gspo 3e-4. Not with cispo."""
+    clip_high: float | None = pydantic.Field(default=None, ge=0)
+    """The ratio is clipped at 1 + clip_high; above clip_low lets rare good tokens grow. Default: 0.2, dapo 0.28, gspo
+    4e-4. Not with cispo."""
+    ratio_cap: float | None = pydantic.Field(default=None, gt=1)
+    """Absolute bound of the ratio where the clip leaves it open: for tokens of negative advantage (the dual clip,
+    TRL's delta; default: none), under cispo for every token (default 5)."""
+    token_budget: int | None = pydantic.Field(default=None, ge=1)
+    """With dr_grpo: the constant that stands for a completion's length in the denominator; default:
+    rollout.max_new_tokens."""
     beta: float = pydantic.Field(default=0.0, ge=0)
     """Weight of the KL term against the reference (the base with the adapter disabled); 0 skips the reference."""
     normalise_advantages: bool = True
-    """Divide advantages by the group's standard deviation; without it, Dr. GRPO."""
+    """Divide advantages by the group's standard deviation; default: true, with dr_grpo false."""
+    mask_truncated: bool = False
+    """Leave completions that the token limit cut off out of the loss and its denominator; they still count in the mean
+    of their group."""
+    old_logprobs: Literal["engine", "learner"] = "engine"
+    """What the ratio is taken against. "engine": the logprobs the tokens were sampled with, so that the clip bounds
+    staleness and the numerical gap between engine and learner together. "learner": the learner's own before the
+    update; a batch makes one update, so the ratio is 1 and there is nothing to clip, and the gap is corrected by
+    truncated importance weights instead."""
+    importance_cap: float | None = pydantic.Field(default=None, gt=0)
+    """With old_logprobs = "learner": the policy term of a token is weighted with exp(learner's - engine's logprob), but
+    at most with this; default 2."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _variant_gives_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        variant = str(values.get("variant", "dapo"))
+        is_clipped = values.get("old_logprobs", "engine") == "engine"
+        bounds = CLIP_OF_VARIANT.get(variant, {}) if is_clipped else {"importance_cap": 2.0}
+        return {"normalise_advantages": variant != "dr_grpo", **bounds, **values}
+
+    @pydantic.model_validator(mode="after")
+    def _nothing_is_ignored(self):
+        clips = [name for name in ("clip_low", "clip_high") if getattr(self, name) is not None]
+        if self.old_logprobs == "learner" and (clips or self.ratio_cap is not None):
+            raise ValueError(
+                f'{(*clips, "ratio_cap")[0]} does nothing with old_logprobs = "learner", where the ratio is 1; '
+                "importance_cap bounds the weights"
+            )
+        if self.old_logprobs == "engine" and self.importance_cap is not None:
+            raise ValueError(
+                'importance_cap needs old_logprobs = "learner"; against the engine\'s logprobs the ratio is the '
+                "importance weight already, and clip_low, clip_high and ratio_cap bound it"
+            )
+        if self.variant == "cispo" and clips:
+            raise ValueError(f"{clips[0]} does nothing with cispo, which bounds the ratio by ratio_cap alone")
+        if self.variant != "dr_grpo" and self.token_budget is not None:
+            raise ValueError(f"token_budget is the denominator of dr_grpo; {self.variant} has another")
+        if self.ratio_cap is not None and self.clip_high is not None and self.ratio_cap <= 1 + self.clip_high:
+            raise ValueError(f"ratio_cap {self.ratio_cap:g} must stand above 1 + clip_high = {1 + self.clip_high:g}")
+        return self
+
+
+OVERLONG_PART = "penalty/overlong"
+"""The part of the score that says what its length cost a completion."""
+
+
+class OverlongSettings(Section):
+    """DAPO's soft overlong punishment."""
+
+    num_tokens: int = pydantic.Field(default=0, ge=0)
+    """The last so many tokens before rollout.max_new_tokens cost reward, more with each one; 0 costs nothing."""
+    penalty: float = pydantic.Field(default=1.0, gt=0)
+    """What a completion that reaches the limit costs."""
 
 
 PART_WEIGHTS = {
@@ -251,6 +326,9 @@ class TrainSettings(Section):
     sampling with learning; more evens out steps of unequal length; 0 is the on-policy loop again."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
     """P, tasks of one step."""
+    max_refills: int = pydantic.Field(default=0, ge=0)
+    """Rounds in which a step draws new tasks in place of those whose group has no signal, before it learns from what
+    it has (DAPO's dynamic sampling)."""
     save_every: int = pydantic.Field(default=0, ge=0)
     """Steps between saved adapters; the last one is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
@@ -262,6 +340,7 @@ class TrainSettings(Section):
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
+    overlong: OverlongSettings = OverlongSettings()
     advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
@@ -278,6 +357,23 @@ class TrainSettings(Section):
     def _parts_are_normalised(self):
         if self.advantage.per_dimension and not self.loss.normalise_advantages:
             raise ValueError("advantage.per_dimension normalises each part: it needs loss.normalise_advantages = true")
+        if self.advantage.per_dimension and self.overlong.num_tokens and OVERLONG_PART not in self.advantage.weights:
+            raise ValueError(
+                f"advantage.per_dimension learns from the parts in advantage.weights alone: give {OVERLONG_PART!r} a "
+                "negative weight there, or set overlong.num_tokens to 0"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _loss_fits_the_run(self):
+        limit = self.rollout.max_new_tokens
+        if self.overlong.num_tokens > limit:
+            raise ValueError(f"overlong.num_tokens must be at most rollout.max_new_tokens = {limit}")
+        if self.loss.beta > 0 and self.learner.method == "full":
+            raise ValueError('loss.beta needs a reference, and learner.method = "full" keeps none; set it to 0')
+        if self.loss.variant == "dr_grpo" and self.loss.token_budget is None:
+            # frozen, yet this default stands in another section
+            object.__setattr__(self, "loss", self.loss.model_copy(update={"token_budget": limit}))
         return self
 
 

@@ -1,4 +1,4 @@
-"""Which tasks a step trains on: a pure function of (seed, step), so there is nothing to save for a resume."""
+"""Which tasks a step trains on: a pure function of (seed, step, refill), so there is nothing to save for a resume."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,9 +10,10 @@ from vaserl.errors import UserError
 T = TypeVar("T")
 
 
-def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int) -> list[T]:
+def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[T]:
     """The items of `step` (from 1): each pass over the items is a fresh permutation, and steps cut the stream of
-    passes into slices, so every item comes once before any comes twice.
+    passes into slices, so every item comes once before any comes twice. Each `refill` (from 1; 0 is the step's first
+    draw) takes the same slice of a stream of its own.
 
     Raises: UserError when there are no items.
     """
@@ -24,6 +25,6 @@ def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int) -> list
     for position in range(first, first + num_per_step):
         epoch, index = divmod(position, len(items))
         if epoch not in permutations:
-            permutations[epoch] = np.random.default_rng([seed, epoch]).permutation(len(items))
+            permutations[epoch] = np.random.default_rng([seed, epoch, refill]).permutation(len(items))
         drawn.append(items[permutations[epoch][index]])
     return drawn

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from vaserl.dynamic_sampling import Credit, Drawn, draw_with_signal
 from vaserl.errors import ParityError
-from vaserl.grpo import assemble
 from vaserl.metrics import step_metrics
 from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Update, Weights
 
@@ -16,8 +16,8 @@ from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Update, W
 class RolloutPool(Protocol):
     """The engines that answer tasks."""
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
-        """[P] one group for each task, in order."""
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
+        """[P] one group for each task, in order; each refill of a step samples anew."""
         ...
 
     def publish(self, weights: Weights) -> Publication:
@@ -58,46 +58,63 @@ class RunRecorder(Protocol):
 
 def train(
     *,
-    draw_tasks: Callable[[int], Sequence[Task]],
+    draw_tasks: Callable[[int, int], Sequence[Task]],
     rollout: RolloutPool,
     rewards: RewardPool,
     learner: Learner,
     recorder: RunRecorder,
     on_step: Callable[[int, dict[str, float], Weights], None],
     num_steps: int,
-    credit: Callable[[Sequence[ScoredGroup]], Sequence[Sequence[float]]],
-    keep_without_signal: bool,
+    punish: Callable[[Sequence[ScoredGroup]], Sequence[ScoredGroup]],
+    credit: Callable[[Sequence[ScoredGroup]], Credit],
+    assemble: Callable[[Sequence[ScoredGroup], Credit, int], Batch],
+    max_refills: int,
     max_logprob_gap: float,
 ) -> Weights:
     """Runs `num_steps` steps of sample, score, credit, learn, publish and returns the last published weights.
 
-    draw_tasks: step (from 1) -> its tasks. credit: scored groups -> [P][G] advantages.
+    draw_tasks: step (from 1), refill (0 is the first draw) -> tasks. punish: takes off the totals what length costs.
+    credit: scored groups -> [P][G] advantages. assemble: groups, advantages, step -> what is learned from.
     on_step is called after each step with its metrics and weights.
-    keep_without_signal: learn from groups of equal rewards too, for the sake of a KL term.
 
     Raises: ParityError when the learner's logprobs of the sampled tokens are further than `max_logprob_gap` from the
     engine's, as a mean over the step, or when an engine's fingerprint is not the learner's after a publish.
     """
-    weights = learner.weights(version=1)
-    rollout.publish(weights)
-    for step in range(1, num_steps + 1):
+
+    def grade(step: int, tasks: Sequence[Task], refill: int) -> Sequence[ScoredGroup]:
         with recorder.phase(step, "rollout"):
-            groups = rollout.generate(draw_tasks(step), step)
+            groups = rollout.generate(tasks, step, refill)
         with recorder.phase(step, "reward"):
-            scored = rewards.score(groups)
+            return punish(rewards.score(groups))
+
+    def learn_from(step: int, scored: Sequence[ScoredGroup]) -> tuple[Credit, Batch]:
         credit_P_G = credit(scored)
-        batch = assemble(scored, credit_P_G, step, keep_without_signal=keep_without_signal)
+        return credit_P_G, assemble(scored, credit_P_G, step)
+
+    weights = learner.weights(version=1)
+    published = rollout.publish(weights)
+    for step in range(1, num_steps + 1):
+        drawn = draw_with_signal(step, draw_tasks, grade, learn_from, max_refills=max_refills)
         with recorder.phase(step, "learn"):
-            update = learner.learn(batch)
+            update = learner.learn(drawn.batch)
+        values = step_values(drawn, update, [published])
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = rollout.publish(weights)
-        values = step_metrics(scored, credit_P_G, update) | {"publish/fingerprint_gap": published.fingerprint_gap}
         recorder.metrics(step, values)
-        recorder.rollouts(step, scored, credit_P_G)
+        recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
         on_step(step, values, weights)
         check_parity(step, values, max_logprob_gap)
     return weights
+
+
+def step_values(drawn: Drawn, update: Update, published: Sequence[Publication]) -> dict[str, float]:
+    """The metrics of a step. published: the versions that wrote its samples."""
+    return {
+        **step_metrics(drawn.scored, drawn.credit_P_G, update),
+        **drawn.metrics,
+        "publish/fingerprint_gap": max(publication.fingerprint_gap for publication in published),
+    }
 
 
 def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float) -> None:

@@ -136,8 +136,13 @@ class Batch:
 
     @property
     def num_loss_tokens(self) -> int:
-        """The denominator of the loss: every trained token of the step, over all ranks and micro-batches."""
+        """Every trained token of the step, over all ranks and micro-batches: a denominator of the loss."""
         return sum(len(sample.token_ids) for group in self.groups for sample in group.samples)
+
+    @property
+    def num_sequences(self) -> int:
+        """Completions with a trained token, over all ranks and micro-batches: a denominator of the loss."""
+        return sum(len(sample.token_ids) > 0 for group in self.groups for sample in group.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from vaserl.advantage import credit
 from vaserl.clip import ClipStore
 from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
+from vaserl.grpo import assemble
 from vaserl.recorder import Recorder, read_jsonl
 from vaserl.settings import ClusterSettings, TrainSettings
 from vaserl.train import train
@@ -119,15 +120,17 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
     loops = {"on_policy": train, "ahead": partial(train_ahead, max_staleness=1)}
     with Recorder(folder / loop, ClusterSettings()) as recorder:
         loops[loop](
-            draw_tasks=lambda step: tasks,
+            draw_tasks=lambda step, refill: tasks,
             rollout=SleepingEngines(arguments.half, GROUP_SIZE),
             rewards=TurnAbout(),
             learner=SleepingLearner(arguments.half),
             recorder=recorder,
             on_step=lambda step, values, weights: None,
             num_steps=arguments.num_steps,
+            punish=lambda scored: scored,
             credit=credit,
-            keep_without_signal=False,
+            assemble=assemble,
+            max_refills=0,
             max_logprob_gap=1.0,
         )
     return read_jsonl(folder / loop / "timeline.jsonl")

@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from vaserl.types import Batch, Completion, Group, Score, ScoredGroup, Task, Update, Weights
+from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 
 class Sleeper:
@@ -44,20 +44,20 @@ class SleepingEngines:
     def submit_weights(self, weights: Weights) -> Any:
         return self._actor.publish.remote(weights)
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Any:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
         return self._actor.generate.remote(tasks, self._group_size)
 
-    def confirm(self, publishing: Any) -> None:
-        ray.get(publishing)
+    def confirm(self, publishing: Any) -> Publication:
+        return Publication(version=ray.get(publishing), fingerprint_gap=0.0, seconds={})
 
     def collect(self, pending: Any) -> list[Group]:
         return ray.get(pending)
 
-    def publish(self, weights: Weights) -> None:
-        self.confirm(self.submit_weights(weights))
+    def publish(self, weights: Weights) -> Publication:
+        return self.confirm(self.submit_weights(weights))
 
-    def generate(self, tasks: Sequence[Task], step: int) -> list[Group]:
-        return self.collect(self.submit(tasks, step))
+    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
+        return self.collect(self.submit(tasks, step, refill))
 
 
 class SleepingLearner:

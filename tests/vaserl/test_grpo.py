@@ -1,14 +1,14 @@
-"""Advantages by hand, the loss by hand, and the loss against TRL's own."""
+"""Advantages and the assembled batch, by hand and by law; the losses are in test_losses."""
 
 import itertools
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaserl.grpo import advantages, assemble, credit, has_signal, policy_loss
+from vaserl.advantage import advantages, credit, has_signal
+from vaserl.grpo import assemble
 from vaserl.types import DIMENSIONS, Completion, Group, Score, ScoredGroup, Task
 
 
@@ -43,11 +43,17 @@ def test_advantages_do_not_move_with_the_level_and_keep_their_order(rewards, lev
         assert all(base[a] <= base[b] + 1e-12 for a, b in itertools.pairwise(ranked))
 
 
-def scored(rewards: list[float]) -> ScoredGroup:
+def scored(rewards: list[float], truncated: tuple[int, ...] = ()) -> ScoredGroup:
     task = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="")
     completions = tuple(
-        Completion(text="", token_ids=(1, 2), logprobs=(-1.0, -2.0), finish_reason="stop", weights_version=1)
-        for _ in rewards
+        Completion(
+            text="",
+            token_ids=(1, 2),
+            logprobs=(-1.0, -2.0),
+            finish_reason="length" if member in truncated else "stop",
+            weights_version=1,
+        )
+        for member in range(len(rewards))
     )
     scores = tuple(Score(total=reward, parts={}) for reward in rewards)
     return ScoredGroup(group=Group(task=task, prompt_ids=(9,), completions=completions), scores=scores)
@@ -61,52 +67,22 @@ def test_assemble_leaves_out_groups_without_signal():
     assert len(assemble(groups[:1], [(0.0, 0.0)], step=1, keep_without_signal=True).groups) == 1
 
 
-def loss_of(log_ratio: float, advantage: float, reference_gap: float | None = None, **changes):
-    old = torch.tensor([-2.0])
-    logp = (old + log_ratio).requires_grad_()
-    reference = None if reference_gap is None else logp.detach() + reference_gap
-    settings = {"num_loss_tokens": 1, "clip_low": 0.2, "clip_high": 0.28, "beta": 0.0} | changes
-    result = policy_loss(logp, old, torch.tensor([advantage]), reference, **settings)
-    result.loss.backward()
-    return result, float(logp.grad)
+def test_truncated_completions_can_be_masked_but_count_in_the_baseline():
+    group = scored([0.0, 1.0, 2.0], truncated=(2,))
+    found = credit([group], normalise=False)
+    assert found == [(-1.0, 0.0, 1.0)]  # the mean is that of all three
+    kept = assemble([group], found, step=1)
+    assert (kept.num_sequences, kept.num_loss_tokens) == (3, 6)
+    masked = assemble([group], found, step=1, mask_truncated=True)
+    assert [s.advantage for s in masked.groups[0].samples] == [-1.0, 0.0]
+    assert (masked.num_sequences, masked.num_loss_tokens) == (2, 4)  # they leave both denominators
 
 
-def test_clip_by_hand():
-    # ratio 2, A = 1: clipped at 1.28, no gradient
-    result, gradient = loss_of(math.log(2), 1.0)
-    assert (result.loss.item(), gradient, result.clipped_sum) == (pytest.approx(-1.28), 0.0, 1.0)
-    # ratio 2, A = -1: the pessimistic side is the unclipped one, so it still learns
-    result, gradient = loss_of(math.log(2), -1.0)
-    assert (result.loss.item(), gradient, result.clipped_sum) == (pytest.approx(2.0), pytest.approx(2.0), 0.0)
-    # ratio 1/2, A = -1: clipped at 0.8
-    result, gradient = loss_of(-math.log(2), -1.0)
-    assert (result.loss.item(), gradient, result.clipped_sum) == (pytest.approx(0.8), 0.0, 1.0)
-
-
-def test_k3_by_hand():
-    # on-policy, log pi_ref - log pi = 0.5: k3 = e^0.5 - 0.5 - 1 = 0.148721; the loss is -A + beta k3
-    result, gradient = loss_of(0.0, 1.0, reference_gap=0.5, beta=0.1)
-    assert result.kl_sum == pytest.approx(0.1487213, abs=1e-6)
-    assert result.loss.item() == pytest.approx(-1 + 0.01487213, abs=1e-6)
-    # d/dlogp of ratio * k3 at ratio 1 is k3 + (1 - e^0.5) = -0.5
-    assert gradient == pytest.approx(-1 + 0.1 * -0.5, abs=1e-6)
-
-
-def test_an_absurd_ratio_overflows_nothing():
-    result, gradient = loss_of(500.0, -1.0)
-    assert math.isfinite(result.loss.item())
-    assert math.isfinite(gradient)
-
-
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())
-def test_the_loss_does_not_depend_on_how_a_step_is_cut(lengths, data):
-    total = sum(lengths)
-    g = torch.Generator().manual_seed(total)
-    logp, old, credit, ref = (torch.randn(total, generator=g, dtype=torch.float64) * 0.3 for _ in range(4))
-    common = {"num_loss_tokens": total, "clip_low": 0.2, "clip_high": 0.28, "beta": 0.1}
-    whole = policy_loss(logp, old, credit, ref, **common).loss
-    cut = data.draw(st.integers(0, total))
-    parts = [
-        policy_loss(*(t[s] for t in (logp, old, credit, ref)), **common).loss for s in (slice(cut), slice(cut, total))
-    ]
-    assert float(sum(parts)) == pytest.approx(float(whole), abs=1e-12)
+def test_a_group_with_nothing_but_masked_completions_is_left_out():
+    gone = scored([0.0, 1.0], truncated=(0, 1))
+    for keep in (False, True):
+        batch = assemble([gone], credit([gone]), step=1, mask_truncated=True, keep_without_signal=keep)
+        assert (batch.groups, batch.num_loss_tokens, batch.num_sequences) == ((), 0, 0)
+    # of this one a completion stays, but its advantage is 0: it teaches nothing
+    dull = scored([1.0, 0.0, 2.0], truncated=(1, 2))
+    assert assemble([dull], credit([dull]), step=1, mask_truncated=True).groups == ()

@@ -1,12 +1,14 @@
-"""Our loss and gradients against TRL 1.16's on the same batch and model, with ragged lengths, clipping and KL."""
+"""Every variant's loss and gradients against TRL 1.16's on the same batch and model: ragged lengths, clipping, KL."""
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from vaserl.grpo import policy_loss
+from vaserl.settings import LossSettings
 
 VOCABULARY = 64
 TEMPERATURE = 0.9
@@ -42,7 +44,7 @@ def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trl_trainer(folder: Path, out: Path, *, beta: float):
+def trl_trainer(folder: Path, out: Path, **options: Any):
     from datasets import Dataset
     from transformers import AutoTokenizer, Qwen2ForCausalLM
     from trl import GRPOConfig, GRPOTrainer
@@ -55,13 +57,10 @@ def trl_trainer(folder: Path, out: Path, *, beta: float):
         report_to="none",
         use_cpu=True,
         bf16=False,
-        beta=beta,
-        loss_type="dapo",  # token-level mean over the whole step
-        epsilon=0.2,
-        epsilon_high=0.28,
         temperature=TEMPERATURE,
         disable_dropout=True,
         gradient_checkpointing=False,
+        **options,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -100,44 +99,106 @@ def own_logprobs(model, inputs) -> torch.Tensor:
     return logits.log_softmax(-1).gather(-1, inputs["completion_ids"][..., None])[..., 0]
 
 
+LENGTHS = (7, 4, 6, 2)
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "grpo": ({"loss_type": "grpo", "epsilon": 0.2}, {"variant": "grpo"}),
+    "dr_grpo": ({"loss_type": "dr_grpo", "epsilon": 0.2}, {"variant": "dr_grpo", "token_budget": 7}),
+    "dapo": ({"loss_type": "dapo", "epsilon": 0.2, "epsilon_high": 0.28}, {"variant": "dapo"}),
+    # the mean over a micro-batch's tokens, which is the step's where it is one micro-batch
+    "bnpo": ({"loss_type": "bnpo", "epsilon": 0.1, "epsilon_high": 0.3}, {"clip_low": 0.1, "clip_high": 0.3}),
+    "cispo": ({"loss_type": "cispo", "epsilon_high": 1.2}, {"variant": "cispo", "ratio_cap": 1.2}),
+    "gspo": (
+        {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon": 0.05, "epsilon_high": 0.08},
+        {"variant": "gspo", "clip_low": 0.05, "clip_high": 0.08},
+    ),
+    "grpo-delta": (
+        {"loss_type": "grpo", "epsilon": 0.1, "delta": 1.3},
+        {"variant": "grpo", "clip_low": 0.1, "clip_high": 0.1, "ratio_cap": 1.3},
+    ),
+    "gspo-delta": (
+        {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon": 0.05, "delta": 1.1},
+        {"variant": "gspo", "clip_low": 0.05, "clip_high": 0.05, "ratio_cap": 1.1},
+    ),
+}
+"""TRL's options, and ours for the same loss."""
+
+
+def gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_same(ours: torch.Tensor, theirs: torch.Tensor, model) -> None:
+    """Loss and every gradient equal to 1e-6."""
+    assert abs(ours.item() - theirs.item()) <= 1e-6
+    expected, found = gradients(model, theirs), gradients(model, ours)
+    assert found.keys() == expected.keys()
+    assert len(found) > 20
+    assert max(float(g.abs().max()) for g in expected.values()) > 1e-3  # there is something to compare
+    for name, wanted in expected.items():
+        assert (found[name] - wanted).abs().max() <= 1e-6 * max(1.0, float(wanted.abs().max())), name
+
+
+def own_loss(model, inputs, engine, loss: LossSettings, reference=None):
+    trained = inputs["completion_mask"].bool()
+    return policy_loss(
+        own_logprobs(model, inputs)[trained],
+        engine[trained],
+        inputs["advantages"],
+        reference[trained] if reference is not None else None,
+        LENGTHS,
+        loss=loss,
+        num_tokens=19,  # 7 + 4 + 6 + 2
+        num_sequences=4,
+    )
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.04])
-def test_loss_and_gradients_are_trls(language_model: Path, tmp_path: Path, beta: float):
-    trainer = trl_trainer(language_model, tmp_path, beta=beta)
+@pytest.mark.parametrize("case", CASES)
+def test_loss_and_gradients_are_trls(language_model: Path, tmp_path: Path, case: str, beta: float):
+    options, ours = CASES[case]
+    trainer = trl_trainer(language_model, tmp_path, beta=beta, **options)
     model, inputs = trainer.model, batch()
     model.train()
     noise = torch.Generator().manual_seed(3)
     with torch.no_grad():
         logprobs = own_logprobs(model, inputs)
-        inputs["old_per_token_logps"] = logprobs + 0.3 * torch.randn(logprobs.shape, generator=noise)
-        if beta:
-            inputs["ref_per_token_logps"] = logprobs + 0.2 * torch.randn(logprobs.shape, generator=noise)
-    inputs["num_items_in_batch"] = inputs["completion_mask"].sum().float()
+        old = logprobs + 0.3 * torch.randn(logprobs.shape, generator=noise)
+        reference = logprobs + 0.2 * torch.randn(logprobs.shape, generator=noise)
+    inputs |= {"old_per_token_logps": old, "num_items_in_batch": torch.tensor(19.0)}
+    if beta:
+        inputs["ref_per_token_logps"] = reference
     expected = trainer._compute_loss(model, inputs)
-    model.zero_grad()
-    expected.backward()
-    expected_gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    result = own_loss(model, inputs, old, LossSettings(beta=beta, **ours), reference if beta else None)
+    assert 0 < result.sums["clipped"] < 19  # the batch exercises the bounds
+    assert_same(result.loss, expected, model)
 
-    model.zero_grad()
-    trained = inputs["completion_mask"].bool()
-    result = policy_loss(
-        own_logprobs(model, inputs)[trained],
-        inputs["old_per_token_logps"][trained],
-        inputs["advantages"][:, None].expand(4, 7)[trained],
-        inputs["ref_per_token_logps"][trained] if beta else None,
-        num_loss_tokens=19,  # 7 + 4 + 6 + 2
-        clip_low=0.2,
-        clip_high=0.28,
-        beta=beta,
-    )
-    result.loss.backward()
 
-    assert result.clipped_sum > 0  # the batch exercises the clip
-    assert abs(result.loss.item() - expected.item()) <= 1e-6
-    compared = 0
-    for name, parameter in model.named_parameters():
-        if parameter.grad is None:
-            continue
-        wanted = expected_gradients[name]
-        assert (parameter.grad - wanted).abs().max() <= 1e-6 * max(1.0, float(wanted.abs().max())), name
-        compared += 1
-    assert compared == len(expected_gradients) > 20
+@pytest.mark.parametrize("case", ["grpo", "dr_grpo", "dapo", "gspo", "cispo"])
+def test_importance_weights_are_trls(language_model: Path, tmp_path: Path, case: str):
+    """Against the learner's own logprobs, with the engine's corrected for by truncated weights; one is missing."""
+    options, ours = CASES[case]
+    trainer = trl_trainer(language_model, tmp_path, beta=0.04, **options)
+    # what TRL does when it samples with vLLM, without starting one
+    trainer.use_vllm = trainer.vllm_importance_sampling_correction = True
+    model, inputs = trainer.model, batch()
+    model.train()
+    noise = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        logprobs = own_logprobs(model, inputs)
+        engine = logprobs + 0.8 * torch.randn(logprobs.shape, generator=noise)
+        inputs["ref_per_token_logps"] = logprobs + 0.2 * torch.randn(logprobs.shape, generator=noise)
+        engine[0, 3] = float("nan")
+        weights = (logprobs - engine).exp().nan_to_num(1.0).clamp(max=2.0)
+    inputs |= {
+        "old_per_token_logps": logprobs,
+        "importance_sampling_ratio": weights,
+        "num_items_in_batch": torch.tensor(19.0),
+    }
+    expected = trainer._compute_loss(model, inputs)
+    budget = {"token_budget": 7} if case == "dr_grpo" else {}
+    loss = LossSettings(variant=ours["variant"], beta=0.04, old_logprobs="learner", **budget)
+    result = own_loss(model, inputs, engine, loss, inputs["ref_per_token_logps"])
+    assert result.sums["engine_truncated"] == (weights == 2.0)[inputs["completion_mask"].bool()].sum() > 0
+    assert_same(result.loss, expected, model)

@@ -1,11 +1,13 @@
 """The loop against ten-line fakes: order of work, versions, and the parity gate."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from vaserl.advantage import credit
+from vaserl.grpo import assemble
 from vaserl.train import ParityError, train
 from vaserl.types import DIMENSIONS, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
@@ -15,13 +17,15 @@ TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, refe
 class World:
     """Engines, rewards, learner and recorder in one, writing down what happens."""
 
-    def __init__(self, gap: float = 0.0):
+    def __init__(self, gap: float = 0.0, dead: int = 0):
         self.log: list[str] = []
         self.lines: list[tuple[int, dict[str, float]]] = []
-        self.gap, self.version = gap, 0
+        self.gap, self.version, self.dead = gap, 0, dead
 
-    def generate(self, tasks, step):
+    def generate(self, tasks, step, refill):
         self.log.append(f"generate {step} with v{self.version}")
+        if refill:
+            self.log[-1] += f", refill {refill}: {[task.id for task in tasks]}"
         completions = tuple(
             Completion(text="x", token_ids=(1,), logprobs=(-1.0,), finish_reason="stop", weights_version=self.version)
             for _ in range(2)
@@ -34,8 +38,13 @@ class World:
         return Publication(version=weights.version, fingerprint_gap=weights.version / 1000, seconds={})
 
     def score(self, groups):
-        scores = (Score(total=0.0, parts={"fabric": 0.0}), Score(total=1.0, parts={"fabric": 1.0}))
-        return [ScoredGroup(group=group, scores=scores) for group in groups]
+        """The first `dead` groups of a world have equal rewards."""
+        dead, self.dead = min(self.dead, len(groups)), max(0, self.dead - len(groups))
+        first = [1.0 if index < dead else 0.0 for index in range(len(groups))]
+        return [
+            ScoredGroup(group=group, scores=tuple(Score(total=r, parts={"fabric": r}) for r in (low, 1.0)))
+            for group, low in zip(groups, first, strict=True)
+        ]
 
     def learn(self, batch):
         self.log.append(f"learn {batch.step}: {[s.advantage for g in batch.groups for s in g.samples]}")
@@ -56,17 +65,19 @@ class World:
         self.log.append(f"rollouts {step}")
 
 
-def run(world: World, num_steps: int) -> Weights:
+def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1) -> Weights:
     return train(
-        draw_tasks=lambda step: [TASK],
+        draw_tasks=lambda step, refill: [replace(TASK, id=f"{step}.{refill}.{i}") for i in range(num_tasks)],
         rollout=world,
         rewards=world,
         learner=world,
         recorder=world,
         on_step=lambda step, values, weights: world.log.append(f"step {step} done with v{weights.version}"),
         num_steps=num_steps,
+        punish=list,
         credit=partial(credit, normalise=False),
-        keep_without_signal=False,
+        assemble=assemble,
+        max_refills=max_refills,
         max_logprob_gap=0.1,
     )
 
@@ -83,6 +94,23 @@ def test_a_step_is_sample_score_credit_learn_publish():
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
+
+
+def test_groups_without_signal_are_replaced_before_the_step_learns():
+    world = World(dead=4)  # the three of the first draw, and one of the first refill
+    run(world, 1, max_refills=4, num_tasks=3)
+    assert world.log == [
+        "publish v1",
+        *("rollout begins", "generate 1 with v1", "reward begins"),
+        *("rollout begins", "generate 1 with v1, refill 1: ['1.1.0', '1.1.1', '1.1.2']", "reward begins"),
+        *("rollout begins", "generate 1 with v1, refill 2: ['1.2.0']", "reward begins"),
+        *("learn begins", "learn 1: [-0.5, 0.5, -0.5, 0.5, -0.5, 0.5]"),
+        *("publish begins", "publish v2", "rollouts 1", "step 1 done with v2"),
+    ]
+    ((_, values),) = world.lines
+    counts = ("refills", "refilled_groups", "dropped_groups", "learned_completions")
+    assert [values[name] for name in counts] == [2, 4, 4, 6]
+    assert values["zero_variance_share"] == 4 / 7  # of all that were drawn
 
 
 def test_learner_and_engine_that_part_stop_the_run():
