@@ -40,7 +40,8 @@ def connect(settings: ClusterSettings) -> Iterator[None]:
         # Ray's workers are niced by 15, for the sake of a shared head node; here they are the job
         os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(
-        address=address,
+        # "local" and not None, which would join whatever cluster was started on this machine
+        address=address or "local",
         num_cpus=settings.num_cpus if address is None else None,
         include_dashboard=None if address else False,
         log_to_driver=bool(os.environ.get("VASERL_WORKER_LOGS")),

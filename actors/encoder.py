@@ -52,6 +52,7 @@ class EncoderWorker:
         self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
         self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
         self._num_encoded = self._num_damaged_elsewhere = 0
+        self._entry_bytes = 0  # of the last entry made: clips of one data set are of one size
 
     def ready(self) -> bool:
         """True when the tower has loaded."""
@@ -87,9 +88,6 @@ class EncoderWorker:
             "evicted": store.evicted,
             "refused": store.refused,
         }
-
-    _entry_bytes = 0
-    """Size of the last entry made: clips of one data set are of one size."""
 
     def _make(self, key: str, clip_hash: str, rotation: int) -> bytes:
         entry = pack(key, self._tower.encode(self._pixels.get(clip_hash, rotation)))

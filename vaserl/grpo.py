@@ -93,12 +93,14 @@ def policy_loss(
     is_missing = ~engine_logprobs.isfinite()
     sampled = torch.where(is_missing, current, engine_logprobs)  # counts as on-policy, instead of spoiling the step
     engine_ratio = bounded_exp(current - sampled)
-    per_completion = torch.tensor(lengths, dtype=torch.long, device=logprobs.device)
-    token_advantages = advantages.repeat_interleave(per_completion)
+
+    def by_token(values_S: torch.Tensor) -> torch.Tensor:
+        counts = torch.tensor(lengths, dtype=torch.long, device=values_S.device)
+        return values_S.repeat_interleave(counts, output_size=len(logprobs))
 
     log_ratio = logprobs - (sampled if loss.old_logprobs == "engine" else current)
     ratio = bounded_exp(sequence_mean(log_ratio, lengths) if variant.sequence_ratio else log_ratio)
-    per_token, was_clipped = variant.objective(logprobs, ratio, token_advantages, loss)
+    per_token, was_clipped = variant.objective(logprobs, ratio, by_token(advantages), loss)
     sums = {
         "ratio": ratio.detach().sum(),
         "clipped": was_clipped.sum(),
@@ -123,6 +125,6 @@ def policy_loss(
         num_sequences=num_sequences,
         token_budget=loss.token_budget,
     )
-    weights = torch.tensor(weights_S, dtype=logprobs.dtype, device=logprobs.device).repeat_interleave(per_completion)
+    weights = by_token(torch.tensor(weights_S, dtype=logprobs.dtype, device=logprobs.device))
     values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one wait for the device
     return PolicyLoss(loss=(per_token * weights).sum(), sums=dict(zip(sums, values, strict=True)))

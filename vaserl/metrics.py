@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vaserl.types import ScoredGroup, Update
+from vaserl.types import Publication, ScoredGroup, Update
 
 
 def step_metrics(
-    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update
+    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update, published: Publication
 ) -> dict[str, float]:
     """One flat mapping: `reward/…` means over all completions of the step (a part only over those that have it),
     `length/…` in tokens, shares between 0 and 1, `staleness/…` in versions, and the learner's own metrics.
+
+    published: of the weights that wrote the step.
     """
     totals = [[score.total for score in group.scores] for group in scored]
     flat = [total for group in totals for total in group]
@@ -35,6 +37,7 @@ def step_metrics(
         "zero_variance_share": float(np.mean([not any(credit_G) for credit_G in credit_P_G])),
         "staleness/mean": float(np.mean(ages)),
         "staleness/max": float(max(ages)),
+        "publish/fingerprint_gap": published.fingerprint_gap,
         **update.metrics,
     }
 

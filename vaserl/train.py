@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from vaserl.dynamic_sampling import Credit, Drawn, draw_with_signal
+from vaserl.dynamic_sampling import Credit, draw_with_signal
 from vaserl.errors import ParityError
 from vaserl.metrics import step_metrics
 from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Update, Weights
@@ -97,7 +97,7 @@ def train(
         drawn = draw_with_signal(step, draw_tasks, grade, learn_from, max_refills=max_refills)
         with recorder.phase(step, "learn"):
             update = learner.learn(drawn.batch)
-        values = step_values(drawn, update, [published])
+        values = {**step_metrics(drawn.scored, drawn.credit_P_G, update, published), **drawn.metrics}
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = rollout.publish(weights)
@@ -106,15 +106,6 @@ def train(
         on_step(step, values, weights)
         check_parity(step, values, max_logprob_gap)
     return weights
-
-
-def step_values(drawn: Drawn, update: Update, published: Sequence[Publication]) -> dict[str, float]:
-    """The metrics of a step. published: the versions that wrote its samples."""
-    return {
-        **step_metrics(drawn.scored, drawn.credit_P_G, update),
-        **drawn.metrics,
-        "publish/fingerprint_gap": max(publication.fingerprint_gap for publication in published),
-    }
 
 
 def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float) -> None:

@@ -20,8 +20,8 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from vaserl.dynamic_sampling import Credit, draw_with_signal
-from vaserl.metrics import staleness
-from vaserl.train import Learner, RewardPool, RunRecorder, check_parity, step_values
+from vaserl.metrics import staleness, step_metrics
+from vaserl.train import Learner, RewardPool, RunRecorder, check_parity
 from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Weights
 
 T = TypeVar("T")
@@ -114,8 +114,10 @@ def train_ahead(
             served = engines.run(step, "publish", partial(serve, rollout.submit_weights(weights)))
             if (later := step + 1 + max_staleness) <= num_steps:
                 coming.append(begin(later, 0, draw_tasks(later, 0)))
-            wrote = {step - age for age in staleness(drawn.scored, step)}
-            values = name_gap(step_values(drawn, update, [published[version] for version in wrote]))
+            wrote = [published[step - age] for age in set(staleness(drawn.scored, step))]
+            least_alike = max(wrote, key=lambda publication: publication.fingerprint_gap)
+            values = name_gap(step_metrics(drawn.scored, drawn.credit_P_G, update, least_alike))
+            values |= drawn.metrics
             recorder.metrics(step, values)
             recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
             on_step(step, values, weights)

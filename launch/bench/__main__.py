@@ -5,10 +5,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from launch.bench import overlap, reward
+from launch.bench import learner, overlap, publish, reward
 from vaserl.errors import UserError
 
-BENCHES = {"overlap": overlap, "reward": reward}
+BENCHES = {"learner": learner, "overlap": overlap, "publish": publish, "reward": reward}
 USER_ERROR = 2
 
 

@@ -1,23 +1,33 @@
 """DeepSpeed ranks on CPU: the same update however a step is cut up, equal to plain PyTorch's."""
 
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
+import ray
 import torch
 
 from actors.cluster import bundle, placed
-from actors.learner import LearnerGroup
+from actors.learner import LearnerGroup, _Rank
 from actors.rank import LearnerRank
 from vaserl.clip import ClipStore
 from vaserl.dataset import CAPTION_PROMPT, read_vases
 from vaserl.grpo import policy_loss
+from vaserl.models.adapter import add_lora
 from vaserl.models.groups import demonstration_group, samples_group
 from vaserl.models.layout import padded_layout, shared_prefix_layout
 from vaserl.models.pixel_cache import PixelCache
 from vaserl.models.policy import Policy, Prompter, load_model
 from vaserl.models.tensor_file import read_tensors
-from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, LossSettings, ModelSettings
+from vaserl.settings import (
+    ClusterSettings,
+    DataSettings,
+    LearnerSettings,
+    LoraSettings,
+    LossSettings,
+    ModelSettings,
+)
 from vaserl.types import Batch, Demonstration, PromptSamples, Sample
 
 NUM_FRAMES = 4
@@ -176,10 +186,41 @@ def test_logprobs_are_those_of_the_stock_forward(tiny_model, dataset):
     assert (ours - theirs).abs().max() <= 1e-5
 
 
-def test_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset):
-    """Two ranks with ragged groups give the loss and KL that one process computes from the definition."""
-    prompter, model = Prompter(tiny_model), load_model(tiny_model)
-    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+LOSSES = {
+    "dapo": LossSettings(beta=0.1, clip_low=0.1, clip_high=0.2),
+    "grpo": LossSettings(variant="grpo"),
+    "dr_grpo": LossSettings(variant="dr_grpo", token_budget=9),
+    "gspo": LossSettings(variant="gspo", clip_low=0.1, clip_high=0.1, beta=0.1),
+    "cispo": LossSettings(variant="cispo", ratio_cap=1.5),
+    "learner": LossSettings(variant="grpo", old_logprobs="learner", importance_cap=1.5, beta=0.1),
+}
+
+
+class ObservedRank(_Rank):
+    """A rank that keeps the gradients of a step, and whose settings can change between steps."""
+
+    def join(self, address: str, port: int) -> int:
+        count = super().join(address, port)
+        self._seen: dict[str, torch.Tensor] = {}
+        for name, parameter in self._policy.named_parameters():
+            if parameter.requires_grad:
+                parameter.register_hook(partial(self._keep, name))
+        return count
+
+    def _keep(self, name: str, gradient: torch.Tensor) -> None:
+        self._seen[name] = self._seen.get(name, 0.0) + gradient.detach()
+
+    def change(self, **changes) -> None:
+        self._learner = self._learner.model_copy(update=changes)
+
+    def gradients(self) -> dict[str, torch.Tensor]:
+        """Of the step since the last call, over its micro-batches."""
+        seen, self._seen = self._seen, {}
+        return seen
+
+
+def grpo_batch(dataset: Path, prompter: Prompter, cache: PixelCache) -> Batch:
+    """Ragged groups whose engine is some way off the policy of random weights, near -6 a token."""
     rng = torch.Generator().manual_seed(3)
     items = []
     for vase, sizes in zip(read_vases(dataset, "train"), ([4, 6], [3], [5, 2]), strict=False):
@@ -193,35 +234,87 @@ def test_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset):
         )
         ids = prompter.token_ids("Describe the vase.", cache.get(vase.clip).grid)
         items.append(PromptSamples(clip=vase.clip, prompt_ids=ids, samples=samples))
-    batch = Batch(step=1, groups=tuple(items))
-    loss = LossSettings(beta=0.1, clip_low=0.1, clip_high=0.2)
-    settings = learner_settings(method="lora", train_vision=False, num_ranks=2, max_tokens_per_micro_batch=100)
-    with placed([bundle(0.5, 0)] * 2, ClusterSettings()) as placement:
-        ranks = start(tiny_model, dataset, settings, placement)
-        first = ranks.learn(batch, loss, 0.9).metrics
-        second = ranks.learn(batch, loss, 0.9).metrics
+    return Batch(step=1, groups=tuple(items))
 
-    groups = [samples_group(i, cache.get(i.clip).grid, prompter.video_token_id) for i in items]
-    layout = shared_prefix_layout(groups)
-    with torch.no_grad():
-        logprobs, entropy = Policy(model)([cache.get(i.clip) for i in items], layout, 0.9)
-    samples = [s for item in items for s in item.samples]
-    expected = policy_loss(
+
+def plain_grpo(tiny_model, files, batch: Batch, cache: PixelCache, loss: LossSettings):
+    """The oracle: one process, one padded micro-batch, the adapter of `files` and its base as the reference.
+
+    Returns: the loss, its gradients by name, and the metrics' sums.
+    """
+    from peft import set_peft_model_state_dict
+
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    peft = add_lora(model, rank=8, alpha=16)
+    set_peft_model_state_dict(peft, read_tensors(files["adapter_model.safetensors"]))
+    policy = Policy(model)
+    groups = [samples_group(i, cache.get(i.clip).grid, prompter.video_token_id) for i in batch.groups]
+    layout = padded_layout(groups, prompter.pad_token_id)
+    clips = [cache.get(item.clip) for item in batch.groups for _ in item.samples]
+    logprobs, entropy = policy(clips, layout, 0.9)
+    with torch.no_grad(), peft.disable_adapter():
+        reference, _ = policy(clips, layout, 0.9)
+    samples = [s for item in batch.groups for s in item.samples]
+    result = policy_loss(
         logprobs,
         torch.tensor([x for s in samples for x in s.logprobs]),
-        torch.tensor([s.advantage for s in samples for _ in s.token_ids]),
-        logprobs,  # the adapter starts as the base, so the reference is the policy and the KL is zero
-        num_loss_tokens=20,
-        clip_low=0.1,
-        clip_high=0.2,
-        beta=0.1,
+        torch.tensor([s.advantage for s in samples]),
+        reference if loss.beta else None,
+        layout.branch_lengths,
+        loss=loss,
+        num_tokens=20,  # 4 + 6 + 3 + 5 + 2
+        num_sequences=5,
     )
-    assert batch.num_loss_tokens == 20
-    assert first["loss"] == pytest.approx(float(expected.loss), abs=1e-6)
-    assert first["kl"] == pytest.approx(0.0, abs=1e-9)
-    assert first["entropy"] == pytest.approx(float(entropy.mean()), rel=1e-5)
-    assert second["kl"] > 0
-    assert second["loss"] < first["loss"]
+    return float(result.loss.detach()), _gradients(policy, result.loss), {**result.sums, "entropy": entropy.sum()}
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2])
+def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, monkeypatch, num_ranks):
+    """Every variant on DeepSpeed's ranks, in one micro-batch a rank and in several: loss, gradients and metrics are
+    those that one process computes from the definition in one go."""
+    monkeypatch.setattr("actors.learner.LearnerActor", ray.remote(ObservedRank))
+    prompter = Prompter(tiny_model)
+    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    batch = grpo_batch(dataset, prompter, cache)
+    assert (batch.num_loss_tokens, batch.num_sequences) == (20, 5)
+    settings = learner_settings(
+        method="lora",
+        train_vision=False,
+        num_ranks=num_ranks,
+        lora=LoraSettings(rank=8, alpha=16),
+        deepspeed={"zero_optimization": {"stage": num_ranks}},
+    )
+    with placed([bundle(0.5, 0)] * num_ranks, ClusterSettings()) as placement:
+        group = start(tiny_model, dataset, settings, placement)
+
+        def on_all(method: str, **arguments):
+            return ray.get([getattr(rank, method).remote(**arguments) for rank in group._ranks])
+
+        first = group.learn(batch, LOSSES["dapo"], 0.9).metrics
+        assert first["kl"] == pytest.approx(0.0, abs=1e-9)  # the adapter starts as the base
+        files = group.weights(1).files
+        on_all("gradients")
+        for name, loss in LOSSES.items():
+            value, gradients, sums = plain_grpo(tiny_model, files, batch, cache, loss)
+            assert max(float(g.abs().max()) for g in gradients.values()) > 1e-3
+            norm = torch.stack([g.norm() for g in gradients.values()]).norm()
+            for max_tokens in (10_000, 1):
+                # at this rate the weights stand still
+                on_all("change", learning_rate=1e-30, max_tokens_per_micro_batch=max_tokens)
+                metrics = group.learn(batch, loss, 0.9).metrics
+                found = on_all("gradients")
+                assert abs(metrics["loss"] - value) <= 1e-6, (name, max_tokens)
+                assert {key: metrics[key] for key in sums} == pytest.approx(
+                    {key: float(total) / 20 for key, total in sums.items()}, rel=1e-4, abs=1e-6
+                )
+                assert ("kl" in metrics) == (loss.beta > 0)
+                assert metrics["grad_norm"] == pytest.approx(float(norm), rel=1e-4)
+                for parameter, wanted in gradients.items():
+                    mean = sum(rank[parameter] for rank in found) / num_ranks
+                    assert (mean - wanted).abs().max() <= 1e-6, (name, max_tokens, parameter)
+        again = group.learn(batch, LOSSES["dapo"], 0.9).metrics
+    assert again["kl"] > 0
+    assert again["loss"] < first["loss"]
 
 
 def test_learner_refuses_a_prompt_of_another_clip(tiny_model, dataset):

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from launch.train import main
+from tests.conftest import read_json
 from vaserl.recorder import read_jsonl
 
 CONFIG = """
@@ -62,6 +63,9 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
         assert row["logprob_gap"] <= 1e-5  # learner against engine, every step, after every publish
         assert row["ratio"] == pytest.approx(1.0, abs=1e-5)
         assert row["clipped"] == 0
+        assert (row["engine_ratio"], row["engine_missing"]) == (pytest.approx(1.0, abs=1e-5), 0)
+        assert 0 <= row["engine_kl"] <= 1e-6
+        assert (row["refills"], row["learned_completions"]) == (0, 12)
         assert row["tokens"] > 0
         assert 0 < row["reward/mean"] < 1
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-9)  # the adapter begins as the base
@@ -78,6 +82,12 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
     assert list((finished / "tensorboard").iterdir())
     phases = [span["phase"] for span in read_jsonl(finished / "timeline.jsonl")]
     assert phases == ["rollout", "reward", "learn", "publish"] * 3
+
+
+def test_each_clip_is_encoded_once_in_all_runs_with_one_store(finished: Path):
+    """Nine draws of four clips, two ranks, an engine and a reference; the other runs may begin before or after."""
+    assert read_json(finished / "features.json") == {"encoded": 4, "damaged": 0, "evicted": 0, "refused": 0}
+    assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
 
 
 def test_the_same_seed_gives_the_same_metrics_file(finished: Path, config: Path):
@@ -117,16 +127,35 @@ def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path
     assert (again / "metrics.jsonl").read_bytes() == (run_dir / "metrics.jsonl").read_bytes()
 
 
-def test_full_fine_tuning_reaches_the_engine(config: Path, cluster):
-    run_dir = config.parent / "full"
-    overrides = ["--learner.method", "full", "--learner.train_vision", "true", "--loss.beta", "0", "--num_steps", "2"]
-    assert main([str(config), "--run_dir", str(run_dir), "--learner.learning_rate", "0.001", *overrides]) == 0
+@pytest.mark.parametrize("vision_is_trained", [True, False])
+def test_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, vision_is_trained: bool):
+    """A trained tower bypasses the features, and the engine encodes its clips anew after each publish; a frozen one
+    serves them throughout."""
+    run_dir = config.parent / f"full-{vision_is_trained}"
+    overrides = ["--learner.method", "full", "--learner.train_vision", str(vision_is_trained).lower()]
+    overrides += ["--loss.beta", "0", "--num_steps", "2", "--learner.learning_rate", "0.001"]
+    overrides += ["--loss.variant", "gspo", "--loss.old_logprobs", "learner", "--overlong.num_tokens", "10"]
+    assert main([str(config), "--run_dir", str(run_dir), *overrides]) == 0
     rows = read_jsonl(run_dir / "metrics.jsonl")
     assert all(row["logprob_gap"] <= 1e-5 for row in rows)
+    # engine and learner agree, so no importance weight is far from 1
+    assert [(row["ratio"], row["engine_truncated"]) for row in rows] == [(1.0, 0.0)] * 2
+    # the last 10 of 10 tokens are soft: each costs a tenth
+    assert all(row["reward/penalty/overlong"] == pytest.approx(row["length/mean"] / 10) for row in rows)
+    drawn = [set(row["task"] for row in _rollouts(run_dir, step)) for step in (1, 2)]
+    assert drawn[0] & drawn[1]  # a clip of the first version was seen again by the second
     assert (run_dir / "weights" / "v00003" / "model.safetensors").is_file()
+    is_bypassed = "features: the store is bypassed: learner.train_vision" in capsys.readouterr().err
+    assert is_bypassed == vision_is_trained
+    assert (run_dir / "features.json").is_file() != vision_is_trained
+    assert run_dir.with_name(f"{run_dir.name}.features").exists() != vision_is_trained
 
 
-def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
+def _rollouts(run_dir: Path, step: int) -> list[dict]:
+    return pq.read_table(run_dir / "rollouts" / f"step={step:05d}.parquet").to_pylist()
+
+
+def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path, cluster):
     run_dir = config.parent / "equal"
     reward = '["tests.rewards_for_tests:one"]'
     assert (
@@ -139,14 +168,18 @@ def test_equal_rewards_take_no_step_and_are_counted(config: Path, cluster):
                 reward,
                 "--num_steps",
                 "1",
-                "--loss.beta",
-                "0",
+                "--max_refills",
+                "2",
             ]
         )
         == 0
     )
     (row,) = read_jsonl(run_dir / "metrics.jsonl")
     assert (row["zero_variance_share"], row["skipped"], row["reward/mean"]) == (1.0, 1.0, 1.0)
+    assert (row["refills"], row["refilled_groups"], row["dropped_groups"]) == (2, 6, 9)
+    rows = pq.read_table(run_dir / "rollouts" / "step=00001.parquet").to_pylist()
+    draws = [[tuple(row["token_ids"]) for row in rows[start : start + 12]] for start in (0, 12, 24)]
+    assert not set(draws[0]) & set(draws[1]) and not set(draws[1]) & set(draws[2])  # each refill samples anew
 
 
 @pytest.mark.parametrize(

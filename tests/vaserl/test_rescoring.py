@@ -89,6 +89,19 @@ def test_the_vase_reward_reads_the_stored_records(run_dir: Path):
     assert {change.new_reward for change in result.biggest} == {-0.1}
 
 
+def test_length_costs_what_it_cost_in_the_run(run_dir: Path):
+    config = run_dir / "config.toml"
+    text = config.read_text()
+    assert "max_new_tokens = 256" in text
+    assert "[overlong]\nnum_tokens = 0" in text
+    text = text.replace("max_new_tokens = 256", "max_new_tokens = 5")
+    config.write_text(text.replace("[overlong]\nnum_tokens = 0", "[overlong]\nnum_tokens = 4"))
+    result = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:flat"]))
+    # 1, 3, 5 | 3, 1 | 1, 1 tokens: of a limit of 5 the last 4 are soft, so 0, 1/2 and 1 come off the flat reward
+    assert result.new_mean == pytest.approx(1 - (0.5 + 1 + 0.5) / 7)
+    assert (result.sign_changes, result.lost) == (0, 0)  # again the shorter ones are preferred
+
+
 def test_parts_are_credited_as_the_run_credited_them(run_dir: Path):
     config = run_dir / "config.toml"
     text = config.read_text()

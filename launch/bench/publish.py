@@ -1,0 +1,186 @@
+"""How long it takes from an optimizer step until every engine serves the new version, by piece, for both ways of
+serving an adapter.
+
+The learner takes a real step before each publish, so that every version differs and the fingerprints mean something.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from actors.cluster import bundle, connect, placed
+from actors.learner import LearnerGroup
+from actors.rollout import RolloutPool
+from vaserl.clip import Clip, ClipStore
+from vaserl.clock import Clock
+from vaserl.errors import UserError
+from vaserl.models.policy import Prompter, check_model_folder
+from vaserl.models.tiny import build_tiny_model
+from vaserl.settings import (
+    ClusterSettings,
+    DataSettings,
+    LearnerSettings,
+    LoraSettings,
+    LossSettings,
+    ModelSettings,
+    RolloutSettings,
+)
+from vaserl.types import Batch, PromptSamples, Sample
+
+HELP = "seconds from an optimizer step to all engines serving it, merged and as an adapter"
+WAYS: tuple[Literal["adapter", "merge"], ...] = ("adapter", "merge")
+NUM_FRAMES = 4
+PROMPT = "Describe the vase."
+NUM_CPUS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured."""
+    parser.add_argument("--model", help="folder of a Qwen2.5-VL; without it a small one with random weights is made")
+    parser.add_argument("--swaps", type=int, default=5, help="publishes measured each way, after a first (%(default)s)")
+    parser.add_argument("--engines", type=int, default=1, help="engines that take each version (%(default)s)")
+    parser.add_argument("--rank", type=int, default=32, help="rank of the adapter (%(default)s)")
+    parser.add_argument("--base-copy", choices=("device", "host"), default="device", help="rollout.base_copy")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: for each way the median seconds of a publish by piece, of the first one in all, and the
+    largest fingerprint gap seen; and the adapter's size.
+
+    On a machine with a GPU the learner and all engines share one.
+    """
+    if arguments.swaps < 1:
+        raise UserError("a measurement needs one swap at least (--swaps)")
+    with tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch, connect(ClusterSettings(num_cpus=4)):
+        folder = model_folder(arguments.model, Path(scratch))
+        measured = {way: _measure(way, folder, Path(scratch), arguments) for way in WAYS}
+    return {
+        "model": arguments.model or "tiny",
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "num_swaps": arguments.swaps,
+        "num_engines": arguments.engines,
+        "rank": arguments.rank,
+        **measured,
+    }
+
+
+def words(measured: Mapping[str, Any]) -> str:
+    """The measurement for people."""
+    pieces = [name for name in measured[WAYS[0]] if name.endswith("_s")]
+    lines = [
+        f"{measured['model']} on {measured['device']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"
+    ]
+    lines += [f"{'':28}" + "".join(f"{way:>12}" for way in WAYS)]
+    lines += [f"{name:28}" + "".join(f"{measured[way][name]:12.4f}" for way in WAYS) for name in pieces]
+    numbers = ("payload_mb", "max_fingerprint_gap")
+    lines += [f"{name:28}" + "".join(f"{measured[way][name]:12.3g}" for way in WAYS) for name in numbers]
+    return "\n".join(lines)
+
+
+def model_folder(name: str | None, scratch: Path) -> Path:
+    """The folder of the model that `--model` names; None makes the small one.
+
+    Raises: UserError when there is none.
+    """
+    if name is None:
+        return build_tiny_model(scratch / "tiny", [PROMPT, "Athenian black-figure amphora, c. 525–500 BCE."])
+    check_model_folder(name)
+    return Path(name)
+
+
+def _measure(
+    way: Literal["adapter", "merge"], folder: Path, scratch: Path, arguments: argparse.Namespace
+) -> dict[str, float]:
+    with _started(way, folder, scratch, arguments) as (engines, ranks):
+        batch_of = _batches(folder, scratch)
+        rows: list[dict[str, float]] = []
+        for version in range(1, arguments.swaps + 2):
+            ranks.learn(batch_of(version), LossSettings(), 1.0)
+            clock = Clock()
+            weights = ranks.weights(version)
+            clock.lap("weights")
+            published = engines.publish(weights)
+            learner, engine = weights.seconds, published.seconds
+            rows.append(
+                {
+                    "total_s": clock.total,
+                    "learner_gather_s": learner["gather"],
+                    "learner_fingerprint_s": learner["fingerprint"],
+                    "learner_digest_s": learner["digest"],
+                    "learner_handover_s": clock.seconds["weights"] - sum(learner.values()),
+                    "put_s": engine["put"],
+                    "engine_digest_s": engine["digest"],
+                    "engine_load_s": engine["load"],
+                    "engine_fingerprint_s": engine["fingerprint"],
+                    "max_fingerprint_gap": published.fingerprint_gap,
+                }
+            )
+        first, later = rows[0], rows[1:]
+        pieces = {name: statistics.median(row[name] for row in later) for name in first if name.endswith("_s")}
+        return {
+            **pieces,
+            "first_total_s": first["total_s"],
+            "payload_mb": sum(len(content) for content in weights.files.values()) / 1e6,
+            "max_fingerprint_gap": max(row["max_fingerprint_gap"] for row in rows),
+        }
+
+
+@contextmanager
+def _started(
+    way: Literal["adapter", "merge"], folder: Path, scratch: Path, arguments: argparse.Namespace
+) -> Iterator[Any]:
+    """Engines and a learner of one rank, ready."""
+    on_gpu = torch.cuda.is_available()
+    share = 1 / (arguments.engines + 1) if on_gpu else 0
+    model = ModelSettings(path=folder, dtype="bfloat16" if on_gpu else "float32")
+    data = DataSettings(path=scratch, num_frames=NUM_FRAMES)
+    rollout = RolloutSettings(
+        num_workers=arguments.engines,
+        num_gpus=share,
+        num_cpus=NUM_CPUS,
+        publish=way,
+        base_copy=arguments.base_copy,
+        engine_args={"max_model_len": 256, "max_num_seqs": 16}
+        | ({"gpu_memory_utilization": round(0.5 / arguments.engines, 3)} if on_gpu else {}),
+    )
+    learner = LearnerSettings(
+        num_gpus=share, num_cpus=NUM_CPUS, learning_rate=1e-3, lora=LoraSettings(rank=arguments.rank, alpha=16)
+    )
+    bundles = [*[bundle(NUM_CPUS, share)] * arguments.engines, bundle(NUM_CPUS, share)]
+    with placed(bundles, ClusterSettings()) as placement:
+        engines = RolloutPool(
+            model, data, rollout, max_lora_rank=arguments.rank, seed=0, placement=placement, first_bundle=0
+        )
+        ranks = LearnerGroup(
+            model, data, learner, seed=0, num_steps=1, placement=placement, first_bundle=arguments.engines
+        )
+        ranks.wait_until_ready()
+        engines.wait_until_ready()
+        yield engines, ranks
+
+
+def _batches(folder: Path, scratch: Path) -> Callable[[int], Batch]:
+    """step -> a batch of two answers of random tokens, one praised and one blamed."""
+    frames = np.random.default_rng(0).integers(0, 255, (NUM_FRAMES, 56, 56, 3), dtype=np.uint8)
+    clip = Clip(frames=frames, fps=4.0, frame_indices=tuple(range(NUM_FRAMES)), num_source_frames=NUM_FRAMES)
+    clips = ClipStore(scratch / "clips")
+    clip_hash = clips.add(clip)
+    prompter = Prompter(folder)
+    prompt_ids = prompter.token_ids(PROMPT, prompter.pixels(clips.load(clip_hash, NUM_FRAMES)).grid)
+
+    def batch_of(step: int) -> Batch:
+        rng = np.random.default_rng(step)
+        samples = tuple(
+            Sample(token_ids=tuple(rng.integers(8, 200, 8).tolist()), logprobs=(-5.0,) * 8, advantage=advantage)
+            for advantage in (1.0, -1.0)
+        )
+        return Batch(step=step, groups=(PromptSamples(clip=clip_hash, prompt_ids=prompt_ids, samples=samples),))
+
+    return batch_of

@@ -1,0 +1,221 @@
+"""Encoders and readers: each clip is encoded once, whoever asks, and a damaged entry is made again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import ray
+import torch
+
+from actors.cluster import bundle, placed
+from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, bypass_reason, owner
+from actors.learner import LearnerGroup
+from vaserl.clip import ClipStore
+from vaserl.dataset import CAPTION_PROMPT, read_vases
+from vaserl.errors import UserError
+from vaserl.feature_store import pack, unpack
+from vaserl.models.groups import demonstration_group
+from vaserl.models.layout import shared_prefix_layout
+from vaserl.models.pixel_cache import PixelCache
+from vaserl.models.policy import Policy, Prompter, load_model
+from vaserl.models.vision_tower import VisionTower, feature_recipe
+from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, LearnerSettings, ModelSettings
+from vaserl.types import Demonstration
+
+NUM_FRAMES = 8
+UPRIGHT = (0, 0)
+PLENTY = 10**9
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> ModelSettings:
+    return ModelSettings(path=tiny_model, dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def data(dataset: Path) -> DataSettings:
+    return DataSettings(path=dataset, num_frames=NUM_FRAMES)
+
+
+@pytest.fixture(scope="module")
+def clips(dataset: Path) -> list[str]:
+    return [vase.clip for split in ("train", "test") for vase in read_vases(dataset, split)]
+
+
+@pytest.fixture(scope="module")
+def pixels(model: ModelSettings, data: DataSettings) -> PixelCache:
+    return PixelCache(ClipStore(data.path / "clips"), Prompter(model.path), NUM_FRAMES)
+
+
+@pytest.fixture(scope="module")
+def tower(model: ModelSettings) -> VisionTower:
+    return VisionTower(model.path, "float32", "cpu")
+
+
+def make_worker(model, data, folder: Path, **settings) -> EncoderWorker:
+    recipe = feature_recipe(model.path, model.dtype, data.num_frames)
+    return EncoderWorker(model, data, FeatureSettings(**settings), recipe, folder)
+
+
+def counts(encoded: int = 0, damaged: int = 0, evicted: int = 0, refused: int = 0) -> dict[str, int]:
+    return {"encoded": encoded, "damaged": damaged, "evicted": evicted, "refused": refused}
+
+
+def test_a_worker_encodes_a_clip_once_and_again_when_its_entry_is_damaged(
+    model, data, clips, pixels, tower, tmp_path: Path
+):
+    worker = make_worker(model, data, tmp_path)
+    recipe = feature_recipe(model.path, "float32", NUM_FRAMES)
+    for _ in range(2):
+        entry = worker.entry(clips[0], 1, 0)
+    assert worker.counts() == counts(encoded=1)
+    found = unpack(recipe.key(clips[0], 1), entry.tobytes())
+    assert torch.equal(found.features, tower.encode(pixels.get(clips[0], 1)).features)
+
+    (file,) = tmp_path.glob("*.features")
+    file.write_bytes(file.read_bytes()[:-1])
+    again = worker.entry(clips[0], 1, 2)
+    assert again.tobytes() == entry.tobytes()
+    # one damaged here, two where the asker looked
+    assert worker.counts() == counts(encoded=2, damaged=3)
+    # another process with the same folder has nothing left to do
+    other = make_worker(model, data, tmp_path)
+    assert other.entry(clips[0], 1, 0).tobytes() == entry.tobytes()
+    assert other.counts() == counts()
+
+
+def test_working_ahead_stops_where_it_would_push_something_out(model, data, clips, pixels, tower, tmp_path: Path):
+    size = len(pack("0" * 64, tower.encode(pixels.get(clips[0]))))
+    worker = make_worker(model, data, tmp_path, max_gb=2.5 * size / 10**9)
+    assert [worker.make_ahead(clip) for clip in clips[:4]] == [True, True, False, False]
+    assert worker.make_ahead(clips[0])
+    assert worker.counts() == counts(encoded=2)
+    worker.entry(clips[2], 0, 0)  # what is asked for is made, and pushes out
+    assert worker.counts() == counts(encoded=3, evicted=1)
+
+
+def test_a_worker_refuses_another_model_than_the_drivers(model, data, tmp_path: Path):
+    recipe = feature_recipe(model.path, "bfloat16", NUM_FRAMES)
+    with pytest.raises(UserError, match="holds another model here"):
+        EncoderWorker(model, data, FeatureSettings(), recipe, tmp_path)
+
+
+def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
+    """Two folders stand for two machines; each of two encoders makes only what it owns."""
+    with placed([bundle(0.1, 0)] * 2, ClusterSettings()) as placement:
+        settings = FeatureSettings(num_workers=2)
+        pool = EncoderPool(model, data, settings, run_dir=tmp_path / "here", placement=placement, first_bundle=0)
+        here = pool.reader()
+        there = FeatureReader(here._encoders, here._recipe, tmp_path / "there", PLENTY)
+        # every phase is asked for through a rotation; a rotation by whole patches is no further entry
+        views = [(clips[0], 0, UPRIGHT), (clips[0], 3, UPRIGHT), (clips[1], 4, UPRIGHT), (clips[0], 7, UPRIGHT)]
+        for reader in (here, there, here):
+            for view, found in zip(views, reader.get_all(views), strict=True):
+                assert (found.features - tower.encode(pixels.get(*view)).features).abs().max() <= 1e-6
+        assert pool.counts() == counts(encoded=3)
+        assert len(list((tmp_path / "here.features").glob("*.features"))) == 3
+        assert len(list((tmp_path / "there").glob("*.features"))) == 3
+
+        # a later reader on that machine asks nobody, unless an entry there is damaged
+        for file in (tmp_path / "there").glob("*.features"):
+            if file.name.startswith(here.key(clips[1])):
+                file.write_bytes(b"x" + file.read_bytes()[1:])
+        later = FeatureReader(here._encoders, here._recipe, tmp_path / "there", PLENTY)
+        assert torch.equal(later.get_all(views)[2].features, here.get_all(views)[2].features)
+        assert later._store is not None
+        assert (later._store.counts.hits, later._store.counts.damaged) == (2, 1)
+        assert pool.counts() == counts(encoded=3, damaged=1)
+
+        with pytest.raises(ValueError, match="shifted"):
+            here.get_all([(clips[0], 0, (1, 0))])
+
+        # filling ahead makes the rest, each by its owner, while others may ask
+        pool.fill(clips)
+        asked = [here._encoders[owner(here.key(clip), 2)].entry.remote(clip, 0, 0) for clip in reversed(clips)]
+        assert len(ray.get(asked)) == len(clips)
+        made = len(clips) + 1  # and one phase of the first
+        assert pool.counts() == counts(encoded=made, damaged=1)
+        assert len(list((tmp_path / "here.features").glob("*.features"))) == made
+
+
+def test_the_learner_imitates_turned_clips_from_features(cluster, model, data, clips, pixels, tmp_path: Path):
+    """The loss of a supervised step with two ranks is that of one process on pixels; the encoders alone encoded."""
+    demonstrations = [
+        Demonstration(clip=clip, rotation=rotation, shift=UPRIGHT, turns=((CAPTION_PROMPT, "Athenian"),) * (1 + index))
+        for index, (clip, rotation) in enumerate([(clips[0], 0), (clips[1], 3), (clips[2], 6)])
+    ]
+    prompter = Prompter(model.path)
+    videos = [pixels.get(item.clip, item.rotation) for item in demonstrations]
+    groups = [demonstration_group(item, v.grid, prompter) for item, v in zip(demonstrations, videos, strict=True)]
+    with torch.no_grad():
+        logprobs, _ = Policy(load_model(model.path))(videos, shared_prefix_layout(groups, prompter.pad_token_id))
+
+    with placed([bundle(0.3, 0)] * 3, ClusterSettings()) as placement:
+        pool = EncoderPool(
+            model, data, FeatureSettings(), run_dir=tmp_path / "run", placement=placement, first_bundle=0
+        )
+        settings = LearnerSettings(num_ranks=2, num_cpus=0.3, max_tokens_per_micro_batch=100)
+        ranks = LearnerGroup(
+            model, data, settings, pool.reader(), seed=0, num_steps=1, placement=placement, first_bundle=1
+        )
+        ranks.wait_until_ready()
+        assert ranks.imitate(1, demonstrations).metrics["loss"] == pytest.approx(float(-logprobs.mean()), abs=1e-6)
+        assert pool.counts() == counts(encoded=3)
+
+
+def test_what_a_store_cannot_help_is_bypassed_with_a_reason():
+    frozen = LearnerSettings()
+    assert bypass_reason(frozen) is None
+    assert "train_vision" in str(bypass_reason(LearnerSettings(method="full", train_vision=True)))
+    assert bypass_reason(LearnerSettings(method="full")) is None
+    assert "max_shift = 2" in str(bypass_reason(frozen, max_shift=2))
+
+
+TWO_NODES = """
+import sys
+import ray
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from ray.util.placement_group import placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from actors.cluster import WORKER_ENVIRONMENT
+from actors.encoder import EncoderPool, FeatureReader
+from vaserl.dataset import read_vases
+from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
+
+tiny_model, dataset, scratch = map(Path, sys.argv[1:])
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"first": 1}})
+cluster.add_node(num_cpus=1, resources={"second": 1})
+ray.init(address=cluster.address, runtime_env={"env_vars": WORKER_ENVIRONMENT})
+group = placement_group([{"CPU": 0.5, "first": 1}, {"CPU": 0.5, "second": 1}], strategy="STRICT_SPREAD")
+ray.get(group.ready(), timeout=60)
+model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=8)
+pool = EncoderPool(model, data, FeatureSettings(), run_dir=scratch / "first", placement=group, first_bundle=0)
+
+@ray.remote(num_cpus=0.5, scheduling_strategy=PlacementGroupSchedulingStrategy(group, 1))
+def read(reader, folder, clips):
+    own = FeatureReader(reader._encoders, reader._recipe, folder, 10**9)
+    found = own.get_all([(clip, 0, (0, 0)) for clip in clips])
+    return ray.get_runtime_context().get_node_id(), [float(clip.features.double().sum()) for clip in found]
+
+clips = [vase.clip for vase in read_vases(dataset, "train")]
+here = [float(clip.features.double().sum()) for clip in pool.reader().get_all([(c, 0, (0, 0)) for c in clips])]
+node, there = ray.get(read.remote(pool.reader(), scratch / "second", clips), timeout=120)
+assert node != ray.get_runtime_context().get_node_id(), "both ran on one node"
+assert here == there, (here, there)
+assert pool.counts()["encoded"] == len(clips), pool.counts()
+for folder in ("first.features", "second"):
+    assert len(list((scratch / folder).glob("*.features"))) == len(clips), folder
+ray.shutdown()
+cluster.shutdown()
+print("one encoding, two nodes")
+"""
+
+
+def test_a_node_without_an_entry_gets_it_from_one_that_has_it(tiny_model: Path, dataset: Path, tmp_path: Path):
+    """A cluster of two Ray nodes, in a process of its own."""
+    command = [sys.executable, "-c", TWO_NODES, str(tiny_model), str(dataset), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "one encoding, two nodes" in done.stdout
