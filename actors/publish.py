@@ -36,9 +36,9 @@ class TransferredRollout:
         """As the pool does."""
         return self._engines.generate(tasks, step, refill)
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Pending:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Pending:
         """As the pool does."""
-        return self._engines.submit(tasks, step)
+        return self._engines.submit(tasks, step, refill)
 
     def collect(self, pending: Pending) -> list[Group]:
         """As the pool does."""

@@ -91,7 +91,7 @@ def run(settings: TrainSettings) -> None:
                     else:
                         write_weights(weights, settings.run_dir / "weights")
 
-            loop = partial(train, max_refills=settings.max_refills)
+            loop = train
             if settings.loop == "ahead":
                 loop = partial(train_ahead, max_staleness=settings.max_staleness)
             loop(
@@ -114,6 +114,7 @@ def run(settings: TrainSettings) -> None:
                     keep_without_signal=settings.loss.beta > 0 and settings.max_refills == 0,
                     mask_truncated=settings.loss.mask_truncated,
                 ),
+                max_refills=settings.max_refills,
                 max_logprob_gap=settings.max_logprob_gap,
             )
         report_features(encoders, settings.run_dir)

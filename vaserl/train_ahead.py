@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from vaserl.dynamic_sampling import Credit
+from vaserl.dynamic_sampling import Credit, draw_with_signal
 from vaserl.metrics import staleness, step_metrics
 from vaserl.train import Learner, RewardPool, RunRecorder, check_parity
 from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Weights
@@ -35,10 +35,13 @@ class QueuedRolloutPool(Protocol):
         ...
 
     def confirm(self, publishing: Any) -> Publication:
-        """Returns when every engine serves the weights of a `submit_weights`, and has shown it."""
+        """Returns when every engine serves the weights of a `submit_weights` and has shown it.
+
+        Raises: ParityError when an engine's fingerprint is not the learner's.
+        """
         ...
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Any:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
         """Returns at once; the tasks are answered with the weights that were submitted last."""
         ...
 
@@ -63,50 +66,64 @@ def train_ahead(
     punish: Callable[[Sequence[ScoredGroup]], Sequence[ScoredGroup]],
     credit: Callable[[Sequence[ScoredGroup]], Credit],
     assemble: Callable[[Sequence[ScoredGroup], Credit, int], Batch],
+    max_refills: int,
     max_logprob_gap: float,
     max_staleness: int,
 ) -> Weights:
     """Runs `num_steps` steps as `vaserl.train.train` does, with samples of weights up to `max_staleness` versions
-    before the learner's, and returns the last published weights. With max_staleness = 0 the two are equal. Groups
-    without signal are not drawn again: by then the engines are busy with the next step.
+    before the learner's, and returns the last published weights. With max_staleness = 0 the two are equal.
 
-    Raises: ParityError on steps written by the learner's own version, whose logprobs must be the engine's. On the
-    others the difference is the policy's movement too, so it is reported as `logprob_drift` and stops nothing.
-    StalenessError before a sample outside the bound would be learned.
+    Refills are asked for when a step is scored, so the newest weights write them, and the learner waits.
+
+    Raises: ParityError when an engine's fingerprint is not the learner's after a publish, and on a step that the
+    learner's own version wrote when their logprobs differ. On other steps that difference is the policy's movement
+    too, so it is reported as `logprob_drift` and stops nothing. StalenessError before a sample outside the bound would
+    be learned.
     """
-    weights = learner.weights(version=1)
-    first: Future[Publication] = Future()
-    first.set_result(rollout.confirm(rollout.submit_weights(weights)))
-    published = {1: first}
     with Lane(recorder) as engines, Lane(recorder) as workers:
 
-        def begin(step: int) -> Future[Sequence[ScoredGroup]]:
-            """Hands a step's tasks to the engines, behind what they have; they are scored as soon as they are there."""
-            pending = rollout.submit(draw_tasks(step, 0), step)
+        def begin(step: int, refill: int, tasks: Sequence[Task]) -> Future[Sequence[ScoredGroup]]:
+            """Hands tasks to the engines, behind what they have; they are scored as soon as they are there."""
+            pending = rollout.submit(tasks, step, refill)
             groups = engines.run(step, "rollout", partial(rollout.collect, pending))
             return workers.run(step, "reward", lambda: punish(rewards.score(groups.result())), after=groups)
 
-        coming = deque(begin(step) for step in range(1, min(1 + max_staleness, num_steps) + 1))
-        for step in range(1, num_steps + 1):
-            scored = coming.popleft().result()
-            check_staleness(scored, step, max_staleness)
+        def grade(step: int, tasks: Sequence[Task], refill: int) -> Sequence[ScoredGroup]:
+            return (begin(step, refill, tasks) if refill else coming.popleft()).result()
+
+        def learn_from(step: int, scored: Sequence[ScoredGroup]) -> tuple[Credit, Batch]:
             credit_P_G = credit(scored)
-            batch = assemble(scored, credit_P_G, step)
+            return credit_P_G, assemble(scored, credit_P_G, step)
+
+        published: dict[int, Publication] = {}
+
+        def serve(publishing: Any) -> None:
+            publication = rollout.confirm(publishing)
+            published[publication.version] = publication
+
+        weights = learner.weights(version=1)
+        serve(rollout.submit_weights(weights))
+        coming = deque(begin(step, 0, draw_tasks(step, 0)) for step in range(1, min(1 + max_staleness, num_steps) + 1))
+        for step in range(1, num_steps + 1):
+            drawn = draw_with_signal(step, draw_tasks, grade, learn_from, max_refills=max_refills)
+            check_staleness(drawn.scored, step, max_staleness)
             with recorder.phase(step, "learn"):
-                update = learner.learn(batch)
+                update = learner.learn(drawn.batch)
             with recorder.phase(step, "weights"):
                 weights = learner.weights(version=step + 1)
-            publishing = partial(rollout.confirm, rollout.submit_weights(weights))
-            published[step + 1] = engines.run(step, "publish", publishing)
-            if step + 1 + max_staleness <= num_steps:
-                coming.append(begin(step + 1 + max_staleness))
-            written_by = published.pop(max(1, step - max_staleness)) if step > max_staleness else first
-            values = name_gap(step_metrics(scored, credit_P_G, update, written_by.result()))
+            served = engines.run(step, "publish", partial(serve, rollout.submit_weights(weights)))
+            if (later := step + 1 + max_staleness) <= num_steps:
+                coming.append(begin(later, 0, draw_tasks(later, 0)))
+            wrote = [published[step - age] for age in set(staleness(drawn.scored, step))]
+            least_alike = max(wrote, key=lambda publication: publication.fingerprint_gap)
+            values = name_gap(step_metrics(drawn.scored, drawn.credit_P_G, update, least_alike))
+            values |= drawn.metrics
+            recorder.pieces(step, "learn", update.seconds)
             recorder.metrics(step, values)
-            recorder.rollouts(step, scored, credit_P_G)
+            recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
             on_step(step, values, weights)
             check_parity(step, values, max_logprob_gap)
-        published[num_steps + 1].result()
+        served.result()
     return weights
 
 

@@ -44,12 +44,11 @@ class SleepingEngines:
     def submit_weights(self, weights: Weights) -> Any:
         return self._actor.publish.remote(weights)
 
-    def submit(self, tasks: Sequence[Task], step: int) -> Any:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
         return self._actor.generate.remote(tasks, self._group_size)
 
     def confirm(self, publishing: Any) -> Publication:
-        ray.get(publishing)
-        return Publication(version=0, fingerprint_gap=0.0, seconds={})
+        return Publication(version=ray.get(publishing), fingerprint_gap=0.0, seconds={})
 
     def collect(self, pending: Any) -> list[Group]:
         return ray.get(pending)
@@ -58,7 +57,7 @@ class SleepingEngines:
         return self.confirm(self.submit_weights(weights))
 
     def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
-        return self.collect(self.submit(tasks, step))
+        return self.collect(self.submit(tasks, step, refill))
 
 
 class SleepingLearner:

@@ -54,10 +54,9 @@ def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, datas
         first = pool.submit(tasks, step=1)
         second_publish = pool.submit_weights(make_weights(4, two))
         second, also_second = pool.submit(tasks, step=1), pool.submit(tasks[:1], step=1)
-        pool.confirm(second_publish)
         late = pool.collect(second)
         early = pool.collect(first)
-        pool.confirm(first_publish)
+        assert [pool.confirm(publishing).version for publishing in (first_publish, second_publish)] == [3, 4]
         assert (versions(early), versions(late)) == ({3}, {4})
         assert written(early) == by_one
         assert written(late) == by_two
@@ -66,4 +65,4 @@ def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, datas
         with pytest.raises(RuntimeError, match=r"v00/caption: written by v4, asked of v5"):
             pool.collect(replace(second, version=5))
         with pytest.raises(RuntimeError, match=r"published version 5, the engines serve \[4\]"):
-            pool.confirm(replace(second_publish, version=5))
+            pool.confirm(replace(second_publish, weights=make_weights(5, two)))

@@ -1,11 +1,14 @@
 """The overlap bench: what it reads out of a timeline, by hand, and both loops with real Ray actors that sleep."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from launch.bench.__main__ import main
-from launch.bench.overlap import WARM_UP, compare, step_seconds
+from launch.bench.overlap import WARM_UP, compare, make_dataset, step_seconds
+from vaserl.clip import ClipStore
+from vaserl.dataset import read_vases
 
 
 def spans(*learns: tuple[float, float], rollout_s: float) -> list[dict]:
@@ -23,7 +26,7 @@ def spans(*learns: tuple[float, float], rollout_s: float) -> list[dict]:
 def test_the_ratio_by_hand():
     assert WARM_UP == 2
     on_policy = spans((9, 20), (21, 22), (24, 25), (27, 28), rollout_s=2)  # halves of 2 s and 1 s, steps of 3 s
-    ahead = spans((9, 20), (21, 22), (23.4, 24.4), (25.4, 26.4), rollout_s=2)  # steps of 2.4 s and 2.0 s
+    ahead = spans((9, 20), (21, 22), (23.4, 24.4), (25.4, 26.4), rollout_s=2.1)  # steps of 2.4 s and 2.0 s
     assert step_seconds(ahead) == pytest.approx([2.4, 2.0])
     found = compare({"on_policy": on_policy, "ahead": ahead}.__getitem__)
     assert found["rollout_s"]["median"] == 2
@@ -31,7 +34,15 @@ def test_the_ratio_by_hand():
     assert found["on_policy_step_s"]["median"] == 3
     assert found["balance_of_halves"] == pytest.approx(0.5)
     assert found["ratio_step_over_longer_half"] == pytest.approx(2.2 / 2)
+    assert found["ratio_step_over_longer_span"] == pytest.approx(2.2 / 2.1)
     assert found["speedup"] == pytest.approx(3 / 2.2)
+
+
+def test_the_real_step_has_clips_to_caption(tmp_path: Path):
+    vases = read_vases(make_dataset(tmp_path, num_vases=3, num_frames=4), "train")
+    frames = [ClipStore(tmp_path / "clips").load(vase.clip, 4).frames for vase in vases]
+    assert [clip.shape for clip in frames] == [(4, 112, 112, 3)] * 3
+    assert len({clip.tobytes() for clip in frames}) == 3
 
 
 def test_sleeping_halves_overlap(cluster, capsys):

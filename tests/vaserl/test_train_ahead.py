@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaserl.advantage import credit
+from vaserl.grpo import assemble
 from vaserl.train import ParityError, train
 from vaserl.train_ahead import StalenessError, train_ahead
-from vaserl.types import DIMENSIONS, Batch, Completion, Group, Score, ScoredGroup, Task, Update, Weights
+from vaserl.types import DIMENSIONS, Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 PATIENCE_S = 20.0
 """What waits this long for something that should come has failed."""
@@ -47,7 +48,7 @@ class Engines:
     def submit_weights(self, weights):
         return self._give(lambda: self.serve(weights))
 
-    def submit(self, tasks, step):
+    def submit(self, tasks, step, refill):
         return self._give(lambda: [self.write(task, step) for task in tasks])
 
     def collect(self, pending):
@@ -58,14 +59,15 @@ class Engines:
 
     confirm = collect
 
-    def generate(self, tasks, step):
-        return self.collect(self.submit(tasks, step))
+    def generate(self, tasks, step, refill):
+        return self.collect(self.submit(tasks, step, refill))
 
     def publish(self, weights):
-        self.confirm(self.submit_weights(weights))
+        return self.confirm(self.submit_weights(weights))
 
     def serve(self, weights):
         self.weights = weights
+        return Publication(version=weights.version, fingerprint_gap=number(weights.digest), seconds={})
 
     def write(self, task, step):
         assert self.weights is not None
@@ -99,11 +101,14 @@ class Engines:
 
 
 class Rewards:
+    """A third of the groups has nothing to teach, which ones depends on what was written."""
+
     def score(self, groups):
-        return [
-            ScoredGroup(group=g, scores=tuple(Score(total=number(c.text), parts={}) for c in g.completions))
-            for g in groups
-        ]
+        return [ScoredGroup(group=g, scores=tuple(self.score_of(g, c) for c in g.completions)) for g in groups]
+
+    def score_of(self, group, completion):
+        is_dull = number("dull", group.completions[0].text) < 1 / 3
+        return Score(total=1.0 if is_dull else number(completion.text), parts={})
 
 
 class Learner:
@@ -134,13 +139,12 @@ class Recorder:
         self.lines.append((step, scored, credit_P_G))
 
 
-def tasks_of(step: int) -> list[Task]:
-    return [
-        Task(id=f"{step}.{n}", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="") for n in (1, 2)
-    ]
+def tasks_of(step: int, refill: int = 0) -> list[Task]:
+    names = (f"{step}.{refill}.1", f"{step}.{refill}.2")
+    return [Task(id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="") for name in names]
 
 
-def run(loop, num_steps, *, engines=None, rewards=None, learner=None):
+def run(loop, num_steps, *, max_refills=0, engines=None, rewards=None, learner=None):
     """Everything the loop said, and the learner it said it to."""
     recorder, learner = Recorder(), learner or Learner()
     weights = loop(
@@ -151,8 +155,10 @@ def run(loop, num_steps, *, engines=None, rewards=None, learner=None):
         recorder=recorder,
         on_step=lambda step, values, weights: recorder.lines.append((step, dict(values), weights)),
         num_steps=num_steps,
-        credit=partial(credit, normalise=True),
-        keep_without_signal=False,
+        punish=lambda scored: scored,
+        credit=credit,
+        assemble=assemble,
+        max_refills=max_refills,
         max_logprob_gap=0.1,
     )
     return [*recorder.lines, weights], learner
@@ -162,14 +168,15 @@ def ahead(max_staleness: int):
     return partial(train_ahead, max_staleness=max_staleness)
 
 
-STEPS, BOUNDS = st.integers(1, 8), st.integers(0, 5)
+STEPS, BOUNDS, REFILLS = st.integers(1, 8), st.integers(0, 5), st.integers(0, 2)
 
 
 @given(num_steps=STEPS, bound=BOUNDS, pace=st.lists(st.integers(0, 3), max_size=20))
 def test_every_step_is_learned_once_in_order_with_samples_of_one_exact_age(num_steps, bound, pace):
     lines, learner = run(ahead(bound), num_steps, engines=Engines(pace))
     assert [batch.step for batch in learner.batches] == list(range(1, num_steps + 1))
-    rollouts = [line for line in lines[:-1] if isinstance(line[1], list)]
+    rollouts = [line for line in lines[:-1] if isinstance(line[1], tuple)]
+    assert len(rollouts) == num_steps
     for step, scored, _ in rollouts:
         assert [s.group.task for s in scored] == tasks_of(step)
         versions = {c.weights_version for s in scored for c in s.group.completions}
@@ -181,17 +188,31 @@ def test_every_step_is_learned_once_in_order_with_samples_of_one_exact_age(num_s
     assert lines[-1].version == num_steps + 1
 
 
-@given(num_steps=STEPS, bound=BOUNDS, pace=st.lists(st.integers(0, 3), min_size=1, max_size=20))
-def test_the_engines_pace_changes_nothing(num_steps, bound, pace):
-    assert run(ahead(bound), num_steps, engines=Engines(pace))[0] == run(ahead(bound), num_steps)[0]
+@given(num_steps=STEPS, bound=BOUNDS, max_refills=REFILLS)
+def test_refills_are_written_by_the_newest_weights(num_steps, bound, max_refills):
+    lines, _ = run(ahead(bound), num_steps, max_refills=max_refills)
+    num_refilled = 0
+    for step, scored, _ in (line for line in lines[:-1] if isinstance(line[1], tuple)):
+        for one in scored:
+            refill = int(one.group.task.id.split(".")[1])
+            num_refilled += refill > 0
+            versions = {c.weights_version for c in one.group.completions}
+            assert versions == {step if refill else max(1, step - bound)}
+    assert num_refilled == sum(line[1]["refilled_groups"] for line in lines[:-1] if len(line) == 2)
 
 
-@given(num_steps=STEPS)
-def test_without_staleness_it_is_the_on_policy_loop(num_steps):
-    on_policy = run(train, num_steps)[0]
-    assert run(ahead(0), num_steps)[0] == on_policy
+@given(num_steps=STEPS, bound=BOUNDS, max_refills=REFILLS, pace=st.lists(st.integers(0, 3), min_size=1, max_size=20))
+def test_the_engines_pace_changes_nothing(num_steps, bound, max_refills, pace):
+    paced = run(ahead(bound), num_steps, max_refills=max_refills, engines=Engines(pace))
+    assert paced[0] == run(ahead(bound), num_steps, max_refills=max_refills)[0]
+
+
+@given(num_steps=STEPS, max_refills=REFILLS)
+def test_without_staleness_it_is_the_on_policy_loop(num_steps, max_refills):
+    on_policy = run(train, num_steps, max_refills=max_refills)[0]
+    assert run(ahead(0), num_steps, max_refills=max_refills)[0] == on_policy
     # and not because the fakes can't tell: one version of age is another run from the second step on
-    other = run(ahead(1), num_steps)[0]
+    other = run(ahead(1), num_steps, max_refills=max_refills)[0]
     assert other[:3] == on_policy[:3]
     assert (other == on_policy) == (num_steps == 1)
 
@@ -269,7 +290,7 @@ def test_a_sample_outside_the_bound_is_never_learned(served: int, words: str):
         def write(self, task, step):
             group = super().write(task, step)
             wrong = Completion(text="x", token_ids=(1,), logprobs=(0.0,), finish_reason="stop", weights_version=served)
-            is_wrong = step == 3 and task.id == "3.2"
+            is_wrong = step == 3 and task.id == "3.0.2"
             return Group(task=task, prompt_ids=(0,), completions=(group.completions[0], wrong)) if is_wrong else group
 
     learner = Learner()
@@ -296,7 +317,7 @@ def test_a_failure_anywhere_stops_the_run_with_its_own_words(where: str):
         def serve(self, weights):
             if where == "serve" and weights.version == 2:
                 raise OSError("serve broke")
-            super().serve(weights)
+            return super().serve(weights)
 
         def write(self, task, step):
             if where == "write" and step == 3:
@@ -305,7 +326,7 @@ def test_a_failure_anywhere_stops_the_run_with_its_own_words(where: str):
 
     class BrokenRewards(Rewards):
         def score(self, groups):
-            if where == "score" and groups[0].task.id == "3.1":
+            if where == "score" and groups[0].task.id == "3.0.1":
                 raise OSError("score broke")
             return super().score(groups)
 
