@@ -5,7 +5,7 @@ Running text and the Beazley archive's field give the same value: "attributed to
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from vaserl.rewards.lexicon import lexicon
@@ -58,7 +58,12 @@ def read_names(names: str) -> tuple[Attribution, ...]:
     read: list[Attribution | None] = []
     for alternative in names.split("|"):
         cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
-        read.extend(map(_read_name, _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned))))
+        for name in _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned)):
+            his = _HIS.fullmatch(name)  # "the Brygos Painter or his circle"
+            if his and read and read[-1]:
+                read.append(replace(read[-1], qualifier=_HIS_QUALIFIERS.get(his[1], his[1])))
+            else:
+                read.append(_read_name(name))
     return tuple(dict.fromkeys(a for a in read if a is not None))
 
 
@@ -79,11 +84,12 @@ _QUALIFIERS = (
     ("near", r"\bnear(?: to)?\b|\bclose to\b|\bvery close to\b"),
     ("manner", r"\b(?:in )?(?:the )?(?:manner|style) of\b|\bmanner\b"),
     ("follower", r"\b(?:a |the )?(?:followers?|imitators?|pupils?|imitation) of\b|\bfollower\b"),
-    ("circle", r"\b(?:the )?(?:circle|school) of\b"),
+    ("circle", r"\b(?:(?:in|from) )?(?:the )?(?:circle|school) of\b"),
     ("workshop", r"\b(?:from )?(?:the )?workshop of\b"),
     (
         "compare",
-        r"\bcompare\b|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b|\bresembles\b",
+        r"\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b"
+        r"|\bconnected (?:with|to)\b|\bresembles\b|\breminiscent of\b",
     ),
 )
 _QUALIFIER = {name: re.compile(pattern) for name, pattern in _QUALIFIERS}
@@ -97,10 +103,15 @@ _DISPLAY = {
     "compare": "a hand akin to ",
 }
 _ALTERNATIVES = re.compile(r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=the\s)")
-_DROPPED = re.compile(r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of)\b")
-_LEADING = re.compile(
-    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+_DROPPED = re.compile(
+    r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of|as (?:the )?(?:painter|potter))\b"
 )
+_LEADING = re.compile(
+    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|belong(?:s|ing) to\b|an?\b(?! \d)|the\b|hand\b|of\b"
+    r"|himself\b|\W)+\s*"
+)
+_HIS = re.compile(r"(?:his|her|the|an?) (circle|school|workshop|manner|follower|pupil|imitator)")
+_HIS_QUALIFIERS = {"school": "circle", "pupil": "follower", "imitator": "follower"}
 _SCHOLAR = re.compile(r"\s+by\s+.*$")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*")
 _ABBREVIATED = {"p": "painter", "gr": "group"}
@@ -116,16 +127,20 @@ _ATTRIBUTED = re.compile(
 )
 _RELATION = (
     r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
-    r"(?:by|near|close to|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
+    r"(?:by|near|close to|compar(?:ed|able) (?:with|to)|reminiscent of"
+    r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
     r"|(?:a )?(?:follower|imitator|pupil)s? of)"
 )
+_OR_HIS = r"(?: or (?:his|her|the|an?) (?:circle|school|workshop|manner|follower|pupil|imitator))?"
+_BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
 _OF_ROLE = re.compile(
-    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)|the painter) of "
+    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)|the painter"
+    rf"|belong(?:s|ing) to the (?:group|class|workshop)|class) of "
     rf"[^,;()|{CUT}]{{1,60}}?){_END}"
 )
 _BY_ROLE = re.compile(
     rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
-    r"|the (?:[\w'-]+ ){1,2}?painter)\b"
+    rf"|the (?:[\w'-]+ ){{1,2}}?painter|{_BELONGING}(?:[\w'-]+ ){{1,3}}?(?:group|class|workshop)){_OR_HIS}(?!\w)"
 )
 
 
@@ -150,7 +165,9 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
             r"\b(?:(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
             rf"(?:painter|artist|hand) ?(?:is|was|:)) (?P<names>(?:{_RELATION} )?{name})"
         ),
-        re.compile(rf"\b(?P<names>{name})(?= (?:has )?(?:painted|decorated|potted|made|drew|signed)\b)"),
+        re.compile(
+            rf"\b(?P<names>{name})(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)|as (?:painter|potter))\b)"
+        ),
     )
 
 
@@ -159,8 +176,8 @@ def _alone() -> re.Pattern[str]:
     """A name between marks in a list of facts: "Attic, red-figure, cup, Lydos" or "cup, Brygos Painter"."""
     common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
     return re.compile(
-        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?!(?:{common})\b)[\w'-]+ painter|{_known_names()})"
-        rf"(?=\s*(?:[,;:.)|{CUT}]|$))"
+        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?:(?!(?:{common})\b)(?:[\w'-]+ ){{1,3}}painter|{_known_names()})"
+        rf"{_OR_HIS}\??)(?=\s*(?:[,;:.()|{CUT}]|$))"
     )
 
 

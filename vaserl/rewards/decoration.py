@@ -27,7 +27,7 @@ def depicted(words: Sequence[str]) -> list[bool]:
         if word in _ENDS:
             open_ = False
         inside.append(open_)
-        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2):
+        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2 and words[index - 1] != "no"):
             open_ = True
         elif word in _WEAK_CUES:
             open_ = not _technique_follows(words, index + 1)
