@@ -81,6 +81,9 @@ class LearnerRank:
         )
         import deepspeed
 
+        # DeepSpeed's own all-reduce on CPU is compiled at the first start, where a process that is killed leaves a lock
+        # on which every later run waits for ever, and it leaves 67 MB a rank in /dev/shm; gloo does the same work
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(

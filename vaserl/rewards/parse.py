@@ -82,24 +82,25 @@ _LABELS: Mapping[str, Dimension] = {
     "technique": "technique",
     "shape": "shape",
     "shape name": "shape",
+    "form": "shape",
     "date": "dating",
     "dating": "dating",
     "decoration": "decoration",
     "attribution": "attribution",
     "attributed to": "attribution",
     "artist": "attribution",
+    "hand": "attribution",
     "painter": "attribution",
 }
 # "By the Brygos Painter: a cup" has no label, "…; painter: Lydos" has.
-_NAMED = (
-    rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
-)
+_NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
 _LABEL = re.compile(_NAMED)
 # In a list that begins with "1." the numbers are not part of the values; else "… Louvre F 6. Fabric: …" has a name's.
 _NUMBERED = re.compile(r"\W*1[.)] ")
 _NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
 _ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
-_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")
+_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
+_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # "c. 500"
 _ANSWER = re.compile(
     r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
     r"(?: of (?:the|this) (?:vase|vessel))?"
@@ -135,7 +136,8 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
     for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         dimension, value, rest = _LABELS[label], piece, ""
         if dimension in _ONE_PHRASE:  # what comes after the phrase is free text again
-            value, _, rest = _PHRASE_END.sub(CUT, piece, count=1).partition(CUT)
+            end = _DATE_END if dimension == "dating" else _PHRASE_END
+            value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
         free.append(rest)
         labelled.append((dimension, value.strip(" ;,.|")))
     return f" {CUT} ".join(filter(str.strip, free)), labelled
