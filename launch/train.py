@@ -11,6 +11,7 @@ from actors.rollout import RolloutPool
 from launch.main import command
 from vaserl.advantage import credit
 from vaserl.dataset import read_vases
+from vaserl.evaluation.constant import ConstantBaseline, constant_caption
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder
 from vaserl.progress import Progress
@@ -87,6 +88,7 @@ def run(settings: TrainSettings) -> None:
                 ),
                 keep_without_signal=settings.loss.beta > 0,
                 max_logprob_gap=settings.max_logprob_gap,
+                extra_metrics=ConstantBaseline(constant_caption([task.record for task in tasks]), rewards),
             )
 
 

@@ -3,7 +3,7 @@
 On-policy: each step samples with the weights the last step published. The overlapped loop is not a flag in here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -68,12 +68,14 @@ def train(
     credit: Callable[[Sequence[ScoredGroup]], Sequence[Sequence[float]]],
     keep_without_signal: bool,
     max_logprob_gap: float,
+    extra_metrics: Callable[[Sequence[ScoredGroup]], Mapping[str, float]] = lambda scored: {},
 ) -> Weights:
     """Runs `num_steps` steps of sample, score, credit, learn, publish and returns the last published weights.
 
     draw_tasks: step (from 1) -> its tasks. credit: scored groups -> [P][G] advantages.
     on_step is called after each step with its metrics and weights.
     keep_without_signal: learn from groups of equal rewards too, for the sake of a KL term.
+    extra_metrics: a step's scored groups -> metrics of the run's own, beside those of `step_metrics`.
 
     Raises: ParityError when the learner's logprobs of the sampled tokens are further than `max_logprob_gap` from the
     engine's, as a mean over the step.
@@ -92,7 +94,7 @@ def train(
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             rollout.publish(weights)
-        values = step_metrics(scored, credit_P_G, update)
+        values = {**step_metrics(scored, credit_P_G, update), **extra_metrics(scored)}
         recorder.metrics(step, values)
         recorder.rollouts(step, scored, credit_P_G)
         on_step(step, values, weights)

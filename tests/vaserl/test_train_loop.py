@@ -55,7 +55,7 @@ class World:
         self.log.append(f"rollouts {step}")
 
 
-def run(world: World, num_steps: int) -> Weights:
+def run(world: World, num_steps: int, **more) -> Weights:
     return train(
         draw_tasks=lambda step: [TASK],
         rollout=world,
@@ -67,6 +67,7 @@ def run(world: World, num_steps: int) -> Weights:
         credit=partial(credit, normalise=False),
         keep_without_signal=False,
         max_logprob_gap=0.1,
+        **more,
     )
 
 
@@ -82,6 +83,12 @@ def test_a_step_is_sample_score_credit_learn_publish():
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
+
+
+def test_a_run_adds_metrics_of_its_own():
+    world = World()
+    run(world, 2, extra_metrics=lambda scored: {"reward/constant_baseline": 0.25 * len(scored)})
+    assert [values["reward/constant_baseline"] for _, values in world.lines] == [0.25, 0.25]
 
 
 def test_learner_and_engine_that_part_stop_the_run():
