@@ -5,14 +5,16 @@ import re
 
 def expand(normal: str) -> str:
     """A normalised text with the abbreviations of techniques, hands and parts of a century written out."""
-    return _SHORT.sub(_written_out, normal)
+    # Most captions have none, and looking for these is cheaper than the pattern.
+    return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
 
 
 _TECHNIQUES = {"rf": "red-figure", "bf": "black-figure", "wg": "white-ground"}
-_COLOURS = {"r": "red", "b": "black", "bl": "black", "blk": "black"}
+_HINTS = (".f", ". f", ".-f", ".g", ". g", ".-g", "fig.", "fig ", "attr.", "attr ", "attr:", "attrib.", "attrib ")
+_HINTS += ("attrib:", "ptr", "pntr", "qtr")
 _SHORT = re.compile(
     r"\b(?:"
-    r"(?P<technique>(?:[rb](?:\. ?-?|[/-])f|w(?:\. ?-?|[/-])g)\b)\.?"
+    r"(?P<technique>(?:[rb]\. ?-?f|w\. ?-?g)\b)\.?"
     r"|(?P<colour>red|bl(?:ac)?k)[ -]fig\b\.?"
     r"|(?P<attributed>attr(?:ib)?\b)\.?(?P<to> to\b| ?:)?"
     r"|(?P<painter>(?:ptr|pntr)\b)\.?"

@@ -40,7 +40,7 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
         found.extend(names)
         return f" {CUT} "
 
-    if _QUALIFIER_AFTER.search(normal):
+    if _OF_END.search(normal):
         normal = _inverted().sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed to" in normal or "ssigned to" in normal:
         normal = _ATTRIBUTED.sub(take, normal)
@@ -164,6 +164,7 @@ def _known_names() -> str:
     return rf"(?:{'|'.join(map(re.escape, names))})\b"
 
 
+_OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
 _QUALIFIER_AFTER = re.compile(
     rf",? \(?(manner|style|circle|school|workshop|follower|pupil|imitator) of\)?(?=\s*(?:[,;:.()|{CUT}]|$))"
 )

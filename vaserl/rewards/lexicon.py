@@ -161,7 +161,8 @@ def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] |
     if len(text) < _LONG_WORD or " " in text:
         return None
     # Indel counts a change as two edits and letters changed round as two: "athenain" lies below the cutoff.
-    near = {phrases[p] for p, *_ in process.extract(text, phrases.keys(), scorer=OSA.distance, score_cutoff=1)}
+    candidates = _phrases_of_length(record, len(text))
+    near = {phrases[p] for p, *_ in process.extract(text, candidates, scorer=OSA.distance, score_cutoff=1)}
     return near.pop() if len(near) == 1 else None
 
 
@@ -190,6 +191,12 @@ def _is_inversion(name: str) -> bool:
 def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
     # Short words have too many neighbours for their spelling to be forgiven.
     return {" ".join(p): found for p, found in _phrases(record).items() if sum(map(len, p)) > 4}
+
+
+@cache
+def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
+    """The phrases that one slip of the pen could have brought to a length."""
+    return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
 
 
 @cache
