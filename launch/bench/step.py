@@ -14,6 +14,7 @@ from launch.bench.subject import MODEL_HELP, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
 from vaserl.recorder import read_jsonl
+from vaserl.report.anatomy import step_figure
 from vaserl.settings import TrainSettings
 
 WARM_UP = 1
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", choices=("merge", "adapter"), default="merge")
     parser.add_argument("--compile", action="store_true", help="learner.compile")
     parser.add_argument("--checkpointing", action="store_true", help="learner.gradient_checkpointing")
+    parser.add_argument("--svg", type=Path, help="draw the step's anatomy into this file")
     parser.add_argument("--max-tokens", type=int, default=6000, help="of a micro-batch (%(default)s)")
 
 
@@ -58,7 +60,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         settings = train_settings(arguments, model, dataset, Path(scratch) / "run")
         job.run(settings)
-        return summary(arguments, settings.run_dir)
+        measured = summary(arguments, settings.run_dir)
+    if arguments.svg:
+        arguments.svg.write_bytes(step_figure(measured))
+    return measured
 
 
 def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, run_dir: Path) -> TrainSettings:

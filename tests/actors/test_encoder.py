@@ -146,7 +146,7 @@ def test_the_learner_imitates_turned_clips_from_features(cluster, model, data, c
     videos = [pixels.get(item.clip, item.rotation) for item in demonstrations]
     groups = [demonstration_group(item, v.grid, prompter) for item, v in zip(demonstrations, videos, strict=True)]
     with torch.no_grad():
-        logprobs, _ = Policy(load_model(model.path))(videos, shared_prefix_layout(groups, prompter.pad_token_id))
+        logprobs, _ = Policy(load_model(model.path))(videos, shared_prefix_layout(groups))
 
     with placed([bundle(0.3, 0)] * 3, ClusterSettings()) as placement:
         pool = EncoderPool(

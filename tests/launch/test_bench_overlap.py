@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from launch.bench.__main__ import main
-from launch.bench.overlap import WARM_UP, compare, make_dataset, step_seconds
+from launch.bench.overlap import WARM_UP, compare, step_seconds
+from launch.bench.subject import make_dataset
 from vaserl.clip import ClipStore
 from vaserl.dataset import read_vases
 
@@ -39,7 +40,7 @@ def test_the_ratio_by_hand():
 
 
 def test_the_real_step_has_clips_to_caption(tmp_path: Path):
-    vases = read_vases(make_dataset(tmp_path, num_vases=3, num_frames=4), "train")
+    vases = read_vases(make_dataset(tmp_path, 3, num_frames=4, size=112), "train")
     frames = [ClipStore(tmp_path / "clips").load(vase.clip, 4).frames for vase in vases]
     assert [clip.shape for clip in frames] == [(4, 112, 112, 3)] * 3
     assert len({clip.tobytes() for clip in frames}) == 3

@@ -1,0 +1,174 @@
+"""What the engine sampled against what the learner computes, and the layouts against each other, in float32.
+
+Twelve clips of other lengths, paces and sizes, each seen as pixels and as stored features, all with an adapter that
+changes the policy. The engine is a process of its own and samples; the learner computes the logprobs of its tokens.
+"""
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from actors.cluster import connect
+from actors.engine import Engine, EngineOutput, Request, engine_environment
+from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
+from launch.bench.timing import circumstances
+from vaserl.clip import Clip
+from vaserl.models.adapter import adapter_files, add_lora
+from vaserl.models.layout import Branch, Layout, PrefixGroup, padded_layout, shared_prefix_layout
+from vaserl.models.policy import ClipFeatures, ClipPixels, Policy, Prompter, Video, load_model
+from vaserl.models.vision_tower import VisionTower
+from vaserl.settings import ClusterSettings
+
+NUM_FRAMES, FPS, SIZES = (4, 8, 16), (0.5, 8.0), (56, 112)
+GROUP_SIZE = 4
+START_TIMEOUT_S = 600.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured."""
+    parser.add_argument("--model", default="tiny", help=f"{MODEL_HELP} (%(default)s)")
+    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (%(default)s)")
+    parser.add_argument("--num-new-tokens", type=int, default=24, help="(%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: max_abs_dlogp_engine over all clips and by what the engine saw, max_abs_dlogp_shared and
+    max_rel_dgrad_shared of the shared layout against the padded one, over the same samples."""
+    with model_folder(arguments.model, arguments.scratch) as folder, connect(ClusterSettings(num_cpus=2)):
+        prompter, model = Prompter(folder), load_model(folder)
+        peft = add_lora(model, rank=8, alpha=16)
+        generator = torch.Generator().manual_seed(0)
+        for name, parameter in peft.named_parameters():
+            if "lora_B" in name:
+                parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+        policy = Policy(model).eval()
+        combinations = list(itertools.product(NUM_FRAMES, FPS, SIZES))
+        clips = [random_clip(i, num_frames=n, fps=fps, size=size) for i, (n, fps, size) in enumerate(combinations)]
+        pixels = [prompter.pixels(clip) for clip in clips]
+        tower = VisionTower(folder, "float32", "cpu")
+        features = [tower.encode(one) for one in pixels]
+        files = {name: bytes(content) for name, content in adapter_files(peft).items()}
+        seen: dict[str, Sequence[Clip | ClipFeatures]] = {"pixels": clips, "features": features}
+        gaps: dict[str, list[float]] = {}
+        for name, videos in seen.items():
+            answers = _sampled(folder, prompter, files, videos, arguments)
+            shown: Sequence[Video] = pixels if name == "pixels" else features
+            gaps[name] = [
+                _engine_gap(policy, prompter, video, pixel, ids, outputs, arguments.temperature)
+                for video, pixel, (ids, outputs) in zip(shown, pixels, answers, strict=True)
+            ]
+        groups = [_group(prompter, one, ids, outputs) for one, (ids, outputs) in zip(pixels, answers, strict=True)]
+        shared = _layout_gaps(policy, prompter, pixels, groups)
+    return {
+        "model": arguments.model,
+        "num_combinations": len(combinations),
+        "combinations": [{"num_frames": n, "fps": fps, "size": size} for n, fps, size in combinations],
+        "temperature": arguments.temperature,
+        "max_abs_dlogp_engine": max(max(values) for values in gaps.values()),
+        "max_abs_dlogp_engine_by_combination": gaps,
+        **shared,
+        **circumstances(),
+    }
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    return "\n".join(
+        [
+            f"{measured['model']}, {measured['num_combinations']} clips, pixels and features, with an adapter, float32",
+            f"  engine against learner, max |difference| of a logprob: {measured['max_abs_dlogp_engine']:.1e}",
+            f"  shared against padded layout: {measured['max_abs_dlogp_shared']:.1e}, "
+            f"gradients {measured['max_rel_dgrad_shared']:.1e} of the largest",
+        ]
+    )
+
+
+def _sampled(
+    folder: Path,
+    prompter: Prompter,
+    files: dict[str, bytes],
+    videos: Sequence[Clip | ClipFeatures],
+    arguments: argparse.Namespace,
+) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
+    """What an engine with the adapter answers to the prompt about each video."""
+    takes_features = isinstance(videos[0], ClipFeatures)
+    actor: Any = ray.remote(Engine).options(num_cpus=1, runtime_env={"env_vars": engine_environment(0, 1)})
+    engine = actor.remote(
+        folder,
+        dtype="float32",
+        max_lora_rank=None,
+        takes_transfers=False,
+        takes_features=takes_features,
+        eos_token_id=prompter.eos_token_id,
+        engine_args={"max_model_len": 2048, "max_num_seqs": 64},
+    )
+    ray.get(engine.load_merged.remote(files, "host"), timeout=START_TIMEOUT_S)
+    requests = [
+        Request(text=prompter.text(PROMPT), video=video, video_hash=str(index), seed=index)
+        for index, video in enumerate(videos)
+    ]
+    answers = ray.get(
+        engine.generate.remote(
+            requests,
+            num_samples=GROUP_SIZE,
+            temperature=arguments.temperature,
+            max_new_tokens=arguments.num_new_tokens,
+        ),
+        timeout=START_TIMEOUT_S,
+    )
+    ray.kill(engine)
+    return answers
+
+
+def _group(
+    prompter: Prompter, pixels: ClipPixels, prompt_ids: tuple[int, ...], outputs: Sequence[EngineOutput]
+) -> PrefixGroup:
+    return PrefixGroup(
+        prefix_ids=prompt_ids,
+        video_start=prompt_ids.index(prompter.video_token_id),
+        grid=pixels.grid,
+        branches=tuple(Branch(context_ids=(), target_ids=output.token_ids) for output in outputs),
+    )
+
+
+@torch.no_grad()
+def _engine_gap(
+    policy: Policy,
+    prompter: Prompter,
+    video: Video,
+    pixels: ClipPixels,
+    prompt_ids: tuple[int, ...],
+    outputs: Sequence[EngineOutput],
+    temperature: float,
+) -> float:
+    layout = shared_prefix_layout([_group(prompter, pixels, prompt_ids, outputs)])
+    logprobs, _ = policy([video], layout, temperature)
+    sampled = torch.tensor([logprob for output in outputs for logprob in output.logprobs])
+    return float((logprobs - sampled).abs().max())
+
+
+def _layout_gaps(
+    policy: Policy, prompter: Prompter, pixels: Sequence[ClipPixels], groups: Sequence[PrefixGroup]
+) -> dict[str, float]:
+    """All groups in one shared row against one padded row for each answer."""
+    shared = _with_gradients(policy, list(pixels), shared_prefix_layout(groups))
+    repeated = [one for one, group in zip(pixels, groups, strict=True) for _ in group.branches]
+    padded = _with_gradients(policy, repeated, padded_layout(groups, prompter.pad_token_id))
+    return {
+        "max_abs_dlogp_shared": float((shared[0] - padded[0]).abs().max()),
+        "max_rel_dgrad_shared": float((shared[1] - padded[1]).abs().max() / padded[1].abs().max()),
+    }
+
+
+def _with_gradients(policy: Policy, videos: Sequence[Video], layout: Layout) -> tuple[torch.Tensor, torch.Tensor]:
+    policy.zero_grad(set_to_none=True)
+    logprobs, _ = policy(videos, layout)
+    (logprobs * torch.sin(torch.arange(len(logprobs)))).mean().backward()
+    gradients = [p.grad.flatten() for p in policy.parameters() if p.grad is not None]
+    return logprobs.detach(), torch.cat(gradients)
