@@ -15,7 +15,7 @@ from vaserl.dataset import read_vases
 from vaserl.grpo import policy_loss
 from vaserl.losses import VARIANTS
 from vaserl.models.groups import samples_group
-from vaserl.models.layout import Layout, PrefixGroup, padded_layout, shared_prefix_layout
+from vaserl.models.layout import Layout, PrefixGroup, packed_layout, padded_layout, shared_prefix_layout
 from vaserl.models.pixel_cache import PixelCache
 from vaserl.models.policy import ClipPixels, Policy, Prompter, load_model
 from vaserl.settings import LossSettings
@@ -25,7 +25,7 @@ LayOut = Callable[[Sequence[PrefixGroup], Sequence[ClipPixels], int], tuple[Layo
 
 
 def shared(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
-    return shared_prefix_layout(groups, pad_id), list(clips)
+    return shared_prefix_layout(groups), list(clips)
 
 
 def padded(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
@@ -33,7 +33,12 @@ def padded(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: i
     return padded_layout(groups, pad_id), repeated
 
 
-LAYOUTS: dict[str, LayOut] = {"padded": padded, "shared": shared}
+def packed(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
+    repeated = [clip for group, clip in zip(groups, clips, strict=True) for _ in group.branches]
+    return packed_layout(groups), repeated
+
+
+LAYOUTS: dict[str, LayOut] = {"padded": padded, "packed": packed, "shared": shared}
 LOSSES = {
     **{name: LossSettings(variant=name, beta=0.05) for name in VARIANTS if name != "dr_grpo"},
     "dr_grpo": LossSettings(variant="dr_grpo", beta=0.05, token_budget=9),
@@ -76,7 +81,7 @@ def world(tiny_model: Path, dataset: Path) -> World:
     for index, sequences in enumerate(tokens):
         bare = tuple(Sample(token_ids=tuple(ids), logprobs=(), advantage=0.0) for ids in sequences)
         with torch.no_grad():
-            near, _ = policy([clips[index]], shared_prefix_layout([lay_out(index, bare)[1]], prompter.pad_token_id))
+            near, _ = policy([clips[index]], shared_prefix_layout([lay_out(index, bare)[1]]))
         # an engine and a reference that differ enough from the policy for clips, caps and weights to bite
         engine = (near + 0.4 * torch.randn(len(near), generator=rng)).split([len(ids) for ids in sequences])
         references.append(near + 0.2 * torch.randn(len(near), generator=rng))

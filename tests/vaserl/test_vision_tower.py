@@ -52,7 +52,7 @@ def test_logprobs_from_features_are_those_from_pixels_and_the_tower_rests(tiny_m
     prompt_ids = prompter.token_ids("Describe the vase.", pixels[0].grid)
     handed = PromptSamples(clip="", prompt_ids=prompt_ids, samples=samples)
     group = samples_group(handed, pixels[0].grid, prompter.video_token_id)
-    layout = shared_prefix_layout([group, group], prompter.pad_token_id)
+    layout = shared_prefix_layout([group, group])
     model.model.visual.requires_grad_(False)
     policy = Policy(model)
     calls = []

@@ -37,8 +37,8 @@ def step_figure(measured: Mapping[str, Any]) -> bytes:
         axes.set(xlabel="seconds", yticks=(), xlim=(0, total * 1.01), ylim=(-0.15, 1.4))
         axes.grid(axis="y", visible=False)
         axes.set_title(
-            f"{model}: {measured['num_tasks']} x {measured['group_size']} answers of {measured['num_new_tokens']} tokens, "
-            f"{measured['num_frames']} frames of {measured['size']} px, {measured['step_s']['median']:.1f} s a step"
+            f"{model}: {measured['num_tasks']} x {measured['group_size']} answers of {measured['num_new_tokens']} "
+            f"tokens, {measured['num_frames']} frames of {measured['size']} px: {total:.1f} s a step"
         )
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="x", colors=FAINT)
