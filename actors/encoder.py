@@ -1,12 +1,13 @@
 """Encoders: they decode each clip once, run the frozen vision tower on it once, and keep its features for everyone.
 
-Every key belongs to one encoder, so a clip that ten processes ask for is still encoded once. Who needs features looks
-in the store of its own machine first and asks the owner of the key otherwise; the answer travels through Ray's object
+Every clip belongs to one encoder, so a clip that ten processes ask for is still encoded once. Who needs features looks
+in the store of its own machine first and asks the clip's owner otherwise; the answer travels through Ray's object
 store and stays in the asker's own store.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,18 @@ def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None
 class EncoderWorker:
     """An ordinary class that owns a vision tower and its machine's store."""
 
-    def __init__(
-        self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, recipe: FeatureRecipe, folder: Path
-    ):
+    def __init__(self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, folder: Path):
         torch.set_num_threads(settings.num_threads)
-        if (own := feature_recipe(model.path, model.dtype, data.num_frames)) != recipe:
-            raise UserError(f"model.path {model.path} holds another model here than on the driver's machine: {own}")
-        self._recipe = recipe
+        self._recipe = feature_recipe(model.path, model.dtype, data.num_frames)
         self._pixels = PixelCache(ClipStore(data.path / "clips"), Prompter(model.path), data.num_frames, max_bytes=0)
         self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
         self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
         self._num_encoded = self._num_damaged_elsewhere = 0
         self._entry_bytes = 0  # of the last entry made: clips of one data set are of one size
 
-    def ready(self) -> bool:
-        """True when the tower has loaded."""
-        return True
+    def recipe(self) -> FeatureRecipe:
+        """What the features made here depend on."""
+        return self._recipe
 
     def entry(self, clip_hash: str, rotation: int, num_damaged: int) -> np.ndarray:
         """uint8 [bytes] the store's entry of a clip's features, made now if there is none.
@@ -100,10 +97,15 @@ class EncoderWorker:
 class _Encoder(EncoderWorker):
     """What an encoder needs only as an actor: working ahead without making anyone wait."""
 
-    def fill(self, clip_hashes: Sequence[str]) -> None:
-        """Encodes the first clip and asks itself for the rest, behind whoever is waiting meanwhile."""
-        if clip_hashes and self.make_ahead(clip_hashes[0]):
-            ray.get_runtime_context().current_actor.fill.remote(clip_hashes[1:])
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._ahead: deque[str] = deque()
+
+    def fill(self, clip_hashes: Sequence[str] = ()) -> None:
+        """Encodes one clip ahead and asks itself for the next, behind whoever is waiting meanwhile."""
+        self._ahead.extend(clip_hashes)
+        if self._ahead and self.make_ahead(self._ahead.popleft()):
+            ray.get_runtime_context().current_actor.fill.remote()
 
 
 EncoderActor = ray.remote(_Encoder)
@@ -112,16 +114,30 @@ EncoderActor = ray.remote(_Encoder)
 class FeatureReader:
     """What an engine or a learner rank holds to get features; made by the driver and sent to them."""
 
-    def __init__(self, encoders: Sequence[Any], recipe: FeatureRecipe, folder: Path, max_bytes: int):
-        self._encoders, self._recipe = list(encoders), recipe
-        self._folder, self._max_bytes = folder, max_bytes
+    def __init__(self, encoders: Sequence[Any], folder: Path, max_bytes: int):
+        self._encoders, self._folder, self._max_bytes = list(encoders), folder, max_bytes
         self._kept: OrderedDict[str, ClipFeatures] = OrderedDict()
         self._num_bytes = 0
-        self._store: FeatureStore | None = None
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The store of the machine on which the reader is first used."""
+        return FeatureStore(self._folder, self._max_bytes)
+
+    @cached_property
+    def recipe(self) -> FeatureRecipe:
+        """What the encoders agree on.
+
+        Raises: UserError when they don't: their machines have different models under one path.
+        """
+        recipes = set(ray.get([encoder.recipe.remote() for encoder in self._encoders], timeout=START_TIMEOUT_S))
+        if len(recipes) > 1:
+            raise UserError(f"model.path holds different models on the machines of the encoders: {recipes}")
+        return recipes.pop()
 
     def key(self, clip_hash: str) -> str:
         """Names the clip's features, in an engine's caches too."""
-        return self._recipe.key(clip_hash, 0)
+        return self.recipe.key(clip_hash, 0)
 
     def get_all(self, views: Sequence[View]) -> list[ClipFeatures]:
         """The features of each view, from memory, this machine's store or the encoders.
@@ -130,7 +146,7 @@ class FeatureReader:
         """
         if any(shift != (0, 0) for _, _, shift in views):
             raise ValueError("features of shifted clips are not kept; use their pixels")
-        step, num_frames = self._recipe.frames_per_patch, self._recipe.num_frames
+        step, num_frames = self.recipe.frames_per_patch, self.recipe.num_frames
         # a turn that is begun whole patches later has the same features in another order
         wanted = [(clip, rotation % num_frames % step) for clip, rotation, _ in views]
         found = self._fetch(list(dict.fromkeys(wanted)))
@@ -140,30 +156,25 @@ class FeatureReader:
         ]
 
     def _fetch(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], ClipFeatures]:
-        if self._store is None:  # only now is this the machine whose store is meant
-            self._store = FeatureStore(self._folder, self._max_bytes)
-        keys = {want: self._recipe.key(*want) for want in wanted}
+        keys = {want: self.recipe.key(*want) for want in wanted}
         found = {want: self._kept[key] for want, key in keys.items() if key in self._kept}
         unread = [want for want in wanted if want not in found]
-        num_damaged = self._store.counts.damaged
-        stored = self._store.get_all([keys[want] for want in unread])
+        num_damaged = self.store.counts.damaged
+        stored = self.store.get_all([keys[want] for want in unread])
         found |= {want: clip for want, clip in zip(unread, stored, strict=True) if clip is not None}
-        num_damaged = self._store.counts.damaged - num_damaged
+        num_damaged = self.store.counts.damaged - num_damaged
         asked = [want for want in unread if want not in found]
         calls = [
-            self._owner(keys[want]).entry.remote(*want, num_damaged if index == 0 else 0)
+            self._encoders[owner(want[0], len(self._encoders))].entry.remote(*want, num_damaged if index == 0 else 0)
             for index, want in enumerate(asked)
         ]
         for want, answer in zip(asked, ray.get(calls, timeout=CALL_TIMEOUT_S), strict=True):
             entry = answer.tobytes()
             found[want] = unpack(keys[want], entry)
-            self._store.put(keys[want], entry)
+            self.store.put(keys[want], entry)
         for want in wanted:
             self._keep(keys[want], found[want])
         return found
-
-    def _owner(self, key: str) -> Any:
-        return self._encoders[owner(key, len(self._encoders))]
 
     def _keep(self, key: str, clip: ClipFeatures) -> None:
         if key not in self._kept:
@@ -189,7 +200,6 @@ class EncoderPool:
     ):
         self._folder = settings.folder or run_dir.with_name(f"{run_dir.name}.features")
         self._max_bytes = int(settings.max_gb * BYTES_PER_GB)
-        self._recipe = feature_recipe(model.path, model.dtype, data.num_frames)
         self._encoders = [
             # an encoder holds nothing that is not on disk, so a new one simply goes on
             EncoderActor.options(
@@ -199,24 +209,18 @@ class EncoderPool:
                 max_task_retries=3,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
                 runtime_env={"env_vars": _environment(settings)},
-            ).remote(model, data, settings, self._recipe, self._folder)
+            ).remote(model, data, settings, self._folder)
             for index in range(settings.num_workers)
         ]
 
-    def wait_until_ready(self) -> None:
-        """Returns when every encoder has loaded its tower."""
-        ray.get([encoder.ready.remote() for encoder in self._encoders], timeout=START_TIMEOUT_S)
-
     def reader(self) -> FeatureReader:
         """For an engine or a rank, which may be on any machine."""
-        return FeatureReader(self._encoders, self._recipe, self._folder, self._max_bytes)
+        return FeatureReader(self._encoders, self._folder, self._max_bytes)
 
     def fill(self, clip_hashes: Sequence[str]) -> None:
         """Encodes clips ahead, in this order, as far as the store has room. Returns at once."""
-        num_encoders = len(self._encoders)
-        owners = [owner(self._recipe.key(clip_hash, 0), num_encoders) for clip_hash in clip_hashes]
         for index, encoder in enumerate(self._encoders):
-            encoder.fill.remote([clip for clip, own in zip(clip_hashes, owners, strict=True) if own == index])
+            encoder.fill.remote([clip for clip in clip_hashes if owner(clip, len(self._encoders)) == index])
 
     def counts(self) -> dict[str, int]:
         """Sums over the encoders, see EncoderWorker.counts."""
@@ -224,9 +228,9 @@ class EncoderPool:
         return {name: sum(each[name] for each in counts) for name in counts[0]}
 
 
-def owner(key: str, num_encoders: int) -> int:
-    """The index of the encoder that makes the entry of this key."""
-    return int(key[:8], 16) % num_encoders
+def owner(clip_hash: str, num_encoders: int) -> int:
+    """The index of the encoder that makes the entries of this clip."""
+    return int(clip_hash[:8], 16) % num_encoders
 
 
 def _environment(settings: FeatureSettings) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The learner: DeepSpeed ranks as actors, behind a group with ordinary methods."""
 
+import dataclasses
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace
-from actors.rank import LearnerRank, Sums
+from actors.rank import SECONDS, LearnerRank, Sums
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
@@ -70,14 +71,15 @@ class LearnerGroup:
             return Update(step=batch.step, metrics={"skipped": 1.0})
         reference = ray.put(batch)
         calls = [rank.learn.remote(reference, loss, temperature) for rank in self._ranks]
-        return Update(step=batch.step, metrics={**_reduce(ray.get(calls, timeout=CALL_TIMEOUT_S)), "skipped": 0.0})
+        update = _update(batch.step, ray.get(calls, timeout=CALL_TIMEOUT_S))
+        return dataclasses.replace(update, metrics={**update.metrics, "skipped": 0.0})
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration]) -> Update:
         """One supervised step."""
         reference = ray.put(demonstrations)
         num_tokens = ray.get(self._ranks[0].count_answer_tokens.remote(reference), timeout=CALL_TIMEOUT_S)
         calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._ranks]
-        return Update(step=step, metrics=_reduce(ray.get(calls, timeout=CALL_TIMEOUT_S)))
+        return _update(step, ray.get(calls, timeout=CALL_TIMEOUT_S))
 
     def weights(self, version: int) -> Weights:
         """The current policy. Rank 0 returns its bytes, so the driver owns them and they outlive the rank."""
@@ -113,11 +115,14 @@ def _environment(settings: LearnerSettings) -> dict[str, str]:
     return threads if settings.num_gpus else {**threads, "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _reduce(sums: Sequence[Sums]) -> dict[str, float]:
-    """Per-token means over all ranks; the loss is a sum of parts already divided, norm and rate are common."""
+def _update(step: int, sums: Sequence[Sums]) -> Update:
+    """Per-token means over all ranks; the loss is a sum of parts already divided, norm and rate are common; of the
+    durations the slowest rank's."""
+    seconds = {name.removeprefix(SECONDS): max(s[name] for s in sums) for name in sums[0] if name.startswith(SECONDS)}
     tokens = sum(s.get("tokens", 0.0) for s in sums)
     metrics = {"loss": sum(s.get("loss", 0.0) for s in sums), "tokens": tokens}
-    names = sorted({name for s in sums for name in s} - {"tokens", "loss", "grad_norm", "learning_rate"})
-    for name in names:
+    names = {name for s in sums for name in s if not name.startswith(SECONDS)}
+    for name in sorted(names - {"tokens", "loss", "grad_norm", "learning_rate"}):
         metrics[name] = sum(s.get(name, 0.0) for s in sums) / max(tokens, 1.0)
-    return {**metrics, "grad_norm": sums[0]["grad_norm"], "learning_rate": sums[0]["learning_rate"]}
+    common = {name: sums[0][name] for name in ("grad_norm", "learning_rate")}
+    return Update(step=step, metrics={**metrics, **common}, seconds=seconds)

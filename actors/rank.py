@@ -33,6 +33,9 @@ Item = TypeVar("Item", PromptSamples, Demonstration)
 Sums = dict[str, float]
 """Totals over a rank's tokens; the group adds them up and divides once."""
 
+SECONDS = "seconds/"
+"""Before the names of durations among them."""
+
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[Video], Layout], tuple[torch.Tensor, Sums]]
 
 
@@ -72,6 +75,9 @@ class LearnerRank:
             )
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
+        if learner.compile:
+            for layer in hf_model.model.language_model.layers:
+                layer.compile(dynamic=True)
         self._policy = Policy(hf_model)
         self._folder = model.path
         self._adapter: AdapterWriter | None = None
@@ -183,9 +189,11 @@ class LearnerRank:
         Every rank runs as many micro-batches as the longest rank, the surplus with weight zero: a collective that one
         rank skips would hang the others.
         """
+        clock = Clock(wait=self._wait)
         share = items[self._rank :: self._num_ranks]
         videos = self._videos.get_all([clip_of[id(item)] for item in share])
         groups = [group_of(item, video.grid) for item, video in zip(share, videos, strict=True)]
+        clock.lap("features")
         cuts = micro_batches([group.num_tokens for group in groups], self._learner.max_tokens_per_micro_batch)
         num_micro_batches = self._largest(len(cuts))
         rate = learning_rate(
@@ -205,19 +213,28 @@ class LearnerRank:
             shown = self._videos.get_all([clip_of[id(items[0])]]) if is_surplus else [videos[i] for i in cuts[index]]
             laid_out = [group_of(items[0], shown[0].grid)] if is_surplus else [groups[i] for i in cuts[index]]
             layout = shared_prefix_layout(laid_out)
+            clock.lap("layout")
             logprobs, entropy = self._engine(shown, layout, temperature)
             loss, parts = loss_of(logprobs, entropy, members, shown, layout)
             # ranks' gradients are averaged; the loss is already divided by the tokens of all of them
             weight = 0.0 if is_surplus else float(self._num_ranks)
+            clock.lap("forward")
             self._engine.set_gradient_accumulation_boundary(index == num_micro_batches - 1)
             self._engine.backward(loss * weight)
+            clock.lap("backward")
             if not is_surplus:
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0.0) + value
         self._engine.step()
+        clock.lap("optimizer")
         sums["grad_norm"] = float(self._engine.get_global_grad_norm() or 0.0)
         sums["learning_rate"] = rate
-        return sums
+        return sums | {f"{SECONDS}{name}": seconds for name, seconds in clock.seconds.items()}
+
+    def _wait(self) -> None:
+        """A GPU works on after a call has returned."""
+        if self._policy.model.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def _largest(self, count: int) -> int:
         """The largest of all ranks' counts."""

@@ -1,6 +1,7 @@
 """Rollout workers: one vLLM engine each, behind a pool with ordinary methods."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from actors.engine import Engine, EngineOutput, Request, TensorPlace, engine_env
 from vaserl.clip import Clip, ClipStore
 from vaserl.clock import Clock
 from vaserl.fingerprint import FingerprintGate
-from vaserl.models.adapter import check_digest, write_weights
+from vaserl.models.adapter import check_digest, write_files
 from vaserl.models.merge import ADAPTER_CONFIG
 from vaserl.models.policy import ClipFeatures, Prompter
 from vaserl.models.tensor_file import Content, read_tensors
@@ -91,10 +92,9 @@ class RolloutWorker:
         elif self._settings.publish == "merge":
             self._engine.load_merged(weights.files, self._settings.base_copy)
         else:
-            folder = write_weights(weights, Path(self._folder.name))
+            folder = write_files(weights.files, Path(self._folder.name) / f"v{weights.version}")
             self._engine.load_adapter(weights.version, folder)
-            for file in folder.iterdir():
-                file.unlink()
+            shutil.rmtree(folder)
         clock.lap("load")
         return self._served(weights.version, weights.fingerprint, clock)
 

@@ -14,6 +14,7 @@ from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.advantage import credit
 from vaserl.dataset import read_vases
+from vaserl.evaluation.constant import ConstantBaseline, constant_caption
 from vaserl.grpo import assemble
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder
@@ -116,6 +117,7 @@ def run(settings: TrainSettings) -> None:
                 ),
                 max_refills=settings.max_refills,
                 max_logprob_gap=settings.max_logprob_gap,
+                extra_metrics=ConstantBaseline(constant_caption([task.record for task in tasks]), rewards),
             )
         report_features(encoders, settings.run_dir)
 

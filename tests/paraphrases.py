@@ -1,4 +1,4 @@
-"""A grammar of captions: fifty ways to say what a record says, as catalogues, labels, students and models say it.
+"""A grammar of captions: sixty ways to say what a record says, as catalogues, labels, students and models say it.
 
 Facts are worded in several ways each and put into templates; what is said is always all of the record and no more.
 """
@@ -16,9 +16,9 @@ FABRICS = {
     "EUBOEAN": ("Euboean", "Eretrian"),
 }
 TECHNIQUES = {
-    "BLACK-FIGURE": ("black-figure", "black-figured", "black figure"),
-    "RED-FIGURE": ("red-figure", "red-figured", "red figure"),
-    "WHITE-GROUND": ("white-ground", "white ground"),
+    "BLACK-FIGURE": ("black-figure", "black-figured", "black figure", "b.f."),
+    "RED-FIGURE": ("red-figure", "red-figured", "red figure", "r.f."),
+    "WHITE-GROUND": ("white-ground", "white ground", "w.g."),
 }
 SHAPES = {
     "AMPHORA, NECK": ("neck-amphora", "neck amphora"),
@@ -119,6 +119,16 @@ TEMPLATES = (
     "{F} {T} {S}, {D}, depicting {X}, signed by {H}.",
     "On this {F} {T} {S}, dated {D}, we see {X}. The hand is that of {H}.",
     "Here {X} decorates {a} {F} {T} {S} of {D}, attributed to {H}.",
+    "{S} - {F} - {T} - {H} - {D} - {X}",
+    "{S}. {T}. {F} production. {H}. {D}. {X}.",
+    "Terracotta {S} (drinking vessel), Greek, {F}; {T}; {D}; attrib. to {H}; {X}",
+    "{F} {T} {S} of {D}, believed to be the work of {H}: {X}.",
+    "{F} {T} {S}, {D}, signed by {H} as painter; {X}.",
+    "{S} found at Vulci. {F}, {T}. {D}. By {H}. {X}.",
+    "{S} in {T}, {F}, {D}, {H}: {X}",
+    "The {S}, {F} work of {D}, is {T}; the painter: {H}; A: {X}.",
+    "{D}: {F} {T} {S}, attributed by Beazley to {H}; {X}.",
+    "{H}: {F} {T} {S} with {X}; {D}.",
 )
 
 

@@ -1,6 +1,6 @@
 """Small reward functions that tests name by dotted path."""
 
-from vaserl.types import Completion, Score, Task
+from vaserl.types import Completion, Group, Score, Task
 
 
 def even_tokens(task: Task, completion: Completion) -> Score:
@@ -19,3 +19,8 @@ def broken(task: Task, completion: Completion) -> float:
 
 def takes_one_argument(task: Task) -> float:
     return 0.0
+
+
+def spread_of_lengths(group: Group) -> list[float]:
+    """How far each completion is from the longest of its group."""
+    return [max(len(c.text) for c in group.completions) - len(c.text) for c in group.completions]

@@ -1,19 +1,23 @@
 """A stopwatch with named laps."""
 
 import time
+from collections.abc import Callable
 
 
 class Clock:
     """Runs from when it is made."""
 
-    def __init__(self):
+    def __init__(self, wait: Callable[[], None] = lambda: None):
+        """wait: called before each reading, for work that goes on after its call has returned."""
+        self._wait = wait
         self._started = self._lap = time.perf_counter()
         self.seconds: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
-        """Ends a lap: `seconds[name]` is the time since the last one."""
+        """Ends a lap: the time since the last one is added to `seconds[name]`."""
+        self._wait()
         now = time.perf_counter()
-        self.seconds[name], self._lap = now - self._lap, now
+        self.seconds[name], self._lap = self.seconds.get(name, 0.0) + now - self._lap, now
 
     @property
     def total(self) -> float:

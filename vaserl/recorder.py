@@ -28,7 +28,8 @@ class Recorder:
     """Owns the files of a run folder. Creating it writes the resolved config, the versions and any further
     `provenance` (hashes of the code that is not in them); an earlier run in the same folder is moved aside.
 
-    Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, rollouts/step=00001.parquet, tensorboard/.
+    Layout: config.toml, versions.json, metrics.jsonl, timeline.jsonl, pieces.jsonl, rollouts/step=00001.parquet,
+    tensorboard/.
     """
 
     def __init__(self, run_dir: Path, settings: Section, trackers: Sequence[str] = (), **provenance: Any):
@@ -52,6 +53,12 @@ class Recorder:
         span = {"step": step, "phase": name, "worker": worker, "start_s": round(start, 4), "end_s": round(end, 4)}
         with self._timeline_lock:
             _write_line(self._timeline, span)
+
+    def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
+        """Appends what a phase was made of, by those who did it, to pieces.jsonl."""
+        rounded = {name: round(value, 4) for name, value in seconds.items()}
+        with self._timeline_lock, (self.run_dir / "pieces.jsonl").open("a") as file:
+            _write_line(file, {"step": step, "phase": phase, **rounded})
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends one line {"step", …} to metrics.jsonl and mirrors it to the trackers."""

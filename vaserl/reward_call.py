@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vaserl.errors import UserError
-from vaserl.reward_adapters.calling import is_async
+from vaserl.reward_adapters.calling import Factory, is_async
 from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
@@ -80,7 +80,13 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
         inspect.signature(found).bind_partial(**arguments)
     except (TypeError, ValueError) as error:  # ValueError: written in C without a signature
         raise UserError(f"reward {name!r}: [reward.arguments] don't fit: {error}") from error
-    if isinstance(found, type):
+    if isinstance(found, type | Factory):
+        try:
+            inspect.signature(found).bind(**arguments)
+        except TypeError as error:
+            raise UserError(
+                f"reward {name!r} is made of its arguments, and [reward.arguments] lack some: {error}"
+            ) from error
         function = found(**arguments)
     else:
         function = functools.partial(found, **arguments) if arguments else found

@@ -1,19 +1,15 @@
 """Where a reward function's code is: a name as a config has it, resolved to a hash and, for a file, to its text.
 
-    vaserl.rewards:VaseReward        a dotted name, to be importable wherever the run has reward workers
-    rewards/mine.py:concise          a file; its text travels to the workers, which need no copy of it
-    trl+rewards/mine.py:concise      either of the two, behind an adapter of `vaserl.reward_adapters`
-
-A file must stand alone: it may import installed packages, but not the files beside it.
+vaserl.rewards:VaseReward        a dotted name, to be importable wherever the run has reward workers
+rewards/mine.py:concise          a file; its text travels to the workers, with that of the files beside it that it
+                                 imports: they need no copy
+trl+rewards/mine.py:concise      either of the two, behind an adapter of `vaserl.reward_adapters`
 """
 
 import hashlib
 import importlib
 import importlib.util
-import linecache
 import re
-import sys
-import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import Any
 
 from vaserl.errors import UserError
 from vaserl.reward_adapters import ADAPTERS
+from vaserl.shipped_code import ShippedCode, read_code, run_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class RewardSource:
     """The code that a reward's name stands for.
 
     Example: RewardSource(name="mine.py:concise", adapter="", module="/home/me/mine.py", function="concise",
-    text="def concise(…", sha256="3b1f…")
+    code=ShippedCode(path=…, text="def concise(…", beside={}), sha256="3b1f…")
     """
 
     name: str
@@ -39,10 +36,10 @@ class RewardSource:
     """Dotted module, or the absolute path of a file."""
     function: str
     """The function or class in it; what a run's parts, arguments and limits call the reward by."""
-    text: str | None
-    """The file's text; None for a dotted module."""
+    code: ShippedCode | None
+    """The file's text and what it imports from its folder; None for a dotted module."""
     sha256: str
-    """Over the file, or over every file of a package, hex."""
+    """Over the file and what came along, or over every file of a package, hex."""
 
 
 def read_source(name: str) -> RewardSource:
@@ -53,14 +50,14 @@ def read_source(name: str) -> RewardSource:
     adapter, module, function = match["adapter"] or "", match["module"], match["function"]
     if adapter and adapter not in ADAPTERS:
         raise UserError(f"reward {name!r}: there is no adapter {adapter!r}; there are {', '.join(sorted(ADAPTERS))}")
-    text = None
+    code = None
     if module.endswith(".py"):
         path = Path(module).expanduser().absolute()
-        module, text = str(path), _read_text(path, name)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        module, code = str(path), _read_code(path, name)
+        digest = code.sha256
     else:
         digest = _sha256_of_module(module, name)
-    return RewardSource(name=name, adapter=adapter, module=module, function=function, text=text, sha256=digest)
+    return RewardSource(name=name, adapter=adapter, module=module, function=function, code=code, sha256=digest)
 
 
 def check_source(source: RewardSource) -> str:
@@ -68,7 +65,7 @@ def check_source(source: RewardSource) -> str:
 
     Raises: UserError when a dotted module isn't here.
     """
-    return source.sha256 if source.text is not None else read_source(source.name).sha256
+    return source.sha256 if source.code is not None else read_source(source.name).sha256
 
 
 def import_source(source: RewardSource) -> Any:
@@ -77,11 +74,15 @@ def import_source(source: RewardSource) -> Any:
     Raises: UserError when the module doesn't run through or lacks the function.
     """
     try:
-        module = importlib.import_module(source.module) if source.text is None else _run_file(source)
+        module = importlib.import_module(source.module) if source.code is None else run_code(source.code)
     except SyntaxError as error:
         raise UserError(f"reward {source.name!r}: {error.filename}:{error.lineno}: {error.msg}") from error
     except Exception as error:  # whatever a user's module does on import, it is not ours to mend
-        raise UserError(f"reward {source.name!r} can't be imported: {error!r}") from error
+        hint = ""
+        if source.code and isinstance(error, ModuleNotFoundError) and error.name:
+            folder = Path(source.module).parent / error.name.partition(".")[0]
+            hint = f"; {folder} doesn't travel: a file brings the .py files beside it, no folders" * folder.is_dir()
+        raise UserError(f"reward {source.name!r} can't be imported: {error!r}{hint}") from error
     try:
         found = getattr(module, source.function)
     except AttributeError:
@@ -112,12 +113,12 @@ _NAME = re.compile(r"(?:(?P<adapter>[a-z][a-z-]*)\+)?(?P<module>[^:]+):(?P<funct
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def _read_text(path: Path, name: str) -> str:
+def _read_code(path: Path, name: str) -> ShippedCode:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_code(path)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(f"reward {name!r}: {path} can't be read: {reason}") from error
+        file, reason = (error.filename or path, error.strerror) if isinstance(error, OSError) else (path, str(error))
+        raise UserError(f"reward {name!r}: {file} can't be read: {reason}") from error
 
 
 def _sha256_of_module(module: str, name: str) -> str:
@@ -144,21 +145,3 @@ def _files(origin: str | None, folders: Sequence[str]) -> Iterator[tuple[str, Pa
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path.relative_to(folder).as_posix(), path
-
-
-def _run_file(source: RewardSource) -> types.ModuleType:
-    assert source.text is not None
-    name = f"vaserl_reward_{source.sha256[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = types.ModuleType(name)
-    module.__file__ = source.module
-    # tracebacks show the lines, also where the file itself is not
-    linecache.cache[source.module] = (len(source.text), None, source.text.splitlines(True), source.module)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up
-    try:
-        exec(compile(source.text, source.module, "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -189,6 +189,8 @@ class LearnerSettings(Section):
     """Tokens of one forward pass; a longer group stands alone. Changes memory and speed, not the result."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
+    compile: bool = False
+    """Compile the layers of the language model: a fifth faster on a GPU, after a minute at the start."""
     deepspeed: dict[str, Any] = pydantic.Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})
     """DeepSpeed's own configuration, passed through; batch sizes, precision and clipping follow from the above."""
 

@@ -52,6 +52,7 @@ class RunRecorder(Protocol):
     """Where the run's traces go."""
 
     def phase(self, step: int, name: str) -> AbstractContextManager[None]: ...
+    def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None: ...
     def metrics(self, step: int, values: dict[str, float]) -> None: ...
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None: ...
 
@@ -70,12 +71,14 @@ def train(
     assemble: Callable[[Sequence[ScoredGroup], Credit, int], Batch],
     max_refills: int,
     max_logprob_gap: float,
+    extra_metrics: Callable[[Sequence[ScoredGroup]], Mapping[str, float]] = lambda scored: {},
 ) -> Weights:
     """Runs `num_steps` steps of sample, score, credit, learn, publish and returns the last published weights.
 
     draw_tasks: step (from 1), refill (0 is the first draw) -> tasks. punish: takes off the totals what length costs.
     credit: scored groups -> [P][G] advantages. assemble: groups, advantages, step -> what is learned from.
     on_step is called after each step with its metrics and weights.
+    extra_metrics: a step's scored groups -> metrics of the run's own, beside those of `step_metrics`.
 
     Raises: ParityError when the learner's logprobs of the sampled tokens are further than `max_logprob_gap` from the
     engine's, as a mean over the step, or when an engine's fingerprint is not the learner's after a publish.
@@ -97,10 +100,13 @@ def train(
         drawn = draw_with_signal(step, draw_tasks, grade, learn_from, max_refills=max_refills)
         with recorder.phase(step, "learn"):
             update = learner.learn(drawn.batch)
-        values = {**step_metrics(drawn.scored, drawn.credit_P_G, update, published), **drawn.metrics}
+        values = step_metrics(drawn.scored, drawn.credit_P_G, update, published)
+        values |= {**drawn.metrics, **extra_metrics(drawn.scored)}
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = rollout.publish(weights)
+        recorder.pieces(step, "learn", update.seconds)
+        recorder.pieces(step, "publish", {**weights.seconds, **published.seconds})
         recorder.metrics(step, values)
         recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
         on_step(step, values, weights)

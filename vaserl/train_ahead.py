@@ -14,7 +14,7 @@ is to the logprobs of the weights that wrote the sample, so the loss is the same
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -69,6 +69,7 @@ def train_ahead(
     max_refills: int,
     max_logprob_gap: float,
     max_staleness: int,
+    extra_metrics: Callable[[Sequence[ScoredGroup]], Mapping[str, float]] = lambda scored: {},
 ) -> Weights:
     """Runs `num_steps` steps as `vaserl.train.train` does, with samples of weights up to `max_staleness` versions
     before the learner's, and returns the last published weights. With max_staleness = 0 the two are equal.
@@ -117,7 +118,8 @@ def train_ahead(
             wrote = [published[step - age] for age in set(staleness(drawn.scored, step))]
             least_alike = max(wrote, key=lambda publication: publication.fingerprint_gap)
             values = name_gap(step_metrics(drawn.scored, drawn.credit_P_G, update, least_alike))
-            values |= drawn.metrics
+            values |= {**drawn.metrics, **extra_metrics(drawn.scored)}
+            recorder.pieces(step, "learn", update.seconds)
             recorder.metrics(step, values)
             recorder.rollouts(step, drawn.scored, drawn.credit_P_G)
             on_step(step, values, weights)

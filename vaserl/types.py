@@ -167,6 +167,8 @@ class Update:
     """The training step."""
     metrics: Mapping[str, float]
     """Named scalars: "loss", "grad_norm", "kl", "entropy", "learning_rate", …"""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By piece, the slowest rank's: "features", "layout", "forward", "backward", "optimizer"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

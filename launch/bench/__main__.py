@@ -1,32 +1,52 @@
 """python -m launch.bench NAME [--json]"""
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Sequence
 
-from launch.bench import learner, overlap, publish, reward
 from vaserl.errors import UserError
 
-BENCHES = {"learner": learner, "overlap": overlap, "publish": publish, "reward": reward}
+BENCHES = {
+    "learner": "forward and backward of a group: padded against shared prefix",
+    "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
+    "parity": "logprobs of learner and engine, and of the layouts, against each other",
+    "publish": "seconds from an optimizer step to all engines serving it, merged and as an adapter",
+    "reward": "captions a second, on one core and through the pool",
+    "rollout": "seconds of prefill and decode, from stored features",
+    "step": "seconds of a whole GRPO step, by phase",
+}
 USER_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a bench and prints what it measured. Returns: 0, or 2 after printing a user's error."""
-    parser = argparse.ArgumentParser(prog="python -m launch.bench", description=__doc__)
-    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name, bench in BENCHES.items():
-        bench_parser = names.add_parser(name, help=bench.HELP)
-        bench_parser.add_argument("--json", action="store_true", help="one JSON object")
-        bench.add_arguments(bench_parser)
-    arguments = parser.parse_args(argv)
+    listed = "\n".join(f"  {name:10} {what}" for name, what in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m launch.bench",
+        description=f"{__doc__}\n\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    parser.add_argument("name", choices=BENCHES, metavar="NAME")
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] in ("-h", "--help"):
+        parser.print_help()
+        return 0
+    name = parser.parse_args(given[:1]).name
+    # only this one, because an engine in this process must not meet what the other benches import
+    bench = importlib.import_module(f"launch.bench.{name}")
+    bench_parser = argparse.ArgumentParser(prog=f"python -m launch.bench {name}", description=bench.__doc__)
+    bench_parser.add_argument("--json", action="store_true", help="one JSON object")
+    bench.add_arguments(bench_parser)
+    arguments = bench_parser.parse_args(given[1:])
     try:
-        measured = BENCHES[arguments.name].run(arguments)
+        measured = bench.run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    print(json.dumps(measured) if arguments.json else BENCHES[arguments.name].words(measured))
+    print(json.dumps(measured) if arguments.json else bench.words(measured))
     return 0
 
 

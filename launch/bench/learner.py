@@ -15,7 +15,6 @@ from vaserl.models.adapter import add_lora
 from vaserl.models.layout import Layout, padded_layout, shared_prefix_layout
 from vaserl.models.policy import ClipFeatures, Policy, Prompter, Video, load_model
 
-HELP = "forward and backward of a group: padded against shared prefix"
 VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_features")
 
 
@@ -71,7 +70,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in arguments.variants:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        results[name] = _pass(policy, work[name])
+        results[name] = _pass(policy, work[name]), _gradients(policy)
         if device.type == "cuda":
             memory[name] = torch.cuda.max_memory_allocated() / 2**30
     for _ in range(arguments.num_repeats):
@@ -157,8 +156,8 @@ def _features(policy: Policy, pixels: Any) -> ClipFeatures:
     )
 
 
-def _pass(policy: Policy, work: list[tuple[list[Video], Layout]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """One forward and backward pass over all groups. Returns: logprobs [N] and all gradients, flat."""
+def _pass(policy: Policy, work: list[tuple[list[Video], Layout]]) -> torch.Tensor:
+    """One forward and backward pass over all groups. Returns: logprobs [N]."""
     policy.zero_grad(set_to_none=True)
     logprobs = []
     num_targets = sum(len(layout.target_ids) for _, layout in work)
@@ -170,8 +169,12 @@ def _pass(policy: Policy, work: list[tuple[list[Video], Layout]]) -> tuple[torch
         (-(logp * credit).sum() / num_targets).backward()
         logprobs.append(logp.detach())
     synchronise()
-    gradients = [p.grad.flatten().float() for p in policy.parameters() if p.grad is not None]
-    return torch.cat(logprobs).cpu(), torch.cat(gradients).cpu()
+    return torch.cat(logprobs).cpu()
+
+
+def _gradients(policy: Policy) -> torch.Tensor:
+    """All of the last pass's, flat."""
+    return torch.cat([p.grad.flatten().float() for p in policy.parameters() if p.grad is not None]).cpu()
 
 
 def _compared(results: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, float]:

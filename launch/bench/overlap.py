@@ -17,11 +17,9 @@ from typing import Any
 from actors.cluster import connect
 from launch import train as job
 from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
-from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
+from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.advantage import credit
-from vaserl.clip import ClipStore
-from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
 from vaserl.grpo import assemble
 from vaserl.recorder import Recorder, read_jsonl
@@ -30,7 +28,6 @@ from vaserl.train import train
 from vaserl.train_ahead import train_ahead
 from vaserl.types import DIMENSIONS, Task
 
-HELP = "wall time of a step of the overlapped loop, over the longer of its halves"
 WARM_UP = 2
 """Steps at the beginning that are not counted: first calls compile, and the pipeline fills."""
 GROUP_SIZE = 8
@@ -61,7 +58,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         measured["sleeping"]["note"] = "halves that sleep: overhead of loop and Ray only, no work and no contention"
         if not arguments.no_real:
             with model_folder(arguments.model, arguments.scratch) as model:
-                dataset = make_dataset(Path(scratch) / "dataset", arguments.num_tasks, arguments.num_frames)
+                dataset = make_dataset(
+                    Path(scratch) / "dataset", arguments.num_tasks, num_frames=arguments.num_frames, size=112
+                )
                 measured["real"] = compare(partial(run_real, arguments, Path(scratch) / "real", model, dataset))
             measured["real"]["load_average"] = os.getloadavg()[0]
     return {**measured, "num_steps": arguments.num_steps, **circumstances()}
@@ -159,33 +158,10 @@ def run_real(
                 "num_cpus": 0.8,
                 "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},
             },
-            # a random model's words earn nothing from a record; their number always differs
-            "reward": {"functions": ("configs/rewards/brevity.py:brevity",)},
+            # a random model's words earn nothing from a record
+            "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},
             "learner": {"num_cpus": 0.9, "learning_rate": 1e-5, "lora": {"rank": 8, "alpha": 16}},
         }
     )
     job.run(settings)
     return read_jsonl(settings.run_dir / "timeline.jsonl")
-
-
-def make_dataset(folder: Path, num_vases: int, num_frames: int) -> Path:
-    """As many vases as a step has tasks, so that after the first step no clip is decoded any more."""
-    clips = ClipStore(folder / "clips")
-    texts = {"caption": PROMPT, "reference": PROMPT, "questions": [], "record": {"Fabric": "ATHENIAN"}}
-    rows = [
-        {
-            "photo": f"v{n}.png",
-            "photo_sha256": f"{n:064x}",
-            "vase_id": f"v{n}",
-            "rejected_by": "",
-            "reason": "",
-            "scores": {},
-            "mesh": "",
-            "clip": clips.add(random_clip(n, num_frames=num_frames, size=112)),
-            "split": "train",
-            **texts,
-        }
-        for n in range(num_vases)
-    ]
-    write_manifest(folder, rows)
-    return folder

@@ -34,7 +34,6 @@ from vaserl.settings import (
 )
 from vaserl.types import Batch, PromptSamples, Sample
 
-HELP = "seconds from an optimizer step to all engines serving it, merged and as an adapter"
 WAYS: tuple[Literal["adapter", "merge"], ...] = ("adapter", "merge")
 NUM_FRAMES = 4
 PROMPT = "Describe the vase."

@@ -22,7 +22,6 @@ from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
 
-HELP = "captions a second, on one core and through the pool"
 GROUP_SIZE = 8
 POOL_SIZES = (1, 2, 4)
 P_WRONG, P_SILENT, P_SLIP = 0.25, 0.1, 0.3

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaserl.clip import Clip
+from vaserl.clip import Clip, ClipStore
+from vaserl.dataset import write_manifest
 from vaserl.models.layout import Branch, PrefixGroup
 from vaserl.models.policy import ClipPixels, Prompter, check_model_folder
 from vaserl.models.shape import build_shape
@@ -66,3 +67,26 @@ def random_group(
         grid=pixels.grid,
         branches=tuple(Branch(context_ids=(), target_ids=tuple(int(t) for t in answer)) for answer in answers),
     )
+
+
+def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
+    """A data set of random clips: where it has as many vases as a step has tasks, no clip is new after the first."""
+    clips = ClipStore(folder / "clips")
+    texts = {"caption": PROMPT, "reference": PROMPT, "questions": [], "record": {"Fabric": "ATHENIAN"}}
+    rows = [
+        {
+            "photo": f"v{n}.png",
+            "photo_sha256": f"{n:064x}",
+            "vase_id": f"v{n}",
+            "rejected_by": "",
+            "reason": "",
+            "scores": {},
+            "mesh": "",
+            "clip": clips.add(random_clip(n, num_frames=num_frames, size=size)),
+            "split": "train",
+            **texts,
+        }
+        for n in range(num_vases)
+    ]
+    write_manifest(folder, rows)
+    return folder

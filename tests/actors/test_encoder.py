@@ -54,8 +54,7 @@ def tower(model: ModelSettings) -> VisionTower:
 
 
 def make_worker(model, data, folder: Path, **settings) -> EncoderWorker:
-    recipe = feature_recipe(model.path, model.dtype, data.num_frames)
-    return EncoderWorker(model, data, FeatureSettings(**settings), recipe, folder)
+    return EncoderWorker(model, data, FeatureSettings(**settings), folder)
 
 
 def counts(encoded: int = 0, damaged: int = 0, evicted: int = 0, refused: int = 0) -> dict[str, int]:
@@ -95,19 +94,13 @@ def test_working_ahead_stops_where_it_would_push_something_out(model, data, clip
     assert worker.counts() == counts(encoded=3, evicted=1)
 
 
-def test_a_worker_refuses_another_model_than_the_drivers(model, data, tmp_path: Path):
-    recipe = feature_recipe(model.path, "bfloat16", NUM_FRAMES)
-    with pytest.raises(UserError, match="holds another model here"):
-        EncoderWorker(model, data, FeatureSettings(), recipe, tmp_path)
-
-
 def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
     """Two folders stand for two machines; each of two encoders makes only what it owns."""
-    with placed([bundle(0.1, 0)] * 2, ClusterSettings()) as placement:
+    with placed([bundle(0.2, 0)] * 2, ClusterSettings()) as placement:
         settings = FeatureSettings(num_workers=2)
         pool = EncoderPool(model, data, settings, run_dir=tmp_path / "here", placement=placement, first_bundle=0)
         here = pool.reader()
-        there = FeatureReader(here._encoders, here._recipe, tmp_path / "there", PLENTY)
+        there = FeatureReader(here._encoders, tmp_path / "there", PLENTY)
         # every phase is asked for through a rotation; a rotation by whole patches is no further entry
         views = [(clips[0], 0, UPRIGHT), (clips[0], 3, UPRIGHT), (clips[1], 4, UPRIGHT), (clips[0], 7, UPRIGHT)]
         for reader in (here, there, here):
@@ -121,18 +114,22 @@ def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips,
         for file in (tmp_path / "there").glob("*.features"):
             if file.name.startswith(here.key(clips[1])):
                 file.write_bytes(b"x" + file.read_bytes()[1:])
-        later = FeatureReader(here._encoders, here._recipe, tmp_path / "there", PLENTY)
+        later = FeatureReader(here._encoders, tmp_path / "there", PLENTY)
         assert torch.equal(later.get_all(views)[2].features, here.get_all(views)[2].features)
-        assert later._store is not None
-        assert (later._store.counts.hits, later._store.counts.damaged) == (2, 1)
+        assert (later.store.counts.hits, later.store.counts.damaged) == (2, 1)
         assert pool.counts() == counts(encoded=3, damaged=1)
 
         with pytest.raises(ValueError, match="shifted"):
             here.get_all([(clips[0], 0, (1, 0))])
 
+        other = data.model_copy(update={"num_frames": 4})
+        odd = EncoderPool(model, other, FeatureSettings(), run_dir=tmp_path / "x", placement=placement, first_bundle=1)
+        with pytest.raises(UserError, match="different models on the machines"):
+            FeatureReader([*here._encoders, *odd._encoders], tmp_path / "there", PLENTY).key(clips[0])
+
         # filling ahead makes the rest, each by its owner, while others may ask
         pool.fill(clips)
-        asked = [here._encoders[owner(here.key(clip), 2)].entry.remote(clip, 0, 0) for clip in reversed(clips)]
+        asked = [here._encoders[owner(clip, 2)].entry.remote(clip, 0, 0) for clip in reversed(clips)]
         assert len(ray.get(asked)) == len(clips)
         made = len(clips) + 1  # and one phase of the first
         assert pool.counts() == counts(encoded=made, damaged=1)
@@ -195,7 +192,7 @@ pool = EncoderPool(model, data, FeatureSettings(), run_dir=scratch / "first", pl
 
 @ray.remote(num_cpus=0.5, scheduling_strategy=PlacementGroupSchedulingStrategy(group, 1))
 def read(reader, folder, clips):
-    own = FeatureReader(reader._encoders, reader._recipe, folder, 10**9)
+    own = FeatureReader(reader._encoders, folder, 10**9)
     found = own.get_all([(clip, 0, (0, 0)) for clip in clips])
     return ray.get_runtime_context().get_node_id(), [float(clip.features.double().sum()) for clip in found]
 

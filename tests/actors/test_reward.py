@@ -15,9 +15,10 @@ from vaserl.types import DIMENSIONS, Completion, Group, Task
 
 CODE = """
 import os
+from counting import num_words
 
 def words(task, completion, scale=1.0):
-    return scale * len(completion.text.split())
+    return scale * num_words(completion.text)
 
 def process(task, completion):
     return float(os.getpid())
@@ -48,6 +49,7 @@ def pool(settings: RewardSettings):
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
     path.write_text(CODE)
+    (tmp_path / "counting.py").write_text("def num_words(text):\n    return len(text.split())\n")
     return path
 
 
@@ -59,7 +61,8 @@ def test_a_file_reaches_every_worker_and_scores_come_back_in_order(cluster, file
         num_workers=3,
     )
     with pool(settings) as rewards:
-        file.unlink()  # the workers have no copy
+        file.unlink()  # the workers have no copy, nor of what it imports
+        file.with_name("counting.py").unlink()
         rewards.wait_until_ready()
         groups = [group(f"v{n}", "a " * n, "a") for n in range(7)]
         first = rewards.submit(groups)

@@ -61,6 +61,7 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
     assert [row["step"] for row in rows] == [1, 2, 3]
     for row in rows:
         assert row["logprob_gap"] <= 1e-5  # learner against engine, every step, after every publish
+        assert 0 < row["publish/fingerprint_gap"] <= 1e-5  # every engine, on the probe text, before it was used
         assert row["ratio"] == pytest.approx(1.0, abs=1e-5)
         assert row["clipped"] == 0
         assert (row["engine_ratio"], row["engine_missing"]) == (pytest.approx(1.0, abs=1e-5), 0)

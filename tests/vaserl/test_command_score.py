@@ -112,6 +112,14 @@ def test_constants_and_other_rewards_come_from_a_config(files, capsys, tmp_path:
     assert lines_of(capsys)[0]["total"] == 0.25
 
 
+def test_what_was_read_is_what_the_reward_read(files, capsys, tmp_path: Path):
+    config = tmp_path / "reward.toml"
+    config.write_text("[parser]\nsingle_year_margin_years = 25\n")
+    arguments = files([{"id": "a", "caption": "Attic cup, about 500 BC"}], [{"id": "a", "record": RECORD}])
+    assert main([*arguments, "--json", "--config", str(config)]) == 0
+    assert lines_of(capsys)[0]["parsed"]["dating"] == [[-525, -475]]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from vaserl.advantage import credit
 from vaserl.rewards import (
     RewardConfig,
     RewardContext,
@@ -19,7 +21,8 @@ from vaserl.rewards import (
     vase_question,
 )
 from vaserl.rewards.attacks import attacks
-from vaserl.types import DIMENSIONS, Completion, Dimension, FinishReason, Score, Task
+from vaserl.scoring import load_scorer
+from vaserl.types import DIMENSIONS, Completion, Dimension, FinishReason, Group, Score, Task
 
 PROMPT = "Describe the vase: its fabric, technique, shape, date, decoration and attribution."
 RECORD = {
@@ -201,8 +204,14 @@ def test_look_alikes_are_not_the_letters_they_look_like():
     assert [parts[d] for d in ("fabric", "technique", "shape", "decoration", "attribution")] == [0] * 5
 
 
-def test_an_empty_group_has_no_scores():
-    assert [vase_caption(task(RECORD), c) for c in ()] == []
+@pytest.mark.parametrize("name", ["vaserl.rewards:VaseReward", "tests.rewards_for_tests:spread_of_lengths"])
+def test_an_empty_group_has_no_scores_and_costs_its_neighbours_nothing(name: str):
+    empty = Group(task=task(RECORD), prompt_ids=(), completions=())
+    full = replace(empty, completions=(completion("Athenian amphora"), completion("")))
+    scorer = load_scorer([name])
+    alone = scorer.score(full).scores
+    assert [scored.scores for scored in scorer.score_all([empty, full, empty])] == [(), alone, ()]
+    assert credit(scorer.score_all([empty, full]))[0] == ()
 
 
 # 4. Laws.

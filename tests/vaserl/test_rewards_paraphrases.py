@@ -1,5 +1,6 @@
 """How well the parser reads other words than ours: the reference captions whole, a grammar of paraphrases nearly so."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from vaserl.types import DIMENSIONS, Dimension
 
 WORLD_SEED, NUM_VASES = 0, 96
 DOCS = Path(__file__).parents[2] / "docs" / "reward.md"
+CATALOGUE = Path(__file__).parents[1] / "catalogue_captions.jsonl"
 
 
 def wrong(text: str, record: dict[str, str]) -> set[Dimension]:
@@ -54,6 +56,10 @@ RECORD = {
     "Attributed To": "BRYGOS P by BEAZLEY",
 }
 READ = (
+    "Athens, 500–475 BC: red-figure kylix with a siren, by the Brygos Painter.",
+    "Athenian red-figure kylix found at Vulci, 500–475 BC, with a siren, by the Brygos Painter.",
+    "Attic r.f. cup, attrib. to the Brygos Ptr., 1st qtr 5th c. B.C.; siren",
+    "Kylix from Athens. 500-475. Red-fig. Siren. By the Brygos Painter. Said to be from Nola.",
     "Siren. An Athenian potter made this red-figure kylix about 500 to 475 BC; the Brygos Painter painted it.",
     "Red-figure kylix. Made in Athens, 500-475 BC. Siren. The Brygos Painter.",
     "Kylix, Attic red-figure, 500–475 BC. Brygos Painter. Siren.",
@@ -72,9 +78,26 @@ def test_other_forms_that_models_write(text: str):
     assert wrong(text, RECORD) == set()
 
 
+def test_captions_worded_as_by_cataloguers():
+    """128 captions of all fabrics, written before the parser had read one of them; it was mended after each set.
+
+    What it still misreads stands beside each caption, so that a caption that is newly misread, and one that is newly
+    read, both show.
+    """
+    captions = [json.loads(line) for line in CATALOGUE.read_text(encoding="utf-8").splitlines()]
+    assert [sum(c["set"] == n for c in captions) for n in (1, 2, 3)] == [66, 32, 30]
+    for caption in captions:
+        assert wrong(caption["caption"], caption["record"]) == set(caption["misread"]), caption["caption"]
+        known = parse_record(caption["record"])
+        assert all(term.id for dimension in ("fabric", "technique", "shape") for term in known[dimension])
+    for dimension in DIMENSIONS:
+        assert sum(dimension in c["misread"] for c in captions) <= 0.05 * len(captions), dimension
+
+
 MISREAD: dict[str, set[Dimension]] = {
-    "Athens, 500–475 BC: red-figure kylix with a siren, by the Brygos Painter.": {"fabric", "decoration"},
-    "Athenian red-figure kylix found at Vulci, 500–475 BC, with a siren, by the Brygos Painter.": {"decoration"},
+    "Athenian red-figure kylix with an offset lip, 500–475 BC: siren. Brygos Painter.": {"decoration"},
+    "Athenian red-figure kylix; 500–475 BC; siren; Onesimos (Brygos Painter).": {"attribution"},
+    "Athenian red-figure kylix – Painter of Berlin 1686 – 500–475 BC – siren": {"dating", "attribution"},
     "Not black-figure but red-figure: an Athenian kylix, 500–475 BC, with a siren, by the Brygos Painter.": {
         "technique",
     },

@@ -74,7 +74,7 @@ CAPTIONS = {
     "Fabric: Athenian. The cup shows a lion. Painter: near Lydos; a satyr": facts(
         "athenian", "", "cup", [], "lion satyr", [("lydos", "", "near")]
     ),
-    "A cup made in Attica and found in Boeotia": facts("athenian", "", "cup", [], "found boeotia"),
+    "A cup made in Attica and found in Boeotia": facts("athenian", "", "cup"),
     "<p>Athenian <b>black&#45;figure</b> cup</p>": facts("athenian", "black_figure", "cup"),
     "**Athenian** `black_figure` cup": facts("athenian", "black_figure", "cup"),
     "": Facts(),

@@ -53,6 +53,9 @@ class World:
     def weights(self, version):
         return Weights(version=version, files={}, digest="")
 
+    def pieces(self, step, phase, seconds):
+        pass
+
     @contextmanager
     def phase(self, step, name):
         self.log.append(f"{name} begins")
@@ -65,7 +68,7 @@ class World:
         self.log.append(f"rollouts {step}")
 
 
-def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1) -> Weights:
+def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1, **more) -> Weights:
     return train(
         draw_tasks=lambda step, refill: [replace(TASK, id=f"{step}.{refill}.{i}") for i in range(num_tasks)],
         rollout=world,
@@ -79,6 +82,7 @@ def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1) 
         assemble=assemble,
         max_refills=max_refills,
         max_logprob_gap=0.1,
+        **more,
     )
 
 
@@ -94,6 +98,7 @@ def test_a_step_is_sample_score_credit_learn_publish():
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
+    assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which wrote the step's completions
 
 
 def test_groups_without_signal_are_replaced_before_the_step_learns():
@@ -111,6 +116,12 @@ def test_groups_without_signal_are_replaced_before_the_step_learns():
     counts = ("refills", "refilled_groups", "dropped_groups", "learned_completions")
     assert [values[name] for name in counts] == [2, 4, 4, 6]
     assert values["zero_variance_share"] == 4 / 7  # of all that were drawn
+
+
+def test_a_run_adds_metrics_of_its_own():
+    world = World()
+    run(world, 2, extra_metrics=lambda scored: {"reward/constant_baseline": 0.25 * len(scored)})
+    assert [values["reward/constant_baseline"] for _, values in world.lines] == [0.25, 0.25]
 
 
 def test_learner_and_engine_that_part_stop_the_run():

@@ -56,9 +56,12 @@ def run(arguments: argparse.Namespace) -> None:
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
     """One object for each prediction: id, question where there is one, total, parts, parsed."""
     from vaserl.answer_files import completion_of
-    from vaserl.rewards import facts_as_json, parse_caption, parse_value
+    from vaserl.rewards import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
 
+    # read as the reward reads it, its constants included
+    judges = [reward.function for reward in scorer.rewards if isinstance(reward.function, VaseReward)]
+    parser = judges[0].config.parser if judges else ParserConfig()
     groups = [
         Group(task=targets[p.id].task(p.dimension, p.question), prompt_ids=(), completions=(completion_of(p.text),))
         for p in predictions
@@ -67,7 +70,8 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
     for prediction, scored in zip(predictions, scorer.score_all(groups), strict=True):
         (score,) = scored.scores
         dimension = prediction.dimension
-        facts = parse_value(dimension, prediction.text) if dimension else parse_caption(prediction.text)
+        text = prediction.text
+        facts = parse_value(dimension, text, parser) if dimension else parse_caption(text, parser)
         lines.append(
             {
                 "id": prediction.id,

@@ -95,13 +95,18 @@ def write_weights(weights: Weights, folder: Path) -> Path:
     Raises: ValueError when the bytes are not those the digest was taken of.
     """
     check_digest(weights)
-    target = folder / f"v{weights.version:05d}"
-    target.mkdir(parents=True, exist_ok=True)
-    for name, content in weights.files.items():
-        (target / name).write_bytes(raw(content))
+    target = write_files(weights.files, folder / f"v{weights.version:05d}")
     if weights.fingerprint != UNVOUCHED:
         (target / FINGERPRINT).write_text(json.dumps(dataclasses.asdict(weights.fingerprint)) + "\n")
     return target
+
+
+def write_files(files: Mapping[str, Content], folder: Path) -> Path:
+    """Writes each file into `folder`, which is made, and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(raw(content))
+    return folder
 
 
 def merge_adapter(model: Any, files: Mapping[str, Content]) -> Any:
@@ -109,9 +114,7 @@ def merge_adapter(model: Any, files: Mapping[str, Content]) -> Any:
     from peft import PeftModel
 
     with tempfile.TemporaryDirectory() as scratch:
-        for name, content in files.items():
-            (Path(scratch) / name).write_bytes(raw(content))
-        return PeftModel.from_pretrained(model, scratch).merge_and_unload()
+        return PeftModel.from_pretrained(model, str(write_files(files, Path(scratch)))).merge_and_unload()
 
 
 def read_adapter(folder: Path) -> dict[str, Content]:

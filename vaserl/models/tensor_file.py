@@ -2,7 +2,8 @@
 
 The form is eight bytes of header length, a JSON header with each tensor's type, shape and place, then the tensors' raw
 bytes, little-endian and row-major (https://github.com/huggingface/safetensors, "Format"). The package's own `save` and
-`load` go through Python bytes once for each tensor and once for the whole: five times slower on a 161 MB adapter.
+`load` go through Python bytes once for each tensor and once for the whole: 0.36 s of a core for a 161 MB adapter where
+this takes 0.03.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Reward functions written for other trainers, run unchanged: `trl+my_rewards.py:length_reward`.
 
-Each adapter takes the foreign function and returns one of our own form. `arguments` of the config reach the foreign
-function as keywords.
+Each adapter takes the foreign function and returns one of our own form; of a class, or a function that makes a reward,
+what makes one. `arguments` of the config reach the foreign function as keywords. The forms are those of TRL 1.16,
+verl 0.9 and OpenRLHF 0.11.
 """
 
 from collections.abc import Callable, Mapping

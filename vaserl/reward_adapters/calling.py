@@ -1,7 +1,8 @@
 """What the adapters share: keywords in, answers out, sync or async as the foreign function is."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from vaserl.types import Group, Score
@@ -39,6 +40,32 @@ def on_groups(
         return read(function(**given), group, given)
 
     return reward
+
+
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """A foreign function or class that makes a reward of its arguments: TRL's `get_soft_overlong_punishment`."""
+
+    make: Any
+    """Called once, with the arguments of the config."""
+    adapt: Callable[[Any], Any]
+    """The adapter for what it makes."""
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.make)
+
+    def __call__(self, **arguments: Any) -> Any:
+        return self.adapt(self.make(**arguments))
+
+
+def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -> Any:
+    """`adapt(function)`; of a class, and of a function that names nothing of the `form`'s keywords, a Factory."""
+    if not callable(function):
+        return function  # said where it is bound
+    parameters = inspect.signature(function).parameters.values()
+    rewards = any(p.kind is p.VAR_KEYWORD or p.name in form for p in parameters)
+    return adapt(function) if rewards and not isinstance(function, type) else Factory(function, adapt)
 
 
 def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:

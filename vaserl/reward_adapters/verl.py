@@ -1,20 +1,33 @@
 """verl's form: compute_score(data_source, solution_str, ground_truth, extra_info), a number or a dict with "score".
 
-The other numbers of the dict become parts. `extra_info` holds index (the task's id), question, record, clip and
-finish_reason.
+The other numbers of the dict become parts. `extra_info` holds index (the task's id), question, record, clip,
+finish_reason, and verl's own num_turns and rollout_reward_scores, empty. As `reward_kwargs` do in verl, the arguments
+of the config win over these: `data_source = "openai/gsm8k"` lets a function that asks for the source choose.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaserl.reward_adapters.calling import GroupReward, accepted, is_async, numbers, on_groups
+from vaserl.reward_adapters.calling import accepted, adapted, is_async, numbers, on_groups
 from vaserl.types import Completion, Group, Score, Task
 
 DATA_SOURCE = "vaserl"
 
 
+FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
+
+
 def verl(function: Any) -> Any:
     """For a function of one completion."""
+    return adapted(function, FORM, _each)
+
+
+def verl_batch(function: Any) -> Any:
+    """For a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
+    return adapted(function, [f"{name}s" for name in FORM], lambda f: on_groups(f, _batch, _read))
+
+
+def _each(function: Any) -> Any:
     if is_async(function):
 
         async def reward_later(task: Task, completion: Completion, **arguments: Any) -> Score:
@@ -28,11 +41,6 @@ def verl(function: Any) -> Any:
     return reward
 
 
-def verl_batch(function: Any) -> GroupReward:
-    """For a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
-    return on_groups(function, _batch, _read)
-
-
 def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
     return {
         "data_source": DATA_SOURCE,
@@ -44,14 +52,16 @@ def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
             "record": dict(task.record),
             "clip": task.clip,
             "finish_reason": completion.finish_reason,
+            # what verl's own managers put there
+            "num_turns": None,
+            "rollout_reward_scores": {},
         },
     }
 
 
 def _batch(group: Group) -> dict[str, Any]:
     inputs = [_inputs(group.task, completion) for completion in group.completions]
-    names = {name: f"{name}s" for name in ("data_source", "solution_str", "ground_truth", "extra_info")}
-    return {plural: [each[name] for each in inputs] for name, plural in names.items()}
+    return {f"{name}s": [each[name] for each in inputs] for name in FORM}
 
 
 def _read(answers: Sequence[Any], group: Group, given: Mapping[str, Any]) -> list[Score | None]:

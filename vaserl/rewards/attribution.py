@@ -5,7 +5,7 @@ Running text and the Beazley archive's field give the same value: "attributed to
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from vaserl.rewards.lexicon import lexicon
@@ -40,6 +40,8 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
         found.extend(names)
         return f" {CUT} "
 
+    if _OF_END.search(normal):
+        normal = _inverted().sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed to" in normal or "ssigned to" in normal:
         normal = _ATTRIBUTED.sub(take, normal)
     if any(role in normal for role in _ROLES):
@@ -58,7 +60,12 @@ def read_names(names: str) -> tuple[Attribution, ...]:
     read: list[Attribution | None] = []
     for alternative in names.split("|"):
         cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
-        read.extend(map(_read_name, _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned))))
+        for name in _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned)):
+            if _HIS.fullmatch(name) and read and read[-1]:  # "the Brygos Painter or his circle"
+                hand = name.rpartition(" ")[2]
+                read.append(replace(read[-1], qualifier=_HIS_QUALIFIERS.get(hand, hand)))
+            else:
+                read.append(_read_name(name))
     return tuple(dict.fromkeys(a for a in read if a is not None))
 
 
@@ -76,14 +83,15 @@ def display(attribution: Attribution) -> str:
 
 _ROLES = ("painter", "potter", "group", "class", "workshop")
 _QUALIFIERS = (
-    ("near", r"\bnear(?: to)?\b|\bclose to\b|\bvery close to\b"),
+    ("near", r"\bnear(?: to)?\b|\b(?:very )?close (?:in (?:style|manner) )?to\b"),
     ("manner", r"\b(?:in )?(?:the )?(?:manner|style) of\b|\bmanner\b"),
     ("follower", r"\b(?:a |the )?(?:followers?|imitators?|pupils?|imitation) of\b|\bfollower\b"),
-    ("circle", r"\b(?:the )?(?:circle|school) of\b"),
+    ("circle", r"\b(?:(?:in|from) )?(?:the )?(?:circle|school) of\b"),
     ("workshop", r"\b(?:from )?(?:the )?workshop of\b"),
     (
         "compare",
-        r"\bcompare\b|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b|\bresembles\b",
+        r"\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b"
+        r"|\bconnected (?:with|to)\b|\bresembl(?:es|ing)\b|\breminiscent of\b|\brecalling\b",
     ),
 )
 _QUALIFIER = {name: re.compile(pattern) for name, pattern in _QUALIFIERS}
@@ -97,10 +105,18 @@ _DISPLAY = {
     "compare": "a hand akin to ",
 }
 _ALTERNATIVES = re.compile(r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=the\s)")
-_DROPPED = re.compile(r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of)\b")
-_LEADING = re.compile(
-    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+_DROPPED = re.compile(
+    r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of|as (?:the )?(?:painter|potter))\b"
 )
+_LEADING = re.compile(
+    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
+    r"|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+)
+_HIS_HAND = (
+    r"(?:(?:his|her|the|an?) (?:circle|school|workshop|manner|follower|pupil|imitator)|(?:near|close to) (?:him|her))"
+)
+_HIS = re.compile(rf"(?:by )?{_HIS_HAND}")
+_HIS_QUALIFIERS = {"school": "circle", "pupil": "follower", "imitator": "follower", "him": "near", "her": "near"}
 _SCHOLAR = re.compile(r"\s+by\s+.*$")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*")
 _ABBREVIATED = {"p": "painter", "gr": "group"}
@@ -111,28 +127,53 @@ _END = (
     r"\b(?:depicting|showing|with|dated|dating|who|decorated|and (?:dated|depicting|showing)|circa|ca?\.)))"
 )
 _ATTRIBUTED = re.compile(
-    r"\b(?:attribut(?:ed|able|ion)|ascribed|assigned)(?: \w+)?(?: to|:)\s+"
+    r"\b(?:attribut(?:ed|able|ion)|ascribed|assigned)(?: \w+)?(?: by (?:[\w.]+ ){1,3}?to|(?: to|:))\s+"
     rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}"
 )
 _RELATION = (
     r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
-    r"(?:by|near|close to|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
+    r"(?:by|near|close (?:in (?:style|manner) )?to|compar(?:ed|able) (?:with|to)|reminiscent of|recall(?:s|ing)"
+    r"|resembl(?:es|ing)|akin to|related to|connected (?:with|to)|(?:given|credited) to"
+    r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
     r"|(?:a )?(?:follower|imitator|pupil)s? of)"
 )
+_OR_HIS = rf"(?: or (?:by )?{_HIS_HAND})?"
+_BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
 _OF_ROLE = re.compile(
-    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)|the painter) of "
+    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)"
+    r"|(?:the |(?<![\w'-] ))painter(?! of (?:this|the (?:vase|vessel|pot|cup))\b)"
+    r"|(?:belong(?:s|ing) to|of) the (?:group|class|workshop)|class) of "
     rf"[^,;()|{CUT}]{{1,60}}?){_END}"
 )
 _BY_ROLE = re.compile(
-    rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
-    r"|the (?:[\w'-]+ ){1,2}?painter)\b"
+    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
+    rf"|the (?:[\w'-]+ ){{1,2}}?painter|{_BELONGING}(?:[\w'-]+ ){{1,3}}?(?:group|class|workshop))"
+    rf"{_OR_HIS})(?!\w)"
 )
+
+
+@cache
+def _origins() -> frozenset[str]:
+    """What is no name: "made by an Athenian potter"."""
+    return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names) | {"greek"}
 
 
 @cache
 def _known_names() -> str:
     names = sorted((n.lower() for e in lexicon("artist").values() for n in e.names), key=len, reverse=True)
     return rf"(?:{'|'.join(map(re.escape, names))})\b"
+
+
+_OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
+_QUALIFIER_AFTER = re.compile(
+    rf",? \(?(manner|style|circle|school|workshop|follower|pupil|imitator) of\)?(?=\s*(?:[,;:.()|{CUT}]|$))"
+)
+
+
+@cache
+def _inverted() -> re.Pattern[str]:
+    """ "Lydos, circle of" and "Baltimore Painter (workshop of)"."""
+    return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
 
 
 @cache
@@ -150,7 +191,10 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
             r"\b(?:(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
             rf"(?:painter|artist|hand) ?(?:is|was|:)) (?P<names>(?:{_RELATION} )?{name})"
         ),
-        re.compile(rf"\b(?P<names>{name})(?= (?:has )?(?:painted|decorated|potted|made|drew|signed)\b)"),
+        re.compile(
+            rf"\b(?P<names>{name})"
+            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)|as (?:painter|potter))\b)"
+        ),
     )
 
 
@@ -158,9 +202,11 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
 def _alone() -> re.Pattern[str]:
     """A name between marks in a list of facts: "Attic, red-figure, cup, Lydos" or "cup, Brygos Painter"."""
     common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
+    scene = r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small"
     return re.compile(
-        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?!(?:{common})\b)[\w'-]+ painter|{_known_names()})"
-        rf"(?=\s*(?:[,;:.)|{CUT}]|$))"
+        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?:(?!(?:{common})\b)(?:[\w'-]+ ){{1,3}}painter|"
+        rf"(?!(?:{common}|{scene})\b)(?:[\w'-]+ ){{1,2}}(?:group|workshop)|{_known_names()})"
+        rf"{_OR_HIS}\??)(?=\s*(?:[,;:.()|{CUT}]|$))"
     )
 
 
@@ -181,7 +227,7 @@ def _read_name(text: str) -> Attribution | None:
     elif len(words) > 1 and words[-1] in _ROLES:
         role, words = words[-1], words[:-1]
     name = " ".join(words)
-    return None if name in _NOBODY or name in _ROLES else Attribution(name, role, qualifier)
+    return None if name in _NOBODY or name in _ROLES or name in _origins() else Attribution(name, role, qualifier)
 
 
 def _capitalize(word: str) -> str:

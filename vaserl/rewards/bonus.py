@@ -1,6 +1,7 @@
 """B: how closely the caption follows the words of the target caption."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vaserl.rewards.config import RewardConfig
 
@@ -23,9 +24,7 @@ def sequence_ratio(words: Sequence[str], target_words: Sequence[str], cutoff: fl
     total = len(words) + len(target_words)
     if not words or not target_words or 2 * min(len(words), len(target_words)) < cutoff * total:
         return 0.0  # also spares a caption of thousands of words
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(target_words):
-        places.setdefault(word, []).append(place)
+    places = _places(tuple(target_words))
     matched = 0
     open_blocks = [(0, len(words), 0, len(target_words))]
     while open_blocks:
@@ -47,3 +46,12 @@ def sequence_ratio(words: Sequence[str], target_words: Sequence[str], cutoff: fl
             if end < high and target_end < target_high:
                 open_blocks.append((end, high, target_end, target_high))
     return 2 * matched / total
+
+
+@lru_cache(maxsize=4096)
+def _places(target_words: tuple[str, ...]) -> dict[str, list[int]]:
+    """Where each word stands; a group's completions share their target."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(target_words):
+        places.setdefault(word, []).append(place)
+    return places

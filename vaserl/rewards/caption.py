@@ -99,12 +99,16 @@ def _dimension_parts(
 ) -> dict[str, float]:
     parts: dict[str, float] = {}
     for dimension in dimensions:
-        parts[f"has_target/{dimension}"] = float(bool(target[dimension]))
-        if target[dimension]:
-            raw, earned = _dimension(dimension, given[dimension], target[dimension], config, context)
-            parts[f"raw/{dimension}"] = raw
-            parts[dimension] = earned
+        values = target[dimension]
+        parts[_HAS_TARGET[dimension]] = 1.0 if values else 0.0
+        if values:
+            parts[_RAW[dimension]], parts[dimension] = _dimension(dimension, given[dimension], values, config, context)
     return parts
+
+
+_HAS_TARGET = {dimension: f"has_target/{dimension}" for dimension in DIMENSIONS}
+_RAW = {dimension: f"raw/{dimension}" for dimension in DIMENSIONS}
+_PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 
 
 def _dimension(
@@ -123,6 +127,9 @@ def _dimension(
             raw = cosine_similarity(" ".join(given), " ".join(target), _encoder(context))
         else:
             raw = words_similarity(given, target, config, context)
+        return raw, raw if raw >= config.tau else 0.0
+    if len(given) == len(target) == 1:  # what follows, for the commonest case
+        raw = _similarity(dimension, given[0], target[0], config, context)
         return raw, raw if raw >= config.tau else 0.0
     pairs = sorted(
         (-_similarity(dimension, g, t, config, context), i, j)
@@ -160,12 +167,16 @@ def _encoder(context: RewardContext):
 
 def _weighted(dimensions: Sequence[Dimension], parts: dict[str, float], config: RewardConfig) -> float:
     """The weighted sum of what the dimensions earned."""
-    earned = sum(config.weights[d] * parts.get(d, 0.0) for d in dimensions)
+    earned = total = 0.0
+    for dimension in dimensions:
+        weight = config.weights[dimension]
+        if dimension in parts:
+            earned += weight * parts[dimension]
+            total += weight
     if config.missing == "zero":
         return earned
-    total = sum(config.weights[d] for d in dimensions if parts[f"has_target/{d}"])
     return earned / total if total else 0.0
 
 
 def _penalty(parts: dict[str, float]) -> float:
-    return sum(value for name, value in parts.items() if name.startswith("penalty/"))
+    return sum(parts.get(name, 0.0) for name in _PENALTIES)

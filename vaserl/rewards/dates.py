@@ -29,7 +29,9 @@ class Interval:
 
     def __str__(self) -> str:
         if self.end < 0:
-            return f"c. {-self.start}–{-self.end} BCE"
+            # "211–10 BCE" could be meant for 211–210
+            to = "–" if len(str(self.start)) == len(str(self.end)) else " to "
+            return f"c. {-self.start}{to}{-self.end} BCE"
         return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
 
     def contains(self, other: "Interval") -> bool:
@@ -79,7 +81,7 @@ def interval_from_ordinals(start: int, end: int) -> Interval:
     return Interval(*(o if o < 0 else o + 1 for o in (start, end)))
 
 
-_ERA = r"(?:b\.? ?c\.?(?: ?e\b\.?)?|a\.? ?d\.?|c\.? ?e\.?)(?![a-z])"
+_ERA = r"(?:b\.? ?c\.?(?: ?e\b\.?)?|a\.? ?d\.?|c\.? ?e\.?|[vn]\. ?chr\.?)(?![a-z])"
 _CIRCA = r"(?:circa|ca\.?|c\.?|about|around|approximately|approx\.?)"
 _NUMERALS = {
     word: n
@@ -88,21 +90,25 @@ _NUMERALS = {
     )
 }
 _ORDINAL = rf"(?:\d{{1,2}} ?(?:st|nd|rd|th)|{'|'.join(_NUMERALS)})\b"
-_DIVISION = r"(?:(?:first|second|third|fourth|last|final|1st|2nd|3rd|4th)[ -](?:half|third|quarter))"
-_PART = rf"(?:{_DIVISION}|early|middle|mid|late|beginning|start|end)"
+_DIVISION = (
+    rf"(?:(?:{'|'.join(_NUMERALS)}|last|final|former|latter|\d(?:st|nd|rd|th))[ -](?:half|third|quarter|decade))"
+)
+_PART = rf"(?:{_DIVISION}|earlier|early|middle|mid|later|late|beginning|start|end)"
 _TO = r"(?:-|/|to|until|or|and|through)"
-_CENTURY = r"(?:centuries|century|cent\.?|c\.?)(?![a-z])"
+_CENTURY = r"(?:centuries|century|cent?\.?|c\.?)(?![a-z])"
 
 _CENTURIES = re.compile(
-    rf"(?<![\w-])(?:{_CIRCA} ?)?(?:the )?"
+    rf"(?<![\w-])(?:{_CIRCA} ?)?(?:the )?(?:very )?"
     rf"(?:(?P<part>{_PART})(?: ?{_TO} ?(?:the )?(?P<part2>{_PART}))?(?:[ -](?:of )?(?:the )?)?)?"
     rf"(?P<first>{_ORDINAL})(?:[ -]?{_CENTURY})?"
     rf"(?: ?(?P<era1>{_ERA}))?"
     rf"(?: ?{_TO} ?(?:the )?(?:(?P<part3>{_PART})(?:[ -](?:of )?(?:the )?)?)?"
     rf"(?P<second>{_ORDINAL})(?:[ -]?{_CENTURY})?)?"
     rf"(?: ?(?P<era>{_ERA}))?"
+    # "6th century BC, second half"
+    rf"(?: ?[,(] ?(?:the )?(?P<after>{_DIVISION})(?= ?(?:[,;.)]|$)))?"
 )
-_YEAR = r"\d{1,4}(?![\d\w])"
+_YEAR = rf"\d{{1,4}}(?!\d)(?!(?!{_ERA})\w)"
 _RANGE = re.compile(
     rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad0>ad )?(?P<y0>-?{_YEAR})(?: ?(?P<e0>{_ERA}))? ?(?P<to>-|/|to|until|and|or)"
     rf" ?(?:{_CIRCA} ?)?(?P<ad1>ad )?(?P<y1>-?{_YEAR})(?: ?(?P<e1>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
@@ -110,12 +116,17 @@ _RANGE = re.compile(
 _SINGLE = re.compile(
     rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad>ad )?(?P<y>-?{_YEAR})(?: ?(?P<e>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
 )
-_DECADE = re.compile(rf"(?<![\w.-])(?:(?:the|{_CIRCA}) ?)?(?P<y>\d{{1,3}}0)'?s(?: ?(?P<e>{_ERA}))?(?!\w)")
+_DECADE = re.compile(
+    rf"(?<![\w.-])(?:(?:the|{_CIRCA}) ?)?(?P<y>\d{{1,3}}0)'?s(?: ?{_TO} ?(?:the )?(?P<to>\d{{1,3}}0)'?s)?"
+    rf"(?: ?(?P<e>{_ERA}))?(?!\w)"
+)
 
 _MAYBE_CENTURY = re.compile(r"(?:st|nd|rd|th)[ -]?c")
 _DIGIT = re.compile(r"\d")
 
 _PART_OF = {
+    "earlier": (0, 2),
+    "later": (1, 2),
     "early": (0, 3),
     "beginning": (0, 3),
     "start": (0, 3),
@@ -124,12 +135,13 @@ _PART_OF = {
     "late": (2, 3),
     "end": (2, 3),
 }
-_NTH = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3}
-_NUM_PARTS = {"half": 2, "third": 3, "quarter": 4}
+_LAST_OF = 10
+_LONGEST_RANGE_YEARS = 200
+_NUM_PARTS = {"half": 2, "third": 3, "quarter": 4, "decade": 10}
 
 
 def _is_ce(era: str | None) -> bool:
-    return era is not None and not era.startswith("b")
+    return era is not None and era[0] not in "bv"
 
 
 def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
@@ -141,13 +153,19 @@ def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
     else:
         which, unit = re.split("[ -]", part)
         count = _NUM_PARTS[unit]
-        index = min(_NTH.get(which, count - 1), count - 1)  # "last" and "final" are not in the table
+        nth = _LAST_OF if which in ("last", "final", "latter") else 1 if which == "former" else _number(which)
+        index = min(nth, count) - 1
     return Fraction(index, count), Fraction(index + 1, count)
+
+
+def _number(ordinal_word: str) -> int:
+    """6 of "sixth" and of "6th"."""
+    return _NUMERALS.get(ordinal_word) or int(re.sub(r"\D", "", ordinal_word))
 
 
 def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
     """Begin and end of a part of a century, as ordinals."""
-    n = _NUMERALS.get(number) or int(re.match(r"\d+", number)[0])  # pyright: ignore[reportOptionalSubscript]
+    n = _number(number)
     century = 100 * (n - 1) if ce else -100 * n
     begin, end = _fractions(part)
     return century + round(100 * begin), century + round(100 * end)
@@ -157,7 +175,9 @@ def _centuries(m: re.Match[str]) -> Interval | None:
     if not re.search(rf"{_ORDINAL}[ -]?{_CENTURY}", m[0]):
         return None
     era = m["era"] or m["era1"]
-    spans = [_century_part(m["first"], m["part"], _is_ce(m["era1"] or era))]
+    if m["after"] and (m["part"] or m["second"]):
+        return None
+    spans = [_century_part(m["first"], m["part"] or m["after"], _is_ce(m["era1"] or era))]
     if m["part2"]:
         spans.append(_century_part(m["first"], m["part2"], _is_ce(m["era1"] or era)))
     if m["second"]:
@@ -166,14 +186,14 @@ def _centuries(m: re.Match[str]) -> Interval | None:
 
 
 def _decade(m: re.Match[str]) -> Interval | None:
-    y = int(m["y"])
-    if y == 0:
+    years = [int(m["y"]), int(m["to"] or m["y"])]
+    if 0 in years:
         return None
-    return Interval(y, y + 9) if _is_ce(m["e"]) else Interval(-y - 9, -y)
+    return Interval(min(years), max(years) + 9) if _is_ce(m["e"]) else Interval(-max(years) - 9, -min(years))
 
 
 def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
-    a, b = int(m["y0"]), int(m["y1"])
+    a, b = int(m["y0"]), int(m["y1"] if m["e0"] else _completed(m["y0"], m["to"], m["y1"]))
     era_a, era_b = m["ad0"] or m["e0"], m["ad1"] or m["e1"]
     signed = a < 0 or b < 0
     falling = a > b >= 100 and m["to"] == "-"
@@ -184,6 +204,17 @@ def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
         b = b if _is_ce(era_b or era_a) else -b
     start, end = sorted((a, b))
     return _around(start, margin) if start == end else Interval(start, end)
+
+
+def _completed(first: str, to: str, second: str) -> str:
+    """The second year of a range BCE, where its first digits are left out: 362 of the "2" in "363/2", 525 of the "25"
+    in "550-25". "50" in "180-50" is what it says: after a dash nothing was left out unless the years lie too far apart
+    for a vase otherwise."""
+    if to not in "-/" or not first.isdigit() or not len(second) < len(first) == 3:
+        return second
+    whole = first[: -len(second)] + second
+    apart = int(first) - int(second)
+    return whole if int(whole) < int(first) and (to == "/" or apart > _LONGEST_RANGE_YEARS) else second
 
 
 def _single(m: re.Match[str], margin: int, bare: bool) -> Interval | None:

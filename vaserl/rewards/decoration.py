@@ -1,7 +1,9 @@
 """What is painted on a vase: the content words that remain when everything else has been read."""
 
 from collections.abc import Sequence
+from functools import cache
 
+from vaserl.rewards.lexicon import lexicon
 from vaserl.rewards.text import CONNECTIVES, CUT, content_words, word_list
 
 _CUES = word_list("depiction_cues.txt")
@@ -19,28 +21,34 @@ def depicted(words: Sequence[str]) -> list[bool]:
     """For each token, whether it belongs to what is depicted, where a hydria or a Corinthian helmet is painted.
 
     A cue such as "depicting" or a part label "A:" opens such a stretch; the end of the sentence, a date, an
-    attribution or "this" closes it. "With" and "decorated" open it too, but not before the technique:
-    "decorated in black-figure with a warrior".
+    attribution or "this" closes it. "With" and "decorated" open it too, but not before the technique, which also ends
+    what they opened: "decorated in black-figure with a warrior", "with twisted handles, Attic red-figure".
     """
-    inside, open_ = [], False
+    inside, open_, weakly = [], False, False
     for index, word in enumerate(words):
-        if word in _ENDS:
+        if word in _ENDS or (open_ and weakly and word in (",", "in") and _technique_follows(words, index + 1)):
             open_ = False
         inside.append(open_)
-        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2):
-            open_ = True
+        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2 and words[index - 1] != "no"):
+            open_, weakly = True, False
         elif word in _WEAK_CUES:
-            open_ = not _technique_follows(words, index + 1)
+            open_, weakly = not _technique_follows(words, index + 1), not open_ or weakly
     return inside
 
 
 def _technique_follows(words: Sequence[str], index: int) -> bool:
-    ahead = [w for w in words[index : index + 5] if w not in ("in", "a", "an", "the", "on")][:2]
-    return tuple(ahead) in _TECHNIQUE_PAIRS
+    ahead = [w for w in words[index : index + 6] if w not in ("in", "a", "an", "the", "on")]
+    # at once, or after the fabric
+    return tuple(ahead[:2]) in _TECHNIQUE_PAIRS or (tuple(ahead[1:3]) in _TECHNIQUE_PAIRS and ahead[0] in _origins())
+
+
+@cache
+def _origins() -> frozenset[str]:
+    return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names)
 
 
 _TECHNIQUE_PAIRS = frozenset(
     (colour, kind)
     for colour in ("black", "red", "white")
     for kind in ("figure", "figured", "figures", "ground", "glaze", "gloss", "pattern")
-)
+) | {("coral", "red"), ("intentional", "red")}

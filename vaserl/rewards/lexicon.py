@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
-from vaserl.rewards.text import CONNECTIVES, STOP_WORDS, normalize, tokens
+from vaserl.rewards.text import CONNECTIVES, STOP_WORDS, normalize, tokens, word_list
 
 Vocabulary = Literal["fabric", "technique", "shape", "artist"]
 
@@ -28,6 +29,8 @@ class Entry:
     """Spellings in running text; the first is the one that captions use."""
     record_names: tuple[str, ...]
     """Further spellings of catalogue fields: "amphora, neck"."""
+    within: str
+    """Id of the wider entry that it belongs to: the East Greek of Chian; empty for none."""
     source: str
     """The handbooks that use the term, by the keys in the head of the table."""
     uri: str
@@ -63,11 +66,25 @@ def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
             id=row["id"],
             names=tuple(row["names"].split("|")),
             record_names=record_names,
+            within=row.get("within") or "",
             source=row["source"],
             uri=uri,
             getty=getty,
         )
     return entries
+
+
+@cache
+def wider(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:
+    """Id of an entry to the ids of all that it lies within: a subtype's family, the fabrics around a fabric."""
+    entries = lexicon(vocabulary)
+    found: dict[str, frozenset[str]] = {}
+    for key in entries:
+        around, step = set(), key
+        while step := entries[step].within or step.rpartition("/")[0]:
+            around.add(step)
+        found[key] = frozenset(around)
+    return found
 
 
 @cache
@@ -84,16 +101,16 @@ def proper_names() -> frozenset[str]:
 
 @cache
 def places() -> Mapping[str, str]:
-    """Lower-case name of a place to the fabric that was made there, as captions write it in lower case."""
-    fabrics = lexicon("fabric")
-    return {row["place"]: fabrics[row["fabric"]].names[0].lower() for row in _rows("places.tsv")}
+    """Lower-case name of a place to the id of the fabric that was made there."""
+    return {row["place"]: row["fabric"] for row in _rows("places.tsv")}
 
 
 def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
     """Fabrics, techniques and shapes in a list of tokens, longest match first, none overlapping, in order.
 
     `record=True` also reads the spellings of catalogue fields. What no entry matches exactly is matched again with
-    its spelling forgiven: a word, or two words of which one is known, from `spelling_cutoff` Indel similarity on.
+    its spelling forgiven: a word, or two words of which one is known, from `spelling_cutoff` Indel similarity on, and
+    a long word that is one slip of the pen (a letter more, less, other or changed round) from a single entry.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
@@ -128,7 +145,7 @@ def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Ment
             found = _closest(f"{word} {following}", record, cutoff)
             if found:
                 return Mention(*found, index, index + 2)
-    if not known and word not in STOP_WORDS and word not in CONNECTIVES:
+    if not known and word not in STOP_WORDS and word not in CONNECTIVES and word not in _NOT_SLIPS:
         found = _closest(word, record, cutoff)
         if found:
             return Mention(*found, index, index + 1)
@@ -139,7 +156,14 @@ def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Ment
 def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] | None:
     phrases = _joined_phrases(record)
     best = process.extractOne(text, phrases.keys(), scorer=fuzz.ratio, score_cutoff=100 * cutoff)
-    return phrases[best[0]] if best else None
+    if best:
+        return phrases[best[0]]
+    if len(text) < _LONG_WORD or " " in text:
+        return None
+    # Indel counts a change as two edits and letters changed round as two: "athenain" lies below the cutoff.
+    candidates = _phrases_of_length(record, len(text))
+    near = {phrases[p] for p, *_ in process.extract(text, candidates, scorer=OSA.distance, score_cutoff=1)}
+    return near.pop() if len(near) == 1 else None
 
 
 @cache
@@ -148,11 +172,19 @@ def _phrases(record: bool) -> Mapping[tuple[str, ...], tuple[Vocabulary, str]]:
     vocabularies: tuple[Vocabulary, ...] = ("fabric", "technique", "shape")
     for vocabulary in vocabularies:
         for entry in lexicon(vocabulary).values():
-            for name in entry.names + (entry.record_names if record else ()):
-                phrase = tuple(word for word in tokens(normalize(name, len(name))) if word != ",")
+            inversions = entry.record_names if record else tuple(filter(_is_inversion, entry.record_names))
+            for name in entry.names + inversions:
+                phrase = tuple(word for word in tokens(normalize(name, len(name))) if not record or word != ",")
                 if phrases.setdefault(phrase, (vocabulary, entry.id)) != (vocabulary, entry.id):
                     raise ValueError(f"lexicon: {name!r} names both {phrases[phrase][1]} and {entry.id}")
     return phrases
+
+
+def _is_inversion(name: str) -> bool:
+    """Whether a catalogue's spelling is also one of running text: "Krater, column" is, but in "amphora, neck …" a
+    description of the neck may begin."""
+    after = name.partition(", ")[2].partition(" ")[0]
+    return after == "type" or (len(after) > 4 and after not in CONNECTIVES)
 
 
 @cache
@@ -162,12 +194,22 @@ def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
 
 
 @cache
+def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
+    """The phrases that one slip of the pen could have brought to a length."""
+    return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
+
+
+@cache
 def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
     """First word of a phrase to the lengths of the phrases it begins, longest first."""
     lengths: dict[str, set[int]] = {}
     for phrase in _phrases(record):
         lengths.setdefault(phrase[0], set()).add(len(phrase))
     return {word: tuple(sorted(all_lengths, reverse=True)) for word, all_lengths in lengths.items()}
+
+
+_NOT_SLIPS = word_list("not_slips.txt")
+_LONG_WORD = 7
 
 
 def _rows(table: str) -> list[dict[str, str]]:

@@ -5,15 +5,16 @@ what remains is decoration. Labelled parts (`Fabric: …; Technique: …`) are r
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
+from vaserl.rewards.abbreviations import expand
 from vaserl.rewards.attribution import Attribution, find_attributions, read_names
 from vaserl.rewards.config import ParserConfig
 from vaserl.rewards.dates import Interval, find_dates, innermost
 from vaserl.rewards.decoration import decoration_words, depicted
-from vaserl.rewards.lexicon import Mention, find_mentions, places
+from vaserl.rewards.lexicon import Mention, find_mentions, places, wider
 from vaserl.rewards.text import CUT, normalize, tokens
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
@@ -54,7 +55,7 @@ _DEFAULT = ParserConfig()
 
 def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """What a caption states, in free or labelled form; of a very long text, what its beginning states."""
-    free, labelled = _split_labels(normalize(text, parser.max_chars))
+    free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
     facts = _parse_free(free, parser)
     if not labelled:
         return facts
@@ -71,7 +72,7 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """What the answer to a question about one dimension states: "The fabric of the vase is ATHENIAN." or a value."""
-    answer = _ANSWER.sub("", normalize(text, parser.max_chars))
+    answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
     return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
 
 
@@ -81,21 +82,25 @@ _LABELS: Mapping[str, Dimension] = {
     "technique": "technique",
     "shape": "shape",
     "shape name": "shape",
+    "form": "shape",
     "date": "dating",
     "dating": "dating",
     "decoration": "decoration",
     "attribution": "attribution",
     "attributed to": "attribution",
     "artist": "attribution",
+    "hand": "attribution",
     "painter": "attribution",
 }
 # "By the Brygos Painter: a cup" has no label, "…; painter: Lydos" has.
-_LABEL = re.compile(
-    rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}"
-    r"|(?<![a-z\d] )painter) ?[:=] ?"
-)
+_NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
+_LABEL = re.compile(_NAMED)
+# In a list that begins with "1." the numbers are not part of the values; else "… Louvre F 6. Fabric: …" has a name's.
+_NUMBERED = re.compile(r"\W*1[.)] ")
+_NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
 _ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
-_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")
+_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
+_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # "c. 500"
 _ANSWER = re.compile(
     r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
     r"(?: of (?:the|this) (?:vase|vessel))?"
@@ -104,9 +109,16 @@ _ANSWER = re.compile(
 # What a kylix is to a visitor of the museum: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
     r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing )*"
-    r"(?:jar|jug|pitcher|bowl|cup|flask|vase|box|bottle|vessel|dish))\b[^()]*\)"
+    r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
 )
 _UNSTATED = frozenset(("vase", "vessel", "pot"))
+# Where a vase was found says nothing of it.
+_FOUND = re.compile(
+    r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on)"
+    rf"|(?:said to (?:be|have come)|reportedly|allegedly|probably) from|find-?spot:?|provenance:?)\b[^,;.:()|{CUT}]*"
+)
+# A vessel's part, where another shape is named: "a rhyton with symposiasts on the bowl".
+_PARTS = frozenset(("bowl", "lid"))
 
 
 @lru_cache(maxsize=65536)
@@ -119,12 +131,13 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
     """The text outside of labelled values, and each of these with its dimension."""
     if ":" not in normal and "=" not in normal:
         return normal, []
-    pieces = _LABEL.split(normal)
+    pieces = (_NUMBERED_LABEL if _NUMBERED.match(normal) else _LABEL).split(normal)
     free, labelled = [pieces[0]], []
     for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         dimension, value, rest = _LABELS[label], piece, ""
         if dimension in _ONE_PHRASE:  # what comes after the phrase is free text again
-            value, _, rest = _PHRASE_END.sub(CUT, piece, count=1).partition(CUT)
+            end = _DATE_END if dimension == "dating" else _PHRASE_END
+            value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
         free.append(rest)
         labelled.append((dimension, value.strip(" ;,.|")))
     return f" {CUT} ".join(filter(str.strip, free)), labelled
@@ -151,16 +164,16 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
         return Facts()
     if "(" in normal:
         normal = _GLOSS.sub(" ", normal)
-    if " in " in normal:
-        normal = _made_in().sub(lambda m: f" {places()[m[1]]} ", normal)
     dating, normal = find_dates(normal, parser.single_year_margin_years)
-    attribution, normal = find_attributions(normal)
+    attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
+    normal = _FOUND.sub(f" {CUT} ", normal)
     words = tokens(normal)
     inside = depicted(words)
     outside = find_mentions([" " if i else w for w, i in zip(words, inside, strict=True)], parser.spelling_cutoff)
     if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
         # Nothing but a depiction, it seems: "Shown on an Athenian black-figure cup is …"
         outside = find_mentions(words, parser.spelling_cutoff)
+    outside += _made_at(words, inside, outside)
     claimed = {index for m in outside for index in range(m.start, m.end)}
     return Facts(
         fabric=_terms("fabric", outside),
@@ -172,16 +185,33 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
     )
 
 
-@cache
-def _made_in() -> re.Pattern[str]:
-    """A vase that was made in Athens is Athenian; one that was found there may be anything."""
-    return re.compile(rf"\b(?:made|produced|manufactured|potted) in ({'|'.join(map(re.escape, places()))})\b")
+def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
+    """Places that say of which fabric a vase is: those where it was made, and any other if no fabric is named."""
+    if places().keys().isdisjoint(words):
+        return []
+    named = {m.id for m in mentions if m.vocabulary == "fabric"}
+    covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
+    found = []
+    for index, word in enumerate(words):
+        fabric = places().get(word)
+        made = index > 1 and words[index - 1] in ("in", "at") and words[index - 2] in _MADE
+        if fabric and not inside[index] and (made or not named or fabric in covered):
+            found.append(Mention("fabric", fabric, index, index + 1))
+    return found
+
+
+_MADE = frozenset(("made", "produced", "manufactured", "potted", "painted"))
 
 
 def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
-    ids = dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary)
-    # "A lekythos … this squat lekythos": the family only restates the subtype.
-    return tuple(Term(i, "") for i in ids if not any(other.startswith(f"{i}/") for other in ids))
+    ids = list(dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary))
+    if len(ids) > 1:
+        # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider one only restates the other.
+        around = frozenset().union(*(wider(vocabulary)[i] for i in ids))
+        ids = [i for i in ids if i not in around]
+    if vocabulary == "shape" and len(ids) > 1:
+        ids = [i for i in ids if i not in _PARTS] or ids
+    return tuple(Term(i, "") for i in ids)
 
 
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:

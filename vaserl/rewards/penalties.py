@@ -46,7 +46,7 @@ def irrelevance_penalty(
     if not content:
         return 0.0
     allowed = _always_relevant()
-    irrelevant = sum(w in unfounded or (w not in allowed and w not in relevant) for w in content)
+    irrelevant = len([w for w in content if w in unfounded or (w not in allowed and w not in relevant)])
     return config.irrelevance_penalty * irrelevant / len(content)
 
 

@@ -97,5 +97,5 @@ _IRREGULAR = {
 STOP_WORDS = word_list("stop_words.txt")
 """Function words: they carry no fact and no irrelevance."""
 
-CONNECTIVES = word_list("catalogue_words.txt")
-"""Catalogue words: they belong to any description and are neither decoration nor irrelevant."""
+CONNECTIVES = word_list("catalogue_words.txt") | word_list("findspots.txt")
+"""Catalogue words and findspots: they belong to any description and are neither decoration nor irrelevant."""

@@ -1,0 +1,162 @@
+"""A whole GRPO step: the real job, engines and learner resident together, its phases and what they are made of."""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from launch import train as job
+from launch.bench.subject import MODEL_HELP, make_dataset, model_folder
+from launch.bench.timing import circumstances, spread
+from vaserl.errors import UserError
+from vaserl.recorder import read_jsonl
+from vaserl.settings import TrainSettings
+
+WARM_UP = 1
+"""Steps that are not counted: first calls compile and encode."""
+ENGINE_SHARE, LEARNER_SHARE, ENCODER_SHARE = 0.5, 0.4, 0.1
+"""Of the one GPU, as Ray counts; memory is divided by the engine's own settings."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured; the defaults suit one large GPU, or else two CPU cores."""
+    on_gpu = torch.cuda.is_available()
+    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
+    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    parser.add_argument("--num-steps", type=int, default=4, help="warm-up included (%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
+    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
+    parser.add_argument("--num-new-tokens", type=int, default=256 if on_gpu else 32, help="(%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="(%(default)s)")
+    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="pixels of a side (%(default)s)")
+    parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
+    parser.add_argument("--publish", choices=("merge", "adapter"), default="merge")
+    parser.add_argument("--compile", action="store_true", help="learner.compile")
+    parser.add_argument("--checkpointing", action="store_true", help="learner.gradient_checkpointing")
+    parser.add_argument("--max-tokens", type=int, default=6000, help="of a micro-batch (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: seconds of a step and of its phases, after the warm-up; the pieces of learn and publish; and
+    the gaps between learner and engine."""
+    if arguments.num_steps <= WARM_UP:
+        raise UserError(f"a measurement needs more than {WARM_UP} steps")
+    with (
+        tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
+        model_folder(arguments.model, arguments.scratch) as model,
+    ):
+        # every step's clips are new to the engine's caches of prompts, and known to the store after a first encoding
+        dataset = make_dataset(
+            Path(scratch) / "dataset",
+            arguments.num_tasks * arguments.num_steps,
+            num_frames=arguments.num_frames,
+            size=arguments.size,
+        )
+        settings = train_settings(arguments, model, dataset, Path(scratch) / "run")
+        job.run(settings)
+        return summary(arguments, settings.run_dir)
+
+
+def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, run_dir: Path) -> TrainSettings:
+    """The settings of the job that is measured."""
+    on_gpu = torch.cuda.is_available()
+    engine_args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
+    if on_gpu:
+        engine_args |= {
+            "gpu_memory_utilization": 0.3,
+            "max_num_batched_tokens": 16384,
+            "compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64, 128]},
+        }
+    return TrainSettings.model_validate(
+        {
+            "run_dir": run_dir,
+            "num_steps": arguments.num_steps,
+            "tasks_per_step": arguments.num_tasks,
+            "trackers": (),
+            "model": {"path": model, "dtype": "bfloat16" if on_gpu else "float32"},
+            "data": {"path": dataset, "num_frames": arguments.num_frames},
+            "rollout": {
+                "num_gpus": ENGINE_SHARE if on_gpu else 0,
+                "num_cpus": 0.8,
+                "group_size": arguments.group_size,
+                "max_new_tokens": arguments.num_new_tokens,
+                "publish": arguments.publish,
+                "engine_args": engine_args,
+            },
+            "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},
+            "learner": {
+                "num_gpus": LEARNER_SHARE if on_gpu else 0,
+                "num_cpus": 0.8,
+                "learning_rate": 1e-5,
+                "lora": {"rank": arguments.rank, "alpha": 2 * arguments.rank},
+                "compile": arguments.compile,
+                "gradient_checkpointing": arguments.checkpointing,
+                "max_tokens_per_micro_batch": arguments.max_tokens,
+            },
+            "features": {"num_gpus": ENCODER_SHARE if on_gpu else 0},
+        }
+    )
+
+
+def summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
+    """What the run's own records say."""
+    spans, rows = read_jsonl(run_dir / "timeline.jsonl"), read_jsonl(run_dir / "metrics.jsonl")
+    steps = range(WARM_UP + 1, arguments.num_steps + 1)
+    phases = {name: [_phase(spans, step, name) for step in steps] for name in ("rollout", "reward", "learn", "publish")}
+    whole = [_end(spans, step) - _start(spans, step) for step in steps]
+    pieces = [row for row in read_jsonl(run_dir / "pieces.jsonl") if row["step"] in steps]
+    return {
+        "model": arguments.model,
+        "num_tasks": arguments.num_tasks,
+        "group_size": arguments.group_size,
+        "num_new_tokens": arguments.num_new_tokens,
+        "num_frames": arguments.num_frames,
+        "size": arguments.size,
+        "publish": arguments.publish,
+        "compile": arguments.compile,
+        "checkpointing": arguments.checkpointing,
+        "num_steps_measured": len(steps),
+        "step_s": spread(whole),
+        "phases_s": {name: spread(values) for name, values in phases.items()},
+        "idle_s": statistics.median(w - sum(v[i] for v in phases.values()) for i, w in enumerate(whole)),
+        "pieces_s": {
+            phase: _medians([row for row in pieces if row["phase"] == phase]) for phase in ("learn", "publish")
+        },
+        "length_mean": statistics.mean(row["length/mean"] for row in rows),
+        "logprob_gap": [row.get("logprob_gap") for row in rows],
+        "fingerprint_gap": [row["publish/fingerprint_gap"] for row in rows],
+        **circumstances(),
+    }
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = [
+        f"{measured['model']}: a step of {measured['num_tasks']} x {measured['group_size']} takes "
+        f"{measured['step_s']['median']:.2f} s"
+    ]
+    for name, seconds in measured["phases_s"].items():
+        made_of = ", ".join(f"{k} {v:.2f}" for k, v in measured["pieces_s"].get(name, {}).items())
+        lines.append(f"  {name:8} {seconds['median']:7.2f} s  {made_of}")
+    return "\n".join([*lines, f"  {'idle':8} {measured['idle_s']:7.2f} s"])
+
+
+def _medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    names = [name for name in rows[0] if name not in ("step", "phase")] if rows else []
+    return {name: statistics.median(row[name] for row in rows) for name in names}
+
+
+def _phase(spans: Sequence[Mapping[str, Any]], step: int, name: str) -> float:
+    return sum(s["end_s"] - s["start_s"] for s in spans if s["step"] == step and s["phase"] == name)
+
+
+def _start(spans: Sequence[Mapping[str, Any]], step: int) -> float:
+    return min(s["start_s"] for s in spans if s["step"] == step)
+
+
+def _end(spans: Sequence[Mapping[str, Any]], step: int) -> float:
+    return max(s["end_s"] for s in spans if s["step"] == step)

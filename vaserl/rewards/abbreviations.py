@@ -1,0 +1,33 @@
+"""Catalogue shorthand written out: "Attic r.f. kylix, attrib. to Douris" is an Attic red-figure kylix."""
+
+import re
+
+
+def expand(normal: str) -> str:
+    """A normalised text with the abbreviations of techniques, hands and parts of a century written out."""
+    # Most captions have none, and looking for these is cheaper than the pattern.
+    return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
+
+
+_TECHNIQUES = {"rf": "red-figure", "bf": "black-figure", "wg": "white-ground"}
+_HINTS = (".f", ". f", ".-f", ".g", ". g", ".-g", "fig.", "fig ", "attr.", "attr ", "attr:", "attrib.", "attrib ")
+_HINTS += ("attrib:", "ptr", "pntr", "qtr")
+_SHORT = re.compile(
+    r"\b(?:"
+    r"(?P<technique>(?:[rb]\. ?-?f|w\. ?-?g)\b)\.?"
+    r"|(?P<colour>red|bl(?:ac)?k)[ -]fig\b\.?"
+    r"|(?P<attributed>attr(?:ib)?\b)\.?(?P<to> to\b| ?:)?"
+    r"|(?P<painter>(?:ptr|pntr)\b)\.?"
+    r"|(?P<quarter>qtr\b)\.?"
+    r")"
+)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    if match["technique"]:
+        return _TECHNIQUES[match["technique"][0] + match["technique"][-1]]
+    if match["colour"]:
+        return "red-figure" if match["colour"] == "red" else "black-figure"
+    if match["attributed"]:
+        return "attribution:" if (match["to"] or "").endswith(":") else "attributed to"
+    return "painter" if match["painter"] else "quarter"

@@ -1,0 +1,98 @@
+"""A user's file of Python, and the files beside it that it imports, as text: read here, run on any machine.
+
+Nothing is put on `sys.path`: what the file calls `helpers` is the file beside it and nobody else's, on every node and
+also where another file has `helpers` of its own. Like a script's folder, the folder comes before installed packages,
+but not before the standard library. Folders beside it (packages) don't travel.
+"""
+
+import ast
+import builtins
+import hashlib
+import linecache
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShippedCode:
+    """Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})"""
+
+    path: str
+    """Where the file was read, for messages; it need not be there where the code runs."""
+    text: str
+    """The file."""
+    beside: Mapping[str, str]
+    """Module name to text of each file of its folder that it imports, or that one of these imports."""
+
+    @property
+    def sha256(self) -> str:
+        """Over the file; where it imports others, over all of them with their names, hex."""
+        digest = hashlib.sha256(self.text.encode())
+        for name, text in sorted(self.beside.items()):
+            digest.update(f"\0{name}\0{text}".encode())
+        return digest.hexdigest()
+
+
+def read_code(path: Path) -> ShippedCode:
+    """Reads a file and what it imports from its folder. Raises: OSError, UnicodeDecodeError."""
+    text = path.read_text(encoding="utf-8")
+    beside: dict[str, str] = {}
+    open_texts = [text]
+    while open_texts:
+        for name in _imported(open_texts.pop()):
+            sibling = path.with_name(f"{name}.py")
+            if name not in beside and name not in sys.stdlib_module_names and name != path.stem and sibling.is_file():
+                beside[name] = sibling.read_text(encoding="utf-8")
+                open_texts.append(beside[name])
+    return ShippedCode(path=str(path), text=text, beside=beside)
+
+
+def run_code(code: ShippedCode) -> types.ModuleType:
+    """Runs the file once in a process and returns it as a module. Raises: whatever the code raises."""
+    name = f"vaserl_shipped_{code.sha256[:16]}"
+    if name not in sys.modules:
+        _run(name, code.path, code.text, code)
+    return sys.modules[name]
+
+
+def _imported(text: str) -> set[str]:
+    """First names of the modules that a text imports anywhere; none where it doesn't parse."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except SyntaxError:  # shown with its line when the code is run
+        return set()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level and node.module}
+    return {name.partition(".")[0] for name in names}
+
+
+def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
+    module = types.ModuleType(name)
+    module.__file__ = path
+    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(code)}
+    # tracebacks show the lines, also where the file itself is not
+    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up
+    try:
+        exec(compile(text, path, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _importer(code: ShippedCode) -> Any:
+    """`__import__` for this code: the files that came along by their names, everything else as ever."""
+
+    def import_(name: str, globals_: Any = None, locals_: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        if level or name not in code.beside:
+            return builtins.__import__(name, globals_, locals_, fromlist, level)
+        private = f"vaserl_shipped_{code.sha256[:16]}_{name}"
+        if private not in sys.modules:
+            _run(private, str(Path(code.path).with_name(f"{name}.py")), code.beside[name], code)
+        return sys.modules[private]
+
+    return import_
