@@ -1,6 +1,7 @@
 """python -m launch.bench NAME [--json]"""
 
 import argparse
+import contextlib
 import importlib
 import json
 import sys
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench.add_arguments(bench_parser)
     arguments = bench_parser.parse_args(given[1:])
     try:
-        measured = bench.run(arguments)
+        # libraries say on standard output what they find; there, only the measurement is wanted
+        with contextlib.redirect_stdout(sys.stderr):
+            measured = bench.run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR

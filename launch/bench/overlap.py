@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
     parser.add_argument("--num-tasks", type=int, default=8, help="P of the real step (%(default)s)")
     parser.add_argument("--num-frames", type=int, default=16, help="of a clip: the learner's half grows with it")
-    parser.add_argument("--max-new-tokens", type=int, default=40, help="the engine's half grows with it (%(default)s)")
+    parser.add_argument("--max-new-tokens", type=int, default=44, help="the engine's half grows with it (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from launch.bench import overlap
 from launch.bench.__main__ import main
 from launch.bench.overlap import WARM_UP, compare, step_seconds
 from launch.bench.subject import make_dataset
@@ -40,7 +41,7 @@ def test_the_ratio_by_hand():
 
 
 def test_the_real_step_has_clips_to_caption(tmp_path: Path):
-    vases = read_vases(make_dataset(tmp_path, 3, num_frames=4, size=112), "train")
+    vases = read_vases(make_dataset(tmp_path, num_vases=3, num_frames=4, size=112), "train")
     frames = [ClipStore(tmp_path / "clips").load(vase.clip, 4).frames for vase in vases]
     assert [clip.shape for clip in frames] == [(4, 112, 112, 3)] * 3
     assert len({clip.tobytes() for clip in frames}) == 3
@@ -54,6 +55,18 @@ def test_sleeping_halves_overlap(cluster, capsys):
     assert measured["on_policy_step_s"]["lowest"] >= 0.8  # one half after the other
     # halves that follow one another would take 2; the rest is what a loaded machine may add
     assert 0.9 < measured["ratio_step_over_longer_half"] < 1.6
+
+
+def test_json_is_all_that_is_printed(capsys, monkeypatch):
+    def talkative(arguments):
+        print("WARNING: no accelerator")
+        return {"num_steps": arguments.num_steps}
+
+    monkeypatch.setattr(overlap, "run", talkative)
+    assert main(["overlap", "--json", "--num-steps", "5"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"num_steps": 5}
+    assert "no accelerator" in printed.err
 
 
 def test_too_few_steps_to_measure_is_an_error(capsys):
