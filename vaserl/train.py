@@ -114,8 +114,14 @@ def train(
     return weights
 
 
+MAX_MISSING_SHARE = 0.01
+"""Of a step's tokens, that the engine may give no logprob for: without them there is nothing to compare."""
+
+
 def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float) -> None:
-    """Raises: ParityError when a step's metrics say that learner and engine are too far apart."""
+    """Raises: ParityError when a step's metrics say that learner and engine are too far apart, or can't tell."""
+    if (missing := values.get("engine_missing", 0.0)) > MAX_MISSING_SHARE:
+        raise ParityError(f"step {step}: the engine gave no log-probability for {missing:.1%} of the sampled tokens")
     if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
         raise ParityError(
             f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "

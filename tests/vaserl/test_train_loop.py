@@ -8,7 +8,7 @@ import pytest
 
 from vaserl.advantage import credit
 from vaserl.grpo import assemble
-from vaserl.train import ParityError, train
+from vaserl.train import ParityError, check_parity, train
 from vaserl.types import DIMENSIONS, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="")
@@ -127,3 +127,12 @@ def test_a_run_adds_metrics_of_its_own():
 def test_learner_and_engine_that_part_stop_the_run():
     with pytest.raises(ParityError, match=r"step 1: .* 2\.00e-01 .* limit is 1\.00e-01"):
         run(World(gap=0.2), 2)
+
+
+@pytest.mark.parametrize(("share", "stops"), [(0.01, False), (0.02, True)])
+def test_an_engine_that_states_no_logprobs_stops_the_run(share: float, stops: bool):
+    if stops:
+        with pytest.raises(ParityError, match=r"step 3: the engine gave no log-probability for 2\.0%"):
+            check_parity(3, {"engine_missing": share}, 1.0)
+    else:
+        check_parity(3, {"engine_missing": share}, 1.0)
