@@ -9,7 +9,9 @@ from typing import Any, Literal
 import pydantic
 
 from vaserl.config import Section
-from vaserl.models.adapter import LANGUAGE_MODEL_LINEARS
+
+LANGUAGE_MODEL_LINEARS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+"""All linear layers of the language model. Vision layers are left out: the engine can't serve adapters on them."""
 
 
 class ModelSettings(Section):

@@ -14,13 +14,11 @@ from typing import Any
 from vaserl.errors import UserError
 from vaserl.models.merge import ADAPTER_CONFIG, ADAPTER_TENSORS
 from vaserl.models.tensor_file import Content, TensorFile, raw
+from vaserl.settings import LANGUAGE_MODEL_LINEARS
 from vaserl.types import UNVOUCHED, Fingerprint, Weights
 
 FINGERPRINT = "fingerprint.json"
 DIGEST_CHUNK = 4 << 20
-
-LANGUAGE_MODEL_LINEARS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-"""All linear layers of the language model. Vision layers are left out: the engine can't serve adapters on them."""
 
 
 def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAGE_MODEL_LINEARS) -> Any:
