@@ -217,12 +217,11 @@ def test_a_prefix_cache_that_is_not_dropped_shows(pool: RolloutPool, versions: V
     assert gap > 1e-2 if is_merging else gap <= TOLERANCE
 
 
+# whole models are published to engines without support for adapters
+@pytest.mark.parametrize("pool", ["merge"], indirect=True, scope="module")
 def test_encoded_clips_are_kept_until_the_vision_tower_changes(
     pool: RolloutPool, versions: Versions, tasks: list[Task]
 ):
-    if not inside(pool, lambda worker: worker._settings.publish == "merge"):
-        pytest.skip("whole models are published to engines without adapters")
-
     def count_encodings(worker) -> None:
         model = worker._engine._llm.llm_engine.model_executor.driver_worker.model_runner.get_model()
         worker.num_encoded = 0
