@@ -1,4 +1,7 @@
-"""Curation: python -m launch.curate CONFIG [--section.key value …]"""
+"""Curation: python -m launch.curate CONFIG [--section.key value …]
+
+Its quality filter is trained by python -m launch.curate train-quality CONFIG.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -31,6 +34,11 @@ def run(settings: CurateSettings) -> CurationSummary:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["train-quality"]:
+        from launch.train_quality import main as train_quality
+
+        return train_quality(argv[1:])
     return command(CurateSettings, run, "Photographs and records to a data set of turntables and captions.", argv)
 
 
