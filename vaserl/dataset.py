@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,9 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 MANIFEST = "manifest.parquet"
 CAPTION_PROMPT = "Describe the vase."
+PROVENANCE = "provenance"
+Topic = Dimension | Literal["provenance"]
+"""What a question asks for: a dimension, or where the vase was found."""
 
 SCHEMA = pa.schema(
     [
@@ -42,7 +45,7 @@ SCHEMA = pa.schema(
 class Question:
     """A question about one dimension of a vase."""
 
-    dimension: Dimension
+    dimension: Topic
     """What it asks for."""
     question: str
     """As it is put to the model."""
@@ -69,7 +72,7 @@ class Vase:
     reference: str
     """The complete caption."""
     questions: tuple[Question, ...]
-    """One for each dimension the record states."""
+    """One for each dimension the record states, and one for its provenance."""
     split: str
     """train, val or test."""
 

@@ -12,12 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.best_view import STAGE as BEST_VIEW
 from vaserl.curation.intact import DEFAULT_THRESHOLD, VIEW, Intact
 from vaserl.curation.intact import STAGE as INTACT
 from vaserl.curation.quality import Quality, decision_of
 from vaserl.curation.settings import CurateSettings, ThresholdSettings
 from vaserl.curation.source import Source
 from vaserl.errors import UserError
+
+GIVEN = "the config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,60 +38,45 @@ class Threshold:
     """In words, as the card says it."""
 
 
-def needs_sample(settings: CurateSettings) -> bool:
-    """Whether a threshold is asked for as a quantile."""
-    return settings.intact.quantile is not None or settings.best_view.quantile is not None
-
-
 def check_thresholds(settings: CurateSettings) -> None:
     """Raises: UserError for a threshold on a score that nobody gives."""
-    asked = settings.best_view.threshold is not None or settings.best_view.quantile is not None
-    if (asked or needs_sample(settings)) and not settings.intact.enabled:
+    best_view = settings.best_view
+    asked = best_view.threshold is not None or best_view.quantile is not None or settings.intact.quantile is not None
+    if asked and not settings.intact.enabled:
         raise UserError(
             "best_view.threshold and the quantiles are over scores of CLIP, which intact.enabled = false leaves out"
         )
 
 
-def resolve_quantiles(settings: CurateSettings, photographs: pa.Table) -> tuple[CurateSettings, tuple[Threshold, ...]]:
-    """The settings with values in place of quantiles, and those values with their origin.
+def resolve_thresholds(settings: CurateSettings, photographs: pa.Table) -> tuple[CurateSettings, tuple[Threshold, ...]]:
+    """The settings with a value for every threshold of an enabled filter, and where each value came from.
 
-    Scores the first photographs, in the order of their hashes, that the earlier filters let through, in this process.
-    A pure function of settings and photographs (columns as the source gives them).
+    Quantiles are over the first photographs, in the order of their hashes, that the earlier filters let through; they
+    are scored here, in this process. A pure function of settings and photographs (columns as the source gives them).
 
-    Raises: UserError when no photograph of the sample can be scored.
+    Raises: UserError when no photograph of a sample can be scored.
     """
-    intact, best_view = settings.intact, settings.best_view
-    num_wanted = max(part.sample for part in (intact, best_view) if part.quantile is not None)
-    scored = _scores(settings, photographs, num_wanted)
-    resolved = []
-    if intact.quantile is not None:
-        value, threshold = _resolved(INTACT, intact, [score for score, _ in scored[: intact.sample]])
-        intact = intact.model_copy(update={"threshold": value, "quantile": None})
-        resolved.append(threshold)
-    if best_view.quantile is not None:
-        least = DEFAULT_THRESHOLD if intact.threshold is None else intact.threshold
-        fronts = [front for score, front in scored[: best_view.sample] if score >= least]
-        value, threshold = _resolved("best_view", best_view, fronts)
-        best_view = best_view.model_copy(update={"threshold": value, "quantile": None})
-        resolved.append(threshold)
-    return settings.model_copy(update={"intact": intact, "best_view": best_view}), tuple(resolved)
-
-
-def thresholds_in_force(settings: CurateSettings, resolved: Sequence[Threshold] = ()) -> tuple[Threshold, ...]:
-    """What each enabled filter asks for, for the card; `settings` are the resolved ones."""
-    found = {threshold.stage: threshold for threshold in resolved}
-    if settings.quality.enabled and settings.quality.path is not None:
-        decision = decision_of(settings.quality)
-        given = settings.quality.threshold is not None
-        origin = "the config" if given else "chosen when the classifier was trained" if decision.trained else "default"
-        found["quality"] = Threshold(stage="quality", value=decision.threshold, origin=origin)
-    if settings.intact.enabled and INTACT not in found:
-        value = settings.intact.threshold
-        origin = "default" if value is None else "the config"
-        found[INTACT] = Threshold(stage=INTACT, value=DEFAULT_THRESHOLD if value is None else value, origin=origin)
-    if settings.best_view.threshold is not None and "best_view" not in found:
-        found["best_view"] = Threshold(stage="best_view", value=settings.best_view.threshold, origin="the config")
-    return tuple(found[stage] for stage in ("quality", INTACT, "best_view") if stage in found)
+    quality, intact, best_view = settings.quality, settings.intact, settings.best_view
+    found: list[Threshold] = []
+    if quality.enabled:
+        decision = decision_of(quality)
+        chosen = "chosen when the classifier was trained" if decision.trained else "default"
+        origin = chosen if quality.threshold is None else GIVEN
+        found.append(Threshold(stage="quality", value=decision.threshold, origin=origin))
+        resolved = {"threshold": decision.threshold, "temperature": decision.temperature}
+        quality = quality.model_copy(update=resolved)
+    sizes = [part.sample for part in (intact, best_view) if part.quantile is not None]
+    scored = _scores(settings, photographs, max(sizes)) if sizes else []
+    if intact.enabled:
+        threshold = _resolved(INTACT, intact, [score for score, _ in scored[: intact.sample]])
+        threshold = threshold or Threshold(stage=INTACT, value=DEFAULT_THRESHOLD, origin="default")
+        intact = intact.model_copy(update={"threshold": threshold.value, "quantile": None})
+        found.append(threshold)
+        fronts = [front for score, front in scored[: best_view.sample] if score >= threshold.value]
+        if threshold := _resolved(BEST_VIEW, best_view, fronts):
+            best_view = best_view.model_copy(update={"threshold": threshold.value, "quantile": None})
+            found.append(threshold)
+    return settings.model_copy(update={"quality": quality, "intact": intact, "best_view": best_view}), tuple(found)
 
 
 def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence[str], seed: int) -> list[int]:
@@ -120,14 +108,13 @@ def _scores(settings: CurateSettings, photographs: pa.Table, num_wanted: int) ->
     return scores[:num_wanted]
 
 
-def _resolved(stage: str, asked: ThresholdSettings, scores: Sequence[float]) -> tuple[float, Threshold]:
-    assert asked.quantile is not None
+def _resolved(stage: str, asked: ThresholdSettings, scores: Sequence[float]) -> Threshold | None:
+    if asked.quantile is None:
+        return None if asked.threshold is None else Threshold(stage=stage, value=asked.threshold, origin=GIVEN)
     if not scores:
         raise UserError(f"{stage}.quantile: none of the photographs reaches that filter; give a threshold instead")
-    value = quantile_of(scores, asked.quantile)
-    return value, Threshold(
-        stage=stage, value=value, origin=f"quantile {asked.quantile:g} of {len(scores):,} photographs"
-    )
+    origin = f"quantile {asked.quantile:g} of {len(scores):,} photographs"
+    return Threshold(stage=stage, value=quantile_of(scores, asked.quantile), origin=origin)
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
