@@ -15,28 +15,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+import pyarrow as pa
 import ray
 import ray.data
 
 from actors.cluster import connect
+from actors.describe import DescribeByModel, check_writer
 from vaserl.curation.admission import MeshGate
 from vaserl.curation.batch import Batch, Chain, Maker, batch_of, rows_of
 from vaserl.curation.best_view import BestView
+from vaserl.curation.card import Findings, write_card
 from vaserl.curation.describe import FALLBACK, Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
 from vaserl.curation.lift import Lift, build_generator
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
+from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.source import Source, read_source
-from vaserl.curation.split import split_vases
+from vaserl.curation.split import split_vases, stratum_of
+from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
 from vaserl.progress import Progress
 
-CARD = "DATASET.md"
 SUMMARY = "curation.json"
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
@@ -57,6 +60,10 @@ class CurationSummary:
     """[{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
     """The filters against the truth, where the photographs were labelled."""
+    best_view: BestViewReport | None
+    """The choice of views against the truth, where the photographs were labelled."""
+    thresholds: Sequence[Threshold]
+    """What each filter asked for, quantiles worked out."""
     num_fallbacks: int
     """Terse captions that failed the check of facts; the complete one stands in."""
     seconds: Mapping[str, float]
@@ -70,6 +77,8 @@ def curate(settings: CurateSettings) -> CurationSummary:
     """
     photographs = read_source(settings.source)
     check_stages(settings)
+    table = pa.Table.from_pylist([photograph.row() for photograph in photographs])
+    settings, thresholds = resolve_thresholds(settings, table)
     settings.dataset.mkdir(parents=True, exist_ok=True)
     seconds = {}
     with connect(settings.cluster):
@@ -77,7 +86,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
         started = time.monotonic()
         rows = run_stages([photograph.row() for photograph in photographs], filter_stages(settings), "filters")
         seconds["filters"] = time.monotonic() - started
-        rows = rows_of(BestView()(batch_of(rows)))
+        rows = rows_of(BestView(settings.best_view)(batch_of(rows)))
         rejected = [row for row in rows if row["rejected_by"]]
         started = time.monotonic()
         lifted = run_stages([row for row in rows if not row["rejected_by"]], lift_stages(settings), "lift")
@@ -93,10 +102,13 @@ def curate(settings: CurateSettings) -> CurationSummary:
         num_vases=dict(sorted(Counter(row["split"] for row in manifest if row["split"]).items())),
         retention=retention(manifest),
         filters=[filter_report(manifest, kinds, stage) for stage in enabled],
+        best_view=best_view_report(manifest, kinds) if kinds else None,
+        thresholds=thresholds,
         num_fallbacks=sum(row.get(FALLBACK) == 1.0 for row in lifted),
         seconds=seconds,
     )
-    (settings.dataset / CARD).write_text(dataset_card(manifest, summary.filters))
+    findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
+    write_card(settings.dataset, manifest, settings.card, findings)
     (settings.dataset / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
     return summary
 
@@ -114,6 +126,8 @@ def check_stages(settings: CurateSettings) -> None:
         if settings.clip.path is None:
             raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
         load_clip(settings.clip)
+    check_thresholds(settings)
+    check_writer(settings.describe)
     build_generator(settings.lift, settings.source.path)
 
 
@@ -146,10 +160,13 @@ def lift_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSetting
         (Lift, (settings.lift, settings.source.path, settings.dataset)),
         *([(MeshGate, (settings.mesh_gate, settings.dataset))] if settings.mesh_gate.enabled else []),
         (Film, (settings.turntable, settings.dataset)),
-        (Describe, (settings.describe, settings.seed)),
-        (Questions, ()),
     ]
-    return [(makers, settings.lift.pool)]
+    texts: list[Maker] = [(Questions, ())]
+    if settings.describe.writer == "rules":
+        return [([*makers, (Describe, (settings.describe, settings.seed)), *texts], settings.lift.pool)]
+    assert settings.describe.llm is not None, "checked by the settings"
+    writers: list[Maker] = [(DescribeByModel, (settings.describe, settings.seed)), *texts]
+    return [(makers, settings.lift.pool), (writers, settings.describe.llm.pool)]
 
 
 def run_stages(
@@ -193,7 +210,7 @@ def _quiet() -> None:
 
 def manifest_rows(rows: Sequence[Mapping[str, Any]], settings: CurateSettings) -> list[dict[str, Any]]:
     """Rows with the columns of the manifest: scores gathered, the split drawn over the vases that came through."""
-    kept = [row["vase_id"] for row in rows if not row["rejected_by"]]
+    kept = {row["vase_id"]: stratum_of(json.loads(row["record"])) for row in rows if not row["rejected_by"]}
     splits = split_vases(kept, settings.split, settings.seed)
     manifest = []
     for row in rows:

@@ -28,6 +28,9 @@ def run(settings: CurateSettings) -> CurationSummary:
             f"{report.stage}: precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1:.3f}",
             file=sys.stderr,
         )
+    if summary.best_view is not None and summary.best_view.num_vases:
+        best = summary.best_view
+        print(f"best_view: right for {best.num_right} of {best.num_vases} vases, {best.share:.3f}", file=sys.stderr)
     vases = ", ".join(f"{count} {split}" for split, count in summary.num_vases.items()) or "none"
     print(f"{settings.dataset}: vases: {vases}", file=sys.stderr)
     return summary

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vaserl.curation.batch import batch_of, rejecting, remaining, rows_of, with_column
 from vaserl.curation.best_view import BestView
-from vaserl.curation.retention import dataset_card, filter_report, reasons, retention
+from vaserl.curation.retention import best_view_report, filter_report, reasons, retention
 from vaserl.curation.settings import BestViewSettings, SplitSettings
 from vaserl.curation.split import drawn, position, split_vases, stratum_of
 
@@ -200,14 +200,26 @@ def test_filters_against_the_truth():
     assert quality.precision == pytest.approx(5 / 6) and quality.recall == pytest.approx(5 / 6)
     assert quality.f1 == pytest.approx(5 / 6)
     intact = filter_report(rows, kinds, "intact")
-    # reached: 6; the blur is of a whole vase and rightly passed here
-    assert (intact.true_positives, intact.false_positives, intact.true_negatives) == (5, 0, 1)
+    # reached: 6; the fragment was kept out, the blur was not
+    assert (intact.true_positives, intact.false_positives, intact.true_negatives) == (4, 1, 1)
 
 
-def test_card_states_retention_reasons_and_values():
-    card = dataset_card(manifest())
-    assert "3 vases from 10 photographs: 3 train." in card
-    assert "| quality | 9 | 6 | 66.7% | 30,000 | 13,599 | 45.3% |" in card
-    assert "| best_view | of … views, view … is shown more frontally | 2 |" in card
-    assert "| EUBOEAN\\|X | 1 | " in card and "| ATHENIAN | 2 | " in card
-    assert "| *not stated* | 3 | |" in card  # technique and the rest
+def test_best_views_against_the_truth():
+    entries = {  # vase: (kind, rejected by) of its photographs
+        "chosen": [("intact", ""), ("above", "best_view"), ("blur", "quality")],
+        "wrong": [("intact", "best_view"), ("above", "lift")],  # what comes later is not its fault
+        "no choice": [("intact", "mesh_gate"), ("fragment", "intact")],
+        "two right": [("intact", "best_view"), ("intact", "")],
+        "lost before": [("intact", "quality"), ("above", "")],
+        "none to find": [("above", ""), ("blur", "quality")],
+        "not labelled": [("intact", ""), ("", "best_view")],
+    }
+    rows = [
+        {"photo": f"{vase}{k}", "vase_id": vase, "rejected_by": stage, "kind": kind}
+        for vase, photographs in entries.items()
+        for k, (kind, stage) in enumerate(photographs)
+    ]
+    report = best_view_report(rows, {row["photo"]: row["kind"] for row in rows})
+    assert (report.num_vases, report.num_right) == (5, 3)
+    assert (report.num_choices, report.num_choices_right) == (2, 1)
+    assert report.share == pytest.approx(0.6) and report.choice_share == pytest.approx(0.5)

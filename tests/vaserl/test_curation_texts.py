@@ -113,7 +113,7 @@ def test_a_writer_who_states_the_facts_is_taken_at_his_word():
     [
         ("Corinthian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, by the Antimenes Painter.", 1, 1),
         (
-            "Athenian black-figure neck-amphora, 525–475 BCE, depicting a warrior and a lion, by the Antimenes Painter.",
+            "Athenian black-figure neck-amphora, 525–475 BCE, depicting a warrior and lion, by the Antimenes Painter.",
             1,
             0,
         ),
