@@ -140,7 +140,7 @@ def test_a_quantile_becomes_a_value_that_rejects_that_share(models, others):
         }
     )
     resolved, thresholds = resolve_thresholds(settings, table_from(others))
-    backwards = table_from(others).take(range(len(others) - 1, -1, -1))
+    backwards = table_from(others).take(list(reversed(range(len(others)))))
     assert resolve_thresholds(settings, backwards) == (resolved, thresholds), "whatever the order"
     assert resolved.intact.quantile is None and resolved.best_view.quantile is None
     by_stage = {threshold.stage: threshold for threshold in thresholds}
