@@ -5,7 +5,7 @@ the stage, and `reason` says why in words. So the retention table is a query and
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +87,18 @@ class Vase:
 
 def write_manifest(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Writes rows (every column of SCHEMA, JSON columns as objects) sorted by photograph, atomically."""
+    return write_manifest_parts(folder, [sorted(rows, key=lambda row: str(row["photo"]))])
+
+
+def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any]]]) -> Path:
+    """The same from parts that are sorted already, each in itself and one after the other; it holds one at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    columns = []
-    for row in sorted(rows, key=lambda r: str(r["photo"])):
-        columns.append({name: _encode(row[name]) for name in SCHEMA.names})
     path = folder / MANIFEST
     scratch = folder / f".{MANIFEST}.writing"
-    pq.write_table(pa.Table.from_pylist(columns, schema=SCHEMA), scratch)
+    with pq.ParquetWriter(scratch, SCHEMA) as writer:
+        for rows in parts:
+            columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in rows]
+            writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
     scratch.replace(path)
     return path
 

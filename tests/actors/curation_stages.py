@@ -19,6 +19,13 @@ class RejectOdd:
         return rejecting(batch, self.name, {i: "odd" for i in remaining(batch) if int(batch["photo"][i]) % 2})
 
 
+class KeepAll:
+    """Has nothing to say."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        return batch
+
+
 class Perilous:
     """Adds `length`, the number of rows that it was given at once, and comes to grief over photographs of some names.
 

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
-STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable")
+STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable", "describe", "questions")
 """Every stage that may reject a row, in their order."""
 
 PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
@@ -56,7 +56,7 @@ class FilterReport:
         return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
 
-def retention(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """[{"stage", "in", "out"}, …] for each stage in order; a stage's `in` is the `out` of the one before it."""
     rejected = Counter(row["rejected_by"] for row in rows if row["rejected_by"])
     unknown = set(rejected) - set(STAGES)
@@ -68,12 +68,12 @@ def retention(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return table
 
 
-def reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+def reasons(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
     """Rejected rows by stage and kind of reason: the reason without its figures and names."""
     return Counter((row["rejected_by"], _kind_of(row["reason"])) for row in rows if row["rejected_by"])
 
 
-def filter_report(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
+def filter_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
     """`quality` or `intact` against the true kinds, by photograph, over the rows that reached the stage."""
     unwanted = {"quality": LOW_QUALITY, "intact": NOT_INTACT}[stage]
     earlier = STAGES[: STAGES.index(stage)]
@@ -91,7 +91,7 @@ def filter_report(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], s
     )
 
 
-def dataset_card(rows: Sequence[Mapping[str, Any]], reports: Sequence[FilterReport] = ()) -> str:
+def dataset_card(rows: Collection[Mapping[str, Any]], reports: Sequence[FilterReport] = ()) -> str:
     """DATASET.md: retention beside the paper's, splits, reasons, values of each dimension, the filters' figures."""
     kept = [row for row in rows if not row["rejected_by"]]
     splits = Counter(row["split"] for row in kept)

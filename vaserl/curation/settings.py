@@ -23,7 +23,15 @@ class PoolSettings(Section):
     num_gpus: float = pydantic.Field(default=0, ge=0)
     """GPUs reserved for each; its model runs there then."""
     batch_size: int = pydantic.Field(default=32, ge=1)
-    """Rows that a process takes at once; more only helps where a GPU waits for work."""
+    """Rows that a process takes at once; more only helps where a GPU waits for work. A batch ends with its shard."""
+    timeout_s: float = pydantic.Field(default=600.0, gt=0)
+    """Seconds that a stage may take over a batch. Then its process is killed, and the batch's photographs get as long
+    one by one; those that don't end alone either are rejected."""
+    memory_gb: float | None = pydantic.Field(default=None, gt=0)
+    """GiB that a stage's process and what it starts may hold, before it is killed like one that takes too long; left
+    out, half of the machine's."""
+    num_retries: int = pydantic.Field(default=1, ge=0)
+    """Further attempts of a photograph over which the process died or was killed, before it is rejected."""
 
 
 class SourceSettings(Section):
@@ -125,7 +133,7 @@ class LiftSettings(Section):
     """Seconds after which a command is killed, with every process that it started."""
     num_retries: int = pydantic.Field(default=0, ge=0)
     """Further attempts of a command that failed or ran out of time."""
-    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=4)
+    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1)
 
     @pydantic.model_validator(mode="after")
     def _generator_has_what_it_needs(self):
@@ -135,6 +143,12 @@ class LiftSettings(Section):
             any(name in part for part in self.command) for name in ("{photo}", "{glb}")
         ):
             raise ValueError('generator = "command" needs a command with {photo} and {glb} in it')
+        longest_s = (1 + self.num_retries) * self.timeout_s
+        if self.generator == "command" and self.pool.timeout_s <= longest_s:
+            raise ValueError(
+                f"pool.timeout_s = {self.pool.timeout_s:g} would kill a command that may take {longest_s:g} s with its "
+                "retries; give more, or a lower timeout_s"
+            )
         return self
 
 
@@ -194,6 +208,19 @@ class TinyFilterSettings(Section):
     """Seed of that world; it must not be that of the world which is curated."""
 
 
+class JournalSettings(Section):
+    """What is kept of finished work, so that a killed job goes on where it was."""
+
+    num_rows: int = pydantic.Field(default=128, ge=1)
+    """Photographs of a shard of the filters. A shard is done by one worker, and a kill costs the shards at work; so
+    many small files are written for each stage as there are shards."""
+    num_rows_lift: int = pydantic.Field(default=4, ge=1)
+    """The same for lift, gate, turntable and texts, where a photograph takes seconds or minutes."""
+    stale: Literal["keep", "remove"] = "keep"
+    """What becomes of finished work of other settings: "keep" lets you go back to them, "remove" saves the space once
+    the run has ended well."""
+
+
 class CurateSettings(Section):
     """A curation run: photographs and records in, a data set out."""
 
@@ -212,4 +239,5 @@ class CurateSettings(Section):
     turntable: TurntableSettings = TurntableSettings()
     describe: DescribeSettings = DescribeSettings()
     split: SplitSettings = SplitSettings()
+    journal: JournalSettings = JournalSettings()
     cluster: ClusterSettings = ClusterSettings()

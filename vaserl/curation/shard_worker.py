@@ -1,43 +1,14 @@
 """One worker of a pool: takes shards through the pool's stages, in a process that can be killed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from vaserl.curation.batch import Batch, batch_from
+from vaserl.curation.batch import Batch
 from vaserl.curation.isolated import Effort, Isolated, Limits
 from vaserl.curation.journal import Journal, key_after
+from vaserl.curation.shards import Shard
 from vaserl.curation.stage import Stage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """A few rows on their way through the pools of a pass. The rows themselves lie in a file.
-
-    Example: Shard(number=3, file="/data/vases/.work/source/5e….parquet", rows=None, columns=None, key="5e…")
-    """
-
-    number: int
-    """Its place in the pass."""
-    file: str
-    """Where its rows are, as they were before the pass."""
-    rows: tuple[int, ...] | None
-    """Which rows of the file; None: all."""
-    columns: tuple[str, ...] | None
-    """Which columns; None: all."""
-    key: str
-    """What the journal knows it by, after what it has passed."""
-    step: str = ""
-    """The last stage that it has passed; "" before the first."""
-
-    def read(self, journal: Journal) -> Batch:
-        """Its rows as they are now."""
-        if self.step:
-            return journal.read(self.step, self.key)
-        table = pq.read_table(self.file, columns=None if self.columns is None else list(self.columns))
-        return batch_from(table if self.rows is None else table.take(list(self.rows)))
 
 
 class ShardWorker:

@@ -44,7 +44,7 @@ def stage_of(
 
     Its outcomes depend on the settings among the arguments, and on what else `depends` names: seeds, models' files.
     """
-    settings = [a.model_dump(mode="json", exclude=set(HOW_AND_NOT_WHAT)) for a in arguments if isinstance(a, Section)]
+    settings = [_what(argument.model_dump(mode="json")) for argument in arguments if isinstance(argument, Section)]
     content = json.dumps([name, settings, depends, _code()], sort_keys=True, default=str)
     return Stage(
         name=name,
@@ -62,6 +62,12 @@ def fingerprint(path: Path | None) -> Mapping[str, tuple[int, int]]:
         return {}
     files = [path] if path.is_file() else sorted(file for file in path.glob("*") if file.is_file())
     return {file.name: (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+
+
+def _what(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _what(value) for name, value in settings.items() if name not in HOW_AND_NOT_WHAT}
 
 
 @cache
