@@ -133,7 +133,7 @@ class LiftSettings(Section):
     """Seconds after which a command is killed, with every process that it started."""
     num_retries: int = pydantic.Field(default=0, ge=0)
     """Further attempts of a command that failed or ran out of time."""
-    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1)
+    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
     @pydantic.model_validator(mode="after")
     def _generator_has_what_it_needs(self):
