@@ -79,7 +79,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     Raises: UserError for an input, a model or a program that can't be used, before anything is started, and when
     another process is at work on the data set.
     """
-    photographs = pa.Table.from_pylist([p.row() | {"kind": p.kind} for p in read_source(settings.source)])  # TMP
+    photographs = read_source(settings.source)
     check_stages(settings)
     with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
 

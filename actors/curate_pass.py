@@ -22,6 +22,7 @@ from vaserl.curation.settings import PoolSettings
 from vaserl.curation.shard_worker import ShardWorker
 from vaserl.curation.shards import Shard
 from vaserl.curation.stage import Stage
+from vaserl.curation.storage import storage_environment
 from vaserl.errors import UserError
 from vaserl.progress import Progress
 
@@ -133,7 +134,7 @@ def _stream(
             num_gpus=pool.settings.num_gpus or None,
             # photographs kill a worker's stages and never the worker; what kills a worker must not do so for ever
             max_restarts=0,
-            runtime_env={"env_vars": WORKER_THREADS},
+            runtime_env={"env_vars": WORKER_THREADS | storage_environment()},
         )
     for batch in data.iter_batches(batch_size=None, batch_format="numpy"):
         for content in cast(dict[str, Any], batch)["shard"]:
