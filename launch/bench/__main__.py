@@ -13,6 +13,7 @@ BENCHES = {
     "learner": "forward and backward of a group: padded against shared prefix",
     "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
     "parity": "logprobs of learner and engine, and of the layouts, against each other",
+    "precision": "what bfloat16 costs, engine against learner, while a policy is taught",
     "publish": "seconds from an optimizer step to all engines serving it, merged and as an adapter",
     "reward": "captions a second, on one core and through the pool",
     "rollout": "seconds of prefill and decode, from stored features",

@@ -18,11 +18,12 @@ import torch
 from actors.cluster import bundle, connect, placed
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
+from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
+from launch.bench.timing import circumstances
 from vaserl.clip import Clip, ClipStore
 from vaserl.clock import Clock
 from vaserl.errors import UserError
-from vaserl.models.policy import Prompter, check_model_folder
-from vaserl.models.tiny import build_tiny_model
+from vaserl.models.policy import Prompter
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,
@@ -36,13 +37,14 @@ from vaserl.types import Batch, PromptSamples, Sample
 
 WAYS: tuple[Literal["adapter", "merge"], ...] = ("adapter", "merge")
 NUM_FRAMES = 4
-PROMPT = "Describe the vase."
 NUM_CPUS = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what is measured."""
-    parser.add_argument("--model", help="folder of a Qwen2.5-VL; without it a small one with random weights is made")
+    on_gpu = torch.cuda.is_available()
+    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
+    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
     parser.add_argument("--swaps", type=int, default=5, help="publishes measured each way, after a first (%(default)s)")
     parser.add_argument("--engines", type=int, default=1, help="engines that take each version (%(default)s)")
     parser.add_argument("--rank", type=int, default=32, help="rank of the adapter (%(default)s)")
@@ -57,41 +59,31 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     if arguments.swaps < 1:
         raise UserError("a measurement needs one swap at least (--swaps)")
-    with tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch, connect(ClusterSettings(num_cpus=4)):
-        folder = model_folder(arguments.model, Path(scratch))
+    with (
+        tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
+        model_folder(arguments.model, arguments.scratch) as folder,
+        connect(ClusterSettings(num_cpus=4)),
+    ):
         measured = {way: _measure(way, folder, Path(scratch), arguments) for way in WAYS}
     return {
-        "model": arguments.model or "tiny",
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "model": arguments.model,
         "num_swaps": arguments.swaps,
         "num_engines": arguments.engines,
         "rank": arguments.rank,
         **measured,
+        **circumstances(),
     }
 
 
 def words(measured: Mapping[str, Any]) -> str:
     """The measurement for people."""
     pieces = [name for name in measured[WAYS[0]] if name.endswith("_s")]
-    lines = [
-        f"{measured['model']} on {measured['device']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"
-    ]
+    lines = [f"{measured['model']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"]
     lines += [f"{'':28}" + "".join(f"{way:>12}" for way in WAYS)]
     lines += [f"{name:28}" + "".join(f"{measured[way][name]:12.4f}" for way in WAYS) for name in pieces]
     numbers = ("payload_mb", "max_fingerprint_gap")
     lines += [f"{name:28}" + "".join(f"{measured[way][name]:12.3g}" for way in WAYS) for name in numbers]
     return "\n".join(lines)
-
-
-def model_folder(name: str | None, scratch: Path) -> Path:
-    """The folder of the model that `--model` names; None makes the small one.
-
-    Raises: UserError when there is none.
-    """
-    if name is None:
-        return build_tiny_model(scratch / "tiny", [PROMPT, "Athenian black-figure amphora, c. 525–500 BCE."])
-    check_model_folder(name)
-    return Path(name)
 
 
 def _measure(
@@ -146,6 +138,7 @@ def _started(
         num_cpus=NUM_CPUS,
         publish=way,
         base_copy=arguments.base_copy,
+        max_fingerprint_gap=10.0,  # measured here, not judged
         engine_args={"max_model_len": 256, "max_num_seqs": 16}
         | ({"gpu_memory_utilization": round(0.5 / arguments.engines, 3)} if on_gpu else {}),
     )

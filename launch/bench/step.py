@@ -90,6 +90,8 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
                 "group_size": arguments.group_size,
                 "max_new_tokens": arguments.num_new_tokens,
                 "publish": arguments.publish,
+                # random weights say every token with nearly equal probability, where rounding shows most
+                "max_fingerprint_gap": 0.1,
                 "engine_args": engine_args,
             },
             "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable")
+STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable", "describe", "questions")
 """Every stage that may reject a row, in their order."""
 
 PAPER_RETENTION: Mapping[str, tuple[int, int]] = {

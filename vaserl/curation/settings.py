@@ -4,12 +4,16 @@ Every stage that holds a model or a renderer is a pool of `num_workers` processe
 GPUs; a fraction lets several share one.
 """
 
+import difflib
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
 
 from vaserl.config import Section
+from vaserl.curation.fields import FIELDS
+from vaserl.curation.storage import normalised
 from vaserl.settings import ClusterSettings
 
 Share = pydantic.Field(default=0.0, ge=0, le=1)
@@ -23,30 +27,63 @@ class PoolSettings(Section):
     num_gpus: float = pydantic.Field(default=0, ge=0)
     """GPUs reserved for each; its model runs there then."""
     batch_size: int = pydantic.Field(default=32, ge=1)
-    """Rows that a process takes at once; more only helps where a GPU waits for work."""
+    """Rows that a process takes at once; more only helps where a GPU waits for work. A batch ends with its shard."""
+    timeout_s: float = pydantic.Field(default=600.0, gt=0)
+    """Seconds that a stage may take over a batch. Then its process is killed, and the batch's photographs get as long
+    one by one; those that don't end alone either are rejected."""
+    memory_gb: float | None = pydantic.Field(default=None, gt=0)
+    """GiB that a stage's process and what it starts may hold, before it is killed like one that takes too long; left
+    out, half of the machine's."""
+    num_retries: int = pydantic.Field(default=1, ge=0)
+    """Further attempts of a photograph over which the process died or was killed, before it is rejected."""
 
 
 class SourceSettings(Section):
-    path: Path
-    """Folder with the photographs and the records."""
-    id_field: str = "id"
-    """The records' field that holds the id of the vase."""
+    path: str
+    """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
+    any file system that fsspec knows, such as s3://bucket/vases."""
+    photographs: str | None = None
+    """Table that lists the photographs, relative to `path` or a URL; absent: photographs.csv, .json, .jsonl or .parquet
+    if there is one, else the image files below `path`."""
+    records: str | None = None
+    """Table of the records, likewise; absent: records.csv, .json, .jsonl or .parquet, else one <vase_id>.json each."""
+    id_field: str = ""
+    """The records' column that holds the id of the vase; empty: "id", else the end of "URI", else "Vase Number"."""
+    fields: dict[str, str] = pydantic.Field(default_factory=dict)
+    """Column of the records or of the list of photographs for each field that has another name there, such as
+    Fabric = "fabric_name" or vase_id = "object"."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
-    """Regular expression over a file's name without suffix, where there is no list of photographs; it names the
-    groups vase_id and view."""
+    """Regular expression over a file's name without suffix, where no list says which vase it shows; names the groups
+    vase_id and, if there are several views, view. With a "/" in it, it is matched against the path below `path`."""
+    storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
+    """What fsspec opens the file system of a URL with, such as endpoint_url; never written beside the results, because
+    it may hold keys."""
     pool: PoolSettings = PoolSettings(batch_size=128)
+
+    @pydantic.field_validator("path", mode="before")
+    @classmethod
+    def _a_place(cls, value: Any) -> Any:
+        return normalised(str(value)) if isinstance(value, str | Path) else value
+
+    @pydantic.field_validator("fields")
+    @classmethod
+    def _known_fields(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in value if name not in FIELDS]
+        if unknown:
+            meant = difflib.get_close_matches(unknown[0], FIELDS, n=1, cutoff=0.5)
+            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            raise ValueError(f"no field {unknown[0]!r}{hint} The fields are {', '.join(FIELDS)}")
+        return value
 
     @pydantic.field_validator("pattern")
     @classmethod
     def _names_its_groups(cls, value: str) -> str:
-        import re
-
         try:
             groups = re.compile(value).groupindex
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from error
-        if not {"vase_id", "view"} <= set(groups):
-            raise ValueError("the pattern must name the groups (?P<vase_id>…) and (?P<view>…)")
+        if "vase_id" not in groups:
+            raise ValueError("the pattern must name the group (?P<vase_id>…), and may name (?P<view>…)")
         return value
 
 
@@ -174,7 +211,7 @@ class LiftSettings(Section):
     """Seconds after which a command is killed, with every process that it started."""
     num_retries: int = pydantic.Field(default=0, ge=0)
     """Further attempts of a command that failed or ran out of time."""
-    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=4)
+    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
     @pydantic.model_validator(mode="after")
     def _generator_has_what_it_needs(self):
@@ -184,6 +221,12 @@ class LiftSettings(Section):
             any(name in part for part in self.command) for name in ("{photo}", "{glb}")
         ):
             raise ValueError('generator = "command" needs a command with {photo} and {glb} in it')
+        longest_s = (1 + self.num_retries) * self.timeout_s
+        if self.generator == "command" and self.pool.timeout_s <= longest_s:
+            raise ValueError(
+                f"pool.timeout_s = {self.pool.timeout_s:g} would kill a command that may take {longest_s:g} s with its "
+                "retries; give more, or a lower timeout_s"
+            )
         return self
 
 
@@ -273,6 +316,19 @@ class TinyFilterSettings(Section):
     """Seed of that world; it must not be that of the world which is curated."""
 
 
+class JournalSettings(Section):
+    """What is kept of finished work, so that a killed job goes on where it was."""
+
+    num_rows: int = pydantic.Field(default=128, ge=1)
+    """Photographs of a shard of the filters. A shard is done by one worker, and a kill costs the shards at work; so
+    many small files are written for each stage as there are shards."""
+    num_rows_lift: int = pydantic.Field(default=4, ge=1)
+    """The same for lift, gate, turntable and texts, where a photograph takes seconds or minutes."""
+    stale: Literal["keep", "remove"] = "keep"
+    """What becomes of finished work of other settings: "keep" lets you go back to them, "remove" saves the space once
+    the run has ended well."""
+
+
 class CardSettings(Section):
     title: str = "Data set"
     """Heading of DATASET.md."""
@@ -301,5 +357,6 @@ class CurateSettings(Section):
     turntable: TurntableSettings = TurntableSettings()
     describe: DescribeSettings = DescribeSettings()
     split: SplitSettings = SplitSettings()
+    journal: JournalSettings = JournalSettings()
     card: CardSettings = CardSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -1,0 +1,228 @@
+"""What bfloat16 costs: engine against learner, and layout against layout, while a policy is being taught its captions.
+
+Random weights say every token with nearly equal probability, which is where rounding shows most; a policy that GRPO
+starts from has been taught. So the same model is measured before and during a supervised fine-tuning, on what it
+samples itself, next to the entropy it has by then.
+"""
+
+import argparse
+import gc
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from actors.cluster import bundle, connect, placed
+from actors.encoder import EncoderPool, FeatureReader
+from actors.learner import LearnerGroup
+from actors.rollout import RolloutPool
+from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
+from launch.bench.timing import circumstances
+from vaserl.dataset import Vase, read_vases
+from vaserl.models.adapter import merge_adapter
+from vaserl.models.groups import samples_group
+from vaserl.models.layout import padded_layout, shared_prefix_layout
+from vaserl.models.policy import Policy, Prompter, load_model
+from vaserl.rewards import gold_caption
+from vaserl.settings import (
+    ClusterSettings,
+    DataSettings,
+    FeatureSettings,
+    LearnerSettings,
+    LoraSettings,
+    LossSettings,
+    ModelSettings,
+    RolloutSettings,
+)
+from vaserl.synthetic.record import record_of
+from vaserl.synthetic.vase import sample_traits
+from vaserl.types import Batch, Demonstration, Group, PromptSamples, Sample, Weights
+
+SHARES = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
+"""Of the one GPU, as Ray counts."""
+NUM_COMPARED = 2
+"""Groups whose layouts are compared; a padded row for each answer fills a GPU quickly."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured; the defaults suit one large GPU, or else two CPU cores."""
+    on_gpu = torch.cuda.is_available()
+    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
+    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16" if on_gpu else "float32")
+    parser.add_argument("--at", type=int, nargs="+", default=[0, 25, 75], help="supervised steps done by then")
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the supervised steps (%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
+    parser.add_argument("--vases-per-step", type=int, default=4, help="of the supervised steps (%(default)s)")
+    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
+    parser.add_argument("--num-new-tokens", type=int, default=128 if on_gpu else 32, help="(%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="(%(default)s)")
+    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="pixels of a side (%(default)s)")
+    parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: for each moment the supervised loss, the entropy of what is sampled (nats a token), the mean
+    |difference| of a sampled token's logprob between engine and learner, and the fingerprint's; and between the shared
+    and the padded layout at the last moment."""
+    on_gpu = torch.cuda.is_available()
+    moments: list[dict[str, float]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
+        model_folder(arguments.model, arguments.scratch) as folder,
+    ):
+        dataset = make_dataset(
+            Path(scratch) / "dataset", arguments.num_tasks, num_frames=arguments.num_frames, size=arguments.size
+        )
+        vases = _taught(read_vases(dataset, "train"))
+        model = ModelSettings(path=folder, dtype=arguments.dtype)
+        data = DataSettings(path=dataset, num_frames=arguments.num_frames)
+        shares = SHARES if on_gpu else dict.fromkeys(SHARES, 0.0)
+        features = FeatureSettings(num_gpus=shares["encoder"], folder=Path(scratch) / "features")
+        with (
+            connect(ClusterSettings(num_cpus=8)),
+            placed([bundle(1, share) for share in shares.values()], ClusterSettings()) as placement,
+        ):
+            encoders = EncoderPool(
+                model, data, features, run_dir=Path(scratch), placement=placement, first_bundle=len(shares) - 1
+            )
+            reader = encoders.reader()
+            engines = RolloutPool(
+                model,
+                data,
+                _rollout(arguments, shares["engine"]),
+                reader,
+                max_lora_rank=arguments.rank,
+                seed=0,
+                placement=placement,
+                first_bundle=0,
+            )
+            ranks = LearnerGroup(
+                model,
+                data,
+                LearnerSettings(
+                    num_gpus=shares["learner"],
+                    learning_rate=arguments.learning_rate,
+                    lora=LoraSettings(rank=arguments.rank, alpha=2 * arguments.rank),
+                ),
+                reader,
+                seed=0,
+                num_steps=max(arguments.at) + len(arguments.at),
+                placement=placement,
+                first_bundle=1,
+            )
+            ranks.wait_until_ready()
+            engines.wait_until_ready()
+            step, loss = 0, float("nan")
+            for version, moment in enumerate(sorted(arguments.at), start=1):
+                while step < moment:
+                    step += 1
+                    loss = ranks.imitate(step, _demonstrations(vases, step, arguments)).metrics["loss"]
+                moments.append(_measure(version, vases, engines, ranks))
+                moments[-1] |= {"supervised_steps": step, "supervised_loss": loss}
+                print(moments[-1], file=sys.stderr)
+            weights, groups = ranks.weights(version), engines.generate([v.caption_task() for v in vases], step=version)
+            shared = _layout_gap(folder, arguments.dtype, weights, groups[:NUM_COMPARED], reader)
+    return {
+        "model": arguments.model,
+        "dtype": arguments.dtype,
+        "num_tasks": arguments.num_tasks,
+        "group_size": arguments.group_size,
+        "num_frames": arguments.num_frames,
+        "size": arguments.size,
+        "rank": arguments.rank,
+        "moments": moments,
+        **shared,
+        **circumstances(),
+    }
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = [f"{measured['model']}, {measured['dtype']}", "  steps    loss  entropy  engine-learner  fingerprint"]
+    lines += [
+        f"  {m['supervised_steps']:5} {m['supervised_loss']:7.3f} {m['entropy']:8.3f} "
+        f"{m['mean_abs_dlogp_engine']:15.1e} {m['fingerprint_gap']:12.1e}"
+        for m in measured["moments"]
+    ]
+    return "\n".join([*lines, f"  shared against padded at the end: {measured['mean_abs_dlogp_shared']:.1e}"])
+
+
+def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
+    engine_args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
+    if share:
+        engine_args |= {"gpu_memory_utilization": 0.3, "max_num_batched_tokens": 16384, "enforce_eager": True}
+    return RolloutSettings(
+        num_gpus=share,
+        group_size=arguments.group_size,
+        max_new_tokens=arguments.num_new_tokens,
+        max_fingerprint_gap=10.0,  # measured here, not judged
+        engine_args=engine_args,
+    )
+
+
+def _taught(vases: Sequence[Vase]) -> list[Vase]:
+    """The vases with the captions of synthetic records."""
+    captions = []
+    for index in range(len(vases)):
+        traits = sample_traits(np.random.default_rng(index))
+        captions.append(gold_caption(record_of(f"v{index}", index, traits)))
+    return [replace(vase, caption=caption) for vase, caption in zip(vases, captions, strict=True)]
+
+
+def _demonstrations(vases: Sequence[Vase], step: int, arguments: argparse.Namespace) -> list[Demonstration]:
+    first = step * arguments.vases_per_step
+    chosen = [vases[(first + i) % len(vases)] for i in range(arguments.vases_per_step)]
+    return [Demonstration(clip=v.clip, rotation=0, shift=(0, 0), turns=((PROMPT, v.caption),)) for v in chosen]
+
+
+def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float]:
+    """Publishes, samples, and asks the learner about the samples; nobody is praised or blamed, so nothing is learnt."""
+    gap = engines.publish(ranks.weights(version)).fingerprint_gap
+    groups = engines.generate([vase.caption_task() for vase in vases], step=version)
+    update = ranks.learn(Batch(step=version, groups=tuple(map(_samples, groups))), LossSettings(), 1.0)
+    return {
+        "entropy": update.metrics["entropy"],
+        "mean_abs_dlogp_engine": update.metrics["logprob_gap"],
+        "fingerprint_gap": gap,
+    }
+
+
+def _samples(group: Group) -> PromptSamples:
+    return PromptSamples(
+        clip=group.task.clip,
+        prompt_ids=group.prompt_ids,
+        samples=tuple(
+            Sample(token_ids=c.token_ids, logprobs=c.logprobs, advantage=0.0) for c in group.completions if c.token_ids
+        ),
+    )
+
+
+@torch.no_grad()
+def _layout_gap(
+    folder: Path, dtype: str, weights: Weights, groups: Sequence[Group], reader: FeatureReader
+) -> dict[str, float]:
+    """The policy's own two layouts over what it sampled."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    prompter = Prompter(folder)
+    model = merge_adapter(load_model(folder, getattr(torch, dtype)), weights.files).to(device)
+    policy = Policy(model).eval()
+    gaps = []
+    for group in groups:
+        video = reader.get_all([(group.task.clip, 0, (0, 0))])[0]
+        laid_out = samples_group(_samples(group), video.grid, prompter.video_token_id)
+        shared, _ = policy([video], shared_prefix_layout([laid_out]))
+        rows = [video] * len(laid_out.branches)
+        padded, _ = policy(rows, padded_layout([laid_out], prompter.pad_token_id))
+        gaps.append((shared - padded).abs().float().cpu())
+    del policy, model
+    gc.collect()
+    return {
+        "mean_abs_dlogp_shared": float(torch.cat(gaps).mean()),
+        "max_abs_dlogp_shared": float(torch.cat(gaps).max()),
+    }

@@ -1,0 +1,38 @@
+"""The one variable-length call of a packed row against a dense mask in float64, forward and backward."""
+
+import pytest
+import torch
+
+from tests.vaserl.test_attention import dense_attention, dense_mask, spans_of
+from vaserl.models.attention import VariableLength, plan_attention
+
+pytestmark = pytest.mark.gpu
+
+RAGGED = [(200, [1, 0, 57, 130]), (64, [33]), (300, [128] * 8)]
+"""Prefix length and branch lengths of three groups: one branch of nothing, one of a token, one alone."""
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")
+def test_a_packed_row_in_bfloat16_is_dense_attention_up_to_rounding():
+    spans, mask = spans_of(RAGGED), dense_mask(RAGGED)
+    device = torch.device("cuda")
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(1, 28, len(mask), 128), (1, 4, len(mask), 128), (1, 4, len(mask), 128)]  # 7B's heads
+    rounded = [torch.randn(shape, generator=generator).to(device, torch.bfloat16) for shape in shapes]
+    ours = [tensor.clone().requires_grad_() for tensor in rounded]
+    exact = [tensor.double().requires_grad_() for tensor in rounded]
+    plan = plan_attention(spans, device, torch.bfloat16)
+    assert isinstance(plan, VariableLength)
+    answer, truth = plan(*ours, 128**-0.5), dense_attention(*exact, mask.to(device), 128**-0.5)
+    credit = torch.randn(truth.shape, generator=generator).to(device)
+    (answer.float() * credit).sum().backward()
+    (truth * credit).sum().backward()
+    assert relative(answer, truth) < 5e-3
+    for mine, theirs in zip(ours, exact, strict=True):
+        assert mine.grad is not None and theirs.grad is not None
+        assert relative(mine.grad, theirs.grad) < 1e-2
+
+
+def relative(one: torch.Tensor, other: torch.Tensor) -> float:
+    """|one - other| / |other| as norms: bfloat16 keeps 8 bits, so one rounding is 2e-3 of it."""
+    return float((one.double() - other.double()).norm() / other.double().norm())
