@@ -32,6 +32,7 @@ from vaserl.curation.retention import FilterReport, dataset_card, filter_report,
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.source import Source, read_source
 from vaserl.curation.split import split_vases
+from vaserl.curation.storage import storage_environment
 from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
 from vaserl.progress import Progress
@@ -75,7 +76,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     with connect(settings.cluster):
         check_resources(settings)
         started = time.monotonic()
-        rows = run_stages([photograph.row() for photograph in photographs], filter_stages(settings), "filters")
+        rows = run_stages(photographs.to_pylist(), filter_stages(settings), "filters")
         seconds["filters"] = time.monotonic() - started
         rows = rows_of(BestView()(batch_of(rows)))
         rejected = [row for row in rows if row["rejected_by"]]
@@ -83,10 +84,10 @@ def curate(settings: CurateSettings) -> CurationSummary:
         lifted = run_stages([row for row in rows if not row["rejected_by"]], lift_stages(settings), "lift")
         seconds["lift"] = time.monotonic() - started
     rows = rejected + lifted
-    assert sorted(row["photo"] for row in rows) == [str(p.path) for p in photographs], "a row was lost or doubled"
+    assert sorted(row["photo"] for row in rows) == photographs["photo"].to_pylist(), "a row was lost or doubled"
     manifest = manifest_rows(rows, settings)
     write_manifest(settings.dataset, manifest)
-    kinds = {str(photograph.path): photograph.kind for photograph in photographs if photograph.kind}
+    kinds = {row["photo"]: row["kind"] for row in rows if row["kind"]}
     enabled = [stage for stage in ("quality", "intact") if kinds and getattr(settings, stage).enabled]
     summary = CurationSummary(
         num_photographs=len(manifest),
@@ -172,7 +173,7 @@ def run_stages(
             num_gpus=pool.num_gpus or None,
             # without it Ray Data restarts for ever: a photograph that kills its worker would do so for ever
             max_restarts=0,
-            runtime_env={"env_vars": WORKER_THREADS},
+            runtime_env={"env_vars": WORKER_THREADS | storage_environment()},
         )
     finished: list[dict[str, Any]] = []
     with Progress(name, len(rows)) as progress:

@@ -38,7 +38,7 @@ class Intact:
 
     def __call__(self, batch: Batch) -> Batch:
         rows = remaining(batch)
-        cosines = dict(zip(rows, self.cosines([Path(batch["photo"][index]) for index in rows]), strict=True))
+        cosines = dict(zip(rows, self.cosines([batch["photo"][index] for index in rows]), strict=True))
         intact, front, reasons = {}, {}, {}
         for index, (to_intact, to_front, to_not_front, *to_others) in cosines.items():
             nearest = max(range(len(to_others)), key=to_others.__getitem__)
@@ -53,7 +53,7 @@ class Intact:
         return rejecting(scored, STAGE, reasons)
 
     @torch.inference_mode()
-    def cosines(self, photos: Sequence[Path]) -> list[list[float]]:
+    def cosines(self, photos: Sequence[Path | str]) -> list[list[float]]:
         """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against."""
         if not photos:
             return []

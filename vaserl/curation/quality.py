@@ -1,6 +1,7 @@
 """Is the photograph any good? A ResNet that tells sharp photographs of vases from blurs, sketches and crops."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class Quality:
 
     def __call__(self, batch: Batch) -> Batch:
         rows = remaining(batch)
-        probabilities = dict(zip(rows, self.probabilities([Path(batch["photo"][i]) for i in rows]), strict=True))
+        probabilities = dict(zip(rows, self.probabilities([batch["photo"][i] for i in rows]), strict=True))
         reasons = {
             index: f"probability of good quality {p:.3f}, needed {self._threshold:g}"
             for index, p in probabilities.items()
@@ -72,7 +73,7 @@ class Quality:
         return rejecting(with_column(batch, STAGE, probabilities, float("nan")), STAGE, reasons)
 
     @torch.inference_mode()
-    def probabilities(self, photos: list[Path]) -> list[float]:
+    def probabilities(self, photos: Sequence[Path | str]) -> list[float]:
         """[N] probability of high quality for each photograph."""
         if not photos:
             return []
