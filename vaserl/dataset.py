@@ -21,14 +21,18 @@ CAPTION_PROMPT = "Describe the vase."
 
 SCHEMA = pa.schema(
     [
-        ("photo", pa.string()),  # path of the photograph
+        ("photo", pa.string()),  # path or URL of the photograph
         ("photo_sha256", pa.string()),
         ("vase_id", pa.string()),
+        ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
+        ("kind", pa.string()),  # what the photograph really is, where someone labelled it; else ""
+        ("rights", pa.string()),  # who may use it, "" if nobody says
+        ("credit", pa.string()),  # the line to print beside it, "" if nobody says
         ("record", pa.string()),  # the museum's record, Beazley form, as JSON
         ("rejected_by", pa.string()),  # stage, or "" for a row that came through
         ("reason", pa.string()),
         ("scores", pa.string()),  # what each stage measured, as JSON: {"quality": 0.98, …}
-        ("mesh", pa.string()),  # path of the GLB
+        ("mesh", pa.string()),  # path of the GLB, relative to the data set
         ("clip", pa.string()),  # sha256 of the turntable: clips/<sha256>.mp4
         ("caption", pa.string()),  # as a catalogue would print it: what supervised fine-tuning imitates
         ("reference", pa.string()),  # everything the record states: what a perfect caption says
@@ -36,6 +40,9 @@ SCHEMA = pa.schema(
         ("split", pa.string()),  # train, val or test; "" for a rejected row
     ]
 )
+
+UNSTATED = {name: "" for name in ("view", "kind", "rights", "credit")}
+"""Columns that a row may lack, and older manifests do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +93,13 @@ class Vase:
 
 
 def write_manifest(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Writes rows (every column of SCHEMA, JSON columns as objects) sorted by photograph, atomically."""
+    """Writes rows (columns of SCHEMA, JSON columns as objects; UNSTATED ones may be absent) sorted by photograph,
+    atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = []
     for row in sorted(rows, key=lambda r: str(r["photo"])):
-        columns.append({name: _encode(row[name]) for name in SCHEMA.names})
+        full = {**UNSTATED, **row}
+        columns.append({name: _encode(full[name]) for name in SCHEMA.names})
     path = folder / MANIFEST
     scratch = folder / f".{MANIFEST}.writing"
     pq.write_table(pa.Table.from_pylist(columns, schema=SCHEMA), scratch)
@@ -110,11 +119,12 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a parquet file: {error}") from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    missing = [name for name in SCHEMA.names if name not in table.column_names and name not in UNSTATED]
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
-    rows = table.select(SCHEMA.names).to_pylist()
+    rows = table.select([name for name in SCHEMA.names if name in table.column_names]).to_pylist()
     for row in rows:
+        row.update({name: row.get(name) or "" for name in UNSTATED})
         for name in ("record", "scores", "questions"):
             row[name] = json.loads(row[name]) if row[name] else {}
     return rows
@@ -144,6 +154,11 @@ def _vase(folder: Path, row: Mapping[str, Any]) -> Vase:
         )
     if not (folder / "clips" / f"{row['clip']}.mp4").is_file():
         raise UserError(f"{folder / MANIFEST}: vase {row['vase_id']}: its clip clips/{row['clip']}.mp4 is missing")
+    return vase_of(row)
+
+
+def vase_of(row: Mapping[str, Any]) -> Vase:
+    """A row that came through, unchecked."""
     return Vase(
         id=row["vase_id"],
         record=row["record"],

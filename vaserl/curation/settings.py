@@ -47,9 +47,9 @@ class SourceSettings(Section):
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
     """Regular expression over a file's name without suffix, where no list says which vase it shows; names the groups
     vase_id and, if there are several views, view. With a "/" in it, it is matched against the path below `path`."""
-    storage_options: dict[str, Any] = pydantic.Field(default_factory=dict)
-    """What fsspec opens the file system of a URL with, such as endpoint_url; secrets are better left to the variables
-    that the provider's own tools read."""
+    storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
+    """What fsspec opens the file system of a URL with, such as endpoint_url; never written beside the results, because
+    it may hold keys."""
     pool: PoolSettings = PoolSettings(batch_size=128)
 
     @pydantic.field_validator("path", mode="before")

@@ -6,7 +6,7 @@ image files of a folder, whose names say vase and view. Records are another such
 """
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, inspect_source, read_source
+from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, Inspected, inspect_source, read_source
 from vaserl.curation.source.stage import Source
 
-__all__ = ["SOURCE_SCHEMA", "STAGE", "Problem", "Report", "Source", "inspect_source", "read_source"]
+__all__ = ["SOURCE_SCHEMA", "STAGE", "Inspected", "Problem", "Report", "Source", "inspect_source", "read_source"]

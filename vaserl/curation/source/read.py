@@ -1,6 +1,7 @@
 """Photographs and records joined: the rows that a curation run starts from."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +35,19 @@ SOURCE_SCHEMA = pa.schema(
     ]
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """An input, read whole."""
+
+    folder: str
+    """What the names of files are relative to."""
+    rows: pa.Table
+    """SOURCE_SCHEMA, sorted by photo."""
+    records: Records
+    """The records, used or not."""
+
+
 logger = logging.getLogger(__name__)
 
 pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
@@ -46,7 +60,7 @@ def read_source(settings: SourceSettings) -> pa.Table:
 
     Raises: UserError when the photographs or the records are missing or can't be parsed: file and line.
     """
-    table = inspect_source(settings, stop)
+    table = inspect_source(settings, stop).rows
     unstated = {name: pc.sum(pc.equal(table[name], "")).as_py() for name in ("rights", "credit")}
     if any(unstated.values()):
         logger.warning(
@@ -56,8 +70,9 @@ def read_source(settings: SourceSettings) -> pa.Table:
     return table
 
 
-def inspect_source(settings: SourceSettings, report: Report) -> pa.Table:
-    """The same, with what is wrong in the files going to `report`; where that returns, the rest is read on."""
+def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
+    """The same with the records, and with what is wrong in the files going to `report`; where that returns, the rest is
+    read on."""
     use_storage_options(settings.path, settings.storage_options)
     folder, place = _places(settings)
     records = read_records(folder, settings, report)
@@ -74,7 +89,7 @@ def inspect_source(settings: SourceSettings, report: Report) -> pa.Table:
         if column not in records.used | renaming.used:
             message = f"no column {column!r} in {records.origin}" + (f" or {place}" if place else "")
             report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
-    return _joined(folder, photographs, records)
+    return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
 
 
 def _places(settings: SourceSettings) -> tuple[str, str | None]:
