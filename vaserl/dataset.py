@@ -5,10 +5,10 @@ the stage, and `reason` says why in words. So the retention table is a query and
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,9 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 MANIFEST = "manifest.parquet"
 CAPTION_PROMPT = "Describe the vase."
+PROVENANCE = "provenance"
+Topic = Dimension | Literal["provenance"]
+"""What a question asks for: a dimension, or where the vase was found."""
 
 SCHEMA = pa.schema(
     [
@@ -49,7 +52,7 @@ UNSTATED = {name: "" for name in ("view", "kind", "rights", "credit")}
 class Question:
     """A question about one dimension of a vase."""
 
-    dimension: Dimension
+    dimension: Topic
     """What it asks for."""
     question: str
     """As it is put to the model."""
@@ -76,7 +79,7 @@ class Vase:
     reference: str
     """The complete caption."""
     questions: tuple[Question, ...]
-    """One for each dimension the record states."""
+    """One for each dimension the record states, and one for its provenance."""
     split: str
     """train, val or test."""
 
@@ -95,14 +98,19 @@ class Vase:
 def write_manifest(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Writes rows (columns of SCHEMA, JSON columns as objects; UNSTATED ones may be absent) sorted by photograph,
     atomically."""
+    return write_manifest_parts(folder, [sorted(rows, key=lambda row: str(row["photo"]))])
+
+
+def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any]]]) -> Path:
+    """The same from parts that are sorted already, each in itself and one after the other; it holds one at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    columns = []
-    for row in sorted(rows, key=lambda r: str(r["photo"])):
-        full = {**UNSTATED, **row}
-        columns.append({name: _encode(full[name]) for name in SCHEMA.names})
     path = folder / MANIFEST
     scratch = folder / f".{MANIFEST}.writing"
-    pq.write_table(pa.Table.from_pylist(columns, schema=SCHEMA), scratch)
+    with pq.ParquetWriter(scratch, SCHEMA) as writer:
+        for rows in parts:
+            full = [{**UNSTATED, **row} for row in rows]
+            columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in full]
+            writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
     scratch.replace(path)
     return path
 

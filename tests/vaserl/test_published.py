@@ -49,6 +49,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             answer = f"The of fabric the vase is {record['Fabric']}."
             questions.append({"id": name, "question": "What is the fabric of the vase?", "answer": answer})
             questions.append({"id": name, "question": "What is the provenance of the vase?", "answer": "NOLA"})
+            questions.append({"id": name, "question": "What is the height of the vase?", "answer": "30 cm"})
             metadata.append({**record, "id": name.rpartition("_")[0], "split": "test" if index == 0 else "train"})
     (folder / "annotations").mkdir()
     for file, content in (("captions", captions), ("qa_pairs", questions), ("metadata", metadata)):
@@ -76,7 +77,10 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
     truth = record_of(NAMES[0], 0, traits_of(11, 0))
     assert vase.id == NAMES[0] and vase.record["Fabric"] == truth["Fabric"]
     assert vase.caption == vase.reference == gold_caption(truth)
-    assert [(q.dimension, q.answer) for q in vase.questions] == [("fabric", truth["Fabric"])]
+    assert [(q.dimension, q.answer) for q in vase.questions] == [
+        ("fabric", truth["Fabric"]),
+        ("provenance", "NOLA"),
+    ]
     assert (tmp_path / vase.mesh).read_bytes() == next((layout / "models").glob(f"{NAMES[0]}*")).read_bytes()
     clip = ClipStore(tmp_path / "clips").load(vase.clip)
     assert (clip.frames.shape, clip.fps) == ((4, 224, 224, 3), 2.0)
@@ -181,7 +185,7 @@ def metadata(change: Callable) -> Callable[[Path], None]:
             "qa_pairs.json, entry 4: field 'answer' is empty",
         ),
         (questions(lambda q: q[0].update(qa_pairs=7)), "qa_pairs.json, entry 1: expected a list of questions, got int"),
-        (questions(lambda q: q.append(3)), "qa_pairs.json, entry 7: expected an object, got int"),
+        (questions(lambda q: q.append(3)), "qa_pairs.json, entry 10: expected an object, got int"),
         (metadata(lambda m: m[0].update(split="dev")), "metadata.json, entry 1: field \"split\": 'dev' is none of"),
         (metadata(lambda m: {"a": "b"}), "metadata.json, 'a': expected an object like"),
         (lambda f: shutil.rmtree(f / "images" / "left"), "images/left: no such folder; the layout has six views"),

@@ -18,6 +18,7 @@ from typing import Any
 
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
 from vaserl.curation.source.problem import Problem, Report
+from vaserl.dataset import PROVENANCE
 from vaserl.types import DIMENSIONS
 
 NAME_FIELDS = (
@@ -28,11 +29,12 @@ CAPTION_FIELDS = ("caption", "captions", "text", "description")
 LIST_FIELDS = ("qa_pairs", "qa", "items", "questions", "pairs", "annotations")
 KIND_FIELDS = ("dimension", "field", "type", "question_type", "category", "attribute")
 
+TOPICS = (*DIMENSIONS, PROVENANCE)
 OTHER = "other"
-"""Dimension of a question about anything else, such as provenance."""
+"""Dimension of a question about anything else."""
 
 _DIMENSION_OF = {
-    **{dimension: dimension for dimension in DIMENSIONS},
+    **{topic: topic for topic in TOPICS},
     **{"date": "dating", "shape name": "shape", "attributed to": "attribution"},
 }
 _ASKS = re.compile(rf"\b({'|'.join(sorted(_DIMENSION_OF, key=len, reverse=True))})\b", re.IGNORECASE)
@@ -70,7 +72,7 @@ def read_captions(path: Path, report: Report) -> dict[str, str]:
 
 
 def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]]:
-    """[{"dimension", "question", "answer"}, …] by model name; dimensions are ours, or OTHER."""
+    """[{"dimension", "question", "answer"}, …] by model name; dimensions are TOPICS, or OTHER."""
     questions: dict[str, list[dict[str, str]]] = {}
     for where, name, entry in _entries(path, report):
         pairs = _first_of(entry, LIST_FIELDS) if isinstance(entry, Mapping) else entry

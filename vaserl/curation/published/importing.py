@@ -16,17 +16,17 @@ from vaserl.clip import Clip, ClipStore
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.lift import MODELS, model_path
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
+from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.questions import questions_about
 from vaserl.curation.settings import SplitSettings, TurntableSettings
 from vaserl.curation.source.problem import Problem
 from vaserl.curation.source.records import states_something
-from vaserl.curation.split import split_vases
+from vaserl.curation.split import split_vases, stratum_of
 from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
 from vaserl.rewards import gold_caption
-from vaserl.types import DIMENSIONS
 
 STAGE = "source"
 AROUND = ("front", "left", "back", "right")
@@ -46,7 +46,7 @@ class Imported:
     rejected: Mapping[str, str]
     """Reason by name of the vase."""
     num_questions_left_out: int
-    """Questions about something that is none of the six dimensions, such as provenance."""
+    """Questions about something that is none of the six dimensions, nor provenance."""
     num_records_from_texts: int
     """Vases without metadata, whose record was read from their questions or caption."""
 
@@ -66,7 +66,7 @@ def import_published(
     vases = read_layout(source, problems.append)
     refuse(problems)
     (dataset / MODELS).mkdir(parents=True, exist_ok=True)
-    drawn = {} if any(vase.split for vase in vases) else _drawn([vase.name for vase in vases], seed)
+    drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
     rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
     if turntable is not None:
         rows = _filmed(rows, dataset, turntable)
@@ -79,9 +79,9 @@ def import_published(
         if row["rejected_by"]:
             row["split"] = ""
     write_manifest(dataset, rows)
-    left_out = sum(question["dimension"] not in DIMENSIONS for vase in vases for question in vase.questions)
+    left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
-        logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(DIMENSIONS))
+        logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))
     return Imported(
         num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
         rejected={row["vase_id"]: row["reason"] for row in rows if row["rejected_by"]},
@@ -145,7 +145,7 @@ def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
     if not problem and vase.model is not None:
         mesh = model_path(vase.name)
         shutil.copyfile(vase.model, dataset / mesh)
-    questions = [dict(question) for question in vase.questions if question["dimension"] in DIMENSIONS]
+    questions = [dict(question) for question in vase.questions if question["dimension"] != OTHER]
     return {
         "photo": str(photo.absolute()) if photo is not None else vase.name,
         "photo_sha256": hashlib.sha256(vase.views["front"].read_bytes()).hexdigest() if "front" in vase.views else "",
@@ -185,8 +185,8 @@ def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSe
     return [row | {name: by_vase[row["vase_id"]][name] for name in ("clip", "rejected_by", "reason")} for row in rows]
 
 
-def _drawn(names: Sequence[str], seed: int) -> dict[str, str]:
-    return split_vases(names, SplitSettings(), seed)
+def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
+    return split_vases({vase.name: stratum_of(_record(vase)) for vase in vases}, SplitSettings(), seed)
 
 
 def _wrong_with(model: Path) -> str:
