@@ -8,10 +8,8 @@ from collections.abc import Sequence
 
 from actors.curate import CurationSummary, curate
 from launch.main import command
-from vaserl.config import dump_config
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
-from vaserl.why import CONFIG
 
 
 def run(settings: CurateSettings) -> CurationSummary:
@@ -23,7 +21,6 @@ def run(settings: CurateSettings) -> CurationSummary:
             raise UserError("tiny_filters needs quality.path and clip.path, the folders to write the models to")
         train_tiny_filters(settings.tiny_filters, settings.quality.path, settings.clip.path)
     summary = curate(settings)
-    (settings.dataset / CONFIG).write_text(dump_config(settings))
     for entry in summary.retention:
         print(f"{entry['stage']:>10} {entry['in']:>7,} -> {entry['out']:>7,}", file=sys.stderr)
     for report in summary.filters:

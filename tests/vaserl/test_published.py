@@ -226,6 +226,19 @@ def test_a_hundred_broken_entries_are_five_lines_and_a_number(copy, tmp_path):
     assert str(caught.value).count("\n") == 5 and str(caught.value).endswith("… and 95 more like it")
 
 
+def test_a_check_tells_all_of_it_beforehand(layout, copy, capsys):
+    assert main(["check", str(layout)]) == 0
+    text = capsys.readouterr().out
+    assert "vases      3, of which 3 can be used" in text and "splits     1 test, 2 train" in text
+    assert text.count("── vase ") == 3 and "nothing to mend" in text
+    glb(copy).write_text("solid vase")
+    edit(copy / "annotations" / "qa_pairs.json", lambda q: [*q, 3])
+    assert main(["check", str(copy)]) == 1
+    text = capsys.readouterr().out
+    assert f"  {NAMES[1]}: {glb(copy)} is not a GLB model; replace it" in text
+    assert "qa_pairs.json, entry 10: expected an object, got int" in text
+
+
 def glb(folder: Path) -> Path:
     return next((folder / "models").glob(f"{NAMES[1]}*"))
 

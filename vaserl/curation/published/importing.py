@@ -117,9 +117,17 @@ def problem_of(vase: PublishedVase) -> str:
         return f"{vase.model} {wrong}; replace it"
     if not vase.caption:
         return "no caption; add one to captions.json"
-    if not _record(vase):
+    if not record_of(vase):
         return "neither metadata, nor questions, nor caption state one of the six dimensions; add a record"
     return ""
+
+
+def record_of(vase: PublishedVase) -> Mapping[str, str]:
+    """The museum's, or else what its questions answer, or else what its caption states."""
+    if states_something(vase.record):
+        return vase.record
+    said = record_from_questions(vase.questions) or record_from_caption(vase.caption)
+    return {**vase.record, **said} if said else {}
 
 
 def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
@@ -139,7 +147,7 @@ def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
 def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
     problem = problem_of(vase)
     photo = vase.views.get("front") or vase.model
-    record = dict(_record(vase))
+    record = dict(record_of(vase))
     rights = {name: record.pop(name, "") for name in ("rights", "credit")}
     mesh = ""
     if not problem and vase.model is not None:
@@ -165,14 +173,6 @@ def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
     }
 
 
-def _record(vase: PublishedVase) -> Mapping[str, str]:
-    """The museum's, or else what its questions answer, or else what its caption states."""
-    if states_something(vase.record):
-        return vase.record
-    said = record_from_questions(vase.questions) or record_from_caption(vase.caption)
-    return {**vase.record, **said} if said else {}
-
-
 def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSettings) -> list[dict[str, Any]]:
     from vaserl.curation.film import Film  # a graphics context, which stills don't need
 
@@ -186,7 +186,7 @@ def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSe
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
-    return split_vases({vase.name: stratum_of(_record(vase)) for vase in vases}, SplitSettings(), seed)
+    return split_vases({vase.name: stratum_of(record_of(vase)) for vase in vases}, SplitSettings(), seed)
 
 
 def _wrong_with(model: Path) -> str:

@@ -39,12 +39,17 @@ class PublishedVase:
     """train, val or test; "" where nobody says."""
 
 
+def is_published(folder: Path) -> bool:
+    """Whether the folder has one of the two layouts."""
+    return (folder / "annotations").is_dir() or (folder / GROUND_TRUTH).is_file()
+
+
 def read_layout(source: Path, report: Report) -> list[PublishedVase]:
     """Every vase of the data set by name, with what is wrong in its annotations going to `report`.
 
     Raises: UserError when the folder has neither layout.
     """
-    if (source / "annotations").is_dir() or (source / "models").is_dir():
+    if (source / "annotations").is_dir():
         return _published(source, report)
     if (source / GROUND_TRUTH).is_file():
         return _evaluation(source, report)
