@@ -107,6 +107,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 data,
                 LearnerSettings(
                     num_gpus=shares["learner"],
+                    max_tokens_per_micro_batch=6000,
                     learning_rate=arguments.learning_rate,
                     lora=LoraSettings(rank=arguments.rank, alpha=2 * arguments.rank),
                 ),
