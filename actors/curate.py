@@ -81,11 +81,18 @@ def curate(settings: CurateSettings) -> CurationSummary:
     """
     photographs = read_source(settings.source)
     check_stages(settings)
+    return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings)
+
+
+def curate_table(
+    photographs: pa.Table, filters: Sequence[Pool], lift: Sequence[Pool], settings: CurateSettings
+) -> CurationSummary:
+    """The job over photographs that `read_source` has given and pools that are made already."""
     with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
 
         def start_cluster() -> None:
             running.enter_context(connect(settings.cluster))
-            check_resources(settings)
+            check_resources({"the filters": filters, "lift": lift})
 
         journal = Journal(settings.dataset)
         litter = journal.sweep()
@@ -94,14 +101,14 @@ def curate(settings: CurateSettings) -> CurationSummary:
         shards = source_shards(photographs, journal, settings.journal.num_rows)
         kinds = _kinds(photographs)
         del photographs
-        filtered = run_pass("filters", shards, filter_pools(settings), settings.dataset, start_cluster)
+        filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView())
         survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift)
-        lifted = run_pass("lift", survivors, lift_pools(settings), settings.dataset, start_cluster)
+        lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         splits = split_vases([row["vase_id"] for row in outcomes.survivors("vase_id")], settings.split, settings.seed)
         write_manifest_parts(settings.dataset, outcomes.manifest_rows(splits))
-        used = _files(shards, filter_pools(settings), journal) | _files(survivors, lift_pools(settings), journal)
+        used = _files(shards, filters, journal) | _files(survivors, lift, journal)
         num_stale = _tidy(settings, journal.stale(used))
         summary = _summary(settings, kinds, outcomes, {"filters": filtered, "lift": lifted}, num_stale)
         (settings.dataset / CARD).write_text(dataset_card(ManifestRows(settings.dataset), summary.filters))
@@ -125,10 +132,10 @@ def check_stages(settings: CurateSettings) -> None:
     build_generator(settings.lift, settings.source.path)
 
 
-def check_resources(settings: CurateSettings) -> None:
+def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
     """Raises: UserError when the cluster is too small for one of the passes, which would wait for ever."""
     has = ray.cluster_resources()
-    for name, pools in (("the filters", filter_pools(settings)), ("lift", lift_pools(settings))):
+    for name, pools in passes.items():
         for resource, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
             asked = sum(pool.settings.num_workers * getattr(pool.settings, key) for pool in pools)
             if asked > has.get(resource, 0) + 1e-6:
