@@ -43,7 +43,7 @@ class MeshGate:
                 reasons[index] = str(error)
                 continue
             known = float(batch[SILHOUETTE][index])
-            mask = _mask(Path(batch["photo"][index])) if math.isnan(known) else None
+            mask = _mask(batch["photo"][index]) if math.isnan(known) else None
             verdict = gate(mesh, mask, self._thresholds)
             measures[index] = {SILHOUETTE: known, **verdict.measures}
             if not verdict.accepted:
@@ -54,7 +54,7 @@ class MeshGate:
         return rejecting(batch, STAGE, reasons)
 
 
-def _mask(photo: Path) -> np.ndarray | None:
+def _mask(photo: str) -> np.ndarray | None:
     """bool [h, w], the vase in its photograph; None where it can't be told from the background."""
     image = read_photograph(photo, keep_alpha=True)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))
