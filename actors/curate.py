@@ -78,6 +78,11 @@ class CurationSummary:
     seconds: Mapping[str, float]
     """Wall time of each pass, the start of its processes included."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        best_view = self.best_view and self.best_view.as_dict()
+        return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}
+
 
 def curate(settings: CurateSettings) -> CurationSummary:
     """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md with its picture, the
@@ -119,7 +124,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
         findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
         (settings.dataset / CONFIG).write_text(dump_config(settings))
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
-        (settings.dataset / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+        (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
     return summary
 
 

@@ -77,6 +77,16 @@ def test_card_states_rights_thresholds_and_the_truth():
     assert "left to choose from | 4 | 4 | 1.000 (" in card
 
 
+def test_card_counts_questions_and_captions_that_were_refused():
+    rows = manifest()
+    rows[7] |= {"questions": [{"dimension": "fabric"}, {"dimension": "provenance"}], "scores": {"caption_invents": 1.0}}
+    rows[8] |= {"questions": [{"dimension": "fabric"}], "scores": {"caption_invents": 2.0, "caption_loses": 1.0}}
+    rows[0] |= {"questions": [], "scores": {"caption_invents": 1.0}}  # did not come through
+    card = dataset_card(rows, CardSettings(), Findings())
+    assert "3 captions; 2 were first worded" in card and "record: 2 stated what it does not, 1 left out" in card
+    assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
+
+
 def test_a_data_set_without_vases_has_a_card_and_no_picture(tmp_path):
     rows = [row for row in manifest() if row["rejected_by"]]
     write_card(tmp_path, rows, CardSettings(), Findings())

@@ -199,6 +199,7 @@ def test_filters_against_the_truth():
     assert (quality.false_positives, quality.true_negatives) == (1, 2)
     assert quality.precision == pytest.approx(5 / 6) and quality.recall == pytest.approx(5 / 6)
     assert quality.f1 == pytest.approx(5 / 6)
+    assert quality.as_dict()["stage"] == "quality" and quality.as_dict()["f1"] == quality.f1
     intact = filter_report(rows, kinds, "intact")
     # reached: 6; the fragment was kept out, the blur was not
     assert (intact.true_positives, intact.false_positives, intact.true_negatives) == (4, 1, 1)
@@ -223,3 +224,4 @@ def test_best_views_against_the_truth():
     assert (report.num_vases, report.num_right) == (5, 3)
     assert (report.num_choices, report.num_choices_right) == (2, 1)
     assert report.share == pytest.approx(0.6) and report.choice_share == pytest.approx(0.5)
+    assert report.as_dict()["choice_share"] == report.choice_share

@@ -34,20 +34,21 @@ def test_temperature_undoes_overconfidence():
     assert before > 0.1 and after < 0.02
 
 
-def test_temperature_is_where_the_slope_of_the_loss_is_zero():
+def test_temperature_is_where_the_slope_is_zero():
     margins, is_good = overconfident(300, factor=2.0)
-    temperature = temperature_of(margins, is_good)
-    # d/ds of cross-entropy with Platt's targets at sigmoid(s * margin) is mean(margin * (p - target))
-    good = int(is_good.sum())
-    targets = np.where(is_good, (good + 1) / (good + 2), 1 / (300 - good + 2))
-    assert np.mean(margins * (expit(margins / temperature) - targets)) == pytest.approx(0.0, abs=1e-5)
+    log_temperature = math.log(temperature_of(margins, is_good))
+    # d/dt of the cross-entropy at sigmoid(margin * exp(-t)) is -sum(margin * exp(-t) * (p - label)); of the prior 4 t
+    scaled = margins * math.exp(-log_temperature)
+    assert -np.sum(scaled * (expit(scaled) - is_good)) + 4 * log_temperature == pytest.approx(0.0, abs=1e-3)
 
 
 def test_a_faultless_separation_does_not_ask_for_certainty():
-    margins = np.array([-4.0, -3.0, 3.0, 4.0])
+    margins = np.array([-2.0, -2.0, 2.0, 2.0])
+    # the sum is 4 log(1 + exp(-2 / T)) + 2 log(T)²; where its slope is zero, 4 (2 / T) / (1 + exp(2 / T)) = -4 log(T)
     temperature = temperature_of(margins, margins > 0)
-    # targets are 3/4 and 1/4: with all margins at 3.5 the logit would be ln 3
-    assert temperature == pytest.approx(3.5 / math.log(3), rel=0.05)
+    ratio = 2 / temperature
+    assert 4 * ratio / (1 + math.exp(ratio)) == pytest.approx(-4 * math.log(temperature), abs=1e-4)
+    assert 0.5 < temperature < 1.0
 
 
 def test_calibration_error_by_hand_and_by_torchmetrics():

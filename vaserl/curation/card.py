@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from vaserl.curation.contact_sheet import contact_sheet
+from vaserl.curation.describe import INVENTS, LOSES
 from vaserl.curation.retention import PAPER_RETENTION, STAGES, BestViewReport, FilterReport, reasons, retention
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.thresholds import Threshold
-from vaserl.dataset import MANIFEST
+from vaserl.dataset import MANIFEST, PROVENANCE
 from vaserl.evaluation.statistics import wilson_interval
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
@@ -66,6 +67,7 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
         lines += [f"| {t.stage} | {t.value:.4f} | {t.origin} |" for t in findings.thresholds]
     lines += _truth(findings)
+    lines += _texts(kept)
     lines += _rights(kept)
     for dimension in DIMENSIONS:
         lines += ["", f"## {dimension.capitalize()}", "", *_histogram(kept, FIELD_OF_DIMENSION[dimension])]
@@ -132,6 +134,22 @@ def _truth(findings: Findings) -> list[str]:
 def _share_row(name: str, part: int, whole: int) -> str:
     interval = wilson_interval(part, whole)
     return f"| {name} | {whole:,} | {part:,} | {interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f}) |"
+
+
+def _texts(kept: Sequence[Row]) -> list[str]:
+    """Questions by what they ask for, and captions whose first wording did not agree with the record."""
+    asked = Counter(question["dimension"] for row in kept for question in row.get("questions", ()))
+    refused = [[row.get("scores", {}).get(name, 0.0) > 0 for name in (INVENTS, LOSES)] for row in kept]
+    lines = ["", "## Texts", ""]
+    lines.append(
+        f"{len(kept):,} captions; {sum(map(any, refused)):,} were first worded in a way that did not agree with the "
+        f"record: {sum(i for i, _ in refused):,} stated what it does not, {sum(n for _, n in refused):,} left out what "
+        "it does."
+    )
+    if asked:
+        lines += ["", f"{sum(asked.values()):,} questions:", "", "| asks for | questions |", "|---|---:|"]
+        lines += [f"| {topic} | {asked[topic]:,} |" for topic in (*DIMENSIONS, PROVENANCE) if asked[topic]]
+    return lines
 
 
 def _rights(kept: Sequence[Row]) -> list[str]:

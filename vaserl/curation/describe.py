@@ -24,8 +24,8 @@ Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
 
 class Describe:
     """Adds `reference` and `caption`, and `describe_fallback`: 1.0 where the first wording of the caption failed the
-    check of facts and another stands in for it, else 0.0. What was wrong with a refused one is counted in
-    `caption_invents` and `caption_loses`, numbers of dimensions.
+    check of facts and another stands in for it, else 0.0. `caption_invents` and `caption_loses` say in how many
+    dimensions the first wording was wrong; they are NaN where it was right.
 
     The first wording is the writer's, where there is one. Behind it come the rules' caption of the same fields, and
     last the rules' caption of the whole record, which is the reference.
@@ -49,14 +49,30 @@ class Describe:
         measures: dict[str, dict[int, float]] = {FALLBACK: {}, INVENTS: {}, LOSES: {}}
         for index, record, fields, *wordings in zip(rows, records, stated, first, by_rules, strict=True):
             references[index] = gold_caption(record)
-            invents, loses = invented_dimensions(wordings[0], record), lost_dimensions(wordings[0], fields)
-            captions[index] = next((w for w in wordings if is_faithful(w, record, fields)), references[index])
-            measures[FALLBACK][index] = float(bool(invents or loses))
-            measures[INVENTS][index], measures[LOSES][index] = float(len(invents)), float(len(loses))
+            captions[index] = settled(wordings, record, fields) or references[index]
+            measures[FALLBACK][index] = float(captions[index] != wordings[0])
+            for name, wrong in (
+                (INVENTS, invented_dimensions(wordings[0], record)),
+                (LOSES, lost_dimensions(wordings[0], fields)),
+            ):
+                if wrong:
+                    measures[name][index] = float(len(wrong))
         described = with_column(with_column(batch, "reference", references, ""), "caption", captions, "")
         for name, values in measures.items():
             described = with_column(described, name, values, float("nan"))
         return described
+
+
+def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[str, str]) -> str:
+    """The first of the wordings that is faithful, the rules' being the last; "" if not even that one will do.
+
+    What the parser can't read back from the rules' own words counts as lost, and no other wording would bring it back:
+    they stand as long as they invent nothing.
+    """
+    for wording in wordings:
+        if is_faithful(wording, record, stated):
+            return wording
+    return "" if invented_dimensions(wordings[-1], record) else wordings[-1]
 
 
 def is_faithful(caption: str, record: Mapping[str, str], stated: Mapping[str, str]) -> bool:

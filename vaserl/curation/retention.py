@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable", "describe", "questions")
@@ -55,6 +55,10 @@ class FilterReport:
         """Harmonic mean of precision and recall."""
         return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Counts and what follows from them, for JSON."""
+        return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestViewReport:
@@ -79,6 +83,10 @@ class BestViewReport:
     def choice_share(self) -> float:
         """Share of choices that were right: the best view by itself."""
         return _share(self.num_choices_right, self.num_choices)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts and what follows from them, for JSON."""
+        return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
 
 
 def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
