@@ -33,10 +33,11 @@ from vaserl.curation.questions import Questions
 from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shards import INPUT, Shard, choose_views, lift_shards, source_shards
+from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, read_source
 from vaserl.curation.split import split_vases
 from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
 
