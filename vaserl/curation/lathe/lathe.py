@@ -46,6 +46,8 @@ class LatheResult:
     """How the camera looked at it."""
     tilt_deg: float
     """How far the vase leans to the right in the photograph; the model stands upright."""
+    silhouette: np.ndarray
+    """bool [h, w]: the model as this camera sees it, over the mask."""
     silhouette_iou: float
     """Intersection over union of the model's silhouette, seen from the same direction, with the mask."""
     num_handles: int
@@ -87,7 +89,8 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     texture = paint(exposure, atlas, profile, handles)
     tubes = [tube_of(handle, exposure, profile) for handle in handles]
     mesh = revolve(profile, tubes, atlas, texture)
-    iou = intersection_over_union(_seen(mesh, exposure), mask)
+    silhouette = _seen(mesh, exposure)
+    iou = intersection_over_union(silhouette, mask)
     if iou < MIN_IOU:
         raise LatheError(
             f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
@@ -98,6 +101,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
         mask=mask,
         view=view,
         tilt_deg=axis.tilt_deg,
+        silhouette=silhouette,
         silhouette_iou=iou,
         num_handles=len(handles),
         warnings=_warnings(mask, edges.asymmetry, iou, tubes),
