@@ -15,6 +15,8 @@ from vaserl.curation.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
 """How far a handle may run along the body before it has left it, as a share of the height."""
+END_SHARE = 0.1
+"""The curves of lip and foot end the outline within this share of the height."""
 MAX_ARCH = 2.5
 """How far a handle's arch may reach above the daylight under it, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
@@ -112,6 +114,9 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
     ahead = edge[row::step]  # ahead[0] is the last row that shows the body
     if len(ahead) < 3:
         return edge
+    # where the outline closes over the lip or under the foot, its narrowing is the mouth's curve and not the wall's
+    last = ahead[-max(3, round(END_SHARE * num_rows)) :]
+    longest = min(longest, len(ahead) - len(last) + int(np.nonzero(last >= 0.98 * last.max())[0][-1]))
     base, base_slope = _end_of_line(edge[row::-step][:fit])
     candidates = np.arange(2, min(longest, len(ahead) - 1) + 1)
     ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]
