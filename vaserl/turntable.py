@@ -198,14 +198,16 @@ class Turntable:
         camera: Camera | None = None,
         light: Light | None = None,
         background: tuple[float, float, float] | None = None,
+        framed_by: Model | None = None,
     ) -> np.ndarray:
         """uint8 [N, H, W, 3]: the model from each view, given as (turn of the model, elevation) in degrees.
 
-        What isn't given is the turntable's own. The view's elevation replaces the camera's.
+        What isn't given is the turntable's own. The view's elevation replaces the camera's. The model's own size and
+        place set the camera, or those of `framed_by`, so that two models are seen by the very same one.
         """
         light, camera = light or self.light, camera or self.camera
         parts = parts_of(model)
-        transform, radius = normalising_transform(parts)
+        transform, radius = normalising_transform(parts if framed_by is None else parts_of(framed_by))
         scene = pyrender.Scene(bg_color=(*(background or self.background), 1.0), ambient_light=[light.ambient] * 3)
         nodes = [scene.add(_uploaded(part)) for part in parts]
         lens = scene.add(_lens(camera))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from launch.bench.timing import circumstances
 from vaserl.curation.lathe import LatheError, LatheResult, lathe
@@ -135,7 +135,7 @@ def compare(result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, ma
 def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
     """Mean distance to the other surface, the mean of both directions, in the meshes' own unit."""
     first, second = (np.asarray(trimesh.sample.sample_surface(mesh, NUM_POINTS, seed=0)[0]) for mesh in (one, other))
-    there, back = cKDTree(second).query(first)[0], cKDTree(first).query(second)[0]
+    there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
     return float(there.mean() + back.mean()) / 2
 
 
@@ -164,13 +164,14 @@ def _measured(
     try:
         result = lathe(photo)
     except LatheError as failure:
-        nothing = dict.fromkeys((*MEASURES, "iou_mask"), float("nan"))
+        nothing: dict[str, Any] = dict.fromkeys((*MEASURES, "iou_mask"), float("nan"))
         return Lifted(**named, failure=str(failure), **nothing)
     truth = mesh.copy()
     truth.apply_transform(trimesh.transformations.rotation_matrix(np.radians(turntable.turn_deg), [0, 1, 0]))
     truth.apply_scale(1 / traits.slimness)
     profile = shape_of(traits.facts).outside() / [traits.slimness, 1.0]
-    return Lifted(**named, failure="", **compare(result, truth, profile, turntable.mask(mesh)))
+    compared: dict[str, Any] = dict(compare(result, truth, profile, turntable.mask(mesh)))
+    return Lifted(**named, failure="", **compared)
 
 
 def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -195,9 +196,10 @@ class _Witness(Turntable):
         camera: Camera | None = None,
         light: Light | None = None,
         background: tuple[float, float, float] | None = None,
+        framed_by: Model | None = None,
     ) -> np.ndarray:
         self._views, self._used, self.turn_deg = views, camera, views[0][0]
-        return super().shoot(model, views, camera=camera, light=light, background=background)
+        return super().shoot(model, views, camera=camera, light=light, background=background, framed_by=framed_by)
 
     def mask(self, model: Model) -> np.ndarray:
         """bool [h, w]: what stays when the backdrop changes its colour."""
@@ -205,12 +207,15 @@ class _Witness(Turntable):
             super(_Witness, self).shoot(model, self._views, camera=self._used, background=colour)[0]
             for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
         )
-        return (np.abs(blue.astype(int) - green).max(axis=2) < 128)
+        return np.abs(blue.astype(int) - green).max(axis=2) < 128
 
 
 def _medians(rows: Sequence[Lifted]) -> dict[str, float]:
     found = [row for row in rows if not row.failure]
-    medians = {name: float(np.median([getattr(row, name) for row in found])) if found else float("nan") for name in (*MEASURES, "iou_mask")}
+    medians = {
+        name: float(np.median([getattr(row, name) for row in found])) if found else float("nan")
+        for name in (*MEASURES, "iou_mask")
+    }
     return {"num": len(rows), "num_failed": len(rows) - len(found), **medians}
 
 

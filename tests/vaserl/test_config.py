@@ -10,6 +10,7 @@ from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
 from vaserl.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
+from vaserl.vase_eval.settings import VaseEvalSettings
 
 ROOT = Path(__file__).parents[2]
 KIND_OF_FOLDER = {
@@ -18,6 +19,7 @@ KIND_OF_FOLDER = {
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "rewards": RewardFile,
+    "vaseeval": VaseEvalSettings,
     "configs": QuickstartSettings,
 }
 FILES = sorted((ROOT / "configs").rglob("*.toml"))

@@ -1,9 +1,9 @@
 """Photograph -> mask of the vase: transparency where there is any, else whatever departs from a plain background.
 
 The background may be white, grey or coloured, and may grade from side to side: a quadratic surface is fitted to the
-frame's rim in CIELAB. From the rim the background spreads until an outline, however faint, stops it; what is enclosed by
-one is vase whatever its colour, so white ground on a pale backdrop stays whole, unless it is the very background again:
-a gap under a handle. Between what surely is background and what surely is vase, a watershed on the colour gradient puts
+frame's rim in CIELAB. From the rim the background spreads until an outline, however faint, stops it; what one encloses
+is vase whatever its colour, so white ground on a pale backdrop stays whole, unless it is the very background again: a
+gap under a handle. Between what surely is background and what surely is vase, a watershed on the colour gradient puts
 the edge where the colour changes fastest, so a soft shadow goes to the background and a crisp lip doesn't. Cluttered
 scenes are out of scope: they are refused.
 """
