@@ -25,7 +25,7 @@ from vaserl.curation.best_view import BestView
 from vaserl.curation.describe import FALLBACK, Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
-from vaserl.curation.lift import Lift, build_generator
+from vaserl.curation.lift import Lift, check_generator
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
 from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
@@ -114,7 +114,7 @@ def check_stages(settings: CurateSettings) -> None:
         if settings.clip.path is None:
             raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
         load_clip(settings.clip)
-    build_generator(settings.lift, settings.source.path)
+    check_generator(settings.lift, settings.source.path)
 
 
 def check_resources(settings: CurateSettings) -> None:
