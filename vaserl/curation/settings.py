@@ -195,6 +195,9 @@ class MeshGateSettings(Section):
     """Least rotational symmetry; 1 is a perfect surface of revolution."""
     min_iou: float = pydantic.Field(default=0.8, ge=0, le=1)
     """Least agreement of the model's silhouette with the photograph's."""
+    judge: str = ""
+    """package.module:name of a function or class that has the last word on what passed; see
+    vaserl/curation/mesh_judge.py. Empty: geometry decides alone."""
 
 
 class TurntableSettings(Section):
