@@ -55,10 +55,10 @@ def load_judge(name: str) -> MeshJudge:
     if not module or not colon or not attribute.isidentifier():
         raise UserError(f"mesh_gate.judge {name!r}: wanted package.module:name")
     try:
-        found: Any = getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f"mesh_gate.judge {name!r}: {error}") from error
-    judge = found() if isinstance(found, type) else found
+    judge: Any = found() if isinstance(found, type) else found
     if not callable(judge):
         raise UserError(f"mesh_gate.judge {name!r}: a {type(judge).__name__} can't be called with a candidate")
     return judge
