@@ -8,7 +8,7 @@ that holds the gate, and its instance called.
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from vaserl.errors import UserError
 
@@ -55,10 +55,12 @@ def load_judge(name: str) -> MeshJudge:
     if not module or not colon or not attribute.isidentifier():
         raise UserError(f"mesh_gate.judge {name!r}: wanted package.module:name")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f"mesh_gate.judge {name!r}: {error}") from error
-    judge: Any = found() if isinstance(found, type) else found
+    judge: Any = found
+    if isinstance(found, type):
+        judge = found()
     if not callable(judge):
         raise UserError(f"mesh_gate.judge {name!r}: a {type(judge).__name__} can't be called with a candidate")
-    return judge
+    return cast(MeshJudge, judge)

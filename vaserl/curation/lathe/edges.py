@@ -21,6 +21,8 @@ MAX_ARCH = 2.5
 """How far a handle's arch may reach above the daylight under it, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
 """Thickest handle seen end-on, as a share of the height."""
+EASE_SHARE = 0.02
+"""Over so much of the height the joint between a bridge and the wall is smoothed."""
 MIN_SPIKE_REACH = 0.05
 """Shortest such handle, as a share of the height, and also the least that its length must exceed its thickness by."""
 
@@ -53,6 +55,7 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
     half_width = np.where(left_bridged & ~right_bridged, right, half_width)
     half_width = np.where(right_bridged & ~left_bridged, left, half_width)
+    half_width = _eased(half_width, left_bridged | right_bridged)
     usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
     asymmetry = float(2 * usual.mean() / (left + right).mean())
     return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry)
@@ -94,6 +97,18 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 edge = _without_root(edge, row, -1, arch)
     edge = _without_spikes(edge)
     return edge, edge < seen - 1.0
+
+
+def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
+    """Smoothed where a handle was bridged: bridge and wall meet in value and slope, but a wall that was thrown has no
+    sudden change of curvature either. The ends of the outline stay sharp."""
+    num_rows = len(half_width)
+    reach = max(1, round(EASE_SHARE * num_rows))
+    weight = ndimage.binary_dilation(bridged, iterations=reach).astype(np.float64)
+    weight[: 2 * reach] = weight[num_rows - 2 * reach :] = 0.0
+    weight = ndimage.gaussian_filter1d(weight, reach / 2, mode="nearest")
+    smooth = ndimage.gaussian_filter1d(half_width, reach, mode="nearest")
+    return half_width + weight * (smooth - half_width)
 
 
 def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
