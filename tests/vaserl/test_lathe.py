@@ -211,6 +211,23 @@ def test_colours_land_where_the_camera_saw_them() -> None:
     assert mesh.vertices[outside, 1] == pytest.approx(at_z, abs=0.025)
 
 
+def test_a_figure_beside_the_outline_is_not_continued_by_its_mirror_image() -> None:
+    """The belly is 45 pixels wide and its last two and a half aren't used, so it is seen up to asin(42.5 / 45) = 71
+    degrees: a spot at 60 degrees, folded back there, would come again at 82."""
+    mask = seen_mask(view_deg=(0.0, 0.0))
+    photo = photograph(mask, clay=CLAY)
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    spot = (np.abs(x - 0.3 * HEIGHT * np.sin(np.radians(60.0))) < 2) & (np.abs(y) < 12)
+    photo[spot & mask] = (30, 60, 220)
+    texture = np.asarray(lathe(photo).mesh.visual.material.baseColorTexture, float)  # type: ignore[union-attr]
+    height, width = texture.shape[:2]
+    rows = texture[height * 2 // 5 : height * 3 // 5]
+    blue = (rows[..., 2] - rows[..., 0]).max(axis=0)
+    azimuth_deg = (np.arange(width) + 0.5) / width * 360 - 180
+    assert blue[np.abs(azimuth_deg - 60) < 2].min() > 60
+    assert blue[np.abs(azimuth_deg - 82) < 4].max() < 0, "clay, whose red exceeds its blue"
+
+
 @pytest.mark.parametrize(
     "paper", [(255, 255, 255), (128, 128, 130), (180, 198, 215), (70, 74, 84)], ids=["white", "grey", "blue", "dark"]
 )

@@ -1,9 +1,9 @@
 """Photograph -> texture: each point of the visible half is looked up where the camera saw it.
 
 The back is not in the photograph. It repeats the front turned half around, as many vases carry similar scenes on both
-sides. Towards the outline, where the camera sees the wall edge-on or, under the belly, not at all, the better-seen
-neighbourhood is folded over, and front and back are blended into each other. The photograph's light stays in the
-texture.
+sides. Towards the outline, where the camera sees the wall edge-on or, under the belly, not at all, the paint runs out
+into the ground colour of its height, and front and back are blended into each other there: a figure that the outline
+cuts isn't continued by its mirror image. The photograph's light stays in the texture.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ LEAST_SEEN_DEG = 40.0
 """Azimuth up to which it is taken from there at least, where most of it is turned away from the camera."""
 LEAST_FACING = 0.15
 """Cosine of the angle between the wall and the line of sight from which on it counts as seen."""
+FADE_DEG = 6.0
+"""Beyond what is seen, the paint runs out into the ground over so many degrees; until then it is folded back."""
 BLEND_DEG = 12.0
 """Half the width of the zone at 90 degrees in which front and back are mixed."""
 RIM = 2
@@ -111,9 +113,26 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
     across = radius[:, None] * np.sin(angle)
     row = centre[:, None] + (flatness * radius)[:, None] * np.cos(angle)
     front = np.zeros((num_rows, width, 3))
-    front[:, near] = look_up(across, row)
+    seen = look_up(across, row)
+    weight = np.clip((turned - last) / FADE_DEG, 0.0, 1.0)[..., None]
+    front[:, near] = (1 - weight) * seen + weight * _ground(seen, turned <= last)[:, None]
     weight = np.clip((90.0 + BLEND_DEG - np.abs(azimuth_deg)) / (2 * BLEND_DEG), 0.0, 1.0)[None, :, None]
     return weight * front + (1 - weight) * np.roll(front, width // 2, axis=1)
+
+
+def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """float64 [rows, 3]: the commonest colour of each row of [rows, N, 3], of its darker and its lighter half that one
+    which has more of the row; `seen` is bool [rows, N].
+
+    A median would do where one colour prevails; in a band of figures half clay, half slip it would be a mixture.
+    """
+    ground = np.empty((len(colours), 3))
+    for number, (row, of_row) in enumerate(zip(colours, seen, strict=True)):
+        values = row[of_row]
+        light = values.sum(axis=1)
+        is_light = light > (light.min() + light.max()) / 2
+        ground[number] = np.median(values[is_light == (is_light.mean() > 0.5)], axis=0)
+    return ground
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:
