@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from vaserl.commands import audit, caption, export, render, rescore, score
+from vaserl.commands import audit, caption, export, lathe, render, rescore, score
 from vaserl.errors import UserError
 
 USER_ERROR = 2
-VERBS = (caption, render, export, score, audit, rescore)
+VERBS = (caption, lathe, render, export, score, audit, rescore)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,6 +25,8 @@ LEAST_FACING = 0.15
 """Cosine of the angle between the wall and the line of sight from which on it counts as seen."""
 FADE_DEG = 6.0
 """Beyond what is seen, the paint runs out into the ground over so many degrees; until then it is folded back."""
+GROUND_SHARE = 0.05
+"""Rows within about so much of the wall's length decide together which colour is the ground."""
 BLEND_DEG = 12.0
 """Half the width of the zone at 90 degrees in which front and back are mixed."""
 RIM = 2
@@ -121,18 +123,20 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
 
 
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """float64 [rows, 3]: the commonest colour of each row of [rows, N, 3], of its darker and its lighter half that one
-    which has more of the row; `seen` is bool [rows, N].
+    """float64 [rows, 3]: what lies behind the figures of each row of [rows, N, 3]; `seen` is bool [rows, N].
 
-    A median would do where one colour prevails; in a band of figures half clay, half slip it would be a mixture.
+    The median of the row's darker or lighter colours, not of all: a band half clay, half slip would give a mixture.
+    Which of them is the ground the neighbouring rows say too, since a row through a figure's body is mostly figure;
+    a row that is nearly of one kind, as a line around the vase is, decides alone.
     """
-    ground = np.empty((len(colours), 3))
-    for number, (row, of_row) in enumerate(zip(colours, seen, strict=True)):
-        values = row[of_row]
-        light = values.sum(axis=1)
-        is_light = light > (light.min() + light.max()) / 2
-        ground[number] = np.median(values[is_light == (is_light.mean() > 0.5)], axis=0)
-    return ground
+    light = np.where(seen, colours.sum(axis=2), np.nan)
+    middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
+    is_light = light > middle[:, None]
+    share = is_light.sum(axis=1) / seen.sum(axis=1)
+    around = ndimage.gaussian_filter1d(share, GROUND_SHARE * len(share), mode="nearest")
+    wants_light = np.where(np.abs(share - 0.5) > 0.35, share > 0.5, around > 0.5)
+    of_ground = seen & (is_light == wants_light[:, None])
+    return np.stack([np.median(row[chosen], axis=0) for row, chosen in zip(colours, of_ground, strict=True)])
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:
