@@ -15,6 +15,8 @@ MARGIN_MM = 12.0
 """Paper around the drawing."""
 UNSCALED_MM = 120.0
 """Height on paper of a vase whose real height isn't known."""
+MIN_HALF_MM = 28.0
+"""Paper on either side of the axis, so that the caption of a small vase has room."""
 LINE_MM = 0.35
 """Width of the outline, as in print."""
 CORNER_POINTS = 96
@@ -45,7 +47,7 @@ def profile_drawing(
         paper, bar, said = height_mm * scale, length * scale, f"{length:g} mm"
         size = f"H. {height_mm:g} mm, {_ratio(scale)}"
     radius = max([float(profile[:, 0].max()), *(float(np.abs(t.curve[:, 0]).max()) for t in result.tubes)]) * paper
-    width = 2 * max(radius, bar, 20.0) + 2 * MARGIN_MM
+    width = 2 * max(radius, bar, MIN_HALF_MM) + 2 * MARGIN_MM
     height = paper + 2 * MARGIN_MM + 10
     centre, foot = width / 2, MARGIN_MM + paper
 
