@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
+import safetensors.torch
 import torch
 import torchvision
 import trimesh
@@ -14,12 +16,14 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from launch.evaluate import main
+from vaserl.curation.settings import ClipSettings
 from vaserl.errors import UserError
+from vaserl.models.tiny_vision import CLIP_CONFIG, CLIP_PREPROCESS, CLIP_WEIGHTS
 from vaserl.turntable import Turntable
 from vaserl.vase_eval.align import align
 from vaserl.vase_eval.evaluate import Pair, evaluate, summary
 from vaserl.vase_eval.geometry import chamfer_distance, normal_consistency
-from vaserl.vase_eval.pictures import load_lpips, psnr, ssim
+from vaserl.vase_eval.pictures import ClipScores, load_lpips, psnr, ssim
 from vaserl.vase_eval.settings import LpipsSettings, VaseEvalSettings
 from vaserl.vase_eval.surface import sample_surface
 from vaserl.vase_eval.table import table
@@ -188,6 +192,32 @@ def test_squeezenets_weights_reach_every_layer(tmp_path):
     torch.save(weights, tmp_path / "s.pth")
     other = load_lpips(LpipsSettings(path=tmp_path / "s.pth", backbone="squeeze"))(black, white)
     assert first != other
+
+
+def test_clip_scores_are_mean_cosines(tmp_path):
+    """Against open_clip alone, on a random model with the real architecture."""
+    (tmp_path / "clip").mkdir()
+    model = open_clip.CLIP(**CLIP_CONFIG).eval()  # type: ignore[arg-type]
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "clip" / CLIP_WEIGHTS)
+    config = {"model_cfg": CLIP_CONFIG, "preprocess_cfg": CLIP_PREPROCESS}
+    (tmp_path / "clip" / "open_clip_config.json").write_text(json.dumps(config))
+    scores = ClipScores(ClipSettings(path=tmp_path / "clip"))
+    one, other = np.random.default_rng(2).integers(0, 255, (2, 3, 64, 64, 3), dtype=np.uint8)
+    here, there = scores.features(one), scores.features(other)
+    assert scores.image_score(here, here) == pytest.approx(1.0, abs=1e-6)
+    mean, deviation = (torch.tensor(CLIP_PREPROCESS[name]).view(3, 1, 1) for name in ("mean", "std"))
+
+    def encoded(pictures: np.ndarray) -> torch.Tensor:
+        pixels = (torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255 - mean) / deviation
+        return torch.nn.functional.normalize(model.encode_image(pixels), dim=-1)
+
+    with torch.no_grad():
+        expected = (encoded(one) * encoded(other)).sum(dim=1).mean()
+        words = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'clip'}")(["Athenian amphora"])
+        text = torch.nn.functional.normalize(model.encode_text(words), dim=-1)
+        expected_text = (encoded(one) @ text.T).mean()
+    assert scores.image_score(here, there) == pytest.approx(float(expected), abs=1e-4)
+    assert scores.text_score(here, "Athenian amphora") == pytest.approx(float(expected_text), abs=1e-4)
 
 
 def test_failed_pairs_are_counted_and_extra_models_listed(tmp_path):
