@@ -109,6 +109,8 @@ def load_mesh(path: Path) -> trimesh.Scene:
             raise UserError(f"{path}: some vertices are not finite numbers, or beyond all size; export it again")
         if part.faces.max(initial=-1) >= len(part.vertices):
             raise UserError(f"{path}: damaged GLB model: faces name vertices that aren't there; export it again")
+    if not sum(part.area for part in scene.geometry.values() if isinstance(part, trimesh.Trimesh)) > 0:
+        raise UserError(f"{path}: the GLB model has no surface: all its triangles are points or lines")
     return scene
 
 

@@ -96,6 +96,8 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     "nan": (lambda: with_vertices([[float("nan"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
     "infinite": (lambda: with_vertices([[float("inf"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
     "huge": (lambda: with_vertices([[1e30, 0, 0], [1, 0, 0], [0, 1, 0]]), "beyond all size"),
+    "one point": (lambda: with_vertices([[1, 2, 3]] * 3), "no surface"),
+    "a line": (lambda: with_vertices([[0, 0, 0], [1, 1, 1], [2, 2, 2]]), "no surface"),
     "no faces": (lambda: with_accessor(1, count=0), "no triangles|damaged"),
     "ten million faces": (lambda: with_accessor(1, count=30_000_000), "claims 30,000,000 values"),
     "ten million faces of zeros": (
