@@ -12,6 +12,7 @@ from vaserl.errors import UserError
 BENCHES = {
     "curate": "rows a second of each curation stage, its overhead, and the driver's memory over rows",
     "curate_kills": "the curation job killed at random moments, and what the same command makes of it",
+    "lathe": "a photograph's model against the vase's true one: silhouettes, Chamfer distance, profile in mm",
     "learner": "forward and backward of a group: padded against shared prefix",
     "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
     "parity": "logprobs of learner and engine, and of the layouts, against each other",

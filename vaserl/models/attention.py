@@ -181,7 +181,7 @@ def _attend(
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if attention_plan is not None:
-        return _by_plan(attention_plan, query, key, value, scaling), None
+        return _by_plan(attention_plan, query, key, value, scaling), None  # pyright: ignore[reportCallIssue]
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
 
