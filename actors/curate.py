@@ -29,7 +29,7 @@ from vaserl.curation.describe import Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
 from vaserl.curation.journal import WORK, Journal, key_after
-from vaserl.curation.lift import Lift, build_generator
+from vaserl.curation.lift import Lift, check_generator
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
@@ -143,7 +143,7 @@ def check_stages(settings: CurateSettings) -> None:
         load_clip(settings.clip)
     check_thresholds(settings)
     check_writer(settings.describe)
-    build_generator(settings.lift, settings.source.path)
+    check_generator(settings.lift, settings.source.path)
 
 
 def check_resources(settings: CurateSettings) -> None:

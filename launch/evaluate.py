@@ -1,4 +1,7 @@
-"""Captions of the held-out vases before and after training: python -m launch.evaluate CONFIG [--key value …]"""
+"""Captions of the held-out vases before and after training: python -m launch.evaluate CONFIG [--key value …]
+
+`python -m launch.evaluate vaseeval CONFIG` compares generated models with true ones instead: see launch/vaseeval.py.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ from typing import Any
 
 from actors.cluster import bundle, connect, placed
 from actors.rollout import RolloutPool
+from launch import vaseeval
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.config import dump_config
@@ -26,6 +30,7 @@ from vaserl.recorder import versions
 from vaserl.scoring import Scorer, make_scorer
 from vaserl.settings import EvaluateSettings
 from vaserl.types import Group, Score
+from vaserl.vase_eval.settings import VaseEvalSettings
 
 BATCH_SIZE = 32
 
@@ -123,7 +128,10 @@ def _row(vase: Vase, before: Group, after: Group, scorer: Scorer) -> EvaluationR
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return command(EvaluateSettings, run, "Compare a model with its trained weights on held-out vases.", argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["vaseeval"]:
+        return command(VaseEvalSettings, vaseeval.run, "Compare generated models with true ones.", given[1:])
+    return command(EvaluateSettings, run, "Compare a model with its trained weights on held-out vases.", given)
 
 
 if __name__ == "__main__":

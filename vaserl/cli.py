@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from vaserl.commands import audit, caption, check, export, import_published, publish, render, rescore, score, why
+from vaserl.commands import audit, caption, check, export, import_published, lathe, publish, render, rescore, score, why
 from vaserl.errors import UserError
 
 USER_ERROR = 2
-VERBS = (caption, render, export, score, audit, rescore, check, why, publish, import_published)
+VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, publish, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

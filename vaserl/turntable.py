@@ -19,6 +19,7 @@ from trimesh.visual.color import ColorVisuals
 
 from vaserl.clip import Clip
 from vaserl.errors import UserError
+from vaserl.glb_check import check_glb
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before pyrender is imported: no display needed
 if not hasattr(np, "infty"):
@@ -30,6 +31,9 @@ with contextlib.suppress(ImportError):
 import pyrender
 
 Model = trimesh.Trimesh | trimesh.Scene
+
+MAX_COORDINATE = 1e9
+"""Squares and volumes of anything larger are lost to rounding."""
 
 SIX_VIEWS: dict[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
@@ -83,7 +87,7 @@ class Light:
 
 
 def load_mesh(path: Path) -> trimesh.Scene:
-    """Read a GLB; `UserError` names the file and what is wrong with it."""
+    """Read a GLB of anybody's; `UserError` names the file and what is wrong with it."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a GLB model")
@@ -91,12 +95,20 @@ def load_mesh(path: Path) -> trimesh.Scene:
         magic = file.read(4)
     if magic != b"glTF":
         raise UserError(f"{path}: not a GLB model, it starts with {magic!r}, not b'glTF'; export it as binary glTF")
+    check_glb(path)
     try:
         scene = trimesh.load_scene(path, file_type="glb")
     except Exception as error:  # a damaged file surfaces as whatever the parser trips over
         raise UserError(f"{path}: damaged GLB model ({type(error).__name__}: {error}); export it again") from error
     if not any(isinstance(part, trimesh.Trimesh) and len(part.faces) for part in scene.geometry.values()):
         raise UserError(f"{path}: the GLB model holds no triangles")
+    for part in scene.geometry.values():
+        if not isinstance(part, trimesh.Trimesh):
+            continue
+        if not np.isfinite(part.vertices).all() or np.abs(part.vertices).max(initial=0.0) > MAX_COORDINATE:
+            raise UserError(f"{path}: some vertices are not finite numbers, or beyond all size; export it again")
+        if part.faces.max(initial=-1) >= len(part.vertices):
+            raise UserError(f"{path}: damaged GLB model: faces name vertices that aren't there; export it again")
     return scene
 
 
@@ -198,14 +210,16 @@ class Turntable:
         camera: Camera | None = None,
         light: Light | None = None,
         background: tuple[float, float, float] | None = None,
+        framed_by: Model | None = None,
     ) -> np.ndarray:
         """uint8 [N, H, W, 3]: the model from each view, given as (turn of the model, elevation) in degrees.
 
-        What isn't given is the turntable's own. The view's elevation replaces the camera's.
+        What isn't given is the turntable's own. The view's elevation replaces the camera's. The model's own size and
+        place set the camera, or those of `framed_by`, so that two models are seen by the very same one.
         """
         light, camera = light or self.light, camera or self.camera
         parts = parts_of(model)
-        transform, radius = normalising_transform(parts)
+        transform, radius = normalising_transform(parts if framed_by is None else parts_of(framed_by))
         scene = pyrender.Scene(bg_color=(*(background or self.background), 1.0), ambient_light=[light.ambient] * 3)
         nodes = [scene.add(_uploaded(part)) for part in parts]
         lens = scene.add(_lens(camera))

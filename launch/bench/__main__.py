@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from vaserl.errors import UserError
 
 BENCHES = {
+    "lathe": "a photograph's model against the vase's true one: silhouettes, Chamfer distance, profile in mm",
     "learner": "forward and backward of a group: padded against shared prefix",
     "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
     "parity": "logprobs of learner and engine, and of the layouts, against each other",

@@ -11,6 +11,7 @@ from vaserl.errors import UserError
 from vaserl.quality.settings import TrainQualitySettings
 from vaserl.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
+from vaserl.vase_eval.settings import VaseEvalSettings
 
 ROOT = Path(__file__).parents[2]
 KIND_OF_FOLDER = {
@@ -20,6 +21,7 @@ KIND_OF_FOLDER = {
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "rewards": RewardFile,
+    "vaseeval": VaseEvalSettings,
     "configs": QuickstartSettings,
 }
 FILES = sorted((ROOT / "configs").rglob("*.toml"))

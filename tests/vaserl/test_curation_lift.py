@@ -12,6 +12,7 @@ from vaserl.curation.admission import MeshGate
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
 from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path
+from vaserl.curation.mesh_judge import Candidate, Judgement
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.errors import UserError
 
@@ -141,3 +142,57 @@ def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
     (trusted,) = rows_of(gate(batch_of([row | {"silhouette_iou": 0.93}])))
     assert not trusted["rejected_by"] and trusted["silhouette_iou"] == 0.93
     assert trusted["symmetry"] > 0.95
+
+
+def slender_only(candidate: Candidate) -> Judgement:
+    """A judge with an opinion: it opens the model and measures it."""
+    width, height, _ = trimesh.load_scene(candidate.mesh).to_mesh().extents
+    assert candidate.photo.endswith("photo.png")
+    return Judgement(accepted=height > 3 * width, score=float(height / width), reason=f"{candidate.vase_id} is squat")
+
+
+class Counting:
+    """A judge that holds something, made once."""
+
+    def __init__(self) -> None:
+        self.num_seen = 0
+
+    def __call__(self, candidate: Candidate) -> Judgement:
+        self.num_seen += 1
+        return Judgement(accepted=True, score=float(self.num_seen), reason="")
+
+
+def test_a_judge_by_name_has_the_last_word(tmp_path):
+    (tmp_path / "models").mkdir()
+    for name, radius in (("slim", 0.1), ("squat", 0.4)):
+        pot = trimesh.creation.cylinder(radius=radius, height=1.0, sections=64)
+        pot.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))
+        pot.visual.vertex_colors = [200, 90, 40, 255]
+        pot.export(tmp_path / "models" / f"{name}.glb")
+    trimesh.creation.box().export(tmp_path / "models" / "box.glb")
+    batch = batch_of(
+        [row | {"mesh": f"models/{row['vase_id']}.glb", "silhouette_iou": 0.9} for row in rows("slim", "squat", "box")]
+    )
+    gate = MeshGate(MeshGateSettings(judge=f"{__name__}:slender_only"), tmp_path)
+    slim, squat, box = rows_of(gate(batch))
+    assert not slim["rejected_by"] and slim["judge"] == pytest.approx(5.0, rel=0.01)
+    assert squat["rejected_by"] == "mesh_gate" and squat["reason"] == "the judge refuses it: squat is squat"
+    assert squat["judge"] == pytest.approx(1.25, rel=0.01)
+    assert "faces" in box["reason"] and np.isnan(box["judge"]), "geometry has refused it already"
+    counted = rows_of(MeshGate(MeshGateSettings(judge=f"{__name__}:Counting"), tmp_path)(batch))
+    assert [row["judge"] for row in counted[:2]] == [1.0, 2.0]
+    assert "judge" not in rows_of(MeshGate(MeshGateSettings(), tmp_path)(batch))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slender", "wanted package"),
+        ("nobody.at.home:f", "No module"),
+        ("math:nothing", "nothing"),
+        ("math:pi", "float"),
+    ],
+)
+def test_a_judge_that_is_none_is_said_when_the_gate_is_made(tmp_path, name, reason):
+    with pytest.raises(UserError, match=rf"mesh_gate\.judge '{name}': .*{reason}"):
+        MeshGate(MeshGateSettings(judge=name), tmp_path)

@@ -211,6 +211,23 @@ def test_colours_land_where_the_camera_saw_them() -> None:
     assert mesh.vertices[outside, 1] == pytest.approx(at_z, abs=0.025)
 
 
+def test_a_figure_beside_the_outline_is_not_continued_by_its_mirror_image() -> None:
+    """The belly is 45 pixels wide and its last two and a half aren't used, so it is seen up to asin(42.5 / 45) = 71
+    degrees: a spot at 60 degrees, folded back there, would come again at 82."""
+    mask = seen_mask(view_deg=(0.0, 0.0))
+    photo = photograph(mask, clay=CLAY)
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    spot = (np.abs(x - 0.3 * HEIGHT * np.sin(np.radians(60.0))) < 2) & (np.abs(y) < 12)
+    photo[spot & mask] = (30, 60, 220)
+    texture = np.asarray(lathe(photo).mesh.visual.material.baseColorTexture, float)  # type: ignore[union-attr]
+    height, width = texture.shape[:2]
+    rows = texture[height * 2 // 5 : height * 3 // 5]
+    blue = (rows[..., 2] - rows[..., 0]).max(axis=0)
+    azimuth_deg = (np.arange(width) + 0.5) / width * 360 - 180
+    assert blue[np.abs(azimuth_deg - 60) < 2].min() > 60
+    assert blue[np.abs(azimuth_deg - 82) < 4].max() < 0, "clay, whose red exceeds its blue"
+
+
 @pytest.mark.parametrize(
     "paper", [(255, 255, 255), (128, 128, 130), (180, 198, 215), (70, 74, 84)], ids=["white", "grey", "blue", "dark"]
 )
@@ -322,7 +339,7 @@ def test_the_drawing_is_svg_in_millimetres_with_its_layers() -> None:
     root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
     space = "{http://www.w3.org/2000/svg}"
     layers = {group.get("id"): group for group in root.findall(f"{space}g")}
-    assert set(layers) == {"section", "exterior", "centre-line", "scale-bar", "caption"}
+    assert set(layers) == {"section", "exterior", "handles", "centre-line", "scale-bar", "caption"}
     assert root.get("width", "").endswith("mm") and root.get("height", "").endswith("mm")
     assert root.get("viewBox") == f"0 0 {root.get('width', '')[:-2]} {root.get('height', '')[:-2]}"
     outline = next(path for path in layers["exterior"] if path.get("class") == "outline")
@@ -335,7 +352,37 @@ def test_the_drawing_is_svg_in_millimetres_with_its_layers() -> None:
     # the longest round length up to a quarter of 300 mm is 50 mm: 25 mm of paper
     assert float(bar.get("x2", "nan")) - float(bar.get("x1", "nan")) == pytest.approx(25.0, abs=0.01)
     assert layers["scale-bar"].findtext(f"{space}text") == "50 mm"
-    assert any(path.get("class") == "unknown" for path in layers["section"]), "the wall wasn't seen: dotted"
+    kinds = [shape.get("class") for shape in layers["section"]]
+    assert kinds == ["outline", "edge", "edge"], "a wall that nobody has measured isn't drawn"
+    assert "wall not known" in (layers["caption"][1].text or "")
+    measured = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, wall_mm=6.0, scale=0.5))
+    wall = next(group for group in measured if group.get("id") == "section")[0]
+    corners = np.array([float(word) for word in wall.get("d", "").split() if word not in "ML"]).reshape(-1, 2)
+    row = np.abs(corners[:, 1] - (points[:, 1].min() + 75.0)) < 2.5  # the belly, at half of the height
+    # 0.3 of 300 mm and 6 mm less, at 1:2
+    assert centre - corners[row, 0].min() == pytest.approx(0.3 * 150.0, abs=1.0)
+    assert centre - corners[row, 0].max() == pytest.approx(0.3 * 150.0 - 3.0, abs=1.0)
     assert "not to scale" in profile_drawing(result)
     with pytest.raises(ValueError, match="height_mm = -1"):
         profile_drawing(result, height_mm=-1)
+    with pytest.raises(ValueError, match="wall_mm = 6"):
+        profile_drawing(result, wall_mm=6.0)
+
+
+@pytest.mark.parametrize("sides", [(-1, 1), (1,)])
+def test_handles_are_drawn_where_they_stand_off_the_body(sides: tuple[int, ...]) -> None:
+    result = lathe(photograph(with_handles(seen_mask(), sides)))
+    root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
+    layers = {group.get("id"): group for group in root}
+    centre = float(layers["centre-line"][0].get("x1", "nan"))
+    lines = [
+        np.array([float(word) for word in path.get("d", "").split() if word not in "ML"]).reshape(-1, 2)
+        for path in layers["handles"]
+    ]
+    reach = [(line[:, 0] - centre)[np.argmax(np.abs(line[:, 0] - centre))] / 150.0 for line in lines]
+    # the bar's middle runs out to 0.34 and it is 10 of 150 pixels thick: edges at 0.34 and 0.033 more and less
+    for side in sides:
+        of_side = sorted(abs(value) for value in reach if np.sign(value) == side)
+        assert of_side[0] == pytest.approx(0.34 - 0.033, abs=0.02)
+        assert of_side[-1] == pytest.approx(0.34 + 0.033, abs=0.02)
+    assert {np.sign(value) for value in reach} == set(sides)

@@ -11,6 +11,7 @@ from vaserl.curation.lathe.lathe import WORKING_SIDE
 from vaserl.curation.lathe.segment import segment
 from vaserl.curation.lift import SILHOUETTE
 from vaserl.curation.mesh_gate import Thresholds, gate
+from vaserl.curation.mesh_judge import Candidate, load_judge
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import MeshGateSettings
 from vaserl.errors import UserError
@@ -19,6 +20,8 @@ from vaserl.turntable import load_mesh
 STAGE = "mesh_gate"
 MEASURES = ("symmetry", "open_edges")
 """What the gate measures, beside the silhouette, that is worth a column."""
+JUDGE = "judge"
+"""The judge's score, where there is a judge."""
 
 
 class MeshGate:
@@ -26,12 +29,13 @@ class MeshGate:
 
     The silhouette is compared where the generator has not done so, and `silhouette_iou` filled in; the generator knew
     the photograph's camera, which the gate must guess. Where the vase can't be cut out of its photograph, it isn't
-    judged.
+    judged. Where the settings name a judge, it has the last word and its score a column, `judge`.
     """
 
     def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
         self._dataset = dataset
-        self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled"}))
+        self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled", "judge"}))
+        self._judge = load_judge(settings.judge) if settings.judge else None
 
     def __call__(self, batch: Batch) -> Batch:
         measures: dict[int, dict[str, float]] = {}
@@ -48,10 +52,20 @@ class MeshGate:
             measures[index] = {SILHOUETTE: known, **verdict.measures}
             if not verdict.accepted:
                 reasons[index] = verdict.reason
-        for name in (*MEASURES, SILHOUETTE):
+            elif self._judge is not None:
+                judgement = self._judge(_candidate(batch, index, self._dataset))
+                measures[index][JUDGE] = judgement.score
+                if not judgement.accepted:
+                    reasons[index] = f"the judge refuses it: {judgement.reason}"
+        for name in (*MEASURES, SILHOUETTE, *([JUDGE] if self._judge is not None else [])):
             values = {index: found[name] for index, found in measures.items() if name in found}
             batch = with_column(batch, name, values, float("nan"))
         return rejecting(batch, STAGE, reasons)
+
+
+def _candidate(batch: Batch, index: int, dataset: Path) -> Candidate:
+    vase_id, photo, mesh = (batch[name][index] for name in ("vase_id", "photo", "mesh"))
+    return Candidate(vase_id=vase_id, photo=photo, mesh=dataset / mesh)
 
 
 def _mask(photo: str) -> np.ndarray | None:

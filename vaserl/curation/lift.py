@@ -1,4 +1,4 @@
-"""From a photograph to a 3D model: one interface, three generators.
+"""From a photograph to a 3D model: one interface, five generators, of which two are other people's models.
 
 A generator is called with the row's photograph and the path of the GLB that it is to write; it raises `LiftFailure`
 where it can't, which costs that row and nothing else.
@@ -11,34 +11,21 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 
 import numpy as np
 
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.generators.generator import Generator, LiftFailure
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import LiftSettings
-from vaserl.curation.storage import local_copy
+from vaserl.curation.storage import joined, local_copy, read_bytes
 from vaserl.errors import UserError
 
 STAGE = "lift"
 SILHOUETTE = "silhouette_iou"
 MODELS = "models"
-
-
-class LiftFailure(Exception):
-    """No model came of this photograph; the message says why."""
-
-
-class Generator(Protocol):
-    """Writes the model of a photograph."""
-
-    def __call__(self, photo: Path, vase_id: str, glb: Path) -> float | None:
-        """Writes `glb`; returns how well the model's silhouette covers the photograph's (intersection over union) if
-        it has measured that, with the photograph's own camera. Raises: LiftFailure."""
-        ...
 
 
 class Lift:
@@ -91,14 +78,15 @@ def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
 class Given:
     """Takes GLBs that exist: scans, or what a generator elsewhere has made."""
 
-    def __init__(self, pattern: str, folder: Path) -> None:
+    def __init__(self, pattern: str, folder: str) -> None:
         self._pattern, self._folder = pattern, folder
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        path = self._folder / self._pattern.format(vase_id=vase_id)
-        if not path.is_file():
-            raise LiftFailure(f"no model given: {path}")
-        shutil.copyfile(path, glb)
+        place = joined(self._folder, self._pattern.format(vase_id=vase_id))
+        try:
+            glb.write_bytes(read_bytes(place))
+        except OSError as error:
+            raise LiftFailure(f"no model given: {place}") from error
 
 
 class Command:
@@ -140,15 +128,39 @@ class Command:
 def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     """The generator that the settings name.
 
-    Raises: UserError when its program isn't there.
+    Raises: UserError when its program, checkout, weights or device isn't there.
     """
     if settings.generator == "given":
-        return Given(settings.given, Path(source))
+        return Given(settings.given, str(source))
     if settings.generator == "command":
         if shutil.which(settings.command[0]) is None:
             raise UserError(f"lift.command: no program {settings.command[0]!r} on this machine")
         return Command(settings.command, settings.timeout_s, settings.num_retries)
+    if settings.generator == "triposg":
+        from vaserl.curation.generators.triposg import TripoSG  # torch, which the others can do without
+
+        assert settings.triposg is not None  # what the settings check
+        return TripoSG(settings.triposg)
+    if settings.generator == "hunyuan3d":
+        from vaserl.curation.generators.hunyuan3d import Hunyuan3D
+
+        assert settings.hunyuan3d is not None
+        return Hunyuan3D(settings.hunyuan3d)
     return turn_on_the_lathe
+
+
+def check_generator(settings: LiftSettings, source: Path | str) -> None:
+    """Whether the generator could be built, without loading a model or asking for its GPU. Raises: UserError."""
+    if settings.triposg is not None and settings.generator == "triposg":
+        from vaserl.curation.generators.triposg import check_triposg
+
+        check_triposg(settings.triposg)
+    elif settings.hunyuan3d is not None and settings.generator == "hunyuan3d":
+        from vaserl.curation.generators.hunyuan3d import check_hunyuan3d
+
+        check_hunyuan3d(settings.hunyuan3d)
+    else:
+        build_generator(settings, source)
 
 
 def model_path(vase_id: str) -> str:

@@ -15,10 +15,14 @@ from vaserl.curation.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
 """How far a handle may run along the body before it has left it, as a share of the height."""
+END_SHARE = 0.1
+"""The curves of lip and foot end the outline within this share of the height."""
 MAX_ARCH = 2.5
 """How far a handle's arch may reach above the daylight under it, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
 """Thickest handle seen end-on, as a share of the height."""
+EASE_SHARE = 0.02
+"""Over so much of the height the joint between a bridge and the wall is smoothed."""
 MIN_SPIKE_REACH = 0.05
 """Shortest such handle, as a share of the height, and also the least that its length must exceed its thickness by."""
 
@@ -51,6 +55,7 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
     half_width = np.where(left_bridged & ~right_bridged, right, half_width)
     half_width = np.where(right_bridged & ~left_bridged, left, half_width)
+    half_width = _eased(half_width, left_bridged | right_bridged)
     usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
     asymmetry = float(2 * usual.mean() / (left + right).mean())
     return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry)
@@ -94,6 +99,18 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return edge, edge < seen - 1.0
 
 
+def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
+    """Smoothed where a handle was bridged: bridge and wall meet in value and slope, but a wall that was thrown has no
+    sudden change of curvature either. The ends of the outline stay sharp."""
+    num_rows = len(half_width)
+    reach = max(1, round(EASE_SHARE * num_rows))
+    weight = ndimage.binary_dilation(bridged, iterations=reach).astype(np.float64)
+    weight[: 2 * reach] = weight[num_rows - 2 * reach :] = 0.0
+    weight = ndimage.gaussian_filter1d(weight, reach / 2, mode="nearest")
+    smooth = ndimage.gaussian_filter1d(half_width, reach, mode="nearest")
+    return half_width + weight * (smooth - half_width)
+
+
 def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the run that begins at the axis ends, between pixels; and how many pixels of vase follow after a gap."""
     inside = rows > 0.5
@@ -112,6 +129,9 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
     ahead = edge[row::step]  # ahead[0] is the last row that shows the body
     if len(ahead) < 3:
         return edge
+    # where the outline closes over the lip or under the foot, its narrowing is the mouth's curve and not the wall's
+    last = ahead[-max(3, round(END_SHARE * num_rows)) :]
+    longest = min(longest, len(ahead) - len(last) + int(np.nonzero(last >= 0.98 * last.max())[0][-1]))
     base, base_slope = _end_of_line(edge[row::-step][:fit])
     candidates = np.arange(2, min(longest, len(ahead) - 1) + 1)
     ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]

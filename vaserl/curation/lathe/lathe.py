@@ -40,18 +40,25 @@ class LatheResult:
     """Textured, watertight, Y up, the front towards +Z, standing on y = 0; the body is one unit high."""
     profile: np.ndarray
     """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in heights of the body."""
+    tubes: tuple[Tube, ...]
+    """The handles that were found beside the body and made; in heights of the body, x to the right."""
     mask: np.ndarray
     """bool [h, w]: the vase in the photograph, which is scaled down to `WORKING_SIDE` where it is larger."""
     view: View
     """How the camera looked at it."""
     tilt_deg: float
     """How far the vase leans to the right in the photograph; the model stands upright."""
+    silhouette: np.ndarray
+    """bool [h, w]: the model as this camera sees it, over the mask."""
     silhouette_iou: float
     """Intersection over union of the model's silhouette, seen from the same direction, with the mask."""
-    num_handles: int
-    """Handles that were found beside the body and made."""
     warnings: tuple[str, ...]
     """What a person should know before trusting the model."""
+
+    @property
+    def num_handles(self) -> int:
+        """Handles that were found and made."""
+        return len(self.tubes)
 
 
 def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int, int] = (512, 256)) -> LatheResult:
@@ -87,7 +94,8 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     texture = paint(exposure, atlas, profile, handles)
     tubes = [tube_of(handle, exposure, profile) for handle in handles]
     mesh = revolve(profile, tubes, atlas, texture)
-    iou = intersection_over_union(_seen(mesh, exposure), mask)
+    silhouette = _seen(mesh, exposure)
+    iou = intersection_over_union(silhouette, mask)
     if iou < MIN_IOU:
         raise LatheError(
             f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
@@ -95,11 +103,12 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     return LatheResult(
         mesh=mesh,
         profile=profile,
+        tubes=tuple(tubes),
         mask=mask,
         view=view,
         tilt_deg=axis.tilt_deg,
+        silhouette=silhouette,
         silhouette_iou=iou,
-        num_handles=len(handles),
         warnings=_warnings(mask, edges.asymmetry, iou, tubes),
     )
 

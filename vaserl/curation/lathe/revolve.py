@@ -46,22 +46,22 @@ def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.nd
     )
 
 
-def inside_of(profile: np.ndarray) -> np.ndarray:
-    """float64 [M, 2] (radius, height) from the lip down the inside to the centre of the floor, `WALL` off the outside.
+def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
+    """float64 [M, 2] (radius, height) from the lip down the inside to the centre of the floor, `wall` off the outside.
 
     Offset by a disc that rolls along the outside, so that the wall is as thick under a flat shoulder as in the belly.
     """
     heights = np.linspace(0.0, 1.0, 201)
     outside = np.interp(heights, profile[:, 1], profile[:, 0])
-    reach = int(WALL * 200)
-    disc = np.sqrt(WALL**2 - (np.arange(-reach, reach + 1) / 200) ** 2)
+    reach = int(wall * 200)
+    disc = np.sqrt(wall**2 - (np.arange(-reach, reach + 1) / 200) ** 2)
     radius = ndimage.grey_erosion(outside, structure=disc, mode="nearest")
     widest = int(np.argmax(outside))
     narrow = np.nonzero(outside[: widest + 1] < STEM_SHARE * outside[widest])[0]
-    floor = min((heights[narrow[-1]] if len(narrow) else 0.0) + FOOT_RECESS + 1.5 * WALL, 0.9)
+    floor = min((heights[narrow[-1]] if len(narrow) else 0.0) + FOOT_RECESS + 1.5 * wall, 0.9)
     down = np.linspace(1.0, floor, 40)
     inner = np.maximum(np.interp(down, heights, radius), 0.15 * outside.min())
-    inner[0] = max(profile[-1, 0] - WALL, 0.5 * profile[-1, 0])  # a flat lip as broad as the wall
+    inner[0] = max(profile[-1, 0] - wall, 0.5 * profile[-1, 0])  # a flat lip as broad as the wall
     return np.concatenate([np.stack([inner, down], axis=1), [[0.0, floor]]])
 
 

@@ -1,9 +1,11 @@
 """Photograph -> mask of the vase: transparency where there is any, else whatever departs from a plain background.
 
 The background may be white, grey or coloured, and may grade from side to side: a quadratic surface is fitted to the
-frame's rim in CIELAB. Between what surely is background and what surely is vase, a watershed on the colour gradient
-puts the edge where the colour changes fastest, so a soft shadow goes to the background and a crisp lip doesn't.
-Cluttered scenes are out of scope: they are refused.
+frame's rim in CIELAB. From the rim the background spreads until an outline, however faint, stops it; what one encloses
+is vase whatever its colour, so white ground on a pale backdrop stays whole, unless it is the very background again: a
+gap under a handle. Between what surely is background and what surely is vase, a watershed on the colour gradient puts
+the edge where the colour changes fastest, so a soft shadow goes to the background and a crisp lip doesn't. Cluttered
+scenes are out of scope: they are refused.
 """
 
 import numpy as np
@@ -20,6 +22,13 @@ MAX_RIM_SPREAD = 9.0
 """Largest typical departure of the rim from the fitted background, in CIELAB units, for it to count as plain."""
 MAX_CONTACT = 0.10
 """Longest contact with one side of the frame, as a share of the vase's own extent along it, that isn't a cut."""
+LEAST_OUTLINE = 16.0
+"""Sobel gradient in CIELAB, summed over its kernel, from which on an outline is believed where the background has no
+grain; a step of one unit of lightness has 4."""
+GRAIN_MARGIN = 2.5
+"""An outline is so many times stronger than the steepest twentieth of the rim."""
+MAX_SHADE = 0.92
+"""Lightness below which, as a share of the background's, an enclosed patch of its hue may be a crisp shadow."""
 MIN_HOLE_SHARE = 2.5e-3
 """Smallest gap between handle and body, as a share of the vase; smaller patches of background are highlights."""
 
@@ -76,13 +85,49 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
     lit = surely_vase & ~_like_a_shadow(lab, background)
     if lit.mean() > MIN_SHARE:
         surely_vase = lit
-    surely_vase = np.asarray(ndimage.binary_opening(surely_vase), bool)
-    markers = np.zeros(distance.shape, np.int32)
-    markers[_background_patches(distance < near, int(surely_vase.sum()))] = 1
-    markers[surely_vase] = 2
     smooth = ndimage.gaussian_filter(lab, (0.7, 0.7, 0))
     gradient = np.hypot(ndimage.sobel(smooth, axis=0), ndimage.sobel(smooth, axis=1)).max(axis=2)
+    background_patches, vase_patches = _patches(gradient, distance, lab, background, near, int(surely_vase.sum()))
+    surely_vase = np.asarray(ndimage.binary_opening(surely_vase), bool) & ~background_patches
+    markers = np.zeros(distance.shape, np.int32)
+    markers[background_patches] = 1
+    markers[surely_vase | vase_patches] = 2
     return watershed(gradient, markers) == 2
+
+
+def _patches(
+    gradient: np.ndarray, distance: np.ndarray, lab: np.ndarray, background: np.ndarray, near: float, vase_area: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """bool [H, W] twice: what surely is background, and what an outline encloses and surely is vase."""
+    rim = _rim(gradient.shape)
+    outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))
+    # opened, so that a gap of a pixel or two in the outline lets nothing through
+    even = np.asarray(ndimage.binary_opening(gradient < outline), bool)
+    labels, areas = components(even)
+    outer = np.zeros(len(areas), bool)
+    outer[np.unique(labels[rim & (distance < near)])] = True
+    large = areas >= max(MIN_HOLE_SHARE * vase_area, 6)
+    index = np.arange(len(areas))
+    colour_apart = np.asarray(ndimage.median(distance, labels, index))
+    darker = np.asarray(ndimage.median(lab[..., 0] / np.maximum(background[..., 0], 1.0), labels, index)) < MAX_SHADE
+    shadows = np.asarray(ndimage.mean(_like_a_shadow(lab, background), labels, index)) > 0.5
+    gaps = ~outer & large & (colour_apart < 0.56 * near)
+    vase = ~outer & ~gaps & ~(darker & shadows) & (areas > 0)
+    outer[0] = gaps[0] = vase[0] = False
+    alike = distance < near
+    # back into the corners that the opening and the outline's breadth have taken
+    reached = ndimage.binary_dilation(
+        (outer | gaps)[labels] & alike, np.ones((3, 3)), iterations=4, mask=alike & ~vase[labels]
+    )
+    return np.asarray(reached, bool), vase[labels]
+
+
+def _rim(shape: tuple[int, ...]) -> np.ndarray:
+    """bool [H, W]: the outermost fiftieth of the picture on each side."""
+    band = max(2, round(0.02 * min(shape)))
+    rim = np.ones(shape, bool)
+    rim[band:-band, band:-band] = False
+    return rim
 
 
 def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
@@ -91,11 +136,9 @@ def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
     Tukey's biweight forgets a handle that reaches into the rim.
     """
     height, width = lab.shape[:2]
-    band = max(2, round(0.02 * min(height, width)))
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    rim = np.ones((height, width), bool)
-    rim[band:-band, band:-band] = False
+    rim = _rim((height, width))
     design, colour = terms[rim], lab[rim].astype(np.float64)
     residual = np.linalg.norm(colour - np.median(colour, axis=0), axis=1)
     coefficients = np.zeros((6, 3))
@@ -112,16 +155,6 @@ def _like_a_shadow(lab: np.ndarray, background: np.ndarray) -> np.ndarray:
     ratio = lab[..., 0] / np.maximum(background[..., 0], 1.0)
     tint = np.linalg.norm(lab[..., 1:] - background[..., 1:] * ratio[..., None], axis=2)
     return (ratio > 0.5) & (ratio < 1.0) & (tint < 5.0)
-
-
-def _background_patches(like_background: np.ndarray, vase_area: int) -> np.ndarray:
-    """Those patches of the background's colour that reach the rim or are large enough for a gap under a handle."""
-    labels, areas = components(like_background)
-    keep = areas >= max(MIN_HOLE_SHARE * vase_area, 6)
-    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    keep[np.unique(rim)] = True
-    keep[0] = False
-    return keep[labels]
 
 
 def _largest_component(mask: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Photograph -> texture: each point of the visible half is looked up where the camera saw it.
 
 The back is not in the photograph. It repeats the front turned half around, as many vases carry similar scenes on both
-sides. Towards the outline, where the camera sees the wall edge-on or, under the belly, not at all, the better-seen
-neighbourhood is folded over, and front and back are blended into each other. The photograph's light stays in the
-texture.
+sides. Towards the outline, where the camera sees the wall edge-on or, under the belly, not at all, the paint runs out
+into the ground colour of its height, and front and back are blended into each other there: a figure that the outline
+cuts isn't continued by its mirror image. The photograph's light stays in the texture.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,10 @@ LEAST_SEEN_DEG = 40.0
 """Azimuth up to which it is taken from there at least, where most of it is turned away from the camera."""
 LEAST_FACING = 0.15
 """Cosine of the angle between the wall and the line of sight from which on it counts as seen."""
+FADE_DEG = 6.0
+"""Beyond what is seen, the paint runs out into the ground over so many degrees; until then it is folded back."""
+GROUND_SHARE = 0.05
+"""Rows within about so much of the wall's length decide together which colour is the ground."""
 BLEND_DEG = 12.0
 """Half the width of the zone at 90 degrees in which front and back are mixed."""
 RIM = 2
@@ -111,9 +115,28 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
     across = radius[:, None] * np.sin(angle)
     row = centre[:, None] + (flatness * radius)[:, None] * np.cos(angle)
     front = np.zeros((num_rows, width, 3))
-    front[:, near] = look_up(across, row)
+    seen = look_up(across, row)
+    weight = np.clip((turned - last) / FADE_DEG, 0.0, 1.0)[..., None]
+    front[:, near] = (1 - weight) * seen + weight * _ground(seen, turned <= last)[:, None]
     weight = np.clip((90.0 + BLEND_DEG - np.abs(azimuth_deg)) / (2 * BLEND_DEG), 0.0, 1.0)[None, :, None]
     return weight * front + (1 - weight) * np.roll(front, width // 2, axis=1)
+
+
+def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """float64 [rows, 3]: what lies behind the figures of each row of [rows, N, 3]; `seen` is bool [rows, N].
+
+    The median of the row's darker or lighter colours, not of all: a band half clay, half slip would give a mixture.
+    Which of them is the ground the neighbouring rows say too, since a row through a figure's body is mostly figure;
+    a row that is nearly of one kind, as a line around the vase is, decides alone.
+    """
+    light = np.where(seen, colours.sum(axis=2), np.nan)
+    middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
+    is_light = light > middle[:, None]
+    share = is_light.sum(axis=1) / seen.sum(axis=1)
+    around = ndimage.gaussian_filter1d(share, GROUND_SHARE * len(share), mode="nearest")
+    wants_light = np.where(np.abs(share - 0.5) > 0.35, share > 0.5, around > 0.5)
+    of_ground = seen & (is_light == wants_light[:, None])
+    return np.stack([np.median(row[chosen], axis=0) for row, chosen in zip(colours, of_ground, strict=True)])
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:

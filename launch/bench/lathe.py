@@ -1,0 +1,224 @@
+"""How near the lathe comes to the truth, on vases of the synthetic world of which every dimension is known.
+
+Each vase is photographed once from the front, in the light, on the backdrop and from the height that chance gives, and
+lifted from that photograph alone; a second time without its handles, which leaves the wall's own accuracy. Model and
+truth stand on the same axis and are compared at equal body height, turned as the camera saw the vase.
+
+Silhouettes: the model's against the vase's true mask in the photograph, with the camera that the lathe has guessed; and
+both from the side, level. Chamfer distance: the mean distance of points sampled on either surface from the other, the
+mean of both directions, in percent of the body's height. Profile: radius at 199 equal heights, for a vase 300 mm high.
+A trefoil lip isn't round: there the true radius is the mean of the circle's.
+"""
+
+import argparse
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import trimesh
+from scipy.spatial import KDTree
+
+from launch.bench.timing import circumstances
+from vaserl.curation.lathe import LatheError, LatheResult, lathe
+from vaserl.curation.lathe.silhouette import fill_triangles, intersection_over_union
+from vaserl.errors import UserError
+from vaserl.synthetic.mesh import build_mesh
+from vaserl.synthetic.paint import paint
+from vaserl.synthetic.photograph import RESOLUTION, photograph
+from vaserl.synthetic.vase import VaseTraits, shape_of
+from vaserl.synthetic.world import traits_of
+from vaserl.turntable import Camera, Light, Model, Turntable
+
+HEIGHT_MM = 300.0
+NUM_HEIGHTS = 199
+NUM_POINTS = 20_000
+SIDE = 300
+"""Pixels of the body's height in the level silhouettes."""
+MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """What the lathe made of one vase, against the truth."""
+
+    index: int
+    """The vase's number in the world."""
+    shape: str
+    """Its shape, in a record's words."""
+    technique: str
+    """White-ground is the hard one on a pale backdrop."""
+    failure: str
+    """Why the lathe refused it, else empty; then every number below is NaN."""
+    iou_photo: float
+    """Of the model's silhouette and the vase's true mask in the photograph."""
+    iou_mask: float
+    """Of the mask that was cut out and the true one."""
+    iou_level: float
+    """Of the silhouettes of model and truth from the side."""
+    chamfer_percent: float
+    """In percent of the body's height."""
+    profile_mean_mm: float
+    """Mean error of the radius over the heights."""
+    profile_p95_mm: float
+    """Its 95th percentile."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares how much is measured."""
+    parser.add_argument("--num-vases", type=int, default=120, help="vases, each with handles and without (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the world and its photographs (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: the medians over all vases as thrown and over the same ones without handles, by shape and by
+    technique, with how many were refused and why."""
+    if arguments.num_vases < 1:
+        raise UserError("a measurement needs one vase at least")
+    with _Witness(RESOLUTION) as turntable:
+        thrown, bare = zip(*_lifted(arguments.seed, arguments.num_vases, turntable), strict=True)
+    return {
+        "num_vases": arguments.num_vases,
+        "as_thrown": summary(thrown),
+        "without_handles": summary(bare),
+        "worst": [asdict(row) for row in sorted(thrown, key=lambda row: (not row.failure, row.iou_level))[:10]],
+        **circumstances(),
+    }
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = []
+    for name in ("as_thrown", "without_handles"):
+        lines.append(f"{name.replace('_', ' ')}, {measured['num_vases']} vases, medians:")
+        groups = {"all": measured[name]["all"], **measured[name]["by_shape"], **measured[name]["by_technique"]}
+        lines += [
+            f"  {group:16} n {row['num']:4} refused {row['num_failed']:3}  photo IoU {row['iou_photo']:.3f}"
+            f"  level IoU {row['iou_level']:.3f}  Chamfer {row['chamfer_percent']:5.2f} %"
+            f"  profile {row['profile_mean_mm']:5.2f} mm, p95 {row['profile_p95_mm']:5.2f} mm"
+            for group, row in groups.items()
+        ]
+        lines += [f"  refused: {reason}" for reason in measured[name]["failures"]]
+    return "\n".join(lines)
+
+
+def summary(rows: Sequence[Lifted]) -> dict[str, Any]:
+    """Medians over all vases, by shape and by technique; a refused vase is counted and has no numbers."""
+    return {
+        "all": _medians(rows),
+        "by_shape": _grouped(rows, "shape"),
+        "by_technique": _grouped(rows, "technique"),
+        "failures": [f"{row.shape} {row.index}: {row.failure}" for row in rows if row.failure],
+    }
+
+
+def compare(result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """The numbers of one model.
+
+    `truth` is the vase as the camera saw it, its body one unit high on the y axis; `profile` float64 [N, 2] (radius,
+    height) of its outside; `mask` bool [h, w] where it is in the photograph.
+    """
+    heights = np.linspace(0.0, 1.0, NUM_HEIGHTS + 2)[1:-1]
+    radius = np.interp(heights, result.profile[:, 1], result.profile[:, 0])
+    error_mm = np.abs(radius - np.interp(heights, profile[:, 1], profile[:, 0])) * HEIGHT_MM
+    return {
+        "iou_photo": intersection_over_union(result.silhouette, mask),
+        "iou_mask": intersection_over_union(result.mask, mask),
+        "iou_level": intersection_over_union(level_silhouette(result.mesh), level_silhouette(truth)),
+        "chamfer_percent": 100 * chamfer(result.mesh, truth),
+        "profile_mean_mm": float(error_mm.mean()),
+        "profile_p95_mm": float(np.percentile(error_mm, 95)),
+    }
+
+
+def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
+    """Mean distance to the other surface, the mean of both directions, in the meshes' own unit."""
+    first, second = (np.asarray(trimesh.sample.sample_surface(mesh, NUM_POINTS, seed=0)[0]) for mesh in (one, other))
+    there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
+    return float(there.mean() + back.mean()) / 2
+
+
+def level_silhouette(mesh: trimesh.Trimesh) -> np.ndarray:
+    """bool [H, W]: the mesh from the front, level, its unit of height `SIDE` pixels."""
+    x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
+    corners = np.stack([x * SIDE + 1.5 * SIDE, 1.75 * SIDE - y * SIDE], axis=1)[mesh.faces]
+    return fill_triangles(corners, (2 * SIDE, 3 * SIDE))
+
+
+def _lifted(seed: int, num_vases: int, turntable: "_Witness") -> Iterator[tuple[Lifted, Lifted]]:
+    for index in range(num_vases):
+        traits = traits_of(seed, index)
+        mesh = build_mesh(traits, paint(traits))
+        yield (
+            _measured(index, traits, mesh, turntable, np.random.default_rng([seed, index])),
+            _measured(index, traits, _without_handles(mesh), turntable, np.random.default_rng([seed, index])),
+        )
+
+
+def _measured(
+    index: int, traits: VaseTraits, mesh: trimesh.Trimesh, turntable: "_Witness", rng: np.random.Generator
+) -> Lifted:
+    photo = photograph(turntable, mesh, "intact", rng)
+    named: dict[str, Any] = {"index": index, "shape": traits.facts.shape, "technique": traits.facts.technique}
+    try:
+        result = lathe(photo)
+    except LatheError as failure:
+        nothing: dict[str, Any] = dict.fromkeys((*MEASURES, "iou_mask"), float("nan"))
+        return Lifted(**named, failure=str(failure), **nothing)
+    truth = mesh.copy()
+    truth.apply_transform(trimesh.transformations.rotation_matrix(np.radians(turntable.turn_deg), [0, 1, 0]))
+    truth.apply_scale(1 / traits.slimness)
+    profile = shape_of(traits.facts).outside() / [traits.slimness, 1.0]
+    compared: dict[str, Any] = dict(compare(result, truth, profile, turntable.mask(mesh)))
+    return Lifted(**named, failure="", **compared)
+
+
+def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The wall alone, which is thrown first."""
+    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    bare = mesh.copy()
+    bare.update_faces(labels == labels[0])
+    bare.remove_unreferenced_vertices()
+    return bare
+
+
+class _Witness(Turntable):
+    """A turntable that remembers how it last shot, and so can say where the vase was in that picture."""
+
+    turn_deg: float = 0.0
+
+    def shoot(
+        self,
+        model: Model,
+        views: Sequence[tuple[float, float]],
+        *,
+        camera: Camera | None = None,
+        light: Light | None = None,
+        background: tuple[float, float, float] | None = None,
+        framed_by: Model | None = None,
+    ) -> np.ndarray:
+        self._views, self._used, self.turn_deg = views, camera, views[0][0]
+        return super().shoot(model, views, camera=camera, light=light, background=background, framed_by=framed_by)
+
+    def mask(self, model: Model) -> np.ndarray:
+        """bool [h, w]: what stays when the backdrop changes its colour."""
+        blue, green = (
+            super(_Witness, self).shoot(model, self._views, camera=self._used, background=colour)[0]
+            for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
+        )
+        return np.abs(blue.astype(int) - green).max(axis=2) < 128
+
+
+def _medians(rows: Sequence[Lifted]) -> dict[str, float]:
+    found = [row for row in rows if not row.failure]
+    medians = {
+        name: float(np.median([getattr(row, name) for row in found])) if found else float("nan")
+        for name in (*MEASURES, "iou_mask")
+    }
+    return {"num": len(rows), "num_failed": len(rows) - len(found), **medians}
+
+
+def _grouped(rows: Sequence[Lifted], field: str) -> dict[str, dict[str, float]]:
+    ordered = sorted(rows, key=lambda row: getattr(row, field))
+    return {name: _medians(list(group)) for name, group in itertools.groupby(ordered, lambda row: getattr(row, field))}

@@ -1,0 +1,34 @@
+"""Generated models against true ones: python -m launch.evaluate vaseeval CONFIG [--key value …]"""
+
+import json
+from typing import Any
+
+from vaserl.config import dump_config
+from vaserl.recorder import versions
+from vaserl.vase_eval.evaluate import PAPER, evaluate
+from vaserl.vase_eval.settings import VaseEvalSettings
+from vaserl.vase_eval.table import table
+
+
+def run(settings: VaseEvalSettings) -> dict[str, Any]:
+    """Measures, prints the table and writes it to vaseeval.md, with every pair's numbers in vaseeval.json.
+
+    Returns: the latter's content.
+    """
+    result = {"generators": evaluate(settings), "reported_elsewhere": PAPER, "versions": versions()}
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    (settings.run_dir / "config.toml").write_text(dump_config(settings))
+    words = table(result["generators"])
+    (settings.run_dir / "vaseeval.md").write_text(words)
+    (settings.run_dir / "vaseeval.json").write_text(json.dumps(_finite(result), indent=1, ensure_ascii=False) + "\n")
+    print(words, end="")
+    return result
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: null, which `failure` and `num_equal` explain."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and value - value != 0 else value

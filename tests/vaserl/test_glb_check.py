@@ -1,0 +1,216 @@
+"""Models that mean harm or carry damage: each ends as a UserError that names it, in little memory and time."""
+
+import base64
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.film import Film
+from vaserl.curation.settings import TurntableSettings
+from vaserl.errors import UserError
+from vaserl.turntable import load_mesh
+
+TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "<f4").tobytes() + np.array([0, 1, 2, 0], "<u2").tobytes()
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    whole = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "buffers": [{"byteLength": len(TRIANGLE)}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": 36},
+            {"buffer": 0, "byteOffset": 36, "byteLength": 8},
+        ],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3", "min": [0, 0, 0], "max": [1, 1, 0]},
+            {"bufferView": 1, "componentType": 5123, "count": 3, "type": "SCALAR"},
+        ],
+    }
+    return whole | changes
+
+
+def glb(head: dict[str, Any] | bytes, data: bytes = TRIANGLE) -> bytes:
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    text += b" " * (-len(text) % 4)
+    data += b"\0" * (-len(data) % 4)
+    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+
+
+def textured(picture: bytes) -> bytes:
+    data = TRIANGLE + picture
+    views = [*header()["bufferViews"], {"buffer": 0, "byteOffset": len(TRIANGLE), "byteLength": len(picture)}]
+    return glb(
+        header(
+            buffers=[{"byteLength": len(data)}],
+            bufferViews=views,
+            images=[{"bufferView": 2, "mimeType": "image/png"}],
+            textures=[{"source": 0}],
+            materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        ),
+        data,
+    )
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A sound PNG header of that size, and a pixel."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    start = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"\0" * 4)) + chunk(b"IEND", b"")
+
+
+def with_accessor(index: int, **changes: Any) -> bytes:
+    accessors = header()["accessors"]
+    accessors[index] = accessors[index] | changes
+    return glb(header(accessors=accessors))
+
+
+def with_vertices(values: list[list[float]]) -> bytes:
+    return glb(header(), np.array(values, "<f4").tobytes() + TRIANGLE[36:])
+
+
+def uri(text: str) -> bytes:
+    return glb(header(buffers=[{"byteLength": len(TRIANGLE), "uri": text}]))
+
+
+NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
+    "nan": (lambda: with_vertices([[float("nan"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
+    "infinite": (lambda: with_vertices([[float("inf"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
+    "huge": (lambda: with_vertices([[1e30, 0, 0], [1, 0, 0], [0, 1, 0]]), "beyond all size"),
+    "no faces": (lambda: with_accessor(1, count=0), "no triangles|damaged"),
+    "ten million faces": (lambda: with_accessor(1, count=30_000_000), "claims 30,000,000 values"),
+    "ten million faces of zeros": (
+        lambda: glb(header(accessors=[{"componentType": 5126, "count": 10_000_000, "type": "VEC3"}] * 2)),
+        "vertices; at most|decimate",
+    ),
+    "more faces than bytes": (lambda: with_accessor(1, count=300), "doesn't fit its 8 bytes"),
+    "instances": (
+        lambda: glb(
+            header(
+                accessors=[
+                    *header()["accessors"],
+                    {"componentType": 5125, "count": 3_000_000, "type": "SCALAR"},
+                ],
+                meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "indices": 2}]}],
+                nodes=[{"mesh": 0}] * 6,
+                scenes=[{"nodes": [0, 1, 2, 3, 4, 5]}],
+            )
+        ),
+        "6,000,000 faces",
+    ),
+    "faces without vertices": (lambda: glb(header(), TRIANGLE[:36] + struct.pack("<4H", 0, 1, 60000, 0)), "damaged"),
+    "cut off": (lambda: glb(header())[:-20], "cut off"),
+    "cut off in the header": (lambda: glb(header())[:60], "cut off"),
+    "empty": (lambda: b"glTF", "it ends after 4 bytes"),
+    "no json": (lambda: glb(b"{'not': json}"), "damaged"),
+    "deep json": (lambda: glb(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), "damaged"),
+    "json list": (lambda: glb(b"[1, 2]"), "no object"),
+    "other version": (lambda: struct.pack("<4sII", b"glTF", 1, 99) + glb(header())[12:], "version 1"),
+    "external file": (lambda: uri("model.bin"), "refers to 'model.bin' outside"),
+    "path traversal": (lambda: uri("../../../../etc/passwd"), "refers to .*passwd.* outside"),
+    "absolute path": (lambda: uri("file:///etc/passwd"), "refers to .* outside"),
+    "another host": (lambda: uri("http://localhost:9/x.bin"), "refers to .* outside"),
+    "picture elsewhere": (lambda: glb(header(images=[{"uri": "/etc/passwd"}])), "refers to '/etc/passwd' outside"),
+    "bad base64": (lambda: uri("data:application/octet-stream;base64,@@@"), "can't be decoded"),
+    "absurd texture": (lambda: textured(png_claiming(60_000, 60_000)), "texture of|texture that can't be read"),
+    "large texture": (lambda: textured(png_claiming(9_000, 9_000)), "texture of 9000 x 9000"),
+    "no picture": (lambda: textured(b"not a picture at all"), "texture that can't be read"),
+    "view beyond": (
+        lambda: glb(header(bufferViews=[{"buffer": 0, "byteLength": 36}, {"buffer": 0, "byteLength": 999}])),
+        "reaches beyond",
+    ),
+    "negative offset": (
+        lambda: glb(header(bufferViews=[{"buffer": 0, "byteOffset": -4, "byteLength": 36}] * 2)),
+        "-4 where a natural number belongs",
+    ),
+    "index out of range": (lambda: with_accessor(1, bufferView=77), "damaged"),
+    "nodes in a circle": (
+        lambda: glb(header(nodes=[{"mesh": 0, "children": [1]}, {"children": [0]}])),
+        "no tree",
+    ),
+    "node with two parents": (
+        lambda: glb(header(nodes=[{"children": [2]}, {"children": [2]}, {"mesh": 0}], scenes=[{"nodes": [0, 1]}])),
+        "no tree",
+    ),
+    "compressed": (lambda: glb(header(extensionsRequired=["KHR_draco_mesh_compression"])), "KHR_draco"),
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_every_nasty_model_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    make, reason = NASTY[name]
+    path = tmp_path / "vase.glb"
+    path.write_bytes(make())
+    with pytest.raises(UserError, match=rf"(?s)vase\.glb: .*({reason})"):
+        load_mesh(path)
+
+
+def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
+    """In a process that gets 1.5 GB of address space beyond what it starts with and may not open other files."""
+    for number, (make, _) in enumerate(NASTY.values()):
+        (tmp_path / f"{number}.glb").write_bytes(make())
+    script = (
+        "import resource, sys, pathlib\n"
+        "from vaserl.errors import UserError\n"
+        "from vaserl.turntable import load_mesh\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20,) * 2)\n"
+        "opened = []\n"
+        "sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == 'open' else None)\n"
+        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.glb')):\n"
+        "    try:\n"
+        "        load_mesh(path)\n"
+        "    except UserError:\n"
+        "        continue\n"
+        "    print(path, 'was taken')\n"
+        "assert not [name for name in opened if 'passwd' in name or name.endswith('.bin')], opened\n"
+        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MB')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("peak") and int(done.stdout.split()[1]) < 1000, done.stdout
+
+
+def test_sound_models_pass_with_their_texture_and_embedded_data(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 90, 40)).save(picture, format="PNG")
+    data_uri = "data:application/octet-stream;base64," + base64.b64encode(TRIANGLE).decode()
+    for number, content in enumerate((glb(header()), textured(picture.getvalue()), uri(data_uri))):
+        path = tmp_path / f"{number}.glb"
+        path.write_bytes(content)
+        assert load_mesh(path).to_mesh().area == pytest.approx(0.5)
+    trimesh.Scene([trimesh.creation.box(), trimesh.creation.icosphere()]).export(tmp_path / "scene.glb")
+    assert len(load_mesh(tmp_path / "scene.glb").geometry) == 2
+
+
+def test_a_nasty_model_costs_its_row_on_the_turntable(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    names = ["nan", "path traversal", "absurd texture", "cut off"]
+    for name in names:
+        (tmp_path / "models" / f"{name}.glb").write_bytes(NASTY[name][0]())
+    trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "models" / "sound.glb")
+    row = {"photo": "", "rejected_by": "", "reason": ""}
+    rows = [row | {"vase_id": name, "mesh": f"models/{name}.glb"} for name in [*names, "sound"]]
+    film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=32), tmp_path)
+    filmed = {row["vase_id"]: row for row in rows_of(film(batch_of(rows)))}
+    assert all(filmed[name]["rejected_by"] == "turntable" and filmed[name]["reason"] for name in names)
+    assert filmed["sound"]["clip"]

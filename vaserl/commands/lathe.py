@@ -1,0 +1,58 @@
+"""vaserl lathe PHOTO: a model and a profile drawing of the vase in a photograph."""
+
+import argparse
+from pathlib import Path
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser("lathe", help="make a GLB, a turntable and a profile drawing from a photograph")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="one vase on a plain or transparent background")
+    parser.add_argument("--out", type=Path, required=True, help="folder for model.glb, profile.svg and the pictures")
+    parser.add_argument("--height-mm", type=float, help="height of the vase without handles; without it: not to scale")
+    parser.add_argument("--wall-mm", type=float, help="thickness of the wall as measured: blackens the section")
+    parser.add_argument("--scale", type=float, default=0.5, help="of the drawing, 0.5 prints 1:2 (%(default)s)")
+    parser.add_argument("--resolution", type=int, default=448, help="pixels of a frame's side (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the files and prints what a person should know before trusting them."""
+    import numpy as np
+    from PIL import Image
+
+    from vaserl.clip import write_mp4
+    from vaserl.curation.lathe import LatheError, lathe, profile_drawing, write_glb
+    from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
+    from vaserl.errors import UserError
+    from vaserl.turntable import Turntable
+
+    try:
+        photo = np.asarray(read_photograph(arguments.photo, keep_alpha=True))
+        result = lathe(photo, num_sections=240, texture_size=(2048, 1024))
+        drawing = profile_drawing(
+            result, height_mm=arguments.height_mm, wall_mm=arguments.wall_mm, scale=arguments.scale
+        )
+    except (LatheError, UnreadablePhotograph, ValueError) as error:
+        raise UserError(f"{arguments.photo}: {error}") from error
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_glb(arguments.out / "model.glb", result.mesh)
+    (arguments.out / "profile.svg").write_text(drawing)
+    with Turntable(arguments.resolution) as turntable:
+        clip = turntable.spin(result.mesh, num_frames=24, fps=12.0)
+        write_mp4(arguments.out / "turntable.mp4", clip)
+        around = clip.frames[::3]
+        _save(arguments.out / "turntable.png", np.concatenate([around[:4], around[4:]], axis=1))
+        normals = turntable.normal_maps(result.mesh)
+        _save(arguments.out / "normals.png", np.concatenate([normals[:3], normals[3:]], axis=1))
+    Image.fromarray((result.mask * 255).astype(np.uint8)).save(arguments.out / "mask.png")
+    print(f"{arguments.out}: {result.num_handles} handles, silhouette IoU {result.silhouette_iou:.3f}")
+    for warning in result.warnings:
+        print(f"  {warning}")
+
+
+def _save(path: Path, columns) -> None:
+    """A contact sheet from uint8 [N, H, W, 3], side by side."""
+    import numpy as np
+    from PIL import Image
+
+    Image.fromarray(np.concatenate(list(columns), axis=1)).save(path, optimize=True)

@@ -1,0 +1,197 @@
+"""A stranger's GLB is looked at before anything of it is decoded.
+
+A few hundred bytes can claim ten million faces, name a file that isn't ours to read, or hold a picture that fills the
+memory; parsers believe what they are told. Here the header is taken at its word and held against the file's size and
+our limits (glTF 2.0, sections 3.6, 3.9 and 4.4). What is checked stays cheap: JSON, lengths, and the pictures' headers.
+"""
+
+import base64
+import binascii
+import io
+import json
+import struct
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vaserl.errors import UserError
+
+MAX_FILE_BYTES = 512 * 2**20
+MAX_HEADER_BYTES = 16 * 2**20
+MAX_FACES = 5_000_000
+"""Drawn ones: a mesh that is placed ten times counts ten times."""
+MAX_VERTICES = 8_000_000
+MAX_TEXTURE_PIXELS = 8192 * 8192
+"""Of one picture; 200 MB once decoded."""
+MAX_TEXTURES = 32
+MAX_NODES = 10_000
+
+_BYTES_OF_COMPONENT = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+_COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+_TRIANGLES = 4
+"""glTF's code of plain triangles, the default."""
+
+
+class _Unsound(Exception):
+    """What is wrong with the file, in words without its name."""
+
+
+def check_glb(path: Path) -> None:
+    """Does nothing for a file that can be loaded within bounds.
+
+    Raises: UserError naming the file and what is wrong with it.
+    """
+    try:
+        header, binary = _chunks(path)
+        _check(header, binary)
+    except (_Unsound, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        what = str(error) if isinstance(error, _Unsound) else f"damaged GLB model ({type(error).__name__}: {error})"
+        raise UserError(f"{path}: {what}; export it again as a self-contained binary glTF") from error
+
+
+def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
+    """The JSON header and the binary chunk."""
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise _Unsound(f"{size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
+    with path.open("rb") as file:
+        start = file.read(20)
+        if len(start) < 20:
+            raise _Unsound(f"damaged GLB model: it ends after {size} bytes")
+        magic, version, length, json_length, kind = struct.unpack("<4sIII4s", start)
+        if magic != b"glTF" or kind != b"JSON":
+            raise _Unsound("not a GLB model")
+        if version != 2:
+            raise _Unsound(f"binary glTF of version {version}; 2 is read")
+        if length > size:
+            raise _Unsound(f"damaged GLB model: cut off, {size:,} bytes of {length:,}")
+        if json_length > min(MAX_HEADER_BYTES, size - 20):
+            raise _Unsound(f"damaged GLB model: its header claims {json_length:,} bytes")
+        header = json.loads(file.read(json_length))
+        binary = file.read()
+    if not isinstance(header, dict):
+        raise _Unsound("damaged GLB model: its header is no object")
+    if len(binary) >= 8:
+        chunk_length, kind = struct.unpack("<I4s", binary[:8])
+        if kind == b"BIN\0" and chunk_length > len(binary) - 8:
+            raise _Unsound(f"damaged GLB model: cut off, {len(binary) - 8:,} bytes of data of {chunk_length:,}")
+    return header, binary[8:]
+
+
+def _check(header: Mapping[str, Any], binary: bytes) -> None:
+    compressed = [name for name in header.get("extensionsRequired", []) if "compression" in name]
+    if compressed:
+        raise _Unsound(f"needs {', '.join(compressed)}, which isn't read")
+    buffers = [_buffer_length(buffer, binary) for buffer in header.get("buffers", [])]
+    views = header.get("bufferViews", [])
+    for view in views:
+        offset, length = _natural(view.get("byteOffset", 0)), _natural(view["byteLength"])
+        if offset + length > buffers[_natural(view["buffer"])]:
+            raise _Unsound("damaged GLB model: a view reaches beyond its data")
+    for accessor in header.get("accessors", []):
+        _check_accessor(accessor, views)
+    _check_geometry(header)
+    images = header.get("images", [])
+    if len(images) > MAX_TEXTURES:
+        raise _Unsound(f"{len(images)} textures; at most {MAX_TEXTURES} are read")
+    for image in images:
+        _check_image(_image_bytes(image, views, binary))
+
+
+def _buffer_length(buffer: Mapping[str, Any], binary: bytes) -> int:
+    claimed = _natural(buffer["byteLength"])
+    held = len(binary) if "uri" not in buffer else len(_embedded(buffer["uri"]))
+    if claimed > held:
+        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and holds {held:,}")
+    return claimed
+
+
+def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, Any]]) -> None:
+    count = _natural(accessor["count"])
+    if count > 3 * MAX_FACES:
+        raise _Unsound(f"claims {count:,} values in one list; at most {3 * MAX_FACES:,} are read")
+    if "bufferView" not in accessor:
+        return  # zeros, as many as the limit allows
+    view = views[_natural(accessor["bufferView"])]
+    size = _BYTES_OF_COMPONENT[accessor["componentType"]] * _COMPONENTS[accessor["type"]]
+    stride = _natural(view.get("byteStride", 0)) or size
+    needed = _natural(accessor.get("byteOffset", 0)) + (stride * (count - 1) + size if count else 0)
+    if needed > view["byteLength"]:
+        raise _Unsound(f"damaged GLB model: a list of {count:,} values doesn't fit its {view['byteLength']:,} bytes")
+
+
+def _check_geometry(header: Mapping[str, Any]) -> None:
+    """Counts what would be drawn, every placement of a mesh for itself; a tree of nodes must be one."""
+    accessors, meshes, nodes = header.get("accessors", []), header.get("meshes", []), header.get("nodes", [])
+    if len(nodes) > MAX_NODES:
+        raise _Unsound(f"{len(nodes):,} nodes; at most {MAX_NODES:,} are read")
+    children = [_natural(child) for node in nodes for child in node.get("children", [])]
+    if len(children) != len(set(children)) or _is_cyclic(nodes):
+        raise _Unsound("damaged GLB model: its nodes are no tree")
+    sizes = []
+    for mesh in meshes:
+        num_faces = num_vertices = 0
+        for part in mesh["primitives"]:
+            points = _natural(accessors[_natural(part["attributes"]["POSITION"])]["count"])
+            corners = _natural(accessors[_natural(part["indices"])]["count"]) if "indices" in part else points
+            num_faces += corners // 3 if part.get("mode", _TRIANGLES) == _TRIANGLES else corners
+            num_vertices += points
+        sizes.append((num_faces, num_vertices))
+    placed = [sizes[_natural(node["mesh"])] for node in nodes if "mesh" in node]
+    num_faces, num_vertices = (max(sum(s[k] for s in placed), sum(s[k] for s in sizes)) for k in (0, 1))
+    if num_faces > MAX_FACES or num_vertices > MAX_VERTICES:
+        raise _Unsound(
+            f"{num_faces:,} faces on {num_vertices:,} vertices; at most {MAX_FACES:,} on {MAX_VERTICES:,} are read: "
+            "decimate it"
+        )
+
+
+def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
+    """Where no node has two parents, walking from those without one reaches all, unless some walk in a circle."""
+    all_children = {child for node in nodes for child in node.get("children", [])}
+    waiting = [index for index in range(len(nodes)) if index not in all_children]
+    num_reached = 0
+    while waiting:
+        num_reached += 1
+        waiting += nodes[waiting.pop()].get("children", [])
+    return num_reached != len(nodes)
+
+
+def _image_bytes(image: Mapping[str, Any], views: Sequence[Mapping[str, Any]], binary: bytes) -> bytes:
+    if "uri" in image:
+        return _embedded(image["uri"])
+    view = views[_natural(image["bufferView"])]
+    start = _natural(view.get("byteOffset", 0))
+    return binary[start : start + _natural(view["byteLength"])]
+
+
+def _check_image(content: bytes) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
+                width, height = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _Unsound(f"has a texture that can't be read ({type(error).__name__}: {error})") from error
+    if width * height > MAX_TEXTURE_PIXELS:
+        raise _Unsound(f"has a texture of {width} x {height} pixels; at most {MAX_TEXTURE_PIXELS:,} are read")
+
+
+def _embedded(uri: str) -> bytes:
+    """The bytes of a data URI; every other one names a file or a host, which a model has no business to."""
+    head, comma, body = uri.partition(",")
+    if not head.startswith("data:") or not comma or not head.endswith(";base64"):
+        raise _Unsound(f"refers to {uri[:80]!r} outside of the file")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise _Unsound(f"damaged GLB model: embedded data can't be decoded ({error})") from error
+
+
+def _natural(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _Unsound(f"damaged GLB model: {value!r} where a natural number belongs")
+    return value
