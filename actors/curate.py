@@ -36,11 +36,12 @@ from vaserl.curation.questions import Questions
 from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shards import INPUT, Shard, choose_views, lift_shards, source_shards
+from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
+from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
 from vaserl.why import CONFIG
@@ -95,29 +96,41 @@ def curate(settings: CurateSettings) -> CurationSummary:
     """
     photographs = read_source(settings.source)
     check_stages(settings)
+    settings, thresholds = resolve_thresholds(settings, photographs)
+    return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings, thresholds)
+
+
+def curate_table(
+    photographs: pa.Table,
+    filters: Sequence[Pool],
+    lift: Sequence[Pool],
+    settings: CurateSettings,
+    thresholds: Sequence[Threshold] = (),
+) -> CurationSummary:
+    """The job over photographs that `read_source` has given and pools that are made already; `thresholds` are what the
+    settings ask for, for the card."""
     with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
 
         def start_cluster() -> None:
             running.enter_context(connect(settings.cluster))
-            check_resources(settings)
+            check_resources({"the filters": filters, "lift": lift})
 
         journal = Journal(settings.dataset)
         litter = journal.sweep()
         if litter:
             logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
-        settings, thresholds = resolve_thresholds(settings, photographs)
         shards = source_shards(photographs, journal, settings.journal.num_rows)
         kinds = _kinds(photographs)
         del photographs
-        filtered = run_pass("filters", shards, filter_pools(settings), settings.dataset, start_cluster)
+        filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
         survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift)
-        lifted = run_pass("lift", survivors, lift_pools(settings), settings.dataset, start_cluster)
+        lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
         splits = split_vases(strata, settings.split, settings.seed)
         write_manifest_parts(settings.dataset, outcomes.manifest_rows(splits))
-        used = _files(shards, filter_pools(settings), journal) | _files(survivors, lift_pools(settings), journal)
+        used = _files(shards, filters, journal) | _files(survivors, lift, journal)
         num_stale = _tidy(settings, journal.stale(used))
         passes = {"filters": filtered, "lift": lifted}
         summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
@@ -146,10 +159,10 @@ def check_stages(settings: CurateSettings) -> None:
     check_generator(settings.lift, settings.source.path)
 
 
-def check_resources(settings: CurateSettings) -> None:
+def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
     """Raises: UserError when the cluster is too small for one of the passes, which would wait for ever."""
     has = ray.cluster_resources()
-    for name, pools in (("the filters", filter_pools(settings)), ("lift", lift_pools(settings))):
+    for name, pools in passes.items():
         for resource, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
             asked = sum(pool.settings.num_workers * getattr(pool.settings, key) for pool in pools)
             if asked > has.get(resource, 0) + 1e-6:

@@ -84,7 +84,7 @@ def run_pass(
     if missing:
         start_cluster()
         with Progress(name, num_rows) as progress:
-            for shard, efforts in _stream(missing, pools, dataset):
+            for shard, efforts in stream(missing, pools, dataset):
                 for stage, effort in efforts.items():
                     summary.efforts[stage].add(effort)
                 progress.advance(shard.num_rows, **_rates(summary.efforts))
@@ -116,9 +116,7 @@ class _PoolWorker:
         return {"shard": [pickle.dumps((shard, {**efforts, **more}))]}
 
 
-def _stream(
-    missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path
-) -> Iterator[tuple[Shard, dict[str, Effort]]]:
+def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> Iterator[tuple[Shard, dict[str, Effort]]]:
     """Shards as they are finished, in any order, with what each stage's work on them has cost."""
     _quiet()
     items = [{"shard": pickle.dumps((shard, {}))} for shard in missing]

@@ -4,6 +4,7 @@ Every photograph that went in has a row. `rejected_by` is empty for those that c
 the stage, and `reason` says why in words. So the retention table is a query and nothing is lost.
 """
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from vaserl.errors import UserError
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 MANIFEST = "manifest.parquet"
+ROWS_OF_A_GROUP = 2048
 CAPTION_PROMPT = "Describe the vase."
 PROVENANCE = "provenance"
 Topic = Dimension | Literal["provenance"]
@@ -106,9 +108,11 @@ def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
     scratch = folder / f".{MANIFEST}.writing"
+    rows = (row for part in parts for row in part)
     with pq.ParquetWriter(scratch, SCHEMA) as writer:
-        for rows in parts:
-            full = [{**UNSTATED, **row} for row in rows]
+        # groups of one length, so that the file doesn't depend on how it was cut into parts
+        while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
+            full = [{**UNSTATED, **row} for row in group]
             columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in full]
             writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
     scratch.replace(path)

@@ -1,7 +1,9 @@
 """The curation job on a Ray of its own: real stages, real models, small inputs."""
 
 import json
+import random
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ from PIL import Image
 
 from actors.curate import CurationSummary, curate
 from actors.curate_pass import PassSummary, Pool, run_pass
+from launch.bench.curate_kills import finish, finished, start
 from tests.actors.curation_stages import KeepAll, Perilous, RejectOdd
 from vaserl.clip import ClipStore
+from vaserl.config import dump_config
 from vaserl.curation.batch import INPUT_COLUMNS, rows_of
 from vaserl.curation.isolated import JobFailed
 from vaserl.curation.journal import Journal
@@ -84,8 +88,8 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
 
 def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
     curate(settings(world, tmp_path, **GIVEN))
+    assert read_rows_without_pixels(tmp_path) == read_rows_without_pixels(run[0])
     rows, before = read_rows(tmp_path), read_rows(run[0])
-    assert [row | {"clip": ""} for row in rows] == [row | {"clip": ""} for row in before]
     # Mesa's software renderer was seen to round a pixel otherwise once in many runs, and the codec spreads it
     clips, clips_before = ClipStore(tmp_path / "clips"), ClipStore(run[0] / "clips")
     for row, other in zip(rows, before, strict=True):
@@ -93,6 +97,10 @@ def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
         if row["clip"]:
             frames, same = clips.load(row["clip"]).frames, clips_before.load(other["clip"]).frames
             assert np.abs(frames.astype(int) - same.astype(int)).mean() < 0.5, row["vase_id"]
+
+
+def read_rows_without_pixels(folder: Path) -> list[dict]:
+    return [row | {"clip": bool(row["clip"])} for row in read_rows(folder)]
 
 
 def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
@@ -206,3 +214,30 @@ def test_settings_that_cannot_work_are_said_before_the_start(world, tmp_path, se
         curate(settings(world, tmp_path / "out", **sections))
     assert message in str(caught.value)
     assert not (tmp_path / "out" / "manifest.parquet").exists()
+
+
+@pytest.mark.timeout(240)
+def test_killed_again_and_again_the_job_goes_on_and_writes_the_same_manifest(world, run, tmp_path):
+    """Three kills of the driver, the first among the filters and the last near the end; then it is let through."""
+    dataset, config = tmp_path / "vases", tmp_path / "config.toml"
+    shards = {"journal": {"num_rows": 5, "num_rows_lift": 1}}
+    config.write_text(dump_config(settings(world, dataset, **GIVEN, **shards)))
+    done: dict = {}
+    draw = random.Random(7)
+    for least, most in ((1, 8), (10, 20), (21, 36)):
+        threshold = draw.randint(least, most)
+        process = start(config)
+        while len(finished(dataset)) < threshold and process.poll() is None:
+            time.sleep(0.02)
+        assert process.poll() is None, "it ended before the kill"
+        process.kill()
+        process.wait()
+        now = finished(dataset)
+        assert len(now) >= threshold and now | done == now, "a finished shard was done again"
+        done = now
+    finish(start(config))
+    now = finished(dataset)
+    assert now | done == now and len(now) > len(done)
+    assert read_rows_without_pixels(dataset) == read_rows_without_pixels(run[0])
+    assert not list((dataset / "models").glob(".*")), "a killed generator's litter"
+    assert json.loads((dataset / "curation.json").read_text())["reused_rows"]["filters"] > 0

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.conftest import make_clip, make_dataset
 from vaserl.clip import ClipStore
 from vaserl.curation.card import CARD, SHEET, Findings, dataset_card, write_card
-from vaserl.curation.contact_sheet import GAP, LABEL_HEIGHT, SIDE, contact_sheet, spread
+from vaserl.curation.contact_sheet import GAP, LABEL_HEIGHT, SIDE, contact_sheet, pictured
 from vaserl.curation.retention import BestViewReport, FilterReport
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.thresholds import Threshold
@@ -36,6 +36,7 @@ def manifest() -> list[dict]:
             "vase_id": str(k),
             "rejected_by": stage,
             "reason": reason,
+            "clip": "",
             "split": "" if stage else "test" if k == 9 else "train",
             "record": {"Fabric": "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
         }
@@ -100,7 +101,7 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     rows = read_rows(folder)
     for row in rows[1:]:  # the first one's has gone
         Image.new("RGB", (60, 30), "red").save(folder / row["photo"])
-    sheet = np.asarray(contact_sheet(folder, rows, num_vases=5))
+    sheet = np.asarray(contact_sheet(folder, rows))
     assert sheet.shape == (2 * (SIDE + LABEL_HEIGHT + GAP) + GAP, 4 * (3 * SIDE + GAP) + GAP, 3)
 
     def cell(column: int) -> np.ndarray:
@@ -120,5 +121,5 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
 
 @pytest.mark.parametrize(("number", "chosen"), [(3, [0, 4, 9]), (10, list(range(10))), (99, list(range(10))), (0, [])])
 def test_pictured_vases_are_spread_evenly(number, chosen):
-    rows = [{"k": k} for k in range(10)]
-    assert [row["k"] for row in spread(rows, number)] == chosen
+    rows = [{"k": k // 2, "clip": "c" if k % 2 else ""} for k in range(20)]  # every other one was rejected
+    assert [row["k"] for row in pictured(rows, number)] == chosen

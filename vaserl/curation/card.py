@@ -1,12 +1,12 @@
 """DATASET.md: what a data set holds, where it came from and what became of every photograph, beside its pictures."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaserl.curation.contact_sheet import contact_sheet
+from vaserl.curation.contact_sheet import contact_sheet, pictured
 from vaserl.curation.describe import INVENTS, LOSES
 from vaserl.curation.retention import PAPER_RETENTION, STAGES, BestViewReport, FilterReport, reasons, retention
 from vaserl.curation.settings import CardSettings
@@ -37,44 +37,76 @@ class Findings:
     """What each filter asked for."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What the card counts, gathered in one pass: a data set may have more rows than fit into memory."""
+
+    num_rows: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    values: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
+    """By field of the record: (value, split)."""
+    rights: Counter[str] = field(default_factory=Counter)
+    credits: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def num_kept(self) -> int:
+        return self.splits.total()
+
+    def add(self, row: Row) -> None:
+        self.num_rows += 1
+        if row["rejected_by"]:
+            return
+        self.splits[row["split"]] += 1
+        for dimension in DIMENSIONS:
+            name = FIELD_OF_DIMENSION[dimension]
+            self.values[name][row["record"].get(name, ""), row["split"]] += 1
+        self.rights[row.get("rights") or ""] += 1
+        self.credits[row.get("credit") or ""] += 1
+        self.asked.update(question["dimension"] for question in row.get("questions", ()))
+        wrong = [name for name in (INVENTS, LOSES) if row.get("scores", {}).get(name, 0.0) > 0]
+        self.refused.update([*wrong, "any"] if wrong else ())
+
+
 def write_card(folder: Path, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
-    """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's."""
-    kept = sorted((row for row in rows if not row["rejected_by"]), key=lambda row: row["vase_id"])
-    sheet = contact_sheet(folder, kept, settings.num_pictured)
+    """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's, gone through several
+    times and never held together."""
+    sheet = contact_sheet(folder, pictured(rows, settings.num_pictured))
     if sheet is not None:
         sheet.save(folder / SHEET, optimize=True)
-    (folder / CARD).write_text(dataset_card(rows, settings, findings, pictured=sheet is not None))
+    (folder / CARD).write_text(dataset_card(rows, settings, findings, has_sheet=sheet is not None))
 
 
-def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, *, pictured: bool = False) -> str:
-    """The card's text; `pictured` says that the contact sheet lies beside it."""
-    kept = [row for row in rows if not row["rejected_by"]]
-    splits = Counter(row["split"] for row in kept)
+def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, *, has_sheet: bool = False) -> str:
+    """The card's text; `has_sheet` says that the contact sheet lies beside it."""
+    tally = _Tally()
+    for row in rows:
+        tally.add(row)
     lines = [
         f"# {settings.title}",
         "",
-        f"{len(kept)} vases from {len(rows)} photographs: "
-        + (", ".join(f"{splits[name]} {name}" for name in SPLITS if splits[name]) or "none")
+        f"{tally.num_kept} vases from {tally.num_rows} photographs: "
+        + (", ".join(f"{tally.splits[name]} {name}" for name in SPLITS if tally.splits[name]) or "none")
         + ".",
         "",
         f"License: {settings.license}." if settings.license else "License: none was stated (`card.license`).",
         "",
     ]
-    if pictured:
+    if has_sheet:
         lines += [f"![photographs and turntables]({SHEET})", "", "Photographs, and beside each its turntable.", ""]
-    lines += _retention(rows, len(kept))
+    lines += _retention(rows, tally)
     if findings.thresholds:
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
         lines += [f"| {t.stage} | {t.value:.4f} | {t.origin} |" for t in findings.thresholds]
-    lines += _truth(findings)
-    lines += _texts(kept)
-    lines += _rights(kept)
+    lines += [*_truth(findings), *_texts(tally), *_rights(tally)]
     for dimension in DIMENSIONS:
-        lines += ["", f"## {dimension.capitalize()}", "", *_histogram(kept, FIELD_OF_DIMENSION[dimension])]
+        counts = tally.values[FIELD_OF_DIMENSION[dimension]]
+        lines += ["", f"## {dimension.capitalize()}", "", *_histogram(counts)]
     return "\n".join(lines) + "\n"
 
 
-def _retention(rows: Collection[Row], num_kept: int) -> list[str]:
+def _retention(rows: Collection[Row], tally: _Tally) -> list[str]:
     lines = [
         "## Retention",
         "",
@@ -88,7 +120,7 @@ def _retention(rows: Collection[Row], num_kept: int) -> list[str]:
         lines.append(f"| {entry['stage']} | {entry['in']:,} | {entry['out']:,} | {share} | {theirs} |")
     lines += [
         "",
-        f"{len(rows):,} in = {num_kept:,} out + {len(rows) - num_kept:,} rejected, as a query:",
+        f"{tally.num_rows:,} in = {tally.num_kept:,} out + {tally.num_rows - tally.num_kept:,} rejected, as a query:",
         f"`SELECT rejected_by, COUNT(*) FROM '{MANIFEST}' GROUP BY rejected_by`.",
         "",
         "## Why photographs were rejected",
@@ -136,57 +168,54 @@ def _share_row(name: str, part: int, whole: int) -> str:
     return f"| {name} | {whole:,} | {part:,} | {interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f}) |"
 
 
-def _texts(kept: Sequence[Row]) -> list[str]:
+def _texts(tally: _Tally) -> list[str]:
     """Questions by what they ask for, and captions whose first wording did not agree with the record."""
-    asked = Counter(question["dimension"] for row in kept for question in row.get("questions", ()))
-    refused = [[row.get("scores", {}).get(name, 0.0) > 0 for name in (INVENTS, LOSES)] for row in kept]
-    lines = ["", "## Texts", ""]
-    lines.append(
-        f"{len(kept):,} captions; {sum(map(any, refused)):,} were first worded in a way that did not agree with the "
-        f"record: {sum(i for i, _ in refused):,} stated what it does not, {sum(n for _, n in refused):,} left out what "
-        "it does."
-    )
+    refused, asked = tally.refused, tally.asked
+    lines = [
+        "",
+        "## Texts",
+        "",
+        f"{tally.num_kept:,} captions; {refused['any']:,} were first worded in a way that did not agree with the "
+        f"record: {refused[INVENTS]:,} stated what it does not, {refused[LOSES]:,} left out what it does.",
+    ]
     if asked:
-        lines += ["", f"{sum(asked.values()):,} questions:", "", "| asks for | questions |", "|---|---:|"]
+        lines += ["", f"{asked.total():,} questions:", "", "| asks for | questions |", "|---|---:|"]
         lines += [f"| {topic} | {asked[topic]:,} |" for topic in (*DIMENSIONS, PROVENANCE) if asked[topic]]
     return lines
 
 
-def _rights(kept: Sequence[Row]) -> list[str]:
+def _rights(tally: _Tally) -> list[str]:
     """Licenses and credit lines of the photographs that the vases were lifted from."""
     lines = ["", "## Rights", ""]
-    if not any(row.get("rights") or row.get("credit") for row in kept):
+    if not any(value for counts in (tally.rights, tally.credits) for value in counts):
         return [*lines, "None of the photographs states rights or a credit line."]
-    lines += [
-        "| rights | photographs |",
-        "|---|---:|",
-        *_counted([row.get("rights") or "" for row in kept], NUM_VALUES),
-    ]
-    lines += ["", "| credit | photographs |", "|---|---:|"]
-    return [*lines, *_counted([row.get("credit") or "" for row in kept], NUM_CREDITS)]
+    lines += ["| rights | photographs |", "|---|---:|", *_counted(tally.rights, NUM_VALUES)]
+    return [*lines, "", "| credit | photographs |", "|---|---:|", *_counted(tally.credits, NUM_CREDITS)]
 
 
-def _counted(values: Sequence[str], num_shown: int) -> list[str]:
-    counts = Counter(values)
-    absent = counts.pop("", 0)
-    shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _counted(counts: Counter[str], num_shown: int) -> list[str]:
+    shown = sorted(((v, n) for v, n in counts.items() if v), key=lambda item: (-item[1], item[0]))
     lines = [f"| {_cell(value)} | {count:,} |" for value, count in shown[:num_shown]]
     if len(shown) > num_shown:
         rest = sum(count for _, count in shown[num_shown:])
         lines.append(f"| {len(shown) - num_shown} others | {rest:,} |")
-    return [*lines, f"| *not stated* | {absent:,} |"] if absent else lines
+    return [*lines, f"| *not stated* | {counts['']:,} |"] if counts[""] else lines
 
 
-def _histogram(kept: Sequence[Row], field: str, width: int = 30) -> list[str]:
-    """The commonest values as a table with bars, the longest of `width` characters, and how the splits share them."""
-    splits = [name for name in SPLITS if any(row["split"] == name for row in kept)]
-    values = Counter(row["record"].get(field, "") for row in kept)
-    by_split = Counter((row["record"].get(field, ""), row["split"]) for row in kept)
+def _histogram(counts: Counter[tuple[str, str]], width: int = 30) -> list[str]:
+    """The commonest values as a table with bars, the longest of `width` characters, and how the splits share them.
+
+    counts: of (value, split).
+    """
+    splits = [name for name in SPLITS if any(split == name for _, split in counts)]
+    values: Counter[str] = Counter()
+    for (value, _), count in counts.items():
+        values[value] += count
     absent = values.pop("", 0)
     shown = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:NUM_VALUES]
 
     def cells(value: str) -> str:
-        return "".join(f" {by_split[value, name]:,} |" for name in splits)
+        return "".join(f" {counts[value, name]:,} |" for name in splits)
 
     lines = [
         f"| value | vases |{''.join(f' {name} |' for name in splits)} |",
