@@ -20,7 +20,7 @@ from vaserl.curation.generators.generator import Generator, LiftFailure
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import LiftSettings
-from vaserl.curation.storage import local_copy
+from vaserl.curation.storage import joined, local_copy, read_bytes
 from vaserl.errors import UserError
 
 STAGE = "lift"
@@ -78,14 +78,15 @@ def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
 class Given:
     """Takes GLBs that exist: scans, or what a generator elsewhere has made."""
 
-    def __init__(self, pattern: str, folder: Path) -> None:
+    def __init__(self, pattern: str, folder: str) -> None:
         self._pattern, self._folder = pattern, folder
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        path = self._folder / self._pattern.format(vase_id=vase_id)
-        if not path.is_file():
-            raise LiftFailure(f"no model given: {path}")
-        shutil.copyfile(path, glb)
+        place = joined(self._folder, self._pattern.format(vase_id=vase_id))
+        try:
+            glb.write_bytes(read_bytes(place))
+        except OSError as error:
+            raise LiftFailure(f"no model given: {place}") from error
 
 
 class Command:
@@ -130,7 +131,7 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     Raises: UserError when its program, checkout, weights or device isn't there.
     """
     if settings.generator == "given":
-        return Given(settings.given, Path(source))
+        return Given(settings.given, str(source))
     if settings.generator == "command":
         if shutil.which(settings.command[0]) is None:
             raise UserError(f"lift.command: no program {settings.command[0]!r} on this machine")

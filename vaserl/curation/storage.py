@@ -28,8 +28,8 @@ def normalised(place: str) -> str:
 
 
 def joined(folder: str, name: str) -> str:
-    """The place of `name` below `folder`; a name that is a URL itself is a place already."""
-    return name if is_url(name) else f"{folder.rstrip('/')}/{name}"
+    """The place of `name` below `folder`; a URL or an absolute path is a place already."""
+    return name if is_url(name) or name.startswith("/") else f"{folder.rstrip('/')}/{name}"
 
 
 def read_bytes(place: str | Path) -> bytes:
