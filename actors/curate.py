@@ -36,11 +36,12 @@ from vaserl.curation.questions import Questions
 from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shards import INPUT, Shard, choose_views, lift_shards, source_shards
+from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
+from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
 from vaserl.why import CONFIG

@@ -1,31 +1,17 @@
-"""How the rows of each pass are cut into shards, and the choice between a vase's views that lies between the passes.
+"""How the rows of each pass are cut into shards. Only a shard's rows are ever held as Python objects."""
 
-Only a shard's rows are ever held as Python objects; what must be known of all photographs is held in columns.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 
 from vaserl.curation.batch import INPUT_COLUMNS, Batch, batch_from
-from vaserl.curation.best_view import BestView
-from vaserl.curation.intact import VIEW
 from vaserl.curation.journal import Journal, key_of
 
 INPUT = "input"
 """The journal's name for rows that no stage has seen."""
-VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", VIEW, "rejected_by", "reason")
-"""What the choice of the best view looks at."""
-NUM_VIEWS_AT_ONCE = 4096
-
-pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
 
 Losers = Mapping[int, Mapping[int, str]]
 """By shard and by row in it: why the best view of its vase is another one, or none."""
@@ -102,39 +88,6 @@ def lift_shards(filtered: Sequence[Shard], losers: Losers, journal: Journal, num
                 )
             )
     return shards
-
-
-def choose_views(filtered: Sequence[Shard], journal: Journal, best_view: BestView) -> Losers:
-    """Every vase's views, wherever they are, before the stage that chooses among them."""
-    parts = []
-    for shard in filtered:
-        file = pq.ParquetFile(journal.path(shard.step, shard.key))
-        table = file.read(columns=[name for name in VIEW_COLUMNS if name in file.schema_arrow.names])
-        table = table.append_column("shard", pa.array(np.full(len(table), shard.number)))
-        table = table.append_column("row", pa.array(np.arange(len(table))))
-        parts.append(table.filter(pc.equal(table["rejected_by"], "")))
-    views = pa.concat_tables(parts, promote_options="default").combine_chunks()
-    if VIEW in views.column_names:
-        views = views.set_column(views.column_names.index(VIEW), VIEW, pc.fill_null(views[VIEW], float("nan")))
-    losers: defaultdict[int, dict[int, str]] = defaultdict(dict)
-    for some in _whole_vases(views.sort_by([("vase_id", "ascending"), ("photo", "ascending")])):
-        places = zip(some["shard"].to_pylist(), some["row"].to_pylist(), strict=True)
-        answer = best_view(batch_from(some.drop_columns(["shard", "row"])))
-        for (shard, row), by, reason in zip(places, answer["rejected_by"], answer["reason"], strict=True):
-            if by:
-                losers[shard][row] = reason
-    return losers
-
-
-def _whole_vases(views: pa.Table) -> Iterator[pa.Table]:
-    """Some thousand rows at a time, no vase cut in two; the table is sorted by vase."""
-    start = 0
-    while start < len(views):
-        end = min(start + NUM_VIEWS_AT_ONCE, len(views))
-        while end < len(views) and views["vase_id"][end] == views["vase_id"][end - 1]:
-            end += 1
-        yield views.slice(start, end - start)
-        start = end
 
 
 def _changed(photo: str) -> list[int]:
