@@ -6,7 +6,9 @@ byte, and no finished shard may have been written again.
 """
 
 import argparse
+import contextlib
 import hashlib
+import json
 import os
 import random
 import signal
@@ -18,12 +20,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import ray
+
+from actors.cluster import connect
 from launch.bench.timing import circumstances
 from vaserl.config import dump_config
 from vaserl.curation.journal import WORK
 from vaserl.curation.settings import CurateSettings
 from vaserl.dataset import MANIFEST
 from vaserl.errors import UserError
+from vaserl.settings import ClusterSettings
 from vaserl.synthetic.world import build_world
 
 Finished = dict[str, tuple[int, int]]
@@ -43,9 +49,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     is the undisturbed one's and how many finished shards were written again."""
     if arguments.num_kills < 1:
         raise UserError("a proof needs one kill at least")
-    with tempfile.TemporaryDirectory(prefix="kills-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="kills-") as scratch, contextlib.ExitStack() as running:
         folder = Path(scratch)
         build_world(folder / "world", num_vases=arguments.num_vases, seed=arguments.seed, num_workers=1)
+        # a cluster of their own for all jobs: the drivers start faster, and workers of killed ones may linger
+        running.enter_context(connect(ClusterSettings(num_cpus=2)))
+        os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+        running.callback(os.environ.pop, "RAY_ADDRESS")
         started = time.monotonic()
         finish(start(write_config(folder / "undisturbed", folder / "world")))
         length_s = time.monotonic() - started
@@ -56,6 +66,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for number, moment_s in enumerate(moments[arguments.first :], start=arguments.first):
             dataset = folder / f"killed-{number}"
             kills.append(kill_and_resume(write_config(dataset, folder / "world"), dataset, moment_s, undisturbed))
+            print(json.dumps(kills[-1]), file=sys.stderr, flush=True)
     return {
         "num_kills": len(kills),
         "num_identical": sum(kill["identical"] for kill in kills),

@@ -6,7 +6,6 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
@@ -23,7 +22,7 @@ from vaserl.curation.journal import Journal
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.shards import Shard, source_shards
 from vaserl.curation.stage import Stage, stage_of
-from vaserl.dataset import read_rows, read_vases
+from vaserl.dataset import MANIFEST, read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings
 from vaserl.synthetic.world import build_world
@@ -88,19 +87,7 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
 
 def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
     curate(settings(world, tmp_path, **GIVEN))
-    assert read_rows_without_pixels(tmp_path) == read_rows_without_pixels(run[0])
-    rows, before = read_rows(tmp_path), read_rows(run[0])
-    # Mesa's software renderer was seen to round a pixel otherwise once in many runs, and the codec spreads it
-    clips, clips_before = ClipStore(tmp_path / "clips"), ClipStore(run[0] / "clips")
-    for row, other in zip(rows, before, strict=True):
-        assert bool(row["clip"]) == bool(other["clip"])
-        if row["clip"]:
-            frames, same = clips.load(row["clip"]).frames, clips_before.load(other["clip"]).frames
-            assert np.abs(frames.astype(int) - same.astype(int)).mean() < 0.5, row["vase_id"]
-
-
-def read_rows_without_pixels(folder: Path) -> list[dict]:
-    return [row | {"clip": bool(row["clip"])} for row in read_rows(folder)]
+    assert (tmp_path / MANIFEST).read_bytes() == (run[0] / MANIFEST).read_bytes()
 
 
 def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
@@ -238,6 +225,6 @@ def test_killed_again_and_again_the_job_goes_on_and_writes_the_same_manifest(wor
     finish(start(config))
     now = finished(dataset)
     assert now | done == now and len(now) > len(done)
-    assert read_rows_without_pixels(dataset) == read_rows_without_pixels(run[0])
+    assert (dataset / MANIFEST).read_bytes() == (run[0] / MANIFEST).read_bytes()
     assert not list((dataset / "models").glob(".*")), "a killed generator's litter"
     assert json.loads((dataset / "curation.json").read_text())["reused_rows"]["filters"] > 0

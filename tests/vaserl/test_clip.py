@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -159,3 +162,29 @@ def test_shifted_moves_frames_and_repeats_edges():
     turned = rotated(clip, 1)
     assert (turned.frames[0] == frames[1]).all()
     assert turned.frame_indices == (4, 0)
+
+
+def test_bytes_do_not_depend_on_what_lies_in_memory():
+    """Memory that is handed out filled with another value each time shows an encoder that reads it unwritten."""
+    script = """
+import hashlib, numpy as np
+from vaserl.clip import Clip, encode_mp4
+y, x = np.mgrid[:48, :48]
+body = (np.abs(x - 24) < 6 + 8 * np.sin((y - 4) / 40 * np.pi)) & (y > 4) & (y < 44)
+paint = [120 + 80 * np.sin((x - 24) / 3 + 2 * np.pi * k / 7 + 23) * np.cos(y / 5) for k in range(7)]
+frames = [np.where(body[..., None], np.stack([p, 0.6 * p, 0.3 * p], -1), 219) for p in paint]
+frames = np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+clip = Clip(frames=frames, fps=2.0, frame_indices=tuple(range(7)), num_source_frames=7)
+print(hashlib.sha256(encode_mp4(clip)).hexdigest())
+"""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "MALLOC_PERTURB_": value},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+        ).stdout
+        for value in ("1", "85", "170")
+    }
+    assert len(digests) == 1

@@ -172,11 +172,14 @@ def test_a_sample_does_not_depend_on_the_folder():
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=60, unique=True), st.floats(0.01, 0.99))
-def test_a_quantile_is_the_least_score_that_so_many_stay_below(scores, quantile):
+def test_a_quantile_has_so_many_scores_below_it(scores, quantile):
     value = quantile_of(scores, quantile)
-    below = sum(score < value for score in scores)
-    assert value in scores
-    assert below == min(math.ceil(quantile * len(scores) - 1e-9), len(scores) - 1)
+    assert sum(score < value for score in scores) == min(math.ceil(quantile * len(scores) - 1e-9), len(scores) - 1)
+
+
+def test_a_quantile_lies_between_two_scores():
+    assert quantile_of([0.4, 0.1, 0.2, 0.8], 0.5) == pytest.approx(0.3)
+    assert quantile_of([0.7], 0.5) == 0.7
 
 
 def test_thresholds_without_scores_and_twice_are_refused(models):

@@ -123,7 +123,7 @@ class Recording(torch.nn.Module):
 
 def examples(num: int, seed: int) -> Examples:
     images = np.random.default_rng(seed).integers(0, 255, (num, 32, 32, 3), dtype=np.uint8)
-    return Examples(images=images, is_good=np.arange(num) % 2 == 0)
+    return Examples(images=images, rows=np.arange(num), is_good=np.arange(num) % 2 == 0)
 
 
 def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
@@ -152,9 +152,13 @@ def test_augmentation_moves_by_whole_pixels_and_mirrors():
 
 def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
     """Validation is labelled the other way round, so each step makes it worse: the first epoch stays the best."""
-    bright = np.arange(8) % 2 == 0
+    rows, bright = np.arange(8), np.arange(8) % 2 == 0
     images = np.broadcast_to(np.where(bright, 200, 60).astype(np.uint8)[:, None, None, None], (8, 32, 32, 3))
-    model, train, val = Recording(), Examples(images=images, is_good=bright), Examples(images=images, is_good=~bright)
+    model, train, val = (
+        Recording(),
+        Examples(images=images, rows=rows, is_good=bright),
+        Examples(images=images, rows=rows, is_good=~bright),
+    )
     plain = AugmentSettings(colour=0.0, shift=0.0)
     changed = training(tmp_path, tmp_path, batch_size=8, patience=3, augment=plain)
     changed = changed.model_copy(update={"num_epochs": 30})
@@ -168,7 +172,8 @@ def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
 def test_a_rare_class_counts_as_much(tmp_path):
     """One bad photograph among eight: with class weights the loss of a model that knows nothing is ln 2 either way, and
     a model that calls everything good with probability 7/8 does not gain by it."""
-    train = Examples(images=np.zeros((8, 32, 32, 3), dtype=np.uint8), is_good=np.arange(8) > 0)
+    images = np.zeros((8, 32, 32, 3), dtype=np.uint8)
+    train = Examples(images=images, rows=np.arange(8), is_good=np.arange(8) > 0)
 
     class Constant(torch.nn.Module):
         def __init__(self) -> None:

@@ -118,6 +118,12 @@ def _resolved(stage: str, asked: ThresholdSettings, scores: Sequence[float]) -> 
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
-    """The smallest of the scores that at least this share of them stay below, so that just that share is rejected."""
+    """A value that just this share of the scores lies below, rounded up to a whole score: half-way between the highest
+    of those and the next, so that the last digit of a score, which depends on its batch, decides nothing."""
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
-    return float(ordered[min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)])
+    number = min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)
+    if number == 0:
+        return float(ordered[0])
+    below, above = float(ordered[number - 1]), float(ordered[number])
+    middle = (below + above) / 2
+    return middle if middle > below else above

@@ -28,9 +28,15 @@ class Examples:
     """Decoded photographs with their labels."""
 
     images: np.ndarray
-    """uint8 [N, S, S, 3]."""
+    """uint8 [M, S, S, 3], those of all sets, in a file."""
+    rows: np.ndarray
+    """int [N] which of them these are."""
     is_good: np.ndarray
     """bool [N]."""
+
+    def pixels(self, chosen: np.ndarray | slice, config: ResNetConfig) -> torch.Tensor:
+        """float32 [B, 3, S, S], normalised: of these photographs, as they are."""
+        return config.normalised(self.images[self.rows[chosen]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +101,10 @@ def fit(
             total = 0.0
             for start in range(0, num_batches * size, size):  # the few left over come another time
                 chosen = np.sort(order[start : start + size])
-                pixels = augmented(config.normalised(train.images[chosen]), rng, settings.augment).to(device)
+                pixels = augmented(train.pixels(chosen, config), rng, settings.augment).to(device)
                 labels = torch.from_numpy(train.is_good[chosen].astype(np.int64)).to(device)
                 total += step(F.cross_entropy(model(pixels), labels, weight=weights))
-            val_loss = _weighted_loss(margins_of(model, config, val.images, size), val.is_good, weights.cpu().numpy())
+            val_loss = _weighted_loss(margins_of(model, config, val, size), val.is_good, weights.cpu().numpy())
             if val_loss < min((epoch.val_loss for epoch in epochs), default=math.inf):
                 best = copy.deepcopy(model.state_dict())
             epochs.append(Epoch(number=number, train_loss=total / num_batches, val_loss=val_loss))
@@ -116,13 +122,13 @@ def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
 
 
 @torch.inference_mode()
-def margins_of(model: torch.nn.Module, config: ResNetConfig, images: np.ndarray, batch_size: int) -> np.ndarray:
+def margins_of(model: torch.nn.Module, config: ResNetConfig, examples: Examples, batch_size: int) -> np.ndarray:
     """float64 [N] logit of good minus logit of bad, photographs as they are."""
     model.eval()
     device = next(model.parameters()).device
     margins = []
-    for start in range(0, len(images), batch_size):
-        logits = model(config.normalised(images[start : start + batch_size]).to(device)).double()
+    for start in range(0, len(examples.rows), batch_size):
+        logits = model(examples.pixels(slice(start, start + batch_size), config).to(device)).double()
         margins.append((logits[:, 1] - logits[:, 0]).cpu().numpy())
     return np.concatenate(margins)
 

@@ -51,7 +51,7 @@ def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> Qu
         splits = np.array(split_by_vase(kept, shares, settings.seed))
         train, val, test = (_examples(images, readable, kept, splits == name) for name in SPLITS)
         epochs = fit(model, config, train, val, settings)
-        val_margins, test_margins = (margins_of(model, config, s.images, settings.batch_size) for s in (val, test))
+        val_margins, test_margins = (margins_of(model, config, s, settings.batch_size) for s in (val, test))
     temperature = temperature_of(val_margins, val.is_good)
     chosen = choose_threshold(probabilities_of(val_margins, temperature), val.is_good, settings.target_precision)
     decision = Decision(temperature=temperature, threshold=chosen.value, trained=True)
@@ -77,9 +77,8 @@ def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> Qu
 
 def _examples(images: np.ndarray, readable: Sequence[int], kept: Sequence[Labelled], inside: np.ndarray) -> Examples:
     chosen = np.flatnonzero(inside)
-    return Examples(
-        images=images[np.array(readable)[chosen]], is_good=np.array([kept[index].is_good for index in chosen])
-    )
+    is_good = np.array([kept[index].is_good for index in chosen])
+    return Examples(images=images, rows=np.array(readable)[chosen], is_good=is_good)
 
 
 def _say_unreadable(labelled: Sequence[Labelled], problems: Sequence[str]) -> None:
