@@ -20,8 +20,11 @@ import ray
 
 from actors.cluster import connect
 from actors.curate_pass import PassSummary, Pool, run_pass
+from actors.describe import DescribeByModel, check_writer, read_prompt
+from vaserl.config import dump_config
 from vaserl.curation.admission import MeshGate
 from vaserl.curation.best_view import BestView
+from vaserl.curation.card import Findings, write_card
 from vaserl.curation.describe import Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
@@ -30,18 +33,19 @@ from vaserl.curation.lift import Lift, build_generator
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
+from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, read_source
-from vaserl.curation.split import split_vases
+from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
+from vaserl.why import CONFIG
 
-CARD = "DATASET.md"
 SUMMARY = "curation.json"
 
 logger = logging.getLogger(__name__)
@@ -59,6 +63,10 @@ class CurationSummary:
     """[{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
     """The filters against the truth, where the photographs were labelled."""
+    best_view: BestViewReport | None
+    """The choice of views against the truth, where the photographs were labelled."""
+    thresholds: Sequence[Threshold]
+    """What each filter asked for, quantiles worked out."""
     num_fallbacks: int
     """Terse captions that failed the check of facts; the complete one stands in."""
     stages: Mapping[str, Mapping[str, float]]
@@ -71,9 +79,15 @@ class CurationSummary:
     seconds: Mapping[str, float]
     """Wall time of each pass, the start of its processes included."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        best_view = self.best_view and self.best_view.as_dict()
+        return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}
+
 
 def curate(settings: CurateSettings) -> CurationSummary:
-    """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md and curation.json.
+    """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md with its picture, the
+    settings with every threshold worked out, and curation.json.
 
     What a run under the same settings has finished is not done again, however it ended.
 
@@ -82,13 +96,19 @@ def curate(settings: CurateSettings) -> CurationSummary:
     """
     photographs = read_source(settings.source)
     check_stages(settings)
-    return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings)
+    settings, thresholds = resolve_thresholds(settings, photographs)
+    return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings, thresholds)
 
 
 def curate_table(
-    photographs: pa.Table, filters: Sequence[Pool], lift: Sequence[Pool], settings: CurateSettings
+    photographs: pa.Table,
+    filters: Sequence[Pool],
+    lift: Sequence[Pool],
+    settings: CurateSettings,
+    thresholds: Sequence[Threshold] = (),
 ) -> CurationSummary:
-    """The job over photographs that `read_source` has given and pools that are made already."""
+    """The job over photographs that `read_source` has given and pools that are made already; `thresholds` are what the
+    settings ask for, for the card."""
     with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
 
         def start_cluster() -> None:
@@ -103,17 +123,21 @@ def curate_table(
         kinds = _kinds(photographs)
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
-        losers = choose_views(filtered.shards, journal, BestView())
+        losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
         survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift)
         lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
-        splits = split_vases([row["vase_id"] for row in outcomes.survivors("vase_id")], settings.split, settings.seed)
+        strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
+        splits = split_vases(strata, settings.split, settings.seed)
         write_manifest_parts(settings.dataset, outcomes.manifest_rows(splits))
         used = _files(shards, filters, journal) | _files(survivors, lift, journal)
         num_stale = _tidy(settings, journal.stale(used))
-        summary = _summary(settings, kinds, outcomes, {"filters": filtered, "lift": lifted}, num_stale)
-        (settings.dataset / CARD).write_text(dataset_card(ManifestRows(settings.dataset), summary.filters))
-        (settings.dataset / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+        passes = {"filters": filtered, "lift": lifted}
+        summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
+        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
+        (settings.dataset / CONFIG).write_text(dump_config(settings))
+        write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
+        (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
     return summary
 
 
@@ -130,6 +154,8 @@ def check_stages(settings: CurateSettings) -> None:
         if settings.clip.path is None:
             raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
         load_clip(settings.clip)
+    check_thresholds(settings)
+    check_writer(settings.describe)
     build_generator(settings.lift, settings.source.path)
 
 
@@ -160,22 +186,27 @@ def filter_pools(settings: CurateSettings) -> list[Pool]:
 
 
 def lift_pools(settings: CurateSettings) -> list[Pool]:
-    """The pool of the second pass: each process makes, judges, films and describes the models of its own vases."""
-    dataset, source = settings.dataset, settings.source.path
+    """The pool of the second pass: each process makes, judges, films and describes the models of its own vases; a
+    language model that describes them has a pool of its own."""
+    dataset, source, describe, seed = settings.dataset, settings.source.path, settings.describe, settings.seed
     stages: list[Stage] = [stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source))]
     if settings.mesh_gate.enabled:
         stages.append(stage_of("mesh_gate", MeshGate, (settings.mesh_gate, dataset)))
-    stages += [
-        stage_of("turntable", Film, (settings.turntable, dataset)),
-        stage_of("describe", Describe, (settings.describe, settings.seed), seed=settings.seed),
-        stage_of("questions", Questions),
-    ]
-    return [Pool(stages=stages, settings=settings.lift.pool)]
+    stages.append(stage_of("turntable", Film, (settings.turntable, dataset)))
+    questions = stage_of("questions", Questions)
+    if describe.writer == "rules":
+        stages += [stage_of("describe", Describe, (describe, seed), seed=seed), questions]
+        return [Pool(stages=stages, settings=settings.lift.pool)]
+    assert describe.llm is not None, "checked by the settings"
+    depends = {"seed": seed, "prompt": read_prompt(describe.llm.prompt), "weights": fingerprint(describe.llm.path)}
+    texts = [stage_of("describe", DescribeByModel, (describe, seed), **depends), questions]
+    return [Pool(stages=stages, settings=settings.lift.pool), Pool(stages=texts, settings=describe.llm.pool)]
 
 
 def _summary(
     settings: CurateSettings,
     kinds: Mapping[str, str],
+    thresholds: Sequence[Threshold],
     outcomes: Outcomes,
     passes: Mapping[str, PassSummary],
     num_stale_shards: int,
@@ -188,6 +219,8 @@ def _summary(
         num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
         retention=retention(rows),
         filters=[filter_report(rows, kinds, stage) for stage in enabled],
+        best_view=best_view_report(rows, kinds) if kinds else None,
+        thresholds=thresholds,
         num_fallbacks=outcomes.num_fallbacks(),
         stages={
             name: {**asdict(effort), "rows_per_s": effort.rows / effort.seconds if effort.seconds else 0.0}

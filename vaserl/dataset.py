@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,9 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 MANIFEST = "manifest.parquet"
 ROWS_OF_A_GROUP = 2048
 CAPTION_PROMPT = "Describe the vase."
+PROVENANCE = "provenance"
+Topic = Dimension | Literal["provenance"]
+"""What a question asks for: a dimension, or where the vase was found."""
 
 SCHEMA = pa.schema(
     [
@@ -51,7 +54,7 @@ UNSTATED = {name: "" for name in ("view", "kind", "rights", "credit")}
 class Question:
     """A question about one dimension of a vase."""
 
-    dimension: Dimension
+    dimension: Topic
     """What it asks for."""
     question: str
     """As it is put to the model."""
@@ -78,7 +81,7 @@ class Vase:
     reference: str
     """The complete caption."""
     questions: tuple[Question, ...]
-    """One for each dimension the record states."""
+    """One for each dimension the record states, and one for its provenance."""
     split: str
     """train, val or test."""
 

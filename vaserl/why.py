@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from vaserl.curation.retention import STAGES
 from vaserl.dataset import read_rows
@@ -168,5 +168,8 @@ def _means(name: str, row: Row) -> bool:
 
 def _nearest(rows: Sequence[Row], name: str) -> str:
     names = {row["vase_id"] for row in rows} | {row["photo"].rsplit("/", 1)[-1] for row in rows}
-    near = [found for found, _, _ in process.extract(name, sorted(names - {""}), limit=3, score_cutoff=50)]
+    near = [
+        found
+        for found, _, _ in process.extract(name, sorted(names - {""}), scorer=fuzz.ratio, limit=3, score_cutoff=50)
+    ]
     return f"; nearest: {', '.join(near)}" if near else ""

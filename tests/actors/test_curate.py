@@ -80,7 +80,7 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
     for vase in read_vases(folder, "train"):
         assert (folder / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
         assert clips.load(vase.clip).frames.shape == (4, 48, 48, 3)
-        assert vase.caption and len(vase.questions) == 6
+        assert vase.caption and len(vase.questions) == 6 + ("Provenance" in vase.record)
     assert f"6 vases from {len(entries)} photographs: 4 train, 2 test." in (folder / "DATASET.md").read_text()
     assert json.loads((folder / "curation.json").read_text())["num_vases"] == {"test": 2, "train": 4}
 

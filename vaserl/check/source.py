@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from vaserl.check.findings import Checked, Finding
 from vaserl.check.prompts import example_of_record, prompt_text, spread
@@ -77,7 +77,7 @@ def _rejected(inspected: Inspected) -> Iterator[Finding]:
     for row in rows.select(["photo", "vase_id", "reason"]).to_pylist():
         kind, fix = next(found for beginning, found in KINDS.items() if row["reason"].startswith(beginning))
         if kind == "photograph without a record":
-            near = process.extractOne(row["vase_id"], inspected.records.ids, score_cutoff=80)
+            near = process.extractOne(row["vase_id"], inspected.records.ids, scorer=fuzz.ratio, score_cutoff=80)
             fix = f"the nearest id there is {near[0]!r}; {fix}" if near else fix
         yield _finding(kind, _name(inspected.folder, row["photo"]), f"{row['reason']}; {fix}", "drops the row")
 

@@ -15,7 +15,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="folder, URL or list of photographs, as source.path; or the folder of a curated data set",
+        help="folder, URL or list of photographs, as source.path; or the folder of a curated or published data set",
     )
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="of launch.curate: its section [source] counts")
     parser.add_argument("--model", type=Path, metavar="MODEL", help="show prompts through this model's chat template")
@@ -30,14 +30,17 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
-    from vaserl.check import check_dataset, check_source
+    from vaserl.check import check_dataset, check_published, check_source
     from vaserl.check.findings import page
     from vaserl.config import load_config
+    from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
     from vaserl.dataset import MANIFEST
 
     if (Path(arguments.data) / MANIFEST).is_file():
         checked = check_dataset(Path(arguments.data), arguments.model)
+    elif is_published(Path(arguments.data)):
+        checked = check_published(Path(arguments.data), arguments.model)
     else:
         source = SourceSettings(path=arguments.data)
         if arguments.config is not None:

@@ -16,6 +16,8 @@ from vaserl.curation.settings import ClipSettings, IntactSettings
 from vaserl.errors import UserError
 
 STAGE = "intact"
+DEFAULT_THRESHOLD = 0.0
+"""A photograph is as near to the intact family as to the best one against it."""
 VIEW = "front"
 
 
@@ -28,7 +30,8 @@ class Intact:
     """
 
     def __init__(self, settings: IntactSettings, clip: ClipSettings) -> None:
-        self._threshold = settings.threshold
+        assert settings.quantile is None, "a quantile is worked out before the stage is made"
+        self._threshold = DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold
         self._model, self._preprocess, tokenizer = load_clip(clip)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)

@@ -97,37 +97,76 @@ class ClipSettings(Section):
 class QualitySettings(Section):
     enabled: bool = True
     path: Path | None = None
-    """Folder with config.json and model.safetensors, or a .safetensors file with the weights of a ResNet-50 of two
-    classes, low and high."""
-    threshold: float = pydantic.Field(default=0.5, ge=0, le=1)
-    """Least probability of high quality that a photograph needs."""
+    """Folder that `python -m launch.curate train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
+    of two classes, low and high."""
+    threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
+    """Least calibrated probability of high quality that a photograph needs; left out, the one that was chosen for the
+    weights and saved with them, or 0.5."""
+    temperature: float | None = pydantic.Field(default=None, gt=0)
+    """What logits are divided by before they become probabilities; left out, the one saved with the weights, or 1."""
     pool: PoolSettings = PoolSettings(batch_size=64)
 
 
-class IntactSettings(Section):
+class ThresholdSettings(Section):
+    """The least score that is let through, by value or by what a sample of the collection scores."""
+
+    threshold: float | None = None
+    """The value."""
+    quantile: float | None = pydantic.Field(default=None, gt=0, lt=1)
+    """Instead of a value: the score that this share of a sample stays below. It is worked out once, before the pass,
+    and written into the card."""
+    sample: int = pydantic.Field(default=500, ge=20)
+    """Photographs of that sample, drawn by `seed` from those that the earlier stages let through."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_two(self):
+        if self.threshold is not None and self.quantile is not None:
+            raise ValueError("give threshold or quantile, not both")
+        return self
+
+
+class IntactSettings(ThresholdSettings):
+    """The score is the difference between the cosine to the intact family and that to the best family against it; 0 is
+    its threshold where none is given."""
+
     enabled: bool = True
-    threshold: float = 0.0
-    """Least difference between the cosine to the intact family and that to the best family against it."""
     intact: tuple[str, ...] = (
         "a photograph of an intact vase",
         "a photograph of a complete Greek vase",
-        "a museum photograph of a whole painted vase with foot, body, neck and lip",
-        "an undamaged ancient Greek amphora, krater, kylix or lekythos",
+        "a whole painted vase with foot, body, neck and lip",
+        "an undamaged ancient vase, entire and unbroken",
+        "a museum photograph of an intact amphora",
+        "a complete kylix with its foot and both handles",
+        "an intact lekythos standing upright",
+        "a restored krater, whole from foot to rim",
     )
     """Prompts whose mean says "a complete vase"."""
     against: dict[str, tuple[str, ...]] = pydantic.Field(
         default_factory=lambda: {
             "fragment": (
                 "a fragment of pottery",
-                "a photograph of a broken sherd of a Greek vase",
+                "a broken sherd of a Greek vase",
                 "a piece of a painted vase with broken edges",
                 "pottery sherds",
+                "an ostrakon, a potsherd with jagged edges",
+                "joining fragments of a broken krater",
             ),
             "drawing": (
                 "a drawing of a vase",
                 "a line drawing of a Greek vase on paper",
                 "an archaeological profile drawing of a pot",
+                "an engraving of a painted vase from an old publication",
                 "a sketch of a vase",
+            ),
+            "blur": (
+                "a blurred photograph of a vase",
+                "an unsharp picture of a Greek vase, out of focus",
+                "a blurry photograph of pottery",
+            ),
+            "detail": (
+                "a detail of a vase",
+                "a close-up of the surface of a painted vase",
+                "a detail of the figures painted on a Greek vase",
             ),
         },
         min_length=1,
@@ -136,10 +175,15 @@ class IntactSettings(Section):
     front: tuple[str, ...] = (
         "a photograph of an intact vase seen from the front",
         "a complete Greek vase, frontal view",
+        "a vase at eye level, its profile from foot to lip in view",
     )
     """Prompts by which the views of a vase are ranked."""
-    not_front: tuple[str, ...] = ()
-    """Prompts whose cosine is taken off that rank, such as "a vase seen from above"."""
+    not_front: tuple[str, ...] = (
+        "a vase seen from above",
+        "a photograph looking down into the mouth of a vase",
+        "the underside of a vase, its foot seen from below",
+    )
+    """Prompts whose cosine is taken off that rank; empty ranks by the front alone."""
     pool: PoolSettings = PoolSettings(batch_size=64)
 
     @pydantic.field_validator("intact", "front")
@@ -148,6 +192,11 @@ class IntactSettings(Section):
         if not value:
             raise ValueError("needs at least one prompt")
         return value
+
+
+class BestViewSettings(ThresholdSettings):
+    """The score is the cosine to `intact.front` minus that to `intact.not_front`. Without a threshold the best of a
+    vase's views is kept however it scores, with one an only view is looked at no less than one of many."""
 
 
 class LiftSettings(Section):
@@ -213,25 +262,55 @@ class SilenceSettings(Section):
     attribution: float = Share
 
 
+class WriterSettings(Section):
+    """A language model that words the captions; every statement of its is checked against the record."""
+
+    path: Path
+    """Its folder in Hugging Face's form."""
+    prompt: Path = Path("configs/curate/describe.txt")
+    """What it is asked: a text with {record} where the fields stand that the caption is to state, one a line."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """In which it computes."""
+    max_new_tokens: int = pydantic.Field(default=160, ge=1)
+    """Length at which a caption is cut; a cut one is refused."""
+    temperature: float = pydantic.Field(default=0.0, ge=0)
+    """0 takes the likeliest words; above it captions of like vases differ more, and more of them are refused."""
+    engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Further arguments of vLLM, passed on as they are."""
+    pool: PoolSettings = PoolSettings(num_cpus=1, batch_size=64)
+
+
 class DescribeSettings(Section):
+    writer: Literal["rules", "llm"] = "rules"
+    """"rules": the record's values in a fixed sentence. "llm": a language model's words where they state just what the
+    record does, else the rules; [describe.llm] says which model."""
+    llm: WriterSettings | None = None
+    """The model of writer = "llm"."""
     silence: SilenceSettings = SilenceSettings()
     """Real catalogues are terse; 0 everywhere makes captions that say all that the records do."""
+
+    @pydantic.model_validator(mode="after")
+    def _llm_has_a_model(self):
+        if self.writer == "llm" and self.llm is None:
+            raise ValueError('writer = "llm" needs [describe.llm] with the path of a model')
+        return self
 
 
 class SplitSettings(Section):
     num_test: int | None = pydantic.Field(default=None, ge=0)
-    """Exactly so many vases are held out, those of the smallest hashes; a vase that is added later may push one of
-    them out, so a grown data set wants `test_share`."""
+    """Exactly so many vases are held out, as many of each fabric, technique and shape as their share; a vase that is
+    added later may push one of them out, so a data set that grows wants `test_share`."""
     num_val: int | None = pydantic.Field(default=None, ge=0)
-    """The same for validation, the next smallest hashes."""
+    """The same for validation, out of what is left."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Where `num_test` is absent: hashes below this share are test, whatever else is in the data set."""
+    """Where `num_test` is absent: vases whose hash lies below this share are test, whatever else is in the data set, so
+    that no vase ever moves between test and the rest."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Where `num_val` is absent: the next share is validation."""
+    """Where `num_val` is absent: this share of the data set is validation, taken like `num_val`."""
 
 
 class TinyFilterSettings(Section):
-    num_vases: int = pydantic.Field(default=48, ge=4)
+    num_vases: int = pydantic.Field(default=48, ge=8)
     """Vases of the synthetic world that the filters are trained on."""
     seed: int = 1_000_003
     """Seed of that world; it must not be that of the world which is curated."""
@@ -250,6 +329,15 @@ class JournalSettings(Section):
     the run has ended well."""
 
 
+class CardSettings(Section):
+    title: str = "Data set"
+    """Heading of DATASET.md."""
+    license: str = ""
+    """License under which the data set is given away, as the card states it; empty says that none was stated."""
+    num_pictured: int = pydantic.Field(default=24, ge=0)
+    """Vases on the contact sheet; 0 draws none."""
+
+
 class CurateSettings(Section):
     """A curation run: photographs and records in, a data set out."""
 
@@ -263,10 +351,12 @@ class CurateSettings(Section):
     clip: ClipSettings = ClipSettings()
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()
+    best_view: BestViewSettings = BestViewSettings()
     lift: LiftSettings = LiftSettings()
     mesh_gate: MeshGateSettings = MeshGateSettings()
     turntable: TurntableSettings = TurntableSettings()
     describe: DescribeSettings = DescribeSettings()
     split: SplitSettings = SplitSettings()
     journal: JournalSettings = JournalSettings()
+    card: CardSettings = CardSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import fsspec.config
@@ -38,6 +38,14 @@ def read_bytes(place: str | Path) -> bytes:
         return Path(place).read_bytes()
     system, path = _system(place)
     return system.cat_file(path)
+
+
+def open_file(place: str) -> IO[bytes]:
+    """The file, to be read in parts. Raises: OSError."""
+    if not is_url(place):
+        return open(place, "rb")
+    system, path = _system(place)
+    return system.open(path, "rb")
 
 
 def is_file(place: str) -> bool:

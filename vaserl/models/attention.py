@@ -181,8 +181,17 @@ def _attend(
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if attention_plan is not None:
-        return attention_plan(query, key, value, scaling), None
+        return _by_plan(attention_plan, query, key, value, scaling), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+
+
+@torch.compiler.disable
+def _by_plan(
+    plan: AttentionPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
+) -> torch.Tensor:
+    """Never traced into a compiled layer: rows differ in the number of their groups and branches, and after a few
+    recompilations torch would give the layer up."""
+    return plan(query, key, value, scale)
 
 
 def _cumulative(lengths: Sequence[int], device: torch.device) -> torch.Tensor:

@@ -1,22 +1,26 @@
 """Rows of a CSV, JSON, JSONL or parquet file, one at a time, each with the line or row where it stands.
 
-Only parquet is read in parts; of the other files the text is in memory, never its rows.
+Files are read in parts, apart from `.json`, whose text is in memory, though never its rows.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.storage import read_bytes
+from vaserl.curation.storage import open_file
 from vaserl.errors import UserError
 
 SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 are read as."""
 
 Row = tuple[str, dict[str, Any]]
 """Where it stands, "FILE:LINE", and its fields."""
@@ -34,19 +38,13 @@ def read_table(place: str, report: Report) -> Iterator[Row]:
     if suffix not in SUFFIXES:
         raise UserError(f"{place}: the suffixes of tables that are read are {', '.join(SUFFIXES)}")
     try:
-        content = read_bytes(place)
+        stream = open_file(place)
     except OSError as error:
         raise UserError(f"{place}: can't be read: {error.strerror or error}") from error
-    if suffix == ".parquet":
-        yield from _parquet(place, content, report)
-        return
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        report(Problem(where=f"{place}:{line}", kind="not UTF-8", message="not UTF-8; save the file in that encoding"))
-        return
-    yield from {".jsonl": _json_lines, ".csv": _csv, ".json": _json}[suffix](place, text, report)
+    with stream:
+        yield from {".jsonl": _json_lines, ".csv": _csv, ".json": _json, ".parquet": _parquet}[suffix](
+            place, stream, report
+        )
 
 
 def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
@@ -64,14 +62,22 @@ def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
     return None
 
 
-def _json_lines(place: str, text: str, report: Report) -> Iterator[Row]:
-    for number, line in enumerate(io.StringIO(text), start=1):
-        if line.strip() and (entry := parsed(f"{place}:{number}", line.strip(), report)) is not None:
-            yield f"{place}:{number}", entry
+def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    for number, line in enumerate(stream, start=1):
+        where = f"{place}:{number}"
+        try:
+            text = line.decode("utf-8-sig").strip()
+        except UnicodeDecodeError:
+            report(_not_utf8(where))
+            continue
+        if text and (entry := parsed(where, text, report)) is not None:
+            yield where, entry
 
 
-def _csv(place: str, text: str, report: Report) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    # detached at the end: the stream is its opener's to close
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors="surrogateescape")
+    reader = csv.DictReader(text)
     try:
         for entry in reader:
             where = f"{place}:{reader.line_num}"
@@ -79,14 +85,25 @@ def _csv(place: str, text: str, report: Report) -> Iterator[Row]:
             if surplus:
                 message = f"{len(surplus)} cells more than the header has; quote cells that hold a comma"
                 report(Problem(where=where, kind="too many cells", message=message))
-                continue
-            yield where, dict(entry)
+            elif any(_UNDECODED.search(value) for value in entry.values() if value):
+                report(_not_utf8(where))
+            else:
+                yield where, dict(entry)
     except csv.Error as error:
         report(Problem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
+    finally:
+        text.detach()
 
 
-def _json(place: str, text: str, report: Report) -> Iterator[Row]:
+def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
     """Element by element, so that the objects of a long list are never held together."""
+    content = stream.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        report(_not_utf8(f"{place}:{line}"))
+        return
     start = len(text) - len(text.lstrip())
     if not text.startswith("[", start):
         entry = parsed(f"{place}:1", text, report)
@@ -125,9 +142,9 @@ def _json(place: str, text: str, report: Report) -> Iterator[Row]:
         position += text.startswith(",", position)
 
 
-def _parquet(place: str, content: bytes, report: Report) -> Iterator[Row]:
+def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
     try:
-        file = pq.ParquetFile(io.BytesIO(content))
+        file = pq.ParquetFile(stream)
         number = 0
         for batch in file.iter_batches(batch_size=1024):
             for entry in batch.to_pylist():
@@ -135,6 +152,10 @@ def _parquet(place: str, content: bytes, report: Report) -> Iterator[Row]:
                 yield f"{place}:{number}", entry
     except (pa.ArrowInvalid, OSError) as error:
         report(Problem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
+
+
+def _not_utf8(where: str) -> Problem:
+    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
 
 
 def _no_object(where: str, entry: Any) -> Problem:
