@@ -32,12 +32,14 @@ class Perilous:
     It notes in a file each photograph that it meets, and the process ids of what it starts.
     """
 
-    def __init__(self, notes: Path) -> None:
-        self._notes = notes
+    def __init__(self, notes: Path, only: str = "") -> None:
+        """With `only`, over photographs named <only>.… alone."""
+        self._notes, self._only = notes, only
 
     def __call__(self, batch: Batch) -> Batch:
         for photo in batch["photo"]:
-            kind = str(photo).split("-")[0]
+            where, _, name = str(photo).rpartition(".")
+            kind = name.split("-")[0] if where == self._only else ""
             with self._notes.open("a") as file:
                 file.write(f"{photo}\n")
                 if kind == "orphan":

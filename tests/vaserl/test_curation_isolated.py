@@ -168,6 +168,24 @@ def test_a_model_that_cannot_be_loaded_is_not_the_photographs_fault():
     stage.close()
 
 
+def test_faults_of_a_model_stage_and_of_lift_are_told_apart(notes):
+    """Two stages of one process: whose photograph it was is said by the stage at work, and the rest is complete."""
+    photos = ["a", "intact.segfault-1", "lift.exit-2", "b", "lift.eat-3", "c"]
+    stages = [stage_of(name, Perilous, (notes, name)) for name in ("intact", "lift")]
+    pool = Isolated(stages, Limits(batch_size=4, timeout_s=5, memory_bytes=2**29, num_retries=0))
+    rows, efforts = batch(*photos), (Effort(), Effort())
+    for index, effort in enumerate(efforts):
+        rows = pool.run(index, rows, effort)
+    pool.close()
+    assert list(rows["rejected_by"]) == ["", "intact", "lift", "", "lift", ""]
+    assert [reason.split(" on ")[0] for reason in rows["reason"] if reason] == [
+        "the intact process died of SIGSEGV",
+        "the lift process ended with code 0",
+        "the lift process took more than 0.5 GiB of memory and was killed",
+    ]
+    assert [effort.rows for effort in efforts] == [6, 5] and [effort.killed_rows for effort in efforts] == [1, 2]
+
+
 def test_stages_of_a_pool_share_a_process(notes):
     stages = [stage_of("perilous", Perilous, (notes,)), stage_of("odd", RejectOdd, ("odd",))]
     pool, efforts = Isolated(stages, Limits(batch_size=2, timeout_s=5)), (Effort(), Effort())
