@@ -1,48 +1,54 @@
 """The curation job: photographs and records through the stages of `vaserl.curation`, on pools of Ray Data.
 
 Two passes with the choice of the best view between them, because that choice needs all the views of a vase: first
-every photograph through the filters, then the survivors through lift, mesh gate and turntable. Photographs travel as
-paths and are decoded where they are looked at; what crosses between processes is metadata.
+every photograph through the filters, then the survivors through lift, mesh gate, turntable and texts. Photographs
+travel as paths and are decoded where they are looked at; finished rows stay in files, so that the same command goes on
+where a killed one was, and writes the very manifest that it would have written.
 """
 
+import contextlib
 import json
 import logging
-import math
-import time
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import ray
-import ray.data
 
 from actors.cluster import connect
+from actors.curate_pass import PassSummary, Pool, run_pass
+from actors.describe import DescribeByModel, check_writer, read_prompt
+from vaserl.config import dump_config
 from vaserl.curation.admission import MeshGate
-from vaserl.curation.batch import Batch, Chain, Maker, batch_of, rows_of
 from vaserl.curation.best_view import BestView
-from vaserl.curation.describe import FALLBACK, Describe
+from vaserl.curation.card import Findings, write_card
+from vaserl.curation.describe import Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
+from vaserl.curation.journal import WORK, Journal, key_after
 from vaserl.curation.lift import Lift, check_generator
+from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import FilterReport, dataset_card, filter_report, retention
-from vaserl.curation.settings import CurateSettings, PoolSettings
+from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
+from vaserl.curation.run_lock import locked
+from vaserl.curation.settings import CurateSettings
+from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, read_source
-from vaserl.curation.split import split_vases
-from vaserl.dataset import write_manifest
+from vaserl.curation.split import split_vases, stratum_of
+from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
+from vaserl.curation.views import choose_views
+from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
-from vaserl.progress import Progress
+from vaserl.why import CONFIG
 
-CARD = "DATASET.md"
 SUMMARY = "curation.json"
 
-WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
-"""For arithmetic and for software rendering; the pools are sized to the machine already."""
-
-_NOT_REACHED = {"mesh": "", "clip": "", "caption": "", "reference": "", "questions": "[]"}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,47 +63,81 @@ class CurationSummary:
     """[{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
     """The filters against the truth, where the photographs were labelled."""
+    best_view: BestViewReport | None
+    """The choice of views against the truth, where the photographs were labelled."""
+    thresholds: Sequence[Threshold]
+    """What each filter asked for, quantiles worked out."""
     num_fallbacks: int
     """Terse captions that failed the check of facts; the complete one stands in."""
+    stages: Mapping[str, Mapping[str, float]]
+    """By stage, what this run did: rows, seconds at work and rows_per_s of one process, deaths of its process and
+    killed_rows, the photographs rejected because of them."""
+    reused_rows: Mapping[str, int]
+    """By pass, rows that an earlier run had finished."""
+    num_stale_shards: int
+    """Files of finished work that belonged to other settings, photographs or code."""
     seconds: Mapping[str, float]
     """Wall time of each pass, the start of its processes included."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        best_view = self.best_view and self.best_view.as_dict()
+        return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}
+
 
 def curate(settings: CurateSettings) -> CurationSummary:
-    """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md and curation.json.
+    """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md with its picture, the
+    settings with every threshold worked out, and curation.json.
 
-    Raises: UserError for an input, a model or a program that can't be used, before anything is started.
+    What a run under the same settings has finished is not done again, however it ended.
+
+    Raises: UserError for an input, a model or a program that can't be used, before anything is started, and when
+    another process is at work on the data set.
     """
     photographs = read_source(settings.source)
     check_stages(settings)
-    settings.dataset.mkdir(parents=True, exist_ok=True)
-    seconds = {}
-    with connect(settings.cluster):
-        check_resources(settings)
-        started = time.monotonic()
-        rows = run_stages([photograph.row() for photograph in photographs], filter_stages(settings), "filters")
-        seconds["filters"] = time.monotonic() - started
-        rows = rows_of(BestView()(batch_of(rows)))
-        rejected = [row for row in rows if row["rejected_by"]]
-        started = time.monotonic()
-        lifted = run_stages([row for row in rows if not row["rejected_by"]], lift_stages(settings), "lift")
-        seconds["lift"] = time.monotonic() - started
-    rows = rejected + lifted
-    assert sorted(row["photo"] for row in rows) == [str(p.path) for p in photographs], "a row was lost or doubled"
-    manifest = manifest_rows(rows, settings)
-    write_manifest(settings.dataset, manifest)
-    kinds = {str(photograph.path): photograph.kind for photograph in photographs if photograph.kind}
-    enabled = [stage for stage in ("quality", "intact") if kinds and getattr(settings, stage).enabled]
-    summary = CurationSummary(
-        num_photographs=len(manifest),
-        num_vases=dict(sorted(Counter(row["split"] for row in manifest if row["split"]).items())),
-        retention=retention(manifest),
-        filters=[filter_report(manifest, kinds, stage) for stage in enabled],
-        num_fallbacks=sum(row.get(FALLBACK) == 1.0 for row in lifted),
-        seconds=seconds,
-    )
-    (settings.dataset / CARD).write_text(dataset_card(manifest, summary.filters))
-    (settings.dataset / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    settings, thresholds = resolve_thresholds(settings, photographs)
+    return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings, thresholds)
+
+
+def curate_table(
+    photographs: pa.Table,
+    filters: Sequence[Pool],
+    lift: Sequence[Pool],
+    settings: CurateSettings,
+    thresholds: Sequence[Threshold] = (),
+) -> CurationSummary:
+    """The job over photographs that `read_source` has given and pools that are made already; `thresholds` are what the
+    settings ask for, for the card."""
+    with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
+
+        def start_cluster() -> None:
+            running.enter_context(connect(settings.cluster))
+            check_resources({"the filters": filters, "lift": lift})
+
+        journal = Journal(settings.dataset)
+        litter = journal.sweep()
+        if litter:
+            logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
+        shards = source_shards(photographs, journal, settings.journal.num_rows)
+        kinds = _kinds(photographs)
+        del photographs
+        filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
+        losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
+        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift)
+        lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
+        outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
+        strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
+        splits = split_vases(strata, settings.split, settings.seed)
+        write_manifest_parts(settings.dataset, outcomes.manifest_rows(splits))
+        used = _files(shards, filters, journal) | _files(survivors, lift, journal)
+        num_stale = _tidy(settings, journal.stale(used))
+        passes = {"filters": filtered, "lift": lifted}
+        summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
+        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
+        (settings.dataset / CONFIG).write_text(dump_config(settings))
+        write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
+        (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
     return summary
 
 
@@ -114,15 +154,17 @@ def check_stages(settings: CurateSettings) -> None:
         if settings.clip.path is None:
             raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
         load_clip(settings.clip)
+    check_thresholds(settings)
+    check_writer(settings.describe)
     check_generator(settings.lift, settings.source.path)
 
 
-def check_resources(settings: CurateSettings) -> None:
+def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
     """Raises: UserError when the cluster is too small for one of the passes, which would wait for ever."""
     has = ray.cluster_resources()
-    for name, stages in (("the filters", filter_stages(settings)), ("lift", lift_stages(settings))):
+    for name, pools in passes.items():
         for resource, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
-            asked = sum(pool.num_workers * getattr(pool, key) for _, pool in stages)
+            asked = sum(pool.settings.num_workers * getattr(pool.settings, key) for pool in pools)
             if asked > has.get(resource, 0) + 1e-6:
                 raise UserError(
                     f"{name} asks for {asked:g} {resource}, the cluster has {has.get(resource, 0):g}; lower "
@@ -130,83 +172,89 @@ def check_resources(settings: CurateSettings) -> None:
                 )
 
 
-def filter_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSettings]]:
-    """The pools of the first pass, each with the stages that it holds."""
-    stages: list[tuple[list[Maker], PoolSettings]] = [([(Source, ())], settings.source.pool)]
+def filter_pools(settings: CurateSettings) -> list[Pool]:
+    """The pools of the first pass, a pool for each stage."""
+    stages = [(stage_of("source", Source), settings.source.pool)]
     if settings.quality.enabled:
-        stages.append(([(Quality, (settings.quality,))], settings.quality.pool))
+        weights = fingerprint(settings.quality.path)
+        stages.append((stage_of("quality", Quality, (settings.quality,), weights=weights), settings.quality.pool))
     if settings.intact.enabled:
-        stages.append(([(Intact, (settings.intact, settings.clip))], settings.intact.pool))
-    return stages
+        weights = fingerprint(settings.clip.path)
+        arguments = (settings.intact, settings.clip)
+        stages.append((stage_of("intact", Intact, arguments, weights=weights), settings.intact.pool))
+    return [Pool(stages=[stage], settings=pool) for stage, pool in stages]
 
 
-def lift_stages(settings: CurateSettings) -> list[tuple[list[Maker], PoolSettings]]:
-    """The pool of the second pass: each process makes, judges, films and describes the models of its own vases."""
-    makers: list[Maker] = [
-        (Lift, (settings.lift, settings.source.path, settings.dataset)),
-        *([(MeshGate, (settings.mesh_gate, settings.dataset))] if settings.mesh_gate.enabled else []),
-        (Film, (settings.turntable, settings.dataset)),
-        (Describe, (settings.describe, settings.seed)),
-        (Questions, ()),
-    ]
-    return [(makers, settings.lift.pool)]
+def lift_pools(settings: CurateSettings) -> list[Pool]:
+    """The pool of the second pass: each process makes, judges, films and describes the models of its own vases; a
+    language model that describes them has a pool of its own."""
+    dataset, source, describe, seed = settings.dataset, settings.source.path, settings.describe, settings.seed
+    stages: list[Stage] = [stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source))]
+    if settings.mesh_gate.enabled:
+        stages.append(stage_of("mesh_gate", MeshGate, (settings.mesh_gate, dataset)))
+    stages.append(stage_of("turntable", Film, (settings.turntable, dataset)))
+    questions = stage_of("questions", Questions)
+    if describe.writer == "rules":
+        stages += [stage_of("describe", Describe, (describe, seed), seed=seed), questions]
+        return [Pool(stages=stages, settings=settings.lift.pool)]
+    assert describe.llm is not None, "checked by the settings"
+    depends = {"seed": seed, "prompt": read_prompt(describe.llm.prompt), "weights": fingerprint(describe.llm.path)}
+    texts = [stage_of("describe", DescribeByModel, (describe, seed), **depends), questions]
+    return [Pool(stages=stages, settings=settings.lift.pool), Pool(stages=texts, settings=describe.llm.pool)]
 
 
-def run_stages(
-    rows: Sequence[Mapping[str, Any]], stages: Sequence[tuple[list[Maker], PoolSettings]], name: str
-) -> list[dict[str, Any]]:
-    """Every row through every pool, in any order; as many come out as went in."""
-    if not rows:
-        return []
-    _quiet()
-    num_blocks = math.ceil(len(rows) / min(pool.batch_size for _, pool in stages))
-    dataset = ray.data.from_items(list(rows), override_num_blocks=num_blocks)
-    for makers, pool in stages:
-        dataset = dataset.map_batches(
-            Chain,
-            fn_constructor_args=(makers,),
-            compute=ray.data.ActorPoolStrategy(size=min(pool.num_workers, num_blocks)),
-            batch_size=pool.batch_size,
-            batch_format="numpy",
-            num_cpus=pool.num_cpus,
-            num_gpus=pool.num_gpus or None,
-            # without it Ray Data restarts for ever: a photograph that kills its worker would do so for ever
-            max_restarts=0,
-            runtime_env={"env_vars": WORKER_THREADS},
-        )
-    finished: list[dict[str, Any]] = []
-    with Progress(name, len(rows)) as progress:
-        for batch in dataset.iter_batches(batch_size=None, batch_format="numpy"):
-            done = rows_of(cast(Batch, batch))
-            finished += done
-            progress.advance(len(done))
-    assert len(finished) == len(rows), f"{len(rows)} rows went into {name}, {len(finished)} came out"
-    return finished
+def _summary(
+    settings: CurateSettings,
+    kinds: Mapping[str, str],
+    thresholds: Sequence[Threshold],
+    outcomes: Outcomes,
+    passes: Mapping[str, PassSummary],
+    num_stale_shards: int,
+) -> CurationSummary:
+    rows = ManifestRows(settings.dataset)
+    enabled = [stage for stage in ("quality", "intact") if kinds and getattr(settings, stage).enabled]
+    efforts = {name: effort for done in passes.values() for name, effort in done.efforts.items()}
+    return CurationSummary(
+        num_photographs=len(rows),
+        num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
+        retention=retention(rows),
+        filters=[filter_report(rows, kinds, stage) for stage in enabled],
+        best_view=best_view_report(rows, kinds) if kinds else None,
+        thresholds=thresholds,
+        num_fallbacks=outcomes.num_fallbacks(),
+        stages={
+            name: {**asdict(effort), "rows_per_s": effort.rows / effort.seconds if effort.seconds else 0.0}
+            for name, effort in efforts.items()
+        },
+        reused_rows={name: done.num_reused for name, done in passes.items()},
+        num_stale_shards=num_stale_shards,
+        seconds={name: done.seconds for name, done in passes.items()},
+    )
 
 
-def _quiet() -> None:
-    """One progress line of ours instead of Ray Data's bars, logs and notes on arguments that we mean to give."""
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated", module="actors.curate")
+def _files(shards: Sequence[Shard], pools: Sequence[Pool], journal: Journal) -> set[Path]:
+    """Every file of the journal that a pass reads or writes."""
+    files = {journal.path(INPUT, shard.key) for shard in shards}
+    for shard in shards:
+        key = shard.key
+        for stage in (stage for pool in pools for stage in pool.stages):
+            key = key_after(key, [stage])
+            files.add(journal.path(stage.name, key))
+    return files
 
 
-def manifest_rows(rows: Sequence[Mapping[str, Any]], settings: CurateSettings) -> list[dict[str, Any]]:
-    """Rows with the columns of the manifest: scores gathered, the split drawn over the vases that came through."""
-    kept = [row["vase_id"] for row in rows if not row["rejected_by"]]
-    splits = split_vases(kept, settings.split, settings.seed)
-    manifest = []
-    for row in rows:
-        full = {**_NOT_REACHED, **row}
-        scores = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
-        scores.pop(FALLBACK, None)
-        manifest.append(
-            full
-            | {
-                "record": json.loads(row["record"]),
-                "questions": json.loads(full["questions"]),
-                "scores": scores,
-                "split": "" if row["rejected_by"] else splits[row["vase_id"]],
-            }
-        )
-    return manifest
+def _tidy(settings: CurateSettings, stale: Sequence[Path]) -> int:
+    """Says what is left of other settings, and removes it if that is asked for. Returns: how many files it found."""
+    remove = settings.journal.stale == "remove"
+    for path in stale if remove else ():
+        path.unlink(missing_ok=True)
+    if stale:
+        what = "removed" if remove else 'kept; journal.stale = "remove" clears them'
+        logger.warning("%s: %d finished shards of other settings: %s", settings.dataset, len(stale), what)
+    return len(stale)
+
+
+def _kinds(photographs: pa.Table) -> dict[str, str]:
+    """By photograph, what it really is, where someone labelled it."""
+    labelled = photographs.select(["photo", "kind"]).to_pylist()
+    return {row["photo"]: row["kind"] for row in labelled if row["kind"]}

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed
+from torch._inductor import config as inductor
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
@@ -76,6 +77,9 @@ class LearnerRank:
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
         if learner.compile:
+            # fused, the adapter's addition would not be rounded to bfloat16 as it is in the engine: small updates then
+            # act here and not there, and the two drift apart by more with every step
+            inductor.emulate_precision_casts = True
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
         self._policy = Policy(hf_model)

@@ -1,4 +1,7 @@
-"""Curation: python -m launch.curate CONFIG [--section.key value …]"""
+"""Curation: python -m launch.curate CONFIG [--section.key value …]
+
+Its quality filter is trained by python -m launch.curate train-quality CONFIG.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -25,12 +28,20 @@ def run(settings: CurateSettings) -> CurationSummary:
             f"{report.stage}: precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1:.3f}",
             file=sys.stderr,
         )
+    if summary.best_view is not None and summary.best_view.num_vases:
+        best = summary.best_view
+        print(f"best_view: right for {best.num_right} of {best.num_vases} vases, {best.share:.3f}", file=sys.stderr)
     vases = ", ".join(f"{count} {split}" for split, count in summary.num_vases.items()) or "none"
     print(f"{settings.dataset}: vases: {vases}", file=sys.stderr)
     return summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["train-quality"]:
+        from launch.train_quality import main as train_quality
+
+        return train_quality(argv[1:])
     return command(CurateSettings, run, "Photographs and records to a data set of turntables and captions.", argv)
 
 

@@ -11,7 +11,7 @@ from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
-from vaserl.dataset import CAPTION_PROMPT, Vase, read_vases
+from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
 from vaserl.models.policy import check_model_folder
 from vaserl.models.tiny import TinyShape, build_tiny_model
 from vaserl.progress import Progress
@@ -72,9 +72,11 @@ def run(settings: SftSettings) -> None:
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
     """A vase's caption and some of its questions, its turntable begun at a random frame and moved a little."""
     rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
-    num_questions = min(settings.questions_per_vase, len(vase.questions))
-    asked = random.choice(len(vase.questions), num_questions, replace=False) if num_questions else []
-    questions = [vase.questions[int(index)] for index in asked]
+    # where a vase was found can't be seen: its question would teach to guess
+    visible = [question for question in vase.questions if question.dimension != PROVENANCE]
+    num_questions = min(settings.questions_per_vase, len(visible))
+    asked = random.choice(len(visible), num_questions, replace=False) if num_questions else []
+    questions = [visible[int(index)] for index in asked]
     turns = ((CAPTION_PROMPT, vase.caption), *((q.question, q.answer) for q in questions))
     shift = tuple(int(pixels) for pixels in random.integers(-settings.max_shift, settings.max_shift + 1, 2))
     return Demonstration(clip=vase.clip, rotation=rotation, shift=(shift[0], shift[1]), turns=turns)

@@ -4,11 +4,12 @@ Every photograph that went in has a row. `rejected_by` is empty for those that c
 the stage, and `reason` says why in words. So the retention table is a query and nothing is lost.
 """
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,18 +18,26 @@ from vaserl.errors import UserError
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 MANIFEST = "manifest.parquet"
+ROWS_OF_A_GROUP = 2048
 CAPTION_PROMPT = "Describe the vase."
+PROVENANCE = "provenance"
+Topic = Dimension | Literal["provenance"]
+"""What a question asks for: a dimension, or where the vase was found."""
 
 SCHEMA = pa.schema(
     [
-        ("photo", pa.string()),  # path of the photograph
+        ("photo", pa.string()),  # path or URL of the photograph
         ("photo_sha256", pa.string()),
         ("vase_id", pa.string()),
+        ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
+        ("kind", pa.string()),  # what the photograph really is, where someone labelled it; else ""
+        ("rights", pa.string()),  # who may use it, "" if nobody says
+        ("credit", pa.string()),  # the line to print beside it, "" if nobody says
         ("record", pa.string()),  # the museum's record, Beazley form, as JSON
         ("rejected_by", pa.string()),  # stage, or "" for a row that came through
         ("reason", pa.string()),
         ("scores", pa.string()),  # what each stage measured, as JSON: {"quality": 0.98, …}
-        ("mesh", pa.string()),  # path of the GLB
+        ("mesh", pa.string()),  # path of the GLB, relative to the data set
         ("clip", pa.string()),  # sha256 of the turntable: clips/<sha256>.mp4
         ("caption", pa.string()),  # as a catalogue would print it: what supervised fine-tuning imitates
         ("reference", pa.string()),  # everything the record states: what a perfect caption says
@@ -37,12 +46,15 @@ SCHEMA = pa.schema(
     ]
 )
 
+UNSTATED = {name: "" for name in ("view", "kind", "rights", "credit")}
+"""Columns that a row may lack, and older manifests do."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A question about one dimension of a vase."""
 
-    dimension: Dimension
+    dimension: Topic
     """What it asks for."""
     question: str
     """As it is put to the model."""
@@ -69,7 +81,7 @@ class Vase:
     reference: str
     """The complete caption."""
     questions: tuple[Question, ...]
-    """One for each dimension the record states."""
+    """One for each dimension the record states, and one for its provenance."""
     split: str
     """train, val or test."""
 
@@ -86,14 +98,23 @@ class Vase:
 
 
 def write_manifest(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Writes rows (every column of SCHEMA, JSON columns as objects) sorted by photograph, atomically."""
+    """Writes rows (columns of SCHEMA, JSON columns as objects; UNSTATED ones may be absent) sorted by photograph,
+    atomically."""
+    return write_manifest_parts(folder, [sorted(rows, key=lambda row: str(row["photo"]))])
+
+
+def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any]]]) -> Path:
+    """The same from parts that are sorted already, each in itself and one after the other; it holds one at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    columns = []
-    for row in sorted(rows, key=lambda r: str(r["photo"])):
-        columns.append({name: _encode(row[name]) for name in SCHEMA.names})
     path = folder / MANIFEST
     scratch = folder / f".{MANIFEST}.writing"
-    pq.write_table(pa.Table.from_pylist(columns, schema=SCHEMA), scratch)
+    rows = (row for part in parts for row in part)
+    with pq.ParquetWriter(scratch, SCHEMA) as writer:
+        # groups of one length, so that the file doesn't depend on how it was cut into parts
+        while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
+            full = [{**UNSTATED, **row} for row in group]
+            columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in full]
+            writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
     scratch.replace(path)
     return path
 
@@ -110,11 +131,12 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a parquet file: {error}") from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    missing = [name for name in SCHEMA.names if name not in table.column_names and name not in UNSTATED]
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
-    rows = table.select(SCHEMA.names).to_pylist()
+    rows = table.select([name for name in SCHEMA.names if name in table.column_names]).to_pylist()
     for row in rows:
+        row.update({name: row.get(name) or "" for name in UNSTATED})
         for name in ("record", "scores", "questions"):
             row[name] = json.loads(row[name]) if row[name] else {}
     return rows
@@ -144,6 +166,11 @@ def _vase(folder: Path, row: Mapping[str, Any]) -> Vase:
         )
     if not (folder / "clips" / f"{row['clip']}.mp4").is_file():
         raise UserError(f"{folder / MANIFEST}: vase {row['vase_id']}: its clip clips/{row['clip']}.mp4 is missing")
+    return vase_of(row)
+
+
+def vase_of(row: Mapping[str, Any]) -> Vase:
+    """A row that came through, unchecked."""
     return Vase(
         id=row["vase_id"],
         record=row["record"],

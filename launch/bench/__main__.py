@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from vaserl.errors import UserError
 
 BENCHES = {
+    "curate": "rows a second of each curation stage, its overhead, and the driver's memory over rows",
+    "curate_kills": "the curation job killed at random moments, and what the same command makes of it",
     "lathe": "a photograph's model against the vase's true one: silhouettes, Chamfer distance, profile in mm",
     "learner": "forward and backward of a group: padded against shared prefix",
     "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
@@ -25,7 +27,7 @@ USER_ERROR = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a bench and prints what it measured. Returns: 0, or 2 after printing a user's error."""
-    listed = "\n".join(f"  {name:10} {what}" for name, what in BENCHES.items())
+    listed = "\n".join(f"  {name:12} {what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m launch.bench",
         description=f"{__doc__}\n\n{listed}",

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     |difference| of a sampled token's logprob between engine and learner, and the fingerprint's; and between the shared
     and the padded layout at the last moment."""
     on_gpu = torch.cuda.is_available()
-    moments: list[dict[str, float]] = []
+    moments: list[dict[str, float | None]] = []
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as folder,
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             )
             ranks.wait_until_ready()
             engines.wait_until_ready()
-            step, loss = 0, float("nan")
+            step, loss = 0, None
             for version, moment in enumerate(sorted(arguments.at), start=1):
                 while step < moment:
                     step += 1
@@ -147,7 +147,7 @@ def words(measured: dict[str, Any]) -> str:
     """The measurement for people."""
     lines = [f"{measured['model']}, {measured['dtype']}", "  steps    loss  entropy  engine-learner  fingerprint"]
     lines += [
-        f"  {m['supervised_steps']:5} {m['supervised_loss']:7.3f} {m['entropy']:8.3f} "
+        f"  {m['supervised_steps']:5} {m['supervised_loss'] or float('nan'):7.3f} {m['entropy']:8.3f} "
         f"{m['mean_abs_dlogp_engine']:15.1e} {m['fingerprint_gap']:12.1e}"
         for m in measured["moments"]
     ]
@@ -182,7 +182,7 @@ def _demonstrations(vases: Sequence[Vase], step: int, arguments: argparse.Namesp
     return [Demonstration(clip=v.clip, rotation=0, shift=(0, 0), turns=((PROMPT, v.caption),)) for v in chosen]
 
 
-def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float]:
+def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float | None]:
     """Publishes, samples, and asks the learner about the samples; nobody is praised or blamed, so nothing is learnt."""
     gap = engines.publish(ranks.weights(version)).fingerprint_gap
     groups = engines.generate([vase.caption_task() for vase in vases], step=version)

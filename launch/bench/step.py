@@ -82,6 +82,7 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
             "num_steps": arguments.num_steps,
             "tasks_per_step": arguments.num_tasks,
             "trackers": (),
+            "max_logprob_gap": 1.0,  # measured here, not judged: rounding shows most in random weights
             "model": {"path": model, "dtype": "bfloat16" if on_gpu else "float32"},
             "data": {"path": dataset, "num_frames": arguments.num_frames},
             "rollout": {
@@ -90,8 +91,7 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
                 "group_size": arguments.group_size,
                 "max_new_tokens": arguments.num_new_tokens,
                 "publish": arguments.publish,
-                # random weights say every token with nearly equal probability, where rounding shows most
-                "max_fingerprint_gap": 0.1,
+                "max_fingerprint_gap": 1.0,
                 "engine_args": engine_args,
             },
             "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},

@@ -1,18 +1,28 @@
 """The curation job on a Ray of its own: real stages, real models, small inputs."""
 
 import json
+import random
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-import ray
 from PIL import Image
 
-from actors.curate import CurationSummary, curate, run_stages
-from tests.actors.curation_stages import Crash, RejectOdd
+from actors.curate import CurationSummary, curate
+from actors.curate_pass import PassSummary, Pool, run_pass
+from launch.bench.curate_kills import finish, finished, start
+from tests.actors.curation_stages import KeepAll, Perilous, RejectOdd
 from vaserl.clip import ClipStore
+from vaserl.config import dump_config
+from vaserl.curation.batch import INPUT_COLUMNS, rows_of
+from vaserl.curation.isolated import JobFailed
+from vaserl.curation.journal import Journal
 from vaserl.curation.settings import CurateSettings, PoolSettings
+from vaserl.curation.shards import Shard, source_shards
+from vaserl.curation.stage import Stage, stage_of
 from vaserl.dataset import read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings
@@ -71,15 +81,15 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
     for vase in read_vases(folder, "train"):
         assert (folder / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
         assert clips.load(vase.clip).frames.shape == (4, 48, 48, 3)
-        assert vase.caption and len(vase.questions) == 6
+        assert vase.caption and len(vase.questions) == 6 + ("Provenance" in vase.record)
     assert f"6 vases from {len(entries)} photographs: 4 train, 2 test." in (folder / "DATASET.md").read_text()
     assert json.loads((folder / "curation.json").read_text())["num_vases"] == {"test": 2, "train": 4}
 
 
 def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
     curate(settings(world, tmp_path, **GIVEN))
+    assert read_rows_without_pixels(tmp_path) == read_rows_without_pixels(run[0])
     rows, before = read_rows(tmp_path), read_rows(run[0])
-    assert [row | {"clip": ""} for row in rows] == [row | {"clip": ""} for row in before]
     # Mesa's software renderer was seen to round a pixel otherwise once in many runs, and the codec spreads it
     clips, clips_before = ClipStore(tmp_path / "clips"), ClipStore(run[0] / "clips")
     for row, other in zip(rows, before, strict=True):
@@ -87,6 +97,10 @@ def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
         if row["clip"]:
             frames, same = clips.load(row["clip"]).frames, clips_before.load(other["clip"]).frames
             assert np.abs(frames.astype(int) - same.astype(int)).mean() < 0.5, row["vase_id"]
+
+
+def read_rows_without_pixels(folder: Path) -> list[dict]:
+    return [row | {"clip": bool(row["clip"])} for row in read_rows(folder)]
 
 
 def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
@@ -133,23 +147,55 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path):
     assert row["rejected_by"] == "source" and row["split"] == ""
 
 
-def test_run_stages_keeps_every_row_over_workers_and_uneven_batches():
-    rows = [{"photo": str(k), "rejected_by": "", "reason": ""} for k in range(101)]
-    stages = [
-        ([(RejectOdd, (name,))], PoolSettings(num_workers=2, batch_size=size, num_cpus=0.2))
-        for name, size in (("first", 7), ("second", 16))
+def pool(*stages: Stage, **pool_settings) -> Pool:
+    defaults = {"num_cpus": 0.2, "batch_size": 7, "timeout_s": 2.0, "memory_gb": 0.5, "num_retries": 0}
+    return Pool(stages=stages, settings=PoolSettings(**{**defaults, **pool_settings}))
+
+
+def numbered(photos: list[str], dataset: Path, num_rows: int) -> list[Shard]:
+    rows = [dict.fromkeys(INPUT_COLUMNS, "") | {"photo": photo} for photo in photos]
+    return source_shards(pa.Table.from_pylist(rows), Journal(dataset), num_rows)
+
+
+def rows_after(summary: PassSummary, dataset: Path) -> list[dict]:
+    return [row for shard in summary.shards for row in rows_of(shard.read(Journal(dataset)))]
+
+
+def test_every_row_comes_through_workers_and_uneven_shards_in_its_place(tmp_path):
+    photos = [str(k) for k in range(101)]
+    pools = [
+        pool(stage_of("first", RejectOdd, ("first",)), num_workers=2),
+        pool(stage_of("second", RejectOdd, ("second",)), batch_size=16),
     ]
-    finished = run_stages(rows, stages, "test")
-    assert sorted(int(row["photo"]) for row in finished) == list(range(101))
-    assert all(row["rejected_by"] == ("first" if int(row["photo"]) % 2 else "") for row in finished)
-    assert run_stages([], stages, "test") == []
+    summary = run_pass("test", numbered(photos, tmp_path, 9), pools, tmp_path, lambda: None)
+    rows = rows_after(summary, tmp_path)
+    assert [row["photo"] for row in rows] == photos
+    assert all(row["rejected_by"] == ("first" if int(row["photo"]) % 2 else "") for row in rows)
+    assert {name: effort.rows for name, effort in summary.efforts.items()} == {"first": 101, "second": 51}
+    again = run_pass("test", numbered(photos, tmp_path, 9), pools, tmp_path, lambda: pytest.fail("nothing is missing"))
+    assert again.num_reused == 101 and rows_after(again, tmp_path) == rows
+    assert run_pass("test", [], pools, tmp_path, lambda: pytest.fail("no rows")).shards == []
 
 
-@pytest.mark.timeout(120)
-def test_a_worker_that_dies_ends_the_job():
-    rows = [{"photo": "1", "rejected_by": "", "reason": ""}]
-    with pytest.raises(ray.exceptions.RayError):
-        run_stages(rows, [([(Crash, ())], PoolSettings(num_cpus=0.2))], "test")
+def test_photographs_that_kill_their_stage_cost_themselves_and_the_job_ends(tmp_path):
+    (tmp_path / "notes").touch()
+    photos = [f"{k:03d}" for k in range(20)] + ["segfault-1", "hang-2", "eat-3", "exit-4"]
+    stages = [stage_of("perilous", Perilous, (tmp_path / "notes",)), stage_of("later", KeepAll)]
+    summary = run_pass("test", numbered(photos, tmp_path, 8), [pool(*stages, num_workers=2)], tmp_path, lambda: None)
+    rows = rows_after(summary, tmp_path)
+    assert [row["photo"] for row in rows] == photos
+    assert [row["rejected_by"] for row in rows] == [""] * 20 + ["perilous"] * 4
+    assert all(f"the perilous process {what}" in row["reason"] for row, what in zip(rows[20:], (
+        "died of SIGSEGV", "gave no answer within 2 s", "took more than 0.5 GiB", "ended with code 0"
+    ), strict=True))  # fmt: skip
+    assert (summary.efforts["perilous"].killed_rows, summary.efforts["later"].rows) == (4, 20)
+
+
+def test_an_exception_of_a_stage_ends_the_job_with_the_photograph(tmp_path):
+    (tmp_path / "notes").touch()
+    stages = [stage_of("perilous", Perilous, (tmp_path / "notes",))]
+    with pytest.raises(JobFailed, match="perilous failed on raise-7"):
+        run_pass("test", numbered(["a", "raise-7"], tmp_path, 8), [pool(*stages)], tmp_path, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +214,30 @@ def test_settings_that_cannot_work_are_said_before_the_start(world, tmp_path, se
         curate(settings(world, tmp_path / "out", **sections))
     assert message in str(caught.value)
     assert not (tmp_path / "out" / "manifest.parquet").exists()
+
+
+@pytest.mark.timeout(240)
+def test_killed_again_and_again_the_job_goes_on_and_writes_the_same_manifest(world, run, tmp_path):
+    """Three kills of the driver, the first among the filters and the last near the end; then it is let through."""
+    dataset, config = tmp_path / "vases", tmp_path / "config.toml"
+    shards = {"journal": {"num_rows": 5, "num_rows_lift": 1}}
+    config.write_text(dump_config(settings(world, dataset, **GIVEN, **shards)))
+    done: dict = {}
+    draw = random.Random(7)
+    for least, most in ((1, 8), (10, 20), (21, 36)):
+        threshold = draw.randint(least, most)
+        process = start(config)
+        while len(finished(dataset)) < threshold and process.poll() is None:
+            time.sleep(0.02)
+        assert process.poll() is None, "it ended before the kill"
+        process.kill()
+        process.wait()
+        now = finished(dataset)
+        assert len(now) >= threshold and now | done == now, "a finished shard was done again"
+        done = now
+    finish(start(config))
+    now = finished(dataset)
+    assert now | done == now and len(now) > len(done)
+    assert read_rows_without_pixels(dataset) == read_rows_without_pixels(run[0])
+    assert not list((dataset / "models").glob(".*")), "a killed generator's litter"
+    assert json.loads((dataset / "curation.json").read_text())["reused_rows"]["filters"] > 0

@@ -8,6 +8,7 @@ from launch.quickstart import QuickstartSettings
 from vaserl.config import dump_config, find_line, load_config, parse_overrides
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
+from vaserl.quality.settings import TrainQualitySettings
 from vaserl.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 from vaserl.vase_eval.settings import VaseEvalSettings
@@ -15,6 +16,7 @@ from vaserl.vase_eval.settings import VaseEvalSettings
 ROOT = Path(__file__).parents[2]
 KIND_OF_FOLDER = {
     "curate": CurateSettings,
+    "quality": TrainQualitySettings,
     "sft": SftSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,

@@ -147,7 +147,7 @@ def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
 def slender_only(candidate: Candidate) -> Judgement:
     """A judge with an opinion: it opens the model and measures it."""
     width, height, _ = trimesh.load_scene(candidate.mesh).to_mesh().extents
-    assert candidate.photo.name == "photo.png"
+    assert candidate.photo == "photo.png"
     return Judgement(accepted=height > 3 * width, score=float(height / width), reason=f"{candidate.vase_id} is squat")
 
 

@@ -1,13 +1,15 @@
 """Captions, silence and questions against the reward's parser."""
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from vaserl.curation.batch import batch_of, rows_of
-from vaserl.curation.describe import Describe, invented_dimensions, silent_dimensions, without
-from vaserl.curation.questions import Questions, questions_about
+from vaserl.curation.describe import Describe, invented_dimensions, lost_dimensions, silent_dimensions, without
+from vaserl.curation.questions import Questions, findspot_of, questions_about
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
 from vaserl.rewards import parse_caption, parse_record, vase_question
 from vaserl.synthetic.record import record_of
@@ -75,17 +77,82 @@ def test_invented_dimensions_are_those_that_the_record_does_not_state():
     )
 
 
-def test_a_caption_that_invents_is_replaced_and_counted(monkeypatch):
+def test_lost_dimensions_are_those_that_the_caption_leaves_out():
+    assert lost_dimensions("Athenian neck-amphora, c. 525–475 BCE, depicting a lion.", RECORD) == (
+        "technique",
+        "decoration",
+        "attribution",
+    )
+    assert lost_dimensions("An amphora.", {"Shape Name": "AMPHORA, NECK"}) == ("shape",), "the kind of amphora is lost"
+    two = {"Attributed To": "ANTIMENES P by BEAZLEY | LYSIPPIDES P by BEAZLEY"}
+    assert lost_dimensions("A vase attributed to the Antimenes Painter.", two) == (), "they are alternatives"
+
+
+def write_well(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """A writer with words of its own, who states what he is given: all facts, none beside."""
+    texts = []
+    for record in records:
+        by = "Painted by the Antimenes Painter, this" if "Attributed To" in record else "This"
+        made = "was made about 525–475 BCE and " if "Date" in record else ""
+        texts.append(f"{by} Athenian neck-amphora in black-figure {made}shows a warrior.")
+    return texts
+
+
+def wrong(row: dict) -> tuple[int, int]:
+    """In how many dimensions the first wording invented and lost."""
+    invents, loses = (0 if math.isnan(row[name]) else int(row[name]) for name in ("caption_invents", "caption_loses"))
+    return invents, loses
+
+
+def test_what_the_parser_cannot_read_back_does_not_break_the_silence(monkeypatch):
     import vaserl.curation.describe as module
 
-    honest = module.gold_caption
-    # stands for any other writer of captions: one that fills silence with a guess
-    monkeypatch.setattr(
-        module, "gold_caption", lambda r: honest(r) if "Date" in r else "Corinthian amphora, 7th century BCE."
-    )
-    (row,) = described(SilenceSettings(dating=1.0), [RECORD])
-    assert row["caption"] == row["reference"] == honest(RECORD)
-    assert row["describe_fallback"] == 1.0
+    monkeypatch.setattr(module, "lost_dimensions", lambda caption, stated: ("shape",))  # of whatever wording
+    silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
+    batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
+    (row,) = rows_of(Describe(silent, 0)(batch))
+    assert "525" not in row["caption"] and "525" in row["reference"]
+    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 1)
+
+
+def test_a_writer_who_states_the_facts_is_taken_at_his_word():
+    batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
+    (row,) = rows_of(Describe(DescribeSettings(), 0, write_well)(batch))
+    assert row["caption"] == write_well([RECORD])[0] != row["reference"]
+    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0)
+    silent = DescribeSettings(silence=SilenceSettings(dating=1.0, attribution=1.0))
+    (row,) = rows_of(Describe(silent, 0, write_well)(batch))
+    assert row["caption"] == "This Athenian neck-amphora in black-figure shows a warrior."
+    assert row["describe_fallback"] == 0.0, "what is silent is not lost"
+
+
+@pytest.mark.parametrize(
+    ("text", "invents", "loses"),
+    [
+        ("Corinthian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, by the Antimenes Painter.", 1, 1),
+        (
+            "Athenian black-figure neck-amphora, 525–475 BCE, depicting a warrior and lion, by the Antimenes Painter.",
+            1,
+            0,
+        ),
+        ("Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior.", 0, 1),
+        ("", 0, 6),
+    ],
+    ids=["another fabric", "a lion too many", "no attribution", "nothing"],
+)
+def test_a_writer_who_invents_or_forgets_is_replaced_and_counted(text, invents, loses):
+    batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
+    (row,) = rows_of(Describe(DescribeSettings(), 0, lambda records: [text] * len(records))(batch))
+    assert row["caption"] == row["reference"]
+    assert row["describe_fallback"] == 1.0 and wrong(row) == (invents, loses)
+
+
+def test_a_refused_writer_is_replaced_by_the_rules_words_for_the_same_fields():
+    batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
+    silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
+    (row,) = rows_of(Describe(silent, 0, lambda records: ["A Roman lamp."])(batch))
+    assert parse_caption(row["caption"]) == parse_record(without(RECORD, ("dating",)))
+    assert row["caption"] != row["reference"]
 
 
 def test_synthetic_records_are_described_and_asked_about_without_loss():
@@ -96,6 +163,8 @@ def test_synthetic_records_are_described_and_asked_about_without_loss():
         assert invented_dimensions(row["caption"], record) == ()
         assert row["describe_fallback"] == 0.0
         for question in questions_about(record):
+            if question.dimension == "provenance":
+                continue
             task = Task(
                 id="q",
                 clip="",
@@ -118,7 +187,26 @@ def test_questions_are_asked_for_what_is_stated():
         ("What is the date of the vase?", "c. 525–475 BCE"),
         ("What is the decoration of the vase?", "a warrior"),
         ("What is the attribution of the vase?", "the Antimenes Painter"),
+        ("What is the provenance of the vase?", "Vulci, Italy"),
     ]
     assert [q.dimension for q in questions_about({"Date": "-500 to -480"})] == ["dating"]
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
     assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("field", "answer"),
+    [
+        ("ITALY, ETRURIA, VULCI", "Vulci, Etruria, Italy"),
+        ("GREECE, ATTICA, ATHENS (NEAR THE AGORA)", "Athens (near the Agora), Attica, Greece"),
+        ("Italy, Nola", "Nola, Italy"),
+        (", ,", ""),
+        ("", ""),
+    ],
+)
+def test_the_seventh_question_is_asked_where_the_findspot_is_known(field, answer):
+    assert findspot_of({"Provenance": field}) == answer
+    asked = [
+        q.answer for q in questions_about({"Fabric": "ATHENIAN", "Provenance": field}) if q.dimension == "provenance"
+    ]
+    assert asked == ([answer] if answer else [])

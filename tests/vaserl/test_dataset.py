@@ -81,3 +81,19 @@ def test_the_manifest_is_sorted_and_the_same_for_the_same_rows(folder: Path, tmp
     table = pq.read_table(folder / MANIFEST)
     assert table.column_names == SCHEMA.names
     assert json.loads(table["record"][0].as_py())["Fabric"] == "ATHENIAN"
+
+
+def test_rights_and_view_survive_and_older_manifests_lack_them(folder: Path):
+    edit(folder, 0, rights="CC0 1.0", credit="Museum of V.", view="front", kind="intact")
+    first, second, *_ = read_rows(folder)
+    assert (first["rights"], first["credit"], first["view"], first["kind"]) == (
+        "CC0 1.0",
+        "Museum of V.",
+        "front",
+        "intact",
+    )
+    assert second["rights"] == second["view"] == ""
+    table = pq.read_table(folder / MANIFEST)
+    pq.write_table(table.drop_columns(["view", "kind", "rights", "credit"]), folder / MANIFEST)
+    assert read_rows(folder)[0] == first | dict.fromkeys(("view", "kind", "rights", "credit"), "")
+    assert len(read_vases(folder, "train")) == 2

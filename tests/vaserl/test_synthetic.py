@@ -24,7 +24,7 @@ from vaserl.synthetic.photograph import FLAWED, KINDS, photograph, shard_of
 from vaserl.synthetic.record import facts_from, record_of
 from vaserl.synthetic.shapes import SHAPES
 from vaserl.synthetic.vase import DATES, FABRICS, SLIMNESS, TECHNIQUES, VaseTraits, sample_traits
-from vaserl.synthetic.world import build_world, kinds_of, traits_of
+from vaserl.synthetic.world import P_OF_SERIES, build_world, kinds_of, series_of, traits_of
 from vaserl.turntable import Turntable, load_mesh
 
 BLANK = Image.new("RGB", (8, 8), (128, 128, 128))
@@ -297,7 +297,14 @@ def test_kinds_of_photographs_look_their_part(traits: VaseTraits, monkeypatch: p
 
     assert sharpness("blur") < 0.6 * sharpness("intact")
     assert touches_the_frame("crop")
-    assert not any(touches_the_frame(kind) for kind in ("intact", "fragment", "blur"))
+    assert not any(touches_the_frame(kind) for kind in ("intact", "above", "fragment", "blur"))
+
+    def height(kind: str) -> int:
+        image = images[kind].astype(int)
+        rows = np.flatnonzero(np.abs(image - image[0, 0]).max(axis=(1, 2)) > 40)
+        return int(rows[-1] - rows[0])
+
+    assert height("above") < 0.93 * height("intact"), "a body seen from above is foreshortened"
     colourful = {kind: np.ptp(images[kind].astype(int), axis=-1).max() for kind in KINDS}
     assert colourful["sketch"] < 40 < colourful["intact"]
 
@@ -342,7 +349,7 @@ def test_lists_and_files_agree(worlds: tuple[Path, Path]) -> None:
     assert summary["num_photographs"] == len(lines) == sum(summary["num_by_kind"].values())
     for line in lines:
         assert line["label_intact"] == (0 if line["kind"] == "fragment" else 1)
-        assert line["label_quality"] == (1 if line["kind"] in ("intact", "fragment") else 0)
+        assert line["label_quality"] == (1 if line["kind"] in ("intact", "above", "fragment") else 0)
         with Image.open(io.BytesIO((world / line["file"]).read_bytes())) as image:
             assert (image.size, image.mode) == ((224, 224), "RGB")
 
@@ -357,6 +364,20 @@ def test_most_vases_have_a_good_photograph_and_one_flawed() -> None:
     # 0.3 * 0 + 0.4 * 1 + 0.3 * 2 = 1, and the 3 % without a good one never have none: 1 + 0.03 * 0.3
     assert flawed.mean() == pytest.approx(1.009, abs=0.05)
     assert set(Counter(kind for k in kinds for kind in k)) == {"intact", *FLAWED}
+
+
+def test_a_series_has_so_many_views_of_the_stated_kinds(tmp_path: Path) -> None:
+    drawn = Counter(kind for seed in range(1000) for kind in series_of(5, np.random.default_rng(seed)))
+    for kind, share in P_OF_SERIES.items():
+        # binomial over 5,000: at most 0.007, so four standard deviations
+        assert drawn[kind] / 5000 == pytest.approx(share, abs=0.028)
+    summary = build_world(tmp_path / "w", num_vases=2, seed=0, num_workers=1, num_views=5)
+    assert summary.num_photographs == 10 and summary.num_views == 5
+    assert len(list((tmp_path / "w" / "photographs").glob("v00001_*.png"))) == 5
+    with pytest.raises(UserError, match=r"num_views 5, seed 0.*num_views None"):
+        build_world(tmp_path / "w", num_vases=2, seed=0)
+    with pytest.raises(UserError, match="num_views is 0"):
+        build_world(tmp_path / "v", num_vases=2, seed=0, num_views=0)
 
 
 def test_an_existing_world_is_kept_and_another_is_not_overwritten(worlds: tuple[Path, Path], tmp_path: Path) -> None:

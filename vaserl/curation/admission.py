@@ -47,7 +47,7 @@ class MeshGate:
                 reasons[index] = str(error)
                 continue
             known = float(batch[SILHOUETTE][index])
-            mask = _mask(Path(batch["photo"][index])) if math.isnan(known) else None
+            mask = _mask(batch["photo"][index]) if math.isnan(known) else None
             verdict = gate(mesh, mask, self._thresholds)
             measures[index] = {SILHOUETTE: known, **verdict.measures}
             if not verdict.accepted:
@@ -64,11 +64,10 @@ class MeshGate:
 
 
 def _candidate(batch: Batch, index: int, dataset: Path) -> Candidate:
-    photo, mesh = (Path(batch[name][index]) for name in ("photo", "mesh"))
-    return Candidate(vase_id=batch["vase_id"][index], photo=photo, mesh=dataset / mesh)
+    return Candidate(vase_id=batch["vase_id"][index], photo=batch["photo"][index], mesh=dataset / batch["mesh"][index])
 
 
-def _mask(photo: Path) -> np.ndarray | None:
+def _mask(photo: str) -> np.ndarray | None:
     """bool [h, w], the vase in its photograph; None where it can't be told from the background."""
     image = read_photograph(photo, keep_alpha=True)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))

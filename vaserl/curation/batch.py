@@ -1,35 +1,21 @@
-"""Batches of rows, as every curation stage takes and returns them, and the two things that happen to a row.
+"""Batches of rows, as every curation stage takes and returns them, and the things that happen to a row.
 
 A batch maps column names to arrays of one length [N], one entry for each photograph. A stage looks at the rows that
 are still in, adds its columns, and rejects rows by writing who rejected them and why; a rejected row travels on
 untouched, so that the manifest accounts for every photograph that came in.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 Batch = dict[str, np.ndarray]
 """Column name to [N] values; texts are object arrays, because fixed-width ones would cut a longer reason off."""
 
-Maker = tuple[Callable[..., Callable[[Batch], Batch]], tuple[Any, ...]]
-"""A stage's class and what its `__init__` is called with, in the process that will hold it."""
-
 INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
 """What the source gives each row; `record` is JSON."""
-
-
-class Chain:
-    """Stages that share a process, so that nothing travels between them; a stage itself."""
-
-    def __init__(self, makers: Sequence[Maker]) -> None:
-        self._stages = [make(*arguments) for make, arguments in makers]
-
-    def __call__(self, batch: Batch) -> Batch:
-        for stage in self._stages:
-            batch = stage(batch)
-        return batch
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Batch:
@@ -44,9 +30,39 @@ def rows_of(batch: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+def batch_from(table: pa.Table) -> Batch:
+    """A table as a batch, what `table_of` made of it."""
+    return {name: _array(table.column(name).to_pylist()) for name in table.column_names}
+
+
+def table_of(batch: Mapping[str, np.ndarray]) -> pa.Table:
+    """A batch as a table."""
+    return pa.table({name: pa.array(values.tolist()) for name, values in batch.items()})
+
+
 def remaining(batch: Mapping[str, np.ndarray]) -> list[int]:
     """Indices of the rows that nobody has rejected."""
     return [index for index, stage in enumerate(batch["rejected_by"]) if not stage]
+
+
+def taken(batch: Mapping[str, np.ndarray], indices: Sequence[int]) -> Batch:
+    """The rows of those indices, in that order."""
+    return {name: values[list(indices)] for name, values in batch.items()}
+
+
+def merged(batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int], Mapping[str, np.ndarray]]]) -> Batch:
+    """The batch with some of its rows replaced: each part's rows go to its indices.
+
+    A column that only some of the rows have is NaN in the others where it holds floats, and "" where it holds texts.
+    """
+    columns = {name: list(values.tolist()) for name, values in batch.items()}
+    for indices, part in parts:
+        for name, values in part.items():
+            default = float("nan") if values.dtype == np.float64 else ""
+            column = columns.setdefault(name, [default] * len(batch["rejected_by"]))
+            for index, value in zip(indices, values.tolist(), strict=True):
+                column[index] = value
+    return {name: _array(values) for name, values in columns.items()}
 
 
 def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int, Any], default: Any) -> Batch:

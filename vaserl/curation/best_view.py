@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from vaserl.curation.batch import Batch, rejecting, remaining
 from vaserl.curation.intact import VIEW
+from vaserl.curation.settings import BestViewSettings
 
 STAGE = "best_view"
 
@@ -13,25 +14,44 @@ STAGE = "best_view"
 class BestView:
     """Keeps the view with the highest `front` score of each vase and rejects the others, naming the winner.
 
-    Equal scores, and views that no model has scored, go by the view's number, then by path, so the choice does not
-    depend on the order of the rows. A batch must hold all the views of its vases.
+    With a threshold, views that score less, or were not scored, are rejected first, an only view like one of many.
+    Equal scores go by the photograph's content hash and then by path; views that no model has scored go by their
+    number before that, view 1 being the one that a museum took first. So the choice does not depend on the order of
+    the rows. A batch must hold all the views of its vases.
     """
 
-    def __call__(self, batch: Batch) -> Batch:
-        views: defaultdict[str, list[int]] = defaultdict(list)
-        for index in remaining(batch):
-            views[batch["vase_id"][index]].append(index)
-        scores = batch.get(VIEW)
+    def __init__(self, settings: BestViewSettings | None = None) -> None:
+        """Without settings the best view is kept however it scores."""
+        assert settings is None or settings.quantile is None, "a quantile is worked out before the stage is made"
+        self._threshold = settings.threshold if settings else None
 
-        def rank(index: int) -> tuple[float, list[tuple[int, str]], str]:
-            score = float(scores[index]) if scores is not None else math.nan
+    def __call__(self, batch: Batch) -> Batch:
+        scored = batch.get(VIEW)
+        views: defaultdict[str, list[int]] = defaultdict(list)
+        reasons: dict[int, str] = {}
+
+        def score(index: int) -> float:
+            return float(scored[index]) if scored is not None else math.nan
+
+        def rank(index: int) -> tuple[float, list[tuple[int, str]], str, str]:
+            unscored = math.isnan(score(index))
+            order = _natural(batch["view"][index]) if unscored else []
             return (
-                math.inf if math.isnan(score) else -score,
-                _natural(batch["view"][index]),
+                math.inf if unscored else -score(index),
+                order,
+                batch["photo_sha256"][index],
                 batch["photo"][index],
             )
 
-        reasons = {}
+        for index in remaining(batch):
+            if self._threshold is not None and not score(index) >= self._threshold:
+                reasons[index] = (
+                    "no model has judged how frontal it is"
+                    if math.isnan(score(index))
+                    else f"shown too little from the front: {score(index):.3f}, needed {self._threshold:g}"
+                )
+            else:
+                views[batch["vase_id"][index]].append(index)
         for indices in views.values():
             winner, *others = sorted(indices, key=rank)
             for index in others:

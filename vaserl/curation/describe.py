@@ -1,13 +1,13 @@
 """From a record to two captions: the complete one, and the one that a catalogue would print.
 
 Catalogues are silent about much that a record states: labels leave out technique and date, and a good part of them
-the attribution. `caption` imitates that with stated shares, `reference` says everything. Either way the reward's own
-parser must find nothing in a caption that the record does not state.
+the attribution. `caption` imitates that with stated shares, `reference` says everything. Whoever words a caption, the
+reward's own parser must read from it what the record states, nothing else and nothing less.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from vaserl.curation.batch import Batch, remaining, with_column
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
@@ -16,29 +16,68 @@ from vaserl.rewards.parse import parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 FALLBACK = "describe_fallback"
+INVENTS, LOSES = "caption_invents", "caption_loses"
+
+Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
+"""Captions of records, of which only the fields that are to be stated are given; "" where it has none."""
 
 
 class Describe:
-    """Adds `reference` and `caption`, and `describe_fallback`: 1.0 where a terse caption failed the check of facts and
-    the complete one stands in for it, else 0.0."""
+    """Adds `reference` and `caption`, and `describe_fallback`: 1.0 where the first wording of the caption failed the
+    check of facts and another stands in for it, else 0.0. `caption_invents` and `caption_loses` say in how many
+    dimensions the first wording was wrong; they are NaN where it was right.
 
-    def __init__(self, settings: DescribeSettings, seed: int) -> None:
+    The first wording is the writer's, where there is one. Behind it come the rules' caption of the same fields, and
+    last the rules' caption of the whole record, which is the reference.
+    """
+
+    def __init__(self, settings: DescribeSettings, seed: int, write: Write | None = None) -> None:
         self._silence, self._seed = settings.silence, seed
+        self._write = write
 
     def __call__(self, batch: Batch) -> Batch:
+        rows = remaining(batch)
+        records = [json.loads(batch["record"][index]) for index in rows]
+        stated = [
+            without(record, silent_dimensions(batch["vase_id"][index], record, self._silence, self._seed))
+            for index, record in zip(rows, records, strict=True)
+        ]
+        by_rules = [gold_caption(fields) for fields in stated]
+        first = self._write(stated) if self._write else by_rules
         references: dict[int, str] = {}
         captions: dict[int, str] = {}
-        fallbacks: dict[int, float] = {}
-        for index in remaining(batch):
-            record = json.loads(batch["record"][index])
-            silent = silent_dimensions(batch["vase_id"][index], record, self._silence, self._seed)
+        measures: dict[str, dict[int, float]] = {FALLBACK: {}, INVENTS: {}, LOSES: {}}
+        for index, record, fields, *wordings in zip(rows, records, stated, first, by_rules, strict=True):
             references[index] = gold_caption(record)
-            terse = gold_caption(without(record, silent))
-            invented = invented_dimensions(terse, record)
-            captions[index] = references[index] if invented else terse
-            fallbacks[index] = float(bool(invented))
+            captions[index] = settled(wordings, record, fields) or references[index]
+            measures[FALLBACK][index] = float(captions[index] != wordings[0])
+            for name, wrong in (
+                (INVENTS, invented_dimensions(wordings[0], record)),
+                (LOSES, lost_dimensions(wordings[0], fields)),
+            ):
+                if wrong:
+                    measures[name][index] = float(len(wrong))
         described = with_column(with_column(batch, "reference", references, ""), "caption", captions, "")
-        return with_column(described, FALLBACK, fallbacks, float("nan"))
+        for name, values in measures.items():
+            described = with_column(described, name, values, float("nan"))
+        return described
+
+
+def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[str, str]) -> str:
+    """The first of the wordings that is faithful, the rules' being the last; "" if not even that one will do.
+
+    What the parser can't read back from the rules' own words counts as lost, and no other wording would bring it back:
+    they stand as long as they invent nothing.
+    """
+    for wording in wordings:
+        if is_faithful(wording, record, stated):
+            return wording
+    return "" if invented_dimensions(wordings[-1], record) else wordings[-1]
+
+
+def is_faithful(caption: str, record: Mapping[str, str], stated: Mapping[str, str]) -> bool:
+    """Whether the caption says nothing that the record doesn't, and all that the fields to be stated do."""
+    return not invented_dimensions(caption, record) and not lost_dimensions(caption, stated)
 
 
 def silent_dimensions(
@@ -63,6 +102,18 @@ def invented_dimensions(caption: str, record: Mapping[str, str]) -> tuple[Dimens
     """Dimensions in which the caption states a value that the record does not, as the reward's parser reads both."""
     said, known = parse_caption(caption), parse_record(record)
     return tuple(dimension for dimension in DIMENSIONS if not set(said[dimension]) <= set(known[dimension]))
+
+
+def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension, ...]:
+    """Dimensions of which the caption leaves out a value of the fields that are to be stated, as the reward's parser
+    reads both. A record's attributions are alternatives, of which one is enough."""
+    said, known = parse_caption(caption), parse_record(stated)
+
+    def is_lost(dimension: Dimension) -> bool:
+        there, wanted = set(said[dimension]), set(known[dimension])
+        return bool(wanted) and (not there & wanted if dimension == "attribution" else not wanted <= there)
+
+    return tuple(dimension for dimension in DIMENSIONS if is_lost(dimension))
 
 
 def _draw(vase_id: str, dimension: Dimension, seed: int) -> float:

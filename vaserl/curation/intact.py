@@ -16,6 +16,8 @@ from vaserl.curation.settings import ClipSettings, IntactSettings
 from vaserl.errors import UserError
 
 STAGE = "intact"
+DEFAULT_THRESHOLD = 0.0
+"""A photograph is as near to the intact family as to the best one against it."""
 VIEW = "front"
 
 
@@ -28,7 +30,8 @@ class Intact:
     """
 
     def __init__(self, settings: IntactSettings, clip: ClipSettings) -> None:
-        self._threshold = settings.threshold
+        assert settings.quantile is None, "a quantile is worked out before the stage is made"
+        self._threshold = DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold
         self._model, self._preprocess, tokenizer = load_clip(clip)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
@@ -38,7 +41,7 @@ class Intact:
 
     def __call__(self, batch: Batch) -> Batch:
         rows = remaining(batch)
-        cosines = dict(zip(rows, self.cosines([Path(batch["photo"][index]) for index in rows]), strict=True))
+        cosines = dict(zip(rows, self.cosines([batch["photo"][index] for index in rows]), strict=True))
         intact, front, reasons = {}, {}, {}
         for index, (to_intact, to_front, to_not_front, *to_others) in cosines.items():
             nearest = max(range(len(to_others)), key=to_others.__getitem__)
@@ -53,7 +56,7 @@ class Intact:
         return rejecting(scored, STAGE, reasons)
 
     @torch.inference_mode()
-    def cosines(self, photos: Sequence[Path]) -> list[list[float]]:
+    def cosines(self, photos: Sequence[Path | str]) -> list[list[float]]:
         """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against."""
         if not photos:
             return []

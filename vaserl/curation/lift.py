@@ -20,6 +20,7 @@ from vaserl.curation.generators.generator import Generator, LiftFailure
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import LiftSettings
+from vaserl.curation.storage import local_copy
 from vaserl.errors import UserError
 
 STAGE = "lift"
@@ -33,7 +34,7 @@ class Lift:
     Also adds `silhouette_iou` where the generator has measured it.
     """
 
-    def __init__(self, settings: LiftSettings, source: Path, dataset: Path) -> None:
+    def __init__(self, settings: LiftSettings, source: Path | str, dataset: Path) -> None:
         self._generate = build_generator(settings, source)
         self._dataset = dataset
 
@@ -45,7 +46,7 @@ class Lift:
         for index in remaining(batch):
             mesh = model_path(batch["vase_id"][index])
             try:
-                overlap = self._write(Path(batch["photo"][index]), batch["vase_id"][index], self._dataset / mesh)
+                overlap = self._write(batch["photo"][index], batch["vase_id"][index], self._dataset / mesh)
                 meshes[index] = mesh
                 overlaps[index] = float("nan") if overlap is None else overlap
             except LiftFailure as failure:
@@ -53,11 +54,11 @@ class Lift:
         lifted = with_column(with_column(batch, "mesh", meshes, ""), SILHOUETTE, overlaps, float("nan"))
         return rejecting(lifted, STAGE, reasons)
 
-    def _write(self, photo: Path, vase_id: str, target: Path) -> float | None:
+    def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
         """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
-            overlap = self._generate(photo, vase_id, glb)
+            overlap = self._generate(local_copy(photo, Path(scratch)), vase_id, glb)
             if not glb.is_file() or glb.read_bytes()[:4] != b"glTF":
                 raise LiftFailure("the generator wrote no GLB")
             glb.replace(target)
@@ -123,13 +124,13 @@ class Command:
             return f"ended with code {code}: {said[-1] if said else 'it said nothing'}"
 
 
-def build_generator(settings: LiftSettings, source: Path) -> Generator:
+def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     """The generator that the settings name.
 
     Raises: UserError when its program, checkout, weights or device isn't there.
     """
     if settings.generator == "given":
-        return Given(settings.given, source)
+        return Given(settings.given, Path(source))
     if settings.generator == "command":
         if shutil.which(settings.command[0]) is None:
             raise UserError(f"lift.command: no program {settings.command[0]!r} on this machine")
@@ -147,7 +148,7 @@ def build_generator(settings: LiftSettings, source: Path) -> Generator:
     return turn_on_the_lathe
 
 
-def check_generator(settings: LiftSettings, source: Path) -> None:
+def check_generator(settings: LiftSettings, source: Path | str) -> None:
     """Whether the generator could be built, without loading a model or asking for its GPU. Raises: UserError."""
     if settings.triposg is not None and settings.generator == "triposg":
         from vaserl.curation.generators.triposg import check_triposg

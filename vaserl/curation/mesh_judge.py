@@ -17,13 +17,13 @@ from vaserl.errors import UserError
 class Candidate:
     """A model that asks to be let in.
 
-    Example: Candidate(vase_id="v00012", photo=Path("photographs/v00012_1.png"), mesh=Path("models/v00012.glb"))
+    Example: Candidate(vase_id="v00012", photo="photographs/v00012_1.png", mesh=Path("models/v00012.glb"))
     """
 
     vase_id: str
     """Whose model it is."""
-    photo: Path
-    """The photograph that it was made from."""
+    photo: str
+    """The photograph that it was made from: a path, or a URL that `read_photograph` opens."""
     mesh: Path
     """The GLB: Y up, front towards +Z."""
 

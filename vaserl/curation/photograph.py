@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from vaserl.curation.storage import is_url, read_bytes
+
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
@@ -21,6 +23,8 @@ def read_photograph(
 ) -> Image.Image:
     """The photograph in RGB, turned upright by its EXIF tag and, where it is transparent, laid on white.
 
+    `source` is a path, a URL that fsspec reads, or the file's content.
+
     `shorter_side` lets a JPEG be decoded at a fraction of its size, never below that many pixels. With `keep_alpha` a
     transparent one stays RGBA.
 
@@ -29,6 +33,8 @@ def read_photograph(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if isinstance(source, str) and is_url(source):
+                source = read_bytes(source)
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
             with Image.open(stream, formats=FORMATS) as image:
                 width, height = image.size

@@ -1,14 +1,20 @@
-"""Questions about a vase, one for each dimension that its record states."""
+"""Questions about a vase: one for each dimension that its record states, and one for its findspot where that is known.
+
+The findspot can't be seen. Its question completes the data set; training and reward take the six dimensions only.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from vaserl.curation.batch import Batch, remaining, with_column
-from vaserl.dataset import Question
+from vaserl.dataset import PROVENANCE, Question, Topic
 from vaserl.rewards import gold_caption, lexicon, parse_record
 from vaserl.rewards.attribution import display
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
+
+PROVENANCE_FIELD = "Provenance"
 
 
 class Questions:
@@ -23,17 +29,28 @@ class Questions:
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """ "What is the fabric of the vase?" and its like for what the record states, in the order of the dimensions."""
-    return tuple(
+    """ "What is the fabric of the vase?" and its like for what the record states: the dimensions in their order, then
+    the provenance."""
+    questions = [
         Question(dimension=dimension, question=question_about(dimension), answer=answer)
         for dimension in DIMENSIONS
         if (answer := answer_of(record, dimension))
-    )
+    ]
+    if findspot := findspot_of(record):
+        questions.append(Question(dimension=PROVENANCE, question=question_about(PROVENANCE), answer=findspot))
+    return tuple(questions)
 
 
-def question_about(dimension: Dimension) -> str:
+def question_about(topic: Topic) -> str:
     """As it is put to the model."""
-    return f"What is the {'date' if dimension == 'dating' else dimension} of the vase?"
+    return f"What is the {'date' if topic == 'dating' else topic} of the vase?"
+
+
+def findspot_of(record: Mapping[str, str]) -> str:
+    """The Beazley form's place, from the widest to the narrowest, as a catalogue prints it: "ITALY, ETRURIA, VULCI" is
+    "Vulci, Etruria, Italy"; "" where none is known."""
+    parts = [part.strip() for part in record.get(PROVENANCE_FIELD, "").split(",")]
+    return ", ".join(_place(part) for part in reversed(parts) if part)
 
 
 def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
@@ -49,3 +66,17 @@ def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
         field = FIELD_OF_DIMENSION[dimension]
         return gold_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
     return " and ".join(lexicon(dimension)[term.id].names[0] if term.id else term.text for term in facts[dimension])
+
+
+def _place(text: str) -> str:
+    """With capitals as a name has them; what is written in mixed case already stays."""
+    if not text.isupper():
+        return text
+    return re.sub(r"[^\W\d_]+", lambda match: _cased(match[0].lower()), text)
+
+
+def _cased(word: str) -> str:
+    return word if word in _SMALL else word.capitalize()
+
+
+_SMALL = frozenset({"of", "near", "and", "the", "in"})

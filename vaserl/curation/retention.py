@@ -1,14 +1,12 @@
 """What curation did, as queries over the manifest: retention, reasons, and how often the filters were right."""
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
-
-STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable")
+STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable", "describe", "questions")
 """Every stage that may reject a row, in their order."""
 
 PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
@@ -21,8 +19,10 @@ PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
 
 LOW_QUALITY = frozenset({"blur", "sketch", "crop"})
 """True kinds of photograph that `quality` is to keep out."""
-NOT_INTACT = frozenset({"fragment", "sketch"})
-"""True kinds that `intact` is to keep out, of those that reach it; a blur or a crop is of a whole vase."""
+NOT_INTACT = frozenset({"fragment", "sketch", "blur", "crop"})
+"""True kinds that `intact` is to keep out, of those that reach it: it has a family of prompts for each."""
+FRONTAL = "intact"
+"""The true kind that the best view of a vase should be; one from above is whole and sharp, but no frontal view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,41 @@ class FilterReport:
         """Harmonic mean of precision and recall."""
         return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Counts and what follows from them, for JSON."""
+        return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
-def retention(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestViewReport:
+    """The photograph that was kept of each vase, against the truth; right is one that shows it whole, sharp and from
+    the front."""
+
+    num_vases: int
+    """Vases with such a photograph among those that came in."""
+    num_right: int
+    """Of these, the ones whose kept photograph is right; where the filters lost every right one, it is not."""
+    num_choices: int
+    """Of these, the ones of which right and wrong photographs reached the choice."""
+    num_choices_right: int
+    """Of these, the ones of which a right one was chosen."""
+
+    @property
+    def share(self) -> float:
+        """Share of vases whose kept photograph is right, whatever stage is to blame for the others."""
+        return _share(self.num_right, self.num_vases)
+
+    @property
+    def choice_share(self) -> float:
+        """Share of choices that were right: the best view by itself."""
+        return _share(self.num_choices_right, self.num_choices)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts and what follows from them, for JSON."""
+        return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
+
+
+def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """[{"stage", "in", "out"}, …] for each stage in order; a stage's `in` is the `out` of the one before it."""
     rejected = Counter(row["rejected_by"] for row in rows if row["rejected_by"])
     unknown = set(rejected) - set(STAGES)
@@ -68,12 +101,12 @@ def retention(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return table
 
 
-def reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+def reasons(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
     """Rejected rows by stage and kind of reason: the reason without its figures and names."""
     return Counter((row["rejected_by"], _kind_of(row["reason"])) for row in rows if row["rejected_by"])
 
 
-def filter_report(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
+def filter_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
     """`quality` or `intact` against the true kinds, by photograph, over the rows that reached the stage."""
     unwanted = {"quality": LOW_QUALITY, "intact": NOT_INTACT}[stage]
     earlier = STAGES[: STAGES.index(stage)]
@@ -91,69 +124,34 @@ def filter_report(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], s
     )
 
 
-def dataset_card(rows: Sequence[Mapping[str, Any]], reports: Sequence[FilterReport] = ()) -> str:
-    """DATASET.md: retention beside the paper's, splits, reasons, values of each dimension, the filters' figures."""
-    kept = [row for row in rows if not row["rejected_by"]]
-    splits = Counter(row["split"] for row in kept)
-    lines = [
-        "# Data set",
-        "",
-        f"{len(kept)} vases from {len(rows)} photographs: "
-        + (", ".join(f"{splits[name]} {name}" for name in ("train", "val", "test") if splits[name]) or "none")
-        + ".",
-        "",
-        "## Retention",
-        "",
-        "| stage | in | out | kept | VaseVQA-3D in | out | kept |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for entry in retention(rows):
-        paper = PAPER_RETENTION.get(entry["stage"])
-        theirs = f"{paper[0]:,} | {paper[1]:,} | {paper[1] / paper[0]:.1%}" if paper else "| |"
-        share = f"{_share(entry['out'], entry['in']):.1%}" if entry["in"] else ""
-        lines.append(f"| {entry['stage']} | {entry['in']:,} | {entry['out']:,} | {share} | {theirs} |")
-    lines += ["", "## Why photographs were rejected", "", "| stage | reason | photographs |", "|---|---|---:|"]
-    lines += [
-        f"| {stage} | {_cell(kind)} | {count:,} |"
-        for (stage, kind), count in sorted(
-            reasons(rows).items(), key=lambda item: (STAGES.index(item[0][0]), -item[1], item[0][1])
-        )
-    ]
-    if reports:
-        lines += ["", "## Filters against the truth", ""]
-        lines += ["| filter | photographs | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
-    for report in reports:
-        total = report.true_positives + report.false_positives + report.false_negatives + report.true_negatives
-        lines.append(f"| {report.stage} | {total:,} | {report.precision:.3f} | {report.recall:.3f} | {report.f1:.3f} |")
-    for dimension in DIMENSIONS:
-        lines += ["", f"## {dimension.capitalize()}", "", *_histogram(kept, FIELD_OF_DIMENSION[dimension])]
-    return "\n".join(lines) + "\n"
-
-
-def _histogram(rows: Sequence[Mapping[str, Any]], field: str, num_shown: int = 12, width: int = 30) -> list[str]:
-    """The commonest values as a table with bars; the longest bar is `width` characters."""
-    values = Counter(row["record"].get(field, "") for row in rows)
-    absent = values.pop("", 0)
-    shown = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:num_shown]
-    lines = ["| value | vases | |", "|---|---:|---|"]
-    lines += [
-        f"| {_cell(value)} | {count:,} | {'█' * max(1, width * count // shown[0][1])} |" for value, count in shown
-    ]
-    if len(values) > num_shown:
-        rest = sum(values.values()) - sum(count for _, count in shown)
-        lines.append(f"| {len(values) - num_shown} other values | {rest:,} | |")
-    if absent:
-        lines.append(f"| *not stated* | {absent:,} | |")
-    return lines
+def best_view_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str]) -> BestViewReport:
+    """Which photograph was kept of each vase, against the true kinds; vases with an unlabelled one are left out."""
+    views: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
+    unlabelled: set[str] = set()
+    for row in rows:
+        kind = kinds.get(row["photo"], "")
+        views[row["vase_id"]].append((kind == FRONTAL, row["rejected_by"]))
+        if not kind:
+            unlabelled.add(row["vase_id"])
+    earlier = STAGES[: STAGES.index("best_view")]
+    counts: Counter[str] = Counter()
+    for vase_id, seen in views.items():
+        if vase_id in unlabelled or not any(frontal for frontal, _ in seen):
+            continue
+        right = any(frontal and stage not in (*earlier, "best_view") for frontal, stage in seen)
+        had_choice = {frontal for frontal, stage in seen if stage not in earlier} == {True, False}
+        counts.update({"vases": 1, "right": right, "choices": had_choice, "choices_right": had_choice and right})
+    return BestViewReport(
+        num_vases=counts["vases"],
+        num_right=counts["right"],
+        num_choices=counts["choices"],
+        num_choices_right=counts["choices_right"],
+    )
 
 
 def _kind_of(reason: str) -> str:
     """What reasons of one kind share: figures and quoted names become "…", and what follows a colon is detail."""
     return re.sub(r"-?\d+(?:\.\d+)?|'[^']*'", "…", reason.split(": ")[0])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _share(part: float, whole: float) -> float:

@@ -4,12 +4,16 @@ Every stage that holds a model or a renderer is a pool of `num_workers` processe
 GPUs; a fraction lets several share one.
 """
 
+import difflib
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
 from vaserl.config import Section
+from vaserl.curation.fields import FIELDS
+from vaserl.curation.storage import normalised
 from vaserl.settings import ClusterSettings
 
 Share = pydantic.Field(default=0.0, ge=0, le=1)
@@ -23,30 +27,63 @@ class PoolSettings(Section):
     num_gpus: float = pydantic.Field(default=0, ge=0)
     """GPUs reserved for each; its model runs there then."""
     batch_size: int = pydantic.Field(default=32, ge=1)
-    """Rows that a process takes at once; more only helps where a GPU waits for work."""
+    """Rows that a process takes at once; more only helps where a GPU waits for work. A batch ends with its shard."""
+    timeout_s: float = pydantic.Field(default=600.0, gt=0)
+    """Seconds that a stage may take over a batch. Then its process is killed, and the batch's photographs get as long
+    one by one; those that don't end alone either are rejected."""
+    memory_gb: float | None = pydantic.Field(default=None, gt=0)
+    """GiB that a stage's process and what it starts may hold, before it is killed like one that takes too long; left
+    out, half of the machine's."""
+    num_retries: int = pydantic.Field(default=1, ge=0)
+    """Further attempts of a photograph over which the process died or was killed, before it is rejected."""
 
 
 class SourceSettings(Section):
-    path: Path
-    """Folder with the photographs and the records."""
-    id_field: str = "id"
-    """The records' field that holds the id of the vase."""
+    path: str
+    """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
+    any file system that fsspec knows, such as s3://bucket/vases."""
+    photographs: str | None = None
+    """Table that lists the photographs, relative to `path` or a URL; absent: photographs.csv, .json, .jsonl or .parquet
+    if there is one, else the image files below `path`."""
+    records: str | None = None
+    """Table of the records, likewise; absent: records.csv, .json, .jsonl or .parquet, else one <vase_id>.json each."""
+    id_field: str = ""
+    """The records' column that holds the id of the vase; empty: "id", else the end of "URI", else "Vase Number"."""
+    fields: dict[str, str] = pydantic.Field(default_factory=dict)
+    """Column of the records or of the list of photographs for each field that has another name there, such as
+    Fabric = "fabric_name" or vase_id = "object"."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
-    """Regular expression over a file's name without suffix, where there is no list of photographs; it names the
-    groups vase_id and view."""
+    """Regular expression over a file's name without suffix, where no list says which vase it shows; names the groups
+    vase_id and, if there are several views, view. With a "/" in it, it is matched against the path below `path`."""
+    storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
+    """What fsspec opens the file system of a URL with, such as endpoint_url; never written beside the results, because
+    it may hold keys."""
     pool: PoolSettings = PoolSettings(batch_size=128)
+
+    @pydantic.field_validator("path", mode="before")
+    @classmethod
+    def _a_place(cls, value: Any) -> Any:
+        return normalised(str(value)) if isinstance(value, str | Path) else value
+
+    @pydantic.field_validator("fields")
+    @classmethod
+    def _known_fields(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in value if name not in FIELDS]
+        if unknown:
+            meant = difflib.get_close_matches(unknown[0], FIELDS, n=1, cutoff=0.5)
+            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            raise ValueError(f"no field {unknown[0]!r}{hint} The fields are {', '.join(FIELDS)}")
+        return value
 
     @pydantic.field_validator("pattern")
     @classmethod
     def _names_its_groups(cls, value: str) -> str:
-        import re
-
         try:
             groups = re.compile(value).groupindex
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from error
-        if not {"vase_id", "view"} <= set(groups):
-            raise ValueError("the pattern must name the groups (?P<vase_id>…) and (?P<view>…)")
+        if "vase_id" not in groups:
+            raise ValueError("the pattern must name the group (?P<vase_id>…), and may name (?P<view>…)")
         return value
 
 
@@ -60,37 +97,76 @@ class ClipSettings(Section):
 class QualitySettings(Section):
     enabled: bool = True
     path: Path | None = None
-    """Folder with config.json and model.safetensors, or a .safetensors file with the weights of a ResNet-50 of two
-    classes, low and high."""
-    threshold: float = pydantic.Field(default=0.5, ge=0, le=1)
-    """Least probability of high quality that a photograph needs."""
+    """Folder that `python -m launch.curate train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
+    of two classes, low and high."""
+    threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
+    """Least calibrated probability of high quality that a photograph needs; left out, the one that was chosen for the
+    weights and saved with them, or 0.5."""
+    temperature: float | None = pydantic.Field(default=None, gt=0)
+    """What logits are divided by before they become probabilities; left out, the one saved with the weights, or 1."""
     pool: PoolSettings = PoolSettings(batch_size=64)
 
 
-class IntactSettings(Section):
+class ThresholdSettings(Section):
+    """The least score that is let through, by value or by what a sample of the collection scores."""
+
+    threshold: float | None = None
+    """The value."""
+    quantile: float | None = pydantic.Field(default=None, gt=0, lt=1)
+    """Instead of a value: the score that this share of a sample stays below. It is worked out once, before the pass,
+    and written into the card."""
+    sample: int = pydantic.Field(default=500, ge=20)
+    """Photographs of that sample, drawn by `seed` from those that the earlier stages let through."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_two(self):
+        if self.threshold is not None and self.quantile is not None:
+            raise ValueError("give threshold or quantile, not both")
+        return self
+
+
+class IntactSettings(ThresholdSettings):
+    """The score is the difference between the cosine to the intact family and that to the best family against it; 0 is
+    its threshold where none is given."""
+
     enabled: bool = True
-    threshold: float = 0.0
-    """Least difference between the cosine to the intact family and that to the best family against it."""
     intact: tuple[str, ...] = (
         "a photograph of an intact vase",
         "a photograph of a complete Greek vase",
-        "a museum photograph of a whole painted vase with foot, body, neck and lip",
-        "an undamaged ancient Greek amphora, krater, kylix or lekythos",
+        "a whole painted vase with foot, body, neck and lip",
+        "an undamaged ancient vase, entire and unbroken",
+        "a museum photograph of an intact amphora",
+        "a complete kylix with its foot and both handles",
+        "an intact lekythos standing upright",
+        "a restored krater, whole from foot to rim",
     )
     """Prompts whose mean says "a complete vase"."""
     against: dict[str, tuple[str, ...]] = pydantic.Field(
         default_factory=lambda: {
             "fragment": (
                 "a fragment of pottery",
-                "a photograph of a broken sherd of a Greek vase",
+                "a broken sherd of a Greek vase",
                 "a piece of a painted vase with broken edges",
                 "pottery sherds",
+                "an ostrakon, a potsherd with jagged edges",
+                "joining fragments of a broken krater",
             ),
             "drawing": (
                 "a drawing of a vase",
                 "a line drawing of a Greek vase on paper",
                 "an archaeological profile drawing of a pot",
+                "an engraving of a painted vase from an old publication",
                 "a sketch of a vase",
+            ),
+            "blur": (
+                "a blurred photograph of a vase",
+                "an unsharp picture of a Greek vase, out of focus",
+                "a blurry photograph of pottery",
+            ),
+            "detail": (
+                "a detail of a vase",
+                "a close-up of the surface of a painted vase",
+                "a detail of the figures painted on a Greek vase",
             ),
         },
         min_length=1,
@@ -99,10 +175,15 @@ class IntactSettings(Section):
     front: tuple[str, ...] = (
         "a photograph of an intact vase seen from the front",
         "a complete Greek vase, frontal view",
+        "a vase at eye level, its profile from foot to lip in view",
     )
     """Prompts by which the views of a vase are ranked."""
-    not_front: tuple[str, ...] = ()
-    """Prompts whose cosine is taken off that rank, such as "a vase seen from above"."""
+    not_front: tuple[str, ...] = (
+        "a vase seen from above",
+        "a photograph looking down into the mouth of a vase",
+        "the underside of a vase, its foot seen from below",
+    )
+    """Prompts whose cosine is taken off that rank; empty ranks by the front alone."""
     pool: PoolSettings = PoolSettings(batch_size=64)
 
     @pydantic.field_validator("intact", "front")
@@ -111,6 +192,11 @@ class IntactSettings(Section):
         if not value:
             raise ValueError("needs at least one prompt")
         return value
+
+
+class BestViewSettings(ThresholdSettings):
+    """The score is the cosine to `intact.front` minus that to `intact.not_front`. Without a threshold the best of a
+    vase's views is kept however it scores, with one an only view is looked at no less than one of many."""
 
 
 class TripoSGSettings(Section):
@@ -170,7 +256,7 @@ class LiftSettings(Section):
     """Seconds after which a command is killed, with every process that it started."""
     num_retries: int = pydantic.Field(default=0, ge=0)
     """Further attempts of a command that failed or ran out of time."""
-    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=4)
+    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
     @pydantic.model_validator(mode="after")
     def _generator_has_what_it_needs(self):
@@ -182,6 +268,12 @@ class LiftSettings(Section):
             any(name in part for part in self.command) for name in ("{photo}", "{glb}")
         ):
             raise ValueError('generator = "command" needs a command with {photo} and {glb} in it')
+        longest_s = (1 + self.num_retries) * self.timeout_s
+        if self.generator == "command" and self.pool.timeout_s <= longest_s:
+            raise ValueError(
+                f"pool.timeout_s = {self.pool.timeout_s:g} would kill a command that may take {longest_s:g} s with its "
+                "retries; give more, or a lower timeout_s"
+            )
         return self
 
 
@@ -220,28 +312,80 @@ class SilenceSettings(Section):
     attribution: float = Share
 
 
+class WriterSettings(Section):
+    """A language model that words the captions; every statement of its is checked against the record."""
+
+    path: Path
+    """Its folder in Hugging Face's form."""
+    prompt: Path = Path("configs/curate/describe.txt")
+    """What it is asked: a text with {record} where the fields stand that the caption is to state, one a line."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """In which it computes."""
+    max_new_tokens: int = pydantic.Field(default=160, ge=1)
+    """Length at which a caption is cut; a cut one is refused."""
+    temperature: float = pydantic.Field(default=0.0, ge=0)
+    """0 takes the likeliest words; above it captions of like vases differ more, and more of them are refused."""
+    engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Further arguments of vLLM, passed on as they are."""
+    pool: PoolSettings = PoolSettings(num_cpus=1, batch_size=64)
+
+
 class DescribeSettings(Section):
+    writer: Literal["rules", "llm"] = "rules"
+    """"rules": the record's values in a fixed sentence. "llm": a language model's words where they state just what the
+    record does, else the rules; [describe.llm] says which model."""
+    llm: WriterSettings | None = None
+    """The model of writer = "llm"."""
     silence: SilenceSettings = SilenceSettings()
     """Real catalogues are terse; 0 everywhere makes captions that say all that the records do."""
+
+    @pydantic.model_validator(mode="after")
+    def _llm_has_a_model(self):
+        if self.writer == "llm" and self.llm is None:
+            raise ValueError('writer = "llm" needs [describe.llm] with the path of a model')
+        return self
 
 
 class SplitSettings(Section):
     num_test: int | None = pydantic.Field(default=None, ge=0)
-    """Exactly so many vases are held out, those of the smallest hashes; a vase that is added later may push one of
-    them out, so a grown data set wants `test_share`."""
+    """Exactly so many vases are held out, as many of each fabric, technique and shape as their share; a vase that is
+    added later may push one of them out, so a data set that grows wants `test_share`."""
     num_val: int | None = pydantic.Field(default=None, ge=0)
-    """The same for validation, the next smallest hashes."""
+    """The same for validation, out of what is left."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Where `num_test` is absent: hashes below this share are test, whatever else is in the data set."""
+    """Where `num_test` is absent: vases whose hash lies below this share are test, whatever else is in the data set, so
+    that no vase ever moves between test and the rest."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Where `num_val` is absent: the next share is validation."""
+    """Where `num_val` is absent: this share of the data set is validation, taken like `num_val`."""
 
 
 class TinyFilterSettings(Section):
-    num_vases: int = pydantic.Field(default=48, ge=4)
+    num_vases: int = pydantic.Field(default=48, ge=8)
     """Vases of the synthetic world that the filters are trained on."""
     seed: int = 1_000_003
     """Seed of that world; it must not be that of the world which is curated."""
+
+
+class JournalSettings(Section):
+    """What is kept of finished work, so that a killed job goes on where it was."""
+
+    num_rows: int = pydantic.Field(default=128, ge=1)
+    """Photographs of a shard of the filters. A shard is done by one worker, and a kill costs the shards at work; so
+    many small files are written for each stage as there are shards."""
+    num_rows_lift: int = pydantic.Field(default=4, ge=1)
+    """The same for lift, gate, turntable and texts, where a photograph takes seconds or minutes."""
+    stale: Literal["keep", "remove"] = "keep"
+    """What becomes of finished work of other settings: "keep" lets you go back to them, "remove" saves the space once
+    the run has ended well."""
+
+
+class CardSettings(Section):
+    title: str = "Data set"
+    """Heading of DATASET.md."""
+    license: str = ""
+    """License under which the data set is given away, as the card states it; empty says that none was stated."""
+    num_pictured: int = pydantic.Field(default=24, ge=0)
+    """Vases on the contact sheet; 0 draws none."""
 
 
 class CurateSettings(Section):
@@ -257,9 +401,12 @@ class CurateSettings(Section):
     clip: ClipSettings = ClipSettings()
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()
+    best_view: BestViewSettings = BestViewSettings()
     lift: LiftSettings = LiftSettings()
     mesh_gate: MeshGateSettings = MeshGateSettings()
     turntable: TurntableSettings = TurntableSettings()
     describe: DescribeSettings = DescribeSettings()
     split: SplitSettings = SplitSettings()
+    journal: JournalSettings = JournalSettings()
+    card: CardSettings = CardSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -1,13 +1,12 @@
-"""Small filter models with the real architectures, trained on a synthetic world in about a minute of two CPU cores.
+"""Small filter models with the real architectures, trained on a synthetic world in a minute or two of one CPU core.
 
 A bottleneck ResNet of torchvision and a CLIP of open_clip with a ResNet image tower, saved in the forms in which large
 ones come, so that a real checkpoint is only another path. The world they learn from must not be the one they filter.
 """
 
 import json
-import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,15 @@ from PIL import Image
 from torch.nn import functional as F
 
 from vaserl.curation.photograph import read_photograph
-from vaserl.curation.quality import WEIGHTS, ResNetConfig, save_resnet
-from vaserl.curation.settings import TinyFilterSettings
+from vaserl.curation.quality import WEIGHTS
+from vaserl.curation.settings import IntactSettings, TinyFilterSettings
+from vaserl.models.stepper import Stepper
 from vaserl.progress import Progress
+from vaserl.quality.augment import augmented
+from vaserl.quality.labels import Labelled
+from vaserl.quality.report import QualityReport
+from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
+from vaserl.quality.train import train_on
 from vaserl.rewards import gold_caption
 from vaserl.synthetic.mesh import build_mesh
 from vaserl.synthetic.paint import paint
@@ -32,7 +37,7 @@ from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.turntable import Turntable
 
-RESNET = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
+RESNET = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
 
 CLIP_CONFIG = {
     "embed_dim": 64,
@@ -46,38 +51,31 @@ CLIP_PREPROCESS = {
     "resize_mode": "squash",
 }
 
-JITTER = 0.2
-"""Standard deviation of the random gain and offset of each colour channel, in units of normalised pixels."""
+CLIP_BATCH = 64
+AUGMENT = AugmentSettings()
 
 CLIP_WEIGHTS = "open_clip_model.safetensors"
 
 KINDS_OF_EACH_VASE: tuple[Kind, ...] = (
-    *("intact", "intact", "intact", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
+    *("intact", "intact", "intact", "above", "above", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
 )
 """Photographs taken of each training vase: every kind often enough, unlike in a collection."""
 
-_WHOLE = ("an intact", "a complete", "a whole", "an undamaged")
+_PROMPTS = IntactSettings()
 _POT = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
-_PLAIN = tuple(
-    f"a {picture} of {whole} {pot}" for picture in ("photograph", "picture") for whole in _WHOLE for pot in _POT
+_WHOLE = (
+    *(f"a photograph of {whole} {pot}" for whole in ("an intact", "a complete", "an undamaged") for pot in _POT),
+    *_PROMPTS.intact,
 )
-_TEMPLATES: dict[Kind, tuple[str, ...]] = {
-    "fragment": (
-        "a fragment of pottery",
-        "a photograph of a fragment of a {pot}",
-        "a broken sherd of a {pot}",
-        "a piece of a {pot} with broken edges",
-        "pottery sherds",
-    ),
-    "sketch": (
-        "a drawing of a {pot}",
-        "a line drawing of a {pot} on paper",
-        "an archaeological drawing of a {pot}",
-        "a sketch of a {pot}",
-    ),
-    "blur": ("a blurred photograph of a {pot}", "an unsharp picture of a {pot}"),
-    "crop": ("a detail of a {pot}", "a close-up of the surface of a {pot}"),
+_FRONT = (*(f"a photograph of a {pot} seen from the front" for pot in _POT), *_PROMPTS.front)
+_ABOVE = (*(f"a photograph of a {pot} seen from above" for pot in _POT), *_PROMPTS.not_front)
+_FLAWS: dict[Kind, tuple[str, ...]] = {
+    "fragment": (*(f"a photograph of a fragment of a {pot}" for pot in _POT), *_PROMPTS.against["fragment"]),
+    "sketch": (*(f"a line drawing of a {pot}" for pot in _POT), *_PROMPTS.against["drawing"]),
+    "blur": (*(f"a blurred photograph of a {pot}" for pot in _POT), *_PROMPTS.against["blur"]),
+    "crop": (*(f"a detail of a {pot}" for pot in _POT), *_PROMPTS.against["detail"]),
 }
+"""What the default prompts say, so that the small model knows their words, and the same of other pots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +84,21 @@ class Example:
 
     path: Path
     """The image."""
+    vase_id: str
+    """The vase on it."""
     kind: Kind
     """What it is."""
     caption: str
     """Caption of the vase on it."""
 
     def texts(self) -> tuple[str, ...]:
-        """What can truly be said of it; a whole vase's caption as often as all the rest, so that it is drawn half the
-        time and the text tower learns the language of catalogues too."""
+        """What can truly be said of it, as often as it is to be drawn: that it is whole and from where it is seen
+        equally often, a frontal vase's caption as often as both, so that the text tower learns catalogues' language."""
         if self.kind == "intact":
-            return _PLAIN + (self.caption,) * len(_PLAIN)
-        return tuple(dict.fromkeys(t.format(pot=pot) for t in _TEMPLATES[self.kind] for pot in _POT))
+            return (*_WHOLE, *_evenly(_FRONT, len(_WHOLE)), *(self.caption,) * (2 * len(_WHOLE)))
+        if self.kind == "above":
+            return (*_WHOLE, *_evenly(_ABOVE, len(_WHOLE)))
+        return _FLAWS[self.kind]
 
 
 def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_folder: Path) -> None:
@@ -105,9 +107,8 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
         return
     with tempfile.TemporaryDirectory() as scratch:
         examples = photograph_examples(Path(scratch), settings.num_vases, settings.seed)
+        train_tiny_quality(examples, quality_folder, settings.seed)
         paths = [example.path for example in examples]
-        good = [bool(label_quality(example.kind)) for example in examples]
-        train_tiny_quality(paths, good, quality_folder, settings.seed)
         train_tiny_clip(paths, [example.texts() for example in examples], clip_folder, settings.seed)
 
 
@@ -124,34 +125,31 @@ def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[Example
                 image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
                 path = folder / f"{index}_{view}.png"
                 Image.fromarray(image).save(path, compress_level=1)
-                examples.append(Example(path=path, kind=kind, caption=caption))
+                examples.append(Example(path=path, vase_id=str(index), kind=kind, caption=caption))
             progress.advance()
     return examples
 
 
-def train_tiny_quality(
-    photographs: Sequence[Path], is_good: Sequence[bool], folder: Path, seed: int, num_steps: int = 120
-) -> None:
-    """Trains a small ResNet to tell good photographs from others and saves it as `quality.path` wants it.
-
-    Classes weigh the same however many examples they have. Augmentation: mirroring and a shift of a few pixels.
-    """
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    pixels = torch.stack([RESNET.pixels(read_photograph(path)) for path in photographs])  # [N, 3, S, S]
-    labels = torch.tensor(np.array(is_good, dtype=np.int64))
-    weights = len(labels) / (2 * torch.bincount(labels, minlength=2).clamp(min=1))
-    model = RESNET.build().train()
-
-    def loss_of(chosen: np.ndarray) -> torch.Tensor:
-        return F.cross_entropy(model(_augmented(pixels[chosen], rng)), labels[chosen], weight=weights)
-
-    _optimise(model, loss_of, len(labels), num_steps, batch_size=32, learning_rate=2e-3, rng=rng)
-    save_resnet(model.eval(), RESNET, folder)
+def train_tiny_quality(examples: Sequence[Example], folder: Path, seed: int, num_epochs: int = 14) -> QualityReport:
+    """Trains a small ResNet to tell good photographs from others, as `train-quality` does with a large one."""
+    settings = TrainQualitySettings(
+        labels=LabelSettings(path=folder),  # known already
+        out=folder,
+        seed=seed,
+        shape=RESNET,
+        num_epochs=num_epochs,
+        learning_rate=2e-3,
+        num_threads=1,
+    )
+    labelled = [
+        Labelled(path=example.path, vase_id=example.vase_id, is_good=bool(label_quality(example.kind)))
+        for example in examples
+    ]
+    return train_on(labelled, settings)
 
 
 def train_tiny_clip(
-    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int = 110
+    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int = 140
 ) -> None:
     """Trains a small CLIP on pairs of a photograph and one of the texts that are true of it, drawn anew each time;
     a text that is listed n times is drawn n times as often.
@@ -175,12 +173,12 @@ def train_tiny_clip(
     for index, own in enumerate(numbers):
         is_true[index, own] = True
 
-    def loss_of(chosen: np.ndarray) -> torch.Tensor:
-        spoken = np.array([rng.choice(numbers[index]) for index in chosen])
-        image, text, scale = model(_augmented(pixels[chosen], rng), tokens[spoken])[:3]
-        return _contrastive(scale * image @ text.T, is_true[chosen][:, spoken].float())
-
-    _optimise(model, loss_of, len(photographs), num_steps, batch_size=64, learning_rate=2e-3, rng=rng)
+    step = Stepper(model, peak=2e-3, weight_decay=0.05, num_steps=num_steps)
+    with Progress("tiny CLIP", num_steps) as progress:
+        for chosen in _batches(len(photographs), num_steps, CLIP_BATCH, rng):
+            spoken = np.array([rng.choice(numbers[index]) for index in chosen])
+            image, text, scale = model(augmented(pixels[chosen], rng, AUGMENT), tokens[spoken])[:3]
+            progress.advance(loss=step(_contrastive(scale * image @ text.T, is_true[chosen][:, spoken].float())))
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(model.state_dict(), folder / CLIP_WEIGHTS)
     config = {"model_cfg": CLIP_CONFIG, "preprocess_cfg": CLIP_PREPROCESS}
@@ -194,48 +192,17 @@ def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
     return (F.cross_entropy(logits, to_texts) + F.cross_entropy(logits.T, to_images)) / 2
 
 
-def _optimise(
-    model: torch.nn.Module,
-    loss_of: Callable[[np.ndarray], torch.Tensor],
-    num_examples: int,
-    num_steps: int,
-    batch_size: int,
-    learning_rate: float,
-    rng: np.random.Generator,
-) -> None:
-    """AdamW over shuffled epochs, the rate warmed up over a twentieth of the steps and then on a cosine to nothing."""
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}])
-    num_batches = max(num_examples // batch_size, 1)
+def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Indices of `num_steps` batches, shuffled epoch after epoch; what is left over of an epoch is dropped."""
+    num_batches = max(num_examples // size, 1)
     order = np.arange(num_examples)
     for step in range(num_steps):
         if step % num_batches == 0:
             order = rng.permutation(num_examples)
-        progress = step / num_steps
-        rate = learning_rate * min(20 * (step + 1) / num_steps, 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        start = step % num_batches * batch_size
-        loss = loss_of(order[start : start + batch_size])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        start = step % num_batches * size
+        yield order[start : start + size]
 
 
-def _augmented(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """[N, 3, S, S] some mirrored, all shifted by up to a sixteenth of the side, edges repeated, and their colours
-    stretched and moved channel by channel: neither lamp nor backdrop says what a photograph shows."""
-    size = pixels.shape[-1]
-    reach = size // 16
-    padded = F.pad(pixels, [reach] * 4, mode="replicate")
-    shifted = []
-    for image, (top, left), mirrored in zip(
-        padded, rng.integers(0, 2 * reach + 1, (len(pixels), 2)), rng.random(len(pixels)) < 0.5, strict=True
-    ):
-        window = image[:, top : top + size, left : left + size]
-        shifted.append(window.flip(-1) if mirrored else window)
-    gain = torch.from_numpy(rng.normal(1.0, JITTER, (len(pixels), 3, 1, 1)).astype(np.float32))
-    offset = torch.from_numpy(rng.normal(0.0, JITTER, (len(pixels), 3, 1, 1)).astype(np.float32))
-    return torch.stack(shifted) * gain + offset
+def _evenly(texts: Sequence[str], count: int) -> tuple[str, ...]:
+    """`count` texts, each as often as the others or once more."""
+    return tuple(texts[index % len(texts)] for index in range(count))

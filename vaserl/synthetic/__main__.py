@@ -17,6 +17,9 @@ def main() -> int:
     parser.add_argument("--num-vases", type=int, default=700, help="vases to make (default: 700)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same files (default: 0)")
     parser.add_argument("--num-workers", type=int, default=None, help="processes (default: one for each core)")
+    parser.add_argument(
+        "--num-views", type=int, default=None, help="photographs of each vase (default: one to five, drawn)"
+    )
     arguments = parser.parse_args()
     try:
         with tqdm(total=arguments.num_vases, unit="vase", leave=False) as bar:
@@ -30,6 +33,7 @@ def main() -> int:
                 arguments.seed,
                 arguments.num_workers,
                 progress=advance,
+                num_views=arguments.num_views,
             )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,7 +1,8 @@
 """Photographs of the vases, good ones and the flawed kinds that a museum's image archive is full of.
 
 Every photograph has its own viewpoint, lamp, backdrop and colour cast. Good ones stay within fifteen degrees of the
-horizon on a plain backdrop, as catalogues want them.
+horizon on a plain backdrop, as catalogues want them; those from above are as sharp and whole, but show the profile
+foreshortened.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from trimesh.visual.texture import TextureVisuals
 
 from vaserl.turntable import Camera, Light, Turntable
 
-Kind = Literal["intact", "fragment", "blur", "sketch", "crop"]
+Kind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
+"""What a photograph is; "intact" is frontal too, "above" is a whole vase that the camera looks down upon."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FLAWED: tuple[Kind, ...] = ("fragment", "blur", "sketch", "crop")
@@ -35,7 +37,7 @@ BACKDROPS: tuple[tuple[float, float, float], ...] = (
 
 def label_quality(kind: Kind) -> int:
     """1 for a usable photograph, sharp and of the whole object in front of it."""
-    return int(kind in ("intact", "fragment"))
+    return int(kind in ("intact", "above", "fragment"))
 
 
 def label_intact(kind: Kind) -> int:
@@ -48,7 +50,7 @@ def photograph(
 ) -> np.ndarray:
     """uint8 [224, 224, 3] for a turntable of that resolution; `back` shows the other side."""
     turn_deg = float(rng.normal(180.0 if back else 0.0, 14.0))
-    elevation_deg = float(rng.uniform(1.0, 14.0))
+    elevation_deg = float(rng.uniform(38.0, 65.0) if kind == "above" else rng.uniform(1.0, 14.0))
     if kind == "fragment":
         shard = shard_of(mesh, rng)
         return _exposed(

@@ -38,6 +38,15 @@ P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
 """Probability of 0, 1, 2, 3 good photographs of a vase."""
 P_NUM_FLAWED = (0.30, 0.40, 0.30)
 """Probability of 0, 1, 2 flawed ones."""
+P_OF_SERIES: Mapping[Kind, float] = {
+    "intact": 0.40,
+    "above": 0.16,
+    "fragment": 0.11,
+    "blur": 0.11,
+    "sketch": 0.11,
+    "crop": 0.11,
+}
+"""Probability of each kind of photograph in an archive that holds a series of each vase, views from above included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,8 @@ class WorldSummary:
     """The seed of everything."""
     num_vases: int
     """Vases, records and models."""
+    num_views: int | None
+    """Photographs of each vase, or None where their number is drawn."""
     num_photographs: int
     """Photographs of all kinds."""
     num_by_kind: Mapping[str, int]
@@ -76,18 +87,22 @@ def build_world(
     seed: int,
     num_workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    num_views: int | None = None,
 ) -> WorldSummary:
     """Make the collection, `num_workers` processes at a time (default: one for each usable core).
 
-    A folder that already holds this very world is taken as it is; `UserError` if it holds anything else. `progress`
-    is called with (vases done, vases in all) after each vase.
+    num_views: so many photographs of each vase, of kinds drawn from P_OF_SERIES; by default one to five, `kinds_of`.
+    A folder that already holds this very world is taken as it is; `UserError` if it holds anything else. `progress` is
+    called with (vases done, vases in all) after each vase.
     """
     out_dir = Path(out_dir)
     if num_vases < 1:
         raise UserError(f"num_vases is {num_vases}: a world needs at least one vase")
+    if num_views is not None and num_views < 1:
+        raise UserError(f"num_views is {num_views}: a vase needs at least one photograph")
     generator_hash = _generator_hash()
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
-        return _existing_world(out_dir, num_vases, seed, generator_hash)
+        return _existing_world(out_dir, (num_vases, num_views, seed, generator_hash))
     started = out_dir.with_name(out_dir.name + ".partial")
     if started.exists():
         shutil.rmtree(started)
@@ -95,7 +110,7 @@ def build_world(
         (started / folder).mkdir(parents=True)
     num_workers = min(num_workers or len(os.sched_getaffinity(0)), num_vases)
     vases: list[VaseFiles] = []
-    for files in _made(partial(make_vase, started, seed), num_vases, num_workers):
+    for files in _made(partial(make_vase, started, seed, num_views), num_vases, num_workers):
         vases.append(files)
         if progress:
             progress(len(vases), num_vases)
@@ -107,6 +122,7 @@ def build_world(
     summary = WorldSummary(
         seed=seed,
         num_vases=num_vases,
+        num_views=num_views,
         num_photographs=len(lines),
         num_by_kind=dict(sorted(Counter(str(line["kind"]) for line in lines).items())),
         content_hash=hashlib.sha256("".join(f"{n}\0{hashes[n]}\n" for n in sorted(hashes)).encode()).hexdigest(),
@@ -124,7 +140,7 @@ def traits_of(seed: int, index: int) -> VaseTraits:
     return sample_traits(_generator(seed, index, "traits"))
 
 
-def make_vase(out_dir: Path, seed: int, index: int, turntable: Turntable) -> VaseFiles:
+def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turntable: Turntable) -> VaseFiles:
     """Throw, paint, photograph and describe one vase, and write its files."""
     vase_id = f"v{index:05d}"
     traits = traits_of(seed, index)
@@ -132,7 +148,8 @@ def make_vase(out_dir: Path, seed: int, index: int, turntable: Turntable) -> Vas
     hashes = {f"models/{vase_id}.glb": _write(out_dir / "models" / f"{vase_id}.glb", to_glb(mesh))}
     rng = _generator(seed, index, "photographs")
     lines = []
-    for view, kind in enumerate(kinds_of(rng), start=1):
+    kinds = kinds_of(rng) if num_views is None else series_of(num_views, rng)
+    for view, kind in enumerate(kinds, start=1):
         image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
         name = f"photographs/{vase_id}_{view}.png"
         Image.fromarray(image).save(out_dir / name, compress_level=4)
@@ -157,6 +174,12 @@ def kinds_of(rng: np.random.Generator) -> list[Kind]:
     kinds: list[Kind] = ["intact"] * num_good
     kinds += [FLAWED[k] for k in rng.integers(len(FLAWED), size=num_flawed)]
     return [kinds[k] for k in rng.permutation(len(kinds))]
+
+
+def series_of(num_views: int, rng: np.random.Generator) -> list[Kind]:
+    """The kinds of a series of that many photographs; one vase in thirteen has no frontal one among five."""
+    kinds = list(P_OF_SERIES)
+    return [kinds[k] for k in rng.choice(len(kinds), size=num_views, p=list(P_OF_SERIES.values()))]
 
 
 def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
@@ -190,18 +213,19 @@ def _make_in_worker(make: Callable[[int, Turntable], VaseFiles], index: int) -> 
     return make(index, _worker_turntable)
 
 
-def _existing_world(out_dir: Path, num_vases: int, seed: int, generator_hash: str) -> WorldSummary:
-    """The world that is there already, if it is the one asked for."""
+def _existing_world(out_dir: Path, asked: tuple[int, int | None, int, str]) -> WorldSummary:
+    """The world that is there already, if it is the one asked for: its num_vases, num_views, seed, generator_hash."""
     try:
         summary = WorldSummary(**json.loads((out_dir / "world.json").read_text()))
     except (OSError, TypeError, ValueError) as error:
         raise UserError(f"{out_dir}: not empty and no complete world; remove it or choose another folder") from error
-    asked, found = (num_vases, seed, generator_hash), (summary.num_vases, summary.seed, summary.generator_hash)
+    found = (summary.num_vases, summary.num_views, summary.seed, summary.generator_hash)
     if asked != found:
+        by_other_code = ", made by other code" if summary.generator_hash != asked[3] else ""
         raise UserError(
-            f"{out_dir}: holds another world (num_vases {summary.num_vases}, seed {summary.seed}"
-            f"{', made by other code' if summary.generator_hash != generator_hash else ''}); "
-            f"asked for num_vases {num_vases}, seed {seed}: remove it or choose another folder"
+            f"{out_dir}: holds another world (num_vases {found[0]}, num_views {found[1]}, seed {found[2]}"
+            f"{by_other_code}); asked for num_vases {asked[0]}, num_views {asked[1]}, seed {asked[2]}: remove it or "
+            "choose another folder"
         )
     return summary
 

@@ -1,0 +1,156 @@
+"""One pass of the curation job: shards through pools of Ray Data, several pools at work at once.
+
+A worker of a pool is an actor, its stages live in a process below it (`vaserl.curation.isolated`), and its rows lie in
+files (`vaserl.curation.journal`). What crosses between processes is a shard's name, so the driver's memory doesn't grow
+with the number of rows. Shards that are finished don't get here at all, and if all are, no cluster is started.
+"""
+
+import logging
+import pickle
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import ray.data
+
+from vaserl.curation.isolated import Effort, JobFailed, Limits
+from vaserl.curation.journal import Journal, key_after
+from vaserl.curation.settings import PoolSettings
+from vaserl.curation.shard_worker import ShardWorker
+from vaserl.curation.shards import Shard
+from vaserl.curation.stage import Stage
+from vaserl.curation.storage import storage_environment
+from vaserl.errors import UserError
+from vaserl.progress import Progress
+
+WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+"""For arithmetic and for software rendering; the pools are sized to the machine already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Stages that share processes, and how many there are of these."""
+
+    stages: Sequence[Stage]
+    """In the order in which a row passes them."""
+    settings: PoolSettings
+    """Workers, their share of the machine, and what a stage may take."""
+
+    def limits(self) -> Limits:
+        """What its stages may take."""
+        memory = self.settings.memory_gb
+        return Limits(
+            batch_size=self.settings.batch_size,
+            timeout_s=self.settings.timeout_s,
+            memory_bytes=None if memory is None else int(memory * 2**30),
+            num_retries=self.settings.num_retries,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class PassSummary:
+    """What a pass did."""
+
+    shards: list[Shard]
+    """All shards, finished, in order."""
+    num_reused: int
+    """Rows that an earlier run had finished."""
+    seconds: float = 0.0
+    """Wall time, the start of its processes included."""
+    efforts: dict[str, Effort] = field(default_factory=dict)
+    """By stage."""
+
+
+def run_pass(
+    name: str, shards: Sequence[Shard], pools: Sequence[Pool], dataset: Path, start_cluster: Callable[[], None]
+) -> PassSummary:
+    """Every shard through every pool; finished ones are left as they are.
+
+    Raises: UserError or JobFailed from a stage; whatever `start_cluster` raises.
+    """
+    started = time.monotonic()
+    journal, stages = Journal(dataset), [stage for pool in pools for stage in pool.stages]
+    finished = [replace(s, step=stages[-1].name, key=key_after(s.key, stages)) for s in shards]
+    missing = [s for s, done in zip(shards, finished, strict=True) if not journal.has(done.step, done.key)]
+    num_rows = sum(shard.num_rows for shard in missing)
+    summary = PassSummary(
+        shards=finished,
+        num_reused=sum(shard.num_rows for shard in shards) - num_rows,
+        efforts={stage.name: Effort() for stage in stages},
+    )
+    if missing:
+        start_cluster()
+        with Progress(name, num_rows) as progress:
+            for shard, efforts in stream(missing, pools, dataset):
+                for stage, effort in efforts.items():
+                    summary.efforts[stage].add(effort)
+                progress.advance(shard.num_rows, **_rates(summary.efforts))
+    unfinished = [shard.number for shard in finished if not journal.has(shard.step, shard.key)]
+    assert not unfinished, f"{name}: the shards {unfinished} are missing at the end"
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+class _PoolWorker:
+    """A `ShardWorker` as Ray Data calls it: one shard a batch, pickled, with what the pools before have cost.
+
+    A failure travels like a shard, because an exception would lose its type among those that Ray puts around it.
+    """
+
+    def __init__(self, dataset: Path, stages: Sequence[Stage], limits: Limits) -> None:
+        self._worker = ShardWorker(dataset, stages, limits)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        (content,) = batch["shard"]
+        arrived = pickle.loads(content)
+        if isinstance(arrived, Exception):
+            return {"shard": [content]}
+        shard, efforts = arrived
+        try:
+            shard, more = self._worker(shard)
+        except (UserError, JobFailed) as failure:
+            return {"shard": [pickle.dumps(failure)]}
+        return {"shard": [pickle.dumps((shard, {**efforts, **more}))]}
+
+
+def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> Iterator[tuple[Shard, dict[str, Effort]]]:
+    """Shards as they are finished, in any order, with what each stage's work on them has cost."""
+    _quiet()
+    items = [{"shard": pickle.dumps((shard, {}))} for shard in missing]
+    data = ray.data.from_items(items, override_num_blocks=len(items))
+    for pool in pools:
+        data = data.map_batches(
+            _PoolWorker,
+            fn_constructor_args=(dataset, pool.stages, pool.limits()),
+            compute=ray.data.ActorPoolStrategy(size=min(pool.settings.num_workers, len(items))),
+            batch_size=1,
+            batch_format="numpy",
+            num_cpus=pool.settings.num_cpus,
+            num_gpus=pool.settings.num_gpus or None,
+            # photographs kill a worker's stages and never the worker; what kills a worker must not do so for ever
+            max_restarts=0,
+            runtime_env={"env_vars": WORKER_THREADS | storage_environment()},
+        )
+    for batch in data.iter_batches(batch_size=None, batch_format="numpy"):
+        for content in cast(dict[str, Any], batch)["shard"]:
+            finished = pickle.loads(content)
+            if isinstance(finished, Exception):
+                raise finished
+            yield finished
+
+
+def _rates(efforts: dict[str, Effort]) -> dict[str, str]:
+    """Rows that one process of each stage does in a second at work, and what was lost to deaths."""
+    rates = {name: f"{effort.rows / effort.seconds:.3g}/s" for name, effort in efforts.items() if effort.seconds}
+    deaths = sum(effort.deaths for effort in efforts.values())
+    return rates | ({"deaths": str(deaths)} if deaths else {})
+
+
+def _quiet() -> None:
+    """One progress line of ours instead of Ray Data's bars, logs and notes on arguments that we mean to give."""
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated", module="actors.curate_pass")

@@ -1,0 +1,196 @@
+"""Rows a second of each curation stage with one and two workers, what the job adds to the CLIP stage, and the driver's
+memory over a hundred thousand rows.
+
+Photographs and models come from a synthetic world; ResNet-50 and ViT-B-32 have random weights and their full size.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import safetensors.torch
+import torch
+
+from actors.cluster import connect
+from actors.curate import filter_pools, lift_pools
+from actors.curate_pass import Pool, stream
+from launch.bench.curate_memory import driver_memory
+from launch.bench.timing import circumstances, seconds_of, spread
+from vaserl.curation.best_view import BestView
+from vaserl.curation.intact import Intact
+from vaserl.curation.journal import Journal
+from vaserl.curation.photograph import read_photograph
+from vaserl.curation.quality import ResNetConfig, save_resnet
+from vaserl.curation.settings import CurateSettings
+from vaserl.curation.shard_worker import ShardWorker
+from vaserl.curation.shards import Shard, lift_shards, source_shards
+from vaserl.curation.source import read_source
+from vaserl.curation.views import choose_views
+from vaserl.errors import UserError
+from vaserl.settings import ClusterSettings
+from vaserl.synthetic.world import build_world
+
+PARTS = ("stages", "overhead", "memory")
+CLIP = "ViT-B-32"
+NUM_WORKERS = (1, 2)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what is measured, and on how much."""
+    parser.add_argument("--only", choices=PARTS, help="one part of the measurement")
+    parser.add_argument("--num-vases", type=int, default=24, help="vases of the world (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16, help="photographs of a batch of CLIP (%(default)s)")
+    parser.add_argument("--num-repeats", type=int, default=9, help="pairs of the overhead (%(default)s)")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows without pixels (%(default)s)")
+    parser.add_argument("--memory-svg", type=Path, help="draw the driver's memory into this file")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures. Returns: rows_per_s by stage and number of workers; overhead_clip, the median over pairs of the job's
+    seconds over those of a bare loop on the same photographs; memory, see `driver_memory`."""
+    if arguments.num_vases < 8 or arguments.num_repeats < 1 or arguments.rows < 1:
+        raise UserError("a measurement needs 8 vases, one repeat and one row at least")
+    parts = [arguments.only] if arguments.only else PARTS
+    torch.set_num_threads(1)
+    measured: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-curate-") as scratch:
+        folder = Path(scratch)
+        if parts != ["memory"]:
+            settings = settings_over_world(folder, arguments)
+            shards = source_shards(read_source(settings.source), Journal(settings.dataset), settings.journal.num_rows)
+            measured["num_photographs"] = sum(shard.num_rows for shard in shards)
+        if "stages" in parts:
+            measured["rows_per_s"] = stage_rates(settings, shards)
+        if "overhead" in parts:
+            measured["clip"] = overhead_of_clip(settings, shards, arguments.num_repeats)
+            measured["overhead_clip"] = measured["clip"]["ratio"]["median"]
+        if "memory" in parts:
+            measured["memory"] = driver_memory(folder / "memory", arguments.rows, arguments.memory_svg)
+    return {**measured, **circumstances()}
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The measurement for people."""
+    lines = [
+        f"{stage:12} " + "  ".join(f"{n} workers {rate:9.1f} rows/s" for n, rate in rates.items())
+        for stage, rates in measured.get("rows_per_s", {}).items()
+    ]
+    if "clip" in measured:
+        ratio = measured["clip"]["ratio"]
+        lines.append(
+            f"CLIP in the job over a bare loop: {ratio['median']:.3f} ({ratio['lowest']:.3f} to {ratio['highest']:.3f})"
+        )
+    if "memory" in measured:
+        memory = measured["memory"]
+        lines.append(
+            f"driver over {memory['num_rows']:,} rows: {memory['first_half_mib']:.0f} MiB in the first half, "
+            f"{memory['second_half_mib']:.0f} MiB in the second, {memory['rows_per_s']:.0f} rows/s"
+        )
+    return "\n".join(lines)
+
+
+def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSettings:
+    """A job over a world that is made here, with models of random weights that reject nothing."""
+    build_world(folder / "world", num_vases=arguments.num_vases, seed=11, num_workers=1)
+    torch.manual_seed(0)
+    config = ResNetConfig()
+    save_resnet(config.build(), config, folder / "resnet")
+    weights = folder / "clip.safetensors"
+    safetensors.torch.save_file(open_clip.create_model(CLIP).state_dict(), weights)
+    size = arguments.batch_size
+    return CurateSettings.model_validate(
+        {
+            "dataset": folder / "dataset",
+            "source": {"path": folder / "world"},
+            "clip": {"path": weights, "name": CLIP},
+            "quality": {"path": folder / "resnet", "threshold": 0.0, "pool": {"batch_size": size}},
+            "intact": {"threshold": -2.0, "pool": {"batch_size": size}},
+            "mesh_gate": {"min_iou": 0.0},
+            "journal": {"num_rows": size},
+            "cluster": {"num_cpus": max(NUM_WORKERS)},
+        }
+    )
+
+
+def stage_rates(settings: CurateSettings, shards: Sequence[Shard]) -> dict[str, dict[str, float]]:
+    """By stage and number of workers: rows a second through a pool of that stage alone, once its workers stand."""
+    journal, rates = Journal(settings.dataset), {}
+    with connect(ClusterSettings(num_cpus=max(NUM_WORKERS))):
+        for pools, is_lift in ((filter_pools(settings), False), (lift_pools(settings), True)):
+            if is_lift:
+                shards = lift_shards(shards, choose_views(shards, journal, BestView()), journal, 1)
+            for pool in pools:
+                for stage in pool.stages:
+                    rates[stage.name] = {}
+                    for num_workers in NUM_WORKERS:
+                        # a digest of its own, or the second measurement would find all done
+                        again = replace(stage, digest=f"{stage.digest} {num_workers}")
+                        alone = pool.settings.model_copy(update={"num_workers": num_workers, "num_cpus": 0.5})
+                        rate, passed = _rate(shards, Pool(stages=[again], settings=alone), settings.dataset)
+                        rates[stage.name][str(num_workers)] = rate
+                    shards = passed
+    return rates
+
+
+def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
+    """Rows a second after each worker has had a shard, and the shards as they are then."""
+    passed: list[Shard] = []
+    warm_s, num_warm = 0.0, pool.settings.num_workers
+    for shard, _ in stream(shards, [pool], dataset):
+        passed.append(shard)
+        if len(passed) == num_warm:
+            warm_s = time.perf_counter()
+    seconds = time.perf_counter() - warm_s
+    return sum(shard.num_rows for shard in passed[num_warm:]) / seconds, sorted(passed, key=lambda s: s.number)
+
+
+def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repeats: int) -> dict[str, Any]:
+    """The stage as a worker runs it, in its isolated process, with its shards read and written, against a loop that
+    reads, decodes and encodes the same photographs in the same batches and keeps nothing.
+
+    Pairs follow each other and change places, so that what else the machine does falls on both.
+    """
+    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size]
+    (pool,) = [pool for pool in filter_pools(settings) if pool.stages[0].name == "intact"]
+    worker = ShardWorker(settings.dataset, pool.stages, pool.limits())
+    bare = Intact(settings.intact, settings.clip)
+
+    def job(repeat: int) -> None:
+        for shard in chosen:  # under a key that nobody has finished
+            worker(replace(shard, key=f"{shard.key[:16]}{repeat:016x}"))
+
+    def loop() -> None:
+        for shard in chosen:
+            _bare(bare, shard, settings.dataset)
+
+    pairs = []
+    for repeat in range(num_repeats + 1):
+        sides = (partial(job, repeat), loop)
+        seconds = {side: seconds_of(sides[side]) for side in ((0, 1) if repeat % 2 else (1, 0))}
+        if repeat:  # the first pair loads the model
+            pairs.append((seconds[0], seconds[1]))
+    worker.close()
+    num_rows = sum(shard.num_rows for shard in chosen)
+    return {
+        "model": CLIP,
+        "batch_size": settings.intact.pool.batch_size,
+        "num_rows": num_rows,
+        "ratio": spread([job / loop for job, loop in pairs]),
+        "job_rows_per_s": spread([num_rows / job for job, _ in pairs]),
+        "loop_rows_per_s": spread([num_rows / loop for _, loop in pairs]),
+        "pairs_s": pairs,
+    }
+
+
+@torch.inference_mode()
+def _bare(intact: Intact, shard: Shard, dataset: Path) -> list[list[float]]:
+    photos = shard.read(Journal(dataset))["photo"]
+    model, preprocess, families = intact._model, intact._preprocess, intact._families
+    pixels = torch.stack([preprocess(read_photograph(photo)) for photo in photos])
+    return (model.encode_image(pixels, normalize=True) @ families.T).tolist()

@@ -1,0 +1,157 @@
+"""The curation job killed at random moments: does the same command afterwards write the very same data set?
+
+Each kill is a SIGKILL of a real `python -m launch.curate`, at a moment drawn from the length of an undisturbed run,
+over a data set of its own. The same command is then run to its end. Its manifest must be the undisturbed run's, byte by
+byte, and no finished shard may have been written again.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from launch.bench.timing import circumstances
+from vaserl.config import dump_config
+from vaserl.curation.journal import WORK
+from vaserl.curation.settings import CurateSettings
+from vaserl.dataset import MANIFEST
+from vaserl.errors import UserError
+from vaserl.synthetic.world import build_world
+
+Finished = dict[str, tuple[int, int]]
+"""By file of the journal, relative to it: inode and time of change in ns."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares how often the job dies."""
+    parser.add_argument("--num-kills", type=int, default=20, help="kills (%(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="leave out so many kills, to go on with a measurement")
+    parser.add_argument("--seed", type=int, default=0, help="draws the moments (%(default)s)")
+    parser.add_argument("--num-vases", type=int, default=8, help="vases of the world that is curated (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Kills and resumes. Returns: for each kill its moment, what was finished then, by stage, and whether the manifest
+    is the undisturbed one's and how many finished shards were written again."""
+    if arguments.num_kills < 1:
+        raise UserError("a proof needs one kill at least")
+    with tempfile.TemporaryDirectory(prefix="kills-") as scratch:
+        folder = Path(scratch)
+        build_world(folder / "world", num_vases=arguments.num_vases, seed=arguments.seed, num_workers=1)
+        started = time.monotonic()
+        finish(start(write_config(folder / "undisturbed", folder / "world")))
+        length_s = time.monotonic() - started
+        undisturbed = digest(folder / "undisturbed")
+        draw = random.Random(arguments.seed)
+        moments = [draw.uniform(0, length_s) for _ in range(arguments.first + arguments.num_kills)]
+        kills = []
+        for number, moment_s in enumerate(moments[arguments.first :], start=arguments.first):
+            dataset = folder / f"killed-{number}"
+            kills.append(kill_and_resume(write_config(dataset, folder / "world"), dataset, moment_s, undisturbed))
+    return {
+        "num_kills": len(kills),
+        "num_identical": sum(kill["identical"] for kill in kills),
+        "num_shards_redone": sum(kill["shards_redone"] for kill in kills),
+        "undisturbed_s": length_s,
+        "manifest_sha256": undisturbed,
+        "seed": arguments.seed,
+        "kills": kills,
+        **circumstances(),
+    }
+
+
+def words(measured: dict[str, Any]) -> str:
+    """The proof for people."""
+    lines = [
+        f"after kill -9 and the same command {measured['num_identical']} of {measured['num_kills']} manifests were "
+        f"identical, {measured['num_shards_redone']} finished shards done again; undisturbed "
+        f"{measured['undisturbed_s']:.1f} s"
+    ]
+    for kill in measured["kills"]:
+        done = ", ".join(f"{stage} {count}" for stage, count in kill["finished_shards"].items()) or "nothing finished"
+        lines.append(f"killed at {kill['moment_s']:5.1f} s with {done}: identical {kill['identical']}")
+    return "\n".join(lines)
+
+
+def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: str) -> dict[str, Any]:
+    """One kill, and what came of it."""
+    process = start(config)
+    try:
+        process.wait(moment_s)
+        was_running = False  # this run was faster than the undisturbed one
+    except subprocess.TimeoutExpired:
+        was_running = True
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    at_kill = finished(dataset)
+    started = time.monotonic()
+    finish(start(config))
+    now = finished(dataset)
+    return {
+        "moment_s": moment_s,
+        "was_running": was_running,
+        "finished_shards": dict(sorted(Counter(Path(name).parent.name for name in at_kill).items())),
+        "shards_redone": sum(now.get(name) != mark for name, mark in at_kill.items()),
+        "resumed_s": time.monotonic() - started,
+        "identical": digest(dataset) == undisturbed,
+    }
+
+
+def write_config(dataset: Path, world: Path) -> Path:
+    """A job with small shards over every stage that needs no model."""
+    settings = CurateSettings.model_validate(
+        {
+            "dataset": dataset,
+            "source": {"path": world},
+            "quality": {"enabled": False},
+            "intact": {"enabled": False},
+            "lift": {"generator": "given", "given": "models/{vase_id}.glb"},
+            "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment here: no filter has looked
+            "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48},
+            "journal": {"num_rows": 4, "num_rows_lift": 1},
+            "cluster": {"num_cpus": 2},
+        }
+    )
+    path = dataset.with_suffix(".toml")
+    path.write_text(dump_config(settings))
+    return path
+
+
+def start(config: Path) -> subprocess.Popen[bytes]:
+    """The job as a user starts it."""
+    with config.with_suffix(".log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "launch.curate", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Waits for the job's end. Raises: RuntimeError if it isn't a good one."""
+    if process.wait(600) != 0:
+        raise RuntimeError(f"{process.args} ended with code {process.returncode}")
+
+
+def finished(dataset: Path) -> Finished:
+    """What the journal holds."""
+    marks = {}
+    for path in (dataset / WORK).glob("*/*.parquet"):
+        status = path.stat()
+        marks[str(path.relative_to(dataset / WORK))] = (status.st_ino, status.st_mtime_ns)
+    return marks
+
+
+def digest(dataset: Path) -> str:
+    """Of the manifest's bytes, hex."""
+    return hashlib.sha256((dataset / MANIFEST).read_bytes()).hexdigest()

@@ -1,0 +1,30 @@
+"""Training of the quality filter: python -m launch.curate train-quality CONFIG [--section.key value …]"""
+
+import sys
+from collections.abc import Sequence
+
+from launch.main import command
+from vaserl.quality.report import MARKDOWN, QualityReport
+from vaserl.quality.settings import TrainQualitySettings
+from vaserl.quality.train import train_quality
+
+
+def run(settings: TrainQualitySettings) -> QualityReport:
+    """Trains the classifier and says what it is worth."""
+    report = train_quality(settings)
+    if not report.threshold.reached:
+        print(
+            f"train-quality: no threshold has a precision of {report.target_precision:g} on validation; the best has "
+            f"{report.threshold.precision:.3f}",
+            file=sys.stderr,
+        )
+    print(
+        f"test: precision {report.precision.mean:.3f}, recall {report.recall.mean:.3f}, F1 {report.f1.mean:.3f}; "
+        f"report: {settings.out / 'report' / MARKDOWN}",
+        file=sys.stderr,
+    )
+    return report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command(TrainQualitySettings, run, "Labelled photographs to a calibrated quality filter.", argv)

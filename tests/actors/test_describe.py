@@ -1,0 +1,107 @@
+"""Captions by a real engine: a small model that knows one caption by heart is believed once and refused elsewhere."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+
+from actors.describe import DescribeByModel, check_writer, fields_of, read_prompt
+from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.settings import DescribeSettings, PoolSettings, WriterSettings
+from vaserl.errors import UserError
+from vaserl.models.policy import load_model
+from vaserl.models.tiny import TinyShape, build_tiny_model
+
+KNOWN = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "AMPHORA, NECK", "Provenance": "ITALY, NOLA"}
+OTHERS = [{**KNOWN, "Fabric": "CORINTHIAN"}, {**KNOWN, "Decoration": "A: LION"}]
+BY_HEART = "This neck-amphora is Athenian work in black-figure."
+PROMPT = "Write its caption.\n{record}\n"
+
+
+def learn_by_heart(folder: Path, prompt: str, answer: str, num_steps: int = 150) -> None:
+    """Overfits a tiny model on one exchange until it says the answer greedily."""
+    from transformers import AutoTokenizer
+
+    build_tiny_model(folder, [prompt, answer], shape=TinyShape(hidden_size=128, num_layers=2, num_heads=4))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    chat = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
+    )
+    asked = tokenizer(chat, return_tensors="pt").input_ids
+    said = tokenizer(answer + tokenizer.eos_token, return_tensors="pt").input_ids
+    ids, length = torch.cat([asked, said], dim=1), said.shape[1]
+    model = load_model(folder).train().requires_grad_(True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(num_steps):
+        logits = model(input_ids=ids, use_cache=False).logits[0, -length - 1 : -1]
+        loss = torch.nn.functional.cross_entropy(logits, said[0])
+        if float(loss.detach()) < 0.01:
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval().save_pretrained(folder)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> DescribeSettings:
+    folder = tmp_path_factory.mktemp("writer")
+    (folder / "prompt.txt").write_text(PROMPT)
+    learn_by_heart(folder / "model", PROMPT.replace("{record}", fields_of(KNOWN)), BY_HEART)
+    writer = WriterSettings(
+        path=folder / "model",
+        prompt=folder / "prompt.txt",
+        dtype="float32",
+        max_new_tokens=48,
+        engine_args={"max_model_len": 512, "max_num_seqs": 4},
+        pool=PoolSettings(num_cpus=1),
+    )
+    return DescribeSettings(writer="llm", llm=writer)
+
+
+@pytest.mark.timeout(300)
+def test_what_the_model_says_is_taken_where_the_record_bears_it_out(cluster, settings):
+    records = [KNOWN, *OTHERS]
+    rows = [
+        {"vase_id": f"v{k}", "record": json.dumps(record), "rejected_by": "", "reason": ""}
+        for k, record in enumerate(records)
+    ] + [{"vase_id": "w", "record": json.dumps(KNOWN), "rejected_by": "lift", "reason": "no outline"}]
+    actor = ray.remote(num_cpus=1)(DescribeByModel).remote(settings, 0)
+    described = rows_of(ray.get(actor.__call__.remote(batch_of(rows))))
+    known, *others, rejected = described
+    assert known["caption"] == BY_HEART != known["reference"]
+    assert known["describe_fallback"] == 0.0 and math.isnan(known["caption_invents"])
+    for row in others:
+        assert row["caption"] == row["reference"] != BY_HEART
+        assert row["describe_fallback"] == 1.0 and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
+    assert rejected["caption"] == ""
+    written = ray.get(actor.write.remote([KNOWN, KNOWN]))
+    assert written == [BY_HEART, BY_HEART]
+    ray.kill(actor)
+
+
+def test_the_prompt_that_comes_along_has_its_place_and_shows_what_may_be_said(tmp_path):
+    text = read_prompt(Path("configs/curate/describe.txt"))
+    assert text.count("{record}") == 1
+    assert fields_of(KNOWN) == "Fabric: ATHENIAN\nTechnique: BLACK-FIGURE\nShape Name: AMPHORA, NECK"
+
+
+def test_a_missing_prompt_or_model_is_said_before_the_start(tmp_path, settings):
+    def changed(**changes) -> DescribeSettings:
+        assert settings.llm is not None
+        return settings.model_copy(update={"llm": settings.llm.model_copy(update=changes)})
+
+    check_writer(settings)
+    with pytest.raises(UserError, match=r"describe\.llm\.prompt .*nowhere\.txt: can't be read"):
+        check_writer(changed(prompt=tmp_path / "nowhere.txt"))
+    (tmp_path / "prompt.txt").write_text("Write something.")
+    with pytest.raises(UserError, match=r"has no \{record\}"):
+        check_writer(changed(prompt=tmp_path / "prompt.txt"))
+    with pytest.raises(UserError, match="nowhere"):
+        check_writer(changed(path=tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match=r"needs \[describe\.llm\]"):
+        DescribeSettings(writer="llm")

@@ -1,0 +1,177 @@
+"""Stages in processes that crash, hang and bloat: the photograph at fault pays, and nobody else."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.actors.curation_stages import DiesAtOnce, Perilous, RejectOdd
+from vaserl.curation import isolated
+from vaserl.curation.batch import Batch, batch_of, rejecting
+from vaserl.curation.isolated import Effort, Isolated, JobFailed, Limits
+from vaserl.curation.stage import stage_of
+from vaserl.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def batch(*photos: str) -> Batch:
+    return batch_of([{"photo": photo, "rejected_by": "", "reason": ""} for photo in photos])
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    (tmp_path / "notes").touch()
+    return tmp_path / "notes"
+
+
+def perilous(notes: Path, **limits) -> Isolated:
+    defaults = {"batch_size": 4, "timeout_s": 1.5, "memory_bytes": 2**29, "num_retries": 0}
+    return Isolated([stage_of("perilous", Perilous, (notes,))], Limits(**{**defaults, **limits}))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and is_alive(pid):
+        time.sleep(0.05)
+    return not is_alive(pid)
+
+
+def test_each_kind_of_death_costs_its_photograph_and_no_other(notes):
+    photos = ["a", "segfault-1", "b", "exit-2", "c", "hang-3", "lock-4", "d", "eat-5", "e"]
+    stage, effort = perilous(notes), Effort()
+    answer = stage.run(0, batch(*photos), effort)
+    stage.close()
+    reasons = dict(zip(photos, answer["reason"], strict=True))
+    assert {photo: reason for photo, reason in reasons.items() if reason} == {
+        "segfault-1": "the perilous process died of SIGSEGV on this photograph",
+        "exit-2": "the perilous process ended with code 0 on this photograph",
+        "hang-3": "the perilous process gave no answer within 1.5 s and was killed on this photograph",
+        "lock-4": "the perilous process gave no answer within 1.5 s and was killed on this photograph",
+        "eat-5": "the perilous process took more than 0.5 GiB of memory and was killed on this photograph",
+    }
+    assert [bool(name) for name in answer["rejected_by"]] == ["-" in photo for photo in photos]
+    lengths = dict(zip(photos, answer["length"], strict=True))
+    assert all(np.isnan(lengths[photo]) == ("-" in photo) for photo in photos)
+    # pieces of 4, 4 and 2, each with a culprit: one death for the piece, then one for each culprit alone
+    assert (effort.rows, effort.killed_rows, effort.deaths) == (10, 5, 3 + 5)
+
+
+def test_a_culprit_gets_its_further_attempts_alone(notes):
+    stage, effort = perilous(notes, num_retries=2), Effort()
+    answer = stage.run(0, batch("segfault-1", "a"), effort)
+    stage.close()
+    assert list(answer["rejected_by"]) == ["perilous", ""]
+    assert effort.deaths == 1 + 3 and notes.read_text().count("segfault-1") == 4
+
+
+def test_a_death_by_chance_leaves_no_trace_in_the_answer(notes):
+    stage, effort = perilous(notes), Effort()
+    answer = stage.run(0, batch("a", "once-1", "b"), effort)
+    stage.close()
+    assert not any(answer["rejected_by"]) and effort.killed_rows == 0 and effort.deaths == 1
+    assert list(answer["length"]) == [3.0, 3.0, 3.0]  # as if all had gone well: in one piece
+
+
+def test_photographs_that_are_well_alone_and_too_much_together_are_done_alone(notes, monkeypatch):
+    monkeypatch.setenv("VASERL_TEST_CROWD", "segfault")
+    stage, effort = perilous(notes), Effort()
+    answer = stage.run(0, batch("a", "b", "c", "d"), effort)
+    stage.close()
+    assert list(answer["length"]) == [1.0] * 4 and effort.deaths == 2
+
+
+def test_rejected_rows_are_not_looked_at_and_stay_where_they_are(notes):
+    stage, effort = perilous(notes), Effort()
+    rows = rejecting(batch("segfault-0", "a", "b"), "source", {0: "gone"})
+    answer = stage.run(0, rows, effort)
+    stage.close()
+    assert list(answer["reason"]) == ["gone", "", ""] and effort.rows == 2
+    assert np.isnan(answer["length"][0]) and list(answer["length"][1:]) == [2.0, 2.0]
+    assert list(answer["photo"]) == ["segfault-0", "a", "b"]
+
+
+def test_what_a_dead_stage_had_started_dies_with_it(notes):
+    stage = perilous(notes)
+    stage.run(0, batch("orphan-1"), Effort())
+    stage.close()
+    (pid,) = [int(line.split()[1]) for line in notes.read_text().splitlines() if line.startswith("started")]
+    assert gone_within(pid, 5)
+
+
+def test_nobody_outlives_a_parent_that_is_killed(notes):
+    """Neither a stage that hangs with the interpreter's lock held, nor what another one has started."""
+    script = f"""
+        from pathlib import Path
+        from tests.actors.curation_stages import Perilous
+        from tests.vaserl.test_curation_isolated import batch, perilous
+        from vaserl.curation.isolated import Effort
+        stage = perilous(Path({str(notes)!r}), timeout_s=600)
+        stage.run(0, batch("a"), Effort())
+        print(stage._process.pid, flush=True)
+        stage.run(0, batch("lock-1"), Effort())
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert parent.stdout is not None
+    guard = int(parent.stdout.readline())
+    (worker,) = map(int, Path(f"/proc/{guard}/task/{guard}/children").read_text().split())
+    deadline = time.monotonic() + 20
+    while "lock-1" not in notes.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert is_alive(worker) and "lock-1" in notes.read_text()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    assert gone_within(worker, 5) and gone_within(guard, 5)
+
+
+def test_an_exception_ends_the_job_and_names_the_photograph(notes):
+    stage = perilous(notes)
+    with pytest.raises(JobFailed) as caught:
+        stage.run(0, batch("a", "b", "raise-7"), Effort())
+    assert "perilous failed on raise-7" in str(caught.value) and "a fault of the stage's own" in str(caught.value)
+    assert not any(stage.run(0, batch("a"), Effort())["rejected_by"])  # the process lives and goes on
+    stage.close()
+
+
+def test_a_stage_that_dies_on_everything_ends_the_job(notes, monkeypatch):
+    monkeypatch.setattr(isolated, "MAX_GUILTY_IN_A_ROW", 3)
+    stage = perilous(notes)
+    with pytest.raises(JobFailed, match="over 3 photographs in a row, the last one exit-3"):
+        stage.run(0, batch("exit-0", "a", "exit-1", "exit-2", "exit-3"), Effort())
+    stage.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_not_the_photographs_fault():
+    stage = Isolated([stage_of("fragile", DiesAtOnce)], Limits(batch_size=4, timeout_s=5))
+    with pytest.raises(UserError, match="the fragile process died of SIGSEGV while its model was loaded"):
+        stage.run(0, batch("a"), Effort())
+    stage.close()
+
+
+def test_stages_of_a_pool_share_a_process(notes):
+    stages = [stage_of("perilous", Perilous, (notes,)), stage_of("odd", RejectOdd, ("odd",))]
+    pool, efforts = Isolated(stages, Limits(batch_size=2, timeout_s=5)), (Effort(), Effort())
+    rows = pool.run(1, pool.run(0, batch("1", "2", "3"), efforts[0]), efforts[1])
+    assert list(rows["rejected_by"]) == ["odd", "", "odd"] and list(rows["length"]) == [2.0, 2.0, 1.0]
+    assert [effort.rows for effort in efforts] == [3, 3] and not any(effort.deaths for effort in efforts)
+    pool.close()

@@ -1,0 +1,282 @@
+"""Training of the quality filter: labels, split, augmentation, early stop, what is written and what the stage reads."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
+from torchvision.models import resnet50
+
+from vaserl.config import load_config
+from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_pretrained
+from vaserl.curation.settings import QualitySettings
+from vaserl.errors import UserError
+from vaserl.quality.augment import augmented
+from vaserl.quality.fit import Examples, best_epoch, fit
+from vaserl.quality.labels import Labelled, read_labels, split_by_vase
+from vaserl.quality.report import f1_interval
+from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
+from vaserl.quality.train import train_quality
+
+SHAPE = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
+CONFIG = ResNetConfig(**SHAPE.model_dump())
+NUM_VASES = 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sharp checkerboards and one blurred of each of 24 vases, and a file that is no image."""
+    root = tmp_path_factory.mktemp("labels")
+    for name in ("high", "low"):
+        (root / name).mkdir()
+    rng = np.random.default_rng(0)
+    for vase in range(NUM_VASES):
+        for view in range(3):
+            squares = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8).repeat(6, 0).repeat(6, 1)
+            image = Image.fromarray(squares)
+            if view == 2:
+                image = image.filter(ImageFilter.GaussianBlur(5))
+            image.save(root / ("low" if view == 2 else "high") / f"vase-{vase}_{view}.png")
+    (root / "high" / "torn_1.png").write_bytes(b"no image")
+    return root
+
+
+def training(folder: Path, out: Path, **changes) -> TrainQualitySettings:
+    return TrainQualitySettings(
+        labels=LabelSettings(path=folder), out=out, shape=SHAPE, num_epochs=8, learning_rate=3e-3, **changes
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "quality"
+    return out, train_quality(training(folder, out))
+
+
+def test_training_tells_sharp_from_blurred_and_leaves_everything_beside_the_weights(trained):
+    out, report = trained
+    assert report.f1.mean > 0.9
+    assert report.f1.low <= report.f1.mean <= report.f1.high and report.precision.low < report.precision.mean
+    assert report.num_unreadable == 1 and sum(report.num_photographs.values()) == 3 * NUM_VASES
+    assert sum(report.confusion.values()) == report.num_photographs["test"]
+    assert report.best_epoch == min(report.epochs, key=lambda epoch: epoch.val_loss).number
+    text = (out / "report" / "report.md").read_text()
+    assert f"| F1 | {report.f1.mean:.3f}" in text and "Expected calibration error" in text
+    for name in ("precision_recall.svg", "reliability.svg"):
+        assert b"<svg" in (out / "report" / name).read_bytes()
+    again = load_config(TrainQualitySettings, out / "train_quality.toml")
+    assert again.shape == SHAPE and again.out == out
+    assert "torch" in json.loads((out / "versions.json").read_text())
+
+
+def test_no_vase_is_in_two_sets(trained):
+    splits: dict[str, set[str]] = {}
+    with (trained[0] / "splits.csv").open() as file:
+        for row in csv.DictReader(file):
+            splits.setdefault(row["vase_id"], set()).add(row["split"])
+    assert len(splits) == NUM_VASES and all(len(found) == 1 for found in splits.values())
+
+
+def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained, folder):
+    out, report = trained
+    saved = decision_of(QualitySettings(path=out))
+    assert (saved.temperature, saved.threshold) == (report.temperature, report.threshold.value)
+    assert decision_of(QualitySettings(path=out, threshold=0.9, temperature=2.0)).threshold == 0.9
+    photo = folder / "high" / "vase-0_0.png"
+    as_saved = Quality(QualitySettings(path=out)).probabilities([photo])[0]
+    softer = Quality(QualitySettings(path=out, temperature=2 * saved.temperature)).probabilities([photo])[0]
+    # logits halved: the odds become their square root
+    assert softer / (1 - softer) == pytest.approx((as_saved / (1 - as_saved)) ** 0.5, rel=1e-4)
+    rows = [{"photo": str(photo), "rejected_by": "", "reason": ""}]
+    (row,) = rows_of(Quality(QualitySettings(path=out, threshold=1.0))(batch_of(rows)))
+    assert row["rejected_by"] == "quality" and "needed 1" in row["reason"]
+
+
+def test_the_same_seed_trains_the_same_weights(trained, folder, tmp_path):
+    train_quality(training(folder, tmp_path / "again"))
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained[0] / "model.safetensors").read_bytes()
+    with pytest.raises(UserError, match="there are weights already"):
+        train_quality(training(folder, tmp_path / "again"))
+
+
+class Recording(torch.nn.Module):
+    """Answers as it should on photographs whose first pixel is bright, and keeps all that it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+        self.shown: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.shown[self.training].append(pixels.clone())
+        margin = self.scale * pixels.mean(dim=(1, 2, 3))
+        return torch.stack([-margin, margin], dim=1)
+
+
+def examples(num: int, seed: int) -> Examples:
+    images = np.random.default_rng(seed).integers(0, 255, (num, 32, 32, 3), dtype=np.uint8)
+    return Examples(images=images, is_good=np.arange(num) % 2 == 0)
+
+
+def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
+    model, train, val = Recording(), examples(8, 0), examples(4, 1)
+    fit(model, CONFIG, train, val, training(tmp_path, tmp_path, batch_size=8).model_copy(update={"num_epochs": 2}))
+    first, second = model.shown[True]  # a step each: the whole set, in the same order
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    plain = CONFIG.normalised(train.images)
+    assert not any(torch.equal(a, b) for a, b in zip(first, plain, strict=True))
+    for seen in model.shown[False]:
+        assert torch.equal(seen, CONFIG.normalised(val.images))
+
+
+def test_augmentation_moves_by_whole_pixels_and_mirrors():
+    """Every pixel that comes out went in: nothing is blurred, since blur is what is to be recognised."""
+    images = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
+    moved = augmented(images, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125))
+    for before, after in zip(images, moved, strict=True):
+        assert set(after.flatten().tolist()) <= set(before.flatten().tolist())
+        assert not torch.equal(before, after)
+    mirrored = augmented(images, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.0, mirror=1.0))
+    assert torch.equal(mirrored, images.flip(-1))
+    still = augmented(images, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.0, mirror=0.0))
+    assert torch.equal(still, images)
+
+
+def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
+    """Validation is labelled the other way round, so each step makes it worse: the first epoch stays the best."""
+    bright = np.arange(8) % 2 == 0
+    images = np.broadcast_to(np.where(bright, 200, 60).astype(np.uint8)[:, None, None, None], (8, 32, 32, 3))
+    model, train, val = Recording(), Examples(images=images, is_good=bright), Examples(images=images, is_good=~bright)
+    plain = AugmentSettings(colour=0.0, shift=0.0)
+    changed = training(tmp_path, tmp_path, batch_size=8, patience=3, augment=plain)
+    changed = changed.model_copy(update={"num_epochs": 30})
+    epochs = fit(model, CONFIG, train, val, changed)
+    assert best_epoch(epochs).number == 1 and len(epochs) == 4
+    assert epochs[-1].train_loss < epochs[0].train_loss and epochs[-1].val_loss > epochs[0].val_loss
+    # the rate is at its peak of 3e-3 only after the warm-up, and Adam's first step is as long as the rate
+    assert 1.0 < float(model.scale.detach()) < 1.0 + 1.1 * 3e-3
+
+
+def test_a_rare_class_counts_as_much(tmp_path):
+    """One bad photograph among eight: with class weights the loss of a model that knows nothing is ln 2 either way, and
+    a model that calls everything good with probability 7/8 does not gain by it."""
+    train = Examples(images=np.zeros((8, 32, 32, 3), dtype=np.uint8), is_good=np.arange(8) > 0)
+
+    class Constant(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.tensor([0.0, float(np.log(7))]))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return self.bias.expand(len(pixels), 2)
+
+    one = training(tmp_path, tmp_path, batch_size=8).model_copy(update={"num_epochs": 1, "learning_rate": 1e-12})
+    (epoch,) = fit(Constant(), CONFIG, train, train, one)
+    # half the weight on each class: (ln 8 + ln(8/7)) / 2; unweighted it would be (ln 8 + 7 ln(8/7)) / 8 = 0.377
+    assert epoch.train_loss == pytest.approx((np.log(8) + np.log(8 / 7)) / 2, abs=1e-5)
+    assert epoch.val_loss == pytest.approx(epoch.train_loss, abs=1e-5)
+
+
+vase_counts = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(any), min_size=30, max_size=60)
+
+
+@settings(max_examples=50)
+@given(vase_counts, st.integers(0, 5))
+def test_the_split_keeps_vases_whole_and_classes_in_proportion(counts, seed):
+    labelled = [
+        Labelled(path=Path(f"{vase}_{k}"), vase_id=str(vase), is_good=k < good)
+        for vase, (good, bad) in enumerate(counts)
+        for k in range(good + bad)
+    ]
+    if min(sum(good for good, _ in counts), sum(bad for _, bad in counts)) < 20:
+        return
+    splits = split_by_vase(labelled, (0.6, 0.2, 0.2), seed)
+    of_vase: dict[str, set[str]] = {}
+    for photograph, split in zip(labelled, splits, strict=True):
+        of_vase.setdefault(photograph.vase_id, set()).add(split)
+    assert all(len(found) == 1 for found in of_vase.values())
+    found = Counter((split, photograph.is_good) for photograph, split in zip(labelled, splits, strict=True))
+    for is_good in (True, False):
+        total = sum(photograph.is_good == is_good for photograph in labelled)
+        for split, share in (("train", 0.6), ("val", 0.2), ("test", 0.2)):
+            # a set can miss its due by about one vase
+            assert abs(found[split, is_good] - share * total) <= 5
+    assert splits == split_by_vase(labelled, (0.6, 0.2, 0.2), seed)
+
+
+def test_too_few_vases_are_said():
+    labelled = [Labelled(path=Path(str(k)), vase_id="v", is_good=bool(k % 2)) for k in range(10)]
+    with pytest.raises(UserError, match="1 labelled vases are too few"):
+        split_by_vase(labelled, (0.7, 0.15, 0.15), seed=0)
+
+
+def test_labels_come_from_folders_or_lists(folder, tmp_path):
+    found = read_labels(LabelSettings(path=folder))
+    assert Counter(photograph.is_good for photograph in found) == {True: 2 * NUM_VASES + 1, False: NUM_VASES}
+    assert {photograph.vase_id for photograph in found} == {*(f"vase-{k}" for k in range(NUM_VASES)), "torn"}
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    lines = [{"file": "a.png", "vase_id": "x", "q": 1}, {"file": "b.png", "q": 0}]
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "list.csv").write_text("file,vase_id,q\na.png,x,1\nb.png,,0\n")
+    for name in ("list.jsonl", "list.csv"):
+        found = read_labels(LabelSettings(path=tmp_path / name, label_field="q"))
+        assert [(p.path.name, p.vase_id, p.is_good) for p in found] == [("a.png", "x", True), ("b.png", "b", False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na.png,1\nb.png,2\n", r"list\.csv:3: label '2' is no class; .* low, 0, high, 1"),
+        ("file,label\na.png,1\na.png,0\n", r"list\.csv:3: a\.png was listed on line 2"),
+        ("file,label\na.png,1\nc.png,0\n", r"list\.csv:3: .*c\.png: no such file"),
+        ("file,q\na.png,1\n", r"list\.csv:2: no 'label'; the fields there are file, q"),
+        ("file,label\na.png,1\n", r"no photograph of the class labels\.low"),
+    ],
+)
+def test_a_slip_in_a_list_names_its_line(tmp_path, text, message):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_labels(LabelSettings(path=tmp_path / "list.csv"))
+
+
+def test_unknown_folders_and_missing_labels_are_said(folder, tmp_path):
+    (tmp_path / "medium").mkdir()
+    with pytest.raises(UserError, match=r"folder 'medium' is no class"):
+        read_labels(LabelSettings(path=tmp_path))
+    with pytest.raises(UserError, match="neither a folder nor"):
+        read_labels(LabelSettings(path=tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="must name different classes"):
+        LabelSettings(path=folder, low=("a",), high=("a",))
+
+
+def test_training_starts_from_torchvision_weights_of_other_classes(tmp_path):
+    theirs = resnet50(num_classes=1000)
+    safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet50.safetensors")
+    ours = load_pretrained(tmp_path / "resnet50.safetensors", ResNetConfig())
+    assert torch.equal(ours.layer4[2].conv3.weight, theirs.layer4[2].conv3.weight)
+    assert ours.fc.weight.shape == (2, 2048)
+    with pytest.raises(UserError, match="not the weights of ResNetConfig"):
+        load_pretrained(tmp_path / "resnet50.safetensors", CONFIG)
+    with pytest.raises(UserError, match="no such file"):
+        load_pretrained(tmp_path / "nowhere.safetensors", CONFIG)
+
+
+def test_f1_interval_resamples_whole_vases():
+    passed = np.array([True, True, False, True])
+    is_good = np.array([True, True, True, False])
+    one = f1_interval(passed, is_good, ["a"] * 4, seed=0)
+    # hits 2, passed 3, good 3: 4 / 6; a single vase leaves nothing to resample
+    assert one.mean == one.low == one.high == pytest.approx(2 / 3)
+    each = f1_interval(passed, is_good, list("abcd"), seed=0)
+    assert each.mean == pytest.approx(2 / 3) and each.low < 0.3 and each.high == 1.0

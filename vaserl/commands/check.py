@@ -1,0 +1,50 @@
+"""vaserl check DATA: photographs and records before a run, or a data set before training."""
+
+import argparse
+from pathlib import Path
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the verb."""
+    parser = verbs.add_parser(
+        "check",
+        help="say what is wrong with photographs and records, or with a data set, before anything runs",
+        description="Counts what is there, says by file and row what would stop a run or cost a row, and shows what a "
+        "model is given for three of the vases. Exit code 1 if something would stop a run or drop a row.",
+    )
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="folder, URL or list of photographs, as source.path; or the folder of a curated or published data set",
+    )
+    parser.add_argument("--config", type=Path, metavar="CONFIG", help="of launch.curate: its section [source] counts")
+    parser.add_argument("--model", type=Path, metavar="MODEL", help="show prompts through this model's chat template")
+    parser.add_argument(
+        "--max-photographs",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="decode at most so many, evenly spread (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
+    from vaserl.check import check_dataset, check_published, check_source
+    from vaserl.check.findings import page
+    from vaserl.config import load_config
+    from vaserl.curation.published import is_published
+    from vaserl.curation.settings import CurateSettings, SourceSettings
+    from vaserl.dataset import MANIFEST
+
+    if (Path(arguments.data) / MANIFEST).is_file():
+        checked = check_dataset(Path(arguments.data), arguments.model)
+    elif is_published(Path(arguments.data)):
+        checked = check_published(Path(arguments.data), arguments.model)
+    else:
+        source = SourceSettings(path=arguments.data)
+        if arguments.config is not None:
+            source = load_config(CurateSettings, arguments.config, ["--source.path", arguments.data]).source
+        checked = check_source(source, arguments.max_photographs, arguments.model)
+    print(page(checked))
+    return int(checked.costs)

@@ -1,0 +1,14 @@
+"""Data sets that others have published in the layout of VaseVQA-3D, into a manifest of ours."""
+
+from vaserl.curation.published.importing import Imported, import_published, problem_of, record_of
+from vaserl.curation.published.layout import PublishedVase, is_published, read_layout
+
+__all__ = [
+    "Imported",
+    "PublishedVase",
+    "import_published",
+    "is_published",
+    "problem_of",
+    "read_layout",
+    "record_of",
+]

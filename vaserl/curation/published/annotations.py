@@ -1,0 +1,196 @@
+"""The annotation files of a published data set, whose fields nobody has specified: every plausible form is read.
+
+Each file is a list of objects, or an object from a model's name to its entry; either may stand under a single key. In
+a list the model is named by one of NAME_FIELDS, as an id, a file name, or a list of file names of which the first
+counts. An entry of
+
+* captions is a text, a list of texts of which the first counts, or an object with one of CAPTION_FIELDS,
+* Q&A is {"question", "answer"} with, if possible, one of KIND_FIELDS, or a list of these, alone or under one of
+  LIST_FIELDS,
+* metadata is an object in the Beazley form, headers in any spelling, perhaps with a "split".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vaserl.curation.fields import RECORD_FIELDS, Renaming
+from vaserl.curation.source.problem import Problem, Report
+from vaserl.dataset import PROVENANCE
+from vaserl.types import DIMENSIONS
+
+NAME_FIELDS = (
+    *("id", "vase_id", "model_id", "model", "model_path", "object_id", "uid", "uuid", "glb", "file", "filename"),
+    *("name", "image", "images", "video", "videos", "URI", "Vase Number"),
+)
+CAPTION_FIELDS = ("caption", "captions", "text", "description")
+LIST_FIELDS = ("qa_pairs", "qa", "items", "questions", "pairs", "annotations")
+KIND_FIELDS = ("dimension", "field", "type", "question_type", "category", "attribute")
+
+TOPICS = (*DIMENSIONS, PROVENANCE)
+OTHER = "other"
+"""Dimension of a question about anything else."""
+
+_DIMENSION_OF = {
+    **{topic: topic for topic in TOPICS},
+    **{"date": "dating", "shape name": "shape", "attributed to": "attribution"},
+}
+_ASKS = re.compile(rf"\b({'|'.join(sorted(_DIMENSION_OF, key=len, reverse=True))})\b", re.IGNORECASE)
+_TEMPLATE = re.compile(r"^the (?:of )?[\w ]+? (?:of )?the vase is (.+?)\.?$", re.IGNORECASE | re.DOTALL)
+"""“The fabric of the vase is X.”, and “The of fabric the vase is X.”, which the data set is known to say."""
+_ENDINGS = re.compile(
+    r"(?:\.(?:glb|gltf|jpe?g|png|webp|mp4)|_shaded|_textured(?:_\dk)?|_mesh|_ac001001)$", re.IGNORECASE
+)
+
+
+def model_name(text: str) -> str:
+    """The name under which models, views and annotations of one vase meet: "a/7f_2_textured_2k.glb_shaded.glb" and
+    "7f_2_ac001001.jpg" are both "7f_2"; of a URI the end counts."""
+    name = re.split(r"[/\\:]", text.strip().rstrip("/"))[-1]
+    while (shorter := _ENDINGS.sub("", name)) != name:
+        name = shorter
+    return name
+
+
+def read_captions(path: Path, report: Report) -> dict[str, str]:
+    """Captions by model name."""
+    captions: dict[str, str] = {}
+    for where, name, entry in _entries(path, report):
+        value = _first_of(entry, CAPTION_FIELDS) if isinstance(entry, Mapping) else entry
+        if isinstance(value, list) and value:
+            value = value[0]
+        if not isinstance(value, str) or not value.strip():
+            message = f"no caption; give it a text under {_one_of(CAPTION_FIELDS)}"
+            report(Problem(where=where, kind="no caption", message=message))
+        elif name in captions:
+            report(_twice(where, name))
+        else:
+            captions[name] = value.strip()
+    return captions
+
+
+def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]]:
+    """[{"dimension", "question", "answer"}, …] by model name; dimensions are TOPICS, or OTHER."""
+    questions: dict[str, list[dict[str, str]]] = {}
+    for where, name, entry in _entries(path, report):
+        pairs = _first_of(entry, LIST_FIELDS) if isinstance(entry, Mapping) else entry
+        if pairs is None:
+            pairs = [entry]
+        if not isinstance(pairs, list):
+            message = f"expected a list of questions, got {type(pairs).__name__}"
+            report(Problem(where=where, kind="no list of questions", message=message))
+            continue
+        for number, pair in enumerate(pairs, start=1):
+            place = where if len(pairs) == 1 else f"{where}, question {number}"
+            question = _question(place, pair, report)
+            if question:
+                questions.setdefault(name, []).append(question)
+    return questions
+
+
+def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Records and splits by model name."""
+    renaming = Renaming(RECORD_FIELDS, {})
+    records: dict[str, dict[str, str]] = {}
+    splits: dict[str, str] = {}
+    for where, name, entry in _entries(path, report):
+        if not isinstance(entry, Mapping):
+            message = f'expected an object like {{"Fabric": "ATHENIAN", …}}, got {type(entry).__name__}'
+            report(Problem(where=where, kind="no record", message=message))
+            continue
+        if name in records:
+            report(_twice(where, name))
+            continue
+        nested = entry.get("metadata") or entry.get("record")
+        fields = dict(nested) if isinstance(nested, Mapping) else dict(entry)
+        split = str(entry.get("split") or fields.pop("split", ""))
+        split = {"validation": "val", "valid": "val"}.get(split, split)
+        if split not in ("", "train", "val", "test"):
+            message = f'field "split": {split!r} is none of train, val and test; mend it or leave it out'
+            report(Problem(where=where, kind="unknown split", message=message))
+        elif split:
+            splits[name] = split
+        record = renaming({key: value for key, value in fields.items() if key not in _NO_FIELDS})
+        records[name] = record
+    return records, splits
+
+
+_NO_FIELDS = frozenset({*NAME_FIELDS, "split", *CAPTION_FIELDS, *LIST_FIELDS}) - {"URI", "Vase Number"}
+
+
+def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
+    if not isinstance(pair, Mapping):
+        message = f'expected {{"question": …, "answer": …}}, got {type(pair).__name__}'
+        report(Problem(where=where, kind="no question", message=message))
+        return None
+    texts = {}
+    for field in ("question", "answer"):
+        value = pair.get(field)
+        if not isinstance(value, str) or not value.strip():
+            message = f"field {field!r} is empty or no text; fill it in or take the entry out"
+            report(Problem(where=where, kind=f"no {field}", message=message))
+            return None
+        texts[field] = value.strip()
+    stated = _first_of(pair, KIND_FIELDS)
+    kind = re.sub(r"[\s_]+", " ", str(stated)).strip().lower() if stated else ""
+    asked = _ASKS.search(kind) or _ASKS.search(texts["question"])
+    answer = _TEMPLATE.match(texts["answer"])
+    return {
+        "dimension": _DIMENSION_OF[asked[1].lower()] if asked else OTHER,
+        "question": texts["question"],
+        "answer": answer[1] if answer else texts["answer"],
+    }
+
+
+def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
+    """(where, model name, entry) for each entry of a file."""
+    if not path.is_file():
+        report(Problem(where=str(path), kind="file missing", message="no such file; the layout has one"))
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        report(Problem(where=str(path), kind="not UTF-8", message="not UTF-8; save the file in that encoding"))
+        return
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg}; write the file again"
+        report(Problem(where=f"{path}:{error.lineno}", kind="not JSON", message=message))
+        return
+    if isinstance(content, dict) and len(content) == 1 and isinstance(next(iter(content.values())), list):
+        (content,) = content.values()
+    if isinstance(content, dict):
+        for key, entry in content.items():
+            yield f"{path}, {key!r}", model_name(key), entry
+        return
+    if not isinstance(content, list):
+        message = f"expected a list of objects, or an object by model, got {type(content).__name__}"
+        report(Problem(where=str(path), kind="no list", message=message))
+        return
+    for number, entry in enumerate(content, start=1):
+        where = f"{path}, entry {number}"
+        if not isinstance(entry, Mapping):
+            message = f"expected an object, got {type(entry).__name__}"
+            report(Problem(where=where, kind="no object", message=message))
+            continue
+        named = _first_of(entry, NAME_FIELDS)
+        named = named[0] if isinstance(named, list) and named else named
+        if not isinstance(named, str | int) or not model_name(str(named)):
+            message = f"names no model; give it one of the fields {', '.join(NAME_FIELDS[:6])}, …"
+            report(Problem(where=where, kind="names no model", message=message))
+            continue
+        yield where, model_name(str(named)), entry
+
+
+def _first_of(entry: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """The first of these fields that is filled in; None if none is."""
+    return next((entry[name] for name in names if entry.get(name)), None)
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return " or ".join(f'"{name}"' for name in names)
+
+
+def _twice(where: str, name: str) -> Problem:
+    return Problem(where=where, kind="model twice", message=f"a second entry for {name!r}; take one of them out")

@@ -1,0 +1,12 @@
+"""What comes in: photographs, and the museum's records of the vases on them, as one table.
+
+Photographs are listed in a table (CSV, JSON, JSONL, parquet) with the columns file, vase_id and view, or else are the
+image files of a folder, whose names say vase and view. Records are another such table in the Beazley form, or one
+`<vase_id>.json` for each vase. Both lie on this machine, or wherever fsspec reads.
+"""
+
+from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, Inspected, inspect_source, read_source
+from vaserl.curation.source.stage import Source
+
+__all__ = ["SOURCE_SCHEMA", "STAGE", "Inspected", "Problem", "Report", "Source", "inspect_source", "read_source"]

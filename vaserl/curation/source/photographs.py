@@ -1,0 +1,78 @@
+"""The photographs: those that a table lists, or the image files of a folder."""
+
+import re
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+
+from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
+from vaserl.curation.photograph import SUFFIXES
+from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.tables import read_table
+from vaserl.curation.storage import files_below, is_file, is_url, joined
+
+PHOTOGRAPHS = "photographs"
+"""Name, without suffix, of the table that is looked for."""
+
+SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
+"""`problem` says why a photograph can't be used, or is ""."""
+
+
+class Grouping:
+    """Which vase a photograph shows, by its file's name."""
+
+    def __init__(self, pattern: str, ids: Collection[str]) -> None:
+        self._pattern, self._ids = re.compile(pattern), ids
+        self._whole = "/" in pattern
+
+    def __call__(self, file: str) -> dict[str, str]:
+        """vase_id and view, or problem. An id may itself end like a view: a record under the whole name decides."""
+        path = file.rpartition(".")[0]
+        stem = path.rsplit("/", 1)[-1]
+        if stem in self._ids:
+            return {"vase_id": stem, "view": "", "problem": ""}
+        match = self._pattern.fullmatch(path if self._whole else stem)
+        if match is None:
+            problem = f"its name does not fit source.pattern {self._pattern.pattern}"
+            return {"vase_id": "", "view": "", "problem": problem}
+        return {"vase_id": match["vase_id"], "view": match.groupdict().get("view") or "", "problem": ""}
+
+
+def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
+    """Every image file below the folder, by its suffix."""
+    for name in files_below(folder):
+        if name[name.rfind(".") :].lower() in SUFFIXES:
+            yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
+
+
+def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report: Report) -> Iterator[dict[str, str]]:
+    """Every photograph of a table; their files are relative to the folder, or URLs."""
+    seen: dict[str, str] = {}
+    present = set(files_below(folder)) if is_url(folder) else None
+    for where, row in read_table(place, report):
+        nested = [name for name, value in row.items() if isinstance(value, dict | bytes)]
+        if nested:
+            message = f"{nested[0]} holds the picture itself; write it to a file and give its name"
+            report(Problem(where=where, kind="picture in the table", message=message))
+            continue
+        fields = renaming(row)
+        entry = {name: fields.get(name, "") for name in PHOTOGRAPH_FIELDS}
+        file = entry["file"]
+        if not file:
+            message = 'lacks "file"; a row is {"file": …, "vase_id": …, "view": …}, or set source.fields.file'
+            report(Problem(where=where, kind="no file named", message=message))
+            continue
+        if not is_url(file) and (file.startswith("/") or ".." in file.split("/")):
+            message = f"{file} lies outside of the folder; give a path relative to it, or a URL"
+            report(Problem(where=where, kind="outside of the folder", message=message))
+            continue
+        if file in seen:
+            message = f"{file} was listed on line {seen[file].rpartition(':')[2]} already"
+            report(Problem(where=where, kind="listed twice", message=message))
+            continue
+        seen[file] = where
+        if not entry["vase_id"]:
+            entry |= {name: value for name, value in group(file).items() if value}
+        if not is_url(file) and not (is_file(joined(folder, file)) if present is None else file in present):
+            entry["problem"] = "no such file"
+        yield {"problem": "", **entry}

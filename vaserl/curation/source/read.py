@@ -1,0 +1,151 @@
+"""Photographs and records joined: the rows that a curation run starts from."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
+from vaserl.curation.photograph import SUFFIXES
+from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed
+from vaserl.curation.source.photographs import SCHEMA as PHOTOGRAPH_SCHEMA
+from vaserl.curation.source.problem import Problem, Report, stop
+from vaserl.curation.source.records import Records, find_table, read_records, table_of
+from vaserl.curation.storage import is_file, is_folder, is_url, joined, use_storage_options
+from vaserl.errors import UserError
+from vaserl.types import FIELD_OF_DIMENSION
+
+STAGE = "source"
+
+SOURCE_SCHEMA = pa.schema(
+    [
+        ("photo", pa.string()),  # absolute path, or URL
+        ("photo_sha256", pa.string()),  # "" until a stage reads the file
+        ("vase_id", pa.string()),
+        ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
+        ("kind", pa.string()),  # what it really is, where someone labelled it ("intact", "blur", …); else ""
+        ("rights", pa.string()),  # who may use the picture, "" if nobody says
+        ("credit", pa.string()),  # the line to print beside it, "" if nobody says
+        ("record", pa.string()),  # the vase's record, Beazley form, as JSON
+        ("rejected_by", pa.string()),  # "source" for a row that can't be used
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """An input, read whole."""
+
+    folder: str
+    """What the names of files are relative to."""
+    rows: pa.Table
+    """SOURCE_SCHEMA, sorted by photo."""
+    records: Records
+    """The records, used or not."""
+
+
+logger = logging.getLogger(__name__)
+
+pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
+
+
+def read_source(settings: SourceSettings) -> pa.Table:
+    """Every photograph with its record: SOURCE_SCHEMA, sorted by photo, none of them looked at yet.
+
+    Rows are made a few thousand at a time and kept as columns, so that a large collection fits in memory.
+
+    Raises: UserError when the photographs or the records are missing or can't be parsed: file and line.
+    """
+    table = inspect_source(settings, stop).rows
+    unstated = {name: pc.sum(pc.equal(table[name], "")).as_py() for name in ("rights", "credit")}
+    if any(unstated.values()):
+        logger.warning(
+            "of %s photographs, %s state no rights and %s no credit line",
+            *(f"{number:,}" for number in (table.num_rows, *unstated.values())),
+        )
+    return table
+
+
+def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
+    """The same with the records, and with what is wrong in the files going to `report`; where that returns, the rest is
+    read on."""
+    use_storage_options(settings.path, settings.storage_options)
+    folder, place = _places(settings)
+    records = read_records(folder, settings, report)
+    group = Grouping(settings.pattern, records.ids)
+    renaming = Renaming(PHOTOGRAPH_FIELDS, settings.fields)
+    rows = found(folder, group) if place is None else listed(folder, place, group, renaming, report)
+    photographs = table_of(rows, PHOTOGRAPH_SCHEMA)
+    if not photographs.num_rows:
+        raise UserError(
+            f"{folder} holds no photographs: it has neither a table {PHOTOGRAPHS}.jsonl, .csv, .json or .parquet nor "
+            f"files with a suffix of {', '.join(sorted(SUFFIXES))}"
+        )
+    for field, column in settings.fields.items():
+        if column not in records.used | renaming.used:
+            message = f"no column {column!r} in {records.origin}" + (f" or {place}" if place else "")
+            report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
+    return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
+
+
+def _places(settings: SourceSettings) -> tuple[str, str | None]:
+    """The folder that files are relative to, and the table that lists the photographs, if there is one."""
+    path = settings.path
+    if is_file(path):
+        return path.rpartition("/")[0], path
+    # an object store knows no empty folders, so a URL is taken at its word and found empty later
+    if not is_url(path) and not is_folder(path):
+        raise UserError(f"source.path {path}: no such folder")
+    if settings.photographs is not None:
+        return path, joined(path, settings.photographs)
+    return path, find_table(path, PHOTOGRAPHS)
+
+
+def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
+    index = pc.index_in(photographs["vase_id"], value_set=records.table["id"])
+    of_vase = records.table.take(index.combine_chunks())
+    known = pc.is_valid(index)
+    no_record = pc.binary_join_element_wise(
+        "no record with the id '", photographs["vase_id"], f"' in {records.origin}", ""
+    )
+    unstated = f"its record states none of {', '.join(FIELD_OF_DIMENSION.values())}"
+    reason = pc.case_when(
+        pc.make_struct(
+            pc.not_equal(photographs["problem"], ""),
+            pc.invert(known),
+            pc.invert(pc.fill_null(of_vase["stated"], True)),
+        ),
+        photographs["problem"],
+        no_record,
+        unstated,
+        "",
+    )
+    columns = {
+        "photo": _places_of(folder, photographs["file"]),
+        "photo_sha256": pa.array([""] * len(photographs)),
+        "vase_id": photographs["vase_id"],
+        "view": photographs["view"],
+        "kind": photographs["kind"],
+        **{name: _first(photographs[name], pc.fill_null(of_vase[name], "")) for name in ("rights", "credit")},
+        "record": pc.fill_null(of_vase["record"], "{}"),
+        "rejected_by": pc.if_else(pc.equal(reason, ""), "", STAGE),
+        "reason": reason,
+    }
+    return pa.table(columns, schema=SOURCE_SCHEMA).sort_by("photo").combine_chunks()
+
+
+def _places_of(folder: str, files: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`joined`, for a column."""
+    return pc.if_else(
+        pc.match_substring(files, "://"),
+        files,
+        pc.binary_join_element_wise(folder.rstrip("/") + "/", files, ""),
+    )
+
+
+def _first(preferred: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(preferred, ""), other, preferred)

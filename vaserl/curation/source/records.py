@@ -1,0 +1,129 @@
+"""The museum's records of the vases, from one table or one JSON file for each vase."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
+from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.tables import SUFFIXES, Row, parsed, read_table
+from vaserl.curation.storage import files_below, is_file, joined, read_bytes
+from vaserl.errors import UserError
+from vaserl.types import FIELD_OF_DIMENSION
+
+RECORDS = "records"
+"""Name, without suffix, of the table that is looked for."""
+ID_FIELDS = ("id", "URI", "Vase Number")
+"""Columns that name the vase, in the order in which they are looked for where the settings name none."""
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "record", *RIGHTS_FIELDS)),
+        ("stated", pa.bool_()),  # whether it states one of the six dimensions
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """All records, as columns."""
+
+    table: pa.Table
+    """SCHEMA, one row for each vase; `record` is JSON."""
+    ids: frozenset[str]
+    """The vases that have one."""
+    origin: str
+    """What the records came from, as messages name it."""
+    used: frozenset[str]
+    """Columns of source.fields that were there."""
+
+
+def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
+    """The records in `source.records`, or those of the folder.
+
+    Raises: UserError when there are none.
+    """
+    renaming = Renaming(RECORD_FIELDS, settings.fields)
+    place = find_table(folder, RECORDS) if settings.records is None else joined(folder, settings.records)
+    if place is not None:
+        rows, origin = _identified(read_table(place, report), settings.id_field, report), place.rsplit("/", 1)[-1]
+    else:
+        names = [name for name in files_below(folder) if name.endswith(".json") and "/" not in name]
+        if not names:
+            raise UserError(
+                f"{folder} holds no records: give it {RECORDS}{{{','.join(SUFFIXES)}}} with a column "
+                f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
+                f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
+            )
+        rows, origin = _single(folder, names, report), "<vase_id>.json"
+    ids: set[str] = set()
+
+    def entries() -> Iterator[dict[str, str | bool]]:
+        for where, key, row in rows:
+            if key in ids:
+                report(Problem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
+                continue
+            ids.add(key)
+            record = renaming(row)
+            rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
+            text = json.dumps(record, ensure_ascii=False, sort_keys=True)
+            yield {"id": key, "record": text, **rights, "stated": states_something(record)}
+
+    table = table_of(entries(), SCHEMA)
+    return Records(table=table, ids=frozenset(ids), origin=origin, used=frozenset(renaming.used))
+
+
+def find_table(folder: str, stem: str) -> str | None:
+    """The table of that name in the folder, whatever its suffix. Raises: UserError when there are several."""
+    found = [name for suffix in SUFFIXES if is_file(joined(folder, name := stem + suffix))]
+    if len(found) > 1:
+        raise UserError(f"{folder} holds {' and '.join(found)}: remove one, or name it in source.{stem}")
+    return joined(folder, found[0]) if found else None
+
+
+def states_something(record: Mapping[str, str]) -> bool:
+    """Whether it has one of the fields that state a dimension."""
+    return any(record.get(field) for field in FIELD_OF_DIMENSION.values())
+
+
+def table_of(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
+    """Rows as columns, `chunk` of them as Python objects at a time."""
+    rows = iter(rows)
+    batches = []
+    while part := list(itertools.islice(rows, chunk)):
+        batches.append(pa.RecordBatch.from_pylist(part, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)
+
+
+def _identified(rows: Iterable[Row], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
+    """Where each record stands, its id and its fields."""
+    for where, row in rows:
+        field = id_field or next((name for name in ID_FIELDS if row.get(name)), "id")
+        key = str(row.get(field) or "").strip()
+        if field == "URI":  # …/record/<uuid>, urn:uuid:<uuid>: the images are named by its end
+            key = key.rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]
+        if not key:
+            message = (
+                f"no {field!r}; the fields there are {', '.join(map(str, row))}. "
+                "Set source.id_field to the one that names the vase"
+            )
+            report(Problem(where=where, kind="no id", message=message))
+            continue
+        yield where, key, {name: value for name, value in row.items() if name != field or field in RECORD_FIELDS}
+
+
+def _single(folder: str, names: Iterable[str], report: Report) -> Iterator[tuple[str, str, dict]]:
+    for name in sorted(names):
+        place = joined(folder, name)
+        try:
+            text = read_bytes(place).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            report(Problem(where=place, kind="unreadable", message=f"can't be read: {error}"))
+            continue
+        row = parsed(f"{place}:1", text, report)
+        if row is not None:
+            yield place, name.removesuffix(".json"), row

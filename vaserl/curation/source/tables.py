@@ -1,0 +1,163 @@
+"""Rows of a CSV, JSON, JSONL or parquet file, one at a time, each with the line or row where it stands.
+
+Files are read in parts, apart from `.json`, whose text is in memory, though never its rows.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.storage import open_file
+from vaserl.errors import UserError
+
+SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 are read as."""
+
+Row = tuple[str, dict[str, Any]]
+"""Where it stands, "FILE:LINE", and its fields."""
+
+
+def read_table(place: str, report: Report) -> Iterator[Row]:
+    """The file's rows; lines and rows are counted from 1, a CSV's header being line 1.
+
+    What can't be read as a row is reported. A `.json` file holds a list of objects, or an object of objects, whose keys
+    become the field "id".
+
+    Raises: UserError when the file is missing or has another suffix.
+    """
+    suffix = place[place.rfind(".") :].lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{place}: the suffixes of tables that are read are {', '.join(SUFFIXES)}")
+    try:
+        stream = open_file(place)
+    except OSError as error:
+        raise UserError(f"{place}: can't be read: {error.strerror or error}") from error
+    with stream:
+        yield from {".jsonl": _json_lines, ".csv": _csv, ".json": _json, ".parquet": _parquet}[suffix](
+            place, stream, report
+        )
+
+
+def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
+    """A JSON object; None after a report. `where` is the file and the line on which the text starts."""
+    place, _, line = where.rpartition(":")
+    try:
+        entry = json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"{place}:{int(line) + error.lineno - 1}"
+        report(Problem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
+        return None
+    if isinstance(entry, dict):
+        return entry
+    report(_no_object(where, entry))
+    return None
+
+
+def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    for number, line in enumerate(stream, start=1):
+        where = f"{place}:{number}"
+        try:
+            text = line.decode("utf-8-sig").strip()
+        except UnicodeDecodeError:
+            report(_not_utf8(where))
+            continue
+        if text and (entry := parsed(where, text, report)) is not None:
+            yield where, entry
+
+
+def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    # detached at the end: the stream is its opener's to close
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors="surrogateescape")
+    reader = csv.DictReader(text)
+    try:
+        for entry in reader:
+            where = f"{place}:{reader.line_num}"
+            surplus = entry.pop(None, None)  # pyright: ignore[reportArgumentType]
+            if surplus:
+                message = f"{len(surplus)} cells more than the header has; quote cells that hold a comma"
+                report(Problem(where=where, kind="too many cells", message=message))
+            elif any(_UNDECODED.search(value) for value in entry.values() if value):
+                report(_not_utf8(where))
+            else:
+                yield where, dict(entry)
+    except csv.Error as error:
+        report(Problem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
+    finally:
+        text.detach()
+
+
+def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    """Element by element, so that the objects of a long list are never held together."""
+    content = stream.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        report(_not_utf8(f"{place}:{line}"))
+        return
+    start = len(text) - len(text.lstrip())
+    if not text.startswith("[", start):
+        entry = parsed(f"{place}:1", text, report)
+        for key, value in (entry or {}).items():
+            if isinstance(value, dict):
+                yield f"{place}:{key}", {"id": key, **value}
+            else:
+                report(_no_object(f"{place}:{key}", value))
+        return
+    decoder, position, line = json.JSONDecoder(), start + 1, text.count("\n", 0, start + 1) + 1
+
+    def skip(position: int) -> int:
+        while position < len(text) and text[position] in " \t\r\n":
+            position += 1
+        return position
+
+    while not text.startswith("]", after := skip(position)):
+        line += text.count("\n", position, after)
+        where = f"{place}:{line}"
+        try:
+            entry, end = decoder.raw_decode(text, after)
+        except json.JSONDecodeError as error:
+            report(Problem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
+            return
+        if isinstance(entry, dict):
+            yield where, entry
+        else:
+            report(_no_object(where, entry))
+        position = skip(end)
+        if not text.startswith((",", "]"), position):
+            line += text.count("\n", after, position)
+            message = 'not JSON: expected "," or "]" after an element'
+            report(Problem(where=f"{place}:{line}", kind="not JSON", message=message))
+            return
+        line += text.count("\n", after, position)
+        position += text.startswith(",", position)
+
+
+def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+    try:
+        file = pq.ParquetFile(stream)
+        number = 0
+        for batch in file.iter_batches(batch_size=1024):
+            for entry in batch.to_pylist():
+                number += 1
+                yield f"{place}:{number}", entry
+    except (pa.ArrowInvalid, OSError) as error:
+        report(Problem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
+
+
+def _not_utf8(where: str) -> Problem:
+    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
+
+
+def _no_object(where: str, entry: Any) -> Problem:
+    message = f"expected a JSON object, got {type(entry).__name__}"
+    return Problem(where=where, kind="no object", message=message)

@@ -1,0 +1,108 @@
+"""Where photographs and records lie: a path on this machine, or a URL of any file system that fsspec knows.
+
+A place is a text. One with "://" in it is read through fsspec; anything else is a local path, file:// included.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import fsspec.config
+
+from vaserl.errors import UserError
+
+
+def is_url(place: str) -> bool:
+    """Whether fsspec reads it, and not the operating system."""
+    return "://" in place
+
+
+def normalised(place: str) -> str:
+    """A URL as it is, without a slash at its end; a local path or file:// URL as an absolute path."""
+    if place.startswith("file://"):
+        place = place.removeprefix("file://")
+    return place.rstrip("/") if is_url(place) else str(Path(place).absolute())
+
+
+def joined(folder: str, name: str) -> str:
+    """The place of `name` below `folder`; a name that is a URL itself is a place already."""
+    return name if is_url(name) else f"{folder.rstrip('/')}/{name}"
+
+
+def read_bytes(place: str | Path) -> bytes:
+    """The file's content. Raises: OSError."""
+    if isinstance(place, Path) or not is_url(place):
+        return Path(place).read_bytes()
+    system, path = _system(place)
+    return system.cat_file(path)
+
+
+def open_file(place: str) -> IO[bytes]:
+    """The file, to be read in parts. Raises: OSError."""
+    if not is_url(place):
+        return open(place, "rb")
+    system, path = _system(place)
+    return system.open(path, "rb")
+
+
+def is_file(place: str) -> bool:
+    """Whether there is a file. Raises: UserError for a file system that can't be asked."""
+    if not is_url(place):
+        return os.path.isfile(place)
+    system, path = _system(place)
+    return system.isfile(path)
+
+
+def is_folder(place: str) -> bool:
+    """Whether there is a folder. Raises: UserError for a file system that can't be asked."""
+    if not is_url(place):
+        return os.path.isdir(place)
+    system, path = _system(place)
+    return system.isdir(path)
+
+
+def files_below(folder: str) -> Iterator[str]:
+    """Names of the files below the folder, relative to it, "/" between their parts; hidden ones are left out."""
+    if not is_url(folder):
+        for root, folders, files in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith("."):
+                    yield Path(root, name).relative_to(folder).as_posix()
+        return
+    system, path = _system(folder)
+    start = path.rstrip("/") + "/"
+    for found in system.find(path):
+        name = found.removeprefix(start)
+        if not any(part.startswith(".") for part in name.split("/")):
+            yield name
+
+
+def local_copy(place: str, folder: Path) -> Path:
+    """The file as a local one: itself, or a copy in `folder` under its name. Raises: OSError."""
+    if not is_url(place):
+        return Path(place)
+    target = folder / place.rsplit("/", 1)[-1]
+    target.write_bytes(read_bytes(place))
+    return target
+
+
+def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
+    """Opens the place's file system with these options, here and in processes that get `storage_environment`."""
+    if is_url(place):
+        fsspec.config.conf.setdefault(place.partition("://")[0], {}).update(options)
+
+
+def storage_environment() -> dict[str, str]:
+    """Environment variables under which another process opens file systems with the options of this one."""
+    return {f"FSSPEC_{protocol.upper()}": json.dumps(options) for protocol, options in fsspec.config.conf.items()}
+
+
+def _system(place: str) -> tuple[Any, str]:
+    try:
+        return fsspec.core.url_to_fs(place)
+    except (ImportError, ValueError) as error:  # the protocol's package is absent, or nobody knows the protocol
+        raise UserError(f"{place}: {error}") from error

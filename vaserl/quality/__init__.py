@@ -1,0 +1,1 @@
+"""Training of the quality filter: labelled photographs in, a calibrated classifier with a report out."""
