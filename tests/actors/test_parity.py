@@ -9,7 +9,8 @@ import torch
 import actors.rollout
 from actors.cluster import bundle, placed
 from actors.encoder import EncoderPool
-from actors.rollout import RolloutPool, RolloutWorker
+from actors.rollout import RolloutPool
+from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip, make_dataset
 from vaserl.clip import ClipStore
 from vaserl.dataset import read_vases

@@ -1,0 +1,158 @@
+"""One vLLM engine that samples groups of completions, and what it answers to new weights."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from actors.encoder import FeatureReader
+from actors.engine import Engine, EngineOutput, Request, TensorPlace
+from vaserl.clip import Clip, ClipStore
+from vaserl.clock import Clock
+from vaserl.models.adapter import check_digest, write_files
+from vaserl.models.merge import ADAPTER_CONFIG
+from vaserl.models.policy import ClipFeatures, Prompter
+from vaserl.models.tensor_file import Content, read_tensors
+from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
+from vaserl.types import Completion, Fingerprint, Group, Task, Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What an engine answers to a publish."""
+
+    version: int
+    """The version it serves."""
+    logprobs: tuple[float, ...]
+    """[T-1] what it says of the fingerprint's text; none when there is no fingerprint."""
+    seconds: Mapping[str, float]
+    """By piece: "digest", "load", "fingerprint"."""
+
+
+class RolloutWorker:
+    """An ordinary class that owns an engine; `ray.remote` makes it an actor.
+
+    With a reader of features the engine is given these, and pixels otherwise.
+    """
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        data: DataSettings,
+        settings: RolloutSettings,
+        features: FeatureReader | None = None,
+        *,
+        max_lora_rank: int | None,
+        takes_transfers: bool,
+    ):
+        self._features = features
+        self._settings, self._num_frames = settings, data.num_frames
+        self._prompter = Prompter(model.path)
+        self._clips = ClipStore(data.path / "clips")
+        self._folder = tempfile.TemporaryDirectory(prefix="vaserl-weights-", dir=_memory_disk())
+        self._engine = Engine(
+            model.path,
+            dtype=model.dtype,
+            max_lora_rank=max_lora_rank if settings.publish == "adapter" else None,
+            takes_transfers=takes_transfers,
+            eos_token_id=self._prompter.eos_token_id,
+            takes_features=features is not None,
+            engine_args=settings.engine_args,
+        )
+        self._vision_digest = ""
+        self._version = 0
+
+    def ready(self) -> int:
+        """The version served: 0 is the base as loaded."""
+        return self._version
+
+    def publish(self, weights: Weights) -> Served:
+        """Serves `weights` from the next request on.
+
+        Raises: ValueError when the bytes are not those the digest was taken of.
+        """
+        clock = Clock()
+        check_digest(weights)
+        clock.lap("digest")
+        if ADAPTER_CONFIG not in weights.files:
+            self._engine.load_full(weights.files, vision_changed=self._is_new_vision(weights.files))
+        elif self._settings.publish == "merge":
+            self._engine.load_merged(weights.files, self._settings.base_copy)
+        else:
+            folder = write_files(weights.files, Path(self._folder.name) / f"v{weights.version}")
+            self._engine.load_adapter(weights.version, folder)
+            shutil.rmtree(folder)
+        clock.lap("load")
+        return self._served(weights.version, weights.fingerprint, clock)
+
+    def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
+        """Joins the group in which a learner sends whole models from GPU to GPU."""
+        self._engine.open_transfer(address, port, first_rank=first_rank, num_ranks=num_ranks)
+
+    def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
+        """Serves what the learner is sending, from the next request on. `weights` has no files."""
+        clock = Clock()
+        self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))
+        clock.lap("load")
+        return self._served(weights.version, weights.fingerprint, clock)
+
+    def _served(self, version: int, fingerprint: Fingerprint, clock: Clock) -> Served:
+        self._version = version
+        # temperature and penalties of the run play no part: both sides score the text at temperature 1
+        logprobs = self._engine.logprobs(fingerprint.token_ids) if fingerprint.token_ids else ()
+        clock.lap("fingerprint")
+        return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
+
+    def _is_new_vision(self, files: Mapping[str, Content]) -> bool:
+        """Whether the vision tower differs from the one published before; the first one published counts as new."""
+        vision = hashlib.sha256()
+        for content in files.values():
+            for name, tensor in sorted(read_tensors(content).items()):
+                if "visual." in name:
+                    vision.update(name.encode() + b"\0")
+                    vision.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+        before, self._vision_digest = self._vision_digest, vision.hexdigest()
+        return self._vision_digest != before
+
+    def generate(
+        self, tasks: Sequence[Task], seeds: Sequence[int], *, num_samples: int, temperature: float
+    ) -> list[Group]:
+        """One group of `num_samples` completions for each task."""
+        requests = [
+            Request(text=self._prompter.text(task.prompt), video=video, video_hash=video_hash, seed=seed)
+            for task, (video, video_hash), seed in zip(tasks, self._videos(tasks), seeds, strict=True)
+        ]
+        outputs = self._engine.generate(
+            requests,
+            num_samples=num_samples,
+            temperature=temperature,
+            max_new_tokens=self._settings.max_new_tokens,
+        )
+        return [
+            Group(task=task, prompt_ids=prompt_ids, completions=tuple(self._completion(o) for o in samples))
+            for task, (prompt_ids, samples) in zip(tasks, outputs, strict=True)
+        ]
+
+    def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
+        """What the engine sees of each task's clip, and its name."""
+        if self._features is None:
+            return [(self._clips.load(t.clip, self._num_frames), f"{t.clip}-{self._num_frames}") for t in tasks]
+        features = self._features.get_all([(task.clip, 0, (0, 0)) for task in tasks])
+        return [(clip, self._features.key(task.clip)) for clip, task in zip(features, tasks, strict=True)]
+
+    def _completion(self, output: EngineOutput) -> Completion:
+        return Completion(
+            text=self._prompter.decode(output.token_ids),
+            token_ids=output.token_ids,
+            logprobs=output.logprobs,
+            finish_reason=output.finish_reason,
+            weights_version=self._version,
+        )
+
+
+def _memory_disk() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None

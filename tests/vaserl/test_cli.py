@@ -1,0 +1,68 @@
+"""What every verb has in common: how it ends when nobody reads on, and when a pipe of its own breaks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaserl.cli import main
+
+PROGRAM = "import sys; from vaserl.cli import main; sys.exit(main())"
+RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE"}
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> Path:
+    """Records of 300 vases, each a caption as well: more text than a buffer or a pipe holds."""
+    path = tmp_path / "targets.jsonl"
+    lines = [{"id": f"v{i}", "record": RECORD, "caption": "Athenian black-figure vase."} for i in range(300)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def arguments(verb: str, targets: Path) -> list[str]:
+    return {
+        "score": ["score", "--predictions", str(targets), "--targets", str(targets), "--json"],
+        "audit": ["audit", "--targets", str(targets), "--max-attacked", "2"],
+    }[verb]
+
+
+@pytest.mark.parametrize("verb", ["score", "audit"])
+def test_a_closed_pipe_ends_quietly(verb: str, targets: Path):
+    # score meets it while it prints, audit has a page that fits the buffer and meets it at the end
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments(verb, targets)], stdout=write, stderr=subprocess.PIPE, timeout=60
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr.decode()) == (141, "")
+
+
+def test_the_first_lines_are_those_of_the_whole_output(targets: Path, capsys):
+    assert main(arguments("score", targets)) == 0
+    whole = capsys.readouterr().out
+    assert len(whole) > 2 * 65536  # a pipe's capacity on Linux: the rest has nowhere to go
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments("score", targets)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        head = [process.stdout.readline() for _ in range(3)]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+    assert b"".join(head).decode() == "".join(whole.splitlines(keepends=True)[:3])
+
+
+def test_a_pipe_of_the_verbs_own_that_breaks_is_no_quiet_end(targets: Path, capfd, monkeypatch):
+    def broken(arguments):
+        raise BrokenPipeError("a renderer's")
+
+    monkeypatch.setattr("vaserl.commands.score.run", broken)
+    with pytest.raises(BrokenPipeError, match="renderer"):
+        main(arguments("score", targets))

@@ -1,0 +1,44 @@
+"""The settings of a curation run, one section for each stage."""
+
+from vaserl.curation.settings.filters import (
+    BestViewSettings,
+    ClipSettings,
+    IntactSettings,
+    QualitySettings,
+    ThresholdSettings,
+    TinyFilterSettings,
+)
+from vaserl.curation.settings.lift import (
+    Hunyuan3DSettings,
+    LiftSettings,
+    MeshGateSettings,
+    TripoSGSettings,
+    TurntableSettings,
+)
+from vaserl.curation.settings.pool import PoolSettings
+from vaserl.curation.settings.run import CardSettings, CurateSettings, JournalSettings, SplitSettings
+from vaserl.curation.settings.source import SourceSettings
+from vaserl.curation.settings.texts import DescribeSettings, SilenceSettings, WriterSettings
+
+__all__ = [
+    "BestViewSettings",
+    "CardSettings",
+    "ClipSettings",
+    "CurateSettings",
+    "DescribeSettings",
+    "Hunyuan3DSettings",
+    "IntactSettings",
+    "JournalSettings",
+    "LiftSettings",
+    "MeshGateSettings",
+    "PoolSettings",
+    "QualitySettings",
+    "SilenceSettings",
+    "SourceSettings",
+    "SplitSettings",
+    "ThresholdSettings",
+    "TinyFilterSettings",
+    "TripoSGSettings",
+    "TurntableSettings",
+    "WriterSettings",
+]
