@@ -1,7 +1,9 @@
 """Finished shards: what they are known by, when they hold, and who may write them."""
 
+import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from vaserl.curation import stage
 from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
@@ -99,6 +102,38 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
     os.utime(weights, ns=(1, 1))
     assert before != fingerprint(weights) and fingerprint(None) == {}
     assert list(fingerprint(tmp_path)) == ["weights"]
+
+
+def test_code_and_lexicons_that_decide_outcomes_change_the_digest(tmp_path, monkeypatch):
+    package = tmp_path / "vaserl"
+    package.mkdir()
+    for name in stage.CODE:
+        source = stage.PACKAGE / name
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, package / name)
+    monkeypatch.setattr(stage, "PACKAGE", package)
+
+    def digest() -> str:
+        stage.code_of.cache_clear()  # it is read once in a process
+        return stage_of("questions", Questions).digest
+
+    seen = [digest()]
+    (package / "curation" / "notes.md").write_text("says nothing of a row")
+    assert digest() == seen[0]
+    for name in ("rewards/lexicon/shapes.tsv", "rewards/lexicon/stop_words.txt", "glb_check.py", "curation/film.py"):
+        (package / name).write_text((package / name).read_text() + "\n")
+        seen.append(digest())
+    assert len(set(seen)) == 5
+
+
+def test_the_code_of_a_stage_from_elsewhere_counts_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "stage_from_elsewhere.py"
+    file.write_text("def make():\n    return dict\n")
+    make = importlib.import_module("stage_from_elsewhere").make
+    before = stage_of("elsewhere", make).digest
+    assert stage_of("elsewhere", make).digest == before
+    file.write_text("def make():\n    return list\n")
+    assert stage_of("elsewhere", make).digest != before
 
 
 def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
