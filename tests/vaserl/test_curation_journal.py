@@ -19,6 +19,7 @@ from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
 from vaserl.curation.journal import WORK, Journal, key_after
+from vaserl.curation.lift import place_of_given
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.questions import Questions
 from vaserl.curation.run_lock import locked
@@ -180,6 +181,25 @@ def test_lift_takes_survivors_only_and_nothing_that_filters_may_change_their_min
     assert all(set(shard.read(journal)) == set(INPUT_COLUMNS) for shard in shards)
     other = passed(journal, [row | {"front": 0.7} for row in some], 3)
     assert [s.key for s in lift_shards(other, {}, journal, 1)][:3] == [s.key for s in shards]
+
+
+def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp_path):
+    journal = Journal(tmp_path)
+    filtered = passed(journal, rows("a_1", "b_1"), 2)
+    place = place_of_given(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path)
+    assert place is not None and place("b") == f"{tmp_path}/scans/b.glb"
+    assert place_of_given(LiftSettings(), tmp_path) is None
+
+    def keys() -> list[str]:
+        return [shard.key for shard in lift_shards(filtered, {}, journal, 1, place)]
+
+    absent = keys()
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "b.glb").write_bytes(b"glTF")
+    there = keys()
+    os.utime(tmp_path / "scans" / "b.glb", ns=(5, 5))
+    exchanged = keys()
+    assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
 
 
 @hypothesis.given(st.data())
