@@ -38,7 +38,7 @@ from vaserl.curation.retention import BestViewReport, FilterReport, best_view_re
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
-from vaserl.curation.source import Source, read_source
+from vaserl.curation.source import Source, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
@@ -125,7 +125,7 @@ def curate_table(
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
-        given = place_of_given(settings.lift, settings.source.path)
+        given = place_of_given(settings.lift, folder_of(settings.source))
         survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given)
         lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
@@ -158,7 +158,7 @@ def check_stages(settings: CurateSettings) -> None:
         load_clip(settings.clip)
     check_thresholds(settings)
     check_writer(settings.describe)
-    check_generator(settings.lift, settings.source.path)
+    check_generator(settings.lift, folder_of(settings.source))
     if settings.mesh_gate.enabled and settings.mesh_gate.judge:
         find_judge(settings.mesh_gate.judge)
 
@@ -192,7 +192,7 @@ def filter_pools(settings: CurateSettings) -> list[Pool]:
 def lift_pools(settings: CurateSettings) -> list[Pool]:
     """The pool of the second pass: each process makes, judges, films and describes the models of its own vases; a
     language model that describes them has a pool of its own."""
-    dataset, source, describe, seed = settings.dataset, settings.source.path, settings.describe, settings.seed
+    dataset, source, describe, seed = settings.dataset, folder_of(settings.source), settings.describe, settings.seed
     weights = [fingerprint(folder) for folder in weights_of(settings.lift)]
     stages: list[Stage] = [
         stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source), weights=weights)

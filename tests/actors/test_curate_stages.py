@@ -1,11 +1,13 @@
 """What the curation job knows of its stages before a cluster is started."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
 from actors.curate import check_stages, lift_pools
+from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
 
@@ -53,6 +55,23 @@ def test_an_edited_judge_judges_anew_and_nothing_is_lifted_anew(tmp_path, judge_
     os.utime(judge_file, ns=(5, 5))
     after = digests(chosen)
     assert [name for name in before if before[name] != after[name]] == ["mesh_gate"]
+
+
+@pytest.mark.parametrize("path", ["", "photographs.csv"])
+def test_given_models_lie_beside_the_photographs_also_where_a_table_names_these(tmp_path, path):
+    (tmp_path / "photographs.csv").write_text("file,vase_id\na.png,a\n")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.glb").write_bytes(b"glTF")
+    chosen = settings(
+        tmp_path / "out",
+        source={"path": tmp_path / path},
+        lift={"generator": "given", "given": "models/{vase_id}.glb"},
+    )
+    make, arguments = pickle.loads(lift_pools(chosen)[0].stages[0].maker)
+    rows = [{"photo": str(tmp_path / "a.png"), "vase_id": "a", "rejected_by": "", "reason": ""}]
+    (tmp_path / "a.png").touch()
+    (lifted,) = rows_of(make(*arguments)(batch_of(rows)))
+    assert (lifted["reason"], lifted["mesh"]) == ("", "models/a.glb")
 
 
 def test_exchanged_weights_of_a_generator_lift_anew(tmp_path):
