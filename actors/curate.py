@@ -29,15 +29,16 @@ from vaserl.curation.describe import Describe
 from vaserl.curation.film import Film
 from vaserl.curation.intact import Intact, load_clip
 from vaserl.curation.journal import WORK, Journal, key_after
-from vaserl.curation.lift import Lift, check_generator
+from vaserl.curation.lift import Lift, check_generator, place_of_given, weights_of
 from vaserl.curation.manifest import ManifestRows, Outcomes
+from vaserl.curation.mesh_judge import file_of_judge, find_judge
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
 from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
-from vaserl.curation.source import Source, read_source
+from vaserl.curation.source import Source, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
@@ -124,7 +125,8 @@ def curate_table(
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
-        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift)
+        given = place_of_given(settings.lift, folder_of(settings.source))
+        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given)
         lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
@@ -156,7 +158,9 @@ def check_stages(settings: CurateSettings) -> None:
         load_clip(settings.clip)
     check_thresholds(settings)
     check_writer(settings.describe)
-    check_generator(settings.lift, settings.source.path)
+    check_generator(settings.lift, folder_of(settings.source))
+    if settings.mesh_gate.enabled and settings.mesh_gate.judge:
+        find_judge(settings.mesh_gate.judge)
 
 
 def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
@@ -188,10 +192,14 @@ def filter_pools(settings: CurateSettings) -> list[Pool]:
 def lift_pools(settings: CurateSettings) -> list[Pool]:
     """The pool of the second pass: each process makes, judges, films and describes the models of its own vases; a
     language model that describes them has a pool of its own."""
-    dataset, source, describe, seed = settings.dataset, settings.source.path, settings.describe, settings.seed
-    stages: list[Stage] = [stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source))]
+    dataset, source, describe, seed = settings.dataset, folder_of(settings.source), settings.describe, settings.seed
+    weights = [fingerprint(folder) for folder in weights_of(settings.lift)]
+    stages: list[Stage] = [
+        stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source), weights=weights)
+    ]
     if settings.mesh_gate.enabled:
-        stages.append(stage_of("mesh_gate", MeshGate, (settings.mesh_gate, dataset)))
+        judge = fingerprint(file_of_judge(settings.mesh_gate.judge) if settings.mesh_gate.judge else None)
+        stages.append(stage_of("mesh_gate", MeshGate, (settings.mesh_gate, dataset), judge=judge))
     stages.append(stage_of("turntable", Film, (settings.turntable, dataset)))
     questions = stage_of("questions", Questions)
     if describe.writer == "rules":

@@ -8,6 +8,7 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
+from vaserl.curation.describe import INVENTS, LOSES
 from vaserl.curation.retention import STAGES
 from vaserl.dataset import read_rows
 from vaserl.errors import UserError
@@ -33,6 +34,9 @@ LIMITS: Mapping[str, tuple[str, str, str]] = {
     "open_edges": ("mesh_gate", "max_open_edges", "at most"),
 }
 """Where each measure's threshold stands in the settings."""
+
+WRONG: Mapping[str, str] = {INVENTS: "invented", LOSES: "lost"}
+"""What the check of a caption's facts counts, and the word for it."""
 
 Row = Mapping[str, Any]
 
@@ -68,12 +72,10 @@ def story(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> Iterator
     if row["rejected_by"]:
         yield row["rejected_by"], f"rejected it: {row['reason']}"
         return
-    told = {measure for measures in MEASURES.values() for measure in measures}
+    told = {measure for measures in MEASURES.values() for measure in measures} | set(WRONG)
     others = ", ".join(f"{name} {value:.3g}" for name, value in sorted(row["scores"].items()) if name not in told)
     if others:
         yield "scores", others
-    questions = f"{len(row['questions'])} questions" if len(row["questions"]) != 1 else "1 question"
-    yield "texts", f"“{row['caption']}”; {questions}"
     if row["reference"] != row["caption"]:
         yield "reference", f"“{row['reference']}”"
     yield "split", row["split"]
@@ -119,8 +121,19 @@ def _passed(stage: str, row: Row, views: Sequence[Row], limits: Mapping[str, Any
         return f"made {row['mesh']}" if row["mesh"] else "made its model"
     if stage == "turntable":
         return f"filmed it: clips/{row['clip']}.mp4" if row["clip"] else "filmed it"
+    if stage == "describe":
+        return _worded(row)
+    if stage == "questions":
+        return f"asked for {', '.join(q['dimension'] for q in row['questions']) or 'nothing'}"
     measured = _measured(stage, row, limits)
     return f"passed: {measured}" if measured else "measured nothing"
+
+
+def _worded(row: Row) -> str:
+    """The caption, and what the check of facts found wrong with its first wording."""
+    found = {word: row["scores"].get(name, 0.0) for name, word in WRONG.items()}
+    wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)
+    return f"“{row['caption']}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "")
 
 
 def _preferred(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> str:

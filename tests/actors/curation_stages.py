@@ -65,7 +65,9 @@ def come_to_grief(kind: str, notes: Path) -> None:
         hoard = []
         while True:
             hoard.append(b"x" * 2**25)
-    elif kind == "raise":
+    elif kind == "fickle" and notes.read_text().count("\n") <= 4:  # the first four photographs
+        os._exit(1)
+    elif kind in ("raise", "fickle"):
         raise ValueError("a fault of the stage's own")
     elif kind == "once" and notes.read_text().count("once-") == 1:
         os._exit(1)

@@ -95,6 +95,15 @@ def test_photographs_that_are_well_alone_and_too_much_together_are_done_alone(no
     assert list(answer["length"]) == [1.0] * 4 and effort.deaths == 2
 
 
+def test_a_batch_that_fails_where_it_died_before_ends_the_job_in_words(notes, monkeypatch):
+    monkeypatch.setenv("VASERL_TEST_CROWD", "fickle")
+    stage, effort = perilous(notes), Effort()
+    with pytest.raises(JobFailed, match="perilous failed on 4 photographs at once, a to d:") as caught:
+        stage.run(0, batch("a", "b", "c", "d"), effort)
+    stage.close()
+    assert "a fault of the stage's own" in str(caught.value) and effort.deaths == 1
+
+
 def test_rejected_rows_are_not_looked_at_and_stay_where_they_are(notes):
     stage, effort = perilous(notes), Effort()
     rows = rejecting(batch("segfault-0", "a", "b"), "source", {0: "gone"})

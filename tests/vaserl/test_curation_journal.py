@@ -1,7 +1,9 @@
 """Finished shards: what they are known by, when they hold, and who may write them."""
 
+import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from vaserl.curation import stage
 from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
 from vaserl.curation.journal import WORK, Journal, key_after
+from vaserl.curation.lift import place_of_given
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.questions import Questions
 from vaserl.curation.run_lock import locked
@@ -101,6 +105,38 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
     assert list(fingerprint(tmp_path)) == ["weights"]
 
 
+def test_code_and_lexicons_that_decide_outcomes_change_the_digest(tmp_path, monkeypatch):
+    package = tmp_path / "vaserl"
+    package.mkdir()
+    for name in stage.CODE:
+        source = stage.PACKAGE / name
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, package / name)
+    monkeypatch.setattr(stage, "PACKAGE", package)
+
+    def digest() -> str:
+        stage.code_of.cache_clear()  # it is read once in a process
+        return stage_of("questions", Questions).digest
+
+    seen = [digest()]
+    (package / "curation" / "notes.md").write_text("says nothing of a row")
+    assert digest() == seen[0]
+    for name in ("rewards/lexicon/shapes.tsv", "rewards/lexicon/stop_words.txt", "glb_check.py", "curation/film.py"):
+        (package / name).write_text((package / name).read_text() + "\n")
+        seen.append(digest())
+    assert len(set(seen)) == 5
+
+
+def test_the_code_of_a_stage_from_elsewhere_counts_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "stage_from_elsewhere.py"
+    file.write_text("def make():\n    return dict\n")
+    make = importlib.import_module("stage_from_elsewhere").make
+    before = stage_of("elsewhere", make).digest
+    assert stage_of("elsewhere", make).digest == before
+    file.write_text("def make():\n    return list\n")
+    assert stage_of("elsewhere", make).digest != before
+
+
 def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     (shard,) = source_shards(pa.Table.from_pylist(rows("a_1", "b_1")), Journal(tmp_path), 8)
     limits = Limits(batch_size=8, timeout_s=60)
@@ -145,6 +181,25 @@ def test_lift_takes_survivors_only_and_nothing_that_filters_may_change_their_min
     assert all(set(shard.read(journal)) == set(INPUT_COLUMNS) for shard in shards)
     other = passed(journal, [row | {"front": 0.7} for row in some], 3)
     assert [s.key for s in lift_shards(other, {}, journal, 1)][:3] == [s.key for s in shards]
+
+
+def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp_path):
+    journal = Journal(tmp_path)
+    filtered = passed(journal, rows("a_1", "b_1"), 2)
+    place = place_of_given(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path)
+    assert place is not None and place("b") == f"{tmp_path}/scans/b.glb"
+    assert place_of_given(LiftSettings(), tmp_path) is None
+
+    def keys() -> list[str]:
+        return [shard.key for shard in lift_shards(filtered, {}, journal, 1, place)]
+
+    absent = keys()
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "b.glb").write_bytes(b"glTF")
+    there = keys()
+    os.utime(tmp_path / "scans" / "b.glb", ns=(5, 5))
+    exchanged = keys()
+    assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
 
 
 @hypothesis.given(st.data())

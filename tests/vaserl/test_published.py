@@ -89,6 +89,21 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
     assert np.abs(clip.frames[2].astype(float) - np.asarray(back)).mean() < 6
     (row,) = [row for row in read_rows(tmp_path) if row["vase_id"] == NAMES[0]]
     assert row["photo"] == str(layout / "images" / "front" / f"{NAMES[0]}.jpg")
+    card = (tmp_path / "DATASET.md").read_text()
+    assert card.startswith(f"# {layout.name}\n\n3 vases from 3 photographs: 2 train, 1 test.\n")
+    assert "| provenance | 3 |" in card and "![photographs and turntables](contact_sheet.png)" in card
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert sheet.width > 3 * 3 * 128, "three vases side by side, each a photograph and two frames"
+
+
+def test_a_vase_that_the_splits_forget_is_counted(copy, tmp_path, caplog):
+    edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1] | {"split": ""}, m[2]])
+    assert import_published(copy, tmp_path / "a").num_vases == {"test": 1, "train": 2}
+    assert "of 3 vases 1 are named in no split and go into train" in caplog.text
+    caplog.clear()
+    edit(copy / "annotations" / "metadata.json", lambda m: [e | {"split": ""} for e in m])
+    import_published(copy, tmp_path / "b")
+    assert "named in no split" not in caplog.text, "all of them are drawn"
 
 
 def test_its_models_are_filmed_when_asked(layout, tmp_path):

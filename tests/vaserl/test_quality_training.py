@@ -244,13 +244,16 @@ def test_labels_come_from_folders_or_lists(folder, tmp_path):
         ("file,label\na.png,1\na.png,0\n", r"list\.csv:3: a\.png was listed on line 2"),
         ("file,label\na.png,1\nc.png,0\n", r"list\.csv:3: .*c\.png: no such file"),
         ("file,q\na.png,1\n", r"list\.csv:2: no 'label'; the fields there are file, q"),
+        ("file,label,note\na.png,1,caf\xe9\n", r"list\.csv:2: not UTF-8"),
+        ('file,label,note\na.png,1,"two\nlines"\nb.png,2,\n', r"list\.csv:4: label '2' is no class"),
+        ("file,label\na.png,1,0\n", r"list\.csv:2: 1 cells more than the header has"),
         ("file,label\na.png,1\n", r"no photograph of the class labels\.low"),
     ],
 )
 def test_a_slip_in_a_list_names_its_line(tmp_path, text, message):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
-    (tmp_path / "list.csv").write_text(text)
+    (tmp_path / "list.csv").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=message):
         read_labels(LabelSettings(path=tmp_path / "list.csv"))
 

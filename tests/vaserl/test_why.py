@@ -1,5 +1,6 @@
 """The story of a photograph, from hand-written manifests."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ max_open_edges = 0.02
 
 def row(photo: str, vase_id: str, view: str, **columns) -> dict:
     empty = {"rejected_by": "", "reason": "", "scores": {}, "mesh": "", "clip": "", "caption": "", "reference": ""}
-    digest = {"photo_sha256": f"{abs(hash(photo)):064x}"[-64:]}
+    digest = {"photo_sha256": hashlib.sha256(photo.encode()).hexdigest()}
     return {
         **empty,
         **digest,
@@ -39,7 +40,14 @@ def row(photo: str, vase_id: str, view: str, **columns) -> dict:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     kept = {
-        "scores": {"quality": 0.91, "intact": 0.25, "front": 0.31, "silhouette_iou": 0.97, "open_edges": 0.0},
+        "scores": {
+            "quality": 0.91,
+            "intact": 0.25,
+            "front": 0.31,
+            "silhouette_iou": 0.97,
+            "open_edges": 0.0,
+            "caption_loses": 2.0,
+        },
         "mesh": "models/v1.glb",
         "clip": "c" * 64,
         "caption": "Athenian amphora.",
@@ -80,8 +88,9 @@ def test_a_vase_that_came_through(folder):
     assert "lift       made models/v1.glb" in story
     assert "mesh_gate  passed: silhouette_iou 0.970 (at least 0.8), open_edges 0.000 (at most 0.02)" in story
     assert f"turntable  filmed it: clips/{'c' * 64}.mp4" in story
-    assert "texts      “Athenian amphora.”; 1 questions" not in story
-    assert "texts      “Athenian amphora.”; 1 question" in story
+    assert "describe   “Athenian amphora.”; dimensions of the first wording: 2 lost\n" in story
+    assert "questions  asked for fabric\n" in story
+    assert "caption_loses" not in story and "measured nothing" not in story
     assert "reference  “Athenian amphora, c. 525–500 BCE.”" in story
     # the other two views tell where they ended, and nothing that came after
     assert "quality    rejected it: too blurred (quality 0.200 (at least 0.5))" in story

@@ -6,7 +6,6 @@ slow. Where no photograph dies alone, the batch is taken once more whole, so tha
 Exceptions are not deaths: they end the job, naming the photograph.
 """
 
-import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,8 +95,12 @@ class Isolated:
         num_killed = effort.killed_rows
         together = merged(piece, [([k], self._alone(index, taken(piece, [k]), effort)) for k in range(length)])
         if effort.killed_rows == num_killed:
-            with contextlib.suppress(StageDied):  # each alone was well, and together they may be too much
+            try:
                 together = self._call(index, piece, effort)
+            except StageDied:
+                pass  # each alone was well, and together they may be too much
+            except StageFailed as failure:
+                raise self._failed(index, piece, failure) from None
         return together
 
     def _alone(self, index: int, row: Batch, effort: Effort) -> Batch:

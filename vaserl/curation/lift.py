@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from vaserl.curation.batch import Batch, rejecting, remaining, with_column
 from vaserl.curation.generators.generator import Generator, LiftFailure
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.photograph import read_photograph
-from vaserl.curation.settings import LiftSettings
+from vaserl.curation.settings import LiftSettings, TripoSGSettings
 from vaserl.curation.storage import joined, local_copy, read_bytes
 from vaserl.errors import UserError
 
@@ -82,11 +83,15 @@ class Given:
         self._pattern, self._folder = pattern, folder
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        place = joined(self._folder, self._pattern.format(vase_id=vase_id))
+        place = self.place(vase_id)
         try:
             glb.write_bytes(read_bytes(place))
         except OSError as error:
             raise LiftFailure(f"no model given: {place}") from error
+
+    def place(self, vase_id: str) -> str:
+        """Path or URL where the vase's model ought to be."""
+        return joined(self._folder, self._pattern.format(vase_id=vase_id))
 
 
 class Command:
@@ -161,6 +166,20 @@ def check_generator(settings: LiftSettings, source: Path | str) -> None:
         check_hunyuan3d(settings.hunyuan3d)
     else:
         build_generator(settings, source)
+
+
+def place_of_given(settings: LiftSettings, source: Path | str) -> Callable[[str], str] | None:
+    """Where a vase's model ought to be, by the vase's id; None where models are made and not given."""
+    return Given(settings.given, str(source)).place if settings.generator == "given" else None
+
+
+def weights_of(settings: LiftSettings) -> list[Path]:
+    """Folders with the weights of the generator's networks, their parts one level down; none for the others."""
+    model = {"triposg": settings.triposg, "hunyuan3d": settings.hunyuan3d}.get(settings.generator)
+    if model is None:
+        return []
+    folders = [model.weights, *([model.rmbg] if isinstance(model, TripoSGSettings) and model.rmbg else [])]
+    return [part for folder in folders for part in (folder, *sorted(p for p in folder.glob("*") if p.is_dir()))]
 
 
 def model_path(vase_id: str) -> str:

@@ -51,6 +51,12 @@ class MeshJudge(Protocol):
 
 def load_judge(name: str) -> MeshJudge:
     """The judge of that name. Raises: UserError when there is none, or none that can be called."""
+    judge = find_judge(name)
+    return cast(MeshJudge, judge() if isinstance(judge, type) else judge)
+
+
+def find_judge(name: str) -> Any:
+    """The function, or the class before it is made: making it may load a model. Raises: UserError like `load_judge`."""
     module, colon, attribute = name.partition(":")
     if not module or not colon or not attribute.isidentifier():
         raise UserError(f"mesh_gate.judge {name!r}: wanted package.module:name")
@@ -58,9 +64,19 @@ def load_judge(name: str) -> MeshJudge:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f"mesh_gate.judge {name!r}: {error}") from error
-    judge: Any = found
-    if isinstance(found, type):
-        judge = found()
-    if not callable(judge):
-        raise UserError(f"mesh_gate.judge {name!r}: a {type(judge).__name__} can't be called with a candidate")
-    return cast(MeshJudge, judge)
+    is_class = isinstance(found, type)
+    if not (_makes_callables(found) if is_class else callable(found)):
+        what = found.__name__ if is_class else type(found).__name__
+        raise UserError(f"mesh_gate.judge {name!r}: a {what} can't be called with a candidate")
+    return found
+
+
+def file_of_judge(name: str) -> Path | None:
+    """The file that defines it, whose change is a change of mind; None for what is built in. Raises: UserError."""
+    find_judge(name)
+    file = importlib.import_module(name.partition(":")[0]).__file__
+    return Path(file) if file else None
+
+
+def _makes_callables(kind: type) -> bool:
+    return any("__call__" in base.__dict__ for base in kind.__mro__)

@@ -1,6 +1,6 @@
 """How the rows of each pass are cut into shards. Only a shard's rows are ever held as Python objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,11 +63,20 @@ def source_shards(photographs: pa.Table, journal: Journal, num_rows: int) -> lis
     return shards
 
 
-def lift_shards(filtered: Sequence[Shard], losers: Losers, journal: Journal, num_rows: int) -> list[Shard]:
+def lift_shards(
+    filtered: Sequence[Shard],
+    losers: Losers,
+    journal: Journal,
+    num_rows: int,
+    given: Callable[[str], str] | None = None,
+) -> list[Shard]:
     """The best views of the vases that came through, at most `num_rows` to a shard.
 
     A shard never takes photographs from two of the filters' shards: a vase more or less leaves the others' alone. Nor
     does it take their scores along, so that a filter may change its mind about a figure without a model being redone.
+
+    given: where a vase's model ought to be, if models are given; one that came later, or that was exchanged, makes
+    another shard of its own.
     """
     shards: list[Shard] = []
     for parent in filtered:
@@ -84,16 +93,19 @@ def lift_shards(filtered: Sequence[Shard], losers: Losers, journal: Journal, num
                     rows=tuple(rows),
                     columns=INPUT_COLUMNS,
                     num_rows=len(rows),
-                    key=key_of(table.take(rows).to_pylist()),
+                    key=key_of(
+                        row | ({"given": _changed(given(row["vase_id"]))} if given else {})
+                        for row in table.take(rows).to_pylist()
+                    ),
                 )
             )
     return shards
 
 
-def _changed(photo: str) -> list[int]:
+def _changed(place: str) -> list[int]:
     """Size and time of change of a file on this machine; [] where there is none, or where it is a URL."""
     try:
-        status = Path(photo).stat()
+        status = Path(place).stat()
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns]

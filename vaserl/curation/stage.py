@@ -5,6 +5,7 @@ work reusable: whoever finds rows under the same digests need not do them again.
 """
 
 import hashlib
+import inspect
 import json
 import pickle
 from collections.abc import Callable, Mapping
@@ -17,8 +18,8 @@ from vaserl.config import Section
 from vaserl.curation.batch import Batch
 
 PACKAGE = Path(__file__).parents[1]
-CODE = ("curation", "rewards", "clip.py", "turntable.py")
-"""What of the package decides a row's outcome; after a change there, old work is not reused."""
+CODE = ("curation", "rewards", "clip.py", "glb_check.py", "turntable.py", "types.py")
+"""What of the package decides a row's outcome, lexicons included; after a change there, old work is not reused."""
 
 HOW_AND_NOT_WHAT = frozenset({"pool", "enabled"})
 """Settings that decide where and how fast rows are done, not what becomes of them."""
@@ -42,10 +43,12 @@ def stage_of(
 ) -> Stage:
     """A stage that is made by `make(*arguments)`.
 
-    Its outcomes depend on the settings among the arguments, and on what else `depends` names: seeds, models' files.
+    Its outcomes depend on the settings among the arguments, on the package's code and that of the file that defines
+    `make`, and on what else `depends` names: seeds, models' files.
     """
     settings = [_what(argument.model_dump(mode="json")) for argument in arguments if isinstance(argument, Section)]
-    content = json.dumps([name, settings, depends, _code()], sort_keys=True, default=str)
+    own = hashlib.sha256(Path(inspect.getfile(make)).read_bytes()).hexdigest()
+    content = json.dumps([name, settings, depends, code_of(PACKAGE), own], sort_keys=True, default=str)
     return Stage(
         name=name,
         maker=pickle.dumps((make, arguments)),
@@ -64,17 +67,19 @@ def fingerprint(path: Path | None) -> Mapping[str, tuple[int, int]]:
     return {file.name: (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 
 
+@cache
+def code_of(package: Path) -> str:
+    """Digest of the package's CODE, hex; read once in a process."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        path = package / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix in (".py", ".tsv", ".txt"):
+                digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
 def _what(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
     return {name: _what(value) for name, value in settings.items() if name not in HOW_AND_NOT_WHAT}
-
-
-@cache
-def _code() -> str:
-    digest = hashlib.sha256()
-    for name in CODE:
-        path = PACKAGE / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()

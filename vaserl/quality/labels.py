@@ -1,18 +1,17 @@
 """Photographs that someone called good or bad, and their split into three sets that share no vase."""
 
-import csv
 import hashlib
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vaserl.curation.photograph import SUFFIXES
+from vaserl.curation.source.problem import stop
+from vaserl.curation.source.tables import read_table
 from vaserl.errors import UserError
 from vaserl.quality.settings import LabelSettings
 
@@ -106,9 +105,8 @@ def _in_folders(root: Path, settings: LabelSettings) -> Iterator[Labelled]:
 def _in_list(path: Path, settings: LabelSettings) -> Iterator[Labelled]:
     named = {name: is_good for is_good, names in ((False, settings.low), (True, settings.high)) for name in names}
     pattern = re.compile(settings.pattern)
-    seen: dict[Path, int] = {}
-    for number, entry in _entries(path):
-        where = f"{path}:{number}"
+    seen: dict[Path, str] = {}
+    for where, entry in read_table(str(path), stop):
         for field in ("file", settings.label_field):
             if entry.get(field) in (None, ""):
                 raise UserError(f"{where}: no {field!r}; the fields there are {', '.join(map(str, entry))}")
@@ -117,29 +115,14 @@ def _in_list(path: Path, settings: LabelSettings) -> Iterator[Labelled]:
             raise UserError(f"{where}: label {label!r} is no class; labels.low and labels.high name {', '.join(named)}")
         photograph = path.parent / str(entry["file"])
         if photograph in seen:
-            raise UserError(f"{where}: {entry['file']} was listed on line {seen[photograph]} already")
+            raise UserError(
+                f"{where}: {entry['file']} was listed on line {seen[photograph].rpartition(':')[2]} already"
+            )
         if not photograph.is_file():
             raise UserError(f"{where}: {photograph}: no such file")
-        seen[photograph] = number
+        seen[photograph] = where
         vase_id = str(entry.get("vase_id") or _vase_of(photograph, pattern))
         yield Labelled(path=photograph, vase_id=vase_id, is_good=named[label])
-
-
-def _entries(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".csv":
-        yield from enumerate(csv.DictReader(text.splitlines()), start=2)
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{number}: not JSON: {error.msg}") from error
-        if not isinstance(entry, dict):
-            raise UserError(f"{path}:{number}: expected a JSON object, got {type(entry).__name__}")
-        yield number, entry
 
 
 def _vase_of(path: Path, pattern: re.Pattern[str]) -> str:

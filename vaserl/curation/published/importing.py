@@ -20,7 +20,7 @@ from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.questions import questions_about
-from vaserl.curation.settings import SplitSettings, TurntableSettings
+from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
 from vaserl.curation.source.problem import Problem
 from vaserl.curation.source.records import states_something
 from vaserl.curation.split import split_vases, stratum_of
@@ -54,19 +54,24 @@ class Imported:
 def import_published(
     source: Path, dataset: Path, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
 ) -> Imported:
-    """Writes manifest.parquet, models/ and clips/ of a published data set; its layouts: `layout`.
+    """Writes manifest.parquet, models/, clips/ and the card of a published data set; its layouts: `layout`.
 
     With `turntable` each GLB is filmed; without, the four views around the vase make a clip of four frames,
     resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the data set's own;
-    where it names none, they are drawn by `seed`.
+    where it names none at all, they are drawn by `seed`, and a vase that it forgets goes into train.
 
     Raises: UserError for annotations that can't be used, with every file, entry and field that is to blame.
     """
+    from vaserl.curation.card import Findings, write_card  # torch, which those who only look at a folder do without
+
     problems: list[Problem] = []
     vases = read_layout(source, problems.append)
     refuse(problems)
     (dataset / MODELS).mkdir(parents=True, exist_ok=True)
     drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
+    unnamed = sum(not vase.split for vase in vases) - len(drawn)
+    if unnamed:
+        logger.warning("of %s vases %s are named in no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
     rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
     if turntable is not None:
         rows = _filmed(rows, dataset, turntable)
@@ -79,6 +84,7 @@ def import_published(
         if row["rejected_by"]:
             row["split"] = ""
     write_manifest(dataset, rows)
+    write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings())
     left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
         logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))

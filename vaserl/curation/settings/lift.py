@@ -59,7 +59,7 @@ class LiftSettings(Section):
     hunyuan3d: Hunyuan3DSettings | None = None
     """For "hunyuan3d"."""
     given: str = ""
-    """Path of an existing GLB, with {vase_id} in it; "given" only. A relative path starts in source.path."""
+    """Path of an existing GLB, with {vase_id} in it; "given" only. A relative path starts in the source's folder."""
     command: tuple[str, ...] = ()
     """Program and arguments, with {photo} and {glb} in them; "command" only."""
     timeout_s: float = pydantic.Field(default=300.0, gt=0)

@@ -6,7 +6,17 @@ image files of a folder, whose names say vase and view. Records are another such
 """
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, Inspected, inspect_source, read_source
+from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, Inspected, folder_of, inspect_source, read_source
 from vaserl.curation.source.stage import Source
 
-__all__ = ["SOURCE_SCHEMA", "STAGE", "Inspected", "Problem", "Report", "Source", "inspect_source", "read_source"]
+__all__ = [
+    "SOURCE_SCHEMA",
+    "STAGE",
+    "Inspected",
+    "Problem",
+    "Report",
+    "Source",
+    "folder_of",
+    "inspect_source",
+    "read_source",
+]

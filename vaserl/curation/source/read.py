@@ -92,11 +92,16 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
     return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
 
 
+def folder_of(settings: SourceSettings) -> str:
+    """What the names of files are relative to: `source.path`, or the folder of the table that it names."""
+    return settings.path.rpartition("/")[0] if is_file(settings.path) else settings.path
+
+
 def _places(settings: SourceSettings) -> tuple[str, str | None]:
     """The folder that files are relative to, and the table that lists the photographs, if there is one."""
-    path = settings.path
-    if is_file(path):
-        return path.rpartition("/")[0], path
+    path, folder = settings.path, folder_of(settings)
+    if folder != path:
+        return folder, path
     # an object store knows no empty folders, so a URL is taken at its word and found empty later
     if not is_url(path) and not is_folder(path):
         raise UserError(f"source.path {path}: no such folder")
