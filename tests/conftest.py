@@ -96,6 +96,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic world of six vases, seed 3; nobody writes into it."""
+    from vaserl.synthetic.world import build_world
+
+    folder = tmp_path_factory.mktemp("worlds") / "world"
+    build_world(folder, num_vases=6, seed=3, num_workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """A local Ray with room for the tests' actors, shared by all of them."""
     from actors.cluster import connect

@@ -24,8 +24,6 @@ from vaserl.curation.shards import Shard, source_shards
 from vaserl.curation.stage import Stage, stage_of
 from vaserl.dataset import MANIFEST, read_rows, read_vases
 from vaserl.errors import UserError
-from vaserl.settings import ClusterSettings
-from vaserl.synthetic.world import build_world
 
 CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48}}
 NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU}
@@ -38,19 +36,7 @@ GIVEN = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster():
-    from actors.cluster import connect
-
-    with connect(ClusterSettings(num_cpus=2)):
-        yield
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("curate") / "world"
-    build_world(folder, num_vases=6, seed=3, num_workers=1)
-    return folder
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
@@ -58,7 +44,7 @@ def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
 
 
 @pytest.fixture(scope="module")
-def run(world, tmp_path_factory) -> tuple[Path, CurationSummary]:
+def run(world, cluster, tmp_path_factory) -> tuple[Path, CurationSummary]:
     """A data set made of the world's own models, and what the job said of it."""
     folder = tmp_path_factory.mktemp("dataset")
     return folder, curate(settings(world, folder, **GIVEN))

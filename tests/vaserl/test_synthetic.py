@@ -42,12 +42,11 @@ def traits() -> VaseTraits:
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def worlds(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The same world made twice, in this process and by two others."""
-    root = tmp_path_factory.mktemp("worlds")
-    build_world(root / "here", num_vases=6, seed=3, num_workers=1)
-    build_world(root / "there", num_vases=6, seed=3, num_workers=2)
-    return root / "here", root / "there"
+    there = tmp_path_factory.mktemp("worlds") / "there"
+    build_world(there, num_vases=6, seed=3, num_workers=2)
+    return world, there
 
 
 def with_facts(traits: VaseTraits, **facts: object) -> VaseTraits:
