@@ -7,6 +7,7 @@ manifest stays small, with no second copy of every model beside the one that tra
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from vaserl.dataset import read_rows
 from vaserl.errors import UserError
 
 SPLITS = ("train", "val", "test")
-CARD = "DATASET.md"
+CARD, SHEET = "DATASET.md", "contact_sheet.png"
+_PICTURE = re.compile(rf"!\[[^]]*\]\({re.escape(SHEET)}\)\n\n.*\n\n")
+"""The picture's place in the card, with the line below it."""
 ROWS_A_GROUP = 32
 """Rows that the hub's viewer must fetch to show one page."""
 
@@ -40,7 +43,7 @@ class Published:
 
 
 def publish(folder: Path, out: Path, rights: str = ".+", max_bytes: int = 500_000_000) -> Published:
-    """Writes data/<split>-<n>-of-<m>.parquet and README.md into the new folder `out`.
+    """Writes data/<split>-<n>-of-<m>.parquet, README.md and the card's picture into the new folder `out`.
 
     A vase is published if `rights`, a regular expression, fits the whole of what its photograph's rights say; model and
     turntable are made of that photograph. A file is closed at the first row beyond `max_bytes`.
@@ -64,10 +67,13 @@ def publish(folder: Path, out: Path, rights: str = ".+", max_bytes: int = 500_00
         if members:
             counts[split] = len(members)
             files += _write_split(folder, out / "data", split, members, max_bytes)
-    (out / "README.md").write_text(_readme(folder, counts))
+    num_withheld = len(kept) - len(rows)
+    if not num_withheld and (folder / SHEET).is_file():
+        shutil.copyfile(folder / SHEET, out / SHEET)
+    (out / "README.md").write_text(_readme(folder, counts, num_withheld))
     return Published(
         num_vases=counts,
-        num_withheld=len(kept) - len(rows),
+        num_withheld=num_withheld,
         files=files,
         num_bytes=sum(path.stat().st_size for path in files),
     )
@@ -137,14 +143,23 @@ def _row(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**contents, **{name: row[name] for name in texts}, **as_json}
 
 
-def _readme(folder: Path, counts: Mapping[str, int]) -> str:
-    """The hub's card: its header names the files of each split, its body is the data set's own card."""
+def _readme(folder: Path, counts: Mapping[str, int], num_withheld: int) -> str:
+    """The hub's card: its header names the files of each split, its body is the data set's own card.
+
+    Where vases are withheld, the card says so, and goes without its picture, which may show them.
+    """
     head = ["---", "configs:", "- config_name: default", "  data_files:"]
     for split in counts:
         head += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     head += ["tags:", "- 3d", "- cultural-heritage", "---", ""]
     card = folder / CARD
-    return "\n".join(head) + "\n" + (card.read_text() if card.is_file() else "# Data set\n")
+    body = card.read_text() if card.is_file() else "# Data set\n"
+    if num_withheld:
+        body = _PICTURE.sub("", body)
+        body += (
+            f"\nOf the vases counted above, {num_withheld:,} are not published, for the rights in their photographs.\n"
+        )
+    return "\n".join(head) + "\n" + body
 
 
 def _pattern(rights: str) -> re.Pattern[str]:

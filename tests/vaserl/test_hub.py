@@ -12,6 +12,8 @@ from PIL import Image
 from tests.conftest import make_dataset
 from vaserl.cli import main
 from vaserl.clip import ClipStore, read_mp4
+from vaserl.curation.card import Findings, write_card
+from vaserl.curation.settings import CardSettings
 from vaserl.dataset import read_rows, read_vases, write_manifest
 from vaserl.errors import UserError
 from vaserl.hub import publish
@@ -33,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     rows.append({**rows[0], "photo": "photographs/extra.png", "vase_id": "v09", "rights": "CC BY 4.0"})
     shutil.copy(folder / rows[0]["photo"], folder / "photographs" / "extra.png")
     write_manifest(folder, rows)
-    (folder / "DATASET.md").write_text("# Data set\n\nfour vases\n")
+    write_card(folder, read_rows(folder), CardSettings(), Findings())
     return folder
 
 
@@ -81,7 +83,20 @@ def test_the_card_names_every_split_s_files(folder, tmp_path):
     for entry in config["data_files"]:
         assert list((tmp_path / "hub").glob(entry["path"])), entry
     assert [entry["split"] for entry in config["data_files"]] == ["train", "test"]
-    assert body.strip() == "# Data set\n\nfour vases"
+    card = (folder / "DATASET.md").read_text()
+    picture = "![photographs and turntables](contact_sheet.png)\n\nPhotographs, and beside each its turntable.\n\n"
+    # one vase has no rights: the sheet may show it, and stays behind
+    withheld = "\nOf the vases counted above, 1 are not published, for the rights in their photographs.\n"
+    assert picture in card and body.removeprefix("\n") == card.replace(picture, "") + withheld
+    assert not (tmp_path / "hub" / "contact_sheet.png").exists()
+
+
+def test_the_cards_picture_comes_along_where_nothing_is_withheld(folder, tmp_path):
+    publish(folder, tmp_path / "hub", rights=".*")
+    readme = (tmp_path / "hub" / "README.md").read_text()
+    assert readme.endswith((folder / "DATASET.md").read_text()) and "(contact_sheet.png)" in readme
+    sheet = (tmp_path / "hub" / "contact_sheet.png").read_bytes()
+    assert sheet == (folder / "contact_sheet.png").read_bytes()
 
 
 def test_rights_decide(folder, tmp_path):
