@@ -42,6 +42,7 @@ def test_command_writes_the_model_under_the_vases_name(tmp_path):
     ("code", "reason"),
     [
         ("raise SystemExit('out of memory')", "ended with code 1: out of memory"),
+        ("import sys; raise SystemExit('no ' + sys.argv[2])", "ended with code 1: no …/model.glb"),
         ("pass", "the generator wrote no GLB"),
         ("import sys; open(sys.argv[2], 'w').write('nonsense')", "the generator wrote no GLB"),
         ("import os; os.abort()", "ended with code -6"),
@@ -95,7 +96,11 @@ def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
     film = Film(TurntableSettings(num_frames=4, fps=2.0, resolution=32), tmp_path / "out")
     lifted = {row["vase_id"]: row for row in rows_of(film(lift(batch_of(rows("a", "torn", "absent")))))}
     assert lifted["absent"]["rejected_by"] == "lift" and "no model given" in lifted["absent"]["reason"]
-    assert lifted["torn"]["rejected_by"] == "turntable" and "torn.glb: damaged GLB" in lifted["torn"]["reason"]
+    assert lifted["torn"]["rejected_by"] == "turntable"
+    assert lifted["torn"]["reason"].startswith("damaged GLB model: "), "wherever the data set lies"
+    gate = MeshGate(MeshGateSettings(needs_texture=False), tmp_path / "out")
+    (judged,) = rows_of(gate(lift(batch_of(rows("torn")))))
+    assert (judged["rejected_by"], judged["reason"]) == ("mesh_gate", lifted["torn"]["reason"])
     clip = ClipStore(tmp_path / "out" / "clips").load(lifted["a"]["clip"])
     assert clip.frames.shape == (4, 32, 32, 3) and clip.fps == 2.0
     assert clip.frames.std() > 10, "something is seen"

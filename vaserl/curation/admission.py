@@ -41,10 +41,12 @@ class MeshGate:
         measures: dict[int, dict[str, float]] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):
+            path = self._dataset / batch["mesh"][index]
             try:
-                mesh = load_mesh(self._dataset / batch["mesh"][index]).to_mesh()
+                mesh = load_mesh(path).to_mesh()
             except UserError as error:
-                reasons[index] = str(error)
+                # the row names its model already, and a reason must not depend on where the data set lies
+                reasons[index] = str(error).removeprefix(f"{path}: ")
                 continue
             known = float(batch[SILHOUETTE][index])
             mask = _mask(batch["photo"][index]) if math.isnan(known) else None

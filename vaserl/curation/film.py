@@ -33,10 +33,12 @@ class Film:
         clips: dict[int, str] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):
+            path = self._dataset / batch["mesh"][index]
             try:
-                model = load_mesh(self._dataset / batch["mesh"][index])
+                model = load_mesh(path)
             except UserError as error:
-                reasons[index] = str(error)
+                # the row names its model already, and a reason must not depend on where the data set lies
+                reasons[index] = str(error).removeprefix(f"{path}: ")
                 continue
             settings = self._settings
             spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()

@@ -59,7 +59,10 @@ class Lift:
         """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
-            overlap = self._generate(local_copy(photo, Path(scratch)), vase_id, glb)
+            try:
+                overlap = self._generate(local_copy(photo, Path(scratch)), vase_id, glb)
+            except LiftFailure as failure:  # a program may name its file, whose folder is another one each time
+                raise LiftFailure(str(failure).replace(scratch, "…")) from failure
             if not glb.is_file() or glb.read_bytes()[:4] != b"glTF":
                 raise LiftFailure("the generator wrote no GLB")
             glb.replace(target)
