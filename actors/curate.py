@@ -11,9 +11,8 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import ray
@@ -34,13 +33,14 @@ from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.mesh_judge import file_of_judge, find_judge
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import BestViewReport, FilterReport, best_view_report, filter_report, retention
+from vaserl.curation.retention import best_view_report, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.summary import CurationSummary
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
@@ -50,40 +50,6 @@ from vaserl.why import CONFIG
 SUMMARY = "curation.json"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurationSummary:
-    """What a run did."""
-
-    num_photographs: int
-    """Rows of the manifest: every photograph that came in."""
-    num_vases: Mapping[str, int]
-    """Vases that came through, by split."""
-    retention: Sequence[Mapping[str, Any]]
-    """[{"stage", "in", "out"}, …]."""
-    filters: Sequence[FilterReport]
-    """The filters against the truth, where the photographs were labelled."""
-    best_view: BestViewReport | None
-    """The choice of views against the truth, where the photographs were labelled."""
-    thresholds: Sequence[Threshold]
-    """What each filter asked for, quantiles worked out."""
-    num_fallbacks: int
-    """Terse captions that failed the check of facts; the complete one stands in."""
-    stages: Mapping[str, Mapping[str, float]]
-    """By stage, what this run did: rows, seconds at work and rows_per_s of one process, deaths of its process and
-    killed_rows, the photographs rejected because of them."""
-    reused_rows: Mapping[str, int]
-    """By pass, rows that an earlier run had finished."""
-    num_stale_shards: int
-    """Files of finished work that belonged to other settings, photographs or code."""
-    seconds: Mapping[str, float]
-    """Wall time of each pass, the start of its processes included."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        best_view = self.best_view and self.best_view.as_dict()
-        return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}
 
 
 def curate(settings: CurateSettings) -> CurationSummary:

@@ -6,9 +6,10 @@ Its quality filter is trained by python -m launch.curate train-quality CONFIG.
 import sys
 from collections.abc import Sequence
 
-from actors.curate import CurationSummary, curate
+from actors.curate import curate
 from launch.main import command
 from vaserl.curation.settings import CurateSettings
+from vaserl.curation.summary import CurationSummary
 from vaserl.errors import UserError
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from actors.curate import CurationSummary, curate
+from actors.curate import curate
 from actors.curate_pass import PassSummary, Pool, run_pass
 from launch.bench.curate_kills import finish, finished, start
 from tests.actors.curation_stages import KeepAll, Perilous, RejectOdd
@@ -22,6 +22,7 @@ from vaserl.curation.journal import Journal
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.shards import Shard, source_shards
 from vaserl.curation.stage import Stage, stage_of
+from vaserl.curation.summary import CurationSummary
 from vaserl.dataset import MANIFEST, read_rows, read_vases
 from vaserl.errors import UserError
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from vaserl.clip import read_mp4
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
+from vaserl.curation.storage import is_url
 
 SIDE = 128
 """Pixels of each picture."""
@@ -54,8 +55,7 @@ def pictured(rows: Collection[Mapping[str, Any]], number: int) -> list[Mapping[s
 
 def _photograph(folder: Path, photo: str) -> Image.Image | None:
     try:
-        # a URL is read as it stands
-        return read_photograph(photo if "://" in photo else folder / photo)
+        return read_photograph(photo if is_url(photo) else folder / photo)
     except (UnreadablePhotograph, OSError):
         return None
 
