@@ -11,6 +11,7 @@ import fsspec.config
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from pydantic import ValidationError
 
@@ -339,3 +340,18 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
     with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
         read_photograph(tmp_path / "a.gif")
+
+
+def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch):
+    """What is absent is a row's own fault; a network that is down isn't, and a rejection would outlast it."""
+
+    def is_down(*_, **__):
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", is_down)
+    row = {"photo": "memory://down/a.png", "rejected_by": "", "reason": ""}
+    with pytest.raises(UserError, match=r"memory://down/a\.png: TimeoutError: no answer"):
+        Source()(batch_of([row]))
+    monkeypatch.undo()
+    (judged,) = rows_of(Source()(batch_of([row])))
+    assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: FileNotFoundError"
