@@ -15,9 +15,10 @@ from launch import vaseeval
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.config import dump_config
+from vaserl.constant_caption import constant_caption
 from vaserl.dataset import Vase, read_vases
 from vaserl.errors import UserError
-from vaserl.evaluation.constant import constant_answer, constant_caption
+from vaserl.evaluation.constant import constant_answer
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.evaluation.text_encoder import open_clip_text_encoder

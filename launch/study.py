@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 
 from launch import evaluate, sft, train
 from vaserl.config import load_config
+from vaserl.constant_caption import constant_caption
 from vaserl.dataset import read_rows, read_vases, write_manifest
 from vaserl.errors import UserError
-from vaserl.evaluation.constant import constant_answer, constant_caption
+from vaserl.evaluation.constant import constant_answer
 from vaserl.evaluation.statistics import paired_difference
 from vaserl.recorder import read_jsonl, versions
 from vaserl.report.study import constant_answer_figure, per_dimension_figure

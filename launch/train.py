@@ -13,8 +13,9 @@ from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.advantage import credit
+from vaserl.constant_caption import constant_caption
 from vaserl.dataset import read_vases
-from vaserl.evaluation.constant import ConstantBaseline, constant_caption
+from vaserl.evaluation.constant import ConstantBaseline
 from vaserl.grpo import assemble
 from vaserl.models.adapter import write_weights
 from vaserl.models.policy import check_model_folder

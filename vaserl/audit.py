@@ -12,7 +12,8 @@ from math import log2
 import numpy as np
 
 from vaserl.answer_files import completion_of
-from vaserl.rewards import Facts, caption_from_facts, target_facts
+from vaserl.constant_caption import constant_caption_from_facts
+from vaserl.rewards import target_facts
 from vaserl.rewards.attacks import attacks
 from vaserl.scoring import Scorer
 from vaserl.types import DIMENSIONS, Dimension, Group, Task
@@ -76,7 +77,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
     rng = np.random.default_rng(seed)
     honest = _rewards(tasks, [task.reference for task in tasks], scorer)
     facts = [target_facts(task) for task in tasks]
-    constant = commonest_caption(facts)
+    constant = constant_caption_from_facts(facts)
     # along one cycle through all tasks, so that none meets its own caption
     cycle = rng.permutation(len(tasks))
     others = [""] * len(tasks)
@@ -98,18 +99,6 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
         },
         spread={d: spread for d in DIMENSIONS if (spread := spread_of([f[d] for f in facts])).num_targets},
     )
-
-
-def commonest_caption(facts: Sequence[Facts]) -> str:
-    """The caption of the commonest value of every dimension (ties: the first in order); a dimension that more targets
-    leave open than share any value is left out."""
-    commonest = {}
-    for dimension in DIMENSIONS:
-        counts = Counter(each[dimension] for each in facts)
-        commonest[dimension] = min(counts, key=lambda value: (-counts[value], value))
-    if not any(commonest.values()):  # most leave most open: then any stated value beats silence
-        commonest = {d: min((f[d] for f in facts if f[d]), default=()) for d in DIMENSIONS}
-    return caption_from_facts(Facts(**commonest))
 
 
 def spread_of(values: Sequence[tuple]) -> Spread:

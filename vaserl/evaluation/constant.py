@@ -1,29 +1,14 @@
 """The constant answer: what a policy earns that never looks and always says the commonest thing."""
 
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from vaserl.answer_files import completion_of
-from vaserl.rewards import gold_caption
 from vaserl.scoring import RewardError, Scorer
 from vaserl.train import RewardPool
-from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Group, ScoredGroup, Task
-
-
-def constant_caption(records: Sequence[Mapping[str, str]]) -> str:
-    """The caption of a record made of each field's commonest value (ties: the first in the alphabet); a field that
-    more records leave empty than share any value is left out, unless that would leave nothing.
-
-    Raises: ValueError when no record states one of the six dimensions.
-    """
-    stated = [Counter(record.get(FIELD_OF_DIMENSION[d], "") for record in records) for d in DIMENSIONS]
-    commonest = [_first(counts) for counts in stated]
-    if not any(commonest):
-        commonest = [_first(Counter({v: n for v, n in counts.items() if v})) for counts in stated]
-    return gold_caption({FIELD_OF_DIMENSION[d]: v for d, v in zip(DIMENSIONS, commonest, strict=True) if v})
+from vaserl.types import DIMENSIONS, Group, ScoredGroup, Task
 
 
 class ConstantBaseline:
@@ -66,7 +51,3 @@ def constant_answer(caption: str, tasks: Sequence[Task], scorer: Scorer) -> dict
         if values:
             result[dimension] = float(np.mean(values))
     return result
-
-
-def _first(counts: Mapping[str, int]) -> str:
-    return min(counts, key=lambda value: (-counts[value], value), default="")
