@@ -15,6 +15,7 @@ from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, mo
 from vaserl.curation.mesh_judge import Candidate, Judgement
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.errors import UserError
+from vaserl.turntable import SIX_VIEWS
 
 WRITES_A_GLB = "import sys; open(sys.argv[2], 'wb').write(b'glTF' + open(sys.argv[1], 'rb').read())"
 
@@ -86,6 +87,24 @@ def test_retries_are_made_and_counted(tmp_path):
 def test_a_missing_program_is_said_before_the_run():
     with pytest.raises(UserError, match=r"lift\.command: no program 'no-such-generator'"):
         build_generator(LiftSettings(generator="command", command=("no-such-generator", "{photo}", "{glb}")), Path())
+
+
+def test_stills_are_the_six_views_and_their_normals(tmp_path):
+    model = trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
+    (tmp_path / "models").mkdir()
+    model.export(tmp_path / "models" / "v1.glb")
+    film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=64, stills=True), tmp_path)
+    film(batch_of([{"mesh": "models/v1.glb", "rejected_by": "", "reason": ""}]))
+    names = {f"{view}{kind}.png" for view in SIX_VIEWS for kind in ("", "_normals")}
+    assert {path.name for path in (tmp_path / "views" / "v1").iterdir()} == names
+
+    def middle(name: str) -> np.ndarray:
+        return np.asarray(Image.open(tmp_path / "views" / "v1" / name))[32, 32]
+
+    # (n + 1) / 2 as colour: what faces the camera is blue
+    for view in ("front", "top"):
+        red, green, blue = middle(f"{view}_normals.png").astype(int)
+        assert abs(red - 128) < 12 and abs(green - 128) < 12 and blue > 200
 
 
 def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):

@@ -1,17 +1,25 @@
-"""From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content."""
+"""From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content.
 
+Where it is asked for, the six canonical views and their normal maps too: views/<vase>/front.png, front_normals.png, …
+"""
+
+import io
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from vaserl.clip import ClipStore
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
 from vaserl.curation.settings import TurntableSettings
 from vaserl.errors import UserError
-from vaserl.turntable import Turntable, load_mesh
+from vaserl.turntable import SIX_VIEWS, Model, Turntable, load_mesh
 
 STAGE = "turntable"
 CLIPS = "clips"
+VIEWS = "views"
 
 
 class Film:
@@ -43,7 +51,27 @@ class Film:
             settings = self._settings
             spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
+            if settings.stills:
+                self._thread.submit(write_stills, self._turntable, model, self._dataset / VIEWS / path.stem).result()
         return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)
+
+
+def write_stills(turntable: Turntable, model: Model, folder: Path) -> None:
+    """Writes each of `SIX_VIEWS` as NAME.png, and as NAME_normals.png the normals that the camera sees there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    normals = dict(zip(SIX_VIEWS, turntable.normal_maps(model), strict=True))
+    for name, view in turntable.six_views(model).items():
+        _write_png(folder / f"{name}.png", view)
+        _write_png(folder / f"{name}_normals.png", normals[name])
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    """In one step, so that a killed process leaves no half of a picture."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG")
+    scratch = path.with_name(f".{path.name}.writing")
+    scratch.write_bytes(content.getvalue())
+    scratch.replace(path)
 
 
 def _give_back(thread: ThreadPoolExecutor, turntable: Turntable) -> None:

@@ -109,3 +109,6 @@ class TurntableSettings(Section):
     """Frames a second; num_frames / fps is how long the turn lasts."""
     resolution: int = pydantic.Field(default=224, ge=16, multiple_of=2)
     """Width and height of a frame in pixels."""
+    stills: bool = False
+    """Also keep the six canonical views of each model and their normal maps, as judges of models look at them; twelve
+    more renderings for each vase."""
