@@ -39,12 +39,14 @@ from vaserl.synthetic.world import build_world
 PARTS = ("stages", "overhead", "memory")
 CLIP = "ViT-B-32"
 NUM_WORKERS = (1, 2)
+NUM_COMPARED = 2
+"""Batches over which the CLIP stage is compared with a bare loop; more pairs say more than longer ones."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what is measured, and on how much."""
     parser.add_argument("--only", choices=PARTS, help="one part of the measurement")
-    parser.add_argument("--num-vases", type=int, default=24, help="vases of the world (%(default)s)")
+    parser.add_argument("--num-vases", type=int, default=96, help="vases of the world (%(default)s)")
     parser.add_argument("--batch-size", type=int, default=16, help="photographs of a batch of CLIP (%(default)s)")
     parser.add_argument("--num-repeats", type=int, default=9, help="pairs of the overhead (%(default)s)")
     parser.add_argument("--rows", type=int, default=100_000, help="rows without pixels (%(default)s)")
@@ -139,9 +141,9 @@ def stage_rates(settings: CurateSettings, shards: Sequence[Shard]) -> dict[str, 
 
 
 def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
-    """Rows a second after each worker has had a shard, and the shards as they are then."""
+    """Rows a second once each worker has had two shards or so, and the shards as they are then."""
     passed: list[Shard] = []
-    warm_s, num_warm = 0.0, pool.settings.num_workers
+    warm_s, num_warm = 0.0, min(2 * pool.settings.num_workers, len(shards) - 1)
     for shard, _ in stream(shards, [pool], dataset):
         passed.append(shard)
         if len(passed) == num_warm:
@@ -156,7 +158,7 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
 
     Pairs follow each other and change places, so that what else the machine does falls on both.
     """
-    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size]
+    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size][:NUM_COMPARED]
     (pool,) = [pool for pool in filter_pools(settings) if pool.stages[0].name == "intact"]
     worker = ShardWorker(settings.dataset, pool.stages, pool.limits())
     bare = Intact(settings.intact, settings.clip)
