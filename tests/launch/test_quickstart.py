@@ -23,7 +23,8 @@ sft = "configs/sft/quickstart.toml"
 train = "configs/train/quickstart.toml"
 evaluate = "configs/evaluate/quickstart.toml"
 [overrides]
-curate = ["--split.num_test", "8", "--tiny_filters.num_vases", "12"]
+# a filter taught by so few vases must not choose its own threshold
+curate = ["--split.num_test", "8", "--tiny_filters.num_vases", "12", "--quality.threshold", "0.5"]
 sft = ["--num_epochs", "40", "--learner.num_ranks", "1"]
 train = ["--num_steps", "2", "--tasks_per_step", "4", "--learner.num_ranks", "1"]
 """
