@@ -28,6 +28,8 @@ from vaserl.progress import Progress
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
 """For arithmetic and for software rendering; the pools are sized to the machine already."""
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+"""Ray leaves a worker that asked for no GPU all of the machine's in view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             num_gpus=pool.settings.num_gpus or None,
             # photographs kill a worker's stages and never the worker; what kills a worker must not do so for ever
             max_restarts=0,
-            runtime_env={"env_vars": WORKER_THREADS | storage_environment()},
+            runtime_env={"env_vars": _environment(pool.settings)},
         )
     for batch in data.iter_batches(batch_size=None, batch_format="numpy"):
         for content in cast(dict[str, Any], batch)["shard"]:
@@ -140,6 +142,10 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             if isinstance(finished, Exception):
                 raise finished
             yield finished
+
+
+def _environment(settings: PoolSettings) -> dict[str, str]:
+    return WORKER_THREADS | storage_environment() | ({} if settings.num_gpus else NO_GPU)
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:
