@@ -40,6 +40,7 @@ from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.storage import versions_below
 from vaserl.curation.summary import CurationSummary
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.views import choose_views
@@ -86,13 +87,15 @@ def curate_table(
         litter = journal.sweep()
         if litter:
             logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
-        shards = source_shards(photographs, journal, settings.journal.num_rows)
+        source = folder_of(settings.source)
+        versions = versions_below(source)
+        shards = source_shards(photographs, journal, settings.journal.num_rows, versions)
         kinds = _kinds(photographs)
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
-        given = place_of_given(settings.lift, folder_of(settings.source))
-        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given)
+        given = place_of_given(settings.lift, source)
+        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given, versions)
         lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
