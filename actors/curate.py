@@ -33,7 +33,7 @@ from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.mesh_judge import file_of_judge, find_judge
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import best_view_report, filter_report, retention
+from vaserl.curation.retention import best_view_report, emptied, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
@@ -109,6 +109,8 @@ def curate_table(
         (settings.dataset / CONFIG).write_text(dump_config(settings))
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
         (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
+        if warning := emptied(ManifestRows(settings.dataset)):
+            logger.warning("%s: %s", settings.dataset, warning)
     return summary
 
 

@@ -238,6 +238,21 @@ def test_a_saved_resnet_comes_back(tmp_path):
     torch.testing.assert_close(loaded(pixels), model(pixels))
 
 
+def test_weights_that_answer_no_numbers_let_nothing_pass_unsaid(tmp_path, models, others):
+    photos = [others[0].path]
+    config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
+    model = config.build()
+    torch.nn.init.constant_(model.fc.bias, math.nan)
+    save_resnet(model, config, tmp_path)
+    with pytest.raises(UserError, match=r"quality\.path .* aren't numbers"):
+        Quality(QualitySettings(path=tmp_path)).probabilities(photos)
+    intact = Intact(IntactSettings(), ClipSettings(path=models / "clip"))
+    for parameter in intact._model.visual.parameters():
+        torch.nn.init.constant_(parameter, math.nan)
+    with pytest.raises(UserError, match=r"clip\.path .* aren't numbers"):
+        intact.cosines(photos)
+
+
 def test_wrong_models_are_named(tmp_path):
     with pytest.raises(UserError, match=r"quality\.path .*/nowhere"):
         load_resnet(tmp_path / "nowhere")
