@@ -180,6 +180,14 @@ def test_a_quantile_has_so_many_scores_below_it(scores, quantile):
 def test_a_quantile_lies_between_two_scores():
     assert quantile_of([0.4, 0.1, 0.2, 0.8], 0.5) == pytest.approx(0.3)
     assert quantile_of([0.7], 0.5) == 0.7
+    # half-way is 0.1232, a quarter of the gap 0.0003: 0.1 and 0.12 are too far off, 0.123 is not
+    assert quantile_of([0.1226, 0.1238], 0.5) == 0.123
+
+
+def test_a_quantile_does_not_hang_on_the_last_digits_of_scores():
+    scores = [0.1234567, 0.2345678, 0.3456789, 0.4567891]
+    here, elsewhere = (quantile_of([score + error for score in scores], 0.5) for error in (0.0, 1e-7))
+    assert here == elsewhere == 0.3
 
 
 def test_thresholds_without_scores_and_twice_are_refused(models):
