@@ -109,7 +109,8 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
         examples = photograph_examples(Path(scratch), settings.num_vases, settings.seed)
         train_tiny_quality(examples, quality_folder, settings.seed)
         paths = [example.path for example in examples]
-        train_tiny_clip(paths, [example.texts() for example in examples], clip_folder, settings.seed)
+        texts = [example.texts() for example in examples]
+        train_tiny_clip(paths, texts, clip_folder, settings.seed, settings.clip_steps)
 
 
 def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[Example]:
@@ -149,7 +150,7 @@ def train_tiny_quality(examples: Sequence[Example], folder: Path, seed: int, num
 
 
 def train_tiny_clip(
-    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int = 140
+    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
     """Trains a small CLIP on pairs of a photograph and one of the texts that are true of it, drawn anew each time;
     a text that is listed n times is drawn n times as often.
