@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -151,6 +152,13 @@ def test_damaged_input_names_file_and_line(tmp_path, files, message):
     with pytest.raises(UserError, match="^" + str(tmp_path)) as caught:
         read_source(SourceSettings(path=str(tmp_path)))
     assert message in str(caught.value)
+
+
+def test_a_file_whose_name_is_no_text_is_named(tmp_path):
+    write_lines(tmp_path / "records.jsonl", {"id": "v", **RECORD})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/v\xe9_1.png")).touch()  # é in Latin-1
+    with pytest.raises(UserError, match=r"the name of b'v\\xe9_1\.png' is not UTF-8; rename the file"):
+        rows(tmp_path)
 
 
 def test_a_missing_folder(tmp_path):
