@@ -126,7 +126,9 @@ def local_copy(place: str, folder: Path) -> Path:
 def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
     """Opens the place's file system with these options, here and in processes that get `storage_environment`."""
     if is_url(place):
-        fsspec.config.conf.setdefault(place.partition("://")[0], {}).update(options)
+        # of "simplecache::s3://…" the options are meant for the last one, which is asked over the network
+        protocol = place.partition("://")[0].rpartition("::")[2]
+        fsspec.config.conf.setdefault(protocol, {}).update(options)
 
 
 def storage_environment() -> dict[str, str]:
