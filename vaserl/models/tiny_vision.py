@@ -5,6 +5,7 @@ ones come, so that a real checkpoint is only another path. The world they learn 
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from vaserl.curation.settings import IntactSettings, TinyFilterSettings
 from vaserl.models.stepper import Stepper
 from vaserl.progress import Progress
 from vaserl.quality.augment import augmented
+from vaserl.quality.doubts import LEAST_RECALL
 from vaserl.quality.labels import Labelled
 from vaserl.quality.report import QualityReport
 from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
@@ -36,6 +38,8 @@ from vaserl.synthetic.photograph import RESOLUTION, Kind, label_quality, photogr
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.turntable import Turntable
+
+logger = logging.getLogger(__name__)
 
 RESNET = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
 
@@ -107,7 +111,9 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
         return
     with tempfile.TemporaryDirectory() as scratch:
         examples = photograph_examples(Path(scratch), settings.num_vases, settings.seed)
-        train_tiny_quality(examples, quality_folder, settings.seed)
+        report = train_tiny_quality(examples, quality_folder, settings.seed)
+        if report.recall.mean < LEAST_RECALL:
+            logger.warning("the small quality filter: %s, or raise tiny_filters.num_vases", report.doubts[0])
         paths = [example.path for example in examples]
         texts = [example.texts() for example in examples]
         train_tiny_clip(paths, texts, clip_folder, settings.seed, settings.clip_steps)

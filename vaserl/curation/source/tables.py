@@ -6,7 +6,6 @@ Files are read in parts, apart from `.json`, whose text is in memory, though nev
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -14,13 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.storage import open_file
+from vaserl.curation.storage import UNDECODED, open_file
 from vaserl.errors import UserError
 
 SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
-
-_UNDECODED = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 are read as."""
 
 Row = tuple[str, dict[str, Any]]
 """Where it stands, "FILE:LINE", and its fields."""
@@ -85,7 +81,7 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
             if surplus:
                 message = f"{len(surplus)} cells more than the header has; quote cells that hold a comma"
                 report(Problem(where=where, kind="too many cells", message=message))
-            elif any(_UNDECODED.search(value) for value in entry.values() if value):
+            elif any(UNDECODED.search(value) for value in entry.values() if value):
                 report(_not_utf8(where))
             else:
                 yield where, dict(entry)
