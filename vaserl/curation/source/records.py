@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Records:
     """The vases that have one."""
     origin: str
     """What the records came from, as messages name it."""
+    columns: frozenset[str]
+    """All of their columns."""
     used: frozenset[str]
     """Columns of source.fields that were there."""
 
@@ -64,17 +67,27 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
     def entries() -> Iterator[dict[str, str | bool]]:
         for where, key, row in rows:
+            key = unicodedata.normalize("NFC", key)
             if key in ids:
                 report(Problem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
                 continue
             ids.add(key)
             record = renaming(row)
+            nested = [
+                name for name, value in row.items() if isinstance(value, dict) and renaming.name(name) in RECORD_FIELDS
+            ]
+            if nested:
+                message = f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; give a text"
+                report(Problem(where=where, kind="no text", message=message))
+                continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
             text = json.dumps(record, ensure_ascii=False, sort_keys=True)
             yield {"id": key, "record": text, **rights, "stated": states_something(record)}
 
     table = table_of(entries(), SCHEMA)
-    return Records(table=table, ids=frozenset(ids), origin=origin, used=frozenset(renaming.used))
+    return Records(
+        table=table, ids=frozenset(ids), origin=origin, columns=renaming.columns, used=frozenset(renaming.used)
+    )
 
 
 def find_table(folder: str, stem: str) -> str | None:
