@@ -46,7 +46,7 @@ from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thre
 from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
-from vaserl.why import CONFIG
+from vaserl.why import CONFIG, SWITCHED
 
 SUMMARY = "curation.json"
 
@@ -105,7 +105,8 @@ def curate_table(
         num_stale = _tidy(settings, journal.stale(used))
         passes = {"filters": filtered, "lift": lifted}
         summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
-        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
+        off = [stage for stage in SWITCHED if not getattr(settings, stage).enabled]
+        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds, off=off)
         (settings.dataset / CONFIG).write_text(dump_config(settings))
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
         (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")

@@ -118,6 +118,12 @@ def test_none_came_through(folder):
     assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
 
 
+def test_a_stage_that_did_not_run(folder):
+    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
+    story = why(folder, "v2")
+    assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
+
+
 def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
     assert "source     rejected it: its name does not fit source.pattern x" in why(folder, "lost")
     assert why(folder, "v3").endswith("glaze      rejected it: a stage of somebody's own")
@@ -127,5 +133,7 @@ def test_an_unknown_id_names_the_nearest(folder, capsys):
     assert main(["why", "v1_4.jpg", "--dataset", str(folder)]) == 2
     error = capsys.readouterr().err
     assert "no vase and no photograph 'v1_4.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
+    assert main(["why", "1_3", "--dataset", str(folder)]) == 2
+    assert "nearest: v1_3.jpg" in capsys.readouterr().err
     assert main(["why", "v1", "--dataset", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("vase v1")
