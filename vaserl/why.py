@@ -193,6 +193,6 @@ def _means(name: str, row: Row) -> bool:
 def _nearest(rows: Sequence[Row], name: str) -> str:
     names = {row["vase_id"] for row in rows} | {row["photo"].rsplit("/", 1)[-1] for row in rows}
     known = sorted(names - {""})
-    near = [found for found in known if name.casefold() in found.casefold()]  # a part of a long inventory number
-    near += [found for found, _, _ in process.extract(name, known, scorer=fuzz.ratio, limit=3, score_cutoff=50)]
-    return f"; nearest: {', '.join(list(dict.fromkeys(near))[:3])}" if near else ""
+    near = [found for found, _, _ in process.extract(name, known, scorer=fuzz.ratio, limit=3, score_cutoff=50)]
+    near = near or [found for found in known if name.casefold() in found.casefold()][:3]  # a part of a long number
+    return f"; nearest: {', '.join(near)}" if near else ""
