@@ -131,7 +131,7 @@ def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
 
 def test_a_part_of_a_long_id_is_enough_to_name_it(folder):
     write_manifest(folder, [row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
-    with pytest.raises(UserError, match="nearest: Inv. 1904-4, from the Kerameikos"):
+    with pytest.raises(UserError, match=r"nearest: Inv\. 1904-4, from the Kerameikos"):
         why(folder, "kerameikos")
 
 
