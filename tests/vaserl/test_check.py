@@ -161,12 +161,14 @@ def test_flaws_of_a_data_set(tmp_path):
     rows[5]["caption"] = " "
     rows[6]["questions"] = [{"dimension": "attribution", "question": "By whom?", "answer": "Lydos"}]
     rows[7] |= {"record": {}, "split": "dev"}
+    rows[9]["photo_sha256"] = rows[6]["photo_sha256"]
     rows[8]["questions"] = [{"dimension": "fabric", "question": "What?", "answer": ""}]
     write_manifest(folder, rows)
     checked = check_dataset(folder)
     assert kinds(checked) == {
         "rejected without a reason": "keeps the row",
         "vase twice": "stops the run",
+        "one picture for two vases": "keeps the row",
         "clip missing": "stops the run",
         "clip changed": "stops the run",
         "no caption": "stops the run",
@@ -178,5 +180,6 @@ def test_flaws_of_a_data_set(tmp_path):
     }
     where = {finding.kind: finding.where for finding in checked.findings}
     assert where["clip missing"] == f"manifest.parquet, {rows[0]['photo']}"
+    assert where["one picture for two vases"] == f"manifest.parquet, {rows[9]['photo']}"
     assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)
     assert {example.vase_id for example in checked.examples} <= {"v03", "v04", "v06", "v09"}

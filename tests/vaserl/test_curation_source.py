@@ -420,6 +420,11 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
         read_photograph(tmp_path / "a.gif")
 
 
+def test_a_file_that_is_not_there_is_said_as_such(tmp_path):
+    with pytest.raises(UnreadablePhotograph, match=r"^can't be read: No such file or directory$"):
+        read_photograph(tmp_path / "gone.png")
+
+
 def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch, tmp_path):
     """What is absent is a row's own fault; a network that is down isn't, and a rejection would outlast it."""
 
