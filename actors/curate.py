@@ -37,7 +37,7 @@ from vaserl.curation.retention import best_view_report, emptied, filter_report, 
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
-from vaserl.curation.source import Source, folder_of, read_source
+from vaserl.curation.source import Source, check_apart, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.storage import versions_below
@@ -63,6 +63,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     another process is at work on the data set.
     """
     photographs = read_source(settings.source)
+    check_apart(settings.source, settings.dataset)
     check_stages(settings)
     settings, thresholds = resolve_thresholds(settings, photographs)
     return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings, thresholds)

@@ -21,7 +21,7 @@ from vaserl.curation.lift import Lift
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
 from vaserl.curation.settings import LiftSettings, SourceSettings
 from vaserl.curation.shards import source_shards
-from vaserl.curation.source import SOURCE_SCHEMA, Source, read_source
+from vaserl.curation.source import SOURCE_SCHEMA, Source, check_apart, read_source
 from vaserl.curation.storage import local_copy, storage_environment, use_storage_options, versions_below
 from vaserl.errors import UserError
 
@@ -418,6 +418,16 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
     with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
         read_photograph(tmp_path / "a.gif")
+
+
+def test_a_data_set_among_the_photographs_is_refused(tmp_path):
+    write_image(tmp_path / "museum" / "a.png")
+    settings = SourceSettings(path=str(tmp_path / "museum"))
+    check_apart(settings, tmp_path / "out")
+    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+        check_apart(settings, tmp_path / "museum" / "out")
+    (tmp_path / "museum" / "photographs.csv").write_text("file\na.png\n")
+    check_apart(settings, tmp_path / "museum" / "out")  # a list says which they are
 
 
 def test_a_file_that_is_not_there_is_said_as_such(tmp_path):

@@ -3,6 +3,7 @@
 import difflib
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -91,6 +92,17 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
             message = _unused(field, column, records, renaming.columns, place)
             report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
     return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
+
+
+def check_apart(settings: SourceSettings, dataset: Path) -> None:
+    """Raises: UserError for a data set below a folder whose image files are all taken for photographs: its contact
+    sheet and stills would be rows of the next run."""
+    folder, place = _places(settings)
+    if place is None and not is_url(folder) and dataset.is_relative_to(folder):
+        raise UserError(
+            f"dataset {dataset} lies in the folder of the photographs, {folder}, where the next run would take its "
+            "pictures for more of them; name a folder outside of it, or list the photographs in a table"
+        )
 
 
 def _unused(field: str, column: str, records: Records, listed: frozenset[str], place: str | None) -> str:
