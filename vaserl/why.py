@@ -72,8 +72,7 @@ def story(
     the stages that did not run."""
     for stage in STAGES:
         if row["rejected_by"] == stage:
-            measured = _measured(stage, row, limits)
-            yield stage, f"rejected it: {row['reason']}" + (f" ({measured})" if measured else "")
+            yield stage, _rejected(stage, row, limits)
             return
         yield stage, "was switched off" if stage in off else _passed(stage, row, views, limits)
     if row["rejected_by"]:
@@ -138,6 +137,13 @@ def _passed(stage: str, row: Row, views: Sequence[Row], limits: Mapping[str, Any
         return f"asked for {', '.join(q['dimension'] for q in row['questions']) or 'nothing'}"
     measured = _measured(stage, row, limits)
     return f"passed: {measured}" if measured else "measured nothing"
+
+
+def _rejected(stage: str, row: Row, limits: Mapping[str, Any]) -> str:
+    """The reason, and what was measured unless the reason says it already."""
+    scores = [row["scores"][measure] for measure in MEASURES.get(stage, ()) if measure in row["scores"]]
+    said = any(f"{score:.3f}" in row["reason"] for score in scores)
+    return f"rejected it: {row['reason']}" + (f" ({_measured(stage, row, limits)})" if scores and not said else "")
 
 
 def _worded(row: Row) -> str:
