@@ -152,6 +152,7 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
     ("files", "message"),
     [
         ({}, "holds no records"),
+        ({"Katalog.csv": "", "photographs.csv": ""}, "or set source.records, to Katalog.csv perhaps"),
         ({"records.jsonl": '{"id": "a"}\n'}, "holds no photographs"),
         ({"records.jsonl": '{"id": "a"}\n{"id": \n'}, "records.jsonl:2: not JSON"),
         ({"records.jsonl": '{"name": "a"}\n'}, "records.jsonl:1: no 'id'; the fields there are name"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.photographs import PHOTOGRAPHS
 from vaserl.curation.source.problem import Problem, Report
 from vaserl.curation.source.tables import SUFFIXES, Row, parsed, read_table
 from vaserl.curation.storage import files_below, is_file, joined, read_bytes
@@ -55,12 +56,15 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
     if place is not None:
         rows, origin = _identified(read_table(place, report), settings.id_field, report), place.rsplit("/", 1)[-1]
     else:
-        names = [name for name in files_below(folder) if name.endswith(".json") and "/" not in name]
+        files = [name for name in files_below(folder) if "/" not in name]
+        names = [name for name in files if name.endswith(".json")]
         if not names:
+            tables = [name for name in files if name.endswith(SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")]
             raise UserError(
                 f"{folder} holds no records: give it {RECORDS}{{{','.join(SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
                 f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
+                + (f", to {' or '.join(tables[:3])} perhaps" if tables else "")
             )
         rows, origin = _single(folder, names, report), "<vase_id>.json"
     ids: set[str] = set()
