@@ -106,8 +106,8 @@ def _absolute(config: ConfigT) -> ConfigT:
 
 def _explain(kind: type[Section], problem: Any, path: Path, text: str, origin: dict[tuple[str, ...], str]) -> str:
     location = tuple(str(part) for part in problem["loc"])
-    # what concerns a whole section is the doing of whichever of its keys was overridden
-    blamed = [flag for key, flag in origin.items() if key[: len(location)] == location]
+    # what is wrong with a section as a whole comes of whichever of its keys was overridden
+    blamed = [flag for key, flag in origin.items() if location and key[: len(location)] == location]
     where = ", ".join(blamed) or f"{path}:{find_line(text, location)}"
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
