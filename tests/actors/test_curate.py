@@ -115,6 +115,8 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
     folder.mkdir()
     Image.new("RGB", (40, 40), "white").save(folder / "a.png")
     (folder / "records.jsonl").write_text('{"id": "b", "Fabric": "ATHENIAN"}\n')
+    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+        curate(settings(folder, folder / "out"))
     summary = curate(settings(folder, tmp_path / "out"))
     assert summary.num_vases == {} and summary.num_photographs == 1
     (row,) = read_rows(tmp_path / "out")

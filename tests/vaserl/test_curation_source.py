@@ -22,7 +22,7 @@ from vaserl.curation.lift import Lift
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
 from vaserl.curation.settings import LiftSettings, SourceSettings
 from vaserl.curation.shards import source_shards
-from vaserl.curation.source import SOURCE_SCHEMA, Source, read_source
+from vaserl.curation.source import SOURCE_SCHEMA, Source, check_apart, read_source
 from vaserl.curation.storage import local_copy, storage_environment, use_storage_options, versions_below
 from vaserl.errors import UserError
 
@@ -95,6 +95,33 @@ def test_csv_with_another_id_field(tmp_path):
     assert row["record"] == {"Fabric": "ATHENIAN"}
 
 
+def test_csv_as_spreadsheets_of_many_countries_write_it(tmp_path):
+    write_image(tmp_path / "9001.png")
+    (tmp_path / "records.csv").write_bytes('\ufeffid;"Fabric";Decoration;\r\n9001;ATHENIAN;A,B: EYES;\r\n'.encode())
+    (row,) = rows(tmp_path)
+    assert row["record"] == {"Fabric": "ATHENIAN", "Decoration": "A,B: EYES"}
+
+
+def test_names_meet_however_their_accents_are_written(tmp_path):
+    apart, whole = "Scha\u0308ssburg \u0391\u0301", "Sch\u00e4ssburg \u0386"
+    write_image(tmp_path / f"{apart}_1.png")
+    (tmp_path / "records.csv").write_text(f"id,Fabric\n{whole},ATHENIAN\n")
+    (row,) = rows(tmp_path)
+    assert (row["vase_id"], row["rejected_by"]) == (whole, "")
+    assert row["photo"].endswith(f"{apart}_1.png")  # the file keeps its name
+    (tmp_path / "records.csv").write_text(f"id,Fabric\n{apart},ATHENIAN\n")
+    (tmp_path / "photographs.csv").write_text(f"file,vase_id\n{apart}_1.png,{apart}\n")
+    assert rows(tmp_path)[0]["rejected_by"] == ""
+
+
+def test_paths_as_windows_writes_them(tmp_path):
+    write_image(tmp_path / "room 3" / "a.png")
+    (tmp_path / "photographs.csv").write_text("file,vase_id\r\nroom 3\\a.png,a\r\n")
+    (tmp_path / "records.csv").write_text("id,Fabric\r\na,ATHENIAN\r\n")
+    (row,) = rows(tmp_path)
+    assert (row["photo"], row["rejected_by"]) == (str(tmp_path / "room 3" / "a.png"), "")
+
+
 def test_rows_that_cannot_be_used_say_why(tmp_path):
     write_image(tmp_path / "known.png")
     write_image(tmp_path / "stranger.png")
@@ -126,6 +153,7 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
     ("files", "message"),
     [
         ({}, "holds no records"),
+        ({"Katalog.csv": "", "photographs.csv": ""}, "or set source.records, to Katalog.csv perhaps"),
         ({"records.jsonl": '{"id": "a"}\n'}, "holds no photographs"),
         ({"records.jsonl": '{"id": "a"}\n{"id": \n'}, "records.jsonl:2: not JSON"),
         ({"records.jsonl": '{"name": "a"}\n'}, "records.jsonl:1: no 'id'; the fields there are name"),
@@ -138,6 +166,10 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
         ({"records.json": '{"a": 1}'}, "records.json:a: expected a JSON object, got int"),
         ({"records.csv": "id,Fabric\na,B,C\n"}, "records.csv:2: 1 cells more than the header has"),
         ({"records.csv": "id,Fabric\na,\udce9\n"}, "records.csv:2: not UTF-8"),
+        ({"records.csv": "id,Gef\udce4\na,B\n"}, "records.csv:1: not UTF-8"),
+        ({"records.csv": "\udcff\udcfei\0d\0"}, "records.csv:1: not UTF-8"),
+        ({"records.csv": "id,Fabric,Fabric\na,B,C\n"}, "records.csv:1: the header has 'Fabric' twice"),
+        ({"records.json": '[{"id": "a", "fabric": {"en": "B"}}]'}, 'records.json:1: \'fabric\' holds {"en": "B"}'),
         ({"records.parquet": "PAR?"}, "records.parquet: not a parquet file"),
         ({"records.csv": "", "records.jsonl": ""}, "holds records.jsonl and records.csv: remove one"),
         ({"a.json": "{}", "photographs.jsonl": '{"file": "../a.png", "vase_id": "a"}'}, "outside of the folder"),
@@ -226,8 +258,15 @@ def test_wrong_mappings_are_named(tmp_path):
         SourceSettings(path=str(tmp_path), pattern=r"(\w+)_(\d)")
     write_image(tmp_path / "a.png")
     (tmp_path / "records.csv").write_text("id,Fabric\na,ATHENIAN\n")
-    with pytest.raises(UserError, match=r"source\.fields\.Date: no column 'period' in records\.csv"):
+    with pytest.raises(UserError, match=r"source\.fields\.Date: no column 'period' in records\.csv; there are Fabric$"):
         rows(tmp_path, fields={"Date": "period"})
+    with pytest.raises(UserError, match=r"no column 'fabric' in records\.csv; did you mean 'Fabric'\?"):
+        rows(tmp_path, fields={"Technique": "fabric"})
+    (tmp_path / "records.csv").write_text("No,Fabric,picture\na,ATHENIAN,a.png\n")
+    with pytest.raises(
+        UserError, match="'picture' is a column of the records, and file one of the list of photographs"
+    ):
+        rows(tmp_path, id_field="No", fields={"file": "picture"})
 
 
 def test_a_list_without_vases_goes_by_names(tmp_path):
@@ -389,6 +428,21 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
     with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
         read_photograph(tmp_path / "a.gif")
+
+
+def test_a_data_set_among_the_photographs_is_refused(tmp_path):
+    write_image(tmp_path / "museum" / "a.png")
+    settings = SourceSettings(path=str(tmp_path / "museum"))
+    check_apart(settings, tmp_path / "out")
+    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+        check_apart(settings, tmp_path / "museum" / "out")
+    (tmp_path / "museum" / "photographs.csv").write_text("file\na.png\n")
+    check_apart(settings, tmp_path / "museum" / "out")  # a list says which they are
+
+
+def test_a_file_that_is_not_there_is_said_as_such(tmp_path):
+    with pytest.raises(UnreadablePhotograph, match=r"^can't be read: No such file or directory$"):
+        read_photograph(tmp_path / "gone.png")
 
 
 def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch, tmp_path):

@@ -46,6 +46,8 @@ def read_photograph(
     except UnidentifiedImageError:
         raise UnreadablePhotograph(f"not an image in one of the formats {', '.join(FORMATS)}") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning) as error:
+        if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+            raise UnreadablePhotograph(f"can't be read: {error.strerror}") from error
         # what Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks
         raise UnreadablePhotograph(f"can't be decoded ({type(error).__name__}: {error})") from error
 
