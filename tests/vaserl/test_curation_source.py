@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -185,6 +186,13 @@ def test_damaged_input_names_file_and_line(tmp_path, files, message):
     assert message in str(caught.value)
 
 
+def test_a_file_whose_name_is_no_text_is_named(tmp_path):
+    write_lines(tmp_path / "records.jsonl", {"id": "v", **RECORD})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/v\xe9_1.png")).touch()  # é in Latin-1
+    with pytest.raises(UserError, match=r"the name of b'v\\xe9_1\.png' is not UTF-8; rename the file"):
+        rows(tmp_path)
+
+
 def test_a_missing_folder(tmp_path):
     with pytest.raises(UserError, match=r"source\.path .*/nowhere: no such folder"):
         read_source(SourceSettings(path=str(tmp_path / "nowhere")))
@@ -361,8 +369,9 @@ def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
 
 def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
     monkeypatch.setattr(fsspec.config, "conf", {})
-    use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000", "anon": True})
+    use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000"})
     use_storage_options("/a/local/path", {"ignored": 1})
+    use_storage_options("simplecache::s3://bucket/vases", {"anon": True})
     environment = storage_environment()
     assert environment == {"FSSPEC_S3": '{"endpoint_url": "http://localhost:9000", "anon": true}'}
     elsewhere: dict = {}

@@ -16,15 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.storage import open_file
+from vaserl.curation.storage import UNDECODED, open_file
 from vaserl.errors import UserError
 
 SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
 DELIMITERS = (",", ";", "\t")
 """Of a CSV; spreadsheets write semicolons where the comma is for decimals."""
-_UNDECODED = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 are read as."""
 
 Row = tuple[str, dict[str, Any]]
 """Where it stands, "FILE:LINE", and its fields."""
@@ -85,7 +83,7 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
     delimiter = _delimiter(header)
     reader = csv.DictReader(itertools.chain([header], text), delimiter=delimiter)
     try:
-        if _UNDECODED.search(header):
+        if UNDECODED.search(header):
             report(_not_utf8(f"{place}:1"))
             return
         repeated = [name for name, number in Counter(reader.fieldnames or ()).items() if name and number > 1]
@@ -98,7 +96,7 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
             if surplus:
                 message = f"{len(surplus)} cells more than the header has; quote cells that hold a {delimiter!r}"
                 report(Problem(where=where, kind="too many cells", message=message))
-            elif any(_UNDECODED.search(value) for value in entry.values() if value):
+            elif any(UNDECODED.search(value) for value in entry.values() if value):
                 report(_not_utf8(where))
             else:
                 yield where, dict(entry)
