@@ -1,44 +1,18 @@
 """What comes in: every form that photographs and records have, and what is said of broken ones."""
 
-import hashlib
 import json
 import sys
 import tracemalloc
-from pathlib import Path
 
-import fsspec
-import fsspec.config
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
-from PIL import Image
 from pydantic import ValidationError
 
-from vaserl.curation.batch import batch_of, rows_of
-from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
+from tests.vaserl.museum_folders import RECORD, rows, write_image, write_lines
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import SOURCE_SCHEMA, Source, read_source
-from vaserl.curation.storage import local_copy, storage_environment, use_storage_options
+from vaserl.curation.source import read_source
 from vaserl.errors import UserError
-
-RECORD = {"Fabric": "ATHENIAN", "Date": "-525 to -475"}
-
-
-def write_image(path: Path, colour: tuple[int, int, int] = (200, 80, 40)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 6), colour).save(path)
-
-
-def write_lines(path: Path, *entries: dict) -> None:
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-
-
-def rows(folder: Path | str, **sections) -> list[dict]:
-    """What the source makes of it, records decoded."""
-    table = read_source(SourceSettings(path=str(folder), **sections))
-    assert table.schema == SOURCE_SCHEMA
-    return [row | {"record": json.loads(row["record"])} for row in table.to_pylist()]
 
 
 def test_listed_photographs_with_records_by_id(tmp_path):
@@ -157,6 +131,7 @@ def test_a_missing_folder(tmp_path):
 
 PAPER_PATTERN = r"(?i)(?P<vase_id>[0-9a-f-]+)_(?P<view>\d+)_ac001001"
 """The names that the paper's pictures have, as docs/data.md gives it."""
+
 ID = "4f3a9c12-0b7e-4d8a-9e55-1c2d3e4f5a6b"
 
 
@@ -237,62 +212,6 @@ def test_rights_are_mapped_from_the_record_and_missing_ones_said(tmp_path, caplo
     assert "of 2 photographs, 2 state no rights and 1 no credit line" in caplog.text
 
 
-@pytest.fixture
-def memory():
-    """fsspec's file system in memory, emptied afterwards."""
-    system = fsspec.filesystem("memory")
-    yield system
-    system.store.clear()
-
-
-@pytest.mark.parametrize("form", ["found", "listed"])
-def test_photographs_behind_a_url(memory, tmp_path, form):
-    write_image(tmp_path / "v1_1.png")
-    content = (tmp_path / "v1_1.png").read_bytes()
-    memory.pipe("/museum/shots/v1_1.png", content)
-    memory.pipe("/museum/shots/.hidden/v1_2.png", content)
-    memory.pipe("/museum/records.jsonl", json.dumps({"id": "v1", **RECORD}).encode())
-    if form == "listed":
-        listing = "".join(json.dumps({"file": f"shots/{name}.png"}) + "\n" for name in ("v1_1", "v1_3"))
-        memory.pipe("/museum/photographs.jsonl", listing.encode())
-    table = read_source(SourceSettings(path="memory://museum/"))
-    first, *others = table.to_pylist()
-    assert (first["photo"], first["rejected_by"]) == ("memory://museum/shots/v1_1.png", "")
-    assert [row["reason"] for row in others] == (["no such file"] if form == "listed" else [])
-    (done, *_) = rows_of(Source()(batch_of(table.to_pylist())))
-    assert done["photo_sha256"] == hashlib.sha256(content).hexdigest()
-    assert read_photograph(done["photo"]).size == (8, 6)
-    local = local_copy(done["photo"], tmp_path)
-    assert local == tmp_path / "v1_1.png" and local.read_bytes() == content
-
-
-def test_a_photograph_that_vanished_is_a_row(memory):
-    row = {"photo": "memory://museum/gone.png", "rejected_by": "", "reason": ""}
-    (done,) = rows_of(Source()(batch_of([row])))
-    assert (done["rejected_by"], done["reason"]) == ("source", "can't be read: FileNotFoundError")
-
-
-def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
-    write_image(tmp_path / "a.png")
-    (tmp_path / "records.csv").write_text("id,Fabric\na,ATHENIAN\n")
-    assert [row["photo"] for row in rows(f"file://{tmp_path}")] == [str(tmp_path / "a.png")]
-    with pytest.raises(UserError, match=r"^nowhere://bucket.*nowhere"):
-        rows("nowhere://bucket")
-
-
-def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
-    monkeypatch.setattr(fsspec.config, "conf", {})
-    use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000", "anon": True})
-    use_storage_options("/a/local/path", {"ignored": 1})
-    environment = storage_environment()
-    assert environment == {"FSSPEC_S3": '{"endpoint_url": "http://localhost:9000", "anon": true}'}
-    elsewhere: dict = {}
-    fsspec.config.set_conf_env(elsewhere, environment)  # what fsspec does when it is imported there
-    assert elsewhere == {"s3": {"endpoint_url": "http://localhost:9000", "anon": True}}
-    settings = SourceSettings(path="s3://bucket/vases", storage_options={"key": "secret"})
-    assert "secret" not in settings.model_dump_json()
-
-
 def test_many_rows_are_columns_and_not_objects(tmp_path):
     """The peak of Python's own memory while 20,000 rows are read stays far below what their dicts would take."""
     write_lines(tmp_path / "photographs.jsonl", *({"file": f"{k}.png", "vase_id": f"v{k // 2}"} for k in range(20_000)))
@@ -306,52 +225,3 @@ def test_many_rows_are_columns_and_not_objects(tmp_path):
     assert len(rows) == 20_000 and rows[0]["reason"] == "no such file"
     as_objects = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row.values())) for row in rows)
     assert peak < 0.6 * as_objects
-
-
-def test_source_stage_hashes_and_decodes(tmp_path):
-    Image.effect_noise((64, 64), 80).save(tmp_path / "good.png")  # too varied to be packed into 2,000 bytes
-    (tmp_path / "torn.png").write_bytes((tmp_path / "good.png").read_bytes()[:2000])
-    (tmp_path / "text.png").write_text("not an image")
-    (tmp_path / "records.jsonl").write_text("".join(json.dumps({"id": n, **RECORD}) + "\n" for n in ("good", "torn")))
-    batch = batch_of(read_source(SourceSettings(path=str(tmp_path))).to_pylist())
-    done = {row["vase_id"]: row for row in rows_of(Source()(batch))}
-    assert done["good"]["photo_sha256"] == hashlib.sha256((tmp_path / "good.png").read_bytes()).hexdigest()
-    assert done["good"]["rejected_by"] == ""
-    assert done["torn"]["rejected_by"] == "source" and done["torn"]["reason"].startswith("can't be decoded")
-    # it was rejected for want of a record before anybody looked at the file: the first reason stays
-    assert done["text"]["reason"].startswith("no record with the id 'text'") and done["text"]["photo_sha256"] == ""
-
-
-def test_photographs_come_upright_and_on_white(tmp_path):
-    sideways = Image.new("RGB", (8, 4), (10, 20, 30))
-    exif = sideways.getexif()
-    exif[0x0112] = 6  # "rotate by 90 degrees to see it upright"
-    sideways.save(tmp_path / "exif.jpg", exif=exif)
-    assert read_photograph(tmp_path / "exif.jpg").size == (4, 8)
-    Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert read_photograph(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
-    assert read_photograph(tmp_path / "clear.png", keep_alpha=True).mode == "RGBA"
-
-
-def test_oversized_and_foreign_images_are_refused(tmp_path):
-    Image.new("1", (10_000, 5_001)).save(tmp_path / "large.png")
-    with pytest.raises(UnreadablePhotograph, match="10000 x 5001 pixels"):
-        read_photograph(tmp_path / "large.png")
-    Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
-    with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
-        read_photograph(tmp_path / "a.gif")
-
-
-def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch):
-    """What is absent is a row's own fault; a network that is down isn't, and a rejection would outlast it."""
-
-    def is_down(*_, **__):
-        raise TimeoutError("no answer")
-
-    monkeypatch.setattr(MemoryFileSystem, "cat_file", is_down)
-    row = {"photo": "memory://down/a.png", "rejected_by": "", "reason": ""}
-    with pytest.raises(UserError, match=r"memory://down/a\.png: TimeoutError: no answer"):
-        Source()(batch_of([row]))
-    monkeypatch.undo()
-    (judged,) = rows_of(Source()(batch_of([row])))
-    assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: FileNotFoundError"
