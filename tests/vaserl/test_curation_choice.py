@@ -47,8 +47,8 @@ def test_rejected_views_neither_win_nor_change():
 
 
 def test_ties_go_by_content_hash_and_then_by_path():
-    first, second = row("x", "a", "2", 0.5) | {"photo_sha256": "1"}, row("y", "a", "1", 0.5) | {"photo_sha256": "0"}
-    assert winners([first, second]) == {"y"}
+    first, second = row("x", "a", "1", 0.5) | {"photo_sha256": "1"}, row("y", "a", "2", 0.5) | {"photo_sha256": "0"}
+    assert winners([first, second]) == {"y"}, "scored ones not by their number"
     copies = [row(name, "a", "1", 0.5) | {"photo_sha256": "0"} for name in ("q", "p")]
     assert winners(copies) == {"p"}
 
@@ -60,11 +60,14 @@ def test_a_threshold_judges_an_only_view_like_one_of_many():
     assert judged["c1"]["reason"] == "no model has judged how frontal it is"
     assert [photo for photo, r in judged.items() if not r["rejected_by"]] == ["b2"]
     assert winners(rows) == {"a1", "b2", "c1"}, "without a threshold every vase keeps one"
+    (just,) = rows_of(BestView(BestViewSettings(threshold=0.1))(batch_of([row("a1", "a", "1", 0.1)])))
+    assert not just["rejected_by"], "the threshold is the least that is let through"
 
 
 def test_unscored_views_go_by_number():
     assert winners([row("x", "a", "10"), row("y", "a", "2")]) == {"y"}
     assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
+    assert winners([row("x", "a", "1"), row("y", "a", "2", 0.1)]) == {"y"}, "behind those that have a score"
 
 
 @given(

@@ -63,6 +63,7 @@ def test_a_shard_comes_back_as_it_was(tmp_path):
     assert back["score"].dtype == np.float64 and np.isnan(back["score"][1]) and back["score"][0] == 0.5
     assert list(back["photo"]) == ["a", "ü"] and list(back["rejected_by"]) == ["", "x"]
     assert not list(journal.path("quality", "k").parent.glob(".*"))
+    assert journal.path("quality", "k").stat().st_mode & 0o777 == 0o644, "other users' jobs may go on from it"
 
 
 def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path):
@@ -76,6 +77,8 @@ def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path)
     os.utime(mesh, ns=(1, 1))
     assert not journal.has("turntable", "k")
     journal.write("turntable", "k", journal.read("turntable", "k"))
+    assert journal.has("turntable", "k")
+    os.utime(clip, ns=(5, 5))  # its name says its content: another run wrote the same
     assert journal.has("turntable", "k")
     clip.unlink()
     assert not journal.has("turntable", "k")
@@ -145,7 +148,8 @@ def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     done, efforts = worker(shard)
     worker.close()
     assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 2, "again": 2}
-    assert done.key == key_after(shard.key, [first, second]) and Journal(tmp_path).has("again", done.key)
+    assert done.key == key_after(shard.key, [first, second]) != key_after("of other rows", [first, second])
+    assert Journal(tmp_path).has("again", done.key)
     changed = ShardWorker(tmp_path, [first, stage_of("again", Questions, seed=2)], limits)
     other, efforts = changed(shard)
     changed.close()
@@ -223,12 +227,15 @@ def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
 def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
     journal = Journal(tmp_path)
     some = rows("a_1", "a_2", "b_1", "c_1", front=0.25)
-    some[2] |= {"rejected_by": "quality", "reason": "blurred"}
+    some[2] |= {"rejected_by": "quality", "reason": "blurred", "front": float("nan")}
     filtered = passed(journal, some, 2)
     losers = {0: {0: "view 2 is shown more frontally"}}
     lifted = []
     for shard in lift_shards(filtered, losers, journal, 1):
-        batch = batch_of([row | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))])
+        made = {"describe_fallback": float(shard.number)}
+        batch = batch_of(
+            [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]
+        )
         if shard.number == 1:
             batch = rejecting(batch, "mesh_gate", {0: "open"})
         journal.write("mesh_gate", f"m{shard.number}", batch)
@@ -244,7 +251,7 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
             )
         )
     outcomes = Outcomes(filtered, losers, lifted, journal)
-    assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 0
+    assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 1
     write_manifest_parts(tmp_path, outcomes.manifest_rows({"a": "train"}))
     manifest = read_rows(tmp_path)
     assert [(row["photo"], row["rejected_by"], row["split"]) for row in manifest] == [
@@ -253,7 +260,10 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
         ("b_1", "quality", ""),
         ("c_1", "mesh_gate", ""),
     ]
-    assert [row["scores"] for row in manifest] == [{"front": 0.25}] * 4 and manifest[1]["mesh"] == "models/a.glb"
+    assert [row["reason"] for row in manifest] == ["view 2 is shown more frontally", "", "blurred", "open"]
+    seen = {"front": 0.25}
+    assert [row["scores"] for row in manifest] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
+    assert manifest[1]["mesh"] == "models/a.glb"
     again = ManifestRows(tmp_path)
     assert len(again) == 4 and list(again) == list(again)
     assert [row["record"] for row in again] == [row["record"] for row in manifest]

@@ -53,6 +53,8 @@ def test_ids_and_views_from_file_names(tmp_path, name, vase_id, view):
 
 def test_one_record_file_for_each_vase(tmp_path):
     write_image(tmp_path / "pelike_1.png")
+    write_image(tmp_path / ".thumbnails" / "pelike_2.png")
+    write_image(tmp_path / "._pelike_3.png")  # what other systems leave beside a file
     (tmp_path / "pelike.json").write_text(json.dumps(RECORD))
     (row,) = rows(tmp_path)
     assert row["record"] == RECORD
@@ -167,7 +169,8 @@ def test_columns_of_other_names(tmp_path):
         pa.table({"picture": ["img/a.png"], "object": [7.0], "side": [2], "licence": ["CC0"]}),
         tmp_path / "shots.parquet",
     )
-    write_lines(tmp_path / "museum.jsonl", {"no": 7, "fabric_name": "ATHENIAN", "Fabric": "?", "shape_name": "KYLIX"})
+    museum = {"no": 7, "Fabric": "?", "fabric_name": " ATHENIAN ", "FABRIC": "??", "shape_name": "KYLIX"}
+    write_lines(tmp_path / "museum.jsonl", museum)
     (row,) = rows(
         tmp_path / "shots.parquet",
         records="museum.jsonl",
@@ -181,6 +184,14 @@ def test_columns_of_other_names(tmp_path):
         "CC0",
     )
     assert row["record"] == {"Fabric": "ATHENIAN", "Shape Name": "KYLIX"}  # the mapped column before one of that name
+
+
+def test_cells_of_parquet_that_are_lists_or_no_numbers(tmp_path):
+    write_image(tmp_path / "a.png")
+    columns = {"id": ["a"], "Attributed To": [["ANTIMENES P", "", "LYSIPPIDES P"]], "Height": [float("nan")]}
+    pq.write_table(pa.table(columns), tmp_path / "records.parquet")
+    (row,) = rows(tmp_path)
+    assert row["record"] == {"Attributed To": "ANTIMENES P | LYSIPPIDES P"}
 
 
 def test_wrong_mappings_are_named(tmp_path):

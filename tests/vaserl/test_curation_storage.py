@@ -35,7 +35,9 @@ def test_photographs_behind_a_url(memory, tmp_path, form):
     if form == "listed":
         listing = "".join(json.dumps({"file": f"shots/{name}.png"}) + "\n" for name in ("v1_1", "v1_3"))
         memory.pipe("/museum/photographs.jsonl", listing.encode())
-    table = read_source(SourceSettings(path="memory://museum/"))
+    settings = SourceSettings(path="memory://museum/")
+    assert settings.path == "memory://museum", "one name for one place"
+    table = read_source(settings)
     first, *others = table.to_pylist()
     assert (first["photo"], first["rejected_by"]) == ("memory://museum/shots/v1_1.png", "")
     assert [row["reason"] for row in others] == (["no such file"] if form == "listed" else [])
@@ -62,7 +64,8 @@ def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
 
 def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
     monkeypatch.setattr(fsspec.config, "conf", {})
-    use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000", "anon": True})
+    use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000"})
+    use_storage_options("s3://bucket/scans", {"anon": True})
     use_storage_options("/a/local/path", {"ignored": 1})
     environment = storage_environment()
     assert environment == {"FSSPEC_S3": '{"endpoint_url": "http://localhost:9000", "anon": true}'}
