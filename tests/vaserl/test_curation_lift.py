@@ -12,7 +12,7 @@ from vaserl.curation.admission import MeshGate
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
 from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path, weights_of
-from vaserl.curation.mesh_judge import Candidate, Judgement
+from vaserl.curation.mesh_judge import Candidate, Judgement, file_of_judge
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.errors import UserError
 from vaserl.turntable import SIX_VIEWS
@@ -202,6 +202,11 @@ def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
     assert judged["rejected_by"] == "mesh_gate" and "silhouettes overlap" in judged["reason"]
     # best fit: a bar of 28 x 140 within a disc of diameter 140, so at most 28 * 140 / 15394 = 0.25 and a little less
     assert 0.2 < judged["silhouette_iou"] < 0.27
+    (lenient,) = rows_of(MeshGate(MeshGateSettings(min_iou=0.2), tmp_path)(batch_of([row])))
+    assert not lenient["rejected_by"]
+    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")  # no vase to be cut out
+    (unseen,) = rows_of(gate(batch_of([row | {"photo": str(tmp_path / "noise.png")}])))
+    assert not unseen["rejected_by"] and np.isnan(unseen["silhouette_iou"])
     (trusted,) = rows_of(gate(batch_of([row | {"silhouette_iou": 0.93}])))
     assert not trusted["rejected_by"] and trusted["silhouette_iou"] == 0.93
     assert trusted["symmetry"] > 0.95
@@ -247,6 +252,11 @@ def test_a_judge_by_name_has_the_last_word(tmp_path):
     assert "judge" not in rows_of(MeshGate(MeshGateSettings(), tmp_path)(batch))[0]
 
 
+def test_the_file_of_a_judge_is_known():
+    assert file_of_judge(f"{__name__}:slender_only") == Path(__file__)
+    assert file_of_judge("builtins:print") is None
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -254,6 +264,7 @@ def test_a_judge_by_name_has_the_last_word(tmp_path):
         ("nobody.at.home:f", "No module"),
         ("math:nothing", "nothing"),
         ("math:pi", "float"),
+        ("pathlib:Path", "a Path can't be called"),
     ],
 )
 def test_a_judge_that_is_none_is_said_when_the_gate_is_made(tmp_path, name, reason):

@@ -6,6 +6,7 @@ import json
 import pytest
 from PIL import Image
 
+from tests.vaserl.hostile_pictures import png_claiming, png_torn_in_its_pixels
 from tests.vaserl.museum_folders import RECORD
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
@@ -36,12 +37,29 @@ def test_photographs_come_upright_and_on_white(tmp_path):
     Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     assert read_photograph(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
     assert read_photograph(tmp_path / "clear.png", keep_alpha=True).mode == "RGBA"
+    Image.new("LA", (2, 2), (0, 0)).save(tmp_path / "grey.png")
+    Image.new("P", (2, 2)).save(tmp_path / "palette.png", transparency=0)
+    for name in ("grey.png", "palette.png"):
+        assert read_photograph(tmp_path / name).getpixel((0, 0)) == (255, 255, 255), name
+
+
+def test_a_jpeg_is_decoded_no_smaller_than_asked_for(tmp_path):
+    Image.new("RGB", (1600, 1200)).save(tmp_path / "large.jpg")
+    width, height = read_photograph(tmp_path / "large.jpg", shorter_side=200).size
+    assert width * 3 == height * 4 and 200 <= height < 1200
+    assert read_photograph(tmp_path / "large.jpg").size == (1600, 1200)
 
 
 def test_oversized_and_foreign_images_are_refused(tmp_path):
     Image.new("1", (10_000, 5_001)).save(tmp_path / "large.png")
     with pytest.raises(UnreadablePhotograph, match="10000 x 5001 pixels"):
         read_photograph(tmp_path / "large.png")
+    # Pillow has limits of its own, the first of which is a warning and the second an error of another family
+    for side in (9_600, 20_000):
+        with pytest.raises(UnreadablePhotograph, match="more than 50,000,000 pixels"):
+            read_photograph(png_claiming(side, side))
+    with pytest.raises(UnreadablePhotograph, match=r"can't be decoded .*broken PNG"):
+        read_photograph(png_torn_in_its_pixels())
     Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
     with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
         read_photograph(tmp_path / "a.gif")

@@ -6,7 +6,6 @@ import json
 import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from tests.vaserl.hostile_pictures import png_claiming
 from vaserl import glb_check
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
@@ -68,16 +68,6 @@ def textured(picture: bytes) -> bytes:
         ),
         data,
     )
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    """A sound PNG header of that size, and a pixel."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    start = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"\0" * 4)) + chunk(b"IEND", b"")
 
 
 def with_accessor(index: int, **changes: Any) -> bytes:
