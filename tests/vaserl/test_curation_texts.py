@@ -202,6 +202,9 @@ def test_questions_are_asked_for_what_is_stated():
         ("What is the provenance of the vase?", "Vulci, Italy"),
     ]
     assert [q.dimension for q in questions_about({"Date": "-500 to -480"})] == ["dating"]
+    several = {"Date": "-550 to -500, -475 to -450", "Attributed To": "ANTIMENES P by BEAZLEY | BERLIN P by X"}
+    answers = ["c. 550–500 BCE and c. 475–450 BCE", "the Antimenes Painter"]
+    assert [q.answer for q in questions_about(several)] == answers, "both dates, and the first of the alternatives"
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
     assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
 
@@ -211,7 +214,7 @@ def test_questions_are_asked_for_what_is_stated():
     [
         ("ITALY, ETRURIA, VULCI", "Vulci, Etruria, Italy"),
         ("GREECE, ATTICA, ATHENS (NEAR THE AGORA)", "Athens (near the Agora), Attica, Greece"),
-        ("Italy, Nola", "Nola, Italy"),
+        ("Italy, Capo di Leuca", "Capo di Leuca, Italy"),
         (", ,", ""),
         ("", ""),
     ],

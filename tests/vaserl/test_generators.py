@@ -13,7 +13,7 @@ from tests.vaserl.checkouts import make_hunyuan3d, make_triposg
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.generators.cutout import Cutout
 from vaserl.curation.generators.decimate import decimate
-from vaserl.curation.generators.finish import finish, largest_piece
+from vaserl.curation.generators.finish import finish, largest_piece, upright
 from vaserl.curation.generators.generator import LiftFailure
 from vaserl.curation.lift import Lift, build_generator, check_generator
 from vaserl.curation.mesh_gate import gate
@@ -177,20 +177,50 @@ def test_the_largest_piece_is_that_of_the_largest_area():
     assert piece.extents == pytest.approx([2, 2, 2], abs=0.3)
 
 
-def test_small_holes_are_closed_and_open_mouths_are_no_hulls():
-    """A bowl stays hollow: its hull would hold four times its clay."""
-    bowl = trimesh.creation.icosphere(4)
-    inner = bowl.copy()
-    inner.apply_scale(0.9)
-    inner.invert()
-    bowl = trimesh.util.concatenate([bowl, inner])
-    holed = bowl.copy()
+ROUND = Cutout(
+    photo=Image.new("RGB", (100, 100), (200, 90, 40)), mask=np.hypot(*np.mgrid[-50:50, -50:50]) < 45
+)  # fmt: skip
+
+
+def test_small_holes_are_closed_and_what_is_inside_out_is_turned() -> None:
+    holed = trimesh.creation.icosphere(4)
     holed.update_faces(np.arange(len(holed.faces)) != 100)
-    mask = np.hypot(*np.mgrid[-50:50, -50:50]) < 45
-    cutout = Cutout(photo=Image.new("RGB", (100, 100), (200, 90, 40)), mask=mask)
-    done = finish(holed.split(only_watertight=False)[0], cutout, 5000)
+    holed.invert()
+    assert not holed.is_watertight
+    done = finish(holed, ROUND, 5000)
     assert done.is_watertight
     assert done.volume == pytest.approx(4 / 3 * np.pi / 8, rel=0.02)  # of a ball one unit high
+
+
+def test_open_mouths_are_no_hulls() -> None:
+    """A bowl stays hollow, and one without thickness stays open."""
+    angle = np.linspace(0, np.pi / 2, 30)
+    outside = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
+    inside = np.stack([0.9 * np.sin(angle), 1 - 0.9 * np.cos(angle)], axis=1)[::-1]
+    bowl, sheet = (trimesh.creation.revolve(line, sections=48) for line in (np.concatenate([outside, inside]), outside))
+    for mesh in (bowl, sheet):
+        mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
+    done = finish(bowl, bowl_cutout(), 5000)
+    # a half ball of radius 1 less one of radius 0.9, one unit high
+    assert done.is_watertight and done.volume == pytest.approx(2 / 3 * np.pi * (1 - 0.9**3), rel=0.03)
+    assert not finish(sheet, bowl_cutout(), 5000).is_watertight
+
+
+def bowl_cutout() -> Cutout:
+    """A half disc, the flat side up."""
+    rows, columns = np.mgrid[-50:50, -50:50]
+    return Cutout(photo=Image.new("RGB", (100, 100)), mask=(np.hypot(rows + 20, columns) < 45) & (rows > -20))
+
+
+def test_another_turn_must_be_clearly_better() -> None:
+    """A box half a percent higher than wide, in a photograph where it is half a percent wider than high."""
+    mask = np.zeros((260, 260), bool)
+    mask[30:230, 30:231] = True
+    assert np.array_equal(upright(trimesh.creation.box((1.0, 1.005, 1.0)), mask), np.eye(4))
+    mask[:] = False
+    mask[30:230, 80:180] = True
+    turn = upright(trimesh.creation.box((1.0, 0.5, 0.5)), mask)
+    assert np.abs(turn @ [1, 0, 0, 0]) == pytest.approx([0, 1, 0, 0])
 
 
 def test_a_surface_that_is_none_is_refused():
