@@ -193,6 +193,11 @@ def test_reasons_are_counted_by_kind():
     }
 
 
+def test_figures_below_zero_are_figures():
+    ends = [{"rejected_by": "lift", "reason": f"python ended with code {code}: no memory"} for code in (-9, 1)]
+    assert reasons(ends) == {("lift", "python ended with code …"): 2}
+
+
 def test_filters_against_the_truth():
     rows = manifest()
     kinds = {r["photo"]: r["kind"] for r in rows if r["kind"]}

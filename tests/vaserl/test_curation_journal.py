@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from vaserl.curation import stage
-from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of
+from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
 from vaserl.curation.journal import WORK, Journal, key_after
@@ -157,6 +157,31 @@ def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     assert other.key != done.key
     assert len(Journal(tmp_path).stale({Journal(tmp_path).path("again", other.key)})) == 3  # input, questions, again
     assert worker(shard)[1] == {"questions": Effort(), "again": Effort()}  # and nothing was started for it
+
+
+class Marking:
+    """In the place of the stages' process: each stage adds a column of its name."""
+
+    def __init__(self, stages, limits) -> None:
+        self._names = [stage.name for stage in stages]
+
+    def run(self, index, batch, effort):
+        effort.rows += 1
+        return with_column(batch, self._names[index], {}, 1.0)
+
+
+def test_a_stage_goes_on_from_what_was_finished_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaserl.curation.shard_worker.Isolated", Marking)
+    (shard,) = source_shards(pa.Table.from_pylist(rows("a_1")), Journal(tmp_path), 8)
+    stages = [stage_of(name, Questions) for name in ("one", "two", "three")]
+    worker = ShardWorker(tmp_path, stages, Limits(batch_size=8, timeout_s=60))
+    done, _ = worker(shard)
+    for number in (1, 3):  # as a careless hand may leave it
+        Journal(tmp_path).path(stages[number - 1].name, key_after(shard.key, stages[:number])).unlink()
+    _, efforts = worker(shard)
+    assert {name: effort.rows for name, effort in efforts.items()} == {"one": 1, "two": 0, "three": 1}
+    (row,) = rows_of(Journal(tmp_path).read("three", done.key))
+    assert [row[name] for name in ("one", "two", "three")] == [1.0, 1.0, 1.0]
 
 
 def test_photographs_that_are_added_or_changed_leave_the_other_shards_alone(tmp_path):

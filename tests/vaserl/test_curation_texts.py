@@ -205,6 +205,8 @@ def test_questions_are_asked_for_what_is_stated():
     several = {"Date": "-550 to -500, -475 to -450", "Attributed To": "ANTIMENES P by BEAZLEY | BERLIN P by X"}
     answers = ["c. 550–500 BCE and c. 475–450 BCE", "the Antimenes Painter"]
     assert [q.answer for q in questions_about(several)] == answers, "both dates, and the first of the alternatives"
+    rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}]
+    assert '"c. 525–475 BCE"' in rows_of(Questions()(batch_of(rows)))[0]["questions"], "as people would read it"
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
     assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.vaserl.checkouts import make_hunyuan3d, make_triposg
 from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.generators.checkout import import_from
 from vaserl.curation.generators.cutout import Cutout
 from vaserl.curation.generators.decimate import decimate
 from vaserl.curation.generators.finish import finish, largest_piece, upright
@@ -119,6 +120,11 @@ def test_a_checkout_that_lacks_its_requirements_is_named(tmp_path):
         _forget("hy3dgen", tmp_path / "checkout")
 
 
+def test_a_module_of_another_place_is_not_taken_for_the_checkouts(tmp_path):
+    with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was taken from .*json/__init__\.py instead"):
+        import_from(tmp_path, ("",), "json", "lift.x")
+
+
 def hunyuan(folder: Path, **changes) -> LiftSettings:
     given = {"checkout": folder / "checkout", "weights": folder / "weights", "device": "cpu", "num_faces": 2000}
     return LiftSettings(generator="hunyuan3d", hunyuan3d=Hunyuan3DSettings(**(given | changes)))
@@ -127,10 +133,12 @@ def hunyuan(folder: Path, **changes) -> LiftSettings:
 @pytest.mark.parametrize("newer", [False, True])
 def test_hunyuan3d_in_both_layouts(tmp_path, newer):
     folder = make_hunyuan3d(tmp_path, newer=newer)
-    wanted = hunyuan(folder, **({"subfolder": "hunyuan3d-dit-v2-1"} if newer else {}))
+    stated = {"num_steps": 20, "guidance": 4.5, "seed": 3, "octree_resolution": 64}
+    wanted = hunyuan(folder, **stated, **({"subfolder": "hunyuan3d-dit-v2-1"} if newer else {}))
     try:
         row = lifted(wanted, pot_photo(tmp_path / "photo.png"), tmp_path)
         assert not row["rejected_by"], row["reason"]
+        assert (folder / "calls.txt").read_text() == "20 4.5 3 64\n"
         width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
         assert width / height == pytest.approx(180 / 320, rel=0.03)
         with pytest.raises(UserError, match=r"lift\.hunyuan3d\.weights .*lacks other"):
@@ -155,6 +163,22 @@ def test_decimation_keeps_topology_and_shape(euler_number, solid):
     assert slim.is_watertight and slim.is_winding_consistent and slim.euler_number == euler_number
     assert slim.volume == pytest.approx(solid.volume, rel=0.01)
     assert len(decimate(slim, 10_000).faces) == len(slim.faces)
+
+
+def test_decimation_pinches_nothing_off_and_turns_no_face_over():
+    """Three vertices around a thin ring are no face: an edge between two of them must stay."""
+    ring = trimesh.creation.torus(1.0, 0.02, major_sections=64, minor_sections=3)
+    slim = decimate(ring, 100)
+    assert len(slim.faces) < len(ring.faces) / 3
+    assert slim.is_watertight and slim.euler_number == 0 and slim.volume == pytest.approx(ring.volume, rel=0.15)
+    # flat and with deep notches: a corner that is moved across a notch folds the ground over
+    around = np.arange(24) * np.pi / 12
+    corners = np.where(np.arange(24) % 2, 1.0, 0.45)[:, None] * np.stack([np.cos(around), np.sin(around)], axis=1)
+    faces = [[0, k + 1, (k + 1) % 24 + 1] for k in range(24)]
+    star = trimesh.creation.extrude_triangulation(np.concatenate([[[0.0, 0.0]], corners]), np.array(faces), 0.3)
+    star.merge_vertices()
+    star = star.subdivide().subdivide()
+    assert decimate(star, 400).area == pytest.approx(star.area, rel=1e-3)
 
 
 def test_decimation_leaves_edges_of_holes_and_flat_ground_in_place():
