@@ -117,6 +117,17 @@ def test_what_is_drawn_has_each_stratum_in_its_share(vases, number, seed):
         assert {v for v in chosen if vases[v] == stratum} == set(members[:found])
 
 
+def test_what_is_left_goes_to_the_largest_remainder_and_then_to_the_next_hash():
+    vases = {f"{stratum}{k}": stratum for stratum, size in (("a", 5), ("b", 3), ("c", 2)) for k in range(size)}
+    # due are 2.0, 1.2 and 0.8
+    assert Counter(vases[v] for v in drawn(vases, 4, seed=0)) == {"a": 2, "b": 1, "c": 1}
+    even = {f"{stratum}{k}": stratum for stratum in "ab" for k in range(4)}
+    for seed in range(8):  # due are 1.5 and 1.5
+        second = {s: sorted(position(v, seed) for v, own in even.items() if own == s)[1] for s in "ab"}
+        counts = Counter(even[v] for v in drawn(even, 3, seed))
+        assert counts.most_common(1) == [(min(second, key=second.__getitem__), 2)]
+
+
 @given(strata, strata, st.sampled_from([0.1, 0.3, 0.6]), st.integers(0, 5))
 def test_vases_that_come_later_never_move_one_between_test_and_the_rest(vases, later, test_share, seed):
     shares = SplitSettings(test_share=test_share, val_share=0.2)

@@ -23,7 +23,7 @@ from vaserl.curation.lift import place_of_given
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.questions import Questions
 from vaserl.curation.run_lock import locked
-from vaserl.curation.settings import LiftSettings, PoolSettings
+from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
 from vaserl.curation.shard_worker import ShardWorker
 from vaserl.curation.shards import Shard, lift_shards, source_shards
 from vaserl.curation.stage import fingerprint, stage_of
@@ -98,6 +98,9 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
 
     assert digest() == digest(LiftSettings(pool=PoolSettings(num_workers=9, batch_size=3)))
     assert digest() != digest(LiftSettings(timeout_s=5.0))
+    model = {"path": "x", "pool": {"num_workers": 9}}
+    written = [DescribeSettings.model_validate({"writer": "llm", "llm": llm}) for llm in (model, {"path": "x"})]
+    assert digest(written[0]) == digest(written[1]), "however deep the pool stands"
     assert digest(seed=1) != digest(seed=2)
     weights = tmp_path / "weights"
     weights.write_bytes(b"1")

@@ -98,6 +98,8 @@ def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained
     rows = [{"photo": str(photo), "rejected_by": "", "reason": ""}]
     (row,) = rows_of(Quality(QualitySettings(path=out, threshold=1.0))(batch_of(rows)))
     assert row["rejected_by"] == "quality" and "needed 1" in row["reason"]
+    (row,) = rows_of(Quality(QualitySettings(path=out, threshold=as_saved))(batch_of(rows)))
+    assert not row["rejected_by"], "the threshold is the least that is let through"
 
 
 def test_the_same_seed_trains_the_same_weights(trained, folder, tmp_path):
