@@ -107,6 +107,9 @@ def test_clip_scores_are_the_stated_formula(models, others):
         assert row["intact"] == pytest.approx(cosine(*settings.intact) - against, abs=1e-5)
         front = cosine("a vase seen from the front") - cosine("a vase seen from above")
         assert row["front"] == pytest.approx(front, abs=1e-5)
+        frontal = settings.model_copy(update={"not_front": ()})
+        (alone,) = rows_of(Intact(frontal, ClipSettings(path=models / "clip"))(batch_of(rows_from([example]))))
+        assert alone["front"] == pytest.approx(cosine("a vase seen from the front"), abs=1e-5)
     for threshold, stage in ((row["intact"], ""), (row["intact"] + 1e-6, "intact")):
         just = Intact(settings.model_copy(update={"threshold": threshold}), ClipSettings(path=models / "clip"))
         assert rows_of(just(batch_of(rows_from([example]))))[0]["rejected_by"] == stage

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
-from torchvision.models import resnet50
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from vaserl.config import load_config
 from vaserl.curation.batch import batch_of, rows_of
@@ -271,13 +271,13 @@ def test_unknown_folders_and_missing_labels_are_said(folder, tmp_path):
 
 
 def test_training_starts_from_torchvision_weights_of_other_classes(tmp_path):
-    theirs = resnet50(num_classes=1000)
-    safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet50.safetensors")
-    ours = load_pretrained(tmp_path / "resnet50.safetensors", ResNetConfig())
-    assert torch.equal(ours.layer4[2].conv3.weight, theirs.layer4[2].conv3.weight)
+    theirs = ResNet(Bottleneck, [1, 1, 1, 1], num_classes=1000)  # ResNet-50, but for the number of its blocks
+    safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet.safetensors")
+    ours = load_pretrained(tmp_path / "resnet.safetensors", ResNetConfig(layers=(1, 1, 1, 1)))
+    assert torch.equal(ours.layer4[0].conv3.weight, theirs.layer4[0].conv3.weight)
     assert ours.fc.weight.shape == (2, 2048)
     with pytest.raises(UserError, match="not the weights of ResNetConfig"):
-        load_pretrained(tmp_path / "resnet50.safetensors", CONFIG)
+        load_pretrained(tmp_path / "resnet.safetensors", CONFIG)
     with pytest.raises(UserError, match="no such file"):
         load_pretrained(tmp_path / "nowhere.safetensors", CONFIG)
 

@@ -33,10 +33,12 @@ def seen_mask(
     up = (x - shift) * np.sin(angle) - y * np.cos(angle)
     mask = np.zeros((side, side), bool)
     for z in np.linspace(0, 1, 800):
-        r = float(radius(np.array(z))) * height
-        mask |= (across / r) ** 2 + (
-            (up - centre_of(z, view_deg) * height) / max(r * abs(flatness(z, view_deg)), 0.5)
-        ) ** 2 <= 1
+        r, centre = float(radius(np.array(z))) * height, centre_of(z, view_deg) * height
+        high = max(r * abs(flatness(z, view_deg)), 0.5)
+        # the ellipse lies within these rows, and the others need not be looked at
+        middle, reach = (side - 1) / 2 - centre * np.cos(angle), high + r * abs(np.sin(angle)) + 1
+        rows = slice(max(int(middle - reach), 0), max(int(middle + reach) + 2, 0))
+        mask[rows] |= (across[rows] / r) ** 2 + ((up[rows] - centre) / high) ** 2 <= 1
     return mask
 
 
