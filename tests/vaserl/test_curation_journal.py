@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vaserl.curation import stage
+from vaserl.curation import stage, views
 from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
@@ -246,7 +246,9 @@ def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
         for row, score, by in zip(rows(*names), scores, rejected, strict=True)
     ]
     num_rows = data.draw(st.integers(1, 12))
-    losers = choose_views(passed(journal, some, num_rows), journal, BestView())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))  # no vase is cut in two
+        losers = choose_views(passed(journal, some, num_rows), journal, BestView())
     chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
     together = rows_of(BestView()(batch_of(some)))
     assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}

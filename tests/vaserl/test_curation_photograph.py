@@ -24,6 +24,7 @@ def test_source_stage_hashes_and_decodes(tmp_path):
     assert done["good"]["photo_sha256"] == hashlib.sha256((tmp_path / "good.png").read_bytes()).hexdigest()
     assert done["good"]["rejected_by"] == ""
     assert done["torn"]["rejected_by"] == "source" and done["torn"]["reason"].startswith("can't be decoded")
+    assert done["torn"]["photo_sha256"] == hashlib.sha256((tmp_path / "torn.png").read_bytes()).hexdigest()
     # it was rejected for want of a record before anybody looked at the file: the first reason stays
     assert done["text"]["reason"].startswith("no record with the id 'text'") and done["text"]["photo_sha256"] == ""
 

@@ -55,8 +55,12 @@ def test_one_record_file_for_each_vase(tmp_path):
     write_image(tmp_path / "pelike_1.png")
     write_image(tmp_path / ".thumbnails" / "pelike_2.png")
     write_image(tmp_path / "._pelike_3.png")  # what other systems leave beside a file
-    (tmp_path / "pelike.json").write_text(json.dumps(RECORD))
-    (row,) = rows(tmp_path)
+    (tmp_path / "pelike.json").write_text(json.dumps(RECORD), encoding="utf-8-sig")
+    (tmp_path / ".thumbnails" / "index.json").write_text("[]")
+    write_image(tmp_path / "room 3" / "pelike_4.png")
+    (tmp_path / "room 3" / "labels.json").write_text("[]")  # a record lies beside no photograph of a folder
+    other, row = rows(tmp_path)
+    assert other["vase_id"] == "pelike" and other["view"] == "1" and row["view"] == "4"
     assert row["record"] == RECORD
 
 
@@ -65,6 +69,27 @@ def test_csv_with_another_id_field(tmp_path):
     (tmp_path / "records.csv").write_text("\ufeffMuseum No,Fabric,Date\n9001,ATHENIAN,\n", encoding="utf-8")
     (row,) = rows(tmp_path, id_field="Museum No")
     assert row["record"] == {"Fabric": "ATHENIAN"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("records.csv", "id,Fabric\na,ATHENIAN\n"),
+        ("records.json", '[{"id": "a", "Fabric": "ATHENIAN"}]'),
+        ("records.jsonl", '{"id": "a", "Fabric": "ATHENIAN"}\n'),
+    ],
+)
+def test_a_byte_order_mark_is_no_text(tmp_path, name, text):
+    write_image(tmp_path / "a.png")
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    (row,) = rows(tmp_path)
+    assert row["record"] == {"Fabric": "ATHENIAN"} and not row["rejected_by"]
+
+
+def test_damage_in_parquet_is_named_by_its_row(tmp_path):
+    pq.write_table(pa.table({"id": ["a", None], "Fabric": ["ATHENIAN"] * 2}), tmp_path / "records.parquet")
+    with pytest.raises(UserError, match=r"records\.parquet:2: no 'id'"):
+        rows(tmp_path)
 
 
 def test_rows_that_cannot_be_used_say_why(tmp_path):
@@ -107,6 +132,8 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
         ({"records.json": '[{"id": "a"},\n\n 7]'}, "records.json:3: expected a JSON object, got int"),
         ({"records.json": '[{"id": "a"}\n {"id": "b"}]'}, 'records.json:2: not JSON: expected "," or "]"'),
         ({"records.json": '[{"id": "a"},\n {"id": ]'}, "records.json:2: not JSON"),
+        ({"records.json": '[{"id":\n "a"}, 7]'}, "records.json:2: expected a JSON object, got int"),
+        ({"a.json": '{\n"Fabric"\n7}'}, "a.json:3: not JSON"),
         ({"records.json": '{"a": 1}'}, "records.json:a: expected a JSON object, got int"),
         ({"records.csv": "id,Fabric\na,B,C\n"}, "records.csv:2: 1 cells more than the header has"),
         ({"records.csv": "id,Fabric\na,\udce9\n"}, "records.csv:2: not UTF-8"),
@@ -150,6 +177,7 @@ def test_the_paper_s_names_and_the_archive_s_own_headers(tmp_path):
     )
     assert (lower["vase_id"], lower["view"], lower["record"]["Vase Number"]) == (ID, "1", "310001")
     assert (upper["vase_id"], upper["view"], upper["record"]["Shape Name"]) == (ID.upper(), "12", "AMPHORA, NECK")
+    assert lower["record"]["URI"] == f"http://example.org/{ID}/", "the archive's own name of it stays in the record"
     assert "Sub Technique" not in upper["record"] and "Attributed To" not in upper["record"]
     # a name that doesn't fit is a row, with the pattern that it doesn't fit
     assert (other["rejected_by"], other["vase_id"]) == ("source", "")
@@ -212,6 +240,9 @@ def test_a_list_without_vases_goes_by_names(tmp_path):
     first, second = rows(tmp_path)
     assert (first["vase_id"], first["view"], first["credit"]) == ("v7", "2", "Museum of V.")
     assert (second["vase_id"], second["reason"]) == ("v8", "no such file")
+    write_image(tmp_path / "v7.png")
+    (tmp_path / "photographs.csv").write_text("file,view\nv7.png,front\n")
+    assert [row["view"] for row in rows(tmp_path)] == ["front"], "what is stated, where the name says nothing"
 
 
 def test_rights_are_mapped_from_the_record_and_missing_ones_said(tmp_path, caplog):

@@ -33,14 +33,19 @@ def test_photographs_behind_a_url(memory, tmp_path, form):
     memory.pipe("/museum/shots/.hidden/v1_2.png", content)
     memory.pipe("/museum/records.jsonl", json.dumps({"id": "v1", **RECORD}).encode())
     if form == "listed":
-        listing = "".join(json.dumps({"file": f"shots/{name}.png"}) + "\n" for name in ("v1_1", "v1_3"))
-        memory.pipe("/museum/photographs.jsonl", listing.encode())
+        files = [{"file": "shots/v1_1.png"}, {"file": "shots/v1_3.png"}, {"file": "memory://other/v1_4.png"}]
+        memory.pipe("/museum/photographs.jsonl", "".join(json.dumps(file) + "\n" for file in files).encode())
     settings = SourceSettings(path="memory://museum/")
     assert settings.path == "memory://museum", "one name for one place"
     table = read_source(settings)
     first, *others = table.to_pylist()
     assert (first["photo"], first["rejected_by"]) == ("memory://museum/shots/v1_1.png", "")
-    assert [row["reason"] for row in others] == (["no such file"] if form == "listed" else [])
+    seen = [(row["photo"], row["reason"]) for row in others]
+    if form == "listed":  # another store is asked when its photograph is read
+        missing = ("memory://museum/shots/v1_3.png", "no such file")
+        assert seen == [missing, ("memory://other/v1_4.png", "")]
+    else:
+        assert seen == []
     (done, *_) = rows_of(Source()(batch_of(table.to_pylist())))
     assert done["photo_sha256"] == hashlib.sha256(content).hexdigest()
     assert read_photograph(done["photo"]).size == (8, 6)
@@ -89,3 +94,10 @@ def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch):
     monkeypatch.undo()
     (judged,) = rows_of(Source()(batch_of([row])))
     assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: FileNotFoundError"
+
+    def is_locked(*_, **__):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", is_locked)
+    (judged,) = rows_of(Source()(batch_of([row])))
+    assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: PermissionError"

@@ -139,6 +139,30 @@ def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
         assert torch.equal(seen, CONFIG.normalised(val.images))
 
 
+def test_each_epoch_has_an_order_of_its_own(tmp_path):
+    model, train = Recording(), examples(8, 0)
+    plain = AugmentSettings(colour=0.0, shift=0.0, mirror=0.0)
+    asked = training(tmp_path, tmp_path, batch_size=4, augment=plain).model_copy(update={"num_epochs": 4})
+    fit(model, CONFIG, train, examples(4, 1), asked)
+    whole = CONFIG.normalised(train.images)
+    firsts = [
+        tuple(k for k in range(8) if any(torch.equal(whole[k], pixels) for pixels in batch))
+        for batch in model.shown[True][::2]
+    ]
+    assert len(firsts) == 4 and len(set(firsts)) > 1 and all(len(rows) == 4 for rows in firsts)
+
+
+def test_augmentation_shifts_either_way_and_stretches_and_moves_colours():
+    column = torch.arange(16.0).expand(200, 3, 16, 16)
+    shifted = augmented(column, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125, mirror=0.0))
+    assert set((shifted[:, 0, 8, 8] - 8).tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
+    coloured = augmented(column, np.random.default_rng(0), AugmentSettings(colour=0.2, shift=0.0, mirror=0.0))
+    offset, gain = coloured[:, :, 0, 0], coloured[:, :, 0, 1] - coloured[:, :, 0, 0]
+    # 600 draws each: a standard error of 0.006
+    assert float(gain.mean()) == pytest.approx(1.0, abs=0.04) and float(gain.std()) == pytest.approx(0.2, abs=0.03)
+    assert float(offset.mean()) == pytest.approx(0.0, abs=0.04) and float(offset.std()) == pytest.approx(0.2, abs=0.03)
+
+
 def test_augmentation_moves_by_whole_pixels_and_mirrors():
     """Every pixel that comes out went in: nothing is blurred, since blur is what is to be recognised."""
     images = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
@@ -185,7 +209,7 @@ def test_a_rare_class_counts_as_much(tmp_path):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return self.bias.expand(len(pixels), 2)
 
-    one = training(tmp_path, tmp_path, batch_size=8).model_copy(update={"num_epochs": 1, "learning_rate": 1e-12})
+    one = training(tmp_path, tmp_path, batch_size=32).model_copy(update={"num_epochs": 1, "learning_rate": 1e-12})
     (epoch,) = fit(Constant(), CONFIG, train, train, one)
     # half the weight on each class: (ln 8 + ln(8/7)) / 2; unweighted it would be (ln 8 + 7 ln(8/7)) / 8 = 0.377
     assert epoch.train_loss == pytest.approx((np.log(8) + np.log(8 / 7)) / 2, abs=1e-5)
