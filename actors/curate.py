@@ -33,13 +33,14 @@ from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.mesh_judge import file_of_judge, find_judge
 from vaserl.curation.quality import Quality, load_resnet
 from vaserl.curation.questions import Questions
-from vaserl.curation.retention import best_view_report, filter_report, retention
+from vaserl.curation.retention import best_view_report, emptied, filter_report, retention
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
+from vaserl.curation.storage import versions_below
 from vaserl.curation.summary import CurationSummary
 from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.views import choose_views
@@ -86,13 +87,15 @@ def curate_table(
         litter = journal.sweep()
         if litter:
             logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
-        shards = source_shards(photographs, journal, settings.journal.num_rows)
+        source = folder_of(settings.source)
+        versions = versions_below(source)
+        shards = source_shards(photographs, journal, settings.journal.num_rows, versions)
         kinds = _kinds(photographs)
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         losers = choose_views(filtered.shards, journal, BestView(settings.best_view))
-        given = place_of_given(settings.lift, folder_of(settings.source))
-        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given)
+        given = place_of_given(settings.lift, source)
+        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given, versions)
         lifted = run_pass("lift", survivors, lift, settings.dataset, start_cluster)
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
@@ -106,6 +109,8 @@ def curate_table(
         (settings.dataset / CONFIG).write_text(dump_config(settings))
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
         (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
+        if warning := emptied(ManifestRows(settings.dataset)):
+            logger.warning("%s: %s", settings.dataset, warning)
     return summary
 
 

@@ -28,6 +28,12 @@ from vaserl.progress import Progress
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
 """For arithmetic and for software rendering; the pools are sized to the machine already."""
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+"""Ray leaves a worker that asked for no GPU all of the machine's in view."""
+
+SEEN_WITHIN_S, LOOK_EVERY_S = 90.0, 0.5
+"""A network file system says late what another machine has made: NFS believes for up to a minute what it last knew of a
+folder, a name that wasn't there included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,8 @@ def run_pass(
 ) -> PassSummary:
     """Every shard through every pool; finished ones are left as they are.
 
-    Raises: UserError or JobFailed from a stage; whatever `start_cluster` raises.
+    Raises: UserError or JobFailed from a stage; UserError where shards are finished and can't be seen from here;
+    whatever `start_cluster` raises.
     """
     started = time.monotonic()
     journal, stages = Journal(dataset), [stage for pool in pools for stage in pool.stages]
@@ -88,10 +95,23 @@ def run_pass(
                 for stage, effort in efforts.items():
                     summary.efforts[stage].add(effort)
                 progress.advance(shard.num_rows, **_rates(summary.efforts))
-    unfinished = [shard.number for shard in finished if not journal.has(shard.step, shard.key)]
-    assert not unfinished, f"{name}: the shards {unfinished} are missing at the end"
+    _await(name, finished, journal)
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
+    """Until this machine sees what others say is there. Raises: UserError when it doesn't."""
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while unseen := [shard for shard in finished if not journal.has(shard.step, shard.key)]:
+        if time.monotonic() > deadline:
+            places = ", ".join(str(journal.path(shard.step, shard.key)) for shard in unseen[:3])
+            raise UserError(
+                f"{name}: of {len(finished)} shards that workers have finished, {len(unseen)} can't be seen from here, "
+                f"or not the models and clips that they name: {places}. Does every node have the data set's folder "
+                "under this path?"
+            )
+        time.sleep(LOOK_EVERY_S)
 
 
 class _PoolWorker:
@@ -132,7 +152,7 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             num_gpus=pool.settings.num_gpus or None,
             # photographs kill a worker's stages and never the worker; what kills a worker must not do so for ever
             max_restarts=0,
-            runtime_env={"env_vars": WORKER_THREADS | storage_environment()},
+            runtime_env={"env_vars": _environment(pool.settings)},
         )
     for batch in data.iter_batches(batch_size=None, batch_format="numpy"):
         for content in cast(dict[str, Any], batch)["shard"]:
@@ -140,6 +160,10 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             if isinstance(finished, Exception):
                 raise finished
             yield finished
+
+
+def _environment(settings: PoolSettings) -> dict[str, str]:
+    return WORKER_THREADS | storage_environment() | ({} if settings.num_gpus else NO_GPU)
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:

@@ -27,22 +27,25 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"
 cp launch/torchvision_hook.py "$site/_vaserl_torchvision_hook.py"
 echo "import _vaserl_torchvision_hook" > "$site/_vaserl_torchvision_hook.pth"
 
-# Off-screen OpenGL: pyrender needs EGL, and Mesa where there is no GPU.
-packages="libegl1 libgl1-mesa-dri libgles2"
-if ! ldconfig -p | grep -q libEGL.so.1 || ! ldconfig -p | grep -q libGLESv2.so.2; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
-        echo "setup: installing $packages"
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages > /dev/null
-    else
-        echo "setup: headless rendering needs the system packages: $packages" >&2
-        echo "       as root: apt-get install $packages   (or your distribution's EGL and Mesa)" >&2
-        exit 2
-    fi
-fi
 .venv/bin/python -c 'import torch, torchvision, transformers' || {
     echo "setup: the environment does not import, see above. If torch misses a CUDA library, your index has only its" >&2
     echo "       CUDA build: remove .venv and point pip at PyTorch's CPU wheels (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)" >&2
     exit 1
 }
+
+# Off-screen OpenGL: pyrender draws through EGL, and what it imports looks for the others; Mesa draws where no GPU does.
+packages="libegl1 libgl1 libgl1-mesa-dri libgles2 libglu1-mesa libx11-6"
+draws() { .venv/bin/python -c 'from vaserl.turntable import Turntable; Turntable(16).close()'; }
+if ! draws > /dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        echo "setup: installing $packages"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages > /dev/null
+    fi
+    draws || {
+        echo "setup: nothing can be drawn off screen, see above. It takes the system packages: $packages" >&2
+        echo "       as root: apt-get install $packages   (or your distribution's EGL, GLU and Mesa)" >&2
+        exit 2
+    }
+fi
 echo "setup: done, python $(.venv/bin/python -V | cut -d' ' -f2), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)')"

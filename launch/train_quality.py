@@ -12,12 +12,8 @@ from vaserl.quality.train import train_quality
 def run(settings: TrainQualitySettings) -> QualityReport:
     """Trains the classifier and says what it is worth."""
     report = train_quality(settings)
-    if not report.threshold.reached:
-        print(
-            f"train-quality: no threshold has a precision of {report.target_precision:g} on validation; the best has "
-            f"{report.threshold.precision:.3f}",
-            file=sys.stderr,
-        )
+    for doubt in report.doubts:
+        print(f"train-quality: warning: {doubt}", file=sys.stderr)
     print(
         f"test: precision {report.precision.mean:.3f}, recall {report.recall.mean:.3f}, F1 {report.f1.mean:.3f}; "
         f"report: {settings.out / 'report' / MARKDOWN}",

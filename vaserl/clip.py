@@ -7,8 +7,6 @@ frame indices travel inside the file and come back exactly. Sound, variable fram
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +16,7 @@ import av
 import numpy as np
 
 from vaserl.errors import UserError
+from vaserl.whole_file import write_whole
 
 X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0"}
 """Near-lossless: incised lines are one or two pixels wide and must survive. Without x264's macroblock tree, which in
@@ -83,7 +82,7 @@ def encode_mp4(clip: Clip) -> bytes:
 
 def write_mp4(path: Path, clip: Clip) -> None:
     """Write the clip; see `encode_mp4`. A reader never sees half a file."""
-    _write_atomically(Path(path), encode_mp4(clip))
+    write_whole(Path(path), encode_mp4(clip))
 
 
 def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
@@ -144,12 +143,13 @@ class ClipStore:
         self._decoded: OrderedDict[tuple[str, int | None], Clip] = OrderedDict()
 
     def add(self, clip: Clip) -> str:
-        """Store the clip and return its hash."""
+        """Store the clip and return its hash. A file of that name and another length was damaged and is replaced."""
         content = encode_mp4(clip)
         digest = hashlib.sha256(content).hexdigest()
-        if not self.path(digest).exists():
+        path = self.path(digest)
+        if not path.exists() or path.stat().st_size != len(content):
             self.root.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.path(digest), content)
+            write_whole(path, content)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -178,15 +178,3 @@ def _timing(comment: str) -> tuple[float, tuple[int, ...], int] | None:
         return float(noted["fps"]), tuple(int(k) for k in noted["frame_indices"]), int(noted["num_source_frames"])
     except (ValueError, TypeError, KeyError):
         return None
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from vaserl.errors import UserError
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
+from vaserl.whole_file import whole_file
 
 MANIFEST = "manifest.parquet"
 ROWS_OF_A_GROUP = 2048
@@ -62,6 +63,10 @@ class Question:
     """As the record answers it."""
 
 
+SPLITS = ("train", "val", "test")
+"""What a vase is for: learning from it, choosing by it, reporting on it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vase:
     """A row that came through curation: a vase with its clip and texts."""
@@ -83,7 +88,7 @@ class Vase:
     questions: tuple[Question, ...]
     """One for each dimension the record states, and one for its provenance."""
     split: str
-    """train, val or test."""
+    """One of SPLITS."""
 
     def caption_task(self) -> Task:
         """The task of describing the whole vase."""
@@ -107,15 +112,13 @@ def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any
     """The same from parts that are sorted already, each in itself and one after the other; it holds one at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
-    scratch = folder / f".{MANIFEST}.writing"
     rows = (row for part in parts for row in part)
-    with pq.ParquetWriter(scratch, SCHEMA) as writer:
+    with whole_file(path) as file, pq.ParquetWriter(file, SCHEMA) as writer:
         # groups of one length, so that the file doesn't depend on how it was cut into parts
         while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
             full = [{**UNSTATED, **row} for row in group]
             columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in full]
             writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
-    scratch.replace(path)
     return path
 
 

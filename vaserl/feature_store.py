@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ import safetensors.torch
 from vaserl.errors import UserError
 from vaserl.models.policy import ClipFeatures
 from vaserl.models.positions import VideoGrid
+from vaserl.whole_file import UNFINISHED, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class FeatureStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"features.folder {folder} can't be made ({error.strerror}); name another") from error
-        for left in self.folder.glob(f".*{SUFFIX}.*"):
+        for left in self.folder.glob(UNFINISHED):
             self._sweep(left)
 
     def path(self, key: str) -> Path:
@@ -127,7 +127,7 @@ class FeatureStore:
             self._refuse(key, f"its {len(entry)} bytes alone exceed the limit of {self.max_bytes}")
             return
         try:
-            self._write(key, entry)
+            write_whole(self.path(key), entry)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -173,24 +173,6 @@ class FeatureStore:
         else:
             self.counts.damaged += 1
         return None
-
-    def _write(self, key: str, entry: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{key}{SUFFIX}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(entry)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, self.path(key))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name itself
-        finally:
-            os.close(folder)
 
     def _evict(self, spare: Path) -> None:
         with (self.folder / ".lock").open("w") as lock:

@@ -85,11 +85,11 @@ def _check(header: Mapping[str, Any], binary: bytes) -> None:
     compressed = [name for name in header.get("extensionsRequired", []) if "compression" in name]
     if compressed:
         raise _Unsound(f"needs {', '.join(compressed)}, which isn't read")
-    buffers = [_buffer_length(buffer, binary) for buffer in header.get("buffers", [])]
+    buffers = [_buffer(buffer, binary) for buffer in header.get("buffers", [])]
     views = header.get("bufferViews", [])
     for view in views:
         offset, length = _natural(view.get("byteOffset", 0)), _natural(view["byteLength"])
-        if offset + length > buffers[_natural(view["buffer"])]:
+        if offset + length > len(buffers[_natural(view["buffer"])]):
             raise _Unsound("damaged GLB model: a view reaches beyond its data")
     for accessor in header.get("accessors", []):
         _check_accessor(accessor, views)
@@ -98,15 +98,14 @@ def _check(header: Mapping[str, Any], binary: bytes) -> None:
     if len(images) > MAX_TEXTURES:
         raise _Unsound(f"{len(images)} textures; at most {MAX_TEXTURES} are read")
     for image in images:
-        _check_image(_image_bytes(image, views, binary))
+        _check_image(_image_bytes(image, views, buffers))
 
 
-def _buffer_length(buffer: Mapping[str, Any], binary: bytes) -> int:
-    claimed = _natural(buffer["byteLength"])
-    held = len(binary) if "uri" not in buffer else len(_embedded(buffer["uri"]))
-    if claimed > held:
-        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and holds {held:,}")
-    return claimed
+def _buffer(buffer: Mapping[str, Any], binary: bytes) -> memoryview:
+    claimed, held = _natural(buffer["byteLength"]), binary if "uri" not in buffer else _embedded(buffer["uri"])
+    if claimed > len(held):
+        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and holds {len(held):,}")
+    return memoryview(held)[:claimed]
 
 
 def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, Any]]) -> None:
@@ -160,12 +159,12 @@ def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
     return num_reached != len(nodes)
 
 
-def _image_bytes(image: Mapping[str, Any], views: Sequence[Mapping[str, Any]], binary: bytes) -> bytes:
+def _image_bytes(image: Mapping[str, Any], views: Sequence[Mapping[str, Any]], buffers: Sequence[memoryview]) -> bytes:
     if "uri" in image:
         return _embedded(image["uri"])
     view = views[_natural(image["bufferView"])]
     start = _natural(view.get("byteOffset", 0))
-    return binary[start : start + _natural(view["byteLength"])]
+    return bytes(buffers[_natural(view["buffer"])][start : start + _natural(view["byteLength"])])
 
 
 def _check_image(content: bytes) -> None:

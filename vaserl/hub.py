@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.storage import is_url, read_bytes
-from vaserl.dataset import read_rows
+from vaserl.dataset import SPLITS, read_rows
 from vaserl.errors import UserError
 
-SPLITS = ("train", "val", "test")
 CARD, SHEET = "DATASET.md", "contact_sheet.png"
 _PICTURE = re.compile(rf"!\[[^]]*\]\({re.escape(SHEET)}\)\n\n.*\n\n")
 """The picture's place in the card, with the line below it."""

@@ -7,7 +7,7 @@ Camera and lights stand still and the model turns, as on a museum's turntable.
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ import trimesh
 from trimesh.visual.color import ColorVisuals
 
 from vaserl.clip import Clip
+from vaserl.egl_device import card_of_this_process
 from vaserl.errors import UserError
 from vaserl.glb_check import check_glb
 
@@ -256,9 +257,23 @@ def _borrowed_renderer() -> pyrender.OffscreenRenderer:
     """The process's one renderer: deleting one of several would end the EGL display under all others."""
     global _renderer, _num_borrowers
     if _renderer is None:
-        _renderer = pyrender.OffscreenRenderer(64, 64)
+        with _told_the_card():
+            _renderer = pyrender.OffscreenRenderer(64, 64)
     _num_borrowers += 1
     return _renderer
+
+
+@contextlib.contextmanager
+def _told_the_card() -> Iterator[None]:
+    """pyrender reads the card from the environment; processes that are started later must not, theirs is another."""
+    if "EGL_DEVICE_ID" in os.environ:
+        yield
+        return
+    os.environ["EGL_DEVICE_ID"] = str(card_of_this_process())
+    try:
+        yield
+    finally:
+        del os.environ["EGL_DEVICE_ID"]
 
 
 def _return_renderer() -> None:

@@ -1,7 +1,8 @@
-"""Rows a second of each curation stage with one and two workers, what the job adds to the CLIP stage, and the driver's
+"""Rows a second of each curation stage by number of workers, what the job adds to the CLIP stage, and the driver's
 memory over a hundred thousand rows.
 
-Photographs and models come from a synthetic world; ResNet-50 and ViT-B-32 have random weights and their full size.
+Photographs come from a synthetic world unless others are given; ResNet-50 and CLIP have random weights and their full
+size.
 """
 
 import argparse
@@ -33,12 +34,10 @@ from vaserl.curation.shards import Shard, lift_shards, source_shards
 from vaserl.curation.source import read_source
 from vaserl.curation.views import choose_views
 from vaserl.errors import UserError
-from vaserl.settings import ClusterSettings
 from vaserl.synthetic.world import build_world
 
 PARTS = ("stages", "overhead", "memory")
-CLIP = "ViT-B-32"
-NUM_WORKERS = (1, 2)
+STAGES = ("source", "quality", "intact", "lift", "mesh_gate", "turntable", "describe", "questions")
 NUM_COMPARED = 2
 """Batches over which the CLIP stage is compared with a bare loop; more pairs say more than longer ones."""
 
@@ -46,8 +45,13 @@ NUM_COMPARED = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what is measured, and on how much."""
     parser.add_argument("--only", choices=PARTS, help="one part of the measurement")
-    parser.add_argument("--num-vases", type=int, default=96, help="vases of the world (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=16, help="photographs of a batch of CLIP (%(default)s)")
+    parser.add_argument("--source", type=Path, help="photographs and records, instead of a world that is made")
+    parser.add_argument("--num-vases", type=int, default=96, help="vases of that world (%(default)s)")
+    parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="last stage to measure (%(default)s)")
+    parser.add_argument("--num-workers", type=int, nargs="+", default=[1, 2], help="workers of a stage (%(default)s)")
+    parser.add_argument("--num-gpus", type=float, default=0.0, help="of a worker of quality and intact (%(default)s)")
+    parser.add_argument("--clip", default="ViT-B-32", help="open_clip's name of the model (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16, help="photographs of a batch and a shard (%(default)s)")
     parser.add_argument("--num-repeats", type=int, default=9, help="pairs of the overhead (%(default)s)")
     parser.add_argument("--rows", type=int, default=100_000, help="rows without pixels (%(default)s)")
     parser.add_argument("--memory-svg", type=Path, help="draw the driver's memory into this file")
@@ -67,8 +71,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             settings = settings_over_world(folder, arguments)
             shards = source_shards(read_source(settings.source), Journal(settings.dataset), settings.journal.num_rows)
             measured["num_photographs"] = sum(shard.num_rows for shard in shards)
+            measured["clip_model"], measured["batch_size"] = arguments.clip, arguments.batch_size
+            measured["num_gpus"] = arguments.num_gpus
         if "stages" in parts:
-            measured["rows_per_s"] = stage_rates(settings, shards)
+            measured["rows_per_s"] = stage_rates(settings, shards, arguments.num_workers, arguments.until)
         if "overhead" in parts:
             measured["clip"] = overhead_of_clip(settings, shards, arguments.num_repeats)
             measured["overhead_clip"] = measured["clip"]["ratio"]["median"]
@@ -98,46 +104,54 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSettings:
-    """A job over a world that is made here, with models of random weights that reject nothing."""
-    build_world(folder / "world", num_vases=arguments.num_vases, seed=11, num_workers=1)
+    """A job over the photographs, with models of random weights that reject nothing."""
+    world = arguments.source
+    if world is None:
+        world = folder / "world"
+        build_world(world, num_vases=arguments.num_vases, seed=11, num_workers=1)
     torch.manual_seed(0)
     config = ResNetConfig()
     save_resnet(config.build(), config, folder / "resnet")
     weights = folder / "clip.safetensors"
-    safetensors.torch.save_file(open_clip.create_model(CLIP).state_dict(), weights)
+    safetensors.torch.save_file(open_clip.create_model(arguments.clip).state_dict(), weights)
     size = arguments.batch_size
+    pool = {"batch_size": size, "num_gpus": arguments.num_gpus}
     return CurateSettings.model_validate(
         {
             "dataset": folder / "dataset",
-            "source": {"path": folder / "world"},
-            "clip": {"path": weights, "name": CLIP},
-            "quality": {"path": folder / "resnet", "threshold": 0.0, "pool": {"batch_size": size}},
-            "intact": {"threshold": -2.0, "pool": {"batch_size": size}},
+            "source": {"path": world},
+            "clip": {"path": weights, "name": arguments.clip},
+            "quality": {"path": folder / "resnet", "threshold": 0.0, "pool": pool},
+            "intact": {"threshold": -2.0, "pool": pool},
             "mesh_gate": {"min_iou": 0.0},
             "journal": {"num_rows": size},
-            "cluster": {"num_cpus": max(NUM_WORKERS)},
+            "cluster": {"num_cpus": max(arguments.num_workers)},
         }
     )
 
 
-def stage_rates(settings: CurateSettings, shards: Sequence[Shard]) -> dict[str, dict[str, float]]:
+def stage_rates(
+    settings: CurateSettings, shards: Sequence[Shard], num_workers: Sequence[int], until: str
+) -> dict[str, dict[str, float]]:
     """By stage and number of workers: rows a second through a pool of that stage alone, once its workers stand."""
     journal, rates = Journal(settings.dataset), {}
-    with connect(ClusterSettings(num_cpus=max(NUM_WORKERS))):
+    with connect(settings.cluster):
         for pools, is_lift in ((filter_pools(settings), False), (lift_pools(settings), True)):
             if is_lift:
                 shards = lift_shards(shards, choose_views(shards, journal, BestView()), journal, 1)
-            for pool in pools:
-                for stage in pool.stages:
-                    rates[stage.name] = {}
-                    for num_workers in NUM_WORKERS:
-                        # a digest of its own, or the second measurement would find all done
-                        again = replace(stage, digest=f"{stage.digest} {num_workers}")
-                        alone = pool.settings.model_copy(update={"num_workers": num_workers, "num_cpus": 0.5})
-                        rate, passed = _rate(shards, Pool(stages=[again], settings=alone), settings.dataset)
-                        rates[stage.name][str(num_workers)] = rate
-                    shards = passed
-    return rates
+            for stage, one in ((stage, pool.settings) for pool in pools for stage in pool.stages):
+                rates[stage.name] = {}
+                for number in num_workers:
+                    # a digest of its own, or the second measurement would find all done
+                    again = replace(stage, digest=f"{stage.digest} {number}")
+                    alone = one.model_copy(update={"num_workers": number, "num_cpus": 0.5})
+                    rates[stage.name][str(number)], passed = _rate(
+                        shards, Pool(stages=[again], settings=alone), settings.dataset
+                    )
+                shards = passed
+                if stage.name == until:
+                    return rates
+    raise AssertionError(f"no stage {until}")
 
 
 def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
@@ -180,8 +194,6 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     worker.close()
     num_rows = sum(shard.num_rows for shard in chosen)
     return {
-        "model": CLIP,
-        "batch_size": settings.intact.pool.batch_size,
         "num_rows": num_rows,
         "ratio": spread([job / loop for job, loop in pairs]),
         "job_rows_per_s": spread([num_rows / job for job, _ in pairs]),
@@ -195,4 +207,4 @@ def _bare(intact: Intact, shard: Shard, dataset: Path) -> list[list[float]]:
     photos = shard.read(Journal(dataset))["photo"]
     model, preprocess, families = intact._model, intact._preprocess, intact._families
     pixels = torch.stack([preprocess(read_photograph(photo)) for photo in photos])
-    return (model.encode_image(pixels, normalize=True) @ families.T).tolist()
+    return (model.encode_image(pixels.to(intact._device), normalize=True) @ families.T).tolist()

@@ -26,6 +26,17 @@ class KeepAll:
         return batch
 
 
+class Environment:
+    """Rejects every row, an environment variable of its process being the reason."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, batch: Batch) -> Batch:
+        value = os.environ.get(self._name, "absent")
+        return rejecting(batch, "environment", dict.fromkeys(remaining(batch), f"{self._name}={value}"))
+
+
 class Perilous:
     """Adds `length`, the number of rows that it was given at once, and comes to grief over photographs of some names.
 

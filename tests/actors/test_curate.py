@@ -13,7 +13,7 @@ from PIL import Image
 from actors.curate import curate
 from actors.curate_pass import PassSummary, Pool, run_pass
 from launch.bench.curate_kills import finish, finished, start
-from tests.actors.curation_stages import KeepAll, Perilous, RejectOdd
+from tests.actors.curation_stages import Environment, KeepAll, Perilous, RejectOdd
 from vaserl.clip import ClipStore
 from vaserl.config import dump_config
 from vaserl.curation.batch import INPUT_COLUMNS, rows_of
@@ -149,6 +149,12 @@ def test_every_row_comes_through_workers_and_uneven_shards_in_its_place(tmp_path
     again = run_pass("test", numbered(photos, tmp_path, 9), pools, tmp_path, lambda: pytest.fail("nothing is missing"))
     assert again.num_reused == 101 and rows_after(again, tmp_path) == rows
     assert run_pass("test", [], pools, tmp_path, lambda: pytest.fail("no rows")).shards == []
+
+
+def test_a_stage_that_asked_for_no_gpu_sees_none(tmp_path):
+    stages = [stage_of("environment", Environment, ("CUDA_VISIBLE_DEVICES",))]
+    summary = run_pass("test", numbered(["1"], tmp_path, 1), [pool(*stages)], tmp_path, lambda: None)
+    assert [row["reason"] for row in rows_after(summary, tmp_path)] == ["CUDA_VISIBLE_DEVICES="]
 
 
 def test_photographs_that_kill_their_stage_cost_themselves_and_the_job_ends(tmp_path):

@@ -133,6 +133,16 @@ def test_store_names_clips_by_content(tmp_path: Path) -> None:
     assert store.load(digest, 2).frame_indices == (0, 2)
 
 
+def test_a_clip_that_lost_its_content_is_stored_again(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path)
+    digest = store.add(grey_levels(4))
+    whole = store.path(digest).read_bytes()
+    for damage in (b"", whole[:-1]):
+        store.path(digest).write_bytes(damage)
+        assert store.add(grey_levels(4)) == digest
+        assert store.path(digest).read_bytes() == whole
+
+
 def test_store_keeps_the_most_recent_decoded(tmp_path: Path) -> None:
     store = ClipStore(tmp_path, num_cached=2)
     digests = [store.add(grey_levels(2 + k)) for k in range(3)]

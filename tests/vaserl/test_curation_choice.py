@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vaserl.curation.batch import batch_of, rejecting, remaining, rows_of, with_column
 from vaserl.curation.best_view import BestView
-from vaserl.curation.retention import best_view_report, filter_report, reasons, retention
+from vaserl.curation.retention import STAGES, best_view_report, emptied, filter_report, reasons, retention
 from vaserl.curation.settings import BestViewSettings, SplitSettings
 from vaserl.curation.split import drawn, position, split_vases, stratum_of
 
@@ -68,6 +68,7 @@ def test_unscored_views_go_by_number():
     assert winners([row("x", "a", "10"), row("y", "a", "2")]) == {"y"}
     assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
     assert winners([row("x", "a", "1"), row("y", "a", "2", 0.1)]) == {"y"}, "behind those that have a score"
+    assert winners([row("x", "a", "front"), row("y", "a", "2²")]) == {"x"}, "a digit of another kind is no number"
 
 
 @given(
@@ -207,6 +208,26 @@ def test_reasons_are_counted_by_kind():
 def test_figures_below_zero_are_figures():
     ends = [{"rejected_by": "lift", "reason": f"python ended with code {code}: no memory"} for code in (-9, 1)]
     assert reasons(ends) == {("lift", "python ended with code …"): 2}
+
+
+def test_a_stage_that_rejects_all_is_named_with_its_nearest_miss_and_the_setting():
+    assert emptied(manifest()) is None
+    rows = [row | {"scores": {}} for row in manifest()[:4]]
+    for row, score in zip(rows[1:], (0.1, 0.3, 0.2), strict=True):
+        row |= {"reason": f"probability {score}, needed 0.5", "scores": {"quality": score}}
+    said = emptied(rows)
+    assert said and said.startswith("quality rejected all 3 photographs that reached it, the best of them for")
+    assert "'probability 0.3, needed 0.5'" in said and "Look at quality.threshold" in said
+    unreadable = [row | {"rejected_by": "source"} for row in manifest()[:1] * 2]
+    said = emptied([*unreadable, unreadable[0] | {"reason": "another"}])
+    assert said and said.startswith("source rejected all 3") and "most often for 'no such file'" in said
+    assert emptied([]) is None
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_that_may_reject_all_says_where_to_look(stage):
+    row = {"rejected_by": stage, "reason": "why", "scores": {}}
+    assert f"{stage} rejected all 1 photographs" in (emptied([row]) or "")
 
 
 def test_filters_against_the_truth():

@@ -211,6 +211,14 @@ def test_a_quantile_has_so_many_scores_below_it(scores, quantile):
 def test_a_quantile_lies_between_two_scores():
     assert quantile_of([0.4, 0.1, 0.2, 0.8], 0.5) == pytest.approx(0.3)
     assert quantile_of([0.7], 0.5) == 0.7
+    # half-way is 0.1232, a quarter of the gap 0.0003: 0.1 and 0.12 are too far off, 0.123 is not
+    assert quantile_of([0.1226, 0.1238], 0.5) == 0.123
+
+
+def test_a_quantile_does_not_hang_on_the_last_digits_of_scores():
+    scores = [0.1234567, 0.2345678, 0.3456789, 0.4567891]
+    here, elsewhere = (quantile_of([score + error for score in scores], 0.5) for error in (0.0, 1e-7))
+    assert here == elsewhere == 0.3
 
 
 def test_thresholds_without_scores_and_twice_are_refused(models):
@@ -266,6 +274,21 @@ def test_a_saved_resnet_comes_back(tmp_path):
     assert found == config
     pixels = torch.randn(1, 3, 32, 32)
     torch.testing.assert_close(loaded(pixels), model(pixels))
+
+
+def test_weights_that_answer_no_numbers_let_nothing_pass_unsaid(tmp_path, models, others):
+    photos = [others[0].path]
+    config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
+    model = config.build()
+    torch.nn.init.constant_(model.fc.bias, math.nan)
+    save_resnet(model, config, tmp_path)
+    with pytest.raises(UserError, match=r"quality\.path .* aren't numbers"):
+        Quality(QualitySettings(path=tmp_path)).probabilities(photos)
+    intact = Intact(IntactSettings(), ClipSettings(path=models / "clip"))
+    for parameter in intact._model.visual.parameters():
+        torch.nn.init.constant_(parameter, math.nan)
+    with pytest.raises(UserError, match=r"clip\.path .* aren't numbers"):
+        intact.cosines(photos)
 
 
 def test_wrong_models_are_named(tmp_path):

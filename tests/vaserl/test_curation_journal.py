@@ -1,5 +1,7 @@
 """Finished shards: what they are known by, when they hold, and who may write them."""
 
+import errno
+import fcntl
 import importlib
 import json
 import os
@@ -30,6 +32,7 @@ from vaserl.curation.stage import fingerprint, stage_of
 from vaserl.curation.views import choose_views
 from vaserl.dataset import MANIFEST, read_rows, write_manifest, write_manifest_parts
 from vaserl.errors import UserError
+from vaserl.whole_file import UNFINISHED
 
 ROOT = Path(__file__).parents[2]
 
@@ -232,6 +235,12 @@ def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp
     os.utime(tmp_path / "scans" / "b.glb", ns=(5, 5))
     exchanged = keys()
     assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
+    behind_urls = [
+        lift_shards(filtered, {}, journal, 1, "memory://scans/{}.glb".format, {"memory://scans/b.glb": version})
+        for version in (["etag=1"], ["etag=2"])
+    ]
+    (a, b), (same_a, other_b) = ([shard.key for shard in shards] for shards in behind_urls)
+    assert a == same_a and b != other_b
 
 
 @hypothesis.given(st.data())
@@ -314,15 +323,14 @@ def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
     journal.write("lift", "k", batch_of([{"photo": "a"}]))
     for name in (
         "models/.lift-x/model.glb",
-        "clips/.ab.mp4.x1",
-        ".work/lift/.writing-1",
+        *(folder + UNFINISHED.replace("*", "1") for folder in ("", "clips/", "models/", "views/a/", ".work/lift/")),
         "models/a.glb",
         "clips/a.mp4",
     ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert journal.sweep() == 3
+    assert journal.sweep() == 6
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == [".work/lift/k.parquet", "clips/a.mp4", "models/a.glb"]
 
@@ -351,6 +359,15 @@ with locked(Path({str(tmp_path)!r}) / "{WORK}"):
         holder.stdout.close()
     with locked(tmp_path / WORK):
         assert json.loads((tmp_path / WORK / "lock").read_text())["pid"] == os.getpid()
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(UserError, match="can't lock a file \\(No locks available\\)"), locked(tmp_path / WORK):
+        pytest.fail("nobody holds it")
 
 
 def test_a_command_that_may_take_longer_than_its_process_is_refused():

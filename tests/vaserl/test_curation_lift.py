@@ -2,6 +2,8 @@ import sys
 import time
 from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import trimesh
@@ -37,6 +39,30 @@ def test_command_writes_the_model_under_the_vases_name(tmp_path):
     assert row["mesh"] == model_path("MS/12 b") == "models/MS%2F12 b.glb"
     assert (tmp_path / "out" / row["mesh"]).read_bytes() == b"glTFpixels"
     assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["MS%2F12 b.glb"]
+
+
+GREEK = "Κρατήρ ελικωτός με παράσταση Διονύσου και Μαινάδων"
+"""A name of 50 letters, whose escaped form is too long for a disk."""
+
+
+def test_a_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"pixels")
+    lift = Lift(python(WRITES_A_GLB), tmp_path, tmp_path)
+    lifted = rows_of(lift(batch_of(rows(GREEK, GREEK[:-1], photo=tmp_path / "photo.png"))))
+    assert [row["rejected_by"] for row in lifted] == ["", ""] and len({row["mesh"] for row in lifted}) == 2
+    for row in lifted:
+        assert (tmp_path / row["mesh"]).read_bytes() == b"glTFpixels"
+        assert row["mesh"].startswith("models/%CE%9A%CF%81") and row["mesh"] == model_path(row["vase_id"])
+
+
+@hypothesis.given(st.sets(st.text(min_size=1, max_size=90), min_size=2, max_size=2))
+@hypothesis.example({GREEK, model_path(GREEK).removeprefix("models/").removesuffix(".glb")})
+@hypothesis.example({".lift-x", "%2Elift-x"})
+def test_no_two_vases_share_a_path_and_none_is_hidden_or_too_long(ids):
+    names = [model_path(vase_id).removeprefix("models/") for vase_id in ids]
+    assert len(set(names)) == 2
+    for name in names:
+        assert name.isascii() and len(name) <= 255 and "/" not in name and not name.startswith(".")
 
 
 @pytest.mark.parametrize(
@@ -123,14 +149,16 @@ def test_a_missing_program_is_said_before_the_run():
 def test_stills_are_the_six_views_and_their_normals(tmp_path):
     model = trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
     (tmp_path / "models").mkdir()
-    model.export(tmp_path / "models" / "v1.glb")
+    mesh = model_path(GREEK)
+    model.export(tmp_path / mesh)
     film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=64, stills=True), tmp_path)
-    film(batch_of([{"mesh": "models/v1.glb", "rejected_by": "", "reason": ""}]))
+    film(batch_of([{"mesh": mesh, "rejected_by": "", "reason": ""}]))
     names = {f"{view}{kind}.png" for view in SIX_VIEWS for kind in ("", "_normals")}
-    assert {path.name for path in (tmp_path / "views" / "v1").iterdir()} == names
+    views = tmp_path / "views" / Path(mesh).stem
+    assert {path.name for path in views.iterdir()} == names
 
     def still(name: str) -> np.ndarray:
-        return np.asarray(Image.open(tmp_path / "views" / "v1" / name)).astype(int)
+        return np.asarray(Image.open(views / name)).astype(int)
 
     # (n + 1) / 2 as colour: what faces the camera is blue
     for view in ("front", "top"):

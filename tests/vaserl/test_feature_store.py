@@ -13,11 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import vaserl.feature_store
 from vaserl.errors import UserError
-from vaserl.feature_store import ABANDONED_S, SUFFIX, DamagedEntry, FeatureStore, pack, unpack
+from vaserl.feature_store import ABANDONED_S, DamagedEntry, FeatureStore, pack, unpack
 from vaserl.models.policy import ClipFeatures
 from vaserl.models.positions import VideoGrid
+from vaserl.whole_file import UNFINISHED
 
 PLENTY = 10**9
 KEYS = [f"{number:064x}" for number in range(8)]
@@ -150,7 +150,7 @@ def test_a_damaged_entry_is_counted_logged_removed_and_made_again(tmp_path: Path
 
 def test_a_half_written_file_is_never_read_and_removed_when_its_writer_is_gone(tmp_path: Path, caplog):
     entry = pack(KEYS[0], make_features())
-    old, new = tmp_path / f".{KEYS[0]}{SUFFIX}.abc", tmp_path / f".{KEYS[0]}{SUFFIX}.def"
+    old, new = (tmp_path / UNFINISHED.replace("*", name) for name in ("abc", "def"))
     for half in (old, new):
         half.write_bytes(entry[: len(entry) // 2])
     os.utime(old, (time.time() - ABANDONED_S - 1,) * 2)
@@ -170,7 +170,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path, monkeypatch):
     def full(_):
         raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr(vaserl.feature_store.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="input/output"):
         store.put(KEYS[0], pack(KEYS[0], make_features()))
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +182,7 @@ def test_a_full_disk_is_counted_and_the_run_goes_on(tmp_path: Path, monkeypatch,
     def full(_):
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(vaserl.feature_store.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     store.put(KEYS[0], pack(KEYS[0], make_features()))
     assert store.counts.refused == 1
     assert "No space left" in caplog.text
@@ -269,7 +269,7 @@ def test_processes_that_write_the_same_entries_at_once(tmp_path: Path, entries_t
     assert sum(num_damaged for _, num_damaged in outcomes) == 0
     store = FeatureStore(tmp_path, entries_that_fit * size)
     assert store.num_bytes() <= entries_that_fit * size
-    assert not list(tmp_path.glob(f".*{SUFFIX}.*"))
+    assert not list(tmp_path.glob(UNFINISHED))
 
 
 def test_a_lock_of_a_dead_process_does_not_keep_its_entry(tmp_path: Path):

@@ -70,6 +70,30 @@ def textured(picture: bytes) -> bytes:
     )
 
 
+def with_two_buffers(beside: bytes, within: bytes) -> bytes:
+    """A picture in a buffer of its own, given as text in the header; where the file's own one would have it lies
+    another."""
+    picture = beside.ljust(len(within), b"\0")
+    where = {"byteOffset": len(TRIANGLE), "byteLength": len(picture)}
+    return glb(
+        header(
+            buffers=[
+                {"byteLength": len(TRIANGLE)},
+                {
+                    "byteLength": len(TRIANGLE) + len(picture),
+                    "uri": "data:application/octet-stream;base64,"
+                    + base64.b64encode(b"\0" * len(TRIANGLE) + picture).decode(),
+                },
+            ],
+            bufferViews=[*header()["bufferViews"], {"buffer": 1, **where}],
+            images=[{"bufferView": 2, "mimeType": "image/png"}],
+            textures=[{"source": 0}],
+            materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        ),
+        TRIANGLE + within,
+    )
+
+
 def with_accessor(index: int, **changes: Any) -> bytes:
     accessors = header()["accessors"]
     accessors[index] = accessors[index] | changes
@@ -95,6 +119,10 @@ def uri(text: str) -> bytes:
 
 
 NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a picture behind another": (
+        lambda: with_two_buffers(png_claiming(9_000, 9_000), png_claiming(1, 1)),
+        "9000 x 9000 pixels",
+    ),
     "nan": (lambda: with_vertices([[float("nan"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
     "infinite": (lambda: with_vertices([[float("inf"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
     "huge": (lambda: with_vertices([[1e30, 0, 0], [1, 0, 0], [0, 1, 0]]), "beyond all size"),

@@ -82,6 +82,22 @@ def test_too_few_faces() -> None:
     assert not verdict.accepted and verdict.reason.startswith("only 12 faces")
 
 
+@pytest.mark.parametrize("unit", [1e-7, 1e5])
+def test_the_unit_does_not_matter(unit: float) -> None:
+    other = vase()
+    other.apply_scale(unit)
+    expected, found = gate(vase(), outline()), gate(other, outline())
+    assert found.accepted and expected.accepted
+    assert found.measures == pytest.approx(expected.measures, abs=1e-6)
+
+
+@pytest.mark.parametrize("faces", [[0, 0, 1], [0, 0, 0]])
+def test_faces_without_any_area(faces: list[int]) -> None:
+    points = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    verdict = gate(trimesh.Trimesh(points, [faces] * 300, process=False))
+    assert (verdict.accepted, verdict.reason) == (False, "all its faces are points or lines")
+
+
 def test_flat() -> None:
     mesh = vase()
     mesh.vertices[:, 2] = 0.0

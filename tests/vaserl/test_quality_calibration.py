@@ -16,6 +16,7 @@ from vaserl.quality.calibration import (
     probabilities_of,
     temperature_of,
 )
+from vaserl.quality.doubts import doubts_about
 
 
 def overconfident(num: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
@@ -116,3 +117,32 @@ def test_a_chosen_threshold_gives_what_it_says(pairs, target):
         passed[is_good].mean() for t in set(probabilities) if is_good[passed := probabilities >= t].mean() >= target
     ]
     assert chosen.recall == pytest.approx(max(better, default=chosen.recall))
+
+
+def doubts(val: list[tuple[float, bool]], test: list[tuple[float, bool]], target: float = 0.9) -> tuple[str, ...]:
+    seen = [(np.array([p for p, _ in pairs]), np.array([good for _, good in pairs])) for pairs in (val, test)]
+    return doubts_about(choose_threshold(*seen[0], target), target, *seen)
+
+
+def test_a_threshold_that_rests_on_few_photographs_is_doubted():
+    # Wilson's lower bound of 3 out of 3 is 3 / (3 + 1.96²) = 0.4385; for 0.9 it takes 1.96² 0.9 / 0.1 = 34.57
+    few = [(0.9, True), (0.8, True), (0.7, True), (0.1, False)]
+    (doubt,) = doubts(few, few)
+    assert "3 of the 3 that are let through are good, which may be a precision of 0.44" in doubt
+    assert "35 good ones" in doubt and "label more" in doubt
+    assert doubts(few[:3] * 12 + few[3:], few) == (), "36 of 36 are enough"
+    assert doubts(few[:3] * 11 + few[3:], few) != (), "33 are not"
+
+
+def test_a_threshold_that_lets_nothing_through_is_doubted_first_with_the_way_out():
+    val = [(0.99, True), (0.97, False), (0.6, True), (0.1, False)]
+    test = [(0.9, True), (0.8, True), (0.6, False), (0.2, False)]
+    loses, unproven = doubts(val, test)
+    assert loses.startswith("of 2 good test photographs the threshold 0.9800 lets none through")
+    assert "0.5 lets 2 good and 1 of 2 bad ones through" in loses and "quality.threshold" in loses
+    assert "1 of the 1" in unproven
+
+
+def test_a_precision_that_nobody_reaches_is_doubted():
+    (doubt,) = doubts([(0.9, False), (0.5, True)], [(0.9, True)])
+    assert doubt.startswith("no threshold has a precision of 0.9 on validation; the best has 0.500.")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -193,6 +194,16 @@ def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
     assert epochs[-1].train_loss < epochs[0].train_loss and epochs[-1].val_loss > epochs[0].val_loss
     # the rate is at its peak of 3e-3 only after the warm-up, and Adam's first step is as long as the rate
     assert 1.0 < float(model.scale.detach()) < 1.0 + 1.1 * 3e-3
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_training_that_diverges_is_said_and_leaves_no_model(tmp_path):
+    class Diverged(Recording):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return super().forward(pixels) * math.nan
+
+    with pytest.raises(UserError, match=r"after epoch 1: training diverged; lower learning_rate, 0\.003 now"):
+        fit(Diverged(), CONFIG, examples(8, 0), examples(4, 1), training(tmp_path, tmp_path))
 
 
 def test_a_rare_class_counts_as_much(tmp_path):

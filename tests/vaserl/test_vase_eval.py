@@ -218,6 +218,10 @@ def test_clip_scores_are_mean_cosines(tmp_path):
         expected_text = (encoded(one) @ text.T).mean()
     assert scores.image_score(here, there) == pytest.approx(float(expected), abs=1e-4)
     assert scores.text_score(here, "Athenian amphora") == pytest.approx(float(expected_text), abs=1e-4)
+    for parameter in scores._model.visual.parameters():
+        torch.nn.init.constant_(parameter, float("nan"))
+    with pytest.raises(UserError, match=r"clip\.path .* aren't numbers"):
+        scores.features(one)
 
 
 def test_failed_pairs_are_counted_and_extra_models_listed(tmp_path):

@@ -9,12 +9,10 @@ from vaserl.check.findings import Checked, Effect, Finding
 from vaserl.check.prompts import example_of_vase, prompt_text, spread
 from vaserl.clip import read_mp4, sha256_of
 from vaserl.curation.retention import STAGES
-from vaserl.dataset import MANIFEST, Vase, read_rows, vase_of
+from vaserl.dataset import MANIFEST, SPLITS, Vase, read_rows, vase_of
 from vaserl.errors import UserError
 from vaserl.rewards import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
-
-SPLITS = ("train", "val", "test")
 
 
 def check_dataset(folder: Path, model: Path | None = None) -> Checked:

@@ -66,4 +66,4 @@ def _name(batch: Batch, index: int) -> str:
 
 def _natural(view: str) -> list[tuple[int, str]]:
     """Sort key under which view 2 comes before view 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", view)]
+    return [(int(number) if number else -1, text) for number, text in re.findall(r"(\d+)|(\D+)", view)]

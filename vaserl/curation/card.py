@@ -11,13 +11,12 @@ from vaserl.curation.describe import INVENTS, LOSES
 from vaserl.curation.retention import PAPER_RETENTION, STAGES, BestViewReport, FilterReport, reasons, retention
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.thresholds import Threshold
-from vaserl.dataset import MANIFEST, PROVENANCE
+from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS
 from vaserl.evaluation.statistics import wilson_interval
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 CARD = "DATASET.md"
 SHEET = "contact_sheet.png"
-SPLITS = ("train", "val", "test")
 NUM_VALUES = 12
 """Commonest values of a dimension that are listed."""
 NUM_CREDITS = 8

@@ -3,7 +3,6 @@
 Where it is asked for, the six canonical views and their normal maps too: views/<vase>/front.png, front_normals.png, …
 """
 
-import io
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from vaserl.curation.batch import Batch, rejecting, remaining, with_column
 from vaserl.curation.settings import TurntableSettings
 from vaserl.errors import UserError
 from vaserl.turntable import SIX_VIEWS, Model, Turntable, load_mesh
+from vaserl.whole_file import whole_file
 
 STAGE = "turntable"
 CLIPS = "clips"
@@ -66,12 +66,8 @@ def write_stills(turntable: Turntable, model: Model, folder: Path) -> None:
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
-    """In one step, so that a killed process leaves no half of a picture."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, format="PNG")
-    scratch = path.with_name(f".{path.name}.writing")
-    scratch.write_bytes(content.getvalue())
-    scratch.replace(path)
+    with whole_file(path) as file:
+        Image.fromarray(pixels).save(file, format="PNG")
 
 
 def _give_back(thread: ThreadPoolExecutor, turntable: Turntable) -> None:

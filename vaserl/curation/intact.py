@@ -32,6 +32,7 @@ class Intact:
     def __init__(self, settings: IntactSettings, clip: ClipSettings) -> None:
         assert settings.quantile is None, "a quantile is worked out before the stage is made"
         self._threshold = DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold
+        self._path = clip.path
         self._model, self._preprocess, tokenizer = load_clip(clip)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
@@ -57,12 +58,18 @@ class Intact:
 
     @torch.inference_mode()
     def cosines(self, photos: Sequence[Path | str]) -> list[list[float]]:
-        """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against."""
+        """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against.
+
+        Raises: UserError when the model's answer is no number, which every threshold would let through.
+        """
         if not photos:
             return []
         pixels = torch.stack([self._preprocess(read_photograph(path)) for path in photos])
         features = self._model.encode_image(pixels.to(self._device), normalize=True)
-        return (features @ self._families.T).tolist()
+        cosines = features @ self._families.T
+        if not cosines.isfinite().all():
+            raise UserError(f"clip.path {self._path}: the model's answers aren't numbers; its weights are damaged")
+        return cosines.tolist()
 
     @torch.inference_mode()
     def _family(self, tokenizer: "Tokenizer", prompts: Sequence[str]) -> torch.Tensor:

@@ -14,9 +14,7 @@ The folder must be seen by every node, like the data set that it lies in.
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,10 +24,14 @@ import pyarrow.parquet as pq
 
 from vaserl.curation.batch import Batch, batch_from, table_of
 from vaserl.curation.stage import Stage
+from vaserl.whole_file import UNFINISHED, whole_file
 
 WORK = ".work"
 _FILES = b"files"
-_SCRATCH = (".work/*/.writing-*", "models/.lift-*", "clips/.*.mp4.*")
+_SCRATCH = (
+    *(f"{folder}{UNFINISHED}" for folder in ("", f"{WORK}/*/", "models/", "clips/", "views/*/")),
+    "models/.lift-*",
+)
 """What a killed process leaves behind: halves of files under names that nobody reads."""
 
 
@@ -82,13 +84,8 @@ class Journal:
         """The same for rows that no stage has seen."""
         path = self.path(step, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path) as file:
             pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
 
     def stale(self, used: set[Path]) -> list[Path]:
         """Shards that this run has not used: of other settings, other photographs, other code."""

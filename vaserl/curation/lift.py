@@ -5,7 +5,9 @@ where it can't, which costs that row and nothing else.
 """
 
 import contextlib
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,12 +23,15 @@ from vaserl.curation.generators.generator import Generator, LiftFailure
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.settings import LiftSettings, TripoSGSettings
-from vaserl.curation.storage import joined, local_copy, read_bytes
+from vaserl.curation.storage import is_for_good, joined, local_copy, no_answer, read_bytes
 from vaserl.errors import UserError
+from vaserl.whole_file import write_whole
 
 STAGE = "lift"
 SILHOUETTE = "silhouette_iou"
 MODELS = "models"
+MAX_NAME = 255 - len(".glb")
+"""Characters of a vase's name among the files, all of them ASCII: disks take 255 bytes."""
 
 
 class Lift:
@@ -56,16 +61,21 @@ class Lift:
         return rejecting(lifted, STAGE, reasons)
 
     def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
-        """Writes beside the target first, so that a killed generator leaves no half of a model under its name."""
+        """The generator writes aside, where its own litter goes too; what it wrote is taken when it is whole."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
             glb = Path(scratch) / "model.glb"
             try:
-                overlap = self._generate(local_copy(photo, Path(scratch)), vase_id, glb)
+                local = local_copy(photo, Path(scratch))
+            except OSError as error:
+                raise no_answer(photo, error) from error
+            try:
+                overlap = self._generate(local, vase_id, glb)
             except LiftFailure as failure:  # a program may name its file, whose folder is another one each time
                 raise LiftFailure(str(failure).replace(scratch, "…")) from failure
-            if not glb.is_file() or glb.read_bytes()[:4] != b"glTF":
+            content = glb.read_bytes() if glb.is_file() else b""
+            if not content.startswith(b"glTF"):
                 raise LiftFailure("the generator wrote no GLB")
-            glb.replace(target)
+            write_whole(target, content)
         return overlap
 
 
@@ -80,7 +90,10 @@ def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
 
 
 class Given:
-    """Takes GLBs that exist: scans, or what a generator elsewhere has made."""
+    """Takes GLBs that exist: scans, or what a generator elsewhere has made.
+
+    Raises: UserError where a file system gives no answer, see `is_for_good`.
+    """
 
     def __init__(self, pattern: str, folder: str) -> None:
         self._pattern, self._folder = pattern, folder
@@ -90,6 +103,8 @@ class Given:
         try:
             glb.write_bytes(read_bytes(place))
         except OSError as error:
+            if not is_for_good(error):
+                raise no_answer(place, error) from error
             raise LiftFailure(f"no model given: {place}") from error
 
     def place(self, vase_id: str) -> str:
@@ -186,8 +201,18 @@ def weights_of(settings: LiftSettings) -> list[Path]:
 
 
 def model_path(vase_id: str) -> str:
-    """models/<vase_id>.glb, with what can't stand in a file's name escaped."""
-    return f"{MODELS}/{quote(vase_id, safe=' ,()[]')}.glb"
+    """models/<vase_id>.glb, with what can't stand in a file's name escaped; no two vases have the same.
+
+    A name that a disk wouldn't take is cut, and a digest of the id put behind "=", which no escaped id holds.
+    """
+    name = quote(vase_id, safe=" ,()[]")
+    if name.startswith("."):  # such a file would be hidden, or be swept as litter
+        name = f"%2E{name[1:]}"
+    if len(name) > MAX_NAME:
+        digest = hashlib.sha256(vase_id.encode()).hexdigest()[:32]
+        start = re.sub(r"%.?$", "", name[: MAX_NAME - len(digest) - 1])
+        name = f"{start}={digest}"
+    return f"{MODELS}/{name}.glb"
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

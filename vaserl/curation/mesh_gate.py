@@ -83,6 +83,8 @@ def gate(
     if not np.isfinite(mesh.vertices).all():
         return refuse("some vertices are not finite numbers")
     solid = _repaired(mesh)
+    if not len(solid.faces):
+        return refuse("all its faces are points or lines")
     width, height, depth = (float(extent) for extent in solid.extents)
     if min(width, height, depth) <= 1e-9:
         return refuse("the model is flat: it has no extent in at least one direction")
@@ -169,7 +171,9 @@ def silhouette_iou(mesh: trimesh.Trimesh, photo_mask: np.ndarray) -> float:
 
 
 def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    """One unit large, because what counts as one place and as no area is absolute, and models come in any unit."""
+    size = float(np.ptp(mesh.vertices, axis=0).max())
+    solid = trimesh.Trimesh(mesh.vertices / (size or 1.0), mesh.faces, process=False)
     solid.merge_vertices()
     solid.update_faces(solid.nondegenerate_faces())
     solid.update_faces(solid.unique_faces())

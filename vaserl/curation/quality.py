@@ -72,7 +72,7 @@ class Quality:
 
     def __init__(self, settings: QualitySettings) -> None:
         assert settings.path is not None, "checked before the run"
-        self._decision = decision_of(settings)
+        self._path, self._decision = settings.path, decision_of(settings)
         self._model, self._config = load_resnet(settings.path)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
@@ -89,12 +89,17 @@ class Quality:
 
     @torch.inference_mode()
     def probabilities(self, photos: Sequence[Path | str]) -> list[float]:
-        """[N] calibrated probability of high quality for each photograph."""
+        """[N] calibrated probability of high quality for each photograph.
+
+        Raises: UserError when the network's answer is no number, which every threshold would let through.
+        """
         if not photos:
             return []
         size = self._config.image_size
         images = np.stack([self._config.squeezed(read_photograph(path, shorter_side=size)) for path in photos])
         logits = self._model(self._config.normalised(images).to(self._device)).double()
+        if not logits.isfinite().all():
+            raise UserError(f"quality.path {self._path}: the network's answers aren't numbers; its weights are damaged")
         return (logits / self._decision.temperature).softmax(dim=1)[:, 1].tolist()
 
 

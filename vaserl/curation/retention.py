@@ -1,5 +1,6 @@
 """What curation did, as queries over the manifest: retention, reasons, and how often the filters were right."""
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -23,6 +24,23 @@ NOT_INTACT = frozenset({"fragment", "sketch", "blur", "crop"})
 """True kinds that `intact` is to keep out, of those that reach it: it has a family of prompts for each."""
 FRONTAL = "intact"
 """The true kind that the best view of a vase should be; one from above is whole and sharp, but no frontal view."""
+
+
+_SCORE_OF = {"quality": "quality", "intact": "intact", "best_view": "front"}
+"""The column with what a filter's threshold is held against."""
+
+_LOOK_AT = {
+    "source": "source.path, source.pattern, source.id_field and, behind a URL, source.storage_options",
+    "quality": "quality.threshold, and at quality.path: it may have been trained on too few photographs, or on others",
+    "intact": "intact.threshold, or give intact.quantile instead; and at clip.path",
+    "best_view": "best_view.threshold, or give best_view.quantile instead",
+    "lift": "lift.generator and the settings of that generator",
+    "mesh_gate": "mesh_gate.min_iou, .min_symmetry, .max_open_edges and .needs_texture, and at its judge",
+    "turntable": "what the generator of [lift] wrote to models/",
+    "describe": "describe.llm, and at the memory and time of its pool",
+    "questions": "the memory and time of the pool",
+}
+"""Settings that decide what a stage rejects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +117,28 @@ def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
         table.append({"stage": stage, "in": left, "out": left - rejected[stage]})
         left -= rejected[stage]
     return table
+
+
+def emptied(rows: Collection[Mapping[str, Any]]) -> str | None:
+    """If one stage rejected all that reached it: which, the reason that came nearest or was commonest, and where to
+    look. A threshold that fits other photographs ends like that."""
+    for entry in retention(rows):
+        if entry["in"] and not entry["out"]:
+            stage = entry["stage"]
+            break
+    else:
+        return None
+    score, look_at = _SCORE_OF.get(stage), _LOOK_AT[stage]
+    if score is None:
+        (_, reason), _ = max(
+            (item for item in reasons(rows).items() if item[0][0] == stage), key=lambda item: (item[1], item[0])
+        )
+        example = f"most often for {reason!r}"
+    else:
+        rejected = (row for row in rows if row["rejected_by"] == stage)
+        nearest = max(rejected, key=lambda row: row["scores"].get(score, -math.inf))
+        example = f"the best of them for {nearest['reason']!r}"
+    return f"{stage} rejected all {entry['in']:,} photographs that reached it, {example}. Look at {look_at}"
 
 
 def reasons(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:

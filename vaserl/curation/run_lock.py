@@ -18,7 +18,7 @@ LOCK = "lock"
 def locked(folder: Path) -> Iterator[None]:
     """Holds <folder>/lock, in which others read who has it.
 
-    Raises: UserError when another process holds it: which, where, since when.
+    Raises: UserError when another process holds it: which, where, since when; and where there are no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
@@ -27,6 +27,11 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise UserError(f"{folder.parent}: {_holder(file.read())}. Wait for it, or end it") from None
+        except OSError as error:
+            raise UserError(
+                f"{folder.parent}: its file system can't lock a file ({error.strerror}), so that two jobs might write "
+                "one data set. Mount it with locks (Lustre: flock), or name a data set elsewhere"
+            ) from error
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
         file.flush()

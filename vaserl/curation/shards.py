@@ -3,15 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.batch import INPUT_COLUMNS, Batch, batch_from
 from vaserl.curation.journal import Journal, key_of
+from vaserl.curation.storage import is_url
 
 INPUT = "input"
 """The journal's name for rows that no stage has seen."""
+
+Versions = Mapping[str, Sequence[str]]
+"""By URL, what tells one version of the file there from another; see `versions_below`."""
 
 Losers = Mapping[int, Mapping[int, str]]
 """By shard and by row in it: why the best view of its vase is another one, or none."""
@@ -47,15 +52,17 @@ class Shard:
         return batch_from(table if self.rows is None else table.take(list(self.rows)))
 
 
-def source_shards(photographs: pa.Table, journal: Journal, num_rows: int) -> list[Shard]:
+def source_shards(
+    photographs: pa.Table, journal: Journal, num_rows: int, versions: Versions = MappingProxyType({})
+) -> list[Shard]:
     """All photographs, in their order, `num_rows` to a shard; their rows are written where workers find them.
 
-    A photograph whose file was changed since makes another shard of its own.
+    A photograph whose file was changed since makes another shard of its own; `versions` are of those behind URLs.
     """
     shards = []
     for number, start in enumerate(range(0, photographs.num_rows, num_rows)):
         part = photographs.slice(start, num_rows)
-        key = key_of(row | {"changed": _changed(row["photo"])} for row in part.to_pylist())
+        key = key_of(row | {"changed": _changed(row["photo"], versions)} for row in part.to_pylist())
         file = journal.path(INPUT, key)
         if not journal.has(INPUT, key):
             journal.write_table(INPUT, key, part)
@@ -69,6 +76,7 @@ def lift_shards(
     journal: Journal,
     num_rows: int,
     given: Callable[[str], str] | None = None,
+    versions: Versions = MappingProxyType({}),
 ) -> list[Shard]:
     """The best views of the vases that came through, at most `num_rows` to a shard.
 
@@ -94,7 +102,7 @@ def lift_shards(
                     columns=INPUT_COLUMNS,
                     num_rows=len(rows),
                     key=key_of(
-                        row | ({"given": _changed(given(row["vase_id"]))} if given else {})
+                        row | ({"given": _changed(given(row["vase_id"]), versions)} if given else {})
                         for row in table.take(rows).to_pylist()
                     ),
                 )
@@ -102,8 +110,11 @@ def lift_shards(
     return shards
 
 
-def _changed(place: str) -> list[int]:
-    """Size and time of change of a file on this machine; [] where there is none, or where it is a URL."""
+def _changed(place: str, versions: Versions) -> Sequence[int | str]:
+    """Size and time of change of a file on this machine, or the version of one behind a URL; [] where there is none, or
+    none known."""
+    if is_url(place):
+        return versions.get(place, [])
     try:
         status = Path(place).stat()
     except OSError:

@@ -3,8 +3,10 @@
 A place is a text. One with "://" in it is read through fsspec; anything else is a local path, file:// included.
 """
 
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +15,10 @@ import fsspec
 import fsspec.config
 
 from vaserl.errors import UserError
+
+_DIGESTS = ("etag", "contentmd5", "md5hash", "md5", "sha256", "sha", "blobid", "crc32c", "crc", "generation", "ukey")
+"""What fsspec's file systems call that which changes with a file's content, in small letters."""
+_TIMES = ("mtime", "modify", "modified", "lastmodified", "updated", "datetime", "created")
 
 
 def is_url(place: str) -> bool:
@@ -38,6 +44,18 @@ def read_bytes(place: str | Path) -> bytes:
         return Path(place).read_bytes()
     system, path = _system(place)
     return system.cat_file(path)
+
+
+def is_for_good(error: OSError) -> bool:
+    """Whether a file can't be read because of what it is. Anything else, such as a network without an answer or a disk
+    that was taken away, may be well tomorrow, and what is rejected for it would stay rejected."""
+    kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return isinstance(error, kinds) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def no_answer(place: str, error: OSError) -> UserError:
+    """What ends a run over such an error, so that nothing is rejected for it."""
+    return UserError(f"{place}: {type(error).__name__}: {error}. Give the same command again later")
 
 
 def open_file(place: str) -> IO[bytes]:
@@ -73,12 +91,19 @@ def files_below(folder: str) -> Iterator[str]:
                 if not name.startswith("."):
                     yield Path(root, name).relative_to(folder).as_posix()
         return
-    system, path = _system(folder)
-    start = path.rstrip("/") + "/"
-    for found in system.find(path):
-        name = found.removeprefix(start)
+    for name, _ in _listed(folder):
         if not any(part.startswith(".") for part in name.split("/")):
             yield name
+
+
+def versions_below(folder: str) -> dict[str, list[str]]:
+    """By place below the folder, what tells one version of a file from another, as far as one listing of a URL says:
+    a digest of its content or else its time, with its size. {} for a local folder, whose files can be asked one by one.
+    """
+    if not is_url(folder):
+        return {}
+    found = ((joined(folder, name), _version(facts)) for name, facts in _listed(folder))
+    return {place: version for place, version in found if version}
 
 
 def local_copy(place: str, folder: Path) -> Path:
@@ -99,6 +124,22 @@ def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
 def storage_environment() -> dict[str, str]:
     """Environment variables under which another process opens file systems with the options of this one."""
     return {f"FSSPEC_{protocol.upper()}": json.dumps(options) for protocol, options in fsspec.config.conf.items()}
+
+
+def _listed(folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Names of the files below a URL, relative to it, with what its file system says of each."""
+    system, path = _system(folder)
+    start = path.rstrip("/") + "/"
+    for found, facts in system.find(path, detail=True).items():
+        yield found.removeprefix(start), facts
+
+
+def _version(facts: Mapping[str, Any]) -> list[str]:
+    stated = {
+        re.sub(r"[\W_]", "", name).lower(): str(value) for name, value in facts.items() if value not in (None, "")
+    }
+    digests, times = ([f"{name}={stated[name]}" for name in names if name in stated] for names in (_DIGESTS, _TIMES))
+    return (digests or times) + ([f"size={stated['size']}"] if "size" in stated else [])
 
 
 def _system(place: str) -> tuple[Any, str]:

@@ -118,12 +118,17 @@ def _resolved(stage: str, asked: ThresholdSettings, scores: Sequence[float]) -> 
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
-    """A value that just this share of the scores lies below, rounded up to a whole score: half-way between the highest
-    of those and the next, so that the last digit of a score, which depends on its batch, decides nothing."""
+    """A value that just this share of the scores lies below, rounded up to a whole score: about half-way between the
+    highest of those and the next, so that the last digit of a score, which depends on its batch, decides nothing.
+
+    It has as few digits as tell the two apart from half-way: the last digits depend on the machine too, and with the
+    value as a part of the settings they would make finished work unfinished elsewhere.
+    """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     number = min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)
     if number == 0:
         return float(ordered[0])
     below, above = float(ordered[number - 1]), float(ordered[number])
-    middle = (below + above) / 2
-    return middle if middle > below else above
+    middle, reach = (below + above) / 2, (above - below) / 4
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 17))
+    return next((value for value in rounded if abs(value - middle) < reach), above)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
 from vaserl.curation.quality import ResNetConfig
+from vaserl.errors import UserError
 from vaserl.models.stepper import Stepper
 from vaserl.progress import Progress
 from vaserl.quality.augment import augmented
@@ -78,6 +79,8 @@ def fit(
 
     The loss is the cross-entropy with each class weighted by what it lacks to half of the training photographs, in
     training as in validation. Returns: the epochs, the best of which has the smallest val_loss.
+
+    Raises: UserError when the loss stops being a number.
     """
     rng = np.random.default_rng(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -105,6 +108,11 @@ def fit(
                 labels = torch.from_numpy(train.is_good[chosen].astype(np.int64)).to(device)
                 total += step(F.cross_entropy(model(pixels), labels, weight=weights))
             val_loss = _weighted_loss(margins_of(model, config, val, size), val.is_good, weights.cpu().numpy())
+            if not math.isfinite(val_loss):
+                raise UserError(
+                    f"the loss on validation is {val_loss} after epoch {number}: training diverged; lower "
+                    f"learning_rate, {settings.learning_rate:g} now"
+                )
             if val_loss < min((epoch.val_loss for epoch in epochs), default=math.inf):
                 best = copy.deepcopy(model.state_dict())
             epochs.append(Epoch(number=number, train_loss=total / num_batches, val_loss=val_loss))

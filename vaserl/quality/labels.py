@@ -12,10 +12,9 @@ import numpy as np
 from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.source.problem import stop
 from vaserl.curation.source.tables import read_table
+from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
 from vaserl.quality.settings import LabelSettings
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from vaserl.quality.calibration import (
     precision_recall,
     probabilities_of,
 )
+from vaserl.quality.doubts import doubts_about
 from vaserl.quality.fit import Epoch, best_epoch
 from vaserl.report import drawing
 
@@ -50,6 +51,8 @@ class QualityReport:
     """On test, Wilson."""
     f1: Interval
     """On test, bootstrap over vases."""
+    doubts: Sequence[str]
+    """Why the threshold may not be worth what it seems, see `doubts_about`."""
     confusion: Mapping[str, int]
     """On test: true_positives, false_positives, false_negatives, true_negatives; a positive is let through."""
     test_probabilities: Sequence[float]
@@ -91,6 +94,9 @@ def report_of(
         precision=wilson_interval(hits, num_passed) if num_passed else Interval(mean=0.0, low=0.0, high=1.0),
         recall=wilson_interval(hits, num_good),
         f1=f1_interval(passed, is_good, test_vases, seed=seed),
+        doubts=doubts_about(
+            chosen, target_precision, (probabilities_of(val[0], temperature), val[1]), (probabilities, is_good)
+        ),
         confusion={
             "true_positives": hits,
             "false_positives": num_passed - hits,
@@ -138,7 +144,6 @@ def _markdown(report: QualityReport) -> str:
         return f"{interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
     chosen, confusion = report.threshold, report.confusion
-    reached = "" if chosen.reached else ", **less than asked for: no threshold reaches it**"
     lines = [
         "# Quality filter",
         "",
@@ -148,6 +153,7 @@ def _markdown(report: QualityReport) -> str:
         f"Trained for {len(report.epochs)} epochs; the weights are those of epoch {report.best_epoch}, with the "
         "smallest loss on validation.",
         "",
+        *(f"**Mind:** {doubt}.\n" for doubt in report.doubts),
         "## Test",
         "",
         "| | with 95 % interval |",
@@ -166,7 +172,7 @@ def _markdown(report: QualityReport) -> str:
         "## Threshold and calibration",
         "",
         f"Least probability let through: {chosen.value:.4f}, for a precision of {report.target_precision:g} on "
-        f"validation; there it has precision {chosen.precision:.3f} and recall {chosen.recall:.3f}{reached}.",
+        f"validation; there it has precision {chosen.precision:.3f} and recall {chosen.recall:.3f}.",
         "",
         f"Logits are divided by {report.temperature:.3f}. Expected calibration error, before and after:",
         "",

@@ -12,10 +12,11 @@ import torch
 
 from vaserl.config import dump_config
 from vaserl.curation.quality import WEIGHTS, Decision, ResNetConfig, load_pretrained, save_resnet
+from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
 from vaserl.quality.calibration import choose_threshold, probabilities_of, temperature_of
 from vaserl.quality.fit import Examples, decode, fit, margins_of
-from vaserl.quality.labels import SPLITS, Labelled, read_labels, split_by_vase
+from vaserl.quality.labels import Labelled, read_labels, split_by_vase
 from vaserl.quality.report import QualityReport, report_of, write_report
 from vaserl.quality.settings import TrainQualitySettings
 from vaserl.recorder import versions

@@ -12,6 +12,7 @@ from vaserl.report.examples import Example, choose
 from vaserl.report.run_folder import RunFolder, read_run
 from vaserl.report.words import count, duration, number, signed
 from vaserl.types import DIMENSIONS
+from vaserl.whole_file import write_whole
 
 NUM_TURNTABLES = 6
 NUM_REJECTED_EACH = 4
@@ -36,9 +37,7 @@ def write_report(run_dir: Path) -> Path:
     """
     run = read_run(run_dir)
     path = run.path / "report.html"
-    scratch = run.path / ".report.html.writing"
-    scratch.write_text(render(run))
-    scratch.replace(path)
+    write_whole(path, render(run).encode())
     return path
 
 

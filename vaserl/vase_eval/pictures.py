@@ -66,13 +66,17 @@ class ClipScores:
     """Cosines of an open_clip model: picture to picture, view by view, and picture to caption."""
 
     def __init__(self, settings: ClipSettings) -> None:
+        self._path = settings.path
         self._model, self._preprocess, self._tokenizer = load_clip(settings)
 
     @torch.inference_mode()
     def features(self, pictures: Pictures) -> torch.Tensor:
-        """float32 [V, E] of unit length."""
+        """float32 [V, E] of unit length. Raises: UserError when the model's answers are no numbers."""
         pixels = torch.stack([self._preprocess(Image.fromarray(picture)) for picture in pictures])
-        return self._model.encode_image(pixels, normalize=True)
+        features = self._model.encode_image(pixels, normalize=True)
+        if not features.isfinite().all():
+            raise UserError(f"clip.path {self._path}: the model's answers aren't numbers; its weights are damaged")
+        return features
 
     def image_score(self, generated: torch.Tensor, true: torch.Tensor) -> float:
         """Mean cosine of the views' features [V, E]."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.dataset import PROVENANCE
+from vaserl.dataset import PROVENANCE, SPLITS
 from vaserl.types import DIMENSIONS
 
 NAME_FIELDS = (
@@ -107,7 +107,7 @@ def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]]
         fields = dict(nested) if isinstance(nested, Mapping) else dict(entry)
         split = str(entry.get("split") or fields.pop("split", ""))
         split = {"validation": "val", "valid": "val"}.get(split, split)
-        if split not in ("", "train", "val", "test"):
+        if split not in ("", *SPLITS):
             message = f'field "split": {split!r} is none of train, val and test; mend it or leave it out'
             report(Problem(where=where, kind="unknown split", message=message))
         elif split:

@@ -5,14 +5,13 @@ import hashlib
 from vaserl.curation.batch import Batch, rejecting, remaining, with_column
 from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
 from vaserl.curation.source.read import STAGE
-from vaserl.curation.storage import is_url, read_bytes
-from vaserl.errors import UserError
+from vaserl.curation.storage import is_for_good, no_answer, read_bytes
 
 
 class Source:
     """Fills in `photo_sha256` and rejects what doesn't decode.
 
-    Raises: UserError where a URL's file system gives no answer. It may give one tomorrow, and a rejection is for good.
+    Raises: UserError where a file system gives no answer, see `is_for_good`.
     """
 
     def __call__(self, batch: Batch) -> Batch:
@@ -24,9 +23,8 @@ class Source:
                 digests[index] = hashlib.sha256(content).hexdigest()
                 read_photograph(content)
             except OSError as error:
-                if is_url(batch["photo"][index]) and not isinstance(error, FileNotFoundError | PermissionError):
-                    why = f"{type(error).__name__}: {error}"
-                    raise UserError(f"{batch['photo'][index]}: {why}. Give the same command again later") from error
+                if not is_for_good(error):
+                    raise no_answer(batch["photo"][index], error) from error
                 reasons[index] = f"can't be read: {error.strerror or type(error).__name__}"
             except UnreadablePhotograph as error:
                 reasons[index] = str(error)

@@ -1,0 +1,50 @@
+"""What a pass believes of its workers, without any of them."""
+
+import threading
+
+import pytest
+
+from actors import curate_pass
+from actors.curate_pass import Pool, run_pass
+from tests.actors.curation_stages import KeepAll
+from vaserl.curation.batch import INPUT_COLUMNS, batch_of
+from vaserl.curation.isolated import Effort
+from vaserl.curation.journal import Journal, key_after
+from vaserl.curation.settings import PoolSettings
+from vaserl.curation.shards import Shard
+from vaserl.curation.stage import stage_of
+from vaserl.errors import UserError
+
+ROWS = [dict.fromkeys(INPUT_COLUMNS, "") | {"photo": "a"}]
+STAGE = stage_of("quality", KeepAll)
+SHARD = Shard(number=0, file="", rows=None, columns=None, num_rows=1, key="0" * 32)
+
+
+def run(dataset) -> int:
+    pools = [Pool(stages=[STAGE], settings=PoolSettings())]
+    return run_pass("filters", [SHARD], pools, dataset, lambda: None).efforts["quality"].rows
+
+
+def test_a_shard_that_another_machine_has_written_may_be_seen_late(tmp_path, monkeypatch):
+    """As over NFS, which goes on believing for a while that a name isn't there."""
+    late: list[threading.Timer] = []
+
+    def elsewhere(missing, pools, dataset):
+        (shard,) = missing
+        write = (STAGE.name, key_after(shard.key, [STAGE]), batch_of(ROWS))
+        late.append(threading.Timer(0.3, Journal(dataset).write, write))
+        late[0].start()
+        yield shard, {"quality": Effort(rows=1)}
+
+    monkeypatch.setattr(curate_pass, "stream", elsewhere)
+    monkeypatch.setattr(curate_pass, "LOOK_EVERY_S", 0.05)
+    assert run(tmp_path) == 1
+    late[0].join()
+
+
+def test_a_folder_that_workers_do_not_share_ends_the_job_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(curate_pass, "stream", lambda missing, *_: ((shard, {}) for shard in missing))
+    monkeypatch.setattr(curate_pass, "SEEN_WITHIN_S", 0.1)
+    monkeypatch.setattr(curate_pass, "LOOK_EVERY_S", 0.05)
+    with pytest.raises(UserError, match="of 1 shards that workers have finished, 1 can't be seen from here"):
+        run(tmp_path)

@@ -1,0 +1,45 @@
+"""Turntables drawn by GPUs: each process by the one that it computes on, and the same frames on each."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.gpu
+PROGRAM = """
+import hashlib
+import numpy as np
+from OpenGL import GL
+from vaserl.egl_device import card_of_this_process
+from vaserl.synthetic.mesh import build_mesh
+from vaserl.synthetic.paint import paint
+from vaserl.synthetic.vase import sample_traits
+from vaserl.turntable import Turntable
+
+traits = sample_traits(np.random.default_rng(0))
+with Turntable(112) as turntable:
+    frames = turntable.spin(build_mesh(traits, paint(traits)), num_frames=6).frames
+    maker = GL.glGetString(GL.GL_VENDOR).decode().split()[0]
+assert frames.std() > 20, "an empty picture"
+print(card_of_this_process(), maker, hashlib.sha256(frames.tobytes()).hexdigest())
+"""
+
+
+def drawn_with(devices: str) -> list[str]:
+    """Index of the card, its maker, digest of the frames."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": devices}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_each_process_draws_on_the_card_that_it_computes_on():
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    by_card = [drawn_with(str(number)) for number in range(torch.cuda.device_count())]
+    assert [card for card, _, _ in by_card] == [str(number) for number in range(torch.cuda.device_count())]
+    assert {maker for _, maker, _ in by_card} == {"NVIDIA"}
+    assert len({digest for _, _, digest in by_card}) == 1
+    assert drawn_with("") == by_card[0], "without a GPU of its own a process draws on the first"
