@@ -17,13 +17,21 @@ from torchvision.models.resnet import Bottleneck, ResNet
 
 from vaserl.config import load_config
 from vaserl.curation.batch import batch_of, rows_of
-from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_pretrained
+from vaserl.curation.photograph import read_photograph
+from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_pretrained, load_resnet
 from vaserl.curation.settings import QualitySettings
 from vaserl.errors import UserError
 from vaserl.quality.augment import augmented
-from vaserl.quality.fit import Examples, best_epoch, fit
+from vaserl.quality.calibration import (
+    ChosenThreshold,
+    choose_threshold,
+    expected_calibration_error,
+    probabilities_of,
+    temperature_of,
+)
+from vaserl.quality.fit import Epoch, Examples, best_epoch, fit, margins_of
 from vaserl.quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.quality.report import f1_interval
+from vaserl.quality.report import f1_interval, report_of, write_report
 from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
 from vaserl.quality.train import train_quality
 
@@ -84,6 +92,72 @@ def test_no_vase_is_in_two_sets(trained):
         for row in csv.DictReader(file):
             splits.setdefault(row["vase_id"], set()).add(row["split"])
     assert len(splits) == NUM_VASES and all(len(found) == 1 for found in splits.values())
+
+
+def test_temperature_and_threshold_are_those_of_validation(trained):
+    """Worked out again from the saved weights and the list of splits."""
+    out, report = trained
+    model, config = load_resnet(out)
+    with (out / "splits.csv").open() as file:
+        rows = list(csv.DictReader(file))
+
+    def of(split: str) -> tuple[np.ndarray, np.ndarray]:
+        chosen = [row for row in rows if row["split"] == split]
+        images = np.stack([config.squeezed(read_photograph(Path(row["file"]))) for row in chosen])
+        is_good = np.array([row["label"] == "1" for row in chosen])
+        seen = Examples(images=images, rows=np.arange(len(images)), is_good=is_good)
+        return margins_of(model, config, seen, 32), is_good
+
+    (margins, is_good), test = of("val"), of("test")
+    temperature = temperature_of(margins, is_good)
+    assert report.temperature == pytest.approx(temperature, rel=1e-3) and abs(temperature - 1) > 0.05
+    chosen = choose_threshold(probabilities_of(margins, temperature), is_good, 0.95)
+    assert report.threshold.value == pytest.approx(chosen.value, abs=1e-3)
+    for name, (found, truth) in {"val": (margins, is_good), "test": test}.items():
+        errors = [expected_calibration_error(probabilities_of(found, t), truth) for t in (1.0, temperature)]
+        assert report.calibration_error[name] == pytest.approx(errors, abs=1e-3)
+    assert report.test_probabilities == pytest.approx(probabilities_of(test[0], temperature).tolist(), abs=1e-3)
+
+
+def test_the_report_counts_what_its_threshold_lets_through(tmp_path):
+    chosen = ChosenThreshold(value=0.7, precision=0.9, recall=0.8, reached=False)
+    # at temperature 2 the probabilities are 0.88, 0.73, 0.62, 0.73, 0.27, 0.12: five good, of which two pass
+    margins = 2 * np.array([2.0, 1.0, 0.5, 1.0, -1.0, -2.0])
+    is_good = np.array([True, True, True, False, True, True])
+    report = report_of(
+        epochs=[Epoch(number=1, train_loss=0.5, val_loss=0.4)],
+        chosen=chosen,
+        target_precision=0.95,
+        temperature=2.0,
+        num_photographs={"train": 10, "val": 6, "test": 6},
+        num_unreadable=0,
+        val=(margins, is_good),
+        test=(margins, is_good),
+        test_vases=list("abcdef"),
+        seed=0,
+    )
+    assert report.confusion == {
+        "true_positives": 2,
+        "false_positives": 1,
+        "false_negatives": 3,
+        "true_negatives": 0,
+    }
+    assert (report.precision.mean, report.recall.mean) == (pytest.approx(2 / 3), pytest.approx(2 / 5))
+    assert report.f1.mean == pytest.approx(2 * 2 / (3 + 5))
+    write_report(tmp_path, report)
+    text = (tmp_path / "report.md").read_text()
+    assert "| good | 2 | 3 |\n| bad | 1 | 0 |" in text
+
+
+def test_training_goes_on_from_given_weights(trained, folder, tmp_path):
+    start = trained[0] / "model.safetensors"
+    still = training(folder, tmp_path / "on", init=start, batch_size=32).model_copy(
+        update={"num_epochs": 1, "learning_rate": 1e-12}
+    )
+    train_quality(still)
+    before, after = (safetensors.torch.load_file(path) for path in (start, tmp_path / "on" / "model.safetensors"))
+    assert torch.allclose(before["layer1.0.conv1.weight"], after["layer1.0.conv1.weight"], atol=1e-6)
+    assert torch.allclose(before["fc.weight"], after["fc.weight"], atol=1e-6)
 
 
 def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained, folder):
@@ -254,7 +328,26 @@ def test_the_split_keeps_vases_whole_and_classes_in_proportion(counts, seed):
     assert splits == split_by_vase(labelled, (0.6, 0.2, 0.2), seed)
 
 
+def of_vases(*counts: tuple[int, int]) -> list[Labelled]:
+    """So many good and bad photographs of each vase."""
+    return [
+        Labelled(path=Path(f"{vase}_{k}"), vase_id=str(vase), is_good=k < good)
+        for vase, (good, bad) in enumerate(counts)
+        for k in range(good + bad)
+    ]
+
+
+def test_vases_with_many_photographs_are_dealt_out_first_and_equals_by_seed():
+    # due are 12 to each set: the vase of 12, and the small ones for the two others
+    splits = split_by_vase(of_vases(*[(1, 1)] * 12, (6, 6)), (1 / 3, 1 / 3, 1 / 3), seed=0)
+    assert Counter(splits) == {"train": 12, "val": 12, "test": 12}
+    alike = of_vases(*[(2, 1)] * 30)
+    assert len({tuple(split_by_vase(alike, (0.6, 0.2, 0.2), seed)) for seed in range(3)}) == 3
+
+
 def test_too_few_vases_are_said():
+    with pytest.raises(UserError, match="13 labelled vases are too few: the val photographs would be 0 low"):
+        split_by_vase(of_vases(*[(2, 0)] * 12, (0, 3)), (0.6, 0.2, 0.2), seed=0)
     labelled = [Labelled(path=Path(str(k)), vase_id="v", is_good=bool(k % 2)) for k in range(10)]
     with pytest.raises(UserError, match="1 labelled vases are too few"):
         split_by_vase(labelled, (0.7, 0.15, 0.15), seed=0)
@@ -264,6 +357,10 @@ def test_labels_come_from_folders_or_lists(folder, tmp_path):
     found = read_labels(LabelSettings(path=folder))
     assert Counter(photograph.is_good for photograph in found) == {True: 2 * NUM_VASES + 1, False: NUM_VASES}
     assert {photograph.vase_id for photograph in found} == {*(f"vase-{k}" for k in range(NUM_VASES)), "torn"}
+    for name in ("high/A_1.PNG", "low/B_1.JPG", "low/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.path.name for p in read_labels(LabelSettings(path=tmp_path))] == ["A_1.PNG", "B_1.JPG"]
     for name in ("a.png", "b.png"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     lines = [{"file": "a.png", "vase_id": "x", "q": 1}, {"file": "b.png", "q": 0}]
