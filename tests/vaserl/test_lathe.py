@@ -22,6 +22,8 @@ from tests.vaserl.turned_vases import (
 )
 from vaserl.curation.lathe import LatheError, lathe, write_glb
 from vaserl.curation.lathe.axis import find_axis
+from vaserl.curation.lathe.camera import View
+from vaserl.curation.lathe.profile import profile_of
 from vaserl.curation.lathe.revolve import WALL, inside_of
 
 
@@ -119,13 +121,60 @@ def test_the_inside_keeps_the_wall_and_never_meets_the_outside() -> None:
     assert inside[-1, 0] == 0.0 and inside[-1, 1] > WALL
 
 
-def test_what_was_not_thrown_on_a_wheel_is_refused() -> None:
+def without_its_right() -> np.ndarray:
+    mask = seen_mask()
+    mask[:, 130:] = False
+    return mask
+
+
+def heart() -> np.ndarray:
     y, x = np.mgrid[:SIDE, :SIDE]
-    sherd = (x > 40) & (y > 50) & (x + 1.2 * y < 260) & (y < 150)
-    with pytest.raises(LatheError, match=r"symmetric|revolution|upright"):
-        lathe(photograph(sherd))
-    with pytest.raises(LatheError, match=r"leans|symmetric|upright"):
-        lathe(photograph(seen_mask(tilt_deg=40.0, height=130.0)))
+    beside = np.abs(x - 112)
+    return ((beside - 35) ** 2 + (y - 80) ** 2 < 35**2) | ((y > 80) & (y < 180) & (beside < 70 - 0.7 * (y - 80)))
+
+
+def sherd() -> np.ndarray:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return (x > 40) & (y > 50) & (x + 1.2 * y < 260) & (y < 150)
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        (sherd(), "parts of the outline lie below the foot"),
+        (seen_mask(tilt_deg=30.0, height=130.0), "leans by more than 19 degrees"),
+        (without_its_right(), "the sides differ by 33% of the width"),
+        (heart(), r"as one, its silhouette would overlap the real one by only 0\.8"),
+    ],
+    ids=["sherd", "fallen over", "half", "heart"],
+)
+def test_what_was_not_thrown_on_a_wheel_is_refused(mask: np.ndarray, reason: str) -> None:
+    with pytest.raises(LatheError, match=reason):
+        lathe(photograph(mask))
+
+
+def test_what_a_person_should_know_is_said() -> None:
+    swollen = seen_mask()
+    swollen[90:140, 140:175] = True
+    warnings = lathe(photograph(swollen)).warnings
+    for words in ("two sides differ by 9%", "overlaps the photograph's by only 0.90", "one handle was found"):
+        assert any(words in warning for warning in warnings), warnings
+    assert lathe(photograph(seen_mask())).warnings == ()
+
+
+def test_a_round_vase_that_has_no_tilt_is_upright() -> None:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    axis = find_axis(np.hypot(x - 100.5, y - 120) < 47)
+    assert axis.tilt_deg == pytest.approx(0.0, abs=0.1) and axis.x == pytest.approx(100.5, abs=0.2)
+
+
+def test_heights_are_not_foreshortened() -> None:
+    """A cylinder of 50 pixels' radius, seen from 30 degrees above: its 100 rows are 100 / cos 30 pixels of height."""
+    from_end = np.minimum(np.arange(151), np.arange(151)[::-1])
+    half_width = 50 * np.sqrt(1 - (np.clip(25 - from_end, 0, 25) / 25) ** 2)
+    view = View(mouth_row=25.0, foot_row=125.0, mouth_flatness=0.5, foot_flatness=0.5)
+    profile = profile_of(half_width, view, 32)
+    assert profile[:, 0] == pytest.approx(50 / (100 / np.cos(np.radians(30))), abs=0.01)
 
 
 def test_impossible_arguments_are_programming_errors() -> None:
