@@ -9,7 +9,7 @@ import trimesh
 
 from launch.bench.__main__ import main
 from launch.bench.lathe import Lifted, chamfer, compare, level_silhouette, summary
-from tests.vaserl.test_lathe import amphora, photograph, seen_mask
+from tests.vaserl.turned_vases import amphora, photograph, seen_mask
 from vaserl.curation.lathe import lathe
 
 

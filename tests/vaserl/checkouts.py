@@ -99,12 +99,15 @@ class Hunyuan3DDiTFlowMatchingPipeline:
                         subfolder="hunyuan3d-dit-v2-0", **kwargs):
         made = cls()
         made.config = (pathlib.Path(model_path) / subfolder / "config.yaml").read_text()
+        made.calls = pathlib.Path(model_path).parent / "calls.txt"
         return made
 
     def __call__(self, image=None, num_inference_steps=50, timesteps=None, sigmas=None, eta=0.0, guidance_scale=5.0,
                  generator=None, box_v=1.01, octree_resolution=384, mc_level=0.0, mc_algo=None, num_chunks=8000,
                  output_type="trimesh", enable_pbar=True, **kwargs):
         assert image.mode == "RGBA" and output_type == "trimesh"
+        with self.calls.open("a") as stream:
+            print(num_inference_steps, guidance_scale, generator.initial_seed(), octree_resolution, file=stream)
         mesh = throw(image, generator.initial_seed())
         mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))  # upright
         return [mesh]

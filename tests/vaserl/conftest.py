@@ -1,12 +1,14 @@
-"""A finished run, made once for all that is written about it."""
+"""What several files look at: a finished run, made once for all that is written about it; a synthetic vase."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.vaserl.finished_run import make_run
+from vaserl.synthetic.vase import VaseTraits, sample_traits
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,9 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run_summary(finished_run: Path) -> dict[str, Any]:
     return json.loads((finished_run / "summary.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def traits() -> VaseTraits:
+    """Of some vase, drawn once."""
+    return sample_traits(np.random.default_rng(7))

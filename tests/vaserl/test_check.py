@@ -1,5 +1,6 @@
 """What a check says of an input or a data set, planted flaw by planted flaw."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_pictures_that_no_list_names_are_said(source):
     ]
 
 
+def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counted(source, monkeypatch):
+    monkeypatch.setattr("vaserl.check.source.CHUNK", 2)
+    (source / "d_2.png").write_text("no picture")  # the last of six
+    write_records(source, [{"id": name, **RECORD} for name in "abcdefg"])
+    checked = check(source)
+    assert [finding.where for finding in checked.findings] == ["d_2.png"]
+    assert dict(checked.counts)["records"] == "7 in records.jsonl, 3 without a photograph"
+
+
 def test_few_photographs_are_decoded_when_asked(source):
     (source / "a_2.png").write_text("no picture")  # the second of six
     settings = SourceSettings(path=str(source))
@@ -151,6 +161,43 @@ def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_mode
     assert "── vase v00 " in text and "── vase v05 " not in text  # examples are of what is trained on
 
 
+def test_rare_flaws_of_a_data_set(tmp_path):
+    folder = make_dataset(tmp_path, num_vases=6)
+    rows = [row | {"split": "val", "credit": "Museum"} for row in read_rows(folder)]
+    rows[0]["clip"] = hashlib.sha256(b"no video").hexdigest()
+    (folder / "clips" / f"{rows[0]['clip']}.mp4").write_bytes(b"no video")
+    rows[1]["reference"] = ""
+    rows[2] |= {"rejected_by": "intact", "reason": "a sherd", "split": ""}
+    rows += [rows[3] | {"rejected_by": "quality", "reason": "blurred", "split": ""}] * 2
+    # what can't be seen needs no ground in the six dimensions
+    rows[4]["questions"] = [{"dimension": "provenance", "question": "From where?", "answer": "Nola"}]
+    write_manifest(folder, rows)
+    checked = check_dataset(folder)
+    assert kinds(checked) == {
+        "photograph listed twice": "stops the run",
+        "clip unreadable": "stops the run",
+        "no reference": "stops the run",
+        "model missing": "keeps the row",
+    }
+    counts = dict(checked.counts)
+    assert counts["rejected"] == "2 by quality, 1 by intact", "in the stages' order"
+    assert counts["rights"] == "stated for 0 vases, a credit line for 5"
+    # nothing is for training: what is whole is shown nevertheless, one of each end and one between
+    assert [example.vase_id for example in checked.examples] == ["v04", "v05"]
+
+
+def test_a_row_that_would_be_dropped_costs_something(tmp_path):
+    folder = make_dataset(tmp_path, num_vases=3)
+    (folder / "models").mkdir()
+    rows = read_rows(folder)
+    for row in rows:
+        (folder / row["mesh"]).write_bytes(b"glTF")
+    assert not check_dataset(folder).costs
+    rows[0]["split"] = "dev"
+    write_manifest(folder, rows)
+    assert kinds(check_dataset(folder)) == {"no split": "drops the row"} and check_dataset(folder).costs
+
+
 def test_flaws_of_a_data_set(tmp_path):
     folder = make_dataset(tmp_path, num_vases=10)
     rows = read_rows(folder)
@@ -178,6 +225,8 @@ def test_flaws_of_a_data_set(tmp_path):
         "question incomplete": "stops the run",
         "model missing": "keeps the row",
     }
+    effects = re.findall(r"(stops the run|drops the row|keeps the row)$", page(checked), re.MULTILINE)
+    assert effects == sorted(effects, key=["stops the run", "drops the row", "keeps the row"].index)
     where = {finding.kind: finding.where for finding in checked.findings}
     assert where["clip missing"] == f"manifest.parquet, {rows[0]['photo']}"
     assert where["one picture for two vases"] == f"manifest.parquet, {rows[9]['photo']}"

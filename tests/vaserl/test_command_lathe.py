@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.vaserl.test_lathe import photograph, seen_mask
+from tests.vaserl.turned_vases import photograph, seen_mask
 from vaserl.cli import main
 from vaserl.turntable import load_mesh
 

@@ -91,6 +91,19 @@ def test_card_counts_questions_and_captions_that_were_refused():
     assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
 
 
+def test_what_is_rare_is_summed_up_and_cells_stay_on_their_line():
+    kept = {"rejected_by": "", "reason": "", "clip": "", "split": "train"}
+    rows = [
+        kept
+        | {"vase_id": str(k), "photo": str(k), "record": {"Fabric": f"WARE {k:02d}"}, "credit": f"Museum {k:02d}\n|"}
+        for k in range(15)
+    ]
+    lines = dataset_card([*rows, rows[0]], CardSettings(), Findings()).splitlines()
+    assert "| WARE 00 | 2 | 2 | " + "█" * 30 + " |" in lines and "| WARE 11 | 1 | 1 | " + "█" * 15 + " |" in lines
+    assert "| 3 other values | 3 | | |" in lines and not [line for line in lines if "WARE 12" in line]
+    assert "| Museum 00 \\| | 2 |" in lines and "| 7 others | 7 |" in lines
+
+
 def test_a_data_set_without_vases_has_a_card_and_no_picture(tmp_path):
     rows = [row for row in manifest() if row["rejected_by"]]
     write_card(tmp_path, rows, CardSettings(), Findings())
@@ -119,6 +132,13 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     shown = cell(1)[:, SIDE : 2 * SIDE]
     enlarged = np.asarray(Image.fromarray(frame).resize((SIDE, SIDE)))
     assert np.abs(shown.astype(int) - enlarged).mean() < 12
+    frame = ClipStore(folder / "clips").load(rows[1]["clip"]).frames[8 // 3]
+    enlarged = np.asarray(Image.fromarray(frame).resize((SIDE, SIDE)))
+    assert np.abs(cell(1)[:, 2 * SIDE :].astype(int) - enlarged).mean() < 12, "a third of a turn later"
+    two = contact_sheet(folder, [row | {"vase_id": "x" * 200} for row in rows[:2]])
+    assert two is not None and two.width == 2 * (3 * SIDE + GAP) + GAP, "no room for vases that aren't there"
+    between = np.asarray(two)[:, GAP + 3 * SIDE : GAP + 3 * SIDE + GAP]
+    assert (between == 255).all(), "a long name doesn't run into its neighbour"
     assert make_clip(1).num_source_frames == 8 and not (cell(1)[:, SIDE : 2 * SIDE] == cell(1)[:, 2 * SIDE :]).all()
 
 

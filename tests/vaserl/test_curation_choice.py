@@ -47,8 +47,8 @@ def test_rejected_views_neither_win_nor_change():
 
 
 def test_ties_go_by_content_hash_and_then_by_path():
-    first, second = row("x", "a", "2", 0.5) | {"photo_sha256": "1"}, row("y", "a", "1", 0.5) | {"photo_sha256": "0"}
-    assert winners([first, second]) == {"y"}
+    first, second = row("x", "a", "1", 0.5) | {"photo_sha256": "1"}, row("y", "a", "2", 0.5) | {"photo_sha256": "0"}
+    assert winners([first, second]) == {"y"}, "scored ones not by their number"
     copies = [row(name, "a", "1", 0.5) | {"photo_sha256": "0"} for name in ("q", "p")]
     assert winners(copies) == {"p"}
 
@@ -60,11 +60,14 @@ def test_a_threshold_judges_an_only_view_like_one_of_many():
     assert judged["c1"]["reason"] == "no model has judged how frontal it is"
     assert [photo for photo, r in judged.items() if not r["rejected_by"]] == ["b2"]
     assert winners(rows) == {"a1", "b2", "c1"}, "without a threshold every vase keeps one"
+    (just,) = rows_of(BestView(BestViewSettings(threshold=0.1))(batch_of([row("a1", "a", "1", 0.1)])))
+    assert not just["rejected_by"], "the threshold is the least that is let through"
 
 
 def test_unscored_views_go_by_number():
     assert winners([row("x", "a", "10"), row("y", "a", "2")]) == {"y"}
     assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
+    assert winners([row("x", "a", "1"), row("y", "a", "2", 0.1)]) == {"y"}, "behind those that have a score"
     assert winners([row("x", "a", "front"), row("y", "a", "2²")]) == {"x"}, "a digit of another kind is no number"
     (loser,) = (r for r in rows_of(BestView()(batch_of([row("x", "a", "10"), row("y", "a", "2")]))) if r["rejected_by"])
     assert loser["reason"] == "of 2 views, view 2 comes first; no model has judged how frontal they are"
@@ -115,6 +118,17 @@ def test_what_is_drawn_has_each_stratum_in_its_share(vases, number, seed):
         assert abs(found - due) < 1
         members = sorted((v for v in vases if vases[v] == stratum), key=lambda v: (position(v, seed), v))
         assert {v for v in chosen if vases[v] == stratum} == set(members[:found])
+
+
+def test_what_is_left_goes_to_the_largest_remainder_and_then_to_the_next_hash():
+    vases = {f"{stratum}{k}": stratum for stratum, size in (("a", 5), ("b", 3), ("c", 2)) for k in range(size)}
+    # due are 2.0, 1.2 and 0.8
+    assert Counter(vases[v] for v in drawn(vases, 4, seed=0)) == {"a": 2, "b": 1, "c": 1}
+    even = {f"{stratum}{k}": stratum for stratum in "ab" for k in range(4)}
+    for seed in range(8):  # due are 1.5 and 1.5
+        second = {s: sorted(position(v, seed) for v, own in even.items() if own == s)[1] for s in "ab"}
+        counts = Counter(even[v] for v in drawn(even, 3, seed))
+        assert counts.most_common(1) == [(min(second, key=second.__getitem__), 2)]
 
 
 @given(strata, strata, st.sampled_from([0.1, 0.3, 0.6]), st.integers(0, 5))
@@ -191,6 +205,11 @@ def test_reasons_are_counted_by_kind():
         ("intact", "looks like fragment"): 1,
         ("best_view", "of … views, view … is shown more frontally"): 2,
     }
+
+
+def test_figures_below_zero_are_figures():
+    ends = [{"rejected_by": "lift", "reason": f"python ended with code {code}: no memory"} for code in (-9, 1)]
+    assert reasons(ends) == {("lift", "python ended with code …"): 2}
 
 
 def test_a_stage_that_rejects_all_is_named_with_its_nearest_miss_and_the_setting():

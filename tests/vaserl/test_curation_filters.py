@@ -18,7 +18,7 @@ from torchvision.models import resnet50
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.best_view import BestView
 from vaserl.curation.intact import Intact, load_clip
-from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_resnet, save_resnet
+from vaserl.curation.quality import Decision, Quality, ResNetConfig, decision_of, load_resnet, save_resnet
 from vaserl.curation.retention import filter_report
 from vaserl.curation.settings import ClipSettings, CurateSettings, IntactSettings, QualitySettings, TinyFilterSettings
 from vaserl.curation.thresholds import check_thresholds, quantile_of, resolve_thresholds, sample_order
@@ -109,6 +109,12 @@ def test_clip_scores_are_the_stated_formula(models, others):
         assert row["intact"] == pytest.approx(cosine(*settings.intact) - against, abs=1e-5)
         front = cosine("a vase seen from the front") - cosine("a vase seen from above")
         assert row["front"] == pytest.approx(front, abs=1e-5)
+        frontal = settings.model_copy(update={"not_front": ()})
+        (alone,) = rows_of(Intact(frontal, ClipSettings(path=models / "clip"))(batch_of(rows_from([example]))))
+        assert alone["front"] == pytest.approx(cosine("a vase seen from the front"), abs=1e-5)
+    for threshold, stage in ((row["intact"], ""), (row["intact"] + 1e-6, "intact")):
+        just = Intact(settings.model_copy(update={"threshold": threshold}), ClipSettings(path=models / "clip"))
+        assert rows_of(just(batch_of(rows_from([example]))))[0]["rejected_by"] == stage
 
 
 def test_prompts_weigh_the_same_however_long_their_features_are(models):
@@ -166,6 +172,31 @@ def keys_of(examples: list[Example]) -> list[tuple[str, str, str]]:
     return [(e.vase_id, str(k), str(e.path)) for k, e in enumerate(examples)]
 
 
+def test_each_threshold_says_where_it_comes_from(tmp_path, monkeypatch):
+    config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
+    save_resnet(config.build(), config, tmp_path, Decision(temperature=2.0, threshold=0.7, trained=True))
+    scores = [(k / 100, -k / 100) for k in range(100)]
+    monkeypatch.setattr("vaserl.curation.thresholds._scores", lambda settings, photographs, number: scores[:number])
+
+    def resolved(**sections) -> tuple[CurateSettings, list[tuple]]:
+        fixed = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "clip": {"path": tmp_path}}
+        settings, found = resolve_thresholds(CurateSettings.model_validate(fixed | sections), pa.table({}))
+        return settings, [(threshold.stage, round(threshold.value, 6), threshold.origin) for threshold in found]
+
+    settings, found = resolved(
+        quality={"path": tmp_path}, intact={"quantile": 0.5, "sample": 40}, best_view={"quantile": 0.5, "sample": 60}
+    )
+    assert found == [
+        ("quality", 0.7, "chosen when the classifier was trained"),
+        ("intact", 0.195, "quantile 0.5 of 40 photographs"),
+        # of the first 60 those with 0.20 to 0.59, whose fronts are -0.59 to -0.20
+        ("best_view", -0.395, "quantile 0.5 of 40 photographs"),
+    ]
+    assert (settings.quality.threshold, settings.quality.temperature) == (0.7, 2.0)
+    _, found = resolved(quality={"path": tmp_path, "threshold": 0.3}, intact={"threshold": 0.1})
+    assert found == [("quality", 0.3, "the config"), ("intact", 0.1, "the config")]
+
+
 def test_a_sample_does_not_depend_on_the_folder():
     vases, views = ["a", "b", "c", "d"], ["1"] * 4
     here = sample_order(vases, views, [f"/here/{v}.png" for v in vases], seed=0)
@@ -194,11 +225,10 @@ def test_a_quantile_does_not_hang_on_the_last_digits_of_scores():
 
 def test_thresholds_without_scores_and_twice_are_refused(models):
     base = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "quality": {"enabled": False}}
-    without_clip = CurateSettings.model_validate(
-        {**base, "intact": {"enabled": False}, "best_view": {"threshold": 0.1}}
-    )
-    with pytest.raises(UserError, match=r"best_view\.threshold and the quantiles are over scores of CLIP"):
-        check_thresholds(without_clip)
+    for intact, best_view in (({}, {"threshold": 0.1}), ({}, {"quantile": 0.5}), ({"quantile": 0.5}, {})):
+        without_clip = {**base, "intact": {"enabled": False, **intact}, "best_view": best_view}
+        with pytest.raises(UserError, match=r"best_view\.threshold and the quantiles are over scores of CLIP"):
+            check_thresholds(CurateSettings.model_validate(without_clip))
     with pytest.raises(ValueError, match="give threshold or quantile, not both"):
         IntactSettings(threshold=0.1, quantile=0.5)
     empty = CurateSettings.model_validate({**base, "clip": {"path": models / "clip"}, "intact": {"quantile": 0.5}})

@@ -37,11 +37,12 @@ def perilous(notes: Path, **limits) -> Isolated:
 
 
 def is_alive(pid: int) -> bool:
+    """One that has ended and that nobody has taken leave of is not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
         return False
-    return True
+    return state != "Z"
 
 
 def gone_within(pid: int, seconds: float) -> bool:
@@ -151,6 +152,20 @@ def test_nobody_outlives_a_parent_that_is_killed(notes):
     parent.wait()
     parent.stdout.close()
     assert gone_within(worker, 20) and gone_within(guard, 20)
+
+
+def test_a_stage_is_the_first_to_go_where_memory_is_short_and_goes_with_its_guard(notes):
+    stage = perilous(notes, num_retries=1)
+    stage.run(0, batch("a"), Effort())
+    assert stage._process is not None
+    guard = stage._process.pid
+    (worker,) = map(int, Path(f"/proc/{guard}/task/{guard}/children").read_text().split())
+    assert Path(f"/proc/{worker}/oom_score_adj").read_text() == "1000\n"
+    os.kill(guard, signal.SIGKILL)
+    assert gone_within(worker, 5)
+    effort = Effort()
+    assert not any(stage.run(0, batch("b"), effort)["rejected_by"]) and effort.deaths == 1
+    stage.close()
 
 
 def test_an_exception_ends_the_job_and_names_the_photograph(notes):

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vaserl.curation import stage
-from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of
+from vaserl.curation import stage, views
+from vaserl.curation.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
 from vaserl.curation.best_view import BestView
 from vaserl.curation.isolated import Effort, Limits
 from vaserl.curation.journal import WORK, Journal, key_after
@@ -25,7 +25,7 @@ from vaserl.curation.lift import place_of_given
 from vaserl.curation.manifest import ManifestRows, Outcomes
 from vaserl.curation.questions import Questions
 from vaserl.curation.run_lock import locked
-from vaserl.curation.settings import LiftSettings, PoolSettings
+from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
 from vaserl.curation.shard_worker import ShardWorker
 from vaserl.curation.shards import Shard, lift_shards, source_shards
 from vaserl.curation.stage import fingerprint, stage_of
@@ -66,6 +66,7 @@ def test_a_shard_comes_back_as_it_was(tmp_path):
     assert back["score"].dtype == np.float64 and np.isnan(back["score"][1]) and back["score"][0] == 0.5
     assert list(back["photo"]) == ["a", "ü"] and list(back["rejected_by"]) == ["", "x"]
     assert not list(journal.path("quality", "k").parent.glob(".*"))
+    assert journal.path("quality", "k").stat().st_mode & 0o777 == 0o644, "other users' jobs may go on from it"
 
 
 def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path):
@@ -79,6 +80,8 @@ def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path)
     os.utime(mesh, ns=(1, 1))
     assert not journal.has("turntable", "k")
     journal.write("turntable", "k", journal.read("turntable", "k"))
+    assert journal.has("turntable", "k")
+    os.utime(clip, ns=(5, 5))  # its name says its content: another run wrote the same
     assert journal.has("turntable", "k")
     clip.unlink()
     assert not journal.has("turntable", "k")
@@ -98,6 +101,9 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
 
     assert digest() == digest(LiftSettings(pool=PoolSettings(num_workers=9, batch_size=3)))
     assert digest() != digest(LiftSettings(timeout_s=5.0))
+    model = {"path": "x", "pool": {"num_workers": 9}}
+    written = [DescribeSettings.model_validate({"writer": "llm", "llm": llm}) for llm in (model, {"path": "x"})]
+    assert digest(written[0]) == digest(written[1]), "however deep the pool stands"
     assert digest(seed=1) != digest(seed=2)
     weights = tmp_path / "weights"
     weights.write_bytes(b"1")
@@ -148,7 +154,8 @@ def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     done, efforts = worker(shard)
     worker.close()
     assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 2, "again": 2}
-    assert done.key == key_after(shard.key, [first, second]) and Journal(tmp_path).has("again", done.key)
+    assert done.key == key_after(shard.key, [first, second]) != key_after("of other rows", [first, second])
+    assert Journal(tmp_path).has("again", done.key)
     changed = ShardWorker(tmp_path, [first, stage_of("again", Questions, seed=2)], limits)
     other, efforts = changed(shard)
     changed.close()
@@ -156,6 +163,31 @@ def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     assert other.key != done.key
     assert len(Journal(tmp_path).stale({Journal(tmp_path).path("again", other.key)})) == 3  # input, questions, again
     assert worker(shard)[1] == {"questions": Effort(), "again": Effort()}  # and nothing was started for it
+
+
+class Marking:
+    """In the place of the stages' process: each stage adds a column of its name."""
+
+    def __init__(self, stages, limits) -> None:
+        self._names = [stage.name for stage in stages]
+
+    def run(self, index, batch, effort):
+        effort.rows += 1
+        return with_column(batch, self._names[index], {}, 1.0)
+
+
+def test_a_stage_goes_on_from_what_was_finished_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaserl.curation.shard_worker.Isolated", Marking)
+    (shard,) = source_shards(pa.Table.from_pylist(rows("a_1")), Journal(tmp_path), 8)
+    stages = [stage_of(name, Questions) for name in ("one", "two", "three")]
+    worker = ShardWorker(tmp_path, stages, Limits(batch_size=8, timeout_s=60))
+    done, _ = worker(shard)
+    for number in (1, 3):  # as a careless hand may leave it
+        Journal(tmp_path).path(stages[number - 1].name, key_after(shard.key, stages[:number])).unlink()
+    _, efforts = worker(shard)
+    assert {name: effort.rows for name, effort in efforts.items()} == {"one": 1, "two": 0, "three": 1}
+    (row,) = rows_of(Journal(tmp_path).read("three", done.key))
+    assert [row[name] for name in ("one", "two", "three")] == [1.0, 1.0, 1.0]
 
 
 def test_photographs_that_are_added_or_changed_leave_the_other_shards_alone(tmp_path):
@@ -223,7 +255,9 @@ def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
         for row, score, by in zip(rows(*names), scores, rejected, strict=True)
     ]
     num_rows = data.draw(st.integers(1, 12))
-    losers = choose_views(passed(journal, some, num_rows), journal, BestView())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))  # no vase is cut in two
+        losers = choose_views(passed(journal, some, num_rows), journal, BestView())
     chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
     together = rows_of(BestView()(batch_of(some)))
     assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}
@@ -232,12 +266,15 @@ def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
 def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
     journal = Journal(tmp_path)
     some = rows("a_1", "a_2", "b_1", "c_1", front=0.25)
-    some[2] |= {"rejected_by": "quality", "reason": "blurred"}
+    some[2] |= {"rejected_by": "quality", "reason": "blurred", "front": float("nan")}
     filtered = passed(journal, some, 2)
     losers = {0: {0: "view 2 is shown more frontally"}}
     lifted = []
     for shard in lift_shards(filtered, losers, journal, 1):
-        batch = batch_of([row | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))])
+        made = {"describe_fallback": float(shard.number)}
+        batch = batch_of(
+            [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]
+        )
         if shard.number == 1:
             batch = rejecting(batch, "mesh_gate", {0: "open"})
         journal.write("mesh_gate", f"m{shard.number}", batch)
@@ -253,7 +290,7 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
             )
         )
     outcomes = Outcomes(filtered, losers, lifted, journal)
-    assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 0
+    assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 1
     write_manifest_parts(tmp_path, outcomes.manifest_rows({"a": "train"}))
     manifest = read_rows(tmp_path)
     assert [(row["photo"], row["rejected_by"], row["split"]) for row in manifest] == [
@@ -262,7 +299,10 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
         ("b_1", "quality", ""),
         ("c_1", "mesh_gate", ""),
     ]
-    assert [row["scores"] for row in manifest] == [{"front": 0.25}] * 4 and manifest[1]["mesh"] == "models/a.glb"
+    assert [row["reason"] for row in manifest] == ["view 2 is shown more frontally", "", "blurred", "open"]
+    seen = {"front": 0.25}
+    assert [row["scores"] for row in manifest] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
+    assert manifest[1]["mesh"] == "models/a.glb"
     again = ManifestRows(tmp_path)
     assert len(again) == 4 and list(again) == list(again)
     assert [row["record"] for row in again] == [row["record"] for row in manifest]

@@ -13,8 +13,8 @@ from vaserl.clip import ClipStore
 from vaserl.curation.admission import MeshGate
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
-from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path
-from vaserl.curation.mesh_judge import Candidate, Judgement
+from vaserl.curation.lift import Command, Lift, LiftFailure, build_generator, model_path, weights_of
+from vaserl.curation.mesh_judge import Candidate, Judgement, file_of_judge
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.errors import UserError
 from vaserl.turntable import SIX_VIEWS
@@ -110,6 +110,37 @@ def test_retries_are_made_and_counted(tmp_path):
     assert row["reason"].endswith("ended with code 1: busy, 2 attempts")
 
 
+def test_what_a_failed_attempt_left_is_not_the_next_one_s_model(tmp_path):
+    code = (
+        "import sys, pathlib; count = pathlib.Path(sys.argv[1])\n"
+        "if count.stat().st_size: sys.exit(0)\n"
+        "count.write_text('x'); open(sys.argv[2], 'wb').write(b'glTF'); sys.exit('half done')"
+    )
+    (tmp_path / "count").write_text("")
+    lift = Lift(python(code, num_retries=1), tmp_path, tmp_path)
+    (row,) = rows_of(lift(batch_of(rows("v", photo=tmp_path / "count"))))
+    assert row["reason"] == "the generator wrote no GLB"
+
+
+def test_vases_that_are_out_are_not_lifted(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"pixels")
+    out, still_in = rows("out", "in", photo=tmp_path / "photo.png")
+    out |= {"rejected_by": "best_view", "reason": "another one"}
+    lifted = rows_of(Lift(python(WRITES_A_GLB), tmp_path, tmp_path)(batch_of([out, still_in])))
+    assert [(row["rejected_by"], row["mesh"]) for row in lifted] == [("best_view", ""), ("", "models/in.glb")]
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["in.glb"]
+
+
+def test_weights_are_watched_with_their_parts(tmp_path):
+    for part in ("weights/transformer", "weights/vae", "rmbg"):
+        (tmp_path / part).mkdir(parents=True)
+    triposg = {"checkout": tmp_path, "weights": tmp_path / "weights", "rmbg": tmp_path / "rmbg"}
+    settings = LiftSettings.model_validate({"generator": "triposg", "triposg": triposg})
+    watched = [str(folder.relative_to(tmp_path)) for folder in weights_of(settings)]
+    assert watched == ["weights", "weights/transformer", "weights/vae", "rmbg"]
+    assert weights_of(LiftSettings()) == []
+
+
 def test_a_missing_program_is_said_before_the_run():
     with pytest.raises(UserError, match=r"lift\.command: no program 'no-such-generator'"):
         build_generator(LiftSettings(generator="command", command=("no-such-generator", "{photo}", "{glb}")), Path())
@@ -126,13 +157,20 @@ def test_stills_are_the_six_views_and_their_normals(tmp_path):
     views = tmp_path / "views" / Path(mesh).stem
     assert {path.name for path in views.iterdir()} == names
 
-    def middle(name: str) -> np.ndarray:
-        return np.asarray(Image.open(views / name))[32, 32]
+    def still(name: str) -> np.ndarray:
+        return np.asarray(Image.open(views / name)).astype(int)
 
     # (n + 1) / 2 as colour: what faces the camera is blue
     for view in ("front", "top"):
-        red, green, blue = middle(f"{view}_normals.png").astype(int)
+        red, green, blue = still(f"{view}_normals.png")[32, 32]
         assert abs(red - 128) < 12 and abs(green - 128) < 12 and blue > 200
+    # 1.0 high and 0.6 wide, seen from the side, and 0.6 by 0.6 from above: in both pictures of a view
+    for view in SIX_VIEWS:
+        for name in (f"{view}.png", f"{view}_normals.png"):
+            pixels = still(name)
+            seen = np.abs(pixels - pixels[0, 0]).max(axis=2) > 24
+            slim = seen.any(axis=1).sum() > 1.3 * seen.any(axis=0).sum()
+            assert slim == (view not in ("top", "bottom")), name
 
 
 def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
@@ -151,6 +189,7 @@ def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
     clip = ClipStore(tmp_path / "out" / "clips").load(lifted["a"]["clip"])
     assert clip.frames.shape == (4, 32, 32, 3) and clip.fps == 2.0
     assert clip.frames.std() > 10, "something is seen"
+    assert not (tmp_path / "out" / "views").exists(), "stills are made for those who ask"
 
 
 def test_the_lathe_refuses_what_is_no_vase(tmp_path):
@@ -191,6 +230,11 @@ def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
     assert judged["rejected_by"] == "mesh_gate" and "silhouettes overlap" in judged["reason"]
     # best fit: a bar of 28 x 140 within a disc of diameter 140, so at most 28 * 140 / 15394 = 0.25 and a little less
     assert 0.2 < judged["silhouette_iou"] < 0.27
+    (lenient,) = rows_of(MeshGate(MeshGateSettings(min_iou=0.2), tmp_path)(batch_of([row])))
+    assert not lenient["rejected_by"]
+    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")  # no vase to be cut out
+    (unseen,) = rows_of(gate(batch_of([row | {"photo": str(tmp_path / "noise.png")}])))
+    assert not unseen["rejected_by"] and np.isnan(unseen["silhouette_iou"])
     (trusted,) = rows_of(gate(batch_of([row | {"silhouette_iou": 0.93}])))
     assert not trusted["rejected_by"] and trusted["silhouette_iou"] == 0.93
     assert trusted["symmetry"] > 0.95
@@ -236,6 +280,11 @@ def test_a_judge_by_name_has_the_last_word(tmp_path):
     assert "judge" not in rows_of(MeshGate(MeshGateSettings(), tmp_path)(batch))[0]
 
 
+def test_the_file_of_a_judge_is_known():
+    assert file_of_judge(f"{__name__}:slender_only") == Path(__file__)
+    assert file_of_judge("builtins:print") is None
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -243,6 +292,7 @@ def test_a_judge_by_name_has_the_last_word(tmp_path):
         ("nobody.at.home:f", "No module"),
         ("math:nothing", "nothing"),
         ("math:pi", "float"),
+        ("pathlib:Path", "a Path can't be called"),
     ],
 )
 def test_a_judge_that_is_none_is_said_when_the_gate_is_made(tmp_path, name, reason):

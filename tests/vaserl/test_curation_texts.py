@@ -11,7 +11,7 @@ from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.describe import Describe, invented_dimensions, lost_dimensions, silent_dimensions, without
 from vaserl.curation.questions import Questions, findspot_of, questions_about
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
-from vaserl.rewards import parse_caption, parse_record, vase_question
+from vaserl.rewards import gold_caption, parse_caption, parse_record, vase_question
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Completion, Task
@@ -115,15 +115,27 @@ def test_what_the_parser_cannot_read_back_does_not_break_the_silence(monkeypatch
     assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 1)
 
 
+def test_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
+    import vaserl.curation.describe as module
+
+    # rules that say of fewer fields what the record doesn't
+    monkeypatch.setattr(module, "gold_caption", lambda fields: gold_caption(fields) if len(fields) > 6 else "A lamp.")
+    monkeypatch.setattr(module, "invented_dimensions", lambda caption, record: ("shape",) if "lamp" in caption else ())
+    batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
+    (row,) = rows_of(Describe(DescribeSettings(silence=SilenceSettings(dating=1.0)), 0)(batch))
+    assert row["caption"] == row["reference"] == gold_caption(RECORD) and row["describe_fallback"] == 1.0
+
+
 def test_a_writer_who_states_the_facts_is_taken_at_his_word():
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     (row,) = rows_of(Describe(DescribeSettings(), 0, write_well)(batch))
     assert row["caption"] == write_well([RECORD])[0] != row["reference"]
     assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0)
+    assert math.isnan(row["caption_invents"]) and math.isnan(row["caption_loses"]), "nothing to count"
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0, attribution=1.0))
     (row,) = rows_of(Describe(silent, 0, write_well)(batch))
     assert row["caption"] == "This Athenian neck-amphora in black-figure shows a warrior."
-    assert row["describe_fallback"] == 0.0, "what is silent is not lost"
+    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0), "what is silent is not lost"
 
 
 @pytest.mark.parametrize(
@@ -190,6 +202,11 @@ def test_questions_are_asked_for_what_is_stated():
         ("What is the provenance of the vase?", "Vulci, Italy"),
     ]
     assert [q.dimension for q in questions_about({"Date": "-500 to -480"})] == ["dating"]
+    several = {"Date": "-550 to -500, -475 to -450", "Attributed To": "ANTIMENES P by BEAZLEY | BERLIN P by X"}
+    answers = ["c. 550–500 BCE and c. 475–450 BCE", "the Antimenes Painter"]
+    assert [q.answer for q in questions_about(several)] == answers, "both dates, and the first of the alternatives"
+    rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}]
+    assert '"c. 525–475 BCE"' in rows_of(Questions()(batch_of(rows)))[0]["questions"], "as people would read it"
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
     assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
 
@@ -199,7 +216,7 @@ def test_questions_are_asked_for_what_is_stated():
     [
         ("ITALY, ETRURIA, VULCI", "Vulci, Etruria, Italy"),
         ("GREECE, ATTICA, ATHENS (NEAR THE AGORA)", "Athens (near the Agora), Attica, Greece"),
-        ("Italy, Nola", "Nola, Italy"),
+        ("Italy, Capo di Leuca", "Capo di Leuca, Italy"),
         (", ,", ""),
         ("", ""),
     ],

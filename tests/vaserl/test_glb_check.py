@@ -6,7 +6,6 @@ import json
 import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,13 @@ import pytest
 import trimesh
 from PIL import Image
 
+from tests.vaserl.hostile_pictures import png_claiming
+from vaserl import glb_check
 from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.film import Film
 from vaserl.curation.settings import TurntableSettings
 from vaserl.errors import UserError
+from vaserl.glb_check import check_glb
 from vaserl.turntable import load_mesh
 
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "<f4").tobytes() + np.array([0, 1, 2, 0], "<u2").tobytes()
@@ -92,16 +94,6 @@ def with_two_buffers(beside: bytes, within: bytes) -> bytes:
     )
 
 
-def png_claiming(width: int, height: int) -> bytes:
-    """A sound PNG header of that size, and a pixel."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    start = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"\0" * 4)) + chunk(b"IEND", b"")
-
-
 def with_accessor(index: int, **changes: Any) -> bytes:
     accessors = header()["accessors"]
     accessors[index] = accessors[index] | changes
@@ -110,6 +102,16 @@ def with_accessor(index: int, **changes: Any) -> bytes:
 
 def with_vertices(values: list[list[float]]) -> bytes:
     return glb(header(), np.array(values, "<f4").tobytes() + TRIANGLE[36:])
+
+
+def data_uri(content: bytes) -> str:
+    return "data:application/octet-stream;base64," + base64.b64encode(content).decode()
+
+
+def gif() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(content, format="GIF")
+    return content.getvalue()
 
 
 def uri(text: str) -> bytes:
@@ -164,6 +166,26 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     "absurd texture": (lambda: textured(png_claiming(60_000, 60_000)), "texture of|texture that can't be read"),
     "large texture": (lambda: textured(png_claiming(9_000, 9_000)), "texture of 9000 x 9000"),
     "no picture": (lambda: textured(b"not a picture at all"), "texture that can't be read"),
+    "data that ends before its chunk": (
+        lambda: glb(header())[:-52] + struct.pack("<I4s", 4000, b"BIN\0") + TRIANGLE,
+        "of data of 4,000",
+    ),
+    "view that begins late": (
+        lambda: glb(header(bufferViews=[{"buffer": 0, "byteOffset": 8, "byteLength": 40}] * 2)),
+        "reaches beyond",
+    ),
+    "list that begins late": (lambda: with_accessor(1, byteOffset=4), "3 values doesn't fit its 8 bytes"),
+    "list with gaps": (
+        lambda: glb(
+            header(
+                bufferViews=[
+                    {"buffer": 0, "byteOffset": 0, "byteLength": 36, "byteStride": 16},
+                    header()["bufferViews"][1],
+                ]
+            )
+        ),
+        "3 values doesn't fit its 36 bytes",
+    ),
     "view beyond": (
         lambda: glb(header(bufferViews=[{"buffer": 0, "byteLength": 36}, {"buffer": 0, "byteLength": 999}])),
         "reaches beyond",
@@ -181,6 +203,18 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: glb(header(nodes=[{"children": [2]}, {"children": [2]}, {"mesh": 0}], scenes=[{"nodes": [0, 1]}])),
         "no tree",
     ),
+    "node with two parents beside a circle": (
+        lambda: glb(header(nodes=[{"children": [2]}, {"children": [2]}, {"mesh": 0}, {"children": [3]}])),
+        "no tree",
+    ),
+    "no header first": (lambda: glb(header()).replace(b"JSON", b"JUNK"), "not a GLB model"),
+    "more data than there is": (
+        lambda: glb(header(buffers=[{"byteLength": 4000}])),
+        "claims 4,000 bytes of data and holds 44",
+    ),
+    "true for a number": (lambda: with_accessor(1, count=True), "True where a natural number belongs"),
+    "data that says not how": (lambda: uri(data_uri(TRIANGLE).replace(";base64", "")), "refers to .* outside"),
+    "picture of another kind": (lambda: textured(gif()), "texture that can't be read"),
     "compressed": (lambda: glb(header(extensionsRequired=["KHR_draco_mesh_compression"])), "KHR_draco"),
 }
 
@@ -192,6 +226,29 @@ def test_every_nasty_model_is_refused_by_name(tmp_path: Path, name: str) -> None
     path.write_bytes(make())
     with pytest.raises(UserError, match=rf"(?s)vase\.glb: .*({reason})"):
         load_mesh(path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "changes", "reason"),
+    [
+        ("MAX_FILE_BYTES", 500, {}, r"[\d,]+ bytes; at most 500 are read"),
+        ("MAX_HEADER_BYTES", 100, {}, r"its header claims [\d,]+ bytes"),
+        ("MAX_NODES", 1, {"nodes": [{"mesh": 0}, {}], "scenes": [{"nodes": [0, 1]}]}, "2 nodes; at most 1 are read"),
+        ("MAX_TEXTURES", 1, {"images": [{"uri": data_uri(png_claiming(1, 1))}] * 2}, "2 textures; at most 1 are read"),
+        ("MAX_VERTICES", 2, {}, "1 faces on 3 vertices; at most .* on 2 are read"),
+        # the second mesh is placed nowhere; the same mesh is placed twice
+        ("MAX_FACES", 1, {"meshes": [*header()["meshes"], *header()["meshes"]]}, "2 faces on 6 vertices"),
+        ("MAX_FACES", 1, {"nodes": [{"mesh": 0}] * 2, "scenes": [{"nodes": [0, 1]}]}, "2 faces on 6 vertices"),
+        ("MAX_FACES", 2, {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 5}]}]}, "3 faces on 3"),
+    ],
+)
+def test_too_much_is_refused_with_the_limit(tmp_path, monkeypatch, limit, value, changes, reason) -> None:
+    path = tmp_path / "vase.glb"
+    path.write_bytes(glb(header(**changes)))
+    check_glb(path)
+    monkeypatch.setattr(glb_check, limit, value)
+    with pytest.raises(UserError, match=rf"vase\.glb: .*{reason}"):
+        check_glb(path)
 
 
 def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
@@ -225,8 +282,7 @@ def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
 def test_sound_models_pass_with_their_texture_and_embedded_data(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8), (200, 90, 40)).save(picture, format="PNG")
-    data_uri = "data:application/octet-stream;base64," + base64.b64encode(TRIANGLE).decode()
-    for number, content in enumerate((glb(header()), textured(picture.getvalue()), uri(data_uri))):
+    for number, content in enumerate((glb(header()), textured(picture.getvalue()), uri(data_uri(TRIANGLE)))):
         path = tmp_path / f"{number}.glb"
         path.write_bytes(content)
         assert load_mesh(path).to_mesh().area == pytest.approx(0.5)

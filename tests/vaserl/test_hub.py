@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import trimesh
@@ -102,11 +103,34 @@ def test_the_cards_picture_comes_along_where_nothing_is_withheld(folder, tmp_pat
     assert sheet == (folder / "contact_sheet.png").read_bytes()
 
 
+def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(folder, tmp_path):
+    rows = read_rows(folder)
+    elsewhere = tmp_path / "elsewhere.png"
+    shutil.move(folder / rows[0]["photo"], elsewhere)
+    system = fsspec.filesystem("memory")
+    system.pipe("/museum/b.png", elsewhere.read_bytes())
+    rows[0] |= {"photo": str(elsewhere), "rights": "CC0\nof the museum"}
+    rows[3] |= {"photo": "memory://museum/b.png"}
+    write_manifest(folder, rows)
+    for name in ("DATASET.md", "contact_sheet.png"):
+        (folder / name).unlink()
+    (tmp_path / "hub").mkdir()  # empty: nothing is lost
+    done = publish(folder, tmp_path / "hub", rights="CC0.*|.*CC BY 4.0|")
+    system.store.clear()
+    assert done.num_vases == {"train": 2, "test": 2} and done.num_withheld == 0
+    assert not (tmp_path / "hub" / "contact_sheet.png").exists()
+    published = loaded(tmp_path / "hub", tmp_path)
+    pictures = [row for split in published.values() for row in split.select_columns(["vase_id", "photo"])]
+    sizes = {row["vase_id"]: row["photo"].size for row in pictures}
+    assert sizes == dict.fromkeys(("v00", "v02", "v03", "v09"), (30, 40))
+
+
 def test_rights_decide(folder, tmp_path):
     assert publish(folder, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
     assert publish(folder, tmp_path / "b", rights=".*").num_withheld == 0
-    with pytest.raises(UserError, match="of 4 vases that came through, none has rights that fit 'PD'"):
-        publish(folder, tmp_path / "c", rights="PD")
+    for rights in ("PD", "CC0"):  # the whole of what is stated, "CC0 1.0", must fit
+        with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that fit '{rights}'"):
+            publish(folder, tmp_path / "c", rights=rights)
     with pytest.raises(UserError, match="not a regular expression"):
         publish(folder, tmp_path / "c", rights="(")
 

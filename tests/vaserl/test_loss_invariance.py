@@ -162,10 +162,11 @@ def whole(world: World) -> dict[str, tuple[float, Any]]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_loss_and_gradients_do_not_depend_on_ranks_micro_batches_or_layout(world: World, whole, layout: str):
     assert world.batch.num_sequences == sum(map(len, SIZES))
-    lonely = [[index] for index in range(len(SIZES))]
-    uneven = [[0, 1, 2, 3, 4], [5, 6], [7]]
-    cells = {(r, a): cut(len(SIZES), r, a) for r, a in product((1, 2), (1, 2, 4))}
-    for (num_ranks, accumulation), cuts in {**cells, (1, 8): lonely, (1, 3): uneven}.items():
+    cells = {(2, 2): cut(len(SIZES), 2, 2), (1, 3): [[0, 1, 2, 3, 4], [5, 6], [7]]}
+    if layout == "shared":  # the learner's own; how it is cut and how it is laid out don't meet elsewhere
+        lonely = [[index] for index in range(len(SIZES))]
+        cells |= {(1, 8): lonely, **{(r, a): cut(len(SIZES), r, a) for r, a in product((1, 2), (1, 2, 4))}}
+    for (num_ranks, accumulation), cuts in cells.items():
         assert sorted(i for members in cuts for i in members) == list(range(len(SIZES)))
         for name, (loss, gradients) in run_step(world, LAYOUTS[layout], cuts, num_ranks).items():
             expected_loss, expected = whole[name]

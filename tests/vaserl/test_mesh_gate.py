@@ -150,8 +150,54 @@ def test_lying_proportions_and_sheets() -> None:
     assert "sheet" in gate(dressed(double)).reason
 
 
+def test_proportions_on_either_side_and_in_depth() -> None:
+    for scale in ([1, 0.1, 1], [1, 6, 1], [1, 1, 9]):
+        mesh = vase()
+        mesh.apply_scale(scale)
+        assert "as high as wide" in gate(mesh).reason, scale
+
+
+def same_but_for_faces(mesh: trimesh.Trimesh, faces: np.ndarray) -> None:
+    """Other faces on the same vertices say nothing else of the shape."""
+    changed = gate(dressed(trimesh.Trimesh(mesh.vertices, faces, process=False)))
+    assert changed.accepted, changed.reason
+    plain = gate(mesh).measures
+    assert {**changed.measures, "num_faces": 0} == pytest.approx({**plain, "num_faces": 0}, abs=1e-3)
+
+
+def test_faces_that_are_repeated_empty_or_turned_over_change_no_measure() -> None:
+    mesh = vase()
+    same_but_for_faces(mesh, np.concatenate([mesh.faces, mesh.faces[::2, [1, 2, 0]]]))
+    same_but_for_faces(mesh, np.concatenate([mesh.faces, mesh.faces[:, [0, 1, 1]]]))
+    same_but_for_faces(mesh, np.where(np.arange(len(mesh.faces))[:, None] % 3 == 0, mesh.faces[:, ::-1], mesh.faces))
+    same_but_for_faces(mesh, mesh.faces[:, ::-1])
+
+
+def test_an_edge_with_four_faces_is_not_open() -> None:
+    mesh = vase(textured=False)
+    a, b = mesh.vertices[mesh.edges_unique[100]]
+    corners = np.add([a, b, a, b], [[0, 0, 0], [0, 0, 0], [0, 0.01, 0.02], [0.02, 0.01, 0]])
+    fin = trimesh.Trimesh(corners, [[0, 1, 2], [1, 0, 3], [2, 1, 3], [0, 2, 3]])
+    assert gate(dressed(trimesh.util.concatenate([mesh, fin]))).measures["open_edges"] == 0
+
+
+def test_a_fine_crumb_is_small_however_many_faces_it_has() -> None:
+    crumb = trimesh.creation.icosphere(subdivisions=4, radius=0.02)
+    crumb.apply_translation([0.5, 0.5, 0])
+    verdict = gate(dressed(trimesh.util.concatenate([vase(textured=False), crumb])))
+    assert verdict.accepted and verdict.measures["main_share"] > 0.99, verdict.reason
+
+
+def test_as_many_faces_as_asked_for_are_enough() -> None:
+    mesh = vase()
+    assert gate(mesh, thresholds=Thresholds(min_faces=len(mesh.faces))).accepted
+
+
 def test_no_texture() -> None:
     assert gate(vase(textured=False)).reason == "has neither a texture nor colours"
+    nowhere = vase(textured=False)  # a picture, and no place on it for any vertex
+    nowhere.visual = TextureVisuals(material=SimpleMaterial(image=Image.new("RGB", (8, 8))))
+    assert gate(nowhere).reason == "has neither a texture nor colours"
     assert gate(vase(textured=False), thresholds=Thresholds(needs_texture=False)).accepted
 
 
@@ -168,6 +214,23 @@ def test_symmetry_does_not_depend_on_where_the_vase_stands() -> None:
     there = mesh.copy()
     there.apply_translation([3.0, -1.0, 0.7])
     assert rotational_symmetry(there) == pytest.approx(rotational_symmetry(mesh), abs=0.01)
+
+
+def test_symmetry_asks_neither_for_even_faces_nor_for_two_handles() -> None:
+    fine = vase(textured=False)
+    for _ in range(2):  # more points on the right, which is no weight
+        fine = fine.subdivide(face_index=np.nonzero(fine.triangles_center[:, 0] > 0.1)[0])
+    assert rotational_symmetry(fine) > 0.99
+    ring = trimesh.creation.torus(0.25, 0.03, major_sections=32, minor_sections=8)
+    ring.apply_translation([0.5, 0.5, 0])
+    # as broad as the vase; the axis stays where the body has it
+    assert rotational_symmetry(trimesh.util.concatenate([vase(textured=False), ring])) > 0.78
+
+
+def test_a_bowl_is_compared_with_its_proportions() -> None:
+    bowl = vase()
+    bowl.apply_scale([2.5, 1, 2.5])
+    assert silhouette_iou(bowl, outline(height=100, slimmer=2.5)) > 0.95
 
 
 def test_unlike_its_photograph() -> None:

@@ -1,9 +1,12 @@
 """Data sets in the layout of VaseVQA-3D, made here from synthetic vases, whole and damaged."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,9 +15,11 @@ from PIL import Image
 from vaserl.cli import main
 from vaserl.clip import ClipStore
 from vaserl.curation.published import import_published, read_layout
-from vaserl.curation.published.annotations import model_name
+from vaserl.curation.published import record_of as record_of_published
+from vaserl.curation.published.annotations import model_name, read_questions
 from vaserl.curation.published.words import record_from_caption
 from vaserl.curation.settings import TurntableSettings
+from vaserl.curation.split import position
 from vaserl.dataset import read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.rewards import gold_caption, parse_record
@@ -104,6 +109,56 @@ def test_a_vase_that_the_splits_forget_is_counted(copy, tmp_path, caplog):
     edit(copy / "annotations" / "metadata.json", lambda m: [e | {"split": ""} for e in m])
     import_published(copy, tmp_path / "b")
     assert "named in no split" not in caplog.text, "all of them are drawn"
+
+
+def test_the_draw_has_a_seed_and_rights_are_no_part_of_a_record(copy, tmp_path):
+    rights = {"rights": "CC BY 4.0", "credit": "Museum of V."}
+    edit(copy / "annotations" / "metadata.json", lambda m: [e | rights | {"split": ""} for e in m])
+    seed = next(seed for seed in range(1000) if position(NAMES[1], seed) < 0.1 <= position(NAMES[0], seed))
+    import_published(copy, tmp_path / "out", seed=seed)
+    rows = {row["vase_id"]: row for row in read_rows(tmp_path / "out")}
+    assert rows[NAMES[1]]["split"] == "test" != rows[NAMES[0]]["split"]
+    assert (rows[NAMES[0]]["rights"], rows[NAMES[0]]["credit"]) == ("CC BY 4.0", "Museum of V.")
+    assert not {"rights", "credit", "split"} & set(rows[NAMES[0]]["record"])
+
+
+def test_an_id_means_the_only_model_that_begins_with_it(copy):
+    shutil.copy(next((copy / "models").glob(f"{NAMES[0]}*")), copy / "models" / "7fa0-42d1_9.glb")
+    edit(copy / "annotations" / "captions.json", lambda c: c[1].update(images=["7fa1-42d.jpg"]))
+    problems = []
+    read_layout(copy, problems.append)
+    # the record and its split are of one id, which is said once
+    assert [(Path(problem.where).name, problem.message) for problem in problems] == [
+        ("captions.json", "'7fa1-42d' has no model; add its files or take it out"),
+        ("metadata.json", "'7fa0-42d1' could be any of 7fa0-42d1_1, 7fa0-42d1_9; add its files or take it out"),
+    ]
+
+
+def test_who_is_held_out(copy):
+    metadata = copy / "annotations" / "metadata.json"
+    edit(metadata, lambda m: [m[0] | {"split": "validation"}, m[1] | {"split": ""}, m[2]])
+    metadata.write_text("\ufeff" + metadata.read_text(), encoding="utf-8")
+    (copy / "groundTruth.json").write_text(json.dumps([{"images": [f"{NAMES[1]}.jpg"], "caption": "A cup."}]))
+    assert [vase.split for vase in read_layout(copy, fail)] == ["val", "test", "train"]
+
+
+def fail(problem) -> NoReturn:
+    pytest.fail(f"{problem.where}: {problem.message}")
+
+
+def test_a_stated_kind_says_what_a_question_is_about_before_its_words_do(tmp_path):
+    pair = {"id": "a", "question_type": "sub_technique", "question": "How was this shape made?", "answer": "Thrown."}
+    (tmp_path / "qa_pairs.json").write_text(json.dumps([pair, pair | {"question_type": "other"}]))
+    found = read_questions(tmp_path / "qa_pairs.json", fail)
+    assert [question["dimension"] for question in found["a"]] == ["technique", "shape"]
+
+
+def test_answers_are_believed_before_the_caption_and_the_first_of_them(layout):
+    (vase, *_) = read_layout(layout, fail)
+    answers = [{"dimension": "fabric", "question": "?", "answer": answer} for answer in ("Boeotian", "Corinthian")]
+    silent = replace(vase, record={}, caption="Athenian red-figure cup.", questions=tuple(answers))
+    assert record_of_published(silent) == {"Fabric": "Boeotian"}
+    assert record_of_published(replace(silent, questions=()))["Shape Name"] == "cup"
 
 
 def test_its_models_are_filmed_when_asked(layout, tmp_path):
@@ -253,6 +308,7 @@ def test_a_check_tells_all_of_it_beforehand(layout, copy, capsys):
     text = capsys.readouterr().out
     assert f"  {NAMES[1]}: {glb(copy)}: damaged GLB model: it ends after 10 bytes; export it again" in text
     assert "qa_pairs.json, entry 10: expected an object, got int" in text
+    assert re.search("^no object +1  stops the run$", text, re.MULTILINE)
 
 
 def in_header(path: Path, old: bytes, new: bytes) -> None:

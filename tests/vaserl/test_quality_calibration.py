@@ -10,6 +10,7 @@ from scipy.special import expit
 from torchmetrics.functional.classification import binary_calibration_error, binary_precision_recall_curve
 
 from vaserl.quality.calibration import (
+    bins_of,
     choose_threshold,
     expected_calibration_error,
     precision_recall,
@@ -56,6 +57,8 @@ def test_calibration_error_by_hand_and_by_torchmetrics():
     probabilities, is_good = np.array([0.1, 0.3, 0.6, 0.9]), np.array([False, True, True, True])
     # bins [0, .5) and [.5, 1]: confidences .2 and .75, accuracies .5 and 1; (2 * .3 + 2 * .25) / 4
     assert expected_calibration_error(probabilities, is_good, num_bins=2) == pytest.approx(0.275)
+    certain = bins_of(np.array([1.0, 0.9]), np.array([True, False]), num_bins=5)
+    assert [(b.num, b.accuracy) for b in certain] == [(2, 0.5)], "1 belongs to the last bin"
     import torch
 
     rng = np.random.default_rng(1)
@@ -98,6 +101,9 @@ def test_the_threshold_takes_all_the_recall_that_the_precision_allows():
     assert (strict.precision, strict.recall) == (1.0, 0.5) and strict.value == pytest.approx(0.75)
     unreachable = choose_threshold(np.array([0.9, 0.5]), np.array([False, True]), target_precision=0.9)
     assert (unreachable.reached, unreachable.precision, unreachable.value) == (False, 0.5, 0.25)
+    # falling: precision 0, 1/2, 1/3, 1/2 and recall 0, 1/2, 1/2, 1: of the best precision what lets most through
+    ways = choose_threshold(np.array([0.9, 0.8, 0.7, 0.6]), np.array([False, True, False, True]), target_precision=0.9)
+    assert (ways.reached, ways.precision, ways.recall, ways.value) == (False, 0.5, 1.0, 0.3)
 
 
 @given(

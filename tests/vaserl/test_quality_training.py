@@ -13,17 +13,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
-from torchvision.models import resnet50
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from vaserl.config import load_config
 from vaserl.curation.batch import batch_of, rows_of
-from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_pretrained
+from vaserl.curation.photograph import read_photograph
+from vaserl.curation.quality import Quality, ResNetConfig, decision_of, load_pretrained, load_resnet
 from vaserl.curation.settings import QualitySettings
 from vaserl.errors import UserError
 from vaserl.quality.augment import augmented
-from vaserl.quality.fit import Examples, best_epoch, fit
+from vaserl.quality.calibration import (
+    ChosenThreshold,
+    choose_threshold,
+    expected_calibration_error,
+    probabilities_of,
+    temperature_of,
+)
+from vaserl.quality.fit import Epoch, Examples, best_epoch, fit, margins_of
 from vaserl.quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.quality.report import f1_interval
+from vaserl.quality.report import f1_interval, report_of, write_report
 from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
 from vaserl.quality.train import train_quality
 
@@ -86,6 +94,72 @@ def test_no_vase_is_in_two_sets(trained):
     assert len(splits) == NUM_VASES and all(len(found) == 1 for found in splits.values())
 
 
+def test_temperature_and_threshold_are_those_of_validation(trained):
+    """Worked out again from the saved weights and the list of splits."""
+    out, report = trained
+    model, config = load_resnet(out)
+    with (out / "splits.csv").open() as file:
+        rows = list(csv.DictReader(file))
+
+    def of(split: str) -> tuple[np.ndarray, np.ndarray]:
+        chosen = [row for row in rows if row["split"] == split]
+        images = np.stack([config.squeezed(read_photograph(Path(row["file"]))) for row in chosen])
+        is_good = np.array([row["label"] == "1" for row in chosen])
+        seen = Examples(images=images, rows=np.arange(len(images)), is_good=is_good)
+        return margins_of(model, config, seen, 32), is_good
+
+    (margins, is_good), test = of("val"), of("test")
+    temperature = temperature_of(margins, is_good)
+    assert report.temperature == pytest.approx(temperature, rel=1e-3) and abs(temperature - 1) > 0.05
+    chosen = choose_threshold(probabilities_of(margins, temperature), is_good, 0.95)
+    assert report.threshold.value == pytest.approx(chosen.value, abs=1e-3)
+    for name, (found, truth) in {"val": (margins, is_good), "test": test}.items():
+        errors = [expected_calibration_error(probabilities_of(found, t), truth) for t in (1.0, temperature)]
+        assert report.calibration_error[name] == pytest.approx(errors, abs=1e-3)
+    assert report.test_probabilities == pytest.approx(probabilities_of(test[0], temperature).tolist(), abs=1e-3)
+
+
+def test_the_report_counts_what_its_threshold_lets_through(tmp_path):
+    chosen = ChosenThreshold(value=0.7, precision=0.9, recall=0.8, reached=False)
+    # at temperature 2 the probabilities are 0.88, 0.73, 0.62, 0.73, 0.27, 0.12: five good, of which two pass
+    margins = 2 * np.array([2.0, 1.0, 0.5, 1.0, -1.0, -2.0])
+    is_good = np.array([True, True, True, False, True, True])
+    report = report_of(
+        epochs=[Epoch(number=1, train_loss=0.5, val_loss=0.4)],
+        chosen=chosen,
+        target_precision=0.95,
+        temperature=2.0,
+        num_photographs={"train": 10, "val": 6, "test": 6},
+        num_unreadable=0,
+        val=(margins, is_good),
+        test=(margins, is_good),
+        test_vases=list("abcdef"),
+        seed=0,
+    )
+    assert report.confusion == {
+        "true_positives": 2,
+        "false_positives": 1,
+        "false_negatives": 3,
+        "true_negatives": 0,
+    }
+    assert (report.precision.mean, report.recall.mean) == (pytest.approx(2 / 3), pytest.approx(2 / 5))
+    assert report.f1.mean == pytest.approx(2 * 2 / (3 + 5))
+    write_report(tmp_path, report)
+    text = (tmp_path / "report.md").read_text()
+    assert "| good | 2 | 3 |\n| bad | 1 | 0 |" in text
+
+
+def test_training_goes_on_from_given_weights(trained, folder, tmp_path):
+    start = trained[0] / "model.safetensors"
+    still = training(folder, tmp_path / "on", init=start, batch_size=32).model_copy(
+        update={"num_epochs": 1, "learning_rate": 1e-12}
+    )
+    train_quality(still)
+    before, after = (safetensors.torch.load_file(path) for path in (start, tmp_path / "on" / "model.safetensors"))
+    assert torch.allclose(before["layer1.0.conv1.weight"], after["layer1.0.conv1.weight"], atol=1e-6)
+    assert torch.allclose(before["fc.weight"], after["fc.weight"], atol=1e-6)
+
+
 def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained, folder):
     out, report = trained
     saved = decision_of(QualitySettings(path=out))
@@ -99,6 +173,8 @@ def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained
     rows = [{"photo": str(photo), "rejected_by": "", "reason": ""}]
     (row,) = rows_of(Quality(QualitySettings(path=out, threshold=1.0))(batch_of(rows)))
     assert row["rejected_by"] == "quality" and "needed 1" in row["reason"]
+    (row,) = rows_of(Quality(QualitySettings(path=out, threshold=as_saved))(batch_of(rows)))
+    assert not row["rejected_by"], "the threshold is the least that is let through"
 
 
 def test_the_same_seed_trains_the_same_weights(trained, folder, tmp_path):
@@ -136,6 +212,30 @@ def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
     assert not any(torch.equal(a, b) for a, b in zip(first, plain, strict=True))
     for seen in model.shown[False]:
         assert torch.equal(seen, CONFIG.normalised(val.images))
+
+
+def test_each_epoch_has_an_order_of_its_own(tmp_path):
+    model, train = Recording(), examples(8, 0)
+    plain = AugmentSettings(colour=0.0, shift=0.0, mirror=0.0)
+    asked = training(tmp_path, tmp_path, batch_size=4, augment=plain).model_copy(update={"num_epochs": 4})
+    fit(model, CONFIG, train, examples(4, 1), asked)
+    whole = CONFIG.normalised(train.images)
+    firsts = [
+        tuple(k for k in range(8) if any(torch.equal(whole[k], pixels) for pixels in batch))
+        for batch in model.shown[True][::2]
+    ]
+    assert len(firsts) == 4 and len(set(firsts)) > 1 and all(len(rows) == 4 for rows in firsts)
+
+
+def test_augmentation_shifts_either_way_and_stretches_and_moves_colours():
+    column = torch.arange(16.0).expand(200, 3, 16, 16)
+    shifted = augmented(column, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125, mirror=0.0))
+    assert set((shifted[:, 0, 8, 8] - 8).tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
+    coloured = augmented(column, np.random.default_rng(0), AugmentSettings(colour=0.2, shift=0.0, mirror=0.0))
+    offset, gain = coloured[:, :, 0, 0], coloured[:, :, 0, 1] - coloured[:, :, 0, 0]
+    # 600 draws each: a standard error of 0.006
+    assert float(gain.mean()) == pytest.approx(1.0, abs=0.04) and float(gain.std()) == pytest.approx(0.2, abs=0.03)
+    assert float(offset.mean()) == pytest.approx(0.0, abs=0.04) and float(offset.std()) == pytest.approx(0.2, abs=0.03)
 
 
 def test_augmentation_moves_by_whole_pixels_and_mirrors():
@@ -194,7 +294,7 @@ def test_a_rare_class_counts_as_much(tmp_path):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return self.bias.expand(len(pixels), 2)
 
-    one = training(tmp_path, tmp_path, batch_size=8).model_copy(update={"num_epochs": 1, "learning_rate": 1e-12})
+    one = training(tmp_path, tmp_path, batch_size=32).model_copy(update={"num_epochs": 1, "learning_rate": 1e-12})
     (epoch,) = fit(Constant(), CONFIG, train, train, one)
     # half the weight on each class: (ln 8 + ln(8/7)) / 2; unweighted it would be (ln 8 + 7 ln(8/7)) / 8 = 0.377
     assert epoch.train_loss == pytest.approx((np.log(8) + np.log(8 / 7)) / 2, abs=1e-5)
@@ -228,7 +328,26 @@ def test_the_split_keeps_vases_whole_and_classes_in_proportion(counts, seed):
     assert splits == split_by_vase(labelled, (0.6, 0.2, 0.2), seed)
 
 
+def of_vases(*counts: tuple[int, int]) -> list[Labelled]:
+    """So many good and bad photographs of each vase."""
+    return [
+        Labelled(path=Path(f"{vase}_{k}"), vase_id=str(vase), is_good=k < good)
+        for vase, (good, bad) in enumerate(counts)
+        for k in range(good + bad)
+    ]
+
+
+def test_vases_with_many_photographs_are_dealt_out_first_and_equals_by_seed():
+    # due are 12 to each set: the vase of 12, and the small ones for the two others
+    splits = split_by_vase(of_vases(*[(1, 1)] * 12, (6, 6)), (1 / 3, 1 / 3, 1 / 3), seed=0)
+    assert Counter(splits) == {"train": 12, "val": 12, "test": 12}
+    alike = of_vases(*[(2, 1)] * 30)
+    assert len({tuple(split_by_vase(alike, (0.6, 0.2, 0.2), seed)) for seed in range(3)}) == 3
+
+
 def test_too_few_vases_are_said():
+    with pytest.raises(UserError, match="13 labelled vases are too few: the val photographs would be 0 low"):
+        split_by_vase(of_vases(*[(2, 0)] * 12, (0, 3)), (0.6, 0.2, 0.2), seed=0)
     labelled = [Labelled(path=Path(str(k)), vase_id="v", is_good=bool(k % 2)) for k in range(10)]
     with pytest.raises(UserError, match="1 labelled vases are too few"):
         split_by_vase(labelled, (0.7, 0.15, 0.15), seed=0)
@@ -238,6 +357,10 @@ def test_labels_come_from_folders_or_lists(folder, tmp_path):
     found = read_labels(LabelSettings(path=folder))
     assert Counter(photograph.is_good for photograph in found) == {True: 2 * NUM_VASES + 1, False: NUM_VASES}
     assert {photograph.vase_id for photograph in found} == {*(f"vase-{k}" for k in range(NUM_VASES)), "torn"}
+    for name in ("high/A_1.PNG", "low/B_1.JPG", "low/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.path.name for p in read_labels(LabelSettings(path=tmp_path))] == ["A_1.PNG", "B_1.JPG"]
     for name in ("a.png", "b.png"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     lines = [{"file": "a.png", "vase_id": "x", "q": 1}, {"file": "b.png", "q": 0}]
@@ -280,13 +403,13 @@ def test_unknown_folders_and_missing_labels_are_said(folder, tmp_path):
 
 
 def test_training_starts_from_torchvision_weights_of_other_classes(tmp_path):
-    theirs = resnet50(num_classes=1000)
-    safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet50.safetensors")
-    ours = load_pretrained(tmp_path / "resnet50.safetensors", ResNetConfig())
-    assert torch.equal(ours.layer4[2].conv3.weight, theirs.layer4[2].conv3.weight)
+    theirs = ResNet(Bottleneck, [1, 1, 1, 1], num_classes=1000)  # ResNet-50, but for the number of its blocks
+    safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet.safetensors")
+    ours = load_pretrained(tmp_path / "resnet.safetensors", ResNetConfig(layers=(1, 1, 1, 1)))
+    assert torch.equal(ours.layer4[0].conv3.weight, theirs.layer4[0].conv3.weight)
     assert ours.fc.weight.shape == (2, 2048)
     with pytest.raises(UserError, match="not the weights of ResNetConfig"):
-        load_pretrained(tmp_path / "resnet50.safetensors", CONFIG)
+        load_pretrained(tmp_path / "resnet.safetensors", CONFIG)
     with pytest.raises(UserError, match="no such file"):
         load_pretrained(tmp_path / "nowhere.safetensors", CONFIG)
 

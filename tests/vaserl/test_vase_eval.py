@@ -13,7 +13,7 @@ import trimesh
 from PIL import Image
 from skimage.metrics import structural_similarity
 from trimesh.visual.material import PBRMaterial
-from trimesh.visual.texture import TextureVisuals
+from trimesh.visual.texture import SimpleMaterial, TextureVisuals
 
 from launch.evaluate import main
 from vaserl.curation.settings import ClipSettings
@@ -107,6 +107,17 @@ def test_the_frame_undoes_scale_place_and_lean():
     assert np.cbrt(np.linalg.det(found.to_frame[:3, :3])) == pytest.approx(1 / 7.3, rel=0.01)
 
 
+def test_colours_are_looked_up_with_v_upwards():
+    """A square with its picture on it: red above, blue below."""
+    picture = Image.fromarray(np.repeat(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8), 2, axis=1))
+    corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    visual = TextureVisuals(uv=corners[:, :2], material=SimpleMaterial(image=picture))
+    square = trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], visual=visual, process=False)
+    surface = sample_surface(square, 500)
+    above = surface.points[:, 1] > 0.5
+    assert (surface.colours[above] == [1, 0, 0]).all() and (surface.colours[~above] == [0, 0, 1]).all()
+
+
 def test_chamfer_of_concentric_spheres_by_hand():
     """From any point of either sphere the other is 0.25 away: the Chamfer distance is 0.25, give or take the sampling;
     the normals of nearest points are the same."""
@@ -122,6 +133,8 @@ def test_normals_at_an_angle_by_hand():
     square = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
     turned = square.copy()
     turned.apply_transform(trimesh.transformations.rotation_matrix(np.radians(60), [1, 0, 0]))
+    assert normal_consistency(*(sample_surface(mesh, 500) for mesh in (square, turned))) == pytest.approx(0.5)
+    turned.invert()  # scans are wound either way
     assert normal_consistency(*(sample_surface(mesh, 500) for mesh in (square, turned))) == pytest.approx(0.5)
 
 

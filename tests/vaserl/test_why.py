@@ -72,6 +72,7 @@ def folder(tmp_path: Path) -> Path:
         row("v1_4.jpg", "v1", "4", rejected_by="quality", reason="is 0.100, needed 0.5", scores={"quality": 0.1}),
         row("v2.jpg", "v2", "", rejected_by="mesh_gate", reason="open", scores={"open_edges": 0.3}, mesh="m"),
         row("lost.jpg", "", "", rejected_by="source", reason="its name does not fit source.pattern x"),
+        row("v2_b.jpg", "v2", "b", rejected_by="quality", reason="too blurred"),
         row("v3.jpg", "v3", "", rejected_by="glaze", reason="a stage of somebody's own"),
     ]
     write_manifest(tmp_path, rows)
@@ -109,13 +110,14 @@ def test_a_photograph_by_its_name(folder, name):
 
 def test_by_the_beginning_of_a_hash(folder):
     assert "/museum/v1_2.jpg" in why(folder, "c" * 8)
+    assert "/museum/v2.jpg" in why(folder, hashlib.sha256(b"v2.jpg").hexdigest()[:8])
     with pytest.raises(UserError):
         why(folder, "c" * 7)
 
 
 def test_none_came_through(folder):
     story = why(folder, "v2")
-    assert story.startswith("vase v2: 1 photograph, none came through; v2.jpg came farthest, to mesh_gate")
+    assert story.startswith("vase v2: 2 photographs, none came through; v2.jpg came farthest, to mesh_gate")
     assert "quality    measured nothing" in story and "kept it: the only view left" in story
     assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
 
@@ -124,6 +126,22 @@ def test_a_stage_that_did_not_run(folder):
     (folder / "config.toml").write_text("[quality]\nenabled = false\n")
     story = why(folder, "v2")
     assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
+
+
+def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
+    texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "scores": {"judge": 0.75}}
+    rows = [row("v4_1.jpg", "v4", "1", **texts), row("v4_2.jpg", "v4", "2", rejected_by="best_view", reason="view 1")]
+    write_manifest(tmp_path, rows)
+    story = why(tmp_path, "v4_1")
+    assert "best_view  preferred it to view 2: nobody has scored them, so the first view counts\n" in story
+    assert "scores     judge 0.75\n" in story
+    assert "reference " not in story, "it is the caption"
+
+
+def test_settings_that_are_no_toml_are_named(folder):
+    (folder / "config.toml").write_text("[quality\n")
+    with pytest.raises(UserError, match=r"config\.toml: .*remove it to do without thresholds"):
+        why(folder, "v1")
 
 
 def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):

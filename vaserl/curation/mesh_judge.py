@@ -74,7 +74,7 @@ def find_judge(name: str) -> Any:
 def file_of_judge(name: str) -> Path | None:
     """The file that defines it, whose change is a change of mind; None for what is built in. Raises: UserError."""
     find_judge(name)
-    file = importlib.import_module(name.partition(":")[0]).__file__
+    file = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
     return Path(file) if file else None
 
 

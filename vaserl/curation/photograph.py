@@ -45,7 +45,9 @@ def read_photograph(
                 return _converted(ImageOps.exif_transpose(image), keep_alpha)
     except UnidentifiedImageError:
         raise UnreadablePhotograph(f"not an image in one of the formats {', '.join(FORMATS)}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # Pillow's limits, which lie above ours
+        raise UnreadablePhotograph(f"more than {MAX_PIXELS:,} pixels") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
             raise UnreadablePhotograph(f"can't be read: {error.strerror}") from error
         # what Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks

@@ -1,0 +1,27 @@
+"""Folders as museums give them, written for a test, and what the source makes of them."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source import SOURCE_SCHEMA, read_source
+
+RECORD = {"Fabric": "ATHENIAN", "Date": "-525 to -475"}
+
+
+def write_image(path: Path, colour: tuple[int, int, int] = (200, 80, 40)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6), colour).save(path)
+
+
+def write_lines(path: Path, *entries: dict) -> None:
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def rows(folder: Path | str, **sections) -> list[dict]:
+    """What the source makes of it, records decoded."""
+    table = read_source(SourceSettings(path=str(folder), **sections))
+    assert table.schema == SOURCE_SCHEMA
+    return [row | {"record": json.loads(row["record"])} for row in table.to_pylist()]
