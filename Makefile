@@ -16,7 +16,7 @@ quickstart: setup
 	$(python) -m launch.quickstart configs/quickstart.toml
 
 test: setup
-	$(python) -m pytest
+	$(python) -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(python) -m ruff check .
