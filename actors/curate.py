@@ -37,7 +37,7 @@ from vaserl.curation.retention import best_view_report, emptied, filter_report, 
 from vaserl.curation.run_lock import locked
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
-from vaserl.curation.source import Source, folder_of, read_source
+from vaserl.curation.source import Source, check_apart, folder_of, read_source
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.curation.stage import Stage, fingerprint, stage_of
 from vaserl.curation.storage import versions_below
@@ -46,7 +46,7 @@ from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thre
 from vaserl.curation.views import choose_views
 from vaserl.dataset import write_manifest_parts
 from vaserl.errors import UserError
-from vaserl.why import CONFIG
+from vaserl.why import CONFIG, SWITCHED
 
 SUMMARY = "curation.json"
 
@@ -63,6 +63,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     another process is at work on the data set.
     """
     photographs = read_source(settings.source)
+    check_apart(settings.source, settings.dataset)
     check_stages(settings)
     settings, thresholds = resolve_thresholds(settings, photographs)
     return curate_table(photographs, filter_pools(settings), lift_pools(settings), settings, thresholds)
@@ -105,7 +106,8 @@ def curate_table(
         num_stale = _tidy(settings, journal.stale(used))
         passes = {"filters": filtered, "lift": lifted}
         summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
-        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds)
+        off = [stage for stage in SWITCHED if not getattr(settings, stage).enabled]
+        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds, off=off)
         (settings.dataset / CONFIG).write_text(dump_config(settings))
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
         (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")

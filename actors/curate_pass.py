@@ -45,16 +45,6 @@ class Pool:
     settings: PoolSettings
     """Workers, their share of the machine, and what a stage may take."""
 
-    def limits(self) -> Limits:
-        """What its stages may take."""
-        memory = self.settings.memory_gb
-        return Limits(
-            batch_size=self.settings.batch_size,
-            timeout_s=self.settings.timeout_s,
-            memory_bytes=None if memory is None else int(memory * 2**30),
-            num_retries=self.settings.num_retries,
-        )
-
 
 @dataclass(slots=True, kw_only=True)
 class PassSummary:
@@ -144,7 +134,7 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
     for pool in pools:
         data = data.map_batches(
             _PoolWorker,
-            fn_constructor_args=(dataset, pool.stages, pool.limits()),
+            fn_constructor_args=(dataset, pool.stages, Limits.of(pool.settings)),
             compute=ray.data.ActorPoolStrategy(size=min(pool.settings.num_workers, len(items))),
             batch_size=1,
             batch_format="numpy",

@@ -32,7 +32,7 @@ class DescribeByModel:
         return self._describe(batch)
 
     def write(self, records: Sequence[Mapping[str, str]]) -> list[str]:
-        """The model's captions, "" for one that it did not bring to an end."""
+        """The model's captions, "" for one that it did not bring to an end, or whose record is too long for it."""
         return self._writer.answers([self._prompt.replace(PLACE, fields_of(record)) for record in records])
 
 
@@ -73,20 +73,26 @@ class _Engine:
         options: dict[str, Any] = {"max_model_len": 2048, "limit_mm_per_prompt": {"image": 0, "video": 0}}
         if not settings.pool.num_gpus:
             options["enforce_eager"] = True
-        self._llm = LLM(
-            model=str(settings.path), dtype=settings.dtype, seed=seed, **{**options, **settings.engine_args}
-        )
+        options |= settings.engine_args
+        self._longest = options["max_model_len"] - settings.max_new_tokens
+        self._llm = LLM(model=str(settings.path), dtype=settings.dtype, seed=seed, **options)
         self._sampling = SamplingParams(temperature=settings.temperature, max_tokens=settings.max_new_tokens, seed=seed)
 
     def answers(self, prompts: Sequence[str]) -> list[str]:
-        """One answer each, in order."""
-        if not prompts:
-            return []
-        chats: list[Any] = [
-            self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-            )
-            for prompt in prompts
-        ]
-        outputs = [output.outputs[0] for output in self._llm.generate(chats, self._sampling, use_tqdm=False)]
-        return [output.text.strip() if output.finish_reason == "stop" else "" for output in outputs]
+        """One answer each, in order; "" to a prompt that leaves no room for one."""
+        asked = [self._tokens(prompt) for prompt in prompts]
+        fitting = [index for index, tokens in enumerate(asked) if len(tokens) <= self._longest]
+        chats: list[Any] = [{"prompt_token_ids": asked[index]} for index in fitting]
+        outputs = self._llm.generate(chats, self._sampling, use_tqdm=False) if chats else []
+        answers = [""] * len(prompts)
+        for index, output in zip(fitting, (request.outputs[0] for request in outputs), strict=True):
+            if output.finish_reason == "stop":
+                answers[index] = output.text.strip()
+        return answers
+
+    def _tokens(self, prompt: str) -> list[int]:
+        """As the chat template has it: it writes a text's first token itself where the model wants one."""
+        chat = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
+        )
+        return self._tokenizer(chat, add_special_tokens=False)["input_ids"]

@@ -34,9 +34,11 @@ def load_config(kind: type[ConfigT], path: Path | str, overrides: Sequence[str] 
     """
     path = Path(path)
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"config {path}: not UTF-8; save it in that encoding") from error
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -104,7 +106,9 @@ def _absolute(config: ConfigT) -> ConfigT:
 
 def _explain(kind: type[Section], problem: Any, path: Path, text: str, origin: dict[tuple[str, ...], str]) -> str:
     location = tuple(str(part) for part in problem["loc"])
-    where = origin.get(location) or f"{path}:{find_line(text, location)}"
+    # what is wrong with a section as a whole comes of whichever of its keys was overridden
+    blamed = [flag for key, flag in origin.items() if location and key[: len(location)] == location]
+    where = ", ".join(blamed) or f"{path}:{find_line(text, location)}"
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         known = _known_keys(kind, location[:-1])
@@ -113,6 +117,8 @@ def _explain(kind: type[Section], problem: Any, path: Path, text: str, origin: d
         return f"{where}: unknown key {key!r}; {hint}"
     if problem["type"] == "missing":
         return f"{where}: key {key!r} is missing"
+    if problem["type"] == "value_error":  # of a validator of ours, whose words need no more
+        return f"{where}: {key}: {problem['ctx']['error']}"
     return f"{where}: {key}: {problem['msg']} (got {problem['input']!r})"
 
 

@@ -59,7 +59,9 @@ def publish(folder: Path, out: Path, rights: str = ".+", max_bytes: int = 500_00
             f"{folder}: of {len(kept)} vases that came through, none has rights that fit {rights!r}; state them in the "
             'column "rights" of the photographs or records, or publish what states none with --rights ".*"'
         )
-    (out / "data").mkdir(parents=True, exist_ok=True)
+    final, out = out, out.with_name(f".{out.name}.writing")  # so that a run that ended halfway leaves no half behind
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "data").mkdir(parents=True)
     files, counts = [], {}
     for split in SPLITS:
         members = sorted((row for row in rows if row["split"] == split), key=lambda row: row["vase_id"])
@@ -70,6 +72,8 @@ def publish(folder: Path, out: Path, rights: str = ".+", max_bytes: int = 500_00
     if not num_withheld and (folder / SHEET).is_file():
         shutil.copyfile(folder / SHEET, out / SHEET)
     (out / "README.md").write_text(_readme(folder, counts, num_withheld))
+    out.replace(final)
+    files = [final / path.relative_to(out) for path in files]
     return Published(
         num_vases=counts,
         num_withheld=num_withheld,
@@ -154,9 +158,11 @@ def _readme(folder: Path, counts: Mapping[str, int], num_withheld: int) -> str:
     card = folder / CARD
     body = card.read_text() if card.is_file() else "# Data set\n"
     if num_withheld:
-        body = _PICTURE.sub("", body)
-        body += (
-            f"\nOf the vases counted above, {num_withheld:,} are not published, for the rights in their photographs.\n"
+        published = ", ".join(f"{number:,} {split}" for split, number in counts.items())
+        title, rest = _PICTURE.sub("", body).split("\n", 1)
+        body = (
+            f"{title}\n\nPublished here: {published}. The card below is that of the whole collection; "
+            f"{num_withheld:,} of its vases are withheld for the rights in their photographs.\n{rest}"
         )
     return "\n".join(head) + "\n" + body
 

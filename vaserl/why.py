@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ LIMITS: Mapping[str, tuple[str, str, str]] = {
 }
 """Where each measure's threshold stands in the settings."""
 
+SWITCHED = ("quality", "intact", "mesh_gate")
+"""Stages that settings can switch off."""
+
 WRONG: Mapping[str, str] = {INVENTS: "invented", LOSES: "lost"}
 """What the check of a caption's facts counts, and the word for it."""
 
@@ -51,24 +54,27 @@ def why(folder: Path, name: str) -> str:
     chosen = [row for row in rows if row["vase_id"] == name] or [row for row in rows if _means(name, row)]
     if not chosen:
         raise UserError(f"{folder} has no vase and no photograph {name!r}{_nearest(rows, name)}")
-    limits = read_limits(folder)
+    settings = read_settings(folder)
+    limits, off = limits_of(settings), [name for name in SWITCHED if not settings.get(name, {}).get("enabled", True)]
     lines = []
     for vase_id in sorted({row["vase_id"] for row in chosen}):
         views = [row for row in rows if row["vase_id"] == vase_id] if vase_id else chosen
         lines += [*([""] if lines else []), _summary(vase_id, views)]
         for row in (row for row in chosen if row["vase_id"] == vase_id):
-            lines += ["", _title(row), *(f"  {stage:10} {words}" for stage, words in story(row, views, limits))]
+            lines += ["", _title(row), *(f"  {stage:10} {words}" for stage, words in story(row, views, limits, off))]
     return "\n".join(lines)
 
 
-def story(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(stage, what it did) for each stage that the photograph reached; `views` are all photographs of its vase."""
+def story(
+    row: Row, views: Sequence[Row], limits: Mapping[str, Any], off: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """(stage, what it did) for each stage that the photograph reached; `views` are all photographs of its vase, `off`
+    the stages that did not run."""
     for stage in STAGES:
         if row["rejected_by"] == stage:
-            measured = _measured(stage, row, limits)
-            yield stage, f"rejected it: {row['reason']}" + (f" ({measured})" if measured else "")
+            yield stage, _rejected(stage, row, limits)
             return
-        yield stage, _passed(stage, row, views, limits)
+        yield stage, "was switched off" if stage in off else _passed(stage, row, views, limits)
     if row["rejected_by"]:
         yield row["rejected_by"], f"rejected it: {row['reason']}"
         return
@@ -81,15 +87,19 @@ def story(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> Iterator
     yield "split", row["split"]
 
 
-def read_limits(folder: Path) -> dict[str, Any]:
-    """Thresholds by measure, as far as the settings beside the data set state them."""
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings beside the data set; empty if there are none."""
     path = folder / CONFIG
     if not path.is_file():
         return {}
     try:
-        settings = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}; remove it to do without thresholds") from error
+
+
+def limits_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Thresholds by measure, as far as the settings state them."""
     values = {measure: settings.get(section, {}).get(key) for measure, (section, key, _) in LIMITS.items()}
     return {measure: value for measure, value in values.items() if value is not None}
 
@@ -127,6 +137,13 @@ def _passed(stage: str, row: Row, views: Sequence[Row], limits: Mapping[str, Any
         return f"asked for {', '.join(q['dimension'] for q in row['questions']) or 'nothing'}"
     measured = _measured(stage, row, limits)
     return f"passed: {measured}" if measured else "measured nothing"
+
+
+def _rejected(stage: str, row: Row, limits: Mapping[str, Any]) -> str:
+    """The reason, and what was measured unless the reason says it already."""
+    scores = [row["scores"][measure] for measure in MEASURES.get(stage, ()) if measure in row["scores"]]
+    said = any(f"{score:.3f}" in row["reason"] for score in scores)
+    return f"rejected it: {row['reason']}" + (f" ({_measured(stage, row, limits)})" if scores and not said else "")
 
 
 def _worded(row: Row) -> str:
@@ -181,8 +198,7 @@ def _means(name: str, row: Row) -> bool:
 
 def _nearest(rows: Sequence[Row], name: str) -> str:
     names = {row["vase_id"] for row in rows} | {row["photo"].rsplit("/", 1)[-1] for row in rows}
-    near = [
-        found
-        for found, _, _ in process.extract(name, sorted(names - {""}), scorer=fuzz.ratio, limit=3, score_cutoff=50)
-    ]
+    known = sorted(names - {""})
+    near = [found for found, _, _ in process.extract(name, known, scorer=fuzz.ratio, limit=3, score_cutoff=50)]
+    near = near or [found for found in known if name.casefold() in found.casefold()][:3]  # a part of a long number
     return f"; nearest: {', '.join(near)}" if near else ""

@@ -25,6 +25,7 @@ from launch.bench.curate_memory import driver_memory
 from launch.bench.timing import circumstances, seconds_of, spread
 from vaserl.curation.best_view import BestView
 from vaserl.curation.intact import Intact
+from vaserl.curation.isolated import Limits
 from vaserl.curation.journal import Journal
 from vaserl.curation.photograph import read_photograph
 from vaserl.curation.quality import ResNetConfig, save_resnet
@@ -174,7 +175,7 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     """
     chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size][:NUM_COMPARED]
     (pool,) = [pool for pool in filter_pools(settings) if pool.stages[0].name == "intact"]
-    worker = ShardWorker(settings.dataset, pool.stages, pool.limits())
+    worker = ShardWorker(settings.dataset, pool.stages, Limits.of(pool.settings))
     bare = Intact(settings.intact, settings.clip)
 
     def job(repeat: int) -> None:

@@ -110,15 +110,19 @@ def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp
     assert summary.filters == [] and summary.num_fallbacks == 0
 
 
-def test_nothing_survives_and_still_every_row_is_there(tmp_path):
+def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
     folder = tmp_path / "museum"
     folder.mkdir()
     Image.new("RGB", (40, 40), "white").save(folder / "a.png")
     (folder / "records.jsonl").write_text('{"id": "b", "Fabric": "ATHENIAN"}\n')
+    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+        curate(settings(folder, folder / "out"))
     summary = curate(settings(folder, tmp_path / "out"))
     assert summary.num_vases == {} and summary.num_photographs == 1
     (row,) = read_rows(tmp_path / "out")
     assert row["rejected_by"] == "source" and row["split"] == ""
+    assert "source rejected all 1 photographs that reached it" in caplog.text
+    assert "source.id_field" in caplog.text, "where to look"
 
 
 def pool(*stages: Stage, **pool_settings) -> Pool:

@@ -79,8 +79,9 @@ def test_what_the_model_says_is_taken_where_the_record_bears_it_out(cluster, set
         assert row["caption"] == row["reference"] != BY_HEART
         assert row["describe_fallback"] == 1.0 and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
     assert rejected["caption"] == ""
-    written = ray.get(actor.write.remote([KNOWN, KNOWN]))
-    assert written == [BY_HEART, BY_HEART]
+    endless = {**KNOWN, "Decoration": "A: LION, " * 400}  # of 512 tokens, 48 are for the answer
+    written = ray.get(actor.write.remote([KNOWN, endless, KNOWN]))
+    assert written == [BY_HEART, "", BY_HEART]
     ray.kill(actor)
 
 

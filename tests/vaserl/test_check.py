@@ -86,6 +86,7 @@ def test_every_flaw_has_its_row_cost_and_way_out(source):
     assert found["name fits no pattern"].where == "x+y.png"
     assert found["photograph that can't be read"].where == "d_1.png"
     assert "'LATE' states nothing" in found["Date not understood"].message and checked.costs
+    assert ("photographs", "7, of which 3 can be used") in checked.counts  # a_1, a_2 and d_2
 
 
 def test_a_hundred_broken_records_are_five_lines_and_a_number(source, capsys):
@@ -102,6 +103,19 @@ def test_a_near_id_is_named(source):
     (source / "b.png").rename(source / "vase-0043.png")
     (finding,) = check(source).findings
     assert "the nearest id there is 'vase-0042'" in finding.message
+    # a record with photographs of its own isn't the one that was meant
+    Image.new("RGB", (64, 64)).save(source / "vase-0042.png")
+    (finding,) = check(source).findings
+    assert finding.where == "vase-0043.png" and "nearest" not in finding.message
+
+
+def test_pictures_that_no_list_names_are_said(source):
+    listed = [{"file": f"{name}.png"} for name in ("a_1", "a_2", "b", "c", "d_1")]
+    (source / "photographs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
+    checked = check(source)
+    assert [(found.kind, found.where, found.effect) for found in checked.findings] == [
+        ("picture in no list", "d_2.png", "keeps the row")
+    ]
 
 
 def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counted(source, monkeypatch):
@@ -194,12 +208,14 @@ def test_flaws_of_a_data_set(tmp_path):
     rows[5]["caption"] = " "
     rows[6]["questions"] = [{"dimension": "attribution", "question": "By whom?", "answer": "Lydos"}]
     rows[7] |= {"record": {}, "split": "dev"}
+    rows[9]["photo_sha256"] = rows[6]["photo_sha256"]
     rows[8]["questions"] = [{"dimension": "fabric", "question": "What?", "answer": ""}]
     write_manifest(folder, rows)
     checked = check_dataset(folder)
     assert kinds(checked) == {
         "rejected without a reason": "keeps the row",
         "vase twice": "stops the run",
+        "one picture for two vases": "keeps the row",
         "clip missing": "stops the run",
         "clip changed": "stops the run",
         "no caption": "stops the run",
@@ -213,5 +229,6 @@ def test_flaws_of_a_data_set(tmp_path):
     assert effects == sorted(effects, key=["stops the run", "drops the row", "keeps the row"].index)
     where = {finding.kind: finding.where for finding in checked.findings}
     assert where["clip missing"] == f"manifest.parquet, {rows[0]['photo']}"
+    assert where["one picture for two vases"] == f"manifest.parquet, {rows[9]['photo']}"
     assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)
     assert {example.vase_id for example in checked.examples} <= {"v03", "v04", "v06", "v09"}

@@ -102,6 +102,17 @@ def test_a_slip_on_the_command_line_names_the_override(train: Path):
         load_config(TrainSettings, train, ["seed", "1"])
 
 
+def test_a_section_that_does_not_fit_names_the_override_and_no_more(tmp_path: Path):
+    config = tmp_path / "curate.toml"
+    config.write_text('dataset = "out"\n[source]\npath = "in"\n', encoding="utf-8-sig")  # as an editor may save it
+    with pytest.raises(UserError) as caught:
+        load_config(CurateSettings, config, ["--seed", "1", "--lift.generator", "given"])
+    assert str(caught.value) == '--lift.generator: lift: generator = "given" needs given = "…{vase_id}….glb"'
+    config.write_bytes(b'dataset = "Gef\xe4\xdf"\n')
+    with pytest.raises(UserError, match=r"curate\.toml: not UTF-8"):
+        load_config(CurateSettings, config)
+
+
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"nowhere\.toml: No such file"):
         load_config(TrainSettings, tmp_path / "nowhere.toml")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from tests.conftest import make_clip, make_dataset
 from vaserl.clip import ClipStore
 from vaserl.curation.card import CARD, SHEET, Findings, dataset_card, write_card
-from vaserl.curation.contact_sheet import GAP, LABEL_HEIGHT, SIDE, contact_sheet, pictured
+from vaserl.curation.contact_sheet import FONT, GAP, LABEL_HEIGHT, SIDE, contact_sheet, pictured
 from vaserl.curation.retention import BestViewReport, FilterReport
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.thresholds import Threshold
@@ -38,7 +38,7 @@ def manifest() -> list[dict]:
             "reason": reason,
             "clip": "",
             "split": "" if stage else "test" if k == 9 else "train",
-            "record": {"Fabric": "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
+            "record": {"Fabric": "Athenian" if k == 9 else "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
         }
         for k, (stage, reason) in enumerate(entries)
     ]
@@ -53,8 +53,11 @@ def test_card_states_retention_reasons_and_values():
     assert "| best_view | of … views, view … is shown more frontally | 2 |" in card
     assert f"| EUBOEAN\\|X | 1 | 1 | 0 | {'█' * 15} |" in card
     assert f"| ATHENIAN | 2 | 1 | 1 | {'█' * 30} |" in card, "vases, train, test"
+    assert "Athenian |" not in card  # another spelling of the same value
     assert "| *not stated* | 3 | 2 | 1 | |" in card  # technique and the rest
     assert "None of the photographs states rights" in card and "Thresholds" not in card and "truth" not in card
+    off = dataset_card(manifest(), CardSettings(), Findings(off=["intact"]))
+    assert "| intact | 6 | 5 | off | 13,599 | 6,330 | 46.5% |" in off and off.count("| off |") == 1
 
 
 def test_card_states_rights_thresholds_and_the_truth():
@@ -137,6 +140,12 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     between = np.asarray(two)[:, GAP + 3 * SIDE : GAP + 3 * SIDE + GAP]
     assert (between == 255).all(), "a long name doesn't run into its neighbour"
     assert make_clip(1).num_source_frames == 8 and not (cell(1)[:, SIDE : 2 * SIDE] == cell(1)[:, 2 * SIDE :]).all()
+
+
+def test_labels_are_written_in_greek_too():
+    font = ImageFont.truetype(FONT, size=10)
+    missing = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
+    assert all((font.getmask(c).getbbox(), bytes(font.getmask(c))) != missing for c in "ΑΩλήκυθοςἈὴé")
 
 
 @pytest.mark.parametrize(("number", "chosen"), [(3, [0, 4, 9]), (10, list(range(10))), (99, list(range(10))), (0, [])])

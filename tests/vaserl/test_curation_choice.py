@@ -69,6 +69,8 @@ def test_unscored_views_go_by_number():
     assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
     assert winners([row("x", "a", "1"), row("y", "a", "2", 0.1)]) == {"y"}, "behind those that have a score"
     assert winners([row("x", "a", "front"), row("y", "a", "2²")]) == {"x"}, "a digit of another kind is no number"
+    (loser,) = (r for r in rows_of(BestView()(batch_of([row("x", "a", "10"), row("y", "a", "2")]))) if r["rejected_by"])
+    assert loser["reason"] == "of 2 views, view 2 comes first; no model has judged how frontal they are"
 
 
 @given(

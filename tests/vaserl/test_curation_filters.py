@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import open_clip
@@ -19,9 +20,10 @@ from vaserl.curation.best_view import BestView
 from vaserl.curation.intact import Intact, load_clip
 from vaserl.curation.quality import Decision, Quality, ResNetConfig, decision_of, load_resnet, save_resnet
 from vaserl.curation.retention import filter_report
-from vaserl.curation.settings import ClipSettings, CurateSettings, IntactSettings, QualitySettings
+from vaserl.curation.settings import ClipSettings, CurateSettings, IntactSettings, QualitySettings, TinyFilterSettings
 from vaserl.curation.thresholds import check_thresholds, quantile_of, resolve_thresholds, sample_order
 from vaserl.errors import UserError
+from vaserl.evaluation.statistics import Interval
 from vaserl.models import tiny_vision
 from vaserl.models.tiny_vision import Example, photograph_examples, train_tiny_clip, train_tiny_quality
 
@@ -250,10 +252,21 @@ def test_training_is_a_function_of_its_seed(tmp_path, others):
 
 
 def test_models_that_are_there_are_not_trained_again(tmp_path, models, monkeypatch):
-    from vaserl.curation.settings import TinyFilterSettings
-
     monkeypatch.setattr(tiny_vision, "photograph_examples", lambda *_: pytest.fail("it began to train"))
     tiny_vision.train_tiny_filters(TinyFilterSettings(), models / "quality", models / "clip")
+
+
+def test_a_small_filter_that_lets_little_through_is_said(tmp_path, monkeypatch, caplog):
+    def barely(examples, folder, seed):
+        return SimpleNamespace(
+            recall=Interval(mean=0.1, low=0.0, high=0.4), doubts=("of 9 good ones it lets 1 through",)
+        )
+
+    monkeypatch.setattr(tiny_vision, "photograph_examples", lambda *_: [])
+    monkeypatch.setattr(tiny_vision, "train_tiny_quality", barely)
+    monkeypatch.setattr(tiny_vision, "train_tiny_clip", lambda *_: None)
+    tiny_vision.train_tiny_filters(TinyFilterSettings(), tmp_path / "quality", tmp_path / "clip")
+    assert "of 9 good ones it lets 1 through, or raise tiny_filters.num_vases" in caplog.text
 
 
 def test_a_resnet_50_of_torchvision_loads_from_its_weights_alone(tmp_path):

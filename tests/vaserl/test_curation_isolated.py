@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.actors.curation_stages import DiesAtOnce, Perilous, RejectOdd
+from tests.actors.curation_stages import DiesAtOnce, KeepAll, Perilous, RejectOdd
 from vaserl.curation import isolated
 from vaserl.curation.batch import Batch, batch_of, rejecting
 from vaserl.curation.isolated import Effort, Isolated, JobFailed, Limits
@@ -183,6 +183,20 @@ def test_a_stage_that_dies_on_everything_ends_the_job(notes, monkeypatch):
     with pytest.raises(JobFailed, match="over 3 photographs in a row, the last one exit-3"):
         stage.run(0, batch("exit-0", "a", "exit-1", "exit-2", "exit-3"), Effort())
     stage.close()
+
+
+def test_a_stage_is_dead_though_others_of_its_process_live_and_alive_though_few_photographs_kill_it(notes, monkeypatch):
+    monkeypatch.setattr(isolated, "MAX_GUILTY_IN_A_ROW", 3)
+    stages = Isolated(
+        [stage_of("well", KeepAll), stage_of("perilous", Perilous, (notes,))],
+        Limits(batch_size=2, timeout_s=1.5, num_retries=0),
+    )
+    stages.run(1, batch("exit-0", "exit-1", "a", "b"), Effort())  # a whole batch that is well ends the row of deaths
+    stages.run(1, batch("exit-2", "exit-3"), Effort())
+    stages.run(0, batch("exit-4"), Effort())
+    with pytest.raises(JobFailed, match="over 3 photographs in a row, the last one exit-4"):
+        stages.run(1, batch("exit-4"), Effort())
+    stages.close()
 
 
 def test_a_model_that_cannot_be_loaded_is_not_the_photographs_fault():

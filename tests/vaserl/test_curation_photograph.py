@@ -64,3 +64,8 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.gif")
     with pytest.raises(UnreadablePhotograph, match="not an image in one of the formats"):
         read_photograph(tmp_path / "a.gif")
+
+
+def test_a_file_that_is_not_there_is_said_as_such(tmp_path):
+    with pytest.raises(UnreadablePhotograph, match=r"^can't be read: No such file or directory$"):
+        read_photograph(tmp_path / "gone.png")

@@ -1,8 +1,10 @@
 """What comes in: every form that photographs and records have, and what is said of broken ones."""
 
 import json
+import os
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +13,7 @@ from pydantic import ValidationError
 
 from tests.vaserl.museum_folders import RECORD, rows, write_image, write_lines
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import read_source
+from vaserl.curation.source import check_apart, read_source
 from vaserl.errors import UserError
 
 
@@ -64,11 +66,45 @@ def test_one_record_file_for_each_vase(tmp_path):
     assert row["record"] == RECORD
 
 
+def test_records_from_elsewhere(tmp_path):
+    write_image(tmp_path / "museum" / "a.png")
+    write_lines(tmp_path / "catalogue.jsonl", {"id": "a", **RECORD})
+    (row,) = rows(tmp_path / "museum", records=str(tmp_path / "catalogue.jsonl"))
+    assert row["record"] == RECORD
+
+
 def test_csv_with_another_id_field(tmp_path):
     write_image(tmp_path / "9001.png")
     (tmp_path / "records.csv").write_text("\ufeffMuseum No,Fabric,Date\n9001,ATHENIAN,\n", encoding="utf-8")
     (row,) = rows(tmp_path, id_field="Museum No")
     assert row["record"] == {"Fabric": "ATHENIAN"}
+
+
+def test_csv_as_spreadsheets_of_many_countries_write_it(tmp_path):
+    write_image(tmp_path / "9001.png")
+    (tmp_path / "records.csv").write_bytes('\ufeffid;"Fabric";Decoration;\r\n9001;ATHENIAN;A,B: EYES;\r\n'.encode())
+    (row,) = rows(tmp_path)
+    assert row["record"] == {"Fabric": "ATHENIAN", "Decoration": "A,B: EYES"}
+
+
+def test_names_meet_however_their_accents_are_written(tmp_path):
+    apart, whole = "Scha\u0308ssburg \u0391\u0301", "Sch\u00e4ssburg \u0386"
+    write_image(tmp_path / f"{apart}_1.png")
+    (tmp_path / "records.csv").write_text(f"id,Fabric\n{whole},ATHENIAN\n")
+    (row,) = rows(tmp_path)
+    assert (row["vase_id"], row["rejected_by"]) == (whole, "")
+    assert row["photo"].endswith(f"{apart}_1.png")  # the file keeps its name
+    (tmp_path / "records.csv").write_text(f"id,Fabric\n{apart},ATHENIAN\n")
+    (tmp_path / "photographs.csv").write_text(f"file,vase_id\n{apart}_1.png,{apart}\n")
+    assert rows(tmp_path)[0]["rejected_by"] == ""
+
+
+def test_paths_as_windows_writes_them(tmp_path):
+    write_image(tmp_path / "room 3" / "a.png")
+    (tmp_path / "photographs.csv").write_text("file,vase_id\r\nroom 3\\a.png,a\r\n")
+    (tmp_path / "records.csv").write_text("id,Fabric\r\na,ATHENIAN\r\n")
+    (row,) = rows(tmp_path)
+    assert (row["photo"], row["rejected_by"]) == (str(tmp_path / "room 3" / "a.png"), "")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +159,7 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
     ("files", "message"),
     [
         ({}, "holds no records"),
+        ({"Katalog.csv": "", "photographs.csv": ""}, "or set source.records, to Katalog.csv perhaps"),
         ({"records.jsonl": '{"id": "a"}\n'}, "holds no photographs"),
         ({"records.jsonl": '{"id": "a"}\n{"id": \n'}, "records.jsonl:2: not JSON"),
         ({"records.jsonl": '{"name": "a"}\n'}, "records.jsonl:1: no 'id'; the fields there are name"),
@@ -137,6 +174,10 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
         ({"records.json": '{"a": 1}'}, "records.json:a: expected a JSON object, got int"),
         ({"records.csv": "id,Fabric\na,B,C\n"}, "records.csv:2: 1 cells more than the header has"),
         ({"records.csv": "id,Fabric\na,\udce9\n"}, "records.csv:2: not UTF-8"),
+        ({"records.csv": "id,Gef\udce4\na,B\n"}, "records.csv:1: not UTF-8"),
+        ({"records.csv": "\udcff\udcfei\0d\0"}, "records.csv:1: not UTF-8"),
+        ({"records.csv": "id,Fabric,Fabric\na,B,C\n"}, "records.csv:1: the header has 'Fabric' twice"),
+        ({"records.json": '[{"id": "a", "fabric": {"en": "B"}}]'}, 'records.json:1: \'fabric\' holds {"en": "B"}'),
         ({"records.parquet": "PAR?"}, "records.parquet: not a parquet file"),
         ({"records.csv": "", "records.jsonl": ""}, "holds records.jsonl and records.csv: remove one"),
         ({"a.json": "{}", "photographs.jsonl": '{"file": "../a.png", "vase_id": "a"}'}, "outside of the folder"),
@@ -151,6 +192,13 @@ def test_damaged_input_names_file_and_line(tmp_path, files, message):
     with pytest.raises(UserError, match="^" + str(tmp_path)) as caught:
         read_source(SourceSettings(path=str(tmp_path)))
     assert message in str(caught.value)
+
+
+def test_a_file_whose_name_is_no_text_is_named(tmp_path):
+    write_lines(tmp_path / "records.jsonl", {"id": "v", **RECORD})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/v\xe9_1.png")).touch()  # é in Latin-1
+    with pytest.raises(UserError, match=r"the name of b'v\\xe9_1\.png' is not UTF-8; rename the file"):
+        rows(tmp_path)
 
 
 def test_a_missing_folder(tmp_path):
@@ -229,8 +277,15 @@ def test_wrong_mappings_are_named(tmp_path):
         SourceSettings(path=str(tmp_path), pattern=r"(\w+)_(\d)")
     write_image(tmp_path / "a.png")
     (tmp_path / "records.csv").write_text("id,Fabric\na,ATHENIAN\n")
-    with pytest.raises(UserError, match=r"source\.fields\.Date: no column 'period' in records\.csv"):
+    with pytest.raises(UserError, match=r"source\.fields\.Date: no column 'period' in records\.csv; there are Fabric$"):
         rows(tmp_path, fields={"Date": "period"})
+    with pytest.raises(UserError, match=r"no column 'fabric' in records\.csv; did you mean 'Fabric'\?"):
+        rows(tmp_path, fields={"Technique": "fabric"})
+    (tmp_path / "records.csv").write_text("No,Fabric,picture\na,ATHENIAN,a.png\n")
+    with pytest.raises(
+        UserError, match="'picture' is a column of the records, and file one of the list of photographs"
+    ):
+        rows(tmp_path, id_field="No", fields={"file": "picture"})
 
 
 def test_a_list_without_vases_goes_by_names(tmp_path):
@@ -267,3 +322,13 @@ def test_many_rows_are_columns_and_not_objects(tmp_path):
     assert len(rows) == 12_000 and rows[0]["reason"] == "no such file"
     as_objects = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row.values())) for row in rows)
     assert peak < 0.6 * as_objects
+
+
+def test_a_data_set_among_the_photographs_is_refused(tmp_path):
+    write_image(tmp_path / "museum" / "a.png")
+    settings = SourceSettings(path=str(tmp_path / "museum"))
+    check_apart(settings, tmp_path / "out")
+    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+        check_apart(settings, tmp_path / "museum" / "out")
+    (tmp_path / "museum" / "photographs.csv").write_text("file\na.png\n")
+    check_apart(settings, tmp_path / "museum" / "out")  # a list says which they are

@@ -87,8 +87,11 @@ def test_the_card_names_every_split_s_files(folder, tmp_path):
     card = (folder / "DATASET.md").read_text()
     picture = "![photographs and turntables](contact_sheet.png)\n\nPhotographs, and beside each its turntable.\n\n"
     # one vase has no rights: the sheet may show it, and stays behind
-    withheld = "\nOf the vases counted above, 1 are not published, for the rights in their photographs.\n"
-    assert picture in card and body.removeprefix("\n") == card.replace(picture, "") + withheld
+    published = (
+        "# Data set\n\nPublished here: 2 train, 1 test. The card below is that of the whole collection; 1 of its vases "
+        "are withheld for the rights in their photographs.\n"
+    )
+    assert picture in card and body.removeprefix("\n") == card.replace(picture, "").replace("# Data set\n", published)
     assert not (tmp_path / "hub" / "contact_sheet.png").exists()
 
 
@@ -152,6 +155,10 @@ def test_a_missing_file_names_vase_and_place(folder, tmp_path):
     (folder / "models" / "v00.glb").unlink()
     with pytest.raises(UserError, match=r"vase v00: its mesh .*models/v00\.glb can't be read"):
         publish(folder, tmp_path / "hub")
+    shutil.copy(folder / "models" / "v03.glb", folder / "models" / "v00.glb")
+    assert publish(folder, tmp_path / "hub").num_vases == {"train": 2, "test": 1}, "the failed one left nothing"
+    assert sorted(path.name for path in (tmp_path / "hub").iterdir()) == ["README.md", "data"]
+    assert not list(tmp_path.glob(".hub*"))
 
 
 def test_the_command(folder, tmp_path, capsys):

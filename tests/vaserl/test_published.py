@@ -275,8 +275,9 @@ def test_damaged_annotations_name_file_entry_and_fix(copy, tmp_path, damage, mes
     [
         (lambda f: (f / "images" / "top" / f"{NAMES[1]}.jpg").unlink(), "view 'top' is missing; add it to the other"),
         (lambda f: (f / "images" / "top" / f"{NAMES[1]}.jpg").write_text("?"), f"top/{NAMES[1]}.jpg not an image"),
-        (lambda f: glb(f).write_bytes(glb(f).read_bytes()[:5000]), "is damaged: 5,000 bytes of"),
-        (lambda f: glb(f).write_text("solid vase"), "is not a GLB model; replace it"),
+        (lambda f: glb(f).write_bytes(glb(f).read_bytes()[:5000]), "damaged GLB model: cut off, 5,000 bytes of"),
+        (lambda f: glb(f).write_text("a solid vase, no model"), "glb: not a GLB model; export it again"),
+        (lambda f: in_header(glb(f), b'"byteOffset"', b'"byteOfsset"'), "has a texture that can't be read"),
         (captions(lambda c: c.pop(1) and None), "no caption; add one to captions.json"),
     ],
 )
@@ -305,9 +306,14 @@ def test_a_check_tells_all_of_it_beforehand(layout, copy, capsys):
     edit(copy / "annotations" / "qa_pairs.json", lambda q: [*q, 3])
     assert main(["check", str(copy)]) == 1
     text = capsys.readouterr().out
-    assert f"  {NAMES[1]}: {glb(copy)} is not a GLB model; replace it" in text
+    assert f"  {NAMES[1]}: {glb(copy)}: damaged GLB model: it ends after 10 bytes; export it again" in text
     assert "qa_pairs.json, entry 10: expected an object, got int" in text
     assert re.search("^no object +1  stops the run$", text, re.MULTILINE)
+
+
+def in_header(path: Path, old: bytes, new: bytes) -> None:
+    """Whole by its length, and a lie inside."""
+    path.write_bytes(path.read_bytes().replace(old, new))
 
 
 def glb(folder: Path) -> Path:

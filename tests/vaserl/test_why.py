@@ -69,6 +69,7 @@ def folder(tmp_path: Path) -> Path:
             scores={"quality": 0.8, "intact": 0.2, "front": 0.22},
             kind="intact",
         ),
+        row("v1_4.jpg", "v1", "4", rejected_by="quality", reason="is 0.100, needed 0.5", scores={"quality": 0.1}),
         row("v2.jpg", "v2", "", rejected_by="mesh_gate", reason="open", scores={"open_edges": 0.3}, mesh="m"),
         row("lost.jpg", "", "", rejected_by="source", reason="its name does not fit source.pattern x"),
         row("v2_b.jpg", "v2", "b", rejected_by="quality", reason="too blurred"),
@@ -81,7 +82,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_vase_that_came_through(folder):
     (folder / "config.toml").write_text(CONFIG)
     story = why(folder, "v1")
-    assert story.startswith("vase v1: 3 photographs; view 2 came through, into test\n")
+    assert story.startswith("vase v1: 4 photographs; view 2 came through, into test\n")
     assert "/museum/v1_2.jpg  [CC0, Museum of V.]" in story
     assert "quality    passed: quality 0.910 (at least 0.5)" in story
     assert "intact     passed: intact 0.250 (at least 0.1)" in story
@@ -95,6 +96,7 @@ def test_a_vase_that_came_through(folder):
     assert "reference  “Athenian amphora, c. 525–500 BCE.”" in story
     # the other two views tell where they ended, and nothing that came after
     assert "quality    rejected it: too blurred (quality 0.200 (at least 0.5))" in story
+    assert "quality    rejected it: is 0.100, needed 0.5\n" in story + "\n", "not said twice"
     assert "best_view  rejected it: of 2 views, view 2 is shown more frontally (front 0.220)" in story
     assert story.count("lift ") == 1
 
@@ -136,14 +138,26 @@ def test_settings_that_are_no_toml_are_named(folder):
         why(folder, "v1")
 
 
+def test_a_stage_that_did_not_run(folder):
+    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
+    story = why(folder, "v2")
+    assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
+
+
 def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
     assert "source     rejected it: its name does not fit source.pattern x" in why(folder, "lost")
     assert why(folder, "v3").endswith("glaze      rejected it: a stage of somebody's own")
 
 
+def test_a_part_of_a_long_id_is_enough_to_name_it(folder):
+    write_manifest(folder, [row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
+    with pytest.raises(UserError, match=r"nearest: Inv\. 1904-4, from the Kerameikos"):
+        why(folder, "kerameikos")
+
+
 def test_an_unknown_id_names_the_nearest(folder, capsys):
-    assert main(["why", "v1_4.jpg", "--dataset", str(folder)]) == 2
+    assert main(["why", "v1_5.jpg", "--dataset", str(folder)]) == 2
     error = capsys.readouterr().err
-    assert "no vase and no photograph 'v1_4.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
+    assert "no vase and no photograph 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
     assert main(["why", "v1", "--dataset", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("vase v1")

@@ -57,12 +57,20 @@ def _structure(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """What no row shows alone."""
     photos = Counter(row["photo"] for row in rows)
     vases: defaultdict[str, list[str]] = defaultdict(list)
+    pictures: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         if photos[row["photo"]] > 1:
             yield _finding("photograph listed twice", row, "take one of the rows out", "stops the run")
         if row["rejected_by"] and not row["reason"]:
             yield _finding("rejected without a reason", row, f"by {row['rejected_by']}; curate again", "keeps the row")
         if not row["rejected_by"]:
+            other = pictures.setdefault(row["photo_sha256"] or row["photo"], row)
+            if other["vase_id"] != row["vase_id"]:
+                message = (
+                    f"shows {row['vase_id']}, in {row['split']}, and {other['vase_id']}, in {other['split']}, in one"
+                )
+                message += " and the same picture; leave one of the vases out"
+                yield _finding("one picture for two vases", row, message, "keeps the row")
             vases[row["vase_id"]].append(row["split"])
             if len(vases[row["vase_id"]]) > 1:
                 splits = " and ".join(sorted(set(vases[row["vase_id"]])))

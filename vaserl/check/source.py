@@ -11,8 +11,10 @@ from rapidfuzz import fuzz, process
 from vaserl.check.findings import Checked, Finding
 from vaserl.check.prompts import example_of_record, prompt_text, spread
 from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source import Inspected, Problem, Source, inspect_source
+from vaserl.curation.storage import files_below, joined
 from vaserl.rewards import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
@@ -44,40 +46,47 @@ def check_source(settings: SourceSettings, max_photographs: int, model: Path | N
     findings += _rejected(inspected)
     usable = inspected.rows.filter(pa.array([not stage for stage in inspected.rows["rejected_by"].to_pylist()]))
     looked_at = _every(usable, max_photographs)
-    findings += _unreadable(inspected.folder, looked_at)
-    findings += _misunderstood(inspected, usable)
+    unreadable = list(_unreadable(inspected.folder, looked_at))
+    findings += [*unreadable, *_unlisted(inspected), *_misunderstood(inspected, usable)]
     render = prompt_text(model)
     vases = sorted(set(usable["vase_id"].to_pylist()))
     records = _records(usable)
     return Checked(
-        counts=_counts(inspected, usable, looked_at, vases),
+        counts=_counts(inspected, usable.num_rows - len(unreadable), usable, looked_at),
         findings=findings,
         examples=[example_of_record(vase_id, records[vase_id], render) for vase_id in spread(vases)],
     )
 
 
-def _counts(inspected: Inspected, usable: pa.Table, looked_at: pa.Table, vases: list[str]) -> list[tuple[str, str]]:
+def _counts(inspected: Inspected, num_usable: int, usable: pa.Table, looked_at: pa.Table) -> list[tuple[str, str]]:
     rows = inspected.rows
-    views = Counter(Counter(usable["vase_id"].to_pylist()).values())
+    vases = Counter(usable["vase_id"].to_pylist())
+    views = Counter(vases.values())
     histogram = ", ".join(f"{number:,} with {views_each}" for views_each, number in sorted(views.items())[:6])
     unused = len(inspected.records.ids - set(rows["vase_id"].to_pylist()))
     stated = {name: sum(map(bool, rows[name].to_pylist())) for name in ("rights", "credit", "kind")}
     return [
-        ("photographs", f"{rows.num_rows:,}, of which {usable.num_rows:,} can be used"),
+        ("photographs", f"{rows.num_rows:,}, of which {num_usable:,} can be used"),
         ("vases", f"{len(vases):,}" + (f", by number of photographs: {histogram}" if views else "")),
         ("records", f"{len(inspected.records.ids):,} in {inspected.records.origin}, {unused:,} without a photograph"),
         ("rights", f"stated for {stated['rights']:,} photographs, a credit line for {stated['credit']:,}"),
         ("labels", f"{stated['kind']:,} photographs say what they really are"),
-        ("decoded", f"{looked_at.num_rows:,} of the usable photographs; --max-photographs looks at more"),
+        ("decoded", f"{looked_at.num_rows:,} photographs" + _rest(usable.num_rows - looked_at.num_rows)),
     ]
 
 
+def _rest(number: int) -> str:
+    return f"; {number:,} more with a higher --max-photographs" if number else ""
+
+
 def _rejected(inspected: Inspected) -> Iterator[Finding]:
+    # a record that has its photographs already isn't the one that a misspelt name means
+    without = sorted(inspected.records.ids - set(inspected.rows["vase_id"].to_pylist()))
     rows = inspected.rows.filter(pa.array([bool(stage) for stage in inspected.rows["rejected_by"].to_pylist()]))
     for row in rows.select(["photo", "vase_id", "reason"]).to_pylist():
         kind, fix = next(found for beginning, found in KINDS.items() if row["reason"].startswith(beginning))
         if kind == "photograph without a record":
-            near = process.extractOne(row["vase_id"], inspected.records.ids, scorer=fuzz.ratio, score_cutoff=80)
+            near = process.extractOne(row["vase_id"], without, scorer=fuzz.ratio, score_cutoff=80)
             fix = f"the nearest id there is {near[0]!r}; {fix}" if near else fix
         yield _finding(kind, _name(inspected.folder, row["photo"]), f"{row['reason']}; {fix}", "drops the row")
 
@@ -89,6 +98,19 @@ def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Finding]:
             if row["rejected_by"]:
                 message = f"{row['reason']}; replace the file or take it away"
                 yield _finding("photograph that can't be read", _name(folder, row["photo"]), message, "drops the row")
+
+
+def _unlisted(inspected: Inspected) -> Iterator[Finding]:
+    """Pictures beside a list that doesn't name them: no run will see them."""
+    listed = set(inspected.rows["photo"].to_pylist())
+    for name in files_below(inspected.folder):
+        if name[name.rfind(".") :].lower() in SUFFIXES and joined(inspected.folder, name) not in listed:
+            yield _finding(
+                "picture in no list",
+                name,
+                "the list of photographs doesn't name it; add it, or leave it",
+                "keeps the row",
+            )
 
 
 def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Finding]:

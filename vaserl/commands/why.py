@@ -8,11 +8,17 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
     parser = verbs.add_parser("why", help="tell what became of a vase or a photograph in curation")
     parser.add_argument("id", metavar="ID", help="vase id, photograph (path, file name or sha256), or clip")
-    parser.add_argument("--dataset", type=Path, default=Path(), metavar="DIR", help="the data set (this folder)")
+    parser.add_argument(
+        "--dataset", type=Path, default=Path(), metavar="DIR", help="the data set (the working directory)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the story."""
+    """Prints the story. Raises: UserError when the folder is no data set, or knows no such ID."""
+    from vaserl.dataset import MANIFEST
+    from vaserl.errors import UserError
     from vaserl.why import why
 
+    if not (arguments.dataset / MANIFEST).is_file():
+        raise UserError(f"{arguments.dataset.absolute()} has no {MANIFEST}; name the data set's folder with --dataset")
     print(why(arguments.dataset, arguments.id))

@@ -55,7 +55,11 @@ class BestView:
         for indices in views.values():
             winner, *others = sorted(indices, key=rank)
             for index in others:
-                reasons[index] = f"of {len(indices)} views, {_name(batch, winner)} is shown more frontally"
+                reasons[index] = f"of {len(indices)} views, {_name(batch, winner)} " + (
+                    "comes first; no model has judged how frontal they are"
+                    if math.isnan(score(winner))
+                    else "is shown more frontally"
+                )
         return rejecting(batch, STAGE, reasons)
 
 

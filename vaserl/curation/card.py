@@ -34,6 +34,8 @@ class Findings:
     """The choice of views against the truth, where photographs are labelled."""
     thresholds: Sequence[Threshold] = ()
     """What each filter asked for."""
+    off: Collection[str] = ()
+    """Stages that did not run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +51,13 @@ class _Tally:
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
+    spellings: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By field and value in small letters, the value as it was first written."""
+
+    def _spelling(self, name: str, value: str) -> str:
+        """One spelling for "ATHENIAN" and "Athenian", which are one fabric."""
+        return self.spellings.setdefault((name, value.casefold()), value)
+
     @property
     def num_kept(self) -> int:
         return self.splits.total()
@@ -60,7 +69,7 @@ class _Tally:
         self.splits[row["split"]] += 1
         for dimension in DIMENSIONS:
             name = FIELD_OF_DIMENSION[dimension]
-            self.values[name][row["record"].get(name, ""), row["split"]] += 1
+            self.values[name][self._spelling(name, row["record"].get(name, "")), row["split"]] += 1
         self.rights[row.get("rights") or ""] += 1
         self.credits[row.get("credit") or ""] += 1
         self.asked.update(question["dimension"] for question in row.get("questions", ()))
@@ -94,7 +103,7 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     ]
     if has_sheet:
         lines += [f"![photographs and turntables]({SHEET})", "", "Photographs, and beside each its turntable.", ""]
-    lines += _retention(rows, tally)
+    lines += _retention(rows, tally, findings.off)
     if findings.thresholds:
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
         lines += [f"| {t.stage} | {t.value:.4f} | {t.origin} |" for t in findings.thresholds]
@@ -105,7 +114,7 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     return "\n".join(lines) + "\n"
 
 
-def _retention(rows: Collection[Row], tally: _Tally) -> list[str]:
+def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> list[str]:
     lines = [
         "## Retention",
         "",
@@ -115,7 +124,7 @@ def _retention(rows: Collection[Row], tally: _Tally) -> list[str]:
     for entry in retention(rows):
         paper = PAPER_RETENTION.get(entry["stage"])
         theirs = f"{paper[0]:,} | {paper[1]:,} | {paper[1] / paper[0]:.1%}" if paper else "| |"
-        share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""
+        share = "off" if entry["stage"] in off else f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""
         lines.append(f"| {entry['stage']} | {entry['in']:,} | {entry['out']:,} | {share} | {theirs} |")
     lines += [
         "",

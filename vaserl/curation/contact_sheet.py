@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -16,6 +17,8 @@ SIDE = 128
 NUM_COLUMNS = 4
 GAP = 10
 LABEL_HEIGHT = 18
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+"""Knows Greek, which Pillow's own doesn't."""
 PAPER, INK, FAINT = (255, 255, 255), (43, 39, 35), (139, 133, 124)
 
 
@@ -31,7 +34,7 @@ def contact_sheet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Image.Imag
     num_columns = min(NUM_COLUMNS, len(rows))
     num_lines = -(-len(rows) // num_columns)
     sheet = Image.new("RGB", (num_columns * cell_width + GAP, num_lines * cell_height + GAP), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(FONT, size=10)
     for index, row in enumerate(rows):
         left, top = GAP + index % num_columns * cell_width, GAP + index // num_columns * cell_height
         frames = read_mp4(folder / "clips" / f"{row['clip']}.mp4").frames

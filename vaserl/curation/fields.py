@@ -51,12 +51,18 @@ class Renaming:
             if mapped:
                 self.used.add(column)
             text = _text(value)
-            name = self._name(str(column))
+            name = self.name(str(column))
             if text and (mapped or name not in renamed):
                 renamed[name] = text
         return renamed
 
-    def _name(self, column: str) -> str:
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it has met."""
+        return frozenset(self._known)
+
+    def name(self, column: str) -> str:
+        """The field that a column is; its own name for a column that is none."""
         if column not in self._known:
             self._known[column] = self._of_column.get(column) or self._of_header.get(_plain(column), column)
         return self._known[column]

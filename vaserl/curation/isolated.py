@@ -9,13 +9,15 @@ Exceptions are not deaths: they end the job, naming the photograph.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from vaserl.curation.batch import Batch, merged, rejecting, remaining, taken
+from vaserl.curation.settings import PoolSettings
 from vaserl.curation.stage import Stage
 from vaserl.curation.stage_process import StageDied, StageFailed, StageProcess
 
 MAX_GUILTY_IN_A_ROW = 20
-"""So many photographs, one after the other, aren't the photographs' fault."""
+"""So many photographs, one after the other in one stage, aren't the photographs' fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,17 @@ class Limits:
     """Memory of its process and all that this has started; None: half of the machine's."""
     num_retries: int = 1
     """Further attempts of a row over which the process has died alone."""
+
+    @classmethod
+    def of(cls, pool: PoolSettings) -> Self:
+        """What the stages of a pool may take."""
+        memory = pool.memory_gb
+        return cls(
+            batch_size=pool.batch_size,
+            timeout_s=pool.timeout_s,
+            memory_bytes=None if memory is None else int(memory * 2**30),
+            num_retries=pool.num_retries,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +75,7 @@ class Isolated:
         self._stages, self._limits = stages, limits
         self._memory_bytes = limits.memory_bytes or memory_of_machine() // 2
         self._process: StageProcess | None = None
-        self._num_guilty_in_a_row = 0
+        self._num_guilty_in_a_row = [0] * len(stages)
 
     def run(self, index: int, batch: Batch, effort: Effort) -> Batch:
         """The batch through the stage of that index, in pieces of `batch_size` remaining rows; rows over which the
@@ -107,16 +120,14 @@ class Isolated:
         ending = ""
         for _ in range(1 + self._limits.num_retries):
             try:
-                answer = self._call(index, row, effort)
-                self._num_guilty_in_a_row = 0
-                return answer
+                return self._call(index, row, effort)
             except StageDied as death:
                 ending = str(death)
             except StageFailed as failure:
                 raise self._failed(index, row, failure) from None
-        self._num_guilty_in_a_row += 1
+        self._num_guilty_in_a_row[index] += 1
         name = self._stages[index].name
-        if self._num_guilty_in_a_row >= MAX_GUILTY_IN_A_ROW:
+        if self._num_guilty_in_a_row[index] >= MAX_GUILTY_IN_A_ROW:
             raise JobFailed(
                 f"{name}: its process {ending} over {MAX_GUILTY_IN_A_ROW} photographs in a row, the last one "
                 f"{row['photo'][0]}; that is not the photographs' fault"
@@ -133,6 +144,7 @@ class Isolated:
             effort.deaths += 1
             self.close()
             raise
+        self._num_guilty_in_a_row[index] = 0
         effort.seconds += seconds
         return answer
 

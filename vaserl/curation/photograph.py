@@ -48,6 +48,8 @@ def read_photograph(
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # Pillow's limits, which lie above ours
         raise UnreadablePhotograph(f"more than {MAX_PIXELS:,} pixels") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
+        if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+            raise UnreadablePhotograph(f"can't be read: {error.strerror}") from error
         # what Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks
         raise UnreadablePhotograph(f"can't be decoded ({type(error).__name__}: {error})") from error
 

@@ -190,8 +190,9 @@ def best_view_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str]
 
 
 def _kind_of(reason: str) -> str:
-    """What reasons of one kind share: figures and quoted names become "…", and what follows a colon is detail."""
-    return re.sub(r"-?\d+(?:\.\d+)?|'[^']*'", "…", reason.split(": ")[0])
+    """What reasons of one kind share: figures and quoted names become "…", and what follows a colon
+    or a parenthesis is detail."""
+    return re.sub(r"-?\d+(?:\.\d+)?|'[^']*'", "…", re.split(r": | \(", reason)[0])
 
 
 def _share(part: float, whole: float) -> float:

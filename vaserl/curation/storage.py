@@ -16,6 +16,8 @@ import fsspec.config
 
 from vaserl.errors import UserError
 
+UNDECODED = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 are read as, in names and in tables."""
 _DIGESTS = ("etag", "contentmd5", "md5hash", "md5", "sha256", "sha", "blobid", "crc32c", "crc", "generation", "ukey")
 """What fsspec's file systems call that which changes with a file's content, in small letters."""
 _TIMES = ("mtime", "modify", "modified", "lastmodified", "updated", "datetime", "created")
@@ -83,13 +85,19 @@ def is_folder(place: str) -> bool:
 
 
 def files_below(folder: str) -> Iterator[str]:
-    """Names of the files below the folder, relative to it, "/" between their parts; hidden ones are left out."""
+    """Names of the files below the folder, relative to it, "/" between their parts; hidden ones are left out.
+
+    Raises: UserError for a name that is no text.
+    """
     if not is_url(folder):
         for root, folders, files in os.walk(folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 if not name.startswith("."):
-                    yield Path(root, name).relative_to(folder).as_posix()
+                    path = Path(root, name).relative_to(folder).as_posix()
+                    if UNDECODED.search(path):
+                        raise UserError(f"{folder}: the name of {os.fsencode(path)!r} is not UTF-8; rename the file")
+                    yield path
         return
     for name, _ in _listed(folder):
         if not any(part.startswith(".") for part in name.split("/")):
@@ -118,7 +126,9 @@ def local_copy(place: str, folder: Path) -> Path:
 def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
     """Opens the place's file system with these options, here and in processes that get `storage_environment`."""
     if is_url(place):
-        fsspec.config.conf.setdefault(place.partition("://")[0], {}).update(options)
+        # of "simplecache::s3://…" the options are meant for the last one, which is asked over the network
+        protocol = place.partition("://")[0].rpartition("::")[2]
+        fsspec.config.conf.setdefault(protocol, {}).update(options)
 
 
 def storage_environment() -> dict[str, str]:

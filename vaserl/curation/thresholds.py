@@ -3,6 +3,7 @@
 The sample is drawn by hash, so it is the same in every run over the same photographs, wherever their folder lies.
 """
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from vaserl.curation.batch import batch_of, rows_of
 from vaserl.curation.best_view import STAGE as BEST_VIEW
 from vaserl.curation.intact import DEFAULT_THRESHOLD, VIEW, Intact
 from vaserl.curation.intact import STAGE as INTACT
+from vaserl.curation.isolated import Effort, Isolated, Limits
 from vaserl.curation.quality import Quality, decision_of
 from vaserl.curation.settings import CurateSettings, ThresholdSettings
 from vaserl.curation.source import Source
+from vaserl.curation.stage import stage_of
 from vaserl.errors import UserError
 
 GIVEN = "the config"
@@ -52,7 +55,8 @@ def resolve_thresholds(settings: CurateSettings, photographs: pa.Table) -> tuple
     """The settings with a value for every threshold of an enabled filter, and where each value came from.
 
     Quantiles are over the first photographs, in the order of their hashes, that the earlier filters let through; they
-    are scored here, in this process. A pure function of settings and photographs (columns as the source gives them).
+    are scored on this machine, in a process that may die of a photograph. A pure function of settings and photographs
+    (columns as the source gives them).
 
     Raises: UserError when no photograph of a sample can be scored.
     """
@@ -91,20 +95,23 @@ def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence
 
 def _scores(settings: CurateSettings, photographs: pa.Table, num_wanted: int) -> list[tuple[float, float]]:
     """(intact, front) of the first photographs that reach the intact filter, at most `num_wanted`."""
-    quality = [Quality(settings.quality)] if settings.quality.enabled else []
     let_all_pass = settings.intact.model_copy(update={"threshold": -math.inf, "quantile": None})
-    stages = [Source(), *quality, Intact(let_all_pass, settings.clip)]
+    stages = [stage_of("source", Source)]
+    if settings.quality.enabled:
+        stages.append(stage_of("quality", Quality, (settings.quality,)))
+    stages.append(stage_of(INTACT, Intact, (let_all_pass, settings.clip)))
     columns = [photographs.column(name).to_pylist() for name in ("vase_id", "view", "photo")]
     order = sample_order(*columns, seed=settings.seed)
     scores: list[tuple[float, float]] = []
-    size = settings.intact.pool.batch_size
-    for start in range(0, len(order), size):
-        if len(scores) >= num_wanted:
-            break
-        batch = batch_of(photographs.take(order[start : start + size]).to_pylist())
-        for stage in stages:
-            batch = stage(batch)
-        scores += [(row[INTACT], row[VIEW]) for row in rows_of(batch) if not row["rejected_by"]]
+    limits = Limits.of(settings.intact.pool)
+    with contextlib.closing(Isolated(stages, limits)) as isolated:
+        for start in range(0, len(order), limits.batch_size):
+            if len(scores) >= num_wanted:
+                break
+            batch = batch_of(photographs.take(order[start : start + limits.batch_size]).to_pylist())
+            for index in range(len(stages)):
+                batch = isolated.run(index, batch, Effort())
+            scores += [(row[INTACT], row[VIEW]) for row in rows_of(batch) if not row["rejected_by"]]
     return scores[:num_wanted]
 
 

@@ -5,6 +5,7 @@ ones come, so that a real checkpoint is only another path. The world they learn 
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from vaserl.curation.settings import IntactSettings, TinyFilterSettings
 from vaserl.models.stepper import Stepper
 from vaserl.progress import Progress
 from vaserl.quality.augment import augmented
+from vaserl.quality.doubts import LEAST_RECALL
 from vaserl.quality.labels import Labelled
 from vaserl.quality.report import QualityReport
 from vaserl.quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
@@ -36,6 +38,8 @@ from vaserl.synthetic.photograph import RESOLUTION, Kind, label_quality, photogr
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of
 from vaserl.turntable import Turntable
+
+logger = logging.getLogger(__name__)
 
 RESNET = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
 
@@ -107,9 +111,12 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
         return
     with tempfile.TemporaryDirectory() as scratch:
         examples = photograph_examples(Path(scratch), settings.num_vases, settings.seed)
-        train_tiny_quality(examples, quality_folder, settings.seed)
+        report = train_tiny_quality(examples, quality_folder, settings.seed)
+        if report.recall.mean < LEAST_RECALL:
+            logger.warning("the small quality filter: %s, or raise tiny_filters.num_vases", report.doubts[0])
         paths = [example.path for example in examples]
-        train_tiny_clip(paths, [example.texts() for example in examples], clip_folder, settings.seed)
+        texts = [example.texts() for example in examples]
+        train_tiny_clip(paths, texts, clip_folder, settings.seed, settings.clip_steps)
 
 
 def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[Example]:
@@ -149,7 +156,7 @@ def train_tiny_quality(examples: Sequence[Example], folder: Path, seed: int, num
 
 
 def train_tiny_clip(
-    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int = 140
+    photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
     """Trains a small CLIP on pairs of a photograph and one of the texts that are true of it, drawn anew each time;
     a text that is listed n times is drawn n times as often.

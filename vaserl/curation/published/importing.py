@@ -20,12 +20,14 @@ from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.questions import questions_about
+from vaserl.curation.retention import STAGES
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
 from vaserl.curation.source.problem import Problem
 from vaserl.curation.source.records import states_something
 from vaserl.curation.split import split_vases, stratum_of
 from vaserl.dataset import write_manifest
 from vaserl.errors import UserError
+from vaserl.glb_check import check_glb
 from vaserl.rewards import gold_caption
 
 STAGE = "source"
@@ -84,7 +86,8 @@ def import_published(
         if row["rejected_by"]:
             row["split"] = ""
     write_manifest(dataset, rows)
-    write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings())
+    off = [stage for stage in STAGES[1:] if stage != "turntable" or turntable is None]
+    write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings(off=off))
     left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
         logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))
@@ -119,8 +122,11 @@ def problem_of(vase: PublishedVase) -> str:
             read_photograph(vase.views[view])
         except UnreadablePhotograph as error:
             return f"{vase.views[view]} {error}; replace it"
-    if vase.model is not None and (wrong := _wrong_with(vase.model)):
-        return f"{vase.model} {wrong}; replace it"
+    if vase.model is not None:
+        try:
+            check_glb(vase.model)
+        except UserError as error:
+            return str(error)
     if not vase.caption:
         return "no caption; add one to captions.json"
     if not record_of(vase):
@@ -193,14 +199,3 @@ def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSe
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
     return split_vases({vase.name: stratum_of(record_of(vase)) for vase in vases}, SplitSettings(), seed)
-
-
-def _wrong_with(model: Path) -> str:
-    """What the first twelve bytes of a GLB, its magic, version and length, say against it; "" if nothing."""
-    with model.open("rb") as file:
-        head = file.read(12)
-    if head[:4] != b"glTF" or len(head) < 12:
-        return "is not a GLB model"
-    length = int.from_bytes(head[8:12], "little")
-    size = model.stat().st_size
-    return "" if size == length else f"is damaged: {size:,} bytes of {length:,}"

@@ -125,3 +125,5 @@ class TinyFilterSettings(Section):
     """Vases of the synthetic world that the filters are trained on."""
     seed: int = 1_000_003
     """Seed of that world; it must not be that of the world which is curated."""
+    clip_steps: int = pydantic.Field(default=140, ge=1)
+    """Steps for which the small CLIP is trained; fewer make a job quicker to try, and its choices worse."""

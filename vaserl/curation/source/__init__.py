@@ -6,7 +6,15 @@ image files of a folder, whose names say vase and view. Records are another such
 """
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.source.read import SOURCE_SCHEMA, STAGE, Inspected, folder_of, inspect_source, read_source
+from vaserl.curation.source.read import (
+    SOURCE_SCHEMA,
+    STAGE,
+    Inspected,
+    check_apart,
+    folder_of,
+    inspect_source,
+    read_source,
+)
 from vaserl.curation.source.stage import Source
 
 __all__ = [
@@ -16,6 +24,7 @@ __all__ = [
     "Problem",
     "Report",
     "Source",
+    "check_apart",
     "folder_of",
     "inspect_source",
     "read_source",

@@ -1,6 +1,7 @@
 """The photographs: those that a table lists, or the image files of a folder."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 
 import pyarrow as pa
@@ -27,7 +28,7 @@ class Grouping:
 
     def __call__(self, file: str) -> dict[str, str]:
         """vase_id and view, or problem. An id may itself end like a view: a record under the whole name decides."""
-        path = file.rpartition(".")[0]
+        path = unicodedata.normalize("NFC", file.rpartition(".")[0])  # a Mac's file names come with accents apart
         stem = path.rsplit("/", 1)[-1]
         if stem in self._ids:
             return {"vase_id": stem, "view": "", "problem": ""}
@@ -57,7 +58,8 @@ def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report:
             continue
         fields = renaming(row)
         entry = {name: fields.get(name, "") for name in PHOTOGRAPH_FIELDS}
-        file = entry["file"]
+        # as Windows writes paths
+        file = entry["file"] = entry["file"] if is_url(entry["file"]) else entry["file"].replace("\\", "/")
         if not file:
             message = 'lacks "file"; a row is {"file": …, "vase_id": …, "view": …}, or set source.fields.file'
             report(Problem(where=where, kind="no file named", message=message))
@@ -73,6 +75,7 @@ def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report:
         seen[file] = where
         if not entry["vase_id"]:
             entry |= {name: value for name, value in group(file).items() if value}
+        entry["vase_id"] = unicodedata.normalize("NFC", entry["vase_id"])
         if not is_url(file) and not (is_file(joined(folder, file)) if present is None else file in present):
             entry["problem"] = "no such file"
         yield {"problem": "", **entry}

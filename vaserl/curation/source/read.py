@@ -1,13 +1,15 @@
 """Photographs and records joined: the rows that a curation run starts from."""
 
+import difflib
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 
-from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
+from vaserl.curation.fields import PHOTOGRAPH_FIELDS, RECORD_FIELDS, Renaming
 from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed
@@ -87,9 +89,31 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
         )
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
-            message = f"no column {column!r} in {records.origin}" + (f" or {place}" if place else "")
+            message = _unused(field, column, records, renaming.columns, place)
             report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
     return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
+
+
+def check_apart(settings: SourceSettings, dataset: Path) -> None:
+    """Raises: UserError for a data set below a folder whose image files are all taken for photographs: its contact
+    sheet and stills would be rows of the next run."""
+    folder, place = _places(settings)
+    if place is None and not is_url(folder) and dataset.is_relative_to(folder):
+        raise UserError(
+            f"dataset {dataset} lies in the folder of the photographs, {folder}, where the next run would take its "
+            "pictures for more of them; name a folder outside of it, or list the photographs in a table"
+        )
+
+
+def _unused(field: str, column: str, records: Records, listed: frozenset[str], place: str | None) -> str:
+    """Why a mapping of source.fields has met nothing, and the way out."""
+    if column in records.columns and field not in RECORD_FIELDS:
+        way = "the records' own id is source.id_field" if field == "vase_id" else "it belongs into the list"
+        return f"{column!r} is a column of the records, and {field} one of the list of photographs; {way}"
+    columns = sorted(records.columns | listed)
+    near = difflib.get_close_matches(column, columns, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(columns)}"
+    return f"no column {column!r} in {records.origin}" + (f" or {place}" if place else "") + f"; {hint}"
 
 
 def folder_of(settings: SourceSettings) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.photographs import PHOTOGRAPHS
 from vaserl.curation.source.problem import Problem, Report
 from vaserl.curation.source.tables import SUFFIXES, Row, parsed, read_table
 from vaserl.curation.storage import files_below, is_file, joined, read_bytes
@@ -38,6 +40,8 @@ class Records:
     """The vases that have one."""
     origin: str
     """What the records came from, as messages name it."""
+    columns: frozenset[str]
+    """All of their columns."""
     used: frozenset[str]
     """Columns of source.fields that were there."""
 
@@ -52,29 +56,42 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
     if place is not None:
         rows, origin = _identified(read_table(place, report), settings.id_field, report), place.rsplit("/", 1)[-1]
     else:
-        names = [name for name in files_below(folder) if name.endswith(".json") and "/" not in name]
+        files = [name for name in files_below(folder) if "/" not in name]
+        names = [name for name in files if name.endswith(".json")]
         if not names:
+            tables = [name for name in files if name.endswith(SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")]
             raise UserError(
                 f"{folder} holds no records: give it {RECORDS}{{{','.join(SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
                 f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
+                + (f", to {' or '.join(tables[:3])} perhaps" if tables else "")
             )
         rows, origin = _single(folder, names, report), "<vase_id>.json"
     ids: set[str] = set()
 
     def entries() -> Iterator[dict[str, str | bool]]:
         for where, key, row in rows:
+            key = unicodedata.normalize("NFC", key)
             if key in ids:
                 report(Problem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
                 continue
             ids.add(key)
             record = renaming(row)
+            nested = [
+                name for name, value in row.items() if isinstance(value, dict) and renaming.name(name) in RECORD_FIELDS
+            ]
+            if nested:
+                message = f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; give a text"
+                report(Problem(where=where, kind="no text", message=message))
+                continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
             text = json.dumps(record, ensure_ascii=False, sort_keys=True)
             yield {"id": key, "record": text, **rights, "stated": states_something(record)}
 
     table = table_of(entries(), SCHEMA)
-    return Records(table=table, ids=frozenset(ids), origin=origin, used=frozenset(renaming.used))
+    return Records(
+        table=table, ids=frozenset(ids), origin=origin, columns=renaming.columns, used=frozenset(renaming.used)
+    )
 
 
 def find_table(folder: str, stem: str) -> str | None:

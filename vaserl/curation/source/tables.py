@@ -5,8 +5,10 @@ Files are read in parts, apart from `.json`, whose text is in memory, though nev
 
 import csv
 import io
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -14,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.storage import open_file
+from vaserl.curation.storage import UNDECODED, open_file
 from vaserl.errors import UserError
 
 SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
-_UNDECODED = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 are read as."""
+DELIMITERS = (",", ";", "\t")
+"""Of a CSV; spreadsheets write semicolons where the comma is for decimals."""
 
 Row = tuple[str, dict[str, Any]]
 """Where it stands, "FILE:LINE", and its fields."""
@@ -77,15 +79,24 @@ def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
 def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
     # detached at the end: the stream is its opener's to close
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors="surrogateescape")
-    reader = csv.DictReader(text)
+    header = text.readline()
+    delimiter = _delimiter(header)
+    reader = csv.DictReader(itertools.chain([header], text), delimiter=delimiter)
     try:
+        if UNDECODED.search(header):
+            report(_not_utf8(f"{place}:1"))
+            return
+        repeated = [name for name, number in Counter(reader.fieldnames or ()).items() if name and number > 1]
+        if repeated:
+            message = f"the header has {repeated[0]!r} twice; rename one of the two"
+            report(Problem(where=f"{place}:1", kind="column twice", message=message))
         for entry in reader:
             where = f"{place}:{reader.line_num}"
             surplus = entry.pop(None, None)  # pyright: ignore[reportArgumentType]
             if surplus:
-                message = f"{len(surplus)} cells more than the header has; quote cells that hold a comma"
+                message = f"{len(surplus)} cells more than the header has; quote cells that hold a {delimiter!r}"
                 report(Problem(where=where, kind="too many cells", message=message))
-            elif any(_UNDECODED.search(value) for value in entry.values() if value):
+            elif any(UNDECODED.search(value) for value in entry.values() if value):
                 report(_not_utf8(where))
             else:
                 yield where, dict(entry)
@@ -93,6 +104,12 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
         report(Problem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
     finally:
         text.detach()
+
+
+def _delimiter(header: str) -> str:
+    """The mark outside of quotes that there is most of, a comma if there is none."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(DELIMITERS, key=bare.count)
 
 
 def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
