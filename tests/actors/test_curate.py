@@ -126,7 +126,7 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
 
 
 def pool(*stages: Stage, **pool_settings) -> Pool:
-    defaults = {"num_cpus": 0.2, "batch_size": 7, "timeout_s": 2.0, "memory_gb": 0.5, "num_retries": 0}
+    defaults = {"num_cpus": 0.2, "batch_size": 7, "timeout_s": 4.0, "memory_gb": 0.5, "num_retries": 0}
     return Pool(stages=stages, settings=PoolSettings(**{**defaults, **pool_settings}))
 
 
@@ -170,7 +170,7 @@ def test_photographs_that_kill_their_stage_cost_themselves_and_the_job_ends(tmp_
     assert [row["photo"] for row in rows] == photos
     assert [row["rejected_by"] for row in rows] == [""] * 20 + ["perilous"] * 4
     assert all(f"the perilous process {what}" in row["reason"] for row, what in zip(rows[20:], (
-        "died of SIGSEGV", "gave no answer within 2 s", "took more than 0.5 GiB", "ended with code 0"
+        "died of SIGSEGV", "gave no answer within 4 s", "took more than 0.5 GiB", "ended with code 0"
     ), strict=True))  # fmt: skip
     assert (summary.efforts["perilous"].killed_rows, summary.efforts["later"].rows) == (4, 20)
 

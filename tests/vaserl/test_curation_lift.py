@@ -86,9 +86,9 @@ def test_a_hanging_command_is_killed_with_its_children(tmp_path):
     child = f"import time\nwhile True: open({str(beat)!r}, 'a').write('.'); time.sleep(0.02)"
     code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
     started = time.monotonic()
-    with pytest.raises(LiftFailure, match=r"was killed after 1\.5 s"):
-        Command((sys.executable, "-c", code), timeout_s=1.5, num_retries=0)(Path("p"), "v", tmp_path / "g")
-    assert time.monotonic() - started < 10
+    with pytest.raises(LiftFailure, match=r"was killed after 4 s"):
+        Command((sys.executable, "-c", code), timeout_s=4, num_retries=0)(Path("p"), "v", tmp_path / "g")
+    assert time.monotonic() - started < 30
     assert beat.exists(), "the child was running"
     size = beat.stat().st_size
     time.sleep(0.3)
