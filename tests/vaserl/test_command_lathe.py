@@ -31,7 +31,7 @@ def test_what_cannot_be_lifted_is_said_with_the_files_name(tmp_path, capsys):
     for name, options, words in (
         ("blank.png", [], "no vase found"),
         ("words.png", [], "not an image"),
-        ("gone.png", [], "can't be decoded"),
+        ("gone.png", [], "can't be read: No such file"),
         ("pot.png", ["--wall-mm", "5"], "needs a height_mm"),
     ):
         assert main(["lathe", str(tmp_path / name), "--out", str(tmp_path / "out"), *options]) == 2

@@ -66,6 +66,13 @@ def test_one_record_file_for_each_vase(tmp_path):
     assert row["record"] == RECORD
 
 
+def test_records_from_elsewhere(tmp_path):
+    write_image(tmp_path / "museum" / "a.png")
+    write_lines(tmp_path / "catalogue.jsonl", {"id": "a", **RECORD})
+    (row,) = rows(tmp_path / "museum", records=str(tmp_path / "catalogue.jsonl"))
+    assert row["record"] == RECORD
+
+
 def test_csv_with_another_id_field(tmp_path):
     write_image(tmp_path / "9001.png")
     (tmp_path / "records.csv").write_text("\ufeffMuseum No,Fabric,Date\n9001,ATHENIAN,\n", encoding="utf-8")

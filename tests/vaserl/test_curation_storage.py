@@ -112,8 +112,8 @@ def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
 def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
     monkeypatch.setattr(fsspec.config, "conf", {})
     use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000"})
-    use_storage_options("s3://bucket/scans", {"anon": True})
     use_storage_options("/a/local/path", {"ignored": 1})
+    use_storage_options("simplecache::s3://bucket/vases", {"anon": True})
     environment = storage_environment()
     assert environment == {"FSSPEC_S3": '{"endpoint_url": "http://localhost:9000", "anon": true}'}
     elsewhere: dict = {}

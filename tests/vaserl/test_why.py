@@ -122,12 +122,6 @@ def test_none_came_through(folder):
     assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
 
 
-def test_a_stage_that_did_not_run(folder):
-    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
-    story = why(folder, "v2")
-    assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
-
-
 def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
     texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "scores": {"judge": 0.75}}
     rows = [row("v4_1.jpg", "v4", "1", **texts), row("v4_2.jpg", "v4", "2", rejected_by="best_view", reason="view 1")]
@@ -142,6 +136,12 @@ def test_settings_that_are_no_toml_are_named(folder):
     (folder / "config.toml").write_text("[quality\n")
     with pytest.raises(UserError, match=r"config\.toml: .*remove it to do without thresholds"):
         why(folder, "v1")
+
+
+def test_a_stage_that_did_not_run(folder):
+    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
+    story = why(folder, "v2")
+    assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
 
 
 def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
