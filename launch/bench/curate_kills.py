@@ -1,8 +1,9 @@
 """The curation job killed at random moments: does the same command afterwards write the very same data set?
 
-Each kill is a SIGKILL of a real `python -m launch.curate`, at a moment drawn from the length of an undisturbed run,
-over a data set of its own. The same command is then run to its end. Its manifest must be the undisturbed run's, byte by
-byte, and no finished shard may have been written again.
+Each kill is a SIGKILL of a real `python -m launch.curate`, over a data set of its own, at a moment drawn from the time
+that an undisturbed run takes from its first finished shard to its end: what is killed before that has lost nothing. The
+same command is then run to its end. Its manifest must be the undisturbed run's, byte by byte, and no finished shard may
+have been written again. All stages take part, ResNet and CLIP with random weights and a small size.
 """
 
 import argparse
@@ -21,14 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 
 from actors.cluster import connect
 from launch.bench.timing import circumstances
 from vaserl.config import dump_config
 from vaserl.curation.journal import WORK
+from vaserl.curation.quality import ResNetConfig, save_resnet
 from vaserl.curation.settings import CurateSettings
+from vaserl.curation.shards import INPUT
 from vaserl.dataset import MANIFEST
 from vaserl.errors import UserError
+from vaserl.models.tiny_vision import train_tiny_clip
 from vaserl.settings import ClusterSettings
 from vaserl.synthetic.world import build_world
 
@@ -41,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-kills", type=int, default=20, help="kills (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="leave out so many kills, to go on with a measurement")
     parser.add_argument("--seed", type=int, default=0, help="draws the moments (%(default)s)")
-    parser.add_argument("--num-vases", type=int, default=8, help="vases of the world that is curated (%(default)s)")
+    parser.add_argument("--num-vases", type=int, default=16, help="vases of the world that is curated (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -56,22 +61,28 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         running.enter_context(connect(ClusterSettings(num_cpus=2)))
         os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
         running.callback(os.environ.pop, "RAY_ADDRESS")
+        make_models(folder, arguments.seed)
+        config = write_config(folder / "undisturbed", folder)
         started = time.monotonic()
-        finish(start(write_config(folder / "undisturbed", folder / "world")))
-        length_s = time.monotonic() - started
+        process = start(config)
+        wait_for_a_shard(process, folder / "undisturbed")
+        worked_from = time.monotonic()
+        finish(process)
+        length_s, work_s = time.monotonic() - started, time.monotonic() - worked_from
         undisturbed = digest(folder / "undisturbed")
         draw = random.Random(arguments.seed)
-        moments = [draw.uniform(0, length_s) for _ in range(arguments.first + arguments.num_kills)]
+        moments = [draw.uniform(0, work_s) for _ in range(arguments.first + arguments.num_kills)]
         kills = []
         for number, moment_s in enumerate(moments[arguments.first :], start=arguments.first):
             dataset = folder / f"killed-{number}"
-            kills.append(kill_and_resume(write_config(dataset, folder / "world"), dataset, moment_s, undisturbed))
+            kills.append(kill_and_resume(write_config(dataset, folder), dataset, moment_s, undisturbed))
             print(json.dumps(kills[-1]), file=sys.stderr, flush=True)
     return {
         "num_kills": len(kills),
         "num_identical": sum(kill["identical"] for kill in kills),
         "num_shards_redone": sum(kill["shards_redone"] for kill in kills),
         "undisturbed_s": length_s,
+        "from_first_shard_s": work_s,
         "manifest_sha256": undisturbed,
         "seed": arguments.seed,
         "kills": kills,
@@ -84,17 +95,19 @@ def words(measured: dict[str, Any]) -> str:
     lines = [
         f"after kill -9 and the same command {measured['num_identical']} of {measured['num_kills']} manifests were "
         f"identical, {measured['num_shards_redone']} finished shards done again; undisturbed "
-        f"{measured['undisturbed_s']:.1f} s"
+        f"{measured['undisturbed_s']:.1f} s, {measured['from_first_shard_s']:.1f} s of them after the first shard"
     ]
     for kill in measured["kills"]:
         done = ", ".join(f"{stage} {count}" for stage, count in kill["finished_shards"].items()) or "nothing finished"
-        lines.append(f"killed at {kill['moment_s']:5.1f} s with {done}: identical {kill['identical']}")
+        moment = f"{kill['moment_s']:5.1f} s after the first shard"
+        lines.append(f"killed {moment} with {done}: identical {kill['identical']}")
     return "\n".join(lines)
 
 
 def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: str) -> dict[str, Any]:
-    """One kill, and what came of it."""
+    """One kill, `moment_s` after the first finished shard, and what came of it."""
     process = start(config)
+    wait_for_a_shard(process, dataset)
     try:
         process.wait(moment_s)
         was_running = False  # this run was faster than the undisturbed one
@@ -116,17 +129,32 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
     }
 
 
-def write_config(dataset: Path, world: Path) -> Path:
-    """A job with small shards over every stage that needs no model."""
+def wait_for_a_shard(process: subprocess.Popen[bytes], dataset: Path) -> None:
+    """Until a stage has finished one, or the job has ended."""
+    while process.poll() is None and not any(not name.startswith(INPUT) for name in finished(dataset)):
+        time.sleep(0.02)
+
+
+def make_models(folder: Path, seed: int) -> None:
+    """A ResNet and a CLIP that know nothing, quality/ and clip/."""
+    torch.manual_seed(seed)
+    resnet = ResNetConfig(layers=(1, 1, 1, 1), image_size=64)
+    save_resnet(resnet.build(), resnet, folder / "quality")
+    photographs = sorted((folder / "world" / "photographs").iterdir())[:2]
+    train_tiny_clip(photographs, [["a vase"], ["a sherd"]], folder / "clip", seed=seed, num_steps=1)
+
+
+def write_config(dataset: Path, folder: Path) -> Path:
+    """A job with small shards over every stage; its filters look at all photographs and refuse none."""
     settings = CurateSettings.model_validate(
         {
             "dataset": dataset,
-            "source": {"path": world},
-            "quality": {"enabled": False},
-            "intact": {"enabled": False},
-            "lift": {"generator": "given", "given": "models/{vase_id}.glb"},
-            "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment here: no filter has looked
-            "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48},
+            "source": {"path": folder / "world"},
+            "clip": {"path": folder / "clip"},
+            "quality": {"path": folder / "quality", "threshold": 0.0},
+            "intact": {"threshold": -2.0},
+            "mesh_gate": {"min_iou": 0.0, "min_symmetry": 0.0},  # the best view may be a fragment here
+            "turntable": {"num_frames": 8, "fps": 2.0, "resolution": 112},
             "journal": {"num_rows": 4, "num_rows_lift": 1},
             "cluster": {"num_cpus": 2},
         }
