@@ -19,8 +19,14 @@ import pyarrow.parquet as pq
 from vaserl.curation.storage import is_url, read_bytes
 from vaserl.dataset import SPLITS, read_rows
 from vaserl.errors import UserError
+from vaserl.why import read_settings
 
 CARD, SHEET = "DATASET.md", "contact_sheet.png"
+LICENSES = (
+    *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-4.0"),
+    *("pddl", "odbl", "odc-by", "apache-2.0", "mit"),
+)
+"""Of the hub's names for licenses, those that data sets are given away under."""
 _PICTURE = re.compile(rf"!\[[^]]*\]\({re.escape(SHEET)}\)\n\n.*\n\n")
 """The picture's place in the card, with the line below it."""
 ROWS_A_GROUP = 32
@@ -151,7 +157,8 @@ def _readme(folder: Path, counts: Mapping[str, int], num_withheld: int) -> str:
 
     Where vases are withheld, the card says so, and goes without its picture, which may show them.
     """
-    head = ["---", "configs:", "- config_name: default", "  data_files:"]
+    license = read_settings(folder).get("card", {}).get("license", "")
+    head = ["---", *_license(license), "configs:", "- config_name: default", "  data_files:"]
     for split in counts:
         head += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     head += ["tags:", "- 3d", "- cultural-heritage", "---", ""]
@@ -165,6 +172,14 @@ def _readme(folder: Path, counts: Mapping[str, int], num_withheld: int) -> str:
             f"{num_withheld:,} of its vases are withheld for the rights in their photographs.\n{rest}"
         )
     return "\n".join(head) + "\n" + body
+
+
+def _license(stated: str) -> list[str]:
+    """The header's lines for the license that the card states, under the hub's own name if it has one."""
+    if not stated:
+        return []
+    name = stated.lower().replace(" ", "-")
+    return [f"license: {name}"] if name in LICENSES else ["license: other", f"license_name: {json.dumps(stated)}"]
 
 
 def _pattern(rights: str) -> re.Pattern[str]:

@@ -95,6 +95,23 @@ def test_the_card_names_every_split_s_files(folder, tmp_path):
     assert not (tmp_path / "hub" / "contact_sheet.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("stated", "header"),
+    [
+        ("CC BY 4.0", {"license": "cc-by-4.0"}),
+        ("Museum: ask us", {"license": "other", "license_name": "Museum: ask us"}),
+        ("", {}),
+    ],
+)
+def test_the_license_stands_in_the_cards_header(folder, tmp_path, stated, header):
+    import yaml
+
+    (folder / "config.toml").write_text(f'[card]\nlicense = "{stated}"\n')
+    publish(folder, tmp_path / "hub")
+    _, found, _ = (tmp_path / "hub" / "README.md").read_text().split("---\n")
+    assert {name: value for name, value in yaml.safe_load(found).items() if name.startswith("license")} == header
+
+
 def test_the_cards_picture_comes_along_where_nothing_is_withheld(folder, tmp_path):
     publish(folder, tmp_path / "hub", rights=".*")
     readme = (tmp_path / "hub" / "README.md").read_text()
