@@ -20,33 +20,34 @@ import ray
 from actors.cluster import connect
 from actors.curate_pass import PassSummary, Pool, run_pass
 from actors.describe import DescribeByModel, check_writer, read_prompt
-from vaserl.config import dump_config
-from vaserl.curation.admission import MeshGate
-from vaserl.curation.best_view import BestView
-from vaserl.curation.card import Findings, write_card
-from vaserl.curation.describe import Describe
-from vaserl.curation.film import Film
-from vaserl.curation.intact import Intact, load_clip
-from vaserl.curation.journal import WORK, Journal, key_after
-from vaserl.curation.lift import Lift, check_generator, place_of_given, weights_of
-from vaserl.curation.manifest import ManifestRows, Outcomes
-from vaserl.curation.mesh_judge import file_of_judge, find_judge
-from vaserl.curation.quality import Quality, load_resnet
-from vaserl.curation.questions import Questions
-from vaserl.curation.retention import best_view_report, emptied, filter_report, retention
-from vaserl.curation.run_lock import locked
+from vaserl.curation.job.journal import WORK, Journal, key_after
+from vaserl.curation.job.shards import INPUT, Shard, lift_shards, source_shards
+from vaserl.curation.job.stage import Stage, fingerprint, stage_of
+from vaserl.curation.job.thresholds import Threshold, check_thresholds, resolve_thresholds
+from vaserl.curation.job.views import choose_views
+from vaserl.curation.outcome.card import Findings, write_card
+from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
+from vaserl.curation.outcome.retention import best_view_report, emptied, filter_report, retention
+from vaserl.curation.outcome.split import split_vases, stratum_of
+from vaserl.curation.outcome.summary import CurationSummary
+from vaserl.curation.outcome.why import CONFIG, SWITCHED
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.source import Source, check_apart, folder_of, read_source
-from vaserl.curation.split import split_vases, stratum_of
-from vaserl.curation.stage import Stage, fingerprint, stage_of
-from vaserl.curation.storage import versions_below
-from vaserl.curation.summary import CurationSummary
-from vaserl.curation.thresholds import Threshold, check_thresholds, resolve_thresholds
-from vaserl.curation.views import choose_views
-from vaserl.dataset import write_manifest_parts
+from vaserl.curation.stages.best_view import BestView
+from vaserl.curation.stages.describe import Describe
+from vaserl.curation.stages.intact import Intact
+from vaserl.curation.stages.lift import Lift, check_generator, place_of_given, weights_of
+from vaserl.curation.stages.mesh_gate import MeshGate
+from vaserl.curation.stages.quality import Quality, load_resnet
+from vaserl.curation.stages.questions import Questions
+from vaserl.curation.stages.turntable import Film
+from vaserl.dataset.dataset import write_manifest_parts
+from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
-from vaserl.why import CONFIG, SWITCHED
+from vaserl.files.lock import locked
+from vaserl.files.storage import versions_below
+from vaserl.meshes.judge import file_of_judge, find_judge
+from vaserl.settings.section import dump_config
 
 SUMMARY = "curation.json"
 
@@ -128,7 +129,7 @@ def check_stages(settings: CurateSettings) -> None:
     if settings.intact.enabled:
         if settings.clip.path is None:
             raise UserError("intact.enabled needs clip.path, an open_clip model; or set intact.enabled = false")
-        load_clip(settings.clip)
+        load_open_clip(settings.clip)
     check_thresholds(settings)
     check_writer(settings.describe)
     check_generator(settings.lift, folder_of(settings.source))

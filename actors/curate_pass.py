@@ -1,8 +1,9 @@
 """One pass of the curation job: shards through pools of Ray Data, several pools at work at once.
 
-A worker of a pool is an actor, its stages live in a process below it (`vaserl.curation.isolated`), and its rows lie in
-files (`vaserl.curation.journal`). What crosses between processes is a shard's name, so the driver's memory doesn't grow
-with the number of rows. Shards that are finished don't get here at all, and if all are, no cluster is started.
+A worker of a pool is an actor, its stages live in a process below it (`vaserl.curation.job.isolated`), and its rows lie
+in files (`vaserl.curation.job.journal`). What crosses between processes is a shard's name, so the driver's memory
+doesn't grow with the number of rows. Shards that are finished don't get here at all, and if all are, no cluster is
+started.
 """
 
 import logging
@@ -16,15 +17,15 @@ from typing import Any, cast
 
 import ray.data
 
-from vaserl.curation.isolated import Effort, JobFailed, Limits
-from vaserl.curation.journal import Journal, key_after
+from vaserl.curation.job.isolated import Effort, JobFailed, Limits
+from vaserl.curation.job.journal import Journal, key_after
+from vaserl.curation.job.shard_worker import ShardWorker
+from vaserl.curation.job.shards import Shard
+from vaserl.curation.job.stage import Stage
 from vaserl.curation.settings import PoolSettings
-from vaserl.curation.shard_worker import ShardWorker
-from vaserl.curation.shards import Shard
-from vaserl.curation.stage import Stage
-from vaserl.curation.storage import storage_environment
 from vaserl.errors import UserError
-from vaserl.progress import Progress
+from vaserl.files.storage import storage_environment
+from vaserl.runs.progress import Progress
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
 """For arithmetic and for software rendering; the pools are sized to the machine already."""

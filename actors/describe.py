@@ -8,11 +8,11 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from actors.engine import engine_environment
-from vaserl.curation.batch import Batch
-from vaserl.curation.describe import Describe
+from vaserl.curation.job.batch import Batch
 from vaserl.curation.settings import DescribeSettings, WriterSettings
+from vaserl.curation.stages.describe import Describe
 from vaserl.errors import UserError
-from vaserl.models.policy import check_model_folder
+from vaserl.policy.policy import check_model_folder
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 PLACE = "{record}"

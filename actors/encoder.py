@@ -17,12 +17,12 @@ import torch
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from vaserl.clip import ClipStore
 from vaserl.errors import UserError
-from vaserl.feature_store import FeatureStore, pack, unpack
-from vaserl.models.pixel_cache import MAX_BYTES, PixelCache, View
-from vaserl.models.policy import ClipFeatures, Prompter
-from vaserl.models.vision_tower import FeatureRecipe, VisionTower, feature_recipe
+from vaserl.files.clip import ClipStore
+from vaserl.policy.feature_store import FeatureStore, pack, unpack
+from vaserl.policy.pixel_cache import MAX_BYTES, PixelCache, View
+from vaserl.policy.policy import ClipFeatures, Prompter
+from vaserl.policy.vision_tower import FeatureRecipe, VisionTower, feature_recipe
 from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
 
 START_TIMEOUT_S = 600.0

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from vaserl.clip import Clip
-from vaserl.models.merge import PristineBase, read_factors
-from vaserl.models.policy import ClipFeatures, video_metadata
-from vaserl.models.tensor_file import Content, read_tensors
+from vaserl.files.clip import Clip
+from vaserl.policy.merge import PristineBase, read_factors
+from vaserl.policy.policy import ClipFeatures, video_metadata
+from vaserl.policy.tensor_file import Content, read_tensors
 from vaserl.types import FinishReason
 
 CPU_ENVIRONMENT = {

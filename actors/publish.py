@@ -11,7 +11,7 @@ import ray
 
 from actors.learner import START_TIMEOUT_S, LearnerGroup
 from actors.rollout import Pending, Publishing, RolloutPool
-from vaserl.models.adapter import digest
+from vaserl.policy.adapter import digest
 from vaserl.settings import LearnerSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
 

@@ -12,18 +12,18 @@ from torch._inductor import config as inductor
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
-from vaserl.clip import ClipStore
-from vaserl.clock import Clock
-from vaserl.fingerprint import probe_ids, probe_layout
-from vaserl.grpo import policy_loss
-from vaserl.models.adapter import AdapterWriter, add_lora, make_weights, merge_adapter
-from vaserl.models.groups import demonstration_group, samples_group
-from vaserl.models.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
-from vaserl.models.pixel_cache import PixelCache, View
-from vaserl.models.policy import Policy, Prompter, Video, load_model
-from vaserl.models.positions import VideoGrid
-from vaserl.models.schedule import learning_rate
-from vaserl.models.tensor_file import Content, TensorFile, read_tensors
+from vaserl.files.clip import ClipStore
+from vaserl.grpo.loss import policy_loss
+from vaserl.policy.adapter import AdapterWriter, add_lora, make_weights, merge_adapter
+from vaserl.policy.fingerprint import probe_ids, probe_layout
+from vaserl.policy.groups import demonstration_group, samples_group
+from vaserl.policy.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
+from vaserl.policy.pixel_cache import PixelCache, View
+from vaserl.policy.policy import Policy, Prompter, Video, load_model
+from vaserl.policy.positions import VideoGrid
+from vaserl.policy.schedule import learning_rate
+from vaserl.policy.tensor_file import Content, TensorFile, read_tensors
+from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
 

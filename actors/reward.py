@@ -11,8 +11,8 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from vaserl.errors import UserError
-from vaserl.reward_source import RewardSource, check_source, mismatches
-from vaserl.scoring import Scorer, make_scorer, read_sources
+from vaserl.rewards.scorer import Scorer, make_scorer, read_sources
+from vaserl.rewards.source import RewardSource, check_source, mismatches
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 

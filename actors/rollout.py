@@ -12,8 +12,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, engine_environment
 from actors.rollout_worker import RolloutWorker, Served
-from vaserl.clock import Clock
-from vaserl.fingerprint import FingerprintGate
+from vaserl.policy.fingerprint import FingerprintGate
+from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
 

@@ -11,12 +11,12 @@ import torch
 
 from actors.encoder import FeatureReader
 from actors.engine import Engine, EngineOutput, Request, TensorPlace
-from vaserl.clip import Clip, ClipStore
-from vaserl.clock import Clock
-from vaserl.models.adapter import check_digest, write_files
-from vaserl.models.merge import ADAPTER_CONFIG
-from vaserl.models.policy import ClipFeatures, Prompter
-from vaserl.models.tensor_file import Content, read_tensors
+from vaserl.files.clip import Clip, ClipStore
+from vaserl.policy.adapter import check_digest, write_files
+from vaserl.policy.merge import ADAPTER_CONFIG
+from vaserl.policy.policy import ClipFeatures, Prompter
+from vaserl.policy.tensor_file import Content, read_tensors
+from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Completion, Fingerprint, Group, Task, Weights
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from actors.curate import curate
 from launch.main import command
+from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.summary import CurationSummary
 from vaserl.errors import UserError
 
 
 def run(settings: CurateSettings) -> CurationSummary:
     """Turns photographs and records into a data set and says what became of them."""
     if settings.tiny_filters is not None:
-        from vaserl.models.tiny_vision import train_tiny_filters
+        from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 
         if settings.quality.path is None or settings.clip.path is None:
             raise UserError("tiny_filters needs quality.path and clip.path, the folders to write the models to")

@@ -14,24 +14,24 @@ from actors.rollout import RolloutPool
 from launch import vaseeval
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
-from vaserl.config import dump_config
-from vaserl.constant_caption import constant_caption
-from vaserl.dataset import Vase, read_vases
+from vaserl.dataset.dataset import Vase, read_vases
+from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
-from vaserl.evaluation.constant import constant_answer
+from vaserl.evaluation.constant_baseline import constant_answer
+from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
-from vaserl.evaluation.text_encoder import open_clip_text_encoder
-from vaserl.models.adapter import make_weights, read_adapter, read_fingerprint
-from vaserl.models.merge import ADAPTER_CONFIG
-from vaserl.models.policy import check_model_folder
-from vaserl.models.tensor_file import Content
-from vaserl.progress import Progress
-from vaserl.recorder import versions
-from vaserl.scoring import Scorer, make_scorer
+from vaserl.meshes.compare.settings import VaseEvalSettings
+from vaserl.policy.adapter import make_weights, read_adapter, read_fingerprint
+from vaserl.policy.merge import ADAPTER_CONFIG
+from vaserl.policy.policy import check_model_folder
+from vaserl.policy.tensor_file import Content
+from vaserl.rewards.scorer import Scorer, make_scorer
+from vaserl.runs.progress import Progress
+from vaserl.runs.recorder import versions
 from vaserl.settings import EvaluateSettings
+from vaserl.settings.section import dump_config
 from vaserl.types import Group, Score
-from vaserl.vase_eval.settings import VaseEvalSettings
 
 BATCH_SIZE = 32
 

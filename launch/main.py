@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vaserl.config import Section, dump_config, load_config
 from vaserl.errors import UserError
+from vaserl.settings.section import Section, dump_config, load_config
 
 ConfigT = TypeVar("ConfigT", bound=Section)
 

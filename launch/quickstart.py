@@ -17,15 +17,15 @@ import pydantic
 from actors.cluster import connect
 from launch import curate, evaluate, sft, train
 from launch.main import command
-from vaserl.config import Section, load_config
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
-from vaserl.export import export_run
-from vaserl.metrics import mean_of
-from vaserl.progress import Progress
-from vaserl.recorder import read_jsonl, versions
+from vaserl.grpo.metrics import mean_of
 from vaserl.report import console_summary, write_report
+from vaserl.runs.export import export_run
+from vaserl.runs.progress import Progress
+from vaserl.runs.recorder import read_jsonl, versions
 from vaserl.settings import ClusterSettings, EvaluateSettings, SftSettings, TrainSettings
+from vaserl.settings.section import Section, load_config
 from vaserl.synthetic.world import build_world
 
 MARKER = ".quickstart"

@@ -35,7 +35,7 @@ echo "import _vaserl_torchvision_hook" > "$site/_vaserl_torchvision_hook.pth"
 
 # Off-screen OpenGL: pyrender draws through EGL, and what it imports looks for the others; Mesa draws where no GPU does.
 packages="libegl1 libgl1 libgl1-mesa-dri libgles2 libglu1-mesa libx11-6"
-draws() { .venv/bin/python -c 'from vaserl.turntable import Turntable; Turntable(16).close()'; }
+draws() { .venv/bin/python -c 'from vaserl.meshes.turntable import Turntable; Turntable(16).close()'; }
 if ! draws > /dev/null 2>&1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
         echo "setup: installing $packages"

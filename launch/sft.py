@@ -11,13 +11,13 @@ from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
-from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
-from vaserl.models.policy import check_model_folder
-from vaserl.models.tiny import TinyShape, build_tiny_model
-from vaserl.progress import Progress
-from vaserl.recorder import Recorder
+from vaserl.dataset.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
+from vaserl.grpo.tasks import draw
+from vaserl.policy.policy import check_model_folder
+from vaserl.runs.progress import Progress
+from vaserl.runs.recorder import Recorder
 from vaserl.settings import SftSettings
-from vaserl.tasks import draw
+from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 from vaserl.types import Demonstration
 
 

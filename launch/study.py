@@ -18,17 +18,17 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from launch import evaluate, sft, train
-from vaserl.config import load_config
-from vaserl.constant_caption import constant_caption
-from vaserl.dataset import read_rows, read_vases, write_manifest
+from vaserl.dataset.dataset import read_rows, read_vases, write_manifest
 from vaserl.errors import UserError
-from vaserl.evaluation.constant import constant_answer
-from vaserl.evaluation.statistics import paired_difference
-from vaserl.recorder import read_jsonl, versions
+from vaserl.evaluation.constant_baseline import constant_answer
+from vaserl.evaluation.constant_caption import constant_caption
+from vaserl.grpo.tasks import draw
+from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
-from vaserl.scoring import make_scorer
+from vaserl.rewards.scorer import make_scorer
+from vaserl.runs.recorder import read_jsonl, versions
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
-from vaserl.tasks import draw
+from vaserl.settings.section import load_config
 from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")

@@ -12,21 +12,21 @@ from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
-from vaserl.advantage import credit
-from vaserl.constant_caption import constant_caption
-from vaserl.dataset import read_vases
-from vaserl.evaluation.constant import ConstantBaseline
-from vaserl.grpo import assemble
-from vaserl.models.adapter import write_weights
-from vaserl.models.policy import check_model_folder
-from vaserl.overlong import punish_overlong
-from vaserl.progress import Progress
-from vaserl.recorder import Recorder
-from vaserl.scoring import make_scorer
+from vaserl.dataset.dataset import read_vases
+from vaserl.evaluation.constant_baseline import ConstantBaseline
+from vaserl.evaluation.constant_caption import constant_caption
+from vaserl.grpo.advantage import credit
+from vaserl.grpo.loop import train
+from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo.loss import assemble
+from vaserl.grpo.overlong import punish_overlong
+from vaserl.grpo.tasks import draw
+from vaserl.policy.adapter import write_weights
+from vaserl.policy.policy import check_model_folder
+from vaserl.rewards.scorer import make_scorer
+from vaserl.runs.progress import Progress
+from vaserl.runs.recorder import Recorder
 from vaserl.settings import TrainSettings
-from vaserl.tasks import draw
-from vaserl.train import train
-from vaserl.train_ahead import train_ahead
 from vaserl.types import Batch, Update, Weights
 
 

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from launch.main import command
-from vaserl.quality.report import MARKDOWN, QualityReport
-from vaserl.quality.settings import TrainQualitySettings
-from vaserl.quality.train import train_quality
+from vaserl.curation.train_quality.report import MARKDOWN, QualityReport
+from vaserl.curation.train_quality.settings import TrainQualitySettings
+from vaserl.curation.train_quality.train import train_quality
 
 
 def run(settings: TrainQualitySettings) -> QualityReport:

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from vaserl.config import dump_config
-from vaserl.recorder import versions
-from vaserl.vase_eval.evaluate import PAPER, evaluate
-from vaserl.vase_eval.settings import VaseEvalSettings
-from vaserl.vase_eval.table import table
+from vaserl.meshes.compare.evaluate import PAPER, evaluate
+from vaserl.meshes.compare.settings import VaseEvalSettings
+from vaserl.meshes.compare.table import table
+from vaserl.runs.recorder import versions
+from vaserl.settings.section import dump_config
 
 
 def run(settings: VaseEvalSettings) -> dict[str, Any]:

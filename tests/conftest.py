@@ -14,8 +14,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from vaserl.clip import Clip, ClipStore
-from vaserl.dataset import write_manifest
+from vaserl.dataset.dataset import write_manifest
+from vaserl.files.clip import Clip, ClipStore
 
 # A loaded machine is no failure, and a test run that decides something must decide the same twice; at the desk the
 # examples stay random, which is how they find things.
@@ -35,7 +35,7 @@ TEXTS = [
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a Qwen2.5-VL of 0.4 million random parameters."""
-    from vaserl.models.tiny import TinyShape, build_tiny_model
+    from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 
     shape = TinyShape(hidden_size=128, num_layers=2, num_heads=4, vision_hidden_size=64, vision_depth=2)
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny", TEXTS, shape=shape)

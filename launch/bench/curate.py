@@ -23,18 +23,18 @@ from actors.curate import filter_pools, lift_pools
 from actors.curate_pass import Pool, stream
 from launch.bench.curate_memory import driver_memory
 from launch.bench.timing import circumstances, seconds_of, spread
-from vaserl.curation.best_view import BestView
-from vaserl.curation.intact import Intact
-from vaserl.curation.isolated import Limits
-from vaserl.curation.journal import Journal
-from vaserl.curation.photograph import read_photograph
-from vaserl.curation.quality import ResNetConfig, save_resnet
+from vaserl.curation.job.isolated import Limits
+from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.shard_worker import ShardWorker
+from vaserl.curation.job.shards import Shard, lift_shards, source_shards
+from vaserl.curation.job.views import choose_views
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shard_worker import ShardWorker
-from vaserl.curation.shards import Shard, lift_shards, source_shards
 from vaserl.curation.source import read_source
-from vaserl.curation.views import choose_views
+from vaserl.curation.stages.best_view import BestView
+from vaserl.curation.stages.intact import Intact
+from vaserl.curation.stages.quality import ResNetConfig, save_resnet
 from vaserl.errors import UserError
+from vaserl.files.photograph import read_photograph
 from vaserl.synthetic.world import build_world
 
 PARTS = ("stages", "overhead", "memory")

@@ -26,15 +26,15 @@ import torch
 
 from actors.cluster import connect
 from launch.bench.timing import circumstances
-from vaserl.config import dump_config
-from vaserl.curation.journal import WORK
-from vaserl.curation.quality import ResNetConfig, save_resnet
+from vaserl.curation.job.journal import WORK
+from vaserl.curation.job.shards import INPUT
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.shards import INPUT
-from vaserl.dataset import MANIFEST
+from vaserl.curation.stages.quality import ResNetConfig, save_resnet
+from vaserl.dataset.dataset import MANIFEST
 from vaserl.errors import UserError
-from vaserl.models.tiny_vision import train_tiny_clip
 from vaserl.settings import ClusterSettings
+from vaserl.settings.section import dump_config
+from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 from vaserl.synthetic.world import build_world
 
 Finished = dict[str, tuple[int, int]]

@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 
 from actors.curate import curate_table
 from actors.curate_pass import Pool
-from vaserl.curation.batch import Batch, remaining, with_column
-from vaserl.curation.intact import VIEW
-from vaserl.curation.journal import WORK
-from vaserl.curation.questions import Questions
+from vaserl.curation.job.batch import Batch, remaining, with_column
+from vaserl.curation.job.journal import WORK
+from vaserl.curation.job.stage import stage_of
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.source import SOURCE_SCHEMA
-from vaserl.curation.stage import stage_of
+from vaserl.curation.stages.intact import VIEW
+from vaserl.curation.stages.questions import Questions
 from vaserl.report import drawing
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of

@@ -21,15 +21,15 @@ import trimesh
 from scipy.spatial import KDTree
 
 from launch.bench.timing import circumstances
-from vaserl.curation.lathe import LatheError, LatheResult, lathe
-from vaserl.curation.lathe.silhouette import fill_triangles, intersection_over_union
 from vaserl.errors import UserError
+from vaserl.meshes.lathe import LatheError, LatheResult, lathe
+from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
+from vaserl.meshes.turntable import Camera, Light, Model, Turntable
 from vaserl.synthetic.mesh import build_mesh
 from vaserl.synthetic.paint import paint
 from vaserl.synthetic.photograph import RESOLUTION, photograph
 from vaserl.synthetic.vase import VaseTraits, shape_of
 from vaserl.synthetic.world import traits_of
-from vaserl.turntable import Camera, Light, Model, Turntable
 
 HEIGHT_MM = 300.0
 NUM_HEIGHTS = 199

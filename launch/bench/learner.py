@@ -11,9 +11,9 @@ import torch
 from launch.bench.roofline import learner_work, matmul_rate, visible_pairs
 from launch.bench.subject import MODEL_HELP, model_folder, random_clip, random_group
 from launch.bench.timing import circumstances, seconds_of, spread, synchronise
-from vaserl.models.adapter import add_lora
-from vaserl.models.layout import Layout, padded_layout, shared_prefix_layout
-from vaserl.models.policy import ClipFeatures, Policy, Prompter, Video, load_model
+from vaserl.policy.adapter import add_lora
+from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
+from vaserl.policy.policy import ClipFeatures, Policy, Prompter, Video, load_model
 
 VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_features")
 

@@ -19,13 +19,13 @@ from launch import train as job
 from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
-from vaserl.advantage import credit
 from vaserl.errors import UserError
-from vaserl.grpo import assemble
-from vaserl.recorder import Recorder, read_jsonl
+from vaserl.grpo.advantage import credit
+from vaserl.grpo.loop import train
+from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo.loss import assemble
+from vaserl.runs.recorder import Recorder, read_jsonl
 from vaserl.settings import ClusterSettings, TrainSettings
-from vaserl.train import train
-from vaserl.train_ahead import train_ahead
 from vaserl.types import DIMENSIONS, Task
 
 WARM_UP = 2

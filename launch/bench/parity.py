@@ -17,11 +17,11 @@ from actors.cluster import connect
 from actors.engine import Engine, EngineOutput, Request, engine_environment
 from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
 from launch.bench.timing import circumstances
-from vaserl.clip import Clip
-from vaserl.models.adapter import adapter_files, add_lora
-from vaserl.models.layout import Branch, Layout, PrefixGroup, padded_layout, shared_prefix_layout
-from vaserl.models.policy import ClipFeatures, ClipPixels, Policy, Prompter, Video, load_model
-from vaserl.models.vision_tower import VisionTower
+from vaserl.files.clip import Clip
+from vaserl.policy.adapter import adapter_files, add_lora
+from vaserl.policy.layout import Branch, Layout, PrefixGroup, padded_layout, shared_prefix_layout
+from vaserl.policy.policy import ClipFeatures, ClipPixels, Policy, Prompter, Video, load_model
+from vaserl.policy.vision_tower import VisionTower
 from vaserl.settings import ClusterSettings
 
 NUM_FRAMES, FPS, SIZES = (4, 8, 16), (0.5, 8.0), (56, 112)

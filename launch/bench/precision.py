@@ -23,12 +23,12 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances
-from vaserl.dataset import Vase, read_vases
-from vaserl.models.adapter import merge_adapter
-from vaserl.models.groups import samples_group
-from vaserl.models.layout import padded_layout, shared_prefix_layout
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.rewards import gold_caption
+from vaserl.dataset.dataset import Vase, read_vases
+from vaserl.policy.adapter import merge_adapter
+from vaserl.policy.groups import samples_group
+from vaserl.policy.layout import padded_layout, shared_prefix_layout
+from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.rewards.vase import gold_caption
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,

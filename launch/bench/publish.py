@@ -20,10 +20,10 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
 from launch.bench.timing import circumstances
-from vaserl.clip import Clip, ClipStore
-from vaserl.clock import Clock
 from vaserl.errors import UserError
-from vaserl.models.policy import Prompter
+from vaserl.files.clip import Clip, ClipStore
+from vaserl.policy.policy import Prompter
+from vaserl.runs.clock import Clock
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,

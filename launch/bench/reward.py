@@ -16,7 +16,7 @@ import numpy as np
 from actors.cluster import bundle, connect, placed
 from actors.reward import RewardPool
 from vaserl.errors import UserError
-from vaserl.rewards import VaseReward, gold_caption
+from vaserl.rewards.vase import VaseReward, gold_caption
 from vaserl.settings import ClusterSettings, RewardSettings
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.world import traits_of

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from launch.bench.timing import seconds_of
-from vaserl.models.attention import Span
+from vaserl.policy.attention import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from launch import train as job
 from launch.bench.subject import MODEL_HELP, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
-from vaserl.recorder import read_jsonl
 from vaserl.report.anatomy import step_figure
+from vaserl.runs.recorder import read_jsonl
 from vaserl.settings import TrainSettings
 
 WARM_UP = 1

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaserl.clip import Clip, ClipStore
-from vaserl.dataset import write_manifest
-from vaserl.models.layout import Branch, PrefixGroup
-from vaserl.models.policy import ClipPixels, Prompter, check_model_folder
-from vaserl.models.shape import build_shape
-from vaserl.models.tiny import build_tiny_model
+from vaserl.dataset.dataset import write_manifest
+from vaserl.files.clip import Clip, ClipStore
+from vaserl.policy.layout import Branch, PrefixGroup
+from vaserl.policy.policy import ClipPixels, Prompter, check_model_folder
+from vaserl.synthetic.models.random_qwen import build_shape
+from vaserl.synthetic.models.tiny_qwen import build_tiny_model
 
 PROMPT = "Describe the vase."
 TEXTS = (

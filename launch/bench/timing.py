@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from vaserl.recorder import versions
+from vaserl.runs.recorder import versions
 
 
 def seconds_of(call: Callable[[], Any]) -> float:

@@ -7,8 +7,8 @@ import torch
 
 from actors.rank import LearnerRank
 from tests.conftest import make_clip
-from vaserl.models.layout import Branch, PrefixGroup, shared_prefix_layout
-from vaserl.models.policy import Prompter
+from vaserl.policy.layout import Branch, PrefixGroup, shared_prefix_layout
+from vaserl.policy.policy import Prompter
 from vaserl.settings import DataSettings, LearnerSettings, LoraSettings, ModelSettings
 
 YOUNG = 1e-4

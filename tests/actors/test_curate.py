@@ -13,18 +13,18 @@ from PIL import Image
 from actors.curate import curate
 from actors.curate_pass import PassSummary, Pool, run_pass
 from launch.bench.curate_kills import finish, finished, start
-from tests.actors.curation_stages import Environment, KeepAll, Perilous, RejectOdd
-from vaserl.clip import ClipStore
-from vaserl.config import dump_config
-from vaserl.curation.batch import INPUT_COLUMNS, rows_of
-from vaserl.curation.isolated import JobFailed
-from vaserl.curation.journal import Journal
+from tests.fakes.curation_stages import Environment, KeepAll, Perilous, RejectOdd
+from vaserl.curation.job.batch import INPUT_COLUMNS, rows_of
+from vaserl.curation.job.isolated import JobFailed
+from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.shards import Shard, source_shards
+from vaserl.curation.job.stage import Stage, stage_of
+from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.settings import CurateSettings, PoolSettings
-from vaserl.curation.shards import Shard, source_shards
-from vaserl.curation.stage import Stage, stage_of
-from vaserl.curation.summary import CurationSummary
-from vaserl.dataset import MANIFEST, read_rows, read_vases
+from vaserl.dataset.dataset import MANIFEST, read_rows, read_vases
 from vaserl.errors import UserError
+from vaserl.files.clip import ClipStore
+from vaserl.settings.section import dump_config
 
 CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48}}
 NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU}

@@ -6,13 +6,13 @@ import pytest
 
 from actors import curate_pass
 from actors.curate_pass import Pool, run_pass
-from tests.actors.curation_stages import KeepAll
-from vaserl.curation.batch import INPUT_COLUMNS, batch_of
-from vaserl.curation.isolated import Effort
-from vaserl.curation.journal import Journal, key_after
+from tests.fakes.curation_stages import KeepAll
+from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of
+from vaserl.curation.job.isolated import Effort
+from vaserl.curation.job.journal import Journal, key_after
+from vaserl.curation.job.shards import Shard
+from vaserl.curation.job.stage import stage_of
 from vaserl.curation.settings import PoolSettings
-from vaserl.curation.shards import Shard
-from vaserl.curation.stage import stage_of
 from vaserl.errors import UserError
 
 ROWS = [dict.fromkeys(INPUT_COLUMNS, "") | {"photo": "a"}]

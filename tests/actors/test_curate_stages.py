@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.curate import check_stages, lift_pools
-from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
 

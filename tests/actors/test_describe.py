@@ -10,11 +10,11 @@ import ray
 import torch
 
 from actors.describe import DescribeByModel, check_writer, fields_of, read_prompt
-from vaserl.curation.batch import batch_of, rows_of
+from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import DescribeSettings, PoolSettings, WriterSettings
 from vaserl.errors import UserError
-from vaserl.models.policy import load_model
-from vaserl.models.tiny import TinyShape, build_tiny_model
+from vaserl.policy.policy import load_model
+from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 
 KNOWN = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "AMPHORA, NECK", "Provenance": "ITALY, NOLA"}
 OTHERS = [{**KNOWN, "Fabric": "CORINTHIAN"}, {**KNOWN, "Decoration": "A: LION"}]

@@ -11,15 +11,15 @@ import torch
 from actors.cluster import bundle, placed
 from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, bypass_reason, owner
 from actors.learner import LearnerGroup
-from vaserl.clip import ClipStore
-from vaserl.dataset import CAPTION_PROMPT, read_vases
+from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
 from vaserl.errors import UserError
-from vaserl.feature_store import pack, unpack
-from vaserl.models.groups import demonstration_group
-from vaserl.models.layout import shared_prefix_layout
-from vaserl.models.pixel_cache import PixelCache
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.models.vision_tower import VisionTower, feature_recipe
+from vaserl.files.clip import ClipStore
+from vaserl.policy.feature_store import pack, unpack
+from vaserl.policy.groups import demonstration_group
+from vaserl.policy.layout import shared_prefix_layout
+from vaserl.policy.pixel_cache import PixelCache
+from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.vision_tower import VisionTower, feature_recipe
 from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, LearnerSettings, ModelSettings
 from vaserl.types import Demonstration
 
@@ -178,7 +178,7 @@ from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.cluster import WORKER_ENVIRONMENT
 from actors.encoder import EncoderPool, FeatureReader
-from vaserl.dataset import read_vases
+from vaserl.dataset.dataset import read_vases
 from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
 
 tiny_model, dataset, scratch = map(Path, sys.argv[1:])

@@ -11,15 +11,15 @@ import torch
 from actors.cluster import bundle, placed
 from actors.learner import LearnerGroup, _Rank
 from actors.rank import LearnerRank
-from vaserl.clip import ClipStore
-from vaserl.dataset import CAPTION_PROMPT, read_vases
-from vaserl.grpo import policy_loss
-from vaserl.models.adapter import add_lora
-from vaserl.models.groups import demonstration_group, samples_group
-from vaserl.models.layout import padded_layout, shared_prefix_layout
-from vaserl.models.pixel_cache import PixelCache
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.models.tensor_file import read_tensors
+from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
+from vaserl.files.clip import ClipStore
+from vaserl.grpo.loss import policy_loss
+from vaserl.policy.adapter import add_lora
+from vaserl.policy.groups import demonstration_group, samples_group
+from vaserl.policy.layout import padded_layout, shared_prefix_layout
+from vaserl.policy.pixel_cache import PixelCache
+from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.tensor_file import read_tensors
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,

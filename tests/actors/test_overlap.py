@@ -8,9 +8,9 @@ import torch
 
 from actors.cluster import bundle, placed
 from actors.rollout import RolloutPool
-from vaserl.dataset import read_vases
-from vaserl.models.adapter import adapter_files, add_lora, make_weights
-from vaserl.models.policy import load_model
+from vaserl.dataset.dataset import read_vases
+from vaserl.policy.adapter import adapter_files, add_lora, make_weights
+from vaserl.policy.policy import load_model
 from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group
 

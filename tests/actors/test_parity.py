@@ -12,12 +12,12 @@ from actors.encoder import EncoderPool
 from actors.rollout import RolloutPool
 from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip, make_dataset
-from vaserl.clip import ClipStore
-from vaserl.dataset import read_vases
-from vaserl.models.adapter import adapter_files, add_lora, make_weights
-from vaserl.models.groups import samples_group
-from vaserl.models.layout import shared_prefix_layout
-from vaserl.models.policy import Policy, Prompter, Video, load_model
+from vaserl.dataset.dataset import read_vases
+from vaserl.files.clip import ClipStore
+from vaserl.policy.adapter import adapter_files, add_lora, make_weights
+from vaserl.policy.groups import samples_group
+from vaserl.policy.layout import shared_prefix_layout
+from vaserl.policy.policy import Policy, Prompter, Video, load_model
 from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group, PromptSamples, Sample
 

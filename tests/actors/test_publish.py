@@ -11,16 +11,16 @@ import torch
 
 from actors.cluster import bundle, placed
 from actors.rollout import RolloutPool
-from vaserl.clip import ClipStore
-from vaserl.dataset import read_vases
+from vaserl.dataset.dataset import read_vases
 from vaserl.errors import ParityError
-from vaserl.fingerprint import probe_ids, probe_layout
-from vaserl.models.adapter import AdapterWriter, add_lora, make_weights
-from vaserl.models.groups import samples_group
-from vaserl.models.layout import shared_prefix_layout
-from vaserl.models.merge import ADAPTER_CONFIG
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.models.tensor_file import TensorFile
+from vaserl.files.clip import ClipStore
+from vaserl.policy.adapter import AdapterWriter, add_lora, make_weights
+from vaserl.policy.fingerprint import probe_ids, probe_layout
+from vaserl.policy.groups import samples_group
+from vaserl.policy.layout import shared_prefix_layout
+from vaserl.policy.merge import ADAPTER_CONFIG
+from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.tensor_file import TensorFile
 from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weights
 

@@ -8,8 +8,8 @@ import pytest
 from actors.cluster import bundle, placed
 from actors.reward import RewardPool, RewardWorker
 from vaserl.errors import UserError
-from vaserl.rewards import VaseReward, gold_caption
-from vaserl.scoring import make_scorer, read_sources
+from vaserl.rewards.scorer import make_scorer, read_sources
+from vaserl.rewards.vase import VaseReward, gold_caption
 from vaserl.settings import ClusterSettings, RewardSettings
 from vaserl.types import DIMENSIONS, Completion, Group, Task
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.vaserl.test_attention import dense_attention, dense_mask, spans_of
-from vaserl.models.attention import VariableLength, plan_attention
+from tests.vaserl.policy.test_attention import dense_attention, dense_mask, spans_of
+from vaserl.policy.attention import VariableLength, plan_attention
 
 pytestmark = pytest.mark.gpu
 

@@ -11,9 +11,9 @@ from actors.cluster import bundle, connect, placed
 from actors.learner import LearnerGroup
 from actors.publish import TransferredRollout, goes_by_transfer
 from actors.rollout import RolloutPool
-from vaserl.clip import ClipStore
-from vaserl.dataset import read_vases
-from vaserl.models.policy import Prompter
+from vaserl.dataset.dataset import read_vases
+from vaserl.files.clip import ClipStore
+from vaserl.policy.policy import Prompter
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,

@@ -12,11 +12,11 @@ PROGRAM = """
 import hashlib
 import numpy as np
 from OpenGL import GL
-from vaserl.egl_device import card_of_this_process
+from vaserl.meshes.egl_device import card_of_this_process
 from vaserl.synthetic.mesh import build_mesh
 from vaserl.synthetic.paint import paint
 from vaserl.synthetic.vase import sample_traits
-from vaserl.turntable import Turntable
+from vaserl.meshes.turntable import Turntable
 
 traits = sample_traits(np.random.default_rng(0))
 with Turntable(112) as turntable:

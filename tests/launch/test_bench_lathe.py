@@ -9,8 +9,8 @@ import trimesh
 
 from launch.bench.__main__ import main
 from launch.bench.lathe import Lifted, chamfer, compare, level_silhouette, summary
-from tests.vaserl.turned_vases import amphora, photograph, seen_mask
-from vaserl.curation.lathe import lathe
+from tests.fakes.turned_vases import amphora, photograph, seen_mask
+from vaserl.meshes.lathe import lathe
 
 
 def test_a_model_compared_with_itself_and_with_a_wider_one() -> None:

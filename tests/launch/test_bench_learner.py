@@ -9,9 +9,9 @@ from launch.bench.__main__ import main
 from launch.bench.roofline import learner_work, visible_pairs
 from launch.bench.step import _medians
 from vaserl.errors import UserError
-from vaserl.models.attention import Span
-from vaserl.models.shape import build_shape
+from vaserl.policy.attention import Span
 from vaserl.report.anatomy import step_figure
+from vaserl.synthetic.models.random_qwen import build_shape
 
 CONFIG = SimpleNamespace(
     hidden_size=8,

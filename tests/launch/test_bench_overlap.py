@@ -9,8 +9,8 @@ from launch.bench import overlap
 from launch.bench.__main__ import main
 from launch.bench.overlap import WARM_UP, compare, step_seconds
 from launch.bench.subject import make_dataset
-from vaserl.clip import ClipStore
-from vaserl.dataset import read_vases
+from vaserl.dataset.dataset import read_vases
+from vaserl.files.clip import ClipStore
 
 
 def spans(*learns: tuple[float, float], rollout_s: float) -> list[dict]:

@@ -13,11 +13,11 @@ from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
 from vaserl.cli import main as vaserl
-from vaserl.clip import ClipStore
-from vaserl.dataset import CAPTION_PROMPT, read_vases
-from vaserl.models.policy import Policy, Prompter, load_model
-from vaserl.models.sampling import sample
-from vaserl.recorder import read_jsonl
+from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
+from vaserl.files.clip import ClipStore
+from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.sampling import sample
+from vaserl.runs.recorder import read_jsonl
 
 SFT = """
 run_dir = "{root}/sft"
@@ -81,7 +81,7 @@ engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, dataset: Path, cluster) -> Path:
     """The folder of the finished chain."""
-    from vaserl.models.tiny_vision import train_tiny_clip
+    from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 
     root = tmp_path_factory.mktemp("chain")
     for name, text in (("sft", SFT), ("train", TRAIN), ("evaluate", EVALUATE)):

@@ -8,7 +8,7 @@ import pytest
 
 from launch.quickstart import main, stage_settings
 from vaserl.cli import main as vaserl
-from vaserl.dataset import read_rows, read_vases
+from vaserl.dataset.dataset import read_rows, read_vases
 from vaserl.types import DIMENSIONS
 
 CONFIG = """
@@ -104,7 +104,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys):
 
 def test_stages_are_tied_together_under_one_folder(tmp_path: Path):
     from launch.quickstart import QuickstartSettings
-    from vaserl.config import load_config
+    from vaserl.settings.section import load_config
 
     path = tmp_path / "quickstart.toml"
     path.write_text(CONFIG.format(root=tmp_path))

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from launch.study import _share_of, _write_constant_dataset, main
-from vaserl.dataset import read_vases
+from vaserl.dataset.dataset import read_vases
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.types import DIMENSIONS
 

@@ -9,7 +9,7 @@ import pytest
 
 from launch.train import main
 from tests.conftest import read_json
-from vaserl.recorder import read_jsonl
+from vaserl.runs.recorder import read_jsonl
 
 CONFIG = """
 run_dir = "{run_dir}"
@@ -27,7 +27,7 @@ max_new_tokens = 10
 num_cpus = 0.5
 engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
 [reward]
-functions = ["tests.rewards_for_tests:even_tokens"]
+functions = ["tests.fakes.rewards_for_tests:even_tokens"]
 [loss]
 beta = 0.01
 [learner]
@@ -158,7 +158,7 @@ def _rollouts(run_dir: Path, step: int) -> list[dict]:
 
 def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path, cluster):
     run_dir = config.parent / "equal"
-    reward = '["tests.rewards_for_tests:one"]'
+    reward = '["tests.fakes.rewards_for_tests:one"]'
     assert (
         main(
             [
@@ -189,8 +189,11 @@ def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path,
         (["--learner.rank", "4"], ["--learner.rank", "unknown key", "did you mean 'num_ranks'"]),
         (["--model.path", "no/such/folder"], ["no/such/folder does not exist", "model.path"]),
         (["--data.path", "no/such/data"], ["no/such/data has no manifest.parquet", "launch.curate"]),
-        (["--reward.functions", '["tests.rewards_for_tests:missing"]'], ["has no missing"]),
-        (["--reward.functions", '["tests.rewards_for_tests:takes_one_argument"]'], ["must take (task, completion)"]),
+        (["--reward.functions", '["tests.fakes.rewards_for_tests:missing"]'], ["has no missing"]),
+        (
+            ["--reward.functions", '["tests.fakes.rewards_for_tests:takes_one_argument"]'],
+            ["must take (task, completion)"],
+        ),
         (["--max_staleness", "2"], ["max_staleness = 2", 'loop = "ahead" only']),
         (["--loss.clip_low", "1.5"], ["loss.clip_low", "less than 1", "1.5"]),
     ],
@@ -218,8 +221,8 @@ def test_too_few_cpus_say_what_is_asked_and_what_is_there(config: Path):
 
 def test_broken_reward_stops_the_run_with_the_sample(config: Path, cluster):
     run_dir = config.parent / "broken"
-    with pytest.raises(Exception, match=r"tests.rewards_for_tests:broken failed on v0\d/caption, completion 0"):
-        main([str(config), "--run_dir", str(run_dir), "--reward.functions", '["tests.rewards_for_tests:broken"]'])
+    with pytest.raises(Exception, match=r"tests.fakes.rewards_for_tests:broken failed on v0\d/caption, completion 0"):
+        main([str(config), "--run_dir", str(run_dir), "--reward.functions", '["tests.fakes.rewards_for_tests:broken"]'])
 
 
 def test_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path):

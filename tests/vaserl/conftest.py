@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.vaserl.finished_run import make_run
+from tests.fakes.finished_run import make_run
 from vaserl.synthetic.vase import VaseTraits, sample_traits
 
 

@@ -33,14 +33,14 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the audit. Raises: UserError when the targets can't be used."""
-    from vaserl.answer_files import read_targets, refuse
-    from vaserl.audit import audit
     from vaserl.errors import UserError
-    from vaserl.reward_file import read_reward
-    from vaserl.scoring import make_scorer
+    from vaserl.evaluation.answer_files import read_targets, refuse
+    from vaserl.evaluation.audit import audit
+    from vaserl.rewards.file import read_reward
+    from vaserl.rewards.scorer import make_scorer
 
     if arguments.targets.is_dir():
-        from vaserl.dataset import read_vases
+        from vaserl.dataset.dataset import read_vases
 
         tasks = [vase.caption_task() for vase in read_vases(arguments.targets, arguments.split)]
     else:

@@ -18,7 +18,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the caption."""
-    from vaserl.captioning import caption_file
+    from vaserl.evaluation.caption_file import caption_file
 
     print(
         caption_file(

@@ -30,12 +30,12 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
-    from vaserl.check import check_dataset, check_published, check_source
-    from vaserl.check.findings import page
-    from vaserl.config import load_config
+    from vaserl.curation.check import check_dataset, check_published, check_source
+    from vaserl.curation.check.findings import page
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
-    from vaserl.dataset import MANIFEST
+    from vaserl.dataset.dataset import MANIFEST
+    from vaserl.settings.section import load_config
 
     if (Path(arguments.data) / MANIFEST).is_file():
         checked = check_dataset(Path(arguments.data), arguments.model)

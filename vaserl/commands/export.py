@@ -13,6 +13,6 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the folder and prints its path."""
-    from vaserl.export import export_run
+    from vaserl.runs.export import export_run
 
     print(export_run(arguments.run, arguments.out))

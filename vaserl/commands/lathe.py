@@ -20,11 +20,11 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
     from PIL import Image
 
-    from vaserl.clip import write_mp4
-    from vaserl.curation.lathe import LatheError, lathe, profile_drawing, write_glb
-    from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
     from vaserl.errors import UserError
-    from vaserl.turntable import Turntable
+    from vaserl.files.clip import write_mp4
+    from vaserl.files.photograph import UnreadablePhotograph, read_photograph
+    from vaserl.meshes.lathe import LatheError, lathe, profile_drawing, write_glb
+    from vaserl.meshes.turntable import Turntable
 
     try:
         photo = np.asarray(read_photograph(arguments.photo, keep_alpha=True))

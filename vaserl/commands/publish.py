@@ -24,7 +24,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the folder and prints what is in it."""
-    from vaserl.hub import publish
+    from vaserl.curation.outcome.hub import publish
 
     done = publish(arguments.dataset, arguments.out, arguments.rights)
     for path in done.files:

@@ -17,8 +17,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes the pictures and prints the turntable's path."""
     from PIL import Image
 
-    from vaserl.clip import write_mp4
-    from vaserl.turntable import Turntable, load_mesh
+    from vaserl.files.clip import write_mp4
+    from vaserl.meshes.turntable import Turntable, load_mesh
 
     mesh = load_mesh(arguments.file)
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -29,10 +29,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the table, or the lines. Raises: UserError naming file and line of what can't be used."""
-    from vaserl.answer_files import read_predictions, read_targets, refuse, unmatched
     from vaserl.errors import UserError
-    from vaserl.reward_file import read_reward
-    from vaserl.scoring import make_scorer
+    from vaserl.evaluation.answer_files import read_predictions, read_targets, refuse, unmatched
+    from vaserl.rewards.file import read_reward
+    from vaserl.rewards.scorer import make_scorer
 
     scorer = make_scorer(read_reward(arguments.config))
     predictions, problems = read_predictions(arguments.predictions)
@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
     """One object for each prediction: id, question where there is one, total, parts, parsed."""
-    from vaserl.answer_files import completion_of
-    from vaserl.rewards import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
+    from vaserl.evaluation.answer_files import completion_of
+    from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
 
     # read as the reward reads it, its constants included

@@ -15,9 +15,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the story. Raises: UserError when the folder is no data set, or knows no such ID."""
-    from vaserl.dataset import MANIFEST
+    from vaserl.curation.outcome.why import why
+    from vaserl.dataset.dataset import MANIFEST
     from vaserl.errors import UserError
-    from vaserl.why import why
 
     if not (arguments.dataset / MANIFEST).is_file():
         raise UserError(f"{arguments.dataset.absolute()} has no {MANIFEST}; name the data set's folder with --dataset")

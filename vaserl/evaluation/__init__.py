@@ -8,7 +8,7 @@ from vaserl.evaluation.evaluate import (
     Reader,
     evaluate_captions,
 )
-from vaserl.evaluation.statistics import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.intervals import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
 
 __all__ = [
     "SYSTEMS",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vaserl.evaluation.statistics import Interval, paired_difference, wilson_interval
+from vaserl.intervals import Interval, paired_difference, wilson_interval
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]

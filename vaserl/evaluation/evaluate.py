@@ -14,7 +14,7 @@ from vaserl.errors import UserError
 from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
 from vaserl.evaluation.dimensions import Values, compare_dimension, judge_dimension, read_answers
-from vaserl.evaluation.statistics import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.intervals import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
 from vaserl.types import DIMENSIONS, Dimension, Score
 
 SYSTEMS = ("sft", "rl")

@@ -5,8 +5,8 @@ from typing import Any
 
 from vaserl.evaluation.dimensions import Values
 from vaserl.evaluation.evaluate import Reader
-from vaserl.rewards import Interval, RewardConfig, RewardContext, Term, parse_caption, parse_record
-from vaserl.rewards.similarity import interval_similarity, shape_similarity, words_similarity
+from vaserl.rewards.vase import Interval, RewardConfig, RewardContext, Term, parse_caption, parse_record
+from vaserl.rewards.vase.similarity import interval_similarity, shape_similarity, words_similarity
 from vaserl.types import DIMENSIONS, Dimension
 
 SEPARATOR = " | "

@@ -7,12 +7,12 @@ from typing import Any
 import jinja2
 
 from vaserl.errors import UserError
+from vaserl.files.whole import write_whole
 from vaserl.report import figures, pictures, story, tables, timeline
 from vaserl.report.examples import Example, choose
-from vaserl.report.run_folder import RunFolder, read_run
 from vaserl.report.words import count, duration, number, signed
+from vaserl.runs.folder import RunFolder, read_run
 from vaserl.types import DIMENSIONS
-from vaserl.whole_file import write_whole
 
 NUM_TURNTABLES = 6
 NUM_REJECTED_EACH = 4

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from vaserl.clip import read_mp4
+from vaserl.files.clip import read_mp4
 
 MAX_TURNTABLE_FRAMES = 16
 """A turn in 16 steps of 22.5 degrees still reads as a turn, at half the bytes of 32."""

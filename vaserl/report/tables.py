@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vaserl.curation.retention import PAPER_RETENTION
+from vaserl.report.paper import PAPER_RETENTION
 from vaserl.report.words import count, difference, dig, direction, duration, number, percent, points, with_interval
 from vaserl.types import DIMENSIONS
 

@@ -1,44 +1,10 @@
-"""The verifiable reward: how well a text states what a museum's record says of a vase, dimension by dimension.
+"""Reward functions: finding them by name, calling them, and the weighted sum of what they return.
 
-    from vaserl.rewards import gold_caption, vase_caption
-    score = vase_caption(task, completion)
-
-Pure functions of their arguments: no model, no clock, no randomness, no files but the lexicons. Neither torch nor Ray
-nor transformers is imported.
+The verifiable reward itself, with its parser, is the room `vaserl.rewards.vase`; its functions are importable here too,
+because configs name them as `vaserl.rewards:VaseReward`. Importing this package loads neither torch nor Ray nor
+transformers.
 """
 
-from vaserl.rewards.attribution import Attribution
-from vaserl.rewards.caption import target_facts, vase_caption, vase_question
-from vaserl.rewards.config import DimensionWeights, ParserConfig, RewardConfig
-from vaserl.rewards.dates import Interval
-from vaserl.rewards.facts_json import facts_as_json
-from vaserl.rewards.gold import caption_from_facts, gold_caption
-from vaserl.rewards.lexicon import Entry, lexicon
-from vaserl.rewards.parse import Facts, Term, parse_caption, parse_record, parse_value
-from vaserl.rewards.similarity import RewardContext, fit_word_weights
-from vaserl.rewards.vase_reward import VaseReward, reward_config
+from vaserl.rewards.vase import VaseReward, gold_caption, vase_caption, vase_question
 
-__all__ = [
-    "Attribution",
-    "DimensionWeights",
-    "Entry",
-    "Facts",
-    "Interval",
-    "ParserConfig",
-    "RewardConfig",
-    "RewardContext",
-    "Term",
-    "VaseReward",
-    "caption_from_facts",
-    "facts_as_json",
-    "fit_word_weights",
-    "gold_caption",
-    "lexicon",
-    "parse_caption",
-    "parse_record",
-    "parse_value",
-    "reward_config",
-    "target_facts",
-    "vase_caption",
-    "vase_question",
-]
+__all__ = ["VaseReward", "gold_caption", "vase_caption", "vase_question"]

@@ -7,6 +7,7 @@ from vaserl.settings.inputs import DataSettings, ModelSettings
 from vaserl.settings.jobs import EvaluateSettings, SftSettings, TinyModelSettings, TrainSettings
 from vaserl.settings.learner import LANGUAGE_MODEL_LINEARS, LearnerSettings, LoraSettings
 from vaserl.settings.loss import LossSettings
+from vaserl.settings.open_clip import OpenClipSettings
 from vaserl.settings.reward import RemoteSettings, RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 
@@ -22,6 +23,7 @@ __all__ = [
     "LoraSettings",
     "LossSettings",
     "ModelSettings",
+    "OpenClipSettings",
     "OverlongSettings",
     "RemoteSettings",
     "RewardSettings",

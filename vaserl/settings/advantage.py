@@ -2,7 +2,7 @@
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 OVERLONG_PART = "penalty/overlong"
 """The part of the score that says what its length cost a completion."""

@@ -1,6 +1,6 @@
 """The Ray that a job runs on."""
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class ClusterSettings(Section):

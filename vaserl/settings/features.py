@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class FeatureSettings(Section):

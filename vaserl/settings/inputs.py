@@ -5,7 +5,7 @@ from typing import Literal
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class ModelSettings(Section):

@@ -5,7 +5,6 @@ from typing import Literal
 
 import pydantic
 
-from vaserl.config import Section
 from vaserl.settings.advantage import OVERLONG_PART, AdvantageSettings, OverlongSettings
 from vaserl.settings.cluster import ClusterSettings
 from vaserl.settings.features import FeatureSettings
@@ -14,6 +13,7 @@ from vaserl.settings.learner import LearnerSettings
 from vaserl.settings.loss import LossSettings
 from vaserl.settings.reward import RewardSettings
 from vaserl.settings.rollout import RolloutSettings
+from vaserl.settings.section import Section
 
 
 class TrainSettings(Section):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 LANGUAGE_MODEL_LINEARS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 """All linear layers of the language model. Vision layers are left out: the engine can't serve adapters on them."""

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 CLIP_OF_VARIANT: dict[str, dict[str, float]] = {
     "grpo": {"clip_low": 0.2, "clip_high": 0.2},

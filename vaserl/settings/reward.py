@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class RemoteSettings(Section):
     """How to wait for a reward function that asks a service, and what it counts as when the service fails: when it
-    raises `vaserl.scoring.Unavailable`, TimeoutError or ConnectionError. Any other exception stops the run."""
+    raises `vaserl.rewards.scorer.Unavailable`, TimeoutError or ConnectionError. Any other exception stops the run."""
 
     timeout_s: float = pydantic.Field(default=30.0, gt=0)
     """Seconds for one call."""

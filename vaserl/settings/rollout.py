@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class RolloutSettings(Section):

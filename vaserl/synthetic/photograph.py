@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from trimesh.intersections import slice_faces_plane
 from trimesh.visual.texture import TextureVisuals
 
-from vaserl.turntable import Camera, Light, Turntable
+from vaserl.meshes.turntable import Camera, Light, Turntable
 
 Kind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
 """What a photograph is; "intact" is frontal too, "above" is a whole vase that the camera looks down upon."""

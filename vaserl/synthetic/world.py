@@ -24,15 +24,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vaserl import turntable as turntable_module
-from vaserl.clip import sha256_of
 from vaserl.errors import UserError
+from vaserl.files.clip import sha256_of
+from vaserl.meshes import turntable as turntable_module
+from vaserl.meshes.turntable import Turntable
 from vaserl.synthetic.mesh import build_mesh, to_glb
 from vaserl.synthetic.paint import paint
 from vaserl.synthetic.photograph import FLAWED, RESOLUTION, Kind, label_intact, label_quality, photograph
 from vaserl.synthetic.record import record_of
 from vaserl.synthetic.vase import VaseTraits, sample_traits
-from vaserl.turntable import Turntable
 
 P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
 """Probability of 0, 1, 2, 3 good photographs of a vase."""

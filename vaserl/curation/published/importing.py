@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
-from vaserl.clip import Clip, ClipStore
-from vaserl.curation.batch import batch_of, rows_of
-from vaserl.curation.lift import MODELS, model_path
-from vaserl.curation.photograph import UnreadablePhotograph, read_photograph
+from vaserl.curation.job.batch import batch_of, rows_of
+from vaserl.curation.outcome.retention import STAGES
+from vaserl.curation.outcome.split import split_vases, stratum_of
 from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
-from vaserl.curation.questions import questions_about
-from vaserl.curation.retention import STAGES
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
 from vaserl.curation.source.problem import Problem
 from vaserl.curation.source.records import states_something
-from vaserl.curation.split import split_vases, stratum_of
-from vaserl.dataset import write_manifest
+from vaserl.curation.stages.lift import MODELS, model_path
+from vaserl.curation.stages.questions import questions_about
+from vaserl.dataset.dataset import write_manifest
 from vaserl.errors import UserError
-from vaserl.glb_check import check_glb
-from vaserl.rewards import gold_caption
+from vaserl.files.clip import Clip, ClipStore
+from vaserl.files.glb import check_glb
+from vaserl.files.photograph import UnreadablePhotograph, read_photograph
+from vaserl.rewards.vase import gold_caption
 
 STAGE = "source"
 AROUND = ("front", "left", "back", "right")
@@ -64,7 +64,10 @@ def import_published(
 
     Raises: UserError for annotations that can't be used, with every file, entry and field that is to blame.
     """
-    from vaserl.curation.card import Findings, write_card  # torch, which those who only look at a folder do without
+    from vaserl.curation.outcome.card import (  # torch, which those who only look at a folder do without
+        Findings,
+        write_card,
+    )
 
     problems: list[Problem] = []
     vases = read_layout(source, problems.append)
@@ -186,7 +189,7 @@ def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
 
 
 def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSettings) -> list[dict[str, Any]]:
-    from vaserl.curation.film import Film  # a graphics context, which stills don't need
+    from vaserl.curation.stages.turntable import Film  # a graphics context, which stills don't need
 
     for row in rows:
         if not row["rejected_by"] and not row["mesh"]:

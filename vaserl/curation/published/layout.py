@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.published.annotations import model_name, read_captions, read_metadata, read_questions
 from vaserl.curation.source.problem import Problem, Report
 from vaserl.errors import UserError
+from vaserl.files.photograph import SUFFIXES
 
 VIEWS = ("front", "back", "left", "right", "top", "bottom")
 GROUND_TRUTH = "groundTruth.json"

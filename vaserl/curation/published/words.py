@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from vaserl.rewards import Facts, lexicon, parse_caption, parse_record
-from vaserl.rewards.attribution import display
+from vaserl.rewards.vase import Facts, lexicon, parse_caption, parse_record
+from vaserl.rewards.vase.attribution import display
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 

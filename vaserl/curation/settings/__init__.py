@@ -2,17 +2,14 @@
 
 from vaserl.curation.settings.filters import (
     BestViewSettings,
-    ClipSettings,
     IntactSettings,
     QualitySettings,
     ThresholdSettings,
     TinyFilterSettings,
 )
 from vaserl.curation.settings.lift import (
-    Hunyuan3DSettings,
     LiftSettings,
     MeshGateSettings,
-    TripoSGSettings,
     TurntableSettings,
 )
 from vaserl.curation.settings.pool import PoolSettings
@@ -23,10 +20,8 @@ from vaserl.curation.settings.texts import DescribeSettings, SilenceSettings, Wr
 __all__ = [
     "BestViewSettings",
     "CardSettings",
-    "ClipSettings",
     "CurateSettings",
     "DescribeSettings",
-    "Hunyuan3DSettings",
     "IntactSettings",
     "JournalSettings",
     "LiftSettings",
@@ -38,7 +33,6 @@ __all__ = [
     "SplitSettings",
     "ThresholdSettings",
     "TinyFilterSettings",
-    "TripoSGSettings",
     "TurntableSettings",
     "WriterSettings",
 ]

@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pydantic
 
-from vaserl.config import Section
 from vaserl.curation.settings.pool import PoolSettings
-
-
-class ClipSettings(Section):
-    path: Path | None = None
-    """Folder in open_clip's form (open_clip_config.json beside the weights), or a weights file for `name`."""
-    name: str = "ViT-B-32"
-    """open_clip's name of the architecture, where `path` is a weights file."""
+from vaserl.settings.section import Section
 
 
 class QualitySettings(Section):

@@ -6,7 +6,7 @@ GPUs; a fraction lets several share one.
 
 import pydantic
 
-from vaserl.config import Section
+from vaserl.settings.section import Section
 
 
 class PoolSettings(Section):

@@ -5,10 +5,8 @@ from typing import Literal
 
 import pydantic
 
-from vaserl.config import Section
 from vaserl.curation.settings.filters import (
     BestViewSettings,
-    ClipSettings,
     IntactSettings,
     QualitySettings,
     TinyFilterSettings,
@@ -16,7 +14,8 @@ from vaserl.curation.settings.filters import (
 from vaserl.curation.settings.lift import LiftSettings, MeshGateSettings, TurntableSettings
 from vaserl.curation.settings.source import SourceSettings
 from vaserl.curation.settings.texts import DescribeSettings
-from vaserl.settings import ClusterSettings
+from vaserl.settings import ClusterSettings, OpenClipSettings
+from vaserl.settings.section import Section
 
 
 class SplitSettings(Section):
@@ -64,7 +63,7 @@ class CurateSettings(Section):
     source: SourceSettings
     tiny_filters: TinyFilterSettings | None = None
     """Train small filter models on a synthetic world first, at quality.path and clip.path, unless they are there."""
-    clip: ClipSettings = ClipSettings()
+    clip: OpenClipSettings = OpenClipSettings()
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()
     best_view: BestViewSettings = BestViewSettings()

@@ -7,10 +7,10 @@ from typing import Any
 
 import pydantic
 
-from vaserl.config import Section
 from vaserl.curation.fields import FIELDS
 from vaserl.curation.settings.pool import PoolSettings
-from vaserl.curation.storage import normalised
+from vaserl.files.storage import normalised
+from vaserl.settings.section import Section
 
 
 class SourceSettings(Section):

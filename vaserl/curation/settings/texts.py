@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import pydantic
 
-from vaserl.config import Section
 from vaserl.curation.settings.pool import PoolSettings
+from vaserl.settings.section import Section
 
 Share = pydantic.Field(default=0.0, ge=0, le=1)
 

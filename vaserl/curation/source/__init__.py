@@ -15,7 +15,7 @@ from vaserl.curation.source.read import (
     inspect_source,
     read_source,
 )
-from vaserl.curation.source.stage import Source
+from vaserl.curation.stages.source import Source
 
 __all__ = [
     "SOURCE_SCHEMA",

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
-from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.source.problem import Problem, Report
 from vaserl.curation.source.tables import read_table
-from vaserl.curation.storage import files_below, is_file, is_url, joined
+from vaserl.files.photograph import SUFFIXES
+from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
 """Name, without suffix, of the table that is looked for."""

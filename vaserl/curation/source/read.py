@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, RECORD_FIELDS, Renaming
-from vaserl.curation.photograph import SUFFIXES
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed
 from vaserl.curation.source.photographs import SCHEMA as PHOTOGRAPH_SCHEMA
 from vaserl.curation.source.problem import Problem, Report, stop
 from vaserl.curation.source.records import Records, find_table, read_records, table_of
-from vaserl.curation.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.errors import UserError
+from vaserl.files.photograph import SUFFIXES
+from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.types import FIELD_OF_DIMENSION
 
 STAGE = "source"

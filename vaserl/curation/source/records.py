@@ -13,8 +13,8 @@ from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS
 from vaserl.curation.source.problem import Problem, Report
 from vaserl.curation.source.tables import SUFFIXES, Row, parsed, read_table
-from vaserl.curation.storage import files_below, is_file, joined, read_bytes
 from vaserl.errors import UserError
+from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
 RECORDS = "records"

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.storage import UNDECODED, open_file
 from vaserl.errors import UserError
+from vaserl.files.storage import UNDECODED, open_file
 
 SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 

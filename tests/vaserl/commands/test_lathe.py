@@ -1,0 +1,40 @@
+"""vaserl lathe: one photograph in, a model and a drawing to scale out."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.fakes.turned_vases import photograph, seen_mask
+from vaserl.cli import main
+from vaserl.meshes.turntable import load_mesh
+
+
+def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
+    Image.fromarray(photograph(seen_mask())).save(tmp_path / "pot.png")
+    out = tmp_path / "out"
+    size = ["--height-mm", "300", "--wall-mm", "5", "--scale", "0.3333333333", "--resolution", "48"]
+    assert main(["lathe", str(tmp_path / "pot.png"), "--out", str(out), *size]) == 0
+    assert "0 handles" in capsys.readouterr().out
+    assert load_mesh(out / "model.glb").extents[1] == pytest.approx(1.0, abs=1e-3)
+    svg = (out / "profile.svg").read_text()
+    assert "H. 300 mm, 1:3" in svg and "wall 5 mm as measured" in svg
+    # eight of the turn's frames in two rows, six views' normals in two rows
+    assert Image.open(out / "turntable.png").size == (4 * 48, 2 * 48)
+    assert Image.open(out / "normals.png").size == (3 * 48, 2 * 48)
+    assert np.asarray(Image.open(out / "turntable.png")).std() > 10
+
+
+def test_what_cannot_be_lifted_is_said_with_the_files_name(tmp_path, capsys):
+    Image.new("RGB", (200, 200), (240, 240, 240)).save(tmp_path / "blank.png")
+    (tmp_path / "words.png").write_text("no picture")
+    Image.fromarray(photograph(seen_mask())).save(tmp_path / "pot.png")
+    for name, options, words in (
+        ("blank.png", [], "no vase found"),
+        ("words.png", [], "not an image"),
+        ("gone.png", [], "can't be read: No such file"),
+        ("pot.png", ["--wall-mm", "5"], "needs a height_mm"),
+    ):
+        assert main(["lathe", str(tmp_path / name), "--out", str(tmp_path / "out"), *options]) == 2
+        said = capsys.readouterr().err
+        assert name in said and words in said
+    assert not (tmp_path / "out").exists()

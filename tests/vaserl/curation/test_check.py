@@ -1,0 +1,234 @@
+"""What a check says of an input or a data set, planted flaw by planted flaw."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import make_dataset
+from vaserl.cli import main
+from vaserl.curation.check import check_dataset, check_source
+from vaserl.curation.check.findings import page
+from vaserl.curation.settings import SourceSettings
+from vaserl.dataset.dataset import CAPTION_PROMPT, read_rows, write_manifest
+
+RECORD = {"Fabric": "ATHENIAN", "Shape Name": "KYLIX", "Date": "-525 to -475", "Decoration": "A: SATYR"}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Six photographs of four vases, nothing wrong with them."""
+    folder = tmp_path / "museum"
+    folder.mkdir()
+    for name in ("a_1", "a_2", "b", "c", "d_1", "d_2"):
+        Image.effect_noise((64, 64), 80).save(folder / f"{name}.png")
+    write_records(folder, [{"id": name, **RECORD} for name in "abcd"])
+    return folder
+
+
+def write_records(folder: Path, records: list[dict]) -> None:
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def check(folder: Path, **sections):
+    return check_source(SourceSettings(path=str(folder), **sections), max_photographs=100)
+
+
+def kinds(checked) -> dict[str, str]:
+    return {finding.kind: finding.effect for finding in checked.findings}
+
+
+def test_a_sound_input(source, capsys):
+    assert main(["check", str(source)]) == 0
+    text = capsys.readouterr().out
+    assert "photographs  6, of which 6 can be used" in text
+    assert "vases        4, by number of photographs: 2 with 1, 2 with 2" in text
+    assert "rights       stated for 0 photographs, a credit line for 0" in text
+    assert text.rstrip().endswith("nothing to mend")
+    # three vases, the first, the middle and the last, with the caption and a question for each stated dimension
+    assert text.count("── vase ") == 3 and text.count(CAPTION_PROMPT) == 3
+    assert "  → Athenian cup, c. 525–475 BCE, depicting a satyr." in text
+    assert "What is the date of the vase?\n  → c. 525–475 BCE" in text and "attribution" not in text
+
+
+def test_every_flaw_has_its_row_cost_and_way_out(source):
+    write_records(
+        source,
+        [
+            {"id": "a", **RECORD, "Date": "LATE"},  # kept, without a question about the date
+            {"id": "bb", **RECORD},
+            {"id": "c", "Provenance": "NOLA"},
+            {"id": "d", **RECORD},
+            {"id": "d", **RECORD},
+            {"Fabric": "ATHENIAN"},
+        ],
+    )
+    (source / "d_1.png").write_bytes((source / "d_1.png").read_bytes()[:300])
+    Image.new("RGB", (4, 4)).save(source / "x+y.png")
+    checked = check(source, pattern=r"(?P<vase_id>\w+?)(?:_(?P<view>\d))?")
+    assert kinds(checked) == {
+        "second record": "stops the run",
+        "no id": "stops the run",
+        "photograph without a record": "drops the row",
+        "record without a dimension": "drops the row",
+        "name fits no pattern": "drops the row",
+        "photograph that can't be read": "drops the row",
+        "Date not understood": "keeps the row",
+    }
+    found = {finding.kind: finding for finding in checked.findings}
+    assert found["second record"].where == str(source / "records.jsonl") + ":5"
+    assert found["no id"].where.endswith("records.jsonl:6") and "source.id_field" in found["no id"].message
+    assert found["photograph without a record"].where == "b.png"
+    assert "source.fields" in found["record without a dimension"].message
+    assert found["name fits no pattern"].where == "x+y.png"
+    assert found["photograph that can't be read"].where == "d_1.png"
+    assert "'LATE' states nothing" in found["Date not understood"].message and checked.costs
+    assert ("photographs", "7, of which 3 can be used") in checked.counts  # a_1, a_2 and d_2
+
+
+def test_a_hundred_broken_records_are_five_lines_and_a_number(source, capsys):
+    with (source / "records.jsonl").open("a") as file:
+        file.write("{broken\n" * 100)
+    assert main(["check", str(source)]) == 1
+    text = capsys.readouterr().out
+    assert "not JSON     100  stops the run" in text and text.count("not JSON: ") == 5 and "… and 95 more" in text
+    assert "photographs  6, of which 6 can be used" in text  # what can be read is judged nevertheless
+
+
+def test_a_near_id_is_named(source):
+    write_records(source, [{"id": name, **RECORD} for name in ("a", "c", "d", "vase-0042")])
+    (source / "b.png").rename(source / "vase-0043.png")
+    (finding,) = check(source).findings
+    assert "the nearest id there is 'vase-0042'" in finding.message
+    # a record with photographs of its own isn't the one that was meant
+    Image.new("RGB", (64, 64)).save(source / "vase-0042.png")
+    (finding,) = check(source).findings
+    assert finding.where == "vase-0043.png" and "nearest" not in finding.message
+
+
+def test_pictures_that_no_list_names_are_said(source):
+    listed = [{"file": f"{name}.png"} for name in ("a_1", "a_2", "b", "c", "d_1")]
+    (source / "photographs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
+    checked = check(source)
+    assert [(found.kind, found.where, found.effect) for found in checked.findings] == [
+        ("picture in no list", "d_2.png", "keeps the row")
+    ]
+
+
+def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counted(source, monkeypatch):
+    monkeypatch.setattr("vaserl.curation.check.source.CHUNK", 2)
+    (source / "d_2.png").write_text("no picture")  # the last of six
+    write_records(source, [{"id": name, **RECORD} for name in "abcdefg"])
+    checked = check(source)
+    assert [finding.where for finding in checked.findings] == ["d_2.png"]
+    assert dict(checked.counts)["records"] == "7 in records.jsonl, 3 without a photograph"
+
+
+def test_few_photographs_are_decoded_when_asked(source):
+    (source / "a_2.png").write_text("no picture")  # the second of six
+    settings = SourceSettings(path=str(source))
+    assert not check_source(settings, max_photographs=3).costs
+    assert check_source(settings, max_photographs=6).costs
+
+
+def test_the_config_s_source_counts(source, tmp_path, capsys):
+    write_records(source, [{"museum_no": name, "ware": "ATHENIAN"} for name in "abcd"])
+    assert main(["check", str(source)]) == 1
+    config = tmp_path / "curate.toml"
+    config.write_text(
+        'dataset = "out"\n[source]\npath = "elsewhere"\nid_field = "museum_no"\n[source.fields]\nFabric = "ware"\n'
+    )
+    capsys.readouterr()
+    assert main(["check", str(source), "--config", str(config)]) == 0
+    assert "  → Athenian" in capsys.readouterr().out
+
+
+def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_model, capsys):
+    folder = make_dataset(tmp_path)
+    rows = read_rows(folder)
+    (folder / "models").mkdir()
+    for row in rows:
+        (folder / row["mesh"]).write_bytes(b"glTF")
+    assert main(["check", str(folder), "--model", str(tiny_model)]) == 0
+    text = capsys.readouterr().out
+    assert "vases        6: 4 train, 2 test" in text and "nothing to mend" in text
+    from vaserl.policy.policy import Prompter
+
+    assert Prompter(tiny_model).text(CAPTION_PROMPT) in text and "<|im_start|>assistant" in text
+    assert "── vase v00 " in text and "── vase v05 " not in text  # examples are of what is trained on
+
+
+def test_rare_flaws_of_a_data_set(tmp_path):
+    folder = make_dataset(tmp_path, num_vases=6)
+    rows = [row | {"split": "val", "credit": "Museum"} for row in read_rows(folder)]
+    rows[0]["clip"] = hashlib.sha256(b"no video").hexdigest()
+    (folder / "clips" / f"{rows[0]['clip']}.mp4").write_bytes(b"no video")
+    rows[1]["reference"] = ""
+    rows[2] |= {"rejected_by": "intact", "reason": "a sherd", "split": ""}
+    rows += [rows[3] | {"rejected_by": "quality", "reason": "blurred", "split": ""}] * 2
+    # what can't be seen needs no ground in the six dimensions
+    rows[4]["questions"] = [{"dimension": "provenance", "question": "From where?", "answer": "Nola"}]
+    write_manifest(folder, rows)
+    checked = check_dataset(folder)
+    assert kinds(checked) == {
+        "photograph listed twice": "stops the run",
+        "clip unreadable": "stops the run",
+        "no reference": "stops the run",
+        "model missing": "keeps the row",
+    }
+    counts = dict(checked.counts)
+    assert counts["rejected"] == "2 by quality, 1 by intact", "in the stages' order"
+    assert counts["rights"] == "stated for 0 vases, a credit line for 5"
+    # nothing is for training: what is whole is shown nevertheless, one of each end and one between
+    assert [example.vase_id for example in checked.examples] == ["v04", "v05"]
+
+
+def test_a_row_that_would_be_dropped_costs_something(tmp_path):
+    folder = make_dataset(tmp_path, num_vases=3)
+    (folder / "models").mkdir()
+    rows = read_rows(folder)
+    for row in rows:
+        (folder / row["mesh"]).write_bytes(b"glTF")
+    assert not check_dataset(folder).costs
+    rows[0]["split"] = "dev"
+    write_manifest(folder, rows)
+    assert kinds(check_dataset(folder)) == {"no split": "drops the row"} and check_dataset(folder).costs
+
+
+def test_flaws_of_a_data_set(tmp_path):
+    folder = make_dataset(tmp_path, num_vases=10)
+    rows = read_rows(folder)
+    (folder / "clips" / f"{rows[0]['clip']}.mp4").unlink()
+    (folder / "clips" / f"{rows[1]['clip']}.mp4").write_bytes(b"no video")
+    rows[2] |= {"rejected_by": "quality", "split": ""}
+    rows[3]["vase_id"] = rows[4]["vase_id"]
+    rows[5]["caption"] = " "
+    rows[6]["questions"] = [{"dimension": "attribution", "question": "By whom?", "answer": "Lydos"}]
+    rows[7] |= {"record": {}, "split": "dev"}
+    rows[9]["photo_sha256"] = rows[6]["photo_sha256"]
+    rows[8]["questions"] = [{"dimension": "fabric", "question": "What?", "answer": ""}]
+    write_manifest(folder, rows)
+    checked = check_dataset(folder)
+    assert kinds(checked) == {
+        "rejected without a reason": "keeps the row",
+        "vase twice": "stops the run",
+        "one picture for two vases": "keeps the row",
+        "clip missing": "stops the run",
+        "clip changed": "stops the run",
+        "no caption": "stops the run",
+        "question without ground": "keeps the row",
+        "no split": "drops the row",
+        "record without a dimension": "stops the run",
+        "question incomplete": "stops the run",
+        "model missing": "keeps the row",
+    }
+    effects = re.findall(r"(stops the run|drops the row|keeps the row)$", page(checked), re.MULTILINE)
+    assert effects == sorted(effects, key=["stops the run", "drops the row", "keeps the row"].index)
+    where = {finding.kind: finding.where for finding in checked.findings}
+    assert where["clip missing"] == f"manifest.parquet, {rows[0]['photo']}"
+    assert where["one picture for two vases"] == f"manifest.parquet, {rows[9]['photo']}"
+    assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)
+    assert {example.vase_id for example in checked.examples} <= {"v03", "v04", "v06", "v09"}

@@ -1,0 +1,377 @@
+"""Finished shards: what they are known by, when they hold, and who may write them."""
+
+import errno
+import fcntl
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from vaserl.curation.job import stage, views
+from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
+from vaserl.curation.job.isolated import Effort, Limits
+from vaserl.curation.job.journal import WORK, Journal, key_after
+from vaserl.curation.job.shard_worker import ShardWorker
+from vaserl.curation.job.shards import Shard, lift_shards, source_shards
+from vaserl.curation.job.stage import fingerprint, stage_of
+from vaserl.curation.job.views import choose_views
+from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
+from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
+from vaserl.curation.stages.best_view import BestView
+from vaserl.curation.stages.lift import place_of_given
+from vaserl.curation.stages.questions import Questions
+from vaserl.dataset.dataset import MANIFEST, read_rows, write_manifest, write_manifest_parts
+from vaserl.errors import UserError
+from vaserl.files.lock import locked
+from vaserl.files.whole import UNFINISHED
+
+ROOT = Path(__file__).parents[3]
+
+
+def rows(*photos: str, **columns) -> list[dict]:
+    record = json.dumps({"Fabric": "ATHENIAN"})
+    blank = dict.fromkeys(INPUT_COLUMNS, "") | {"record": record, "view": "1"}
+    return [blank | {"photo": photo, "vase_id": photo.split("_")[0]} | columns for photo in photos]
+
+
+def passed(journal: Journal, some: list[dict], num_rows: int, step: str = "intact") -> list[Shard]:
+    """Rows as a pass has left them, in shards."""
+    shards = []
+    for number, start in enumerate(range(0, len(some), num_rows)):
+        part = some[start : start + num_rows]
+        journal.write(step, f"{number:032x}", batch_of(part))
+        shards.append(
+            Shard(number=number, file="", rows=None, columns=None, num_rows=len(part), key=f"{number:032x}", step=step)
+        )
+    return shards
+
+
+def test_a_shard_comes_back_as_it_was(tmp_path):
+    journal = Journal(tmp_path)
+    whole = {"photo": "a", "score": 0.5, "rejected_by": ""}
+    batch = batch_of([whole, {"photo": "ü", "score": float("nan"), "rejected_by": "x"}])
+    assert not journal.has("quality", "k")
+    journal.write("quality", "k", batch)
+    assert journal.has("quality", "k")
+    back = journal.read("quality", "k")
+    assert back["score"].dtype == np.float64 and np.isnan(back["score"][1]) and back["score"][0] == 0.5
+    assert list(back["photo"]) == ["a", "ü"] and list(back["rejected_by"]) == ["", "x"]
+    assert not list(journal.path("quality", "k").parent.glob(".*"))
+    assert journal.path("quality", "k").stat().st_mode & 0o777 == 0o644, "other users' jobs may go on from it"
+
+
+def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path):
+    journal, mesh, clip = Journal(tmp_path), tmp_path / "models/a.glb", tmp_path / "clips/c1.mp4"
+    for file in (mesh, clip):
+        file.parent.mkdir()
+        file.write_bytes(b"12345")
+    journal.write("turntable", "k", batch_of([{"mesh": "models/a.glb", "clip": "c1"}, {"mesh": "", "clip": ""}]))
+    assert journal.has("turntable", "k")
+    mesh.write_bytes(b"54321")  # as a run with another generator would leave it
+    os.utime(mesh, ns=(1, 1))
+    assert not journal.has("turntable", "k")
+    journal.write("turntable", "k", journal.read("turntable", "k"))
+    assert journal.has("turntable", "k")
+    os.utime(clip, ns=(5, 5))  # its name says its content: another run wrote the same
+    assert journal.has("turntable", "k")
+    clip.unlink()
+    assert not journal.has("turntable", "k")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 torn"])
+def test_a_file_that_lost_its_content_is_not_finished_work(tmp_path, content):
+    journal = Journal(tmp_path)
+    journal.write("lift", "k", batch_of([{"photo": "a"}]))
+    journal.path("lift", "k").write_bytes(content)
+    assert not journal.has("lift", "k")
+
+
+def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_path):
+    def digest(settings=None, **depends) -> str:
+        return stage_of("lift", Questions, (settings or LiftSettings(),), **depends).digest
+
+    assert digest() == digest(LiftSettings(pool=PoolSettings(num_workers=9, batch_size=3)))
+    assert digest() != digest(LiftSettings(timeout_s=5.0))
+    model = {"path": "x", "pool": {"num_workers": 9}}
+    written = [DescribeSettings.model_validate({"writer": "llm", "llm": llm}) for llm in (model, {"path": "x"})]
+    assert digest(written[0]) == digest(written[1]), "however deep the pool stands"
+    assert digest(seed=1) != digest(seed=2)
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"1")
+    before = fingerprint(weights)
+    weights.write_bytes(b"2")
+    os.utime(weights, ns=(1, 1))
+    assert before != fingerprint(weights) and fingerprint(None) == {}
+    assert list(fingerprint(tmp_path)) == ["weights"]
+
+
+def test_code_and_lexicons_that_decide_outcomes_change_the_digest(tmp_path, monkeypatch):
+    package = tmp_path / "vaserl"
+    package.mkdir()
+    for name in stage.CODE:
+        source = stage.PACKAGE / name
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, package / name)
+    monkeypatch.setattr(stage, "PACKAGE", package)
+
+    def digest() -> str:
+        stage.code_of.cache_clear()  # it is read once in a process
+        return stage_of("questions", Questions).digest
+
+    seen = [digest()]
+    (package / "curation" / "notes.md").write_text("says nothing of a row")
+    assert digest() == seen[0]
+    for name in ("rewards/lexicon/shapes.tsv", "rewards/lexicon/stop_words.txt", "glb_check.py", "curation/film.py"):
+        (package / name).write_text((package / name).read_text() + "\n")
+        seen.append(digest())
+    assert len(set(seen)) == 5
+
+
+def test_the_code_of_a_stage_from_elsewhere_counts_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "stage_from_elsewhere.py"
+    file.write_text("def make():\n    return dict\n")
+    make = importlib.import_module("stage_from_elsewhere").make
+    before = stage_of("elsewhere", make).digest
+    assert stage_of("elsewhere", make).digest == before
+    file.write_text("def make():\n    return list\n")
+    assert stage_of("elsewhere", make).digest != before
+
+
+def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
+    (shard,) = source_shards(pa.Table.from_pylist(rows("a_1", "b_1")), Journal(tmp_path), 8)
+    limits = Limits(batch_size=8, timeout_s=60)
+    first, second = stage_of("questions", Questions), stage_of("again", Questions, seed=1)
+    worker = ShardWorker(tmp_path, [first, second], limits)
+    done, efforts = worker(shard)
+    worker.close()
+    assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 2, "again": 2}
+    assert done.key == key_after(shard.key, [first, second]) != key_after("of other rows", [first, second])
+    assert Journal(tmp_path).has("again", done.key)
+    changed = ShardWorker(tmp_path, [first, stage_of("again", Questions, seed=2)], limits)
+    other, efforts = changed(shard)
+    changed.close()
+    assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 0, "again": 2}
+    assert other.key != done.key
+    assert len(Journal(tmp_path).stale({Journal(tmp_path).path("again", other.key)})) == 3  # input, questions, again
+    assert worker(shard)[1] == {"questions": Effort(), "again": Effort()}  # and nothing was started for it
+
+
+class Marking:
+    """In the place of the stages' process: each stage adds a column of its name."""
+
+    def __init__(self, stages, limits) -> None:
+        self._names = [stage.name for stage in stages]
+
+    def run(self, index, batch, effort):
+        effort.rows += 1
+        return with_column(batch, self._names[index], {}, 1.0)
+
+
+def test_a_stage_goes_on_from_what_was_finished_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaserl.curation.job.shard_worker.Isolated", Marking)
+    (shard,) = source_shards(pa.Table.from_pylist(rows("a_1")), Journal(tmp_path), 8)
+    stages = [stage_of(name, Questions) for name in ("one", "two", "three")]
+    worker = ShardWorker(tmp_path, stages, Limits(batch_size=8, timeout_s=60))
+    done, _ = worker(shard)
+    for number in (1, 3):  # as a careless hand may leave it
+        Journal(tmp_path).path(stages[number - 1].name, key_after(shard.key, stages[:number])).unlink()
+    _, efforts = worker(shard)
+    assert {name: effort.rows for name, effort in efforts.items()} == {"one": 1, "two": 0, "three": 1}
+    (row,) = rows_of(Journal(tmp_path).read("three", done.key))
+    assert [row[name] for name in ("one", "two", "three")] == [1.0, 1.0, 1.0]
+
+
+def test_photographs_that_are_added_or_changed_leave_the_other_shards_alone(tmp_path):
+    photo = tmp_path / "c_1"
+    photo.write_bytes(b"x")
+    names = [str(tmp_path / name) for name in ("a_1", "b_1", "c_1", "d_1")]
+
+    def keys(*photos: str) -> list[str]:
+        return [s.key for s in source_shards(pa.Table.from_pylist(rows(*photos)), Journal(tmp_path), 2)]
+
+    before = keys(*names)
+    assert len(set(before)) == 2
+    assert keys(*names, "e_1")[:2] == before
+    os.utime(photo, ns=(5, 5))
+    assert [new == old for new, old in zip(keys(*names), before, strict=True)] == [True, False]
+
+
+def test_lift_takes_survivors_only_and_nothing_that_filters_may_change_their_minds_about(tmp_path):
+    journal = Journal(tmp_path)
+    some = rows("a_1", "b_1", "c_1", "d_1", "e_1", front=0.5)
+    some[1] |= {"rejected_by": "quality", "reason": "blurred"}
+    filtered = passed(journal, some, 3)
+    shards = lift_shards(filtered, {1: {1: "another view"}}, journal, 1)
+    photos = [list(shard.read(journal)["photo"]) for shard in shards]
+    assert photos == [["a_1"], ["c_1"], ["d_1"]] and [shard.number for shard in shards] == [0, 1, 2]
+    assert all(set(shard.read(journal)) == set(INPUT_COLUMNS) for shard in shards)
+    other = passed(journal, [row | {"front": 0.7} for row in some], 3)
+    assert [s.key for s in lift_shards(other, {}, journal, 1)][:3] == [s.key for s in shards]
+
+
+def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp_path):
+    journal = Journal(tmp_path)
+    filtered = passed(journal, rows("a_1", "b_1"), 2)
+    place = place_of_given(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path)
+    assert place is not None and place("b") == f"{tmp_path}/scans/b.glb"
+    assert place_of_given(LiftSettings(), tmp_path) is None
+
+    def keys() -> list[str]:
+        return [shard.key for shard in lift_shards(filtered, {}, journal, 1, place)]
+
+    absent = keys()
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "b.glb").write_bytes(b"glTF")
+    there = keys()
+    os.utime(tmp_path / "scans" / "b.glb", ns=(5, 5))
+    exchanged = keys()
+    assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
+    behind_urls = [
+        lift_shards(filtered, {}, journal, 1, "memory://scans/{}.glb".format, {"memory://scans/b.glb": version})
+        for version in (["etag=1"], ["etag=2"])
+    ]
+    (a, b), (same_a, other_b) = ([shard.key for shard in shards] for shards in behind_urls)
+    assert a == same_a and b != other_b
+
+
+@hypothesis.given(st.data())
+@hypothesis.settings(max_examples=20)
+def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
+    journal = Journal(tmp_path_factory.mktemp("views"))
+    names = [f"{vase}_{view}" for vase in "abcd" for view in range(3)]
+    scores = data.draw(st.lists(st.sampled_from([0.1, 0.2, float("nan")]), min_size=12, max_size=12))
+    rejected = data.draw(st.lists(st.sampled_from(["", "intact"]), min_size=12, max_size=12))
+    some = [
+        row | {"view": row["photo"][-1], "front": score, "rejected_by": by, "reason": by}
+        for row, score, by in zip(rows(*names), scores, rejected, strict=True)
+    ]
+    num_rows = data.draw(st.integers(1, 12))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))  # no vase is cut in two
+        losers = choose_views(passed(journal, some, num_rows), journal, BestView())
+    chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
+    together = rows_of(BestView()(batch_of(some)))
+    assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}
+
+
+def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
+    journal = Journal(tmp_path)
+    some = rows("a_1", "a_2", "b_1", "c_1", front=0.25)
+    some[2] |= {"rejected_by": "quality", "reason": "blurred", "front": float("nan")}
+    filtered = passed(journal, some, 2)
+    losers = {0: {0: "view 2 is shown more frontally"}}
+    lifted = []
+    for shard in lift_shards(filtered, losers, journal, 1):
+        made = {"describe_fallback": float(shard.number)}
+        batch = batch_of(
+            [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]
+        )
+        if shard.number == 1:
+            batch = rejecting(batch, "mesh_gate", {0: "open"})
+        journal.write("mesh_gate", f"m{shard.number}", batch)
+        lifted.append(
+            Shard(
+                number=shard.number,
+                file=shard.file,
+                rows=shard.rows,
+                columns=shard.columns,
+                num_rows=1,
+                key=f"m{shard.number}",
+                step="mesh_gate",
+            )
+        )
+    outcomes = Outcomes(filtered, losers, lifted, journal)
+    assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 1
+    write_manifest_parts(tmp_path, outcomes.manifest_rows({"a": "train"}))
+    manifest = read_rows(tmp_path)
+    assert [(row["photo"], row["rejected_by"], row["split"]) for row in manifest] == [
+        ("a_1", "best_view", ""),
+        ("a_2", "", "train"),
+        ("b_1", "quality", ""),
+        ("c_1", "mesh_gate", ""),
+    ]
+    assert [row["reason"] for row in manifest] == ["view 2 is shown more frontally", "", "blurred", "open"]
+    seen = {"front": 0.25}
+    assert [row["scores"] for row in manifest] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
+    assert manifest[1]["mesh"] == "models/a.glb"
+    again = ManifestRows(tmp_path)
+    assert len(again) == 4 and list(again) == list(again)
+    assert [row["record"] for row in again] == [row["record"] for row in manifest]
+
+
+def test_the_manifest_does_not_depend_on_how_it_was_cut_into_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaserl.dataset.dataset.ROWS_OF_A_GROUP", 4)
+    blank = dict.fromkeys(("mesh", "clip", "caption", "reference", "questions", "split"), "")
+    some = [row | blank | {"scores": {}} for row in rows(*(f"{k:02d}_1" for k in range(11)))]
+    write_manifest(tmp_path / "whole", some[::-1])
+    write_manifest_parts(tmp_path / "parts", (some[start : start + 3] for start in range(0, 11, 3)))
+    whole, parts = ((tmp_path / name / MANIFEST).read_bytes() for name in ("whole", "parts"))
+    assert whole == parts
+
+
+def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
+    journal = Journal(tmp_path)
+    journal.write("lift", "k", batch_of([{"photo": "a"}]))
+    for name in (
+        "models/.lift-x/model.glb",
+        *(folder + UNFINISHED.replace("*", "1") for folder in ("", "clips/", "models/", "views/a/", ".work/lift/")),
+        "models/a.glb",
+        "clips/a.mp4",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert journal.sweep() == 6
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".work/lift/k.parquet", "clips/a.mp4", "models/a.glb"]
+
+
+def test_two_jobs_on_one_data_set_and_a_lock_that_dies_with_its_holder(tmp_path):
+    script = f"""
+import time
+from pathlib import Path
+from vaserl.files.lock import locked
+with locked(Path({str(tmp_path)!r}) / "{WORK}"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        message = rf"process {holder.pid} on .* has been curating this data set since"
+        with pytest.raises(UserError, match=message), locked(tmp_path / WORK):
+            pytest.fail("two hold it")
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    with locked(tmp_path / WORK):
+        assert json.loads((tmp_path / WORK / "lock").read_text())["pid"] == os.getpid()
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(UserError, match="can't lock a file \\(No locks available\\)"), locked(tmp_path / WORK):
+        pytest.fail("nobody holds it")
+
+
+def test_a_command_that_may_take_longer_than_its_process_is_refused():
+    command = ("x", "{photo}", "{glb}")
+    with pytest.raises(ValueError, match="would kill a command that may take 900 s"):
+        LiftSettings(generator="command", command=command, num_retries=2, pool=PoolSettings(timeout_s=900))
+    assert LiftSettings(generator="command", command=command, num_retries=2).pool.timeout_s > 900

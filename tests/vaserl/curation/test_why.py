@@ -1,0 +1,163 @@
+"""The story of a photograph, from hand-written manifests."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from vaserl.cli import main
+from vaserl.curation.outcome.why import why
+from vaserl.dataset.dataset import write_manifest
+from vaserl.errors import UserError
+
+CONFIG = """
+[quality]
+threshold = 0.5
+[intact]
+threshold = 0.1
+[mesh_gate]
+min_iou = 0.8
+max_open_edges = 0.02
+"""
+
+
+def row(photo: str, vase_id: str, view: str, **columns) -> dict:
+    empty = {"rejected_by": "", "reason": "", "scores": {}, "mesh": "", "clip": "", "caption": "", "reference": ""}
+    digest = {"photo_sha256": hashlib.sha256(photo.encode()).hexdigest()}
+    return {
+        **empty,
+        **digest,
+        "photo": f"/museum/{photo}",
+        "vase_id": vase_id,
+        "view": view,
+        "record": {"Fabric": "ATHENIAN", "Date": "-525 to -500"},
+        "questions": [],
+        "split": "",
+        **columns,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    kept = {
+        "scores": {
+            "quality": 0.91,
+            "intact": 0.25,
+            "front": 0.31,
+            "silhouette_iou": 0.97,
+            "open_edges": 0.0,
+            "caption_loses": 2.0,
+        },
+        "mesh": "models/v1.glb",
+        "clip": "c" * 64,
+        "caption": "Athenian amphora.",
+        "reference": "Athenian amphora, c. 525–500 BCE.",
+        "questions": [{"dimension": "fabric", "question": "What is the fabric of the vase?", "answer": "Athenian"}],
+        "split": "test",
+        "rights": "CC0",
+        "credit": "Museum of V.",
+    }
+    rows = [
+        row("v1_1.jpg", "v1", "1", rejected_by="quality", reason="too blurred", scores={"quality": 0.2}),
+        row("v1_2.jpg", "v1", "2", **kept),
+        row(
+            "v1_3.jpg",
+            "v1",
+            "3",
+            rejected_by="best_view",
+            reason="of 2 views, view 2 is shown more frontally",
+            scores={"quality": 0.8, "intact": 0.2, "front": 0.22},
+            kind="intact",
+        ),
+        row("v1_4.jpg", "v1", "4", rejected_by="quality", reason="is 0.100, needed 0.5", scores={"quality": 0.1}),
+        row("v2.jpg", "v2", "", rejected_by="mesh_gate", reason="open", scores={"open_edges": 0.3}, mesh="m"),
+        row("lost.jpg", "", "", rejected_by="source", reason="its name does not fit source.pattern x"),
+        row("v2_b.jpg", "v2", "b", rejected_by="quality", reason="too blurred"),
+        row("v3.jpg", "v3", "", rejected_by="glaze", reason="a stage of somebody's own"),
+    ]
+    write_manifest(tmp_path, rows)
+    return tmp_path
+
+
+def test_a_vase_that_came_through(folder):
+    (folder / "config.toml").write_text(CONFIG)
+    story = why(folder, "v1")
+    assert story.startswith("vase v1: 4 photographs; view 2 came through, into test\n")
+    assert "/museum/v1_2.jpg  [CC0, Museum of V.]" in story
+    assert "quality    passed: quality 0.910 (at least 0.5)" in story
+    assert "intact     passed: intact 0.250 (at least 0.1)" in story
+    assert "best_view  preferred it: front 0.310 against view 3 0.220" in story
+    assert "lift       made models/v1.glb" in story
+    assert "mesh_gate  passed: silhouette_iou 0.970 (at least 0.8), open_edges 0.000 (at most 0.02)" in story
+    assert f"turntable  filmed it: clips/{'c' * 64}.mp4" in story
+    assert "describe   “Athenian amphora.”; dimensions of the first wording: 2 lost\n" in story
+    assert "questions  asked for fabric\n" in story
+    assert "caption_loses" not in story and "measured nothing" not in story
+    assert "reference  “Athenian amphora, c. 525–500 BCE.”" in story
+    # the other two views tell where they ended, and nothing that came after
+    assert "quality    rejected it: too blurred (quality 0.200 (at least 0.5))" in story
+    assert "quality    rejected it: is 0.100, needed 0.5\n" in story + "\n", "not said twice"
+    assert "best_view  rejected it: of 2 views, view 2 is shown more frontally (front 0.220)" in story
+    assert story.count("lift ") == 1
+
+
+@pytest.mark.parametrize("name", ["/museum/v1_3.jpg", "v1_3.jpg", "v1_3"])
+def test_a_photograph_by_its_name(folder, name):
+    story = why(folder, name)
+    assert story.count("/museum/") == 1 and "labelled intact" in story
+    assert "quality    passed: quality 0.800\n" in story  # no settings beside the data set, no thresholds
+
+
+def test_by_the_beginning_of_a_hash(folder):
+    assert "/museum/v1_2.jpg" in why(folder, "c" * 8)
+    assert "/museum/v2.jpg" in why(folder, hashlib.sha256(b"v2.jpg").hexdigest()[:8])
+    with pytest.raises(UserError):
+        why(folder, "c" * 7)
+
+
+def test_none_came_through(folder):
+    story = why(folder, "v2")
+    assert story.startswith("vase v2: 2 photographs, none came through; v2.jpg came farthest, to mesh_gate")
+    assert "quality    measured nothing" in story and "kept it: the only view left" in story
+    assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
+
+
+def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
+    texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "scores": {"judge": 0.75}}
+    rows = [row("v4_1.jpg", "v4", "1", **texts), row("v4_2.jpg", "v4", "2", rejected_by="best_view", reason="view 1")]
+    write_manifest(tmp_path, rows)
+    story = why(tmp_path, "v4_1")
+    assert "best_view  preferred it to view 2: nobody has scored them, so the first view counts\n" in story
+    assert "scores     judge 0.75\n" in story
+    assert "reference " not in story, "it is the caption"
+
+
+def test_settings_that_are_no_toml_are_named(folder):
+    (folder / "config.toml").write_text("[quality\n")
+    with pytest.raises(UserError, match=r"config\.toml: .*remove it to do without thresholds"):
+        why(folder, "v1")
+
+
+def test_a_stage_that_did_not_run(folder):
+    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
+    story = why(folder, "v2")
+    assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
+
+
+def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
+    assert "source     rejected it: its name does not fit source.pattern x" in why(folder, "lost")
+    assert why(folder, "v3").endswith("glaze      rejected it: a stage of somebody's own")
+
+
+def test_a_part_of_a_long_id_is_enough_to_name_it(folder):
+    write_manifest(folder, [row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
+    with pytest.raises(UserError, match=r"nearest: Inv\. 1904-4, from the Kerameikos"):
+        why(folder, "kerameikos")
+
+
+def test_an_unknown_id_names_the_nearest(folder, capsys):
+    assert main(["why", "v1_5.jpg", "--dataset", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert "no vase and no photograph 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
+    assert main(["why", "v1", "--dataset", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("vase v1")

@@ -1,0 +1,138 @@
+"""The loop against ten-line fakes: order of work, versions, and the parity gate."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from vaserl.grpo.advantage import credit
+from vaserl.grpo.loop import ParityError, check_parity, train
+from vaserl.grpo.loss import assemble
+from vaserl.types import DIMENSIONS, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
+
+TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="")
+
+
+class World:
+    """Engines, rewards, learner and recorder in one, writing down what happens."""
+
+    def __init__(self, gap: float = 0.0, dead: int = 0):
+        self.log: list[str] = []
+        self.lines: list[tuple[int, dict[str, float]]] = []
+        self.gap, self.version, self.dead = gap, 0, dead
+
+    def generate(self, tasks, step, refill):
+        self.log.append(f"generate {step} with v{self.version}")
+        if refill:
+            self.log[-1] += f", refill {refill}: {[task.id for task in tasks]}"
+        completions = tuple(
+            Completion(text="x", token_ids=(1,), logprobs=(-1.0,), finish_reason="stop", weights_version=self.version)
+            for _ in range(2)
+        )
+        return [Group(task=task, prompt_ids=(0,), completions=completions) for task in tasks]
+
+    def publish(self, weights):
+        self.version = weights.version
+        self.log.append(f"publish v{weights.version}")
+        return Publication(version=weights.version, fingerprint_gap=weights.version / 1000, seconds={})
+
+    def score(self, groups):
+        """The first `dead` groups of a world have equal rewards."""
+        dead, self.dead = min(self.dead, len(groups)), max(0, self.dead - len(groups))
+        first = [1.0 if index < dead else 0.0 for index in range(len(groups))]
+        return [
+            ScoredGroup(group=group, scores=tuple(Score(total=r, parts={"fabric": r}) for r in (low, 1.0)))
+            for group, low in zip(groups, first, strict=True)
+        ]
+
+    def learn(self, batch):
+        self.log.append(f"learn {batch.step}: {[s.advantage for g in batch.groups for s in g.samples]}")
+        return Update(step=batch.step, metrics={"loss": 0.5, "logprob_gap": self.gap})
+
+    def weights(self, version):
+        return Weights(version=version, files={}, digest="")
+
+    def pieces(self, step, phase, seconds):
+        pass
+
+    @contextmanager
+    def phase(self, step, name):
+        self.log.append(f"{name} begins")
+        yield
+
+    def metrics(self, step, values):
+        self.lines.append((step, values))
+
+    def rollouts(self, step, scored, credit_P_G):
+        self.log.append(f"rollouts {step}")
+
+
+def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1, **more) -> Weights:
+    return train(
+        draw_tasks=lambda step, refill: [replace(TASK, id=f"{step}.{refill}.{i}") for i in range(num_tasks)],
+        rollout=world,
+        rewards=world,
+        learner=world,
+        recorder=world,
+        on_step=lambda step, values, weights: world.log.append(f"step {step} done with v{weights.version}"),
+        num_steps=num_steps,
+        punish=list,
+        credit=partial(credit, normalise=False),
+        assemble=assemble,
+        max_refills=max_refills,
+        max_logprob_gap=0.1,
+        **more,
+    )
+
+
+def test_a_step_is_sample_score_credit_learn_publish():
+    world = World()
+    assert run(world, 2).version == 3
+    assert world.log == [
+        "publish v1",
+        *("rollout begins", "generate 1 with v1", "reward begins", "learn begins", "learn 1: [-0.5, 0.5]"),
+        *("publish begins", "publish v2", "rollouts 1", "step 1 done with v2"),
+        *("rollout begins", "generate 2 with v2", "reward begins", "learn begins", "learn 2: [-0.5, 0.5]"),
+        *("publish begins", "publish v3", "rollouts 2", "step 2 done with v3"),
+    ]
+    step, values = world.lines[1]
+    assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
+    assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which wrote the step's completions
+
+
+def test_groups_without_signal_are_replaced_before_the_step_learns():
+    world = World(dead=4)  # the three of the first draw, and one of the first refill
+    run(world, 1, max_refills=4, num_tasks=3)
+    assert world.log == [
+        "publish v1",
+        *("rollout begins", "generate 1 with v1", "reward begins"),
+        *("rollout begins", "generate 1 with v1, refill 1: ['1.1.0', '1.1.1', '1.1.2']", "reward begins"),
+        *("rollout begins", "generate 1 with v1, refill 2: ['1.2.0']", "reward begins"),
+        *("learn begins", "learn 1: [-0.5, 0.5, -0.5, 0.5, -0.5, 0.5]"),
+        *("publish begins", "publish v2", "rollouts 1", "step 1 done with v2"),
+    ]
+    ((_, values),) = world.lines
+    counts = ("refills", "refilled_groups", "dropped_groups", "learned_completions")
+    assert [values[name] for name in counts] == [2, 4, 4, 6]
+    assert values["zero_variance_share"] == 4 / 7  # of all that were drawn
+
+
+def test_a_run_adds_metrics_of_its_own():
+    world = World()
+    run(world, 2, extra_metrics=lambda scored: {"reward/constant_baseline": 0.25 * len(scored)})
+    assert [values["reward/constant_baseline"] for _, values in world.lines] == [0.25, 0.25]
+
+
+def test_learner_and_engine_that_part_stop_the_run():
+    with pytest.raises(ParityError, match=r"step 1: .* 2\.00e-01 .* limit is 1\.00e-01"):
+        run(World(gap=0.2), 2)
+
+
+@pytest.mark.parametrize(("share", "stops"), [(0.01, False), (0.02, True)])
+def test_an_engine_that_states_no_logprobs_stops_the_run(share: float, stops: bool):
+    if stops:
+        with pytest.raises(ParityError, match=r"step 3: the engine gave no log-probability for 2\.0%"):
+            check_parity(3, {"engine_missing": share}, 1.0)
+    else:
+        check_parity(3, {"engine_missing": share}, 1.0)

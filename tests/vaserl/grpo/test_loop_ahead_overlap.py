@@ -1,0 +1,100 @@
+"""What the overlapped loop does at the same time, by threads that must meet."""
+
+import threading
+
+import pytest
+
+from tests.fakes.causal_parts import Engines, Learner, Rewards, ahead, run
+
+PATIENCE_S = 20.0
+"""What waits this long for something that should come has failed."""
+
+
+class Meetings:
+    """Two threads that name the same pair must be there at the same time, or both fail."""
+
+    def __init__(self, patience_s: float = PATIENCE_S):
+        self._patience_s, self._lock = patience_s, threading.Lock()
+        self._barriers: dict[tuple, threading.Barrier] = {}
+
+    def __call__(self, *pair: object) -> None:
+        with self._lock:
+            barrier = self._barriers.setdefault(pair, threading.Barrier(2))
+        barrier.wait(self._patience_s)
+
+
+def meeting_parts(meet: Meetings, num_steps: int):
+    """Engines that write step k + 1 only while step k is scored, and then only while it is learned."""
+
+    class MeetingEngines(Engines):
+        def write(self, task, step):
+            if step > 1 and task.id.endswith(".1"):
+                meet("score", step - 1)
+                meet("learn", step - 1)
+            return super().write(task, step)
+
+    class MeetingRewards(Rewards):
+        def score(self, groups):
+            step = int(groups[0].task.id.split(".")[0])
+            if step < num_steps:
+                meet("score", step)
+            return super().score(groups)
+
+    class MeetingLearner(Learner):
+        def learn(self, batch):
+            if batch.step < num_steps:
+                meet("learn", batch.step)
+            return super().learn(batch)
+
+    return {"engines": MeetingEngines(), "rewards": MeetingRewards(), "learner": MeetingLearner()}
+
+
+@pytest.mark.parametrize("bound", [1, 2])
+def test_the_next_step_is_written_while_one_is_scored_and_learned(bound: int):
+    lines, _ = run(ahead(bound), 4, **meeting_parts(Meetings(), 4))
+    assert lines == run(ahead(bound), 4)[0]
+
+
+def test_on_policy_they_never_meet():
+    with pytest.raises(threading.BrokenBarrierError):
+        run(ahead(0), 4, **meeting_parts(Meetings(patience_s=0.2), 4))
+
+
+def test_a_batch_is_scored_while_the_one_before_is_learned():
+    is_scored = [threading.Event() for _ in range(5)]
+
+    class Tell(Rewards):
+        def score(self, groups):
+            scored = super().score(groups)
+            is_scored[int(groups[0].task.id.split(".")[0])].set()
+            return scored
+
+    class Listen(Learner):
+        def learn(self, batch):
+            assert batch.step == 4 or is_scored[batch.step + 1].wait(PATIENCE_S), "the next batch was not scored"
+            return super().learn(batch)
+
+    run(ahead(1), 4, rewards=Tell(), learner=Listen())
+
+
+def test_a_failure_does_not_wait_for_an_engine_that_hangs():
+    go_on, is_writing = threading.Event(), threading.Event()
+
+    class Hanging(Engines):
+        def write(self, task, step):
+            if step == 2:
+                is_writing.set()
+                go_on.wait(PATIENCE_S)
+            return super().write(task, step)
+
+    class Failing(Learner):
+        def learn(self, batch):
+            is_writing.wait(PATIENCE_S)
+            raise OSError("learn broke")
+
+    try:
+        with pytest.raises(OSError, match="learn broke"):
+            run(ahead(1), 3, engines=Hanging(), learner=Failing())
+        assert not go_on.is_set()
+    finally:
+        go_on.set()

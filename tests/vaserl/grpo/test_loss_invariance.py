@@ -1,0 +1,190 @@
+"""A step's loss and gradients stay the same over ranks, micro-batches and layouts, for every variant, through a real
+policy. That DeepSpeed's ranks do the same is in tests/actors/test_learner.py."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vaserl.dataset.dataset import read_vases
+from vaserl.files.clip import ClipStore
+from vaserl.grpo.loss import policy_loss
+from vaserl.grpo.variants import VARIANTS
+from vaserl.policy.groups import samples_group
+from vaserl.policy.layout import Layout, PrefixGroup, packed_layout, padded_layout, shared_prefix_layout
+from vaserl.policy.pixel_cache import PixelCache
+from vaserl.policy.policy import ClipPixels, Policy, Prompter, load_model
+from vaserl.settings import LossSettings
+from vaserl.types import Batch, PromptSamples, Sample
+
+LayOut = Callable[[Sequence[PrefixGroup], Sequence[ClipPixels], int], tuple[Layout, list[ClipPixels]]]
+
+
+def shared(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
+    return shared_prefix_layout(groups), list(clips)
+
+
+def padded(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
+    repeated = [clip for group, clip in zip(groups, clips, strict=True) for _ in group.branches]
+    return padded_layout(groups, pad_id), repeated
+
+
+def packed(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
+    repeated = [clip for group, clip in zip(groups, clips, strict=True) for _ in group.branches]
+    return packed_layout(groups), repeated
+
+
+LAYOUTS: dict[str, LayOut] = {"padded": padded, "packed": packed, "shared": shared}
+LOSSES = {
+    **{name: LossSettings(variant=name, beta=0.05) for name in VARIANTS if name != "dr_grpo"},
+    "dr_grpo": LossSettings(variant="dr_grpo", beta=0.05, token_budget=9),
+    "gspo-wide": LossSettings(variant="gspo", clip_low=0.2, clip_high=0.28, ratio_cap=2.0),
+    "grpo-learner": LossSettings(variant="grpo", old_logprobs="learner"),
+}
+SIZES = ([5, 1, 9], [3], [2, 7], [6, 6], [1, 1, 1], [8, 2], [4], [3, 9])
+"""Tokens of each completion of each group: ragged, of one token, alone in the group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A policy, and a step for it."""
+
+    policy: Policy
+    batch: Batch
+    groups: list[PrefixGroup]
+    clips: list[ClipPixels]
+    references: list[torch.Tensor]
+    pad_id: int
+
+
+@pytest.fixture(scope="module")
+def world(tiny_model: Path, dataset: Path) -> World:
+    prompter, model = Prompter(tiny_model), load_model(tiny_model)
+    model.model.visual.requires_grad_(False)
+    policy = Policy(model)
+    cache = PixelCache(ClipStore(dataset / "clips"), prompter, 4)
+    rng = torch.Generator().manual_seed(5)
+    vases, prompts = read_vases(dataset, "train"), ("Describe the vase.", "What is the fabric of the vase?")
+    clips = [cache.get(vases[index % 4].clip) for index in range(len(SIZES))]
+    tokens = [[torch.randint(8, 300, (n,), generator=rng).tolist() for n in sizes] for sizes in SIZES]
+
+    def lay_out(index: int, samples: tuple[Sample, ...]) -> tuple[PromptSamples, PrefixGroup]:
+        prompt_ids = prompter.token_ids(prompts[index % 2], clips[index].grid)
+        handed = PromptSamples(clip=vases[index % 4].clip, prompt_ids=prompt_ids, samples=samples)
+        return handed, samples_group(handed, clips[index].grid, prompter.video_token_id)
+
+    handed, groups, references = [], [], []
+    for index, sequences in enumerate(tokens):
+        bare = tuple(Sample(token_ids=tuple(ids), logprobs=(), advantage=0.0) for ids in sequences)
+        with torch.no_grad():
+            near, _ = policy([clips[index]], shared_prefix_layout([lay_out(index, bare)[1]]))
+        # an engine and a reference that differ enough from the policy for clips, caps and weights to bite
+        engine = (near + 0.4 * torch.randn(len(near), generator=rng)).split([len(ids) for ids in sequences])
+        references.append(near + 0.2 * torch.randn(len(near), generator=rng))
+        samples = tuple(
+            Sample(token_ids=tuple(ids), logprobs=tuple(row.tolist()), advantage=float(torch.randn((), generator=rng)))
+            for ids, row in zip(sequences, engine, strict=True)
+        )
+        of_index = lay_out(index, samples)
+        handed.append(of_index[0])
+        groups.append(of_index[1])
+    return World(
+        policy=policy,
+        batch=Batch(step=1, groups=tuple(handed)),
+        groups=groups,
+        clips=clips,
+        references=references,
+        pad_id=prompter.pad_token_id,
+    )
+
+
+def losses(world: World, lay_out: LayOut, members: list[int], num_tokens: int, num_sequences: int):
+    """The part of the loss that a micro-batch of these groups has, under each of LOSSES."""
+    layout, clips = lay_out([world.groups[i] for i in members], [world.clips[i] for i in members], world.pad_id)
+    logprobs, _ = world.policy(clips, layout, 0.9)
+    samples = [sample for i in members for sample in world.batch.groups[i].samples]
+    engine = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
+    advantages = torch.tensor([sample.advantage for sample in samples])
+    reference = torch.cat([world.references[i] for i in members])
+    for name, loss in LOSSES.items():
+        yield (
+            name,
+            policy_loss(
+                logprobs,
+                engine,
+                advantages,
+                reference if loss.beta else None,
+                layout.branch_lengths,
+                loss=loss,
+                num_tokens=num_tokens,
+                num_sequences=num_sequences,
+            ).loss,
+        )
+
+
+def run_step(world: World, lay_out: LayOut, cuts: list[list[int]], num_ranks: int) -> dict[str, tuple[float, Any]]:
+    """The loss and the gradients of the step under each of LOSSES, cut into these micro-batches."""
+    parameters = [p for p in world.policy.parameters() if p.requires_grad]
+    totals = {name: (0.0, [torch.zeros_like(p) for p in parameters]) for name in LOSSES}
+    for members in cuts:
+        of_step = world.batch.num_loss_tokens, world.batch.num_sequences
+        for name, loss in losses(world, lay_out, members, *of_step):
+            # as a rank does it: scaled by their number, since their gradients will be averaged
+            gradients = torch.autograd.grad(loss * num_ranks, parameters, retain_graph=True)
+            value, total = totals[name]
+            totals[name] = (
+                value + float(loss.detach()),
+                [t + g / num_ranks for t, g in zip(total, gradients, strict=True)],
+            )
+    return totals
+
+
+def cut(num_items: int, num_ranks: int, accumulation: int) -> list[list[int]]:
+    """The micro-batches of all ranks: items dealt out to the ranks, each rank's share in `accumulation` pieces."""
+    shares = [list(range(num_items))[rank::num_ranks] for rank in range(num_ranks)]
+    return [
+        share[len(share) * piece // accumulation : len(share) * (piece + 1) // accumulation]
+        for share in shares
+        for piece in range(accumulation)
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(world: World) -> dict[str, tuple[float, Any]]:
+    """The step on one rank, in one padded micro-batch."""
+    return run_step(world, padded, [list(range(len(SIZES)))], 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_loss_and_gradients_do_not_depend_on_ranks_micro_batches_or_layout(world: World, whole, layout: str):
+    assert world.batch.num_sequences == sum(map(len, SIZES))
+    cells = {(2, 2): cut(len(SIZES), 2, 2), (1, 3): [[0, 1, 2, 3, 4], [5, 6], [7]]}
+    if layout == "shared":  # the learner's own; how it is cut and how it is laid out don't meet elsewhere
+        lonely = [[index] for index in range(len(SIZES))]
+        cells |= {(1, 8): lonely, **{(r, a): cut(len(SIZES), r, a) for r, a in product((1, 2), (1, 2, 4))}}
+    for (num_ranks, accumulation), cuts in cells.items():
+        assert sorted(i for members in cuts for i in members) == list(range(len(SIZES)))
+        for name, (loss, gradients) in run_step(world, LAYOUTS[layout], cuts, num_ranks).items():
+            expected_loss, expected = whole[name]
+            cell = f"{name}, {num_ranks} ranks x {accumulation}"
+            assert abs(loss - expected_loss) <= 1e-6, cell
+            largest = max(float(g.abs().max()) for g in expected)
+            assert largest > 1e-3, cell  # there is something to compare
+            for found, wanted in zip(gradients, expected, strict=True):
+                assert (found - wanted).abs().max() <= 1e-6 * max(1.0, largest), cell
+
+
+def test_the_step_is_one_in_which_a_wrong_denominator_shows(world: World, whole):
+    """Micro-batches that divide by their own counts are far off: the cut is uneven in tokens and completions."""
+    cuts = cut(len(SIZES), 2, 2)
+    means = dict.fromkeys(LOSSES, 0.0)
+    for members in cuts:
+        own = [sum(SIZES[i]) for i in members], [len(SIZES[i]) for i in members]
+        for name, loss in losses(world, shared, members, *map(sum, own)):
+            means[name] += float(loss.detach()) / len(cuts)
+    for name, mean in means.items():
+        assert abs(mean - whole[name][0]) > 1e-3, name

@@ -1,0 +1,25 @@
+"""The choice of the card that draws; on real cards: tests/gpu/test_turntable.py."""
+
+import pytest
+
+from vaserl.meshes.egl_device import card_of_this_process, chosen, cuda_ordinals
+
+
+@pytest.mark.parametrize(
+    ("ordinals", "index"),
+    [
+        ([], 0),
+        ([None], 0),  # software
+        ([0, 1, 2, None], 0),
+        ([None, None, 0, None], 2),  # CUDA_VISIBLE_DEVICES=2
+        ([1, None, 0], 2),  # CUDA_VISIBLE_DEVICES=2,0
+        ([None, None], 0),  # CUDA_VISIBLE_DEVICES=
+    ],
+)
+def test_the_first_card_that_cuda_sees(ordinals, index):
+    assert chosen(ordinals) == index
+
+
+def test_egl_here_has_a_device_to_draw_with():
+    ordinals = cuda_ordinals()
+    assert ordinals and card_of_this_process() < len(ordinals)

@@ -1,0 +1,269 @@
+"""Checkouts of the published form behind the lift's interface, and what is made of a generated surface."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from PIL import Image
+
+from tests.fakes.checkouts import make_hunyuan3d, make_triposg
+from vaserl.curation.job.batch import batch_of, rows_of
+from vaserl.curation.settings import LiftSettings
+from vaserl.curation.stages.lift import Lift, build_generator, check_generator
+from vaserl.errors import UserError
+from vaserl.meshes.gate import gate
+from vaserl.meshes.generators.checkout import import_from
+from vaserl.meshes.generators.cutout import Cutout
+from vaserl.meshes.generators.decimate import decimate
+from vaserl.meshes.generators.finish import finish, largest_piece, upright
+from vaserl.meshes.generators.generator import LiftFailure
+from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
+from vaserl.meshes.turntable import load_mesh
+
+ROWS = np.arange(400)
+HALF_WIDTH = np.interp(ROWS, [40, 90, 220, 360], [50, 36, 90, 45]) * ((ROWS >= 40) & (ROWS <= 360))
+"""A pot 320 pixels high and 180 wide, its belly at 44 % of the height."""
+
+
+def pot_photo(path: Path, ground: np.ndarray | int = 255) -> Path:
+    inside = np.abs(np.arange(400) - 200)[None] <= HALF_WIDTH[:, None]
+    inside &= (HALF_WIDTH > 0)[:, None]
+    pixels = np.where(inside[..., None], np.array([40, 25, 20]), ground * np.ones((400, 400, 3), int))
+    pixels[150:180, 110:290][inside[150:180, 110:290]] = (80, 40, 20)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def triposg(tmp_path_factory) -> Path:
+    return make_triposg(tmp_path_factory.mktemp("triposg"))
+
+
+def settings(folder: Path, **changes) -> LiftSettings:
+    given = {"checkout": folder / "checkout", "weights": folder / "weights", "device": "cpu", "num_faces": 2000}
+    return LiftSettings(generator="triposg", triposg=TripoSGSettings(**(given | changes)))
+
+
+def lifted(lift_settings: LiftSettings, photo: Path, out: Path) -> dict:
+    row = {"photo": str(photo), "vase_id": "v", "rejected_by": "", "reason": "", "mesh": ""}
+    return rows_of(Lift(lift_settings, photo.parent, out)(batch_of([row])))[0]
+
+
+def test_triposg_gives_an_upright_coloured_model_of_the_photograph(triposg, tmp_path):
+    (triposg / "checkout" / "calls.txt").unlink(missing_ok=True)
+    photo = pot_photo(tmp_path / "photo.png")
+    row = lifted(settings(triposg, num_steps=20, guidance=7.5, seed=3, flash_decoder=False), photo, tmp_path)
+    assert not row["rejected_by"], row["reason"]
+    assert (triposg / "checkout" / "calls.txt").read_text() == "20 7.5 3 False\n"
+    mesh = load_mesh(tmp_path / row["mesh"]).to_mesh()
+    assert 1000 < len(mesh.faces) <= 2000
+    width, height, depth = mesh.extents
+    # 180 pixels wide and 320 high; the crumb beside it is gone, and it stands although it was made lying
+    assert height == pytest.approx(1.0) and mesh.bounds[0][1] == pytest.approx(0.0, abs=1e-6)
+    assert width == pytest.approx(180 / 320, rel=0.03) and depth == pytest.approx(width, rel=0.03)
+    radius = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 2])
+    assert mesh.vertices[np.argmax(radius), 1] == pytest.approx((360 - 220) / 320, abs=0.04), "not upside down"
+    colours = mesh.visual.vertex_colors
+    band = np.abs(mesh.vertices[:, 1] - (360 - 165) / 320) < 0.02
+    below = mesh.vertices[:, 1] < 0.4
+    assert colours[band, 0].mean() > 60 > 50 > colours[below, 0].mean(), "the lighter band is where it was"
+    assert gate(mesh).accepted
+
+
+def test_the_checkouts_remover_is_used_where_its_weights_are(triposg, tmp_path):
+    clutter = np.random.default_rng(0).integers(120, 255, (400, 400, 3))
+    photo = pot_photo(tmp_path / "photo.png", clutter)
+    row = lifted(settings(triposg), photo, tmp_path)
+    assert row["rejected_by"] == "lift" and "background is not plain" in row["reason"]
+    row = lifted(settings(triposg, rmbg=triposg / "rmbg"), photo, tmp_path)
+    assert not row["rejected_by"], row["reason"]
+    width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
+    assert width / height == pytest.approx(180 / 320, rel=0.03)
+    Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
+    row = lifted(settings(triposg, rmbg=triposg / "rmbg"), tmp_path / "black.png", tmp_path)
+    assert row["rejected_by"] == "lift" and "remover found nothing" in row["reason"]
+
+
+def test_what_is_missing_is_said_before_the_run(triposg, tmp_path):
+    for changes, message in (
+        ({"checkout": tmp_path / "no"}, r"lift\.triposg\.checkout .*no such folder; clone"),
+        ({"checkout": tmp_path}, r"lift\.triposg\.checkout .*lacks triposg, scripts"),
+        ({"weights": tmp_path}, r"lift\.triposg\.weights .*lacks model_index\.json; download"),
+        ({"rmbg": tmp_path}, r"lift\.triposg\.rmbg .*lacks config\.json"),
+    ):
+        for look in (check_generator, build_generator):
+            with pytest.raises(UserError, match=message):
+                look(settings(triposg, **changes), tmp_path)
+    with pytest.raises(ValueError, match=r"needs a section \[lift\.triposg\]"):
+        LiftSettings(generator="triposg")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_said_where_the_model_is_loaded_and_not_on_the_driver(triposg, tmp_path):
+    wants_gpu = settings(triposg, device="cuda")
+    check_generator(wants_gpu, tmp_path)
+    with pytest.raises(UserError, match=r'lift\.triposg\.device "cuda": this process sees no CUDA device'):
+        build_generator(wants_gpu, tmp_path)
+
+
+def test_a_checkout_that_lacks_its_requirements_is_named(tmp_path):
+    (tmp_path / "checkout" / "hy3dgen").mkdir(parents=True)
+    (tmp_path / "checkout" / "hy3dgen" / "__init__.py").write_text("")
+    (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text("import pymeshlab_of_nobody")
+    (tmp_path / "weights" / "hunyuan3d-dit-v2-0").mkdir(parents=True)
+    try:
+        with pytest.raises(UserError, match=r"can't import hy3dgen\.shapegen .*pymeshlab_of_nobody.*requirements"):
+            build_generator(hunyuan(tmp_path), tmp_path)
+    finally:
+        _forget("hy3dgen", tmp_path / "checkout")
+
+
+def test_a_module_of_another_place_is_not_taken_for_the_checkouts(tmp_path):
+    with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was taken from .*json/__init__\.py instead"):
+        import_from(tmp_path, ("",), "json", "lift.x")
+
+
+def hunyuan(folder: Path, **changes) -> LiftSettings:
+    given = {"checkout": folder / "checkout", "weights": folder / "weights", "device": "cpu", "num_faces": 2000}
+    return LiftSettings(generator="hunyuan3d", hunyuan3d=Hunyuan3DSettings(**(given | changes)))
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_hunyuan3d_in_both_layouts(tmp_path, newer):
+    folder = make_hunyuan3d(tmp_path, newer=newer)
+    stated = {"num_steps": 20, "guidance": 4.5, "seed": 3, "octree_resolution": 64}
+    wanted = hunyuan(folder, **stated, **({"subfolder": "hunyuan3d-dit-v2-1"} if newer else {}))
+    try:
+        row = lifted(wanted, pot_photo(tmp_path / "photo.png"), tmp_path)
+        assert not row["rejected_by"], row["reason"]
+        assert (folder / "calls.txt").read_text() == "20 4.5 3 64\n"
+        width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
+        assert width / height == pytest.approx(180 / 320, rel=0.03)
+        with pytest.raises(UserError, match=r"lift\.hunyuan3d\.weights .*lacks other"):
+            check_generator(hunyuan(folder, subfolder="other"), tmp_path)
+    finally:
+        _forget("hy3dshape" if newer else "hy3dgen", folder / "checkout")
+
+
+def _forget(package: str, checkout: Path) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(checkout))]
+
+
+@pytest.mark.parametrize(("euler_number", "solid"), [
+    (2, trimesh.creation.icosphere(4)),
+    (0, trimesh.creation.torus(1.0, 0.3, major_sections=64, minor_sections=32)),
+])  # fmt: skip
+def test_decimation_keeps_topology_and_shape(euler_number, solid):
+    slim = decimate(solid, 800)
+    assert len(slim.faces) in (799, 800)
+    assert slim.is_watertight and slim.is_winding_consistent and slim.euler_number == euler_number
+    assert slim.volume == pytest.approx(solid.volume, rel=0.01)
+    assert len(decimate(slim, 10_000).faces) == len(slim.faces)
+
+
+def test_decimation_pinches_nothing_off_and_turns_no_face_over():
+    """Three vertices around a thin ring are no face: an edge between two of them must stay."""
+    ring = trimesh.creation.torus(1.0, 0.02, major_sections=64, minor_sections=3)
+    slim = decimate(ring, 100)
+    assert len(slim.faces) < len(ring.faces) / 3
+    assert slim.is_watertight and slim.euler_number == 0 and slim.volume == pytest.approx(ring.volume, rel=0.15)
+    # flat and with deep notches: a corner that is moved across a notch folds the ground over
+    around = np.arange(24) * np.pi / 12
+    corners = np.where(np.arange(24) % 2, 1.0, 0.45)[:, None] * np.stack([np.cos(around), np.sin(around)], axis=1)
+    faces = [[0, k + 1, (k + 1) % 24 + 1] for k in range(24)]
+    star = trimesh.creation.extrude_triangulation(np.concatenate([[[0.0, 0.0]], corners]), np.array(faces), 0.3)
+    star.merge_vertices()
+    star = star.subdivide().subdivide()
+    assert decimate(star, 400).area == pytest.approx(star.area, rel=1e-3)
+
+
+def test_decimation_leaves_edges_of_holes_and_flat_ground_in_place():
+    sheet = trimesh.creation.box((1, 1, 1)).subdivide().subdivide().subdivide()
+    sheet.update_faces(sheet.triangles_center[:, 1] < 0.499)
+    open_edges = sheet.edges_unique[np.bincount(sheet.edges_unique_inverse) == 1]
+    length = np.linalg.norm(np.diff(sheet.vertices[open_edges], axis=1), axis=2).sum()
+    slim = decimate(sheet, 300)
+    assert len(slim.faces) <= 300
+    left = slim.edges_unique[np.bincount(slim.edges_unique_inverse) == 1]
+    assert np.linalg.norm(np.diff(slim.vertices[left], axis=1), axis=2).sum() == pytest.approx(length)
+    assert slim.area == pytest.approx(5.0, rel=1e-3), "five sides of a cube, still flat"
+
+
+def test_the_largest_piece_is_that_of_the_largest_area():
+    ball, dust = trimesh.creation.icosphere(1, radius=1.0), trimesh.creation.icosphere(4, radius=0.1)
+    dust.apply_translation([3, 0, 0])
+    assert len(dust.faces) > len(ball.faces)
+    piece = largest_piece(trimesh.util.concatenate([ball, dust]))
+    assert piece.extents == pytest.approx([2, 2, 2], abs=0.3)
+
+
+ROUND = Cutout(
+    photo=Image.new("RGB", (100, 100), (200, 90, 40)), mask=np.hypot(*np.mgrid[-50:50, -50:50]) < 45
+)  # fmt: skip
+
+
+def test_small_holes_are_closed_and_what_is_inside_out_is_turned() -> None:
+    holed = trimesh.creation.icosphere(4)
+    holed.update_faces(np.arange(len(holed.faces)) != 100)
+    holed.invert()
+    assert not holed.is_watertight
+    done = finish(holed, ROUND, 5000)
+    assert done.is_watertight
+    assert done.volume == pytest.approx(4 / 3 * np.pi / 8, rel=0.02)  # of a ball one unit high
+
+
+def test_open_mouths_are_no_hulls() -> None:
+    """A bowl stays hollow, and one without thickness stays open."""
+    angle = np.linspace(0, np.pi / 2, 30)
+    outside = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
+    inside = np.stack([0.9 * np.sin(angle), 1 - 0.9 * np.cos(angle)], axis=1)[::-1]
+    bowl, sheet = (trimesh.creation.revolve(line, sections=48) for line in (np.concatenate([outside, inside]), outside))
+    for mesh in (bowl, sheet):
+        mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
+    done = finish(bowl, bowl_cutout(), 5000)
+    # a half ball of radius 1 less one of radius 0.9, one unit high
+    assert done.is_watertight and done.volume == pytest.approx(2 / 3 * np.pi * (1 - 0.9**3), rel=0.03)
+    assert not finish(sheet, bowl_cutout(), 5000).is_watertight
+
+
+def test_generators_see_the_vase_alone_in_the_middle_of_white():
+    pixels = np.full((60, 80, 3), 90, np.uint8)
+    mask = np.zeros((60, 80), bool)
+    mask[5:45, 50:70] = True
+    alone = np.asarray(Cutout(photo=Image.fromarray(pixels), mask=mask).on_white())
+    assert alone.shape == (48, 48, 3)  # 40 high, a tenth of that around it
+    wanted = np.full((48, 48, 3), 255)
+    wanted[4:44, 14:34] = 90
+    assert np.array_equal(alone, wanted)
+
+
+def bowl_cutout() -> Cutout:
+    """A half disc, the flat side up."""
+    rows, columns = np.mgrid[-50:50, -50:50]
+    return Cutout(photo=Image.new("RGB", (100, 100)), mask=(np.hypot(rows + 20, columns) < 45) & (rows > -20))
+
+
+def test_another_turn_must_be_clearly_better() -> None:
+    """A box one percent higher than wide, in a photograph where it is half a percent wider than high."""
+    mask = np.zeros((260, 260), bool)
+    mask[30:230, 30:231] = True
+    assert np.array_equal(upright(trimesh.creation.box((1.0, 1.01, 1.0)), mask), np.eye(4))
+    mask[:] = False
+    mask[30:230, 80:180] = True
+    turn = upright(trimesh.creation.box((1.0, 0.5, 0.5)), mask)
+    assert np.abs(turn @ [1, 0, 0, 0]) == pytest.approx([0, 1, 0, 0])
+
+
+def test_a_surface_that_is_none_is_refused():
+    mask = np.ones((10, 10), bool)
+    cutout = Cutout(photo=Image.new("RGB", (10, 10)), mask=mask)
+    broken = trimesh.creation.icosphere(1)
+    broken.vertices[0] = np.nan
+    for surface in (trimesh.Trimesh(), broken):
+        with pytest.raises(LiftFailure, match="surface is none"):
+            finish(surface, cutout, 1000)

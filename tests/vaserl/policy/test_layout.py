@@ -1,0 +1,100 @@
+"""The shared-prefix layout by hand; that it changes no logprob is tested beside the learner."""
+
+import pytest
+import torch
+
+from vaserl.policy.attention import Span, branch_mask
+from vaserl.policy.layout import (
+    Branch,
+    PrefixGroup,
+    micro_batches,
+    packed_layout,
+    padded_layout,
+    shared_prefix_layout,
+)
+from vaserl.policy.positions import VideoGrid
+
+GRID = VideoGrid(time=1, height=1, width=2, temporal_interval=1.0)
+
+
+def group(*branches: Branch) -> PrefixGroup:
+    return PrefixGroup(prefix_ids=(1, 9, 9, 2), video_start=1, grid=GRID, branches=branches)
+
+
+def branch(*targets: int, context: tuple[int, ...] = ()) -> Branch:
+    return Branch(context_ids=context, target_ids=targets)
+
+
+def test_one_group_by_hand():
+    layout = shared_prefix_layout([group(branch(5, 6), branch(7))])
+    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 6, 7]]
+    # text 0, video at 1 (width 1 and 2), text goes on at 3; both branches begin at 4
+    assert layout.position_ids[0, 0].tolist() == [0, 1, 1, 3, 4, 5, 4]
+    assert layout.position_ids[2, 0].tolist() == [0, 1, 2, 3, 4, 5, 4]
+    assert layout.video_mask.tolist() == [[False, True, True, False, False, False, False]]
+    # 5 is predicted by the prompt's last token, 6 by 5, and 7 by the prompt's last token again
+    assert layout.predictor.tolist() == [3, 4, 3]
+    assert layout.target_ids.tolist() == [5, 6, 7]
+    assert layout.branch_lengths == (2, 1)
+    assert layout.spans == (Span(start=0, prefix_end=4, branch_ends=(6, 7)),)
+    # the second branch does not see the first
+    assert branch_mask(layout.spans[0]).int().tolist() == [
+        [1, 1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 0, 0, 1],
+    ]
+
+
+def test_context_is_read_but_not_trained():
+    layout = shared_prefix_layout([group(branch(6, context=(4, 5)))])
+    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 4, 5, 6]]
+    assert layout.predictor.tolist() == [5]
+    assert layout.target_ids.tolist() == [6]
+
+
+def test_groups_follow_one_another_without_padding():
+    layout = shared_prefix_layout([group(branch(5)), group(branch(6, 7), branch(8))])
+    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 1, 9, 9, 2, 6, 7, 8]]
+    assert layout.position_ids[0, 0].tolist() == [0, 1, 1, 3, 4, 0, 1, 1, 3, 4, 5, 4]
+    assert layout.video_mask[0].nonzero()[:, 0].tolist() == [1, 2, 6, 7]
+    assert layout.predictor.tolist() == [3, 8, 9, 8]
+    assert layout.spans[1] == Span(start=5, prefix_end=9, branch_ends=(11, 12))
+
+
+def test_packed_layout_repeats_the_prompt_in_one_row():
+    layout = packed_layout([group(branch(5, 6), branch(7))])
+    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 6, 1, 9, 9, 2, 7]]
+    assert layout.predictor.tolist() == [3, 4, 9]
+    assert [span.branches for span in layout.spans] == [((4, 6),), ((10, 11),)]
+
+
+def test_an_empty_completion_and_a_single_one_work():
+    layout = shared_prefix_layout([group(branch(), branch(5))])
+    assert (layout.branch_lengths, layout.target_ids.tolist(), layout.predictor.tolist()) == ((0, 1), [5], [3])
+
+
+def test_padded_layout_repeats_the_prompt():
+    layout = padded_layout([group(branch(5, 6), branch(7))], pad_id=0)
+    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 6], [1, 9, 9, 2, 7, 0]]
+    assert layout.predictor.tolist() == [3, 4, 6 + 3]
+    assert layout.spans == ()
+
+
+@pytest.mark.parametrize("groups", [[], [group()]], ids=["none", "no-branch"])
+def test_nothing_to_lay_out_is_refused(groups):
+    with pytest.raises(ValueError, match="at least one group"):
+        shared_prefix_layout(groups)
+
+
+def test_micro_batches_count_tokens_and_lose_nothing():
+    # 40 + 40 fit into 100, not with the 60; the 150 stands alone
+    assert micro_batches([40, 40, 60, 150, 10], 100) == [[0, 1], [2], [3], [4]]
+    assert micro_batches([40, 40, 20, 1], 100) == [[0, 1, 2], [3]]
+    assert micro_batches([], 100) == []
+
+
+def test_layout_to_keeps_everything():
+    layout = shared_prefix_layout([group(branch(5))])
+    moved = layout.to(torch.device("cpu"))
+    assert torch.equal(moved.input_ids, layout.input_ids)
+    assert moved.branch_lengths == layout.branch_lengths

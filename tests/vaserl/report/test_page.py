@@ -1,0 +1,146 @@
+"""The page of a fake but realistic run: nothing is fetched, nothing is hidden, what is absent is said."""
+
+import base64
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.finished_run import write_lines
+from vaserl.errors import UserError
+from vaserl.report import write_report
+
+
+@pytest.fixture(scope="module")
+def page(finished_run: Path) -> str:
+    return write_report(finished_run).read_text()
+
+
+class Visible(HTMLParser):
+    """The text a reader sees, the addresses a browser would fetch, and the tags that were left open."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in ("meta", "img", "source", "br", "link"):
+            self.open.append(tag)
+        self.addresses.extend(
+            value or "" for name, value in attrs if name in ("src", "srcset", "href", "data", "poster")
+        )
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.parts))
+
+
+def decoded(address: str) -> bytes:
+    return base64.b64decode(address.partition(",")[2])
+
+
+def test_page_is_one_file_that_fetches_nothing(page: str) -> None:
+    seen = Visible(page)
+    assert seen.open == []
+    assert "script" not in seen.tags and "link" not in seen.tags
+    assert all(address.startswith(("data:image/", "#")) for address in seen.addresses)
+    assert "http" not in seen.text and "url(" not in page and "@import" not in page
+    figures = [decoded(address).decode() for address in seen.addresses if "svg" in address[:24]]
+    assert len(figures) >= 15
+    for figure in figures:
+        assert not re.search(r'href="(?!#)', figure) and "<script" not in figure
+    assert len(page) < 5_000_000
+
+
+def test_page_has_the_numbers(page: str, run_summary: dict[str, Any]) -> None:
+    text = Visible(page).text
+    reward = run_summary["eval"]["difference"]["reward"]
+    for value in (run_summary["reward_first"], run_summary["reward_last"]):
+        assert f"{value:.3f}" in text
+    assert f"+{reward['mean']:.3f} [+{reward['low']:.3f}, +{reward['high']:.3f}]" in text
+    assert "1,200" in text and "30,000 → 13,599" in text and "3,880 → 664" in text and "2.2 %" in text
+    assert "12 min 22 s" in text and "2.60.0" in text
+    assert "Rejected by quality: 9" in text and "a sherd, not a vase" in text
+
+
+def test_what_models_and_museums_wrote_is_escaped(page: str) -> None:
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(&#34;vase&#34;)&lt;/script&gt;" in page
+
+
+def test_turntables_are_animated_and_have_a_still_for_paper(page: str) -> None:
+    pictures = [decoded(address) for address in Visible(page).addresses if "webp" in address[:24]]
+    animated = [picture for picture in pictures if b"ANMF" in picture]
+    assert len(animated) >= 6 and len(pictures) > len(animated)
+    assert animated[0].count(b"ANMF") == 12  # 24 frames, every second one: 16 at most
+    assert 'media="print"' in page and 'media="(prefers-reduced-motion: reduce)"' in page
+
+
+def test_same_run_same_page(finished_run: Path, page: str) -> None:
+    assert write_report(finished_run).read_text() == page
+
+
+ABSENT = {
+    "sft/metrics.jsonl": "There is no SFT curve: sft/metrics.jsonl is not in this run folder.",
+    "grpo/metrics.jsonl": "There is no reward curve: grpo/metrics.jsonl is not in this run folder.",
+    "grpo/timeline.jsonl": "There is no timeline: grpo/timeline.jsonl is not in this run folder.",
+    "evaluation/captions.jsonl": "no captions to show: evaluation/captions.jsonl is not in this run folder.",
+    "dataset/photos/0.png": "The photograph 0.png is not there, or is no picture.",
+}
+
+
+def test_each_absent_file_is_said_in_words(finished_run: Path, page: str, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for name in ABSENT:
+        (run / name).unlink()
+    text, whole = Visible(write_report(run).read_text()).text, Visible(page).text
+    for sentence in ABSENT.values():
+        assert sentence in text and sentence not in whole
+
+
+def test_a_run_without_a_manifest_says_so(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for name in ("dataset/manifest.parquet", "grpo/metrics.jsonl", "sft/metrics.jsonl"):  # whose figures take long
+        (run / name).unlink()
+    text = Visible(write_report(run).read_text()).text
+    assert "no turntables to show: dataset/manifest.parquet is not in this run folder" in text
+
+
+def test_a_summary_alone_still_gives_a_page_that_says_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{}")
+    text = Visible(write_report(tmp_path).read_text()).text
+    assert "Can't be decided" in text and "The run was not evaluated" in text
+    for part in ("no retention table", "no evaluation per dimension", "no eval", "no seconds", "no versions"):
+        assert part in text
+
+
+def test_metrics_without_parts_are_said_in_words(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    write_lines(run / "grpo" / "metrics.jsonl", [{"step": step, "reward/mean": 0.5} for step in range(1, 13)])
+    text = Visible(write_report(run).read_text()).text
+    assert "There are no curves per dimension" in text
+
+
+def test_an_unreadable_run_is_the_users_error(finished_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no summary\.json"):
+        write_report(tmp_path)
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (run / "sft" / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
+    with pytest.raises(UserError, match=r"sft/metrics\.jsonl, line 2 is not JSON"):
+        write_report(run)

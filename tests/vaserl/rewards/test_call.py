@@ -1,0 +1,247 @@
+"""Every form of a reward function, and what a service that fails counts as."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from vaserl.errors import UserError
+from vaserl.rewards.call import RewardError, Unavailable, ask, bind
+from vaserl.rewards.scorer import Scorer
+from vaserl.settings import RemoteSettings
+from vaserl.types import DIMENSIONS, Completion, Group, Score, Task
+
+TEXTS = ("a", "b c", "d e f")
+
+
+def group(texts=TEXTS, name: str = "v1/caption") -> Group:
+    task = Task(id=name, clip="", prompt="", dimensions=DIMENSIONS, record={}, reference="")
+    completions = tuple(
+        Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=1) for text in texts
+    )
+    return Group(task=task, prompt_ids=(), completions=completions)
+
+
+def per_completion(task, completion, scale=1.0):
+    return scale * len(completion.text.split())
+
+
+async def later(task, completion, scale=1.0):
+    await asyncio.sleep(0)
+    return scale * len(completion.text.split())
+
+
+def per_group(group, scale=1.0):
+    return [scale * len(completion.text.split()) for completion in group.completions]
+
+
+async def group_later(group, scale=1.0):
+    return per_group(group, scale)
+
+
+class Words:
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def __call__(self, task, completion):
+        return Score(total=self.scale * len(completion.text.split()), parts={"scale": self.scale})
+
+
+class WordsLater(Words):
+    async def __call__(self, task, completion):
+        return super().__call__(task, completion)
+
+
+FORMS = [per_completion, later, per_group, group_later, Words, WordsLater]
+
+
+def totals(function, arguments=None, remote=None, texts=TEXTS) -> list[float | None]:
+    ((answers,),) = ask([bind("m:f", function, arguments or {}, remote)], [group(texts)])
+    return [answer.score and answer.score.total for answer in answers]
+
+
+@pytest.mark.parametrize("function", FORMS)
+@pytest.mark.parametrize("remote", [None, RemoteSettings()])
+def test_every_form_says_the_same(function, remote):
+    assert totals(function, {"scale": 0.5}, remote) == [0.5, 1.0, 1.5]
+    assert totals(function, {}, remote) == [1, 2, 3]
+    assert totals(function, {}, remote, texts=()) == []
+
+
+def test_several_functions_and_groups_stay_in_order():
+    rewards = [bind(f"m:{i}", form, {"scale": float(i)}) for i, form in enumerate(FORMS)]
+    answers_F_P_G = ask(rewards, [group(("a",), "x"), group(("b c", "d"), "y")])
+    read = [[[answer.score.total for answer in g] for g in p] for p in answers_F_P_G]
+    assert read == [[[1.0 * i], [2.0 * i, 1.0 * i]] for i in range(len(FORMS))]
+
+
+@pytest.mark.parametrize("function", FORMS)
+def test_arguments_that_dont_fit_are_explained(function):
+    with pytest.raises(UserError, match=r"m:f.*reward.arguments.*scael"):
+        bind("m:f", function, {"scael": 2})
+
+
+@pytest.mark.parametrize("function", [lambda: 1, lambda task: 1, lambda a, b, c: 1, lambda group, other: []])
+def test_a_signature_that_doesnt_fit_is_explained(function):
+    with pytest.raises(UserError, match=r"must take \(task, completion\) or \(group\)"):
+        bind("m:f", function, {})
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), "much", [1], Score(total=0.0, parts={"x": float("nan")})]
+)
+def test_what_is_no_score_stops_the_run(value):
+    with pytest.raises(RewardError, match=r"m:f .*v1/caption, completion 0"):
+        totals(lambda task, completion: value)
+
+
+def test_a_group_reward_must_give_one_score_for_each():
+    with pytest.raises(RewardError, match="m:f gave 2 scores for v1/caption, of 3 completions"):
+        totals(lambda group: [1.0, 2.0])
+
+
+@pytest.mark.parametrize("remote", [None, RemoteSettings(on_failure=0.0)])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_broken_code_stops_the_run_with_the_sample_also_when_it_is_remote(remote, is_async):
+    def broken(task, completion):
+        return {}["no such key"] if completion.text == "b c" else 1.0
+
+    async def broken_later(task, completion):
+        return broken(task, completion)
+
+    with pytest.raises(RewardError, match=r"m:f failed on v1/caption, completion 1: KeyError\('no such key'\)"):
+        totals(broken_later if is_async else broken, {}, remote)
+
+
+def test_calls_that_wait_run_together():
+    async def slow(task, completion):
+        await asyncio.sleep(0.2)
+        return 1.0
+
+    def blocking(task, completion):
+        time.sleep(0.2)
+        return 1.0
+
+    texts = ("x",) * 12
+    for function, remote in ((slow, None), (blocking, RemoteSettings(max_concurrency=12))):
+        start = time.monotonic()
+        assert totals(function, {}, remote, texts) == [1.0] * 12
+        assert time.monotonic() - start < 1.2  # one after the other they would take 2.4
+
+
+def test_no_more_calls_than_allowed_are_under_way():
+    lock, now, most = threading.Lock(), 0, 0
+
+    def counting(task, completion):
+        nonlocal now, most
+        with lock:
+            now, most = now + 1, max(most, now + 1)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return 1.0
+
+    totals(counting, {}, RemoteSettings(max_concurrency=3), ("x",) * 12)
+    assert most == 3
+
+
+class Flaky:
+    """Fails its first calls for a text, then answers."""
+
+    def __init__(self, num_failures: int, error: type[Exception] = Unavailable):
+        self.num_failures, self.error, self.calls = num_failures, error, {}
+
+    def __call__(self, task, completion):
+        self.calls[completion.text] = self.calls.get(completion.text, 0) + 1
+        if self.calls[completion.text] <= self.num_failures:
+            raise self.error("overloaded")
+        return 1.0
+
+
+@pytest.mark.parametrize("error", [Unavailable, TimeoutError, ConnectionResetError])
+def test_a_service_is_asked_again(error):
+    flaky = Flaky(2, error)
+    assert totals(flaky, {}, RemoteSettings(retries=2, backoff_s=0.001)) == [1.0] * 3
+    assert flaky.calls == dict.fromkeys(TEXTS, 3)
+
+
+def test_waiting_doubles_with_each_retry():
+    start = time.monotonic()
+    totals(Flaky(2), {}, RemoteSettings(retries=2, backoff_s=0.1), ("x",))
+    assert 0.3 <= time.monotonic() - start < 1.5  # 0.1 + 0.2
+
+
+def test_without_a_declared_outcome_a_silent_service_stops_the_run():
+    with pytest.raises(RewardError, match=r"m:f failed on v1/caption, completion \d: Unavailable.* in 2 calls"):
+        totals(Flaky(9), {}, RemoteSettings(retries=1, backoff_s=0))
+    # and a function that isn't declared remote is not asked twice
+    flaky = Flaky(1)
+    with pytest.raises(RewardError, match="Unavailable"):
+        totals(flaky)
+    assert flaky.calls == {"a": 1}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_call_that_takes_too_long_fails(is_async):
+    def hanging(task, completion):
+        if completion.text == "a":
+            time.sleep(5)
+        return 1.0
+
+    async def hanging_later(task, completion):
+        if completion.text == "a":
+            await asyncio.sleep(5)
+        return 1.0
+
+    start = time.monotonic()
+    remote = RemoteSettings(timeout_s=0.1, retries=1, backoff_s=0, on_failure="neutral")
+    assert totals(hanging_later if is_async else hanging, {}, remote) == [None, 1.0, 1.0]
+    assert time.monotonic() - start < 3
+
+
+def scores(function, remote=None, weights=(1.0,), others=()) -> tuple[Score, ...]:
+    rewards = tuple(bind(f"m:{f.__name__}", f, {}, remote if f is function else None) for f in (function, *others))
+    return Scorer(rewards=rewards, weights=weights).score(group()).scores
+
+
+def fails_on_a(task, completion):
+    if completion.text == "a":
+        raise Unavailable("down")
+    return float(len(completion.text.split()))
+
+
+def test_declared_outcomes_by_hand():
+    number = scores(fails_on_a, RemoteSettings(retries=0, on_failure=0.5))
+    assert [s.total for s in number] == [0.5, 2.0, 3.0]
+    assert [s.parts["failed"] for s in number] == [1.0, 0.0, 0.0]
+    # neutral is the mean of what was said of the others: its advantage is 0
+    neutral = scores(fails_on_a, RemoteSettings(retries=0, on_failure="neutral"))
+    assert [s.total for s in neutral] == [2.5, 2.0, 3.0]
+
+
+def test_none_means_nothing_to_say():
+    def only_long(task, completion):
+        return None if completion.text == "a" else float(len(completion.text.split()))
+
+    mixed = scores(only_long, None, (2.0, 1.0), (per_completion,))
+    # 2 · mean(2, 3) + 1, 2 · 2 + 2, 2 · 3 + 3
+    assert [s.total for s in mixed] == [6.0, 6.0, 9.0]
+    assert mixed[0].parts == {"per_completion/total": 1.0}
+    assert mixed[1].parts == {"only_long/total": 2.0, "per_completion/total": 2.0}
+
+    def silent(task, completion):
+        return None
+
+    assert [s.total for s in scores(silent)] == [0.0, 0.0, 0.0]
+
+
+def test_a_group_reward_that_fails_fails_for_all():
+    def down(group):
+        raise Unavailable("down")
+
+    result = scores(down, RemoteSettings(retries=0, on_failure="neutral"), (1.0, 1.0), (per_completion,))
+    assert [s.total for s in result] == [1.0, 2.0, 3.0]
+    assert {s.parts["down/failed"] for s in result} == {1.0}
+    with pytest.raises(RewardError, match="m:down failed on v1/caption: Unavailable"):
+        scores(down, RemoteSettings(retries=0))

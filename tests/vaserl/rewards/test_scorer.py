@@ -1,0 +1,56 @@
+"""Reward functions by name, summed; broken ones stop with the sample's id."""
+
+import math
+
+import pytest
+
+from tests.vaserl.grpo.test_loss import scored
+from vaserl.errors import UserError
+from vaserl.rewards.call import bind
+from vaserl.rewards.scorer import RewardError, Scorer, load_scorer
+from vaserl.types import Score
+
+
+def group():
+    return scored([0.0, 0.0]).group
+
+
+def test_a_lone_reward_keeps_its_parts_names():
+    scorer = load_scorer(["tests.fakes.rewards_for_tests:even_tokens"])
+    score = scorer.score(group()).scores[0]
+    assert (score.total, dict(score.parts)) == (0.5, {"even": 0.5})  # tokens 1 and 2: one of two is even
+
+
+def test_several_are_summed_with_weights_and_told_apart():
+    names = ["tests.fakes.rewards_for_tests:even_tokens", "tests.fakes.rewards_for_tests:one"]
+    score = load_scorer(names, [2.0, 0.25]).score(group()).scores[1]
+    assert score.total == pytest.approx(2 * 0.5 + 0.25)
+    assert dict(score.parts) == {"even_tokens/even": 0.5, "even_tokens/total": 0.5, "one/total": 1.0}
+
+
+def test_broken_code_is_an_error_with_the_sample():
+    with pytest.raises(RewardError, match=r"broken failed on t, completion 0: KeyError"):
+        load_scorer(["tests.fakes.rewards_for_tests:broken"]).score(group())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_score_must_be_finite(value: float):
+    def f(task, completion):
+        return Score(total=value, parts={})
+
+    with pytest.raises(RewardError, match="m:f gave"):
+        Scorer(rewards=(bind("m:f", f, {}),), weights=(1.0,)).score(group())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("vaserl.rewards", "package.module:function"),
+        ("no_such_package:f", "can't be imported"),
+        ("tests.fakes.rewards_for_tests:nothing", "has no nothing"),
+        ("tests.fakes.rewards_for_tests:takes_one_argument", "must take"),
+    ],
+)
+def test_a_wrong_name_is_explained(name: str, words: str):
+    with pytest.raises(UserError, match=words):
+        load_scorer([name])

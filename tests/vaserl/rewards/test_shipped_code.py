@@ -1,0 +1,99 @@
+"""A file travels with the files beside it that it imports, and sees no others."""
+
+import hashlib
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaserl.errors import UserError
+from vaserl.rewards.shipped_code import read_code, run_code
+from vaserl.rewards.source import check_source, import_source, read_source
+
+MAIN = """
+import json
+from words import count
+import scale as s
+
+def words(task, completion):
+    return s.BY * count(completion)
+"""
+WORDS = """
+from dataclasses import dataclass
+import scale
+
+@dataclass
+class Count:
+    number: int
+
+def count(text):
+    import words  # of itself, late
+    return words.Count(len(text.split())).number
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "main.py").write_text(MAIN)
+    (tmp_path / "words.py").write_text(WORDS)
+    (tmp_path / "scale.py").write_text("BY = 2.0\n")
+    (tmp_path / "unused.py").write_text("1 / 0\n")
+    (tmp_path / "json.py").write_text("1 / 0\n")  # the standard library comes first
+    return tmp_path
+
+
+def test_what_a_file_imports_from_its_folder_comes_along(folder: Path):
+    code = read_code(folder / "main.py")
+    assert set(code.beside) == {"words", "scale"}
+    code = pickle.loads(pickle.dumps(code))
+    for path in folder.iterdir():  # as on another machine
+        path.unlink()
+    module = run_code(code)
+    assert module.words(None, "a b c") == 6.0
+    assert run_code(code) is module
+    # nothing of it is to be had by anyone else
+    assert "words" not in sys.modules and "scale" not in sys.modules
+    assert module.count.__module__ in sys.modules  # where its dataclass is looked up
+
+
+def test_two_files_have_each_their_own_helpers(folder: Path, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "main.py").write_text(MAIN)
+    (other / "words.py").write_text(WORDS)
+    (other / "scale.py").write_text("BY = 5.0\n")
+    first, second = run_code(read_code(folder / "main.py")), run_code(read_code(other / "main.py"))
+    assert (first.words(None, "a b"), second.words(None, "a b")) == (4.0, 10.0)
+
+
+def test_the_hash_follows_the_files_beside_it(folder: Path):
+    before = read_code(folder / "main.py").sha256
+    (folder / "unused.py").write_text("2 / 0\n")
+    assert read_code(folder / "main.py").sha256 == before
+    (folder / "scale.py").write_text("BY = 3.0\n")
+    assert read_code(folder / "main.py").sha256 != before
+    # a file alone has the hash that sha256sum gives
+    assert read_code(folder / "scale.py").sha256 == hashlib.sha256(b"BY = 3.0\n").hexdigest()
+
+
+def test_a_reward_with_helpers_is_read_checked_and_run(folder: Path):
+    source = read_source(f"{folder}/main.py:words")
+    assert check_source(source) == source.sha256
+    assert import_source(source)(None, "a b") == 4.0
+
+
+def test_a_slip_beside_the_file_is_shown_where_it_is(folder: Path):
+    (folder / "scale.py").write_text("x = 1\ndef f(:\n")
+    with pytest.raises(UserError, match=r"scale\.py:2: invalid syntax"):
+        import_source(read_source(f"{folder}/main.py:words"))
+    (folder / "scale.py").write_bytes(b"\xff")
+    with pytest.raises(UserError, match="can't be read"):
+        read_source(f"{folder}/main.py:words")
+
+
+def test_a_folder_beside_the_file_does_not_travel(folder: Path):
+    (folder / "helpers").mkdir()
+    (folder / "helpers" / "__init__.py").write_text("")
+    (folder / "main.py").write_text("import helpers\n")
+    with pytest.raises(UserError, match=r"helpers doesn't travel: a file brings the \.py files beside it, no folders"):
+        import_source(read_source(f"{folder}/main.py:words"))

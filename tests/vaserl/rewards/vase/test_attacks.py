@@ -1,0 +1,73 @@
+"""No constant answer and no attack earns what the honest caption does."""
+
+import pytest
+from hypothesis import assume, given, settings
+
+from tests.fakes.reward_cases import RECORD, completion, records, score, task
+from vaserl.rewards.vase import gold_caption, vase_caption
+from vaserl.rewards.vase.attacks import attacks
+
+CONSTANT = "Athenian black-figure amphora, c. 525–475 BCE"
+
+
+@settings(deadline=None)
+@given(records)
+def test_the_constant_answer_never_beats_the_honest_one(record):
+    assume(gold_caption(record).rstrip(".") != CONSTANT)
+    assert score(record, CONSTANT).total < score(record, gold_caption(record)).total
+
+
+def test_the_constant_answer_by_hand():
+    # Fabric, technique: 0.20 each; the amphora's family: 0.85 · 0.15; the date: 0.15. The constant's 8 words (athenian
+    # black figure amphora c 525 475 bce) all stand in the gold caption's 17, in the blocks "athenian black figure" and
+    # "amphora c 525 475 bce".
+    constant = score(RECORD, CONSTANT)
+    assert constant.parts["shape"] == 0.85
+    assert constant.parts["bonus"] == pytest.approx(0.1 * 2 * 8 / (8 + 17))
+    assert constant.total == pytest.approx(0.2 + 0.2 + 0.85 * 0.15 + 0.15 + constant.parts["bonus"])
+
+
+@settings(deadline=None, max_examples=50)  # a dozen attacks on each
+@given(records)
+def test_every_attack_scores_below_the_honest_caption(record):
+    honest = score(record, gold_caption(record)).total
+    for name, text in attacks(gold_caption(record)).items():
+        if name == "shuffled words" and text == gold_caption(record):
+            continue  # the only order of one or two words
+        assert score(record, text).total < honest, name
+    assert vase_caption(task(record), completion(gold_caption(record), "length")).total < honest
+
+
+def test_naming_two_values_earns_half():
+    gold = gold_caption(RECORD)
+    both = score(RECORD, gold.replace("black-figure", "black-figure or red-figure"))
+    assert (both.parts["raw/technique"], both.parts["technique"]) == (1.0, 0.5)
+    labelled = score(RECORD, gold + " Technique: red-figure")
+    assert labelled.parts["technique"] == 0.5
+    three = score(RECORD, gold.replace("the Antimenes", "Lydos or the Pan Painter or the Antimenes"))
+    assert three.parts["attribution"] == pytest.approx(1 / 3)
+    two_dates = score(RECORD, gold.replace("c. 525–475 BCE", "c. 525–475 BCE or 400–350 BCE"))
+    assert two_dates.parts["dating"] == 0.5
+
+
+def test_several_values_of_the_record_ask_for_all_of_them_but_alternatives_do_not():
+    record = RECORD | {
+        "Technique": "BLACK-FIGURE | WHITE GROUND",
+        "Attributed To": "LYDOS by BEAZLEY | EXEKIAS by BOTHMER",
+    }
+    assert score(record, "Athenian black-figure vase by Exekias").parts["technique"] == 0.5
+    assert score(record, "Athenian black-figure vase by Exekias").parts["attribution"] == 1
+    assert score(record, "Athenian black-figure vase on white ground").parts["technique"] == 1
+    assert score(record, "Athenian vase by Exekias or by Lydos").parts["attribution"] == 1
+    assert score(record, "Athenian vase by Exekias, near Lydos or by Psiax").parts["attribution"] < 1
+
+
+def test_the_widest_date_earns_nothing():
+    parts = score(RECORD, gold_caption(RECORD).replace("525–475 BCE", "1000 BCE–1 CE")).parts
+    # 50 years of 1,000 (1 CE begins where 1 BCE ends).
+    assert (parts["raw/dating"], parts["dating"]) == (pytest.approx(0.05), 0)
+
+
+def test_look_alikes_are_not_the_letters_they_look_like():
+    parts = score(RECORD, gold_caption(RECORD).translate(str.maketrans("ao", "ао"))).parts
+    assert [parts[d] for d in ("fabric", "technique", "shape", "decoration", "attribution")] == [0] * 5

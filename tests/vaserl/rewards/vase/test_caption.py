@@ -1,0 +1,113 @@
+"""What must hold of the reward as a whole: gold captions win, silence and noise earn nothing."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.reward_cases import PROMPT, RECORD, RECORD_ATTACKS, completion, full_records, records, score, task
+from vaserl.grpo.advantage import credit
+from vaserl.rewards.scorer import load_scorer
+from vaserl.rewards.vase import RewardConfig, gold_caption, vase_caption
+from vaserl.types import DIMENSIONS, Group, Task
+
+
+@settings(deadline=None)
+@given(records)
+def test_the_gold_caption_of_any_record_scores_at_least_95_percent_and_the_bonus(record):
+    perfect = score(record, gold_caption(record))
+    assert perfect.parts["bonus"] == pytest.approx(0.1)
+    assert perfect.total >= 0.95 + perfect.parts["bonus"]
+
+
+def test_a_perfect_caption_earns_everything():
+    perfect = score(RECORD, gold_caption(RECORD))
+    assert perfect.total == pytest.approx(1.1)
+    assert perfect.parts == {
+        **{dimension: 1.0 for dimension in DIMENSIONS},
+        **{f"raw/{dimension}": 1.0 for dimension in DIMENSIONS},
+        **{f"has_target/{dimension}": 1.0 for dimension in DIMENSIONS},
+        **{"penalty/length": 0.0, "penalty/repetition": 0.0, "penalty/irrelevance": 0.0},
+        "bonus": pytest.approx(0.1),
+    }
+
+
+def test_a_decoration_of_sixty_words_still_has_a_gold_caption():
+    scenes = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}figure" for i in range(40)]
+    record = RECORD | {"Decoration": "A: " + " BETWEEN THE ".join(scenes).upper()}
+    perfect = score(record, gold_caption(record))
+    assert perfect.total >= 0.95 + perfect.parts["bonus"]
+
+
+@settings(deadline=None)
+@given(records, st.text("bcdfgjkqvwxz ", max_size=80))
+def test_saying_nothing_earns_nothing(record, noise):
+    for text in ("", "   ", PROMPT, "What is it?", noise):
+        assert score(record, text).total <= 0, text
+
+
+@settings(deadline=None)
+@given(full_records, st.data())
+def test_adding_a_correct_fact_never_costs(record, data):
+    fields = list(record)
+    kept = data.draw(st.lists(st.sampled_from(fields), unique=True, min_size=1))
+    fewer = {field: record[field] for field in fields if field in kept}
+    assume(set(fewer) - {"Provenance"})
+    added = data.draw(st.sampled_from(fields))
+    more = {field: record[field] for field in fields if field in kept or field == added}
+    before, after = score(record, gold_caption(fewer)), score(record, gold_caption(more))
+    for dimension in DIMENSIONS:
+        assert after.parts[dimension] >= before.parts[dimension]
+    assert after.total >= before.total - 1e-12
+
+
+@settings(deadline=None)
+@given(records, st.text(max_size=300) | st.sampled_from(sorted(RECORD_ATTACKS.values(), key=len)))
+def test_the_reward_is_bounded_and_the_sum_of_its_parts(record, text):
+    result = score(record, text)
+    assert -0.5 <= result.total <= 1.1 + 1e-12
+    stated = [d for d in DIMENSIONS if result.parts[f"has_target/{d}"]]
+    config = RewardConfig()
+    earned = sum(config.weights[d] * result.parts[d] for d in stated) / sum(config.weights[d] for d in stated)
+    penalty = sum(result.parts[f"penalty/{name}"] for name in ("length", "repetition", "irrelevance"))
+    assert result.total == pytest.approx(earned - penalty + result.parts["bonus"])
+
+
+def test_a_task_without_a_record_is_judged_by_its_reference():
+    reference_task = Task(
+        id="v1", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference=gold_caption(RECORD)
+    )
+    assert vase_caption(reference_task, completion(gold_caption(RECORD))).total == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("name", ["vaserl.rewards:VaseReward", "tests.fakes.rewards_for_tests:spread_of_lengths"])
+def test_an_empty_group_has_no_scores_and_costs_its_neighbours_nothing(name: str):
+    empty = Group(task=task(RECORD), prompt_ids=(), completions=())
+    full = replace(empty, completions=(completion("Athenian amphora"), completion("")))
+    scorer = load_scorer([name])
+    alone = scorer.score(full).scores
+    assert [scored.scores for scored in scorer.score_all([empty, full, empty])] == [(), alone, ()]
+    assert credit(scorer.score_all([empty, full]))[0] == ()
+
+
+def test_scores_do_not_depend_on_the_process():
+    program = (
+        "from tests.fakes.reward_cases import *\n"
+        "print([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])"
+    )
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].strip() == str([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])

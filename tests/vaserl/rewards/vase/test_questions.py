@@ -1,0 +1,32 @@
+"""Answers to questions about one dimension, by hand."""
+
+import pytest
+
+from tests.fakes.reward_cases import RECORD, completion, task
+from vaserl.rewards.vase import vase_question
+
+
+@pytest.mark.parametrize(
+    ("dimension", "answer", "total"),
+    [
+        ("fabric", "The fabric of the vase is ATHENIAN.", 1.0),
+        ("fabric", "Corinthian", 0.0),
+        ("technique", "black-figure or red-figure", 0.5),
+        ("shape", "an amphora", 0.85),
+        ("dating", "c. 520–470 BCE", 45 / 55),
+        ("dating", "c. 600–500 BCE", 0.0),
+        ("attribution", "Antimenes Painter", 1.0),
+        ("attribution", "near the Antimenes Painter", 0.8),
+        ("decoration", "A warrior", 1.0),
+        # 30 different words: halfway from 20 to 40.
+        ("fabric", "Athenian " + " ".join(f"w{i}" for i in range(29)), 0.9),
+        ("fabric", "", 0.0),
+    ],
+)
+def test_questions(dimension, answer, total):
+    assert vase_question(task(RECORD, (dimension,)), completion(answer)).total == pytest.approx(total)
+
+
+def test_a_question_asks_for_one_dimension():
+    with pytest.raises(ValueError, match="one dimension, not 6"):
+        vase_question(task(RECORD), completion("Athenian"))

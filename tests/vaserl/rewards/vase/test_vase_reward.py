@@ -1,0 +1,53 @@
+"""The vase reward as a run uses it: the right formula for each task, constants, and fitted word weights."""
+
+from dataclasses import replace
+
+import pytest
+
+from vaserl.evaluation.answer_files import completion_of
+from vaserl.rewards.vase import (
+    RewardConfig,
+    RewardContext,
+    VaseReward,
+    fit_word_weights,
+    gold_caption,
+    vase_caption,
+    vase_question,
+)
+from vaserl.types import DIMENSIONS, Task
+
+RECORD = {"Fabric": "ATHENIAN", "Decoration": "A: WARRIOR AND LION", "Date": "-525 to -475"}
+TASK = Task(id="v1", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=gold_caption(RECORD))
+QUESTION = replace(TASK, dimensions=("fabric",))
+
+
+def test_a_task_with_one_dimension_is_a_question():
+    answer = completion_of("Attic")
+    assert VaseReward()(TASK, answer) == vase_caption(TASK, answer)
+    assert VaseReward()(QUESTION, answer) == vase_question(QUESTION, answer)
+    assert VaseReward()(QUESTION, answer).total == 1
+
+
+def test_constants_reach_the_formula():
+    caption = completion_of("An Athenian vase, 500-475 BC, with a warrior and a lion.")
+    assert VaseReward()(TASK, caption).parts["dating"] == 0
+    lenient = VaseReward(tau=0.4, weights={"dating": 1.0, "fabric": 0.0})
+    assert lenient(TASK, caption) == vase_caption(
+        TASK, caption, RewardConfig(tau=0.4, weights={"dating": 1.0, "fabric": 0.0})
+    )
+    assert lenient(TASK, caption).parts["dating"] == 0.5
+
+
+def test_words_weigh_by_how_rare_they_are_in_the_records_that_are_trained_on():
+    reward, caption = VaseReward(), completion_of("An Athenian vase with a lion")
+    # one of two words of equal weight: precision 1, recall 1/2
+    assert reward(TASK, caption).parts["raw/decoration"] == pytest.approx(2 / 3)
+    records = [RECORD, {"Decoration": "WARRIOR"}, {"Decoration": "WARRIOR"}]
+    reward.prepare(records)
+    # warrior in 3 of 3 weighs 1 + ln(4/4), lion in 1 of 3 weighs 1 + ln(4/2)
+    lion = 1.6931471805599454
+    recall = lion / (1 + lion)
+    assert reward(TASK, caption).parts["raw/decoration"] == pytest.approx(2 * recall / (1 + recall))
+    weights, unseen = fit_word_weights(records)
+    context = RewardContext(word_weights=weights, unseen_weight=unseen)
+    assert reward(TASK, caption) == vase_caption(TASK, caption, context=context)

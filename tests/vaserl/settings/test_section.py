@@ -1,0 +1,134 @@
+"""Strict configs: a slip is answered with file, line and what was meant; every file in configs/ loads."""
+
+from pathlib import Path
+
+import pytest
+
+from launch.quickstart import QuickstartSettings
+from vaserl.curation.settings import CurateSettings
+from vaserl.curation.train_quality.settings import TrainQualitySettings
+from vaserl.errors import UserError
+from vaserl.meshes.compare.settings import VaseEvalSettings
+from vaserl.rewards.file import RewardFile
+from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
+from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
+
+ROOT = Path(__file__).parents[3]
+KIND_OF_FOLDER = {
+    "curate": CurateSettings,
+    "quality": TrainQualitySettings,
+    "sft": SftSettings,
+    "train": TrainSettings,
+    "evaluate": EvaluateSettings,
+    "rewards": RewardFile,
+    "vaseeval": VaseEvalSettings,
+    "configs": QuickstartSettings,
+}
+FILES = sorted((ROOT / "configs").rglob("*.toml"))
+
+TRAIN = """run_dir = "runs/x"
+num_steps = 2
+[model]
+path = "m"
+[data]
+path = "d"
+
+[rollout]
+group_size = 4
+engine_args = { max_model_len = 512 }
+"""
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    path = tmp_path / "train.toml"
+    path.write_text(TRAIN)
+    return path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_config_loads_and_its_dump_is_the_same(path: Path, tmp_path: Path):
+    kind = KIND_OF_FOLDER[path.parent.name]
+    config = load_config(kind, path)
+    again = tmp_path / "dump.toml"
+    again.write_text(dump_config(config))
+    assert load_config(kind, again) == config
+
+
+def test_there_is_a_config_for_every_job():
+    assert {path.parent.name for path in FILES} == set(KIND_OF_FOLDER)
+
+
+def test_overrides_win_and_paths_become_absolute(train: Path):
+    config = load_config(TrainSettings, train, ["--rollout.group_size", "6", "--model.path=weights/a b"])
+    assert config.rollout.group_size == 6
+    assert config.model.path == Path.cwd() / "weights" / "a b"
+    assert config.run_dir.is_absolute()
+    assert config.rollout.engine_args == {"max_model_len": 512}
+
+
+def test_override_values_are_toml_where_they_can_be():
+    pairs = parse_overrides(["--a", "3", "--b.c=true", "--d", "[1, 2]", "--e", "runs/x", "--f-g", "1e-3"])
+    assert pairs == [(["a"], 3), (["b", "c"], True), (["d"], [1, 2]), (["e"], "runs/x"), (["f_g"], 1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (("group_size = 4", "group_sise = 4"), ["train.toml:9", "rollout.group_sise", "did you mean 'group_size'"]),
+        (("num_steps = 2", "num_steps = 0"), ["train.toml:2", "num_steps", "greater than or equal to 1", "got 0"]),
+        (("num_steps = 2\n", ""), ["num_steps", "missing"]),
+        (("[data]", "[dataa]"), ["train.toml:5", "dataa", "did you mean 'data'"]),
+        (("max_model_len = 512", "dtype = 1"), ["train.toml:10", "dtype", "follow from other settings"]),
+        (("group_size = 4", "group_size = 4 4"), ["train.toml", "line 9"]),
+    ],
+    ids=["unknown-key", "out-of-range", "missing", "unknown-table", "reserved-engine-option", "not-toml"],
+)
+def test_a_slip_names_its_place(train: Path, edit: tuple[str, str], words: list[str]):
+    assert edit[0] in TRAIN
+    train.write_text(TRAIN.replace(*edit))
+    with pytest.raises(UserError) as raised:
+        load_config(TrainSettings, train)
+    missing = [word for word in words if word not in str(raised.value)]
+    assert not missing, str(raised.value)
+
+
+def test_a_slip_on_the_command_line_names_the_override(train: Path):
+    with pytest.raises(UserError, match=r"--loss\.bata: unknown key 'loss\.bata'; did you mean 'beta'"):
+        load_config(TrainSettings, train, ["--loss.bata", "1"])
+    with pytest.raises(UserError, match="has no value"):
+        load_config(TrainSettings, train, ["--seed"])
+    with pytest.raises(UserError, match="expected an override"):
+        load_config(TrainSettings, train, ["seed", "1"])
+
+
+def test_a_section_that_does_not_fit_names_the_override_and_no_more(tmp_path: Path):
+    config = tmp_path / "curate.toml"
+    config.write_text('dataset = "out"\n[source]\npath = "in"\n', encoding="utf-8-sig")  # as an editor may save it
+    with pytest.raises(UserError) as caught:
+        load_config(CurateSettings, config, ["--seed", "1", "--lift.generator", "given"])
+    assert str(caught.value) == '--lift.generator: lift: generator = "given" needs given = "…{vase_id}….glb"'
+    config.write_bytes(b'dataset = "Gef\xe4\xdf"\n')
+    with pytest.raises(UserError, match=r"curate\.toml: not UTF-8"):
+        load_config(CurateSettings, config)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"nowhere\.toml: No such file"):
+        load_config(TrainSettings, tmp_path / "nowhere.toml")
+
+
+def test_find_line_knows_tables_and_dotted_keys():
+    text = "a = 1\n\n[b]\nc = 2\n[b.d]\ne = 3\nf.g = 4\n"
+    places = {("a",): 1, ("b",): 3, ("b", "c"): 4, ("b", "d", "e"): 6, ("b", "d", "f", "g"): 7, ("b", "zz"): 3}
+    assert {key: find_line(text, key) for key in places} == places
+
+
+def test_vision_can_only_be_trained_in_full(train: Path):
+    with pytest.raises(UserError, match="train_vision needs method"):
+        load_config(TrainSettings, train, ["--learner.train_vision", "true"])
+
+
+def test_two_rewards_need_two_weights(train: Path):
+    with pytest.raises(UserError, match="1 weights for 2 functions"):
+        load_config(TrainSettings, train, ["--reward.functions", '["a:b", "c:d"]', "--reward.weights", "[1.0]"])

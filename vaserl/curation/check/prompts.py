@@ -1,0 +1,43 @@
+"""The exact text that a model is given for a vase, and what it is taught to answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from vaserl.curation.check.findings import Example
+from vaserl.curation.stages.questions import questions_about
+from vaserl.dataset.dataset import CAPTION_PROMPT, Vase
+from vaserl.rewards.vase import gold_caption
+
+T = TypeVar("T")
+
+
+def prompt_text(model: Path | None) -> Callable[[str], str]:
+    """What turns a prompt into what the model reads: its folder's chat template, or the prompt alone without a model.
+
+    Raises: UserError when the folder holds no model.
+    """
+    if model is None:
+        return lambda prompt: prompt
+    from vaserl.policy.policy import Prompter
+
+    return Prompter(model).text
+
+
+def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> Example:
+    """A record before curation; its caption says all that it states, which `describe.silence` may shorten."""
+    turns = [(render(CAPTION_PROMPT), gold_caption(record))]
+    turns += [(render(question.question), question.answer) for question in questions_about(record)]
+    return Example(vase_id=vase_id, turns=turns)
+
+
+def example_of_vase(vase: Vase, render: Callable[[str], str]) -> Example:
+    """A vase of a data set, as fine-tuning meets it."""
+    turns = [(render(CAPTION_PROMPT), vase.caption)]
+    turns += [(render(question.question), question.answer) for question in vase.questions]
+    return Example(vase_id=vase.id, turns=turns)
+
+
+def spread(items: Sequence[T]) -> list[T]:
+    """The first, the middle and the last, or what there is."""
+    return [items[index] for index in sorted({0, len(items) // 2, len(items) - 1})] if items else []

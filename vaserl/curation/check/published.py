@@ -1,0 +1,43 @@
+"""A published data set, checked before it is taken over."""
+
+from collections import Counter
+from pathlib import Path
+
+from vaserl.curation.check.findings import Checked, Finding
+from vaserl.curation.check.prompts import example_of_record, prompt_text, spread
+from vaserl.curation.published import problem_of, read_layout, record_of
+from vaserl.curation.source import Problem
+
+
+def check_published(source: Path, model: Path | None = None) -> Checked:
+    """What `vaserl import-published` would make of the folder; every picture in it is decoded.
+
+    Raises: UserError when the folder has no published layout.
+    """
+    problems: list[Problem] = []
+    vases = read_layout(source, problems.append)
+    findings = [
+        Finding(kind=problem.kind, where=problem.where, message=problem.message, effect="stops the run")
+        for problem in problems
+    ]
+    usable = []
+    for vase in vases:
+        reason = problem_of(vase)
+        if reason:
+            findings.append(Finding(kind="vase unusable", where=vase.name, message=reason, effect="drops the row"))
+        else:
+            usable.append(vase)
+    render = prompt_text(model)
+    splits = Counter(vase.split or "unnamed" for vase in vases)
+    return Checked(
+        counts=[
+            ("vases", f"{len(vases):,}, of which {len(usable):,} can be used"),
+            ("models", f"{sum(vase.model is not None for vase in vases):,}"),
+            ("captions", f"{sum(bool(vase.caption) for vase in vases):,}"),
+            ("questions", f"{sum(len(vase.questions) for vase in vases):,}"),
+            ("metadata", f"of {sum(bool(vase.record) for vase in vases):,} vases"),
+            ("splits", ", ".join(f"{number:,} {name}" for name, number in sorted(splits.items()))),
+        ],
+        findings=findings,
+        examples=[example_of_record(vase.name, record_of(vase), render) for vase in spread(usable)],
+    )

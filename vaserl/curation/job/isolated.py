@@ -1,0 +1,172 @@
+"""Stages at arm's length: photographs that crash, hang or bloat a stage cost themselves and nothing else.
+
+Who is to blame is found by trial. When the process dies over a batch, a new one takes the batch's photographs one at a
+time, which costs one more start for each culprit; halving would cost a start for each halving, and starting is what is
+slow. Where no photograph dies alone, the batch is taken once more whole, so that a death by chance changes no figure.
+Exceptions are not deaths: they end the job, naming the photograph.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from vaserl.curation.job.batch import Batch, merged, rejecting, remaining, taken
+from vaserl.curation.job.stage import Stage
+from vaserl.curation.job.stage_process import StageDied, StageFailed, StageProcess
+from vaserl.curation.settings import PoolSettings
+
+MAX_GUILTY_IN_A_ROW = 20
+"""So many photographs, one after the other in one stage, aren't the photographs' fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a stage may take."""
+
+    batch_size: int
+    """Rows that it is given at once."""
+    timeout_s: float
+    """Seconds over a batch, and over a row when it is alone."""
+    memory_bytes: int | None = None
+    """Memory of its process and all that this has started; None: half of the machine's."""
+    num_retries: int = 1
+    """Further attempts of a row over which the process has died alone."""
+
+    @classmethod
+    def of(cls, pool: PoolSettings) -> Self:
+        """What the stages of a pool may take."""
+        memory = pool.memory_gb
+        return cls(
+            batch_size=pool.batch_size,
+            timeout_s=pool.timeout_s,
+            memory_bytes=None if memory is None else int(memory * 2**30),
+            num_retries=pool.num_retries,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Effort:
+    """What a stage has cost, summed up."""
+
+    rows: int = 0
+    """Rows that it has looked at."""
+    seconds: float = 0.0
+    """Seconds at work, starts and deaths not included."""
+    deaths: int = 0
+    """How often its process died or was killed."""
+    killed_rows: int = 0
+    """Rows rejected because of that."""
+
+    def add(self, other: "Effort") -> None:
+        """Sums up."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class JobFailed(RuntimeError):
+    """A stage has a fault of its own; the message names the stage and the photograph."""
+
+
+class Isolated:
+    """Runs stages in a process of their own, started when first needed and anew after each death."""
+
+    def __init__(self, stages: Sequence[Stage], limits: Limits) -> None:
+        self._stages, self._limits = stages, limits
+        self._memory_bytes = limits.memory_bytes or memory_of_machine() // 2
+        self._process: StageProcess | None = None
+        self._num_guilty_in_a_row = [0] * len(stages)
+
+    def run(self, index: int, batch: Batch, effort: Effort) -> Batch:
+        """The batch through the stage of that index, in pieces of `batch_size` remaining rows; rows over which the
+        process died are rejected with the reason in words, and all is counted in `effort`.
+
+        Raises: UserError from the stage; JobFailed for any other exception of it, or where every photograph kills it.
+        """
+        rows = remaining(batch)
+        size = self._limits.batch_size
+        pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+        effort.rows += len(rows)
+        return merged(batch, [(piece, self._piece(index, taken(batch, piece), effort)) for piece in pieces])
+
+    def close(self) -> None:
+        """Ends the process, if there is one."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _piece(self, index: int, piece: Batch, effort: Effort) -> Batch:
+        length = len(piece["rejected_by"])
+        if length == 1:
+            return self._alone(index, piece, effort)
+        try:
+            return self._call(index, piece, effort)
+        except StageDied:
+            pass
+        except StageFailed as failure:
+            self._name_the_culprit(index, piece, failure)
+        num_killed = effort.killed_rows
+        together = merged(piece, [([k], self._alone(index, taken(piece, [k]), effort)) for k in range(length)])
+        if effort.killed_rows == num_killed:
+            try:
+                together = self._call(index, piece, effort)
+            except StageDied:
+                pass  # each alone was well, and together they may be too much
+            except StageFailed as failure:
+                raise self._failed(index, piece, failure) from None
+        return together
+
+    def _alone(self, index: int, row: Batch, effort: Effort) -> Batch:
+        ending = ""
+        for _ in range(1 + self._limits.num_retries):
+            try:
+                return self._call(index, row, effort)
+            except StageDied as death:
+                ending = str(death)
+            except StageFailed as failure:
+                raise self._failed(index, row, failure) from None
+        self._num_guilty_in_a_row[index] += 1
+        name = self._stages[index].name
+        if self._num_guilty_in_a_row[index] >= MAX_GUILTY_IN_A_ROW:
+            raise JobFailed(
+                f"{name}: its process {ending} over {MAX_GUILTY_IN_A_ROW} photographs in a row, the last one "
+                f"{row['photo'][0]}; that is not the photographs' fault"
+            )
+        effort.killed_rows += 1
+        return rejecting(row, name, {0: f"the {name} process {ending} on this photograph"})
+
+    def _call(self, index: int, batch: Batch, effort: Effort) -> Batch:
+        if self._process is None:
+            self._process = StageProcess(self._stages, self._memory_bytes)
+        try:
+            answer, seconds = self._process.call(index, batch, self._limits.timeout_s)
+        except StageDied:
+            effort.deaths += 1
+            self.close()
+            raise
+        self._num_guilty_in_a_row[index] = 0
+        effort.seconds += seconds
+        return answer
+
+    def _name_the_culprit(self, index: int, piece: Batch, failure: StageFailed) -> None:
+        """Raises: JobFailed, about the first photograph that fails alone, or else about all of them."""
+        for k in range(len(piece["rejected_by"])):
+            self._alone(index, taken(piece, [k]), Effort())
+        raise self._failed(index, piece, failure)
+
+    def _failed(self, index: int, batch: Batch, failure: StageFailed) -> JobFailed:
+        photos = [str(photo) for photo in batch["photo"]]
+        which = photos[0] if len(photos) == 1 else f"{len(photos)} photographs at once, {photos[0]} to {photos[-1]}"
+        return JobFailed(f"{self._stages[index].name} failed on {which}:\n{failure}")
+
+
+def memory_of_machine() -> int:
+    """Bytes: the machine's, or what a container is given of it."""
+    total = os.sysconf("SC_PAGESIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path) as file:
+                total = min(total, int(file.read()))
+        except (OSError, ValueError):  # absent, or "max"
+            continue
+    return total

@@ -1,0 +1,153 @@
+"""The process that runs stages, and the guard that ends it with everything it started.
+
+python -m vaserl.curation.job.stage_guard CONNECTION LIFELINE REPORT MEMORY: three file descriptors, a number of bytes
+
+The program splits in two before it has imported anything. One half makes the stages and answers batches on the
+connection; it may crash, hang, or leave programs behind that run in sessions of their own. The other half, the guard,
+imports no library that could do so. It waits for one of three things: that the first half ends, that it and its
+descendants hold more memory than they may, or that the lifeline closes, because whoever holds its other end wants an
+end or was itself killed. Then it kills every descendant, orphans included (it is their reaper), says on the report how
+the first half ended, and leaves.
+
+Linux only: prctl and /proc/…/children.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+LOOK_EVERY_S = 0.2
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def main(connection: int, lifeline: int, report: int, memory_bytes: int) -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    guard = os.getpid()
+    worker = os.fork()
+    if worker:
+        os.close(connection)
+        _guard(worker, lifeline, woken, report, memory_bytes)
+        return
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for handle in (lifeline, report, woken, wake):
+        os.close(handle)
+    # where the guard itself is killed, nobody else would end this half
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != guard:
+        os._exit(1)
+    # of all processes, the kernel short of memory shall choose this one: it costs a row, another one the job
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    _serve(Connection(connection))
+
+
+def _serve(connection: Connection) -> None:
+    """Takes the stages' makers, then (index of stage, batch) until the connection closes.
+
+    Answers each batch with ("made", None) once the stage stands, and with one of ("done", (batch, seconds)),
+    ("user_error", message) and ("failed", traceback).
+    """
+    import pickle
+    import time
+
+    from vaserl.errors import UserError
+
+    makers = connection.recv()
+    stages = {}
+    connection.send(("ready", None))
+    while True:
+        try:
+            index, batch = connection.recv()
+        except EOFError:
+            return
+        try:
+            if index not in stages:
+                make, arguments = pickle.loads(makers[index])
+                stages[index] = make(*arguments)
+            connection.send(("made", None))
+            started = time.perf_counter()
+            answer = stages[index](batch)
+            connection.send(("done", (answer, time.perf_counter() - started)))
+        except UserError as error:
+            connection.send(("user_error", str(error)))
+        except Exception:
+            connection.send(("failed", traceback.format_exc()))
+
+
+def _guard(worker: int, lifeline: int, woken: int, report: int, memory_bytes: int) -> None:
+    status, over_memory = None, False
+    while status is None and not over_memory:
+        ready, _, _ = select.select([lifeline, woken], [], [], LOOK_EVERY_S)
+        if lifeline in ready:
+            break
+        if woken in ready:
+            os.read(woken, 4096)
+            status = _reap(worker)
+        over_memory = sum(_resident(pid) for pid in _descendants(os.getpid())) > memory_bytes
+    last = _end_all(worker)
+    status = last if status is None else status
+    os.write(report, json.dumps({"status": status, "over_memory": over_memory}).encode())
+
+
+def _reap(worker: int) -> int | None:
+    """Takes leave of all that have ended. Returns: the worker's status if it is among them."""
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, ended = os.waitpid(-1, os.WNOHANG)
+            if pid == worker:
+                status = ended
+            if pid == 0:
+                break
+    return status
+
+
+def _end_all(worker: int) -> int | None:
+    """Kills every descendant, those that appear meanwhile too. Returns: the worker's status if it ended here."""
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            for pid in _descendants(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            pid, ended = os.waitpid(-1, 0)  # raises when no child is left, and orphans become children
+            if pid == worker:
+                status = ended
+    return status
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    children = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                children += map(int, file.read().split())
+    for child in children:
+        yield child
+        yield from _descendants(child)
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 once it has ended."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,246 @@
+"""DATASET.md: what a data set holds, where it came from and what became of every photograph, beside its pictures."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vaserl.curation.job.thresholds import Threshold
+from vaserl.curation.outcome.contact_sheet import contact_sheet, pictured
+from vaserl.curation.outcome.retention import STAGES, BestViewReport, FilterReport, reasons, retention
+from vaserl.curation.settings import CardSettings
+from vaserl.curation.stages.describe import INVENTS, LOSES
+from vaserl.dataset.dataset import MANIFEST, PROVENANCE, SPLITS
+from vaserl.intervals import wilson_interval
+from vaserl.report.paper import PAPER_RETENTION
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
+
+CARD = "DATASET.md"
+SHEET = "contact_sheet.png"
+NUM_VALUES = 12
+"""Commonest values of a dimension that are listed."""
+NUM_CREDITS = 8
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the run found out besides the rows."""
+
+    filters: Sequence[FilterReport] = ()
+    """The filters against the truth, where photographs are labelled."""
+    best_view: BestViewReport | None = None
+    """The choice of views against the truth, where photographs are labelled."""
+    thresholds: Sequence[Threshold] = ()
+    """What each filter asked for."""
+    off: Collection[str] = ()
+    """Stages that did not run."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What the card counts, gathered in one pass: a data set may have more rows than fit into memory."""
+
+    num_rows: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    values: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
+    """By field of the record: (value, split)."""
+    rights: Counter[str] = field(default_factory=Counter)
+    credits: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    spellings: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By field and value in small letters, the value as it was first written."""
+
+    def _spelling(self, name: str, value: str) -> str:
+        """One spelling for "ATHENIAN" and "Athenian", which are one fabric."""
+        return self.spellings.setdefault((name, value.casefold()), value)
+
+    @property
+    def num_kept(self) -> int:
+        return self.splits.total()
+
+    def add(self, row: Row) -> None:
+        self.num_rows += 1
+        if row["rejected_by"]:
+            return
+        self.splits[row["split"]] += 1
+        for dimension in DIMENSIONS:
+            name = FIELD_OF_DIMENSION[dimension]
+            self.values[name][self._spelling(name, row["record"].get(name, "")), row["split"]] += 1
+        self.rights[row.get("rights") or ""] += 1
+        self.credits[row.get("credit") or ""] += 1
+        self.asked.update(question["dimension"] for question in row.get("questions", ()))
+        wrong = [name for name in (INVENTS, LOSES) if row.get("scores", {}).get(name, 0.0) > 0]
+        self.refused.update([*wrong, "any"] if wrong else ())
+
+
+def write_card(folder: Path, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
+    """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's, gone through several
+    times and never held together."""
+    sheet = contact_sheet(folder, pictured(rows, settings.num_pictured))
+    if sheet is not None:
+        sheet.save(folder / SHEET, optimize=True)
+    (folder / CARD).write_text(dataset_card(rows, settings, findings, has_sheet=sheet is not None))
+
+
+def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, *, has_sheet: bool = False) -> str:
+    """The card's text; `has_sheet` says that the contact sheet lies beside it."""
+    tally = _Tally()
+    for row in rows:
+        tally.add(row)
+    lines = [
+        f"# {settings.title}",
+        "",
+        f"{tally.num_kept} vases from {tally.num_rows} photographs: "
+        + (", ".join(f"{tally.splits[name]} {name}" for name in SPLITS if tally.splits[name]) or "none")
+        + ".",
+        "",
+        f"License: {settings.license}." if settings.license else "License: none was stated (`card.license`).",
+        "",
+    ]
+    if has_sheet:
+        lines += [f"![photographs and turntables]({SHEET})", "", "Photographs, and beside each its turntable.", ""]
+    lines += _retention(rows, tally, findings.off)
+    if findings.thresholds:
+        lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
+        lines += [f"| {t.stage} | {t.value:.4f} | {t.origin} |" for t in findings.thresholds]
+    lines += [*_truth(findings), *_texts(tally), *_rights(tally)]
+    for dimension in DIMENSIONS:
+        counts = tally.values[FIELD_OF_DIMENSION[dimension]]
+        lines += ["", f"## {dimension.capitalize()}", "", *_histogram(counts)]
+    return "\n".join(lines) + "\n"
+
+
+def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> list[str]:
+    lines = [
+        "## Retention",
+        "",
+        "| stage | in | out | kept | VaseVQA-3D in | out | kept |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for entry in retention(rows):
+        paper = PAPER_RETENTION.get(entry["stage"])
+        theirs = f"{paper[0]:,} | {paper[1]:,} | {paper[1] / paper[0]:.1%}" if paper else "| |"
+        share = "off" if entry["stage"] in off else f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""
+        lines.append(f"| {entry['stage']} | {entry['in']:,} | {entry['out']:,} | {share} | {theirs} |")
+    lines += [
+        "",
+        f"{tally.num_rows:,} in = {tally.num_kept:,} out + {tally.num_rows - tally.num_kept:,} rejected, as a query:",
+        f"`SELECT rejected_by, COUNT(*) FROM '{MANIFEST}' GROUP BY rejected_by`.",
+        "",
+        "## Why photographs were rejected",
+        "",
+        "| stage | reason | photographs |",
+        "|---|---|---:|",
+    ]
+    lines += [
+        f"| {stage} | {_cell(kind)} | {count:,} |"
+        for (stage, kind), count in sorted(
+            reasons(rows).items(), key=lambda item: (STAGES.index(item[0][0]), -item[1], item[0][1])
+        )
+    ]
+    return lines
+
+
+def _truth(findings: Findings) -> list[str]:
+    lines: list[str] = []
+    if findings.filters:
+        lines += ["", "## Filters against the truth", ""]
+        lines += ["| filter | photographs | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
+    for report in findings.filters:
+        total = report.true_positives + report.false_positives + report.false_negatives + report.true_negatives
+        lines.append(f"| {report.stage} | {total:,} | {report.precision:.3f} | {report.recall:.3f} | {report.f1:.3f} |")
+    best = findings.best_view
+    if best is None or not best.num_vases:
+        return lines
+    lines += [
+        "",
+        "A vase's view is right if the photograph that was kept shows it whole, sharp and from the front. Vases that "
+        "have no such photograph don't count.",
+        "",
+        "| best view | vases | right | share, with 95 % interval |",
+        "|---|---:|---:|---|",
+        _share_row("of all vases with a right view", best.num_right, best.num_vases),
+    ]
+    if best.num_choices:
+        name = "where right and wrong views were left to choose from"
+        lines.append(_share_row(name, best.num_choices_right, best.num_choices))
+    return lines
+
+
+def _share_row(name: str, part: int, whole: int) -> str:
+    interval = wilson_interval(part, whole)
+    return f"| {name} | {whole:,} | {part:,} | {interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f}) |"
+
+
+def _texts(tally: _Tally) -> list[str]:
+    """Questions by what they ask for, and captions whose first wording did not agree with the record."""
+    refused, asked = tally.refused, tally.asked
+    lines = [
+        "",
+        "## Texts",
+        "",
+        f"{tally.num_kept:,} captions; {refused['any']:,} were first worded in a way that did not agree with the "
+        f"record: {refused[INVENTS]:,} stated what it does not, {refused[LOSES]:,} left out what it does.",
+    ]
+    if asked:
+        lines += ["", f"{asked.total():,} questions:", "", "| asks for | questions |", "|---|---:|"]
+        lines += [f"| {topic} | {asked[topic]:,} |" for topic in (*DIMENSIONS, PROVENANCE) if asked[topic]]
+    return lines
+
+
+def _rights(tally: _Tally) -> list[str]:
+    """Licenses and credit lines of the photographs that the vases were lifted from."""
+    lines = ["", "## Rights", ""]
+    if not any(value for counts in (tally.rights, tally.credits) for value in counts):
+        return [*lines, "None of the photographs states rights or a credit line."]
+    lines += ["| rights | photographs |", "|---|---:|", *_counted(tally.rights, NUM_VALUES)]
+    return [*lines, "", "| credit | photographs |", "|---|---:|", *_counted(tally.credits, NUM_CREDITS)]
+
+
+def _counted(counts: Counter[str], num_shown: int) -> list[str]:
+    shown = sorted(((v, n) for v, n in counts.items() if v), key=lambda item: (-item[1], item[0]))
+    lines = [f"| {_cell(value)} | {count:,} |" for value, count in shown[:num_shown]]
+    if len(shown) > num_shown:
+        rest = sum(count for _, count in shown[num_shown:])
+        lines.append(f"| {len(shown) - num_shown} others | {rest:,} |")
+    return [*lines, f"| *not stated* | {counts['']:,} |"] if counts[""] else lines
+
+
+def _histogram(counts: Counter[tuple[str, str]], width: int = 30) -> list[str]:
+    """The commonest values as a table with bars, the longest of `width` characters, and how the splits share them.
+
+    counts: of (value, split).
+    """
+    splits = [name for name in SPLITS if any(split == name for _, split in counts)]
+    values: Counter[str] = Counter()
+    for (value, _), count in counts.items():
+        values[value] += count
+    absent = values.pop("", 0)
+    shown = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:NUM_VALUES]
+
+    def cells(value: str) -> str:
+        return "".join(f" {counts[value, name]:,} |" for name in splits)
+
+    lines = [
+        f"| value | vases |{''.join(f' {name} |' for name in splits)} |",
+        f"|---|---:|{'---:|' * len(splits)}---|",
+        *(
+            f"| {_cell(value)} | {count:,} |{cells(value)} {'█' * max(1, width * count // shown[0][1])} |"
+            for value, count in shown
+        ),
+    ]
+    if len(values) > NUM_VALUES:
+        rest = sum(values.values()) - sum(count for _, count in shown)
+        lines.append(f"| {len(values) - NUM_VALUES} other values | {rest:,} |{' |' * len(splits)} |")
+    if absent:
+        lines.append(f"| *not stated* | {absent:,} |{cells('')} |")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

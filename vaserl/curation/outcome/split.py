@@ -1,0 +1,65 @@
+"""Which vases are learned from and which are held out: by hash, so that it is the same whatever the order.
+
+Two wishes contradict each other. A test set that never moves must ask nothing but the vase itself; one with the same
+mixture as the rest must know the rest. With a share the test set is of the first kind; what is asked for by number, and
+validation, which nothing is reported on, are of the second.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from vaserl.curation.settings import SplitSettings
+from vaserl.rewards.vase.parse import Facts, parse_record
+
+
+def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -> dict[str, str]:
+    """train, val or test for each vase; a vase has one, however many photographs show it.
+
+    strata: by vase id, which vases are alike, see `stratum_of`. Test are those whose hash lies below `test_share`, of
+    whatever stratum, or `num_test` that are drawn stratum by stratum; validation are drawn stratum by stratum from
+    what is left.
+    """
+    if settings.num_test is None:
+        test = {vase_id for vase_id in strata if position(vase_id, seed) < settings.test_share}
+    else:
+        test = drawn(strata, settings.num_test, seed)
+    left = {vase_id: stratum for vase_id, stratum in strata.items() if vase_id not in test}
+    num_val = settings.num_val if settings.num_val is not None else round(settings.val_share * len(strata))
+    val = drawn(left, num_val, seed)
+    return {v: "test" if v in test else "val" if v in val else "train" for v in sorted(strata)}
+
+
+def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
+    """`number` vases, or all if there are fewer: of each stratum its share, rounded by largest remainders, and of these
+    the smallest hashes."""
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for vase_id in sorted(strata, key=lambda v: (position(v, seed), v)):
+        members[strata[vase_id]].append(vase_id)
+    total = len(strata)
+    number = min(number, total)
+    due = {stratum: number * len(found) / total for stratum, found in members.items()}
+    given = {stratum: int(share) for stratum, share in due.items()}
+    # strata of one vase all have the same remainder: the hash of their next vase decides between them
+    by_remainder = sorted(
+        members, key=lambda s: (given[s] - due[s], position(members[s][min(given[s], len(members[s]) - 1)], seed))
+    )
+    for stratum in by_remainder[: number - sum(given.values())]:
+        given[stratum] += 1
+    return {vase_id for stratum, found in members.items() for vase_id in found[: given[stratum]]}
+
+
+def stratum_of(record: Mapping[str, str]) -> str:
+    """Fabric, technique and shape, as the reward's parser reads them."""
+    facts: Facts = parse_record(record)
+    return "/".join(_names(facts[dimension]) for dimension in ("fabric", "technique", "shape"))
+
+
+def position(vase_id: str, seed: int) -> float:
+    """Where the vase falls in [0, 1): uniform over vases, a pure function of its id and the seed."""
+    digest = hashlib.sha256(f"split/{seed}/{vase_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def _names(terms: Collection) -> str:
+    return "+".join(term.id or term.text for term in terms)

@@ -1,0 +1,82 @@
+"""Questions about a vase: one for each dimension that its record states, and one for its findspot where that is known.
+
+The findspot can't be seen. Its question completes the data set; training and reward take the six dimensions only.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from vaserl.curation.job.batch import Batch, remaining, with_column
+from vaserl.dataset.dataset import PROVENANCE, Question, Topic
+from vaserl.rewards.vase import gold_caption, lexicon, parse_record
+from vaserl.rewards.vase.attribution import display
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
+
+PROVENANCE_FIELD = "Provenance"
+
+
+class Questions:
+    """Adds `questions`: [{"dimension", "question", "answer"}, …] as JSON."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        texts = {}
+        for index in remaining(batch):
+            questions = questions_about(json.loads(batch["record"][index]))
+            texts[index] = json.dumps([asdict(question) for question in questions], ensure_ascii=False)
+        return with_column(batch, "questions", texts, "[]")
+
+
+def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
+    """ "What is the fabric of the vase?" and its like for what the record states: the dimensions in their order, then
+    the provenance."""
+    questions = [
+        Question(dimension=dimension, question=question_about(dimension), answer=answer)
+        for dimension in DIMENSIONS
+        if (answer := answer_of(record, dimension))
+    ]
+    if findspot := findspot_of(record):
+        questions.append(Question(dimension=PROVENANCE, question=question_about(PROVENANCE), answer=findspot))
+    return tuple(questions)
+
+
+def question_about(topic: Topic) -> str:
+    """As it is put to the model."""
+    return f"What is the {'date' if topic == 'dating' else topic} of the vase?"
+
+
+def findspot_of(record: Mapping[str, str]) -> str:
+    """The Beazley form's place, from the widest to the narrowest, as a catalogue prints it: "ITALY, ETRURIA, VULCI" is
+    "Vulci, Etruria, Italy"; "" where none is known."""
+    parts = [part.strip() for part in record.get(PROVENANCE_FIELD, "").split(",")]
+    return ", ".join(_place(part) for part in reversed(parts) if part)
+
+
+def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
+    """The record's value in the words of its caption: "red-figure", "the Antimenes Painter"; "" if it states none."""
+    facts = parse_record(record)
+    if not facts[dimension]:
+        return ""
+    if dimension == "dating":
+        return " and ".join(str(interval) for interval in facts.dating)
+    if dimension == "attribution":
+        return display(facts.attribution[0])  # the others are alternatives
+    if dimension == "decoration":
+        field = FIELD_OF_DIMENSION[dimension]
+        return gold_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
+    return " and ".join(lexicon(dimension)[term.id].names[0] if term.id else term.text for term in facts[dimension])
+
+
+def _place(text: str) -> str:
+    """With capitals as a name has them; what is written in mixed case already stays."""
+    if not text.isupper():
+        return text
+    return re.sub(r"[^\W\d_]+", lambda match: _cased(match[0].lower()), text)
+
+
+def _cased(word: str) -> str:
+    return word if word in _SMALL else word.capitalize()
+
+
+_SMALL = frozenset({"of", "near", "and", "the", "in"})

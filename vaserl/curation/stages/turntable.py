@@ -1,0 +1,75 @@
+"""From a model to the clip that a policy sees: one turn on the turntable, stored by the hash of its content.
+
+Where it is asked for, the six canonical views and their normal maps too: views/<vase>/front.png, front_normals.png, …
+"""
+
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.settings import TurntableSettings
+from vaserl.errors import UserError
+from vaserl.files.clip import ClipStore
+from vaserl.files.whole import whole_file
+from vaserl.meshes.turntable import SIX_VIEWS, Model, Turntable, load_mesh
+
+STAGE = "turntable"
+CLIPS = "clips"
+VIEWS = "views"
+
+
+class Film:
+    """Adds `clip`, the hash under which the turntable lies in clips/, and rejects models that can't be filmed.
+
+    Holds a graphics context for as long as it lives, on a thread of its own: a context serves the thread that made it,
+    and a pool's calls come from others than its `__init__`.
+    """
+
+    def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
+        self._settings, self._dataset = settings, dataset
+        self._store = ClipStore(dataset / CLIPS, num_cached=0)
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._turntable = self._thread.submit(Turntable, resolution=settings.resolution).result()
+        # given back on its thread too: collected on another one it would stay current there and block its successors
+        weakref.finalize(self, _give_back, self._thread, self._turntable).atexit = False
+
+    def __call__(self, batch: Batch) -> Batch:
+        clips: dict[int, str] = {}
+        reasons: dict[int, str] = {}
+        for index in remaining(batch):
+            path = self._dataset / batch["mesh"][index]
+            try:
+                model = load_mesh(path)
+            except UserError as error:
+                # the row names its model already, and a reason must not depend on where the data set lies
+                reasons[index] = str(error).removeprefix(f"{path}: ")
+                continue
+            settings = self._settings
+            spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
+            clips[index] = self._store.add(spin)
+            if settings.stills:
+                self._thread.submit(write_stills, self._turntable, model, self._dataset / VIEWS / path.stem).result()
+        return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)
+
+
+def write_stills(turntable: Turntable, model: Model, folder: Path) -> None:
+    """Writes each of `SIX_VIEWS` as NAME.png, and as NAME_normals.png the normals that the camera sees there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    normals = dict(zip(SIX_VIEWS, turntable.normal_maps(model), strict=True))
+    for name, view in turntable.six_views(model).items():
+        _write_png(folder / f"{name}.png", view)
+        _write_png(folder / f"{name}_normals.png", normals[name])
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    with whole_file(path) as file:
+        Image.fromarray(pixels).save(file, format="PNG")
+
+
+def _give_back(thread: ThreadPoolExecutor, turntable: Turntable) -> None:
+    thread.submit(turntable.close).result()
+    thread.shutdown()

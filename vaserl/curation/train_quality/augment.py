@@ -1,0 +1,25 @@
+"""What training photographs go through anew each time they are seen."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from vaserl.curation.train_quality.settings import AugmentSettings
+
+
+def augmented(pixels: torch.Tensor, rng: np.random.Generator, settings: AugmentSettings) -> torch.Tensor:
+    """[N, 3, S, S] normalised pixels, some mirrored, all shifted by whole pixels with edges repeated, and their colours
+    stretched and moved channel by channel. A pure function of the generator's state."""
+    num, size = len(pixels), pixels.shape[-1]
+    reach = round(settings.shift * size)
+    padded = F.pad(pixels, [reach] * 4, mode="replicate")
+    corners, mirrored = rng.integers(0, 2 * reach + 1, (num, 2)), rng.random(num) < settings.mirror
+    moved = []
+    for image, (top, left), flip in zip(padded, corners, mirrored, strict=True):
+        window = image[:, top : top + size, left : left + size]
+        moved.append(window.flip(-1) if flip else window)
+    gain, offset = (
+        torch.from_numpy(rng.normal(mean, settings.colour, (num, 3, 1, 1)).astype(np.float32)).to(pixels.device)
+        for mean in (1.0, 0.0)
+    )
+    return torch.stack(moved) * gain + offset

@@ -1,0 +1,61 @@
+"""Why a classifier's threshold may not be worth what it seems, each with the way out, for whoever trained it."""
+
+import math
+
+import numpy as np
+
+from vaserl.curation.train_quality.calibration import ChosenThreshold
+from vaserl.intervals import Z_95, wilson_interval
+
+LEAST_RECALL = 0.5
+"""A filter that loses more of the good test photographs than that is doubted aloud."""
+PLAIN_THRESHOLD = 0.5
+"""What a calibrated probability suggests by itself."""
+
+
+def doubts_about(
+    chosen: ChosenThreshold,
+    target_precision: float,
+    val: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+) -> tuple[str, ...]:
+    """In words, the gravest first; () for a threshold that the photographs bear out.
+
+    val, test: (probabilities [N], is_good [N]), calibrated.
+    """
+    return tuple(filter(None, (_loses_good_ones(chosen, *test), _is_unproven(chosen, target_precision, *val))))
+
+
+def _loses_good_ones(chosen: ChosenThreshold, probabilities: np.ndarray, is_good: np.ndarray) -> str:
+    hits, num_good = int((probabilities[is_good] >= chosen.value).sum()), int(is_good.sum())
+    if hits >= LEAST_RECALL * num_good:
+        return ""
+    plain = probabilities >= PLAIN_THRESHOLD
+    good, bad = int(plain[is_good].sum()), int(plain[~is_good].sum())
+    return (
+        f"of {num_good} good test photographs the threshold {chosen.value:.4f} lets {hits or 'none'} through, and a "
+        f"curation would lose as many. Set its quality.threshold yourself ({PLAIN_THRESHOLD:g} lets {good} good and "
+        f"{bad} of {len(is_good) - num_good} bad ones through), train for a lower target_precision, or label more"
+    )
+
+
+def _is_unproven(
+    chosen: ChosenThreshold, target_precision: float, probabilities: np.ndarray, is_good: np.ndarray
+) -> str:
+    if not chosen.reached:
+        return (
+            f"no threshold has a precision of {target_precision:g} on validation; the best has {chosen.precision:.3f}. "
+            "Label more photographs, or train for a lower target_precision"
+        )
+    passed = probabilities >= chosen.value
+    hits, num_passed = int(is_good[passed].sum()), int(passed.sum())
+    shown = wilson_interval(hits, num_passed).low
+    if shown >= target_precision:
+        return ""
+    # Wilson's lower bound of n out of n is n / (n + z²)
+    needed = math.ceil(Z_95**2 * target_precision / (1 - target_precision))
+    return (
+        f"a precision of {target_precision:g} is reached on validation and not shown: {hits} of the {num_passed} that "
+        f"are let through are good, which may be a precision of {shown:.2f}. To show it, {needed} good ones and no bad "
+        "one must be let through: label more photographs, or raise val_share"
+    )

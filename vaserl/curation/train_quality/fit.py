@@ -1,0 +1,147 @@
+"""The loop: epochs over augmented photographs until the loss on validation no longer falls.
+
+Left out on purpose: a data loader. Photographs are decoded once, to bytes of the size that the network sees, in a file
+that the system keeps in memory as far as it fits; an epoch reads from there.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from vaserl.curation.stages.quality import ResNetConfig
+from vaserl.curation.train_quality.augment import augmented
+from vaserl.curation.train_quality.settings import TrainQualitySettings
+from vaserl.errors import UserError
+from vaserl.files.photograph import UnreadablePhotograph, read_photograph
+from vaserl.policy.stepper import Stepper
+from vaserl.runs.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Decoded photographs with their labels."""
+
+    images: np.ndarray
+    """uint8 [M, S, S, 3], those of all sets, in a file."""
+    rows: np.ndarray
+    """int [N] which of them these are."""
+    is_good: np.ndarray
+    """bool [N]."""
+
+    def pixels(self, chosen: np.ndarray | slice, config: ResNetConfig) -> torch.Tensor:
+        """float32 [B, 3, S, S], normalised: of these photographs, as they are."""
+        return config.normalised(self.images[self.rows[chosen]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """What one pass over the training photographs came to."""
+
+    number: int
+    """From 1."""
+    train_loss: float
+    """Mean over its steps, augmented photographs."""
+    val_loss: float
+    """Over validation, photographs as they are."""
+
+
+def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads: int) -> tuple[np.ndarray, list[str]]:
+    """uint8 [N, S, S, 3] in `file`, and for each photograph why it can't be read, or ""."""
+    size = config.image_size
+    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
+
+    def read(index: int) -> str:
+        try:
+            images[index] = config.squeezed(read_photograph(paths[index], shorter_side=size))
+        except UnreadablePhotograph as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(num_threads) as threads, Progress("decode", len(paths)) as progress:
+        problems = []
+        for problem in threads.map(read, range(len(paths))):
+            problems.append(problem)
+            progress.advance()
+    return images, problems
+
+
+def fit(
+    model: torch.nn.Module, config: ResNetConfig, train: Examples, val: Examples, settings: TrainQualitySettings
+) -> list[Epoch]:
+    """Trains `model` ([N, 3, S, S] -> [N, 2] logits) in place and leaves it with the weights of its best epoch.
+
+    The loss is the cross-entropy with each class weighted by what it lacks to half of the training photographs, in
+    training as in validation. Returns: the epochs, the best of which has the smallest val_loss.
+
+    Raises: UserError when the loss stops being a number.
+    """
+    rng = np.random.default_rng(settings.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    counts = np.bincount(train.is_good.astype(int), minlength=2)
+    weights = torch.tensor(len(train.is_good) / (2 * counts), dtype=torch.float32, device=device)
+    size = min(settings.batch_size, len(train.is_good))
+    num_batches = len(train.is_good) // size
+    step = Stepper(
+        model,
+        peak=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        num_steps=num_batches * settings.num_epochs,
+    )
+    epochs: list[Epoch] = []
+    best = copy.deepcopy(model.state_dict())
+    with Progress("train-quality", settings.num_epochs) as progress:
+        for number in range(1, settings.num_epochs + 1):
+            model.train()
+            order = rng.permutation(len(train.is_good))
+            total = 0.0
+            for start in range(0, num_batches * size, size):  # the few left over come another time
+                chosen = np.sort(order[start : start + size])
+                pixels = augmented(train.pixels(chosen, config), rng, settings.augment).to(device)
+                labels = torch.from_numpy(train.is_good[chosen].astype(np.int64)).to(device)
+                total += step(F.cross_entropy(model(pixels), labels, weight=weights))
+            val_loss = _weighted_loss(margins_of(model, config, val, size), val.is_good, weights.cpu().numpy())
+            if not math.isfinite(val_loss):
+                raise UserError(
+                    f"the loss on validation is {val_loss} after epoch {number}: training diverged; lower "
+                    f"learning_rate, {settings.learning_rate:g} now"
+                )
+            if val_loss < min((epoch.val_loss for epoch in epochs), default=math.inf):
+                best = copy.deepcopy(model.state_dict())
+            epochs.append(Epoch(number=number, train_loss=total / num_batches, val_loss=val_loss))
+            progress.advance(train_loss=total / num_batches, val_loss=val_loss)
+            if number - best_epoch(epochs).number >= settings.patience:
+                break
+    model.load_state_dict(best)
+    model.eval()
+    return epochs
+
+
+def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
+    """The one with the smallest loss on validation, the first of equals."""
+    return min(epochs, key=lambda epoch: epoch.val_loss)
+
+
+@torch.inference_mode()
+def margins_of(model: torch.nn.Module, config: ResNetConfig, examples: Examples, batch_size: int) -> np.ndarray:
+    """float64 [N] logit of good minus logit of bad, photographs as they are."""
+    model.eval()
+    device = next(model.parameters()).device
+    margins = []
+    for start in range(0, len(examples.rows), batch_size):
+        logits = model(examples.pixels(slice(start, start + batch_size), config).to(device)).double()
+        margins.append((logits[:, 1] - logits[:, 0]).cpu().numpy())
+    return np.concatenate(margins)
+
+
+def _weighted_loss(margins: np.ndarray, is_good: np.ndarray, weights: np.ndarray) -> float:
+    of_each = weights[is_good.astype(int)].astype(np.float64)
+    losses = np.logaddexp(0.0, np.where(is_good, -margins, margins))
+    return float((of_each * losses).sum() / of_each.sum())

@@ -1,0 +1,129 @@
+"""Photographs that someone called good or bad, and their split into three sets that share no vase."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.curation.source.problem import stop
+from vaserl.curation.source.tables import read_table
+from vaserl.curation.train_quality.settings import LabelSettings
+from vaserl.dataset.dataset import SPLITS
+from vaserl.errors import UserError
+from vaserl.files.photograph import SUFFIXES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """A photograph and its label. Example: Labelled(path=Path("high/v1_2.jpg"), vase_id="v1", is_good=True)"""
+
+    path: Path
+    """The image."""
+    vase_id: str
+    """The vase on it; photographs of one vase look alike and must not straddle the split."""
+    is_good: bool
+    """The label."""
+
+
+def read_labels(settings: LabelSettings) -> list[Labelled]:
+    """Every labelled photograph, by path.
+
+    Raises: UserError naming folder, or file and line, for what is missing, unknown or listed twice, and when a class is
+    empty.
+    """
+    path = settings.path
+    if path.is_dir():
+        found = list(_in_folders(path, settings))
+    elif path.is_file() and path.suffix in (".csv", ".jsonl"):
+        found = list(_in_list(path, settings))
+    else:
+        raise UserError(f"labels.path {path}: neither a folder nor a .csv or .jsonl list that exists")
+    for is_good, names in ((False, settings.low), (True, settings.high)):
+        if not any(labelled.is_good == is_good for labelled in found):
+            name = "high" if is_good else "low"
+            raise UserError(f"{path}: no photograph of the class labels.{name} = {', '.join(names)}")
+    return sorted(found, key=lambda labelled: str(labelled.path))
+
+
+def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, float], seed: int) -> list[str]:
+    """[N] train, val or test for each photograph: whole vases, each class in every set in proportion to `shares`.
+
+    Vases are dealt out, those with many photographs first and by hash among equals, each to the set that it brings
+    closest to its due: the sum over sets and classes of (given - due)² / due is kept as small as one step can.
+
+    Raises: UserError when a set would lack a class.
+    """
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index, photograph in enumerate(labelled):
+        members[photograph.vase_id].append(index)
+    is_good = np.array([photograph.is_good for photograph in labelled])
+    totals = np.array([(~is_good).sum(), is_good.sum()], dtype=float)
+    due = np.array(shares)[:, None] * totals  # [3, 2]
+    given = np.zeros_like(due)
+    splits = [""] * len(labelled)
+
+    def order(vase_id: str) -> tuple[int, bytes]:
+        return -len(members[vase_id]), hashlib.sha256(f"quality/{seed}/{vase_id}".encode()).digest()
+
+    for vase_id in sorted(members, key=order):
+        indices = members[vase_id]
+        counts = np.array([sum(not is_good[i] for i in indices), sum(bool(is_good[i]) for i in indices)], dtype=float)
+        growth = ((given + counts - due) ** 2 - (given - due) ** 2) / np.maximum(due, 1e-9)
+        chosen = int(growth.sum(axis=1).argmin())
+        given[chosen] += counts
+        for index in indices:
+            splits[index] = SPLITS[chosen]
+    for name, counts in zip(SPLITS, given, strict=True):
+        if not counts.all():
+            raise UserError(
+                f"{len(members)} labelled vases are too few: the {name} photographs would be {counts[0]:.0f} low and "
+                f"{counts[1]:.0f} high ones; label more, or raise {name}_share"
+            )
+    return splits
+
+
+def _in_folders(root: Path, settings: LabelSettings) -> Iterator[Labelled]:
+    named = {name: is_good for is_good, names in ((False, settings.low), (True, settings.high)) for name in names}
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    unknown = [folder.name for folder in folders if folder.name not in named]
+    if unknown:
+        raise UserError(
+            f"{root}: folder {unknown[0]!r} is no class; labels.low and labels.high name {', '.join(named)}"
+        )
+    pattern = re.compile(settings.pattern)
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in SUFFIXES:
+                yield Labelled(path=path, vase_id=_vase_of(path, pattern), is_good=named[folder.name])
+
+
+def _in_list(path: Path, settings: LabelSettings) -> Iterator[Labelled]:
+    named = {name: is_good for is_good, names in ((False, settings.low), (True, settings.high)) for name in names}
+    pattern = re.compile(settings.pattern)
+    seen: dict[Path, str] = {}
+    for where, entry in read_table(str(path), stop):
+        for field in ("file", settings.label_field):
+            if entry.get(field) in (None, ""):
+                raise UserError(f"{where}: no {field!r}; the fields there are {', '.join(map(str, entry))}")
+        label = str(entry[settings.label_field]).strip()
+        if label not in named:
+            raise UserError(f"{where}: label {label!r} is no class; labels.low and labels.high name {', '.join(named)}")
+        photograph = path.parent / str(entry["file"])
+        if photograph in seen:
+            raise UserError(
+                f"{where}: {entry['file']} was listed on line {seen[photograph].rpartition(':')[2]} already"
+            )
+        if not photograph.is_file():
+            raise UserError(f"{where}: {photograph}: no such file")
+        seen[photograph] = where
+        vase_id = str(entry.get("vase_id") or _vase_of(photograph, pattern))
+        yield Labelled(path=photograph, vase_id=vase_id, is_good=named[label])
+
+
+def _vase_of(path: Path, pattern: re.Pattern[str]) -> str:
+    match = pattern.fullmatch(path.stem)
+    return match["vase_id"] if match else path.stem

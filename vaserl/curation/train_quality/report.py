@@ -1,0 +1,242 @@
+"""What the classifier is worth, on photographs of vases that nothing was learned from or chosen on."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.curation.train_quality.calibration import (
+    ChosenThreshold,
+    bins_of,
+    expected_calibration_error,
+    precision_recall,
+    probabilities_of,
+)
+from vaserl.curation.train_quality.doubts import doubts_about
+from vaserl.curation.train_quality.fit import Epoch, best_epoch
+from vaserl.intervals import Interval, wilson_interval
+from vaserl.report import drawing
+
+NUM_RESAMPLES = 2000
+MARKDOWN, JSON = "report.md", "report.json"
+FIGURES = ("precision_recall.svg", "reliability.svg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """How training went and what the test photographs say."""
+
+    num_photographs: Mapping[str, int]
+    """By split: train, val, test."""
+    num_unreadable: int
+    """Labelled photographs that can't be decoded."""
+    epochs: Sequence[Epoch]
+    """All that were run."""
+    best_epoch: int
+    """The one whose weights were kept."""
+    target_precision: float
+    """Asked of the threshold on validation."""
+    threshold: ChosenThreshold
+    """As chosen on validation."""
+    temperature: float
+    """As fitted on validation."""
+    calibration_error: Mapping[str, tuple[float, float]]
+    """Expected calibration error (before, after) the temperature, on val and on test."""
+    precision: Interval
+    """On test, Wilson."""
+    recall: Interval
+    """On test, Wilson."""
+    f1: Interval
+    """On test, bootstrap over vases."""
+    doubts: Sequence[str]
+    """Why the threshold may not be worth what it seems, see `doubts_about`."""
+    confusion: Mapping[str, int]
+    """On test: true_positives, false_positives, false_negatives, true_negatives; a positive is let through."""
+    test_probabilities: Sequence[float]
+    """[N] calibrated, for the figures."""
+    test_is_good: Sequence[bool]
+    """[N]."""
+
+
+def report_of(
+    *,
+    epochs: Sequence[Epoch],
+    chosen: ChosenThreshold,
+    target_precision: float,
+    temperature: float,
+    num_photographs: Mapping[str, int],
+    num_unreadable: int,
+    val: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    test_vases: Sequence[str],
+    seed: int,
+) -> QualityReport:
+    """val and test are (margins [N], is_good [N])."""
+    errors = {}
+    for name, (margins, is_good) in (("val", val), ("test", test)):
+        before, after = (expected_calibration_error(probabilities_of(margins, t), is_good) for t in (1.0, temperature))
+        errors[name] = (before, after)
+    probabilities, is_good = probabilities_of(test[0], temperature), test[1]
+    passed = probabilities >= chosen.value
+    hits, num_passed, num_good = int((passed & is_good).sum()), int(passed.sum()), int(is_good.sum())
+    return QualityReport(
+        num_photographs=num_photographs,
+        num_unreadable=num_unreadable,
+        epochs=epochs,
+        best_epoch=best_epoch(epochs).number,
+        target_precision=target_precision,
+        threshold=chosen,
+        temperature=temperature,
+        calibration_error=errors,
+        precision=wilson_interval(hits, num_passed) if num_passed else Interval(mean=0.0, low=0.0, high=1.0),
+        recall=wilson_interval(hits, num_good),
+        f1=f1_interval(passed, is_good, test_vases, seed=seed),
+        doubts=doubts_about(
+            chosen, target_precision, (probabilities_of(val[0], temperature), val[1]), (probabilities, is_good)
+        ),
+        confusion={
+            "true_positives": hits,
+            "false_positives": num_passed - hits,
+            "false_negatives": num_good - hits,
+            "true_negatives": len(is_good) - num_passed - num_good + hits,
+        },
+        test_probabilities=probabilities.tolist(),
+        test_is_good=is_good.tolist(),
+    )
+
+
+def f1_interval(
+    passed: np.ndarray, is_good: np.ndarray, vases: Sequence[str], *, seed: int, num_resamples: int = NUM_RESAMPLES
+) -> Interval:
+    """F1 with its 95 % percentile bootstrap interval; whole vases are resampled, since their photographs are alike.
+
+    passed, is_good: bool [N]. A resample with nothing good and nothing let through counts as 0.
+    """
+    by_vase: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
+    for vase, through, good in zip(vases, passed, is_good, strict=True):
+        by_vase[vase] += (through and good, through, good)
+    counts = np.array([by_vase[vase] for vase in sorted(by_vase)])  # [V, 3]: hits, passed, good
+    drawn = np.random.default_rng(seed).integers(0, len(counts), (num_resamples, len(counts)))
+    low, high = np.percentile(_f1(counts[drawn].sum(axis=1)), [2.5, 97.5])
+    return Interval(mean=float(_f1(counts.sum(axis=0)[None])[0]), low=float(low), high=float(high))
+
+
+def _f1(sums: np.ndarray) -> np.ndarray:
+    hits, passed, good = sums.T
+    return 2 * hits / np.maximum(passed + good, 1)
+
+
+def write_report(folder: Path, report: QualityReport) -> None:
+    """report.md, report.json, precision_recall.svg and reliability.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JSON).write_text(json.dumps(asdict(report), indent=1) + "\n")
+    (folder / MARKDOWN).write_text(_markdown(report))
+    probabilities, is_good = np.array(report.test_probabilities), np.array(report.test_is_good)
+    (folder / FIGURES[0]).write_bytes(_precision_recall_figure(probabilities, is_good, report))
+    (folder / FIGURES[1]).write_bytes(_reliability_figure(probabilities, is_good))
+
+
+def _markdown(report: QualityReport) -> str:
+    def share(interval: Interval) -> str:
+        return f"{interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+    chosen, confusion = report.threshold, report.confusion
+    lines = [
+        "# Quality filter",
+        "",
+        ", ".join(f"{num:,} {split}" for split, num in report.num_photographs.items())
+        + f" photographs; no vase is in two of the sets. {report.num_unreadable} could not be read.",
+        "",
+        f"Trained for {len(report.epochs)} epochs; the weights are those of epoch {report.best_epoch}, with the "
+        "smallest loss on validation.",
+        "",
+        *(f"**Mind:** {doubt}.\n" for doubt in report.doubts),
+        "## Test",
+        "",
+        "| | with 95 % interval |",
+        "|---|---|",
+        f"| precision | {share(report.precision)} |",
+        f"| recall | {share(report.recall)} |",
+        f"| F1 | {share(report.f1)} |",
+        "",
+        "| | let through | rejected |",
+        "|---|---:|---:|",
+        f"| good | {confusion['true_positives']:,} | {confusion['false_negatives']:,} |",
+        f"| bad | {confusion['false_positives']:,} | {confusion['true_negatives']:,} |",
+        "",
+        "![precision and recall](precision_recall.svg)",
+        "",
+        "## Threshold and calibration",
+        "",
+        f"Least probability let through: {chosen.value:.4f}, for a precision of {report.target_precision:g} on "
+        f"validation; there it has precision {chosen.precision:.3f} and recall {chosen.recall:.3f}.",
+        "",
+        f"Logits are divided by {report.temperature:.3f}. Expected calibration error, before and after:",
+        "",
+        "| | before | after |",
+        "|---|---:|---:|",
+        *(f"| {name} | {b:.4f} | {a:.4f} |" for name, (b, a) in report.calibration_error.items()),
+        "",
+        "![reliability](reliability.svg)",
+        "",
+        "## Epochs",
+        "",
+        "| epoch | loss on training | on validation |",
+        "|---:|---:|---:|",
+        *(f"| {e.number} | {e.train_loss:.4f} | {e.val_loss:.4f} |" for e in report.epochs),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _precision_recall_figure(probabilities: np.ndarray, is_good: np.ndarray, report: QualityReport) -> bytes:
+    _, precision, recall = precision_recall(probabilities, is_good)
+    with drawing.style():
+        figure, axes = drawing.canvas(width=4.2, height=3.4)
+        axes.step(
+            np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), where="pre", color=drawing.SFT
+        )
+        axes.plot(report.recall.mean, report.precision.mean, "o", color=drawing.RL, markersize=8)
+        axes.annotate(
+            f"threshold {report.threshold.value:.2f}",
+            (report.recall.mean, report.precision.mean),
+            xytext=(-8, -16),
+            textcoords="offset points",
+            ha="right",
+            color=drawing.RL,
+        )
+        drawing.level(axes, float(is_good.mean()), "all let through", drawing.GUESS)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.03))
+        axes.set_title(f"{len(is_good)} test photographs")
+        return drawing.svg_file(figure)
+
+
+def _reliability_figure(probabilities: np.ndarray, is_good: np.ndarray) -> bytes:
+    found = bins_of(probabilities, is_good)
+    with drawing.style():
+        figure, axes = drawing.canvas(width=4.2, height=3.4)
+        axes.plot([0, 1], [0, 1], color=drawing.GUESS, linewidth=1, linestyle=(0, (4, 3)))
+        bounds = [wilson_interval(round(b.accuracy * b.num), b.num) for b in found]
+        axes.errorbar(
+            [b.confidence for b in found],
+            [b.accuracy for b in found],
+            yerr=[
+                [b.accuracy - i.low for b, i in zip(found, bounds, strict=True)],
+                [i.high - b.accuracy for b, i in zip(found, bounds, strict=True)],
+            ],
+            fmt="o-",
+            color=drawing.SFT,
+            ecolor=drawing.FAINT,
+            elinewidth=1,
+        )
+        for b in found:
+            axes.annotate(
+                f"{b.num}", (b.confidence, b.accuracy), xytext=(6, -11), textcoords="offset points", fontsize=8
+            )
+        axes.set(
+            xlabel="probability of being good", ylabel="share that is good", xlim=(-0.03, 1.08), ylim=(-0.03, 1.06)
+        )
+        axes.set_title(f"{len(is_good)} test photographs, calibrated")
+        return drawing.svg_file(figure)

@@ -1,0 +1,104 @@
+"""The settings of `python -m launch.curate train-quality`."""
+
+import re
+from pathlib import Path
+
+import pydantic
+
+from vaserl.settings.section import Section
+
+Share = pydantic.Field(default=0.15, gt=0, lt=0.5)
+
+
+class LabelSettings(Section):
+    path: Path
+    """Folder with one folder of photographs for each class, or a list of photographs with labels (.csv, .jsonl)."""
+    low: tuple[str, ...] = ("low", "0")
+    """Names of the folder, or values of the label, that say "not usable"."""
+    high: tuple[str, ...] = ("high", "1")
+    """The same for good photographs."""
+    label_field: str = "label"
+    """Field of a list that holds the label; beside it stand `file`, relative to the list, and `vase_id`."""
+    pattern: str = r"(?P<vase_id>.+?)(?:_(?:\d+|front|back|left|right|top|bottom))?"
+    """Regular expression over a file's name without suffix, where no `vase_id` is listed: its group vase_id says which
+    photographs show one vase and stay together in the split."""
+
+    @pydantic.field_validator("pattern")
+    @classmethod
+    def _names_the_vase(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if "vase_id" not in groups:
+            raise ValueError("the pattern must name the group (?P<vase_id>…)")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _classes_differ(self):
+        both = set(self.low) & set(self.high)
+        if both or not self.low or not self.high:
+            raise ValueError(f"low and high must name different classes, both name {sorted(both)}")
+        return self
+
+
+class ShapeSettings(Section):
+    """The network; the defaults are those of ResNet-50."""
+
+    layers: tuple[int, int, int, int] = (3, 4, 6, 3)
+    """Blocks of each of the four stages."""
+    width_per_group: int = pydantic.Field(default=64, ge=1)
+    """Channels inside the first stage's bottlenecks; the others follow from it."""
+    expansion: int = pydantic.Field(default=4, ge=1)
+    """Channels between the blocks, relative to 64, 128, 256 and 512."""
+    image_size: int = pydantic.Field(default=224, ge=32)
+    """Side of the square to which a photograph is squeezed."""
+
+
+class AugmentSettings(Section):
+    """What each photograph goes through anew in every epoch of training, and never elsewhere.
+
+    Left out on purpose: rotation, zoom and every other resampling. They blur, and a blur is what is to be recognised.
+    """
+
+    mirror: float = pydantic.Field(default=0.5, ge=0, le=1)
+    """Share of photographs that are mirrored."""
+    shift: float = pydantic.Field(default=0.0625, ge=0, lt=0.5)
+    """Largest shift in whole pixels, as a share of the side; edges are repeated."""
+    colour: float = pydantic.Field(default=0.2, ge=0)
+    """Standard deviation of a random gain and offset of each channel, in units of normalised pixels: neither lamp nor
+    backdrop says what a photograph shows."""
+
+
+class TrainQualitySettings(Section):
+    """A classifier of good and bad photographs, trained, calibrated and given a threshold."""
+
+    labels: LabelSettings
+    out: Path
+    """Folder for weights, config, versions and report; quality.path of a curation."""
+    init: Path | None = None
+    """torchvision's weights of that network (.safetensors; its last layer may have any number of classes). Left out,
+    training starts at random, which a ResNet-50 needs many thousand photographs for."""
+    seed: int = 0
+    """Of the split, the first weights, the order and the augmentation."""
+    shape: ShapeSettings = ShapeSettings()
+    augment: AugmentSettings = AugmentSettings()
+    val_share: float = Share
+    """Share of the photographs that early stop, temperature and threshold are chosen on; whole vases."""
+    test_share: float = Share
+    """Share that nothing is chosen on, for the report; whole vases."""
+    num_epochs: int = pydantic.Field(default=40, ge=1)
+    """At most so many passes over the training photographs; the learning rate falls over all of them."""
+    patience: int = pydantic.Field(default=8, ge=1)
+    """Stop after so many epochs without a smaller loss on validation; the best epoch's weights are kept either way."""
+    batch_size: int = pydantic.Field(default=32, ge=2)
+    """Photographs of a step."""
+    learning_rate: float = pydantic.Field(default=5e-4, gt=0)
+    """The highest, reached after a twentieth of the steps."""
+    weight_decay: float = pydantic.Field(default=0.05, ge=0)
+    """AdamW's, of matrices and kernels only."""
+    target_precision: float = pydantic.Field(default=0.95, gt=0, lt=1)
+    """The threshold lets through as many good photographs as it can while this share of what it lets through is good,
+    on validation."""
+    num_threads: int = pydantic.Field(default=4, ge=1)
+    """Threads that decode photographs."""

@@ -1,0 +1,72 @@
+"""Models of the library open_clip, loaded from local files."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import safetensors
+import torch
+from PIL import Image
+
+from vaserl.errors import UserError
+from vaserl.settings import OpenClipSettings
+
+Preprocess = Callable[[Image.Image], torch.Tensor]
+Tokenizer = Callable[[list[str]], torch.Tensor]
+
+
+def load_open_clip(settings: OpenClipSettings) -> tuple[Any, Preprocess, Tokenizer]:
+    """An open_clip model in evaluation mode, its image preprocessing and its tokenizer.
+
+    Raises: UserError when the folder or file is missing or is not what it should be.
+    """
+    path = settings.path
+    assert path is not None, "checked before the run"
+    if path.is_dir():
+        _check_folder(path)
+        name, weights = f"local-dir:{path}", None
+    elif path.is_file():
+        if settings.name not in open_clip.list_models():
+            raise UserError(f"clip.name {settings.name!r}: open_clip has no such model; see open_clip.list_models()")
+        name, weights = settings.name, str(path)
+    else:
+        raise UserError(f"clip.path {path}: no such file or folder")
+    try:
+        loaded: Any = open_clip.create_model_from_pretrained(name, pretrained=weights)
+    except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"clip.path {path}: open_clip can't load it as {name}: {error}") from error
+    model, preprocess = loaded
+    return model.eval(), preprocess, open_clip.get_tokenizer(name)
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "open_clip_config.json"
+    try:
+        json.loads(config.read_text())["model_cfg"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"clip.path {folder}: {config.name} is missing or states no model_cfg ({error})") from error
+
+
+_BATCH_SIZE = 256
+
+
+def open_clip_text_encoder(folder: Path) -> Callable[[Sequence[str]], np.ndarray]:
+    """Texts -> [N, width] unnormalised embeddings.
+
+    Raises: UserError when the folder is not an open_clip model.
+    """
+    if not (folder / "open_clip_config.json").is_file():
+        raise UserError(f"clip_model {folder} is no open_clip folder: it has no open_clip_config.json")
+    name = f"local-dir:{folder}"
+    model: Any = open_clip.create_model_from_pretrained(name)[0]  # pyright: ignore[reportIndexIssue]
+    tokenizer = open_clip.get_tokenizer(name)
+
+    @torch.no_grad()
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        batches = [tokenizer(list(texts[i : i + _BATCH_SIZE])) for i in range(0, len(texts), _BATCH_SIZE)]
+        return torch.cat([model.encode_text(batch) for batch in batches]).float().numpy()
+
+    return encode

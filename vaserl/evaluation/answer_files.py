@@ -1,0 +1,243 @@
+"""Predictions and targets as JSON lines, and what is wrong with them, line by line.
+
+Predictions: {"id", "caption"}, or {"id", "question", "answer"}; one id may have a caption and several questions.
+Targets: {"id", "record"} with the fields of the Beazley form, {"id", "caption"}, or both: then the record has the
+facts and the caption the words.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vaserl.errors import UserError
+from vaserl.rewards.vase import Facts, gold_caption, parse_caption, parse_record
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Dimension, Task
+
+Kind = Literal["broken line", "duplicate id", "id without a target", "id without a prediction"]
+SHOWN_PROBLEMS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something wrong with one line."""
+
+    kind: Kind
+    """What is counted."""
+    file: Path
+    """Which file."""
+    line: int
+    """Counted from 1."""
+    detail: str
+    """In words."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What was said of one vase."""
+
+    id: str
+    """Of the vase."""
+    text: str
+    """The caption or the answer."""
+    question: str
+    """Empty for a caption."""
+    dimension: Dimension | None
+    """What the question asks for; None for a caption."""
+    line: int
+    """Where it stands in its file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is known of one vase."""
+
+    id: str
+    """Of the vase."""
+    record: Mapping[str, str]
+    """The museum's record; empty where only a caption is known."""
+    reference: str
+    """The target caption."""
+    line: int
+    """Where it stands in its file."""
+
+    def task(self, dimension: Dimension | None = None, question: str = "") -> Task:
+        """The caption task, or the question about one dimension."""
+        return Task(
+            id=self.id,
+            clip="",
+            prompt=question or "Describe the vase.",
+            dimensions=DIMENSIONS if dimension is None else (dimension,),
+            record=self.record,
+            reference=self.reference,
+        )
+
+
+def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
+    """Every usable line in order, and what is wrong with the others. Raises: UserError when the file can't be read."""
+    found: dict[tuple[str, str], Prediction] = {}
+    problems: list[Problem] = []
+    for line, text in _lines(path):
+        try:
+            prediction = _prediction(text, line)
+        except ValueError as error:
+            problems.append(Problem(kind="broken line", file=path, line=line, detail=str(error)))
+            continue
+        key = (prediction.id, prediction.question)
+        if key in found:
+            detail = f"{prediction.id!r} already stands in line {found[key].line}"
+            problems.append(Problem(kind="duplicate id", file=path, line=line, detail=detail))
+        else:
+            found[key] = prediction
+    return list(found.values()), problems
+
+
+def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
+    """Every usable target by id, and what is wrong with the others. Raises: UserError when the file can't be read."""
+    found: dict[str, Target] = {}
+    problems: list[Problem] = []
+    for line, text in _lines(path):
+        try:
+            target = _target(text, line)
+        except ValueError as error:
+            problems.append(Problem(kind="broken line", file=path, line=line, detail=str(error)))
+            continue
+        if target.id in found:
+            detail = f"{target.id!r} already stands in line {found[target.id].line}"
+            problems.append(Problem(kind="duplicate id", file=path, line=line, detail=detail))
+        else:
+            found[target.id] = target
+    return found, problems
+
+
+def unmatched(
+    predictions: Sequence[Prediction], predictions_path: Path, targets: Mapping[str, Target], targets_path: Path
+) -> list[Problem]:
+    """Predictions without a target and targets without a prediction."""
+    problems = [
+        Problem(
+            kind="id without a target",
+            file=predictions_path,
+            line=p.line,
+            detail=f"{p.id!r} is not in {targets_path.name}",
+        )
+        for p in predictions
+        if p.id not in targets
+    ]
+    said = {prediction.id for prediction in predictions}
+    problems += [
+        Problem(
+            kind="id without a prediction",
+            file=targets_path,
+            line=t.line,
+            detail=f"{t.id!r} is not in {predictions_path.name}",
+        )
+        for t in targets.values()
+        if t.id not in said
+    ]
+    return problems
+
+
+def refuse(problems: Sequence[Problem], way_out: str = "mend these lines") -> None:
+    """Raises: UserError with the first of the problems, if there are any."""
+    if not problems:
+        return
+    lines = [str(problem) for problem in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f"and {len(problems) - SHOWN_PROBLEMS} more")
+    raise UserError("\n".join([*lines, way_out]))
+
+
+def completion_of(text: str) -> Completion:
+    """A text as a completion that ended by itself."""
+    return Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0)
+
+
+def question_dimension(question: str) -> Dimension:
+    """The dimension a question asks for. Raises: ValueError when it names none, or several."""
+    asked: list[Dimension] = [d for d, pattern in _ASKS.items() if pattern.search(question.lower())]
+    if len(asked) != 1:
+        named = f"it names {', '.join(asked)}" if asked else "it names none"
+        raise ValueError(f"question {question!r} must ask for one of {', '.join(DIMENSIONS)}; {named}")
+    return asked[0]
+
+
+_ASKS: Mapping[Dimension, re.Pattern[str]] = {
+    "fabric": re.compile(r"\b(?:fabrics?|wares?|where)\b"),
+    "technique": re.compile(r"\btechniques?\b"),
+    "shape": re.compile(r"\bshapes?\b"),
+    "dating": re.compile(r"\b(?:dat(?:e|es|ed|ing)|when|how old)\b"),
+    "decoration": re.compile(r"\b(?:decorat\w*|depict\w*|scenes?|subjects?)\b"),
+    "attribution": re.compile(r"\b(?:attribut\w*|artists?|who|whom|hand)\b"),
+}
+
+
+def _lines(path: Path) -> list[tuple[int, bytes]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    return [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
+
+
+def _object(text: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        value = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("not JSON: nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"not an object but {type(value).__name__}")
+    identity = value.get("id")
+    if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
+        raise ValueError('"id" is missing' if identity is None else f'"id" is {identity!r}, not a text')
+    return str(identity), value
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    if not isinstance(value[key], str):
+        raise ValueError(f'"{key}" is not a text')
+    return value[key]
+
+
+def _prediction(text: bytes, line: int) -> Prediction:
+    identity, value = _object(text)
+    if "caption" in value:
+        return Prediction(id=identity, text=_text(value, "caption"), question="", dimension=None, line=line)
+    if "question" in value and "answer" in value:
+        question = _text(value, "question")
+        dimension = question_dimension(question)
+        return Prediction(id=identity, text=_text(value, "answer"), question=question, dimension=dimension, line=line)
+    raise ValueError('neither "caption" nor "question" with "answer"')
+
+
+def _target(text: bytes, line: int) -> Target:
+    identity, value = _object(text)
+    caption = _text(value, "caption") if "caption" in value else None
+    if "record" in value:
+        record = _record(value["record"])
+        if parse_record(record) == Facts():
+            raise ValueError(f'"record" states none of {", ".join(FIELD_OF_DIMENSION.values())}')
+        return Target(id=identity, record=record, reference=caption or gold_caption(record), line=line)
+    if caption is None:
+        raise ValueError('neither "record" nor "caption"')
+    if parse_caption(caption) == Facts():
+        raise ValueError('"caption" states none of the six dimensions')
+    return Target(id=identity, record={}, reference=caption, line=line)
+
+
+def _record(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError('"record" is not an object of fields')
+    for field in FIELD_OF_DIMENSION.values():
+        if not isinstance(value.get(field), str | None):
+            raise ValueError(f'"record" has a field {field!r} that is not a text')
+    return {field: text for field, text in value.items() if isinstance(text, str)}

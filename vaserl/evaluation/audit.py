@@ -1,0 +1,130 @@
+"""What a policy could earn without looking: the constant answer, another vase's caption, every known attack.
+
+Made from the targets alone, before a run. A reward worth training on leaves a wide gap between `honest` and the rest;
+a dimension of low entropy is one that a constant answers.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log2
+
+import numpy as np
+
+from vaserl.evaluation.answer_files import completion_of
+from vaserl.evaluation.constant_caption import constant_caption_from_facts
+from vaserl.rewards.scorer import Scorer
+from vaserl.rewards.vase import target_facts
+from vaserl.rewards.vase.attacks import attacks
+from vaserl.types import DIMENSIONS, Dimension, Group, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """What one way of answering earns over the targets."""
+
+    mean: float
+    """Mean reward."""
+    highest: float
+    """The best it earned on any target."""
+    share_at_honest: float
+    """Share of targets on which it earns at least what the complete caption does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How the targets' values of one dimension are spread."""
+
+    num_targets: int
+    """Targets that state the dimension."""
+    num_values: int
+    """Distinct values among them."""
+    bits: float
+    """Shannon entropy; log2(num_values) if all were equally common."""
+    share_of_commonest: float
+    """What a constant answer gets right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The audit of a set of targets."""
+
+    num_targets: int
+    """Targets in the set."""
+    num_attacked: int
+    """Of these, how many the attacks were tried on."""
+    honest: Earned
+    """The complete caption of each vase."""
+    constant_caption: str
+    """The commonest value of every dimension as a caption."""
+    constant: Earned
+    """That caption for every vase."""
+    shuffled: Earned
+    """The complete caption of another vase."""
+    attacks: Mapping[str, Earned]
+    """By name."""
+    spread: Mapping[Dimension, Spread]
+    """Of the dimensions that at least one target states."""
+
+
+def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked: int = 500) -> Audit:
+    """Scores what can be said without looking against every task; the attacks against `max_attacked` drawn ones.
+
+    Raises: ValueError for fewer than two tasks: nothing can be shuffled.
+    """
+    if len(tasks) < 2:
+        raise ValueError(f"an audit needs at least two targets, got {len(tasks)}")
+    rng = np.random.default_rng(seed)
+    honest = _rewards(tasks, [task.reference for task in tasks], scorer)
+    facts = [target_facts(task) for task in tasks]
+    constant = constant_caption_from_facts(facts)
+    # along one cycle through all tasks, so that none meets its own caption
+    cycle = rng.permutation(len(tasks))
+    others = [""] * len(tasks)
+    for place, index in enumerate(cycle):
+        others[index] = tasks[cycle[place - 1]].reference
+    drawn = np.sort(rng.permutation(len(tasks))[:max_attacked])
+    attacked = [tasks[i] for i in drawn]
+    texts = [attacks(task.reference, task.prompt, seed) for task in attacked]
+    names = [name for name in texts[0] if all(name in each for each in texts)]
+    return Audit(
+        num_targets=len(tasks),
+        num_attacked=len(attacked),
+        honest=_earned(honest, honest),
+        constant_caption=constant,
+        constant=_earned(_rewards(tasks, [constant] * len(tasks), scorer), honest),
+        shuffled=_earned(_rewards(tasks, others, scorer), honest),
+        attacks={
+            name: _earned(_rewards(attacked, [each[name] for each in texts], scorer), honest[drawn]) for name in names
+        },
+        spread={d: spread for d in DIMENSIONS if (spread := spread_of([f[d] for f in facts])).num_targets},
+    )
+
+
+def spread_of(values: Sequence[tuple]) -> Spread:
+    """Of one dimension over the targets; empty tuples are targets that leave it open."""
+    counts = Counter(value for value in values if value)
+    total = counts.total()
+    shares = [count / total for count in counts.values()]
+    return Spread(
+        num_targets=total,
+        num_values=len(counts),
+        bits=-sum(share * log2(share) for share in shares) + 0.0,
+        share_of_commonest=max(shares, default=0.0),
+    )
+
+
+def _rewards(tasks: Sequence[Task], texts: Sequence[str], scorer: Scorer) -> np.ndarray:
+    groups = [
+        Group(task=task, prompt_ids=(), completions=(completion_of(text),))
+        for task, text in zip(tasks, texts, strict=True)
+    ]
+    return np.array([scored.scores[0].total for scored in scorer.score_all(groups)])
+
+
+def _earned(rewards: np.ndarray, honest: np.ndarray) -> Earned:
+    return Earned(
+        mean=float(rewards.mean()),
+        highest=float(rewards.max()),
+        share_at_honest=float((rewards >= honest - 1e-12).mean()),
+    )

@@ -1,0 +1,60 @@
+"""From one file, a photograph or a GLB, to a caption: lift, turn, describe."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from vaserl.dataset.dataset import CAPTION_PROMPT
+from vaserl.errors import UserError
+from vaserl.files.clip import write_mp4
+from vaserl.meshes.turntable import Turntable, load_mesh
+from vaserl.policy.policy import Policy, Prompter, check_model_folder, load_model
+from vaserl.policy.sampling import sample
+
+FPS = 2.0
+"""Of the turntable, as the quick start renders its own."""
+
+
+def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, out_dir: Path | None = None) -> str:
+    """The greedy caption of a vase from a GLB, or from a photograph that the lathe lifts to 3D first.
+
+    out_dir: where to leave the GLB and profile drawing (of a photograph) and the turntable.
+    Raises: UserError for a missing or unreadable file, a photograph that can't be lifted, or a missing model.
+    """
+    check_model_folder(model)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist")
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    mesh = load_mesh(path) if path.suffix.lower() in (".glb", ".gltf") else _lift(path, out_dir)
+    with Turntable(resolution) as turntable:
+        clip = turntable.spin(mesh, num_frames=num_frames, fps=FPS)
+    if out_dir is not None:
+        write_mp4(out_dir / "turntable.mp4", clip)
+    prompter = Prompter(model)
+    token_ids, _ = sample(Policy(load_model(model).eval()), prompter, clip, CAPTION_PROMPT, max_new_tokens=128)
+    return prompter.decode(token_ids)
+
+
+def read_photograph(path: Path) -> np.ndarray:
+    """[H, W, 3] or [H, W, 4] uint8. Raises: UserError for a file that is no picture."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{path} is neither a GLB model nor a picture: {error}") from error
+
+
+def _lift(path: Path, out_dir: Path | None):
+    from vaserl.meshes.lathe import LatheError, lathe, write_glb
+    from vaserl.meshes.lathe.drawing import profile_drawing
+
+    try:
+        result = lathe(read_photograph(path))
+    except LatheError as error:
+        raise UserError(f"{path} can't be lifted to 3D: {error}") from error
+    if out_dir is not None:
+        write_glb(out_dir / "model.glb", result.mesh)
+        (out_dir / "profile.svg").write_text(profile_drawing(result))
+    return result.mesh

@@ -1,0 +1,1 @@
+"""GRPO: tasks, advantages, losses and their variants, metrics, and the two training loops."""

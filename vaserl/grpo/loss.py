@@ -1,0 +1,130 @@
+"""GRPO's arithmetic: the batch a step learns from, and its loss.
+
+Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`. Weights
+that correct for the engine, truncated: Yao et al., "Your efficient RL framework secretly brings you off-policy RL
+training" (2025).
+
+Left out on purpose: a value network, and several updates on one batch.
+
+Axes: P task, G group member, S completions of a micro-batch, N their trained tokens.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vaserl.grpo.variants import VARIANTS, bounded_exp, k3, sequence_mean, token_weights
+from vaserl.settings import LossSettings
+from vaserl.types import Batch, PromptSamples, Sample, ScoredGroup
+
+
+def assemble(
+    scored_P: Sequence[ScoredGroup],
+    credit_P_G: Sequence[Sequence[float]],
+    step: int,
+    *,
+    keep_without_signal: bool = False,
+    mask_truncated: bool = False,
+) -> Batch:
+    """Collects what the learner learns from: every completion with its advantage.
+
+    A group of equal rewards teaches nothing and would only dilute the mean over tokens, so it is left out (and
+    counted, as `zero_variance_share`) unless `keep_without_signal`, which a KL term wants. With `mask_truncated`,
+    completions that the token limit cut off are left out, and a group that has no other.
+    """
+    groups = []
+    for scored, credit_G in zip(scored_P, credit_P_G, strict=True):
+        samples = tuple(
+            Sample(token_ids=completion.token_ids, logprobs=completion.logprobs, advantage=advantage)
+            for completion, advantage in zip(scored.group.completions, credit_G, strict=True)
+            if not (mask_truncated and completion.finish_reason == "length")
+        )
+        if samples and (keep_without_signal or any(sample.advantage for sample in samples)):
+            task = scored.group.task
+            groups.append(PromptSamples(clip=task.clip, prompt_ids=scored.group.prompt_ids, samples=samples))
+    return Batch(step=step, groups=tuple(groups))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLoss:
+    """The loss of a micro-batch and what it is made of."""
+
+    loss: torch.Tensor
+    """Scalar with gradient, its part of the whole step's."""
+    sums: Mapping[str, float]
+    """Sums over the micro-batch's tokens, for the caller to add up and divide.
+
+    "ratio", the importance ratio; "clipped", 1 where the variant bounded it; "kl", k3 against the reference, absent
+    without one. Learner against engine, before the update: "logprob_gap", |log pi - log pi_engine|; "engine_ratio",
+    exp of that difference; "engine_kl", k3 of KL(engine || learner); "engine_missing", 1 where the engine gave no
+    finite logprob; "engine_truncated", 1 where the importance weight was bounded, absent without weights."""
+
+
+def policy_loss(
+    logprobs: torch.Tensor,
+    engine_logprobs: torch.Tensor,
+    advantages: torch.Tensor,
+    reference_logprobs: torch.Tensor | None,
+    lengths: Sequence[int],
+    *,
+    loss: LossSettings,
+    num_tokens: int,
+    num_sequences: int,
+) -> PolicyLoss:
+    """sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
+
+    logprobs, engine_logprobs, reference_logprobs: [N]; advantages: [S]; lengths: [S] trained tokens of each completion.
+    num_tokens, num_sequences: of the whole optimizer step, over all ranks and micro-batches.
+
+    rho = exp(log pi - log pi_old). With `old_logprobs` "engine", pi_old is the engine's policy and w is 1. With
+    "learner" it is the learner's before the update, which this very forward pass has computed: no other is needed, as
+    the weights stand still until the optimizer's step. w is then exp(log pi_old - log pi_engine), at most
+    `importance_cap`, without gradient and on the policy term only.
+
+    k3 is weighted with the ratio, which makes its gradient that of the KL divergence off-policy as well (TRL's
+    `use_bias_correction_kl`).
+
+    Raises: ValueError for a variant that lacks its token budget.
+    """
+    variant = VARIANTS[loss.variant]
+    current = logprobs.detach()
+    is_missing = ~engine_logprobs.isfinite()
+    sampled = torch.where(is_missing, current, engine_logprobs)  # counts as on-policy, instead of spoiling the step
+    engine_ratio = bounded_exp(current - sampled)
+
+    def by_token(values_S: torch.Tensor) -> torch.Tensor:
+        counts = torch.tensor(lengths, dtype=torch.long, device=values_S.device)
+        return values_S.repeat_interleave(counts, output_size=len(logprobs))
+
+    log_ratio = logprobs - (sampled if loss.old_logprobs == "engine" else current)
+    ratio = bounded_exp(sequence_mean(log_ratio, lengths) if variant.sequence_ratio else log_ratio)
+    per_token, was_clipped = variant.objective(logprobs, ratio, by_token(advantages), loss)
+    sums = {
+        "ratio": ratio.detach().sum(),
+        "clipped": was_clipped.sum(),
+        "logprob_gap": (current - sampled).abs().sum(),
+        "engine_ratio": engine_ratio.sum(),
+        "engine_kl": k3(sampled, current).sum(),
+        "engine_missing": is_missing.sum(),
+    }
+    if loss.old_logprobs == "learner":
+        cap = math.inf if loss.importance_cap is None else loss.importance_cap
+        per_token = engine_ratio.clamp(max=cap) * per_token
+        sums["engine_truncated"] = (engine_ratio > cap).sum()
+    if reference_logprobs is not None:
+        kl = k3(logprobs, reference_logprobs)
+        per_token = per_token + loss.beta * ratio * kl
+        sums["kl"] = kl.detach().sum()
+
+    weights_S = token_weights(
+        variant.normalisation,
+        lengths,
+        num_tokens=num_tokens,
+        num_sequences=num_sequences,
+        token_budget=loss.token_budget,
+    )
+    weights = by_token(torch.tensor(weights_S, dtype=logprobs.dtype, device=logprobs.device))
+    values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one wait for the device
+    return PolicyLoss(loss=(per_token * weights).sum(), sums=dict(zip(sums, values, strict=True)))

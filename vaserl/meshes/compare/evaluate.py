@@ -1,0 +1,179 @@
+"""Folders of generated GLBs against a folder of true ones: every pair measured, every failure kept with its reason.
+
+A true model without a generated one, and a pair of which one can't be read or drawn, are failed pairs: they have no
+numbers and are counted beside the means, since a generator that skips hard vases would look better for it. Generated
+models without a true one are listed and left alone.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+
+from vaserl.errors import UserError
+from vaserl.intervals import bootstrap_mean_interval
+from vaserl.meshes.compare.align import align
+from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
+from vaserl.meshes.compare.pictures import OpenClipScores, Pictures, load_lpips, psnr, ssim
+from vaserl.meshes.compare.settings import VaseEvalSettings
+from vaserl.meshes.compare.surface import sample_surface
+from vaserl.meshes.turntable import Turntable, load_mesh
+from vaserl.runs.progress import Progress
+
+METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
+"""In the order of the table; those whose model or captions aren't given are left out."""
+BACKGROUND = (1.0, 1.0, 1.0)
+PAPER = {"TripoSG": {"ssim": 0.8676, "lpips": 0.1308, "chamfer": 0.1490}}
+"""What VaseVQA-3D reports of its generator on 24 scans; neither its cameras nor its alignment nor its Chamfer's unit
+are published, so the figures are context and no comparison."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One vase by one generator.
+
+    Example: Pair(id="v00012", failure="", turn_deg=5.0, misfit=0.03, scores={"psnr": 24.1, "ssim": 0.91, …})
+    """
+
+    id: str
+    """The GLB's name without suffix."""
+    failure: str
+    """Why there are no scores, else empty."""
+    turn_deg: float
+    """By how much the generated model was turned about its axis; NaN after a failure."""
+    misfit: float
+    """What was left of the misfit after alignment; NaN after a failure."""
+    scores: Mapping[str, float]
+    """By metric."""
+
+
+class Judges:
+    """What pairs are measured with: cameras, and the models that the settings name."""
+
+    def __init__(self, settings: VaseEvalSettings, turntable: Turntable) -> None:
+        self._settings, self._turntable = settings, turntable
+        self._lpips = load_lpips(settings.lpips) if settings.lpips.path else None
+        self._clip = OpenClipScores(settings.clip) if settings.clip.path else None
+        self._texts = _read_texts(settings.texts) if settings.texts else {}
+
+    def __call__(self, id_: str, generated: Path, true: Path) -> Pair:
+        """Measures one pair. Raises: UserError naming the file that can't be used."""
+        here, there = _solid(generated), _solid(true)
+        found = align(here, there)
+        here.apply_transform(found.to_frame)
+        there.apply_transform(found.true_to_frame)
+        surfaces = [sample_surface(mesh, self._settings.num_points) for mesh in (here, there)]
+        pictures = self._shoot(here, framed_by=there), self._shoot(there, framed_by=there)
+        return Pair(
+            id=id_,
+            failure="",
+            turn_deg=found.turn_deg,
+            misfit=found.misfit,
+            scores={
+                "psnr": psnr(*pictures),
+                "ssim": ssim(*pictures),
+                **({"lpips": self._lpips(*pictures)} if self._lpips else {}),
+                **self._clip_scores(id_, *pictures),
+                "chamfer": chamfer_distance(*surfaces),
+                "normal_consistency": normal_consistency(*surfaces),
+            },
+        )
+
+    def _shoot(self, mesh: trimesh.Trimesh, framed_by: trimesh.Trimesh) -> Pictures:
+        num_views = self._settings.num_views
+        views = [(360.0 * view / num_views, self._turntable.camera.elevation_deg) for view in range(num_views)]
+        return self._turntable.shoot(mesh, views, background=BACKGROUND, framed_by=framed_by)
+
+    def _clip_scores(self, id_: str, generated: Pictures, true: Pictures) -> dict[str, float]:
+        if self._clip is None:
+            return {}
+        features = self._clip.features(generated)
+        scores = {"clip_image": self._clip.image_score(features, self._clip.features(true))}
+        if id_ in self._texts:
+            scores["clip_text"] = self._clip.text_score(features, self._texts[id_])
+        return scores
+
+
+def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
+    """Measures every generator. Returns: by generator its pairs, its means with intervals and its failures.
+
+    Raises: UserError for folders without models and for weights or captions that can't be read.
+    """
+    true = _models(settings.true, "true")
+    folders = {name: _models(folder, f"generated.{name}") for name, folder in settings.generated.items()}
+    result: dict[str, Any] = {}
+    with (
+        Turntable(resolution=settings.resolution) as turntable,
+        Progress("vaseeval", len(true) * len(folders)) as progress,
+    ):
+        judges = Judges(settings, turntable)
+        for name, models in folders.items():
+            pairs = []
+            for id_, path in true.items():
+                pairs.append(_judged(judges, id_, models.get(id_), path))
+                progress.advance(1)
+            extra = sorted(models.keys() - true.keys())
+            if extra:
+                log.warning("%s: %d models have no true one and are left out, first %s", name, len(extra), extra[0])
+            result[name] = {**summary(pairs, settings.seed), "unmatched": extra, "pairs": [asdict(p) for p in pairs]}
+    return result
+
+
+def summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
+    """Means with 95 % bootstrap intervals over the pairs that have the score, and how many pairs failed and why.
+
+    Pairs of equal pictures, whose PSNR is infinite, are counted as `num_equal` and left out of its mean alone.
+    """
+    scored = [pair for pair in pairs if not pair.failure]
+    metrics = {}
+    for name in METRICS:
+        values = np.array([pair.scores[name] for pair in scored if name in pair.scores])
+        finite = values[np.isfinite(values)]
+        if len(values):
+            metrics[name] = {"num": len(values), "num_equal": len(values) - len(finite)}
+        if len(finite):
+            metrics[name] |= bootstrap_mean_interval(finite, seed=seed).as_dict()
+    return {
+        "num_pairs": len(pairs),
+        "num_failed": len(pairs) - len(scored),
+        "failures": {pair.id: pair.failure for pair in pairs if pair.failure},
+        "metrics": metrics,
+    }
+
+
+def _judged(judges: Callable[[str, Path, Path], Pair], id_: str, generated: Path | None, true: Path) -> Pair:
+    try:
+        if generated is None:
+            raise UserError("the generator gave no model")
+        return judges(id_, generated, true)
+    except UserError as error:
+        nan = float("nan")
+        return Pair(id=id_, failure=str(error), turn_deg=nan, misfit=nan, scores={})
+
+
+def _solid(path: Path) -> trimesh.Trimesh:
+    return load_mesh(path).to_mesh()
+
+
+def _models(folder: Path, setting: str) -> dict[str, Path]:
+    found = {path.stem: path for path in sorted(folder.glob("*.glb"))}
+    if not found:
+        raise UserError(f"{setting} {folder}: no .glb files there")
+    return found
+
+
+def _read_texts(path: Path) -> dict[str, str]:
+    try:
+        texts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"texts {path}: {error}") from error
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        raise UserError(f"texts {path}: wanted an object from names to captions")
+    return texts

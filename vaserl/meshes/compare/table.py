@@ -1,0 +1,47 @@
+"""What was measured, as a table for people: one row for each generator, one for the paper's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaserl.meshes.compare.evaluate import METRICS, PAPER
+
+HEADINGS = {
+    "psnr": ("PSNR, dB ↑", 2),
+    "ssim": ("SSIM ↑", 4),
+    "lpips": ("LPIPS ↓", 4),
+    "clip_image": ("CLIP image ↑", 4),
+    "clip_text": ("CLIP text ↑", 4),
+    "chamfer": ("Chamfer, heights ↓", 4),
+    "normal_consistency": ("normal consistency ↑", 4),
+}
+"""By metric: its column and the digits after the point."""
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Markdown: means with 95 % intervals; what nobody measured has no column."""
+    names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
+    lines = [
+        "| generator | pairs | failed | " + " | ".join(HEADINGS[name][0] for name in names) + " |",
+        "|---" * (3 + len(names)) + "|",
+    ]
+    for generator, found in result.items():
+        cells = [_cell(found["metrics"].get(name, {}), HEADINGS[name][1]) for name in names]
+        lines.append(f"| {generator} | {found['num_pairs']} | {found['num_failed']} | {' | '.join(cells)} |")
+    for generator, reported in PAPER.items():
+        cells = [f"{reported[name]:.{HEADINGS[name][1]}f}" if name in reported else "" for name in names]
+        lines.append(f"| {generator}, as VaseVQA-3D reports it | 24 |  | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "The last row is context: other vases, and cameras, alignment and Chamfer distance that aren't published.",
+        "Failed pairs have no numbers; a mean is over the others.",
+    ]
+    for generator, found in result.items():
+        lines += [f"* {generator} {id_}: {reason}" for id_, reason in found["failures"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(metric: Mapping[str, float], digits: int) -> str:
+    if "mean" not in metric:
+        return "equal" if metric.get("num_equal") else ""
+    mean, low, high = (f"{metric[name]:.{digits}f}" for name in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]" + (f", {metric['num_equal']} equal" if metric["num_equal"] else "")

@@ -1,0 +1,109 @@
+"""A generated surface -> a model of its photograph, changed no more than is honest.
+
+One piece, the largest by area, since what floats beside a vase is noise; holes closed where few edges surround them,
+never a hull; so many faces; upright, its front towards +Z, one unit high on y = 0; coloured from the photograph. Which
+way up a generator builds is for its silhouette to say: of the 24 turns by right angles, the one that agrees best with
+the photograph. Front and back have mirrored silhouettes; where the vase is symmetric, the photograph can't tell them
+apart and the generator's own front is believed.
+"""
+
+import itertools
+
+import numpy as np
+import trimesh
+from scipy import ndimage
+from trimesh.visual.color import ColorVisuals
+
+from vaserl.meshes.gate import silhouette_iou
+from vaserl.meshes.generators.cutout import Cutout
+from vaserl.meshes.generators.decimate import decimate
+from vaserl.meshes.generators.generator import LiftFailure
+
+COARSE_FACES = 1500
+"""Faces of the copy whose silhouettes are tried."""
+MARGIN = 0.015
+"""By so much another turn's silhouette must agree better before the generator's own is given up."""
+
+
+def finish(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
+    """The model. Raises: LiftFailure when the surface is none."""
+    if len(surface.faces) < 4 or not np.isfinite(surface.vertices).all():
+        raise LiftFailure(f"the generator's surface is none: {len(surface.faces)} faces, or not finite numbers")
+    solid = largest_piece(surface)
+    trimesh.repair.fill_holes(solid)
+    solid = decimate(solid, num_faces)
+    trimesh.repair.fix_normals(solid)
+    solid.apply_transform(upright(solid, cutout.mask))
+    low, high = solid.bounds
+    if high[1] - low[1] <= 1e-9:
+        raise LiftFailure("the generator's surface is flat")
+    solid.apply_translation([-(low[0] + high[0]) / 2, -low[1], -(low[2] + high[2]) / 2])
+    solid.apply_scale(1 / (high[1] - low[1]))
+    solid.visual = ColorVisuals(solid, vertex_colors=projected_colours(solid, cutout))
+    return solid
+
+
+def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The connected piece with the largest area, vertices at one place joined, faces without area dropped."""
+    whole = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
+    whole.merge_vertices()
+    whole.update_faces(whole.nondegenerate_faces())
+    whole.update_faces(whole.unique_faces())
+    labels = trimesh.graph.connected_component_labels(whole.face_adjacency, node_count=len(whole.faces))
+    whole.update_faces(labels == np.argmax(np.bincount(labels, weights=whole.area_faces)))
+    whole.remove_unreferenced_vertices()
+    return whole
+
+
+def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
+    """float64 [4, 4] the turn by right angles whose silhouette agrees best with the vase's in its photograph [H, W].
+
+    Ties, as between front and back of a symmetric vase, go to the turn that leaves the surface as it is.
+    """
+    coarse = decimate(solid, COARSE_FACES)
+    best, best_iou = np.eye(4), silhouette_iou(coarse, mask) + MARGIN
+    for turn in _right_turns():
+        turned = coarse.copy()
+        turned.apply_transform(turn)
+        iou = silhouette_iou(turned, mask)
+        if iou > best_iou + 1e-9:
+            best, best_iou = turn, iou
+    return best
+
+
+def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
+    """uint8 [V, 4]: the photograph's colour behind each vertex, seen from the front without perspective.
+
+    The silhouette's box is laid over the vase's in the photograph. What the camera didn't see takes the colour of what
+    lies before it: the back shows the front's mirror image.
+    """
+    rows, columns = np.nonzero(cutout.mask)
+    pixels = np.asarray(cutout.photo)
+    low, high = solid.bounds
+    across = (solid.vertices[:, 0] - low[0]) / max(high[0] - low[0], 1e-9)
+    up = (solid.vertices[:, 1] - low[1]) / max(high[1] - low[1], 1e-9)
+    column = np.rint(columns.min() + across * np.ptp(columns)).astype(int)
+    row = np.rint(rows.max() - up * np.ptp(rows)).astype(int)
+    row, column = _onto_the_vase(row, column, cutout.mask)
+    return np.concatenate([pixels[row, column], np.full((len(row), 1), 255, np.uint8)], axis=1)
+
+
+def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points beside the vase go to the nearest one two pixels inside it: the outline is mixed with background."""
+    inner = np.asarray(ndimage.binary_erosion(mask, iterations=2), bool)
+    inner = inner if inner.any() else mask
+    nearest = np.asarray(ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True))
+    at = nearest[:, np.clip(row, 0, mask.shape[0] - 1), np.clip(column, 0, mask.shape[1] - 1)]
+    return at[0], at[1]
+
+
+def _right_turns() -> list[np.ndarray]:
+    """float64 [4, 4] the 24 rotations that take axes to axes."""
+    turns = []
+    for axes in itertools.permutations(range(3)):
+        for signs in itertools.product((1.0, -1.0), repeat=3):
+            turn = np.zeros((3, 3))
+            turn[range(3), axes] = signs
+            if np.linalg.det(turn) > 0:
+                turns.append(np.block([[turn, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]]))
+    return turns

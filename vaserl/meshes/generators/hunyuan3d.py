@@ -1,0 +1,69 @@
+"""Hunyuan3D's shape model from its checkout and weights.
+
+Both layouts of the repository are understood: Hunyuan3D-2 (package `hy3dgen` at the root) and 2.1 (package `hy3dshape`
+in the folder of that name). The weights' folder holds the subfolder that the checkout names, such as
+hunyuan3d-dit-v2-0. Its painter isn't used: it needs compiled rasterisers and invents what the photograph doesn't show.
+The calls have run against folders of these forms, never yet against the real weights.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
+from vaserl.meshes.generators.cutout import cut_out, read_for_generator
+from vaserl.meshes.generators.finish import finish
+from vaserl.meshes.generators.generator import LiftFailure
+from vaserl.meshes.generators.settings import Hunyuan3DSettings
+from vaserl.meshes.lathe.glb import write_glb
+
+SETTING = "lift.hunyuan3d"
+
+
+def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
+    """Place and module of the checkout's pipelines, after a look whether they and the weights are there.
+
+    Raises: UserError.
+    """
+    newer = (settings.checkout / "hy3dshape" / "hy3dshape").is_dir()
+    package = "hy3dshape" if newer else "hy3dgen"
+    need_files(settings.checkout, (package,), f"{SETTING}.checkout", "clone Tencent's Hunyuan3D-2 or 2.1 there")
+    need_files(settings.weights, (settings.subfolder,), f"{SETTING}.weights")
+    return ("hy3dshape", "hy3dshape.pipelines") if newer else ("", "hy3dgen.shapegen")
+
+
+class Hunyuan3D:
+    """Holds the pipeline. Raises: UserError."""
+
+    def __init__(self, settings: Hunyuan3DSettings) -> None:
+        self._settings = settings
+        place, module = check_hunyuan3d(settings)
+        self._device = usable_device(settings.device, SETTING)
+        pipelines = import_from(settings.checkout, (place,), module, SETTING)
+        self._pipeline: Any = pipelines.Hunyuan3DDiTFlowMatchingPipeline.from_pretrained(
+            str(settings.weights.resolve()),
+            subfolder=settings.subfolder,
+            device=self._device,
+            dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
+        )
+
+    @torch.inference_mode()
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        cutout = cut_out(read_for_generator(photo))
+        try:
+            surfaces = self._pipeline(
+                image=cutout.transparent(),
+                num_inference_steps=self._settings.num_steps,
+                guidance_scale=self._settings.guidance,
+                octree_resolution=self._settings.octree_resolution,
+                generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
+                output_type="trimesh",
+                enable_pbar=False,
+            )
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise LiftFailure(f"Hunyuan3D ran out of GPU memory: {error}") from error
+        if surfaces[0] is None:
+            raise LiftFailure("Hunyuan3D found no surface")
+        write_glb(glb, finish(surfaces[0], cutout, self._settings.num_faces))

@@ -1,0 +1,95 @@
+"""TripoSG from its checkout and weights: a rectified flow over shapes, conditioned on the photograph.
+
+The checkout is the repository as published (packages `triposg` and, under scripts/, `image_process` and `briarmbg`);
+the weights are the folders that its inference script downloads. It gives shape without texture. The calls below are
+those of its scripts/inference_triposg.py; they have run against folders of that form, never yet against the real
+weights, which need a GPU with about 8 GB.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from PIL import Image
+
+from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
+from vaserl.meshes.generators.cutout import cut_out, read_for_generator
+from vaserl.meshes.generators.finish import finish
+from vaserl.meshes.generators.generator import LiftFailure
+from vaserl.meshes.generators.settings import TripoSGSettings
+from vaserl.meshes.lathe.glb import write_glb
+
+SETTING = "lift.triposg"
+PLACES = ("", "scripts")
+"""Where the checkout keeps its modules."""
+
+
+def check_triposg(settings: TripoSGSettings) -> None:
+    """Looks whether checkout and weights are there, without loading anything: the driver may have no GPU.
+
+    Raises: UserError.
+    """
+    need_files(settings.checkout, ("triposg", "scripts"), f"{SETTING}.checkout", "clone VAST-AI-Research/TripoSG there")
+    need_files(settings.weights, ("model_index.json",), f"{SETTING}.weights")
+    if settings.rmbg is not None:
+        need_files(settings.rmbg, ("config.json",), f"{SETTING}.rmbg")
+
+
+class TripoSG:
+    """Holds the pipeline and, where its weights are given, the background remover. Raises: UserError."""
+
+    def __init__(self, settings: TripoSGSettings) -> None:
+        check_triposg(settings)
+        self._settings = settings
+        self._device = usable_device(settings.device, SETTING)
+        pipelines = import_from(settings.checkout, PLACES, "triposg.pipelines.pipeline_triposg", SETTING)
+        pipeline = pipelines.TripoSGPipeline.from_pretrained(str(settings.weights))
+        half = torch.float16 if self._device.startswith("cuda") else torch.float32
+        self._pipeline: Any = pipeline.to(self._device, half)
+        self._prepare_image: Any = None
+        if settings.rmbg is not None:
+            network = import_from(settings.checkout, PLACES, "briarmbg", SETTING).BriaRMBG
+            self._remover: Any = network.from_pretrained(str(settings.rmbg)).to(self._device).eval()
+            self._prepare_image = import_from(settings.checkout, PLACES, "image_process", SETTING).prepare_image
+
+    @torch.inference_mode()
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        image = read_for_generator(photo)
+        if self._prepare_image is not None:
+            image = self._without_background(image, glb.parent)
+        cutout = cut_out(image)
+        try:
+            samples = self._pipeline(
+                image=cutout.on_white() if self._prepare_image is None else image,
+                generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
+                num_inference_steps=self._settings.num_steps,
+                guidance_scale=self._settings.guidance,
+                use_flash_decoder=self._settings.flash_decoder,
+            ).samples
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise LiftFailure(f"TripoSG ran out of GPU memory: {error}") from error
+        vertices, faces = samples[0]
+        if vertices is None or faces is None:
+            raise LiftFailure("TripoSG found no surface")
+        surface = trimesh.Trimesh(np.asarray(vertices, np.float64), np.ascontiguousarray(faces), process=False)
+        write_glb(glb, finish(surface, cutout, self._settings.num_faces))
+
+    def _without_background(self, image: Image.Image, scratch: Path) -> Image.Image:
+        """The vase on white by the checkout's remover, which wants a file."""
+        path = scratch / "photo.png"
+        image.save(path)
+        try:
+            prepared = self._prepare_image(
+                str(path), bg_color=np.array([1.0, 1.0, 1.0]), rmbg_net=self._remover, device=self._device
+            )
+        except (AttributeError, ValueError) as error:
+            # it returns words instead of pixels for what it can't use, and then trips over them
+            raise LiftFailure(f"TripoSG's background remover found nothing: {error}") from error
+        finally:
+            path.unlink(missing_ok=True)
+        if prepared is None:
+            raise LiftFailure("TripoSG's background remover gave no picture")
+        return prepared

@@ -1,0 +1,120 @@
+"""Mask -> axis of rotation: the line about which the silhouette is its own mirror image.
+
+Every point of the outline is mirrored, and its distance from the outline, up to a cap, is what the axis minimises. The
+cap is what lets a single handle, which has no counterpart, pull at the axis no more than a speck would.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, optimize
+
+from vaserl.meshes.lathe.failure import LatheError
+from vaserl.meshes.lathe.masks import depth
+
+MAX_TILT_DEG = 20.0
+"""How far the search goes; a vase that leans so far lies rather than stands."""
+MAX_OUTLINE = 400
+"""About as many points of the outline are mirrored."""
+MIRROR_CAP = 0.03
+"""Distance from which on a mirrored point counts as without counterpart, as a share of the vase's size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """The projected axis of rotation, and with it the upright frame that has the axis as its middle column.
+
+    Example: Axis(x=112.3, y=111.5, tilt_deg=1.2) leans 1.2 degrees to the right.
+    """
+
+    x: float
+    """Column of a point on the axis, in pixels."""
+    y: float
+    """Row of that point: the middle of the picture."""
+    tilt_deg: float
+    """Angle between the axis and the picture's vertical, positive when the top leans to the right."""
+
+    def to_photo(self, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and rows in the photograph of points given by their distance from the axis and along it."""
+        cosine, sine = np.cos(np.radians(self.tilt_deg)), np.sin(np.radians(self.tilt_deg))
+        return self.x + across * cosine - down * sine, self.y + across * sine + down * cosine
+
+
+def find_axis(mask: np.ndarray) -> Axis:
+    """The axis of the silhouette in a bool [H, W] mask.
+
+    Raises: LatheError when the vase lies on its side.
+    """
+    outline = mask & ~np.asarray(ndimage.binary_erosion(mask), bool)
+    rows, columns = np.nonzero(outline)
+    every = max(1, len(rows) // MAX_OUTLINE)
+    size = max(np.ptp(rows), np.ptp(columns))
+    mirrored = _Mirror(
+        x=columns[::every].astype(np.float64),
+        y=rows[::every].astype(np.float64),
+        to_outline=np.minimum(depth(~outline), MIRROR_CAP * size),
+        cap=MIRROR_CAP * float(size),
+        middle_row=(mask.shape[0] - 1) / 2,
+    )
+    coarse = np.linspace(-MAX_TILT_DEG, MAX_TILT_DEG, 21)
+    middle = float(np.average(columns))
+    places = middle + np.linspace(-0.2, 0.2, 33) * size
+    grid = np.array([[mirrored(place, tilt_deg) for place in places] for tilt_deg in coarse])
+    best = np.unravel_index(int(np.argmin(grid)), grid.shape)
+    start = np.array([places[best[1]], coarse[best[0]]])
+    simplex = start + np.array([[0.0, 0.0], [0.01 * size, 0.0], [0.0, 1.5]])
+    found = optimize.minimize(
+        lambda at: mirrored(at[0], at[1]),
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.01, "fatol": 1e-5, "maxiter": 120},
+    )
+    x, tilt_deg = (float(value) for value in found.x)
+    if abs(tilt_deg) > MAX_TILT_DEG - 1:
+        raise LatheError(f"the vase leans by more than {MAX_TILT_DEG - 1:g} degrees or isn't symmetric")
+    return Axis(x=x, y=mirrored.middle_row, tilt_deg=tilt_deg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mirror:
+    """An outline, and how far it is from its own mirror image."""
+
+    x: np.ndarray
+    """float64 [N] columns of points on the outline."""
+    y: np.ndarray
+    """float64 [N] their rows."""
+    to_outline: np.ndarray
+    """float64 [H, W] distance to the outline, but at most the cap."""
+    cap: float
+    """From this distance on a point has no counterpart, however far it is; that also holds outside the picture."""
+    middle_row: float
+    """The row in which the axis' place is given."""
+
+    def __call__(self, x: float, tilt_deg: float) -> float:
+        """Mean distance of the mirrored points from the outline, in pixels, for an axis through column x of that row.
+
+        A hundredth of a pixel for each degree of tilt decides for upright where a round vase leaves the tilt open.
+        """
+        angle = np.radians(tilt_deg)
+        normal = np.cos(angle), np.sin(angle)
+        beside = (self.x - x) * normal[0] + (self.y - self.middle_row) * normal[1]
+        at = [self.y - 2 * beside * normal[1], self.x - 2 * beside * normal[0]]
+        distance = ndimage.map_coordinates(self.to_outline, at, order=1, mode="constant", cval=self.cap)
+        return float(distance.mean()) + 0.01 * abs(tilt_deg)
+
+
+def straighten(mask: np.ndarray, axis: Axis) -> np.ndarray:
+    """float32 [D, 2 R + 1]: the mask turned upright, the axis in column R, everything of it inside.
+
+    Row d lies (d - (D - 1) / 2) pixels along the axis below `axis.y`. Values between 0 and 1 are edges that fall
+    between pixels.
+    """
+    rows, columns = np.nonzero(mask)
+    cosine, sine = np.cos(np.radians(axis.tilt_deg)), np.sin(np.radians(axis.tilt_deg))
+    dx, dy = columns - axis.x, rows - axis.y
+    across, down = dx * cosine + dy * sine, dy * cosine - dx * sine
+    radius = int(np.ceil(np.abs(across).max())) + 3
+    reach = int(np.ceil(np.abs(down).max())) + 3
+    grid_down, grid_across = np.mgrid[-reach : reach + 1, -radius : radius + 1].astype(np.float64)
+    x, y = axis.to_photo(grid_across, grid_down)
+    return ndimage.map_coordinates(mask.astype(np.float32), [y, x], order=1)

@@ -1,0 +1,98 @@
+"""What the silhouette holds beside the body -> handles: curves through the middle of each, with its thickness.
+
+A handle that meets the body twice is an upright one, in the plane of the picture. One that meets it once, as a bar
+standing off the body, is a horizontal loop seen end-on; how wide the loop is can't be seen and is assumed to be as
+wide as it is long. Handles in front of the body or behind it leave no trace in a silhouette.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+from skimage.graph import route_through_array
+
+from vaserl.meshes.lathe.masks import components, depth
+
+MIN_AREA = 0.003
+"""Smallest handle, as a share of the body's area."""
+MIN_REACH = 0.04
+"""Shortest distance that a handle stands off the body, as a share of the body's rows."""
+MAX_HANDLES = 4
+"""More are never thrown; further pieces are noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """A handle as seen in the upright frame."""
+
+    kind: Literal["upright", "loop"]
+    """Whether it meets the body above and below, or at one height."""
+    across: np.ndarray
+    """float64 [K] signed distance of its middle line from the axis, in pixels; a loop's runs from body to tip."""
+    row: np.ndarray
+    """float64 [K] row of its middle line, counted from the body's first row."""
+    radius: np.ndarray
+    """float64 [K] half its thickness, in pixels."""
+
+
+def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[Handle]:
+    """The handles, largest first, in an upright frame whose body has these half widths from row `top` on."""
+    vase = upright > 0.5
+    across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
+    reach = np.zeros(len(vase))
+    reach[top : top + len(half_width)] = half_width
+    body = (across[None] <= reach[:, None]) & (reach > 0)[:, None]
+    grown = np.asarray(ndimage.binary_dilation(body), bool)
+    labels, areas = components(np.asarray(ndimage.binary_opening(vase & ~grown), bool), corners=True)
+    from_body = depth(~body)
+    handles: list[Handle] = []
+    for label in 1 + np.argsort(-areas[1:], kind="stable"):
+        piece = labels == label
+        if areas[label] < MIN_AREA * body.sum() or len(handles) == MAX_HANDLES:
+            break
+        if from_body[piece].max() >= MIN_REACH * len(half_width):
+            handles.append(_handle(piece, from_body, (top, vase.shape[1] // 2)))
+    return handles
+
+
+def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -> Handle:
+    rows, columns = np.nonzero(piece)
+    low_row, low_column = max(rows.min() - 2, 0), max(columns.min() - 2, 0)
+    window = np.s_[low_row : rows.max() + 3, low_column : columns.max() + 3]
+    piece, from_body = piece[window], from_body[window]
+    inner = depth(piece)
+    touching = piece & (from_body <= max(3.0, from_body[piece].min() + 1.5))
+    contacts, sizes = components(touching, corners=True)
+    roots = [_highest(inner, contacts == index) for index in range(1, len(sizes))]
+    ends = _farthest_pair(roots)
+    is_upright = ends is not None and _apart(*ends) > 3 * float(inner.max())
+    if ends is None or not is_upright:
+        ends = (roots[0] if roots else _highest(inner, piece), _highest(from_body, piece))
+    cost = np.where(piece, 1.0 / np.maximum(inner, 0.5) ** 2, 1e6)
+    path, _ = route_through_array(cost, *ends, fully_connected=True, geometric=True)
+    points = np.array(path)
+    radius = inner[points[:, 0], points[:, 1]]
+    smooth = max(1.5, 0.03 * len(points))
+    usual = float(np.median(radius[len(radius) // 5 : max(4 * len(radius) // 5, 1 + len(radius) // 5)]))
+    return Handle(
+        kind="upright" if is_upright else "loop",
+        across=ndimage.gaussian_filter1d(points[:, 1] + float(low_column - origin[1]), smooth, mode="nearest"),
+        row=ndimage.gaussian_filter1d(points[:, 0] + float(low_row - origin[0]), smooth, mode="nearest"),
+        radius=ndimage.gaussian_filter1d(np.clip(radius, 0.7 * usual, 1.3 * usual), 2 * smooth, mode="nearest"),
+    )
+
+
+def _highest(values: np.ndarray, where: np.ndarray) -> tuple[int, int]:
+    """(row, column) of the largest value there."""
+    row, column = np.unravel_index(int(np.argmax(np.where(where, values, -1.0))), values.shape)
+    return int(row), int(column)
+
+
+def _farthest_pair(points: list[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    pairs = [(a, b) for index, a in enumerate(points) for b in points[index + 1 :]]
+    return max(pairs, key=lambda pair: _apart(*pair), default=None)
+
+
+def _apart(a: tuple[int, int], b: tuple[int, int]) -> float:
+    return float(np.hypot(a[0] - b[0], a[1] - b[1]))

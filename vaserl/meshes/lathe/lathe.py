@@ -1,0 +1,151 @@
+"""One photograph of a wheel-thrown vase -> a textured model, without a GPU and without learned weights.
+
+Silhouette, axis, camera, profile, handles, texture, solid: each step is a file beside this one. What it doesn't do:
+shapes that weren't thrown (figure vases, fragments), what no silhouette shows (the wall's thickness, the back, handles
+in front or behind), photographs with a cluttered background.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import trimesh
+from PIL import Image
+
+from vaserl.meshes.lathe.atlas import lay_out
+from vaserl.meshes.lathe.axis import find_axis, straighten
+from vaserl.meshes.lathe.camera import View, find_view
+from vaserl.meshes.lathe.edges import body_edges
+from vaserl.meshes.lathe.failure import LatheError
+from vaserl.meshes.lathe.handles import find_handles
+from vaserl.meshes.lathe.profile import profile_of
+from vaserl.meshes.lathe.revolve import revolve
+from vaserl.meshes.lathe.segment import segment
+from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
+from vaserl.meshes.lathe.sweep import Tube, tube_of
+from vaserl.meshes.lathe.texture import Exposure, paint
+
+WORKING_SIDE = 448
+"""Geometry is found in a copy whose longer side has at most this many pixels; colours come from the full photograph."""
+MAX_ASYMMETRY = 0.12
+"""Largest mean difference between the two sides, handles taken off, relative to their mean."""
+MIN_IOU = 0.87
+"""Smallest agreement of the finished model's silhouette with the photograph's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatheResult:
+    """A lifted vase."""
+
+    mesh: trimesh.Trimesh
+    """Textured, watertight, Y up, the front towards +Z, standing on y = 0; the body is one unit high."""
+    profile: np.ndarray
+    """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in heights of the body."""
+    tubes: tuple[Tube, ...]
+    """The handles that were found beside the body and made; in heights of the body, x to the right."""
+    mask: np.ndarray
+    """bool [h, w]: the vase in the photograph, which is scaled down to `WORKING_SIDE` where it is larger."""
+    view: View
+    """How the camera looked at it."""
+    tilt_deg: float
+    """How far the vase leans to the right in the photograph; the model stands upright."""
+    silhouette: np.ndarray
+    """bool [h, w]: the model as this camera sees it, over the mask."""
+    silhouette_iou: float
+    """Intersection over union of the model's silhouette, seen from the same direction, with the mask."""
+    warnings: tuple[str, ...]
+    """What a person should know before trusting the model."""
+
+    @property
+    def num_handles(self) -> int:
+        """Handles that were found and made."""
+        return len(self.tubes)
+
+
+def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int, int] = (512, 256)) -> LatheResult:
+    """Lifts the vase in uint8 [H, W, 3 or 4] (RGB, or RGBA whose transparency marks the background).
+
+    `num_sections` points describe the profile; `texture_size` is (width, height) of the texture in pixels.
+
+    Raises: LatheError with the reason when the photograph can't be lifted.
+    """
+    if num_sections < 16:
+        raise ValueError(f"num_sections = {num_sections}: a profile needs at least 16 points")
+    small, scale = _reduced(photo)
+    mask = segment(small)
+    axis = find_axis(mask)
+    upright = straighten(mask, axis)
+    edges = body_edges(upright)
+    if edges.asymmetry > MAX_ASYMMETRY:
+        raise LatheError(
+            f"not symmetric enough for a vessel of revolution: the sides differ by {edges.asymmetry:.0%} of the width"
+        )
+    view = find_view(edges.half_width)
+    profile = profile_of(edges.half_width, view, num_sections)
+    handles = find_handles(upright, edges.top, edges.half_width)
+    exposure = Exposure(
+        photo=photo[..., :3],
+        mask=mask,
+        scale=scale,
+        axis=axis,
+        first_row=edges.top - upright.shape[0] // 2,
+        view=view,
+    )
+    atlas = lay_out(texture_size, len(handles))
+    texture = paint(exposure, atlas, profile, handles)
+    tubes = [tube_of(handle, exposure, profile) for handle in handles]
+    mesh = revolve(profile, tubes, atlas, texture)
+    silhouette = _seen(mesh, exposure)
+    iou = intersection_over_union(silhouette, mask)
+    if iou < MIN_IOU:
+        raise LatheError(
+            f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
+        )
+    return LatheResult(
+        mesh=mesh,
+        profile=profile,
+        tubes=tuple(tubes),
+        mask=mask,
+        view=view,
+        tilt_deg=axis.tilt_deg,
+        silhouette=silhouette,
+        silhouette_iou=iou,
+        warnings=_warnings(mask, edges.asymmetry, iou, tubes),
+    )
+
+
+def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
+    """The photograph at working size, averaged over areas, and the factor."""
+    if photo.ndim != 3 or photo.dtype != np.uint8:
+        raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
+    scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
+    if scale == 1.0:
+        return photo, 1.0
+    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX)), scale
+
+
+def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
+    """bool [h, w]: the model's silhouette as the photograph's camera saw it."""
+    view, pixels = exposure.view, exposure.pixels
+    across, height, towards = mesh.vertices.T
+    centre = view.foot_row - height * (view.foot_row - view.mouth_row)
+    row = centre + view.flatness(centre) * towards * pixels
+    x, y = exposure.axis.to_photo(across * pixels, row + exposure.first_row)
+    corners = np.stack([x, y], axis=1)[mesh.faces]
+    one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    # the mesh is closed: the half of the faces that is turned towards the camera covers the silhouette
+    facing = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
+    return fill_triangles(corners[facing], exposure.mask.shape)
+
+
+def _warnings(mask: np.ndarray, asymmetry: float, iou: float, tubes: list[Tube]) -> tuple[str, ...]:
+    found = []
+    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
+        found.append("the vase touches the frame")
+    if asymmetry > MAX_ASYMMETRY / 3:
+        found.append(f"the two sides differ by {asymmetry:.0%} of their width")
+    if iou < 0.95:
+        found.append(f"the model's silhouette overlaps the photograph's by only {iou:.2f}")
+    if len(tubes) == 1:
+        found.append("one handle was found; a second may hide in front or behind")
+    return tuple(found)

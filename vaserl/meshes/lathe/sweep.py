@@ -1,0 +1,102 @@
+"""A handle's curve in space -> a closed tube."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from vaserl.meshes.lathe.handles import Handle
+from vaserl.meshes.lathe.texture import Exposure
+
+NUM_SIDES = 12
+"""Corners of a tube's section."""
+NUM_STATIONS = 40
+"""Sections of a tube."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tube:
+    """A round bar along a curve, in heights of the body, Y up."""
+
+    curve: np.ndarray
+    """float64 [K, 3] its middle line; both ends lie within the wall."""
+    radius: np.ndarray
+    """float64 [K] half its thickness."""
+
+
+def tube_of(handle: Handle, exposure: Exposure, profile: np.ndarray) -> Tube:
+    """The handle in space: an upright one in the plane of the picture, a loop in the plane through axis and tip."""
+    view, pixels = exposure.view, exposure.pixels
+    height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)
+    across, radius = handle.across / pixels, handle.radius / pixels
+    if handle.kind == "upright":
+        curve = np.stack([across, height, np.zeros_like(across)], axis=1)
+    else:
+        length = float(np.hypot(across[-1] - across[0], height[-1] - height[0]))
+        turn = np.linspace(-1.0, 1.0, NUM_STATIONS)
+        at = np.sqrt(1 - turn**4) * (len(across) - 1)
+        index = np.arange(len(across))
+        sideways = turn * max(0.75 * length, 1.5 * float(np.median(radius)))
+        curve = np.stack([np.interp(at, index, across), np.interp(at, index, height), sideways], axis=1)
+        radius = np.interp(at, index, radius)
+    roots = [_into_the_wall(curve[end], float(radius[end]), profile) for end in (0, -1)]
+    curve = np.concatenate([roots[0][None], curve, roots[1][None]])
+    radius = np.concatenate([radius[:1], radius, radius[-1:]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    at = np.linspace(0.0, along[-1], NUM_STATIONS)
+    curve = np.stack([np.interp(at, along, column) for column in curve.T], axis=1)
+    smooth = ndimage.gaussian_filter1d(curve, 1.0, axis=0, mode="nearest")
+    smooth[[0, -1]] = curve[[0, -1]]
+    return Tube(curve=smooth, radius=np.interp(at, along, radius))
+
+
+def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
+
+    Sections are carried along without twist. Around the bar the texture's strip runs up and down again, so that it
+    has no seam: both faces show what the camera saw of one.
+    """
+    tangent = np.gradient(tube.curve, axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    angle = np.linspace(0.0, 2 * np.pi, NUM_SIDES + 1)
+    sine, cosine = np.sin(angle), np.cos(angle)
+    sine[-1], cosine[-1] = sine[0], cosine[0]
+    sideways = np.cross(tangent[0], [0.0, 0.0, 1.0])
+    if np.linalg.norm(sideways) < 0.1:
+        sideways = np.array([0.0, 1.0, 0.0])
+    rings, normals = [], []
+    for point, direction, radius in zip(tube.curve, tangent, tube.radius, strict=True):
+        sideways = sideways - direction * (sideways @ direction)
+        sideways /= np.linalg.norm(sideways)
+        normal = cosine[:, None] * sideways + sine[:, None] * np.cross(direction, sideways)
+        rings.append(point + radius * normal)
+        normals.append(normal)
+    caps = [np.repeat(tube.curve[[end]], NUM_SIDES + 1, axis=0) for end in (0, -1)]
+    faced = [np.repeat(sign * tangent[[end]], NUM_SIDES + 1, axis=0) for end, sign in ((0, -1), (-1, 1))]
+    vertices = np.concatenate([caps[0], *rings, caps[1]])
+    u = np.concatenate([[0.0], np.linspace(0.0, 1.0, len(rings)), [1.0]])
+    v = v_span[0] + (v_span[1] - v_span[0]) * (0.5 - 0.5 * cosine)
+    uv = np.stack(np.broadcast_arrays(u[:, None], v[None]), axis=-1).reshape(-1, 2)
+    return vertices, np.concatenate([faced[0], *normals, faced[1]]), grid_faces(len(rings) + 2, NUM_SIDES + 1), uv
+
+
+def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ...] = ()) -> np.ndarray:
+    """int64 [F, 3]: two triangles for each cell of a grid whose first and last row are single points.
+
+    No faces lead into the rows named in `skip`: those repeat the row before.
+    """
+    rows = np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1)
+    row, column = np.meshgrid(rows, np.arange(num_columns - 1), indexing="ij")
+    corner = row * num_columns + column
+    lower = np.stack([corner, corner + 1, corner + num_columns + 1], axis=-1)
+    upper = np.stack([corner, corner + num_columns + 1, corner + num_columns], axis=-1)
+    return np.concatenate([lower[1:].reshape(-1, 3), upper[:-1].reshape(-1, 3)])
+
+
+def _into_the_wall(end: np.ndarray, radius: float, profile: np.ndarray) -> np.ndarray:
+    """A point behind a tube's end, just so far towards the axis that the tube ends inside the clay."""
+    outside = float(np.interp(end[1], profile[:, 1], profile[:, 0]))
+    distance = float(np.hypot(end[0], end[2]))
+    wanted = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)
+    height = float(np.clip(end[1], 0.03, 0.97))
+    return np.array([end[0] * wanted / max(distance, 1e-9), height, end[2] * wanted / max(distance, 1e-9)])

@@ -1,0 +1,43 @@
+"""From what a learner is handed to the prefix groups it lays out."""
+
+from vaserl.policy.layout import Branch, PrefixGroup
+from vaserl.policy.policy import Prompter
+from vaserl.policy.positions import VideoGrid
+from vaserl.types import Demonstration, PromptSamples
+
+
+def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) -> PrefixGroup:
+    """A GRPO group: the prefix is the whole prompt, each completion a branch.
+
+    Raises: ValueError when the prompt's placeholders are not as many as the clip has tokens: engine and learner then
+    see different clips.
+    """
+    num_placeholders = samples.prompt_ids.count(video_token_id)
+    if num_placeholders != grid.num_tokens:
+        raise ValueError(
+            f"clip {samples.clip}: the engine's prompt has {num_placeholders} video tokens, the learner's clip "
+            f"{grid.num_tokens}; their processors or frames differ"
+        )
+    return PrefixGroup(
+        prefix_ids=samples.prompt_ids,
+        video_start=samples.prompt_ids.index(video_token_id),
+        grid=grid,
+        branches=tuple(Branch(context_ids=(), target_ids=sample.token_ids) for sample in samples.samples),
+    )
+
+
+def demonstration_group(demonstration: Demonstration, grid: VideoGrid, prompter: Prompter) -> PrefixGroup:
+    """A supervised group: the prefix ends with the clip, each branch is a question with its answer."""
+    prompts = [prompter.token_ids(prompt, grid) for prompt, _ in demonstration.turns]
+    video_start = prompts[0].index(prompter.video_token_id)
+    # one more than the placeholders: the token that closes the video belongs to the prefix
+    end = video_start + grid.num_tokens + 1
+    return PrefixGroup(
+        prefix_ids=prompts[0][:end],
+        video_start=video_start,
+        grid=grid,
+        branches=tuple(
+            Branch(context_ids=ids[end:], target_ids=prompter.answer_ids(answer))
+            for ids, (_, answer) in zip(prompts, demonstration.turns, strict=True)
+        ),
+    )

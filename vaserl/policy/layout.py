@@ -1,0 +1,171 @@
+"""The shared-prefix layout: a prompt once, then every completion of its group.
+
+A padded batch repeats the prompt G times. Here a group is [prefix][branch 1] … [branch G]: each branch attends to the
+prefix and to itself, and continues the prefix's positions, so tokens fall from G·(P+C) to P+G·C while every logprob
+and gradient stays what it was. Several groups follow one another in one row, without padding.
+
+A branch may begin with context that is not trained: in supervised fine-tuning the prefix ends after the clip, and
+each branch is a question and its answer.
+
+Axes: B rows, S tokens of a row, N trained tokens of all rows together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+from vaserl.policy.attention import Span
+from vaserl.policy.positions import VideoGrid, continue_positions, prompt_positions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One continuation of a prefix."""
+
+    context_ids: tuple[int, ...]
+    """Tokens between the prefix and the trained ones; empty when the prefix is the whole prompt."""
+    target_ids: tuple[int, ...]
+    """Trained tokens, the end-of-turn token included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixGroup:
+    """A prefix with its clip and the branches that share it."""
+
+    prefix_ids: tuple[int, ...]
+    """[P] video placeholders expanded."""
+    video_start: int
+    """Index of the first placeholder."""
+    grid: VideoGrid
+    """The clip's token grid."""
+    branches: tuple[Branch, ...]
+    """At least one."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens this group takes in a row."""
+        return len(self.prefix_ids) + sum(len(b.context_ids) + len(b.target_ids) for b in self.branches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What the model is given, and where the trained tokens' predictions stand."""
+
+    input_ids: torch.Tensor
+    """[B, S] int64."""
+    position_ids: torch.Tensor
+    """[3, B, S] int64."""
+    video_mask: torch.Tensor
+    """[B, S] bool, True on video placeholders, row-major in the order of the groups' clips."""
+    predictor: torch.Tensor
+    """[N] index into the flattened [B·S] tokens whose hidden state predicts each trained token."""
+    target_ids: torch.Tensor
+    """[N] the trained tokens."""
+    branch_lengths: tuple[int, ...]
+    """Trained tokens of each branch, groups in order: splits any [N] tensor by completion."""
+    spans: tuple[Span, ...]
+    """The groups of a packed row, which say who sees whom; empty when every row is one ordinary causal sequence."""
+
+    def to(self, device: torch.device) -> "Layout":
+        """The same layout with its tensors on `device`."""
+        names = ("input_ids", "position_ids", "video_mask", "predictor", "target_ids")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
+    """Lays out several groups one after the other in one row, each prefix once: B = 1.
+
+    Raises: ValueError when there is no group, or a group without a prefix or a branch.
+    """
+    if not groups or any(not group.branches or not group.prefix_ids for group in groups):
+        raise ValueError("a layout needs at least one group, and each group a prefix and a branch")
+    ids: list[int] = []
+    positions: list[torch.Tensor] = []
+    video: list[torch.Tensor] = []
+    predictor: list[int] = []
+    targets: list[int] = []
+    lengths: list[int] = []
+    spans: list[Span] = []
+    for group in groups:
+        start, num_prefix = len(ids), len(group.prefix_ids)
+        prefix_positions = prompt_positions(num_prefix, group.video_start, group.grid)
+        ids.extend(group.prefix_ids)
+        positions.append(prefix_positions)
+        video.append(torch.arange(start + group.video_start, start + group.video_start + group.grid.num_tokens))
+        ends: list[int] = []
+        for branch in group.branches:
+            begin = len(ids)
+            ids.extend(branch.context_ids + branch.target_ids)
+            ends.append(len(ids))
+            positions.append(continue_positions(prefix_positions, ends[-1] - begin))
+            # a token is predicted by the one before it, a branch's first by the last of the prefix
+            first = begin + len(branch.context_ids)
+            before = [at - 1 if at > begin else start + num_prefix - 1 for at in range(first, ends[-1])]
+            predictor.extend(before)
+            targets.extend(branch.target_ids)
+            lengths.append(len(branch.target_ids))
+        spans.append(Span(start=start, prefix_end=start + num_prefix, branch_ends=tuple(ends)))
+    video_mask = torch.zeros(len(ids), dtype=torch.bool)
+    video_mask[torch.cat(video)] = True
+    return Layout(
+        input_ids=torch.tensor(ids, dtype=torch.long)[None],
+        position_ids=torch.cat(positions, dim=1)[:, None],
+        video_mask=video_mask[None],
+        predictor=torch.tensor(predictor, dtype=torch.long),
+        target_ids=torch.tensor(targets, dtype=torch.long),
+        branch_lengths=tuple(lengths),
+        spans=tuple(spans),
+    )
+
+
+def packed_layout(groups: Sequence[PrefixGroup]) -> Layout:
+    """Every completion with its own copy of the prompt, one after the other in one row: what sequence packing without
+    shared prefixes does. A clip's features must be repeated once for each branch of its group."""
+    return shared_prefix_layout(_unshared(groups))
+
+
+def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
+    """The ordinary layout, a row for each completion with its own copy of the prompt: the oracle of the shared one.
+
+    Padding stands on the right, where causal attention keeps every real token from seeing it. A clip's features must
+    be repeated once for each branch of its group.
+    """
+    rows = [shared_prefix_layout([single]) for single in _unshared(groups)]
+    width = max(row.input_ids.shape[1] for row in rows)
+
+    def padded(tensor: torch.Tensor, value: int) -> torch.Tensor:
+        return F.pad(tensor, (0, width - tensor.shape[-1]), value=value)
+
+    return Layout(
+        input_ids=torch.cat([padded(row.input_ids, pad_id) for row in rows]),
+        position_ids=torch.cat([padded(row.position_ids, 0) for row in rows], dim=1),
+        video_mask=torch.cat([padded(row.video_mask, False) for row in rows]),
+        predictor=torch.cat([row.predictor + index * width for index, row in enumerate(rows)]),
+        target_ids=torch.cat([row.target_ids for row in rows]),
+        branch_lengths=tuple(length for row in rows for length in row.branch_lengths),
+        spans=(),
+    )
+
+
+def _unshared(groups: Sequence[PrefixGroup]) -> list[PrefixGroup]:
+    return [replace(group, branches=(branch,)) for group in groups for branch in group.branches]
+
+
+def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Splits groups into consecutive micro-batches of at most `max_tokens` tokens each (a single longer group stands
+    alone).
+
+    Returns: indices into `lengths`, in order, each exactly once.
+    """
+    batches: list[list[int]] = []
+    total = 0
+    for index, length in enumerate(lengths):
+        if batches and total + length <= max_tokens:
+            batches[-1].append(index)
+            total += length
+        else:
+            batches.append([index])
+            total = length
+    return batches

@@ -1,0 +1,70 @@
+"""Clips as the vision tower takes them, kept in memory up to a limit."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+from vaserl.files.clip import Clip, ClipStore
+from vaserl.policy.policy import ClipPixels, Prompter
+
+MAX_BYTES = 2 * 1024**3
+
+View = tuple[str, int, tuple[int, int]]
+"""A clip by content hash, the frame it begins with, and its shift in pixels."""
+
+
+class PixelCache:
+    """Processed clips by content hash and rotation; the least recently used go first when `max_bytes` are full."""
+
+    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_BYTES):
+        self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
+        self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
+        self._num_bytes = 0
+
+    def get_all(self, views: Sequence[View]) -> list[ClipPixels]:
+        """The clip of each view, processed."""
+        return [self.get(*view) for view in views]
+
+    def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
+        """The clip begun `rotation` frames later and moved by `shift` pixels, processed. Shifted clips are seldom
+        asked for twice and are not kept."""
+        key = (clip_hash, rotation % self._num_frames)
+        if shift != (0, 0):
+            return self._prompter.pixels(shifted(self._load(*key), shift))
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        pixels = self._prompter.pixels(self._load(*key))
+        self._kept[key] = pixels
+        self._num_bytes += pixels.patches.nbytes
+        while self._num_bytes > self._max_bytes and len(self._kept) > 1:
+            self._num_bytes -= self._kept.popitem(last=False)[1].patches.nbytes
+        return pixels
+
+    def _load(self, clip_hash: str, rotation: int) -> Clip:
+        clip = self._clips.load(clip_hash, self._num_frames)
+        return rotated(clip, rotation) if rotation else clip
+
+
+def rotated(clip: Clip, num_frames: int) -> Clip:
+    """The same turn begun `num_frames` later."""
+    return Clip(
+        frames=np.roll(clip.frames, -num_frames, axis=0),
+        fps=clip.fps,
+        frame_indices=clip.frame_indices[num_frames:] + clip.frame_indices[:num_frames],
+        num_source_frames=clip.num_source_frames,
+    )
+
+
+def shifted(clip: Clip, shift: tuple[int, int]) -> Clip:
+    """Every frame moved down and right by `shift` pixels, its edges repeated into what comes free."""
+    height, width = clip.frames.shape[1:3]
+    rows = np.clip(np.arange(height) - shift[0], 0, height - 1)
+    columns = np.clip(np.arange(width) - shift[1], 0, width - 1)
+    return Clip(
+        frames=clip.frames[:, rows][:, :, columns],
+        fps=clip.fps,
+        frame_indices=clip.frame_indices,
+        num_source_frames=clip.num_source_frames,
+    )

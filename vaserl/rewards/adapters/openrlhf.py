@@ -1,0 +1,57 @@
+"""OpenRLHF's form: reward_func(queries, prompts, labels), called by position with lists of one.
+
+Prompts are in the chat markup of Qwen, and a query is the whole sequence with its special tokens: the prompt, the
+completion, and the end of the turn where the model ended it. Labels are the references. It returns a dict with
+"rewards", and "extra_logs", whose numbers become parts; or, as older functions do, just the reward.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaserl.rewards.adapters.calling import adapted, is_async, numbers
+from vaserl.types import Completion, Score, Task
+
+FORM = ("queries", "prompts", "labels")
+
+
+def openrlhf(function: Any) -> Any:
+    """The adapter. Anything but a class takes the three lists, whatever it calls them."""
+    return adapted(function, FORM, _each) if isinstance(function, type) else _each(function)
+
+
+def _each(function: Any) -> Any:
+    if is_async(function):
+
+        async def reward_later(task: Task, completion: Completion, **arguments: Any) -> Score:
+            return _score(await function(*_inputs(task, completion), **arguments))
+
+        return reward_later
+
+    def reward(task: Task, completion: Completion, **arguments: Any) -> Score:
+        return _score(function(*_inputs(task, completion), **arguments))
+
+    return reward
+
+
+def _inputs(task: Task, completion: Completion) -> tuple[list[str], list[str], list[str]]:
+    prompt = f"<|im_start|>user\n{task.prompt}<|im_end|>\n<|im_start|>assistant\n"
+    end = "<|im_end|>" if completion.finish_reason == "stop" else ""
+    return [f"{prompt}{completion.text}{end}"], [prompt], [task.reference]
+
+
+def _score(answer: Any) -> Score:
+    if not isinstance(answer, Mapping):
+        return Score(total=_single(answer), parts={})
+    logs = answer.get("extra_logs") or {}
+    return Score(total=_single(answer["rewards"]), parts=numbers({name: _first(log) for name, log in logs.items()}))
+
+
+def _single(value: Any) -> float:
+    """A number, a tensor of one, or a list of one number."""
+    if isinstance(value, list | tuple):
+        (value,) = value
+    return float(value)
+
+
+def _first(log: Any) -> Any:
+    return log[0] if isinstance(log, list | tuple) and len(log) == 1 else log

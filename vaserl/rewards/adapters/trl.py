@@ -1,0 +1,63 @@
+"""TRL's form: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, **columns).
+
+It returns a number or None for each completion. The columns are those of a data set of ours: task, clip, record,
+reference, and reference again as `solution` and `ground_truth`, which many published functions ask for. The mean of
+what a function tells `log_metric` becomes a part of the group's scores; `log_extra` is heard and dropped, since the
+stored rollouts have the completions anyway. `trainer_state` has nothing but `global_step`, the version of the weights
+that wrote the group. Of a function that makes a reward (`get_soft_overlong_punishment`) the reward is used.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from vaserl.rewards.adapters.calling import adapted, on_groups
+from vaserl.types import Group, Score
+
+COLUMNS = ("task", "clip", "record", "reference", "solution", "ground_truth")
+KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
+
+
+def trl(function: Any) -> Any:
+    """For functions of conversational data sets: prompts and completions are lists of messages."""
+    return adapted(function, (*KEYWORDS, *COLUMNS), lambda f: on_groups(f, _conversation, _read))
+
+
+def trl_text(function: Any) -> Any:
+    """For functions of standard data sets: prompts and completions are texts."""
+    return adapted(function, (*KEYWORDS, *COLUMNS), lambda f: on_groups(f, _text, _read))
+
+
+class _Metrics(dict[str, list[float]]):
+    """What was told under each name."""
+
+    def __call__(self, name: str, value: float) -> None:
+        self.setdefault(name, []).append(float(value))
+
+
+def _text(group: Group) -> dict[str, Any]:
+    task, completions = group.task, group.completions
+    columns = (task.id, task.clip, dict(task.record), *[task.reference] * 3)
+    return {
+        "prompts": [task.prompt] * len(completions),
+        "completions": [completion.text for completion in completions],
+        "completion_ids": [list(completion.token_ids) for completion in completions],
+        "trainer_state": SimpleNamespace(global_step=max((c.weights_version for c in completions), default=0)),
+        "log_extra": lambda column, values: None,
+        "log_metric": _Metrics(),
+        **{name: [value] * len(completions) for name, value in zip(COLUMNS, columns, strict=True)},
+    }
+
+
+def _conversation(group: Group) -> dict[str, Any]:
+    given = _text(group)
+    return given | {
+        "prompts": [[{"role": "user", "content": prompt}] for prompt in given["prompts"]],
+        "completions": [[{"role": "assistant", "content": text}] for text in given["completions"]],
+    }
+
+
+def _read(answers: Sequence[float | None], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
+    told: _Metrics = given.get("log_metric") or _Metrics()
+    metrics = {name: sum(values) / len(values) for name, values in told.items()}
+    return [None if answer is None else Score(total=float(answer), parts=metrics) for answer in answers]

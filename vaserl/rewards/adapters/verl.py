@@ -1,0 +1,76 @@
+"""verl's form: compute_score(data_source, solution_str, ground_truth, extra_info), a number or a dict with "score".
+
+The other numbers of the dict become parts. `extra_info` holds index (the task's id), question, record, clip,
+finish_reason, and verl's own num_turns and rollout_reward_scores, empty. As `reward_kwargs` do in verl, the arguments
+of the config win over these: `data_source = "openai/gsm8k"` lets a function that asks for the source choose.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vaserl.rewards.adapters.calling import accepted, adapted, is_async, numbers, on_groups
+from vaserl.types import Completion, Group, Score, Task
+
+DATA_SOURCE = "vaserl"
+
+
+FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
+
+
+def verl(function: Any) -> Any:
+    """For a function of one completion."""
+    return adapted(function, FORM, _each)
+
+
+def verl_batch(function: Any) -> Any:
+    """For a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
+    return adapted(function, [f"{name}s" for name in FORM], lambda f: on_groups(f, _batch, _read))
+
+
+def _each(function: Any) -> Any:
+    if is_async(function):
+
+        async def reward_later(task: Task, completion: Completion, **arguments: Any) -> Score:
+            return _score(await function(**accepted(function, {**_inputs(task, completion), **arguments})))
+
+        return reward_later
+
+    def reward(task: Task, completion: Completion, **arguments: Any) -> Score:
+        return _score(function(**accepted(function, {**_inputs(task, completion), **arguments})))
+
+    return reward
+
+
+def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
+    return {
+        "data_source": DATA_SOURCE,
+        "solution_str": completion.text,
+        "ground_truth": task.reference,
+        "extra_info": {
+            "index": task.id,
+            "question": task.prompt,
+            "record": dict(task.record),
+            "clip": task.clip,
+            "finish_reason": completion.finish_reason,
+            # what verl's own managers put there
+            "num_turns": None,
+            "rollout_reward_scores": {},
+        },
+    }
+
+
+def _batch(group: Group) -> dict[str, Any]:
+    inputs = [_inputs(group.task, completion) for completion in group.completions]
+    return {f"{name}s": [each[name] for each in inputs] for name in FORM}
+
+
+def _read(answers: Sequence[Any], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
+    return [_score(answer) for answer in answers]
+
+
+def _score(answer: Any) -> Score:
+    if not isinstance(answer, Mapping):
+        return Score(total=float(answer), parts={})
+    return Score(
+        total=float(answer["score"]), parts=numbers({name: v for name, v in answer.items() if name != "score"})
+    )

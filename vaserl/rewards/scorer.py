@@ -1,0 +1,92 @@
+"""What several reward functions say together of a group: their weighted sum, every part under its name.
+
+Where a function says nothing of a completion (it returned None, or its service failed and the config says "neutral"),
+it counts there as the mean of what it said of the group's other completions, so that it moves no advantage.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vaserl.errors import UserError
+from vaserl.rewards.call import Answer, Reward, RewardError, Unavailable, ask, bind
+from vaserl.rewards.source import RewardSource, import_source, read_source
+from vaserl.settings import RewardSettings
+from vaserl.types import Group, Score, ScoredGroup
+
+__all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """The weighted sum of reward functions."""
+
+    rewards: tuple[Reward, ...]
+    """In the order of the config."""
+    weights: tuple[float, ...]
+    """One for each."""
+
+    def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
+        """Shows the records that are trained on to the functions that learn from them: those with a `prepare`."""
+        for reward in self.rewards:
+            if hasattr(reward.function, "prepare"):
+                reward.function.prepare(records)
+
+    def score(self, group: Group) -> ScoredGroup:
+        """Scores every completion of a group.
+
+        Raises: RewardError when a function raises or returns something that is not finite.
+        """
+        return self.score_all([group])[0]
+
+    def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
+        """[P] in order; the calls of functions that wait for something run together. Raises: as `score`."""
+        answers_F_P = ask(self.rewards, groups)
+        return [
+            ScoredGroup(group=group, scores=self._sum(group, [answers_P[p] for answers_P in answers_F_P]))
+            for p, group in enumerate(groups)
+        ]
+
+    def _sum(self, group: Group, answers_F_G: Sequence[Sequence[Answer]]) -> tuple[Score, ...]:
+        totals = [0.0] * len(group.completions)
+        parts: list[dict[str, float]] = [{} for _ in group.completions]
+        for reward, weight, answers_G in zip(self.rewards, self.weights, answers_F_G, strict=True):
+            # the parts of a lone reward keep their names; those of several are told apart by the function's
+            prefix = "" if len(self.rewards) == 1 else f"{reward.name.rpartition(':')[2]}/"
+            said = [answer.score.total for answer in answers_G if answer.score]
+            neutral = sum(said) / len(said) if said else 0.0
+            for member, (score, failed) in enumerate(answers_G):
+                totals[member] += weight * (neutral if score is None else score.total)
+                if score is not None:
+                    parts[member].update({f"{prefix}{part}": value for part, value in score.parts.items()})
+                    if prefix:
+                        parts[member][f"{prefix}total"] = score.total
+                if reward.remote is not None:
+                    parts[member][f"{prefix}failed"] = float(failed)
+        return tuple(Score(total=total, parts=part) for total, part in zip(totals, parts, strict=True))
+
+
+def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) -> Scorer:
+    """Imports the reward functions that settings name, from `sources` where they came along from another machine.
+
+    Raises: UserError naming the function that can't be found, imported or called, or what it lacks.
+    """
+    rewards = []
+    for source, name in zip(sources or read_sources(settings), settings.short_names, strict=True):
+        found = import_source(source)
+        needed = getattr(found, "num_gpus", 0)  # a function or class may declare what it needs
+        if needed > settings.num_gpus:
+            raise UserError(
+                f"reward {source.name!r} needs num_gpus = {needed:g}, but reward.num_gpus is {settings.num_gpus:g}"
+            )
+        rewards.append(bind(source.name, found, settings.arguments.get(name, {}), settings.remote.get(name)))
+    return Scorer(rewards=tuple(rewards), weights=settings.weights or (1.0,) * len(rewards))
+
+
+def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
+    """The code of each function of the settings, on this machine. Raises: UserError."""
+    return tuple(map(read_source, settings.functions))
+
+
+def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:
+    """`make_scorer` of functions without arguments. Raises: UserError."""
+    return make_scorer(RewardSettings(functions=tuple(names), weights=tuple(weights)))

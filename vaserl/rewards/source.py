@@ -1,0 +1,147 @@
+"""Where a reward function's code is: a name as a config has it, resolved to a hash and, for a file, to its text.
+
+vaserl.rewards:VaseReward        a dotted name, to be importable wherever the run has reward workers
+rewards/mine.py:concise          a file; its text travels to the workers, with that of the files beside it that it
+                                 imports: they need no copy
+trl+rewards/mine.py:concise      either of the two, behind an adapter of `vaserl.rewards.adapters`
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaserl.errors import UserError
+from vaserl.rewards.adapters import ADAPTERS
+from vaserl.rewards.shipped_code import ShippedCode, read_code, run_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardSource:
+    """The code that a reward's name stands for.
+
+    Example: RewardSource(name="mine.py:concise", adapter="", module="/home/me/mine.py", function="concise",
+    code=ShippedCode(path=…, text="def concise(…", beside={}), sha256="3b1f…")
+    """
+
+    name: str
+    """As the config has it."""
+    adapter: str
+    """Key of `ADAPTERS`; empty for a function of our own form."""
+    module: str
+    """Dotted module, or the absolute path of a file."""
+    function: str
+    """The function or class in it; what a run's parts, arguments and limits call the reward by."""
+    code: ShippedCode | None
+    """The file's text and what it imports from its folder; None for a dotted module."""
+    sha256: str
+    """Over the file and what came along, or over every file of a package, hex."""
+
+
+def read_source(name: str) -> RewardSource:
+    """Finds the code of a reward without running it. Raises: UserError when there is none, or no such form."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise UserError(f"reward {name!r}: write it as package.module:function or path/to/file.py:function")
+    adapter, module, function = match["adapter"] or "", match["module"], match["function"]
+    if adapter and adapter not in ADAPTERS:
+        raise UserError(f"reward {name!r}: there is no adapter {adapter!r}; there are {', '.join(sorted(ADAPTERS))}")
+    code = None
+    if module.endswith(".py"):
+        path = Path(module).expanduser().absolute()
+        module, code = str(path), _read_code(path, name)
+        digest = code.sha256
+    else:
+        digest = _sha256_of_module(module, name)
+    return RewardSource(name=name, adapter=adapter, module=module, function=function, code=code, sha256=digest)
+
+
+def check_source(source: RewardSource) -> str:
+    """The hash of the same code on this machine; that of the text that came along, for a file.
+
+    Raises: UserError when a dotted module isn't here.
+    """
+    return source.sha256 if source.code is not None else read_source(source.name).sha256
+
+
+def import_source(source: RewardSource) -> Any:
+    """Runs the module and returns what the name stands for, behind its adapter.
+
+    Raises: UserError when the module doesn't run through or lacks the function.
+    """
+    try:
+        module = importlib.import_module(source.module) if source.code is None else run_code(source.code)
+    except SyntaxError as error:
+        raise UserError(f"reward {source.name!r}: {error.filename}:{error.lineno}: {error.msg}") from error
+    except Exception as error:  # whatever a user's module does on import, it is not ours to mend
+        hint = ""
+        if source.code and isinstance(error, ModuleNotFoundError) and error.name:
+            folder = Path(source.module).parent / error.name.partition(".")[0]
+            hint = f"; {folder} doesn't travel: a file brings the .py files beside it, no folders" * folder.is_dir()
+        raise UserError(f"reward {source.name!r} can't be imported: {error!r}{hint}") from error
+    try:
+        found = getattr(module, source.function)
+    except AttributeError:
+        raise UserError(f"reward {source.name!r}: module {source.module} has no {source.function}") from None
+    return ADAPTERS[source.adapter](found) if source.adapter else found
+
+
+def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[str, str]]]) -> str:
+    """A table of what workers have other than `sources`, empty when all agree.
+
+    found: for each worker its host and, by reward name, its hash or the reason why it has none.
+    """
+    rows = [
+        (f"{index} on {host}", source.name, source.sha256[:12], here.get(source.name, "nothing"))
+        for index, (host, here) in enumerate(found)
+        for source in sources
+        if here.get(source.name) != source.sha256
+    ]
+    if not rows:
+        return ""
+    lines = [f"{'worker':24} {'reward':40} {'here':14} there"]
+    # a hash in short, a reason in full
+    lines += [f"{w:24} {name:40} {h:14} {t[:12] if _HASH.fullmatch(t) else t}" for w, name, h, t in rows]
+    return "\n".join(lines)
+
+
+_NAME = re.compile(r"(?:(?P<adapter>[a-z][a-z-]*)\+)?(?P<module>[^:]+):(?P<function>[A-Za-z_]\w*)")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def _read_code(path: Path, name: str) -> ShippedCode:
+    try:
+        return read_code(path)
+    except (OSError, UnicodeDecodeError) as error:
+        file, reason = (error.filename or path, error.strerror) if isinstance(error, OSError) else (path, str(error))
+        raise UserError(f"reward {name!r}: {file} can't be read: {reason}") from error
+
+
+def _sha256_of_module(module: str, name: str) -> str:
+    try:
+        spec = importlib.util.find_spec(module)
+    except Exception as error:  # finding a submodule runs its packages
+        raise UserError(f"reward {name!r} can't be imported: {error!r}") from error
+    if spec is None:
+        raise UserError(f"reward {name!r} can't be imported: there is no module {module}")
+    digest = hashlib.sha256()
+    for relative, path in _files(spec.origin, list(spec.submodule_search_locations or ())):
+        digest.update(f"{relative}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(origin: str | None, folders: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Relative name and path of every file of a package, or of the one file of a module."""
+    if not folders:
+        if origin and Path(origin).is_file():
+            yield Path(origin).name, Path(origin)
+        return
+    for folder in map(Path, folders):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path.relative_to(folder).as_posix(), path

@@ -1,0 +1,54 @@
+"""Texts that try to earn a reward without describing a vase: every attack that the reward must not pay for."""
+
+import random
+import re
+from collections.abc import Mapping
+
+from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
+
+PROSE = "The potter sat long by the river and thought about his art with great care and patience."
+HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
+CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
+WIDEST = "1000 BCE–1 CE"
+_DATE = re.compile(r"\bc\. [^,.;]*CE\b")
+_LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic
+
+
+def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -> Mapping[str, str]:
+    """Each attack's name and text, for a vase whose complete caption is `reference`: what was asked, noise, and the
+    caption itself spoilt or inflated in every way that a policy might find."""
+    draw = random.Random(seed)
+    words = reference.split()
+    draw.shuffle(words)
+    noise = ["".join(draw.choices("bcdfgjkqvwxz", k=draw.randint(3, 9))) for _ in range(20)]
+    fabrics, shapes = _all("fabric"), _all("shape")
+    stem = reference.rstrip(". ")
+    undated = _DATE.sub(WIDEST, reference)
+    return {
+        "empty": "",
+        "prompt repeated": " ".join([prompt] * 5),
+        "random words": " ".join(noise),
+        "all fabrics": f"{fabrics} {reference}",
+        "all techniques": f"{_all('technique')} {reference}",
+        "all shapes": f"{reference} {shapes}",
+        "all shapes first": f"{shapes}, {reference}",
+        "widest date added": f"{stem}, {WIDEST}.",
+        **({"widest date instead": undated} if undated != reference else {}),
+        "every century": f"{reference} {CENTURIES}",
+        "many hands": f"{reference} {HANDS}",
+        "shuffled words": " ".join(words),
+        "three times": " ".join([reference] * 3),
+        "200 words of prose": f"{reference} {' '.join([PROSE] * 12)}",
+        "look-alikes": reference.translate(_LOOK_ALIKES),
+        "full-width letters": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in reference),
+        "100,000 characters": reference + "x" * 100_000,
+        "100,000 characters of words": reference + " x" * 50_000,
+        "HTML": "".join(f"<b>{word}</b> " for word in reference.split()),
+        "Markdown": f"**{reference}**",
+        "table": f"| {reference} |",
+        "JSON": f'{{"caption": "{reference}"}}',
+    }
+
+
+def _all(vocabulary: Vocabulary) -> str:
+    return ", ".join(entry.names[0] for entry in lexicon(vocabulary).values())

@@ -1,0 +1,182 @@
+"""R = sum of w_i r_i - P + B, for captions and for answers to questions about one dimension."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from vaserl.rewards.vase.bonus import sequence_bonus
+from vaserl.rewards.vase.config import ParserConfig, RewardConfig
+from vaserl.rewards.vase.parse import Facts, parse_caption, parse_record, parse_value
+from vaserl.rewards.vase.penalties import count_words, irrelevance_penalty, length_penalty, repetition_penalty
+from vaserl.rewards.vase.similarity import (
+    RewardContext,
+    attribution_similarity,
+    cosine_similarity,
+    interval_similarity,
+    shape_similarity,
+    term_similarity,
+    words_similarity,
+)
+from vaserl.rewards.vase.text import content_words, normalize, sequence_words
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Dimension, Score, Task
+
+_DEFAULT = RewardConfig()
+_NOTHING = RewardContext()
+
+
+def vase_caption(
+    task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
+) -> Score:
+    """The reward of a caption, in [-0.5, 1.1] with the default constants.
+
+    Parts: for every dimension asked for, "has_target/fabric" (0 or 1); where it is 1 also "raw/fabric" (the best
+    similarity) and "fabric" (after tau and the division among several values); "penalty/length",
+    "penalty/repetition", "penalty/irrelevance" and "bonus", each as it enters the total.
+    """
+    target = target_facts(task, config)
+    given = parse_caption(completion.text, config.parser)
+    parts = _dimension_parts(task.dimensions, given, target, config, context)
+    words = sequence_words(completion.text)
+    reference_words, relevant = _reference(task.reference, _record_text(task), config.parser.max_chars)
+    unfounded = () if target.attribution else {w for a in given.attribution for w in content_words(a.name.split())}
+    any_passed = any(parts.get(dimension, 0.0) > 0 for dimension in task.dimensions)
+    parts["penalty/length"] = length_penalty(
+        count_words(completion.text, config), completion.finish_reason == "length", False, config
+    )
+    parts["penalty/repetition"] = repetition_penalty(words, config)
+    parts["penalty/irrelevance"] = irrelevance_penalty(words, relevant, unfounded, config)
+    parts["bonus"] = sequence_bonus(words, reference_words, any_passed, config)
+    return Score(total=_weighted(task.dimensions, parts, config) - _penalty(parts) + parts["bonus"], parts=parts)
+
+
+def vase_question(
+    task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
+) -> Score:
+    """The reward of an answer to "What is the {dimension} of the vase?": similarity after tau, minus the penalties.
+
+    Parts as for `vase_caption`, without irrelevance and bonus. Raises ValueError unless the task asks for exactly one
+    dimension.
+    """
+    if len(task.dimensions) != 1:
+        raise ValueError(f"task {task.id}: a question asks for one dimension, not {len(task.dimensions)}")
+    dimension = task.dimensions[0]
+    given = parse_value(dimension, completion.text, config.parser)
+    parts = _dimension_parts(task.dimensions, given, target_facts(task, config), config, context)
+    parts["penalty/length"] = length_penalty(
+        count_words(completion.text, config), completion.finish_reason == "length", True, config
+    )
+    parts["penalty/repetition"] = repetition_penalty(sequence_words(completion.text), config)
+    return Score(total=parts.get(dimension, 0.0) - _penalty(parts), parts=parts)
+
+
+def target_facts(task: Task, config: RewardConfig = _DEFAULT) -> Facts:
+    """What a perfect answer states: the record, or the reference where the record has none of the six fields."""
+    facts = parse_record(task.record, config.parser)
+    return facts if facts != _EMPTY else _caption_facts(task.reference, config.parser)
+
+
+_EMPTY = Facts()
+
+
+@lru_cache(maxsize=65536)
+def _caption_facts(reference: str, parser: ParserConfig) -> Facts:
+    return parse_caption(reference, parser)
+
+
+def _record_text(task: Task) -> str:
+    return " ".join(task.record.get(FIELD_OF_DIMENSION[dimension], "") for dimension in DIMENSIONS)
+
+
+@lru_cache(maxsize=65536)
+def _reference(reference: str, record: str, max_chars: int) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The words of the target caption in order, and the lemmas of everything that caption and record say."""
+    words = tuple(sequence_words(reference))
+    normal = f"{reference} {normalize(record, max_chars)}"
+    return words, frozenset(content_words(sequence_words(normal)))
+
+
+def _dimension_parts(
+    dimensions: Sequence[Dimension], given: Facts, target: Facts, config: RewardConfig, context: RewardContext
+) -> dict[str, float]:
+    parts: dict[str, float] = {}
+    for dimension in dimensions:
+        values = target[dimension]
+        parts[_HAS_TARGET[dimension]] = 1.0 if values else 0.0
+        if values:
+            parts[_RAW[dimension]], parts[dimension] = _dimension(dimension, given[dimension], values, config, context)
+    return parts
+
+
+_HAS_TARGET = {dimension: f"has_target/{dimension}" for dimension in DIMENSIONS}
+_RAW = {dimension: f"raw/{dimension}" for dimension in DIMENSIONS}
+_PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
+
+
+def _dimension(
+    dimension: Dimension, given: tuple, target: tuple, config: RewardConfig, context: RewardContext
+) -> tuple[float, float]:
+    """The best similarity, and what the dimension earns.
+
+    Every stated value is matched to one target value at most, matches below tau earn nothing, and the sum is divided
+    by the number of values stated. Where the target has several at once (a black-figure cup on white ground), it is
+    divided by their number if that is greater; alternative attributions don't ask to be named all.
+    """
+    if not given:
+        return 0.0, 0.0
+    if dimension == "decoration":
+        if config.similarity == "embedding":
+            raw = cosine_similarity(" ".join(given), " ".join(target), _encoder(context))
+        else:
+            raw = words_similarity(given, target, config, context)
+        return raw, raw if raw >= config.tau else 0.0
+    if len(given) == len(target) == 1:  # what follows, for the commonest case
+        raw = _similarity(dimension, given[0], target[0], config, context)
+        return raw, raw if raw >= config.tau else 0.0
+    pairs = sorted(
+        (-_similarity(dimension, g, t, config, context), i, j)
+        for i, g in enumerate(given)
+        for j, t in enumerate(target)
+    )
+    taken: set[tuple[str, int]] = set()
+    matched = 0.0
+    for negative, i, j in pairs:
+        if -negative >= config.tau and ("given", i) not in taken and ("target", j) not in taken:
+            taken |= {("given", i), ("target", j)}
+            matched -= negative
+    num_expected = 1 if dimension == "attribution" else len(target)
+    return -pairs[0][0], matched / max(len(given), num_expected)
+
+
+def _similarity(dimension: Dimension, given, target, config: RewardConfig, context: RewardContext) -> float:
+    if dimension == "shape":
+        return shape_similarity(given, target, config)
+    if dimension == "dating":
+        return interval_similarity(given, target)
+    if dimension == "attribution":
+        if config.similarity == "embedding":
+            given_text, target_text = (" ".join((a.qualifier, a.name, a.role)) for a in (given, target))
+            return cosine_similarity(given_text, target_text, _encoder(context))
+        return attribution_similarity(given, target, config)
+    return term_similarity(given, target)
+
+
+def _encoder(context: RewardContext):
+    if context.encode is None:
+        raise ValueError('similarity = "embedding" needs RewardContext(encode=…)')
+    return context.encode
+
+
+def _weighted(dimensions: Sequence[Dimension], parts: dict[str, float], config: RewardConfig) -> float:
+    """The weighted sum of what the dimensions earned."""
+    earned = total = 0.0
+    for dimension in dimensions:
+        weight = config.weights[dimension]
+        if dimension in parts:
+            earned += weight * parts[dimension]
+            total += weight
+    if config.missing == "zero":
+        return earned
+    return earned / total if total else 0.0
+
+
+def _penalty(parts: dict[str, float]) -> float:
+    return sum(parts.get(name, 0.0) for name in _PENALTIES)

@@ -1,0 +1,229 @@
+"""Dates as intervals of signed historical years, without a year zero.
+
+-525 is 525 BCE, as the Beazley archive and Kerameikos write it; ISO 8601 counts a year zero and would call it -524.
+Lengths are taken on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is BCE.
+
+A century is cut into fixed fractions: early, mid and late (also beginning and end) are its thirds, halves, thirds and
+quarters what they say; the 6th century BCE is [-600, -500], its third quarter [-550, -525], "late" [-533, -500].
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vaserl.rewards.vase.text import CUT
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """A span of years. Example: Interval(-525, -475) is 525–475 BCE."""
+
+    start: int
+    """First year, negative for BCE, never 0."""
+    end: int
+    """Last year, not before `start`, never 0."""
+
+    def __post_init__(self) -> None:
+        if self.start > self.end or self.start == 0 or self.end == 0:
+            raise ValueError(f"not an interval of historical years: {self.start} to {self.end}")
+
+    def __str__(self) -> str:
+        if self.end < 0:
+            # "211–10 BCE" could be meant for 211–210
+            to = "–" if len(str(self.start)) == len(str(self.end)) else " to "
+            return f"c. {-self.start}{to}{-self.end} BCE"
+        return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
+
+    def contains(self, other: "Interval") -> bool:
+        """Whether `other` lies within this interval."""
+        return self.start <= other.start and other.end <= self.end
+
+
+def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[Interval, ...], str]:
+    """The dates in a normalised text, and the text with each of them replaced by a cut.
+
+    A bare number is a date only with an era, a sign, "c." or as a falling range; `bare=True` (a field that holds
+    nothing but a date) reads any number. An interval that contains another one only restates it and is left out.
+    """
+    found: list[Interval] = []
+
+    def take(interval: Interval | None, match: re.Match[str]) -> str:
+        if interval is None:
+            return match[0]
+        found.append(interval)
+        return f" {CUT} "
+
+    # The cheap searches spare most captions the dear ones.
+    if _MAYBE_CENTURY.search(normal):
+        normal = _CENTURIES.sub(lambda m: take(_centuries(m), m), normal)
+    if "0s" in normal or "0's" in normal:
+        normal = _DECADE.sub(lambda m: take(_decade(m), m), normal)
+    if _DIGIT.search(normal):
+        normal = _RANGE.sub(lambda m: take(_range(m, margin_years, bare), m), normal)
+    if _DIGIT.search(normal):
+        normal = _SINGLE.sub(lambda m: take(_single(m, margin_years, bare), m), normal)
+    return innermost(found), normal
+
+
+def innermost(intervals: list[Interval]) -> tuple[Interval, ...]:
+    """The distinct intervals that contain no other one, in order of time."""
+    distinct = set(intervals)
+    return tuple(sorted(i for i in distinct if not any(i != o and i.contains(o) for o in distinct)))
+
+
+def ordinal(year: int) -> int:
+    """The year on a continuous axis: 1 BCE is -1, 1 CE is 0."""
+    return year if year < 0 else year - 1
+
+
+def interval_from_ordinals(start: int, end: int) -> Interval:
+    """The inverse of `ordinal` at both ends."""
+    return Interval(*(o if o < 0 else o + 1 for o in (start, end)))
+
+
+_ERA = r"(?:b\.? ?c\.?(?: ?e\b\.?)?|a\.? ?d\.?|c\.? ?e\.?|[vn]\. ?chr\.?)(?![a-z])"
+_CIRCA = r"(?:circa|ca\.?|c\.?|about|around|approximately|approx\.?)"
+_NUMERALS = {
+    word: n
+    for n, word in enumerate(
+        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"), start=1
+    )
+}
+_ORDINAL = rf"(?:\d{{1,2}} ?(?:st|nd|rd|th)|{'|'.join(_NUMERALS)})\b"
+_DIVISION = (
+    rf"(?:(?:{'|'.join(_NUMERALS)}|last|final|former|latter|\d(?:st|nd|rd|th))[ -](?:half|third|quarter|decade))"
+)
+_PART = rf"(?:{_DIVISION}|earlier|early|middle|mid|later|late|beginning|start|end)"
+_TO = r"(?:-|/|to|until|or|and|through)"
+_CENTURY = r"(?:centuries|century|cent?\.?|c\.?)(?![a-z])"
+
+_CENTURIES = re.compile(
+    rf"(?<![\w-])(?:{_CIRCA} ?)?(?:the )?(?:very )?"
+    rf"(?:(?P<part>{_PART})(?: ?{_TO} ?(?:the )?(?P<part2>{_PART}))?(?:[ -](?:of )?(?:the )?)?)?"
+    rf"(?P<first>{_ORDINAL})(?:[ -]?{_CENTURY})?"
+    rf"(?: ?(?P<era1>{_ERA}))?"
+    rf"(?: ?{_TO} ?(?:the )?(?:(?P<part3>{_PART})(?:[ -](?:of )?(?:the )?)?)?"
+    rf"(?P<second>{_ORDINAL})(?:[ -]?{_CENTURY})?)?"
+    rf"(?: ?(?P<era>{_ERA}))?"
+    # "6th century BC, second half"
+    rf"(?: ?[,(] ?(?:the )?(?P<after>{_DIVISION})(?= ?(?:[,;.)]|$)))?"
+)
+_YEAR = rf"\d{{1,4}}(?!\d)(?!(?!{_ERA})\w)"
+_RANGE = re.compile(
+    rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad0>ad )?(?P<y0>-?{_YEAR})(?: ?(?P<e0>{_ERA}))? ?(?P<to>-|/|to|until|and|or)"
+    rf" ?(?:{_CIRCA} ?)?(?P<ad1>ad )?(?P<y1>-?{_YEAR})(?: ?(?P<e1>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
+)
+_SINGLE = re.compile(
+    rf"(?<![\w.])(?P<circa>{_CIRCA} ?)?(?P<ad>ad )?(?P<y>-?{_YEAR})(?: ?(?P<e>{_ERA}))?(?! ?(?:cm|mm|m)\b)"
+)
+_DECADE = re.compile(
+    rf"(?<![\w.-])(?:(?:the|{_CIRCA}) ?)?(?P<y>\d{{1,3}}0)'?s(?: ?{_TO} ?(?:the )?(?P<to>\d{{1,3}}0)'?s)?"
+    rf"(?: ?(?P<e>{_ERA}))?(?!\w)"
+)
+
+_MAYBE_CENTURY = re.compile(r"(?:st|nd|rd|th)[ -]?c")
+_DIGIT = re.compile(r"\d")
+
+_PART_OF = {
+    "earlier": (0, 2),
+    "later": (1, 2),
+    "early": (0, 3),
+    "beginning": (0, 3),
+    "start": (0, 3),
+    "mid": (1, 3),
+    "middle": (1, 3),
+    "late": (2, 3),
+    "end": (2, 3),
+}
+_LAST_OF = 10
+_LONGEST_RANGE_YEARS = 200
+_NUM_PARTS = {"half": 2, "third": 3, "quarter": 4, "decade": 10}
+
+
+def _is_ce(era: str | None) -> bool:
+    return era is not None and era[0] not in "bv"
+
+
+def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
+    """The part's begin and end within its century; the whole century without a part."""
+    if part is None:
+        return Fraction(0), Fraction(1)
+    if part in _PART_OF:
+        index, count = _PART_OF[part]
+    else:
+        which, unit = re.split("[ -]", part)
+        count = _NUM_PARTS[unit]
+        nth = _LAST_OF if which in ("last", "final", "latter") else 1 if which == "former" else _number(which)
+        index = min(nth, count) - 1
+    return Fraction(index, count), Fraction(index + 1, count)
+
+
+def _number(ordinal_word: str) -> int:
+    """6 of "sixth" and of "6th"."""
+    return _NUMERALS.get(ordinal_word) or int(re.sub(r"\D", "", ordinal_word))
+
+
+def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
+    """Begin and end of a part of a century, as ordinals."""
+    n = _number(number)
+    century = 100 * (n - 1) if ce else -100 * n
+    begin, end = _fractions(part)
+    return century + round(100 * begin), century + round(100 * end)
+
+
+def _centuries(m: re.Match[str]) -> Interval | None:
+    if not re.search(rf"{_ORDINAL}[ -]?{_CENTURY}", m[0]):
+        return None
+    era = m["era"] or m["era1"]
+    if m["after"] and (m["part"] or m["second"]):
+        return None
+    spans = [_century_part(m["first"], m["part"] or m["after"], _is_ce(m["era1"] or era))]
+    if m["part2"]:
+        spans.append(_century_part(m["first"], m["part2"], _is_ce(m["era1"] or era)))
+    if m["second"]:
+        spans.append(_century_part(m["second"], m["part3"], _is_ce(era)))
+    return interval_from_ordinals(min(s for s, _ in spans), max(e for _, e in spans))
+
+
+def _decade(m: re.Match[str]) -> Interval | None:
+    years = [int(m["y"]), int(m["to"] or m["y"])]
+    if 0 in years:
+        return None
+    return Interval(min(years), max(years) + 9) if _is_ce(m["e"]) else Interval(-max(years) - 9, -min(years))
+
+
+def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
+    a, b = int(m["y0"]), int(m["y1"] if m["e0"] else _completed(m["y0"], m["to"], m["y1"]))
+    era_a, era_b = m["ad0"] or m["e0"], m["ad1"] or m["e1"]
+    signed = a < 0 or b < 0
+    falling = a > b >= 100 and m["to"] == "-"
+    if 0 in (a, b) or not (bare or m["circa"] or signed or era_a or era_b or falling):
+        return None
+    if not signed:
+        a = a if _is_ce(era_a or era_b) else -a
+        b = b if _is_ce(era_b or era_a) else -b
+    start, end = sorted((a, b))
+    return _around(start, margin) if start == end else Interval(start, end)
+
+
+def _completed(first: str, to: str, second: str) -> str:
+    """The second year of a range BCE, where its first digits are left out: 362 of the "2" in "363/2", 525 of the "25"
+    in "550-25". "50" in "180-50" is what it says: after a dash nothing was left out unless the years lie too far apart
+    for a vase otherwise."""
+    if to not in "-/" or not first.isdigit() or not len(second) < len(first) == 3:
+        return second
+    whole = first[: -len(second)] + second
+    apart = int(first) - int(second)
+    return whole if int(whole) < int(first) and (to == "/" or apart > _LONGEST_RANGE_YEARS) else second
+
+
+def _single(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
+    y = int(m["y"])
+    plausible = abs(y) >= 100  # "about 20 youths" and "-12" are no dates
+    if y == 0 or not (bare or m["e"] or m["ad"] or (plausible and (m["circa"] or y < 0))):
+        return None
+    return _around(y if y < 0 or m["ad"] or _is_ce(m["e"]) else -y, margin)
+
+
+def _around(year: int, margin: int) -> Interval:
+    return interval_from_ordinals(ordinal(year) - margin, ordinal(year) + margin)

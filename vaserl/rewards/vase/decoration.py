@@ -1,0 +1,54 @@
+"""What is painted on a vase: the content words that remain when everything else has been read."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from vaserl.rewards.vase.lexicon import lexicon
+from vaserl.rewards.vase.text import CONNECTIVES, CUT, content_words, word_list
+
+_CUES = word_list("depiction_cues.txt")
+_WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
+_ENDS = frozenset((".", ";", "|", CUT, "this"))
+
+
+def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
+    """The distinct lemmas of tokens that say what is depicted, in order; catalogue phrases are dropped."""
+    lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
+    return tuple(dict.fromkeys(w for w in lemmas if w not in CONNECTIVES))
+
+
+def depicted(words: Sequence[str]) -> list[bool]:
+    """For each token, whether it belongs to what is depicted, where a hydria or a Corinthian helmet is painted.
+
+    A cue such as "depicting" or a part label "A:" opens such a stretch; the end of the sentence, a date, an
+    attribution or "this" closes it. "With" and "decorated" open it too, but not before the technique, which also ends
+    what they opened: "decorated in black-figure with a warrior", "with twisted handles, Attic red-figure".
+    """
+    inside, open_, weakly = [], False, False
+    for index, word in enumerate(words):
+        if word in _ENDS or (open_ and weakly and word in (",", "in") and _technique_follows(words, index + 1)):
+            open_ = False
+        inside.append(open_)
+        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2 and words[index - 1] != "no"):
+            open_, weakly = True, False
+        elif word in _WEAK_CUES:
+            open_, weakly = not _technique_follows(words, index + 1), not open_ or weakly
+    return inside
+
+
+def _technique_follows(words: Sequence[str], index: int) -> bool:
+    ahead = [w for w in words[index : index + 6] if w not in ("in", "a", "an", "the", "on")]
+    # at once, or after the fabric
+    return tuple(ahead[:2]) in _TECHNIQUE_PAIRS or (tuple(ahead[1:3]) in _TECHNIQUE_PAIRS and ahead[0] in _origins())
+
+
+@cache
+def _origins() -> frozenset[str]:
+    return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names)
+
+
+_TECHNIQUE_PAIRS = frozenset(
+    (colour, kind)
+    for colour in ("black", "red", "white")
+    for kind in ("figure", "figured", "figures", "ground", "glaze", "gloss", "pattern")
+) | {("coral", "red"), ("intentional", "red")}

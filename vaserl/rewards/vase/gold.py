@@ -1,0 +1,116 @@
+"""The complete caption of a record, in the form that museums use and the parser reads back.
+
+Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from vaserl.rewards.vase.attribution import display
+from vaserl.rewards.vase.config import RewardConfig
+from vaserl.rewards.vase.decoration import decoration_words
+from vaserl.rewards.vase.lexicon import Vocabulary, lexicon, proper_names
+from vaserl.rewards.vase.parse import Facts, Term, parse_record
+from vaserl.rewards.vase.penalties import count_words, repetition_penalty
+from vaserl.rewards.vase.text import normalize, sequence_words, tokens, word_list
+from vaserl.types import FIELD_OF_DIMENSION
+
+_DEFAULT = RewardConfig()
+
+
+def gold_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
+    """The caption a perfect policy would write for a record in the Beazley form.
+
+    It scores at least 0.95 + B, as long as what it has to say fits the free length: a decoration that is too long or
+    repeats itself is cut down to its content words. A value that the lexicon doesn't know is stated with its label.
+    Raises ValueError when the record states none of the six dimensions.
+    """
+    facts = parse_record(record, config.parser)
+    if facts == Facts():
+        raise ValueError("the record states none of the six dimensions")
+    decoration = normalize(record.get(FIELD_OF_DIMENSION["decoration"], ""), config.parser.max_chars)
+    caption = _caption(facts, _phrase(decoration), config)
+    words = count_words(caption, config)
+    if words > config.length_free_words or repetition_penalty(sequence_words(caption), config) > 0:
+        caption = _caption(facts, " ".join(decoration_words(tokens(decoration))), config)
+    return caption
+
+
+def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:
+    """The caption that states these facts, the decoration as its bare words. Raises: ValueError without any."""
+    if facts == Facts():
+        raise ValueError("there is nothing to state")
+    return _caption(facts, " ".join(facts.decoration), config)
+
+
+def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
+    shape = _joined("shape", facts.shape) or "vase"
+    head = " ".join(filter(None, (_joined("fabric", facts.fabric), _joined("technique", facts.technique), shape)))
+    clauses = [head, *(str(interval) for interval in facts.dating)]
+    if facts.decoration:
+        clauses.append(f"depicting {decoration}")
+    if facts.attribution:
+        clauses.append(f"attributed to {display(facts.attribution[0])}")
+    sentence = ", ".join(clauses)
+    unknown = "; ".join(
+        f"{dimension.capitalize()}: {term.text}"
+        for dimension in _VOCABULARIES
+        for term in facts[dimension]
+        if not term.id
+    )
+    text = f"{sentence[0].upper()}{sentence[1:]}." + (f" {unknown}." if unknown else "")
+    if count_words(text, config) >= config.short_words:
+        return text
+    # A caption of a few words would be penalised for them.
+    subject = "This vase is" if facts.shape and facts.shape[0].id else "This is"
+    return f"{subject} {_article(head)} {sentence}." + (f" {unknown}." if unknown else "")
+
+
+_VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
+_LABEL = r"(?:[a-z](?: ?[,&-] ?[a-z])*|uh|ext|int|(?:under )?handles?|body|shoulder|neck|lid|predella|tondo|rim|foot)"
+_PART = re.compile(rf"^(?P<label>{_LABEL}) ?: *")
+_PARTS = re.compile(rf"\||[,.;]? +(?={_LABEL} ?:)")
+_SIDES = {"a": "on one side", "b": "on the other side", "i": "inside", "ext": "outside", "int": "inside"}
+_CONNECTORS = re.compile(r" (?:and|with|in|on|at|of|to|between|by|over|from|[a-z]+ing)\b")
+_WITHOUT_ARTICLE = word_list("without_article.txt")
+
+
+def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
+    return " and ".join(lexicon(vocabulary)[term.id].names[0] for term in terms if term.id)
+
+
+def _phrase(decoration: str) -> str:
+    """A normalised decoration field as words after "depicting"; a scene that stands on both sides is said once."""
+    scenes: dict[str, str] = {}
+    for part in _PARTS.split(decoration):
+        part = part.strip()
+        label = _PART.match(part)
+        scene = " ".join(re.sub(r"[.;:()?]|\bthis\b", " ", part[label.end() :] if label else part).split())
+        scene = scene.replace(" ,", ",").strip(", ")
+        if scene:
+            place = _SIDES.get(label["label"], "") if label else ""
+            # The same scene twice is on both sides: no place needed.
+            scenes[scene] = "" if scene in scenes else place
+    sided = len(scenes) > 1
+    return ", ".join(f"{_written(scene)}{' ' + place if sided and place else ''}" for scene, place in scenes.items())
+
+
+def _written(scene: str) -> str:
+    """With capitals for names and an article before a single figure."""
+    names = proper_names() | _adjectives()
+    noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
+    words = [word.capitalize() if word.rstrip(",") in names else word for word in scene.split(" ")]
+    single = not (
+        any(w in names and w not in _adjectives() for w in noun_phrase)
+        or any(w.endswith("s") or w in _WITHOUT_ARTICLE or w.isdigit() for w in noun_phrase)
+    )
+    return " ".join([_article(scene), *words] if single else words)
+
+
+def _adjectives() -> frozenset[str]:
+    return frozenset(entry.names[0].lower() for entry in lexicon("fabric").values())
+
+
+def _article(phrase: str) -> str:
+    return "an" if phrase[:1].lower() in "aeiou" and not phrase.lower().startswith(("eu", "uni")) else "a"

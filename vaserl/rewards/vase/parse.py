@@ -1,0 +1,221 @@
+"""From text to the six dimensions: one parser for a policy's captions, target captions and museum records.
+
+Whatever it misreads it misreads on both sides. Free text is read in the order dates, attributions, lexicon entries;
+what remains is decoration. Labelled parts (`Fabric: …; Technique: …`) are read by their labels first.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vaserl.rewards.vase.abbreviations import expand
+from vaserl.rewards.vase.attribution import Attribution, find_attributions, read_names
+from vaserl.rewards.vase.config import ParserConfig
+from vaserl.rewards.vase.dates import Interval, find_dates, innermost
+from vaserl.rewards.vase.decoration import decoration_words, depicted
+from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
+from vaserl.rewards.vase.text import CUT, normalize, tokens
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Term:
+    """A fabric, technique or shape. Example: Term("amphora/neck", "amphora neck")."""
+
+    id: str
+    """Id in the lexicon; empty when the lexicon doesn't know it."""
+    text: str
+    """The words it was read from, normalised; empty for a known id, so that synonyms are equal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a text states, dimension by dimension; an empty tuple where it states nothing."""
+
+    fabric: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    technique: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    shape: tuple[Term, ...] = ()
+    """Distinct values, in order."""
+    dating: tuple[Interval, ...] = ()
+    """Distinct intervals, none within another."""
+    decoration: tuple[str, ...] = ()
+    """Distinct lemmas of what is depicted, in order."""
+    attribution: tuple[Attribution, ...] = ()
+    """Distinct attributions, in order; those of a record are alternatives."""
+
+    def __getitem__(self, dimension: Dimension) -> tuple:
+        return getattr(self, dimension)
+
+
+_DEFAULT = ParserConfig()
+
+
+def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
+    """What a caption states, in free or labelled form; of a very long text, what its beginning states."""
+    free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
+    facts = _parse_free(free, parser)
+    if not labelled:
+        return facts
+    values: dict[Dimension, tuple] = {dimension: facts[dimension] for dimension in DIMENSIONS}
+    for dimension, value in labelled:
+        values[dimension] = (*_field(dimension, value, parser), *values[dimension])
+    return _facts(values)
+
+
+def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
+    """What a museum's record in the Beazley form states; other fields than the six are not looked at."""
+    return _record_facts(tuple(record.get(FIELD_OF_DIMENSION[dimension]) or "" for dimension in DIMENSIONS), parser)
+
+
+def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
+    """What the answer to a question about one dimension states: "The fabric of the vase is ATHENIAN." or a value."""
+    answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
+    return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
+
+
+_LABELS: Mapping[str, Dimension] = {
+    "fabric": "fabric",
+    "ware": "fabric",
+    "technique": "technique",
+    "shape": "shape",
+    "shape name": "shape",
+    "form": "shape",
+    "date": "dating",
+    "dating": "dating",
+    "decoration": "decoration",
+    "attribution": "attribution",
+    "attributed to": "attribution",
+    "artist": "attribution",
+    "hand": "attribution",
+    "painter": "attribution",
+}
+# "By the Brygos Painter: a cup" has no label, "…; painter: Lydos" has.
+_NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
+_LABEL = re.compile(_NAMED)
+# In a list that begins with "1." the numbers are not part of the values; else "… Louvre F 6. Fabric: …" has a name's.
+_NUMBERED = re.compile(r"\W*1[.)] ")
+_NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
+_ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
+_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
+_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # "c. 500"
+_ANSWER = re.compile(
+    r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
+    r"(?: of (?:the|this) (?:vase|vessel))?"
+    r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
+)
+# What a kylix is to a visitor of the museum: "(drinking cup)", "(bowl for mixing wine and water)".
+_GLOSS = re.compile(
+    r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing )*"
+    r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
+)
+_UNSTATED = frozenset(("vase", "vessel", "pot"))
+# Where a vase was found says nothing of it.
+_FOUND = re.compile(
+    r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on)"
+    rf"|(?:said to (?:be|have come)|reportedly|allegedly|probably) from|find-?spot:?|provenance:?)\b[^,;.:()|{CUT}]*"
+)
+# A vessel's part, where another shape is named: "a rhyton with symposiasts on the bowl".
+_PARTS = frozenset(("bowl", "lid"))
+
+
+@lru_cache(maxsize=65536)
+def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
+    normal = (normalize(value, parser.max_chars) for value in values)
+    return _facts({d: _field(d, value, parser) for d, value in zip(DIMENSIONS, normal, strict=True)})
+
+
+def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
+    """The text outside of labelled values, and each of these with its dimension."""
+    if ":" not in normal and "=" not in normal:
+        return normal, []
+    pieces = (_NUMBERED_LABEL if _NUMBERED.match(normal) else _LABEL).split(normal)
+    free, labelled = [pieces[0]], []
+    for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        dimension, value, rest = _LABELS[label], piece, ""
+        if dimension in _ONE_PHRASE:  # what comes after the phrase is free text again
+            end = _DATE_END if dimension == "dating" else _PHRASE_END
+            value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
+        free.append(rest)
+        labelled.append((dimension, value.strip(" ;,.|")))
+    return f" {CUT} ".join(filter(str.strip, free)), labelled
+
+
+def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
+    """The values of one field that holds nothing but that dimension."""
+    if not normal:
+        return ()
+    if dimension == "dating":
+        return find_dates(normal, parser.single_year_margin_years, bare=True)[0]
+    if dimension == "attribution":
+        return find_attributions(normal)[0] if "attribut" in normal else read_names(normal)
+    if dimension == "decoration":
+        return decoration_words(tokens(normal))
+    words = [w for w in tokens(normal) if w not in ",."]
+    terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
+    unknown = " ".join(w for w in words if w[0].isalnum() and w not in _UNSTATED)
+    return terms or ((Term("", unknown),) if unknown else ())
+
+
+def _parse_free(normal: str, parser: ParserConfig) -> Facts:
+    if not normal:
+        return Facts()
+    if "(" in normal:
+        normal = _GLOSS.sub(" ", normal)
+    dating, normal = find_dates(normal, parser.single_year_margin_years)
+    attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
+    normal = _FOUND.sub(f" {CUT} ", normal)
+    words = tokens(normal)
+    inside = depicted(words)
+    outside = find_mentions([" " if i else w for w, i in zip(words, inside, strict=True)], parser.spelling_cutoff)
+    if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
+        # Nothing but a depiction, it seems: "Shown on an Athenian black-figure cup is …"
+        outside = find_mentions(words, parser.spelling_cutoff)
+    outside += _made_at(words, inside, outside)
+    claimed = {index for m in outside for index in range(m.start, m.end)}
+    return Facts(
+        fabric=_terms("fabric", outside),
+        technique=_terms("technique", outside),
+        shape=_terms("shape", outside),
+        dating=dating,
+        decoration=decoration_words([w for index, w in enumerate(words) if index not in claimed]),
+        attribution=attribution,
+    )
+
+
+def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
+    """Places that say of which fabric a vase is: those where it was made, and any other if no fabric is named."""
+    if places().keys().isdisjoint(words):
+        return []
+    named = {m.id for m in mentions if m.vocabulary == "fabric"}
+    covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
+    found = []
+    for index, word in enumerate(words):
+        fabric = places().get(word)
+        made = index > 1 and words[index - 1] in ("in", "at") and words[index - 2] in _MADE
+        if fabric and not inside[index] and (made or not named or fabric in covered):
+            found.append(Mention("fabric", fabric, index, index + 1))
+    return found
+
+
+_MADE = frozenset(("made", "produced", "manufactured", "potted", "painted"))
+
+
+def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
+    ids = list(dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary))
+    if len(ids) > 1:
+        # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider one only restates the other.
+        around = frozenset().union(*(wider(vocabulary)[i] for i in ids))
+        ids = [i for i in ids if i not in around]
+    if vocabulary == "shape" and len(ids) > 1:
+        ids = [i for i in ids if i not in _PARTS] or ids
+    return tuple(Term(i, "") for i in ids)
+
+
+def _facts(values: Mapping[Dimension, tuple]) -> Facts:
+    distinct = {dimension: tuple(dict.fromkeys(found)) for dimension, found in values.items()}
+    if "dating" in distinct:
+        distinct["dating"] = innermost(list(distinct["dating"]))
+    return Facts(**distinct)

@@ -1,0 +1,61 @@
+"""P: what length, repetition and irrelevance cost."""
+
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from vaserl.rewards.vase.config import RewardConfig
+from vaserl.rewards.vase.lexicon import lexicon_words
+from vaserl.rewards.vase.text import CONNECTIVES, content_words, lemma
+
+
+def count_words(text: str, config: RewardConfig) -> int:
+    """Words between white space; a run longer than `word_chars` counts as several."""
+    return len(_runs(config.word_chars).findall(text))
+
+
+def length_penalty(num_words: int, truncated: bool, question: bool, config: RewardConfig) -> float:
+    """0 up to the free length, linear to the full penalty; also for a caption that is too short or was cut off."""
+    if truncated:
+        return config.length_penalty
+    free = config.question_free_words if question else config.length_free_words
+    full = config.question_full_words if question else config.length_full_words
+    if num_words < config.short_words and not question:
+        return config.short_penalty
+    return config.length_penalty * min(1.0, max(0.0, (num_words - free) / (full - free)))
+
+
+def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
+    """The share of n-grams that repeat an earlier one, scaled."""
+    n = config.repetition_ngram
+    if len(words) < max(config.repetition_min_words, n):
+        return 0.0
+    all_ngrams = len(words) - n + 1
+    distinct = len(set(zip(*(words[i:] for i in range(n)), strict=False)))
+    return config.repetition_penalty * (1 - distinct / all_ngrams)
+
+
+def irrelevance_penalty(
+    words: Sequence[str], relevant: Collection[str], unfounded: Collection[str], config: RewardConfig
+) -> float:
+    """The share of content words that are neither relevant, nor in a lexicon, nor catalogue words, scaled.
+
+    `relevant` are the lemmas of the target; `unfounded` are words that count as irrelevant in any case.
+    """
+    content = content_words(list(words))
+    if not content:
+        return 0.0
+    allowed = _always_relevant()
+    irrelevant = len([w for w in content if w in unfounded or (w not in allowed and w not in relevant)])
+    return config.irrelevance_penalty * irrelevant / len(content)
+
+
+@lru_cache(maxsize=1)
+def _always_relevant() -> frozenset[str]:
+    words = [*lexicon_words(), *CONNECTIVES]
+    return frozenset(words) | frozenset(map(lemma, words))
+
+
+@lru_cache(maxsize=8)
+def _runs(word_chars: int) -> re.Pattern[str]:
+    return re.compile(rf"\S{{1,{word_chars}}}")

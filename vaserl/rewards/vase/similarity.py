@@ -1,0 +1,122 @@
+"""sim_i: how close one stated value is to one target value, in [0, 1], symmetric, for each dimension."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log, sqrt
+from types import MappingProxyType
+
+from rapidfuzz import fuzz
+
+from vaserl.rewards.vase.attribution import Attribution
+from vaserl.rewards.vase.config import ParserConfig, RewardConfig
+from vaserl.rewards.vase.dates import Interval, ordinal
+from vaserl.rewards.vase.parse import Term, parse_record
+from vaserl.rewards.vase.text import text_similarity
+
+Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Texts to one vector each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardContext:
+    """What the reward knows beside its constants, the task and the answer."""
+
+    word_weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Decoration lemma to its weight."""
+    unseen_weight: float = 1.0
+    """The weight of every other lemma."""
+    encode: Encode | None = None
+    """The sentence encoder; required by `similarity = "embedding"`."""
+
+    def word_weight(self, word: str) -> float:
+        """How much a lemma counts in the decoration."""
+        return self.word_weights.get(word, self.unseen_weight)
+
+
+def fit_word_weights(
+    records: Sequence[Mapping[str, str]], parser: ParserConfig | None = None
+) -> tuple[Mapping[str, float], float]:
+    """Weights of decoration lemmas by inverse document frequency over training records, and that of an unseen lemma.
+
+    weight = 1 + ln((1 + N) / (1 + n)), with n of N records naming the lemma: 1 for a word that every record has.
+    """
+    counts: dict[str, int] = {}
+    for record in records:
+        for word in parse_record(record, parser or ParserConfig()).decoration:
+            counts[word] = counts.get(word, 0) + 1
+    total = len(records)
+    weights = {word: 1 + log((1 + total) / (1 + count)) for word, count in sorted(counts.items())}
+    return MappingProxyType(weights), 1 + log(1 + total)
+
+
+def term_similarity(a: Term, b: Term) -> float:
+    """Fabric and technique: 1 for the same entry, the words' Indel similarity when the lexicon knows neither."""
+    if a.id or b.id:
+        return float(a.id == b.id)
+    return text_similarity(a.text, b.text)
+
+
+def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
+    """As `term_similarity`, with partial credit within a family."""
+    if a.id == b.id or not (a.id and b.id):
+        return term_similarity(a, b)
+    family_a, _, subtype_a = a.id.partition("/")
+    family_b, _, subtype_b = b.id.partition("/")
+    if family_a != family_b:
+        return 0.0
+    return config.shape_other_subtype if subtype_a and subtype_b else config.shape_family
+
+
+def interval_similarity(a: Interval, b: Interval) -> float:
+    """Intersection over union of two intervals on the continuous axis of years."""
+    if a == b:
+        return 1.0
+    a0, a1, b0, b1 = ordinal(a.start), ordinal(a.end), ordinal(b.start), ordinal(b.end)
+    shared = max(0, min(a1, b1) - max(a0, b0))
+    union = (a1 - a0) + (b1 - b0) - shared
+    return shared / union if union else 0.0
+
+
+def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig) -> float:
+    """1 for the same hand, less for the same name with another role or qualifier, else the names' Indel similarity."""
+    if a == b:
+        return 1.0
+    if a.core == b.core:
+        return config.attribution_other_qualifier
+    return text_similarity(a.core, b.core)
+
+
+def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, context: RewardContext) -> float:
+    """F1 of soft matches, one to one and best first, between two sets of lemmas weighted by `context`."""
+    if not a or not b:
+        return 0.0
+    weigh = context.word_weight
+    common = set(a) & set(b)
+    rest_a, rest_b = [w for w in a if w not in common], [w for w in b if w not in common]
+    shared = sum(map(weigh, common))
+    weight_a, weight_b = shared + sum(map(weigh, rest_a)), shared + sum(map(weigh, rest_b))
+    matched_a = matched_b = shared
+    pairs = []
+    cutoff = 100 * config.word_cutoff
+    latin_b = [w for w in rest_b if w.isascii()]
+    for x in (w for w in rest_a if w.isascii()):
+        for y in latin_b:
+            ratio = fuzz.ratio(x, y, score_cutoff=cutoff)  # 0 below the cutoff
+            if ratio:
+                pairs.append((-ratio, min(x, y), max(x, y), x, y))
+    taken: set[tuple[int, str]] = set()
+    for *_, x, y in sorted(pairs):
+        if (0, x) not in taken and (1, y) not in taken:
+            taken |= {(0, x), (1, y)}
+            matched_a += weigh(x)
+            matched_b += weigh(y)
+    precision = matched_a / weight_a if weight_a else 0.0
+    recall = matched_b / weight_b if weight_b else 0.0
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def cosine_similarity(a: str, b: str, encode: Encode) -> float:
+    """Cosine of the encoder's vectors, negative ones counted as 0."""
+    u, v = encode([a, b])
+    norm = sqrt(sum(x * x for x in u)) * sqrt(sum(y * y for y in v))
+    return max(0.0, min(1.0, sum(x * y for x, y in zip(u, v, strict=True)) / norm)) if norm else 0.0

@@ -1,0 +1,1 @@
+"""Small models of the real architectures with random or quickly trained weights."""

@@ -1,0 +1,101 @@
+"""Models with the published sizes of Qwen2.5-VL and random weights, for measuring time and memory where no checkpoint
+is at hand. Tokenizer and processor are real and small; the vocabulary has the published number of rows all the same.
+
+Sizes: the configuration files of Qwen2.5-VL-3B-Instruct and Qwen2.5-VL-7B-Instruct.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vaserl.errors import UserError
+from vaserl.synthetic.models.tiny_qwen import CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer
+
+TEXT_SIZES: dict[str, dict[str, Any]] = {
+    "3b": {
+        "vocab_size": 151936,
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    },
+    "7b": {
+        "vocab_size": 152064,
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "tie_word_embeddings": False,
+    },
+}
+VISION_SIZES: dict[str, Any] = {
+    "depth": 32,
+    "hidden_size": 1280,
+    "intermediate_size": 3420,
+    "num_heads": 16,
+    "patch_size": 14,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+    "window_size": 112,
+    "fullatt_block_indexes": [7, 15, 23, 31],
+    "tokens_per_second": 2,
+}
+TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles and the boar. Describe the vase.",)
+
+
+def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
+    """Writes tokenizer, processor and bfloat16 weights to `folder`; on a GPU the 8 billion numbers are drawn there.
+
+    Raises: UserError for a size that is not among `TEXT_SIZES`.
+    """
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    if name not in TEXT_SIZES:
+        raise UserError(f"there is no shape {name!r}; there are {', '.join(sorted(TEXT_SIZES))}")
+    tokenizer = train_tokenizer(TEXTS, 600)
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    text = TEXT_SIZES[name]
+    config = Qwen2_5_VLConfig(
+        text_config={
+            **text,
+            "max_position_embeddings": 32768,
+            "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+            "rope_theta": 1000000.0,
+            "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        vision_config={**VISION_SIZES, "out_hidden_size": text["hidden_size"]},
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=text["tie_word_embeddings"],
+    )
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device(device):
+            torch.manual_seed(seed)
+            model = Qwen2_5_VLForConditionalGeneration(config)
+    finally:
+        torch.set_default_dtype(default)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder, max_shard_size="4GB")
+    Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(cap_pixels_per_frame=False),
+        chat_template=CHAT_TEMPLATE,
+    ).save_pretrained(folder)
+    return folder
