@@ -22,17 +22,17 @@ from actors.curate_pass import PassSummary, Pool, run_pass
 from actors.describe import DescribeByModel, check_writer, read_prompt
 from vaserl.curation.job.journal import WORK, Journal, key_after
 from vaserl.curation.job.shards import INPUT, Shard, lift_shards, source_shards
-from vaserl.curation.job.stage import Stage, fingerprint, stage_of
+from vaserl.curation.job.stage import Stage, file_stamps, stage_of
 from vaserl.curation.job.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.card import Findings, write_card
 from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
-from vaserl.curation.outcome.retention import best_view_report, emptied, filter_report, retention
+from vaserl.curation.outcome.retention import best_view_report, emptied, filter_report, retention_counts
 from vaserl.curation.outcome.split import split_vases, stratum_of
 from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.outcome.why import CONFIG, SWITCHED
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.source import Source, check_apart, folder_of, read_source
+from vaserl.curation.source import Source, check_apart, folder_of, read_photograph_source
 from vaserl.curation.stages.best_view import BestView
 from vaserl.curation.stages.describe import Describe
 from vaserl.curation.stages.intact import Intact
@@ -51,7 +51,7 @@ from vaserl.settings.section import dump_config
 
 SUMMARY = "curation.json"
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def curate(settings: CurateSettings) -> CurationSummary:
@@ -63,7 +63,7 @@ def curate(settings: CurateSettings) -> CurationSummary:
     Raises: UserError for an input, a model or a program that can't be used, before anything is started, and when
     another process is at work on the data set.
     """
-    photographs = read_source(settings.source)
+    photographs = read_photograph_source(settings.source)
     check_apart(settings.source, settings.dataset)
     check_stages(settings)
     settings, thresholds = resolve_thresholds(settings, photographs)
@@ -88,7 +88,7 @@ def curate_table(
         journal = Journal(settings.dataset)
         litter = journal.sweep()
         if litter:
-            logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
+            _logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
         source = folder_of(settings.source)
         versions = versions_below(source)
         shards = source_shards(photographs, journal, settings.journal.num_rows, versions)
@@ -113,7 +113,7 @@ def curate_table(
         write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
         (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
         if warning := emptied(ManifestRows(settings.dataset)):
-            logger.warning("%s: %s", settings.dataset, warning)
+            _logger.warning("%s: %s", settings.dataset, warning)
     return summary
 
 
@@ -154,10 +154,10 @@ def filter_pools(settings: CurateSettings) -> list[Pool]:
     """The pools of the first pass, a pool for each stage."""
     stages = [(stage_of("source", Source), settings.source.pool)]
     if settings.quality.enabled:
-        weights = fingerprint(settings.quality.path)
+        weights = file_stamps(settings.quality.path)
         stages.append((stage_of("quality", Quality, (settings.quality,), weights=weights), settings.quality.pool))
     if settings.intact.enabled:
-        weights = fingerprint(settings.clip.path)
+        weights = file_stamps(settings.clip.path)
         arguments = (settings.intact, settings.clip)
         stages.append((stage_of("intact", Intact, arguments, weights=weights), settings.intact.pool))
     return [Pool(stages=[stage], settings=pool) for stage, pool in stages]
@@ -167,12 +167,12 @@ def lift_pools(settings: CurateSettings) -> list[Pool]:
     """The pool of the second pass: each process makes, judges, films and describes the models of its own vases; a
     language model that describes them has a pool of its own."""
     dataset, source, describe, seed = settings.dataset, folder_of(settings.source), settings.describe, settings.seed
-    weights = [fingerprint(folder) for folder in weights_of(settings.lift)]
+    weights = [file_stamps(folder) for folder in weights_of(settings.lift)]
     stages: list[Stage] = [
         stage_of("lift", Lift, (settings.lift, source, dataset), source=str(source), weights=weights)
     ]
     if settings.mesh_gate.enabled:
-        judge = fingerprint(file_of_judge(settings.mesh_gate.judge) if settings.mesh_gate.judge else None)
+        judge = file_stamps(file_of_judge(settings.mesh_gate.judge) if settings.mesh_gate.judge else None)
         stages.append(stage_of("mesh_gate", MeshGate, (settings.mesh_gate, dataset), judge=judge))
     stages.append(stage_of("turntable", Film, (settings.turntable, dataset)))
     questions = stage_of("questions", Questions)
@@ -180,7 +180,7 @@ def lift_pools(settings: CurateSettings) -> list[Pool]:
         stages += [stage_of("describe", Describe, (describe, seed), seed=seed), questions]
         return [Pool(stages=stages, settings=settings.lift.pool)]
     assert describe.llm is not None, "checked by the settings"
-    depends = {"seed": seed, "prompt": read_prompt(describe.llm.prompt), "weights": fingerprint(describe.llm.path)}
+    depends = {"seed": seed, "prompt": read_prompt(describe.llm.prompt), "weights": file_stamps(describe.llm.path)}
     texts = [stage_of("describe", DescribeByModel, (describe, seed), **depends), questions]
     return [Pool(stages=stages, settings=settings.lift.pool), Pool(stages=texts, settings=describe.llm.pool)]
 
@@ -199,7 +199,7 @@ def _summary(
     return CurationSummary(
         num_photographs=len(rows),
         num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
-        retention=retention(rows),
+        retention=retention_counts(rows),
         filters=[filter_report(rows, kinds, stage) for stage in enabled],
         best_view=best_view_report(rows, kinds) if kinds else None,
         thresholds=thresholds,
@@ -232,7 +232,7 @@ def _tidy(settings: CurateSettings, stale: Sequence[Path]) -> int:
         path.unlink(missing_ok=True)
     if stale:
         what = "removed" if remove else 'kept; journal.stale = "remove" clears them'
-        logger.warning("%s: %d finished shards of other settings: %s", settings.dataset, len(stale), what)
+        _logger.warning("%s: %d finished shards of other settings: %s", settings.dataset, len(stale), what)
     return len(stale)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from actors.engine import engine_environment
-from vaserl.curation.job.batch import Batch
+from vaserl.curation.job.batch import RowBatch
 from vaserl.curation.settings import DescribeSettings, WriterSettings
 from vaserl.curation.stages.describe import Describe
 from vaserl.errors import UserError
@@ -28,7 +28,7 @@ class DescribeByModel:
         self._writer = _Engine(settings.llm, seed)
         self._describe = Describe(settings, seed, self.write)
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         return self._describe(batch)
 
     def write(self, records: Sequence[Mapping[str, str]]) -> list[str]:

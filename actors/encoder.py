@@ -20,7 +20,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
 from vaserl.policy.feature_store import FeatureStore, pack, unpack
-from vaserl.policy.pixel_cache import MAX_BYTES, PixelCache, View
+from vaserl.policy.pixel_cache import MAX_BYTES, ClipView, PixelCache
 from vaserl.policy.policy import ClipFeatures, Prompter
 from vaserl.policy.vision_tower import FeatureRecipe, VisionTower, feature_recipe
 from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
@@ -139,7 +139,7 @@ class FeatureReader:
         """Names the clip's features, in an engine's caches too."""
         return self.recipe.key(clip_hash, 0)
 
-    def get_all(self, views: Sequence[View]) -> list[ClipFeatures]:
+    def get_all(self, views: Sequence[ClipView]) -> list[ClipFeatures]:
         """The features of each view, from memory, this machine's store or the encoders.
 
         Raises: ValueError for a shifted view: such a clip is other pixels each time, which nobody keeps features of.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import ray
 
 from actors.learner import START_TIMEOUT_S, LearnerGroup
-from actors.rollout import Pending, Publishing, RolloutPool
+from actors.rollout import PendingGroups, Publishing, RolloutPool
 from vaserl.policy.adapter import digest
 from vaserl.settings import LearnerSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
@@ -36,11 +36,11 @@ class TransferredRollout:
         """As the pool does."""
         return self._engines.generate(tasks, step, refill)
 
-    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Pending:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> PendingGroups:
         """As the pool does."""
         return self._engines.submit(tasks, step, refill)
 
-    def collect(self, pending: Pending) -> list[Group]:
+    def collect(self, pending: PendingGroups) -> list[Group]:
         """As the pool does."""
         return self._engines.collect(pending)
 

@@ -18,7 +18,7 @@ from vaserl.policy.adapter import AdapterWriter, add_lora, make_weights, merge_a
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import demonstration_group, samples_group
 from vaserl.policy.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
-from vaserl.policy.pixel_cache import PixelCache, View
+from vaserl.policy.pixel_cache import ClipView, PixelCache
 from vaserl.policy.policy import Policy, Prompter, Video, load_model
 from vaserl.policy.positions import VideoGrid
 from vaserl.policy.schedule import learning_rate
@@ -28,7 +28,7 @@ from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSe
 from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
 
 MODEL_TENSORS = "model.safetensors"
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Item = TypeVar("Item", PromptSamples, Demonstration)
 
 Sums = dict[str, float]
@@ -61,7 +61,7 @@ class LearnerRank:
         self._prompter = Prompter(model.path)
         # pixels where the vision tower is trained, its constant output otherwise
         self._videos = features or PixelCache(ClipStore(data.path / "clips"), self._prompter, data.num_frames)
-        hf_model = load_model(model.path, DTYPES[model.dtype])
+        hf_model = load_model(model.path, _DTYPES[model.dtype])
         hf_model.config.use_cache = False
         if learner.gradient_checkpointing:
             hf_model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -184,7 +184,7 @@ class LearnerRank:
         step: int,
         items: Sequence[Item],
         group_of: Callable[[Item, VideoGrid], PrefixGroup],
-        clip_of: dict[int, View],
+        clip_of: dict[int, ClipView],
         loss_of: LossOf,
         temperature: float,
     ) -> Sums:

@@ -12,7 +12,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from vaserl.errors import UserError
 from vaserl.rewards.scorer import Scorer, make_scorer, read_sources
-from vaserl.rewards.source import RewardSource, check_source, mismatches
+from vaserl.rewards.source import RewardSource, check_reward_source, mismatches
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 
@@ -30,7 +30,7 @@ class RewardWorker:
         found = {}
         for source in sources:
             try:
-                found[source.name] = check_source(source)
+                found[source.name] = check_reward_source(source)
             except UserError as error:
                 found[source.name] = str(error)
         if all(found[source.name] == source.sha256 for source in sources):
@@ -53,7 +53,7 @@ RewardActor = ray.remote(RewardWorker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingScores:
     """A batch that is being scored."""
 
     groups: tuple[Group, ...]
@@ -100,14 +100,14 @@ class RewardPool:
         """[P] in order."""
         return self.collect(self.submit(groups))
 
-    def submit(self, groups: Sequence[Group]) -> Pending:
+    def submit(self, groups: Sequence[Group]) -> PendingScores:
         """Deals a batch out and returns at once, so that it is scored while the next one is generated."""
         num_workers = len(self._workers)
         shares = [list(groups[index::num_workers]) for index in range(num_workers)]
         calls = [w.score.remote(share) for w, share in zip(self._workers, shares, strict=True) if share]
-        return Pending(groups=tuple(groups), calls=tuple(calls))
+        return PendingScores(groups=tuple(groups), calls=tuple(calls))
 
-    def collect(self, pending: Pending) -> list[ScoredGroup]:
+    def collect(self, pending: PendingScores) -> list[ScoredGroup]:
         """[P] in the order of `submit`; waits until they are there. Raises: RewardError as the functions do."""
         scores: list[tuple[Score, ...]] = [()] * len(pending.groups)
         for index, dealt in enumerate(self._get(pending.calls)):

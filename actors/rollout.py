@@ -38,7 +38,7 @@ class Publishing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingGroups:
     """Tasks that the engines have been given."""
 
     num_tasks: int
@@ -151,12 +151,12 @@ class RolloutPool:
         """
         return self.collect(self.submit(tasks, step, refill))
 
-    def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> Pending:
+    def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> PendingGroups:
         """Deals out a step's tasks, behind what the engines were given before, and returns at once."""
         seeds = sampling_seeds(self._seed, step, len(tasks), refill)
         return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
 
-    def collect(self, pending: Pending) -> list[Group]:
+    def collect(self, pending: PendingGroups) -> list[Group]:
         """[P] in the order of `submit`; waits until they are there.
 
         Raises: RuntimeError when a completion was written by other weights than those that came before its `submit`.
@@ -178,7 +178,7 @@ class RolloutPool:
         """[P] groups of one completion each, at temperature 0."""
         return self.collect(self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0))
 
-    def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> Pending:
+    def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> PendingGroups:
         num_workers = len(self._workers)
         calls = [
             worker.generate.remote(
@@ -187,7 +187,7 @@ class RolloutPool:
             for index, worker in enumerate(self._workers)
             if tasks[index::num_workers]
         ]
-        return Pending(num_tasks=len(tasks), calls=tuple(calls), version=self._version)
+        return PendingGroups(num_tasks=len(tasks), calls=tuple(calls), version=self._version)
 
 
 def sampling_seeds(seed: int, step: int, num_tasks: int, refill: int = 0) -> list[int]:

@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vaserl.errors import UserError
+from vaserl.errors import USER_ERROR_EXIT, UserError
 from vaserl.settings.section import Section, dump_config, load_config
 
-ConfigT = TypeVar("ConfigT", bound=Section)
-
-USER_ERROR = 2
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 
 def command(
-    kind: type[ConfigT], job: Callable[[ConfigT], Any], description: str, argv: Sequence[str] | None = None
+    kind: type[_SectionT], job: Callable[[_SectionT], Any], description: str, argv: Sequence[str] | None = None
 ) -> int:
     """Loads CONFIG as `kind` with the `--section.key value` overrides and runs `job` on it.
 
@@ -36,5 +34,5 @@ def command(
             job(settings)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return USER_ERROR_EXIT
     return 0

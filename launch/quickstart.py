@@ -29,7 +29,7 @@ from vaserl.settings.section import Section, load_config
 from vaserl.synthetic.world import build_world
 
 MARKER = ".quickstart"
-WINDOW = 10
+_WINDOW = 10
 """Steps over which the first and the last reward are averaged."""
 
 
@@ -101,8 +101,8 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
         "seconds_total": round(time.monotonic() - started, 1),
         "seconds": seconds,
         "num_steps": len(rows),
-        "reward_first": mean_of(rows[:WINDOW], "reward/mean"),
-        "reward_last": mean_of(rows[-WINDOW:], "reward/mean"),
+        "reward_first": mean_of(rows[:_WINDOW], "reward/mean"),
+        "reward_last": mean_of(rows[-_WINDOW:], "reward/mean"),
         "eval": evaluation,
         "constant_answer": evaluation["constant_answer"],
         "retention": [dict(entry) for entry in curation.retention],

@@ -32,7 +32,7 @@ from vaserl.settings.section import load_config
 from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")
-WINDOW = 10
+_WINDOW = 10
 """Steps over which a run's beginning and its end are averaged."""
 
 
@@ -81,7 +81,7 @@ def study_per_dimension(quickstart: Path, out: Path, overrides: Sequence[str]) -
     windows = {}
     for dimension in DIMENSIONS:
         values = [row[f"reward/{dimension}"] for row in rows]
-        windows[dimension] = {"first": float(np.mean(values[:WINDOW])), "last": float(np.mean(values[-WINDOW:]))}
+        windows[dimension] = {"first": float(np.mean(values[:_WINDOW])), "last": float(np.mean(values[-_WINDOW:]))}
     return {"steps": [{name: row[name] for name in names} for row in rows], "windows": windows, "held_out": evaluation}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from vaserl.meshes.compare.evaluate import PAPER, evaluate
 from vaserl.meshes.compare.settings import VaseEvalSettings
-from vaserl.meshes.compare.table import table
+from vaserl.meshes.compare.table import comparison_table
 from vaserl.runs.recorder import versions
 from vaserl.settings.section import dump_config
 
@@ -18,7 +18,7 @@ def run(settings: VaseEvalSettings) -> dict[str, Any]:
     result = {"generators": evaluate(settings), "reported_elsewhere": PAPER, "versions": versions()}
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     (settings.run_dir / "config.toml").write_text(dump_config(settings))
-    words = table(result["generators"])
+    words = comparison_table(result["generators"])
     (settings.run_dir / "vaseeval.md").write_text(words)
     (settings.run_dir / "vaseeval.json").write_text(json.dumps(_finite(result), indent=1, ensure_ascii=False) + "\n")
     print(words, end="")

@@ -132,6 +132,6 @@ def test_every_package_folder_has_an_init_that_says_what_lives_there():
     without = [
         str(folder.relative_to(ROOT))
         for folder in folders
-        if not (folder / "__init__.py").is_file() or not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+        if not (init := folder / "__init__.py").is_file() or not ast.get_docstring(ast.parse(init.read_text()))
     ]
     assert not without

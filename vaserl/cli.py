@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from vaserl.commands import audit, caption, check, export, import_published, lathe, publish, render, rescore, score, why
-from vaserl.errors import UserError
+from vaserl.errors import USER_ERROR_EXIT, UserError
 
-USER_ERROR = 2
 READER_LEFT = 141
 """128 + SIGPIPE: what a shell shows for a tool whose output nobody reads to the end."""
 VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, publish, import_published)
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return USER_ERROR_EXIT
     except BrokenPipeError:
         if not _reader_left():
             raise  # a pipe of the verb's own

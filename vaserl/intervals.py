@@ -18,7 +18,7 @@ ROWS_PER_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class ConfidenceInterval:
     """A mean and the bounds of its 95 % interval.
 
     Example: Interval(mean=0.079, low=0.056, high=0.100)
@@ -38,7 +38,7 @@ class Interval:
 
 def bootstrap_mean_interval(
     values: Sequence[float] | np.ndarray, *, num_resamples: int = 10_000, seed: int
-) -> Interval:
+) -> ConfidenceInterval:
     """Mean of `values` [N] with its 95 % percentile bootstrap interval (Efron 1979).
 
     ValueError if there are no values, or if one of them isn't finite.
@@ -51,12 +51,12 @@ def bootstrap_mean_interval(
         means[start:stop] = data[rng.integers(0, len(data), size=(stop - start, len(data)))].mean(axis=1)
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(means, [tail, 100 - tail])
-    return Interval(mean=float(data.mean()), low=float(low), high=float(high))
+    return ConfidenceInterval(mean=float(data.mean()), low=float(low), high=float(high))
 
 
 def paired_difference(
     a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, *, num_resamples: int = 10_000, seed: int
-) -> Interval:
+) -> ConfidenceInterval:
     """Mean of a - b over pairs [N] with its interval; resampling keeps pairs together.
 
     Pairing removes what both have in common (a hard vase is hard for both), so the interval is narrower than that of
@@ -67,7 +67,7 @@ def paired_difference(
     return bootstrap_mean_interval(_checked(a) - _checked(b), num_resamples=num_resamples, seed=seed)
 
 
-def wilson_interval(num_successes: int, num_trials: int) -> Interval:
+def wilson_interval(num_successes: int, num_trials: int) -> ConfidenceInterval:
     """Share of successes with its 95 % score interval (Wilson 1927).
 
     (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike the bootstrap it keeps its width at 0 and n of n.
@@ -81,7 +81,7 @@ def wilson_interval(num_successes: int, num_trials: int) -> Interval:
     # At 0 and n of n a bound equals p exactly; rounding would otherwise put it beside p.
     low = 0.0 if num_successes == 0 else (centre - spread) / scale
     high = 1.0 if num_successes == n else (centre + spread) / scale
-    return Interval(mean=p, low=low, high=high)
+    return ConfidenceInterval(mean=p, low=low, high=high)
 
 
 def _checked(values: Sequence[float] | np.ndarray) -> np.ndarray:

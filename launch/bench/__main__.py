@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from vaserl.errors import UserError
+from vaserl.errors import USER_ERROR_EXIT, UserError
 
 BENCHES = {
     "curate": "rows a second of each curation stage, its overhead, and the driver's memory over rows",
@@ -22,7 +22,6 @@ BENCHES = {
     "rollout": "seconds of prefill and decode, from stored features",
     "step": "seconds of a whole GRPO step, by phase",
 }
-USER_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             measured = bench.run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return USER_ERROR_EXIT
     print(json.dumps(measured) if arguments.json else bench.words(measured))
     return 0
 

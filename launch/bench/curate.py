@@ -29,7 +29,7 @@ from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard, lift_shards, source_shards
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.settings import CurateSettings
-from vaserl.curation.source import read_source
+from vaserl.curation.source import read_photograph_source
 from vaserl.curation.stages.best_view import BestView
 from vaserl.curation.stages.intact import Intact
 from vaserl.curation.stages.quality import ResNetConfig, save_resnet
@@ -38,8 +38,8 @@ from vaserl.files.photograph import read_photograph
 from vaserl.synthetic.world import build_world
 
 PARTS = ("stages", "overhead", "memory")
-STAGES = ("source", "quality", "intact", "lift", "mesh_gate", "turntable", "describe", "questions")
-NUM_COMPARED = 2
+_STAGES = ("source", "quality", "intact", "lift", "mesh_gate", "turntable", "describe", "questions")
+_NUM_COMPARED = 2
 """Batches over which the CLIP stage is compared with a bare loop; more pairs say more than longer ones."""
 
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=PARTS, help="one part of the measurement")
     parser.add_argument("--source", type=Path, help="photographs and records, instead of a world that is made")
     parser.add_argument("--num-vases", type=int, default=96, help="vases of that world (%(default)s)")
-    parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="last stage to measure (%(default)s)")
+    parser.add_argument("--until", choices=_STAGES, default=_STAGES[-1], help="last stage to measure (%(default)s)")
     parser.add_argument("--num-workers", type=int, nargs="+", default=[1, 2], help="workers of a stage (%(default)s)")
     parser.add_argument("--num-gpus", type=float, default=0.0, help="of a worker of quality and intact (%(default)s)")
     parser.add_argument("--clip", default="ViT-B-32", help="open_clip's name of the model (%(default)s)")
@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         folder = Path(scratch)
         if parts != ["memory"]:
             settings = settings_over_world(folder, arguments)
-            shards = source_shards(read_source(settings.source), Journal(settings.dataset), settings.journal.num_rows)
+            shards = source_shards(
+                read_photograph_source(settings.source), Journal(settings.dataset), settings.journal.num_rows
+            )
             measured["num_photographs"] = sum(shard.num_rows for shard in shards)
             measured["clip_model"], measured["batch_size"] = arguments.clip, arguments.batch_size
             measured["num_gpus"] = arguments.num_gpus
@@ -173,7 +175,7 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
 
     Pairs follow each other and change places, so that what else the machine does falls on both.
     """
-    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size][:NUM_COMPARED]
+    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size][:_NUM_COMPARED]
     (pool,) = [pool for pool in filter_pools(settings) if pool.stages[0].name == "intact"]
     worker = ShardWorker(settings.dataset, pool.stages, Limits.of(pool.settings))
     bare = Intact(settings.intact, settings.clip)

@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         process = start(config)
         wait_for_a_shard(process, folder / "undisturbed")
         worked_from = time.monotonic()
-        finish(process)
+        finish_curation(process)
         length_s, work_s = time.monotonic() - started, time.monotonic() - worked_from
-        undisturbed = digest(folder / "undisturbed")
+        undisturbed = _digest(folder / "undisturbed")
         draw = random.Random(arguments.seed)
         moments = [draw.uniform(0, work_s) for _ in range(arguments.first + arguments.num_kills)]
         kills = []
@@ -117,7 +117,7 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
     process.wait()
     at_kill = finished(dataset)
     started = time.monotonic()
-    finish(start(config))
+    finish_curation(start(config))
     now = finished(dataset)
     return {
         "moment_s": moment_s,
@@ -125,7 +125,7 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
         "finished_shards": dict(sorted(Counter(Path(name).parent.name for name in at_kill).items())),
         "shards_redone": sum(now.get(name) != mark for name, mark in at_kill.items()),
         "resumed_s": time.monotonic() - started,
-        "identical": digest(dataset) == undisturbed,
+        "identical": _digest(dataset) == undisturbed,
     }
 
 
@@ -176,7 +176,7 @@ def start(config: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def finish_curation(process: subprocess.Popen[bytes]) -> None:
     """Waits for the job's end. Raises: RuntimeError if it isn't a good one."""
     if process.wait(600) != 0:
         raise RuntimeError(f"{process.args} ended with code {process.returncode}")
@@ -191,6 +191,6 @@ def finished(dataset: Path) -> Finished:
     return marks
 
 
-def digest(dataset: Path) -> str:
+def _digest(dataset: Path) -> str:
     """Of the manifest's bytes, hex."""
     return hashlib.sha256((dataset / MANIFEST).read_bytes()).hexdigest()

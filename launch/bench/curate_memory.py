@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from actors.curate import curate_table
 from actors.curate_pass import Pool
-from vaserl.curation.job.batch import Batch, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, remaining, with_column
 from vaserl.curation.job.journal import WORK
 from vaserl.curation.job.stage import stage_of
 from vaserl.curation.settings import CurateSettings, PoolSettings
@@ -27,17 +27,17 @@ from vaserl.curation.source import SOURCE_SCHEMA
 from vaserl.curation.stages.intact import VIEW
 from vaserl.curation.stages.questions import Questions
 from vaserl.report import drawing
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 
-LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.25
 ROWS_OF_A_SHARD = 512
 
 
 class Indifferent:
     """A filter that looks at nothing and finds every photograph equally good."""
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         return with_column(batch, VIEW, dict.fromkeys(remaining(batch), 0.5), float("nan"))
 
 
@@ -81,7 +81,7 @@ def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, An
 
 def photographs(num_rows: int) -> pa.Table:
     """[num_rows] as `read_source` gives them: one photograph of each vase, records of a synthetic world."""
-    records = [json.dumps(record_of(f"v{n}", n, traits_of(0, n)), sort_keys=True) for n in range(200)]
+    records = [json.dumps(beazley_record(f"v{n}", n, traits_of(0, n)), sort_keys=True) for n in range(200)]
     names = [f"v{n:07d}" for n in range(num_rows)]
     columns: dict[str, Any] = {name: [""] * num_rows for name in SOURCE_SCHEMA.names}
     columns |= {
@@ -99,7 +99,7 @@ def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iter
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(LOOK_EVERY_S):
+        while not over.wait(_LOOK_EVERY_S):
             shards = sum(1 for stage in ("intact", "questions") for _ in (work / stage).glob("[!.]*.parquet"))
             samples.append((min(shards * ROWS_OF_A_SHARD, 2 * num_rows), resident_mib()))
 

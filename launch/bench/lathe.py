@@ -24,19 +24,19 @@ from launch.bench.timing import circumstances
 from vaserl.errors import UserError
 from vaserl.meshes.lathe import LatheError, LatheResult, lathe
 from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
-from vaserl.meshes.turntable import Camera, Light, Model, Turntable
+from vaserl.meshes.turntable import Camera, Light, Model, TurntableRenderer
 from vaserl.synthetic.mesh import build_mesh
-from vaserl.synthetic.paint import paint
-from vaserl.synthetic.photograph import RESOLUTION, photograph
+from vaserl.synthetic.paint import paint_vase
+from vaserl.synthetic.photograph import RESOLUTION, take_photograph
 from vaserl.synthetic.vase import VaseTraits, shape_of
 from vaserl.synthetic.world import traits_of
 
 HEIGHT_MM = 300.0
 NUM_HEIGHTS = 199
-NUM_POINTS = 20_000
-SIDE = 300
+_NUM_POINTS = 20_000
+_SIDE = 300
 """Pixels of the body's height in the level silhouettes."""
-MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
+_MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +80,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         thrown, bare = zip(*_lifted(arguments.seed, arguments.num_vases, turntable), strict=True)
     return {
         "num_vases": arguments.num_vases,
-        "as_thrown": summary(thrown),
-        "without_handles": summary(bare),
+        "as_thrown": lathe_summary(thrown),
+        "without_handles": lathe_summary(bare),
         "worst": [asdict(row) for row in sorted(thrown, key=lambda row: (not row.failure, row.iou_level))[:10]],
         **circumstances(),
     }
@@ -103,7 +103,7 @@ def words(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def summary(rows: Sequence[Lifted]) -> dict[str, Any]:
+def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
     """Medians over all vases, by shape and by technique; a refused vase is counted and has no numbers."""
     return {
         "all": _medians(rows),
@@ -113,7 +113,9 @@ def summary(rows: Sequence[Lifted]) -> dict[str, Any]:
     }
 
 
-def compare(result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+def compare_model(
+    result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray
+) -> dict[str, float]:
     """The numbers of one model.
 
     `truth` is the vase as the camera saw it, its body one unit high on the y axis; `profile` float64 [N, 2] (radius,
@@ -134,7 +136,7 @@ def compare(result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, ma
 
 def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
     """Mean distance to the other surface, the mean of both directions, in the meshes' own unit."""
-    first, second = (np.asarray(trimesh.sample.sample_surface(mesh, NUM_POINTS, seed=0)[0]) for mesh in (one, other))
+    first, second = (np.asarray(trimesh.sample.sample_surface(mesh, _NUM_POINTS, seed=0)[0]) for mesh in (one, other))
     there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
     return float(there.mean() + back.mean()) / 2
 
@@ -142,14 +144,14 @@ def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
 def level_silhouette(mesh: trimesh.Trimesh) -> np.ndarray:
     """bool [H, W]: the mesh from the front, level, its unit of height `SIDE` pixels."""
     x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
-    corners = np.stack([x * SIDE + 1.5 * SIDE, 1.75 * SIDE - y * SIDE], axis=1)[mesh.faces]
-    return fill_triangles(corners, (2 * SIDE, 3 * SIDE))
+    corners = np.stack([x * _SIDE + 1.5 * _SIDE, 1.75 * _SIDE - y * _SIDE], axis=1)[mesh.faces]
+    return fill_triangles(corners, (2 * _SIDE, 3 * _SIDE))
 
 
 def _lifted(seed: int, num_vases: int, turntable: "_Witness") -> Iterator[tuple[Lifted, Lifted]]:
     for index in range(num_vases):
         traits = traits_of(seed, index)
-        mesh = build_mesh(traits, paint(traits))
+        mesh = build_mesh(traits, paint_vase(traits))
         yield (
             _measured(index, traits, mesh, turntable, np.random.default_rng([seed, index])),
             _measured(index, traits, _without_handles(mesh), turntable, np.random.default_rng([seed, index])),
@@ -159,18 +161,18 @@ def _lifted(seed: int, num_vases: int, turntable: "_Witness") -> Iterator[tuple[
 def _measured(
     index: int, traits: VaseTraits, mesh: trimesh.Trimesh, turntable: "_Witness", rng: np.random.Generator
 ) -> Lifted:
-    photo = photograph(turntable, mesh, "intact", rng)
+    photo = take_photograph(turntable, mesh, "intact", rng)
     named: dict[str, Any] = {"index": index, "shape": traits.facts.shape, "technique": traits.facts.technique}
     try:
         result = lathe(photo)
     except LatheError as failure:
-        nothing: dict[str, Any] = dict.fromkeys((*MEASURES, "iou_mask"), float("nan"))
+        nothing: dict[str, Any] = dict.fromkeys((*_MEASURES, "iou_mask"), float("nan"))
         return Lifted(**named, failure=str(failure), **nothing)
     truth = mesh.copy()
     truth.apply_transform(trimesh.transformations.rotation_matrix(np.radians(turntable.turn_deg), [0, 1, 0]))
     truth.apply_scale(1 / traits.slimness)
     profile = shape_of(traits.facts).outside() / [traits.slimness, 1.0]
-    compared: dict[str, Any] = dict(compare(result, truth, profile, turntable.mask(mesh)))
+    compared: dict[str, Any] = dict(compare_model(result, truth, profile, turntable.mask(mesh)))
     return Lifted(**named, failure="", **compared)
 
 
@@ -183,7 +185,7 @@ def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return bare
 
 
-class _Witness(Turntable):
+class _Witness(TurntableRenderer):
     """A turntable that remembers how it last shot, and so can say where the vase was in that picture."""
 
     turn_deg: float = 0.0
@@ -214,7 +216,7 @@ def _medians(rows: Sequence[Lifted]) -> dict[str, float]:
     found = [row for row in rows if not row.failure]
     medians = {
         name: float(np.median([getattr(row, name) for row in found])) if found else float("nan")
-        for name in (*MEASURES, "iou_mask")
+        for name in (*_MEASURES, "iou_mask")
     }
     return {"num": len(rows), "num_failed": len(rows) - len(found), **medians}
 

@@ -15,7 +15,7 @@ from vaserl.policy.adapter import add_lora
 from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
 from vaserl.policy.policy import ClipFeatures, Policy, Prompter, Video, load_model
 
-VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_features")
+_VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_features")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-repeats", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--checkpointing", action="store_true", help="recompute activations, in every variant")
     parser.add_argument("--compile", action="store_true", help="compile the layers of the language model")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", choices=_VARIANTS, default=list(_VARIANTS))
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

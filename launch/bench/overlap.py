@@ -30,7 +30,7 @@ from vaserl.types import DIMENSIONS, Task
 
 WARM_UP = 2
 """Steps at the beginning that are not counted: first calls compile, and the pipeline fills."""
-GROUP_SIZE = 8
+_GROUP_SIZE = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UserError(f"a measurement needs {WARM_UP + 2} steps at least")
     cluster = ClusterSettings(num_cpus=2)
     with connect(cluster), tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch:
-        measured = {"sleeping": compare(partial(run_sleeping, arguments, Path(scratch) / "sleeping"))}
+        measured = {"sleeping": compare_loops(partial(run_sleeping, arguments, Path(scratch) / "sleeping"))}
         measured["sleeping"]["note"] = "halves that sleep: overhead of loop and Ray only, no work and no contention"
         if not arguments.no_real:
             with model_folder(arguments.model, arguments.scratch) as model:
                 dataset = make_dataset(
                     Path(scratch) / "dataset", arguments.num_tasks, num_frames=arguments.num_frames, size=112
                 )
-                measured["real"] = compare(partial(run_real, arguments, Path(scratch) / "real", model, dataset))
+                measured["real"] = compare_loops(partial(run_real, arguments, Path(scratch) / "real", model, dataset))
             measured["real"]["load_average"] = os.getloadavg()[0]
     return {**measured, "num_steps": arguments.num_steps, **circumstances()}
 
@@ -80,7 +80,7 @@ def words(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def compare(run_loop: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+def compare_loops(run_loop: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
     """Both loops, from what their timelines say. run_loop: "on_policy" or "ahead" -> spans."""
     on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
     rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
@@ -124,7 +124,7 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
     with Recorder(folder / loop, ClusterSettings()) as recorder:
         loops[loop](
             draw_tasks=lambda step, refill: tasks,
-            rollout=SleepingEngines(arguments.half, GROUP_SIZE),
+            rollout=SleepingEngines(arguments.half, _GROUP_SIZE),
             rewards=TurnAbout(),
             learner=SleepingLearner(arguments.half),
             recorder=recorder,
@@ -153,7 +153,7 @@ def run_real(
             "model": {"path": model, "dtype": "float32"},
             "data": {"path": dataset, "num_frames": arguments.num_frames},
             "rollout": {
-                "group_size": GROUP_SIZE,
+                "group_size": _GROUP_SIZE,
                 "max_new_tokens": arguments.max_new_tokens,
                 "num_cpus": 0.8,
                 "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},

@@ -25,8 +25,8 @@ from vaserl.policy.vision_tower import VisionTower
 from vaserl.settings import ClusterSettings
 
 NUM_FRAMES, FPS, SIZES = (4, 8, 16), (0.5, 8.0), (56, 112)
-GROUP_SIZE = 4
-START_TIMEOUT_S = 600.0
+_GROUP_SIZE = 4
+_START_TIMEOUT_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +108,7 @@ def _sampled(
         eos_token_id=prompter.eos_token_id,
         engine_args={"max_model_len": 2048, "max_num_seqs": 64},
     )
-    ray.get(engine.load_merged.remote(files, "host"), timeout=START_TIMEOUT_S)
+    ray.get(engine.load_merged.remote(files, "host"), timeout=_START_TIMEOUT_S)
     requests = [
         Request(text=prompter.text(PROMPT), video=video, video_hash=str(index), seed=index)
         for index, video in enumerate(videos)
@@ -116,11 +116,11 @@ def _sampled(
     answers = ray.get(
         engine.generate.remote(
             requests,
-            num_samples=GROUP_SIZE,
+            num_samples=_GROUP_SIZE,
             temperature=arguments.temperature,
             max_new_tokens=arguments.num_new_tokens,
         ),
-        timeout=START_TIMEOUT_S,
+        timeout=_START_TIMEOUT_S,
     )
     ray.kill(engine)
     return answers

@@ -39,13 +39,13 @@ from vaserl.settings import (
     ModelSettings,
     RolloutSettings,
 )
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.vase import sample_traits
 from vaserl.types import Batch, Demonstration, Group, PromptSamples, Sample, Weights
 
 SHARES = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
 """Of the one GPU, as Ray counts."""
-NUM_COMPARED = 2
+_NUM_COMPARED = 2
 """Groups whose layouts are compared; a padded row for each answer fills a GPU quickly."""
 
 
@@ -128,7 +128,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 moments[-1] |= {"supervised_steps": step, "supervised_loss": loss}
                 print(moments[-1], file=sys.stderr)
             weights, groups = ranks.weights(version), engines.generate([v.caption_task() for v in vases], step=version)
-            shared = _layout_gap(folder, arguments.dtype, weights, groups[:NUM_COMPARED], reader)
+            shared = _layout_gap(folder, arguments.dtype, weights, groups[:_NUM_COMPARED], reader)
     return {
         "model": arguments.model,
         "dtype": arguments.dtype,
@@ -172,7 +172,7 @@ def _taught(vases: Sequence[Vase]) -> list[Vase]:
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))
-        captions.append(gold_caption(record_of(f"v{index}", index, traits)))
+        captions.append(gold_caption(beazley_record(f"v{index}", index, traits)))
     return [replace(vase, caption=caption) for vase, caption in zip(vases, captions, strict=True)]
 
 

@@ -18,7 +18,7 @@ from actors.reward import RewardPool
 from vaserl.errors import UserError
 from vaserl.rewards.vase import VaseReward, gold_caption
 from vaserl.settings import ClusterSettings, RewardSettings
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
 
@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UserError("a measurement needs one task and one repeat at least")
     repeats = [make_groups(repeat, arguments.num_tasks) for repeat in range(arguments.num_repeats)]
     one_core = [per_second_on_one_core(groups) for groups in repeats]
-    core = spread([cpu for _, cpu in one_core])
+    core = rate_spread([cpu for _, cpu in one_core])
     return {
         "captions_per_second_per_core": core["best"],
         "per_core": core,
-        "by_the_clock": spread([wall for wall, _ in one_core]),
+        "by_the_clock": rate_spread([wall for wall, _ in one_core]),
         "num_captions": arguments.num_tasks * GROUP_SIZE,
         "num_repeats": arguments.num_repeats,
         "num_cores": len(os.sched_getaffinity(0)),
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def spread(rates: Sequence[float]) -> dict[str, float]:
+def rate_spread(rates: Sequence[float]) -> dict[str, float]:
     """Best, median and lowest of the repeats."""
     return {"best": max(rates), "median": statistics.median(rates), "lowest": min(rates)}
 
@@ -107,14 +107,14 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
             scored = pool.score(groups)
             seconds = time.perf_counter() - start
             rates.append(sum(len(group.scores) for group in scored) / seconds)
-    return spread(rates)
+    return rate_spread(rates)
 
 
 def make_groups(repeat: int, num_tasks: int) -> list[Group]:
     """[P] tasks on synthetic vases that no other repeat has, each with 8 captions."""
     rng = np.random.default_rng(repeat)
     first = repeat * num_tasks
-    records = [record_of(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]
+    records = [beazley_record(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]
     seen: set[str] = set()
     return [_group(f"v{first + n}", record, records, seen, rng) for n, record in enumerate(records)]
 

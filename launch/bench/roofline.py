@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from launch.bench.timing import seconds_of
-from vaserl.policy.attention import Span
+from vaserl.policy.attention import TokenSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def learner_work(config: Any, *, num_tokens: int, num_pairs: float, num_targets:
     )
 
 
-def visible_pairs(spans: tuple[Span, ...]) -> float:
+def visible_pairs(spans: tuple[TokenSpan, ...]) -> float:
     """Pairs of a token and one it may see, over the groups of a packed row."""
     pairs = 0.0
     for span in spans:

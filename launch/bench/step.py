@@ -17,7 +17,7 @@ from vaserl.report.anatomy import step_figure
 from vaserl.runs.recorder import read_jsonl
 from vaserl.settings import TrainSettings
 
-WARM_UP = 1
+_WARM_UP = 1
 """Steps that are not counted: first calls compile and encode."""
 ENGINE_SHARE, LEARNER_SHARE, ENCODER_SHARE = 0.5, 0.4, 0.1
 """Of the one GPU, as Ray counts; memory is divided by the engine's own settings."""
@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures. Returns: seconds of a step and of its phases, after the warm-up; the pieces of learn and publish; and
     the gaps between learner and engine."""
-    if arguments.num_steps <= WARM_UP:
-        raise UserError(f"a measurement needs more than {WARM_UP} steps")
+    if arguments.num_steps <= _WARM_UP:
+        raise UserError(f"a measurement needs more than {_WARM_UP} steps")
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as model,
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         settings = train_settings(arguments, model, dataset, Path(scratch) / "run")
         job.run(settings)
-        measured = summary(arguments, settings.run_dir)
+        measured = _summary(arguments, settings.run_dir)
     if arguments.svg:
         arguments.svg.write_bytes(step_figure(measured))
     return measured
@@ -109,10 +109,10 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
     )
 
 
-def summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
+def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
     """What the run's own records say."""
     spans, rows = read_jsonl(run_dir / "timeline.jsonl"), read_jsonl(run_dir / "metrics.jsonl")
-    steps = range(WARM_UP + 1, arguments.num_steps + 1)
+    steps = range(_WARM_UP + 1, arguments.num_steps + 1)
     phases = {name: [_phase(spans, step, name) for step in steps] for name in ("rollout", "reward", "learn", "publish")}
     whole = [_end(spans, step) - _start(spans, step) for step in steps]
     pieces = [row for row in read_jsonl(run_dir / "pieces.jsonl") if row["step"] in steps]

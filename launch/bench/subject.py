@@ -16,7 +16,7 @@ from vaserl.synthetic.models.random_qwen import build_shape
 from vaserl.synthetic.models.tiny_qwen import build_tiny_model
 
 PROMPT = "Describe the vase."
-TEXTS = (
+_TEXTS = (
     PROMPT,
     "Athenian black-figure lekythos, c. 525–500 BCE, depicting a warrior, attributed to the Berlin Painter.",
 )
@@ -38,7 +38,7 @@ def model_folder(name: str, scratch: Path | None) -> Iterator[Path]:
         folder = (scratch or Path(temporary)) / name.replace(":", "-")
         if not (folder / "config.json").is_file():
             if name == "tiny":
-                build_tiny_model(folder, TEXTS)
+                build_tiny_model(folder, _TEXTS)
             else:
                 build_shape(folder, name.removeprefix("shape:"), device="cuda" if torch.cuda.is_available() else "cpu")
         yield folder

@@ -12,7 +12,7 @@ from PIL import Image
 
 from actors.curate import curate
 from actors.curate_pass import PassSummary, Pool, run_pass
-from launch.bench.curate_kills import finish, finished, start
+from launch.bench.curate_kills import finish_curation, finished, start
 from tests.fakes.curation_stages import Environment, KeepAll, Perilous, RejectOdd
 from vaserl.curation.job.batch import INPUT_COLUMNS, rows_of
 from vaserl.curation.job.isolated import JobFailed
@@ -219,7 +219,7 @@ def test_killed_again_and_again_the_job_goes_on_and_writes_the_same_manifest(wor
         now = finished(dataset)
         assert len(now) >= threshold and now | done == now, "a finished shard was done again"
         done = now
-    finish(start(config))
+    finish_curation(start(config))
     now = finished(dataset)
     assert now | done == now and len(now) > len(done)
     assert (dataset / MANIFEST).read_bytes() == (run[0] / MANIFEST).read_bytes()

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 
 
 class RejectOdd:
@@ -15,14 +15,14 @@ class RejectOdd:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         return rejecting(batch, self.name, {i: "odd" for i in remaining(batch) if int(batch["photo"][i]) % 2})
 
 
 class KeepAll:
     """Has nothing to say."""
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         return batch
 
 
@@ -32,7 +32,7 @@ class Environment:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         value = os.environ.get(self._name, "absent")
         return rejecting(batch, "environment", dict.fromkeys(remaining(batch), f"{self._name}={value}"))
 
@@ -47,7 +47,7 @@ class Perilous:
         """With `only`, over photographs named <only>.… alone."""
         self._notes, self._only = notes, only
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         for photo in batch["photo"]:
             where, _, name = str(photo).rpartition(".")
             kind = name.split("-")[0] if where == self._only else ""
@@ -90,5 +90,5 @@ class DiesAtOnce:
     def __init__(self) -> None:
         ctypes.string_at(0)
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         return batch

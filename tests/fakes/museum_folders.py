@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import SOURCE_SCHEMA, read_source
+from vaserl.curation.source import SOURCE_SCHEMA, read_photograph_source
 
 RECORD = {"Fabric": "ATHENIAN", "Date": "-525 to -475"}
 
@@ -22,6 +22,6 @@ def write_lines(path: Path, *entries: dict) -> None:
 
 def rows(folder: Path | str, **sections) -> list[dict]:
     """What the source makes of it, records decoded."""
-    table = read_source(SourceSettings(path=str(folder), **sections))
+    table = read_photograph_source(SourceSettings(path=str(folder), **sections))
     assert table.schema == SOURCE_SCHEMA
     return [row | {"record": json.loads(row["record"])} for row in table.to_pylist()]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vaserl.synthetic.vase import Facts
+from vaserl.synthetic.vase import PaintedFacts
 
 FABRICS = {
     "ATHENIAN": ("Athenian", "Attic", "attic"),
@@ -132,7 +132,7 @@ TEMPLATES = (
 )
 
 
-def paraphrases(facts: Facts, rng: np.random.Generator) -> Iterator[tuple[int, str]]:
+def paraphrases(facts: PaintedFacts, rng: np.random.Generator) -> Iterator[tuple[int, str]]:
     """Every template with the facts in one of their wordings each."""
     start, end = facts.dating
     for index, template in enumerate(TEMPLATES):

@@ -8,24 +8,24 @@ import pytest
 import trimesh
 
 from launch.bench.__main__ import main
-from launch.bench.lathe import Lifted, chamfer, compare, level_silhouette, summary
+from launch.bench.lathe import Lifted, chamfer, compare_model, lathe_summary, level_silhouette
 from tests.fakes.turned_vases import amphora, photograph, seen_mask
 from vaserl.meshes.lathe import lathe
 
 
 def test_a_model_compared_with_itself_and_with_a_wider_one() -> None:
     result = lathe(photograph(seen_mask()))
-    same = compare(result, result.mesh, result.profile, result.mask)
+    same = compare_model(result, result.mesh, result.profile, result.mask)
     assert same["iou_level"] == same["iou_mask"] == 1.0 and same["chamfer_percent"] == 0.0
     assert same["profile_mean_mm"] == same["profile_p95_mm"] == 0.0
     assert same["iou_photo"] == result.silhouette_iou
     # 0.01 heights more everywhere are 3 mm of 300
-    assert compare(result, result.mesh, result.profile + np.array([0.01, 0.0]), result.mask)[
+    assert compare_model(result, result.mesh, result.profile + np.array([0.01, 0.0]), result.mask)[
         "profile_mean_mm"
     ] == pytest.approx(3)
     # the lathe itself against the profile that was drawn
     z = np.linspace(0, 1, 200)
-    against_truth = compare(result, result.mesh, np.stack([amphora(z), z], axis=1), result.mask)
+    against_truth = compare_model(result, result.mesh, np.stack([amphora(z), z], axis=1), result.mask)
     assert 0 < against_truth["profile_mean_mm"] < 1.5
 
 
@@ -44,7 +44,7 @@ def test_refused_vases_are_counted_and_leave_the_medians_alone() -> None:
     row = Lifted(index=0, shape="A", technique="T", failure="", **numbers)
     other = dataclasses.replace(row, index=1, chamfer_percent=3.0)
     refused = Lifted(index=2, shape="B", technique="T", failure="no vase", **dict.fromkeys(numbers, float("nan")))
-    found = summary([row, other, refused])
+    found = lathe_summary([row, other, refused])
     assert found["all"]["num"] == 3 and found["all"]["num_failed"] == 1
     assert found["all"]["chamfer_percent"] == found["by_shape"]["A"]["chamfer_percent"] == 2.0
     assert found["by_technique"]["T"]["num"] == 3

@@ -9,7 +9,7 @@ from launch.bench.__main__ import main
 from launch.bench.roofline import learner_work, visible_pairs
 from launch.bench.step import _medians
 from vaserl.errors import UserError
-from vaserl.policy.attention import Span
+from vaserl.policy.attention import TokenSpan
 from vaserl.report.anatomy import step_figure
 from vaserl.synthetic.models.random_qwen import build_shape
 
@@ -25,7 +25,7 @@ CONFIG = SimpleNamespace(
 
 def test_pairs_that_may_see_each_other_by_hand():
     # a prefix of 3: 1 + 2 + 3; branches of 2 and 1: each token sees the prefix, then 1 + 2 and 1 of its own
-    assert visible_pairs((Span(start=5, prefix_end=8, branch_ends=(10, 11)),)) == 6 + (6 + 3) + (3 + 1)
+    assert visible_pairs((TokenSpan(start=5, prefix_end=8, branch_ends=(10, 11)),)) == 6 + (6 + 3) + (3 + 1)
 
 
 def test_the_work_of_a_pass_by_hand():

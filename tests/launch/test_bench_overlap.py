@@ -7,7 +7,7 @@ import pytest
 
 from launch.bench import overlap
 from launch.bench.__main__ import main
-from launch.bench.overlap import WARM_UP, compare, step_seconds
+from launch.bench.overlap import WARM_UP, compare_loops, step_seconds
 from launch.bench.subject import make_dataset
 from vaserl.dataset.dataset import read_vases
 from vaserl.files.clip import ClipStore
@@ -30,7 +30,7 @@ def test_the_ratio_by_hand():
     on_policy = spans((9, 20), (21, 22), (24, 25), (27, 28), rollout_s=2)  # halves of 2 s and 1 s, steps of 3 s
     ahead = spans((9, 20), (21, 22), (23.4, 24.4), (25.4, 26.4), rollout_s=2.1)  # steps of 2.4 s and 2.0 s
     assert step_seconds(ahead) == pytest.approx([2.4, 2.0])
-    found = compare({"on_policy": on_policy, "ahead": ahead}.__getitem__)
+    found = compare_loops({"on_policy": on_policy, "ahead": ahead}.__getitem__)
     assert found["rollout_s"]["median"] == 2
     assert found["learn_s"]["median"] == 1
     assert found["on_policy_step_s"]["median"] == 3

@@ -3,7 +3,7 @@
 import json
 
 from launch.bench.__main__ import main
-from launch.bench.reward import GROUP_SIZE, make_groups, spread
+from launch.bench.reward import GROUP_SIZE, make_groups, rate_spread
 
 
 def test_no_caption_comes_twice_and_groups_vary():
@@ -16,7 +16,7 @@ def test_no_caption_comes_twice_and_groups_vary():
 
 
 def test_the_spread_by_hand():
-    assert spread([3.0, 1.0, 2.0]) == {"best": 3.0, "median": 2.0, "lowest": 1.0}
+    assert rate_spread([3.0, 1.0, 2.0]) == {"best": 3.0, "median": 2.0, "lowest": 1.0}
 
 
 def test_the_bench_with_real_actors(cluster, capsys):

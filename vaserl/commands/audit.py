@@ -34,7 +34,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the audit. Raises: UserError when the targets can't be used."""
     from vaserl.errors import UserError
-    from vaserl.evaluation.answer_files import read_targets, refuse
+    from vaserl.evaluation.answer_files import read_targets, refuse_lines
     from vaserl.evaluation.audit import audit
     from vaserl.rewards.file import read_reward
     from vaserl.rewards.scorer import make_scorer
@@ -45,17 +45,17 @@ def run(arguments: argparse.Namespace) -> None:
         tasks = [vase.caption_task() for vase in read_vases(arguments.targets, arguments.split)]
     else:
         targets, problems = read_targets(arguments.targets)
-        refuse(problems)
+        refuse_lines(problems)
         tasks = [target.task() for target in targets.values()]
     if len(tasks) < 2 or arguments.max_attacked < 1:
         raise UserError(f"{arguments.targets}: an audit needs two targets at least, and one to attack")
     scorer = make_scorer(read_reward(arguments.config))
     scorer.prepare([task.record for task in tasks])
     result = asdict(audit(tasks, scorer, seed=arguments.seed, max_attacked=arguments.max_attacked))
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else table(result))
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else audit_table(result))
 
 
-def table(result: dict[str, Any]) -> str:
+def audit_table(result: dict[str, Any]) -> str:
     """Two tables: what each way of answering earns, and how each dimension's values are spread."""
     rows = [f"{'answer':30} {'mean':>7} {'highest':>8} {'as good as honest on':>21}"]
     answers = {

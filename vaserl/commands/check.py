@@ -30,7 +30,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
-    from vaserl.curation.check import check_dataset, check_published, check_source
+    from vaserl.curation.check import check_dataset, check_photographs, check_published
     from vaserl.curation.check.findings import page
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
@@ -45,6 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         source = SourceSettings(path=arguments.data)
         if arguments.config is not None:
             source = load_config(CurateSettings, arguments.config, ["--source.path", arguments.data]).source
-        checked = check_source(source, arguments.max_photographs, arguments.model)
+        checked = check_photographs(source, arguments.max_photographs, arguments.model)
     print(page(checked))
     return int(checked.costs)

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, read_photograph
     from vaserl.meshes.lathe import LatheError, lathe, profile_drawing, write_glb
-    from vaserl.meshes.turntable import Turntable
+    from vaserl.meshes.turntable import TurntableRenderer
 
     try:
         photo = np.asarray(read_photograph(arguments.photo, keep_alpha=True))
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_glb(arguments.out / "model.glb", result.mesh)
     (arguments.out / "profile.svg").write_text(drawing)
-    with Turntable(arguments.resolution) as turntable:
+    with TurntableRenderer(arguments.resolution) as turntable:
         clip = turntable.spin(result.mesh, num_frames=24, fps=12.0)
         write_mp4(arguments.out / "turntable.mp4", clip)
         around = clip.frames[::3]

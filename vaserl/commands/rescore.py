@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-WIDTH = 100
+_WIDTH = 100
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,10 +33,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     scorer = load_scorer([arguments.reward]) if arguments.reward else make_scorer(read_reward(arguments.config))
     result = asdict(rescore(arguments.run, scorer, num_biggest=arguments.biggest))
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else table(result))
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else rescore_table(result))
 
 
-def table(result: dict[str, Any]) -> str:
+def rescore_table(result: dict[str, Any]) -> str:
     """The comparison for people."""
     rows = [
         f"{result['num_completions']} completions in {result['num_groups']} groups",
@@ -54,7 +54,7 @@ def table(result: dict[str, Any]) -> str:
             f"{change['step']:5d} {change['task']:24} {change['member']:3d} "
             f"{change['old_reward']:6.3f} -> {change['new_reward']:6.3f} "
             f"{change['old_advantage']:6.2f} -> {change['new_advantage']:6.2f}  "
-            f"{text if len(text) <= WIDTH else text[: WIDTH - 1] + '…'}"
+            f"{text if len(text) <= _WIDTH else text[: _WIDTH - 1] + '…'}"
         )
     return "\n".join(rows)
 

@@ -30,7 +30,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the table, or the lines. Raises: UserError naming file and line of what can't be used."""
     from vaserl.errors import UserError
-    from vaserl.evaluation.answer_files import read_predictions, read_targets, refuse, unmatched
+    from vaserl.evaluation.answer_files import read_predictions, read_targets, refuse_lines, unmatched
     from vaserl.rewards.file import read_reward
     from vaserl.rewards.scorer import make_scorer
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     targets, more = read_targets(arguments.targets)
     problems += more + unmatched(predictions, arguments.predictions, targets, arguments.targets)
     if not arguments.lenient:
-        refuse(problems, "mend these lines, or count and leave them out with --lenient")
+        refuse_lines(problems, "mend these lines, or count and leave them out with --lenient")
     scored = score_predictions([p for p in predictions if p.id in targets], targets, scorer)
     if not scored:
         raise UserError(f"{arguments.predictions}: no line has a target in {arguments.targets}")
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         for line in scored:
             print(json.dumps(line, ensure_ascii=False))
     else:
-        print(table(scored))
+        print(score_table(scored))
     for kind, count in sorted(counts.items()):
         print(f"left out: {count} x {kind}", file=sys.stderr)
 
@@ -84,7 +84,7 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
     return lines
 
 
-def table(scored: Sequence[dict[str, Any]]) -> str:
+def score_table(scored: Sequence[dict[str, Any]]) -> str:
     """Means over the answers: each dimension over those with a target, then every other part, then the total."""
     from vaserl.types import DIMENSIONS
 

@@ -25,7 +25,7 @@ PROVENANCE = "provenance"
 Topic = Dimension | Literal["provenance"]
 """What a question asks for: a dimension, or where the vase was found."""
 
-SCHEMA = pa.schema(
+MANIFEST_SCHEMA = pa.schema(
     [
         ("photo", pa.string()),  # path or URL of the photograph
         ("photo_sha256", pa.string()),
@@ -113,12 +113,12 @@ def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
     rows = (row for part in parts for row in part)
-    with whole_file(path) as file, pq.ParquetWriter(file, SCHEMA) as writer:
+    with whole_file(path) as file, pq.ParquetWriter(file, MANIFEST_SCHEMA) as writer:
         # groups of one length, so that the file doesn't depend on how it was cut into parts
         while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
             full = [{**UNSTATED, **row} for row in group]
-            columns = [{name: _encode(row[name]) for name in SCHEMA.names} for row in full]
-            writer.write_table(pa.Table.from_pylist(columns, schema=SCHEMA))
+            columns = [{name: _encode(row[name]) for name in MANIFEST_SCHEMA.names} for row in full]
+            writer.write_table(pa.Table.from_pylist(columns, schema=MANIFEST_SCHEMA))
     return path
 
 
@@ -134,10 +134,10 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a parquet file: {error}") from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names and name not in UNSTATED]
+    missing = [name for name in MANIFEST_SCHEMA.names if name not in table.column_names and name not in UNSTATED]
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
-    rows = table.select([name for name in SCHEMA.names if name in table.column_names]).to_pylist()
+    rows = table.select([name for name in MANIFEST_SCHEMA.names if name in table.column_names]).to_pylist()
     for row in rows:
         row.update({name: row.get(name) or "" for name in UNSTATED})
         for name in ("record", "scores", "questions"):

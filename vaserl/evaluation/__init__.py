@@ -8,14 +8,14 @@ from vaserl.evaluation.evaluate import (
     Reader,
     evaluate_captions,
 )
-from vaserl.intervals import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
 
 __all__ = [
     "SYSTEMS",
+    "ConfidenceInterval",
     "EvaluationConfig",
     "EvaluationResult",
     "EvaluationRow",
-    "Interval",
     "Reader",
     "bootstrap_mean_interval",
     "evaluate_captions",

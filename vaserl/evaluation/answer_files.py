@@ -16,15 +16,15 @@ from vaserl.errors import UserError
 from vaserl.rewards.vase import Facts, gold_caption, parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Dimension, Task
 
-Kind = Literal["broken line", "duplicate id", "id without a target", "id without a prediction"]
-SHOWN_PROBLEMS = 12
+ProblemKind = Literal["broken line", "duplicate id", "id without a target", "id without a prediction"]
+_SHOWN_PROBLEMS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class LineProblem:
     """Something wrong with one line."""
 
-    kind: Kind
+    kind: ProblemKind
     """What is counted."""
     file: Path
     """Which file."""
@@ -78,38 +78,38 @@ class Target:
         )
 
 
-def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
+def read_predictions(path: Path) -> tuple[list[Prediction], list[LineProblem]]:
     """Every usable line in order, and what is wrong with the others. Raises: UserError when the file can't be read."""
     found: dict[tuple[str, str], Prediction] = {}
-    problems: list[Problem] = []
+    problems: list[LineProblem] = []
     for line, text in _lines(path):
         try:
             prediction = _prediction(text, line)
         except ValueError as error:
-            problems.append(Problem(kind="broken line", file=path, line=line, detail=str(error)))
+            problems.append(LineProblem(kind="broken line", file=path, line=line, detail=str(error)))
             continue
         key = (prediction.id, prediction.question)
         if key in found:
             detail = f"{prediction.id!r} already stands in line {found[key].line}"
-            problems.append(Problem(kind="duplicate id", file=path, line=line, detail=detail))
+            problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
         else:
             found[key] = prediction
     return list(found.values()), problems
 
 
-def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
+def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
     """Every usable target by id, and what is wrong with the others. Raises: UserError when the file can't be read."""
     found: dict[str, Target] = {}
-    problems: list[Problem] = []
+    problems: list[LineProblem] = []
     for line, text in _lines(path):
         try:
             target = _target(text, line)
         except ValueError as error:
-            problems.append(Problem(kind="broken line", file=path, line=line, detail=str(error)))
+            problems.append(LineProblem(kind="broken line", file=path, line=line, detail=str(error)))
             continue
         if target.id in found:
             detail = f"{target.id!r} already stands in line {found[target.id].line}"
-            problems.append(Problem(kind="duplicate id", file=path, line=line, detail=detail))
+            problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
         else:
             found[target.id] = target
     return found, problems
@@ -117,10 +117,10 @@ def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
 
 def unmatched(
     predictions: Sequence[Prediction], predictions_path: Path, targets: Mapping[str, Target], targets_path: Path
-) -> list[Problem]:
+) -> list[LineProblem]:
     """Predictions without a target and targets without a prediction."""
     problems = [
-        Problem(
+        LineProblem(
             kind="id without a target",
             file=predictions_path,
             line=p.line,
@@ -131,7 +131,7 @@ def unmatched(
     ]
     said = {prediction.id for prediction in predictions}
     problems += [
-        Problem(
+        LineProblem(
             kind="id without a prediction",
             file=targets_path,
             line=t.line,
@@ -143,13 +143,13 @@ def unmatched(
     return problems
 
 
-def refuse(problems: Sequence[Problem], way_out: str = "mend these lines") -> None:
+def refuse_lines(problems: Sequence[LineProblem], way_out: str = "mend these lines") -> None:
     """Raises: UserError with the first of the problems, if there are any."""
     if not problems:
         return
-    lines = [str(problem) for problem in problems[:SHOWN_PROBLEMS]]
-    if len(problems) > SHOWN_PROBLEMS:
-        lines.append(f"and {len(problems) - SHOWN_PROBLEMS} more")
+    lines = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > _SHOWN_PROBLEMS:
+        lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
     raise UserError("\n".join([*lines, way_out]))
 
 

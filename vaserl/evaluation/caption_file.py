@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from vaserl.dataset.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
-from vaserl.meshes.turntable import Turntable, load_mesh
+from vaserl.meshes.turntable import TurntableRenderer, load_mesh
 from vaserl.policy.policy import Policy, Prompter, check_model_folder, load_model
 from vaserl.policy.sampling import sample
 
@@ -28,7 +28,7 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
     mesh = load_mesh(path) if path.suffix.lower() in (".glb", ".gltf") else _lift(path, out_dir)
-    with Turntable(resolution) as turntable:
+    with TurntableRenderer(resolution) as turntable:
         clip = turntable.spin(mesh, num_frames=num_frames, fps=FPS)
     if out_dir is not None:
         write_mp4(out_dir / "turntable.mp4", clip)
@@ -37,7 +37,7 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
     return prompter.decode(token_ids)
 
 
-def read_photograph(path: Path) -> np.ndarray:
+def _read_photograph(path: Path) -> np.ndarray:
     """[H, W, 3] or [H, W, 4] uint8. Raises: UserError for a file that is no picture."""
     try:
         with Image.open(path) as image:
@@ -51,7 +51,7 @@ def _lift(path: Path, out_dir: Path | None):
     from vaserl.meshes.lathe.drawing import profile_drawing
 
     try:
-        result = lathe(read_photograph(path))
+        result = lathe(_read_photograph(path))
     except LatheError as error:
         raise UserError(f"{path} can't be lifted to 3D: {error}") from error
     if out_dir is not None:

@@ -21,14 +21,14 @@ RECALL_RANKS = (1, 5, 10)
 PUNCTUATION = string.punctuation + "–—‘’“”…·"
 """What "strict" strips from both ends of a word; inside a word it stays, so "black-figure" is one word."""
 
-REGULARISATION = 1e-6
+_REGULARISATION = 1e-6
 """Added to the diagonal of both covariances, as published: fewer captions than dimensions make them singular."""
 
 MAX_IMAGINARY_SHARE = 1e-3
 """Share of the matrix root that may be imaginary by rounding."""
 
 
-def words(text: str, mode: Mode) -> list[str]:
+def metric_words(text: str, mode: Mode) -> list[str]:
     """Lower-cased words. "paper" splits at whitespace only, so "lekythos," is not "lekythos"; "strict" strips that."""
     tokens = text.lower().split()
     if mode == "paper":
@@ -38,7 +38,7 @@ def words(text: str, mode: Mode) -> list[str]:
 
 def lexical_similarity(caption: str, reference: str, mode: Mode) -> float:
     """Jaccard index of the two sets of words, in [0, 1]; two empty texts have 0, as published."""
-    said, meant = set(words(caption, mode)), set(words(reference, mode))
+    said, meant = set(metric_words(caption, mode)), set(metric_words(reference, mode))
     return len(said & meant) / len(said | meant) if said | meant else 0.0
 
 
@@ -77,7 +77,7 @@ def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
         raise ValueError(f"a covariance needs two texts on each side, got {len(captions)} and {len(references)}")
     clouds = [np.asarray(cloud, dtype=np.float64) for cloud in (captions, references)]
     mean_1, mean_2 = (cloud.mean(axis=0) for cloud in clouds)
-    ridge = REGULARISATION * np.eye(clouds[0].shape[1])
+    ridge = _REGULARISATION * np.eye(clouds[0].shape[1])
     covariance_1, covariance_2 = (np.cov(cloud, rowvar=False).reshape(ridge.shape) + ridge for cloud in clouds)
     root = np.asarray(sqrtm(covariance_1 @ covariance_2))
     real, imaginary = np.real(root), np.imag(root)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vaserl.intervals import Interval, paired_difference, wilson_interval
+from vaserl.intervals import ConfidenceInterval, paired_difference, wilson_interval
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]
@@ -41,17 +41,17 @@ class DimensionResult:
     """Vases whose record states the dimension."""
     num_stated: int
     """Of these, vases whose caption states it too."""
-    stated: Interval | None
+    stated: ConfidenceInterval | None
     """num_stated / num_targets."""
-    accuracy: Interval | None
+    accuracy: ConfidenceInterval | None
     """Share right among vases with a target; silence is wrong."""
-    accuracy_when_stated: Interval | None
+    accuracy_when_stated: ConfidenceInterval | None
     """Share right among vases with a target whose caption speaks."""
-    guess_when_stated: Interval | None
+    guess_when_stated: ConfidenceInterval | None
     """Share that the best baseline without pixels gets right on those same vases."""
-    over_guess: Interval | None
+    over_guess: ConfidenceInterval | None
     """Paired difference of the two above: above zero, the system reads the dimension from the picture."""
-    invented: Interval | None
+    invented: ConfidenceInterval | None
     """Share of the vases without a target whose caption states a value nonetheless."""
 
     def as_dict(self) -> dict[str, object]:
@@ -113,13 +113,13 @@ def judge_dimension(answers: Answers, guess_correct: np.ndarray, *, num_resample
     )
 
 
-def compare_dimension(a: Answers, b: Answers, *, num_resamples: int, seed: int) -> dict[str, Interval | None]:
+def compare_dimension(a: Answers, b: Answers, *, num_resamples: int, seed: int) -> dict[str, ConfidenceInterval | None]:
     """Paired a - b on one dimension: "accuracy" and "stated" where there is a target, "accuracy_when_both_state"."""
     if not np.array_equal(a.has_target, b.has_target):
         raise ValueError("two systems were scored against different targets")
     both = a.has_target & a.stated & b.stated
 
-    def difference(of_a: np.ndarray, of_b: np.ndarray, among: np.ndarray) -> Interval | None:
+    def difference(of_a: np.ndarray, of_b: np.ndarray, among: np.ndarray) -> ConfidenceInterval | None:
         if not among.any():
             return None
         return paired_difference(of_a[among], of_b[among], num_resamples=num_resamples, seed=seed)
@@ -131,7 +131,7 @@ def compare_dimension(a: Answers, b: Answers, *, num_resamples: int, seed: int) 
     }
 
 
-def _share(hits: np.ndarray, among: np.ndarray) -> Interval | None:
+def _share(hits: np.ndarray, among: np.ndarray) -> ConfidenceInterval | None:
     if not among.any():
         return None
     return wilson_interval(int((hits & among).sum()), int(among.sum()))

@@ -14,7 +14,7 @@ from vaserl.errors import UserError
 from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
 from vaserl.evaluation.dimensions import Values, compare_dimension, judge_dimension, read_answers
-from vaserl.intervals import Interval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
 from vaserl.types import DIMENSIONS, Dimension, Score
 
 SYSTEMS = ("sft", "rl")
@@ -178,7 +178,7 @@ def _per_vase(
     captions = [row.captions[system] for row in rows]
     references = [row.reference for row in rows]
     values: dict[str, np.ndarray] = {"reward": np.array([row.scores[system].total for row in rows])}
-    values["num_words"] = np.array([len(metrics.words(caption, "strict")) for caption in captions], dtype=float)
+    values["num_words"] = np.array([len(metrics.metric_words(caption, "strict")) for caption in captions], dtype=float)
     values["text_cosine"] = metrics.cosine_similarities(vectors, reference_vectors)
     for mode in ("paper", "strict"):
         values[f"lexical_{mode}"] = np.array(
@@ -200,7 +200,7 @@ def _per_vase(
     return values
 
 
-def _mean(values: np.ndarray, *, num_resamples: int, seed: int) -> Interval:
+def _mean(values: np.ndarray, *, num_resamples: int, seed: int) -> ConfidenceInterval:
     if values.dtype == bool:
         return wilson_interval(int(values.sum()), len(values))
     return bootstrap_mean_interval(values, num_resamples=num_resamples, seed=seed)

@@ -5,7 +5,7 @@ from typing import Any
 
 from vaserl.evaluation.dimensions import Values
 from vaserl.evaluation.evaluate import Reader
-from vaserl.rewards.vase import Interval, RewardConfig, RewardContext, Term, parse_caption, parse_record
+from vaserl.rewards.vase import RewardConfig, RewardContext, Term, YearInterval, parse_caption, parse_record
 from vaserl.rewards.vase.similarity import interval_similarity, shape_similarity, words_similarity
 from vaserl.types import DIMENSIONS, Dimension
 
@@ -54,15 +54,15 @@ def _similarity(dimension: Dimension, guess: str, truth: str, config: RewardConf
     return 0.0
 
 
-def _interval(text: str) -> Interval:
+def _interval(text: str) -> YearInterval:
     start, end = text.split(" to ")
-    return Interval(int(start), int(end))
+    return YearInterval(int(start), int(end))
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, Interval):
+    if isinstance(value, YearInterval):
         return f"{value.start} to {value.end}"
     if hasattr(value, "name"):
         return f"{value.qualifier} {value.name}".strip()

@@ -109,7 +109,7 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     fps, indices, num_source_frames = timing or (float(rate or 0), tuple(range(len(frames))), len(frames))
     if len(indices) != len(frames):
         raise UserError(f"{path}: {len(frames)} frames but {len(indices)} frame indices; the file is damaged")
-    kept = spread(len(frames), len(frames) if num_frames is None else num_frames, what=str(path))
+    kept = frame_indices_over(len(frames), len(frames) if num_frames is None else num_frames, what=str(path))
     return Clip(
         frames=np.stack([frames[k] for k in kept]),
         fps=fps * (len(kept) / len(frames)),  # this order: a whole clip keeps its rate to the last bit
@@ -118,7 +118,7 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     )
 
 
-def spread(num_available: int, num_wanted: int, what: str = "the clip") -> tuple[int, ...]:
+def frame_indices_over(num_available: int, num_wanted: int, what: str = "the clip") -> tuple[int, ...]:
     """Indices floor(k * available / wanted), k < wanted: even over a full turn. `UserError` if there are too few."""
     if not 0 < num_wanted <= num_available:
         raise UserError(f"{what}: {num_wanted} frames asked for, 1 to {num_available} can be had")

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from vaserl.files.storage import is_url, read_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
 """A header that claims more is refused before anything is decoded."""
 

@@ -25,7 +25,7 @@ from vaserl.grpo.metrics import staleness, step_metrics
 from vaserl.grpo.refill import Credit, draw_with_signal
 from vaserl.types import Batch, Group, Publication, ScoredGroup, Task, Weights
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class QueuedRolloutPool(Protocol):
@@ -161,11 +161,11 @@ class Lane:
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[Any] | None = None
 
-    def run(self, step: int, phase: str, work: Callable[[], T], *, after: Future[Any] | None = None) -> Future[T]:
+    def run(self, step: int, phase: str, work: Callable[[], _T], *, after: Future[Any] | None = None) -> Future[_T]:
         """Gives it `work`, to be begun when `after` is there, too; the phase is the work alone, without the waiting."""
         earlier = [future for future in (self._last, after) if future is not None]
 
-        def item() -> T:
+        def item() -> _T:
             for future in earlier:
                 future.result()
             with self._recorder.phase(step, phase):

@@ -7,10 +7,10 @@ import numpy as np
 
 from vaserl.errors import UserError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[T]:
+def draw(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
     """The items of `step` (from 1): each pass over the items is a fresh permutation, and steps cut the stream of
     passes into slices, so every item comes once before any comes twice. Each `refill` (from 1; 0 is the step's first
     draw) takes the same slice of a stream of its own.
@@ -20,7 +20,7 @@ def draw(items: Sequence[T], *, num_per_step: int, seed: int, step: int, refill:
     if not items:
         raise UserError("there is nothing to train on: the data set is empty")
     first = (step - 1) * num_per_step
-    drawn: list[T] = []
+    drawn: list[_T] = []
     permutations: dict[int, np.ndarray] = {}
     for position in range(first, first + num_per_step):
         epoch, index = divmod(position, len(items))

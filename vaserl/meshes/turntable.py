@@ -147,7 +147,7 @@ def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray,
     return transform, float(scale * np.linalg.norm(vertices - centre, axis=1).max())
 
 
-class Turntable:
+class TurntableRenderer:
     """Films models off screen; a context manager, because the graphics context must be given back.
 
     Example: with Turntable(resolution=112) as turntable: clip = turntable.spin(load_mesh(path), num_frames=8, fps=4.0)

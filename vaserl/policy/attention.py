@@ -21,7 +21,7 @@ ATTENTION_NAME = "shared_prefix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class TokenSpan:
     """Where a group stands in a packed row."""
 
     start: int
@@ -53,7 +53,7 @@ class AttentionPlan(Protocol):
         ...
 
 
-def plan_attention(spans: Sequence[Span], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
+def plan_attention(spans: Sequence[TokenSpan], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
     """The fastest exact way on this device: flash kernels take half precision on a GPU alone."""
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16):
         return VariableLength(spans, device)
@@ -63,7 +63,7 @@ def plan_attention(spans: Sequence[Span], device: torch.device, dtype: torch.dty
 class Groupwise:
     """Two calls for each group: its prefix, causal, and all its branches at once under a small mask."""
 
-    def __init__(self, spans: Sequence[Span], device: torch.device):
+    def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         self._groups = [(span, branch_mask(span).to(device)) for span in spans]
 
     def __call__(
@@ -87,7 +87,7 @@ class VariableLength:
     """One flash call: every prefix and every branch is a sequence of queries, and a branch's keys are its prefix's and
     its own. Causality is aligned to the end of the keys, which is just what a branch needs."""
 
-    def __init__(self, spans: Sequence[Span], device: torch.device):
+    def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         query_lengths, key_ranges = [], []
         for span in spans:
             query_lengths.append(span.prefix_end - span.start)
@@ -146,7 +146,7 @@ def gather_rows(rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return _GatherRows.apply(rows, index)  # pyright: ignore[reportReturnType]
 
 
-def branch_mask(span: Span) -> torch.Tensor:
+def branch_mask(span: TokenSpan) -> torch.Tensor:
     """[branch tokens, group tokens] bool, True where a branch's token may see a token of its group."""
     num_prefix = span.prefix_end - span.start
     mask = torch.zeros((span.end - span.prefix_end, span.end - span.start), dtype=torch.bool)

@@ -29,7 +29,7 @@ from vaserl.files.whole import UNFINISHED, write_whole
 from vaserl.policy.policy import ClipFeatures
 from vaserl.policy.positions import VideoGrid
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 FORMAT = "vaserl-features-1"
 SUFFIX = ".features"
@@ -154,7 +154,7 @@ class FeatureStore:
                 try:
                     sound = _Sound(entry=entry, features=unpack(key, entry))
                 except DamagedEntry as damage:
-                    logger.warning("%s is damaged and will be made again: %s", self.path(key), damage)
+                    _logger.warning("%s is damaged and will be made again: %s", self.path(key), damage)
                     # unless another process has put a sound one in its place already
                     if os.stat(self.path(key)).st_ino == os.fstat(file.fileno()).st_ino:
                         self.path(key).unlink()
@@ -187,7 +187,7 @@ class FeatureStore:
                     self.counts.evicted += 1
                     excess -= size
             if excess > 0:
-                logger.warning("%s is %d bytes above its limit: everything in it is in use", self.folder, excess)
+                _logger.warning("%s is %d bytes above its limit: everything in it is in use", self.folder, excess)
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
         """Time of the last read in ns, size and path of each entry."""
@@ -207,11 +207,11 @@ class FeatureStore:
         except FileNotFoundError:
             return
         self.counts.damaged += 1
-        logger.warning("%s was left half-written and is removed", temporary)
+        _logger.warning("%s was left half-written and is removed", temporary)
 
     def _refuse(self, key: str, reason: str) -> None:
         self.counts.refused += 1
-        logger.warning("features %s are not kept: %s", key, reason)
+        _logger.warning("features %s are not kept: %s", key, reason)
 
 
 @dataclass(frozen=True, slots=True)

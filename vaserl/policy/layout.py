@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from vaserl.policy.attention import Span
+from vaserl.policy.attention import TokenSpan
 from vaserl.policy.positions import VideoGrid, continue_positions, prompt_positions
 
 
@@ -65,7 +65,7 @@ class Layout:
     """[N] the trained tokens."""
     branch_lengths: tuple[int, ...]
     """Trained tokens of each branch, groups in order: splits any [N] tensor by completion."""
-    spans: tuple[Span, ...]
+    spans: tuple[TokenSpan, ...]
     """The groups of a packed row, which say who sees whom; empty when every row is one ordinary causal sequence."""
 
     def to(self, device: torch.device) -> "Layout":
@@ -87,7 +87,7 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
     predictor: list[int] = []
     targets: list[int] = []
     lengths: list[int] = []
-    spans: list[Span] = []
+    spans: list[TokenSpan] = []
     for group in groups:
         start, num_prefix = len(ids), len(group.prefix_ids)
         prefix_positions = prompt_positions(num_prefix, group.video_start, group.grid)
@@ -106,7 +106,7 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
             predictor.extend(before)
             targets.extend(branch.target_ids)
             lengths.append(len(branch.target_ids))
-        spans.append(Span(start=start, prefix_end=start + num_prefix, branch_ends=tuple(ends)))
+        spans.append(TokenSpan(start=start, prefix_end=start + num_prefix, branch_ends=tuple(ends)))
     video_mask = torch.zeros(len(ids), dtype=torch.bool)
     video_mask[torch.cat(video)] = True
     return Layout(

@@ -10,7 +10,7 @@ from vaserl.policy.policy import ClipPixels, Prompter
 
 MAX_BYTES = 2 * 1024**3
 
-View = tuple[str, int, tuple[int, int]]
+ClipView = tuple[str, int, tuple[int, int]]
 """A clip by content hash, the frame it begins with, and its shift in pixels."""
 
 
@@ -22,7 +22,7 @@ class PixelCache:
         self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
         self._num_bytes = 0
 
-    def get_all(self, views: Sequence[View]) -> list[ClipPixels]:
+    def get_all(self, views: Sequence[ClipView]) -> list[ClipPixels]:
         """The clip of each view, processed."""
         return [self.get(*view) for view in views]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaserl.report.story import PERFECT_REWARD, dimension_story, gap_share, headline
-from vaserl.report.words import count, difference, dig, duration, listed, number, percent
+from vaserl.report.words import count, difference, dig, duration, enumeration, number, percent
 from vaserl.types import DIMENSIONS
 
 
@@ -63,7 +63,7 @@ def _dimensions(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     read = [story.dimension for story in stories if story.sft_reading == "read"]
     guessed = [story.dimension for story in stories if story.sft_reading in ("guessed", "below guess")]
     raised = [story.dimension for story in stories if story.rl_gain > 0]
-    lists = [listed(list(found)) or "no dimension" for found in (read, guessed, raised)]
+    lists = [enumeration(list(found)) or "no dimension" for found in (read, guessed, raised)]
     return list(zip(names, [", ".join(accuracies), *lists], strict=True))
 
 

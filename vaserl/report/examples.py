@@ -6,7 +6,7 @@ from itertools import groupby
 from statistics import median
 from typing import Any, Literal
 
-from vaserl.evaluation.caption_metrics import words
+from vaserl.evaluation.caption_metrics import metric_words
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
@@ -37,7 +37,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class CaptionExample:
     """One held-out vase with both captions."""
 
     id: str
@@ -58,7 +58,7 @@ class Example:
     """System to dimension to what it said."""
 
 
-def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[Example]]:
+def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[CaptionExample]]:
     """The best gains, typical ones (nearest to the median gain) and the worst, four each; no vase twice.
 
     With fewer than twelve vases each list gets a third. Ties go by id, so the choice is the same every time.
@@ -73,7 +73,7 @@ def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[Exa
     return {name: [example(line, tau) for line in picked] for name, picked in chosen.items()}
 
 
-def example(line: Mapping[str, Any], tau: float) -> Example:
+def example(line: Mapping[str, Any], tau: float) -> CaptionExample:
     """One line of captions.jsonl, made ready to show."""
     values = line.get("values", {})
     truth = {
@@ -82,7 +82,7 @@ def example(line: Mapping[str, Any], tau: float) -> Example:
         )
         for dimension in DIMENSIONS
     }
-    return Example(
+    return CaptionExample(
         id=str(line["id"]),
         clip=str(line.get("clip", "")),
         reference=str(line["reference"]),
@@ -99,8 +99,10 @@ def example(line: Mapping[str, Any], tau: float) -> Example:
 
 def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
     """The caption in passages; a very long one is cut, and its last passage says how long it was."""
-    known = set(words(reference, "strict"))
-    by_match = groupby(caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(words(word, "strict")))
+    known = set(metric_words(reference, "strict"))
+    by_match = groupby(
+        caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(metric_words(word, "strict"))
+    )
     passages = [Passage(text=" ".join(run), matched=matched) for matched, run in by_match]
     if len(caption) > MAX_CHARACTERS:
         passages.append(Passage(text=f"… ({len(caption):,} characters)", matched=False))

@@ -9,7 +9,7 @@ import jinja2
 from vaserl.errors import UserError
 from vaserl.files.whole import write_whole
 from vaserl.report import figures, pictures, story, tables, timeline
-from vaserl.report.examples import Example, choose
+from vaserl.report.examples import CaptionExample, choose
 from vaserl.report.words import count, duration, number, signed
 from vaserl.runs.folder import RunFolder, read_run
 from vaserl.types import DIMENSIONS
@@ -69,7 +69,7 @@ def render(run: RunFolder) -> str:
         examples=[(EXAMPLE_TITLES[kind], examples) for kind, examples in chosen.items() if examples],
         clips=_clips(run, [example for examples in chosen.values() for example in examples]),
         training=_training(run),
-        retention=tables.retention(summary.get("retention") or []),
+        retention=tables.retention_rows(summary.get("retention") or []),
         turntables=_turntables(run),
         rejected=_rejected(run),
         seconds=tables.seconds(summary.get("seconds") or {}, summary.get("seconds_total")),
@@ -96,7 +96,7 @@ def _training(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def _clips(run: RunFolder, examples: Sequence[Example]) -> dict[str, pictures.Turntable]:
+def _clips(run: RunFolder, examples: Sequence[CaptionExample]) -> dict[str, pictures.TurntableFrames]:
     paths = {example.clip: run.clip(example.clip) for example in examples}
     return {digest: pictures.turntable(path, THUMBNAIL_SIDE) for digest, path in paths.items() if path is not None}
 
@@ -115,7 +115,7 @@ def _turntables(run: RunFolder) -> list[dict[str, Any]]:
         shown.append(
             {
                 "id": row["vase_id"],
-                "photograph": pictures.photograph(photo, PHOTOGRAPH_SIDE) if photo else None,
+                "photograph": pictures.photograph_uri(photo, PHOTOGRAPH_SIDE) if photo else None,
                 "photograph_name": Path(row["photo"]).name,
                 "turntable": pictures.turntable(clip, TURNTABLE_SIDE),
                 "reference": row["reference"],
@@ -137,7 +137,7 @@ def _rejected(run: RunFolder) -> list[dict[str, Any]]:
         examples = []
         for row in _spread(by_stage[stage], NUM_REJECTED_EACH):
             path = run.photograph(row["photo"])
-            picture = pictures.photograph(path, THUMBNAIL_SIDE) if path else None
+            picture = pictures.photograph_uri(path, THUMBNAIL_SIDE) if path else None
             examples.append({"picture": picture, "name": Path(row["photo"]).name, "reason": row["reason"]})
         shown.append({"stage": stage.replace("_", " "), "num": len(by_stage[stage]), "examples": examples})
     return shown

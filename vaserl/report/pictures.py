@@ -19,7 +19,7 @@ QUALITY = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turntable:
+class TurntableFrames:
     """An animation and the still that replaces it on paper and for readers who asked for less motion."""
 
     animated: str
@@ -28,7 +28,7 @@ class Turntable:
     """Its first frame."""
 
 
-def photograph(path: Path, side: int) -> str | None:
+def photograph_uri(path: Path, side: int) -> str | None:
     """The picture, scaled down to fit `side` pixels, as a data URI; None if the file is no picture."""
     try:
         with Image.open(path) as image:
@@ -41,12 +41,12 @@ def photograph(path: Path, side: int) -> str | None:
     return _webp([flat])
 
 
-def turntable(path: Path, side: int) -> Turntable:
+def turntable(path: Path, side: int) -> TurntableFrames:
     """The clip, scaled down to fit `side` pixels, as an endless animation. `UserError` if it can't be read."""
     frames = read_mp4(path).frames
     step = -(-len(frames) // MAX_TURNTABLE_FRAMES)
     images = [_fit(frame, side) for frame in frames[::step]]
-    return Turntable(animated=_webp(images), still=_webp(images[:1]))
+    return TurntableFrames(animated=_webp(images), still=_webp(images[:1]))
 
 
 def _fit(frame: np.ndarray, side: int) -> Image.Image:

@@ -38,7 +38,7 @@ class MetricRow:
     """1 or -1 where the interval of the difference leaves out zero."""
 
 
-def retention(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
+def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
     """The run's stages beside the paper's, and the whole way in the last row."""
     rows, last = [], ""
     for stage in stages:
@@ -67,7 +67,7 @@ def _flow(num_in: int, num_out: int) -> tuple[str, str]:
     return f"{count(num_in)} → {count(num_out)}", f"{100 * num_out / num_in:.1f} %"
 
 
-METRICS = {
+_METRICS = {
     "reward": "reward",
     "lexical_paper": "lexical similarity, as published",
     "lexical_strict": "lexical similarity, punctuation aside",
@@ -88,7 +88,7 @@ METRICS = {
 def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
     """The reward, the accuracy of each dimension, then every other metric of `METRICS` that the evaluation has."""
     rows = {}
-    for name, title in METRICS.items():
+    for name, title in _METRICS.items():
         sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
         if sft is not None and rl is not None:
             rows[name] = _metric(title, sft, rl, change, digits=1 if name == "num_words" else 3)

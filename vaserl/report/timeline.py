@@ -11,11 +11,11 @@ from vaserl.report.drawing import FAINT
 
 PHASE_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#8b857c")
 
-Span = Mapping[str, Any]
+TimelineSpan = Mapping[str, Any]
 """step, phase, worker, start_s, end_s."""
 
 
-def covered_seconds(spans: Iterable[Span]) -> float:
+def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
     """Length of the union of the spans: workers that do the same at the same time count once."""
     total, end = 0.0, float("-inf")
     for start, stop in sorted((span["start_s"], span["end_s"]) for span in spans):
@@ -24,7 +24,7 @@ def covered_seconds(spans: Iterable[Span]) -> float:
     return total
 
 
-def phases_of(spans: Sequence[Span]) -> list[str]:
+def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
     """Phases in the order in which they first begin within a step."""
     begins: dict[int, float] = {}
     for span in spans:
@@ -36,9 +36,9 @@ def phases_of(spans: Sequence[Span]) -> list[str]:
     return sorted(first, key=lambda phase: (first[phase], phase))
 
 
-def seconds_by_phase(spans: Sequence[Span]) -> dict[str, dict[int, float]]:
+def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float]]:
     """Phase to step to the seconds that the phase took of that step."""
-    by_phase: dict[str, dict[int, list[Span]]] = {phase: {} for phase in phases_of(spans)}
+    by_phase: dict[str, dict[int, list[TimelineSpan]]] = {phase: {} for phase in phases_of(spans)}
     for span in spans:
         by_phase[span["phase"]].setdefault(span["step"], []).append(span)
     return {
@@ -47,7 +47,7 @@ def seconds_by_phase(spans: Sequence[Span]) -> dict[str, dict[int, float]]:
     }
 
 
-def middle_steps(spans: Sequence[Span], num_steps: int) -> list[Span]:
+def middle_steps(spans: Sequence[TimelineSpan], num_steps: int) -> list[TimelineSpan]:
     """The spans of a few consecutive steps from the middle of the run, where warm-up is over."""
     steps = sorted({span["step"] for span in spans})
     start = max(0, (len(steps) - num_steps) // 2)
@@ -55,7 +55,7 @@ def middle_steps(spans: Sequence[Span], num_steps: int) -> list[Span]:
     return [span for span in spans if span["step"] in wanted]
 
 
-def step_gantt(spans: Sequence[Span]) -> str:
+def step_gantt(spans: Sequence[TimelineSpan]) -> str:
     """Who did what when during a few steps: a lane for each worker, or for each phase if one worker did it all."""
     phases = phases_of(spans)
     workers = list(dict.fromkeys(str(span["worker"]) for span in sorted(spans, key=lambda span: span["start_s"])))
@@ -89,7 +89,7 @@ def step_gantt(spans: Sequence[Span]) -> str:
         return drawing.svg(figure)
 
 
-def seconds_per_step(spans: Sequence[Span]) -> str:
+def seconds_per_step(spans: Sequence[TimelineSpan]) -> str:
     """Seconds of each phase stacked per step; the legend has the means."""
     by_phase = seconds_by_phase(spans)
     steps = sorted({span["step"] for span in spans})

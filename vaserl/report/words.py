@@ -66,7 +66,7 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def listed(items: list[str]) -> str:
+def enumeration(items: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 

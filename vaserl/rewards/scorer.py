@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vaserl.errors import UserError
 from vaserl.rewards.call import Answer, Reward, RewardError, Unavailable, ask, bind
-from vaserl.rewards.source import RewardSource, import_source, read_source
+from vaserl.rewards.source import RewardSource, import_source, read_reward_source
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 
@@ -84,7 +84,7 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
 
 def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
     """The code of each function of the settings, on this machine. Raises: UserError."""
-    return tuple(map(read_source, settings.functions))
+    return tuple(map(read_reward_source, settings.functions))
 
 
 def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:

@@ -42,7 +42,7 @@ class RewardSource:
     """Over the file and what came along, or over every file of a package, hex."""
 
 
-def read_source(name: str) -> RewardSource:
+def read_reward_source(name: str) -> RewardSource:
     """Finds the code of a reward without running it. Raises: UserError when there is none, or no such form."""
     match = _NAME.fullmatch(name)
     if match is None:
@@ -60,12 +60,12 @@ def read_source(name: str) -> RewardSource:
     return RewardSource(name=name, adapter=adapter, module=module, function=function, code=code, sha256=digest)
 
 
-def check_source(source: RewardSource) -> str:
+def check_reward_source(source: RewardSource) -> str:
     """The hash of the same code on this machine; that of the text that came along, for a file.
 
     Raises: UserError when a dotted module isn't here.
     """
-    return source.sha256 if source.code is not None else read_source(source.name).sha256
+    return source.sha256 if source.code is not None else read_reward_source(source.name).sha256
 
 
 def import_source(source: RewardSource) -> Any:

@@ -21,10 +21,10 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-ConfigT = TypeVar("ConfigT", bound=Section)
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 
-def load_config(kind: type[ConfigT], path: Path | str, overrides: Sequence[str] = ()) -> ConfigT:
+def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = ()) -> _SectionT:
     """Reads a TOML file as `kind`, then applies `--section.key value` overrides.
 
     Override values are read as TOML where they can be (`3`, `true`, `[1, 2]`), as plain text otherwise. Paths are
@@ -92,7 +92,7 @@ def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
     values[key[-1]] = value
 
 
-def _absolute(config: ConfigT) -> ConfigT:
+def _absolute(config: _SectionT) -> _SectionT:
     """Every Path made absolute, because workers start in folders of their own."""
     changes: dict[str, Any] = {}
     for name in type(config).model_fields:

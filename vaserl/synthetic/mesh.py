@@ -18,7 +18,7 @@ from vaserl.synthetic.paint import HEIGHT, MARGIN
 from vaserl.synthetic.profile import Handle, Shape
 from vaserl.synthetic.vase import VaseTraits, shape_of
 
-NUM_SEGMENTS = 48
+_NUM_SEGMENTS = 48
 """Corners of the wall's horizontal sections."""
 
 _INSIDE_V = 1 - MARGIN / 2 / HEIGHT
@@ -66,7 +66,7 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
             np.full(len(inside), _INSIDE_V),
         ]
     )
-    azimuth = np.linspace(-np.pi, np.pi, NUM_SEGMENTS + 1)
+    azimuth = np.linspace(-np.pi, np.pi, _NUM_SEGMENTS + 1)
     lip = np.clip((profile[:, 1] / slimness - 0.78) / 0.22, 0, 1) ** 2
     radius = profile[:, :1] * (1 + shape.trefoil * lip[:, None] * np.cos(3 * (azimuth + np.pi / 2))[None])
     vertices = np.stack(
@@ -82,7 +82,7 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
         -1,
     )
     uv = np.stack(np.broadcast_arrays((0.5 + azimuth / (2 * np.pi))[None], v[:, None]), axis=-1)
-    faces = _grid_faces(len(profile), NUM_SEGMENTS + 1)
+    faces = _grid_faces(len(profile), _NUM_SEGMENTS + 1)
     return vertices.reshape(-1, 3), normals.reshape(-1, 3), faces, uv.reshape(-1, 2)
 
 

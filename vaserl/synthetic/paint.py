@@ -18,7 +18,7 @@ from vaserl.synthetic.vase import VaseTraits, shape_of
 WIDTH, HEIGHT = 768, 384
 MARGIN = 10
 """Pixels kept for the flat colours at each of the two edges."""
-WIDEST = 0.36
+_WIDEST = 0.36
 """The largest share of the circumference one figure may take: wider ones could never be seen whole."""
 
 Colour = tuple[int, int, int]
@@ -70,7 +70,7 @@ def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
     )
 
 
-def paint(traits: VaseTraits) -> Image.Image:
+def paint_vase(traits: VaseTraits) -> Image.Image:
     """The vase's texture, RGB, WIDTH x HEIGHT; row 0 is the lip."""
     rng = np.random.default_rng(traits.paint_seed)
     palette = palette_of(traits, rng)
@@ -130,7 +130,7 @@ class _Canvas:
         drawing = drawing[:, ::-1] if self._traits.mirrored else drawing
         aspect = drawing.shape[1] / drawing.shape[0]
         share = aspect / self._around(low, high)
-        size = min(1.0, WIDEST / share)
+        size = min(1.0, _WIDEST / share)
         bottom = self.row(low)
         height, width = round(size * (bottom - self.row(high))), round(size * share * WIDTH)
         self._num_figures = max(2, int(1 / (1.1 * size * share)))

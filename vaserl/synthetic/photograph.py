@@ -14,13 +14,13 @@ from PIL import Image, ImageFilter
 from trimesh.intersections import slice_faces_plane
 from trimesh.visual.texture import TextureVisuals
 
-from vaserl.meshes.turntable import Camera, Light, Turntable
+from vaserl.meshes.turntable import Camera, Light, TurntableRenderer
 
-Kind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
+PhotographKind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
 """What a photograph is; "intact" is frontal too, "above" is a whole vase that the camera looks down upon."""
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
-FLAWED: tuple[Kind, ...] = ("fragment", "blur", "sketch", "crop")
+PHOTOGRAPH_KINDS: tuple[PhotographKind, ...] = get_args(PhotographKind)
+FLAWED: tuple[PhotographKind, ...] = ("fragment", "blur", "sketch", "crop")
 
 RESOLUTION = 224
 """Pixels of each side."""
@@ -35,18 +35,22 @@ BACKDROPS: tuple[tuple[float, float, float], ...] = (
 """White, two greys, pale blue, sand; none is close to slip or to orange clay."""
 
 
-def label_quality(kind: Kind) -> int:
+def label_quality(kind: PhotographKind) -> int:
     """1 for a usable photograph, sharp and of the whole object in front of it."""
     return int(kind in ("intact", "above", "fragment"))
 
 
-def label_intact(kind: Kind) -> int:
+def label_intact(kind: PhotographKind) -> int:
     """0 where the object itself is broken."""
     return int(kind != "fragment")
 
 
-def photograph(
-    turntable: Turntable, mesh: trimesh.Trimesh, kind: Kind, rng: np.random.Generator, back: bool = False
+def take_photograph(
+    turntable: TurntableRenderer,
+    mesh: trimesh.Trimesh,
+    kind: PhotographKind,
+    rng: np.random.Generator,
+    back: bool = False,
 ) -> np.ndarray:
     """uint8 [224, 224, 3] for a turntable of that resolution; `back` shows the other side."""
     turn_deg = float(rng.normal(180.0 if back else 0.0, 14.0))
@@ -99,7 +103,7 @@ def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh
 
 
 def _exposed(
-    turntable: Turntable,
+    turntable: TurntableRenderer,
     mesh: trimesh.Trimesh,
     view: tuple[float, float],
     camera: Camera,
@@ -124,7 +128,7 @@ def _plain(colour: Sequence[float], rng: np.random.Generator) -> tuple[float, fl
 
 
 def _drawn(
-    turntable: Turntable, mesh: trimesh.Trimesh, view: tuple[float, float], rng: np.random.Generator
+    turntable: TurntableRenderer, mesh: trimesh.Trimesh, view: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
     """An old publication's line drawing: ink where brightness changes, on yellowed paper."""
     flat = Light(ambient=0.95, key=0.25, fill=0.1)

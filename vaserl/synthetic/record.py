@@ -11,7 +11,7 @@ import numpy as np
 
 from vaserl.synthetic.figures import SUBJECTS
 from vaserl.synthetic.ornament import HANDS
-from vaserl.synthetic.vase import DATES, FABRICS, TECHNIQUES, Facts, VaseTraits
+from vaserl.synthetic.vase import DATES, FABRICS, TECHNIQUES, PaintedFacts, VaseTraits
 
 SIDES = "A,B: "
 """Both sides of the vase carry the same subject."""
@@ -19,7 +19,7 @@ SIDES = "A,B: "
 _SCHOLAR = " by BEAZLEY"
 
 
-def record_of(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
+def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
     """The vase's record; fields that would be empty are absent. `id` is ours, all others are the form's."""
     facts = traits.facts
     identity = uuid.UUID(bytes=np.random.default_rng((number, traits.paint_seed)).bytes(16), version=4)
@@ -41,12 +41,12 @@ def record_of(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
     return record
 
 
-def facts_from(record: Mapping[str, str]) -> Facts:
+def facts_from(record: Mapping[str, str]) -> PaintedFacts:
     """What a record of this world says; the inverse of `record_of`. `ValueError` names a value from elsewhere."""
     years = re.fullmatch(r"(-?\d+) to (-?\d+)", record["Date"])
     if years is None:
         raise ValueError(f"Date is {record['Date']!r}, expected e.g. '-525 to -500'")
-    facts = Facts(
+    facts = PaintedFacts(
         fabric=record["Fabric"],
         technique=record["Technique"],
         shape=record["Shape Name"],

@@ -59,7 +59,7 @@ _HANDS_OF_TECHNIQUE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class PaintedFacts:
     """What an archaeologist would say of a vase: one value for each dimension, in the words of a record.
 
     Example: Facts(fabric="ATHENIAN", technique="BLACK-FIGURE", shape="AMPHORA, NECK", dating=(-525, -500),
@@ -84,7 +84,7 @@ class Facts:
 class VaseTraits:
     """Everything that decides how one vase looks and what its record says."""
 
-    facts: Facts
+    facts: PaintedFacts
     """What can be read from the vase."""
     slimness: float
     """Height over width relative to the shape's drawing: the date's drift and the potter's own tremor."""
@@ -112,7 +112,7 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
     hand = _skewed(rng, _HANDS_OF_TECHNIQUE[technique], 0.65) if rng.random() < 0.55 else _skewed(rng, HANDS, 0.85)
     known = rng.random() < 0.4
     return VaseTraits(
-        facts=Facts(
+        facts=PaintedFacts(
             fabric=fabric, technique=technique, shape=shape, dating=DATES[date], decoration=subject, attribution=hand
         ),
         slimness=float(SLIMNESS[date] * np.exp(np.clip(rng.normal(0.0, 0.02), -0.05, 0.05))),
@@ -124,7 +124,7 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
     )
 
 
-def shape_of(facts: Facts) -> Shape:
+def shape_of(facts: PaintedFacts) -> Shape:
     """The drawing that belongs to the shape's name."""
     return SHAPES[_SHAPE_NAMES.index(facts.shape)]
 

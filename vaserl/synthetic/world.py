@@ -27,18 +27,18 @@ from PIL import Image
 from vaserl.errors import UserError
 from vaserl.files.clip import sha256_of
 from vaserl.meshes import turntable as turntable_module
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.synthetic.mesh import build_mesh, to_glb
-from vaserl.synthetic.paint import paint
-from vaserl.synthetic.photograph import FLAWED, RESOLUTION, Kind, label_intact, label_quality, photograph
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.paint import paint_vase
+from vaserl.synthetic.photograph import FLAWED, RESOLUTION, PhotographKind, label_intact, label_quality, take_photograph
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.vase import VaseTraits, sample_traits
 
 P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
 """Probability of 0, 1, 2, 3 good photographs of a vase."""
 P_NUM_FLAWED = (0.30, 0.40, 0.30)
 """Probability of 0, 1, 2 flawed ones."""
-P_OF_SERIES: Mapping[Kind, float] = {
+P_OF_SERIES: Mapping[PhotographKind, float] = {
     "intact": 0.40,
     "above": 0.16,
     "fragment": 0.11,
@@ -140,17 +140,17 @@ def traits_of(seed: int, index: int) -> VaseTraits:
     return sample_traits(_generator(seed, index, "traits"))
 
 
-def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turntable: Turntable) -> VaseFiles:
+def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turntable: TurntableRenderer) -> VaseFiles:
     """Throw, paint, photograph and describe one vase, and write its files."""
     vase_id = f"v{index:05d}"
     traits = traits_of(seed, index)
-    mesh = build_mesh(traits, paint(traits))
+    mesh = build_mesh(traits, paint_vase(traits))
     hashes = {f"models/{vase_id}.glb": _write(out_dir / "models" / f"{vase_id}.glb", to_glb(mesh))}
     rng = _generator(seed, index, "photographs")
     lines = []
     kinds = kinds_of(rng) if num_views is None else series_of(num_views, rng)
     for view, kind in enumerate(kinds, start=1):
-        image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
+        image = take_photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
         name = f"photographs/{vase_id}_{view}.png"
         Image.fromarray(image).save(out_dir / name, compress_level=4)
         hashes[name] = sha256_of(out_dir / name)
@@ -164,19 +164,19 @@ def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turnt
                 "label_intact": label_intact(kind),
             }
         )
-    return VaseFiles(record=record_of(vase_id, index, traits), photographs=tuple(lines), hashes=hashes)
+    return VaseFiles(record=beazley_record(vase_id, index, traits), photographs=tuple(lines), hashes=hashes)
 
 
-def kinds_of(rng: np.random.Generator) -> list[Kind]:
+def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
     """The kinds of one vase's photographs in random order, so that the view's number tells nothing; never none."""
     num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
     num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
-    kinds: list[Kind] = ["intact"] * num_good
+    kinds: list[PhotographKind] = ["intact"] * num_good
     kinds += [FLAWED[k] for k in rng.integers(len(FLAWED), size=num_flawed)]
     return [kinds[k] for k in rng.permutation(len(kinds))]
 
 
-def series_of(num_views: int, rng: np.random.Generator) -> list[Kind]:
+def series_of(num_views: int, rng: np.random.Generator) -> list[PhotographKind]:
     """The kinds of a series of that many photographs; one vase in thirteen has no frontal one among five."""
     kinds = list(P_OF_SERIES)
     return [kinds[k] for k in rng.choice(len(kinds), size=num_views, p=list(P_OF_SERIES.values()))]
@@ -187,10 +187,10 @@ def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, index, *purpose.encode()]))
 
 
-def _made(make: Callable[[int, Turntable], VaseFiles], num_vases: int, num_workers: int) -> Iterable[VaseFiles]:
+def _made(make: Callable[[int, TurntableRenderer], VaseFiles], num_vases: int, num_workers: int) -> Iterable[VaseFiles]:
     """All vases in order, made here or by a pool of fresh processes: a graphics context doesn't survive a fork."""
     if num_workers == 1:
-        with Turntable(RESOLUTION) as turntable:
+        with TurntableRenderer(RESOLUTION) as turntable:
             for index in range(num_vases):
                 yield make(index, turntable)
         return
@@ -199,16 +199,16 @@ def _made(make: Callable[[int, Turntable], VaseFiles], num_vases: int, num_worke
         yield from pool.map(partial(_make_in_worker, make), range(num_vases), chunksize=4)
 
 
-_worker_turntable: Turntable | None = None
+_worker_turntable: TurntableRenderer | None = None
 
 
 def _start_worker() -> None:
     global _worker_turntable
     os.environ["LP_NUM_THREADS"] = "1"  # one rasteriser thread for each worker: the cores are taken already
-    _worker_turntable = Turntable(RESOLUTION)
+    _worker_turntable = TurntableRenderer(RESOLUTION)
 
 
-def _make_in_worker(make: Callable[[int, Turntable], VaseFiles], index: int) -> VaseFiles:
+def _make_in_worker(make: Callable[[int, TurntableRenderer], VaseFiles], index: int) -> VaseFiles:
     assert _worker_turntable is not None
     return make(index, _worker_turntable)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.conftest import make_dataset
 from vaserl.cli import main
-from vaserl.curation.check import check_dataset, check_source
+from vaserl.curation.check import check_dataset, check_photographs
 from vaserl.curation.check.findings import page
 from vaserl.curation.settings import SourceSettings
 from vaserl.dataset.dataset import CAPTION_PROMPT, read_rows, write_manifest
@@ -34,7 +34,7 @@ def write_records(folder: Path, records: list[dict]) -> None:
 
 
 def check(folder: Path, **sections):
-    return check_source(SourceSettings(path=str(folder), **sections), max_photographs=100)
+    return check_photographs(SourceSettings(path=str(folder), **sections), max_photographs=100)
 
 
 def kinds(checked) -> dict[str, str]:
@@ -130,8 +130,8 @@ def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counte
 def test_few_photographs_are_decoded_when_asked(source):
     (source / "a_2.png").write_text("no picture")  # the second of six
     settings = SourceSettings(path=str(source))
-    assert not check_source(settings, max_photographs=3).costs
-    assert check_source(settings, max_photographs=6).costs
+    assert not check_photographs(settings, max_photographs=3).costs
+    assert check_photographs(settings, max_photographs=6).costs
 
 
 def test_the_config_s_source_counts(source, tmp_path, capsys):

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaserl.curation.job.batch import batch_of, rejecting, remaining, rows_of, with_column
-from vaserl.curation.outcome.retention import STAGES, best_view_report, emptied, filter_report, reasons, retention
+from vaserl.curation.outcome.retention import (
+    STAGES,
+    best_view_report,
+    emptied,
+    filter_report,
+    reasons,
+    retention_counts,
+)
 from vaserl.curation.outcome.split import drawn, position, split_vases, stratum_of
 from vaserl.curation.settings import BestViewSettings, SplitSettings
 from vaserl.curation.stages.best_view import BestView
@@ -190,7 +197,7 @@ def manifest() -> list[dict]:
 
 
 def test_retention_is_a_chain_from_all_rows_to_the_kept():
-    table = {entry["stage"]: (entry["in"], entry["out"]) for entry in retention(manifest())}
+    table = {entry["stage"]: (entry["in"], entry["out"]) for entry in retention_counts(manifest())}
     assert table["source"] == (10, 9)
     assert table["quality"] == (9, 6)
     assert table["intact"] == (6, 5)

@@ -24,10 +24,10 @@ from vaserl.curation.stages.intact import Intact
 from vaserl.curation.stages.quality import Decision, Quality, ResNetConfig, decision_of, load_resnet, save_resnet
 from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
-from vaserl.intervals import Interval
-from vaserl.policy import tiny_vision
+from vaserl.intervals import ConfidenceInterval
 from vaserl.settings import OpenClipSettings
-from vaserl.synthetic.models.tiny_filters import Example, photograph_examples, train_tiny_clip, train_tiny_quality
+from vaserl.synthetic.models import tiny_filters as tiny_vision
+from vaserl.synthetic.models.tiny_filters import FilterExample, photograph_examples, train_tiny_clip, train_tiny_quality
 
 NUM_VASES = 20
 
@@ -43,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+def others(tmp_path_factory: pytest.TempPathFactory) -> list[FilterExample]:
     """Photographs of vases that no filter has seen."""
     return photograph_examples(tmp_path_factory.mktemp("others"), 10, seed=12)
 
@@ -53,7 +53,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def rows_from(examples: list[Example]) -> list[dict]:
+def rows_from(examples: list[FilterExample]) -> list[dict]:
     return [{"photo": str(e.path), "vase_id": "v", "view": "", "rejected_by": "", "reason": ""} for e in examples]
 
 
@@ -130,7 +130,7 @@ def test_prompts_weigh_the_same_however_long_their_features_are(models):
     assert cosines[0] == pytest.approx(float(cosines[1]), abs=1e-5)
 
 
-def table_from(examples: list[Example]) -> pa.Table:
+def table_from(examples: list[FilterExample]) -> pa.Table:
     rows = [
         row | {"vase_id": e.vase_id, "view": str(k)}
         for k, (e, row) in enumerate(zip(examples, rows_from(examples), strict=True))
@@ -170,7 +170,7 @@ def test_a_quantile_becomes_a_value_that_rejects_that_share(models, others):
     assert len(kept) == 9
 
 
-def keys_of(examples: list[Example]) -> list[tuple[str, str, str]]:
+def keys_of(examples: list[FilterExample]) -> list[tuple[str, str, str]]:
     return [(e.vase_id, str(k), str(e.path)) for k, e in enumerate(examples)]
 
 
@@ -261,7 +261,7 @@ def test_models_that_are_there_are_not_trained_again(tmp_path, models, monkeypat
 def test_a_small_filter_that_lets_little_through_is_said(tmp_path, monkeypatch, caplog):
     def barely(examples, folder, seed):
         return SimpleNamespace(
-            recall=Interval(mean=0.1, low=0.0, high=0.4), doubts=("of 9 good ones it lets 1 through",)
+            recall=ConfidenceInterval(mean=0.1, low=0.0, high=0.4), doubts=("of 9 good ones it lets 1 through",)
         )
 
     monkeypatch.setattr(tiny_vision, "photograph_examples", lambda *_: [])

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.curation_stages import DiesAtOnce, KeepAll, Perilous, RejectOdd
 from vaserl.curation.job import isolated
-from vaserl.curation.job.batch import Batch, batch_of, rejecting
+from vaserl.curation.job.batch import RowBatch, batch_of, rejecting
 from vaserl.curation.job.isolated import Effort, Isolated, JobFailed, Limits
 from vaserl.curation.job.stage import stage_of
 from vaserl.errors import UserError
@@ -21,7 +21,7 @@ from vaserl.errors import UserError
 ROOT = Path(__file__).parents[3]
 
 
-def batch(*photos: str) -> Batch:
+def batch(*photos: str) -> RowBatch:
     return batch_of([{"photo": photo, "rejected_by": "", "reason": ""} for photo in photos])
 
 

@@ -22,7 +22,7 @@ from vaserl.curation.job.isolated import Effort, Limits
 from vaserl.curation.job.journal import WORK, Journal, key_after
 from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard, lift_shards, source_shards
-from vaserl.curation.job.stage import fingerprint, stage_of
+from vaserl.curation.job.stage import file_stamps, stage_of
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
 from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
@@ -107,11 +107,11 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
     assert digest(seed=1) != digest(seed=2)
     weights = tmp_path / "weights"
     weights.write_bytes(b"1")
-    before = fingerprint(weights)
+    before = file_stamps(weights)
     weights.write_bytes(b"2")
     os.utime(weights, ns=(1, 1))
-    assert before != fingerprint(weights) and fingerprint(None) == {}
-    assert list(fingerprint(tmp_path)) == ["weights"]
+    assert before != file_stamps(weights) and file_stamps(None) == {}
+    assert list(file_stamps(tmp_path)) == ["weights"]
 
 
 def test_code_and_lexicons_that_decide_outcomes_change_the_digest(tmp_path, monkeypatch):

@@ -15,18 +15,18 @@ from PIL import Image
 from vaserl.cli import main
 from vaserl.curation.outcome.split import position
 from vaserl.curation.published import import_published, read_layout
-from vaserl.curation.published import record_of as record_of_published
-from vaserl.curation.published.annotations import model_name, read_questions
+from vaserl.curation.published import published_record as record_of_published
+from vaserl.curation.published.annotations import read_questions, vase_key
 from vaserl.curation.published.words import record_from_caption
 from vaserl.curation.settings import TurntableSettings
 from vaserl.dataset.dataset import read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.rewards.vase import gold_caption, parse_record
 from vaserl.synthetic.mesh import build_mesh, to_glb
-from vaserl.synthetic.paint import paint
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.paint import paint_vase
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS
 
@@ -41,15 +41,15 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     captions, questions, metadata = [], [], []
     (folder / "models").mkdir()
-    with Turntable(56) as turntable:
+    with TurntableRenderer(56) as turntable:
         for index, name in enumerate(NAMES):
             traits = traits_of(11, index)
-            mesh = build_mesh(traits, paint(traits))
+            mesh = build_mesh(traits, paint_vase(traits))
             (folder / "models" / f"{name}_textured_2k.glb_shaded.glb").write_bytes(to_glb(mesh))
             for view, image in turntable.six_views(mesh).items():
                 (folder / "images" / view).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image).save(folder / "images" / view / f"{name}.jpg", quality=95)
-            record = record_of(name, index, traits)
+            record = beazley_record(name, index, traits)
             captions.append({"images": [f"{name}_ac001001.jpg"], "caption": gold_caption(record)})
             answer = f"The of fabric the vase is {record['Fabric']}."
             questions.append({"id": name, "question": "What is the fabric of the vase?", "answer": answer})
@@ -79,7 +79,7 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
     assert (done.num_vases, done.rejected) == ({"test": 1, "train": 2}, {})
     assert (done.num_questions_left_out, done.num_records_from_texts) == (3, 0)
     (vase,) = read_vases(tmp_path, "test")
-    truth = record_of(NAMES[0], 0, traits_of(11, 0))
+    truth = beazley_record(NAMES[0], 0, traits_of(11, 0))
     assert vase.id == NAMES[0] and vase.record["Fabric"] == truth["Fabric"]
     assert vase.caption == vase.reference == gold_caption(truth)
     assert [(q.dimension, q.answer) for q in vase.questions] == [
@@ -212,7 +212,7 @@ def test_the_evaluation_s_own_form(layout, tmp_path):
     done = import_published(source, tmp_path / "out")
     assert (done.num_vases, done.num_records_from_texts) == ({"test": 3}, 3)
     for index, vase in enumerate(read_vases(tmp_path / "out", "test")):
-        truth = parse_record(record_of(vase.id, index, traits_of(11, index)))
+        truth = parse_record(beazley_record(vase.id, index, traits_of(11, index)))
         found = parse_record(vase.record)
         # a caption says all that its record does, so its record is found again
         assert {d: found[d] for d in DIMENSIONS if found[d]} == {d: truth[d] for d in DIMENSIONS if found[d]}
@@ -322,7 +322,7 @@ def glb(folder: Path) -> Path:
 
 def test_names_meet():
     for text in ("models/7f_2_textured_4k.glb_shaded.glb", "7f_2_ac001001.jpg", "7f_2", "a\\7f_2_mesh.GLB"):
-        assert model_name(text) == "7f_2"
+        assert vase_key(text) == "7f_2"
 
 
 def test_a_caption_s_record_says_no_more_than_the_caption():

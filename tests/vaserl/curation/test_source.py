@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tests.fakes.museum_folders import RECORD, rows, write_image, write_lines
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import check_apart, read_source
+from vaserl.curation.source import check_apart, read_photograph_source
 from vaserl.errors import UserError
 
 
@@ -190,7 +190,7 @@ def test_damaged_input_names_file_and_line(tmp_path, files, message):
     for name, text in files.items():
         (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError, match="^" + str(tmp_path)) as caught:
-        read_source(SourceSettings(path=str(tmp_path)))
+        read_photograph_source(SourceSettings(path=str(tmp_path)))
     assert message in str(caught.value)
 
 
@@ -203,7 +203,7 @@ def test_a_file_whose_name_is_no_text_is_named(tmp_path):
 
 def test_a_missing_folder(tmp_path):
     with pytest.raises(UserError, match=r"source\.path .*/nowhere: no such folder"):
-        read_source(SourceSettings(path=str(tmp_path / "nowhere")))
+        read_photograph_source(SourceSettings(path=str(tmp_path / "nowhere")))
 
 
 PAPER_PATTERN = r"(?i)(?P<vase_id>[0-9a-f-]+)_(?P<view>\d+)_ac001001"
@@ -315,7 +315,7 @@ def test_many_rows_are_columns_and_not_objects(tmp_path):
     long = "A: WARRIOR WITH SHIELD, " * 20
     write_lines(tmp_path / "records.jsonl", *({"id": f"v{k}", **RECORD, "Decoration": long} for k in range(6_000)))
     tracemalloc.start()
-    table = read_source(SourceSettings(path=str(tmp_path)))
+    table = read_photograph_source(SourceSettings(path=str(tmp_path)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     rows = table.to_pylist()

@@ -12,7 +12,7 @@ from vaserl.curation.settings import DescribeSettings, SilenceSettings
 from vaserl.curation.stages.describe import Describe, invented_dimensions, lost_dimensions, silent_dimensions, without
 from vaserl.curation.stages.questions import Questions, findspot_of, questions_about
 from vaserl.rewards.vase import gold_caption, parse_caption, parse_record, vase_question
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Completion, Task
 
@@ -168,7 +168,7 @@ def test_a_refused_writer_is_replaced_by_the_rules_words_for_the_same_fields():
 
 
 def test_synthetic_records_are_described_and_asked_about_without_loss():
-    records = [record_of(f"v{k}", k, traits_of(5, k)) for k in range(60)]
+    records = [beazley_record(f"v{k}", k, traits_of(5, k)) for k in range(60)]
     rows = described(SilenceSettings(attribution=0.5, decoration=0.5, technique=0.5, shape=0.5), records)
     for record, row in zip(records, rows, strict=True):
         assert parse_caption(row["reference"]) == parse_record(record)

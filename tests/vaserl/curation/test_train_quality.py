@@ -27,7 +27,7 @@ from vaserl.curation.train_quality.calibration import (
 )
 from vaserl.curation.train_quality.fit import Epoch, Examples, margins_of
 from vaserl.curation.train_quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.curation.train_quality.report import f1_interval, report_of, write_report
+from vaserl.curation.train_quality.report import f1_interval, report_of, write_filter_report
 from vaserl.curation.train_quality.settings import LabelSettings, TrainQualitySettings
 from vaserl.curation.train_quality.train import train_quality
 from vaserl.errors import UserError
@@ -135,7 +135,7 @@ def test_the_report_counts_what_its_threshold_lets_through(tmp_path):
     }
     assert (report.precision.mean, report.recall.mean) == (pytest.approx(2 / 3), pytest.approx(2 / 5))
     assert report.f1.mean == pytest.approx(2 * 2 / (3 + 5))
-    write_report(tmp_path, report)
+    write_filter_report(tmp_path, report)
     text = (tmp_path / "report.md").read_text()
     assert "| good | 2 | 3 |\n| bad | 1 | 0 |" in text
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import make_dataset
-from vaserl.dataset.dataset import MANIFEST, SCHEMA, read_rows, read_vases, write_manifest
+from vaserl.dataset.dataset import MANIFEST, MANIFEST_SCHEMA, read_rows, read_vases, write_manifest
 from vaserl.errors import UserError
 from vaserl.types import DIMENSIONS
 
@@ -79,7 +79,7 @@ def test_the_manifest_is_sorted_and_the_same_for_the_same_rows(folder: Path, tmp
     write_manifest(folder, rows[::-1])
     assert (folder / MANIFEST).read_bytes() == first
     table = pq.read_table(folder / MANIFEST)
-    assert table.column_names == SCHEMA.names
+    assert table.column_names == MANIFEST_SCHEMA.names
     assert json.loads(table["record"][0].as_py())["Fabric"] == "ATHENIAN"
 
 

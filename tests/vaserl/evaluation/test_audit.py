@@ -12,7 +12,7 @@ from vaserl.evaluation.audit import audit, spread_of
 from vaserl.rewards.scorer import load_scorer
 from vaserl.rewards.vase import gold_caption
 from vaserl.rewards.vase.attacks import attacks
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Task
 
@@ -59,7 +59,7 @@ def test_what_each_answer_earns_by_hand():
 
 
 def test_no_attack_reaches_the_honest_answer_on_synthetic_records():
-    records = [record_of(f"v{i}", i, traits_of(0, i)) for i in range(40)]
+    records = [beazley_record(f"v{i}", i, traits_of(0, i)) for i in range(40)]
     result = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"]), seed=1, max_attacked=25)
     assert result.num_attacked == 25
     assert set(result.attacks) == set(attacks(gold_caption(records[0])))

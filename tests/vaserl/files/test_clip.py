@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaserl.errors import UserError
-from vaserl.files.clip import Clip, ClipStore, encode_mp4, read_mp4, sha256_of, spread, write_mp4
+from vaserl.files.clip import Clip, ClipStore, encode_mp4, frame_indices_over, read_mp4, sha256_of, write_mp4
 
 
 def grey_levels(num_frames: int, fps: float = 4.0, side: int = 32) -> Clip:
@@ -114,7 +114,7 @@ def test_mismatched_indices_are_refused() -> None:
 @given(num_available=st.integers(1, 200), data=st.data())
 def test_spread_is_even_around_the_turn(num_available: int, data: st.DataObject) -> None:
     num_wanted = data.draw(st.integers(1, num_available))
-    kept = spread(num_available, num_wanted)
+    kept = frame_indices_over(num_available, num_wanted)
     gaps = np.diff([*kept, kept[0] + num_available])  # the last gap closes the circle
     assert len(kept) == num_wanted
     assert kept[0] == 0

@@ -10,7 +10,7 @@ from tests.fakes.hostile_pictures import png_claiming, png_torn_in_its_pixels
 from tests.fakes.museum_folders import RECORD
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import Source, read_source
+from vaserl.curation.source import Source, read_photograph_source
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 
@@ -19,7 +19,7 @@ def test_source_stage_hashes_and_decodes(tmp_path):
     (tmp_path / "torn.png").write_bytes((tmp_path / "good.png").read_bytes()[:2000])
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "records.jsonl").write_text("".join(json.dumps({"id": n, **RECORD}) + "\n" for n in ("good", "torn")))
-    batch = batch_of(read_source(SourceSettings(path=str(tmp_path))).to_pylist())
+    batch = batch_of(read_photograph_source(SourceSettings(path=str(tmp_path))).to_pylist())
     done = {row["vase_id"]: row for row in rows_of(Source()(batch))}
     assert done["good"]["photo_sha256"] == hashlib.sha256((tmp_path / "good.png").read_bytes()).hexdigest()
     assert done["good"]["rejected_by"] == ""

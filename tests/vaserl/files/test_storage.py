@@ -15,7 +15,7 @@ from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.job.journal import Journal
 from vaserl.curation.job.shards import source_shards
 from vaserl.curation.settings import LiftSettings, SourceSettings
-from vaserl.curation.source import Source, read_source
+from vaserl.curation.source import Source, read_photograph_source
 from vaserl.curation.stages.lift import Lift
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
@@ -42,7 +42,7 @@ def test_photographs_behind_a_url(memory, tmp_path, form):
         memory.pipe("/museum/photographs.jsonl", "".join(json.dumps(file) + "\n" for file in files).encode())
     settings = SourceSettings(path="memory://museum/")
     assert settings.path == "memory://museum", "one name for one place"
-    table = read_source(settings)
+    table = read_photograph_source(settings)
     first, *others = table.to_pylist()
     assert (first["photo"], first["rejected_by"]) == ("memory://museum/shots/v1_1.png", "")
     seen = [(row["photo"], row["reason"]) for row in others]

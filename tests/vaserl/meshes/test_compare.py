@@ -18,13 +18,13 @@ from trimesh.visual.texture import SimpleMaterial, TextureVisuals
 from launch.evaluate import main
 from vaserl.errors import UserError
 from vaserl.meshes.compare.align import align
-from vaserl.meshes.compare.evaluate import Pair, evaluate, summary
+from vaserl.meshes.compare.evaluate import Pair, comparison_summary, evaluate
 from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
 from vaserl.meshes.compare.pictures import OpenClipScores, load_lpips, psnr, ssim
 from vaserl.meshes.compare.settings import LpipsSettings, VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
-from vaserl.meshes.compare.table import table
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.compare.table import comparison_table
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.settings import OpenClipSettings
 from vaserl.synthetic.models.tiny_filters import CLIP_CONFIG, CLIP_PREPROCESS, CLIP_WEIGHTS
 
@@ -259,16 +259,16 @@ def test_pictures_that_are_equal_are_counted_beside_the_mean():
     def pair(name: str, value: float) -> Pair:
         return Pair(id=name, failure="", turn_deg=0.0, misfit=0.0, scores={"psnr": value, "ssim": 1.0})
 
-    found = summary([pair("a", float("inf")), pair("b", 20.0), pair("c", 30.0)], seed=0)
+    found = comparison_summary([pair("a", float("inf")), pair("b", 20.0), pair("c", 30.0)], seed=0)
     assert found["metrics"]["psnr"]["mean"] == 25.0 and found["metrics"]["psnr"]["num_equal"] == 1
-    assert "25.00" in table({"g": found}) and "1 equal" in table({"g": found})
+    assert "25.00" in comparison_table({"g": found}) and "1 equal" in comparison_table({"g": found})
 
 
 def test_two_models_can_share_one_camera():
     """A jar half as large, framed by the large one, covers a quarter of its pixels; framed by itself, as many."""
     large, small = jar(), jar()
     small.apply_scale(0.5)
-    with Turntable(resolution=96) as turntable:
+    with TurntableRenderer(resolution=96) as turntable:
 
         def covered(mesh: trimesh.Trimesh, **framing) -> int:
             picture = turntable.shoot(mesh, [(0.0, 0.0)], background=(0.0, 1.0, 0.0), **framing)[0]

@@ -18,7 +18,7 @@ from vaserl.meshes.gate import gate
 from vaserl.meshes.generators.checkout import import_from
 from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
-from vaserl.meshes.generators.finish import finish, largest_piece, upright
+from vaserl.meshes.generators.finish import finish_mesh, largest_piece, upright
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
 from vaserl.meshes.turntable import load_mesh
@@ -212,7 +212,7 @@ def test_small_holes_are_closed_and_what_is_inside_out_is_turned() -> None:
     holed.update_faces(np.arange(len(holed.faces)) != 100)
     holed.invert()
     assert not holed.is_watertight
-    done = finish(holed, ROUND, 5000)
+    done = finish_mesh(holed, ROUND, 5000)
     assert done.is_watertight
     assert done.volume == pytest.approx(4 / 3 * np.pi / 8, rel=0.02)  # of a ball one unit high
 
@@ -225,10 +225,10 @@ def test_open_mouths_are_no_hulls() -> None:
     bowl, sheet = (trimesh.creation.revolve(line, sections=48) for line in (np.concatenate([outside, inside]), outside))
     for mesh in (bowl, sheet):
         mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
-    done = finish(bowl, bowl_cutout(), 5000)
+    done = finish_mesh(bowl, bowl_cutout(), 5000)
     # a half ball of radius 1 less one of radius 0.9, one unit high
     assert done.is_watertight and done.volume == pytest.approx(2 / 3 * np.pi * (1 - 0.9**3), rel=0.03)
-    assert not finish(sheet, bowl_cutout(), 5000).is_watertight
+    assert not finish_mesh(sheet, bowl_cutout(), 5000).is_watertight
 
 
 def test_generators_see_the_vase_alone_in_the_middle_of_white():
@@ -266,4 +266,4 @@ def test_a_surface_that_is_none_is_refused():
     broken.vertices[0] = np.nan
     for surface in (trimesh.Trimesh(), broken):
         with pytest.raises(LiftFailure, match="surface is none"):
-            finish(surface, cutout, 1000)
+            finish_mesh(surface, cutout, 1000)

@@ -22,7 +22,7 @@ from tests.fakes.turned_vases import (
 )
 from vaserl.meshes.lathe import LatheError, lathe, write_glb
 from vaserl.meshes.lathe.axis import find_axis
-from vaserl.meshes.lathe.camera import View
+from vaserl.meshes.lathe.camera import CameraView
 from vaserl.meshes.lathe.profile import profile_of
 from vaserl.meshes.lathe.revolve import WALL, inside_of
 
@@ -172,7 +172,7 @@ def test_heights_are_not_foreshortened() -> None:
     """A cylinder of 50 pixels' radius, seen from 30 degrees above: its 100 rows are 100 / cos 30 pixels of height."""
     from_end = np.minimum(np.arange(151), np.arange(151)[::-1])
     half_width = 50 * np.sqrt(1 - (np.clip(25 - from_end, 0, 25) / 25) ** 2)
-    view = View(mouth_row=25.0, foot_row=125.0, mouth_flatness=0.5, foot_flatness=0.5)
+    view = CameraView(mouth_row=25.0, foot_row=125.0, mouth_flatness=0.5, foot_flatness=0.5)
     profile = profile_of(half_width, view, 32)
     assert profile[:, 0] == pytest.approx(50 / (100 / np.cos(np.radians(30))), abs=0.01)
 

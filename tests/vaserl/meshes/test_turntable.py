@@ -12,12 +12,12 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from vaserl.errors import UserError
-from vaserl.meshes.turntable import Camera, Light, Turntable, load_mesh, normalising_transform, parts_of
+from vaserl.meshes.turntable import Camera, Light, TurntableRenderer, load_mesh, normalising_transform, parts_of
 
 
 @pytest.fixture(scope="module")
-def turntable() -> Iterator[Turntable]:
-    with Turntable(resolution=64) as table:
+def turntable() -> Iterator[TurntableRenderer]:
+    with TurntableRenderer(resolution=64) as table:
         yield table
 
 
@@ -38,14 +38,14 @@ def centre_colour(image: np.ndarray) -> int:
     return int(pixel.argmax()) if pixel.max() - pixel.min() > 60 else 3
 
 
-def test_a_turn_shows_front_left_back_right(turntable: Turntable) -> None:
+def test_a_turn_shows_front_left_back_right(turntable: TurntableRenderer) -> None:
     # the model turns anticlockwise seen from above: after a quarter its left side (-x) faces the camera
     clip = turntable.spin(flagged_column(), num_frames=4, fps=2.0)
     assert [centre_colour(frame) for frame in clip.frames] == [0, 3, 2, 1]
     assert (clip.fps, clip.frame_indices, clip.num_source_frames) == (2.0, (0, 1, 2, 3), 4)
 
 
-def test_frame_k_is_the_model_turned_by_k_steps(turntable: Turntable) -> None:
+def test_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) -> None:
     clip = turntable.spin(flagged_column(), num_frames=5, fps=4.0)
     for k in (1, 3):
         turned = flagged_column()
@@ -56,7 +56,7 @@ def test_frame_k_is_the_model_turned_by_k_steps(turntable: Turntable) -> None:
         assert (np.abs(still.astype(int) - clip.frames[0]).max(axis=-1) > 8).mean() > 0.05
 
 
-def test_six_views_look_where_they_say(turntable: Turntable) -> None:
+def test_six_views_look_where_they_say(turntable: TurntableRenderer) -> None:
     column = flagged_column()
     views = turntable.six_views(column)
     assert list(views) == ["front", "back", "left", "right", "top", "bottom"]
@@ -67,7 +67,7 @@ def test_six_views_look_where_they_say(turntable: Turntable) -> None:
         assert np.ptp(rows) / np.ptp(columns) == pytest.approx(ratio, rel=0.08)
 
 
-def test_size_and_place_do_not_show(turntable: Turntable) -> None:
+def test_size_and_place_do_not_show(turntable: TurntableRenderer) -> None:
     moved = flagged_column()
     moved.apply_transform(trimesh.transformations.translation_matrix([7.0, -3.0, 2.0]))
     moved.apply_scale(40.0)
@@ -89,7 +89,7 @@ def test_axis_ignores_a_handle() -> None:
     assert radius == pytest.approx(np.hypot(1.0, 1.5) / 3, rel=0.05)
 
 
-def test_nothing_leaves_the_frame(turntable: Turntable) -> None:
+def test_nothing_leaves_the_frame(turntable: TurntableRenderer) -> None:
     for extents in ((1.0, 2.0, 1.0), (3.0, 0.5, 3.0), (0.2, 2.0, 0.2)):
         frames = turntable.spin(trimesh.creation.box(extents), num_frames=8).frames.astype(int)
         border = np.concatenate([frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]], axis=1)
@@ -103,7 +103,7 @@ def test_inside_out_models_are_turned_right_side_out() -> None:
     assert sphere.volume < 0  # the caller's mesh is left alone
 
 
-def test_normal_maps_show_directions_as_colours(turntable: Turntable) -> None:
+def test_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) -> None:
     front, top = turntable.normal_maps(trimesh.creation.icosphere(subdivisions=4), [(0.0, 0.0), (0.0, 89.99)])
     for image in (front, top):
         assert image[32, 32].astype(int) == pytest.approx(np.array([127, 127, 255]), abs=8)  # towards the camera
@@ -112,7 +112,7 @@ def test_normal_maps_show_directions_as_colours(turntable: Turntable) -> None:
         assert image[14, 32, 1] > 180 > 80 > image[50, 32, 1]  # up is green
 
 
-def test_black_slip_is_not_lost_in_the_dark(turntable: Turntable) -> None:
+def test_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> None:
     """Slip of (28, 24, 24) and an incised line of clay on it stay apart even where the key light doesn't reach."""
     texture = np.full((64, 64, 3), (28, 24, 24), np.uint8)
     texture[:, np.arange(64) % 8 < 3] = (204, 102, 48)
@@ -128,7 +128,7 @@ def test_black_slip_is_not_lost_in_the_dark(turntable: Turntable) -> None:
     assert row.max() < 255
 
 
-def test_light_and_camera_can_be_replaced(turntable: Turntable) -> None:
+def test_light_and_camera_can_be_replaced(turntable: TurntableRenderer) -> None:
     box = flagged_column()
     bright = turntable.shoot(box, [(0.0, 0.0)], light=Light(ambient=0.9))[0]
     dark = turntable.shoot(box, [(0.0, 0.0)], light=Light(ambient=0.1, key=0.0, fill=0.0))[0]
@@ -141,9 +141,9 @@ def test_light_and_camera_can_be_replaced(turntable: Turntable) -> None:
 
 def test_turntables_share_a_process() -> None:
     box = flagged_column()
-    with Turntable(resolution=32) as small:
+    with TurntableRenderer(resolution=32) as small:
         first = small.spin(box, num_frames=2).frames
-        with Turntable(resolution=48) as large:
+        with TurntableRenderer(resolution=48) as large:
             assert large.spin(box, num_frames=1).frames.shape == (1, 48, 48, 3)
         large.close()  # a second time
         assert (small.spin(box, num_frames=2).frames == first).all()

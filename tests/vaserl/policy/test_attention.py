@@ -4,21 +4,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaserl.policy.attention import Groupwise, Span, VariableLength, gather_rows, plan_attention
+from vaserl.policy.attention import Groupwise, TokenSpan, VariableLength, gather_rows, plan_attention
 
 CPU = torch.device("cpu")
 
 groups = st.tuples(st.integers(1, 5), st.lists(st.integers(0, 4), min_size=1, max_size=4))
 
 
-def spans_of(groups: list[tuple[int, list[int]]]) -> list[Span]:
+def spans_of(groups: list[tuple[int, list[int]]]) -> list[TokenSpan]:
     spans, at = [], 0
     for num_prefix, lengths in groups:
         ends, end = [], at + num_prefix
         for length in lengths:
             end += length
             ends.append(end)
-        spans.append(Span(start=at, prefix_end=at + num_prefix, branch_ends=tuple(ends)))
+        spans.append(TokenSpan(start=at, prefix_end=at + num_prefix, branch_ends=tuple(ends)))
         at = end
     return spans
 
@@ -98,6 +98,6 @@ def test_the_keys_of_the_variable_length_call(drawn):
 
 
 def test_a_span_lists_branches_that_have_a_token():
-    span = Span(start=2, prefix_end=5, branch_ends=(5, 7, 7, 8))
+    span = TokenSpan(start=2, prefix_end=5, branch_ends=(5, 7, 7, 8))
     assert span.branches == ((5, 7), (7, 8))
     assert span.end == 8

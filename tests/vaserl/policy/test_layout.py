@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vaserl.policy.attention import Span, branch_mask
+from vaserl.policy.attention import TokenSpan, branch_mask
 from vaserl.policy.layout import (
     Branch,
     PrefixGroup,
@@ -36,7 +36,7 @@ def test_one_group_by_hand():
     assert layout.predictor.tolist() == [3, 4, 3]
     assert layout.target_ids.tolist() == [5, 6, 7]
     assert layout.branch_lengths == (2, 1)
-    assert layout.spans == (Span(start=0, prefix_end=4, branch_ends=(6, 7)),)
+    assert layout.spans == (TokenSpan(start=0, prefix_end=4, branch_ends=(6, 7)),)
     # the second branch does not see the first
     assert branch_mask(layout.spans[0]).int().tolist() == [
         [1, 1, 1, 1, 1, 0, 0],
@@ -58,7 +58,7 @@ def test_groups_follow_one_another_without_padding():
     assert layout.position_ids[0, 0].tolist() == [0, 1, 1, 3, 4, 0, 1, 1, 3, 4, 5, 4]
     assert layout.video_mask[0].nonzero()[:, 0].tolist() == [1, 2, 6, 7]
     assert layout.predictor.tolist() == [3, 8, 9, 8]
-    assert layout.spans[1] == Span(start=5, prefix_end=9, branch_ends=(11, 12))
+    assert layout.spans[1] == TokenSpan(start=5, prefix_end=9, branch_ends=(11, 12))
 
 
 def test_packed_layout_repeats_the_prompt_in_one_row():

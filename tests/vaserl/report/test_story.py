@@ -8,7 +8,7 @@ from typing import Any
 from vaserl.report import console_summary
 from vaserl.report.examples import choose
 from vaserl.report.story import claims, dimension_story, headline, verdict
-from vaserl.report.tables import retention
+from vaserl.report.tables import retention_rows
 
 
 def test_the_story_flips_with_its_numbers(run_summary: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def test_marks_tell_silence_from_error(finished_run: Path) -> None:
 
 
 def test_retention_stands_beside_the_paper(run_summary: dict[str, Any]) -> None:
-    rows = retention(run_summary["retention"])
+    rows = retention_rows(run_summary["retention"])
     stages = ["source", "quality", "intact", "best view", "lift", "mesh gate", "all together"]
     assert [row.stage for row in rows] == stages
     assert (rows[1].num_in, rows[1].num_out, rows[1].kept) == ("1,200", "921", "76.8 %")  # 921 / 1200 = .7675
@@ -68,7 +68,7 @@ def test_retention_stands_beside_the_paper(run_summary: dict[str, Any]) -> None:
     assert (rows[4].paper, rows[4].paper_kept) == ("3,880 → 664", "17.1 %")
     assert rows[5].paper == "counted with lift"
     assert (rows[6].kept, rows[6].paper_kept) == ("24.7 %", "2.2 %")  # 296 / 1200 = .2467
-    assert retention([{"stage": "dust", "in": 0, "out": 0}])[0].kept == "–"
+    assert retention_rows([{"stage": "dust", "in": 0, "out": 0}])[0].kept == "–"
 
 
 def test_console_summary_is_ten_lines_and_follows_the_numbers(run_summary: dict[str, Any]) -> None:

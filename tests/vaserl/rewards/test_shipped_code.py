@@ -9,7 +9,7 @@ import pytest
 
 from vaserl.errors import UserError
 from vaserl.rewards.shipped_code import read_code, run_code
-from vaserl.rewards.source import check_source, import_source, read_source
+from vaserl.rewards.source import check_reward_source, import_source, read_reward_source
 
 MAIN = """
 import json
@@ -77,18 +77,18 @@ def test_the_hash_follows_the_files_beside_it(folder: Path):
 
 
 def test_a_reward_with_helpers_is_read_checked_and_run(folder: Path):
-    source = read_source(f"{folder}/main.py:words")
-    assert check_source(source) == source.sha256
+    source = read_reward_source(f"{folder}/main.py:words")
+    assert check_reward_source(source) == source.sha256
     assert import_source(source)(None, "a b") == 4.0
 
 
 def test_a_slip_beside_the_file_is_shown_where_it_is(folder: Path):
     (folder / "scale.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(UserError, match=r"scale\.py:2: invalid syntax"):
-        import_source(read_source(f"{folder}/main.py:words"))
+        import_source(read_reward_source(f"{folder}/main.py:words"))
     (folder / "scale.py").write_bytes(b"\xff")
     with pytest.raises(UserError, match="can't be read"):
-        read_source(f"{folder}/main.py:words")
+        read_reward_source(f"{folder}/main.py:words")
 
 
 def test_a_folder_beside_the_file_does_not_travel(folder: Path):
@@ -96,4 +96,4 @@ def test_a_folder_beside_the_file_does_not_travel(folder: Path):
     (folder / "helpers" / "__init__.py").write_text("")
     (folder / "main.py").write_text("import helpers\n")
     with pytest.raises(UserError, match=r"helpers doesn't travel: a file brings the \.py files beside it, no folders"):
-        import_source(read_source(f"{folder}/main.py:words"))
+        import_source(read_reward_source(f"{folder}/main.py:words"))

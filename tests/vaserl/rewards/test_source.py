@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vaserl.errors import UserError
-from vaserl.rewards.source import check_source, import_source, mismatches, read_source
+from vaserl.rewards.source import check_reward_source, import_source, mismatches, read_reward_source
 
 CODE = '''"""Mine."""
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_travels_as_text(file: Path):
-    source = read_source(f"{file}:words")
+    source = read_reward_source(f"{file}:words")
     file.unlink()  # as on another machine
     function = import_source(source)
     assert function.__module__ in sys.modules  # where its dataclass can be looked up
-    assert check_source(source) == source.sha256
+    assert check_reward_source(source) == source.sha256
     assert import_source(source) is function
 
 
 def test_a_traceback_shows_the_line_of_a_file_that_is_not_here(file: Path):
     import traceback
 
-    source = read_source(f"{file}:words")
+    source = read_reward_source(f"{file}:words")
     file.unlink()
     with pytest.raises(AttributeError) as raised:
         import_source(source)(None, None)
@@ -48,9 +48,9 @@ def test_a_traceback_shows_the_line_of_a_file_that_is_not_here(file: Path):
 
 
 def test_the_hash_follows_the_code(file: Path, tmp_path: Path, monkeypatch):
-    before = read_source(f"{file}:words").sha256
+    before = read_reward_source(f"{file}:words").sha256
     file.write_text(CODE + "\n")
-    assert read_source(f"{file}:words").sha256 != before
+    assert read_reward_source(f"{file}:words").sha256 != before
 
     package = tmp_path / "some_rewards"
     (package / "inner").mkdir(parents=True)
@@ -58,18 +58,21 @@ def test_the_hash_follows_the_code(file: Path, tmp_path: Path, monkeypatch):
     (package / "inner" / "__init__.py").write_text("")
     (package / "inner" / "words.py").write_text("def words(task, completion):\n    return 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    whole = read_source("some_rewards:words")
+    whole = read_reward_source("some_rewards:words")
     assert import_source(whole)(None, None) == 1.0
     (package / "inner" / "words.py").write_text("def words(task, completion):\n    return 2.0\n")
-    assert check_source(whole) != whole.sha256  # the package's name stands for all its files
-    assert read_source("some_rewards.inner:words").sha256 != whole.sha256
+    assert check_reward_source(whole) != whole.sha256  # the package's name stands for all its files
+    assert read_reward_source("some_rewards.inner:words").sha256 != whole.sha256
 
 
 def test_the_built_in_reward_has_a_hash_of_its_lexicons_too():
-    assert read_source("vaserl.rewards:vase_caption").sha256 == read_source("vaserl.rewards:VaseReward").sha256
     assert (
-        read_source("vaserl.rewards.vase.caption:vase_caption").sha256
-        != read_source("vaserl.rewards:VaseReward").sha256
+        read_reward_source("vaserl.rewards:vase_caption").sha256
+        == read_reward_source("vaserl.rewards:VaseReward").sha256
+    )
+    assert (
+        read_reward_source("vaserl.rewards.vase.caption:vase_caption").sha256
+        != read_reward_source("vaserl.rewards:VaseReward").sha256
     )
 
 
@@ -90,12 +93,12 @@ def test_the_built_in_reward_has_a_hash_of_its_lexicons_too():
 def test_what_is_wrong_is_said(text: str, name: str, words: list[str], file: Path):
     file.write_text(text)
     with pytest.raises(UserError) as raised:
-        import_source(read_source(name.format(file=file, folder=file.parent)))
+        import_source(read_reward_source(name.format(file=file, folder=file.parent)))
     assert not [word for word in words if word not in str(raised.value)], str(raised.value)
 
 
 def test_the_table_of_mismatches_by_hand(file: Path):
-    source = read_source(f"{file}:words")
+    source = read_reward_source(f"{file}:words")
     agree = ("node1", {source.name: source.sha256})
     assert mismatches([source], [agree, agree]) == ""
     other = ("node2", {source.name: "f" * 64})

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from tests.fakes.synthetic_vases import with_facts
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.synthetic import photograph as photograph_module
 from vaserl.synthetic.mesh import build_mesh, to_glb
-from vaserl.synthetic.paint import paint
-from vaserl.synthetic.photograph import KINDS, photograph, shard_of
+from vaserl.synthetic.paint import paint_vase
+from vaserl.synthetic.photograph import PHOTOGRAPH_KINDS, shard_of, take_photograph
 from vaserl.synthetic.vase import VaseTraits
 
 
 def test_kinds_of_photographs_look_their_part(traits: VaseTraits, monkeypatch: pytest.MonkeyPatch) -> None:
     traits = with_facts(traits, shape="AMPHORA, NECK")
-    mesh = build_mesh(traits, paint(traits))
+    mesh = build_mesh(traits, paint_vase(traits))
     to_glb(mesh)
-    with Turntable(photograph_module.RESOLUTION) as camera:
-        images = {kind: photograph(camera, mesh, kind, np.random.default_rng(5)) for kind in KINDS}
-        again = photograph(camera, mesh, "intact", np.random.default_rng(5))
+    with TurntableRenderer(photograph_module.RESOLUTION) as camera:
+        images = {kind: take_photograph(camera, mesh, kind, np.random.default_rng(5)) for kind in PHOTOGRAPH_KINDS}
+        again = take_photograph(camera, mesh, "intact", np.random.default_rng(5))
     assert all(image.shape == (224, 224, 3) and image.dtype == np.uint8 for image in images.values())
     assert (again == images["intact"]).all()
 
@@ -41,12 +41,12 @@ def test_kinds_of_photographs_look_their_part(traits: VaseTraits, monkeypatch: p
         return int(rows[-1] - rows[0])
 
     assert height("above") < 0.93 * height("intact"), "a body seen from above is foreshortened"
-    colourful = {kind: np.ptp(images[kind].astype(int), axis=-1).max() for kind in KINDS}
+    colourful = {kind: np.ptp(images[kind].astype(int), axis=-1).max() for kind in PHOTOGRAPH_KINDS}
     assert colourful["sketch"] < 40 < colourful["intact"]
 
 
 def test_a_shard_is_a_small_part_of_the_vase(traits: VaseTraits) -> None:
-    mesh = build_mesh(traits, paint(traits))
+    mesh = build_mesh(traits, paint_vase(traits))
     for seed in range(8):
         shard = shard_of(mesh, np.random.default_rng(seed))
         assert 0.005 < shard.area / mesh.area < 0.45

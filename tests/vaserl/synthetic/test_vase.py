@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.fakes.synthetic_vases import with_facts
-from vaserl.meshes.turntable import Turntable, load_mesh
+from vaserl.meshes.turntable import TurntableRenderer, load_mesh
 from vaserl.synthetic.figures import SUBJECTS, silhouette
 from vaserl.synthetic.mesh import build_mesh, to_glb
 from vaserl.synthetic.ornament import HANDS, band, motif
-from vaserl.synthetic.paint import CLAY, HEIGHT, WIDTH, paint
+from vaserl.synthetic.paint import CLAY, HEIGHT, WIDTH, paint_vase
 from vaserl.synthetic.pen import BODY, coverage
 from vaserl.synthetic.shapes import SHAPES
 from vaserl.synthetic.vase import DATES, FABRICS, SLIMNESS, TECHNIQUES, VaseTraits
@@ -26,8 +26,8 @@ BLANK = Image.new("RGB", (8, 8), (128, 128, 128))
 
 
 @pytest.fixture(scope="module")
-def turntable() -> Iterator[Turntable]:
-    with Turntable(resolution=112) as table:
+def turntable() -> Iterator[TurntableRenderer]:
+    with TurntableRenderer(resolution=112) as table:
         yield table
 
 
@@ -127,7 +127,7 @@ def test_shapes_differ_in_silhouette(first: int, second: int, silhouettes: list[
 
 
 @pytest.fixture(scope="module")
-def silhouettes(traits: VaseTraits, turntable: Turntable) -> list[np.ndarray]:
+def silhouettes(traits: VaseTraits, turntable: TurntableRenderer) -> list[np.ndarray]:
     """bool [H, W] from the front, handles and all, at equal slimness."""
     white = (1.0, 1.0, 1.0)
     meshes = [build_mesh(with_facts(replace(traits, slimness=1.0), shape=shape.name), BLANK) for shape in SHAPES]
@@ -148,7 +148,7 @@ def test_dates_show_in_the_proportions(traits: VaseTraits) -> None:
 def test_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, traits: VaseTraits) -> None:
     """In the frieze black-figure is mostly clay, red-figure mostly slip, white-ground mostly white."""
     facts = {"fabric": fabric, "technique": technique, "shape": "AMPHORA, NECK", "decoration": "HORSE"}
-    pixels = np.asarray(paint(with_facts(traits, **facts)), float)
+    pixels = np.asarray(paint_vase(with_facts(traits, **facts)), float)
     assert pixels.shape == (HEIGHT, WIDTH, 3)
     frieze = pixels[160:225].reshape(-1, 3)
     expected = {"BLACK-FIGURE": CLAY[fabric], "RED-FIGURE": (38, 30, 27), "WHITE-GROUND": (242, 236, 222)}[technique]
@@ -157,13 +157,13 @@ def test_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, t
 
 def test_texture_has_no_seam(traits: VaseTraits) -> None:
     """Left and right edge meet at the back: they differ no more than neighbouring columns do."""
-    pixels = np.asarray(paint(traits), float)
+    pixels = np.asarray(paint_vase(traits), float)
     inner = np.abs(np.diff(pixels, axis=1)).mean(axis=(0, 2))
     assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() <= inner.max()
 
 
 def test_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_path: Path) -> None:
-    mesh = build_mesh(with_facts(traits, shape="LEKYTHOS"), paint(traits))
+    mesh = build_mesh(with_facts(traits, shape="LEKYTHOS"), paint_vase(traits))
     (tmp_path / "a.glb").write_bytes(to_glb(mesh))
     scene = load_mesh(tmp_path / "a.glb")
     (part,) = scene.geometry.values()
@@ -175,7 +175,7 @@ def test_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_p
 
 
 def test_same_traits_same_bytes(traits: VaseTraits) -> None:
-    first, second = (to_glb(build_mesh(traits, paint(traits))) for _ in range(2))
+    first, second = (to_glb(build_mesh(traits, paint_vase(traits))) for _ in range(2))
     assert first == second
     other = replace(traits, paint_seed=traits.paint_seed + 1)
-    assert to_glb(build_mesh(other, paint(other))) != first
+    assert to_glb(build_mesh(other, paint_vase(other))) != first

@@ -17,7 +17,7 @@ from vaserl.errors import UserError
 from vaserl.synthetic.figures import SUBJECTS
 from vaserl.synthetic.ornament import HANDS
 from vaserl.synthetic.photograph import FLAWED
-from vaserl.synthetic.record import facts_from, record_of
+from vaserl.synthetic.record import beazley_record, facts_from
 from vaserl.synthetic.shapes import SHAPES
 from vaserl.synthetic.vase import DATES, VaseTraits, sample_traits
 from vaserl.synthetic.world import P_OF_SERIES, build_world, kinds_of, series_of, traits_of
@@ -34,7 +34,7 @@ def worlds(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 @given(seed=st.integers(0, 2**32))
 def test_a_record_says_what_the_vase_is(seed: int) -> None:
     traits = sample_traits(np.random.default_rng(seed))
-    record = record_of("v00042", 42, traits)
+    record = beazley_record("v00042", 42, traits)
     assert facts_from(json.loads(json.dumps(record))) == traits.facts
     assert record["id"] == "v00042"
     assert all(isinstance(value, str) and value for value in record.values())
@@ -49,7 +49,7 @@ def test_record_has_the_form_of_the_archive(traits: VaseTraits) -> None:
         "decoration": "HORSE",
         "attribution": "ANTIMENES P",
     }
-    record = record_of("v00042", 42, replace(with_facts(traits, **facts), provenance=None, height_cm=31.5))
+    record = beazley_record("v00042", 42, replace(with_facts(traits, **facts), provenance=None, height_cm=31.5))
     assert {name: record[name] for name in record if name not in ("URI", "Collection Record")} == {
         "id": "v00042",
         "Vase Number": "9000042",
@@ -66,7 +66,7 @@ def test_record_has_the_form_of_the_archive(traits: VaseTraits) -> None:
 @pytest.mark.parametrize("field, value", [("Fabric", "MARTIAN"), ("Date", "last week"), ("Decoration", "TEAPOT")])
 def test_records_from_elsewhere_are_refused(traits: VaseTraits, field: str, value: str) -> None:
     with pytest.raises(ValueError, match=value):
-        facts_from(record_of("v0", 0, traits) | {field: value})
+        facts_from(beazley_record("v0", 0, traits) | {field: value})
 
 
 def test_distribution_is_skewed_and_correlated() -> None:

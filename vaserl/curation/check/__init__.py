@@ -3,6 +3,6 @@
 from vaserl.curation.check.dataset import check_dataset
 from vaserl.curation.check.findings import Checked, Finding
 from vaserl.curation.check.published import check_published
-from vaserl.curation.check.source import check_source
+from vaserl.curation.check.source import check_photographs
 
-__all__ = ["Checked", "Finding", "check_dataset", "check_published", "check_source"]
+__all__ = ["Checked", "Finding", "check_dataset", "check_photographs", "check_published"]

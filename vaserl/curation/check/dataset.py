@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaserl.curation.check.findings import Checked, Effect, Finding
-from vaserl.curation.check.prompts import example_of_vase, prompt_text, spread
+from vaserl.curation.check.prompts import evenly_spaced, example_of_vase, prompt_text
 from vaserl.curation.outcome.retention import STAGES
 from vaserl.dataset.dataset import MANIFEST, SPLITS, Vase, read_rows, vase_of
 from vaserl.errors import UserError
@@ -29,7 +29,7 @@ def check_dataset(folder: Path, model: Path | None = None) -> Checked:
     return Checked(
         counts=_counts(rows, kept),
         findings=findings,
-        examples=[example_of_vase(vase, render) for vase in spread(_trained(vases))],
+        examples=[example_of_vase(vase, render) for vase in evenly_spaced(_trained(vases))],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 Effect = Literal["stops the run", "drops the row", "keeps the row"]
 NUM_SHOWN = 5
-WIDTH = 110
+_WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class VaseExample:
     """A vase as a model will meet it."""
 
     vase_id: str
@@ -42,7 +42,7 @@ class Checked:
     """What there is: name and words."""
     findings: Sequence[Finding]
     """What is wrong, in the order in which it was met."""
-    examples: Sequence[Example]
+    examples: Sequence[VaseExample]
     """Vases as a model will meet them."""
 
     @property
@@ -70,7 +70,7 @@ def page(checked: Checked) -> str:
         if len(found) > NUM_SHOWN:
             lines.append(f"  … and {len(found) - NUM_SHOWN:,} more")
     for example in checked.examples:
-        lines += ["", f"── vase {example.vase_id} ".ljust(WIDTH, "─")]
+        lines += ["", f"── vase {example.vase_id} ".ljust(_WIDTH, "─")]
         for prompt, answer in example.turns:
             lines += [prompt, textwrap.indent(answer, "  → "), ""]
         lines.pop()

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from vaserl.curation.check.findings import Example
+from vaserl.curation.check.findings import VaseExample
 from vaserl.curation.stages.questions import questions_about
 from vaserl.dataset.dataset import CAPTION_PROMPT, Vase
 from vaserl.rewards.vase import gold_caption
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def prompt_text(model: Path | None) -> Callable[[str], str]:
@@ -24,20 +24,20 @@ def prompt_text(model: Path | None) -> Callable[[str], str]:
     return Prompter(model).text
 
 
-def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> Example:
+def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> VaseExample:
     """A record before curation; its caption says all that it states, which `describe.silence` may shorten."""
     turns = [(render(CAPTION_PROMPT), gold_caption(record))]
     turns += [(render(question.question), question.answer) for question in questions_about(record)]
-    return Example(vase_id=vase_id, turns=turns)
+    return VaseExample(vase_id=vase_id, turns=turns)
 
 
-def example_of_vase(vase: Vase, render: Callable[[str], str]) -> Example:
+def example_of_vase(vase: Vase, render: Callable[[str], str]) -> VaseExample:
     """A vase of a data set, as fine-tuning meets it."""
     turns = [(render(CAPTION_PROMPT), vase.caption)]
     turns += [(render(question.question), question.answer) for question in vase.questions]
-    return Example(vase_id=vase.id, turns=turns)
+    return VaseExample(vase_id=vase.id, turns=turns)
 
 
-def spread(items: Sequence[T]) -> list[T]:
+def evenly_spaced(items: Sequence[_T]) -> list[_T]:
     """The first, the middle and the last, or what there is."""
     return [items[index] for index in sorted({0, len(items) // 2, len(items) - 1})] if items else []

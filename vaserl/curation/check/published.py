@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 from vaserl.curation.check.findings import Checked, Finding
-from vaserl.curation.check.prompts import example_of_record, prompt_text, spread
-from vaserl.curation.published import problem_of, read_layout, record_of
-from vaserl.curation.source import Problem
+from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
+from vaserl.curation.published import problem_of, published_record, read_layout
+from vaserl.curation.source import SourceProblem
 
 
 def check_published(source: Path, model: Path | None = None) -> Checked:
@@ -14,7 +14,7 @@ def check_published(source: Path, model: Path | None = None) -> Checked:
 
     Raises: UserError when the folder has no published layout.
     """
-    problems: list[Problem] = []
+    problems: list[SourceProblem] = []
     vases = read_layout(source, problems.append)
     findings = [
         Finding(kind=problem.kind, where=problem.where, message=problem.message, effect="stops the run")
@@ -39,5 +39,5 @@ def check_published(source: Path, model: Path | None = None) -> Checked:
             ("splits", ", ".join(f"{number:,} {name}" for name, number in sorted(splits.items()))),
         ],
         findings=findings,
-        examples=[example_of_record(vase.name, record_of(vase), render) for vase in spread(usable)],
+        examples=[example_of_record(vase.name, published_record(vase), render) for vase in evenly_spaced(usable)],
     )

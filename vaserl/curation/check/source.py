@@ -9,16 +9,16 @@ import pyarrow as pa
 from rapidfuzz import fuzz, process
 
 from vaserl.curation.check.findings import Checked, Finding
-from vaserl.curation.check.prompts import example_of_record, prompt_text, spread
+from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import Inspected, Problem, Source, inspect_source
-from vaserl.files.photograph import SUFFIXES
+from vaserl.curation.source import Inspected, Source, SourceProblem, inspect_source
+from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, joined
 from vaserl.rewards.vase import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
-KINDS = {
+_KINDS = {
     "no such file": ("no such file", "put it there, or take the row out of the list"),
     "its name does not fit": ("name fits no pattern", "rename it, or change source.pattern"),
     "no record with the id": (
@@ -31,7 +31,7 @@ KINDS = {
 CHUNK = 64
 
 
-def check_source(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
+def check_photographs(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
     """What a run on these settings would be given.
 
     max_photographs: how many files are read and decoded, spread evenly over the usable ones.
@@ -39,7 +39,7 @@ def check_source(settings: SourceSettings, max_photographs: int, model: Path | N
     """
     findings: list[Finding] = []
 
-    def report(problem: Problem) -> None:
+    def report(problem: SourceProblem) -> None:
         findings.append(_finding(problem.kind, problem.where, problem.message, "stops the run"))
 
     inspected = inspect_source(settings, report)
@@ -54,7 +54,7 @@ def check_source(settings: SourceSettings, max_photographs: int, model: Path | N
     return Checked(
         counts=_counts(inspected, usable.num_rows - len(unreadable), usable, looked_at),
         findings=findings,
-        examples=[example_of_record(vase_id, records[vase_id], render) for vase_id in spread(vases)],
+        examples=[example_of_record(vase_id, records[vase_id], render) for vase_id in evenly_spaced(vases)],
     )
 
 
@@ -84,7 +84,7 @@ def _rejected(inspected: Inspected) -> Iterator[Finding]:
     without = sorted(inspected.records.ids - set(inspected.rows["vase_id"].to_pylist()))
     rows = inspected.rows.filter(pa.array([bool(stage) for stage in inspected.rows["rejected_by"].to_pylist()]))
     for row in rows.select(["photo", "vase_id", "reason"]).to_pylist():
-        kind, fix = next(found for beginning, found in KINDS.items() if row["reason"].startswith(beginning))
+        kind, fix = next(found for beginning, found in _KINDS.items() if row["reason"].startswith(beginning))
         if kind == "photograph without a record":
             near = process.extractOne(row["vase_id"], without, scorer=fuzz.ratio, score_cutoff=80)
             fix = f"the nearest id there is {near[0]!r}; {fix}" if near else fix
@@ -104,7 +104,7 @@ def _unlisted(inspected: Inspected) -> Iterator[Finding]:
     """Pictures beside a list that doesn't name them: no run will see them."""
     listed = set(inspected.rows["photo"].to_pylist())
     for name in files_below(inspected.folder):
-        if name[name.rfind(".") :].lower() in SUFFIXES and joined(inspected.folder, name) not in listed:
+        if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and joined(inspected.folder, name) not in listed:
             yield _finding(
                 "picture in no list",
                 name,

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-Batch = dict[str, np.ndarray]
+RowBatch = dict[str, np.ndarray]
 """Column name to [N] values; texts are object arrays, because fixed-width ones would cut a longer reason off."""
 
 INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
 """What the source gives each row; `record` is JSON."""
 
 
-def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Batch:
+def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> RowBatch:
     """Rows as a batch; `columns` default to those of the first row."""
     names = columns if columns is not None else list(rows[0]) if rows else []
     return {name: _array([row[name] for row in rows]) for name in names}
@@ -30,7 +30,7 @@ def rows_of(batch: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def batch_from(table: pa.Table) -> Batch:
+def batch_from(table: pa.Table) -> RowBatch:
     """A table as a batch, what `table_of` made of it."""
     return {name: _array(table.column(name).to_pylist()) for name in table.column_names}
 
@@ -45,12 +45,14 @@ def remaining(batch: Mapping[str, np.ndarray]) -> list[int]:
     return [index for index, stage in enumerate(batch["rejected_by"]) if not stage]
 
 
-def taken(batch: Mapping[str, np.ndarray], indices: Sequence[int]) -> Batch:
+def taken(batch: Mapping[str, np.ndarray], indices: Sequence[int]) -> RowBatch:
     """The rows of those indices, in that order."""
     return {name: values[list(indices)] for name, values in batch.items()}
 
 
-def merged(batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int], Mapping[str, np.ndarray]]]) -> Batch:
+def merged(
+    batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int], Mapping[str, np.ndarray]]]
+) -> RowBatch:
     """The batch with some of its rows replaced: each part's rows go to its indices.
 
     A column that only some of the rows have is NaN in the others where it holds floats, and "" where it holds texts.
@@ -65,12 +67,12 @@ def merged(batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int],
     return {name: _array(values) for name, values in columns.items()}
 
 
-def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int, Any], default: Any) -> Batch:
+def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int, Any], default: Any) -> RowBatch:
     """The batch with one more column: `values` by row index, `default` in every other row."""
     return {**batch, name: _array([values.get(index, default) for index in range(len(batch["rejected_by"]))])}
 
 
-def rejecting(batch: Mapping[str, np.ndarray], stage: str, reasons: Mapping[int, str]) -> Batch:
+def rejecting(batch: Mapping[str, np.ndarray], stage: str, reasons: Mapping[int, str]) -> RowBatch:
     """The batch with some rows rejected by `stage`, reasons by row index."""
     rejected_by, reason = (np.array(batch[name], dtype=object) for name in ("rejected_by", "reason"))
     for index, why in reasons.items():

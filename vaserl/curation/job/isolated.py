@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from vaserl.curation.job.batch import Batch, merged, rejecting, remaining, taken
+from vaserl.curation.job.batch import RowBatch, merged, rejecting, remaining, taken
 from vaserl.curation.job.stage import Stage
 from vaserl.curation.job.stage_process import StageDied, StageFailed, StageProcess
 from vaserl.curation.settings import PoolSettings
@@ -77,7 +77,7 @@ class Isolated:
         self._process: StageProcess | None = None
         self._num_guilty_in_a_row = [0] * len(stages)
 
-    def run(self, index: int, batch: Batch, effort: Effort) -> Batch:
+    def run(self, index: int, batch: RowBatch, effort: Effort) -> RowBatch:
         """The batch through the stage of that index, in pieces of `batch_size` remaining rows; rows over which the
         process died are rejected with the reason in words, and all is counted in `effort`.
 
@@ -95,7 +95,7 @@ class Isolated:
             self._process.close()
             self._process = None
 
-    def _piece(self, index: int, piece: Batch, effort: Effort) -> Batch:
+    def _piece(self, index: int, piece: RowBatch, effort: Effort) -> RowBatch:
         length = len(piece["rejected_by"])
         if length == 1:
             return self._alone(index, piece, effort)
@@ -116,7 +116,7 @@ class Isolated:
                 raise self._failed(index, piece, failure) from None
         return together
 
-    def _alone(self, index: int, row: Batch, effort: Effort) -> Batch:
+    def _alone(self, index: int, row: RowBatch, effort: Effort) -> RowBatch:
         ending = ""
         for _ in range(1 + self._limits.num_retries):
             try:
@@ -135,7 +135,7 @@ class Isolated:
         effort.killed_rows += 1
         return rejecting(row, name, {0: f"the {name} process {ending} on this photograph"})
 
-    def _call(self, index: int, batch: Batch, effort: Effort) -> Batch:
+    def _call(self, index: int, batch: RowBatch, effort: Effort) -> RowBatch:
         if self._process is None:
             self._process = StageProcess(self._stages, self._memory_bytes)
         try:
@@ -148,13 +148,13 @@ class Isolated:
         effort.seconds += seconds
         return answer
 
-    def _name_the_culprit(self, index: int, piece: Batch, failure: StageFailed) -> None:
+    def _name_the_culprit(self, index: int, piece: RowBatch, failure: StageFailed) -> None:
         """Raises: JobFailed, about the first photograph that fails alone, or else about all of them."""
         for k in range(len(piece["rejected_by"])):
             self._alone(index, taken(piece, [k]), Effort())
         raise self._failed(index, piece, failure)
 
-    def _failed(self, index: int, batch: Batch, failure: StageFailed) -> JobFailed:
+    def _failed(self, index: int, batch: RowBatch, failure: StageFailed) -> JobFailed:
         photos = [str(photo) for photo in batch["photo"]]
         which = photos[0] if len(photos) == 1 else f"{len(photos)} photographs at once, {photos[0]} to {photos[-1]}"
         return JobFailed(f"{self._stages[index].name} failed on {which}:\n{failure}")

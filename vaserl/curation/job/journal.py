@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaserl.curation.job.batch import Batch, batch_from, table_of
+from vaserl.curation.job.batch import RowBatch, batch_from, table_of
 from vaserl.curation.job.stage import Stage
 from vaserl.files.whole import UNFINISHED, whole_file
 
@@ -70,11 +70,11 @@ class Journal:
         files: dict[str, list[int]] = json.loads(metadata.get(_FILES, b"{}"))
         return all(_stamp(self._dataset / name) == stamp for name, stamp in files.items())
 
-    def read(self, step: str, key: str) -> Batch:
+    def read(self, step: str, key: str) -> RowBatch:
         """The rows of a finished shard."""
         return batch_from(pq.read_table(self.path(step, key)))
 
-    def write(self, step: str, key: str, batch: Batch) -> None:
+    def write(self, step: str, key: str, batch: RowBatch) -> None:
         """Declares a shard finished."""
         files = {name: _stamp(self._dataset / name) for name in _files_of(batch)}
         table = table_of(batch).replace_schema_metadata({_FILES: json.dumps(files)})
@@ -105,7 +105,7 @@ class Journal:
         return len(litter)
 
 
-def _files_of(batch: Batch) -> list[str]:
+def _files_of(batch: RowBatch) -> list[str]:
     """Paths, relative to the data set, of what the rows' stages wrote beside them."""
     meshes = [name for name in batch.get("mesh", ()) if name]
     return [*meshes, *(f"clips/{digest}.mp4" for digest in batch.get("clip", ()) if digest)]

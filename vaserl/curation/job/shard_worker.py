@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vaserl.curation.job.batch import Batch
+from vaserl.curation.job.batch import RowBatch
 from vaserl.curation.job.isolated import Effort, Isolated, Limits
 from vaserl.curation.job.journal import Journal, key_after
 from vaserl.curation.job.shards import Shard
@@ -24,7 +24,7 @@ class ShardWorker:
         Raises: UserError or JobFailed, see `Isolated.run`.
         """
         efforts: dict[str, Effort] = {}
-        batch: Batch | None = None
+        batch: RowBatch | None = None
         for index, stage in enumerate(self._stages):
             effort = efforts[stage.name] = Effort()
             passed = replace(shard, step=stage.name, key=key_after(shard.key, [stage]))

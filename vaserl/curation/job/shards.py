@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaserl.curation.job.batch import INPUT_COLUMNS, Batch, batch_from
+from vaserl.curation.job.batch import INPUT_COLUMNS, RowBatch, batch_from
 from vaserl.curation.job.journal import Journal, key_of
 from vaserl.files.storage import is_url
 
@@ -44,7 +44,7 @@ class Shard:
     step: str = ""
     """The last stage that it has passed; "" before the first."""
 
-    def read(self, journal: Journal) -> Batch:
+    def read(self, journal: Journal) -> RowBatch:
         """Its rows as they are now."""
         if self.step:
             return journal.read(self.step, self.key)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from vaserl.curation.job.batch import Batch
+from vaserl.curation.job.batch import RowBatch
 from vaserl.settings.section import Section
 
 PACKAGE = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ class Stage:
 
 
 def stage_of(
-    name: str, make: Callable[..., Callable[[Batch], Batch]], arguments: tuple[Any, ...] = (), **depends: Any
+    name: str, make: Callable[..., Callable[[RowBatch], RowBatch]], arguments: tuple[Any, ...] = (), **depends: Any
 ) -> Stage:
     """A stage that is made by `make(*arguments)`.
 
@@ -56,7 +56,7 @@ def stage_of(
     )
 
 
-def fingerprint(path: Path | None) -> Mapping[str, tuple[int, int]]:
+def file_stamps(path: Path | None) -> Mapping[str, tuple[int, int]]:
     """Size and time of change, in ns, of a file, or of each file in a folder, by name; {} where there is none.
 
     It tells that weights were exchanged under their name, without reading gigabytes.

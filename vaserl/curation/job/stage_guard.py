@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
-LOOK_EVERY_S = 0.2
+_LOOK_EVERY_S = 0.2
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -90,7 +90,7 @@ def _serve(connection: Connection) -> None:
 def _guard(worker: int, lifeline: int, woken: int, report: int, memory_bytes: int) -> None:
     status, over_memory = None, False
     while status is None and not over_memory:
-        ready, _, _ = select.select([lifeline, woken], [], [], LOOK_EVERY_S)
+        ready, _, _ = select.select([lifeline, woken], [], [], _LOOK_EVERY_S)
         if lifeline in ready:
             break
         if woken in ready:

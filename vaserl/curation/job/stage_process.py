@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from vaserl.curation.job import stage_guard
-from vaserl.curation.job.batch import Batch
+from vaserl.curation.job.batch import RowBatch
 from vaserl.curation.job.stage import Stage
 from vaserl.errors import UserError
 
-START_TIMEOUT_S = 900.0
+_START_TIMEOUT_S = 900.0
 """For importing a stage's libraries and loading its model, from a slow disk too."""
 KILL_TIMEOUT_S = 30.0
 TRANSFER_TIMEOUT_S = 60
@@ -63,7 +63,7 @@ class StageProcess:
         self._made: set[int] = set()
         try:
             self._send([stage.maker for stage in stages])
-            self._receive("ready", START_TIMEOUT_S)
+            self._receive("ready", _START_TIMEOUT_S)
         except StageDied as death:
             self.close()
             raise UserError(f"the process of {', '.join(self._names)} {death} at its start") from None
@@ -76,7 +76,7 @@ class StageProcess:
         """Of the guard, whose child is the stages' process."""
         return self._process.pid
 
-    def call(self, index: int, batch: Batch, timeout_s: float) -> tuple[Batch, float]:
+    def call(self, index: int, batch: RowBatch, timeout_s: float) -> tuple[RowBatch, float]:
         """The batch through the stage of that index, and the seconds that it took there.
 
         Raises: StageDied; StageFailed; UserError, if the stage raised one.
@@ -84,7 +84,7 @@ class StageProcess:
         self._send((index, batch))
         is_new = index not in self._made
         try:
-            self._receive("made", START_TIMEOUT_S if is_new else timeout_s)
+            self._receive("made", _START_TIMEOUT_S if is_new else timeout_s)
         except StageDied as death:
             if is_new:
                 raise UserError(f"the {self._names[index]} process {death} while its model was loaded") from None

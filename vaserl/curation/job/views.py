@@ -22,7 +22,7 @@ VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", VIEW, "rejected_by",
 """What the choice looks at."""
 NUM_AT_ONCE = 4096
 
-pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
+_pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
 
 
 def choose_views(filtered: Sequence[Shard], journal: Journal, best_view: BestView) -> Losers:
@@ -33,10 +33,10 @@ def choose_views(filtered: Sequence[Shard], journal: Journal, best_view: BestVie
         table = file.read(columns=[name for name in VIEW_COLUMNS if name in file.schema_arrow.names])
         table = table.append_column("shard", pa.array(np.full(len(table), shard.number)))
         table = table.append_column("row", pa.array(np.arange(len(table))))
-        parts.append(table.filter(pc.equal(table["rejected_by"], "")))
+        parts.append(table.filter(_pc.equal(table["rejected_by"], "")))
     views = pa.concat_tables(parts, promote_options="default").combine_chunks()
     if VIEW in views.column_names:
-        views = views.set_column(views.column_names.index(VIEW), VIEW, pc.fill_null(views[VIEW], float("nan")))
+        views = views.set_column(views.column_names.index(VIEW), VIEW, _pc.fill_null(views[VIEW], float("nan")))
     losers: defaultdict[int, dict[int, str]] = defaultdict(dict)
     for some in _whole_vases(views.sort_by([("vase_id", "ascending"), ("photo", "ascending")])):
         places = zip(some["shard"].to_pylist(), some["row"].to_pylist(), strict=True)

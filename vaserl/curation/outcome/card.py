@@ -8,7 +8,7 @@ from typing import Any
 
 from vaserl.curation.job.thresholds import Threshold
 from vaserl.curation.outcome.contact_sheet import contact_sheet, pictured
-from vaserl.curation.outcome.retention import STAGES, BestViewReport, FilterReport, reasons, retention
+from vaserl.curation.outcome.retention import STAGES, BestViewReport, FilterReport, reasons, retention_counts
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.stages.describe import INVENTS, LOSES
 from vaserl.dataset.dataset import MANIFEST, PROVENANCE, SPLITS
@@ -22,7 +22,7 @@ NUM_VALUES = 12
 """Commonest values of a dimension that are listed."""
 NUM_CREDITS = 8
 
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class _Tally:
     def num_kept(self) -> int:
         return self.splits.total()
 
-    def add(self, row: Row) -> None:
+    def add(self, row: _Row) -> None:
         self.num_rows += 1
         if row["rejected_by"]:
             return
@@ -78,7 +78,7 @@ class _Tally:
         self.refused.update([*wrong, "any"] if wrong else ())
 
 
-def write_card(folder: Path, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
+def write_card(folder: Path, rows: Collection[_Row], settings: CardSettings, findings: Findings) -> None:
     """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's, gone through several
     times and never held together."""
     sheet = contact_sheet(folder, pictured(rows, settings.num_pictured))
@@ -87,7 +87,7 @@ def write_card(folder: Path, rows: Collection[Row], settings: CardSettings, find
     (folder / CARD).write_text(dataset_card(rows, settings, findings, has_sheet=sheet is not None))
 
 
-def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, *, has_sheet: bool = False) -> str:
+def dataset_card(rows: Collection[_Row], settings: CardSettings, findings: Findings, *, has_sheet: bool = False) -> str:
     """The card's text; `has_sheet` says that the contact sheet lies beside it."""
     tally = _Tally()
     for row in rows:
@@ -115,14 +115,14 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     return "\n".join(lines) + "\n"
 
 
-def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> list[str]:
+def _retention(rows: Collection[_Row], tally: _Tally, off: Collection[str]) -> list[str]:
     lines = [
         "## Retention",
         "",
         "| stage | in | out | kept | VaseVQA-3D in | out | kept |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for entry in retention(rows):
+    for entry in retention_counts(rows):
         paper = PAPER_RETENTION.get(entry["stage"])
         theirs = f"{paper[0]:,} | {paper[1]:,} | {paper[1] / paper[0]:.1%}" if paper else "| |"
         share = "off" if entry["stage"] in off else f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""

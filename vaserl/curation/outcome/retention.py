@@ -99,7 +99,7 @@ class BestViewReport:
         return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
 
 
-def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def retention_counts(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """[{"stage", "in", "out"}, …] for each stage in order; a stage's `in` is the `out` of the one before it."""
     rejected = Counter(row["rejected_by"] for row in rows if row["rejected_by"])
     unknown = set(rejected) - set(STAGES)
@@ -114,7 +114,7 @@ def retention(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def emptied(rows: Collection[Mapping[str, Any]]) -> str | None:
     """If one stage rejected all that reached it: which, the reason that came nearest or was commonest, and where to
     look. A threshold that fits other photographs ends like that."""
-    for entry in retention(rows):
+    for entry in retention_counts(rows):
         if entry["in"] and not entry["out"]:
             stage = entry["stage"]
             break

@@ -41,7 +41,7 @@ SWITCHED = ("quality", "intact", "mesh_gate")
 WRONG: Mapping[str, str] = {INVENTS: "invented", LOSES: "lost"}
 """What the check of a caption's facts counts, and the word for it."""
 
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 
 
 def why(folder: Path, name: str) -> str:
@@ -66,7 +66,7 @@ def why(folder: Path, name: str) -> str:
 
 
 def story(
-    row: Row, views: Sequence[Row], limits: Mapping[str, Any], off: Collection[str] = ()
+    row: _Row, views: Sequence[_Row], limits: Mapping[str, Any], off: Collection[str] = ()
 ) -> Iterator[tuple[str, str]]:
     """(stage, what it did) for each stage that the photograph reached; `views` are all photographs of its vase, `off`
     the stages that did not run."""
@@ -104,7 +104,7 @@ def limits_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {measure: value for measure, value in values.items() if value is not None}
 
 
-def _summary(vase_id: str, views: Sequence[Row]) -> str:
+def _summary(vase_id: str, views: Sequence[_Row]) -> str:
     through = [row for row in views if not row["rejected_by"]]
     if not vase_id:
         return "of no known vase:"
@@ -115,14 +115,14 @@ def _summary(vase_id: str, views: Sequence[Row]) -> str:
     return f"vase {vase_id}: {photographs}, none came through; {_name(last)} came farthest, to {last['rejected_by']}"
 
 
-def _title(row: Row) -> str:
+def _title(row: _Row) -> str:
     rights = ", ".join(row[name] for name in ("rights", "credit") if row[name])
     return (
         f"{row['photo']}" + (f"  [{rights}]" if rights else "") + (f"  labelled {row['kind']}" if row["kind"] else "")
     )
 
 
-def _passed(stage: str, row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> str:
+def _passed(stage: str, row: _Row, views: Sequence[_Row], limits: Mapping[str, Any]) -> str:
     if stage == "source":
         return f"read it: sha256 {row['photo_sha256'][:12]}…, a record of {len(row['record'])} fields"
     if stage == "best_view":
@@ -139,21 +139,21 @@ def _passed(stage: str, row: Row, views: Sequence[Row], limits: Mapping[str, Any
     return f"passed: {measured}" if measured else "measured nothing"
 
 
-def _rejected(stage: str, row: Row, limits: Mapping[str, Any]) -> str:
+def _rejected(stage: str, row: _Row, limits: Mapping[str, Any]) -> str:
     """The reason, and what was measured unless the reason says it already."""
     scores = [row["scores"][measure] for measure in MEASURES.get(stage, ()) if measure in row["scores"]]
     said = any(f"{score:.3f}" in row["reason"] for score in scores)
     return f"rejected it: {row['reason']}" + (f" ({_measured(stage, row, limits)})" if scores and not said else "")
 
 
-def _worded(row: Row) -> str:
+def _worded(row: _Row) -> str:
     """The caption, and what the check of facts found wrong with its first wording."""
     found = {word: row["scores"].get(name, 0.0) for name, word in WRONG.items()}
     wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)
     return f"“{row['caption']}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "")
 
 
-def _preferred(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> str:
+def _preferred(row: _Row, views: Sequence[_Row], limits: Mapping[str, Any]) -> str:
     order = STAGES.index("best_view")
     rivals = [
         other
@@ -172,11 +172,11 @@ def _preferred(row: Row, views: Sequence[Row], limits: Mapping[str, Any]) -> str
     return f"preferred it: {own} against {against}"
 
 
-def _front(row: Row) -> float:
+def _front(row: _Row) -> float:
     return float(row["scores"].get("front", math.nan))
 
 
-def _measured(stage: str, row: Row, limits: Mapping[str, Any]) -> str:
+def _measured(stage: str, row: _Row, limits: Mapping[str, Any]) -> str:
     parts = []
     for measure in MEASURES.get(stage, ()):
         if measure in row["scores"]:
@@ -185,18 +185,18 @@ def _measured(stage: str, row: Row, limits: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _name(row: Row) -> str:
+def _name(row: _Row) -> str:
     return f"view {row['view']}" if row["view"] else row["photo"].rsplit("/", 1)[-1]
 
 
-def _means(name: str, row: Row) -> bool:
+def _means(name: str, row: _Row) -> bool:
     file = row["photo"].rsplit("/", 1)[-1]
     if name in (row["photo"], file, file.rpartition(".")[0]):
         return True
     return len(name) >= 8 and any(digest.startswith(name) for digest in (row["photo_sha256"], row["clip"]))
 
 
-def _nearest(rows: Sequence[Row], name: str) -> str:
+def _nearest(rows: Sequence[_Row], name: str) -> str:
     names = {row["vase_id"] for row in rows} | {row["photo"].rsplit("/", 1)[-1] for row in rows}
     known = sorted(names - {""})
     near = [found for found, _, _ in process.extract(name, known, scorer=fuzz.ratio, limit=3, score_cutoff=50)]

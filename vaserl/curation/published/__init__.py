@@ -1,6 +1,6 @@
 """Data sets that others have published in the layout of VaseVQA-3D, into a manifest of ours."""
 
-from vaserl.curation.published.importing import Imported, import_published, problem_of, record_of
+from vaserl.curation.published.importing import Imported, import_published, problem_of, published_record
 from vaserl.curation.published.layout import PublishedVase, is_published, read_layout
 
 __all__ = [
@@ -9,6 +9,6 @@ __all__ = [
     "import_published",
     "is_published",
     "problem_of",
+    "published_record",
     "read_layout",
-    "record_of",
 ]

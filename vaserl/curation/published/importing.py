@@ -16,10 +16,10 @@ from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.outcome.retention import STAGES
 from vaserl.curation.outcome.split import split_vases, stratum_of
 from vaserl.curation.published.annotations import OTHER, TOPICS
-from vaserl.curation.published.layout import VIEWS, PublishedVase, read_layout
+from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
-from vaserl.curation.source.problem import Problem
+from vaserl.curation.source.problem import SourceProblem
 from vaserl.curation.source.records import states_something
 from vaserl.curation.stages.lift import MODELS, model_path
 from vaserl.curation.stages.questions import questions_about
@@ -34,9 +34,9 @@ STAGE = "source"
 AROUND = ("front", "left", "back", "right")
 """Views in the order in which a turntable shows them."""
 STILLS_FPS = 2.0
-SHOWN_PROBLEMS = 5
+_SHOWN_PROBLEMS = 5
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +69,14 @@ def import_published(
         write_card,
     )
 
-    problems: list[Problem] = []
+    problems: list[SourceProblem] = []
     vases = read_layout(source, problems.append)
-    refuse(problems)
+    _refuse(problems)
     (dataset / MODELS).mkdir(parents=True, exist_ok=True)
     drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
     unnamed = sum(not vase.split for vase in vases) - len(drawn)
     if unnamed:
-        logger.warning("of %s vases %s are named in no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
+        _logger.warning("of %s vases %s are named in no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
     rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
     if turntable is not None:
         rows = _filmed(rows, dataset, turntable)
@@ -93,7 +93,7 @@ def import_published(
     write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings(off=off))
     left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
-        logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))
+        _logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))
     return Imported(
         num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
         rejected={row["vase_id"]: row["reason"] for row in rows if row["rejected_by"]},
@@ -102,23 +102,23 @@ def import_published(
     )
 
 
-def refuse(problems: Sequence[Problem]) -> None:
+def _refuse(problems: Sequence[SourceProblem]) -> None:
     """Raises: UserError naming the first few problems of each kind, if there are any."""
-    kinds: dict[str, list[Problem]] = {}
+    kinds: dict[str, list[SourceProblem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
     lines = []
     for found in kinds.values():
-        lines += [f"{problem.where}: {problem.message}" for problem in found[:SHOWN_PROBLEMS]]
-        if len(found) > SHOWN_PROBLEMS:
-            lines.append(f"… and {len(found) - SHOWN_PROBLEMS:,} more like it")
+        lines += [f"{problem.where}: {problem.message}" for problem in found[:_SHOWN_PROBLEMS]]
+        if len(found) > _SHOWN_PROBLEMS:
+            lines.append(f"… and {len(found) - _SHOWN_PROBLEMS:,} more like it")
     if lines:
         raise UserError("\n".join(lines))
 
 
 def problem_of(vase: PublishedVase) -> str:
     """Why the vase can't be used, naming the file and the way out, or ""."""
-    for view in VIEWS:
+    for view in PUBLISHED_VIEWS:
         if view not in vase.views:
             return f"view {view!r} is missing; add it to the other views of {vase.name!r}"
         try:
@@ -132,12 +132,12 @@ def problem_of(vase: PublishedVase) -> str:
             return str(error)
     if not vase.caption:
         return "no caption; add one to captions.json"
-    if not record_of(vase):
+    if not published_record(vase):
         return "neither metadata, nor questions, nor caption state one of the six dimensions; add a record"
     return ""
 
 
-def record_of(vase: PublishedVase) -> Mapping[str, str]:
+def published_record(vase: PublishedVase) -> Mapping[str, str]:
     """The museum's, or else what its questions answer, or else what its caption states."""
     if states_something(vase.record):
         return vase.record
@@ -162,7 +162,7 @@ def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
 def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
     problem = problem_of(vase)
     photo = vase.views.get("front") or vase.model
-    record = dict(record_of(vase))
+    record = dict(published_record(vase))
     rights = {name: record.pop(name, "") for name in ("rights", "credit")}
     mesh = ""
     if not problem and vase.model is not None:
@@ -201,4 +201,4 @@ def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSe
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
-    return split_vases({vase.name: stratum_of(record_of(vase)) for vase in vases}, SplitSettings(), seed)
+    return split_vases({vase.name: stratum_of(published_record(vase)) for vase in vases}, SplitSettings(), seed)

@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaserl.curation.published.annotations import model_name, read_captions, read_metadata, read_questions
-from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.published.annotations import read_captions, read_metadata, read_questions, vase_key
+from vaserl.curation.source.problem import Report, SourceProblem
 from vaserl.errors import UserError
-from vaserl.files.photograph import SUFFIXES
+from vaserl.files.photograph import IMAGE_SUFFIXES
 
-VIEWS = ("front", "back", "left", "right", "top", "bottom")
+PUBLISHED_VIEWS = ("front", "back", "left", "right", "top", "bottom")
 GROUND_TRUTH = "groundTruth.json"
 
 
@@ -64,19 +64,23 @@ def _published(source: Path, report: Report) -> list[PublishedVase]:
     captions = read_captions(notes / "captions.json", report)
     questions = read_questions(notes / "qa_pairs.json", report)
     records, splits = read_metadata(notes / "metadata.json", report)
-    models = {model_name(path.name): path for path in sorted((source / "models").glob("*.glb"))}
+    models = {vase_key(path.name): path for path in sorted((source / "models").glob("*.glb"))}
     if not models:
         message = "no *.glb in it; the layout has one for each vase"
-        report(Problem(where=str(source / "models"), kind="no models", message=message))
+        report(SourceProblem(where=str(source / "models"), kind="no models", message=message))
     views: dict[str, dict[str, Path]] = {}
-    for view in VIEWS:
+    for view in PUBLISHED_VIEWS:
         folder = source / "images" / view
         if not folder.is_dir():
-            report(Problem(where=str(folder), kind="no such view", message="no such folder; the layout has six views"))
+            report(
+                SourceProblem(
+                    where=str(folder), kind="no such view", message="no such folder; the layout has six views"
+                )
+            )
             continue
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in SUFFIXES:
-                views.setdefault(model_name(path.name), {})[view] = path
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                views.setdefault(vase_key(path.name), {})[view] = path
     held_out: Collection[str] = ()
     if (source / GROUND_TRUTH).is_file():
         held_out = read_captions(source / GROUND_TRUTH, report)
@@ -96,10 +100,10 @@ def _evaluation(source: Path, report: Report) -> list[PublishedVase]:
     captions = read_captions(source / GROUND_TRUTH, report)
     views: dict[str, dict[str, Path]] = {}
     for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
-        found = {view: files[view] for view in VIEWS if view in files}
+        files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
+        found = {view: files[view] for view in PUBLISHED_VIEWS if view in files}
         if found:
-            views[model_name(folder.name)] = found
+            views[vase_key(folder.name)] = found
     of = _Matching(dict.fromkeys(views), report)
     named = {of(name, source / GROUND_TRUTH): text for name, text in captions.items()}
     return _vases(
@@ -124,7 +128,7 @@ class _Matching:
             self._said.add((name, file))
             what = f"could be any of {', '.join(longer[:3])}" if longer else "has no model"
             message = f"{name!r} {what}; add its files or take it out"
-            self._report(Problem(where=str(file), kind="no such model", message=message))
+            self._report(SourceProblem(where=str(file), kind="no such model", message=message))
         return name
 
 

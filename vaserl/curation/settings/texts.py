@@ -8,18 +8,18 @@ import pydantic
 from vaserl.curation.settings.pool import PoolSettings
 from vaserl.settings.section import Section
 
-Share = pydantic.Field(default=0.0, ge=0, le=1)
+_Share = pydantic.Field(default=0.0, ge=0, le=1)
 
 
 class SilenceSettings(Section):
     """Shares of catalogue captions that leave a dimension out though the record states it."""
 
-    fabric: float = Share
-    technique: float = Share
-    shape: float = Share
-    dating: float = Share
-    decoration: float = Share
-    attribution: float = Share
+    fabric: float = _Share
+    technique: float = _Share
+    shape: float = _Share
+    dating: float = _Share
+    decoration: float = _Share
+    attribution: float = _Share
 
 
 class WriterSettings(Section):

@@ -5,7 +5,7 @@ image files of a folder, whose names say vase and view. Records are another such
 `<vase_id>.json` for each vase. Both lie on this machine, or wherever fsspec reads.
 """
 
-from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.problem import Report, SourceProblem
 from vaserl.curation.source.read import (
     SOURCE_SCHEMA,
     STAGE,
@@ -13,7 +13,7 @@ from vaserl.curation.source.read import (
     check_apart,
     folder_of,
     inspect_source,
-    read_source,
+    read_photograph_source,
 )
 from vaserl.curation.stages.source import Source
 
@@ -21,11 +21,11 @@ __all__ = [
     "SOURCE_SCHEMA",
     "STAGE",
     "Inspected",
-    "Problem",
     "Report",
     "Source",
+    "SourceProblem",
     "check_apart",
     "folder_of",
     "inspect_source",
-    "read_source",
+    "read_photograph_source",
 ]

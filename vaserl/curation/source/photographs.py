@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
-from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.problem import Report, SourceProblem
 from vaserl.curation.source.tables import read_table
-from vaserl.files.photograph import SUFFIXES
+from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
 """Name, without suffix, of the table that is looked for."""
 
-SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
+PHOTOGRAPHS_SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
 """`problem` says why a photograph can't be used, or is ""."""
 
 
@@ -42,11 +42,13 @@ class Grouping:
 def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
     """Every image file below the folder, by its suffix."""
     for name in files_below(folder):
-        if name[name.rfind(".") :].lower() in SUFFIXES:
+        if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
             yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
 
 
-def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report: Report) -> Iterator[dict[str, str]]:
+def listed_photographs(
+    folder: str, place: str, group: Grouping, renaming: Renaming, report: Report
+) -> Iterator[dict[str, str]]:
     """Every photograph of a table; their files are relative to the folder, or URLs."""
     seen: dict[str, str] = {}
     present = set(files_below(folder)) if is_url(folder) else None
@@ -54,7 +56,7 @@ def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report:
         nested = [name for name, value in row.items() if isinstance(value, dict | bytes)]
         if nested:
             message = f"{nested[0]} holds the picture itself; write it to a file and give its name"
-            report(Problem(where=where, kind="picture in the table", message=message))
+            report(SourceProblem(where=where, kind="picture in the table", message=message))
             continue
         fields = renaming(row)
         entry = {name: fields.get(name, "") for name in PHOTOGRAPH_FIELDS}
@@ -62,15 +64,15 @@ def listed(folder: str, place: str, group: Grouping, renaming: Renaming, report:
         file = entry["file"] = entry["file"] if is_url(entry["file"]) else entry["file"].replace("\\", "/")
         if not file:
             message = 'lacks "file"; a row is {"file": …, "vase_id": …, "view": …}, or set source.fields.file'
-            report(Problem(where=where, kind="no file named", message=message))
+            report(SourceProblem(where=where, kind="no file named", message=message))
             continue
         if not is_url(file) and (file.startswith("/") or ".." in file.split("/")):
             message = f"{file} lies outside of the folder; give a path relative to it, or a URL"
-            report(Problem(where=where, kind="outside of the folder", message=message))
+            report(SourceProblem(where=where, kind="outside of the folder", message=message))
             continue
         if file in seen:
             message = f"{file} was listed on line {seen[file].rpartition(':')[2]} already"
-            report(Problem(where=where, kind="listed twice", message=message))
+            report(SourceProblem(where=where, kind="listed twice", message=message))
             continue
         seen[file] = where
         if not entry["vase_id"]:

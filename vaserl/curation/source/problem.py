@@ -8,7 +8,7 @@ from vaserl.errors import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class SourceProblem:
     """Something in the input's files that stops a run."""
 
     where: str
@@ -19,10 +19,10 @@ class Problem:
     """What is wrong there, and the way out."""
 
 
-Report = Callable[[Problem], None]
+Report = Callable[[SourceProblem], None]
 """Takes a problem; a reader whose report returns goes on without what it was about."""
 
 
-def stop(problem: Problem) -> NoReturn:
+def stop(problem: SourceProblem) -> NoReturn:
     """The report of a run. Raises: UserError."""
     raise UserError(f"{problem.where}: {problem.message}")

@@ -11,12 +11,12 @@ import pyarrow.compute
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, RECORD_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed
-from vaserl.curation.source.photographs import SCHEMA as PHOTOGRAPH_SCHEMA
-from vaserl.curation.source.problem import Problem, Report, stop
-from vaserl.curation.source.records import Records, find_table, read_records, table_of
+from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed_photographs
+from vaserl.curation.source.photographs import PHOTOGRAPHS_SCHEMA as PHOTOGRAPH_SCHEMA
+from vaserl.curation.source.problem import Report, SourceProblem, stop
+from vaserl.curation.source.records import Records, find_table, read_records, records_table
 from vaserl.errors import UserError
-from vaserl.files.photograph import SUFFIXES
+from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.types import FIELD_OF_DIMENSION
 
@@ -50,12 +50,12 @@ class Inspected:
     """The records, used or not."""
 
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
-pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
+_pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
 
 
-def read_source(settings: SourceSettings) -> pa.Table:
+def read_photograph_source(settings: SourceSettings) -> pa.Table:
     """Every photograph with its record: SOURCE_SCHEMA, sorted by photo, none of them looked at yet.
 
     Rows are made a few thousand at a time and kept as columns, so that a large collection fits in memory.
@@ -63,9 +63,9 @@ def read_source(settings: SourceSettings) -> pa.Table:
     Raises: UserError when the photographs or the records are missing or can't be parsed: file and line.
     """
     table = inspect_source(settings, stop).rows
-    unstated = {name: pc.sum(pc.equal(table[name], "")).as_py() for name in ("rights", "credit")}
+    unstated = {name: _pc.sum(_pc.equal(table[name], "")).as_py() for name in ("rights", "credit")}
     if any(unstated.values()):
-        logger.warning(
+        _logger.warning(
             "of %s photographs, %s state no rights and %s no credit line",
             *(f"{number:,}" for number in (table.num_rows, *unstated.values())),
         )
@@ -80,17 +80,17 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
     records = read_records(folder, settings, report)
     group = Grouping(settings.pattern, records.ids)
     renaming = Renaming(PHOTOGRAPH_FIELDS, settings.fields)
-    rows = found(folder, group) if place is None else listed(folder, place, group, renaming, report)
-    photographs = table_of(rows, PHOTOGRAPH_SCHEMA)
+    rows = found(folder, group) if place is None else listed_photographs(folder, place, group, renaming, report)
+    photographs = records_table(rows, PHOTOGRAPH_SCHEMA)
     if not photographs.num_rows:
         raise UserError(
             f"{folder} holds no photographs: it has neither a table {PHOTOGRAPHS}.jsonl, .csv, .json or .parquet nor "
-            f"files with a suffix of {', '.join(sorted(SUFFIXES))}"
+            f"files with a suffix of {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
             message = _unused(field, column, records, renaming.columns, place)
-            report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
+            report(SourceProblem(where=f"source.fields.{field}", kind="no such column", message=message))
     return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
 
 
@@ -135,18 +135,18 @@ def _places(settings: SourceSettings) -> tuple[str, str | None]:
 
 
 def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
-    index = pc.index_in(photographs["vase_id"], value_set=records.table["id"])
+    index = _pc.index_in(photographs["vase_id"], value_set=records.table["id"])
     of_vase = records.table.take(index.combine_chunks())
-    known = pc.is_valid(index)
-    no_record = pc.binary_join_element_wise(
+    known = _pc.is_valid(index)
+    no_record = _pc.binary_join_element_wise(
         "no record with the id '", photographs["vase_id"], f"' in {records.origin}", ""
     )
     unstated = f"its record states none of {', '.join(FIELD_OF_DIMENSION.values())}"
-    reason = pc.case_when(
-        pc.make_struct(
-            pc.not_equal(photographs["problem"], ""),
-            pc.invert(known),
-            pc.invert(pc.fill_null(of_vase["stated"], True)),
+    reason = _pc.case_when(
+        _pc.make_struct(
+            _pc.not_equal(photographs["problem"], ""),
+            _pc.invert(known),
+            _pc.invert(_pc.fill_null(of_vase["stated"], True)),
         ),
         photographs["problem"],
         no_record,
@@ -159,9 +159,9 @@ def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
         "vase_id": photographs["vase_id"],
         "view": photographs["view"],
         "kind": photographs["kind"],
-        **{name: _first(photographs[name], pc.fill_null(of_vase[name], "")) for name in ("rights", "credit")},
-        "record": pc.fill_null(of_vase["record"], "{}"),
-        "rejected_by": pc.if_else(pc.equal(reason, ""), "", STAGE),
+        **{name: _first(photographs[name], _pc.fill_null(of_vase[name], "")) for name in ("rights", "credit")},
+        "record": _pc.fill_null(of_vase["record"], "{}"),
+        "rejected_by": _pc.if_else(_pc.equal(reason, ""), "", STAGE),
         "reason": reason,
     }
     return pa.table(columns, schema=SOURCE_SCHEMA).sort_by("photo").combine_chunks()
@@ -169,12 +169,12 @@ def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
 
 def _places_of(folder: str, files: pa.ChunkedArray) -> pa.ChunkedArray:
     """`joined`, for a column."""
-    return pc.if_else(
-        pc.match_substring(files, "://"),
+    return _pc.if_else(
+        _pc.match_substring(files, "://"),
         files,
-        pc.binary_join_element_wise(folder.rstrip("/") + "/", files, ""),
+        _pc.binary_join_element_wise(folder.rstrip("/") + "/", files, ""),
     )
 
 
 def _first(preferred: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.equal(preferred, ""), other, preferred)
+    return _pc.if_else(_pc.equal(preferred, ""), other, preferred)

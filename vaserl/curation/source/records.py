@@ -11,8 +11,8 @@ import pyarrow as pa
 from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS
-from vaserl.curation.source.problem import Problem, Report
-from vaserl.curation.source.tables import SUFFIXES, Row, parsed, read_table
+from vaserl.curation.source.problem import Report, SourceProblem
+from vaserl.curation.source.tables import TABLE_SUFFIXES, TableRow, parsed, read_table
 from vaserl.errors import UserError
 from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
@@ -22,7 +22,7 @@ RECORDS = "records"
 ID_FIELDS = ("id", "URI", "Vase Number")
 """Columns that name the vase, in the order in which they are looked for where the settings name none."""
 
-SCHEMA = pa.schema(
+RECORDS_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("id", "record", *RIGHTS_FIELDS)),
         ("stated", pa.bool_()),  # whether it states one of the six dimensions
@@ -59,9 +59,11 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
         files = [name for name in files_below(folder) if "/" not in name]
         names = [name for name in files if name.endswith(".json")]
         if not names:
-            tables = [name for name in files if name.endswith(SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")]
+            tables = [
+                name for name in files if name.endswith(TABLE_SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")
+            ]
             raise UserError(
-                f"{folder} holds no records: give it {RECORDS}{{{','.join(SUFFIXES)}}} with a column "
+                f"{folder} holds no records: give it {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
                 f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
                 + (f", to {' or '.join(tables[:3])} perhaps" if tables else "")
@@ -73,7 +75,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
         for where, key, row in rows:
             key = unicodedata.normalize("NFC", key)
             if key in ids:
-                report(Problem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
+                report(SourceProblem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
                 continue
             ids.add(key)
             record = renaming(row)
@@ -82,13 +84,13 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
             ]
             if nested:
                 message = f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; give a text"
-                report(Problem(where=where, kind="no text", message=message))
+                report(SourceProblem(where=where, kind="no text", message=message))
                 continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
             text = json.dumps(record, ensure_ascii=False, sort_keys=True)
             yield {"id": key, "record": text, **rights, "stated": states_something(record)}
 
-    table = table_of(entries(), SCHEMA)
+    table = records_table(entries(), RECORDS_SCHEMA)
     return Records(
         table=table, ids=frozenset(ids), origin=origin, columns=renaming.columns, used=frozenset(renaming.used)
     )
@@ -96,7 +98,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
 def find_table(folder: str, stem: str) -> str | None:
     """The table of that name in the folder, whatever its suffix. Raises: UserError when there are several."""
-    found = [name for suffix in SUFFIXES if is_file(joined(folder, name := stem + suffix))]
+    found = [name for suffix in TABLE_SUFFIXES if is_file(joined(folder, name := stem + suffix))]
     if len(found) > 1:
         raise UserError(f"{folder} holds {' and '.join(found)}: remove one, or name it in source.{stem}")
     return joined(folder, found[0]) if found else None
@@ -107,7 +109,7 @@ def states_something(record: Mapping[str, str]) -> bool:
     return any(record.get(field) for field in FIELD_OF_DIMENSION.values())
 
 
-def table_of(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
+def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
     """Rows as columns, `chunk` of them as Python objects at a time."""
     rows = iter(rows)
     batches = []
@@ -116,7 +118,7 @@ def table_of(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int
     return pa.Table.from_batches(batches, schema=schema)
 
 
-def _identified(rows: Iterable[Row], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
+def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
     """Where each record stands, its id and its fields."""
     for where, row in rows:
         field = id_field or next((name for name in ID_FIELDS if row.get(name)), "id")
@@ -128,7 +130,7 @@ def _identified(rows: Iterable[Row], id_field: str, report: Report) -> Iterator[
                 f"no {field!r}; the fields there are {', '.join(map(str, row))}. "
                 "Set source.id_field to the one that names the vase"
             )
-            report(Problem(where=where, kind="no id", message=message))
+            report(SourceProblem(where=where, kind="no id", message=message))
             continue
         yield where, key, {name: value for name, value in row.items() if name != field or field in RECORD_FIELDS}
 
@@ -139,7 +141,7 @@ def _single(folder: str, names: Iterable[str], report: Report) -> Iterator[tuple
         try:
             text = read_bytes(place).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            report(Problem(where=place, kind="unreadable", message=f"can't be read: {error}"))
+            report(SourceProblem(where=place, kind="unreadable", message=f"can't be read: {error}"))
             continue
         row = parsed(f"{place}:1", text, report)
         if row is not None:

@@ -15,20 +15,20 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaserl.curation.source.problem import Problem, Report
+from vaserl.curation.source.problem import Report, SourceProblem
 from vaserl.errors import UserError
 from vaserl.files.storage import UNDECODED, open_file
 
-SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
+TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
 DELIMITERS = (",", ";", "\t")
 """Of a CSV; spreadsheets write semicolons where the comma is for decimals."""
 
-Row = tuple[str, dict[str, Any]]
+TableRow = tuple[str, dict[str, Any]]
 """Where it stands, "FILE:LINE", and its fields."""
 
 
-def read_table(place: str, report: Report) -> Iterator[Row]:
+def read_table(place: str, report: Report) -> Iterator[TableRow]:
     """The file's rows; lines and rows are counted from 1, a CSV's header being line 1.
 
     What can't be read as a row is reported. A `.json` file holds a list of objects, or an object of objects, whose keys
@@ -37,8 +37,8 @@ def read_table(place: str, report: Report) -> Iterator[Row]:
     Raises: UserError when the file is missing or has another suffix.
     """
     suffix = place[place.rfind(".") :].lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"{place}: the suffixes of tables that are read are {', '.join(SUFFIXES)}")
+    if suffix not in TABLE_SUFFIXES:
+        raise UserError(f"{place}: the suffixes of tables that are read are {', '.join(TABLE_SUFFIXES)}")
     try:
         stream = open_file(place)
     except OSError as error:
@@ -56,7 +56,7 @@ def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
         entry = json.loads(text)
     except json.JSONDecodeError as error:
         at = f"{place}:{int(line) + error.lineno - 1}"
-        report(Problem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
+        report(SourceProblem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
         return None
     if isinstance(entry, dict):
         return entry
@@ -64,7 +64,7 @@ def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
     return None
 
 
-def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
     for number, line in enumerate(stream, start=1):
         where = f"{place}:{number}"
         try:
@@ -76,7 +76,7 @@ def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
             yield where, entry
 
 
-def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
     # detached at the end: the stream is its opener's to close
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors="surrogateescape")
     header = text.readline()
@@ -89,19 +89,19 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
         repeated = [name for name, number in Counter(reader.fieldnames or ()).items() if name and number > 1]
         if repeated:
             message = f"the header has {repeated[0]!r} twice; rename one of the two"
-            report(Problem(where=f"{place}:1", kind="column twice", message=message))
+            report(SourceProblem(where=f"{place}:1", kind="column twice", message=message))
         for entry in reader:
             where = f"{place}:{reader.line_num}"
             surplus = entry.pop(None, None)  # pyright: ignore[reportArgumentType]
             if surplus:
                 message = f"{len(surplus)} cells more than the header has; quote cells that hold a {delimiter!r}"
-                report(Problem(where=where, kind="too many cells", message=message))
+                report(SourceProblem(where=where, kind="too many cells", message=message))
             elif any(UNDECODED.search(value) for value in entry.values() if value):
                 report(_not_utf8(where))
             else:
                 yield where, dict(entry)
     except csv.Error as error:
-        report(Problem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
+        report(SourceProblem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
     finally:
         text.detach()
 
@@ -112,7 +112,7 @@ def _delimiter(header: str) -> str:
     return max(DELIMITERS, key=bare.count)
 
 
-def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
     """Element by element, so that the objects of a long list are never held together."""
     content = stream.read()
     try:
@@ -143,7 +143,7 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
         try:
             entry, end = decoder.raw_decode(text, after)
         except json.JSONDecodeError as error:
-            report(Problem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
+            report(SourceProblem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
             return
         if isinstance(entry, dict):
             yield where, entry
@@ -153,13 +153,13 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
         if not text.startswith((",", "]"), position):
             line += text.count("\n", after, position)
             message = 'not JSON: expected "," or "]" after an element'
-            report(Problem(where=f"{place}:{line}", kind="not JSON", message=message))
+            report(SourceProblem(where=f"{place}:{line}", kind="not JSON", message=message))
             return
         line += text.count("\n", after, position)
         position += text.startswith(",", position)
 
 
-def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
+def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
     try:
         file = pq.ParquetFile(stream)
         number = 0
@@ -168,13 +168,13 @@ def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[Row]:
                 number += 1
                 yield f"{place}:{number}", entry
     except (pa.ArrowInvalid, OSError) as error:
-        report(Problem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
+        report(SourceProblem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
 
 
-def _not_utf8(where: str) -> Problem:
-    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
+def _not_utf8(where: str) -> SourceProblem:
+    return SourceProblem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
 
 
-def _no_object(where: str, entry: Any) -> Problem:
+def _no_object(where: str, entry: Any) -> SourceProblem:
     message = f"expected a JSON object, got {type(entry).__name__}"
-    return Problem(where=where, kind="no object", message=message)
+    return SourceProblem(where=where, kind="no object", message=message)

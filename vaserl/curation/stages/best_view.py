@@ -4,7 +4,7 @@ import math
 import re
 from collections import defaultdict
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining
 from vaserl.curation.settings import BestViewSettings
 from vaserl.curation.stages.intact import VIEW
 
@@ -25,7 +25,7 @@ class BestView:
         assert settings is None or settings.quantile is None, "a quantile is worked out before the stage is made"
         self._threshold = settings.threshold if settings else None
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         scored = batch.get(VIEW)
         views: defaultdict[str, list[int]] = defaultdict(list)
         reasons: dict[int, str] = {}
@@ -63,7 +63,7 @@ class BestView:
         return rejecting(batch, STAGE, reasons)
 
 
-def _name(batch: Batch, index: int) -> str:
+def _name(batch: RowBatch, index: int) -> str:
     view = batch["view"][index]
     return f"view {view}" if view else batch["photo"][index].rsplit("/", 1)[-1]
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from vaserl.curation.job.batch import Batch, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, remaining, with_column
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
 from vaserl.rewards.vase import gold_caption
 from vaserl.rewards.vase.parse import parse_caption, parse_record
@@ -35,7 +35,7 @@ class Describe:
         self._silence, self._seed = settings.silence, seed
         self._write = write
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         rows = remaining(batch)
         records = [json.loads(batch["record"][index]) for index in rows]
         stated = [

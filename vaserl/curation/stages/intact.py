@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import IntactSettings
 from vaserl.encoders.open_clip import Tokenizer, load_open_clip
 from vaserl.errors import UserError
@@ -37,7 +37,7 @@ class Intact:
         families = [settings.intact, settings.front, settings.not_front, *settings.against.values()]
         self._families = torch.stack([self._family(tokenizer, prompts) for prompts in families])  # [3 + A, E]
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         rows = remaining(batch)
         cosines = dict(zip(rows, self.cosines([batch["photo"][index] for index in rows]), strict=True))
         intact, front, reasons = {}, {}, {}

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import LiftSettings
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
@@ -45,7 +45,7 @@ class Lift:
         self._generate = build_generator(settings, source)
         self._dataset = dataset
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         meshes: dict[int, str] = {}
         overlaps: dict[int, float] = {}
         reasons: dict[int, str] = {}

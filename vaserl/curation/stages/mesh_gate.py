@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import MeshGateSettings
 from vaserl.curation.stages.lift import SILHOUETTE
 from vaserl.errors import UserError
@@ -37,7 +37,7 @@ class MeshGate:
         self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled", "judge"}))
         self._judge = load_judge(settings.judge) if settings.judge else None
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         measures: dict[int, dict[str, float]] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):
@@ -65,7 +65,7 @@ class MeshGate:
         return rejecting(batch, STAGE, reasons)
 
 
-def _candidate(batch: Batch, index: int, dataset: Path) -> Candidate:
+def _candidate(batch: RowBatch, index: int, dataset: Path) -> Candidate:
     return Candidate(vase_id=batch["vase_id"][index], photo=batch["photo"][index], mesh=dataset / batch["mesh"][index])
 
 

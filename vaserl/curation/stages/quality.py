@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import QualitySettings
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
 
 STAGE = "quality"
-CONFIG = "config.json"
+_CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 
 
@@ -77,7 +77,7 @@ class Quality:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         rows = remaining(batch)
         probabilities = dict(zip(rows, self.probabilities([batch["photo"][i] for i in rows]), strict=True))
         reasons = {
@@ -109,7 +109,7 @@ def decision_of(settings: QualitySettings) -> Decision:
     Raises: UserError when the config beside the weights is damaged.
     """
     assert settings.path is not None, "checked before the run"
-    saved = _read_config(settings.path / CONFIG)[1] if settings.path.is_dir() else Decision()
+    saved = _read_config(settings.path / _CONFIG)[1] if settings.path.is_dir() else Decision()
     return Decision(
         temperature=saved.temperature if settings.temperature is None else settings.temperature,
         threshold=saved.threshold if settings.threshold is None else settings.threshold,
@@ -126,7 +126,7 @@ def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
     config, weights = ResNetConfig(), path
     if path.is_dir():
         weights = path / WEIGHTS
-        config = _read_config(path / CONFIG)[0]
+        config = _read_config(path / _CONFIG)[0]
     if not weights.is_file():
         raise UserError(f"quality.path {path}: no such file or folder, or no {WEIGHTS} in it")
     model = config.build()
@@ -163,7 +163,7 @@ def save_resnet(model: ResNet, config: ResNetConfig, folder: Path, decision: Dec
     if decision is not None:
         fields["decision"] = {"temperature": decision.temperature, "threshold": decision.threshold}
     safetensors.torch.save_file(model.state_dict(), folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(fields, indent=2) + "\n")
+    (folder / _CONFIG).write_text(json.dumps(fields, indent=2) + "\n")
 
 
 def _read_weights(path: Path, setting: str) -> dict[str, torch.Tensor]:

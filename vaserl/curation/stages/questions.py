@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from vaserl.curation.job.batch import Batch, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, remaining, with_column
 from vaserl.dataset.dataset import PROVENANCE, Question, Topic
 from vaserl.rewards.vase import gold_caption, lexicon, parse_record
 from vaserl.rewards.vase.attribution import display
@@ -20,7 +20,7 @@ PROVENANCE_FIELD = "Provenance"
 class Questions:
     """Adds `questions`: [{"dimension", "question", "answer"}, …] as JSON."""
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         texts = {}
         for index in remaining(batch):
             questions = questions_about(json.loads(batch["record"][index]))

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.source.read import STAGE
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.files.storage import is_for_good, no_answer, read_bytes
@@ -14,7 +14,7 @@ class Source:
     Raises: UserError where a file system gives no answer, see `is_for_good`.
     """
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         digests: dict[int, str] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vaserl.curation.job.batch import Batch, rejecting, remaining, with_column
+from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import TurntableSettings
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
 from vaserl.files.whole import whole_file
-from vaserl.meshes.turntable import SIX_VIEWS, Model, Turntable, load_mesh
+from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer, load_mesh
 
 STAGE = "turntable"
 CLIPS = "clips"
-VIEWS = "views"
+_VIEWS = "views"
 
 
 class Film:
@@ -33,11 +33,11 @@ class Film:
         self._settings, self._dataset = settings, dataset
         self._store = ClipStore(dataset / CLIPS, num_cached=0)
         self._thread = ThreadPoolExecutor(max_workers=1)
-        self._turntable = self._thread.submit(Turntable, resolution=settings.resolution).result()
+        self._turntable = self._thread.submit(TurntableRenderer, resolution=settings.resolution).result()
         # given back on its thread too: collected on another one it would stay current there and block its successors
         weakref.finalize(self, _give_back, self._thread, self._turntable).atexit = False
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: RowBatch) -> RowBatch:
         clips: dict[int, str] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):
@@ -52,11 +52,11 @@ class Film:
             spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
             if settings.stills:
-                self._thread.submit(write_stills, self._turntable, model, self._dataset / VIEWS / path.stem).result()
+                self._thread.submit(write_stills, self._turntable, model, self._dataset / _VIEWS / path.stem).result()
         return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)
 
 
-def write_stills(turntable: Turntable, model: Model, folder: Path) -> None:
+def write_stills(turntable: TurntableRenderer, model: Model, folder: Path) -> None:
     """Writes each of `SIX_VIEWS` as NAME.png, and as NAME_normals.png the normals that the camera sees there."""
     folder.mkdir(parents=True, exist_ok=True)
     normals = dict(zip(SIX_VIEWS, turntable.normal_maps(model), strict=True))
@@ -70,6 +70,6 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
         Image.fromarray(pixels).save(file, format="PNG")
 
 
-def _give_back(thread: ThreadPoolExecutor, turntable: Turntable) -> None:
+def _give_back(thread: ThreadPoolExecutor, turntable: TurntableRenderer) -> None:
     thread.submit(turntable.close).result()
     thread.shutdown()

@@ -14,7 +14,7 @@ from vaserl.curation.source.tables import read_table
 from vaserl.curation.train_quality.settings import LabelSettings
 from vaserl.dataset.dataset import SPLITS
 from vaserl.errors import UserError
-from vaserl.files.photograph import SUFFIXES
+from vaserl.files.photograph import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def _in_folders(root: Path, settings: LabelSettings) -> Iterator[Labelled]:
     pattern = re.compile(settings.pattern)
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
                 yield Labelled(path=path, vase_id=_vase_of(path, pattern), is_good=named[folder.name])
 
 

@@ -17,7 +17,7 @@ from vaserl.curation.train_quality.calibration import (
 )
 from vaserl.curation.train_quality.doubts import doubts_about
 from vaserl.curation.train_quality.fit import Epoch, best_epoch
-from vaserl.intervals import Interval, wilson_interval
+from vaserl.intervals import ConfidenceInterval, wilson_interval
 from vaserl.report import drawing
 
 NUM_RESAMPLES = 2000
@@ -45,11 +45,11 @@ class QualityReport:
     """As fitted on validation."""
     calibration_error: Mapping[str, tuple[float, float]]
     """Expected calibration error (before, after) the temperature, on val and on test."""
-    precision: Interval
+    precision: ConfidenceInterval
     """On test, Wilson."""
-    recall: Interval
+    recall: ConfidenceInterval
     """On test, Wilson."""
-    f1: Interval
+    f1: ConfidenceInterval
     """On test, bootstrap over vases."""
     doubts: Sequence[str]
     """Why the threshold may not be worth what it seems, see `doubts_about`."""
@@ -91,7 +91,7 @@ def report_of(
         threshold=chosen,
         temperature=temperature,
         calibration_error=errors,
-        precision=wilson_interval(hits, num_passed) if num_passed else Interval(mean=0.0, low=0.0, high=1.0),
+        precision=wilson_interval(hits, num_passed) if num_passed else ConfidenceInterval(mean=0.0, low=0.0, high=1.0),
         recall=wilson_interval(hits, num_good),
         f1=f1_interval(passed, is_good, test_vases, seed=seed),
         doubts=doubts_about(
@@ -110,7 +110,7 @@ def report_of(
 
 def f1_interval(
     passed: np.ndarray, is_good: np.ndarray, vases: Sequence[str], *, seed: int, num_resamples: int = NUM_RESAMPLES
-) -> Interval:
+) -> ConfidenceInterval:
     """F1 with its 95 % percentile bootstrap interval; whole vases are resampled, since their photographs are alike.
 
     passed, is_good: bool [N]. A resample with nothing good and nothing let through counts as 0.
@@ -121,7 +121,7 @@ def f1_interval(
     counts = np.array([by_vase[vase] for vase in sorted(by_vase)])  # [V, 3]: hits, passed, good
     drawn = np.random.default_rng(seed).integers(0, len(counts), (num_resamples, len(counts)))
     low, high = np.percentile(_f1(counts[drawn].sum(axis=1)), [2.5, 97.5])
-    return Interval(mean=float(_f1(counts.sum(axis=0)[None])[0]), low=float(low), high=float(high))
+    return ConfidenceInterval(mean=float(_f1(counts.sum(axis=0)[None])[0]), low=float(low), high=float(high))
 
 
 def _f1(sums: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ def _f1(sums: np.ndarray) -> np.ndarray:
     return 2 * hits / np.maximum(passed + good, 1)
 
 
-def write_report(folder: Path, report: QualityReport) -> None:
+def write_filter_report(folder: Path, report: QualityReport) -> None:
     """report.md, report.json, precision_recall.svg and reliability.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(asdict(report), indent=1) + "\n")
@@ -140,7 +140,7 @@ def write_report(folder: Path, report: QualityReport) -> None:
 
 
 def _markdown(report: QualityReport) -> str:
-    def share(interval: Interval) -> str:
+    def share(interval: ConfidenceInterval) -> str:
         return f"{interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
     chosen, confusion = report.threshold, report.confusion

@@ -7,7 +7,7 @@ import pydantic
 
 from vaserl.settings.section import Section
 
-Share = pydantic.Field(default=0.15, gt=0, lt=0.5)
+_Share = pydantic.Field(default=0.15, gt=0, lt=0.5)
 
 
 class LabelSettings(Section):
@@ -83,9 +83,9 @@ class TrainQualitySettings(Section):
     """Of the split, the first weights, the order and the augmentation."""
     shape: ShapeSettings = ShapeSettings()
     augment: AugmentSettings = AugmentSettings()
-    val_share: float = Share
+    val_share: float = _Share
     """Share of the photographs that early stop, temperature and threshold are chosen on; whole vases."""
-    test_share: float = Share
+    test_share: float = _Share
     """Share that nothing is chosen on, for the report; whole vases."""
     num_epochs: int = pydantic.Field(default=40, ge=1)
     """At most so many passes over the training photographs; the learning rate falls over all of them."""

@@ -14,7 +14,7 @@ from vaserl.curation.stages.quality import WEIGHTS, Decision, ResNetConfig, load
 from vaserl.curation.train_quality.calibration import choose_threshold, probabilities_of, temperature_of
 from vaserl.curation.train_quality.fit import Examples, decode, fit, margins_of
 from vaserl.curation.train_quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.curation.train_quality.report import QualityReport, report_of, write_report
+from vaserl.curation.train_quality.report import QualityReport, report_of, write_filter_report
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.dataset.dataset import SPLITS
 from vaserl.errors import UserError
@@ -72,7 +72,7 @@ def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> Qu
     (settings.out / "train_quality.toml").write_text(dump_config(settings))
     (settings.out / "versions.json").write_text(json.dumps(versions(), indent=2) + "\n")
     _write_splits(settings.out / "splits.csv", kept, splits)
-    write_report(settings.out / "report", report)
+    write_filter_report(settings.out / "report", report)
     return report
 
 

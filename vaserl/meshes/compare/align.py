@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 from vaserl.meshes.compare.surface import Surface, sample_surface
 from vaserl.meshes.turntable import normalising_transform
 
-NUM_POINTS = 4_000
+_NUM_POINTS = 4_000
 """Points by which a frame is judged."""
 COARSE_STEP_DEG, FINE_STEP_DEG = 5.0, 0.5
 COLOUR_WEIGHT = 0.25
@@ -45,8 +45,8 @@ def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
     """The best frame found; both have Y up, the generated one give or take a small lean."""
     true_to_frame = normalising_transform([true])[0]
     stands = normalising_transform([generated])[0]
-    target = _moved(sample_surface(true, NUM_POINTS), true_to_frame)
-    source = sample_surface(generated, NUM_POINTS)
+    target = _moved(sample_surface(true, _NUM_POINTS), true_to_frame)
+    source = sample_surface(generated, _NUM_POINTS)
     misfit = _Misfit(target, source)
 
     turns = np.arange(0.0, 360.0, COARSE_STEP_DEG).tolist()

@@ -22,7 +22,7 @@ from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
 from vaserl.meshes.compare.pictures import OpenClipScores, Pictures, load_lpips, psnr, ssim
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
-from vaserl.meshes.turntable import Turntable, load_mesh
+from vaserl.meshes.turntable import TurntableRenderer, load_mesh
 from vaserl.runs.progress import Progress
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
@@ -57,7 +57,7 @@ class Pair:
 class Judges:
     """What pairs are measured with: cameras, and the models that the settings name."""
 
-    def __init__(self, settings: VaseEvalSettings, turntable: Turntable) -> None:
+    def __init__(self, settings: VaseEvalSettings, turntable: TurntableRenderer) -> None:
         self._settings, self._turntable = settings, turntable
         self._lpips = load_lpips(settings.lpips) if settings.lpips.path else None
         self._clip = OpenClipScores(settings.clip) if settings.clip.path else None
@@ -110,7 +110,7 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
     folders = {name: _models(folder, f"generated.{name}") for name, folder in settings.generated.items()}
     result: dict[str, Any] = {}
     with (
-        Turntable(resolution=settings.resolution) as turntable,
+        TurntableRenderer(resolution=settings.resolution) as turntable,
         Progress("vaseeval", len(true) * len(folders)) as progress,
     ):
         judges = Judges(settings, turntable)
@@ -122,11 +122,15 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
             extra = sorted(models.keys() - true.keys())
             if extra:
                 log.warning("%s: %d models have no true one and are left out, first %s", name, len(extra), extra[0])
-            result[name] = {**summary(pairs, settings.seed), "unmatched": extra, "pairs": [asdict(p) for p in pairs]}
+            result[name] = {
+                **comparison_summary(pairs, settings.seed),
+                "unmatched": extra,
+                "pairs": [asdict(p) for p in pairs],
+            }
     return result
 
 
-def summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
+def comparison_summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
     """Means with 95 % bootstrap intervals over the pairs that have the score, and how many pairs failed and why.
 
     Pairs of equal pictures, whose PSNR is infinite, are counted as `num_equal` and left out of its mean alone.

@@ -17,7 +17,7 @@ HEADINGS = {
 """By metric: its column and the digits after the point."""
 
 
-def table(result: Mapping[str, Any]) -> str:
+def comparison_table(result: Mapping[str, Any]) -> str:
     """Markdown: means with 95 % intervals; what nobody measured has no column."""
     names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
     lines = [

@@ -14,7 +14,7 @@ SHARE = 0.5
 """Of the edges, the cheapest that a round looks at: dearer ones wait until the cheap ones are gone."""
 MIN_COSINE = 0.2
 """Between a face's normal before and after."""
-REGULARISATION = 1e-3
+_REGULARISATION = 1e-3
 """Pull towards the edge's middle, where a flat surface leaves the best place open."""
 
 
@@ -77,7 +77,7 @@ def _costs(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> tuple[
     of_vertex = np.asarray(touches @ of_face)
     quadric = (of_vertex[edges[:, 0]] + of_vertex[edges[:, 1]]).reshape(-1, 4, 4)
     middle = (vertices[edges[:, 0]] + vertices[edges[:, 1]]) / 2
-    pull = REGULARISATION * np.trace(quadric[:, :3, :3], axis1=1, axis2=2) + 1e-30
+    pull = _REGULARISATION * np.trace(quadric[:, :3, :3], axis1=1, axis2=2) + 1e-30
     left = quadric[:, :3, :3] + pull[:, None, None] * np.eye(3)
     place = np.linalg.solve(left, (pull[:, None] * middle - quadric[:, :3, 3])[..., None])[..., 0]
     homogeneous = np.concatenate([place, np.ones((len(place), 1))], axis=1)

@@ -21,11 +21,11 @@ from vaserl.meshes.generators.generator import LiftFailure
 
 COARSE_FACES = 1500
 """Faces of the copy whose silhouettes are tried."""
-MARGIN = 0.015
+_MARGIN = 0.015
 """By so much another turn's silhouette must agree better before the generator's own is given up."""
 
 
-def finish(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
+def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
     """The model. Raises: LiftFailure when the surface is none."""
     if len(surface.faces) < 4 or not np.isfinite(surface.vertices).all():
         raise LiftFailure(f"the generator's surface is none: {len(surface.faces)} faces, or not finite numbers")
@@ -61,7 +61,7 @@ def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
     Ties, as between front and back of a symmetric vase, go to the turn that leaves the surface as it is.
     """
     coarse = decimate(solid, COARSE_FACES)
-    best, best_iou = np.eye(4), silhouette_iou(coarse, mask) + MARGIN
+    best, best_iou = np.eye(4), silhouette_iou(coarse, mask) + _MARGIN
     for turn in _right_turns():
         turned = coarse.copy()
         turned.apply_transform(turn)

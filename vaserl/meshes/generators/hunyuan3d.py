@@ -13,12 +13,12 @@ import torch
 
 from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
 from vaserl.meshes.generators.cutout import cut_out, read_for_generator
-from vaserl.meshes.generators.finish import finish
+from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings
 from vaserl.meshes.lathe.glb import write_glb
 
-SETTING = "lift.hunyuan3d"
+_SETTING = "lift.hunyuan3d"
 
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
@@ -28,8 +28,8 @@ def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
     """
     newer = (settings.checkout / "hy3dshape" / "hy3dshape").is_dir()
     package = "hy3dshape" if newer else "hy3dgen"
-    need_files(settings.checkout, (package,), f"{SETTING}.checkout", "clone Tencent's Hunyuan3D-2 or 2.1 there")
-    need_files(settings.weights, (settings.subfolder,), f"{SETTING}.weights")
+    need_files(settings.checkout, (package,), f"{_SETTING}.checkout", "clone Tencent's Hunyuan3D-2 or 2.1 there")
+    need_files(settings.weights, (settings.subfolder,), f"{_SETTING}.weights")
     return ("hy3dshape", "hy3dshape.pipelines") if newer else ("", "hy3dgen.shapegen")
 
 
@@ -39,8 +39,8 @@ class Hunyuan3D:
     def __init__(self, settings: Hunyuan3DSettings) -> None:
         self._settings = settings
         place, module = check_hunyuan3d(settings)
-        self._device = usable_device(settings.device, SETTING)
-        pipelines = import_from(settings.checkout, (place,), module, SETTING)
+        self._device = usable_device(settings.device, _SETTING)
+        pipelines = import_from(settings.checkout, (place,), module, _SETTING)
         self._pipeline: Any = pipelines.Hunyuan3DDiTFlowMatchingPipeline.from_pretrained(
             str(settings.weights.resolve()),
             subfolder=settings.subfolder,
@@ -66,4 +66,4 @@ class Hunyuan3D:
             raise LiftFailure(f"Hunyuan3D ran out of GPU memory: {error}") from error
         if surfaces[0] is None:
             raise LiftFailure("Hunyuan3D found no surface")
-        write_glb(glb, finish(surfaces[0], cutout, self._settings.num_faces))
+        write_glb(glb, finish_mesh(surfaces[0], cutout, self._settings.num_faces))

@@ -16,12 +16,12 @@ from PIL import Image
 
 from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
 from vaserl.meshes.generators.cutout import cut_out, read_for_generator
-from vaserl.meshes.generators.finish import finish
+from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import TripoSGSettings
 from vaserl.meshes.lathe.glb import write_glb
 
-SETTING = "lift.triposg"
+_SETTING = "lift.triposg"
 PLACES = ("", "scripts")
 """Where the checkout keeps its modules."""
 
@@ -31,10 +31,12 @@ def check_triposg(settings: TripoSGSettings) -> None:
 
     Raises: UserError.
     """
-    need_files(settings.checkout, ("triposg", "scripts"), f"{SETTING}.checkout", "clone VAST-AI-Research/TripoSG there")
-    need_files(settings.weights, ("model_index.json",), f"{SETTING}.weights")
+    need_files(
+        settings.checkout, ("triposg", "scripts"), f"{_SETTING}.checkout", "clone VAST-AI-Research/TripoSG there"
+    )
+    need_files(settings.weights, ("model_index.json",), f"{_SETTING}.weights")
     if settings.rmbg is not None:
-        need_files(settings.rmbg, ("config.json",), f"{SETTING}.rmbg")
+        need_files(settings.rmbg, ("config.json",), f"{_SETTING}.rmbg")
 
 
 class TripoSG:
@@ -43,16 +45,16 @@ class TripoSG:
     def __init__(self, settings: TripoSGSettings) -> None:
         check_triposg(settings)
         self._settings = settings
-        self._device = usable_device(settings.device, SETTING)
-        pipelines = import_from(settings.checkout, PLACES, "triposg.pipelines.pipeline_triposg", SETTING)
+        self._device = usable_device(settings.device, _SETTING)
+        pipelines = import_from(settings.checkout, PLACES, "triposg.pipelines.pipeline_triposg", _SETTING)
         pipeline = pipelines.TripoSGPipeline.from_pretrained(str(settings.weights))
         half = torch.float16 if self._device.startswith("cuda") else torch.float32
         self._pipeline: Any = pipeline.to(self._device, half)
         self._prepare_image: Any = None
         if settings.rmbg is not None:
-            network = import_from(settings.checkout, PLACES, "briarmbg", SETTING).BriaRMBG
+            network = import_from(settings.checkout, PLACES, "briarmbg", _SETTING).BriaRMBG
             self._remover: Any = network.from_pretrained(str(settings.rmbg)).to(self._device).eval()
-            self._prepare_image = import_from(settings.checkout, PLACES, "image_process", SETTING).prepare_image
+            self._prepare_image = import_from(settings.checkout, PLACES, "image_process", _SETTING).prepare_image
 
     @torch.inference_mode()
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
@@ -75,7 +77,7 @@ class TripoSG:
         if vertices is None or faces is None:
             raise LiftFailure("TripoSG found no surface")
         surface = trimesh.Trimesh(np.asarray(vertices, np.float64), np.ascontiguousarray(faces), process=False)
-        write_glb(glb, finish(surface, cutout, self._settings.num_faces))
+        write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
 
     def _without_background(self, image: Image.Image, scratch: Path) -> Image.Image:
         """The vase on white by the checkout's remover, which wants a file."""

@@ -7,7 +7,7 @@ middle; along the profile from foot to lip), a strip for each handle, a patch fo
 from dataclasses import dataclass
 from itertools import pairwise
 
-Band = tuple[int, int]
+AtlasBand = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +19,21 @@ class Atlas:
 
     size: tuple[int, int]
     """Width and height of the image in pixels."""
-    inside: Band
+    inside: AtlasBand
     """One colour for what lies behind the lip."""
-    handles: tuple[Band, ...]
+    handles: tuple[AtlasBand, ...]
     """One strip for each handle: along it from left to right, across it from bottom to top."""
-    wall: Band
+    wall: AtlasBand
     """The outside; its first row is the lip, its last the edge of the foot."""
-    underside: Band
+    underside: AtlasBand
     """One colour for what stands on the table."""
 
-    def v_span(self, band: Band) -> tuple[float, float]:
+    def v_span(self, band: AtlasBand) -> tuple[float, float]:
         """Texture coordinate v of the centres of a band's lowest and highest row; v grows upwards from 0 to 1."""
         height = self.size[1]
         return 1 - (band[1] - 0.5) / height, 1 - (band[0] + 0.5) / height
 
-    def v_middle(self, band: Band) -> float:
+    def v_middle(self, band: AtlasBand) -> float:
         """Texture coordinate v of a band's middle."""
         return 1 - (band[0] + band[1]) / 2 / self.size[1]
 

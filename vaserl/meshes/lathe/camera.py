@@ -22,7 +22,7 @@ ARC_SHARE = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class CameraView:
     """The near-orthographic camera, in an upright frame.
 
     A point at azimuth a (0: towards the camera) of the circle of radius r whose centre appears in row c lies
@@ -49,7 +49,7 @@ class View:
         return float(np.cos((np.arcsin(self.mouth_flatness) + np.arcsin(self.foot_flatness)) / 2))
 
 
-def find_view(half_width: np.ndarray) -> View:
+def find_view(half_width: np.ndarray) -> CameraView:
     """The view of a body with these half widths, float64 [N] in pixels, top row first.
 
     Whether the camera stands above or below the lip leaves the silhouette unchanged; of the two, the one is taken
@@ -60,7 +60,7 @@ def find_view(half_width: np.ndarray) -> View:
     above, below = foot_flatness - mouth_flatness, foot_flatness + mouth_flatness
     if abs(below - USUAL_DIFFERENCE) < abs(above - USUAL_DIFFERENCE):
         mouth_flatness = -mouth_flatness
-    return View(
+    return CameraView(
         mouth_row=mouth,
         foot_row=len(half_width) - 1 - foot,
         mouth_flatness=mouth_flatness,

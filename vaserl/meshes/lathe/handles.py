@@ -23,7 +23,7 @@ MAX_HANDLES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handle:
+class HandleOutline:
     """A handle as seen in the upright frame."""
 
     kind: Literal["upright", "loop"]
@@ -36,7 +36,7 @@ class Handle:
     """float64 [K] half its thickness, in pixels."""
 
 
-def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[Handle]:
+def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
     """The handles, largest first, in an upright frame whose body has these half widths from row `top` on."""
     vase = upright > 0.5
     across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
@@ -46,7 +46,7 @@ def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[
     grown = np.asarray(ndimage.binary_dilation(body), bool)
     labels, areas = components(np.asarray(ndimage.binary_opening(vase & ~grown), bool), corners=True)
     from_body = depth(~body)
-    handles: list[Handle] = []
+    handles: list[HandleOutline] = []
     for label in 1 + np.argsort(-areas[1:], kind="stable"):
         piece = labels == label
         if areas[label] < MIN_AREA * body.sum() or len(handles) == MAX_HANDLES:
@@ -56,7 +56,7 @@ def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[
     return handles
 
 
-def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -> Handle:
+def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -> HandleOutline:
     rows, columns = np.nonzero(piece)
     low_row, low_column = max(rows.min() - 2, 0), max(columns.min() - 2, 0)
     window = np.s_[low_row : rows.max() + 3, low_column : columns.max() + 3]
@@ -75,7 +75,7 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -
     radius = inner[points[:, 0], points[:, 1]]
     smooth = max(1.5, 0.03 * len(points))
     usual = float(np.median(radius[len(radius) // 5 : max(4 * len(radius) // 5, 1 + len(radius) // 5)]))
-    return Handle(
+    return HandleOutline(
         kind="upright" if is_upright else "loop",
         across=ndimage.gaussian_filter1d(points[:, 1] + float(low_column - origin[1]), smooth, mode="nearest"),
         row=ndimage.gaussian_filter1d(points[:, 0] + float(low_row - origin[0]), smooth, mode="nearest"),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vaserl.meshes.lathe.atlas import lay_out
 from vaserl.meshes.lathe.axis import find_axis, straighten
-from vaserl.meshes.lathe.camera import View, find_view
+from vaserl.meshes.lathe.camera import CameraView, find_view
 from vaserl.meshes.lathe.edges import body_edges
 from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.handles import find_handles
@@ -22,7 +22,7 @@ from vaserl.meshes.lathe.revolve import revolve
 from vaserl.meshes.lathe.segment import segment
 from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
 from vaserl.meshes.lathe.sweep import Tube, tube_of
-from vaserl.meshes.lathe.texture import Exposure, paint
+from vaserl.meshes.lathe.texture import Exposure, paint_atlas
 
 WORKING_SIDE = 448
 """Geometry is found in a copy whose longer side has at most this many pixels; colours come from the full photograph."""
@@ -44,7 +44,7 @@ class LatheResult:
     """The handles that were found beside the body and made; in heights of the body, x to the right."""
     mask: np.ndarray
     """bool [h, w]: the vase in the photograph, which is scaled down to `WORKING_SIDE` where it is larger."""
-    view: View
+    view: CameraView
     """How the camera looked at it."""
     tilt_deg: float
     """How far the vase leans to the right in the photograph; the model stands upright."""
@@ -91,7 +91,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
         view=view,
     )
     atlas = lay_out(texture_size, len(handles))
-    texture = paint(exposure, atlas, profile, handles)
+    texture = paint_atlas(exposure, atlas, profile, handles)
     tubes = [tube_of(handle, exposure, profile) for handle in handles]
     mesh = revolve(profile, tubes, atlas, texture)
     silhouette = _seen(mesh, exposure)

@@ -13,13 +13,13 @@ steeper than the line of sight, stays filled.
 import numpy as np
 from scipy import ndimage
 
-from vaserl.meshes.lathe.camera import LEAST_FLATNESS, View
+from vaserl.meshes.lathe.camera import LEAST_FLATNESS, CameraView
 
 SUBROWS = 4
 """Half widths are interpolated to this many rows for each of the picture's."""
 
 
-def radius_by_row(half_width: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
+def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
     """Rows of circle centres, from foot to mouth, and their radii: float64 [M] each, in pixels."""
     num_rows = len(half_width)
     ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])  # half a row out, the silhouette ends
@@ -33,7 +33,7 @@ def radius_by_row(half_width: np.ndarray, view: View) -> tuple[np.ndarray, np.nd
     return centres, ndimage.gaussian_filter1d(ndimage.median_filter(radius, 3, mode="nearest"), 0.7, mode="nearest")
 
 
-def profile_of(half_width: np.ndarray, view: View, num_sections: int) -> np.ndarray:
+def profile_of(half_width: np.ndarray, view: CameraView, num_sections: int) -> np.ndarray:
     """float64 [num_sections, 2] (radius, height) from foot to lip in units of the height, evenly along the curve."""
     centres, radius = radius_by_row(half_width, view)
     pixels = (view.foot_row - view.mouth_row) / view.foreshortening

@@ -15,7 +15,7 @@ from trimesh.visual.texture import TextureVisuals
 from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.sweep import Tube, grid_faces, sweep
 
-NUM_SEGMENTS = 64
+_NUM_SEGMENTS = 64
 """Corners of each horizontal section."""
 WALL = 0.022
 """Assumed thickness of the wall in heights of the body."""
@@ -76,7 +76,7 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
     curve = np.concatenate(runs)
     v = np.concatenate([np.linspace(span[0], span[1], len(run)) for run, span in zip(runs, spans, strict=True)])
     slant = np.concatenate([_normals(run) for run in runs])
-    u = np.linspace(0.0, 1.0, NUM_SEGMENTS + 1)
+    u = np.linspace(0.0, 1.0, _NUM_SEGMENTS + 1)
     azimuth = (u - 0.5) * 2 * np.pi
     sine, cosine = np.sin(azimuth), np.cos(azimuth)
     sine[-1], cosine[-1] = sine[0], cosine[0]  # the seam closes exactly
@@ -84,7 +84,7 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
     normals = _turned(slant, sine, cosine)
     uv = np.stack(np.broadcast_arrays(u[None], v[:, None]), axis=-1)
     doubled = np.cumsum([len(run) for run in runs[:-1]])
-    return vertices, normals, grid_faces(len(curve), NUM_SEGMENTS + 1, doubled), uv.reshape(-1, 2)
+    return vertices, normals, grid_faces(len(curve), _NUM_SEGMENTS + 1, doubled), uv.reshape(-1, 2)
 
 
 def _turned(curve: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from vaserl.meshes.lathe.handles import Handle
+from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.texture import Exposure
 
 NUM_SIDES = 12
@@ -24,7 +24,7 @@ class Tube:
     """float64 [K] half its thickness."""
 
 
-def tube_of(handle: Handle, exposure: Exposure, profile: np.ndarray) -> Tube:
+def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> Tube:
     """The handle in space: an upright one in the plane of the picture, a loop in the plane through axis and tip."""
     view, pixels = exposure.view, exposure.pixels
     height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)

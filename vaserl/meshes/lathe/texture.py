@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.axis import Axis
-from vaserl.meshes.lathe.camera import View
-from vaserl.meshes.lathe.handles import Handle
+from vaserl.meshes.lathe.camera import CameraView
+from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
@@ -47,7 +47,7 @@ class Exposure:
     """The axis in the mask."""
     first_row: float
     """Distance along the axis, from `axis.y` down, of the body's first row."""
-    view: View
+    view: CameraView
     """The camera, in rows from the body's first."""
 
     @property
@@ -56,7 +56,7 @@ class Exposure:
         return (self.view.foot_row - self.view.mouth_row) / self.view.foreshortening
 
 
-def paint(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[Handle]) -> np.ndarray:
+def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[HandleOutline]) -> np.ndarray:
     """uint8 [height, width, 3]: the texture of a body with this profile [N, 2] (radius, height) and these handles."""
     look_up = _Lookup(exposure)
     width, height = atlas.size
@@ -155,7 +155,7 @@ def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray)
     return np.clip(last, LEAST_SEEN_DEG, MOST_SEEN_DEG)
 
 
-def _strip(look_up: _Lookup, handle: Handle, width: int, num_rows: int) -> np.ndarray:
+def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -> np.ndarray:
     """float64 [num_rows, width, 3]: the side of a handle that faces the camera, straightened."""
     at = np.linspace(0.0, len(handle.row) - 1.0, width)
     index = np.arange(len(handle.row))

@@ -11,12 +11,12 @@ from typing import Any
 from vaserl.rewards.adapters.calling import adapted, is_async, numbers
 from vaserl.types import Completion, Score, Task
 
-FORM = ("queries", "prompts", "labels")
+_FORM = ("queries", "prompts", "labels")
 
 
 def openrlhf(function: Any) -> Any:
     """The adapter. Anything but a class takes the three lists, whatever it calls them."""
-    return adapted(function, FORM, _each) if isinstance(function, type) else _each(function)
+    return adapted(function, _FORM, _each) if isinstance(function, type) else _each(function)
 
 
 def _each(function: Any) -> Any:

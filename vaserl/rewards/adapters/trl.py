@@ -14,18 +14,18 @@ from typing import Any
 from vaserl.rewards.adapters.calling import adapted, on_groups
 from vaserl.types import Group, Score
 
-COLUMNS = ("task", "clip", "record", "reference", "solution", "ground_truth")
+_COLUMNS = ("task", "clip", "record", "reference", "solution", "ground_truth")
 KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
 
 
 def trl(function: Any) -> Any:
     """For functions of conversational data sets: prompts and completions are lists of messages."""
-    return adapted(function, (*KEYWORDS, *COLUMNS), lambda f: on_groups(f, _conversation, _read))
+    return adapted(function, (*KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _conversation, _read))
 
 
 def trl_text(function: Any) -> Any:
     """For functions of standard data sets: prompts and completions are texts."""
-    return adapted(function, (*KEYWORDS, *COLUMNS), lambda f: on_groups(f, _text, _read))
+    return adapted(function, (*KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _text, _read))
 
 
 class _Metrics(dict[str, list[float]]):
@@ -45,7 +45,7 @@ def _text(group: Group) -> dict[str, Any]:
         "trainer_state": SimpleNamespace(global_step=max((c.weights_version for c in completions), default=0)),
         "log_extra": lambda column, values: None,
         "log_metric": _Metrics(),
-        **{name: [value] * len(completions) for name, value in zip(COLUMNS, columns, strict=True)},
+        **{name: [value] * len(completions) for name, value in zip(_COLUMNS, columns, strict=True)},
     }
 
 

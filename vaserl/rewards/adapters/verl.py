@@ -14,17 +14,17 @@ from vaserl.types import Completion, Group, Score, Task
 DATA_SOURCE = "vaserl"
 
 
-FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
+_FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def verl(function: Any) -> Any:
     """For a function of one completion."""
-    return adapted(function, FORM, _each)
+    return adapted(function, _FORM, _each)
 
 
 def verl_batch(function: Any) -> Any:
     """For a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
-    return adapted(function, [f"{name}s" for name in FORM], lambda f: on_groups(f, _batch, _read))
+    return adapted(function, [f"{name}s" for name in _FORM], lambda f: on_groups(f, _batch, _read))
 
 
 def _each(function: Any) -> Any:
@@ -61,7 +61,7 @@ def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
 
 def _batch(group: Group) -> dict[str, Any]:
     inputs = [_inputs(group.task, completion) for completion in group.completions]
-    return {f"{name}s": [each[name] for each in inputs] for name in FORM}
+    return {f"{name}s": [each[name] for each in inputs] for name in _FORM}
 
 
 def _read(answers: Sequence[Any], group: Group, given: Mapping[str, Any]) -> list[Score | None]:

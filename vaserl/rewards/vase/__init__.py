@@ -10,7 +10,7 @@ nor transformers is imported.
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.caption import target_facts, vase_caption, vase_question
 from vaserl.rewards.vase.config import DimensionWeights, ParserConfig, RewardConfig
-from vaserl.rewards.vase.dates import Interval
+from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.facts_json import facts_as_json
 from vaserl.rewards.vase.gold import caption_from_facts, gold_caption
 from vaserl.rewards.vase.lexicon import Entry, lexicon
@@ -23,12 +23,12 @@ __all__ = [
     "DimensionWeights",
     "Entry",
     "Facts",
-    "Interval",
     "ParserConfig",
     "RewardConfig",
     "RewardContext",
     "Term",
     "VaseReward",
+    "YearInterval",
     "caption_from_facts",
     "facts_as_json",
     "fit_word_weights",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 
 PROSE = "The potter sat long by the river and thought about his art with great care and patience."
-HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
+_HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
 CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
-WIDEST = "1000 BCE–1 CE"
+_WIDEST = "1000 BCE–1 CE"
 _DATE = re.compile(r"\bc\. [^,.;]*CE\b")
 _LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic
 
@@ -23,7 +23,7 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
     noise = ["".join(draw.choices("bcdfgjkqvwxz", k=draw.randint(3, 9))) for _ in range(20)]
     fabrics, shapes = _all("fabric"), _all("shape")
     stem = reference.rstrip(". ")
-    undated = _DATE.sub(WIDEST, reference)
+    undated = _DATE.sub(_WIDEST, reference)
     return {
         "empty": "",
         "prompt repeated": " ".join([prompt] * 5),
@@ -32,10 +32,10 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
         "all techniques": f"{_all('technique')} {reference}",
         "all shapes": f"{reference} {shapes}",
         "all shapes first": f"{shapes}, {reference}",
-        "widest date added": f"{stem}, {WIDEST}.",
+        "widest date added": f"{stem}, {_WIDEST}.",
         **({"widest date instead": undated} if undated != reference else {}),
         "every century": f"{reference} {CENTURIES}",
-        "many hands": f"{reference} {HANDS}",
+        "many hands": f"{reference} {_HANDS}",
         "shuffled words": " ".join(words),
         "three times": " ".join([reference] * 3),
         "200 words of prose": f"{reference} {' '.join([PROSE] * 12)}",

@@ -15,7 +15,7 @@ from vaserl.rewards.vase.text import CUT
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Interval:
+class YearInterval:
     """A span of years. Example: Interval(-525, -475) is 525–475 BCE."""
 
     start: int
@@ -34,20 +34,20 @@ class Interval:
             return f"c. {-self.start}{to}{-self.end} BCE"
         return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
 
-    def contains(self, other: "Interval") -> bool:
+    def contains(self, other: "YearInterval") -> bool:
         """Whether `other` lies within this interval."""
         return self.start <= other.start and other.end <= self.end
 
 
-def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[Interval, ...], str]:
+def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[YearInterval, ...], str]:
     """The dates in a normalised text, and the text with each of them replaced by a cut.
 
     A bare number is a date only with an era, a sign, "c." or as a falling range; `bare=True` (a field that holds
     nothing but a date) reads any number. An interval that contains another one only restates it and is left out.
     """
-    found: list[Interval] = []
+    found: list[YearInterval] = []
 
-    def take(interval: Interval | None, match: re.Match[str]) -> str:
+    def take(interval: YearInterval | None, match: re.Match[str]) -> str:
         if interval is None:
             return match[0]
         found.append(interval)
@@ -65,7 +65,7 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
     return innermost(found), normal
 
 
-def innermost(intervals: list[Interval]) -> tuple[Interval, ...]:
+def innermost(intervals: list[YearInterval]) -> tuple[YearInterval, ...]:
     """The distinct intervals that contain no other one, in order of time."""
     distinct = set(intervals)
     return tuple(sorted(i for i in distinct if not any(i != o and i.contains(o) for o in distinct)))
@@ -76,9 +76,9 @@ def ordinal(year: int) -> int:
     return year if year < 0 else year - 1
 
 
-def interval_from_ordinals(start: int, end: int) -> Interval:
+def interval_from_ordinals(start: int, end: int) -> YearInterval:
     """The inverse of `ordinal` at both ends."""
-    return Interval(*(o if o < 0 else o + 1 for o in (start, end)))
+    return YearInterval(*(o if o < 0 else o + 1 for o in (start, end)))
 
 
 _ERA = r"(?:b\.? ?c\.?(?: ?e\b\.?)?|a\.? ?d\.?|c\.? ?e\.?|[vn]\. ?chr\.?)(?![a-z])"
@@ -171,7 +171,7 @@ def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
     return century + round(100 * begin), century + round(100 * end)
 
 
-def _centuries(m: re.Match[str]) -> Interval | None:
+def _centuries(m: re.Match[str]) -> YearInterval | None:
     if not re.search(rf"{_ORDINAL}[ -]?{_CENTURY}", m[0]):
         return None
     era = m["era"] or m["era1"]
@@ -185,14 +185,14 @@ def _centuries(m: re.Match[str]) -> Interval | None:
     return interval_from_ordinals(min(s for s, _ in spans), max(e for _, e in spans))
 
 
-def _decade(m: re.Match[str]) -> Interval | None:
+def _decade(m: re.Match[str]) -> YearInterval | None:
     years = [int(m["y"]), int(m["to"] or m["y"])]
     if 0 in years:
         return None
-    return Interval(min(years), max(years) + 9) if _is_ce(m["e"]) else Interval(-max(years) - 9, -min(years))
+    return YearInterval(min(years), max(years) + 9) if _is_ce(m["e"]) else YearInterval(-max(years) - 9, -min(years))
 
 
-def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
+def _range(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
     a, b = int(m["y0"]), int(m["y1"] if m["e0"] else _completed(m["y0"], m["to"], m["y1"]))
     era_a, era_b = m["ad0"] or m["e0"], m["ad1"] or m["e1"]
     signed = a < 0 or b < 0
@@ -203,7 +203,7 @@ def _range(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
         a = a if _is_ce(era_a or era_b) else -a
         b = b if _is_ce(era_b or era_a) else -b
     start, end = sorted((a, b))
-    return _around(start, margin) if start == end else Interval(start, end)
+    return _around(start, margin) if start == end else YearInterval(start, end)
 
 
 def _completed(first: str, to: str, second: str) -> str:
@@ -217,7 +217,7 @@ def _completed(first: str, to: str, second: str) -> str:
     return whole if int(whole) < int(first) and (to == "/" or apart > _LONGEST_RANGE_YEARS) else second
 
 
-def _single(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
+def _single(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
     y = int(m["y"])
     plausible = abs(y) >= 100  # "about 20 youths" and "-12" are no dates
     if y == 0 or not (bare or m["e"] or m["ad"] or (plausible and (m["circa"] or y < 0))):
@@ -225,5 +225,5 @@ def _single(m: re.Match[str], margin: int, bare: bool) -> Interval | None:
     return _around(y if y < 0 or m["ad"] or _is_ce(m["e"]) else -y, margin)
 
 
-def _around(year: int, margin: int) -> Interval:
+def _around(year: int, margin: int) -> YearInterval:
     return interval_from_ordinals(ordinal(year) - margin, ordinal(year) + margin)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaserl.rewards.vase.attribution import Attribution
-from vaserl.rewards.vase.dates import Interval
+from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.parse import Facts, Term
 from vaserl.types import DIMENSIONS, Dimension
 
@@ -20,10 +20,10 @@ def facts_as_json(facts: Facts, dimensions: Sequence[Dimension] | None = None) -
     return {dimension: [_value(value) for value in facts[dimension]] for dimension in dimensions or DIMENSIONS}
 
 
-def _value(value: Term | Interval | Attribution | str) -> Any:
+def _value(value: Term | YearInterval | Attribution | str) -> Any:
     if isinstance(value, Term):
         return value.id or value.text
-    if isinstance(value, Interval):
+    if isinstance(value, YearInterval):
         return [value.start, value.end]
     if isinstance(value, Attribution):
         return {"name": value.name, "role": value.role, "qualifier": value.qualifier}

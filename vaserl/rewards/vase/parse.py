@@ -12,7 +12,7 @@ from functools import lru_cache
 from vaserl.rewards.vase.abbreviations import expand
 from vaserl.rewards.vase.attribution import Attribution, find_attributions, read_names
 from vaserl.rewards.vase.config import ParserConfig
-from vaserl.rewards.vase.dates import Interval, find_dates, innermost
+from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
 from vaserl.rewards.vase.decoration import decoration_words, depicted
 from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
 from vaserl.rewards.vase.text import CUT, normalize, tokens
@@ -39,7 +39,7 @@ class Facts:
     """Distinct values, in order."""
     shape: tuple[Term, ...] = ()
     """Distinct values, in order."""
-    dating: tuple[Interval, ...] = ()
+    dating: tuple[YearInterval, ...] = ()
     """Distinct intervals, none within another."""
     decoration: tuple[str, ...] = ()
     """Distinct lemmas of what is depicted, in order."""

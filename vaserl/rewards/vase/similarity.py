@@ -9,7 +9,7 @@ from rapidfuzz import fuzz
 
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.config import ParserConfig, RewardConfig
-from vaserl.rewards.vase.dates import Interval, ordinal
+from vaserl.rewards.vase.dates import YearInterval, ordinal
 from vaserl.rewards.vase.parse import Term, parse_record
 from vaserl.rewards.vase.text import text_similarity
 
@@ -67,7 +67,7 @@ def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
     return config.shape_other_subtype if subtype_a and subtype_b else config.shape_family
 
 
-def interval_similarity(a: Interval, b: Interval) -> float:
+def interval_similarity(a: YearInterval, b: YearInterval) -> float:
     """Intersection over union of two intervals on the continuous axis of years."""
     if a == b:
         return 1.0

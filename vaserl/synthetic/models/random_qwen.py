@@ -44,7 +44,7 @@ VISION_SIZES: dict[str, Any] = {
     "fullatt_block_indexes": [7, 15, 23, 31],
     "tokens_per_second": 2,
 }
-TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles and the boar. Describe the vase.",)
+_TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles and the boar. Describe the vase.",)
 
 
 def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
@@ -62,7 +62,7 @@ def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") 
 
     if name not in TEXT_SIZES:
         raise UserError(f"there is no shape {name!r}; there are {', '.join(sorted(TEXT_SIZES))}")
-    tokenizer = train_tokenizer(TEXTS, 600)
+    tokenizer = train_tokenizer(_TEXTS, 600)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     text = TEXT_SIZES[name]
     config = Qwen2_5_VLConfig(

@@ -29,17 +29,17 @@ from vaserl.curation.train_quality.report import QualityReport
 from vaserl.curation.train_quality.settings import AugmentSettings, LabelSettings, ShapeSettings, TrainQualitySettings
 from vaserl.curation.train_quality.train import train_on
 from vaserl.files.photograph import read_photograph
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.policy.stepper import Stepper
 from vaserl.rewards.vase import gold_caption
 from vaserl.runs.progress import Progress
 from vaserl.synthetic.mesh import build_mesh
-from vaserl.synthetic.paint import paint
-from vaserl.synthetic.photograph import RESOLUTION, Kind, label_quality, photograph
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.paint import paint_vase
+from vaserl.synthetic.photograph import RESOLUTION, PhotographKind, label_quality, take_photograph
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 RESNET = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=16, expansion=1, image_size=64)
 
@@ -60,7 +60,7 @@ AUGMENT = AugmentSettings()
 
 CLIP_WEIGHTS = "open_clip_model.safetensors"
 
-KINDS_OF_EACH_VASE: tuple[Kind, ...] = (
+KINDS_OF_EACH_VASE: tuple[PhotographKind, ...] = (
     *("intact", "intact", "intact", "above", "above", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
 )
 """Photographs taken of each training vase: every kind often enough, unlike in a collection."""
@@ -73,7 +73,7 @@ _WHOLE = (
 )
 _FRONT = (*(f"a photograph of a {pot} seen from the front" for pot in _POT), *_PROMPTS.front)
 _ABOVE = (*(f"a photograph of a {pot} seen from above" for pot in _POT), *_PROMPTS.not_front)
-_FLAWS: dict[Kind, tuple[str, ...]] = {
+_FLAWS: dict[PhotographKind, tuple[str, ...]] = {
     "fragment": (*(f"a photograph of a fragment of a {pot}" for pot in _POT), *_PROMPTS.against["fragment"]),
     "sketch": (*(f"a line drawing of a {pot}" for pot in _POT), *_PROMPTS.against["drawing"]),
     "blur": (*(f"a blurred photograph of a {pot}" for pot in _POT), *_PROMPTS.against["blur"]),
@@ -83,14 +83,14 @@ _FLAWS: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class FilterExample:
     """A photograph of the training world and what is true of it."""
 
     path: Path
     """The image."""
     vase_id: str
     """The vase on it."""
-    kind: Kind
+    kind: PhotographKind
     """What it is."""
     caption: str
     """Caption of the vase on it."""
@@ -113,31 +113,33 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
         examples = photograph_examples(Path(scratch), settings.num_vases, settings.seed)
         report = train_tiny_quality(examples, quality_folder, settings.seed)
         if report.recall.mean < LEAST_RECALL:
-            logger.warning("the small quality filter: %s, or raise tiny_filters.num_vases", report.doubts[0])
+            _logger.warning("the small quality filter: %s, or raise tiny_filters.num_vases", report.doubts[0])
         paths = [example.path for example in examples]
         texts = [example.texts() for example in examples]
         train_tiny_clip(paths, texts, clip_folder, settings.seed, settings.clip_steps)
 
 
-def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[Example]:
+def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterExample]:
     """KINDS_OF_EACH_VASE photographs of each vase of the world with this seed, written to `folder`."""
     examples = []
-    with Turntable(RESOLUTION) as turntable, Progress("tiny filters", num_vases) as progress:
+    with TurntableRenderer(RESOLUTION) as turntable, Progress("tiny filters", num_vases) as progress:
         for index in range(num_vases):
             traits = traits_of(seed, index)
-            mesh = build_mesh(traits, paint(traits))
-            caption = gold_caption(record_of(str(index), index, traits))
+            mesh = build_mesh(traits, paint_vase(traits))
+            caption = gold_caption(beazley_record(str(index), index, traits))
             rng = np.random.default_rng([seed, index])
             for view, kind in enumerate(KINDS_OF_EACH_VASE):
-                image = photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
+                image = take_photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))
                 path = folder / f"{index}_{view}.png"
                 Image.fromarray(image).save(path, compress_level=1)
-                examples.append(Example(path=path, vase_id=str(index), kind=kind, caption=caption))
+                examples.append(FilterExample(path=path, vase_id=str(index), kind=kind, caption=caption))
             progress.advance()
     return examples
 
 
-def train_tiny_quality(examples: Sequence[Example], folder: Path, seed: int, num_epochs: int = 14) -> QualityReport:
+def train_tiny_quality(
+    examples: Sequence[FilterExample], folder: Path, seed: int, num_epochs: int = 14
+) -> QualityReport:
     """Trains a small ResNet to tell good photographs from others, as `train-quality` does with a large one."""
     settings = TrainQualitySettings(
         labels=LabelSettings(path=folder),  # known already

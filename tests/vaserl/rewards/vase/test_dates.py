@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaserl.rewards.vase.dates import Interval, find_dates, innermost, ordinal
+from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost, ordinal
 from vaserl.rewards.vase.similarity import interval_similarity
 from vaserl.rewards.vase.text import normalize
 
@@ -80,9 +80,9 @@ def test_other_numbers_are_no_dates(text):
 
 def test_an_interval_that_contains_another_only_restates_it():
     assert read("late 6th century BC (525–500 BC)") == [(-525, -500)]
-    assert innermost([Interval(-600, -500), Interval(-550, -525), Interval(-450, -400)]) == (
-        Interval(-550, -525),
-        Interval(-450, -400),
+    assert innermost([YearInterval(-600, -500), YearInterval(-550, -525), YearInterval(-450, -400)]) == (
+        YearInterval(-550, -525),
+        YearInterval(-450, -400),
     )
 
 
@@ -90,22 +90,22 @@ def test_there_is_no_year_zero():
     assert ordinal(1) - ordinal(-1) == 1
     for start, end in ((0, 5), (-5, 0), (-475, -525)):
         with pytest.raises(ValueError, match="not an interval"):
-            Interval(start, end)
+            YearInterval(start, end)
 
 
 def test_intersection_over_union_by_hand():
     # [-525, -475] and [-500, -475]: 25 shared years of 50.
-    assert interval_similarity(Interval(-525, -475), Interval(-500, -475)) == 0.5
+    assert interval_similarity(YearInterval(-525, -475), YearInterval(-500, -475)) == 0.5
     # Shifted by 10 of 50 years: 40 of 60.
-    assert interval_similarity(Interval(-525, -475), Interval(-535, -485)) == pytest.approx(40 / 60)
+    assert interval_similarity(YearInterval(-525, -475), YearInterval(-535, -485)) == pytest.approx(40 / 60)
     # Neighbours share no year.
-    assert interval_similarity(Interval(-550, -525), Interval(-525, -500)) == 0.0
+    assert interval_similarity(YearInterval(-550, -525), YearInterval(-525, -500)) == 0.0
     # Across the eras: 1 BCE–2 CE is 2 years long (no year zero), 1–2 CE is 1 year of them.
-    assert interval_similarity(Interval(-1, 2), Interval(1, 2)) == 0.5
+    assert interval_similarity(YearInterval(-1, 2), YearInterval(1, 2)) == 0.5
 
 
 years = st.integers(-1200, 400).filter(lambda y: y != 0)
-intervals = st.tuples(years, years).filter(lambda p: p[0] != p[1]).map(lambda p: Interval(min(p), max(p)))
+intervals = st.tuples(years, years).filter(lambda p: p[0] != p[1]).map(lambda p: YearInterval(min(p), max(p)))
 
 
 @settings(deadline=None)

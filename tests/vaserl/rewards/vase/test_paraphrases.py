@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.paraphrases import TEMPLATES, paraphrases
 from vaserl.rewards.vase import gold_caption, parse_caption, parse_record
-from vaserl.synthetic.record import record_of
+from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Dimension
 
@@ -23,7 +23,7 @@ def wrong(text: str, record: dict[str, str]) -> set[Dimension]:
     return {dimension for dimension in DIMENSIONS if set(said[dimension]) != set(true[dimension])}
 
 
-VASES = [(traits, record_of("v", i, traits)) for i in range(NUM_VASES) if (traits := traits_of(WORLD_SEED, i))]
+VASES = [(traits, beazley_record("v", i, traits)) for i in range(NUM_VASES) if (traits := traits_of(WORLD_SEED, i))]
 
 
 def test_reference_captions_are_read_without_a_mistake():
