@@ -11,8 +11,7 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from vaserl.errors import UserError
-from vaserl.rewards.scorer import Scorer, make_scorer, read_sources
-from vaserl.rewards.source import RewardSource, check_reward_source, mismatches
+from vaserl.rewards import RewardSource, Scorer, check_reward_source, make_scorer, mismatches, read_sources
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 

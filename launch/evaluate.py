@@ -17,7 +17,7 @@ from launch.main import command
 from vaserl.dataset.dataset import Vase, read_vases
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
-from vaserl.evaluation.constant_baseline import constant_answer
+from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
@@ -26,7 +26,7 @@ from vaserl.policy.adapter import make_weights, read_adapter, read_fingerprint
 from vaserl.policy.merge import ADAPTER_CONFIG
 from vaserl.policy.policy import check_model_folder
 from vaserl.policy.tensor_file import Content
-from vaserl.rewards.scorer import Scorer, make_scorer
+from vaserl.rewards import Scorer, make_scorer
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import versions
 from vaserl.settings import EvaluateSettings
@@ -83,7 +83,7 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     (settings.run_dir / "config.toml").write_text(dump_config(settings))
     with (settings.run_dir / "captions.jsonl").open("w") as stream:
         stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in result.lines)
-    constant = constant_answer(
+    constant = score_constant_caption(
         constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
     )
     summary = {**result.summary, "constant_answer": constant, "versions": versions()}

@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 from launch import evaluate, sft, train
 from vaserl.dataset.dataset import read_rows, read_vases, write_manifest
 from vaserl.errors import UserError
-from vaserl.evaluation.constant_baseline import constant_answer
+from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.grpo.tasks import draw
 from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
-from vaserl.rewards.scorer import make_scorer
+from vaserl.rewards import make_scorer
 from vaserl.runs.recorder import read_jsonl, versions
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 from vaserl.settings.section import load_config
@@ -61,7 +61,7 @@ def study_constant_answer(quickstart: Path, out: Path, overrides: Sequence[str])
     scorer.prepare([task.record for task in tasks])
     for row in rows:
         drawn = draw(tasks, num_per_step=training.tasks_per_step, seed=training.seed, step=row["step"])
-        row["constant"] = constant_answer(caption, drawn, scorer)["reward"]
+        row["constant"] = score_constant_caption(caption, drawn, scorer)["reward"]
         row["share_constant"] = _share_of(caption, training.run_dir / "rollouts", row["step"])
     return {
         "caption": caption,

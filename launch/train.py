@@ -23,7 +23,7 @@ from vaserl.grpo.overlong import punish_overlong
 from vaserl.grpo.tasks import draw
 from vaserl.policy.adapter import write_weights
 from vaserl.policy.policy import check_model_folder
-from vaserl.rewards.scorer import make_scorer
+from vaserl.rewards import make_scorer
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
 from vaserl.settings import TrainSettings

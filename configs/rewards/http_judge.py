@@ -8,7 +8,7 @@ import json
 import urllib.error
 import urllib.request
 
-from vaserl.rewards.scorer import Unavailable
+from vaserl.rewards import Unavailable
 from vaserl.types import Completion, Score, Task
 
 

@@ -28,7 +28,7 @@ from vaserl.policy.adapter import merge_adapter
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout
 from vaserl.policy.policy import Policy, Prompter, load_model
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards.vase import reference_caption
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,
@@ -172,7 +172,7 @@ def _taught(vases: Sequence[Vase]) -> list[Vase]:
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))
-        captions.append(gold_caption(beazley_record(f"v{index}", index, traits)))
+        captions.append(reference_caption(beazley_record(f"v{index}", index, traits)))
     return [replace(vase, caption=caption) for vase, caption in zip(vases, captions, strict=True)]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from actors.cluster import bundle, connect, placed
 from actors.reward import RewardPool
 from vaserl.errors import UserError
-from vaserl.rewards.vase import VaseReward, gold_caption
+from vaserl.rewards.vase import VaseReward, reference_caption
 from vaserl.settings import ClusterSettings, RewardSettings
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -135,7 +135,7 @@ def _group(
         prompt="Describe the vase.",
         dimensions=DIMENSIONS,
         record=record,
-        reference=gold_caption(record),
+        reference=reference_caption(record),
     )
     return Group(task=task, prompt_ids=(), completions=tuple(completions))
 
@@ -147,7 +147,7 @@ def _caption(record: dict[str, str], others: Sequence[dict[str, str]], rng: np.r
         if chance >= P_SILENT:
             source = others[int(rng.integers(len(others)))] if chance < P_SILENT + P_WRONG else record
             said[field] = source[field]
-    text = gold_caption(said or record)
+    text = reference_caption(said or record)
     if rng.random() < P_SLIP:
         place = int(rng.integers(len(text)))
         text = text[:place] + text[place + 1 :]

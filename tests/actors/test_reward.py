@@ -8,8 +8,8 @@ import pytest
 from actors.cluster import bundle, placed
 from actors.reward import RewardPool, RewardWorker
 from vaserl.errors import UserError
-from vaserl.rewards.scorer import make_scorer, read_sources
-from vaserl.rewards.vase import VaseReward, gold_caption
+from vaserl.rewards import make_scorer, read_sources
+from vaserl.rewards.vase import VaseReward, reference_caption
 from vaserl.settings import ClusterSettings, RewardSettings
 from vaserl.types import DIMENSIONS, Completion, Group, Task
 
@@ -30,7 +30,7 @@ def broken(task, completion):
 
 def group(name: str, *texts: str, record: dict[str, str] | None = None) -> Group:
     record = record or {}
-    reference = gold_caption(record) if record else ""
+    reference = reference_caption(record) if record else ""
     task = Task(id=name, clip="", prompt="", dimensions=DIMENSIONS, record=record, reference=reference)
     completions = tuple(
         Completion(text=t, token_ids=(1, 2), logprobs=(-1.0, -2.0), finish_reason="stop", weights_version=1)

@@ -21,7 +21,7 @@ from tests.fakes.finished_vases import (
     spinning_vase,
 )
 from vaserl.dataset.dataset import write_manifest
-from vaserl.evaluation import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
+from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.files.clip import Clip, ClipStore
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 

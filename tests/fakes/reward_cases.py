@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from vaserl.rewards.vase import gold_caption, lexicon, vase_caption
+from vaserl.rewards.vase import lexicon, reference_caption, vase_caption
 from vaserl.rewards.vase.attacks import attacks
 from vaserl.types import DIMENSIONS, Completion, Dimension, FinishReason, Score, Task
 
@@ -19,7 +19,12 @@ RECORD = {
 
 def task(record: dict[str, str], dimensions: tuple[Dimension, ...] = DIMENSIONS) -> Task:
     return Task(
-        id="v1/caption", clip="", prompt=PROMPT, dimensions=dimensions, record=record, reference=gold_caption(record)
+        id="v1/caption",
+        clip="",
+        prompt=PROMPT,
+        dimensions=dimensions,
+        record=record,
+        reference=reference_caption(record),
     )
 
 
@@ -73,4 +78,4 @@ records = (
     )
 )
 full_records = records.filter(lambda r: len(set(r) - {"Provenance"}) == 6)
-RECORD_ATTACKS = attacks(gold_caption(RECORD))
+RECORD_ATTACKS = attacks(reference_caption(RECORD))

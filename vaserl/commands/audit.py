@@ -34,10 +34,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the audit. Raises: UserError when the targets can't be used."""
     from vaserl.errors import UserError
-    from vaserl.evaluation.answer_files import read_targets, refuse_lines
     from vaserl.evaluation.audit import audit
-    from vaserl.rewards.file import read_reward
-    from vaserl.rewards.scorer import make_scorer
+    from vaserl.evaluation.predictions import read_targets, refuse_lines
+    from vaserl.rewards import make_scorer
+    from vaserl.rewards.vase.reward_file import read_reward
 
     if arguments.targets.is_dir():
         from vaserl.dataset.dataset import read_vases

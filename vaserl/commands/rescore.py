@@ -27,8 +27,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the comparison. Raises: UserError when the run or the reward can't be used."""
-    from vaserl.rewards.file import read_reward
-    from vaserl.rewards.scorer import load_scorer, make_scorer
+    from vaserl.rewards import load_scorer, make_scorer
+    from vaserl.rewards.vase.reward_file import read_reward
     from vaserl.runs.rescore import rescore
 
     scorer = load_scorer([arguments.reward]) if arguments.reward else make_scorer(read_reward(arguments.config))

@@ -30,9 +30,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the table, or the lines. Raises: UserError naming file and line of what can't be used."""
     from vaserl.errors import UserError
-    from vaserl.evaluation.answer_files import read_predictions, read_targets, refuse_lines, unmatched
-    from vaserl.rewards.file import read_reward
-    from vaserl.rewards.scorer import make_scorer
+    from vaserl.evaluation.predictions import read_predictions, read_targets, refuse_lines, unmatched
+    from vaserl.rewards import make_scorer
+    from vaserl.rewards.vase.reward_file import read_reward
 
     scorer = make_scorer(read_reward(arguments.config))
     predictions, problems = read_predictions(arguments.predictions)
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
     """One object for each prediction: id, question where there is one, total, parts, parsed."""
-    from vaserl.evaluation.answer_files import completion_of
+    from vaserl.evaluation.predictions import completion_of
     from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
 

@@ -1,24 +1,5 @@
-"""How good captions are: caption metrics, accuracy per dimension, baselines without pixels, honest intervals."""
+"""How good captions are: prediction files, accuracy per dimension, caption metrics, baselines without pixels, audits.
 
-from vaserl.evaluation.evaluate import (
-    SYSTEMS,
-    EvaluationConfig,
-    EvaluationResult,
-    EvaluationRow,
-    Reader,
-    evaluate_captions,
-)
-from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
-
-__all__ = [
-    "SYSTEMS",
-    "ConfidenceInterval",
-    "EvaluationConfig",
-    "EvaluationResult",
-    "EvaluationRow",
-    "Reader",
-    "bootstrap_mean_interval",
-    "evaluate_captions",
-    "paired_difference",
-    "wilson_interval",
-]
+Import from the modules, because this package re-exports nothing: `predictions` (files of captions and targets) and
+`audit` serve commands that must start without scipy, which `evaluate` and `caption_metrics` load.
+"""

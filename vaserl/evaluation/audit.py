@@ -11,9 +11,9 @@ from math import log2
 
 import numpy as np
 
-from vaserl.evaluation.answer_files import completion_of
 from vaserl.evaluation.constant_caption import constant_caption_from_facts
-from vaserl.rewards.scorer import Scorer
+from vaserl.evaluation.predictions import completion_of
+from vaserl.rewards import Scorer
 from vaserl.rewards.vase import target_facts
 from vaserl.rewards.vase.attacks import attacks
 from vaserl.types import DIMENSIONS, Dimension, Group, Task

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vaserl.evaluation.answer_files import completion_of
+from vaserl.evaluation.predictions import completion_of
 from vaserl.grpo.loop import RewardPool
-from vaserl.rewards.scorer import RewardError, Scorer
+from vaserl.rewards import RewardError, Scorer
 from vaserl.types import DIMENSIONS, Group, ScoredGroup, Task
 
 
@@ -41,7 +41,7 @@ class ConstantBaseline:
         return {"reward/constant_baseline": float(np.mean([self._earned[group.group.task.id] for group in scored]))}
 
 
-def constant_answer(caption: str, tasks: Sequence[Task], scorer: Scorer) -> dict[str, float | str]:
+def score_constant_caption(caption: str, tasks: Sequence[Task], scorer: Scorer) -> dict[str, float | str]:
     """Means over the tasks of the reward of one caption and of its dimensions: {"caption", "reward", "fabric", …}."""
     groups = [Group(task=task, prompt_ids=(), completions=(completion_of(caption),)) for task in tasks]
     scores = [scored.scores[0] for scored in scorer.score_all(groups)]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from vaserl.rewards.vase import Facts, caption_from_facts, gold_caption
+from vaserl.rewards.vase import Facts, caption_from_facts, reference_caption
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 Value = TypeVar("Value", str, tuple)
@@ -17,7 +17,7 @@ def constant_caption(records: Sequence[Mapping[str, str]]) -> str:
     first in the alphabet. Raises: ValueError when no record states one of the six dimensions.
     """
     commonest = _commonest({d: [record.get(FIELD_OF_DIMENSION[d], "") for record in records] for d in DIMENSIONS}, "")
-    return gold_caption({FIELD_OF_DIMENSION[d]: value for d, value in commonest.items() if value})
+    return reference_caption({FIELD_OF_DIMENSION[d]: value for d, value in commonest.items() if value})
 
 
 def constant_caption_from_facts(facts: Sequence[Facts]) -> str:

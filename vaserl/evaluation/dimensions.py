@@ -18,11 +18,11 @@ Values = Mapping[Dimension, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answers:
+class DimensionOutcomes:
     """What one system said about one dimension of N vases.
 
     Example: of three vases the second has no target; the system names the third one wrongly:
-    Answers(has_target=[True, False, True], stated=[True, False, True], correct=[True, False, False])
+    DimensionOutcomes(has_target=[True, False, True], stated=[True, False, True], correct=[True, False, False])
     """
 
     has_target: np.ndarray
@@ -71,10 +71,10 @@ class DimensionResult:
         }
 
 
-def read_answers(
+def dimension_outcomes(
     dimension: Dimension, scores: Sequence[Score], said: Sequence[Values], truths: Sequence[Values], tau: float
-) -> Answers:
-    """Answers [N] from the scores of N captions, the values read from them, and the records' values.
+) -> DimensionOutcomes:
+    """DimensionOutcomes [N] from the scores of N captions, the values read from them, and the records' values.
 
     Correct means that the dimension's part of the score reaches `tau`. The part is taken after its division among
     several stated values, so that naming two shapes, one of them right, isn't correct. A correct answer has been
@@ -90,10 +90,12 @@ def read_answers(
             raise ValueError(f"vase {n} has a {dimension}, its score no part {dimension!r}")
         has_target[n] = True
         correct[n] = score.parts[dimension] >= tau
-    return Answers(has_target=has_target, stated=stated | correct, correct=correct)
+    return DimensionOutcomes(has_target=has_target, stated=stated | correct, correct=correct)
 
 
-def judge_dimension(answers: Answers, guess_correct: np.ndarray, *, num_resamples: int, seed: int) -> DimensionResult:
+def measure_dimension(
+    answers: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
+) -> DimensionResult:
     """Accuracy, stated rate and the margin over a baseline that is right on `guess_correct` bool [N]."""
     spoke = answers.has_target & answers.stated
     over_guess = None
@@ -113,7 +115,9 @@ def judge_dimension(answers: Answers, guess_correct: np.ndarray, *, num_resample
     )
 
 
-def compare_dimension(a: Answers, b: Answers, *, num_resamples: int, seed: int) -> dict[str, ConfidenceInterval | None]:
+def compare_dimension(
+    a: DimensionOutcomes, b: DimensionOutcomes, *, num_resamples: int, seed: int
+) -> dict[str, ConfidenceInterval | None]:
     """Paired a - b on one dimension: "accuracy" and "stated" where there is a target, "accuracy_when_both_state"."""
     if not np.array_equal(a.has_target, b.has_target):
         raise ValueError("two systems were scored against different targets")

@@ -13,7 +13,7 @@ import numpy as np
 from vaserl.errors import UserError
 from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
-from vaserl.evaluation.dimensions import Values, compare_dimension, judge_dimension, read_answers
+from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
 from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
 from vaserl.types import DIMENSIONS, Dimension, Score
 
@@ -136,7 +136,7 @@ def _dimension(
     """One dimension's part of the summary: "sft", "rl", "difference", "baselines"."""
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
     answers = {
-        system: read_answers(dimension, [row.scores[system] for row in rows], said[system], truths, config.tau)
+        system: dimension_outcomes(dimension, [row.scores[system] for row in rows], said[system], truths, config.tau)
         for system in SYSTEMS
     }
     majority = majority_value(train, dimension)
@@ -148,7 +148,7 @@ def _dimension(
     has_target = answers["sft"].has_target
     compared = compare_dimension(answers["rl"], answers["sft"], **draw)
     return {
-        **{system: judge_dimension(answers[system], best_hits, **draw).as_dict() for system in SYSTEMS},
+        **{system: measure_dimension(answers[system], best_hits, **draw).as_dict() for system in SYSTEMS},
         "difference": {name: interval and interval.as_dict() for name, interval in compared.items()},
         "baselines": {
             "majority_value": majority,

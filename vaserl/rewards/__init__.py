@@ -1,10 +1,28 @@
-"""Reward functions: finding them by name, calling them, and the weighted sum of what they return.
+"""Engine of rewards: finds reward functions by name, ships their code to workers, calls them, sums their scores.
 
-The verifiable reward itself, with its parser, is the room `vaserl.rewards.vase`; its functions are importable here too,
-because configs name them as `vaserl.rewards:VaseReward`. Importing this package loads neither torch nor Ray nor
-transformers.
+`vaserl.rewards.vase` holds the verifiable reward and its parser. Its reward functions are re-exported here because
+configs name them as `vaserl.rewards:VaseReward`; the engine itself imports nothing from there. Importing this package
+loads neither torch nor Ray nor transformers.
 """
 
-from vaserl.rewards.vase import VaseReward, gold_caption, vase_caption, vase_question
+from vaserl.rewards.call import RewardError, Unavailable
+from vaserl.rewards.scorer import Scorer, load_scorer, make_scorer, read_sources
+from vaserl.rewards.source import RewardSource, check_reward_source, mismatches
+from vaserl.rewards.vase import RewardConfig, VaseReward, reference_caption, vase_caption, vase_question
 
-__all__ = ["VaseReward", "gold_caption", "vase_caption", "vase_question"]
+__all__ = [
+    "RewardConfig",
+    "RewardError",
+    "RewardSource",
+    "Scorer",
+    "Unavailable",
+    "VaseReward",
+    "check_reward_source",
+    "load_scorer",
+    "make_scorer",
+    "mismatches",
+    "read_sources",
+    "reference_caption",
+    "vase_caption",
+    "vase_question",
+]

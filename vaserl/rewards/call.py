@@ -41,7 +41,7 @@ class Unavailable(Exception):
 FAILURES = (Unavailable, TimeoutError, ConnectionError)
 
 
-class Answer(NamedTuple):
+class Outcome(NamedTuple):
     """What a function said of one completion."""
 
     score: Score | None
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reward:
+class BoundReward:
     """A reward function, ready to be called."""
 
     name: str
@@ -69,7 +69,7 @@ class Reward:
         return self.remote is not None or is_async(self.function)
 
 
-def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> Reward:
+def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> BoundReward:
     """Makes an imported function or class ready with its arguments.
 
     Raises: UserError when it doesn't take them, or can't be called with a completion or a group.
@@ -99,10 +99,10 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
         signature.bind(*(None,) * (1 if takes_group else 2))
     except (TypeError, ValueError) as error:
         raise UserError(f"reward {name!r} must take (task, completion) or (group): {error}") from error
-    return Reward(name=name, function=function, takes_group=takes_group, remote=remote)
+    return BoundReward(name=name, function=function, takes_group=takes_group, remote=remote)
 
 
-def ask(rewards: Sequence[Reward], groups: Sequence[Group]) -> list[list[list[Answer]]]:
+def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
     """[F][P][G] what every function says of every completion.
 
     Raises: RewardError when a function breaks, or returns something that is no finite score.
@@ -114,7 +114,7 @@ def ask(rewards: Sequence[Reward], groups: Sequence[Group]) -> list[list[list[An
     return [answers[id(reward)] for reward in rewards]
 
 
-def _ask_here(reward: Reward, group: Group) -> list[Answer]:
+def _ask_here(reward: BoundReward, group: Group) -> list[Outcome]:
     given = []
     for member, call in enumerate(_calls(reward, group)):
         try:
@@ -124,15 +124,15 @@ def _ask_here(reward: Reward, group: Group) -> list[Answer]:
     return _read(reward, group, given)
 
 
-async def _ask_together(rewards: Sequence[Reward], groups: Sequence[Group]) -> list[list[list[Answer]]]:
-    async def of(reward: Reward) -> list[list[Answer]]:
+async def _ask_together(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
+    async def of(reward: BoundReward) -> list[list[Outcome]]:
         gate = asyncio.Semaphore(reward.remote.max_concurrency if reward.remote else LOCAL_CONCURRENCY)
         return list(await asyncio.gather(*(_ask_later(reward, group, gate) for group in groups)))
 
     return list(await asyncio.gather(*map(of, rewards)))
 
 
-async def _ask_later(reward: Reward, group: Group, gate: asyncio.Semaphore) -> list[Answer]:
+async def _ask_later(reward: BoundReward, group: Group, gate: asyncio.Semaphore) -> list[Outcome]:
     async def one(member: int, call: tuple[Any, ...]) -> Any:
         async with gate:
             try:
@@ -151,7 +151,7 @@ async def _ask_later(reward: Reward, group: Group, gate: asyncio.Semaphore) -> l
 _FAILED = object()
 
 
-async def _persist(reward: Reward, call: tuple[Any, ...]) -> Any:
+async def _persist(reward: BoundReward, call: tuple[Any, ...]) -> Any:
     """One call; of a remote function with its time-out and retries."""
     remote = reward.remote
     if remote is None:
@@ -189,11 +189,11 @@ async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
     return await done
 
 
-def _calls(reward: Reward, group: Group) -> list[tuple[Any, ...]]:
+def _calls(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
     return [(group,)] if reward.takes_group else [(group.task, completion) for completion in group.completions]
 
 
-def _read(reward: Reward, group: Group, given: list[Any]) -> list[Answer]:
+def _read(reward: BoundReward, group: Group, given: list[Any]) -> list[Outcome]:
     """[G] answers of what the calls of one group returned."""
     size = len(group.completions)
     if reward.takes_group:
@@ -209,15 +209,15 @@ def _read(reward: Reward, group: Group, given: list[Any]) -> list[Answer]:
             assert reward.remote is not None
             outcome = reward.remote.on_failure
             score = Score(total=outcome, parts={}) if isinstance(outcome, float) else None
-            answers.append(Answer(score, failed=True))
+            answers.append(Outcome(score, failed=True))
         elif value is None:
-            answers.append(Answer(None))
+            answers.append(Outcome(None))
         else:
-            answers.append(Answer(_score(reward, group, member, value)))
+            answers.append(Outcome(_score(reward, group, member, value)))
     return answers
 
 
-def _score(reward: Reward, group: Group, member: int, value: Any) -> Score:
+def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     try:
         score = value if isinstance(value, Score) else Score(total=float(value), parts={})
     except (TypeError, ValueError) as error:
@@ -230,7 +230,7 @@ def _score(reward: Reward, group: Group, member: int, value: Any) -> Score:
     return score
 
 
-def _broken(reward: Reward, group: Group, member: int, reason: str) -> RewardError:
+def _broken(reward: BoundReward, group: Group, member: int, reason: str) -> RewardError:
     # a function of whole groups breaks on all of them
     where = group.task.id if reward.takes_group else f"{group.task.id}, completion {member}"
     return RewardError(f"reward {reward.name} failed on {where}: {reason}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vaserl.errors import UserError
-from vaserl.rewards.call import Answer, Reward, RewardError, Unavailable, ask, bind
+from vaserl.rewards.call import BoundReward, Outcome, RewardError, Unavailable, bind, call_rewards
 from vaserl.rewards.source import RewardSource, import_source, read_reward_source
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
@@ -20,7 +20,7 @@ __all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer"]
 class Scorer:
     """The weighted sum of reward functions."""
 
-    rewards: tuple[Reward, ...]
+    rewards: tuple[BoundReward, ...]
     """In the order of the config."""
     weights: tuple[float, ...]
     """One for each."""
@@ -40,21 +40,21 @@ class Scorer:
 
     def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
         """[P] in order; the calls of functions that wait for something run together. Raises: as `score`."""
-        answers_F_P = ask(self.rewards, groups)
+        outcomes_F_P_G = call_rewards(self.rewards, groups)
         return [
-            ScoredGroup(group=group, scores=self._sum(group, [answers_P[p] for answers_P in answers_F_P]))
+            ScoredGroup(group=group, scores=self._sum(group, [outcomes_P_G[p] for outcomes_P_G in outcomes_F_P_G]))
             for p, group in enumerate(groups)
         ]
 
-    def _sum(self, group: Group, answers_F_G: Sequence[Sequence[Answer]]) -> tuple[Score, ...]:
+    def _sum(self, group: Group, outcomes_F_G: Sequence[Sequence[Outcome]]) -> tuple[Score, ...]:
         totals = [0.0] * len(group.completions)
         parts: list[dict[str, float]] = [{} for _ in group.completions]
-        for reward, weight, answers_G in zip(self.rewards, self.weights, answers_F_G, strict=True):
+        for reward, weight, outcomes_G in zip(self.rewards, self.weights, outcomes_F_G, strict=True):
             # the parts of a lone reward keep their names; those of several are told apart by the function's
             prefix = "" if len(self.rewards) == 1 else f"{reward.name.rpartition(':')[2]}/"
-            said = [answer.score.total for answer in answers_G if answer.score]
+            said = [answer.score.total for answer in outcomes_G if answer.score]
             neutral = sum(said) / len(said) if said else 0.0
-            for member, (score, failed) in enumerate(answers_G):
+            for member, (score, failed) in enumerate(outcomes_G):
                 totals[member] += weight * (neutral if score is None else score.total)
                 if score is not None:
                     parts[member].update({f"{prefix}{part}": value for part, value in score.parts.items()})

@@ -16,7 +16,7 @@ import numpy as np
 from vaserl.errors import UserError
 from vaserl.grpo.advantage import credit
 from vaserl.grpo.overlong import punish_overlong
-from vaserl.rewards.scorer import Scorer
+from vaserl.rewards import Scorer
 from vaserl.settings import OverlongSettings
 from vaserl.types import DIMENSIONS, Completion, Group, ScoredGroup, Task
 

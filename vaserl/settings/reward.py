@@ -9,7 +9,7 @@ from vaserl.settings.section import Section
 
 class RemoteSettings(Section):
     """How to wait for a reward function that asks a service, and what it counts as when the service fails: when it
-    raises `vaserl.rewards.scorer.Unavailable`, TimeoutError or ConnectionError. Any other exception stops the run."""
+    raises `vaserl.rewards.Unavailable`, TimeoutError or ConnectionError. Any other exception stops the run."""
 
     timeout_s: float = pydantic.Field(default=30.0, gt=0)
     """Seconds for one call."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vaserl.cli import main
-from vaserl.evaluation.answer_files import question_dimension
+from vaserl.evaluation.predictions import question_dimension
 
 RECORD = {
     "Fabric": "ATHENIAN",

@@ -23,7 +23,7 @@ from vaserl.dataset.dataset import read_rows, read_vases
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
 from vaserl.meshes.turntable import TurntableRenderer
-from vaserl.rewards.vase import gold_caption, parse_record
+from vaserl.rewards.vase import parse_record, reference_caption
 from vaserl.synthetic.mesh import build_mesh, to_glb
 from vaserl.synthetic.paint import paint_vase
 from vaserl.synthetic.record import beazley_record
@@ -50,7 +50,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (folder / "images" / view).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image).save(folder / "images" / view / f"{name}.jpg", quality=95)
             record = beazley_record(name, index, traits)
-            captions.append({"images": [f"{name}_ac001001.jpg"], "caption": gold_caption(record)})
+            captions.append({"images": [f"{name}_ac001001.jpg"], "caption": reference_caption(record)})
             answer = f"The of fabric the vase is {record['Fabric']}."
             questions.append({"id": name, "question": "What is the fabric of the vase?", "answer": answer})
             questions.append({"id": name, "question": "What is the provenance of the vase?", "answer": "NOLA"})
@@ -81,7 +81,7 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
     (vase,) = read_vases(tmp_path, "test")
     truth = beazley_record(NAMES[0], 0, traits_of(11, 0))
     assert vase.id == NAMES[0] and vase.record["Fabric"] == truth["Fabric"]
-    assert vase.caption == vase.reference == gold_caption(truth)
+    assert vase.caption == vase.reference == reference_caption(truth)
     assert [(q.dimension, q.answer) for q in vase.questions] == [
         ("fabric", truth["Fabric"]),
         ("provenance", "NOLA"),

@@ -11,7 +11,7 @@ from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
 from vaserl.curation.stages.describe import Describe, invented_dimensions, lost_dimensions, silent_dimensions, without
 from vaserl.curation.stages.questions import Questions, findspot_of, questions_about
-from vaserl.rewards.vase import gold_caption, parse_caption, parse_record, vase_question
+from vaserl.rewards.vase import parse_caption, parse_record, reference_caption, vase_question
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Completion, Task
@@ -119,11 +119,13 @@ def test_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
     import vaserl.curation.stages.describe as module
 
     # rules that say of fewer fields what the record doesn't
-    monkeypatch.setattr(module, "gold_caption", lambda fields: gold_caption(fields) if len(fields) > 6 else "A lamp.")
+    monkeypatch.setattr(
+        module, "reference_caption", lambda fields: reference_caption(fields) if len(fields) > 6 else "A lamp."
+    )
     monkeypatch.setattr(module, "invented_dimensions", lambda caption, record: ("shape",) if "lamp" in caption else ())
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     (row,) = rows_of(Describe(DescribeSettings(silence=SilenceSettings(dating=1.0)), 0)(batch))
-    assert row["caption"] == row["reference"] == gold_caption(RECORD) and row["describe_fallback"] == 1.0
+    assert row["caption"] == row["reference"] == reference_caption(RECORD) and row["describe_fallback"] == 1.0
 
 
 def test_a_writer_who_states_the_facts_is_taken_at_his_word():

@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import make_dataset
 from vaserl.cli import main
 from vaserl.evaluation.audit import audit, spread_of
-from vaserl.rewards.scorer import load_scorer
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards import load_scorer
+from vaserl.rewards.vase import reference_caption
 from vaserl.rewards.vase.attacks import attacks
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -26,7 +26,12 @@ RECORDS = [
 def tasks(records) -> list[Task]:
     return [
         Task(
-            id=str(i), clip="", prompt="Describe the vase.", dimensions=DIMENSIONS, record=r, reference=gold_caption(r)
+            id=str(i),
+            clip="",
+            prompt="Describe the vase.",
+            dimensions=DIMENSIONS,
+            record=r,
+            reference=reference_caption(r),
         )
         for i, r in enumerate(records)
     ]
@@ -62,7 +67,7 @@ def test_no_attack_reaches_the_honest_answer_on_synthetic_records():
     records = [beazley_record(f"v{i}", i, traits_of(0, i)) for i in range(40)]
     result = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"]), seed=1, max_attacked=25)
     assert result.num_attacked == 25
-    assert set(result.attacks) == set(attacks(gold_caption(records[0])))
+    assert set(result.attacks) == set(attacks(reference_caption(records[0])))
     assert {name for name, earned in result.attacks.items() if earned.share_at_honest} == set()
     assert max(result.attacks[name].highest for name in ("empty", "prompt repeated", "random words")) <= 0
     assert result.shuffled.mean < result.honest.mean - 0.4

@@ -2,9 +2,9 @@
 
 import pytest
 
-from vaserl.evaluation.constant_baseline import ConstantBaseline, constant_answer
+from vaserl.evaluation.constant_baseline import ConstantBaseline, score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.rewards.scorer import load_scorer
+from vaserl.rewards import load_scorer
 from vaserl.types import DIMENSIONS, Group, ScoredGroup, Task
 
 RECORDS = [
@@ -59,7 +59,7 @@ def test_a_reward_of_tokens_has_no_baseline_and_the_run_goes_on(capsys):
 
 
 def test_what_it_earns():
-    earned = constant_answer(constant_caption(RECORDS), TASKS, load_scorer(["vaserl.rewards:vase_caption"]))
+    earned = score_constant_caption(constant_caption(RECORDS), TASKS, load_scorer(["vaserl.rewards:vase_caption"]))
     assert earned["fabric"] == pytest.approx(2 / 3)
     assert earned["technique"] == pytest.approx(2 / 3)
     assert earned["dating"] == 1.0  # of the two records that have a date

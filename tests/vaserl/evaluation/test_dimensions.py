@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaserl.evaluation.baselines import GuessFromOthers, hits, majority_value, same_exactly
-from vaserl.evaluation.dimensions import Values, compare_dimension, judge_dimension, read_answers
+from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
 from vaserl.types import Score
 
 DRAW = {"num_resamples": 500, "seed": 0}
@@ -21,9 +21,9 @@ def shapes(*values: str | None) -> list[Values]:
 def test_silence_is_wrong_in_accuracy_and_left_out_when_stated() -> None:
     truths = shapes("kylix", "kylix", "pelike", "pelike", None)
     said = shapes("kylix", None, "kylix", "pelike", "pelike")
-    answers = read_answers("shape", [score(s) for s in (1.0, 0.0, 0.2, 0.7, None)], said, truths, tau=0.7)
+    answers = dimension_outcomes("shape", [score(s) for s in (1.0, 0.0, 0.2, 0.7, None)], said, truths, tau=0.7)
     guess = np.array([True, True, False, False, False])
-    result = judge_dimension(answers, guess, **DRAW)
+    result = measure_dimension(answers, guess, **DRAW)
     assert (result.num_targets, result.num_stated) == (4, 3)
     assert result.stated and result.stated.mean == 3 / 4
     assert result.accuracy and result.accuracy.mean == 2 / 4  # the first and the fourth, whose .7 reaches tau
@@ -36,12 +36,12 @@ def test_silence_is_wrong_in_accuracy_and_left_out_when_stated() -> None:
 
 def test_a_score_without_the_similarity_of_a_recorded_dimension_is_an_error() -> None:
     with pytest.raises(ValueError, match="vase 1 has a shape, its score no part 'shape'"):
-        read_answers("shape", [score(1.0), score(None)], shapes("a", "a"), shapes("a", "a"), tau=0.7)
+        dimension_outcomes("shape", [score(1.0), score(None)], shapes("a", "a"), shapes("a", "a"), tau=0.7)
 
 
 def test_a_system_that_never_speaks_has_no_interval_when_stated() -> None:
-    answers = read_answers("shape", [score(0.0)] * 2, shapes(None, None), shapes("a", "b"), tau=0.7)
-    result = judge_dimension(answers, np.array([True, False]), **DRAW)
+    answers = dimension_outcomes("shape", [score(0.0)] * 2, shapes(None, None), shapes("a", "b"), tau=0.7)
+    result = measure_dimension(answers, np.array([True, False]), **DRAW)
     assert result.stated and result.stated.mean == 0
     assert result.accuracy_when_stated is None and result.over_guess is None and result.invented is None
     assert result.as_dict()["over_guess"] is None and result.as_dict()["num_targets"] == 2
@@ -49,8 +49,8 @@ def test_a_system_that_never_speaks_has_no_interval_when_stated() -> None:
 
 def test_comparison_is_paired_by_vase() -> None:
     truths = shapes("a", "a", "a", "a")
-    rl = read_answers("shape", [score(s) for s in (1, 1, 1, 0)], shapes("a", "a", "a", "b"), truths, tau=0.7)
-    sft = read_answers("shape", [score(s) for s in (1, 0, 0, 0)], shapes("a", None, "b", "b"), truths, tau=0.7)
+    rl = dimension_outcomes("shape", [score(s) for s in (1, 1, 1, 0)], shapes("a", "a", "a", "b"), truths, tau=0.7)
+    sft = dimension_outcomes("shape", [score(s) for s in (1, 0, 0, 0)], shapes("a", None, "b", "b"), truths, tau=0.7)
     compared = compare_dimension(rl, sft, **DRAW)
     assert compared["accuracy"] and compared["accuracy"].mean == pytest.approx(2 / 4)
     assert compared["stated"] and compared["stated"].mean == pytest.approx(1 / 4)

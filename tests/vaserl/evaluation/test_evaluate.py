@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from vaserl.errors import UserError
-from vaserl.evaluation import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.evaluation.dimensions import Values
+from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Score
 
 FABRICS, SHAPES = ("Athenian", "Corinthian"), ("kylix", "lekythos", "pelike")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaserl.evaluation import EvaluationConfig, EvaluationRow, evaluate_captions
+from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.rewards.vase import vase_caption
 from vaserl.types import DIMENSIONS, Completion, Dimension, Score, Task

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from vaserl.errors import UserError
-from vaserl.rewards.call import RewardError, Unavailable, ask, bind
+from vaserl.rewards.call import RewardError, Unavailable, bind, call_rewards
 from vaserl.rewards.scorer import Scorer
 from vaserl.settings import RemoteSettings
 from vaserl.types import DIMENSIONS, Completion, Group, Score, Task
@@ -57,7 +57,7 @@ FORMS = [per_completion, later, per_group, group_later, Words, WordsLater]
 
 
 def totals(function, arguments=None, remote=None, texts=TEXTS) -> list[float | None]:
-    ((answers,),) = ask([bind("m:f", function, arguments or {}, remote)], [group(texts)])
+    ((answers,),) = call_rewards([bind("m:f", function, arguments or {}, remote)], [group(texts)])
     return [answer.score and answer.score.total for answer in answers]
 
 
@@ -71,8 +71,8 @@ def test_every_form_says_the_same(function, remote):
 
 def test_several_functions_and_groups_stay_in_order():
     rewards = [bind(f"m:{i}", form, {"scale": float(i)}) for i, form in enumerate(FORMS)]
-    answers_F_P_G = ask(rewards, [group(("a",), "x"), group(("b c", "d"), "y")])
-    read = [[[answer.score.total for answer in g] for g in p] for p in answers_F_P_G]
+    outcomes_F_P_G = call_rewards(rewards, [group(("a",), "x"), group(("b c", "d"), "y")])
+    read = [[[answer.score.total for answer in g] for g in p] for p in outcomes_F_P_G]
     assert read == [[[1.0 * i], [2.0 * i, 1.0 * i]] for i in range(len(FORMS))]
 
 

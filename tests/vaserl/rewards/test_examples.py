@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from vaserl.errors import UserError
-from vaserl.evaluation.answer_files import completion_of
-from vaserl.rewards.file import RewardFile
+from vaserl.evaluation.predictions import completion_of
 from vaserl.rewards.scorer import RewardError, make_scorer
-from vaserl.rewards.vase import gold_caption, vase_caption
+from vaserl.rewards.vase import reference_caption, vase_caption
+from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import RewardSettings
 from vaserl.settings.section import load_config
 from vaserl.types import DIMENSIONS, Group, Task
@@ -25,7 +25,9 @@ TEXTS = (
     "Corinthian cup with a lion",
     "A hoplite by Exekias, perhaps.",
 )
-TASK = Task(id="v1/caption", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=gold_caption(RECORD))
+TASK = Task(
+    id="v1/caption", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=reference_caption(RECORD)
+)
 GROUP = Group(task=TASK, prompt_ids=(), completions=tuple(map(completion_of, TEXTS)))
 HONEST = [vase_caption(TASK, completion).total for completion in GROUP.completions]
 

@@ -7,8 +7,8 @@ import pytest
 
 from vaserl.cli import main
 from vaserl.grpo.advantage import advantages, credit
-from vaserl.rewards.scorer import load_scorer
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards import load_scorer
+from vaserl.rewards.vase import reference_caption
 from vaserl.runs.recorder import Recorder
 from vaserl.runs.rescore import rescore, spearman
 from vaserl.settings import TrainSettings
@@ -28,7 +28,9 @@ def flat(task, completion):
 
 
 def group(name: str, *texts: str) -> Group:
-    task = Task(id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=gold_caption(RECORD))
+    task = Task(
+        id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=reference_caption(RECORD)
+    )
     completions = tuple(
         Completion(
             text=text, token_ids=tuple(range(len(text))), logprobs=(-1.0,), finish_reason="stop", weights_version=3

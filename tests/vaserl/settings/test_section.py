@@ -9,7 +9,7 @@ from vaserl.curation.settings import CurateSettings
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
 from vaserl.meshes.compare.settings import VaseEvalSettings
-from vaserl.rewards.file import RewardFile
+from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from vaserl.curation.check.findings import VaseExample
 from vaserl.curation.stages.questions import questions_about
 from vaserl.dataset.dataset import CAPTION_PROMPT, Vase
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards.vase import reference_caption
 
 _T = TypeVar("_T")
 
@@ -26,7 +26,7 @@ def prompt_text(model: Path | None) -> Callable[[str], str]:
 
 def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> VaseExample:
     """A record before curation; its caption says all that it states, which `describe.silence` may shorten."""
-    turns = [(render(CAPTION_PROMPT), gold_caption(record))]
+    turns = [(render(CAPTION_PROMPT), reference_caption(record))]
     turns += [(render(question.question), question.answer) for question in questions_about(record)]
     return VaseExample(vase_id=vase_id, turns=turns)
 

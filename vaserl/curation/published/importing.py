@@ -28,7 +28,7 @@ from vaserl.errors import UserError
 from vaserl.files.clip import Clip, ClipStore
 from vaserl.files.glb import check_glb
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards.vase import reference_caption
 
 STAGE = "source"
 AROUND = ("front", "left", "back", "right")
@@ -182,7 +182,7 @@ def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
         "mesh": mesh,
         "clip": "",
         "caption": vase.caption,
-        "reference": gold_caption(record) if states_something(record) else vase.caption,
+        "reference": reference_caption(record) if states_something(record) else vase.caption,
         "questions": questions or [asdict(question) for question in questions_about(record)],
         "split": split,
     }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vaserl.curation.job.batch import RowBatch, remaining, with_column
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards.vase import reference_caption
 from vaserl.rewards.vase.parse import parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
@@ -42,13 +42,13 @@ class Describe:
             without(record, silent_dimensions(batch["vase_id"][index], record, self._silence, self._seed))
             for index, record in zip(rows, records, strict=True)
         ]
-        by_rules = [gold_caption(fields) for fields in stated]
+        by_rules = [reference_caption(fields) for fields in stated]
         first = self._write(stated) if self._write else by_rules
         references: dict[int, str] = {}
         captions: dict[int, str] = {}
         measures: dict[str, dict[int, float]] = {FALLBACK: {}, INVENTS: {}, LOSES: {}}
         for index, record, fields, *wordings in zip(rows, records, stated, first, by_rules, strict=True):
-            references[index] = gold_caption(record)
+            references[index] = reference_caption(record)
             captions[index] = settled(wordings, record, fields) or references[index]
             measures[FALLBACK][index] = float(captions[index] != wordings[0])
             for name, wrong in (

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from vaserl.curation.job.batch import RowBatch, remaining, with_column
 from vaserl.dataset.dataset import PROVENANCE, Question, Topic
-from vaserl.rewards.vase import gold_caption, lexicon, parse_record
+from vaserl.rewards.vase import lexicon, parse_record, reference_caption
 from vaserl.rewards.vase.attribution import display
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
@@ -64,7 +64,7 @@ def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
         return display(facts.attribution[0])  # the others are alternatives
     if dimension == "decoration":
         field = FIELD_OF_DIMENSION[dimension]
-        return gold_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
+        return reference_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
     return " and ".join(lexicon(dimension)[term.id].names[0] if term.id else term.text for term in facts[dimension])
 
 

@@ -1,6 +1,6 @@
 """The verifiable reward: how well a text states what a museum's record says of a vase, dimension by dimension.
 
-    from vaserl.rewards.vase import gold_caption, vase_caption
+    from vaserl.rewards.vase import reference_caption, vase_caption
     score = vase_caption(task, completion)
 
 Pure functions of their arguments: no model, no clock, no randomness, no files but the lexicons. Neither torch nor Ray
@@ -12,9 +12,9 @@ from vaserl.rewards.vase.caption import target_facts, vase_caption, vase_questio
 from vaserl.rewards.vase.config import DimensionWeights, ParserConfig, RewardConfig
 from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.facts_json import facts_as_json
-from vaserl.rewards.vase.gold import caption_from_facts, gold_caption
 from vaserl.rewards.vase.lexicon import Entry, lexicon
 from vaserl.rewards.vase.parse import Facts, Term, parse_caption, parse_record, parse_value
+from vaserl.rewards.vase.reference import caption_from_facts, reference_caption
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
 from vaserl.rewards.vase.vase_reward import VaseReward, reward_config
 
@@ -32,11 +32,11 @@ __all__ = [
     "caption_from_facts",
     "facts_as_json",
     "fit_word_weights",
-    "gold_caption",
     "lexicon",
     "parse_caption",
     "parse_record",
     "parse_value",
+    "reference_caption",
     "reward_config",
     "target_facts",
     "vase_caption",

@@ -31,7 +31,7 @@ from vaserl.curation.train_quality.train import train_on
 from vaserl.files.photograph import read_photograph
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.policy.stepper import Stepper
-from vaserl.rewards.vase import gold_caption
+from vaserl.rewards.vase import reference_caption
 from vaserl.runs.progress import Progress
 from vaserl.synthetic.mesh import build_mesh
 from vaserl.synthetic.paint import paint_vase
@@ -126,7 +126,7 @@ def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterE
         for index in range(num_vases):
             traits = traits_of(seed, index)
             mesh = build_mesh(traits, paint_vase(traits))
-            caption = gold_caption(beazley_record(str(index), index, traits))
+            caption = reference_caption(beazley_record(str(index), index, traits))
             rng = np.random.default_rng([seed, index])
             for view, kind in enumerate(KINDS_OF_EACH_VASE):
                 image = take_photograph(turntable, mesh, kind, rng, back=bool(rng.random() < 0.3))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 
 from tests.fakes.reward_cases import RECORD, completion, records, score, task
-from vaserl.rewards.vase import gold_caption, vase_caption
+from vaserl.rewards.vase import reference_caption, vase_caption
 from vaserl.rewards.vase.attacks import attacks
 
 CONSTANT = "Athenian black-figure amphora, c. 525–475 BCE"
@@ -13,8 +13,8 @@ CONSTANT = "Athenian black-figure amphora, c. 525–475 BCE"
 @settings(deadline=None)
 @given(records)
 def test_the_constant_answer_never_beats_the_honest_one(record):
-    assume(gold_caption(record).rstrip(".") != CONSTANT)
-    assert score(record, CONSTANT).total < score(record, gold_caption(record)).total
+    assume(reference_caption(record).rstrip(".") != CONSTANT)
+    assert score(record, CONSTANT).total < score(record, reference_caption(record)).total
 
 
 def test_the_constant_answer_by_hand():
@@ -30,16 +30,16 @@ def test_the_constant_answer_by_hand():
 @settings(deadline=None, max_examples=50)  # a dozen attacks on each
 @given(records)
 def test_every_attack_scores_below_the_honest_caption(record):
-    honest = score(record, gold_caption(record)).total
-    for name, text in attacks(gold_caption(record)).items():
-        if name == "shuffled words" and text == gold_caption(record):
+    honest = score(record, reference_caption(record)).total
+    for name, text in attacks(reference_caption(record)).items():
+        if name == "shuffled words" and text == reference_caption(record):
             continue  # the only order of one or two words
         assert score(record, text).total < honest, name
-    assert vase_caption(task(record), completion(gold_caption(record), "length")).total < honest
+    assert vase_caption(task(record), completion(reference_caption(record), "length")).total < honest
 
 
 def test_naming_two_values_earns_half():
-    gold = gold_caption(RECORD)
+    gold = reference_caption(RECORD)
     both = score(RECORD, gold.replace("black-figure", "black-figure or red-figure"))
     assert (both.parts["raw/technique"], both.parts["technique"]) == (1.0, 0.5)
     labelled = score(RECORD, gold + " Technique: red-figure")
@@ -63,11 +63,11 @@ def test_several_values_of_the_record_ask_for_all_of_them_but_alternatives_do_no
 
 
 def test_the_widest_date_earns_nothing():
-    parts = score(RECORD, gold_caption(RECORD).replace("525–475 BCE", "1000 BCE–1 CE")).parts
+    parts = score(RECORD, reference_caption(RECORD).replace("525–475 BCE", "1000 BCE–1 CE")).parts
     # 50 years of 1,000 (1 CE begins where 1 BCE ends).
     assert (parts["raw/dating"], parts["dating"]) == (pytest.approx(0.05), 0)
 
 
 def test_look_alikes_are_not_the_letters_they_look_like():
-    parts = score(RECORD, gold_caption(RECORD).translate(str.maketrans("ao", "ао"))).parts
+    parts = score(RECORD, reference_caption(RECORD).translate(str.maketrans("ao", "ао"))).parts
     assert [parts[d] for d in ("fabric", "technique", "shape", "decoration", "attribution")] == [0] * 5

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from tests.fakes.reward_cases import PROMPT, RECORD, RECORD_ATTACKS, completion, full_records, records, score, task
 from vaserl.grpo.advantage import credit
 from vaserl.rewards.scorer import load_scorer
-from vaserl.rewards.vase import RewardConfig, gold_caption, vase_caption
+from vaserl.rewards.vase import RewardConfig, reference_caption, vase_caption
 from vaserl.types import DIMENSIONS, Group, Task
 
 
 @settings(deadline=None)
 @given(records)
 def test_the_gold_caption_of_any_record_scores_at_least_95_percent_and_the_bonus(record):
-    perfect = score(record, gold_caption(record))
+    perfect = score(record, reference_caption(record))
     assert perfect.parts["bonus"] == pytest.approx(0.1)
     assert perfect.total >= 0.95 + perfect.parts["bonus"]
 
 
 def test_a_perfect_caption_earns_everything():
-    perfect = score(RECORD, gold_caption(RECORD))
+    perfect = score(RECORD, reference_caption(RECORD))
     assert perfect.total == pytest.approx(1.1)
     assert perfect.parts == {
         **{dimension: 1.0 for dimension in DIMENSIONS},
@@ -39,7 +39,7 @@ def test_a_perfect_caption_earns_everything():
 def test_a_decoration_of_sixty_words_still_has_a_gold_caption():
     scenes = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}figure" for i in range(40)]
     record = RECORD | {"Decoration": "A: " + " BETWEEN THE ".join(scenes).upper()}
-    perfect = score(record, gold_caption(record))
+    perfect = score(record, reference_caption(record))
     assert perfect.total >= 0.95 + perfect.parts["bonus"]
 
 
@@ -59,7 +59,7 @@ def test_adding_a_correct_fact_never_costs(record, data):
     assume(set(fewer) - {"Provenance"})
     added = data.draw(st.sampled_from(fields))
     more = {field: record[field] for field in fields if field in kept or field == added}
-    before, after = score(record, gold_caption(fewer)), score(record, gold_caption(more))
+    before, after = score(record, reference_caption(fewer)), score(record, reference_caption(more))
     for dimension in DIMENSIONS:
         assert after.parts[dimension] >= before.parts[dimension]
     assert after.total >= before.total - 1e-12
@@ -79,9 +79,9 @@ def test_the_reward_is_bounded_and_the_sum_of_its_parts(record, text):
 
 def test_a_task_without_a_record_is_judged_by_its_reference():
     reference_task = Task(
-        id="v1", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference=gold_caption(RECORD)
+        id="v1", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference=reference_caption(RECORD)
     )
-    assert vase_caption(reference_task, completion(gold_caption(RECORD))).total == pytest.approx(1.1)
+    assert vase_caption(reference_task, completion(reference_caption(RECORD))).total == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize("name", ["vaserl.rewards:VaseReward", "tests.fakes.rewards_for_tests:spread_of_lengths"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.paraphrases import TEMPLATES, paraphrases
-from vaserl.rewards.vase import gold_caption, parse_caption, parse_record
+from vaserl.rewards.vase import parse_caption, parse_record, reference_caption
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS, Dimension
@@ -27,8 +27,8 @@ VASES = [(traits, beazley_record("v", i, traits)) for i in range(NUM_VASES) if (
 
 
 def test_reference_captions_are_read_without_a_mistake():
-    assert {gold_caption(record): wrong(gold_caption(record), record) for _, record in VASES} == {
-        gold_caption(record): set() for _, record in VASES
+    assert {reference_caption(record): wrong(reference_caption(record), record) for _, record in VASES} == {
+        reference_caption(record): set() for _, record in VASES
     }
 
 

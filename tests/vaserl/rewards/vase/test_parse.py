@@ -7,10 +7,10 @@ from vaserl.rewards.vase import (
     Facts,
     Term,
     YearInterval,
-    gold_caption,
     parse_caption,
     parse_record,
     parse_value,
+    reference_caption,
 )
 
 
@@ -127,7 +127,7 @@ def test_attributions_of_records_and_back(field, expected):
     found = parse_record(record).attribution
     assert found == tuple(Attribution(*a) for a in expected)
     # The caption names the first alternative and is read back as it.
-    assert parse_caption(gold_caption(record)).attribution == found[:1]
+    assert parse_caption(reference_caption(record)).attribution == found[:1]
 
 
 RECORDS = {
@@ -225,9 +225,9 @@ def test_only_the_beginning_of_a_long_text_is_parsed():
     ],
 )
 def test_gold_captions_read_like_a_museum_s(record, caption):
-    assert gold_caption(record) == caption
+    assert reference_caption(record) == caption
 
 
 def test_a_record_without_a_dimension_has_no_gold_caption():
     with pytest.raises(ValueError, match="none of the six dimensions"):
-        gold_caption({"Provenance": "VULCI"})
+        reference_caption({"Provenance": "VULCI"})

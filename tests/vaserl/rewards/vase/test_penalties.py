@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.reward_cases import RECORD, completion, score, task
-from vaserl.rewards.vase import gold_caption, vase_caption
+from vaserl.rewards.vase import reference_caption, vase_caption
 from vaserl.types import FinishReason
 
 
@@ -36,7 +36,7 @@ def test_irrelevance():
 
 def test_an_attribution_out_of_nowhere_is_irrelevant():
     record = {field: value for field, value in RECORD.items() if field != "Attributed To"}
-    gold = gold_caption(record)
+    gold = reference_caption(record)
     invented = score(record, gold.rstrip(".") + ", attributed to the Berlin Painter.")
     # Content words: athenian black figure neck amphora bce depicting warrior attributed berlin painter: 1 of 11.
     assert invented.parts["penalty/irrelevance"] == pytest.approx(0.1 / 11)

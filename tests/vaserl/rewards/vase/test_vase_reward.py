@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from vaserl.evaluation.answer_files import completion_of
+from vaserl.evaluation.predictions import completion_of
 from vaserl.rewards.vase import (
     RewardConfig,
     RewardContext,
     VaseReward,
     fit_word_weights,
-    gold_caption,
+    reference_caption,
     vase_caption,
     vase_question,
 )
 from vaserl.types import DIMENSIONS, Task
 
 RECORD = {"Fabric": "ATHENIAN", "Decoration": "A: WARRIOR AND LION", "Date": "-525 to -475"}
-TASK = Task(id="v1", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=gold_caption(RECORD))
+TASK = Task(id="v1", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=reference_caption(RECORD))
 QUESTION = replace(TASK, dimensions=("fabric",))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vaserl.errors import UserError
-from vaserl.rewards.vase import Facts, gold_caption, parse_caption, parse_record
+from vaserl.rewards.vase import Facts, parse_caption, parse_record, reference_caption
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Dimension, Task
 
 ProblemKind = Literal["broken line", "duplicate id", "id without a target", "id without a prediction"]
@@ -226,7 +226,7 @@ def _target(text: bytes, line: int) -> Target:
         record = _record(value["record"])
         if parse_record(record) == Facts():
             raise ValueError(f'"record" states none of {", ".join(FIELD_OF_DIMENSION.values())}')
-        return Target(id=identity, record=record, reference=caption or gold_caption(record), line=line)
+        return Target(id=identity, record=record, reference=caption or reference_caption(record), line=line)
     if caption is None:
         raise ValueError('neither "record" nor "caption"')
     if parse_caption(caption) == Facts():

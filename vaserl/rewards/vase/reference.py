@@ -19,7 +19,7 @@ from vaserl.types import FIELD_OF_DIMENSION
 _DEFAULT = RewardConfig()
 
 
-def gold_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
+def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
     """The caption a perfect policy would write for a record in the Beazley form.
 
     It scores at least 0.95 + B, as long as what it has to say fits the free length: a decoration that is too long or
