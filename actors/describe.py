@@ -12,7 +12,7 @@ from vaserl.curation.job.batch import RowBatch
 from vaserl.curation.settings import DescribeSettings, WriterSettings
 from vaserl.curation.stages.describe import Describe
 from vaserl.errors import UserError
-from vaserl.policy.policy import check_model_folder
+from vaserl.policy.model_folder import check_model_folder
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 PLACE = "{record}"

@@ -19,9 +19,10 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
-from vaserl.policy.feature_store import FeatureStore, pack, unpack
-from vaserl.policy.pixel_cache import MAX_BYTES, ClipView, PixelCache
-from vaserl.policy.policy import ClipFeatures, Prompter
+from vaserl.policy.clips import ClipFeatures, ClipView
+from vaserl.policy.feature_store import FeatureStore, pack_entry, unpack_entry
+from vaserl.policy.pixel_cache import MAX_CACHE_BYTES, PixelCache
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import FeatureRecipe, VisionTower, feature_recipe
 from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
 
@@ -87,7 +88,7 @@ class EncoderWorker:
         }
 
     def _make(self, key: str, clip_hash: str, rotation: int) -> bytes:
-        entry = pack(key, self._tower.encode(self._pixels.get(clip_hash, rotation)))
+        entry = pack_entry(key, self._tower.encode(self._pixels.get(clip_hash, rotation)))
         self._store.put(key, entry)
         self._num_encoded += 1
         self._entry_bytes = len(entry)
@@ -170,7 +171,7 @@ class FeatureReader:
         ]
         for want, answer in zip(asked, ray.get(calls, timeout=CALL_TIMEOUT_S), strict=True):
             entry = answer.tobytes()
-            found[want] = unpack(keys[want], entry)
+            found[want] = unpack_entry(keys[want], entry)
             self.store.put(keys[want], entry)
         for want in wanted:
             self._keep(keys[want], found[want])
@@ -181,7 +182,7 @@ class FeatureReader:
             self._num_bytes += clip.features.nbytes
         self._kept[key] = clip
         self._kept.move_to_end(key)
-        while self._num_bytes > MAX_BYTES and len(self._kept) > 1:
+        while self._num_bytes > MAX_CACHE_BYTES and len(self._kept) > 1:
             self._num_bytes -= self._kept.popitem(last=False)[1].features.nbytes
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from vaserl.files.clip import Clip
+from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.merge import PristineBase, read_factors
-from vaserl.policy.policy import ClipFeatures, video_metadata
-from vaserl.policy.tensor_file import Content, read_tensors
+from vaserl.policy.prompter import video_metadata
+from vaserl.policy.tensor_file import FileContent, read_tensors
 from vaserl.types import FinishReason
 
 CPU_ENVIRONMENT = {
@@ -181,7 +182,7 @@ class Engine:
             self._llm.llm_engine.remove_lora(self._lora_request.lora_int_id)
         self._lora_request = request
 
-    def load_merged(self, files: Mapping[str, Content], base_copy: str) -> None:
+    def load_merged(self, files: Mapping[str, FileContent], base_copy: str) -> None:
         """Writes an adapter into the served weights, W0 + s·B·A from a pristine W0 that the first call reads.
 
         The vision tower stays as it is, so clips that are encoded already stay good; prefixes don't.
@@ -189,7 +190,7 @@ class Engine:
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
         self._drop_prefixes()
 
-    def load_full(self, files: Mapping[str, Content], *, vision_changed: bool) -> None:
+    def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
         """Replaces the weights in place by those of a Hugging Face folder's file, and drops what the caches hold of the
         old ones: prefixes, and encoded clips if the vision tower is another."""
         self._llm.collective_rpc(_write_full, args=(dict(files),))
@@ -233,7 +234,7 @@ class Engine:
             raise RuntimeError("the engine kept its prefix cache: a request is still running")
 
 
-def _write_merged(worker: Any, folder: Path, files: Mapping[str, Content], base_copy: str) -> None:
+def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], base_copy: str) -> None:
     """Runs inside each of an engine's workers, which keeps its pristine base as an attribute of its own."""
     is_gpu = worker.device.type == "cuda"
     factors = read_factors(files, worker.device)
@@ -250,7 +251,7 @@ def _write_merged(worker: Any, folder: Path, files: Mapping[str, Content], base_
     _write(worker, base.merged(factors, worker.model_config.dtype))
 
 
-def _write_full(worker: Any, files: Mapping[str, Content]) -> None:
+def _write_full(worker: Any, files: Mapping[str, FileContent]) -> None:
     for content in files.values():
         _write(worker, read_tensors(content).items())
 

@@ -11,7 +11,7 @@ import ray
 
 from actors.learner import START_TIMEOUT_S, LearnerGroup
 from actors.rollout import PendingGroups, Publishing, RolloutPool
-from vaserl.policy.adapter import digest
+from vaserl.policy.weights import digest_files
 from vaserl.settings import LearnerSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
 
@@ -46,7 +46,7 @@ class TransferredRollout:
 
     def weights(self, version: int) -> Weights:
         """The current policy as `publish` wants it: a version and its fingerprint, and no files."""
-        return Weights(version=version, files={}, digest=digest({}), fingerprint=self._ranks.fingerprint())
+        return Weights(version=version, files={}, digest_files=digest_files({}), fingerprint=self._ranks.fingerprint())
 
     def publish(self, weights: Weights) -> Publication:
         """Sends the ranks' current parameters to every engine.

@@ -14,15 +14,18 @@ from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
 from vaserl.files.clip import ClipStore
 from vaserl.grpo.loss import policy_loss
-from vaserl.policy.adapter import AdapterWriter, add_lora, make_weights, merge_adapter
+from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
+from vaserl.policy.clips import ClipInput, ClipView
 from vaserl.policy.fingerprint import probe_ids, probe_layout
-from vaserl.policy.groups import demonstration_group, samples_group
-from vaserl.policy.layout import Layout, PrefixGroup, micro_batches, shared_prefix_layout
-from vaserl.policy.pixel_cache import ClipView, PixelCache
-from vaserl.policy.policy import Policy, Prompter, Video, load_model
+from vaserl.policy.groups import PrefixGroup, demonstration_group, samples_group
+from vaserl.policy.layout import Layout, micro_batches, shared_prefix_layout
+from vaserl.policy.optimizer import learning_rate
+from vaserl.policy.pixel_cache import PixelCache
+from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.positions import VideoGrid
-from vaserl.policy.schedule import learning_rate
-from vaserl.policy.tensor_file import Content, TensorFile, read_tensors
+from vaserl.policy.prompter import Prompter
+from vaserl.policy.tensor_file import FileContent, TensorFile, read_tensors
+from vaserl.policy.weights import make_weights
 from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
@@ -37,7 +40,7 @@ Sums = dict[str, float]
 SECONDS = "seconds/"
 """Before the names of durations among them."""
 
-LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[Video], Layout], tuple[torch.Tensor, Sums]]
+LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[ClipInput], Layout], tuple[torch.Tensor, Sums]]
 
 
 class LearnerRank:
@@ -247,7 +250,7 @@ class LearnerRank:
         return int(counts)
 
     @torch.no_grad()
-    def _reference(self, videos: Sequence[Video], layout: Layout, temperature: float) -> torch.Tensor:
+    def _reference(self, videos: Sequence[ClipInput], layout: Layout, temperature: float) -> torch.Tensor:
         """[N] logprobs under the base, that is with the adapter disabled. Full fine-tuning has no base left; the
         settings of a run refuse beta there."""
         assert self._peft is not None
@@ -315,7 +318,7 @@ class LearnerRank:
         model.save_pretrained(folder)
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 
-    def _files(self) -> dict[str, Content]:
+    def _files(self) -> dict[str, FileContent]:
         """The adapter's or model's files; empty on every rank but the first. All ranks must call it together."""
         import deepspeed
 

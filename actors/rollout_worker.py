@@ -12,10 +12,11 @@ import torch
 from actors.encoder import FeatureReader
 from actors.engine import Engine, EngineOutput, Request, TensorPlace
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.policy.adapter import check_digest, write_files
-from vaserl.policy.merge import ADAPTER_CONFIG
-from vaserl.policy.policy import ClipFeatures, Prompter
-from vaserl.policy.tensor_file import Content, read_tensors
+from vaserl.policy.adapter import ADAPTER_CONFIG
+from vaserl.policy.clips import ClipFeatures
+from vaserl.policy.prompter import Prompter
+from vaserl.policy.tensor_file import FileContent, read_tensors
+from vaserl.policy.weights import check_digest, write_files
 from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Completion, Fingerprint, Group, Task, Weights
@@ -107,7 +108,7 @@ class RolloutWorker:
         clock.lap("fingerprint")
         return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
 
-    def _is_new_vision(self, files: Mapping[str, Content]) -> bool:
+    def _is_new_vision(self, files: Mapping[str, FileContent]) -> bool:
         """Whether the vision tower differs from the one published before; the first one published counts as new."""
         vision = hashlib.sha256()
         for content in files.values():

@@ -22,10 +22,10 @@ from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.meshes.compare.settings import VaseEvalSettings
-from vaserl.policy.adapter import make_weights, read_adapter, read_fingerprint
-from vaserl.policy.merge import ADAPTER_CONFIG
-from vaserl.policy.policy import check_model_folder
-from vaserl.policy.tensor_file import Content
+from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
+from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.tensor_file import FileContent
+from vaserl.policy.weights import make_weights, read_fingerprint
 from vaserl.rewards import Scorer, make_scorer
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import versions
@@ -101,7 +101,7 @@ def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) ->
     return groups
 
 
-def trained_files(folder: Path) -> tuple[dict[str, Content], int | None]:
+def trained_files(folder: Path) -> tuple[dict[str, FileContent], int | None]:
     """The files of published weights and the adapter's rank, None for a whole model.
 
     Raises: UserError when the folder holds neither.

@@ -13,7 +13,7 @@ from launch.features import num_encoders, report_features, start_encoders
 from launch.main import command
 from vaserl.dataset.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
 from vaserl.grpo.tasks import draw
-from vaserl.policy.policy import check_model_folder
+from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
 from vaserl.settings import SftSettings

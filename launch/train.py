@@ -21,8 +21,8 @@ from vaserl.grpo.loop_ahead import train_ahead
 from vaserl.grpo.loss import assemble
 from vaserl.grpo.overlong import punish_overlong
 from vaserl.grpo.tasks import draw
-from vaserl.policy.adapter import write_weights
-from vaserl.policy.policy import check_model_folder
+from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.weights import write_weights
 from vaserl.rewards import make_scorer
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder

@@ -12,8 +12,10 @@ from launch.bench.roofline import learner_work, matmul_rate, visible_pairs
 from launch.bench.subject import MODEL_HELP, model_folder, random_clip, random_group
 from launch.bench.timing import circumstances, seconds_of, spread, synchronise
 from vaserl.policy.adapter import add_lora
+from vaserl.policy.clips import ClipFeatures, ClipInput
 from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
-from vaserl.policy.policy import ClipFeatures, Policy, Prompter, Video, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 
 _VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_features")
 
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     shared = shared_prefix_layout(groups)
     # row by row a padded batch of several groups would not fit where the shared one does
     padded = [padded_layout([group], prompter.pad_token_id) for group in groups]
-    work: dict[str, list[tuple[list[Video], Layout]]] = {
+    work: dict[str, list[tuple[list[ClipInput], Layout]]] = {
         "shared_pixels": [([*pixels], shared)],
         "shared_features": [([*features], shared)],
         "padded_pixels": [([one] * arguments.group_size, layout) for one, layout in zip(pixels, padded, strict=True)],
@@ -156,7 +158,7 @@ def _features(policy: Policy, pixels: Any) -> ClipFeatures:
     )
 
 
-def _pass(policy: Policy, work: list[tuple[list[Video], Layout]]) -> torch.Tensor:
+def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.Tensor:
     """One forward and backward pass over all groups. Returns: logprobs [N]."""
     policy.zero_grad(set_to_none=True)
     logprobs = []

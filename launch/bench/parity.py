@@ -19,8 +19,11 @@ from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
 from launch.bench.timing import circumstances
 from vaserl.files.clip import Clip
 from vaserl.policy.adapter import adapter_files, add_lora
-from vaserl.policy.layout import Branch, Layout, PrefixGroup, padded_layout, shared_prefix_layout
-from vaserl.policy.policy import ClipFeatures, ClipPixels, Policy, Prompter, Video, load_model
+from vaserl.policy.clips import ClipFeatures, ClipInput, ClipPixels
+from vaserl.policy.groups import Branch, PrefixGroup
+from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import VisionTower
 from vaserl.settings import ClusterSettings
 
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         gaps: dict[str, list[float]] = {}
         for name, videos in seen.items():
             answers = _sampled(folder, prompter, files, videos, arguments)
-            shown: Sequence[Video] = pixels if name == "pixels" else features
+            shown: Sequence[ClipInput] = pixels if name == "pixels" else features
             gaps[name] = [
                 _engine_gap(policy, prompter, video, pixel, ids, outputs, arguments.temperature)
                 for video, pixel, (ids, outputs) in zip(shown, pixels, answers, strict=True)
@@ -141,7 +144,7 @@ def _group(
 def _engine_gap(
     policy: Policy,
     prompter: Prompter,
-    video: Video,
+    video: ClipInput,
     pixels: ClipPixels,
     prompt_ids: tuple[int, ...],
     outputs: Sequence[EngineOutput],
@@ -166,7 +169,7 @@ def _layout_gaps(
     }
 
 
-def _with_gradients(policy: Policy, videos: Sequence[Video], layout: Layout) -> tuple[torch.Tensor, torch.Tensor]:
+def _with_gradients(policy: Policy, videos: Sequence[ClipInput], layout: Layout) -> tuple[torch.Tensor, torch.Tensor]:
     policy.zero_grad(set_to_none=True)
     logprobs, _ = policy(videos, layout)
     (logprobs * torch.sin(torch.arange(len(logprobs)))).mean().backward()

@@ -27,7 +27,8 @@ from vaserl.dataset.dataset import Vase, read_vases
 from vaserl.policy.adapter import merge_adapter
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.rewards.vase import reference_caption
 from vaserl.settings import (
     ClusterSettings,

@@ -22,7 +22,7 @@ from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
 from launch.bench.timing import circumstances
 from vaserl.errors import UserError
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.policy.policy import Prompter
+from vaserl.policy.prompter import Prompter
 from vaserl.runs.clock import Clock
 from vaserl.settings import (
     ClusterSettings,

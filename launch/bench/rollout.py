@@ -15,7 +15,8 @@ from actors.engine import Engine, Request, engine_environment
 from launch.bench.roofline import matmul_rate
 from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
 from launch.bench.timing import circumstances, seconds_of, spread
-from vaserl.policy.policy import ClipFeatures, Prompter
+from vaserl.policy.clips import ClipFeatures
+from vaserl.policy.prompter import Prompter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

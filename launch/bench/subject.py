@@ -10,8 +10,10 @@ import torch
 
 from vaserl.dataset.dataset import write_manifest
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.policy.layout import Branch, PrefixGroup
-from vaserl.policy.policy import ClipPixels, Prompter, check_model_folder
+from vaserl.policy.clips import ClipPixels
+from vaserl.policy.groups import Branch, PrefixGroup
+from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.prompter import Prompter
 from vaserl.synthetic.models.random_qwen import build_shape
 from vaserl.synthetic.models.tiny_qwen import build_tiny_model
 

@@ -7,8 +7,9 @@ import torch
 
 from actors.rank import LearnerRank
 from tests.conftest import make_clip
-from vaserl.policy.layout import Branch, PrefixGroup, shared_prefix_layout
-from vaserl.policy.policy import Prompter
+from vaserl.policy.groups import Branch, PrefixGroup
+from vaserl.policy.layout import shared_prefix_layout
+from vaserl.policy.prompter import Prompter
 from vaserl.settings import DataSettings, LearnerSettings, LoraSettings, ModelSettings
 
 YOUNG = 1e-4

@@ -14,11 +14,12 @@ from actors.learner import LearnerGroup
 from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
 from vaserl.errors import UserError
 from vaserl.files.clip import ClipStore
-from vaserl.policy.feature_store import pack, unpack
+from vaserl.policy.feature_store import pack_entry, unpack_entry
 from vaserl.policy.groups import demonstration_group
 from vaserl.policy.layout import shared_prefix_layout
 from vaserl.policy.pixel_cache import PixelCache
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import VisionTower, feature_recipe
 from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, LearnerSettings, ModelSettings
 from vaserl.types import Demonstration
@@ -69,7 +70,7 @@ def test_a_worker_encodes_a_clip_once_and_again_when_its_entry_is_damaged(
     for _ in range(2):
         entry = worker.entry(clips[0], 1, 0)
     assert worker.counts() == counts(encoded=1)
-    found = unpack(recipe.key(clips[0], 1), entry.tobytes())
+    found = unpack_entry(recipe.key(clips[0], 1), entry.tobytes())
     assert torch.equal(found.features, tower.encode(pixels.get(clips[0], 1)).features)
 
     (file,) = tmp_path.glob("*.features")
@@ -85,7 +86,7 @@ def test_a_worker_encodes_a_clip_once_and_again_when_its_entry_is_damaged(
 
 
 def test_working_ahead_stops_where_it_would_push_something_out(model, data, clips, pixels, tower, tmp_path: Path):
-    size = len(pack("0" * 64, tower.encode(pixels.get(clips[0]))))
+    size = len(pack_entry("0" * 64, tower.encode(pixels.get(clips[0]))))
     worker = make_worker(model, data, tmp_path, max_gb=2.5 * size / 10**9)
     assert [worker.make_ahead(clip) for clip in clips[:4]] == [True, True, False, False]
     assert worker.make_ahead(clips[0])

@@ -18,7 +18,8 @@ from vaserl.policy.adapter import add_lora
 from vaserl.policy.groups import demonstration_group, samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout
 from vaserl.policy.pixel_cache import PixelCache
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import read_tensors
 from vaserl.settings import (
     ClusterSettings,

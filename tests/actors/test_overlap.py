@@ -9,8 +9,9 @@ import torch
 from actors.cluster import bundle, placed
 from actors.rollout import RolloutPool
 from vaserl.dataset.dataset import read_vases
-from vaserl.policy.adapter import adapter_files, add_lora, make_weights
+from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.policy import load_model
+from vaserl.policy.weights import make_weights
 from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group
 

@@ -14,10 +14,13 @@ from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip, make_dataset
 from vaserl.dataset.dataset import read_vases
 from vaserl.files.clip import ClipStore
-from vaserl.policy.adapter import adapter_files, add_lora, make_weights
+from vaserl.policy.adapter import adapter_files, add_lora
+from vaserl.policy.clips import ClipInput
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import shared_prefix_layout
-from vaserl.policy.policy import Policy, Prompter, Video, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
+from vaserl.policy.weights import make_weights
 from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group, PromptSamples, Sample
 
@@ -47,7 +50,7 @@ def learner_logprobs(policy: Policy, prompter: Prompter, clips: ClipStore, group
     return video_logprobs(policy, prompter, pixels, group, temperature)
 
 
-def video_logprobs(policy: Policy, prompter: Prompter, video: Video, group: Group, temperature: float):
+def video_logprobs(policy: Policy, prompter: Prompter, video: ClipInput, group: Group, temperature: float):
     samples = tuple(Sample(token_ids=c.token_ids, logprobs=c.logprobs, advantage=0.0) for c in group.completions)
     handed = PromptSamples(clip=group.task.clip, prompt_ids=group.prompt_ids, samples=samples)
     layout = shared_prefix_layout([samples_group(handed, video.grid, prompter.video_token_id)])

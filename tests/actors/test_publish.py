@@ -14,13 +14,14 @@ from actors.rollout import RolloutPool
 from vaserl.dataset.dataset import read_vases
 from vaserl.errors import ParityError
 from vaserl.files.clip import ClipStore
-from vaserl.policy.adapter import AdapterWriter, add_lora, make_weights
+from vaserl.policy.adapter import ADAPTER_CONFIG, AdapterWriter, add_lora
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import shared_prefix_layout
-from vaserl.policy.merge import ADAPTER_CONFIG
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import TensorFile
+from vaserl.policy.weights import make_weights
 from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weights
 
@@ -203,7 +204,7 @@ def test_the_gate_catches_another_base(pool: RolloutPool, versions: Versions):
 
 def test_damaged_bytes_are_refused(pool: RolloutPool, versions: Versions):
     weights = versions.weights(331)
-    with pytest.raises(ray.exceptions.RayTaskError, match="v331 were damaged on the way"):
+    with pytest.raises(ray.exceptions.RayTaskError, match="v331 were damaged in transfer"):
         pool.publish(dataclasses.replace(weights, digest="0" * 64))
 
 

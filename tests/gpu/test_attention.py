@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.vaserl.policy.test_attention import dense_attention, dense_mask, spans_of
-from vaserl.policy.attention import VariableLength, plan_attention
+from vaserl.policy.attention import VariableLengthPlan, plan_attention
 
 pytestmark = pytest.mark.gpu
 
@@ -22,7 +22,7 @@ def test_a_packed_row_in_bfloat16_is_dense_attention_up_to_rounding():
     ours = [tensor.clone().requires_grad_() for tensor in rounded]
     exact = [tensor.double().requires_grad_() for tensor in rounded]
     plan = plan_attention(spans, device, torch.bfloat16)
-    assert isinstance(plan, VariableLength)
+    assert isinstance(plan, VariableLengthPlan)
     answer, truth = plan(*ours, 128**-0.5), dense_attention(*exact, mask.to(device), 128**-0.5)
     credit = torch.randn(truth.shape, generator=generator).to(device)
     (answer.float() * credit).sum().backward()

@@ -13,7 +13,7 @@ from actors.publish import TransferredRollout, goes_by_transfer
 from actors.rollout import RolloutPool
 from vaserl.dataset.dataset import read_vases
 from vaserl.files.clip import ClipStore
-from vaserl.policy.policy import Prompter
+from vaserl.policy.prompter import Prompter
 from vaserl.settings import (
     ClusterSettings,
     DataSettings,

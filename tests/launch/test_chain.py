@@ -15,7 +15,8 @@ from launch.train import main as train
 from vaserl.cli import main as vaserl
 from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
 from vaserl.files.clip import ClipStore
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
 from vaserl.runs.recorder import read_jsonl
 

@@ -9,7 +9,9 @@ from vaserl.dataset.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
 from vaserl.meshes.turntable import TurntableRenderer, load_mesh
-from vaserl.policy.policy import Policy, Prompter, check_model_folder, load_model
+from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
 
 FPS = 2.0

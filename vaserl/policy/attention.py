@@ -56,11 +56,11 @@ class AttentionPlan(Protocol):
 def plan_attention(spans: Sequence[TokenSpan], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
     """The fastest exact way on this device: flash kernels take half precision on a GPU alone."""
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16):
-        return VariableLength(spans, device)
-    return Groupwise(spans, device)
+        return VariableLengthPlan(spans, device)
+    return GroupwisePlan(spans, device)
 
 
-class Groupwise:
+class GroupwisePlan:
     """Two calls for each group: its prefix, causal, and all its branches at once under a small mask."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
@@ -83,7 +83,7 @@ class Groupwise:
         return torch.cat(pieces, dim=2).transpose(1, 2)
 
 
-class VariableLength:
+class VariableLengthPlan:
     """One flash call: every prefix and every branch is a sequence of queries, and a branch's keys are its prefix's and
     its own. Causality is aligned to the end of the keys, which is just what a branch needs."""
 
@@ -158,7 +158,7 @@ def branch_mask(span: TokenSpan) -> torch.Tensor:
     return mask
 
 
-def install(model: Any) -> None:
+def install_attention(model: Any) -> None:
     """Makes the language model of a Qwen2.5-VL attend by an `attention_plan` where one is given to its forward pass,
     and causally where none is."""
     from transformers import AttentionInterface

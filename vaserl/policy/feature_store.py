@@ -26,14 +26,14 @@ import safetensors.torch
 
 from vaserl.errors import UserError
 from vaserl.files.whole import UNFINISHED, write_whole
-from vaserl.policy.policy import ClipFeatures
+from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.positions import VideoGrid
 
 _logger = logging.getLogger(__name__)
 
-FORMAT = "vaserl-features-1"
-SUFFIX = ".features"
-NUM_READERS = 4
+_FORMAT = "vaserl-features-1"
+_SUFFIX = ".features"
+_NUM_READERS = 4
 """Entries that one process reads and checks at once: a clip of 22 MB takes some 20 ms, mostly its checksum."""
 
 ABANDONED_S = 600.0
@@ -60,15 +60,15 @@ class StoreCounts:
     """Entries not kept: alone above the limit, or the disk was full."""
 
 
-def pack(key: str, clip: ClipFeatures) -> bytes:
+def pack_entry(key: str, clip: ClipFeatures) -> bytes:
     """The entry of a clip's features."""
     payload = safetensors.torch.save({"features": clip.features.contiguous()})
     facts = {"patch_grid": clip.patch_grid, "seconds_per_patch": clip.seconds_per_patch, "grid": asdict(clip.grid)}
-    header = {"format": FORMAT, "key": key, "clip": facts, "sha256": _checksum(key, facts, payload)}
+    header = {"format": _FORMAT, "key": key, "clip": facts, "sha256": _checksum(key, facts, payload)}
     return json.dumps(header).encode() + b"\n" + payload
 
 
-def unpack(key: str, entry: bytes) -> ClipFeatures:
+def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
     """The features of an entry.
 
     Raises: DamagedEntry when a single bit of it is not as it was packed, or it was packed under another key.
@@ -79,7 +79,7 @@ def unpack(key: str, entry: bytes) -> ClipFeatures:
         facts, stated = header["clip"], (header["format"], header["key"], header["sha256"])
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedEntry(f"no header: {error!r}") from error
-    if not newline or stated != (FORMAT, key, _checksum(key, facts, payload)) or line != json.dumps(header).encode():
+    if not newline or stated != (_FORMAT, key, _checksum(key, facts, payload)) or line != json.dumps(header).encode():
         raise DamagedEntry("format, key or checksum differ")
     return ClipFeatures(
         features=safetensors.torch.load(payload)["features"],
@@ -106,11 +106,11 @@ class FeatureStore:
 
     def path(self, key: str) -> Path:
         """Where the entry of this key lies, or would lie."""
-        return self.folder / f"{key}{SUFFIX}"
+        return self.folder / f"{key}{_SUFFIX}"
 
     def get_all(self, keys: Sequence[str]) -> list[ClipFeatures | None]:
         """The features of each key, None where there is no sound entry. Several are read and checked at once."""
-        with ThreadPoolExecutor(NUM_READERS) as threads:
+        with ThreadPoolExecutor(_NUM_READERS) as threads:
             found = [self._count(outcome) for outcome in threads.map(self._read, keys)]
         return [sound and sound.features for sound in found]
 
@@ -152,7 +152,7 @@ class FeatureStore:
             with self.in_use(key) as file:
                 entry = file.read()
                 try:
-                    sound = _Sound(entry=entry, features=unpack(key, entry))
+                    sound = _Sound(entry=entry, features=unpack_entry(key, entry))
                 except DamagedEntry as damage:
                     _logger.warning("%s is damaged and will be made again: %s", self.path(key), damage)
                     # unless another process has put a sound one in its place already
@@ -192,7 +192,7 @@ class FeatureStore:
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
         """Time of the last read in ns, size and path of each entry."""
         for found in os.scandir(self.folder):
-            if found.name.endswith(SUFFIX):
+            if found.name.endswith(_SUFFIX):
                 try:
                     stat = found.stat()
                 except FileNotFoundError:  # evicted by another process since it was listed
@@ -233,6 +233,6 @@ def _remove_unless_in_use(path: Path) -> bool:
 
 
 def _checksum(key: str, facts: dict[str, Any], payload: bytes) -> str:
-    total = hashlib.sha256(json.dumps([FORMAT, key, facts]).encode() + b"\n")
+    total = hashlib.sha256(json.dumps([_FORMAT, key, facts]).encode() + b"\n")
     total.update(payload)
     return total.hexdigest()

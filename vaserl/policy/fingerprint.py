@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from vaserl.errors import ParityError
-from vaserl.policy.layout import Branch, Layout, PrefixGroup, shared_prefix_layout
+from vaserl.policy.groups import Branch, PrefixGroup
+from vaserl.policy.layout import Layout, shared_prefix_layout
 from vaserl.policy.positions import VideoGrid
 from vaserl.types import Fingerprint
 
@@ -17,7 +18,7 @@ PROBE_TEXT = (
     "Attic red-figure pelike, attributed to the Berlin Painter, about 490 BCE. A: Herakles wrestles with the lion; "
     "B: a youth with a lyre. Terracotta, height 34.2 cm, from Vulci; inventory 17.230.12."
 )
-UNMOVED_SHARE = 0.1
+_UNMOVED_SHARE = 0.1
 """Of the limit: how far the learner must have moved for an engine that has not moved at all to count as stale."""
 
 
@@ -80,7 +81,7 @@ class FingerprintGate:
             return
         before, engines_before = self._before
         moved = mean_gap(learner.logprobs, before.logprobs)
-        if engine == engines_before[index] and moved > UNMOVED_SHARE * self._max_gap:
+        if engine == engines_before[index] and moved > _UNMOVED_SHARE * self._max_gap:
             raise ParityError(
                 f"engine {index} says it serves v{version}, but on the probe text it answers to the bit as with the "
                 f"version before, while the learner's log-probabilities moved by {moved:.2e}: it kept old weights"

@@ -1,9 +1,43 @@
-"""From what a learner is handed to the prefix groups it lays out."""
+"""Prefix groups: a prefix, its clip and the branches that continue it, made from what the learner receives.
 
-from vaserl.policy.layout import Branch, PrefixGroup
-from vaserl.policy.policy import Prompter
+A branch may begin with context that is not trained: in supervised fine-tuning the prefix ends after the clip, and
+each branch is a question and its answer.
+"""
+
+from dataclasses import dataclass
+
 from vaserl.policy.positions import VideoGrid
+from vaserl.policy.prompter import Prompter
 from vaserl.types import Demonstration, PromptSamples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One continuation of a prefix."""
+
+    context_ids: tuple[int, ...]
+    """Tokens between the prefix and the trained ones; empty when the prefix is the whole prompt."""
+    target_ids: tuple[int, ...]
+    """Trained tokens, the end-of-turn token included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixGroup:
+    """A prefix with its clip and the branches that share it."""
+
+    prefix_ids: tuple[int, ...]
+    """[P] video placeholders expanded."""
+    video_start: int
+    """Index of the first placeholder."""
+    grid: VideoGrid
+    """The clip's token grid."""
+    branches: tuple[Branch, ...]
+    """At least one."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens this group takes in a row."""
+        return len(self.prefix_ids) + sum(len(b.context_ids) + len(b.target_ids) for b in self.branches)
 
 
 def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) -> PrefixGroup:

@@ -17,36 +17,8 @@ import torch
 import torch.nn.functional as F
 
 from vaserl.policy.attention import TokenSpan
-from vaserl.policy.positions import VideoGrid, continue_positions, prompt_positions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """One continuation of a prefix."""
-
-    context_ids: tuple[int, ...]
-    """Tokens between the prefix and the trained ones; empty when the prefix is the whole prompt."""
-    target_ids: tuple[int, ...]
-    """Trained tokens, the end-of-turn token included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixGroup:
-    """A prefix with its clip and the branches that share it."""
-
-    prefix_ids: tuple[int, ...]
-    """[P] video placeholders expanded."""
-    video_start: int
-    """Index of the first placeholder."""
-    grid: VideoGrid
-    """The clip's token grid."""
-    branches: tuple[Branch, ...]
-    """At least one."""
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens this group takes in a row."""
-        return len(self.prefix_ids) + sum(len(b.context_ids) + len(b.target_ids) for b in self.branches)
+from vaserl.policy.groups import PrefixGroup
+from vaserl.policy.positions import continue_positions, prompt_positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""A LoRA adapter written into the weights it was trained on: W0 + s·B·A, always from the pristine W0.
+"""Merging a LoRA adapter into the weights that it was trained on: W0 + s·B·A, always from the pristine W0.
 
-Sums onto an already merged matrix would drift; from a pristine copy the hundredth version is, to the bit, what it
-would have been as the first.
+Adding to an already merged matrix would accumulate rounding errors. From a pristine copy the hundredth version equals,
+to the bit, what it would have been as the first.
 """
 
 import json
@@ -12,29 +12,29 @@ from pathlib import Path
 import torch
 
 from vaserl.errors import UserError
-from vaserl.policy.tensor_file import Content, read_tensors
+from vaserl.policy.adapter import ADAPTER_CONFIG, ADAPTER_TENSORS
+from vaserl.policy.model_folder import name_in_model, stored_weights
+from vaserl.policy.tensor_file import FileContent, read_tensors
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_TENSORS = "adapter_model.safetensors"
 _PEFT_PREFIX = "base_model.model."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Factors:
-    """The adapter of one matrix."""
+class LoraFactors:
+    """The two factors of an adapter for one matrix."""
 
     a: torch.Tensor
-    """[r, in] the factor that reads."""
+    """[r, in] applied to the layer's input."""
     b: torch.Tensor
-    """[out, r] the factor that writes."""
+    """[out, r] applied to the product of `a` and the input."""
     scale: float
     """s = alpha / r."""
 
 
-def read_factors(files: Mapping[str, Content], device: torch.device | str = "cpu") -> dict[str, Factors]:
-    """The factors in a PEFT folder's files, by the name of the weight they belong to in the Hugging Face model.
+def read_factors(files: Mapping[str, FileContent], device: torch.device | str = "cpu") -> dict[str, LoraFactors]:
+    """Returns the factors in a PEFT folder's files, by the name that their weight has in the Hugging Face model.
 
-    Raises: UserError when the adapter is more than plain LoRA on linear layers, and so can't be merged by the formula.
+    Raises: UserError when the adapter is more than plain LoRA on linear layers: the formula then does not apply.
     """
     config = json.loads(bytes(files[ADAPTER_CONFIG]))
     beyond = [name for name in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save") if config.get(name)]
@@ -49,23 +49,26 @@ def read_factors(files: Mapping[str, Content], device: torch.device | str = "cpu
             module = name.removesuffix(".lora_A.weight")
             scale = config["lora_alpha"] / a.shape[0] ** root
             weight = f"{module.removeprefix(_PEFT_PREFIX)}.weight"
-            factors[weight] = Factors(a=a, b=tensors[f"{module}.lora_B.weight"], scale=scale)
+            factors[weight] = LoraFactors(a=a, b=tensors[f"{module}.lora_B.weight"], scale=scale)
     if 2 * len(factors) != len(tensors):
         raise UserError(f"{ADAPTER_TENSORS} holds more than pairs of lora_A and lora_B and can't be merged")
     return factors
 
 
-def merge(base: torch.Tensor, factors: Factors, dtype: torch.dtype) -> torch.Tensor:
-    """W0 + s·B·A in float32, rounded once to `dtype`. base: [out, in], on any device; the result is on the factors'."""
+def merge_matrix(base: torch.Tensor, factors: LoraFactors, dtype: torch.dtype) -> torch.Tensor:
+    """Returns W0 + s·B·A, computed in float32 and rounded once to `dtype`, on the factors' device.
+
+    base: [out, in] W0, on any device.
+    """
     delta = (factors.b.float() @ factors.a.float()) * factors.scale
     return (base.to(delta.device, non_blocking=True).float() + delta).to(dtype)
 
 
 class PristineBase:
-    """Copies of the layers that an adapter changes, as the model's folder holds them.
+    """Copies of the layers that an adapter changes, with the values of the model's folder.
 
-    Whole layers, with the neighbours that an engine fuses into one matrix (q, k, v; gate, up) and their biases: an
-    engine that repacks what it loads can only take all of a fused matrix at once.
+    Whole layers are kept: an adapted matrix with its biases and with the neighbours that an engine fuses into one
+    matrix (q, k, v; gate, up), because an engine that repacks weights at loading accepts only whole fused matrices.
     """
 
     def __init__(self, folder: Path, adapted: frozenset[str], *, device: torch.device | str, pin_memory: bool):
@@ -73,46 +76,31 @@ class PristineBase:
 
         Raises: UserError when `folder` has no weight of one of these names.
         """
-        from safetensors import safe_open
-
         self.adapted = adapted
         self._tensors: dict[str, torch.Tensor] = {}
         self._stored_name: dict[str, str] = {}
         layers = {_layer(name) for name in adapted}
-        for file in sorted(folder.glob("*.safetensors")):
-            with safe_open(file, framework="pt") as opened:
-                for stored_name in opened.keys():  # noqa: SIM118 - not a dict
-                    name = model_name(stored_name)
-                    if _layer(name) in layers:
-                        tensor = opened.get_tensor(stored_name)
-                        self._tensors[name] = tensor.pin_memory() if pin_memory else tensor.to(device)
-                        self._stored_name[name] = stored_name
+        for stored_name, tensor in stored_weights(folder, lambda stored: _layer(name_in_model(stored)) in layers):
+            name = name_in_model(stored_name)
+            self._tensors[name] = tensor.pin_memory() if pin_memory else tensor.to(device)
+            self._stored_name[name] = stored_name
         if missing := sorted(adapted - set(self._tensors)):
             raise UserError(
                 f"{folder} holds no weight {missing[0]}, which the adapter changes ({len(missing)} missing)"
             )
 
-    def merged(self, factors: Mapping[str, Factors], dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-        """All kept weights under the names that the folder gives them: adapted ones merged, the others as they are.
+    def merged(self, factors: Mapping[str, LoraFactors], dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yields all kept weights under the folder's names: adapted ones merged, the others unchanged.
 
-        Raises: ValueError when the factors are of other matrices than were kept.
+        Raises: ValueError when the factors belong to other matrices than `adapted`.
         """
         if set(factors) != self.adapted:
             raise ValueError("this adapter changes other matrices than the first one published")
         for name, tensor in self._tensors.items():
             found = factors.get(name)
-            yield self._stored_name[name], tensor if found is None else merge(tensor, found, dtype)
-
-
-def model_name(stored_name: str) -> str:
-    """The name that a weight of a Qwen2.5-VL folder has in the model: folders keep the names of its first release."""
-    if stored_name.startswith(("model.language_model.", "model.visual.", "lm_head.")):
-        return stored_name
-    if stored_name.startswith("visual."):
-        return f"model.{stored_name}"
-    return stored_name.replace("model.", "model.language_model.", 1)
+            yield self._stored_name[name], tensor if found is None else merge_matrix(tensor, found, dtype)
 
 
 def _layer(weight: str) -> str:
-    """The block of layers a weight is in: `….layers.0.self_attn.q_proj.weight` -> `….layers.0.self_attn`."""
+    """Returns the block that a weight is in: `….layers.0.self_attn.q_proj.weight` -> `….layers.0.self_attn`."""
     return weight.rsplit(".", 2)[0]

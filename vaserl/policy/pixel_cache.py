@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.policy.policy import ClipPixels, Prompter
+from vaserl.policy.clips import ClipPixels
+from vaserl.policy.prompter import Prompter
 
-MAX_BYTES = 2 * 1024**3
+MAX_CACHE_BYTES = 2 * 1024**3
 
 ClipView = tuple[str, int, tuple[int, int]]
 """A clip by content hash, the frame it begins with, and its shift in pixels."""
@@ -17,7 +18,7 @@ ClipView = tuple[str, int, tuple[int, int]]
 class PixelCache:
     """Processed clips by content hash and rotation; the least recently used go first when `max_bytes` are full."""
 
-    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_BYTES):
+    def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_CACHE_BYTES):
         self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
         self._kept: OrderedDict[tuple[str, int], ClipPixels] = OrderedDict()
         self._num_bytes = 0

@@ -3,8 +3,9 @@
 import torch
 
 from vaserl.files.clip import Clip
-from vaserl.policy.policy import Policy, Prompter
+from vaserl.policy.policy import Policy
 from vaserl.policy.positions import prompt_positions
+from vaserl.policy.prompter import Prompter
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-Content = bytes | np.ndarray
+FileContent = bytes | np.ndarray
 """What a file holds: bytes, or a [num_bytes] uint8 array, which the object store shares between processes."""
 
 _NAMES = {
@@ -63,12 +63,12 @@ class TensorFile:
         return self._buffer.numpy()
 
 
-def raw(content: Content) -> memoryview:
+def byte_view(content: FileContent) -> memoryview:
     """The bytes of a file's content, without a copy."""
     return np.frombuffer(content, np.uint8).data
 
 
-def read_tensors(content: Content, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+def read_tensors(content: FileContent, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, by name. On the CPU they share `content`'s memory and must not be written to;
     to another device everything moves in one copy.
 

@@ -1,7 +1,7 @@
-"""The vision tower alone, without its language model: what turns a clip into the features that a store can keep.
+"""The vision tower without its language model: it computes the features that a feature store keeps.
 
-A frozen tower's output is a constant of the run. `FeatureRecipe` names everything it depends on, so that features
-made by another tower, processor or precision are never taken for this one's.
+A frozen tower's output for a clip is constant. `FeatureRecipe` lists everything that it depends on and is part of a
+stored entry's key, so features made by another tower, processor or precision are never found under this one's key.
 """
 
 import hashlib
@@ -14,14 +14,16 @@ from typing import Any
 import torch
 
 from vaserl.errors import UserError
-from vaserl.policy.policy import ClipFeatures, ClipPixels, check_model_folder
+from vaserl.policy.clips import ClipFeatures, ClipPixels
+from vaserl.policy.model_folder import check_model_folder, name_in_model, stored_weights
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_TOWER = "model.visual."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureRecipe:
-    """What a clip's features depend on besides the clip."""
+    """Everything that a clip's features depend on besides the clip."""
 
     num_frames: int
     """Frames of the clip that the tower sees, evenly spaced."""
@@ -35,13 +37,14 @@ class FeatureRecipe:
     """Precision of tower and features: "float32" or "bfloat16"."""
 
     def key(self, clip_hash: str, rotation: int) -> str:
-        """sha256, hex, of the clip's content, its first frame and this recipe: the name of the features."""
+        """Returns the sha256, hex, of the clip's content, the index of its first frame and this recipe: the key of the
+        features in a store."""
         parts = [clip_hash, rotation, self.num_frames, self.frames_per_patch, self.processor, self.vision, self.dtype]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
-    """The recipe of a model folder; reads the tower's weights once, about a second for 1.3 GB.
+    """Returns the recipe of a model folder. Reads the tower's weights once: about a second for 1.3 GB.
 
     Raises: UserError when the folder holds no Qwen2.5-VL with a vision tower.
     """
@@ -52,7 +55,7 @@ def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
     vision = AutoConfig.from_pretrained(folder).vision_config
     processor: Any = AutoProcessor.from_pretrained(folder)
     total = hashlib.sha256(_canonical(vision.to_dict()) + transformers.__version__.encode())
-    for name, tensor in _vision_tensors(folder):
+    for name, tensor in _vision_weights(folder):
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         total.update(tensor.contiguous().view(torch.uint8).numpy().data)
     return FeatureRecipe(
@@ -65,7 +68,7 @@ def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
 
 
 class VisionTower:
-    """A model folder's vision tower, loaded without the rest."""
+    """The vision tower of a model folder, loaded without the language model."""
 
     def __init__(self, folder: Path, dtype: str, device: str):
         from transformers import AutoConfig
@@ -75,13 +78,13 @@ class VisionTower:
         config = AutoConfig.from_pretrained(folder).vision_config
         # only parameters change precision: the rotary frequencies stay float32, as in a model loaded whole
         tower: Any = Tower._from_config(config, attn_implementation="sdpa", dtype=DTYPES[dtype])
-        tower.load_state_dict(dict(_vision_tensors(folder)), strict=True)
+        tower.load_state_dict(dict(_vision_weights(folder)), strict=True)
         self._tower = tower.to(device).eval()
 
     @torch.no_grad()
     def encode(self, pixels: ClipPixels) -> ClipFeatures:
-        """One clip's features, on the CPU. Always one clip at a time: a batch would round differently, and features
-        must be the same whenever they are made again."""
+        """Returns one clip's features, on the CPU. Clips are never batched: a batch rounds differently, and features
+        must be the same whenever they are computed again."""
         patches = pixels.patches.to(self._tower.device, self._tower.dtype)
         output = self._tower(patches, grid_thw=torch.tensor([pixels.patch_grid], device=patches.device))
         return ClipFeatures(
@@ -92,25 +95,17 @@ class VisionTower:
         )
 
 
-def _vision_tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name within the tower and value of each of its weights, sorted by name.
+def _vision_weights(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yields name within the tower and value of each of its weights, sorted by name.
 
     Raises: UserError when there is none.
     """
-    from safetensors import safe_open
-
-    where: dict[str, tuple[Path, str]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as opened:
-            for name in opened.keys():  # noqa: SIM118 - not a dict
-                before, found, own = name.partition("visual.")
-                if found and before in ("", "model."):
-                    where[own] = (file, name)
-    if not where:
+    is_empty = True
+    for name, tensor in stored_weights(folder, lambda stored: name_in_model(stored).startswith(_TOWER)):
+        is_empty = False
+        yield name_in_model(name).removeprefix(_TOWER), tensor
+    if is_empty:
         raise UserError(f"model folder {folder} has no vision tower in its *.safetensors files")
-    for own, (file, name) in sorted(where.items()):
-        with safe_open(file, framework="pt") as opened:
-            yield own, opened.get_tensor(name)
 
 
 def _canonical(values: dict[str, Any]) -> bytes:

@@ -9,7 +9,8 @@ import torch
 
 from vaserl.errors import UserError
 from vaserl.policy.adapter import merge_adapter, read_adapter
-from vaserl.policy.policy import check_model_folder, load_model
+from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.policy import load_model
 from vaserl.runs.recorder import PACKAGES, read_jsonl
 
 MAX_LOGIT_GAP = 1e-3

@@ -155,7 +155,7 @@ def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_mode
     assert main(["check", str(folder), "--model", str(tiny_model)]) == 0
     text = capsys.readouterr().out
     assert "vases        6: 4 train, 2 test" in text and "nothing to mend" in text
-    from vaserl.policy.policy import Prompter
+    from vaserl.policy.prompter import Prompter
 
     assert Prompter(tiny_model).text(CAPTION_PROMPT) in text and "<|im_start|>assistant" in text
     assert "── vase v00 " in text and "── vase v05 " not in text  # examples are of what is trained on

@@ -14,10 +14,12 @@ from vaserl.dataset.dataset import read_vases
 from vaserl.files.clip import ClipStore
 from vaserl.grpo.loss import policy_loss
 from vaserl.grpo.variants import VARIANTS
-from vaserl.policy.groups import samples_group
-from vaserl.policy.layout import Layout, PrefixGroup, packed_layout, padded_layout, shared_prefix_layout
+from vaserl.policy.clips import ClipPixels
+from vaserl.policy.groups import PrefixGroup, samples_group
+from vaserl.policy.layout import Layout, packed_layout, padded_layout, shared_prefix_layout
 from vaserl.policy.pixel_cache import PixelCache
-from vaserl.policy.policy import ClipPixels, Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.settings import LossSettings
 from vaserl.types import Batch, PromptSamples, Sample
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaserl.policy.attention import Groupwise, TokenSpan, VariableLength, gather_rows, plan_attention
+from vaserl.policy.attention import GroupwisePlan, TokenSpan, VariableLengthPlan, gather_rows, plan_attention
 
 CPU = torch.device("cpu")
 
@@ -56,7 +56,7 @@ def tensors(size: int, seed: int) -> list[torch.Tensor]:
 def test_groupwise_is_dense_attention_with_its_gradients(drawn, seed):
     spans, mask = spans_of(drawn), dense_mask(drawn)
     inputs = tensors(len(mask), seed)
-    ours, theirs = Groupwise(spans, CPU)(*inputs, 0.3), dense_attention(*inputs, mask, 0.3)
+    ours, theirs = GroupwisePlan(spans, CPU)(*inputs, 0.3), dense_attention(*inputs, mask, 0.3)
     assert torch.allclose(ours, theirs, atol=1e-12)
     weight = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for mine, other in zip(
@@ -69,7 +69,7 @@ def test_groupwise_is_dense_attention_with_its_gradients(drawn, seed):
 
 def test_without_a_gpu_a_plan_is_groupwise():
     spans = spans_of([(3, [2, 1])])
-    assert isinstance(plan_attention(spans, CPU, torch.bfloat16), Groupwise)
+    assert isinstance(plan_attention(spans, CPU, torch.bfloat16), GroupwisePlan)
 
 
 def test_the_gradient_of_a_gathered_prefix_is_summed_in_float32():
@@ -85,7 +85,7 @@ def test_the_gradient_of_a_gathered_prefix_is_summed_in_float32():
 @given(st.lists(groups, min_size=1, max_size=3))
 def test_the_keys_of_the_variable_length_call(drawn):
     spans, mask = spans_of(drawn), dense_mask(drawn)
-    plan = VariableLength(spans, CPU)
+    plan = VariableLengthPlan(spans, CPU)
     queries, keys, rows = plan._cumulative_queries.tolist(), plan._cumulative_keys.tolist(), plan._keys.tolist()
     seen = torch.zeros_like(mask)
     for number in range(len(queries) - 1):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from vaserl.errors import UserError
 from vaserl.files.whole import UNFINISHED
-from vaserl.policy.feature_store import ABANDONED_S, DamagedEntry, FeatureStore, pack, unpack
-from vaserl.policy.policy import ClipFeatures
+from vaserl.policy.clips import ClipFeatures
+from vaserl.policy.feature_store import ABANDONED_S, DamagedEntry, FeatureStore, pack_entry, unpack_entry
 from vaserl.policy.positions import VideoGrid
 
 PLENTY = 10**9
@@ -46,7 +46,7 @@ def filled(folder: Path, *, max_bytes: int = PLENTY, num_entries: int = 1) -> Fe
     """A store with entries under the first keys, read least recently in their order."""
     store = FeatureStore(folder, max_bytes)
     for index, key in enumerate(KEYS[:num_entries]):
-        store.put(key, pack(key, make_features(index)))
+        store.put(key, pack_entry(key, make_features(index)))
         os.utime(store.path(key), (index, index))
     return store
 
@@ -62,22 +62,22 @@ def test_unpack_is_the_inverse_of_pack(time_patches, width, dtype, seed, interva
     made = make_features(seed, time_patches, width, dtype)
     grid = VideoGrid(time=time_patches, height=2, width=2, temporal_interval=interval)
     clip = ClipFeatures(features=made.features, patch_grid=(time_patches, 4, 4), seconds_per_patch=interval, grid=grid)
-    assert same(unpack("key", pack("key", clip)), clip)
+    assert same(unpack_entry("key", pack_entry("key", clip)), clip)
 
 
 @given(st.data())
 def test_no_single_flipped_bit_goes_unnoticed(data):
-    entry = bytearray(pack("key", make_features(width=1)))
+    entry = bytearray(pack_entry("key", make_features(width=1)))
     place = data.draw(st.integers(0, len(entry) - 1))
     entry[place] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(DamagedEntry):
-        unpack("key", bytes(entry))
+        unpack_entry("key", bytes(entry))
 
 
 def test_infinities_and_nans_come_back_as_they_were():
     odd = make_features()
     odd.features[0, :4] = torch.tensor([float("inf"), -float("inf"), float("nan"), -0.0])
-    found = unpack("key", pack("key", odd))
+    found = unpack_entry("key", pack_entry("key", odd))
     assert torch.equal(found.features.view(torch.int32), odd.features.view(torch.int32))
 
 
@@ -89,7 +89,7 @@ def test_a_store_returns_what_was_put_in_any_object_on_its_folder(tmp_path: Path
     assert found[1] is None
     assert same(found[2], make_features(0))
     assert (store.counts.hits, store.counts.misses, store.counts.damaged) == (2, 1, 0)
-    assert store.entry(KEYS[0]) == pack(KEYS[0], make_features(0))
+    assert store.entry(KEYS[0]) == pack_entry(KEYS[0], make_features(0))
 
 
 def truncated(path: Path) -> None:
@@ -111,7 +111,7 @@ def empty(path: Path) -> None:
 
 
 def of_another_clip(path: Path) -> None:
-    path.write_bytes(pack(KEYS[7], make_features(7)))
+    path.write_bytes(pack_entry(KEYS[7], make_features(7)))
 
 
 def with_anothers_hash(path: Path) -> None:
@@ -119,7 +119,7 @@ def with_anothers_hash(path: Path) -> None:
         return entry.partition(b'"sha256": "')[2][:64]
 
     own = path.read_bytes()
-    path.write_bytes(own.replace(stated(own), stated(pack(KEYS[0], make_features(7)))))
+    path.write_bytes(own.replace(stated(own), stated(pack_entry(KEYS[0], make_features(7)))))
 
 
 def with_other_facts(path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_damaged_entry_is_counted_logged_removed_and_made_again(tmp_path: Path
 
 
 def test_a_half_written_file_is_never_read_and_removed_when_its_writer_is_gone(tmp_path: Path, caplog):
-    entry = pack(KEYS[0], make_features())
+    entry = pack_entry(KEYS[0], make_features())
     old, new = (tmp_path / UNFINISHED.replace("*", name) for name in ("abc", "def"))
     for half in (old, new):
         half.write_bytes(entry[: len(entry) // 2])
@@ -172,7 +172,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="input/output"):
-        store.put(KEYS[0], pack(KEYS[0], make_features()))
+        store.put(KEYS[0], pack_entry(KEYS[0], make_features()))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,46 +183,46 @@ def test_a_full_disk_is_counted_and_the_run_goes_on(tmp_path: Path, monkeypatch,
         raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    store.put(KEYS[0], pack(KEYS[0], make_features()))
+    store.put(KEYS[0], pack_entry(KEYS[0], make_features()))
     assert store.counts.refused == 1
     assert "No space left" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_least_recently_read_entries_make_room(tmp_path: Path):
-    size = len(pack(KEYS[0], make_features()))
+    size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=3 * size, num_entries=3)
     assert store.counts.evicted == 0
     assert same(store.get_all(KEYS[:1])[0], make_features(0))  # the oldest becomes the youngest
-    store.put(KEYS[3], pack(KEYS[3], make_features(3)))
+    store.put(KEYS[3], pack_entry(KEYS[3], make_features(3)))
     assert store.num_bytes() == 3 * size
     assert [store.path(key).exists() for key in KEYS[:4]] == [True, False, True, True]
     assert store.counts.evicted == 1
 
 
 def test_an_entry_in_use_stays_and_the_next_goes(tmp_path: Path):
-    size = len(pack(KEYS[0], make_features()))
+    size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=2 * size, num_entries=2)
     with store.in_use(KEYS[0]) as file:
-        store.put(KEYS[2], pack(KEYS[2], make_features(2)))
+        store.put(KEYS[2], pack_entry(KEYS[2], make_features(2)))
         assert [store.path(key).exists() for key in KEYS[:3]] == [True, False, True]
-        assert same(unpack(KEYS[0], file.read()), make_features(0))
+        assert same(unpack_entry(KEYS[0], file.read()), make_features(0))
 
 
 def test_when_everything_is_in_use_the_limit_waits_and_it_is_said(tmp_path: Path, caplog):
-    size = len(pack(KEYS[0], make_features()))
+    size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=size, num_entries=1)
     with store.in_use(KEYS[0]):
-        store.put(KEYS[1], pack(KEYS[1], make_features(1)))
+        store.put(KEYS[1], pack_entry(KEYS[1], make_features(1)))
     assert store.num_bytes() == 2 * size
     assert "above its limit" in caplog.text
-    store.put(KEYS[2], pack(KEYS[2], make_features(2)))
+    store.put(KEYS[2], pack_entry(KEYS[2], make_features(2)))
     assert store.num_bytes() == size
 
 
 def test_an_entry_above_the_limit_is_refused(tmp_path: Path, caplog):
     store = FeatureStore(tmp_path, 100)
-    store.put(KEYS[0], pack(KEYS[0], make_features()))
+    store.put(KEYS[0], pack_entry(KEYS[0], make_features()))
     assert store.counts.refused == 1
     assert store.num_bytes() == 0
     assert "exceed the limit of 100" in caplog.text
@@ -241,7 +241,7 @@ def write_and_read(folder: Path, max_bytes: int, seed: int, num_rounds: int, res
     num_read = 0
     for _ in range(num_rounds):
         index = int(torch.randint(len(KEYS), (), generator=generator))
-        store.put(KEYS[index], pack(KEYS[index], make_features(index)))
+        store.put(KEYS[index], pack_entry(KEYS[index], make_features(index)))
         wanted = int(torch.randint(len(KEYS), (), generator=generator))
         (found,) = store.get_all([KEYS[wanted]])
         if found is not None:
@@ -252,7 +252,7 @@ def write_and_read(folder: Path, max_bytes: int, seed: int, num_rounds: int, res
 
 @pytest.mark.parametrize("entries_that_fit", [3, 8], ids=["evicting", "roomy"])
 def test_processes_that_write_the_same_entries_at_once(tmp_path: Path, entries_that_fit: int):
-    size = len(pack(KEYS[0], make_features()))
+    size = len(pack_entry(KEYS[0], make_features()))
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     processes = [
@@ -273,7 +273,7 @@ def test_processes_that_write_the_same_entries_at_once(tmp_path: Path, entries_t
 
 
 def test_a_lock_of_a_dead_process_does_not_keep_its_entry(tmp_path: Path):
-    size = len(pack(KEYS[0], make_features()))
+    size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=size, num_entries=1)
     context = multiprocessing.get_context("fork")
     ready = context.Event()
@@ -287,10 +287,10 @@ def test_a_lock_of_a_dead_process_does_not_keep_its_entry(tmp_path: Path):
     holder = context.Process(target=hold)
     holder.start()
     assert ready.wait(30)
-    store.put(KEYS[1], pack(KEYS[1], make_features(1)))
+    store.put(KEYS[1], pack_entry(KEYS[1], make_features(1)))
     assert store.path(KEYS[0]).exists()
     holder.kill()
     holder.join()
-    store.put(KEYS[2], pack(KEYS[2], make_features(2)))
+    store.put(KEYS[2], pack_entry(KEYS[2], make_features(2)))
     assert not store.path(KEYS[0]).exists()
     assert store.num_bytes() == size

@@ -4,14 +4,8 @@ import pytest
 import torch
 
 from vaserl.policy.attention import TokenSpan, branch_mask
-from vaserl.policy.layout import (
-    Branch,
-    PrefixGroup,
-    micro_batches,
-    packed_layout,
-    padded_layout,
-    shared_prefix_layout,
-)
+from vaserl.policy.groups import Branch, PrefixGroup
+from vaserl.policy.layout import micro_batches, packed_layout, padded_layout, shared_prefix_layout
 from vaserl.policy.positions import VideoGrid
 
 GRID = VideoGrid(time=1, height=1, width=2, temporal_interval=1.0)

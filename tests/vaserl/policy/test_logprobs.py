@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vaserl.policy.logprobs import CHUNK_TOKENS, token_logprobs
-from vaserl.policy.schedule import learning_rate
+from vaserl.policy.optimizer import learning_rate
 
 
 @pytest.mark.parametrize("num_tokens", [0, 1, CHUNK_TOKENS, 2 * CHUNK_TOKENS + 3])

@@ -10,10 +10,12 @@ import safetensors.torch
 import torch
 
 from vaserl.errors import UserError
-from vaserl.policy.adapter import adapter_files, add_lora, check_digest, make_weights, merge_adapter
-from vaserl.policy.merge import ADAPTER_CONFIG, Factors, PristineBase, merge, model_name, read_factors
+from vaserl.policy.adapter import ADAPTER_CONFIG, adapter_files, add_lora, merge_adapter
+from vaserl.policy.merge import LoraFactors, PristineBase, merge_matrix, read_factors
+from vaserl.policy.model_folder import name_in_model
 from vaserl.policy.policy import load_model
 from vaserl.policy.tensor_file import TensorFile, read_tensors
+from vaserl.policy.weights import check_digest, make_weights
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def test_every_merged_matrix_is_pefts_to_the_bit(tiny_model: Path, files):
     factors = read_factors(files)
     assert len(factors) == 2 * 7
     base = PristineBase(tiny_model, frozenset(factors), device="cpu", pin_memory=False)
-    merged = {model_name(name): tensor for name, tensor in base.merged(factors, torch.float32)}
+    merged = {name_in_model(name): tensor for name, tensor in base.merged(factors, torch.float32)}
     original = load_model(tiny_model).state_dict()
     expected = merge_adapter(load_model(tiny_model), files).state_dict()
     assert set(factors) < set(merged)
@@ -43,8 +45,8 @@ def test_every_merged_matrix_is_pefts_to_the_bit(tiny_model: Path, files):
 def test_merging_rounds_once():
     """W0 = 1, delta = 2^-8 + 2^-17: the sum lies just above the middle between 1 and 1 + 2^-7, bfloat16's next number.
     Were delta rounded first, to 2^-8, the sum would be the middle itself and fall to 1."""
-    factors = Factors(a=torch.tensor([[1.0]]), b=torch.tensor([[2.0**-8 + 2.0**-17]]), scale=1.0)
-    assert merge(torch.ones(1, 1, dtype=torch.bfloat16), factors, torch.bfloat16).item() == 1 + 2.0**-7
+    factors = LoraFactors(a=torch.tensor([[1.0]]), b=torch.tensor([[2.0**-8 + 2.0**-17]]), scale=1.0)
+    assert merge_matrix(torch.ones(1, 1, dtype=torch.bfloat16), factors, torch.bfloat16).item() == 1 + 2.0**-7
 
 
 def test_an_adapter_of_other_matrices_is_refused(tiny_model: Path, files):

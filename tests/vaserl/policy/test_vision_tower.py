@@ -14,7 +14,8 @@ from vaserl.errors import UserError
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import shared_prefix_layout
 from vaserl.policy.pixel_cache import rotated
-from vaserl.policy.policy import Policy, Prompter, load_model
+from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import DTYPES, FeatureRecipe, VisionTower, feature_recipe
 from vaserl.types import PromptSamples, Sample
 

@@ -19,7 +19,7 @@ def prompt_text(model: Path | None) -> Callable[[str], str]:
     """
     if model is None:
         return lambda prompt: prompt
-    from vaserl.policy.policy import Prompter
+    from vaserl.policy.prompter import Prompter
 
     return Prompter(model).text
 

@@ -20,7 +20,7 @@ from vaserl.curation.train_quality.augment import augmented
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
-from vaserl.policy.stepper import Stepper
+from vaserl.policy.optimizer import ScheduledAdamW
 from vaserl.runs.progress import Progress
 
 
@@ -89,7 +89,7 @@ def fit(
     weights = torch.tensor(len(train.is_good) / (2 * counts), dtype=torch.float32, device=device)
     size = min(settings.batch_size, len(train.is_good))
     num_batches = len(train.is_good) // size
-    step = Stepper(
+    step = ScheduledAdamW(
         model,
         peak=settings.learning_rate,
         weight_decay=settings.weight_decay,

@@ -30,7 +30,7 @@ from vaserl.curation.train_quality.settings import AugmentSettings, LabelSetting
 from vaserl.curation.train_quality.train import train_on
 from vaserl.files.photograph import read_photograph
 from vaserl.meshes.turntable import TurntableRenderer
-from vaserl.policy.stepper import Stepper
+from vaserl.policy.optimizer import ScheduledAdamW
 from vaserl.rewards.vase import reference_caption
 from vaserl.runs.progress import Progress
 from vaserl.synthetic.mesh import build_mesh
@@ -182,7 +182,7 @@ def train_tiny_clip(
     for index, own in enumerate(numbers):
         is_true[index, own] = True
 
-    step = Stepper(model, peak=2e-3, weight_decay=0.05, num_steps=num_steps)
+    step = ScheduledAdamW(model, peak=2e-3, weight_decay=0.05, num_steps=num_steps)
     with Progress("tiny CLIP", num_steps) as progress:
         for chosen in _batches(len(photographs), num_steps, CLIP_BATCH, rng):
             spoken = np.array([rng.choice(numbers[index]) for index in chosen])

@@ -1,0 +1,51 @@
+"""The learning-rate schedule of every training job, and the optimizer of those that train a whole small network."""
+
+import math
+
+import torch
+
+_FINAL_SHARE = 0.02
+_WARMUP_SHARE = 0.05
+_MAX_GRADIENT_NORM = 1.0
+
+
+def learning_rate(step: int, *, peak: float, warmup_steps: int, num_steps: int, cosine: bool) -> float:
+    """Returns the rate of `step` (from 1): linear warm-up to `peak`, then constant or along a cosine to a fiftieth of
+    `peak`."""
+    if step <= warmup_steps:
+        return peak * step / warmup_steps
+    if not cosine:
+        return peak
+    done = (step - warmup_steps) / max(num_steps - warmup_steps, 1)
+    return peak * max(_FINAL_SHARE, 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+
+
+class ScheduledAdamW:
+    """AdamW with weight decay on matrices and kernels only and gradients clipped to norm 1. The learning rate is warmed
+    up over a twentieth of `num_steps` and follows a cosine afterwards."""
+
+    def __init__(self, model: torch.nn.Module, *, peak: float, weight_decay: float, num_steps: int) -> None:
+        decayed = [p for p in model.parameters() if p.ndim >= 2]
+        others = [p for p in model.parameters() if p.ndim < 2]
+        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self._optimizer = torch.optim.AdamW(groups)
+        self._parameters = [*decayed, *others]
+        self._peak, self._num_steps, self._step = peak, num_steps, 0
+
+    def __call__(self, loss: torch.Tensor) -> float:
+        """Makes one optimizer step along the gradient of `loss`. Returns: the loss."""
+        self._step += 1
+        rate = learning_rate(
+            self._step,
+            peak=self._peak,
+            warmup_steps=max(round(_WARMUP_SHARE * self._num_steps), 1),
+            num_steps=self._num_steps,
+            cosine=True,
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, _MAX_GRADIENT_NORM)
+        self._optimizer.step()
+        return float(loss.detach())
