@@ -1,1 +1,1 @@
-"""Who starts it: one module for each job."""
+"""The jobs, one module each: `python -m launch JOB CONFIG` starts one, launch/jobs.py lists them."""

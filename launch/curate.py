@@ -1,13 +1,13 @@
-"""Curation: python -m launch.curate CONFIG [--section.key value …]
+"""Curation: python -m launch curate CONFIG [--section.key value …]
 
-Its quality filter is trained by python -m launch.curate train-quality CONFIG.
+`python -m launch.curate train-quality CONFIG` trains its quality filter: see launch/train_quality.py.
 """
 
 import sys
 from collections.abc import Sequence
 
 from actors.curate import curate
-from launch.main import command
+from launch.main import start_job
 from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
@@ -38,12 +38,10 @@ def run(settings: CurateSettings) -> CurationSummary:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["train-quality"]:
-        from launch.train_quality import main as train_quality
-
-        return train_quality(argv[1:])
-    return command(CurateSettings, run, "Photographs and records to a data set of turntables and captions.", argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["train-quality"]:
+        return start_job("train-quality", given[1:])
+    return start_job("curate", given)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Captions of the held-out vases before and after training: python -m launch.evaluate CONFIG [--key value …]
+"""Captions of the held-out vases before and after training: python -m launch evaluate CONFIG [--section.key value …]
 
 `python -m launch.evaluate vaseeval CONFIG` compares generated models with true ones instead: see launch/vaseeval.py.
 """
@@ -11,9 +11,8 @@ from typing import Any
 
 from actors.cluster import bundle, connect, placed
 from actors.rollout import RolloutPool
-from launch import vaseeval
 from launch.features import num_encoders, report_features, start_encoders
-from launch.main import command
+from launch.main import start_job
 from vaserl.dataset.dataset import Vase, read_vases
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
@@ -21,7 +20,6 @@ from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
-from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.tensor_file import FileContent
@@ -131,8 +129,8 @@ def _row(vase: Vase, before: Group, after: Group, scorer: Scorer) -> EvaluationR
 def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if given[:1] == ["vaseeval"]:
-        return command(VaseEvalSettings, vaseeval.run, "Compare generated models with true ones.", given[1:])
-    return command(EvaluateSettings, run, "Compare a model with its trained weights on held-out vases.", given)
+        return start_job("vaseeval", given[1:])
+    return start_job("evaluate", given)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,62 @@
-"""What every job's command line shares: CONFIG and overrides in, exit code out."""
+"""The command line that all jobs with a CONFIG share."""
 
 import argparse
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
+from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, UserError
-from vaserl.settings.section import Section, dump_config, load_config
+from vaserl.settings import Section, dump_config, load_config
+from vaserl.settings.keys import key_tables
 
-_SectionT = TypeVar("_SectionT", bound=Section)
+_MEANING_WIDTH = 76
+_KEY_WIDTH = 42
 
 
-def command(
-    kind: type[_SectionT], job: Callable[[_SectionT], Any], description: str, argv: Sequence[str] | None = None
-) -> int:
-    """Loads CONFIG as `kind` with the `--section.key value` overrides and runs `job` on it.
+def start_job(name: str, argv: Sequence[str] | None = None) -> int:
+    """Runs a job of the table on CONFIG and its `--section.key value` overrides.
 
-    Returns: 0, or 2 after printing a user's error without a traceback. Any other exception travels.
+    Returns: 0, or 2 after printing a UserError without a traceback. Any other exception is raised.
     """
+    job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
-        description=description,
-        epilog="Any setting is overridden with --section.key VALUE, for example --seed 1 --learner.num_ranks 2.",
+        prog=f"python -m launch {name}",
+        usage=f"python -m launch {name} [--dry-run] CONFIG [--section.key VALUE …]",
+        description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
+        epilog=_keys_as_text(kind),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file, see configs/")
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved config and stop")
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
+    parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
     arguments, overrides = parser.parse_known_args(argv)
     try:
         settings = load_config(kind, arguments.config, overrides)
         if arguments.dry_run:
             print(dump_config(settings), end="")
         else:
-            job(settings)
+            importlib.import_module(job.module).run(settings)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT
     return 0
+
+
+def settings_class(name: str) -> type[Section]:
+    """Returns the settings class of a job that has one, without importing the job."""
+    module, _, kind = (JOBS[name].settings or "").partition(":")
+    return getattr(importlib.import_module(module), kind)
+
+
+def _keys_as_text(kind: type[Section]) -> str:
+    """Lists each key with its default, and the first sentence of its meaning below it."""
+    lines = ["keys, each with its default; docs/configuration.md explains them in full:"]
+    for table in key_tables(kind):
+        for key in table.keys:
+            name = f"--{table.path}.{key.name}" if table.path else f"--{key.name}"
+            sentence = key.meaning.split(". ")[0].split(".\n")[0]
+            lines.append(f"  {name:{_KEY_WIDTH}} {textwrap.shorten(key.default, _MEANING_WIDTH, placeholder=' …')}")
+            lines.append(f"      {textwrap.shorten(sentence, _MEANING_WIDTH + _KEY_WIDTH - 4, placeholder=' …')}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The whole program, small: python -m launch.quickstart configs/quickstart.toml
+"""The whole program, small: python -m launch quickstart configs/quickstart.toml
 
 photographs and records -> data set -> SFT -> GRPO -> evaluation -> report, in one Ray session on one machine.
 """
@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
 from actors.cluster import connect
 from launch import curate, evaluate, sft, train
-from launch.main import command
+from launch.main import start_job
 from vaserl.curation.settings import CurateSettings
 from vaserl.errors import UserError
 from vaserl.grpo.metrics import mean_of
@@ -24,41 +22,13 @@ from vaserl.report import console_summary, write_report
 from vaserl.runs.export import export_run
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import read_jsonl, versions
-from vaserl.settings import ClusterSettings, EvaluateSettings, SftSettings, TrainSettings
-from vaserl.settings.section import Section, load_config
+from vaserl.settings import EvaluateSettings, QuickstartSettings, SftSettings, TrainSettings
+from vaserl.settings.section import load_config
 from vaserl.synthetic.world import build_world
 
 MARKER = ".quickstart"
 _WINDOW = 10
 """Steps over which the first and the last reward are averaged."""
-
-
-class WorldSettings(Section):
-    num_vases: int = 720
-    """Vases that the potter throws."""
-    num_workers: int = 2
-    """Processes that throw them."""
-
-
-class StageSettings(Section):
-    curate: Path
-    sft: Path
-    train: Path
-    evaluate: Path
-
-
-class QuickstartSettings(Section):
-    """Every job in turn."""
-
-    run_dir: Path
-    """Where everything goes. Emptied at the start if an earlier quick start made it."""
-    seed: int = 0
-    """Of the world and of every stage."""
-    world: WorldSettings = WorldSettings()
-    stages: StageSettings
-    overrides: dict[str, list[str]] = pydantic.Field(default_factory=dict)
-    """More settings for a stage, as on its command line: train = ["--num_steps", "3"]."""
-    cluster: ClusterSettings = ClusterSettings()
 
 
 def run(settings: QuickstartSettings) -> dict[str, Any]:
@@ -165,7 +135,7 @@ def _write_summary(root: Path, summary: dict[str, Any]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return command(QuickstartSettings, run, "The whole program end to end on one machine.", argv)
+    return start_job("quickstart", argv)
 
 
 if __name__ == "__main__":

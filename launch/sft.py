@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: python -m launch.sft CONFIG [--section.key value …]"""
+"""Supervised fine-tuning: python -m launch sft CONFIG [--section.key value …]"""
 
 import math
 import sys
@@ -10,7 +10,7 @@ from actors.cluster import bundle, connect, placed
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from launch.features import num_encoders, report_features, start_encoders
-from launch.main import command
+from launch.main import start_job
 from vaserl.dataset.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
 from vaserl.grpo.tasks import draw
 from vaserl.policy.model_folder import check_model_folder
@@ -91,7 +91,7 @@ def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return command(SftSettings, run, "Supervised fine-tuning on the captions and questions of a data set.", argv)
+    return start_job("sft", argv)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""GRPO: python -m launch.train CONFIG [--section.key value …]"""
+"""GRPO: python -m launch train CONFIG [--section.key value …]"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from actors.publish import TransferredRollout, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
-from launch.main import command
+from launch.main import start_job
 from vaserl.dataset.dataset import read_vases
 from vaserl.evaluation.constant_baseline import ConstantBaseline
 from vaserl.evaluation.constant_caption import constant_caption
@@ -137,7 +137,7 @@ class _Grpo:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return command(TrainSettings, run, "GRPO on the caption tasks of a curated data set.", argv)
+    return start_job("train", argv)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Training of the quality filter: python -m launch.curate train-quality CONFIG [--section.key value …]"""
+"""Training of the quality filter: python -m launch train-quality CONFIG [--section.key value …]"""
 
 import sys
 from collections.abc import Sequence
 
-from launch.main import command
+from launch.main import start_job
 from vaserl.curation.train_quality.report import MARKDOWN, QualityReport
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.curation.train_quality.train import train_quality
@@ -23,4 +23,8 @@ def run(settings: TrainQualitySettings) -> QualityReport:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return command(TrainQualitySettings, run, "Labelled photographs to a calibrated quality filter.", argv)
+    return start_job("train-quality", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

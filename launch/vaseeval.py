@@ -1,8 +1,11 @@
-"""Generated models against true ones: python -m launch.evaluate vaseeval CONFIG [--key value …]"""
+"""Generated meshes against true ones: python -m launch vaseeval CONFIG [--section.key value …]"""
 
 import json
+import sys
+from collections.abc import Sequence
 from typing import Any
 
+from launch.main import start_job
 from vaserl.meshes.compare.evaluate import PAPER, evaluate
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.table import comparison_table
@@ -32,3 +35,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and value - value != 0 else value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return start_job("vaseeval", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,1 @@
-"""Measurements of the program's parts, on this machine: `python -m launch.bench NAME`."""
+"""Measurements of the program's parts on this machine: `python -m launch bench NAME`."""

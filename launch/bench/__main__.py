@@ -1,4 +1,4 @@
-"""python -m launch.bench NAME [--json]"""
+"""python -m launch bench NAME [--json]"""
 
 import argparse
 import contextlib
@@ -10,25 +10,26 @@ from collections.abc import Sequence
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 BENCHES = {
-    "curate": "rows a second of each curation stage, its overhead, and the driver's memory over rows",
-    "curate_kills": "the curation job killed at random moments, and what the same command makes of it",
-    "lathe": "a photograph's model against the vase's true one: silhouettes, Chamfer distance, profile in mm",
-    "learner": "forward and backward of a group: padded against shared prefix",
-    "overlap": "wall time of a step of the overlapped loop, over the longer of its halves",
-    "parity": "logprobs of learner and engine, and of the layouts, against each other",
-    "precision": "what bfloat16 costs, engine against learner, while a policy is taught",
+    "curate": "rows per second of each curation stage, its overhead, and the driver's memory over rows",
+    "curate_kills": "a curation job killed at random moments and restarted: its manifest against an undisturbed one",
+    "lathe": "the lathe's mesh of a photograph against the true one: silhouettes, Chamfer distance, profile in mm",
+    "learner": "forward and backward pass of a group: padded layout against shared prefix",
+    "overlap": "wall time of a step of the overlapped loop, relative to the longer of its halves",
+    "parity": "logprobs of the learner against the engine's, and of the layouts against each other",
+    "precision": "logprob gap between engine and learner in bfloat16, while a policy is trained",
     "publish": "seconds from an optimizer step to all engines serving it, merged and as an adapter",
-    "reward": "captions a second, on one core and through the pool",
-    "rollout": "seconds of prefill and decode, from stored features",
+    "reward": "captions scored per second, on one core and through the pool",
+    "rollout": "seconds of prefill and decode from stored features",
     "step": "seconds of a whole GRPO step, by phase",
 }
+"""Each bench, a module of this folder, with what it measures."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a bench and prints what it measured. Returns: 0, or 2 after printing a user's error."""
+    """Runs a bench and prints its measurement. Returns: 0, or 2 after printing a UserError."""
     listed = "\n".join(f"  {name:12} {what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
-        prog="python -m launch.bench",
+        prog="python -m launch bench",
         description=f"{__doc__}\n\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -39,14 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     name = parser.parse_args(given[:1]).name
-    # only this one, because an engine in this process must not meet what the other benches import
+    # imports this bench only: what the others import would disturb an engine in this process
     bench = importlib.import_module(f"launch.bench.{name}")
-    bench_parser = argparse.ArgumentParser(prog=f"python -m launch.bench {name}", description=bench.__doc__)
+    bench_parser = argparse.ArgumentParser(prog=f"python -m launch bench {name}", description=bench.__doc__)
     bench_parser.add_argument("--json", action="store_true", help="one JSON object")
     bench.add_arguments(bench_parser)
     arguments = bench_parser.parse_args(given[1:])
     try:
-        # libraries say on standard output what they find; there, only the measurement is wanted
+        # libraries print on standard output, which is reserved for the measurement
         with contextlib.redirect_stdout(sys.stderr):
             measured = bench.run(arguments)
     except UserError as error:

@@ -103,7 +103,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys):
 
 
 def test_stages_are_tied_together_under_one_folder(tmp_path: Path):
-    from launch.quickstart import QuickstartSettings
+    from vaserl.settings import QuickstartSettings
     from vaserl.settings.section import load_config
 
     path = tmp_path / "quickstart.toml"

@@ -1,4 +1,5 @@
-"""The settings of each job: a field exists because someone changes it, and says what changes when they do."""
+"""Settings of the jobs: the strict TOML loader, the sections that jobs share, and one class for each job of the
+model."""
 
 from vaserl.settings.advantage import OVERLONG_PART, AdvantageSettings, OverlongSettings
 from vaserl.settings.cluster import ClusterSettings
@@ -7,9 +8,12 @@ from vaserl.settings.inputs import DataSettings, ModelSettings
 from vaserl.settings.jobs import EvaluateSettings, SftSettings, TinyModelSettings, TrainSettings
 from vaserl.settings.learner import LANGUAGE_MODEL_LINEARS, LearnerSettings, LoraSettings
 from vaserl.settings.loss import LossSettings
+from vaserl.settings.nearest import nearest_name
 from vaserl.settings.open_clip import OpenClipSettings
+from vaserl.settings.quickstart import QuickstartSettings
 from vaserl.settings.reward import RemoteSettings, RewardSettings
 from vaserl.settings.rollout import RolloutSettings
+from vaserl.settings.section import Section, dump_config, load_config
 
 __all__ = [
     "LANGUAGE_MODEL_LINEARS",
@@ -25,10 +29,15 @@ __all__ = [
     "ModelSettings",
     "OpenClipSettings",
     "OverlongSettings",
+    "QuickstartSettings",
     "RemoteSettings",
     "RewardSettings",
     "RolloutSettings",
+    "Section",
     "SftSettings",
     "TinyModelSettings",
     "TrainSettings",
+    "dump_config",
+    "load_config",
+    "nearest_name",
 ]

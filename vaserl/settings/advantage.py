@@ -1,20 +1,21 @@
-"""How scores become advantages: what a completion's length costs, and what each part of the reward counts."""
+"""How scores become advantages: length penalty, and weights of the reward's parts."""
 
 import pydantic
 
 from vaserl.settings.section import Section
 
 OVERLONG_PART = "penalty/overlong"
-"""The part of the score that says what its length cost a completion."""
+"""Name of the score part that holds the overlong penalty of a completion."""
 
 
 class OverlongSettings(Section):
-    """DAPO's soft overlong punishment."""
+    """Penalty on completions that come close to the token limit (DAPO's soft overlong punishment)."""
 
     num_tokens: int = pydantic.Field(default=0, ge=0)
-    """The last so many tokens before rollout.max_new_tokens cost reward, more with each one; 0 costs nothing."""
+    """Width of the penalised zone before rollout.max_new_tokens, in tokens; the penalty grows linearly inside it. 0
+    turns the penalty off."""
     penalty: float = pydantic.Field(default=1.0, gt=0)
-    """What a completion that reaches the limit costs."""
+    """Reward subtracted from a completion that reaches the limit."""
 
 
 PART_WEIGHTS = {
@@ -29,14 +30,17 @@ PART_WEIGHTS = {
     "penalty/irrelevance": -0.05,
     "bonus": 0.05,
 }
-"""The dimensions as in the reward, penalties as costs. These and the bonus weigh half of the most that they take from
-or add to the reward: normalising makes even a small difference in them as large as one between right and wrong."""
+"""The six dimensions weigh what they weigh in the reward, penalties count negatively. Penalties and bonus weigh half
+of the most that they can change the reward by: normalising makes a small difference in them as large as the difference
+between a right and a wrong dimension."""
 
 
 class AdvantageSettings(Section):
+    """How the scores of a group become advantages."""
+
     per_dimension: bool = False
-    """Normalise every part of the reward within its group before they are added, instead of their sum (GDPO): a
+    """Normalises each part of the reward within its group before the parts are added, instead of their sum (GDPO): a
     dimension that varies little is then learned as much as one that varies a lot."""
     weights: dict[str, float] = pydantic.Field(default_factory=lambda: dict(PART_WEIGHTS))
-    """With `per_dimension`: the reward's parts and how much each counts; parts that are not named count nothing. With
-    several reward functions their names have the function's before them: "brevity/total"."""
+    """With `per_dimension`: weight of each part of the reward; a part that is not listed counts nothing. With several
+    reward functions a part's name starts with its function's: "brevity/total"."""

@@ -1,12 +1,15 @@
-"""The Ray that a job runs on."""
+"""The Ray cluster that a job runs on."""
 
 from vaserl.settings.section import Section
 
 
 class ClusterSettings(Section):
+    """The Ray cluster that the job runs on."""
+
     address: str = "local"
-    """"local" starts Ray on this machine; "auto" joins the running cluster (RAY_ADDRESS is honoured)."""
+    """"local" starts Ray on this machine; "auto" joins the running cluster (the one at RAY_ADDRESS, where it is
+    set)."""
     num_cpus: int | None = None
-    """Logical CPUs of a local Ray; default: the machine's."""
+    """Logical CPUs of a local Ray; without it, the CPUs of the machine."""
     placement_timeout_s: float = 10.0
-    """Seconds to wait for actors to be placed before the run stops and says what is missing."""
+    """Seconds to wait for the actors to be placed; after that the job stops with the resources that are missing."""

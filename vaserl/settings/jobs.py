@@ -1,4 +1,4 @@
-"""One class for each job, made of the sections of the others."""
+"""Settings of the jobs that train and evaluate, composed of the other modules' sections."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,31 +17,32 @@ from vaserl.settings.section import Section
 
 
 class TrainSettings(Section):
-    """A GRPO run."""
+    """A GRPO run on the caption tasks of a data set."""
 
     run_dir: Path
-    """Where everything the run writes goes."""
+    """Folder that the run writes to."""
     seed: int = 0
+    """Seed of task order, sampling and initial adapter."""
     num_steps: int = pydantic.Field(ge=1)
-    """GRPO updates."""
+    """Number of GRPO updates."""
     loop: Literal["on_policy", "ahead"] = "on_policy"
-    """"on_policy": each step is sampled with the weights of the step before. "ahead": the next steps are sampled while
-    one is learned, with weights up to `max_staleness` versions older."""
+    """"on_policy" samples each step with the weights of the step before. "ahead" samples the next steps while one is
+    learned, with weights up to `max_staleness` versions older."""
     max_staleness: int = pydantic.Field(default=1, ge=0)
-    """With loop = "ahead": versions by which the learner may be ahead of the weights that wrote a sample. 1 overlaps
-    sampling with learning; more evens out steps of unequal length; 0 is the on-policy loop again."""
+    """With loop = "ahead": versions by which the learner may be ahead of the weights that a sample was drawn with. 1
+    overlaps sampling with learning; more evens out steps of unequal length; 0 equals the on-policy loop."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
-    """P, tasks of one step."""
+    """P, tasks in one step."""
     max_refills: int = pydantic.Field(default=0, ge=0)
-    """Rounds in which a step draws new tasks in place of those whose group has no signal, before it learns from what
-    it has (DAPO's dynamic sampling)."""
+    """Rounds in which a step replaces tasks whose group has no signal by new ones (DAPO's dynamic sampling); after the
+    last round it learns from the groups that it has."""
     save_every: int = pydantic.Field(default=0, ge=0)
-    """Steps between saved adapters; the last one is always saved."""
+    """Steps between two saves of the weights; 0 saves only after the last step, which is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
-    """The run stops when learner and engine differ by more, as mean |log-probability| over the tokens of a step that
-    was sampled with the learner's current weights."""
+    """Largest mean absolute difference between the learner's and the engine's logprobs, over the tokens of a step that
+    was sampled with the learner's current weights; a larger one stops the run."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
-    """Beside metrics.jsonl, which is always written."""
+    """Where metrics go besides metrics.jsonl, which is always written."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
@@ -84,33 +85,44 @@ class TrainSettings(Section):
 
 
 class TinyModelSettings(Section):
+    """A small Qwen2.5-VL with random weights, built at `model.path` before training instead of starting from a
+    checkpoint."""
+
     vocab_size: int = 640
+    """Largest vocabulary of its tokenizer, which is trained on the data set's texts."""
     hidden_size: int = 192
+    """Width of the language model; hidden_size / num_heads must be a head size that vLLM knows (32, 64, 80, 96, …)."""
     num_layers: int = 3
+    """Layers of the language model."""
     num_heads: int = 6
+    """Attention heads of the language model; even, because two share one key and value head."""
     vision_hidden_size: int = 128
+    """Width of the vision tower, whose 4 heads divide it."""
     vision_depth: int = 3
+    """Blocks of the vision tower."""
 
 
 class SftSettings(Section):
     """A supervised fine-tuning run."""
 
     run_dir: Path
+    """Folder that the run writes to; the model goes to its folder model/."""
     seed: int = 0
+    """Seed of initial weights, order, questions, rotations and shifts."""
     num_epochs: int = pydantic.Field(default=2, ge=1)
     """Passes over the training vases."""
     vases_per_step: int = pydantic.Field(default=16, ge=1)
-    """Clips of one optimizer step; each brings its caption and `questions_per_vase` questions."""
+    """Clips in one optimizer step, each with its caption and `questions_per_vase` questions."""
     questions_per_vase: int = pydantic.Field(default=0, ge=0)
-    """Questions drawn for each clip and step, on the same pass over the clip."""
+    """Questions drawn for each clip and step; they share the forward pass over the clip."""
     rotate_clips: bool = True
-    """Start each clip at a random frame of the turn: where a vase's front is says nothing of the vase."""
+    """Starts each clip at a random frame of the turn, because the position of the front says nothing about the vase."""
     max_shift: int = pydantic.Field(default=0, ge=0)
-    """Move each clip by up to so many pixels, down or up and right or left, anew each time: a small model trained
-    from nothing learns patterns by heart otherwise."""
+    """Largest shift of a clip in pixels, drawn for each pass, vertically and horizontally; without it a small model
+    that is trained from random weights memorises the clips."""
     tiny_model: TinyModelSettings | None = None
-    """Build a small model with random weights at `model.path` first, instead of starting from a checkpoint."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where metrics go besides metrics.jsonl, which is always written."""
     model: ModelSettings
     data: DataSettings
     learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
@@ -119,20 +131,22 @@ class SftSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """Captions of the held-out vases by two systems, scored and compared."""
+    """A comparison of a model's captions of held-out vases before and after a GRPO run."""
 
     run_dir: Path
+    """Folder that captions.jsonl and evaluation.json are written to."""
     seed: int = 0
+    """Seed of the bootstrap behind the confidence intervals."""
     trained: Path
-    """Weights folder of a GRPO run (`weights/v…`) that is compared with the bare model."""
+    """Weights folder of a GRPO run (`weights/v…`), compared with the model at `model.path`."""
     split: str = "test"
-    """Which vases are captioned."""
+    """Split of the data set whose vases are captioned."""
     clip_model: Path
-    """open_clip folder whose text tower gives the caption metrics of the reference."""
+    """open_clip folder; its text tower computes the caption metrics against the reference."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
     features: FeatureSettings = FeatureSettings(num_workers=0)
-    """Off by default: one engine captions each clip twice and keeps what it encoded itself."""
+    """Off by default: one engine captions each clip twice and caches its own encodings."""
     cluster: ClusterSettings = ClusterSettings()

@@ -1,4 +1,4 @@
-"""The policy loss: its variant, and the bounds of the ratio."""
+"""The policy loss: its variant and the bounds of the importance ratio."""
 
 from typing import Any, Literal
 
@@ -13,39 +13,40 @@ CLIP_OF_VARIANT: dict[str, dict[str, float]] = {
     "gspo": {"clip_low": 3e-4, "clip_high": 4e-4},
     "cispo": {"ratio_cap": 5.0},
 }
-"""The bounds that each variant was published with; a setting of one's own goes before them."""
+"""Bounds that each variant was published with; a configured bound overrides them."""
 
 
 class LossSettings(Section):
+    """The policy loss; docs/losses.md has the formulas."""
+
     variant: Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"] = "dapo"
-    """Which policy loss: "grpo" weighs completions alike, "dapo" tokens, "dr_grpo" divides by a constant, "gspo" clips
-    one ratio for each completion, "cispo" bounds the weight of a token's gradient and never cuts it off."""
+    """Policy loss: "grpo" weighs completions equally, "dapo" tokens, "dr_grpo" divides by a constant, "gspo" clips one
+    ratio for each completion, "cispo" bounds the weight of a token's gradient without cutting it off."""
     clip_low: float | None = pydantic.Field(default=None, ge=0, lt=1)
-    """The ratio is clipped at 1 - clip_low; default: 0.2, gspo 3e-4. Not with cispo."""
+    """The ratio is clipped at 1 - clip_low. Default: 0.2, gspo 3e-4; not with cispo."""
     clip_high: float | None = pydantic.Field(default=None, ge=0)
-    """The ratio is clipped at 1 + clip_high; above clip_low lets rare good tokens grow. Default: 0.2, dapo 0.28, gspo
-    4e-4. Not with cispo."""
+    """The ratio is clipped at 1 + clip_high; a value above clip_low lets rare good tokens grow. Default: 0.2, dapo
+    0.28, gspo 4e-4; not with cispo."""
     ratio_cap: float | None = pydantic.Field(default=None, gt=1)
-    """Absolute bound of the ratio where the clip leaves it open: for tokens of negative advantage (the dual clip,
-    TRL's delta; default: none), under cispo for every token (default 5)."""
+    """Absolute bound of the ratio where the clip leaves it unbounded: on tokens of negative advantage (the dual clip,
+    TRL's delta; default: none), with cispo on every token (default 5)."""
     token_budget: int | None = pydantic.Field(default=None, ge=1)
-    """With dr_grpo: the constant that stands for a completion's length in the denominator; default:
+    """With dr_grpo: the constant that replaces a completion's length in the denominator. Default:
     rollout.max_new_tokens."""
     beta: float = pydantic.Field(default=0.0, ge=0)
-    """Weight of the KL term against the reference (the base with the adapter disabled); 0 skips the reference."""
+    """Weight of the KL term against the reference (the base model without the adapter); 0 skips the reference pass."""
     normalise_advantages: bool = True
-    """Divide advantages by the group's standard deviation; default: true, with dr_grpo false."""
+    """Divides advantages by the group's standard deviation. Default: true, with dr_grpo false."""
     mask_truncated: bool = False
-    """Leave completions that the token limit cut off out of the loss and its denominator; they still count in the mean
+    """Leaves completions that reached the token limit out of the loss and its denominator; they still count in the mean
     of their group."""
     old_logprobs: Literal["engine", "learner"] = "engine"
-    """What the ratio is taken against. "engine": the logprobs the tokens were sampled with, so that the clip bounds
-    staleness and the numerical gap between engine and learner together. "learner": the learner's own before the
-    update; a batch makes one update, so the ratio is 1 and there is nothing to clip, and the gap is corrected by
-    truncated importance weights instead."""
+    """Denominator of the ratio. "engine": the logprobs that the tokens were sampled with, so that the clip bounds both
+    staleness and the numerical gap between engine and learner. "learner": the learner's own before the update; a batch
+    makes one update, so the ratio is 1 and nothing is clipped, and truncated importance weights correct the gap."""
     importance_cap: float | None = pydantic.Field(default=None, gt=0)
-    """With old_logprobs = "learner": the policy term of a token is weighted with exp(learner's - engine's logprob), but
-    at most with this; default 2."""
+    """With old_logprobs = "learner": largest importance weight exp(learner's - engine's logprob) of a token's policy
+    term. Default: 2."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -68,12 +69,12 @@ class LossSettings(Section):
         if self.old_logprobs == "engine" and self.importance_cap is not None:
             raise ValueError(
                 'importance_cap needs old_logprobs = "learner"; against the engine\'s logprobs the ratio is the '
-                "importance weight already, and clip_low, clip_high and ratio_cap bound it"
+                "importance weight already: bound it by clip_low, clip_high and ratio_cap"
             )
         if self.variant == "cispo" and clips:
             raise ValueError(f"{clips[0]} does nothing with cispo, which bounds the ratio by ratio_cap alone")
         if self.variant != "dr_grpo" and self.token_budget is not None:
             raise ValueError(f"token_budget is the denominator of dr_grpo; {self.variant} has another")
         if self.ratio_cap is not None and self.clip_high is not None and self.ratio_cap <= 1 + self.clip_high:
-            raise ValueError(f"ratio_cap {self.ratio_cap:g} must stand above 1 + clip_high = {1 + self.clip_high:g}")
+            raise ValueError(f"ratio_cap {self.ratio_cap:g} must be above 1 + clip_high = {1 + self.clip_high:g}")
         return self

@@ -1,4 +1,4 @@
-"""Which open_clip model to load."""
+"""The open_clip model to load."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ from vaserl.settings.section import Section
 
 
 class OpenClipSettings(Section):
+    """The open_clip model."""
+
     path: Path | None = None
-    """Folder in open_clip's form (open_clip_config.json beside the weights), or a weights file for `name`."""
+    """Folder in open_clip's format (open_clip_config.json beside the weights), or a weights file for `name`."""
     name: str = "ViT-B-32"
-    """open_clip's name of the architecture, where `path` is a weights file."""
+    """Architecture, by open_clip's name; needed where `path` is a weights file."""

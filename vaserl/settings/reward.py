@@ -1,4 +1,4 @@
-"""The reward's functions, and how long they may take."""
+"""The reward functions, their weights and time limits."""
 
 from typing import Any, Literal
 
@@ -8,43 +8,45 @@ from vaserl.settings.section import Section
 
 
 class RemoteSettings(Section):
-    """How to wait for a reward function that asks a service, and what it counts as when the service fails: when it
-    raises `vaserl.rewards.Unavailable`, TimeoutError or ConnectionError. Any other exception stops the run."""
+    """Time-out and retries of a reward function that calls a service, and the score of a failed call. A call fails by
+    raising `vaserl.rewards.Unavailable`, TimeoutError or ConnectionError; any other exception stops the run."""
 
     timeout_s: float = pydantic.Field(default=30.0, gt=0)
-    """Seconds for one call."""
+    """Seconds after which one call counts as failed."""
     retries: int = pydantic.Field(default=2, ge=0)
-    """Calls after the first one that failed."""
+    """Further calls after a failed one."""
     backoff_s: float = pydantic.Field(default=0.5, ge=0)
-    """Seconds before the first retry, twice as many before each further one."""
+    """Seconds before the first retry; doubles before each further one."""
     max_concurrency: int = pydantic.Field(default=16, ge=1)
-    """Calls under way at once from each reward actor."""
+    """Concurrent calls of each reward actor."""
     on_failure: Literal["stop", "neutral"] | float = "stop"
-    """"stop" ends the run with the sample's id; "neutral" counts as the mean of the group's other completions, so that
-    it moves no advantage; a number is the score itself."""
+    """"stop" ends the run with the sample's id; "neutral" scores the mean of the group's other completions, so that no
+    advantage moves; a number is the score itself."""
 
 
 class RewardSettings(Section):
+    """The reward: one function, or a weighted sum of several."""
+
     functions: tuple[str, ...] = ("vaserl.rewards:VaseReward",)
-    """`package.module:function` or `path/to/file.py:function`; several are summed with their weights."""
+    """Each `package.module:function` or `path/to/file.py:function`; several are added with their weights."""
     weights: tuple[float, ...] = ()
-    """One for each function; default: all 1."""
+    """Weight of each function, in the same order; empty: all 1."""
     arguments: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
-    """By function, without its module: keyword arguments of a function, or of a class when it is made."""
+    """Keyword arguments by function name without module: of the function, or of the constructor of a class."""
     remote: dict[str, RemoteSettings] = pydantic.Field(default_factory=dict)
-    """By function, without its module: time-out, retries and outcome of those that ask a service."""
+    """Time-out, retries and score on failure, by name (without module) of a function that calls a service."""
     num_workers: int = pydantic.Field(default=1, ge=1)
-    """Reward actors."""
+    """Reward actors, which share a step's groups."""
     num_cpus: float = 0.1
     """CPUs reserved for each reward actor."""
     num_gpus: float = pydantic.Field(default=0, ge=0)
-    """GPUs reserved for each reward actor, for a judge that needs one."""
+    """GPUs reserved for each reward actor, for a function whose model needs one."""
     timeout_s: float = pydantic.Field(default=600.0, gt=0)
-    """Seconds for the actors to load their functions, and to score the groups of one step."""
+    """Seconds that the actors may take to load their functions, and to score the groups of one step."""
 
     @property
     def short_names(self) -> tuple[str, ...]:
-        """What parts, arguments and limits call each function by: its name without the module."""
+        """Each function's name without its module, as parts, `arguments` and `remote` name it."""
         return tuple(name.rpartition(":")[2] for name in self.functions)
 
     @pydantic.model_validator(mode="after")

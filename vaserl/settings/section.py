@@ -1,22 +1,25 @@
-"""Loading of strict TOML configs: an unknown key stops the run and says where it stands and what was meant."""
+"""Strict TOML configs: an unknown key or a wrong value stops the job with file, line and key."""
 
-import difflib
 import json
 import re
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 
 from vaserl.errors import UserError
+from vaserl.settings.nearest import nearest_name
 
 
 class Section(pydantic.BaseModel):
-    """Base of every config section: frozen, typed strictly, no unknown keys."""
+    """Base of every config section: frozen, strictly typed, without unknown keys.
+
+    The docstring under a field is its meaning in `--help` and in docs/configuration.md.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -27,10 +30,10 @@ _SectionT = TypeVar("_SectionT", bound=Section)
 def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = ()) -> _SectionT:
     """Reads a TOML file as `kind`, then applies `--section.key value` overrides.
 
-    Override values are read as TOML where they can be (`3`, `true`, `[1, 2]`), as plain text otherwise. Paths are
-    taken from the working directory and made absolute.
+    An override's value is parsed as TOML (`3`, `true`, `[1, 2]`) and taken as plain text where that fails. Paths are
+    resolved against the working directory.
 
-    Raises: UserError naming file, line and key for anything that does not fit.
+    Raises: UserError with file, line and key of everything that does not fit.
     """
     path = Path(path)
     try:
@@ -43,14 +46,14 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"config {path}: {error}") from error
-    origin = {}
+    flags: dict[tuple[str, ...], str] = {}
     for key, value in parse_overrides(overrides):
         _set(values, key, value)
-        origin[tuple(key)] = f"--{'.'.join(key)}"
+        flags[tuple(key)] = f"--{'.'.join(key)}"
     try:
         return _absolute(kind.model_validate(values))
     except pydantic.ValidationError as error:
-        raise UserError("\n".join(_explain(kind, problem, path, text, origin) for problem in error.errors())) from None
+        raise UserError("\n".join(_explain(kind, problem, path, text, flags) for problem in error.errors())) from None
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
@@ -71,59 +74,14 @@ def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
 
 
 def dump_config(config: Section) -> str:
-    """The resolved config as TOML that `load_config` reads back."""
+    """Returns the config with all defaults filled in, as TOML that `load_config` reads back."""
     import tomli_w
 
     return tomli_w.dumps(json.loads(config.model_dump_json(exclude_none=True)))
 
 
-def _read_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
-    for part in key[:-1]:
-        values = values.setdefault(part, {})
-        if not isinstance(values, dict):
-            raise UserError(f"override --{'.'.join(key)}: {part} is a value, not a section")
-    values[key[-1]] = value
-
-
-def _absolute(config: _SectionT) -> _SectionT:
-    """Every Path made absolute, because workers start in folders of their own."""
-    changes: dict[str, Any] = {}
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, Path):
-            changes[name] = value.expanduser().absolute()
-        elif isinstance(value, Section):
-            changes[name] = _absolute(value)
-    return config.model_copy(update=changes)
-
-
-def _explain(kind: type[Section], problem: Any, path: Path, text: str, origin: dict[tuple[str, ...], str]) -> str:
-    location = tuple(str(part) for part in problem["loc"])
-    # what is wrong with a section as a whole comes of whichever of its keys was overridden
-    blamed = [flag for key, flag in origin.items() if location and key[: len(location)] == location]
-    where = ", ".join(blamed) or f"{path}:{find_line(text, location)}"
-    key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(kind, location[:-1])
-        meant = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {meant[0]!r}?" if meant else f"known keys here: {', '.join(known)}"
-        return f"{where}: unknown key {key!r}; {hint}"
-    if problem["type"] == "missing":
-        return f"{where}: key {key!r} is missing"
-    if problem["type"] == "value_error":  # of a validator of ours, whose words need no more
-        return f"{where}: {key}: {problem['ctx']['error']}"
-    return f"{where}: {key}: {problem['msg']} (got {problem['input']!r})"
-
-
 def find_line(text: str, location: Sequence[str]) -> int:
-    """The line, counted from 1, on which a dotted key stands in TOML text, or that of its nearest table."""
+    """Returns the line of TOML text, counted from 1, that sets a dotted key, or else that of its nearest table."""
     table: tuple[str, ...] = ()
     best, best_depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -142,16 +100,63 @@ def find_line(text: str, location: Sequence[str]) -> int:
     return best
 
 
+def section_class(annotation: Any) -> type[Section] | None:
+    """Returns the section class of a field's annotation (`LoraSettings`, `WriterSettings | None`), None for a value."""
+    candidates = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
+    for part in key[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise UserError(f"override --{'.'.join(key)}: {part} is a value, not a section")
+    values[key[-1]] = value
+
+
+def _absolute(config: _SectionT) -> _SectionT:
+    """Makes every Path absolute, because workers start in folders of their own."""
+    changes: dict[str, Any] = {}
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Path):
+            changes[name] = value.expanduser().absolute()
+        elif isinstance(value, Section):
+            changes[name] = _absolute(value)
+    return config.model_copy(update=changes)
+
+
+def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Mapping[tuple[str, ...], str]) -> str:
+    """Words one of pydantic's errors; `flags` are the overrides by key."""
+    location = tuple(str(part) for part in problem["loc"])
+    # an error of a whole section is caused by one of its overridden keys, if any was overridden
+    causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]
+    where = ", ".join(causes) or f"{path}:{find_line(text, location)}"
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(kind, location[:-1])
+        meant = nearest_name(location[-1], known)
+        hint = f"did you mean {meant!r}?" if meant else f"known keys here: {', '.join(known)}"
+        return f"{where}: unknown key {key!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"{where}: key {key!r} is missing"
+    if problem["type"] == "value_error":  # raised by a validator of ours: its message is complete
+        return f"{where}: {key}: {problem['ctx']['error']}"
+    return f"{where}: {key}: {problem['msg']} (got {problem['input']!r})"
+
+
 def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:
     for part in location:
         field = kind.model_fields.get(part)
-        section = _section_of(field.annotation) if field else None
+        section = section_class(field.annotation) if field else None
         if section is None:
             return []
         kind = section
     return sorted(kind.model_fields)
-
-
-def _section_of(annotation: Any) -> type[Section] | None:
-    candidates = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)

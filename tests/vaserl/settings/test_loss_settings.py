@@ -50,7 +50,7 @@ def test_own_values_go_before_defaults():
         (["--loss.importance_cap", "2"], 'importance_cap needs old_logprobs = "learner"'),
         (["--loss.old_logprobs", "learner", "--loss.clip_low", "0.1"], "clip_low does nothing with old_logprobs"),
         (["--loss.old_logprobs", "learner", "--loss.ratio_cap", "3"], "ratio_cap does nothing with old_logprobs"),
-        (["--loss.ratio_cap", "1.1"], r"ratio_cap 1.1 must stand above 1 \+ clip_high = 1.28"),
+        (["--loss.ratio_cap", "1.1"], r"ratio_cap 1.1 must be above 1 \+ clip_high = 1.28"),
         (["--loss.variant", "ppo"], "'grpo', 'dr_grpo', 'dapo', 'gspo' or 'cispo'"),
         (["--loss.beta", "0.1", "--learner.method", "full"], 'learner.method = "full" keeps none'),
         (["--overlong.num_tokens", "300"], "at most rollout.max_new_tokens = 256"),

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from launch.quickstart import QuickstartSettings
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
-from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
+from vaserl.settings import EvaluateSettings, QuickstartSettings, SftSettings, TrainSettings
 from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
 
 ROOT = Path(__file__).parents[3]

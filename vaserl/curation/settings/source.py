@@ -1,6 +1,5 @@
 """Where photographs and records are, and what they are called there."""
 
-import difflib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pydantic
 from vaserl.curation.fields import FIELDS
 from vaserl.curation.settings.pool import PoolSettings
 from vaserl.files.storage import normalised
+from vaserl.settings.nearest import nearest_name
 from vaserl.settings.section import Section
 
 
@@ -45,8 +45,8 @@ class SourceSettings(Section):
     def _known_fields(cls, value: dict[str, str]) -> dict[str, str]:
         unknown = [name for name in value if name not in FIELDS]
         if unknown:
-            meant = difflib.get_close_matches(unknown[0], FIELDS, n=1, cutoff=0.5)
-            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            meant = nearest_name(unknown[0], FIELDS)
+            hint = f"; did you mean {meant!r}?" if meant else ""
             raise ValueError(f"no field {unknown[0]!r}{hint} The fields are {', '.join(FIELDS)}")
         return value
 

@@ -1,6 +1,5 @@
 """Photographs and records joined: the rows that a curation run starts from."""
 
-import difflib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from vaserl.curation.source.records import Records, find_table, read_records, re
 from vaserl.errors import UserError
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
+from vaserl.settings.nearest import nearest_name
 from vaserl.types import FIELD_OF_DIMENSION
 
 STAGE = "source"
@@ -111,8 +111,8 @@ def _unused(field: str, column: str, records: Records, listed: frozenset[str], p
         way = "the records' own id is source.id_field" if field == "vase_id" else "it belongs into the list"
         return f"{column!r} is a column of the records, and {field} one of the list of photographs; {way}"
     columns = sorted(records.columns | listed)
-    near = difflib.get_close_matches(column, columns, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(columns)}"
+    near = nearest_name(column, columns)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(columns)}"
     return f"no column {column!r} in {records.origin}" + (f" or {place}" if place else "") + f"; {hint}"
 
 

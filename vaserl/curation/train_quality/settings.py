@@ -11,6 +11,8 @@ _Share = pydantic.Field(default=0.15, gt=0, lt=0.5)
 
 
 class LabelSettings(Section):
+    """The labelled photographs."""
+
     path: Path
     """Folder with one folder of photographs for each class, or a list of photographs with labels (.csv, .jsonl)."""
     low: tuple[str, ...] = ("low", "0")

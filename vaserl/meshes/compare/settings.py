@@ -10,6 +10,8 @@ from vaserl.settings.section import Section
 
 
 class LpipsSettings(Section):
+    """The network of the LPIPS metric."""
+
     path: Path | None = None
     """torchvision's ImageNet weights of the backbone (such as alexnet-owt-7be5be79.pth); without it LPIPS is left out.
     The weights of its linear layers come with torchmetrics."""

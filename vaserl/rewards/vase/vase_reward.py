@@ -1,6 +1,5 @@
 """The vase reward as a run uses it: its constants from the config, its word weights from the training records."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from vaserl.errors import UserError
 from vaserl.rewards.vase.caption import vase_caption, vase_question
 from vaserl.rewards.vase.config import RewardConfig
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
+from vaserl.settings.nearest import nearest_name
 from vaserl.types import Completion, Score, Task
 
 
@@ -56,5 +56,5 @@ def reward_config(constants: Mapping[str, Any]) -> RewardConfig:
 def _explain(field: str, kind: str, message: str) -> str:
     if kind != "extra_forbidden":
         return f"{field}: {message}" if field else message
-    meant = difflib.get_close_matches(field, RewardConfig.model_fields, n=1, cutoff=0.5)
-    return f"{field}: there is no such constant" + (f"; did you mean {meant[0]!r}?" if meant else "")
+    meant = nearest_name(field, RewardConfig.model_fields)
+    return f"{field}: there is no such constant" + (f"; did you mean {meant!r}?" if meant else "")

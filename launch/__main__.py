@@ -1,0 +1,38 @@
+"""python -m launch JOB CONFIG [--section.key value …]"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from launch.jobs import JOBS
+from launch.main import start_job
+from vaserl.errors import USER_ERROR_EXIT
+from vaserl.settings import nearest_name
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Starts a job of the table. Returns: its exit code, or 2 for a name that is not in the table."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    name, *rest = given
+    if name not in JOBS:
+        meant = nearest_name(name, JOBS)
+        hint = f"did you mean {meant!r}?" if meant else f"the jobs are {', '.join(JOBS)}"
+        print(f"error: no job {name!r}; {hint}", file=sys.stderr)
+        return USER_ERROR_EXIT
+    if JOBS[name].settings is None:
+        return importlib.import_module(JOBS[name].module).main(rest)
+    return start_job(name, rest)
+
+
+def _usage() -> str:
+    lines = [f"usage: {__doc__}", "", "jobs:"]
+    lines += [f"  {name:14} {job.line}" for name, job in JOBS.items()]
+    lines += ["", "python -m launch JOB --help lists the keys of a job's CONFIG; examples are in configs/."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
