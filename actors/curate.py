@@ -44,7 +44,7 @@ from vaserl.curation.stages.turntable import Film
 from vaserl.dataset.dataset import write_manifest_parts
 from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
-from vaserl.files.lock import locked
+from vaserl.files import locked
 from vaserl.files.storage import versions_below
 from vaserl.meshes.judge import file_of_judge, find_judge
 from vaserl.settings.section import dump_config

@@ -23,7 +23,7 @@ from scipy.spatial import KDTree
 from launch.bench.timing import circumstances
 from vaserl.errors import UserError
 from vaserl.meshes.lathe import LatheError, LatheResult, lathe
-from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
+from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 from vaserl.meshes.turntable import Camera, Light, Model, TurntableRenderer
 from vaserl.synthetic.mesh import build_mesh
 from vaserl.synthetic.paint import paint_vase
@@ -190,7 +190,7 @@ class _Witness(TurntableRenderer):
 
     turn_deg: float = 0.0
 
-    def shoot(
+    def render_views(
         self,
         model: Model,
         views: Sequence[tuple[float, float]],
@@ -201,12 +201,14 @@ class _Witness(TurntableRenderer):
         framed_by: Model | None = None,
     ) -> np.ndarray:
         self._views, self._used, self.turn_deg = views, camera, views[0][0]
-        return super().shoot(model, views, camera=camera, light=light, background=background, framed_by=framed_by)
+        return super().render_views(
+            model, views, camera=camera, light=light, background=background, framed_by=framed_by
+        )
 
     def mask(self, model: Model) -> np.ndarray:
         """bool [h, w]: what stays when the backdrop changes its colour."""
         blue, green = (
-            super(_Witness, self).shoot(model, self._views, camera=self._used, background=colour)[0]
+            super(_Witness, self).render_views(model, self._views, camera=self._used, background=colour)[0]
             for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
         )
         return np.abs(blue.astype(int) - green).max(axis=2) < 128

@@ -12,18 +12,18 @@ PROGRAM = """
 import hashlib
 import numpy as np
 from OpenGL import GL
-from vaserl.meshes.egl_device import card_of_this_process
+from vaserl.meshes.egl_device import device_of_this_process
 from vaserl.synthetic.mesh import build_mesh
-from vaserl.synthetic.paint import paint
+from vaserl.synthetic.paint import paint_vase
 from vaserl.synthetic.vase import sample_traits
-from vaserl.meshes.turntable import Turntable
+from vaserl.meshes.turntable import TurntableRenderer
 
 traits = sample_traits(np.random.default_rng(0))
-with Turntable(112) as turntable:
-    frames = turntable.spin(build_mesh(traits, paint(traits)), num_frames=6).frames
+with TurntableRenderer(112) as turntable:
+    frames = turntable.render_clip(build_mesh(traits, paint_vase(traits)), num_frames=6).frames
     maker = GL.glGetString(GL.GL_VENDOR).decode().split()[0]
 assert frames.std() > 20, "an empty picture"
-print(card_of_this_process(), maker, hashlib.sha256(frames.tobytes()).hexdigest())
+print(device_of_this_process(), maker, hashlib.sha256(frames.tobytes()).hexdigest())
 """
 
 

@@ -23,7 +23,8 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.errors import UserError
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, read_photograph
-    from vaserl.meshes.lathe import LatheError, lathe, profile_drawing, write_glb
+    from vaserl.meshes.glb import write_glb
+    from vaserl.meshes.lathe import LatheError, lathe, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
 
     try:
@@ -38,11 +39,11 @@ def run(arguments: argparse.Namespace) -> None:
     write_glb(arguments.out / "model.glb", result.mesh)
     (arguments.out / "profile.svg").write_text(drawing)
     with TurntableRenderer(arguments.resolution) as turntable:
-        clip = turntable.spin(result.mesh, num_frames=24, fps=12.0)
+        clip = turntable.render_clip(result.mesh, num_frames=24, fps=12.0)
         write_mp4(arguments.out / "turntable.mp4", clip)
         around = clip.frames[::3]
         _save(arguments.out / "turntable.png", np.concatenate([around[:4], around[4:]], axis=1))
-        normals = turntable.normal_maps(result.mesh)
+        normals = turntable.render_normal_maps(result.mesh)
         _save(arguments.out / "normals.png", np.concatenate([normals[:3], normals[3:]], axis=1))
     Image.fromarray((result.mask * 255).astype(np.uint8)).save(arguments.out / "mask.png")
     print(f"{arguments.out}: {result.num_handles} handles, silhouette IoU {result.silhouette_iou:.3f}")

@@ -18,12 +18,14 @@ def run(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
     from vaserl.files.clip import write_mp4
-    from vaserl.meshes.turntable import TurntableRenderer, load_mesh
+    from vaserl.meshes.glb import load_mesh
+    from vaserl.meshes.turntable import TurntableRenderer
 
     mesh = load_mesh(arguments.file)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with TurntableRenderer(arguments.resolution) as turntable:
-        write_mp4(arguments.out / "turntable.mp4", turntable.spin(mesh, num_frames=arguments.num_frames, fps=12.0))
-        for name, image in turntable.six_views(mesh).items():
+        clip = turntable.render_clip(mesh, num_frames=arguments.num_frames, fps=12.0)
+        write_mp4(arguments.out / "turntable.mp4", clip)
+        for name, image in turntable.render_six_views(mesh).items():
             Image.fromarray(image).save(arguments.out / f"{name}.png")
     print(arguments.out / "turntable.mp4")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.errors import UserError
-from vaserl.files.whole import whole_file
+from vaserl.files import atomic_file
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 MANIFEST = "manifest.parquet"
@@ -113,7 +113,7 @@ def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
     rows = (row for part in parts for row in part)
-    with whole_file(path) as file, pq.ParquetWriter(file, MANIFEST_SCHEMA) as writer:
+    with atomic_file(path) as file, pq.ParquetWriter(file, MANIFEST_SCHEMA) as writer:
         # groups of one length, so that the file doesn't depend on how it was cut into parts
         while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
             full = [{**UNSTATED, **row} for row in group]

@@ -8,7 +8,8 @@ from PIL import Image, UnidentifiedImageError
 from vaserl.dataset.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
-from vaserl.meshes.turntable import TurntableRenderer, load_mesh
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
@@ -31,7 +32,7 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
         out_dir.mkdir(parents=True, exist_ok=True)
     mesh = load_mesh(path) if path.suffix.lower() in (".glb", ".gltf") else _lift(path, out_dir)
     with TurntableRenderer(resolution) as turntable:
-        clip = turntable.spin(mesh, num_frames=num_frames, fps=FPS)
+        clip = turntable.render_clip(mesh, num_frames=num_frames, fps=FPS)
     if out_dir is not None:
         write_mp4(out_dir / "turntable.mp4", clip)
     prompter = Prompter(model)
@@ -49,7 +50,8 @@ def _read_photograph(path: Path) -> np.ndarray:
 
 
 def _lift(path: Path, out_dir: Path | None):
-    from vaserl.meshes.lathe import LatheError, lathe, write_glb
+    from vaserl.meshes.glb import write_glb
+    from vaserl.meshes.lathe import LatheError, lathe
     from vaserl.meshes.lathe.drawing import profile_drawing
 
     try:

@@ -1,1 +1,11 @@
-"""Files of one kind each: clips, photographs, GLBs, remote storage, atomic writes, locks."""
+"""Files on disk and behind URLs: atomic writes, a lock, digests, clips, photographs, untrusted GLBs, remote storage.
+
+What needs only the standard library is imported from here. The others are imported from their modules, each of which
+loads a library: `clip` (PyAV), `photograph` and `glb` (Pillow), `storage` (fsspec).
+"""
+
+from vaserl.files.atomic import UNFINISHED, atomic_file, write_atomic
+from vaserl.files.digest import sha256_of
+from vaserl.files.lock import locked
+
+__all__ = ["UNFINISHED", "atomic_file", "locked", "sha256_of", "write_atomic"]

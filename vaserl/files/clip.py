@@ -1,7 +1,7 @@
-"""Turntable clips: frames with their exact timing, as mp4 files named by the hash of their content.
+"""Clips (turntable videos): frames with their exact timing, stored as mp4 files named by the hash of their content.
 
-The timing matters as much as the pixels: a video model derives temporal positions from the frame rate, so rate and
-frame indices travel inside the file and come back exactly. Sound, variable frame rates and seeking are left out.
+A video model derives temporal positions from the frame rate, so the frame rate and the frame indices are stored in the
+file and read back exactly. Sound, variable frame rates and seeking are not supported.
 """
 
 import hashlib
@@ -16,29 +16,30 @@ import av
 import numpy as np
 
 from vaserl.errors import UserError
-from vaserl.files.whole import write_whole
+from vaserl.files.atomic import write_atomic
 
 X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0"}
-"""Near-lossless: incised lines are one or two pixels wide and must survive. Without x264's macroblock tree, which in
-small pictures reads memory that nobody has written: the same frames then give other bytes now and then."""
+"""Options of the encoder. crf 10 is nearly lossless: incised lines are one or two pixels wide and must survive.
+mbtree=0 disables x264's macroblock tree, which reads uninitialised memory in small pictures, so that equal frames would
+sometimes give different bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
-    """A decoded turntable, or an evenly spaced part of one.
+    """A decoded clip, or evenly spaced frames of one.
 
-    Example: 8 of 24 frames of a spin filmed at 12 frames a second: Clip(frames=uint8[8, 112, 112, 3], fps=4.0,
-    frame_indices=(0, 3, 6, …, 21), num_source_frames=24)
+    Example, 8 of the 24 frames of a turn at 12 frames a second:
+        Clip(frames=uint8[8, 112, 112, 3], fps=4.0, frame_indices=(0, 3, 6, …, 21), num_source_frames=24)
     """
 
     frames: np.ndarray
     """uint8 [F, H, W, 3], RGB."""
     fps: float
-    """Frames a second at which `frames` play; the spin's duration is the same however many of them are kept."""
+    """Frames a second at which `frames` play; the duration of the turn doesn't depend on how many frames are kept."""
     frame_indices: tuple[int, ...]
-    """[F] the place of each frame in the source turntable, counted from 0."""
+    """[F] index of each frame in the source clip, from 0."""
     num_source_frames: int
-    """Frames of the source turntable."""
+    """Number of frames of the source clip."""
 
     def __post_init__(self) -> None:
         if self.frames.dtype != np.uint8 or self.frames.ndim != 4 or self.frames.shape[3] != 3:
@@ -50,14 +51,16 @@ class Clip:
 
     @property
     def duration_s(self) -> float:
-        """Seconds that the clip lasts."""
+        """Duration of the clip in seconds."""
         return len(self.frames) / self.fps
 
 
 def encode_mp4(clip: Clip) -> bytes:
-    """The clip as an H.264 mp4 file, the same bytes for the same clip; `UserError` if a side is odd.
+    """Encodes the clip as an H.264 mp4 file, with the same bytes for the same clip.
 
-    yuv420p halves the colour planes, hence the even sides. One thread and bit-exact muxing keep the bytes fixed.
+    One thread and bit-exact muxing keep the bytes fixed. yuv420p halves the colour planes, so both sides must be even.
+
+    Raises: UserError for an odd side.
     """
     _, height, width, _ = clip.frames.shape
     if height % 2 or width % 2:
@@ -81,22 +84,23 @@ def encode_mp4(clip: Clip) -> bytes:
 
 
 def write_mp4(path: Path, clip: Clip) -> None:
-    """Write the clip; see `encode_mp4`. A reader never sees half a file."""
-    write_whole(Path(path), encode_mp4(clip))
+    """Writes the clip as an mp4 file in one atomic step; see `encode_mp4`."""
+    write_atomic(Path(path), encode_mp4(clip))
 
 
 def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
-    """All frames of a file, or `num_frames` evenly spaced ones, the first always among them.
+    """Reads all frames of a file, or `num_frames` evenly spaced ones that include the first.
 
-    A turntable is periodic, so frame k of N sits at k/N of the turn and the last frame isn't special. Files written
-    by others lack our timing: then the stream's average rate holds and the frames are numbered as they come.
-    `UserError` names a file that is missing, is no video, or has too few frames.
+    A turn is periodic, so frame k of N shows k/N of the turn and the last frame isn't special. Files of other programs
+    lack our timing; for them the stream's average frame rate is used and the frames are numbered in order.
+
+    Raises: UserError naming a file that is missing, is not a video, or has too few frames.
     """
     path = Path(path)
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise UserError(f"{path}: no video stream in this file; expected an mp4")
+                raise UserError(f"{path}: the file has no video stream; expected an mp4")
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
@@ -112,29 +116,26 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     kept = frame_indices_over(len(frames), len(frames) if num_frames is None else num_frames, what=str(path))
     return Clip(
         frames=np.stack([frames[k] for k in kept]),
-        fps=fps * (len(kept) / len(frames)),  # this order: a whole clip keeps its rate to the last bit
+        fps=fps * (len(kept) / len(frames)),  # in this order, a whole clip keeps its rate to the last bit
         frame_indices=tuple(indices[k] for k in kept),
         num_source_frames=num_source_frames,
     )
 
 
 def frame_indices_over(num_available: int, num_wanted: int, what: str = "the clip") -> tuple[int, ...]:
-    """Indices floor(k * available / wanted), k < wanted: even over a full turn. `UserError` if there are too few."""
+    """Returns the indices floor(k * available / wanted) for k < wanted, which are even over a full turn.
+
+    Raises: UserError when more frames are wanted than available.
+    """
     if not 0 < num_wanted <= num_available:
-        raise UserError(f"{what}: {num_wanted} frames asked for, 1 to {num_available} can be had")
+        raise UserError(f"{what}: {num_wanted} frames requested, 1 to {num_available} are available")
     return tuple(k * num_available // num_wanted for k in range(num_wanted))
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file's content, hex."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class ClipStore:
-    """A folder of clips, each named by the hash of its file: adding one twice keeps one.
+    """A folder of clips, each named by the hash of its file, so that equal clips are stored once.
 
-    Decoded clips are kept for the next asker, the least recently used dropped first.
+    Keeps the `num_cached` most recently used decoded clips in memory.
     """
 
     def __init__(self, root: Path, num_cached: int = 64) -> None:
@@ -143,25 +144,30 @@ class ClipStore:
         self._decoded: OrderedDict[tuple[str, int | None], Clip] = OrderedDict()
 
     def add(self, clip: Clip) -> str:
-        """Store the clip and return its hash. A file of that name and another length was damaged and is replaced."""
+        """Stores the clip and returns its hash; a file of that name but another length is damaged and replaced."""
         content = encode_mp4(clip)
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(digest)
         if not path.exists() or path.stat().st_size != len(content):
             self.root.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
+            write_atomic(path, content)
         return digest
 
     def path(self, digest: str) -> Path:
-        """Where the clip of this hash lies, or would lie."""
+        """Returns the path of the clip with this hash, whether or not it exists."""
         return self.root / f"{digest}.mp4"
 
     def load(self, digest: str, num_frames: int | None = None) -> Clip:
-        """The clip, or `num_frames` of it; frames are read-only. `UserError` if the store doesn't have it."""
+        """Loads the clip, or `num_frames` of its frames; the frames are read-only.
+
+        Raises: UserError when the store doesn't contain it.
+        """
         key = (digest, num_frames)
         if key not in self._decoded:
             if not self.path(digest).is_file():
-                raise UserError(f"clip {digest} is not in {self.root}: render it again, or point at its folder")
+                raise UserError(
+                    f"clip {digest} is not in {self.root}: render it again, or give the folder that contains it"
+                )
             clip = read_mp4(self.path(digest), num_frames)
             clip.frames.flags.writeable = False
             self._decoded[key] = clip
@@ -172,9 +178,9 @@ class ClipStore:
 
 
 def _timing(comment: str) -> tuple[float, tuple[int, ...], int] | None:
-    """What `encode_mp4` noted, or None for the comment of a stranger."""
+    """Parses the timing that `encode_mp4` stored; None for any other comment."""
     try:
-        noted = json.loads(comment)
-        return float(noted["fps"]), tuple(int(k) for k in noted["frame_indices"]), int(noted["num_source_frames"])
+        stored = json.loads(comment)
+        return float(stored["fps"]), tuple(int(k) for k in stored["frame_indices"]), int(stored["num_source_frames"])
     except (ValueError, TypeError, KeyError):
         return None

@@ -1,8 +1,8 @@
-"""A stranger's GLB is looked at before anything of it is decoded.
+"""Checks an untrusted GLB before anything in it is decoded.
 
-A few hundred bytes can claim ten million faces, name a file that isn't ours to read, or hold a picture that fills the
-memory; parsers believe what they are told. Here the header is taken at its word and held against the file's size and
-our limits (glTF 2.0, sections 3.6, 3.9 and 4.4). What is checked stays cheap: JSON, lengths, and the pictures' headers.
+A few hundred bytes can claim ten million faces, refer to other files on this machine, or hold a texture that fills the
+memory, and parsers trust what the header claims. This check compares the claims with the file's size and with the
+limits below (glTF 2.0, sections 3.6, 3.9 and 4.4). It reads only JSON, lengths and the headers of textures.
 """
 
 import base64
@@ -22,25 +22,25 @@ from vaserl.errors import UserError
 MAX_FILE_BYTES = 512 * 2**20
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_FACES = 5_000_000
-"""Drawn ones: a mesh that is placed ten times counts ten times."""
+"""A mesh that ten nodes place counts ten times."""
 MAX_VERTICES = 8_000_000
 MAX_TEXTURE_PIXELS = 8192 * 8192
-"""Of one picture; 200 MB once decoded."""
+"""Pixels of one texture; 200 MB when decoded."""
 MAX_TEXTURES = 32
 MAX_NODES = 10_000
 
 _BYTES_OF_COMPONENT = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TRIANGLES = 4
-"""glTF's code of plain triangles, the default."""
+"""The mode of a primitive that is a list of triangles, glTF's default."""
 
 
 class _Unsound(Exception):
-    """What is wrong with the file, in words without its name."""
+    """A fault in the file; the message doesn't name the file."""
 
 
 def check_glb(path: Path) -> None:
-    """Does nothing for a file that can be loaded within bounds.
+    """Checks that the file can be loaded within the limits.
 
     Raises: UserError naming the file and what is wrong with it.
     """
@@ -53,10 +53,10 @@ def check_glb(path: Path) -> None:
 
 
 def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
-    """The JSON header and the binary chunk."""
+    """Reads the JSON header and the binary chunk."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise _Unsound(f"{size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
+        raise _Unsound(f"{size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
     with path.open("rb") as file:
         start = file.read(20)
         if len(start) < 20:
@@ -65,7 +65,7 @@ def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
         if magic != b"glTF" or kind != b"JSON":
             raise _Unsound("not a GLB model")
         if version != 2:
-            raise _Unsound(f"binary glTF of version {version}; 2 is read")
+            raise _Unsound(f"binary glTF of version {version}; only version 2 is supported")
         if length > size:
             raise _Unsound(f"damaged GLB model: cut off, {size:,} bytes of {length:,}")
         if json_length > min(MAX_HEADER_BYTES, size - 20):
@@ -73,7 +73,7 @@ def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
         header = json.loads(file.read(json_length))
         binary = file.read()
     if not isinstance(header, dict):
-        raise _Unsound("damaged GLB model: its header is no object")
+        raise _Unsound("damaged GLB model: its header is not a JSON object")
     if len(binary) >= 8:
         chunk_length, kind = struct.unpack("<I4s", binary[:8])
         if kind == b"BIN\0" and chunk_length > len(binary) - 8:
@@ -84,19 +84,19 @@ def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
 def _check(header: Mapping[str, Any], binary: bytes) -> None:
     compressed = [name for name in header.get("extensionsRequired", []) if "compression" in name]
     if compressed:
-        raise _Unsound(f"needs {', '.join(compressed)}, which isn't read")
+        raise _Unsound(f"needs {', '.join(compressed)}, which isn't supported")
     buffers = [_buffer(buffer, binary) for buffer in header.get("buffers", [])]
     views = header.get("bufferViews", [])
     for view in views:
         offset, length = _natural(view.get("byteOffset", 0)), _natural(view["byteLength"])
         if offset + length > len(buffers[_natural(view["buffer"])]):
-            raise _Unsound("damaged GLB model: a view reaches beyond its data")
+            raise _Unsound("damaged GLB model: a buffer view exceeds its buffer")
     for accessor in header.get("accessors", []):
         _check_accessor(accessor, views)
     _check_geometry(header)
     images = header.get("images", [])
     if len(images) > MAX_TEXTURES:
-        raise _Unsound(f"{len(images)} textures; at most {MAX_TEXTURES} are read")
+        raise _Unsound(f"{len(images)} textures; the limit is {MAX_TEXTURES}")
     for image in images:
         _check_image(_image_bytes(image, views, buffers))
 
@@ -104,32 +104,34 @@ def _check(header: Mapping[str, Any], binary: bytes) -> None:
 def _buffer(buffer: Mapping[str, Any], binary: bytes) -> memoryview:
     claimed, held = _natural(buffer["byteLength"]), binary if "uri" not in buffer else _embedded(buffer["uri"])
     if claimed > len(held):
-        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and holds {len(held):,}")
+        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and has {len(held):,}")
     return memoryview(held)[:claimed]
 
 
 def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, Any]]) -> None:
     count = _natural(accessor["count"])
     if count > 3 * MAX_FACES:
-        raise _Unsound(f"claims {count:,} values in one list; at most {3 * MAX_FACES:,} are read")
+        raise _Unsound(f"claims {count:,} values in one accessor; the limit is {3 * MAX_FACES:,}")
     if "bufferView" not in accessor:
-        return  # zeros, as many as the limit allows
+        return  # zeros; the count is limited above
     view = views[_natural(accessor["bufferView"])]
     size = _BYTES_OF_COMPONENT[accessor["componentType"]] * _COMPONENTS[accessor["type"]]
     stride = _natural(view.get("byteStride", 0)) or size
     needed = _natural(accessor.get("byteOffset", 0)) + (stride * (count - 1) + size if count else 0)
     if needed > view["byteLength"]:
-        raise _Unsound(f"damaged GLB model: a list of {count:,} values doesn't fit its {view['byteLength']:,} bytes")
+        raise _Unsound(
+            f"damaged GLB model: an accessor of {count:,} values doesn't fit its {view['byteLength']:,} bytes"
+        )
 
 
 def _check_geometry(header: Mapping[str, Any]) -> None:
-    """Counts what would be drawn, every placement of a mesh for itself; a tree of nodes must be one."""
+    """Counts faces and vertices, once for each node that places a mesh, and checks that the nodes form a tree."""
     accessors, meshes, nodes = header.get("accessors", []), header.get("meshes", []), header.get("nodes", [])
     if len(nodes) > MAX_NODES:
-        raise _Unsound(f"{len(nodes):,} nodes; at most {MAX_NODES:,} are read")
+        raise _Unsound(f"{len(nodes):,} nodes; the limit is {MAX_NODES:,}")
     children = [_natural(child) for node in nodes for child in node.get("children", [])]
     if len(children) != len(set(children)) or _is_cyclic(nodes):
-        raise _Unsound("damaged GLB model: its nodes are no tree")
+        raise _Unsound("damaged GLB model: its nodes don't form a tree")
     sizes = []
     for mesh in meshes:
         num_faces = num_vertices = 0
@@ -143,13 +145,13 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
     num_faces, num_vertices = (max(sum(s[k] for s in placed), sum(s[k] for s in sizes)) for k in (0, 1))
     if num_faces > MAX_FACES or num_vertices > MAX_VERTICES:
         raise _Unsound(
-            f"{num_faces:,} faces on {num_vertices:,} vertices; at most {MAX_FACES:,} on {MAX_VERTICES:,} are read: "
-            "decimate it"
+            f"{num_faces:,} faces on {num_vertices:,} vertices; the limits are {MAX_FACES:,} and "
+            f"{MAX_VERTICES:,}: decimate it"
         )
 
 
 def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
-    """Where no node has two parents, walking from those without one reaches all, unless some walk in a circle."""
+    """Tells whether nodes, none of which has two parents, contain a cycle: one that no root reaches."""
     all_children = {child for node in nodes for child in node.get("children", [])}
     waiting = [index for index in range(len(nodes)) if index not in all_children]
     num_reached = 0
@@ -170,20 +172,20 @@ def _image_bytes(image: Mapping[str, Any], views: Sequence[Mapping[str, Any]], b
 def _check_image(content: bytes) -> None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
                 width, height = picture.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _Unsound(f"has a texture that can't be read ({type(error).__name__}: {error})") from error
     if width * height > MAX_TEXTURE_PIXELS:
-        raise _Unsound(f"has a texture of {width} x {height} pixels; at most {MAX_TEXTURE_PIXELS:,} are read")
+        raise _Unsound(f"has a texture of {width} x {height} pixels; the limit is {MAX_TEXTURE_PIXELS:,}")
 
 
 def _embedded(uri: str) -> bytes:
-    """The bytes of a data URI; every other one names a file or a host, which a model has no business to."""
+    """Decodes a data URI. Any other URI names a file or a host, which an untrusted model must not do."""
     head, comma, body = uri.partition(",")
     if not head.startswith("data:") or not comma or not head.endswith(";base64"):
-        raise _Unsound(f"refers to {uri[:80]!r} outside of the file")
+        raise _Unsound(f"refers to {uri[:80]!r} outside the file")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
@@ -192,5 +194,5 @@ def _embedded(uri: str) -> bytes:
 
 def _natural(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _Unsound(f"damaged GLB model: {value!r} where a natural number belongs")
+        raise _Unsound(f"damaged GLB model: {value!r} where a natural number is expected")
     return value

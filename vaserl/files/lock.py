@@ -1,4 +1,4 @@
-"""One job at a time on a data set: a lock that the kernel gives back when its holder dies, in whatever way."""
+"""A lock that lets one job at a time write a data set; the kernel releases it when the holding process ends."""
 
 import fcntl
 import json
@@ -16,9 +16,9 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds <folder>/lock, in which others read who has it.
+    """Holds an exclusive lock on <folder>/lock, which states the holder's process id, host and start time.
 
-    Raises: UserError when another process holds it: which, where, since when; and where there are no locks.
+    Raises: UserError naming the holder when another process has the lock; UserError when the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
@@ -26,11 +26,11 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UserError(f"{folder.parent}: {_holder(file.read())}. Wait for it, or end it") from None
+            raise UserError(f"{folder.parent}: {_holder(file.read())}. Wait until it ends, or end it") from None
         except OSError as error:
             raise UserError(
-                f"{folder.parent}: its file system can't lock a file ({error.strerror}), so that two jobs might write "
-                "one data set. Mount it with locks (Lustre: flock), or name a data set elsewhere"
+                f"{folder.parent}: its file system can't lock files ({error.strerror}), so two jobs could write this "
+                "data set at once. Mount it with locks (Lustre: flock), or choose a folder on another file system"
             ) from error
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
@@ -43,5 +43,5 @@ def _holder(content: str) -> str:
         entry = json.loads(content)
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["since"]))
         return f"process {entry['pid']} on {entry['host']} has been curating this data set since {since}"
-    except (ValueError, KeyError, TypeError):  # it has just come and not yet said who it is
+    except (ValueError, KeyError, TypeError):  # the holder has the lock but hasn't written its entry yet
         return "another process is curating this data set"

@@ -1,4 +1,4 @@
-"""Reading photographs that strangers made: few formats, bounded size, upright, on white."""
+"""Reading untrusted photographs: few formats, bounded size, EXIF orientation applied, transparency laid on white."""
 
 import io
 import warnings
@@ -11,22 +11,21 @@ from vaserl.files.storage import is_url, read_bytes
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
-"""A header that claims more is refused before anything is decoded."""
+"""Images whose header states more pixels are rejected before decoding."""
 
 
 class UnreadablePhotograph(Exception):
-    """The file can't be used as a photograph; the message says why, without the path."""
+    """A file that can't be used as a photograph; the message states the reason, without the path."""
 
 
 def read_photograph(
     source: Path | str | bytes, shorter_side: int | None = None, keep_alpha: bool = False
 ) -> Image.Image:
-    """The photograph in RGB, turned upright by its EXIF tag and, where it is transparent, laid on white.
+    """Returns the photograph in RGB, rotated by its EXIF orientation, transparent parts laid on white.
 
-    `source` is a path, a URL that fsspec reads, or the file's content.
-
-    `shorter_side` lets a JPEG be decoded at a fraction of its size, never below that many pixels. With `keep_alpha` a
-    transparent one stays RGBA.
+    `source` is a path, a URL that fsspec reads, or the file's content. With `shorter_side`, a JPEG may be decoded at a
+    fraction of its size, with at least that many pixels on its shorter side. With `keep_alpha`, an image with
+    transparency is returned as RGBA.
 
     Raises: UnreadablePhotograph.
     """
@@ -45,12 +44,12 @@ def read_photograph(
                 return _converted(ImageOps.exif_transpose(image), keep_alpha)
     except UnidentifiedImageError:
         raise UnreadablePhotograph(f"not an image in one of the formats {', '.join(FORMATS)}") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # Pillow's limits, which lie above ours
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # Pillow's own limits, above ours
         raise UnreadablePhotograph(f"more than {MAX_PIXELS:,} pixels") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+        if isinstance(error, OSError) and error.strerror:  # from the operating system, not from a decoder
             raise UnreadablePhotograph(f"can't be read: {error.strerror}") from error
-        # what Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks
+        # the other errors of Pillow's decoders for damaged files; SyntaxError comes from broken PNG chunks
         raise UnreadablePhotograph(f"can't be decoded ({type(error).__name__}: {error})") from error
 
 

@@ -1,6 +1,7 @@
-"""Where photographs and records lie: a path on this machine, or a URL of any file system that fsspec knows.
+"""Local and remote storage of photographs and records.
 
-A place is a text. One with "://" in it is read through fsspec; anything else is a local path, file:// included.
+A place is a string: a local path, a file:// URL (treated as a local path), or a URL of any file system that fsspec
+supports.
 """
 
 import errno
@@ -17,31 +18,32 @@ import fsspec.config
 from vaserl.errors import UserError
 
 UNDECODED = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 are read as, in names and in tables."""
+"""Surrogates that stand for undecodable bytes in file names and tables (PEP 383)."""
 _DIGESTS = ("etag", "contentmd5", "md5hash", "md5", "sha256", "sha", "blobid", "crc32c", "crc", "generation", "ukey")
-"""What fsspec's file systems call that which changes with a file's content, in small letters."""
+"""Keys under which fsspec's file systems report a digest or version of the content, lower case, without punctuation."""
 _TIMES = ("mtime", "modify", "modified", "lastmodified", "updated", "datetime", "created")
+"""Keys under which they report a modification time."""
 
 
 def is_url(place: str) -> bool:
-    """Whether fsspec reads it, and not the operating system."""
+    """Tells whether the place is read through fsspec and not by the operating system."""
     return "://" in place
 
 
 def normalised(place: str) -> str:
-    """A URL as it is, without a slash at its end; a local path or file:// URL as an absolute path."""
+    """Returns a URL without trailing slashes, and a local path or file:// URL as an absolute path."""
     if place.startswith("file://"):
         place = place.removeprefix("file://")
     return place.rstrip("/") if is_url(place) else str(Path(place).absolute())
 
 
 def joined(folder: str, name: str) -> str:
-    """The place of `name` below `folder`; a URL or an absolute path is a place already."""
+    """Returns the place of `name` in `folder`; a `name` that is a URL or an absolute path is returned unchanged."""
     return name if is_url(name) or name.startswith("/") else f"{folder.rstrip('/')}/{name}"
 
 
 def read_bytes(place: str | Path) -> bytes:
-    """The file's content. Raises: OSError."""
+    """Reads the file's content. Raises: OSError."""
     if isinstance(place, Path) or not is_url(place):
         return Path(place).read_bytes()
     system, path = _system(place)
@@ -49,19 +51,22 @@ def read_bytes(place: str | Path) -> bytes:
 
 
 def is_for_good(error: OSError) -> bool:
-    """Whether a file can't be read because of what it is. Anything else, such as a network without an answer or a disk
-    that was taken away, may be well tomorrow, and what is rejected for it would stay rejected."""
+    """Tells whether a read error is permanent: missing file, no permission, not a file, invalid name.
+
+    Any other error, such as a time-out or an unmounted disk, may be gone at the next run. A row must not be rejected
+    for it, because rejections are kept.
+    """
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
     return isinstance(error, kinds) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def no_answer(place: str, error: OSError) -> UserError:
-    """What ends a run over such an error, so that nothing is rejected for it."""
-    return UserError(f"{place}: {type(error).__name__}: {error}. Give the same command again later")
+    """Returns the error that ends a run after a read error that isn't permanent, so that no row is rejected for it."""
+    return UserError(f"{place}: {type(error).__name__}: {error}. Run the same command again when the storage answers")
 
 
 def open_file(place: str) -> IO[bytes]:
-    """The file, to be read in parts. Raises: OSError."""
+    """Opens the file for reading. Raises: OSError."""
     if not is_url(place):
         return open(place, "rb")
     system, path = _system(place)
@@ -69,7 +74,7 @@ def open_file(place: str) -> IO[bytes]:
 
 
 def is_file(place: str) -> bool:
-    """Whether there is a file. Raises: UserError for a file system that can't be asked."""
+    """Tells whether the place is a file. Raises: UserError for a URL whose file system can't be opened."""
     if not is_url(place):
         return os.path.isfile(place)
     system, path = _system(place)
@@ -77,7 +82,7 @@ def is_file(place: str) -> bool:
 
 
 def is_folder(place: str) -> bool:
-    """Whether there is a folder. Raises: UserError for a file system that can't be asked."""
+    """Tells whether the place is a folder. Raises: UserError for a URL whose file system can't be opened."""
     if not is_url(place):
         return os.path.isdir(place)
     system, path = _system(place)
@@ -85,9 +90,9 @@ def is_folder(place: str) -> bool:
 
 
 def files_below(folder: str) -> Iterator[str]:
-    """Names of the files below the folder, relative to it, "/" between their parts; hidden ones are left out.
+    """Yields the names of all files below the folder, relative to it, with "/" as separator, without hidden files.
 
-    Raises: UserError for a name that is no text.
+    Raises: UserError for a name that isn't valid UTF-8.
     """
     if not is_url(folder):
         for root, folders, files in os.walk(folder):
@@ -105,8 +110,10 @@ def files_below(folder: str) -> Iterator[str]:
 
 
 def versions_below(folder: str) -> dict[str, list[str]]:
-    """By place below the folder, what tells one version of a file from another, as far as one listing of a URL says:
-    a digest of its content or else its time, with its size. {} for a local folder, whose files can be asked one by one.
+    """Returns a version of each file below a URL, by place, as far as one listing of the URL states it.
+
+    A version is the content's digest, or else the modification time, and the size. Empty for a local folder, whose
+    files can be examined one by one.
     """
     if not is_url(folder):
         return {}
@@ -115,7 +122,7 @@ def versions_below(folder: str) -> dict[str, list[str]]:
 
 
 def local_copy(place: str, folder: Path) -> Path:
-    """The file as a local one: itself, or a copy in `folder` under its name. Raises: OSError."""
+    """Returns a local path of the file: the place itself, or a copy of a remote file in `folder`. Raises: OSError."""
     if not is_url(place):
         return Path(place)
     target = folder / place.rsplit("/", 1)[-1]
@@ -124,20 +131,20 @@ def local_copy(place: str, folder: Path) -> Path:
 
 
 def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
-    """Opens the place's file system with these options, here and in processes that get `storage_environment`."""
+    """Sets the options of the place's file system, for this process and for those that get `storage_environment`."""
     if is_url(place):
-        # of "simplecache::s3://…" the options are meant for the last one, which is asked over the network
+        # in "simplecache::s3://…" the options belong to the last protocol, the one that uses the network
         protocol = place.partition("://")[0].rpartition("::")[2]
         fsspec.config.conf.setdefault(protocol, {}).update(options)
 
 
 def storage_environment() -> dict[str, str]:
-    """Environment variables under which another process opens file systems with the options of this one."""
+    """Returns environment variables that give another process the storage options of this one."""
     return {f"FSSPEC_{protocol.upper()}": json.dumps(options) for protocol, options in fsspec.config.conf.items()}
 
 
 def _listed(folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Names of the files below a URL, relative to it, with what its file system says of each."""
+    """Yields each file below a URL: its name relative to it, and what the file system reports about it."""
     system, path = _system(folder)
     start = path.rstrip("/") + "/"
     for found, facts in system.find(path, detail=True).items():
@@ -155,5 +162,5 @@ def _version(facts: Mapping[str, Any]) -> list[str]:
 def _system(place: str) -> tuple[Any, str]:
     try:
         return fsspec.core.url_to_fs(place)
-    except (ImportError, ValueError) as error:  # the protocol's package is absent, or nobody knows the protocol
+    except (ImportError, ValueError) as error:  # the protocol's package is missing, or the protocol is unknown
         raise UserError(f"{place}: {error}") from error

@@ -1,8 +1,8 @@
-"""The door for a judge of models: a vision-language model, or any other opinion, that has the last word at the gate.
+"""Interface of a mesh judge: a vision-language model, or any other code, that decides after the gate's own checks.
 
-A judge is named "package.module:name" in the settings. It sees what passed the geometry; it may look at the photograph,
-film the model, ask a server. A function is called as it is; a class is made once, without arguments, in the process
-that holds the gate, and its instance called.
+The settings name a judge as "package.module:name". It gets the meshes that passed the gate's geometric checks, and may
+read the photograph, render the mesh or call a server. A function is called directly; a class is instantiated once,
+without arguments, in the process that runs the gate, and its instance is called.
 """
 
 import importlib
@@ -15,51 +15,53 @@ from vaserl.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model that asks to be let in.
+    """A mesh awaiting judgement.
 
     Example: Candidate(vase_id="v00012", photo="photographs/v00012_1.png", mesh=Path("models/v00012.glb"))
     """
 
     vase_id: str
-    """Whose model it is."""
     photo: str
-    """Path or URL of the photograph that it was made from; `read_photograph` reads either."""
+    """Path or URL of the photograph that the mesh was made from; `read_photograph` reads either."""
     mesh: Path
-    """The GLB: Y up, front towards +Z."""
+    """GLB with Y up and the front towards +Z."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a judge says.
+    """A judge's decision on one candidate.
 
     Example: Judgement(accepted=False, score=0.2, reason="the neck is bent")
     """
 
     accepted: bool
-    """Whether the model goes on to the turntable."""
+    """True when the mesh goes on to the turntable."""
     score: float
-    """How good it is, larger is better, on the judge's own scale; kept in the manifest."""
+    """Quality on the judge's own scale, larger is better; the manifest's column `judge`."""
     reason: str
-    """In words; what the row says when it is rejected."""
+    """Why it was rejected; becomes the row's reason."""
 
 
 class MeshJudge(Protocol):
-    """Has an opinion of a model. What it raises ends the run: a judge that can't judge mustn't look like a refusal."""
+    """Judges one mesh. An exception ends the run: a failing judge must not look like a rejection."""
 
     def __call__(self, candidate: Candidate) -> Judgement: ...
 
 
 def load_judge(name: str) -> MeshJudge:
-    """The judge of that name. Raises: UserError when there is none, or none that can be called."""
+    """Returns the judge of that name. Raises: UserError when it can't be imported or isn't callable."""
     judge = find_judge(name)
     return cast(MeshJudge, judge() if isinstance(judge, type) else judge)
 
 
 def find_judge(name: str) -> Any:
-    """The function, or the class before it is made: making it may load a model. Raises: UserError like `load_judge`."""
+    """Returns the function, or the class without instantiating it, which could load a model.
+
+    Raises: UserError like `load_judge`.
+    """
     module, colon, attribute = name.partition(":")
     if not module or not colon or not attribute.isidentifier():
-        raise UserError(f"mesh_gate.judge {name!r}: wanted package.module:name")
+        raise UserError(f"mesh_gate.judge {name!r}: expected package.module:name")
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
@@ -72,7 +74,7 @@ def find_judge(name: str) -> Any:
 
 
 def file_of_judge(name: str) -> Path | None:
-    """The file that defines it, whose change is a change of mind; None for what is built in. Raises: UserError."""
+    """Returns the file whose hash invalidates cached judgements; None for a built-in. Raises: UserError."""
     find_judge(name)
     file = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
     return Path(file) if file else None

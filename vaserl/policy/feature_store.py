@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import safetensors.torch
 
 from vaserl.errors import UserError
-from vaserl.files.whole import UNFINISHED, write_whole
+from vaserl.files import UNFINISHED, write_atomic
 from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.positions import VideoGrid
 
@@ -127,7 +127,7 @@ class FeatureStore:
             self._refuse(key, f"its {len(entry)} bytes alone exceed the limit of {self.max_bytes}")
             return
         try:
-            write_whole(self.path(key), entry)
+            write_atomic(self.path(key), entry)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from vaserl.errors import UserError
-from vaserl.files.whole import write_whole
+from vaserl.files import write_atomic
 from vaserl.report import figures, pictures, story, tables, timeline
 from vaserl.report.examples import CaptionExample, choose
 from vaserl.report.words import count, duration, number, signed
@@ -37,7 +37,7 @@ def write_report(run_dir: Path) -> Path:
     """
     run = read_run(run_dir)
     path = run.path / "report.html"
-    write_whole(path, render(run).encode())
+    write_atomic(path, render(run).encode())
     return path
 
 

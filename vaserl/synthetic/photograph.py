@@ -117,7 +117,7 @@ def _exposed(
         fill=float(rng.uniform(0.2, 0.9)),
     )
     backdrop = _plain(BACKDROPS[int(rng.integers(len(BACKDROPS)))], rng)
-    image = turntable.shoot(mesh, [view], camera=camera, light=light, background=backdrop)[0]
+    image = turntable.render_views(mesh, [view], camera=camera, light=light, background=backdrop)[0]
     cast = 1 + rng.normal(0, 0.015, 3)
     return np.round((image * cast).clip(0, 255)).astype(np.uint8)
 
@@ -132,7 +132,7 @@ def _drawn(
 ) -> np.ndarray:
     """An old publication's line drawing: ink where brightness changes, on yellowed paper."""
     flat = Light(ambient=0.95, key=0.25, fill=0.1)
-    image = turntable.shoot(mesh, [view], camera=Camera(margin=1.12), light=flat, background=(1.0, 1.0, 1.0))[0]
+    image = turntable.render_views(mesh, [view], camera=Camera(margin=1.12), light=flat, background=(1.0, 1.0, 1.0))[0]
     grey = np.asarray(Image.fromarray(image).convert("L").filter(ImageFilter.GaussianBlur(0.8)), np.float32)
     vertical, horizontal = np.gradient(grey)
     ink = np.clip(np.hypot(vertical, horizontal) / 26.0 - 0.15, 0, 1)[..., None] * rng.uniform(0.75, 1.0)

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from vaserl.errors import UserError
-from vaserl.files.clip import sha256_of
+from vaserl.files import sha256_of
 from vaserl.meshes import turntable as turntable_module
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.synthetic.mesh import build_mesh, to_glb

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.fakes.turned_vases import photograph, seen_mask
 from vaserl.cli import main
-from vaserl.meshes.turntable import load_mesh
+from vaserl.meshes.glb import load_mesh
 
 
 def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):

@@ -31,8 +31,7 @@ from vaserl.curation.stages.lift import place_of_given
 from vaserl.curation.stages.questions import Questions
 from vaserl.dataset.dataset import MANIFEST, read_rows, write_manifest, write_manifest_parts
 from vaserl.errors import UserError
-from vaserl.files.lock import locked
-from vaserl.files.whole import UNFINISHED
+from vaserl.files import UNFINISHED, locked
 
 ROOT = Path(__file__).parents[3]
 
@@ -339,7 +338,7 @@ def test_two_jobs_on_one_data_set_and_a_lock_that_dies_with_its_holder(tmp_path)
     script = f"""
 import time
 from pathlib import Path
-from vaserl.files.lock import locked
+from vaserl.files import locked
 with locked(Path({str(tmp_path)!r}) / "{WORK}"):
     print("held", flush=True)
     time.sleep(600)

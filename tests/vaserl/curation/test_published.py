@@ -46,7 +46,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             traits = traits_of(11, index)
             mesh = build_mesh(traits, paint_vase(traits))
             (folder / "models" / f"{name}_textured_2k.glb_shaded.glb").write_bytes(to_glb(mesh))
-            for view, image in turntable.six_views(mesh).items():
+            for view, image in turntable.render_six_views(mesh).items():
                 (folder / "images" / view).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image).save(folder / "images" / view / f"{name}.jpg", quality=95)
             record = beazley_record(name, index, traits)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaserl.errors import UserError
-from vaserl.files.clip import Clip, ClipStore, encode_mp4, frame_indices_over, read_mp4, sha256_of, write_mp4
+from vaserl.files import sha256_of
+from vaserl.files.clip import Clip, ClipStore, encode_mp4, frame_indices_over, read_mp4, write_mp4
 
 
 def grey_levels(num_frames: int, fps: float = 4.0, side: int = 32) -> Clip:
@@ -90,7 +91,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_too_many_frames_asked_for(tmp_path: Path) -> None:
     write_mp4(tmp_path / "a.mp4", grey_levels(3))
-    with pytest.raises(UserError, match=r"a\.mp4: 4 frames asked for, 1 to 3"):
+    with pytest.raises(UserError, match=r"a\.mp4: 4 frames requested, 1 to 3"):
         read_mp4(tmp_path / "a.mp4", num_frames=4)
 
 

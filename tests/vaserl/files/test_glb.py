@@ -22,7 +22,7 @@ from vaserl.curation.stages.turntable import Film
 from vaserl.errors import UserError
 from vaserl.files import glb as glb_check
 from vaserl.files.glb import check_glb
-from vaserl.meshes.turntable import load_mesh
+from vaserl.meshes.glb import load_mesh
 
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "<f4").tobytes() + np.array([0, 1, 2, 0], "<u2").tobytes()
 
@@ -125,14 +125,14 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "nan": (lambda: with_vertices([[float("nan"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
     "infinite": (lambda: with_vertices([[float("inf"), 0, 0], [1, 0, 0], [0, 1, 0]]), "not finite"),
-    "huge": (lambda: with_vertices([[1e30, 0, 0], [1, 0, 0], [0, 1, 0]]), "beyond all size"),
+    "huge": (lambda: with_vertices([[1e30, 0, 0], [1, 0, 0], [0, 1, 0]]), "too large"),
     "one point": (lambda: with_vertices([[1, 2, 3]] * 3), "no surface"),
     "a line": (lambda: with_vertices([[0, 0, 0], [1, 1, 1], [2, 2, 2]]), "no surface"),
     "no faces": (lambda: with_accessor(1, count=0), "no triangles|damaged"),
     "ten million faces": (lambda: with_accessor(1, count=30_000_000), "claims 30,000,000 values"),
     "ten million faces of zeros": (
         lambda: glb(header(accessors=[{"componentType": 5126, "count": 10_000_000, "type": "VEC3"}] * 2)),
-        "vertices; at most|decimate",
+        "vertices; the limits|decimate",
     ),
     "more faces than bytes": (lambda: with_accessor(1, count=300), "doesn't fit its 8 bytes"),
     "instances": (
@@ -155,7 +155,7 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"glTF", "it ends after 4 bytes"),
     "no json": (lambda: glb(b"{'not': json}"), "damaged"),
     "deep json": (lambda: glb(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), "damaged"),
-    "json list": (lambda: glb(b"[1, 2]"), "no object"),
+    "json list": (lambda: glb(b"[1, 2]"), "not a JSON object"),
     "other version": (lambda: struct.pack("<4sII", b"glTF", 1, 99) + glb(header())[12:], "version 1"),
     "external file": (lambda: uri("model.bin"), "refers to 'model.bin' outside"),
     "path traversal": (lambda: uri("../../../../etc/passwd"), "refers to .*passwd.* outside"),
@@ -172,7 +172,7 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "view that begins late": (
         lambda: glb(header(bufferViews=[{"buffer": 0, "byteOffset": 8, "byteLength": 40}] * 2)),
-        "reaches beyond",
+        "exceeds its buffer",
     ),
     "list that begins late": (lambda: with_accessor(1, byteOffset=4), "3 values doesn't fit its 8 bytes"),
     "list with gaps": (
@@ -188,31 +188,31 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "view beyond": (
         lambda: glb(header(bufferViews=[{"buffer": 0, "byteLength": 36}, {"buffer": 0, "byteLength": 999}])),
-        "reaches beyond",
+        "exceeds its buffer",
     ),
     "negative offset": (
         lambda: glb(header(bufferViews=[{"buffer": 0, "byteOffset": -4, "byteLength": 36}] * 2)),
-        "-4 where a natural number belongs",
+        "-4 where a natural number is expected",
     ),
     "index out of range": (lambda: with_accessor(1, bufferView=77), "damaged"),
     "nodes in a circle": (
         lambda: glb(header(nodes=[{"mesh": 0, "children": [1]}, {"children": [0]}])),
-        "no tree",
+        "don't form a tree",
     ),
     "node with two parents": (
         lambda: glb(header(nodes=[{"children": [2]}, {"children": [2]}, {"mesh": 0}], scenes=[{"nodes": [0, 1]}])),
-        "no tree",
+        "don't form a tree",
     ),
     "node with two parents beside a circle": (
         lambda: glb(header(nodes=[{"children": [2]}, {"children": [2]}, {"mesh": 0}, {"children": [3]}])),
-        "no tree",
+        "don't form a tree",
     ),
     "no header first": (lambda: glb(header()).replace(b"JSON", b"JUNK"), "not a GLB model"),
     "more data than there is": (
         lambda: glb(header(buffers=[{"byteLength": 4000}])),
-        "claims 4,000 bytes of data and holds 44",
+        "claims 4,000 bytes of data and has 44",
     ),
-    "true for a number": (lambda: with_accessor(1, count=True), "True where a natural number belongs"),
+    "true for a number": (lambda: with_accessor(1, count=True), "True where a natural number is expected"),
     "data that says not how": (lambda: uri(data_uri(TRIANGLE).replace(";base64", "")), "refers to .* outside"),
     "picture of another kind": (lambda: textured(gif()), "texture that can't be read"),
     "compressed": (lambda: glb(header(extensionsRequired=["KHR_draco_mesh_compression"])), "KHR_draco"),
@@ -231,11 +231,11 @@ def test_every_nasty_model_is_refused_by_name(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize(
     ("limit", "value", "changes", "reason"),
     [
-        ("MAX_FILE_BYTES", 500, {}, r"[\d,]+ bytes; at most 500 are read"),
+        ("MAX_FILE_BYTES", 500, {}, r"[\d,]+ bytes; the limit is 500"),
         ("MAX_HEADER_BYTES", 100, {}, r"its header claims [\d,]+ bytes"),
-        ("MAX_NODES", 1, {"nodes": [{"mesh": 0}, {}], "scenes": [{"nodes": [0, 1]}]}, "2 nodes; at most 1 are read"),
-        ("MAX_TEXTURES", 1, {"images": [{"uri": data_uri(png_claiming(1, 1))}] * 2}, "2 textures; at most 1 are read"),
-        ("MAX_VERTICES", 2, {}, "1 faces on 3 vertices; at most .* on 2 are read"),
+        ("MAX_NODES", 1, {"nodes": [{"mesh": 0}, {}], "scenes": [{"nodes": [0, 1]}]}, "2 nodes; the limit is 1"),
+        ("MAX_TEXTURES", 1, {"images": [{"uri": data_uri(png_claiming(1, 1))}] * 2}, "2 textures; the limit is 1"),
+        ("MAX_VERTICES", 2, {}, "1 faces on 3 vertices; the limits are .* and 2:"),
         # the second mesh is placed nowhere; the same mesh is placed twice
         ("MAX_FACES", 1, {"meshes": [*header()["meshes"], *header()["meshes"]]}, "2 faces on 6 vertices"),
         ("MAX_FACES", 1, {"nodes": [{"mesh": 0}] * 2, "scenes": [{"nodes": [0, 1]}]}, "2 faces on 6 vertices"),
@@ -258,7 +258,7 @@ def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
     script = (
         "import resource, sys, pathlib\n"
         "from vaserl.errors import UserError\n"
-        "from vaserl.meshes.turntable import load_mesh\n"
+        "from vaserl.meshes.glb import load_mesh\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20,) * 2)\n"
         "opened = []\n"

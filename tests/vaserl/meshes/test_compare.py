@@ -271,7 +271,7 @@ def test_two_models_can_share_one_camera():
     with TurntableRenderer(resolution=96) as turntable:
 
         def covered(mesh: trimesh.Trimesh, **framing) -> int:
-            picture = turntable.shoot(mesh, [(0.0, 0.0)], background=(0.0, 1.0, 0.0), **framing)[0]
+            picture = turntable.render_views(mesh, [(0.0, 0.0)], background=(0.0, 1.0, 0.0), **framing)[0]
             return int((np.abs(picture.astype(int) - [0, 255, 0]).max(axis=2) > 60).sum())
 
         assert covered(small) == pytest.approx(covered(large), rel=0.05)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vaserl.meshes.egl_device import card_of_this_process, chosen, cuda_ordinals
+from vaserl.meshes.egl_device import cuda_ordinals, device_of_this_process, index_of_lowest
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from vaserl.meshes.egl_device import card_of_this_process, chosen, cuda_ordinals
     ],
 )
 def test_the_first_card_that_cuda_sees(ordinals, index):
-    assert chosen(ordinals) == index
+    assert index_of_lowest(ordinals) == index
 
 
 def test_egl_here_has_a_device_to_draw_with():
     ordinals = cuda_ordinals()
-    assert ordinals and card_of_this_process() < len(ordinals)
+    assert ordinals and device_of_this_process() < len(ordinals)

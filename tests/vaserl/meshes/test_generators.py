@@ -21,7 +21,7 @@ from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.finish import finish_mesh, largest_piece, upright
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
-from vaserl.meshes.turntable import load_mesh
+from vaserl.meshes.glb import load_mesh
 
 ROWS = np.arange(400)
 HALF_WIDTH = np.interp(ROWS, [40, 90, 220, 360], [50, 36, 90, 45]) * ((ROWS >= 40) & (ROWS <= 360))
@@ -122,7 +122,7 @@ def test_a_checkout_that_lacks_its_requirements_is_named(tmp_path):
 
 
 def test_a_module_of_another_place_is_not_taken_for_the_checkouts(tmp_path):
-    with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was taken from .*json/__init__\.py instead"):
+    with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was imported from .*json/__init__\.py instead"):
         import_from(tmp_path, ("",), "json", "lift.x")
 
 
@@ -265,5 +265,5 @@ def test_a_surface_that_is_none_is_refused():
     broken = trimesh.creation.icosphere(1)
     broken.vertices[0] = np.nan
     for surface in (trimesh.Trimesh(), broken):
-        with pytest.raises(LiftFailure, match="surface is none"):
+        with pytest.raises(LiftFailure, match="unusable surface"):
             finish_mesh(surface, cutout, 1000)

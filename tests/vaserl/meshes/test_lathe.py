@@ -20,7 +20,8 @@ from tests.fakes.turned_vases import (
     seen_mask,
     with_handles,
 )
-from vaserl.meshes.lathe import LatheError, lathe, write_glb
+from vaserl.meshes.glb import write_glb
+from vaserl.meshes.lathe import LatheError, lathe
 from vaserl.meshes.lathe.axis import find_axis
 from vaserl.meshes.lathe.camera import CameraView
 from vaserl.meshes.lathe.profile import profile_of
@@ -201,7 +202,8 @@ def test_the_same_photograph_gives_the_same_bytes_in_any_process(tmp_path: Path)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     code = (
         "import sys, numpy as np; from pathlib import Path; from PIL import Image\n"
-        "from vaserl.meshes.lathe import lathe, write_glb\n"
+        "from vaserl.meshes.glb import write_glb\n"
+        "from vaserl.meshes.lathe import lathe\n"
         "write_glb(Path(sys.argv[2]), lathe(np.asarray(Image.open(sys.argv[1]))).mesh)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "photo.png", tmp_path / "b.glb"], check=True)

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from tests.fakes.turned_vases import CLAY, HEIGHT, SIDE, departure, photograph, seen_mask, with_handles
-from vaserl.meshes.lathe import LatheError, lathe
-from vaserl.meshes.lathe.segment import segment
+from vaserl.meshes.lathe import LatheError, lathe, segment
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from vaserl.errors import UserError
-from vaserl.meshes.turntable import Camera, Light, TurntableRenderer, load_mesh, normalising_transform, parts_of
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.turntable import Camera, Light, TurntableRenderer, normalising_transform, parts_of
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +41,17 @@ def centre_colour(image: np.ndarray) -> int:
 
 def test_a_turn_shows_front_left_back_right(turntable: TurntableRenderer) -> None:
     # the model turns anticlockwise seen from above: after a quarter its left side (-x) faces the camera
-    clip = turntable.spin(flagged_column(), num_frames=4, fps=2.0)
+    clip = turntable.render_clip(flagged_column(), num_frames=4, fps=2.0)
     assert [centre_colour(frame) for frame in clip.frames] == [0, 3, 2, 1]
     assert (clip.fps, clip.frame_indices, clip.num_source_frames) == (2.0, (0, 1, 2, 3), 4)
 
 
 def test_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) -> None:
-    clip = turntable.spin(flagged_column(), num_frames=5, fps=4.0)
+    clip = turntable.render_clip(flagged_column(), num_frames=5, fps=4.0)
     for k in (1, 3):
         turned = flagged_column()
         turned.apply_transform(trimesh.transformations.rotation_matrix(2 * np.pi * k / 5, [0, 1, 0]))
-        still = turntable.spin(turned, num_frames=1, fps=4.0).frames[0]
+        still = turntable.render_clip(turned, num_frames=1, fps=4.0).frames[0]
         differing = np.abs(still.astype(int) - clip.frames[k]).max(axis=-1) > 8
         assert differing.mean() < 0.01  # a few edge pixels may round the other way
         assert (np.abs(still.astype(int) - clip.frames[0]).max(axis=-1) > 8).mean() > 0.05
@@ -58,7 +59,7 @@ def test_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) ->
 
 def test_six_views_look_where_they_say(turntable: TurntableRenderer) -> None:
     column = flagged_column()
-    views = turntable.six_views(column)
+    views = turntable.render_six_views(column)
     assert list(views) == ["front", "back", "left", "right", "top", "bottom"]
     assert [centre_colour(views[name]) for name in ("front", "back", "left", "right")] == [0, 2, 3, 1]
     # a 1 x 2 x 1 column is twice as high as wide from the side, and square from above
@@ -71,7 +72,7 @@ def test_size_and_place_do_not_show(turntable: TurntableRenderer) -> None:
     moved = flagged_column()
     moved.apply_transform(trimesh.transformations.translation_matrix([7.0, -3.0, 2.0]))
     moved.apply_scale(40.0)
-    at_home, elsewhere = (turntable.spin(model, num_frames=2).frames for model in (flagged_column(), moved))
+    at_home, elsewhere = (turntable.render_clip(model, num_frames=2).frames for model in (flagged_column(), moved))
     assert (np.abs(at_home.astype(int) - elsewhere).max(axis=-1) > 8).mean() < 0.01
 
 
@@ -91,7 +92,7 @@ def test_axis_ignores_a_handle() -> None:
 
 def test_nothing_leaves_the_frame(turntable: TurntableRenderer) -> None:
     for extents in ((1.0, 2.0, 1.0), (3.0, 0.5, 3.0), (0.2, 2.0, 0.2)):
-        frames = turntable.spin(trimesh.creation.box(extents), num_frames=8).frames.astype(int)
+        frames = turntable.render_clip(trimesh.creation.box(extents), num_frames=8).frames.astype(int)
         border = np.concatenate([frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]], axis=1)
         assert np.ptp(border) == 0
 
@@ -104,7 +105,7 @@ def test_inside_out_models_are_turned_right_side_out() -> None:
 
 
 def test_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) -> None:
-    front, top = turntable.normal_maps(trimesh.creation.icosphere(subdivisions=4), [(0.0, 0.0), (0.0, 89.99)])
+    front, top = turntable.render_normal_maps(trimesh.creation.icosphere(subdivisions=4), [(0.0, 0.0), (0.0, 89.99)])
     for image in (front, top):
         assert image[32, 32].astype(int) == pytest.approx(np.array([127, 127, 255]), abs=8)  # towards the camera
         assert image[0, 0].astype(int) == pytest.approx(np.array([127, 127, 127]), abs=1)
@@ -122,7 +123,7 @@ def test_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> Non
     )
     material = PBRMaterial(baseColorTexture=Image.fromarray(texture), metallicFactor=0.0, roughnessFactor=0.55)
     ball.visual = TextureVisuals(uv=uv, material=material)
-    row = turntable.spin(ball, num_frames=1).frames[0, 32, 6:58, 0].astype(int)
+    row = turntable.render_clip(ball, num_frames=1).frames[0, 32, 6:58, 0].astype(int)
     for part in np.array_split(row, 3):
         assert np.ptp(part) > 60
     assert row.max() < 255
@@ -130,25 +131,25 @@ def test_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> Non
 
 def test_light_and_camera_can_be_replaced(turntable: TurntableRenderer) -> None:
     box = flagged_column()
-    bright = turntable.shoot(box, [(0.0, 0.0)], light=Light(ambient=0.9))[0]
-    dark = turntable.shoot(box, [(0.0, 0.0)], light=Light(ambient=0.1, key=0.0, fill=0.0))[0]
+    bright = turntable.render_views(box, [(0.0, 0.0)], light=Light(ambient=0.9))[0]
+    dark = turntable.render_views(box, [(0.0, 0.0)], light=Light(ambient=0.1, key=0.0, fill=0.0))[0]
     assert bright[32, 32, 0] > 2 * dark[32, 32, 0]
-    black = turntable.shoot(box, [(0.0, 0.0)], background=(0.0, 0.0, 0.0))[0]
+    black = turntable.render_views(box, [(0.0, 0.0)], background=(0.0, 0.0, 0.0))[0]
     assert black[0, 0].max() == 0
-    near = turntable.shoot(box, [(0.0, 0.0)], camera=Camera(margin=0.5))[0]
+    near = turntable.render_views(box, [(0.0, 0.0)], camera=Camera(margin=0.5))[0]
     assert abs(int(near[0, 32, 0]) - 219) > 12  # the box fills the frame to its edge
 
 
 def test_turntables_share_a_process() -> None:
     box = flagged_column()
     with TurntableRenderer(resolution=32) as small:
-        first = small.spin(box, num_frames=2).frames
+        first = small.render_clip(box, num_frames=2).frames
         with TurntableRenderer(resolution=48) as large:
-            assert large.spin(box, num_frames=1).frames.shape == (1, 48, 48, 3)
+            assert large.render_clip(box, num_frames=1).frames.shape == (1, 48, 48, 3)
         large.close()  # a second time
-        assert (small.spin(box, num_frames=2).frames == first).all()
+        assert (small.render_clip(box, num_frames=2).frames == first).all()
     with pytest.raises(ValueError, match="closed"):
-        small.spin(box)
+        small.render_clip(box)
 
 
 def test_load_mesh_round_trip(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_torch_compilers_load_after_rendering():
         "import trimesh\n"
         "from vaserl.meshes.turntable import Turntable\n"
         "with Turntable(resolution=32) as turntable:\n"
-        "    turntable.spin(trimesh.creation.cylinder(radius=1, height=2), num_frames=1)\n"
+        "    turntable.render_clip(trimesh.creation.cylinder(radius=1, height=2), num_frames=1)\n"
         "import torch._dynamo\n"
         "print('alive')\n"
     )

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaserl.errors import UserError
-from vaserl.files.whole import UNFINISHED
+from vaserl.files import UNFINISHED
 from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.feature_store import ABANDONED_S, DamagedEntry, FeatureStore, pack_entry, unpack_entry
 from vaserl.policy.positions import VideoGrid

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.fakes.synthetic_vases import with_facts
-from vaserl.meshes.turntable import TurntableRenderer, load_mesh
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.synthetic.figures import SUBJECTS, silhouette
 from vaserl.synthetic.mesh import build_mesh, to_glb
 from vaserl.synthetic.ornament import HANDS, band, motif
@@ -131,7 +132,7 @@ def silhouettes(traits: VaseTraits, turntable: TurntableRenderer) -> list[np.nda
     """bool [H, W] from the front, handles and all, at equal slimness."""
     white = (1.0, 1.0, 1.0)
     meshes = [build_mesh(with_facts(replace(traits, slimness=1.0), shape=shape.name), BLANK) for shape in SHAPES]
-    return [turntable.shoot(mesh, [(0.0, 5.0)], background=white)[0].min(axis=-1) < 250 for mesh in meshes]
+    return [turntable.render_views(mesh, [(0.0, 5.0)], background=white)[0].min(axis=-1) < 250 for mesh in meshes]
 
 
 def test_dates_show_in_the_proportions(traits: VaseTraits) -> None:

@@ -10,7 +10,8 @@ from vaserl.curation.check.prompts import evenly_spaced, example_of_vase, prompt
 from vaserl.curation.outcome.retention import STAGES
 from vaserl.dataset.dataset import MANIFEST, SPLITS, Vase, read_rows, vase_of
 from vaserl.errors import UserError
-from vaserl.files.clip import read_mp4, sha256_of
+from vaserl.files import sha256_of
+from vaserl.files.clip import read_mp4
 from vaserl.rewards.vase import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from vaserl.curation.job.batch import RowBatch, batch_from, table_of
 from vaserl.curation.job.stage import Stage
-from vaserl.files.whole import UNFINISHED, whole_file
+from vaserl.files import UNFINISHED, atomic_file
 
 WORK = ".work"
 _FILES = b"files"
@@ -84,7 +84,7 @@ class Journal:
         """The same for rows that no stage has seen."""
         path = self.path(step, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             pq.write_table(table, file)
 
     def stale(self, used: set[Path]) -> list[Path]:

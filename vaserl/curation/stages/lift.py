@@ -21,12 +21,13 @@ import numpy as np
 from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import LiftSettings
 from vaserl.errors import UserError
+from vaserl.files import write_atomic
 from vaserl.files.photograph import read_photograph
 from vaserl.files.storage import is_for_good, joined, local_copy, no_answer, read_bytes
-from vaserl.files.whole import write_whole
 from vaserl.meshes.generators.generator import Generator, LiftFailure
 from vaserl.meshes.generators.settings import TripoSGSettings
-from vaserl.meshes.lathe import LatheError, lathe, write_glb
+from vaserl.meshes.glb import write_glb
+from vaserl.meshes.lathe import LatheError, lathe
 
 STAGE = "lift"
 SILHOUETTE = "silhouette_iou"
@@ -76,7 +77,7 @@ class Lift:
             content = glb.read_bytes() if glb.is_file() else b""
             if not content.startswith(b"glTF"):
                 raise LiftFailure("the generator wrote no GLB")
-            write_whole(target, content)
+            write_atomic(target, content)
         return overlap
 
 

@@ -13,9 +13,10 @@ from PIL import Image
 from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import TurntableSettings
 from vaserl.errors import UserError
+from vaserl.files import atomic_file
 from vaserl.files.clip import ClipStore
-from vaserl.files.whole import whole_file
-from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer, load_mesh
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer
 
 STAGE = "turntable"
 CLIPS = "clips"
@@ -49,7 +50,7 @@ class Film:
                 reasons[index] = str(error).removeprefix(f"{path}: ")
                 continue
             settings = self._settings
-            spin = self._thread.submit(self._turntable.spin, model, settings.num_frames, settings.fps).result()
+            spin = self._thread.submit(self._turntable.render_clip, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
             if settings.stills:
                 self._thread.submit(write_stills, self._turntable, model, self._dataset / _VIEWS / path.stem).result()
@@ -59,14 +60,14 @@ class Film:
 def write_stills(turntable: TurntableRenderer, model: Model, folder: Path) -> None:
     """Writes each of `SIX_VIEWS` as NAME.png, and as NAME_normals.png the normals that the camera sees there."""
     folder.mkdir(parents=True, exist_ok=True)
-    normals = dict(zip(SIX_VIEWS, turntable.normal_maps(model), strict=True))
-    for name, view in turntable.six_views(model).items():
+    normals = dict(zip(SIX_VIEWS, turntable.render_normal_maps(model), strict=True))
+    for name, view in turntable.render_six_views(model).items():
         _write_png(folder / f"{name}.png", view)
         _write_png(folder / f"{name}_normals.png", normals[name])
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         Image.fromarray(pixels).save(file, format="PNG")
 
 

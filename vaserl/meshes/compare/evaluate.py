@@ -22,7 +22,8 @@ from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
 from vaserl.meshes.compare.pictures import OpenClipScores, Pictures, load_lpips, psnr, ssim
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
-from vaserl.meshes.turntable import TurntableRenderer, load_mesh
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
@@ -89,7 +90,7 @@ class Judges:
     def _shoot(self, mesh: trimesh.Trimesh, framed_by: trimesh.Trimesh) -> Pictures:
         num_views = self._settings.num_views
         views = [(360.0 * view / num_views, self._turntable.camera.elevation_deg) for view in range(num_views)]
-        return self._turntable.shoot(mesh, views, background=BACKGROUND, framed_by=framed_by)
+        return self._turntable.render_views(mesh, views, background=BACKGROUND, framed_by=framed_by)
 
     def _clip_scores(self, id_: str, generated: Pictures, true: Pictures) -> dict[str, float]:
         if self._clip is None:

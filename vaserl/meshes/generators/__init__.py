@@ -1,5 +1,11 @@
-"""Generators of 3D models that are other people's programs: loaded once from a checkout, called per photograph.
+"""Image-to-3D generators from other projects: loaded once from a checkout, called once for each photograph.
 
-`triposg` and `hunyuan3d` give a bare surface; `finish` makes it a model of this photograph: one piece, closed where
-that is honest, of so many faces, upright, its front towards +Z, in the photograph's colours.
+`triposg` and `hunyuan3d` give a bare surface; `finish` turns it into a model of the photograph: one piece, small holes
+closed, a given number of faces, upright with the front towards +Z, in the photograph's colours. Both load torch and are
+imported from their modules.
 """
+
+from vaserl.meshes.generators.generator import Generator, LiftFailure
+from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
+
+__all__ = ["Generator", "Hunyuan3DSettings", "LiftFailure", "TripoSGSettings"]

@@ -1,4 +1,4 @@
-"""Modules and weights from folders that the settings name: nothing is installed, nothing is fetched."""
+"""Loads modules and weights from folders that the settings name; installs and downloads nothing."""
 
 import importlib
 import sys
@@ -12,9 +12,9 @@ from vaserl.errors import UserError
 
 
 def import_from(checkout: Path, places: Sequence[str], module: str, setting: str) -> ModuleType:
-    """The module, with `places` of the checkout on the import path.
+    """Imports a module, with the folders `places` of the checkout on the import path.
 
-    Raises: UserError when the checkout isn't there, lacks the module, or misses one of its own requirements.
+    Raises: UserError when the checkout or the module is missing, or one of the checkout's requirements isn't installed.
     """
     need_files(checkout, places, f"{setting}.checkout", "clone the generator's repository there")
     for place in places:
@@ -30,12 +30,12 @@ def import_from(checkout: Path, places: Sequence[str], module: str, setting: str
         ) from error
     origin = Path(found.__file__ or "")
     if not origin.resolve().is_relative_to(checkout.resolve()):
-        raise UserError(f"{setting}.checkout {checkout}: {module} was taken from {origin} instead")
+        raise UserError(f"{setting}.checkout {checkout}: {module} was imported from {origin} instead")
     return found
 
 
 def need_files(folder: Path, names: Sequence[str], setting: str, remedy: str = "download the weights there") -> Path:
-    """The folder, when it holds these files or folders. Raises: UserError naming what is missing."""
+    """Returns the folder if it contains these files and folders. Raises: UserError naming what is missing."""
     if not folder.is_dir():
         raise UserError(f"{setting} {folder}: no such folder; {remedy}")
     missing = [name for name in names if not (folder / name).exists()]
@@ -45,9 +45,10 @@ def need_files(folder: Path, names: Sequence[str], setting: str, remedy: str = "
 
 
 def usable_device(device: str, setting: str) -> str:
-    """The device. Raises: UserError for CUDA where there is none."""
+    """Returns the device. Raises: UserError for CUDA when the process sees no CUDA device."""
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
-            f'{setting}.device "{device}": this process sees no CUDA device; give lift.pool.num_gpus, or another device'
+            f'{setting}.device "{device}": this process sees no CUDA device; set lift.pool.num_gpus, '
+            "or choose another device"
         )
     return device

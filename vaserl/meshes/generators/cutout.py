@@ -1,4 +1,4 @@
-"""A photograph -> the vase alone, as generators want to see it."""
+"""Cuts the vase out of its photograph, as generators expect their input."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,14 @@ from PIL import Image
 
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.meshes.generators.generator import LiftFailure
-from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.segment import segment
+from vaserl.meshes.lathe import LatheError, segment
 
 MAX_SIDE = 2000
-"""Larger photographs are reduced; the generators see a thousand pixels at most."""
+"""Larger photographs are reduced to this many pixels; the generators use at most about a thousand."""
 SEGMENTED_SIDE = 448
-"""The outline is found in a copy whose longer side has at most this many pixels."""
+"""The photograph is segmented in a copy whose longer side has at most this many pixels."""
 PADDING = 0.1
-"""White around the vase, as a share of its longer side."""
+"""White margin on each side, as a share of the vase's longer side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +25,10 @@ class Cutout:
     photo: Image.Image
     """RGB, upright, at most `MAX_SIDE` on its longer side."""
     mask: np.ndarray
-    """bool [H, W] of the photograph's size: the vase, gaps under handles left out."""
+    """bool [H, W] of the photograph's size: the vase, without the gaps under handles."""
 
     def on_white(self) -> Image.Image:
-        """RGB, square: the vase in the middle of white."""
+        """Returns a square RGB image with the vase in the middle on white."""
         rows, columns = np.nonzero(self.mask)
         pixels = np.where(self.mask[..., None], np.asarray(self.photo), 255).astype(np.uint8)
         cut = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -40,7 +39,7 @@ class Cutout:
         return Image.fromarray(canvas)
 
     def transparent(self) -> Image.Image:
-        """RGBA: the photograph, see-through where the vase isn't."""
+        """Returns the photograph as RGBA, transparent outside the vase."""
         alpha = Image.fromarray((self.mask * 255).astype(np.uint8))
         rgba = self.photo.copy()
         rgba.putalpha(alpha)
@@ -48,7 +47,10 @@ class Cutout:
 
 
 def read_for_generator(photo: Path) -> Image.Image:
-    """The photograph upright and at most `MAX_SIDE` large, RGBA where it is transparent. Raises: LiftFailure."""
+    """Reads the photograph by its EXIF orientation, reduced to `MAX_SIDE`, as RGBA if it has transparency.
+
+    Raises: LiftFailure.
+    """
     try:
         image = read_photograph(photo, keep_alpha=True)
     except UnreadablePhotograph as error:
@@ -58,7 +60,10 @@ def read_for_generator(photo: Path) -> Image.Image:
 
 
 def cut_out(image: Image.Image) -> Cutout:
-    """The vase by our own segmentation, which wants a plain background or transparency. Raises: LiftFailure."""
+    """Cuts the vase out by the lathe's segmentation, which needs a plain or transparent background.
+
+    Raises: LiftFailure.
+    """
     small = image.copy()
     small.thumbnail((SEGMENTED_SIDE, SEGMENTED_SIDE))
     try:

@@ -1,10 +1,10 @@
-"""A generated surface -> a model of its photograph, changed no more than is honest.
+"""Finishes a generated surface into a model of its photograph, without inventing shape.
 
-One piece, the largest by area, since what floats beside a vase is noise; holes closed where few edges surround them,
-never a hull; so many faces; upright, its front towards +Z, one unit high on y = 0; coloured from the photograph. Which
-way up a generator builds is for its silhouette to say: of the 24 turns by right angles, the one that agrees best with
-the photograph. Front and back have mirrored silhouettes; where the vase is symmetric, the photograph can't tell them
-apart and the generator's own front is believed.
+Keeps the largest piece by area, since what floats beside a vase is noise; closes holes of three or four edges, never by
+a hull; reduces the number of faces; turns the model upright with its front towards +Z, one unit high on y = 0; colours
+it from the photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used
+whose silhouette agrees best with the photograph. Front and back have mirrored silhouettes: for a symmetric vase the
+photograph can't tell them apart, and the generator's own front is kept.
 """
 
 import itertools
@@ -14,21 +14,21 @@ import trimesh
 from scipy import ndimage
 from trimesh.visual.color import ColorVisuals
 
-from vaserl.meshes.gate import silhouette_iou
 from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.generator import LiftFailure
+from vaserl.meshes.silhouette import silhouette_iou
 
 COARSE_FACES = 1500
-"""Faces of the copy whose silhouettes are tried."""
+"""Number of faces of the copy whose silhouettes are compared."""
 _MARGIN = 0.015
-"""By so much another turn's silhouette must agree better before the generator's own is given up."""
+"""Improvement in intersection over union that another rotation needs to replace the generator's own orientation."""
 
 
 def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
-    """The model. Raises: LiftFailure when the surface is none."""
+    """Returns the finished model. Raises: LiftFailure when the surface is empty, flat or not finite."""
     if len(surface.faces) < 4 or not np.isfinite(surface.vertices).all():
-        raise LiftFailure(f"the generator's surface is none: {len(surface.faces)} faces, or not finite numbers")
+        raise LiftFailure(f"unusable surface: {len(surface.faces)} faces, or vertices that are not finite numbers")
     solid = largest_piece(surface)
     trimesh.repair.fill_holes(solid)
     solid = decimate(solid, num_faces)
@@ -44,7 +44,7 @@ def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> tri
 
 
 def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The connected piece with the largest area, vertices at one place joined, faces without area dropped."""
+    """Returns the connected piece of the largest area, with equal vertices merged and empty faces removed."""
     whole = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
     whole.merge_vertices()
     whole.update_faces(whole.nondegenerate_faces())
@@ -56,9 +56,9 @@ def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
-    """float64 [4, 4] the turn by right angles whose silhouette agrees best with the vase's in its photograph [H, W].
+    """Returns the rotation by right angles, float64 [4, 4], whose silhouette agrees best with the mask [H, W].
 
-    Ties, as between front and back of a symmetric vase, go to the turn that leaves the surface as it is.
+    Ties, as between front and back of a symmetric vase, go to the identity.
     """
     coarse = decimate(solid, COARSE_FACES)
     best, best_iou = np.eye(4), silhouette_iou(coarse, mask) + _MARGIN
@@ -72,10 +72,10 @@ def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
 
 
 def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
-    """uint8 [V, 4]: the photograph's colour behind each vertex, seen from the front without perspective.
+    """Returns the photograph's colour at each vertex, uint8 [V, 4], projected from the front without perspective.
 
-    The silhouette's box is laid over the vase's in the photograph. What the camera didn't see takes the colour of what
-    lies before it: the back shows the front's mirror image.
+    The silhouette's bounding box is mapped to that of the vase in the photograph. A vertex that the camera didn't see
+    gets the colour of what is in front of it, so the back shows the front's mirror image.
     """
     rows, columns = np.nonzero(cutout.mask)
     pixels = np.asarray(cutout.photo)
@@ -89,7 +89,7 @@ def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
 
 
 def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points beside the vase go to the nearest one two pixels inside it: the outline is mixed with background."""
+    """Moves points to the nearest pixel at least two pixels inside the mask: the outline is mixed with background."""
     inner = np.asarray(ndimage.binary_erosion(mask, iterations=2), bool)
     inner = inner if inner.any() else mask
     nearest = np.asarray(ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True))
@@ -98,7 +98,7 @@ def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tup
 
 
 def _right_turns() -> list[np.ndarray]:
-    """float64 [4, 4] the 24 rotations that take axes to axes."""
+    """Returns the 24 rotations that map axes to axes, float64 [4, 4] each."""
     turns = []
     for axes in itertools.permutations(range(3)):
         for signs in itertools.product((1.0, -1.0), repeat=3):

@@ -1,17 +1,22 @@
-"""What every generator is: a photograph and a path in, a GLB or the reason why not out."""
+"""Interface of a generator: it makes the GLB of a photograph or states why it can't."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class LiftFailure(Exception):
-    """No model came of this photograph; the message says why."""
+    """The generator made no model of this photograph; the message states the reason and becomes the row's reason."""
 
 
 class Generator(Protocol):
-    """Writes the model of a photograph."""
+    """Makes the mesh of a vase from a photograph."""
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> float | None:
-        """Writes `glb`; returns how well the model's silhouette covers the photograph's (intersection over union) if
-        it has measured that, with the photograph's own camera. Raises: LiftFailure."""
+        """Writes `glb`.
+
+        Returns: the intersection over union of the mesh's silhouette, seen by the photograph's camera, and the vase's
+        in the photograph; None when the generator doesn't measure it.
+
+        Raises: LiftFailure.
+        """
         ...

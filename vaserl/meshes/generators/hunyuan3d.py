@@ -1,9 +1,9 @@
 """Hunyuan3D's shape model from its checkout and weights.
 
-Both layouts of the repository are understood: Hunyuan3D-2 (package `hy3dgen` at the root) and 2.1 (package `hy3dshape`
-in the folder of that name). The weights' folder holds the subfolder that the checkout names, such as
-hunyuan3d-dit-v2-0. Its painter isn't used: it needs compiled rasterisers and invents what the photograph doesn't show.
-The calls have run against folders of these forms, never yet against the real weights.
+Both layouts of the repository are supported: Hunyuan3D-2 (package `hy3dgen` at the root) and 2.1 (package `hy3dshape`
+in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The texture model
+isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. The calls have been tested
+against stand-ins with the published layout and signatures, not against the real weights.
 """
 
 from pathlib import Path
@@ -16,13 +16,13 @@ from vaserl.meshes.generators.cutout import cut_out, read_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings
-from vaserl.meshes.lathe.glb import write_glb
+from vaserl.meshes.glb import write_glb
 
 _SETTING = "lift.hunyuan3d"
 
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
-    """Place and module of the checkout's pipelines, after a look whether they and the weights are there.
+    """Returns the folder and the module of the checkout's pipelines, after checking that they and the weights exist.
 
     Raises: UserError.
     """
@@ -34,9 +34,10 @@ def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
 
 
 class Hunyuan3D:
-    """Holds the pipeline. Raises: UserError."""
+    """A generator that holds Hunyuan3D's pipeline."""
 
     def __init__(self, settings: Hunyuan3DSettings) -> None:
+        """Loads the pipeline. Raises: UserError."""
         self._settings = settings
         place, module = check_hunyuan3d(settings)
         self._device = usable_device(settings.device, _SETTING)

@@ -1,4 +1,4 @@
-"""Settings of the generators that are models from a checkout."""
+"""Settings of the generators that run from a checkout."""
 
 from pathlib import Path
 
@@ -11,21 +11,21 @@ class TripoSGSettings(Section):
     checkout: Path
     """Folder of the TripoSG repository."""
     weights: Path
-    """Folder of its weights (VAST-AI/TripoSG): model_index.json and the parts that it names."""
+    """Folder of its weights (VAST-AI/TripoSG): model_index.json and the folders that it names."""
     rmbg: Path | None = None
-    """Folder of RMBG-1.4, the checkout's own background remover, which copes with cluttered scenes; without it our
-    segmentation cuts the vase out, which wants a plain background."""
+    """Folder of RMBG-1.4, the checkout's own background remover, which handles cluttered scenes; without it, the
+    lathe's segmentation is used, which needs a plain background."""
     device: str = "cuda"
     num_steps: int = pydantic.Field(default=50, ge=1)
-    """Steps of the sampler; the reference took 20."""
+    """Steps of the sampler."""
     guidance: float = 7.0
-    """Weight of the photograph against no photograph; above 1 each step runs the network twice."""
+    """Scale of classifier-free guidance; above 1, each step runs the network twice."""
     seed: int = 42
-    """Another seed gives another back."""
+    """The seed decides the unseen back."""
     num_faces: int = pydantic.Field(default=50_000, ge=200)
-    """Faces of the finished model."""
+    """Number of faces of the finished model."""
     flash_decoder: bool = True
-    """The fast surface extractor, which needs the package diso; off, marching cubes."""
+    """Uses the fast surface extractor, which needs the package diso; otherwise marching cubes."""
 
 
 class Hunyuan3DSettings(Section):
@@ -34,15 +34,15 @@ class Hunyuan3DSettings(Section):
     weights: Path
     """Folder of its weights, with `subfolder` in it."""
     subfolder: str = "hunyuan3d-dit-v2-0"
-    """Which of the published shape models."""
+    """Name of the published shape model."""
     device: str = "cuda"
     num_steps: int = pydantic.Field(default=50, ge=1)
     """Steps of the sampler."""
     guidance: float = 5.0
-    """Weight of the photograph against no photograph."""
+    """Scale of classifier-free guidance."""
     seed: int = 42
-    """Another seed gives another back."""
+    """The seed decides the unseen back."""
     num_faces: int = pydantic.Field(default=50_000, ge=200)
-    """Faces of the finished model."""
+    """Number of faces of the finished model."""
     octree_resolution: int = pydantic.Field(default=384, ge=16)
-    """Cells along each side in which the surface is sought: finer walls, with the cube in memory."""
+    """Grid cells along each side for extracting the surface; memory grows with its cube."""

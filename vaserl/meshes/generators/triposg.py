@@ -1,9 +1,9 @@
 """TripoSG from its checkout and weights: a rectified flow over shapes, conditioned on the photograph.
 
 The checkout is the repository as published (packages `triposg` and, under scripts/, `image_process` and `briarmbg`);
-the weights are the folders that its inference script downloads. It gives shape without texture. The calls below are
-those of its scripts/inference_triposg.py; they have run against folders of that form, never yet against the real
-weights, which need a GPU with about 8 GB.
+the weights are the folders that its inference script downloads. It gives shape without texture. The calls are those of
+its scripts/inference_triposg.py; they have been tested against stand-ins with the published layout and signatures, not
+against the real weights, which need a GPU with about 8 GB.
 """
 
 from pathlib import Path
@@ -19,15 +19,15 @@ from vaserl.meshes.generators.cutout import cut_out, read_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import TripoSGSettings
-from vaserl.meshes.lathe.glb import write_glb
+from vaserl.meshes.glb import write_glb
 
 _SETTING = "lift.triposg"
 PLACES = ("", "scripts")
-"""Where the checkout keeps its modules."""
+"""Folders of the checkout that contain its modules."""
 
 
 def check_triposg(settings: TripoSGSettings) -> None:
-    """Looks whether checkout and weights are there, without loading anything: the driver may have no GPU.
+    """Checks that checkout and weights exist, without loading anything: the driver may have no GPU.
 
     Raises: UserError.
     """
@@ -40,9 +40,10 @@ def check_triposg(settings: TripoSGSettings) -> None:
 
 
 class TripoSG:
-    """Holds the pipeline and, where its weights are given, the background remover. Raises: UserError."""
+    """A generator that holds TripoSG's pipeline and, if its weights are given, the background remover."""
 
     def __init__(self, settings: TripoSGSettings) -> None:
+        """Loads the pipeline. Raises: UserError."""
         check_triposg(settings)
         self._settings = settings
         self._device = usable_device(settings.device, _SETTING)
@@ -80,7 +81,7 @@ class TripoSG:
         write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
 
     def _without_background(self, image: Image.Image, scratch: Path) -> Image.Image:
-        """The vase on white by the checkout's remover, which wants a file."""
+        """Puts the vase on white by the checkout's background remover, which reads a file."""
         path = scratch / "photo.png"
         image.save(path)
         try:
@@ -88,10 +89,10 @@ class TripoSG:
                 str(path), bg_color=np.array([1.0, 1.0, 1.0]), rmbg_net=self._remover, device=self._device
             )
         except (AttributeError, ValueError) as error:
-            # it returns words instead of pixels for what it can't use, and then trips over them
+            # for unusable images the remover's own code returns a message instead of pixels, and then fails on it
             raise LiftFailure(f"TripoSG's background remover found nothing: {error}") from error
         finally:
             path.unlink(missing_ok=True)
         if prepared is None:
-            raise LiftFailure("TripoSG's background remover gave no picture")
+            raise LiftFailure("TripoSG's background remover returned no image")
         return prepared

@@ -1,8 +1,8 @@
-"""The lathe: a vase from the outline in one photograph, as it came from the wheel."""
+"""The lathe: reconstructs a wheel-thrown vase from the outline in one photograph."""
 
 from vaserl.meshes.lathe.drawing import profile_drawing
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.glb import write_glb
-from vaserl.meshes.lathe.lathe import LatheResult, lathe
+from vaserl.meshes.lathe.lathe import WORKING_SIDE, LatheResult, lathe
+from vaserl.meshes.lathe.segment import segment
 
-__all__ = ["LatheError", "LatheResult", "lathe", "profile_drawing", "write_glb"]
+__all__ = ["WORKING_SIDE", "LatheError", "LatheResult", "lathe", "profile_drawing", "segment"]

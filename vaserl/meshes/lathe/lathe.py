@@ -11,6 +11,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from vaserl.meshes.lathe import segment
 from vaserl.meshes.lathe.atlas import lay_out
 from vaserl.meshes.lathe.axis import find_axis, straighten
 from vaserl.meshes.lathe.camera import CameraView, find_view
@@ -19,10 +20,9 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.handles import find_handles
 from vaserl.meshes.lathe.profile import profile_of
 from vaserl.meshes.lathe.revolve import revolve
-from vaserl.meshes.lathe.segment import segment
-from vaserl.meshes.lathe.silhouette import fill_triangles, intersection_over_union
 from vaserl.meshes.lathe.sweep import Tube, tube_of
 from vaserl.meshes.lathe.texture import Exposure, paint_atlas
+from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 
 WORKING_SIDE = 448
 """Geometry is found in a copy whose longer side has at most this many pixels; colours come from the full photograph."""

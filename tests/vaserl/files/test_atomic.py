@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vaserl.files.whole import UNFINISHED, whole_file, write_whole
+from vaserl.files import UNFINISHED, atomic_file, write_atomic
 
 
 def names(folder: Path) -> list[str]:
@@ -14,8 +14,8 @@ def names(folder: Path) -> list[str]:
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "a.glb"
-    write_whole(path, b"old")
-    with whole_file(path) as file:
+    write_atomic(path, b"old")
+    with atomic_file(path) as file:
         file.write(b"new")
         file.flush()
         assert path.read_bytes() == b"old"
@@ -25,8 +25,8 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path):
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.glb"
-    write_whole(path, b"old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
+    write_atomic(path, b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(path) as file:
         file.write(b"half")
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.glb"]
@@ -36,13 +36,13 @@ def test_the_content_is_on_the_disk_before_it_has_the_name(tmp_path, monkeypatch
     path = tmp_path / "a.glb"
     seen = []
     monkeypatch.setattr("os.fsync", lambda handle: seen.append((os.fstat(handle).st_size, path.exists())))
-    write_whole(path, b"12345")
+    write_atomic(path, b"12345")
     assert seen == [(5, False)]
 
 
 def test_writers_of_one_name_do_not_meet(tmp_path):
     path = tmp_path / "a.glb"
-    with whole_file(path) as one, whole_file(path) as other:
+    with atomic_file(path) as one, atomic_file(path) as other:
         one.write(b"one, longer")
         other.write(b"other")
     assert path.read_bytes() == b"one, longer" and names(tmp_path) == ["a.glb"]
@@ -52,12 +52,12 @@ def test_writers_of_one_name_do_not_meet(tmp_path):
 def test_permissions_are_those_of_any_file(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        write_whole(tmp_path / "a", b"")
+        write_atomic(tmp_path / "a", b"")
     finally:
         os.umask(before)
     assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
 def test_the_longest_name_that_a_disk_takes(tmp_path):
-    write_whole(tmp_path / ("x" * 255), b"1")
+    write_atomic(tmp_path / ("x" * 255), b"1")
     assert names(tmp_path) == ["x" * 255]
