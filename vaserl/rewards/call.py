@@ -1,13 +1,15 @@
-"""How a reward function is called: for a completion or a group, here or awaited, with patience for a service.
+"""Calls reward functions: for each completion or each group, synchronous or async, with retries for a remote service.
 
-Its form is told by its signature:
+The signature decides the form:
 
-    def f(task, completion)      -> float | Score | None              one completion
-    def f(group)                 -> sequence of them, one for each    a whole group; the parameter is named `group`
-    async def …                                                       either; the calls of a step run together
+    def f(task, completion)      -> float | Score | None              called for each completion
+    def f(group)                 -> a sequence of these               called for each group; parameter named `group`
+    async def …                                                       either form; the calls of a step run together
     class F: __init__(**arguments), __call__ as above, prepare(records) if it learns from the training records
 
-None means that the function has nothing to say of this completion.
+None means that the function has no score for this completion.
+
+Axes: F function, P task, G group member.
 """
 
 import asyncio
@@ -25,54 +27,54 @@ from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
 LOCAL_CONCURRENCY = 64
-"""Calls under way at once of an async function that is not declared remote."""
+"""Concurrent calls of an async function that is not declared remote."""
 
 
 class RewardError(RuntimeError):
-    """A reward function broke; says which one and on which completion. Broken code stops the run, because a made-up
-    score would be learned from."""
+    """A reward function broke; the message names the function and the completion. It stops the run, because training
+    would learn from any score put in its place."""
 
 
 class Unavailable(Exception):
-    """For reward functions to raise when the service they ask has no answer now: the call is tried again as
-    `reward.remote` says. TimeoutError and ConnectionError mean the same."""
+    """Raised by a reward function whose service is down: the call is retried as `reward.remote` configures.
+    TimeoutError and ConnectionError mean the same."""
 
 
 FAILURES = (Unavailable, TimeoutError, ConnectionError)
 
 
 class Outcome(NamedTuple):
-    """What a function said of one completion."""
+    """Result of a reward function for one completion."""
 
     score: Score | None
-    """None where it has nothing to say."""
+    """None where the function has no score."""
     failed: bool = False
-    """Whether its service gave no answer, and the score is the declared outcome."""
+    """True when the service failed on every attempt; `score` then comes from `reward.remote.NAME.on_failure`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundReward:
-    """A reward function, ready to be called."""
+    """A reward function with its arguments bound."""
 
     name: str
-    """As the config has it, for messages."""
+    """Name in the config, for messages."""
     function: Any
     """Takes (task, completion) or (group)."""
     takes_group: bool
-    """Whether it is called once for a group."""
+    """True when it is called once for a group."""
     remote: RemoteSettings | None
-    """How to wait for it; None for a function that asks no service."""
+    """Time-out and retries; None for a function that calls no service."""
 
     @property
     def waits(self) -> bool:
-        """Whether its calls run together instead of one after the other."""
+        """True when its calls run concurrently."""
         return self.remote is not None or is_async(self.function)
 
 
 def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> BoundReward:
-    """Makes an imported function or class ready with its arguments.
+    """Binds arguments to an imported function, or makes an instance of an imported class with them.
 
-    Raises: UserError when it doesn't take them, or can't be called with a completion or a group.
+    Raises: UserError when it doesn't accept them, or can't be called with a completion or a group.
     """
     if not callable(found):
         raise UserError(f"reward {name!r} is {found!r}, which can't be called")
@@ -84,9 +86,7 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
         try:
             inspect.signature(found).bind(**arguments)
         except TypeError as error:
-            raise UserError(
-                f"reward {name!r} is made of its arguments, and [reward.arguments] lack some: {error}"
-            ) from error
+            raise UserError(f"reward {name!r}: [reward.arguments] are incomplete: {error}") from error
         function = found(**arguments)
     else:
         function = functools.partial(found, **arguments) if arguments else found
@@ -103,40 +103,40 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
 
 
 def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    """[F][P][G] what every function says of every completion.
+    """Returns [F][P][G], the outcome of every function for every completion.
 
-    Raises: RewardError when a function breaks, or returns something that is no finite score.
+    Raises: RewardError when a function raises, or returns something that is not a finite score.
     """
-    awaited = [reward for reward in rewards if reward.waits]
-    answers = {id(r): [_ask_here(r, group) for group in groups] for r in rewards if not r.waits}
-    if awaited:
-        answers |= dict(zip(map(id, awaited), asyncio.run(_ask_together(awaited, groups)), strict=True))
-    return [answers[id(reward)] for reward in rewards]
+    concurrent = [reward for reward in rewards if reward.waits]
+    outcomes = {id(r): [_call_in_turn(r, group) for group in groups] for r in rewards if not r.waits}
+    if concurrent:
+        outcomes |= dict(zip(map(id, concurrent), asyncio.run(_call_concurrently(concurrent, groups)), strict=True))
+    return [outcomes[id(reward)] for reward in rewards]
 
 
-def _ask_here(reward: BoundReward, group: Group) -> list[Outcome]:
-    given = []
+def _call_in_turn(reward: BoundReward, group: Group) -> list[Outcome]:
+    returned = []
     for member, call in enumerate(_calls(reward, group)):
         try:
-            given.append(reward.function(*call))
+            returned.append(reward.function(*call))
         except Exception as error:
             raise _broken(reward, group, member, repr(error)) from error
-    return _read(reward, group, given)
+    return _outcomes(reward, group, returned)
 
 
-async def _ask_together(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    async def of(reward: BoundReward) -> list[list[Outcome]]:
+async def _call_concurrently(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
+    async def on_all(reward: BoundReward) -> list[list[Outcome]]:
         gate = asyncio.Semaphore(reward.remote.max_concurrency if reward.remote else LOCAL_CONCURRENCY)
-        return list(await asyncio.gather(*(_ask_later(reward, group, gate) for group in groups)))
+        return list(await asyncio.gather(*(_call_on_group(reward, group, gate) for group in groups)))
 
-    return list(await asyncio.gather(*map(of, rewards)))
+    return list(await asyncio.gather(*map(on_all, rewards)))
 
 
-async def _ask_later(reward: BoundReward, group: Group, gate: asyncio.Semaphore) -> list[Outcome]:
+async def _call_on_group(reward: BoundReward, group: Group, gate: asyncio.Semaphore) -> list[Outcome]:
     async def one(member: int, call: tuple[Any, ...]) -> Any:
         async with gate:
             try:
-                return await _persist(reward, call)
+                return await _call_with_retries(reward, call)
             except Exception as error:
                 if isinstance(error, FAILURES) and reward.remote and reward.remote.on_failure != "stop":
                     return _FAILED
@@ -145,14 +145,16 @@ async def _ask_later(reward: BoundReward, group: Group, gate: asyncio.Semaphore)
                 )
                 raise _broken(reward, group, member, f"{error!r}{attempts}") from error
 
-    return _read(reward, group, list(await asyncio.gather(*(one(i, c) for i, c in enumerate(_calls(reward, group))))))
+    returned = await asyncio.gather(*(one(i, call) for i, call in enumerate(_calls(reward, group))))
+    return _outcomes(reward, group, list(returned))
 
 
 _FAILED = object()
+"""Stands for the result of a call whose service failed on every attempt."""
 
 
-async def _persist(reward: BoundReward, call: tuple[Any, ...]) -> Any:
-    """One call; of a remote function with its time-out and retries."""
+async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
+    """Returns the result of one call; a remote function is called with its time-out and retries."""
     remote = reward.remote
     if remote is None:
         return await reward.function(*call)
@@ -168,8 +170,8 @@ async def _persist(reward: BoundReward, call: tuple[Any, ...]) -> Any:
 
 
 async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
-    """A blocking function in a thread of its own. One that outlives its time-out is left to itself: a daemon thread
-    keeps neither the loop nor the process waiting."""
+    """Runs a blocking function in a daemon thread. A thread that outlives its time-out is abandoned; being a daemon it
+    blocks neither the event loop nor the end of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -193,28 +195,28 @@ def _calls(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
     return [(group,)] if reward.takes_group else [(group.task, completion) for completion in group.completions]
 
 
-def _read(reward: BoundReward, group: Group, given: list[Any]) -> list[Outcome]:
-    """[G] answers of what the calls of one group returned."""
+def _outcomes(reward: BoundReward, group: Group, returned: list[Any]) -> list[Outcome]:
+    """Returns [G] the outcomes of a group, from what its calls returned."""
     size = len(group.completions)
     if reward.takes_group:
-        (whole,) = given
-        given = [_FAILED] * size if whole is _FAILED else list(whole)
-        if len(given) != size:
+        (whole,) = returned
+        returned = [_FAILED] * size if whole is _FAILED else list(whole)
+        if len(returned) != size:
             raise RewardError(
-                f"reward {reward.name} gave {len(given)} scores for {group.task.id}, of {size} completions"
+                f"reward {reward.name} returned {len(returned)} scores for the {size} completions of {group.task.id}"
             )
-    answers = []
-    for member, value in enumerate(given):
+    outcomes = []
+    for member, value in enumerate(returned):
         if value is _FAILED:
             assert reward.remote is not None
-            outcome = reward.remote.on_failure
-            score = Score(total=outcome, parts={}) if isinstance(outcome, float) else None
-            answers.append(Outcome(score, failed=True))
+            declared = reward.remote.on_failure
+            score = Score(total=declared, parts={}) if isinstance(declared, float) else None
+            outcomes.append(Outcome(score, failed=True))
         elif value is None:
-            answers.append(Outcome(None))
+            outcomes.append(Outcome(None))
         else:
-            answers.append(Outcome(_score(reward, group, member, value)))
-    return answers
+            outcomes.append(Outcome(_score(reward, group, member, value)))
+    return outcomes
 
 
 def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
@@ -225,12 +227,12 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     for name, number in (("", score.total), *score.parts.items()):
         if not math.isfinite(number):
             raise RewardError(
-                f"reward {reward.name} gave {name and f'{name} '}{number} for {group.task.id}, completion {member}"
+                f"reward {reward.name} returned {name and f'{name} '}{number} for {group.task.id}, completion {member}"
             )
     return score
 
 
 def _broken(reward: BoundReward, group: Group, member: int, reason: str) -> RewardError:
-    # a function of whole groups breaks on all of them
+    # a function of whole groups breaks on all of their completions
     where = group.task.id if reward.takes_group else f"{group.task.id}, completion {member}"
     return RewardError(f"reward {reward.name} failed on {where}: {reason}")

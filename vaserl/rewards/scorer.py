@@ -1,7 +1,7 @@
-"""What several reward functions say together of a group: their weighted sum, every part under its name.
+"""The weighted sum of several reward functions, with every part of it under its name.
 
-Where a function says nothing of a completion (it returned None, or its service failed and the config says "neutral"),
-it counts there as the mean of what it said of the group's other completions, so that it moves no advantage.
+Where a function has no score for a completion (it returned None, or its service failed and the config declares
+"neutral"), the mean of its scores for the group's other completions is used, which moves no advantage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,21 @@ from vaserl.rewards.source import RewardSource, import_source, read_reward_sourc
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 
-__all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer"]
+# the errors too: users' reward files import Unavailable from here
+__all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer", "read_sources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """The weighted sum of reward functions."""
+    """The weighted sum of reward functions. Axes: F function, P task, G group member."""
 
     rewards: tuple[BoundReward, ...]
-    """In the order of the config."""
+    """[F] in the order of the config."""
     weights: tuple[float, ...]
-    """One for each."""
+    """[F] one for each function."""
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Shows the records that are trained on to the functions that learn from them: those with a `prepare`."""
+        """Passes the training records to the functions that have a `prepare`."""
         for reward in self.rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)
@@ -39,7 +40,10 @@ class Scorer:
         return self.score_all([group])[0]
 
     def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """[P] in order; the calls of functions that wait for something run together. Raises: as `score`."""
+        """Scores [P] groups, in order; functions that wait for something are called concurrently.
+
+        Raises: RewardError, like `score`.
+        """
         outcomes_F_P_G = call_rewards(self.rewards, groups)
         return [
             ScoredGroup(group=group, scores=self._sum(group, [outcomes_P_G[p] for outcomes_P_G in outcomes_F_P_G]))
@@ -50,10 +54,10 @@ class Scorer:
         totals = [0.0] * len(group.completions)
         parts: list[dict[str, float]] = [{} for _ in group.completions]
         for reward, weight, outcomes_G in zip(self.rewards, self.weights, outcomes_F_G, strict=True):
-            # the parts of a lone reward keep their names; those of several are told apart by the function's
+            # a single function's parts keep their names; with several, the function's name is put before them
             prefix = "" if len(self.rewards) == 1 else f"{reward.name.rpartition(':')[2]}/"
-            said = [answer.score.total for answer in outcomes_G if answer.score]
-            neutral = sum(said) / len(said) if said else 0.0
+            stated = [outcome.score.total for outcome in outcomes_G if outcome.score]
+            neutral = sum(stated) / len(stated) if stated else 0.0
             for member, (score, failed) in enumerate(outcomes_G):
                 totals[member] += weight * (neutral if score is None else score.total)
                 if score is not None:
@@ -66,14 +70,14 @@ class Scorer:
 
 
 def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) -> Scorer:
-    """Imports the reward functions that settings name, from `sources` where they came along from another machine.
+    """Imports the reward functions that settings name; from `sources` when their code was read on another machine.
 
-    Raises: UserError naming the function that can't be found, imported or called, or what it lacks.
+    Raises: UserError naming the function that can't be found, imported or called, or the resource it lacks.
     """
     rewards = []
     for source, name in zip(sources or read_sources(settings), settings.short_names, strict=True):
         found = import_source(source)
-        needed = getattr(found, "num_gpus", 0)  # a function or class may declare what it needs
+        needed = getattr(found, "num_gpus", 0)  # a function or class may declare the GPUs it needs
         if needed > settings.num_gpus:
             raise UserError(
                 f"reward {source.name!r} needs num_gpus = {needed:g}, but reward.num_gpus is {settings.num_gpus:g}"
@@ -83,10 +87,10 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
 
 
 def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
-    """The code of each function of the settings, on this machine. Raises: UserError."""
+    """Reads the code of each function of the settings on this machine. Raises: UserError."""
     return tuple(map(read_reward_source, settings.functions))
 
 
 def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:
-    """`make_scorer` of functions without arguments. Raises: UserError."""
+    """Imports functions that take no arguments, like `make_scorer`. Raises: UserError."""
     return make_scorer(RewardSettings(functions=tuple(names), weights=tuple(weights)))

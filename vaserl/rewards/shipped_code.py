@@ -1,8 +1,12 @@
-"""A user's file of Python, and the files beside it that it imports, as text: read here, run on any machine.
+"""Ships a user's Python file as text, with the files of its folder that it imports, and runs it on any machine.
 
-Nothing is put on `sys.path`: what the file calls `helpers` is the file beside it and nobody else's, on every node and
-also where another file has `helpers` of its own. Like a script's folder, the folder comes before installed packages,
-but not before the standard library. Folders beside it (packages) don't travel.
+Nothing is put on `sys.path`: `import helpers` finds the file's own sibling on every node, also where another reward
+file has a different sibling of that name. Like a script's folder, the file's folder comes before installed packages,
+but not before the standard library. Packages (folders) beside the file don't travel.
+
+cloudpickle's `register_pickle_by_value` can't replace this. It pickles a function together with the globals that it
+uses, so a module that holds a lock, a socket or a client can't be pickled, and an import inside a function looks for
+the sibling on the worker and fails. It also runs the file on the driver, which may lack what the workers have.
 """
 
 import ast
@@ -19,18 +23,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippedCode:
-    """Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})"""
+    """Text of a Python file and of its siblings.
+
+    Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})
+    """
 
     path: str
-    """Where the file was read, for messages; it need not be there where the code runs."""
+    """Where the file was read, for messages; it need not exist where the code runs."""
     text: str
-    """The file."""
+    """Content of the file."""
     beside: Mapping[str, str]
-    """Module name to text of each file of its folder that it imports, or that one of these imports."""
+    """Module name to text of each file of its folder that it imports, directly or through another of these."""
 
     @property
     def sha256(self) -> str:
-        """Over the file; where it imports others, over all of them with their names, hex."""
+        """Hex digest over the file's text, then over the name and text of each sibling."""
         digest = hashlib.sha256(self.text.encode())
         for name, text in sorted(self.beside.items()):
             digest.update(f"\0{name}\0{text}".encode())
@@ -38,7 +45,7 @@ class ShippedCode:
 
 
 def read_code(path: Path) -> ShippedCode:
-    """Reads a file and what it imports from its folder. Raises: OSError, UnicodeDecodeError."""
+    """Reads a file and the files of its folder that it imports. Raises: OSError, UnicodeDecodeError."""
     text = path.read_text(encoding="utf-8")
     beside: dict[str, str] = {}
     open_texts = [text]
@@ -52,7 +59,7 @@ def read_code(path: Path) -> ShippedCode:
 
 
 def run_code(code: ShippedCode) -> types.ModuleType:
-    """Runs the file once in a process and returns it as a module. Raises: whatever the code raises."""
+    """Runs the file once in a process and returns it as a module. Raises: what the code raises."""
     name = f"vaserl_shipped_{code.sha256[:16]}"
     if name not in sys.modules:
         _run(name, code.path, code.text, code)
@@ -60,10 +67,10 @@ def run_code(code: ShippedCode) -> types.ModuleType:
 
 
 def _imported(text: str) -> set[str]:
-    """First names of the modules that a text imports anywhere; none where it doesn't parse."""
+    """Returns the top-level names of the modules that a text imports anywhere; none if it doesn't parse."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
-    except SyntaxError:  # shown with its line when the code is run
+    except SyntaxError:  # reported with its line when the code is run
         return set()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level and node.module}
@@ -74,9 +81,9 @@ def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
     module = types.ModuleType(name)
     module.__file__ = path
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(code)}
-    # tracebacks show the lines, also where the file itself is not
+    # so that tracebacks show the lines even where the file doesn't exist
     linecache.cache[path] = (len(text), None, text.splitlines(True), path)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up
+    sys.modules[name] = module  # dataclasses and pickle look up a class's module
     try:
         exec(compile(text, path, "exec"), module.__dict__)
     except BaseException:
@@ -85,7 +92,7 @@ def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
 
 
 def _importer(code: ShippedCode) -> Any:
-    """`__import__` for this code: the files that came along by their names, everything else as ever."""
+    """Returns an `__import__` that resolves the names of the shipped siblings and leaves all others to Python's."""
 
     def import_(name: str, globals_: Any = None, locals_: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if level or name not in code.beside:

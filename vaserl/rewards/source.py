@@ -1,8 +1,8 @@
-"""Where a reward function's code is: a name as a config has it, resolved to a hash and, for a file, to its text.
+"""Resolves the name of a reward function in a config to its code: a hash and, for a file, its text.
 
-vaserl.rewards:VaseReward        a dotted name, to be importable wherever the run has reward workers
-rewards/mine.py:concise          a file; its text travels to the workers, with that of the files beside it that it
-                                 imports: they need no copy
+vaserl.rewards:VaseReward        a dotted name; it must be importable on every node that has reward workers
+rewards/mine.py:concise          a file; its text travels to the workers, together with the files of its folder that
+                                 it imports, so the workers need no copy
 trl+rewards/mine.py:concise      either of the two, behind an adapter of `vaserl.rewards.adapters`
 """
 
@@ -22,28 +22,28 @@ from vaserl.rewards.shipped_code import ShippedCode, read_code, run_code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardSource:
-    """The code that a reward's name stands for.
+    """The code of a reward function.
 
     Example: RewardSource(name="mine.py:concise", adapter="", module="/home/me/mine.py", function="concise",
     code=ShippedCode(path=…, text="def concise(…", beside={}), sha256="3b1f…")
     """
 
     name: str
-    """As the config has it."""
+    """Name in the config."""
     adapter: str
-    """Key of `ADAPTERS`; empty for a function of our own form."""
+    """Key of `ADAPTERS`; empty for a function in this system's own form."""
     module: str
     """Dotted module, or the absolute path of a file."""
     function: str
-    """The function or class in it; what a run's parts, arguments and limits call the reward by."""
+    """Function or class in the module; parts, arguments and remote settings use this as the reward's short name."""
     code: ShippedCode | None
-    """The file's text and what it imports from its folder; None for a dotted module."""
+    """Text of the file and of what it imports from its folder; None for a dotted module."""
     sha256: str
-    """Over the file and what came along, or over every file of a package, hex."""
+    """Hex digest over the file and its siblings, or over every file of a package."""
 
 
 def read_reward_source(name: str) -> RewardSource:
-    """Finds the code of a reward without running it. Raises: UserError when there is none, or no such form."""
+    """Finds the code of a reward without running it. Raises: UserError when there is none, or no such adapter."""
     match = _NAME.fullmatch(name)
     if match is None:
         raise UserError(f"reward {name!r}: write it as package.module:function or path/to/file.py:function")
@@ -61,27 +61,27 @@ def read_reward_source(name: str) -> RewardSource:
 
 
 def check_reward_source(source: RewardSource) -> str:
-    """The hash of the same code on this machine; that of the text that came along, for a file.
+    """Returns the hash of the same code on this machine; for a file, that of the text in `source`.
 
-    Raises: UserError when a dotted module isn't here.
+    Raises: UserError when a dotted module isn't installed here.
     """
     return source.sha256 if source.code is not None else read_reward_source(source.name).sha256
 
 
 def import_source(source: RewardSource) -> Any:
-    """Runs the module and returns what the name stands for, behind its adapter.
+    """Runs the module and returns its function or class, behind the adapter if there is one.
 
-    Raises: UserError when the module doesn't run through or lacks the function.
+    Raises: UserError when the module raises or lacks the function.
     """
     try:
         module = importlib.import_module(source.module) if source.code is None else run_code(source.code)
     except SyntaxError as error:
         raise UserError(f"reward {source.name!r}: {error.filename}:{error.lineno}: {error.msg}") from error
-    except Exception as error:  # whatever a user's module does on import, it is not ours to mend
+    except Exception as error:  # a user's module may raise anything on import
         hint = ""
         if source.code and isinstance(error, ModuleNotFoundError) and error.name:
             folder = Path(source.module).parent / error.name.partition(".")[0]
-            hint = f"; {folder} doesn't travel: a file brings the .py files beside it, no folders" * folder.is_dir()
+            hint = f"; {folder} doesn't travel: put its code into .py files beside the reward file" * folder.is_dir()
         raise UserError(f"reward {source.name!r} can't be imported: {error!r}{hint}") from error
     try:
         found = getattr(module, source.function)
@@ -91,9 +91,9 @@ def import_source(source: RewardSource) -> Any:
 
 
 def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[str, str]]]) -> str:
-    """A table of what workers have other than `sources`, empty when all agree.
+    """Returns a table of the workers whose code differs from `sources`; empty when all agree.
 
-    found: for each worker its host and, by reward name, its hash or the reason why it has none.
+    found: for each worker its host and, by reward name, the hash of its code or the reason why it has none.
     """
     rows = [
         (f"{index} on {host}", source.name, source.sha256[:12], here.get(source.name, "nothing"))
@@ -104,7 +104,7 @@ def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[
     if not rows:
         return ""
     lines = [f"{'worker':24} {'reward':40} {'here':14} there"]
-    # a hash in short, a reason in full
+    # hashes are shortened, reasons are not
     lines += [f"{w:24} {name:40} {h:14} {t[:12] if _HASH.fullmatch(t) else t}" for w, name, h, t in rows]
     return "\n".join(lines)
 
@@ -136,7 +136,7 @@ def _sha256_of_module(module: str, name: str) -> str:
 
 
 def _files(origin: str | None, folders: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Relative name and path of every file of a package, or of the one file of a module."""
+    """Yields the relative name and path of every file of a package, or of a module's one file."""
     if not folders:
         if origin and Path(origin).is_file():
             yield Path(origin).name, Path(origin)

@@ -64,7 +64,7 @@ def test_what_trl_ships_as_makers_of_rewards_is_made_and_run(name: str, argument
 
 def test_a_maker_that_lacks_an_argument_is_explained():
     name = "get_soft_overlong_punishment"
-    with pytest.raises(UserError, match=r"lack some: missing a required argument: 'max_completion_len'"):
+    with pytest.raises(UserError, match=r"are incomplete: missing a required argument: 'max_completion_len'"):
         make_scorer(RewardSettings(functions=(f"trl+trl.rewards:{name}",)))
 
 
@@ -243,7 +243,7 @@ def test_openrlhf_a_completion_that_was_cut_off_has_no_end_of_turn(tmp_path: Pat
 
 def test_a_foreign_function_that_breaks_is_named(tmp_path: Path):
     scorer = scorer_of(tmp_path, "trl", "def f(completions, **kwargs):\n    return [1.0]\n")
-    with pytest.raises(RewardError, match=r"foreign\.py:f gave 1 scores for v1/caption, of 3"):
+    with pytest.raises(RewardError, match=r"foreign\.py:f returned 1 scores for the 3 completions of v1/caption"):
         scorer.score(GROUP)
     scorer = scorer_of(tmp_path, "verl", "def f(data_source, solution_str, ground_truth, nonesuch):\n    return 1\n")
     with pytest.raises(RewardError, match=r"foreign\.py:f failed on v1/caption, completion 0: TypeError.*nonesuch"):

@@ -97,7 +97,7 @@ def test_what_is_no_score_stops_the_run(value):
 
 
 def test_a_group_reward_must_give_one_score_for_each():
-    with pytest.raises(RewardError, match="m:f gave 2 scores for v1/caption, of 3 completions"):
+    with pytest.raises(RewardError, match="m:f returned 2 scores for the 3 completions of v1/caption"):
         totals(lambda group: [1.0, 2.0])
 
 

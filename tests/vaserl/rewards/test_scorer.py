@@ -38,7 +38,7 @@ def test_a_score_must_be_finite(value: float):
     def f(task, completion):
         return Score(total=value, parts={})
 
-    with pytest.raises(RewardError, match="m:f gave"):
+    with pytest.raises(RewardError, match="m:f returned"):
         Scorer(rewards=(bind("m:f", f, {}),), weights=(1.0,)).score(group())
 
 

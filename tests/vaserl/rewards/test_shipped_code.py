@@ -95,5 +95,5 @@ def test_a_folder_beside_the_file_does_not_travel(folder: Path):
     (folder / "helpers").mkdir()
     (folder / "helpers" / "__init__.py").write_text("")
     (folder / "main.py").write_text("import helpers\n")
-    with pytest.raises(UserError, match=r"helpers doesn't travel: a file brings the \.py files beside it, no folders"):
+    with pytest.raises(UserError, match=r"helpers doesn't travel: put its code into \.py files beside"):
         import_source(read_reward_source(f"{folder}/main.py:words"))

@@ -1,8 +1,8 @@
 """Reward functions written for other trainers, run unchanged: `trl+my_rewards.py:length_reward`.
 
-Each adapter takes the foreign function and returns one of our own form; of a class, or a function that makes a reward,
-what makes one. `arguments` of the config reach the foreign function as keywords. The forms are those of TRL 1.16,
-verl 0.9 and OpenRLHF 0.11.
+Each adapter takes the foreign function and returns one in this system's own form. A class, or a function that makes a
+reward function, becomes a `Factory`. `arguments` of the config reach the foreign function as keywords. The forms are
+those of TRL 1.16, verl 0.9 and OpenRLHF 0.11.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,4 +19,4 @@ ADAPTERS: Mapping[str, Callable[[Any], Any]] = {
     "verl-batch": verl_batch,
     "openrlhf": openrlhf,
 }
-"""By the prefix before the `+` of a reward's name."""
+"""Prefix before the `+` of a reward's name to adapter."""

@@ -1,4 +1,4 @@
-"""What the adapters share: keywords in, answers out, sync or async as the foreign function is."""
+"""Calls foreign reward functions: passes the keywords that they accept and reads what they return, sync or async."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Any
 from vaserl.types import Group, Score
 
 GroupReward = Callable[..., Any]
-"""Takes (group, **arguments) and gives a score, or None, for each completion; async where what it wraps is."""
+"""Takes (group, **arguments) and returns a score or None for each completion; async if the wrapped function is."""
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling it gives a coroutine: an `async def`, or an object whose `__call__` is one."""
+    """Returns True if calling it returns a coroutine: for an `async def`, or an object whose `__call__` is one."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
@@ -21,8 +21,8 @@ def on_groups(
     inputs: Callable[[Group], Mapping[str, Any]],
     read: Callable[[Any, Group, Mapping[str, Any]], Sequence[Score | None]],
 ) -> GroupReward:
-    """A reward of whole groups that calls `function` with the keywords `inputs` makes and lets `read` make scores of
-    what it returns."""
+    """Returns a reward function of groups: it calls `function` with the keywords from `inputs`, and `read` turns the
+    result into scores."""
 
     def keywords(group: Group, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return accepted(function, {**inputs(group), **arguments})
@@ -44,12 +44,15 @@ def on_groups(
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """A foreign function or class that makes a reward of its arguments: TRL's `get_soft_overlong_punishment`."""
+    """A foreign class or function that makes a reward function from its arguments.
+
+    Example: TRL's `get_soft_overlong_punishment`.
+    """
 
     make: Any
-    """Called once, with the arguments of the config."""
+    """The class or function; called once, with the arguments of the config."""
     adapt: Callable[[Any], Any]
-    """The adapter for what it makes."""
+    """Adapter for the reward function that it makes."""
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -60,16 +63,16 @@ class Factory:
 
 
 def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -> Any:
-    """`adapt(function)`; of a class, and of a function that names nothing of the `form`'s keywords, a Factory."""
+    """Returns `adapt(function)`, or a Factory for a class or a function that has none of the `form`'s keywords."""
     if not callable(function):
-        return function  # said where it is bound
+        return function  # `bind` reports it
     parameters = inspect.signature(function).parameters.values()
     rewards = any(p.kind is p.VAR_KEYWORD or p.name in form for p in parameters)
     return adapt(function) if rewards and not isinstance(function, type) else Factory(function, adapt)
 
 
 def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords that a function names; all of them when it takes `**kwargs`."""
+    """Returns the keywords that a function has as parameters; all of them if it takes `**kwargs`."""
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return dict(keywords)
@@ -77,7 +80,7 @@ def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Those values that are numbers, or hold a single one as a tensor does; texts and lists are left out."""
+    """Returns the values that are numbers or hold a single one, like a tensor; texts and lists are left out."""
     found = {}
     for name, value in values.items():
         if isinstance(value, str) or value is None:

@@ -1,8 +1,9 @@
 """OpenRLHF's form: reward_func(queries, prompts, labels), called by position with lists of one.
 
-Prompts are in the chat markup of Qwen, and a query is the whole sequence with its special tokens: the prompt, the
-completion, and the end of the turn where the model ended it. Labels are the references. It returns a dict with
-"rewards", and "extra_logs", whose numbers become parts; or, as older functions do, just the reward.
+Prompts are in the chat markup of Qwen. A query is the whole sequence with its special tokens: the prompt, the
+completion, and the end-of-turn token unless the token limit cut the completion off. Labels are the references. The
+function returns a dict with "rewards" and "extra_logs", whose numbers become parts; older functions return the reward
+alone.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ _FORM = ("queries", "prompts", "labels")
 
 
 def openrlhf(function: Any) -> Any:
-    """The adapter. Anything but a class takes the three lists, whatever it calls them."""
+    """Adapts a function or class. A function takes the three lists by position, so its parameters may have any name."""
     return adapted(function, _FORM, _each) if isinstance(function, type) else _each(function)
 
 
@@ -39,15 +40,15 @@ def _inputs(task: Task, completion: Completion) -> tuple[list[str], list[str], l
     return [f"{prompt}{completion.text}{end}"], [prompt], [task.reference]
 
 
-def _score(answer: Any) -> Score:
-    if not isinstance(answer, Mapping):
-        return Score(total=_single(answer), parts={})
-    logs = answer.get("extra_logs") or {}
-    return Score(total=_single(answer["rewards"]), parts=numbers({name: _first(log) for name, log in logs.items()}))
+def _score(returned: Any) -> Score:
+    if not isinstance(returned, Mapping):
+        return Score(total=_single(returned), parts={})
+    logs = returned.get("extra_logs") or {}
+    return Score(total=_single(returned["rewards"]), parts=numbers({name: _first(log) for name, log in logs.items()}))
 
 
 def _single(value: Any) -> float:
-    """A number, a tensor of one, or a list of one number."""
+    """Returns the one number that is given as a number, a tensor or a list."""
     if isinstance(value, list | tuple):
         (value,) = value
     return float(value)

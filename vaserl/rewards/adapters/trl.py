@@ -1,10 +1,10 @@
 """TRL's form: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, **columns).
 
-It returns a number or None for each completion. The columns are those of a data set of ours: task, clip, record,
-reference, and reference again as `solution` and `ground_truth`, which many published functions ask for. The mean of
-what a function tells `log_metric` becomes a part of the group's scores; `log_extra` is heard and dropped, since the
-stored rollouts have the completions anyway. `trainer_state` has nothing but `global_step`, the version of the weights
-that wrote the group. Of a function that makes a reward (`get_soft_overlong_punishment`) the reward is used.
+It returns a number or None for each completion. The columns are those of a data set of vaserl: task, clip, record,
+reference, and the reference again as `solution` and `ground_truth`, which many published functions expect. The mean of
+the values passed to `log_metric` becomes a part of the group's scores. `log_extra` is accepted and ignored, because the
+stored rollouts contain the completions anyway. `trainer_state` has only `global_step`, the version of the weights that
+generated the group. A function that makes a reward function (`get_soft_overlong_punishment`) is called first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,21 @@ from vaserl.rewards.adapters.calling import adapted, on_groups
 from vaserl.types import Group, Score
 
 _COLUMNS = ("task", "clip", "record", "reference", "solution", "ground_truth")
-KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
+_KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
 
 
 def trl(function: Any) -> Any:
-    """For functions of conversational data sets: prompts and completions are lists of messages."""
-    return adapted(function, (*KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _conversation, _read))
+    """Adapts a function for conversational data sets: prompts and completions are lists of messages."""
+    return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _conversation, _read))
 
 
 def trl_text(function: Any) -> Any:
-    """For functions of standard data sets: prompts and completions are texts."""
-    return adapted(function, (*KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _text, _read))
+    """Adapts a function for standard data sets: prompts and completions are texts."""
+    return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _text, _read))
 
 
 class _Metrics(dict[str, list[float]]):
-    """What was told under each name."""
+    """The `log_metric` of a call: collects the values passed under each name."""
 
     def __call__(self, name: str, value: float) -> None:
         self.setdefault(name, []).append(float(value))
@@ -57,7 +57,7 @@ def _conversation(group: Group) -> dict[str, Any]:
     }
 
 
-def _read(answers: Sequence[float | None], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
-    told: _Metrics = given.get("log_metric") or _Metrics()
-    metrics = {name: sum(values) / len(values) for name, values in told.items()}
-    return [None if answer is None else Score(total=float(answer), parts=metrics) for answer in answers]
+def _read(returned: Sequence[float | None], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
+    logged: _Metrics = given.get("log_metric") or _Metrics()
+    metrics = {name: sum(values) / len(values) for name, values in logged.items()}
+    return [None if value is None else Score(total=float(value), parts=metrics) for value in returned]

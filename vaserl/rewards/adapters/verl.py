@@ -1,8 +1,9 @@
-"""verl's form: compute_score(data_source, solution_str, ground_truth, extra_info), a number or a dict with "score".
+"""verl's form: compute_score(data_source, solution_str, ground_truth, extra_info) -> a number or a dict with "score".
 
 The other numbers of the dict become parts. `extra_info` holds index (the task's id), question, record, clip,
-finish_reason, and verl's own num_turns and rollout_reward_scores, empty. As `reward_kwargs` do in verl, the arguments
-of the config win over these: `data_source = "openai/gsm8k"` lets a function that asks for the source choose.
+finish_reason, and verl's own num_turns and rollout_reward_scores, empty. The arguments of the config take precedence
+over these keywords, as `reward_kwargs` do in verl: `data_source = "openai/gsm8k"` serves a function that dispatches on
+the source.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,19 +12,17 @@ from typing import Any
 from vaserl.rewards.adapters.calling import accepted, adapted, is_async, numbers, on_groups
 from vaserl.types import Completion, Group, Score, Task
 
-DATA_SOURCE = "vaserl"
-
-
+_DATA_SOURCE = "vaserl"
 _FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def verl(function: Any) -> Any:
-    """For a function of one completion."""
+    """Adapts a function of one completion."""
     return adapted(function, _FORM, _each)
 
 
 def verl_batch(function: Any) -> Any:
-    """For a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
+    """Adapts a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
     return adapted(function, [f"{name}s" for name in _FORM], lambda f: on_groups(f, _batch, _read))
 
 
@@ -43,7 +42,7 @@ def _each(function: Any) -> Any:
 
 def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
     return {
-        "data_source": DATA_SOURCE,
+        "data_source": _DATA_SOURCE,
         "solution_str": completion.text,
         "ground_truth": task.reference,
         "extra_info": {
@@ -52,7 +51,7 @@ def _inputs(task: Task, completion: Completion) -> dict[str, Any]:
             "record": dict(task.record),
             "clip": task.clip,
             "finish_reason": completion.finish_reason,
-            # what verl's own managers put there
+            # verl's own reward managers set these two
             "num_turns": None,
             "rollout_reward_scores": {},
         },
@@ -64,13 +63,13 @@ def _batch(group: Group) -> dict[str, Any]:
     return {f"{name}s": [each[name] for each in inputs] for name in _FORM}
 
 
-def _read(answers: Sequence[Any], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
-    return [_score(answer) for answer in answers]
+def _read(returned: Sequence[Any], group: Group, given: Mapping[str, Any]) -> list[Score | None]:
+    return [_score(value) for value in returned]
 
 
-def _score(answer: Any) -> Score:
-    if not isinstance(answer, Mapping):
-        return Score(total=float(answer), parts={})
+def _score(returned: Any) -> Score:
+    if not isinstance(returned, Mapping):
+        return Score(total=float(returned), parts={})
     return Score(
-        total=float(answer["score"]), parts=numbers({name: v for name, v in answer.items() if name != "score"})
+        total=float(returned["score"]), parts=numbers({name: v for name, v in returned.items() if name != "score"})
     )

@@ -1,11 +1,11 @@
-"""Catalogue shorthand written out: "Attic r.f. kylix, attrib. to Douris" is an Attic red-figure kylix."""
+"""Expands catalogue shorthand: "Attic r.f. kylix, attrib. to Douris" is an Attic red-figure kylix."""
 
 import re
 
 
 def expand(normal: str) -> str:
-    """A normalised text with the abbreviations of techniques, hands and parts of a century written out."""
-    # Most captions have none, and looking for these is cheaper than the pattern.
+    """Returns a normalised text with abbreviations of techniques, attributions and quarters of a century expanded."""
+    # Most captions have no abbreviation, and searching for these hints is cheaper than the pattern.
     return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
 
 

@@ -1,4 +1,4 @@
-"""Texts that try to earn a reward without describing a vase: every attack that the reward must not pay for."""
+"""Attacks: texts that try to earn a reward without describing the vase. The reward must not pay for any of them."""
 
 import random
 import re
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 
-PROSE = "The potter sat long by the river and thought about his art with great care and patience."
+_PROSE = "The potter sat long by the river and thought about his art with great care and patience."
 _HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
-CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
+_CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
 _WIDEST = "1000 BCE–1 CE"
 _DATE = re.compile(r"\bc\. [^,.;]*CE\b")
 _LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic
 
 
 def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -> Mapping[str, str]:
-    """Each attack's name and text, for a vase whose complete caption is `reference`: what was asked, noise, and the
-    caption itself spoilt or inflated in every way that a policy might find."""
+    """Returns attack name to text for a vase with this reference: the prompt repeated, noise, and the reference itself
+    distorted or inflated in the ways that a policy might find."""
     draw = random.Random(seed)
     words = reference.split()
     draw.shuffle(words)
@@ -34,11 +34,11 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
         "all shapes first": f"{shapes}, {reference}",
         "widest date added": f"{stem}, {_WIDEST}.",
         **({"widest date instead": undated} if undated != reference else {}),
-        "every century": f"{reference} {CENTURIES}",
+        "every century": f"{reference} {_CENTURIES}",
         "many hands": f"{reference} {_HANDS}",
         "shuffled words": " ".join(words),
         "three times": " ".join([reference] * 3),
-        "200 words of prose": f"{reference} {' '.join([PROSE] * 12)}",
+        "200 words of prose": f"{reference} {' '.join([_PROSE] * 12)}",
         "look-alikes": reference.translate(_LOOK_ALIKES),
         "full-width letters": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in reference),
         "100,000 characters": reference + "x" * 100_000,

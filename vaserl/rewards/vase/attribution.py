@@ -1,4 +1,4 @@
-"""To whom a vase is attributed: names, what kind of hand they name, and how close the vase stands to it.
+"""Reads to whom a vase is attributed: the name, its role, and how closely the vase is connected with it.
 
 Running text and the Beazley archive's field give the same value: "attributed to the Antimenes Painter" and
 `ANTIMENES P by BEAZLEY` are the Antimenes Painter, `<em>Near</em> ANTIMENES P by SHEFTON` is near him.
@@ -14,7 +14,7 @@ from vaserl.rewards.vase.text import CUT
 
 @dataclass(frozen=True, slots=True, order=True)
 class Attribution:
-    """A hand. Example: Attribution("antimenes", "painter", "near") is near the Antimenes Painter."""
+    """An attributed hand. Example: Attribution("antimenes", "painter", "near") is near the Antimenes Painter."""
 
     name: str
     """Lower case, without the role: "lydos", "antimenes", "of the woolly satyrs"."""
@@ -25,12 +25,12 @@ class Attribution:
 
     @property
     def core(self) -> str:
-        """What tells two names apart: "berlin 1686" of "the Painter of Berlin 1686"."""
+        """The part that distinguishes names: "berlin 1686" in "the Painter of Berlin 1686"."""
         return self.name.removeprefix("of ").removeprefix("the ")
 
 
 def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
-    """The distinct attributions in a normalised text, in order, and the text with each replaced by a cut."""
+    """Returns the distinct attributions in a normalised text, in order, and the text with each replaced by `CUT`."""
     found: list[Attribution] = []
 
     def take(match: re.Match[str]) -> str:
@@ -56,7 +56,7 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
-    """The attributions that a normalised field holds, alternatives split at `|`, commas, "/" and "or"."""
+    """Reads the attributions of a normalised field; alternatives are separated by `|`, commas, "/" or "or"."""
     read: list[Attribution | None] = []
     for alternative in names.split("|"):
         cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
@@ -70,7 +70,7 @@ def read_names(names: str) -> tuple[Attribution, ...]:
 
 
 def display(attribution: Attribution) -> str:
-    """As a caption writes it after "attributed to": "the Antimenes Painter", "the manner of Lydos"."""
+    """Formats an attribution to follow "attributed to": "the Antimenes Painter", "the manner of Lydos"."""
     name = " ".join(_capitalize(word) for word in attribution.name.split())
     if attribution.role:
         role = attribution.role.capitalize()
@@ -120,7 +120,9 @@ _HIS_QUALIFIERS = {"school": "circle", "pupil": "follower", "imitator": "followe
 _SCHOLAR = re.compile(r"\s+by\s+.*$")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*")
 _ABBREVIATED = {"p": "painter", "gr": "group"}
-_NOBODY = frozenset(("", "undetermined", "unattributed", "not attributed", "unknown", "uncertain", "anonymous", "none"))
+_NO_NAME = frozenset(
+    ("", "undetermined", "unattributed", "not attributed", "unknown", "uncertain", "anonymous", "none")
+)
 
 _END = (
     rf"(?=\s*(?:[,;:()|{CUT}]|\.(?:\s|$)|$|"
@@ -154,7 +156,7 @@ _BY_ROLE = re.compile(
 
 @cache
 def _origins() -> frozenset[str]:
-    """What is no name: "made by an Athenian potter"."""
+    """Returns words that are no hand's name, as in "made by an Athenian potter"."""
     return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names) | {"greek"}
 
 
@@ -172,7 +174,7 @@ _QUALIFIER_AFTER = re.compile(
 
 @cache
 def _inverted() -> re.Pattern[str]:
-    """ "Lydos, circle of" and "Baltimore Painter (workshop of)"."""
+    """Returns the pattern of a qualifier after the name: "Lydos, circle of", "Baltimore Painter (workshop of)"."""
     return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
 
 
@@ -183,7 +185,7 @@ def _known_artist() -> re.Pattern[str]:
 
 @cache
 def _artist_patterns() -> tuple[re.Pattern[str], ...]:
-    """Where an artist without a role is named: "by Lydos", "the work of Lydos", "Lydos painted"."""
+    """Returns the patterns of artists named without a role: "by Lydos", "the work of Lydos", "Lydos painted"."""
     name = _known_names()
     return (
         re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}{name})"),
@@ -200,7 +202,7 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _alone() -> re.Pattern[str]:
-    """A name between marks in a list of facts: "Attic, red-figure, cup, Lydos" or "cup, Brygos Painter"."""
+    """Returns the pattern of a name between punctuation: "Attic, red-figure, cup, Lydos", "cup, Brygos Painter"."""
     common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
     scene = r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small"
     return re.compile(
@@ -227,7 +229,7 @@ def _read_name(text: str) -> Attribution | None:
     elif len(words) > 1 and words[-1] in _ROLES:
         role, words = words[-1], words[:-1]
     name = " ".join(words)
-    return None if name in _NOBODY or name in _ROLES or name in _origins() else Attribution(name, role, qualifier)
+    return None if name in _NO_NAME or name in _ROLES or name in _origins() else Attribution(name, role, qualifier)
 
 
 def _capitalize(word: str) -> str:

@@ -1,4 +1,4 @@
-"""B: how closely the caption follows the words of the target caption."""
+"""B, the bonus: how closely a caption follows the words of the reference."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,52 +6,54 @@ from functools import lru_cache
 from vaserl.rewards.vase.config import RewardConfig
 
 
-def sequence_bonus(words: Sequence[str], target_words: Sequence[str], any_passed: bool, config: RewardConfig) -> float:
-    """The scaled ratio of matching blocks; 0 below the least ratio or when no dimension passed tau."""
+def sequence_bonus(
+    words: Sequence[str], reference_words: Sequence[str], any_passed: bool, config: RewardConfig
+) -> float:
+    """Returns the scaled `sequence_ratio`; 0 below `bonus_min_ratio` or when no dimension reached tau."""
     if not any_passed:
         return 0.0
-    ratio = sequence_ratio(words, target_words, config.bonus_min_ratio)
+    ratio = sequence_ratio(words, reference_words, config.bonus_min_ratio)
     return config.bonus * ratio if ratio >= config.bonus_min_ratio else 0.0
 
 
-def sequence_ratio(words: Sequence[str], target_words: Sequence[str], cutoff: float = 0.0) -> float:
-    """Twice the words in matching blocks over all words, in [0, 1], after Ratcliff and Obershelp.
+def sequence_ratio(words: Sequence[str], reference_words: Sequence[str], cutoff: float = 0.0) -> float:
+    """Returns twice the words in matching blocks over all words, in [0, 1], after Ratcliff and Obershelp.
 
-    The longest common block of words is matched (the first one of several), then what stands left of it, then what
-    stands right, and so on: what `difflib.SequenceMatcher(autojunk=False).ratio()` gives, with less around it.
-    Returns 0 without a look at the words when the lengths alone rule out `cutoff`.
+    The longest common block of words is matched (the first of several), then recursively what stands to its left and
+    to its right. The result equals `difflib.SequenceMatcher(autojunk=False).ratio()`, which is slower. Returns 0
+    without comparing words when the lengths alone rule out `cutoff`.
     """
-    total = len(words) + len(target_words)
-    if not words or not target_words or 2 * min(len(words), len(target_words)) < cutoff * total:
-        return 0.0  # also spares a caption of thousands of words
-    places = _places(tuple(target_words))
+    total = len(words) + len(reference_words)
+    if not words or not reference_words or 2 * min(len(words), len(reference_words)) < cutoff * total:
+        return 0.0  # a caption of thousands of words would take long
+    places = _places(tuple(reference_words))
     matched = 0
-    open_blocks = [(0, len(words), 0, len(target_words))]
+    open_blocks = [(0, len(words), 0, len(reference_words))]
     while open_blocks:
-        low, high, target_low, target_high = open_blocks.pop()
-        end = target_end = size = 0
-        lengths: dict[int, int] = {}  # place in the target to the length of the block that ends there
+        low, high, reference_low, reference_high = open_blocks.pop()
+        end = reference_end = size = 0
+        lengths: dict[int, int] = {}  # place in the reference to the length of the block that ends there
         for index in range(low, high):
             longer: dict[int, int] = {}
             for place in places.get(words[index], ()):
-                if target_low <= place < target_high:
+                if reference_low <= place < reference_high:
                     length = longer[place] = lengths.get(place - 1, 0) + 1
                     if length > size:
-                        end, target_end, size = index + 1, place + 1, length
+                        end, reference_end, size = index + 1, place + 1, length
             lengths = longer
         if size:
             matched += size
-            if low < end - size and target_low < target_end - size:
-                open_blocks.append((low, end - size, target_low, target_end - size))
-            if end < high and target_end < target_high:
-                open_blocks.append((end, high, target_end, target_high))
+            if low < end - size and reference_low < reference_end - size:
+                open_blocks.append((low, end - size, reference_low, reference_end - size))
+            if end < high and reference_end < reference_high:
+                open_blocks.append((end, high, reference_end, reference_high))
     return 2 * matched / total
 
 
 @lru_cache(maxsize=4096)
-def _places(target_words: tuple[str, ...]) -> dict[str, list[int]]:
-    """Where each word stands; a group's completions share their target."""
+def _places(reference_words: tuple[str, ...]) -> dict[str, list[int]]:
+    """Returns the positions of each word; cached because a group's completions share their reference."""
     places: dict[str, list[int]] = {}
-    for place, word in enumerate(target_words):
+    for place, word in enumerate(reference_words):
         places.setdefault(word, []).append(place)
     return places

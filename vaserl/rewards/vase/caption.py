@@ -1,4 +1,4 @@
-"""R = sum of w_i r_i - P + B, for captions and for answers to questions about one dimension."""
+"""The reward R = sum of w_i r_i - P + B of a caption, and that of an answer to a question about one dimension."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,7 +26,7 @@ _NOTHING = RewardContext()
 def vase_caption(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """The reward of a caption, in [-0.5, 1.1] with the default constants.
+    """Scores a caption; the total lies in [-0.5, 1.1] with the default constants.
 
     Parts: for every dimension asked for, "has_target/fabric" (0 or 1); where it is 1 also "raw/fabric" (the best
     similarity) and "fabric" (after tau and the division among several values); "penalty/length",
@@ -51,10 +51,11 @@ def vase_caption(
 def vase_question(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """The reward of an answer to "What is the {dimension} of the vase?": similarity after tau, minus the penalties.
+    """Scores an answer to "What is the {dimension} of the vase?": similarity after tau, minus the penalties.
 
-    Parts as for `vase_caption`, without irrelevance and bonus. Raises ValueError unless the task asks for exactly one
-    dimension.
+    The parts are those of `vase_caption` without irrelevance and bonus.
+
+    Raises: ValueError unless the task asks for exactly one dimension.
     """
     if len(task.dimensions) != 1:
         raise ValueError(f"task {task.id}: a question asks for one dimension, not {len(task.dimensions)}")
@@ -69,7 +70,7 @@ def vase_question(
 
 
 def target_facts(task: Task, config: RewardConfig = _DEFAULT) -> Facts:
-    """What a perfect answer states: the record, or the reference where the record has none of the six fields."""
+    """Returns the facts of the record, or those of the reference where the record states none of the six dimensions."""
     facts = parse_record(task.record, config.parser)
     return facts if facts != _EMPTY else _caption_facts(task.reference, config.parser)
 
@@ -88,7 +89,7 @@ def _record_text(task: Task) -> str:
 
 @lru_cache(maxsize=65536)
 def _reference(reference: str, record: str, max_chars: int) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The words of the target caption in order, and the lemmas of everything that caption and record say."""
+    """Returns the words of the reference in order, and the lemmas of all words of reference and record."""
     words = tuple(sequence_words(reference))
     normal = f"{reference} {normalize(record, max_chars)}"
     return words, frozenset(content_words(sequence_words(normal)))
@@ -114,11 +115,11 @@ _PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 def _dimension(
     dimension: Dimension, given: tuple, target: tuple, config: RewardConfig, context: RewardContext
 ) -> tuple[float, float]:
-    """The best similarity, and what the dimension earns.
+    """Returns the best similarity, and what the dimension earns.
 
     Every stated value is matched to one target value at most, matches below tau earn nothing, and the sum is divided
     by the number of values stated. Where the target has several at once (a black-figure cup on white ground), it is
-    divided by their number if that is greater; alternative attributions don't ask to be named all.
+    divided by their number if that is greater; of alternative attributions, naming one is enough.
     """
     if not given:
         return 0.0, 0.0
@@ -128,7 +129,7 @@ def _dimension(
         else:
             raw = words_similarity(given, target, config, context)
         return raw, raw if raw >= config.tau else 0.0
-    if len(given) == len(target) == 1:  # what follows, for the commonest case
+    if len(given) == len(target) == 1:  # fast path for the commonest case; the general one gives the same
         raw = _similarity(dimension, given[0], target[0], config, context)
         return raw, raw if raw >= config.tau else 0.0
     pairs = sorted(
@@ -166,7 +167,7 @@ def _encoder(context: RewardContext):
 
 
 def _weighted(dimensions: Sequence[Dimension], parts: dict[str, float], config: RewardConfig) -> float:
-    """The weighted sum of what the dimensions earned."""
+    """Returns the weighted sum of what the dimensions earned."""
     earned = total = 0.0
     for dimension in dimensions:
         weight = config.weights[dimension]

@@ -1,4 +1,4 @@
-"""Every constant of the reward, version 1. Changing a default is a new version."""
+"""The constants of the reward, version 1. A changed default needs a new version."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from vaserl.types import Dimension
 
 
 class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
-    """How much each dimension counts; scaled to sum 1 over the dimensions that a task asks for and has a target."""
+    """Weight of each dimension; scaled to sum 1 over the dimensions that a task asks for and that have a target."""
 
     fabric: float = Field(default=0.20, ge=0)
     """Where the vase was made."""
@@ -28,23 +28,23 @@ class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_
 
 
 class ParserConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
-    """How text is read; the same for captions, answers and records."""
+    """Constants of the parser; captions, answers and records are read with the same ones."""
 
     max_chars: int = Field(default=4000, gt=0)
-    """Characters of a text that are parsed; the penalties count all of it."""
+    """Length of a text's beginning that is parsed, in characters; the penalties count the whole text."""
     spelling_cutoff: float = Field(default=0.88, gt=0, le=1)
-    """Indel similarity from which a misspelt word is read as a lexicon entry."""
+    """Indel similarity, in (0, 1], from which a misspelt word is read as a lexicon entry."""
     single_year_margin_years: int = Field(default=10, gt=0)
-    """A single year y stands for the interval [y - margin, y + margin]."""
+    """A single year y is read as the interval [y - margin, y + margin]."""
 
 
 class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
     """The reward R = sum of weight x similarity over the dimensions, minus P, plus B."""
 
     version: Literal["vase-reward/1"] = "vase-reward/1"
-    """Written into every run."""
+    """Version of the constants; stored with every run."""
     weights: DimensionWeights = DimensionWeights()
-    """The weight of each dimension."""
+    """Weight of each dimension."""
     tau: float = Field(default=0.7, ge=0, le=1)
     """A similarity below this earns nothing."""
     missing: Literal["drop", "zero"] = "drop"
@@ -53,9 +53,9 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     similarity: Literal["lexical", "embedding"] = "lexical"
     """"embedding" compares decoration and attribution by the cosine of a sentence encoder."""
     encoder: str | None = None
-    """Name or path of the sentence encoder; required by "embedding", meaningless otherwise."""
+    """Folder of the sentence encoder; required by "embedding", refused otherwise."""
     parser: ParserConfig = ParserConfig()
-    """How text is read."""
+    """Constants of the parser."""
 
     shape_family: float = Field(default=0.85, ge=0, le=1)
     """Similarity of two shapes of one family when one of them states no subtype."""
@@ -67,34 +67,34 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     """Indel similarity from which two words of the decoration match."""
 
     length_free_words: int = Field(default=60, ge=0)
-    """A caption may have this many words without a penalty."""
+    """Largest number of words of a caption without a length penalty."""
     length_full_words: int = Field(default=120, gt=0)
-    """From this many words a caption gets the full length penalty; linear between the two."""
+    """Number of words from which a caption gets the full length penalty; the penalty is linear in between."""
     question_free_words: int = Field(default=20, ge=0)
-    """The same for the answer to a question."""
+    """Largest number of words of an answer to a question without a length penalty."""
     question_full_words: int = Field(default=40, gt=0)
-    """The same for the answer to a question: twice the free words, as for captions."""
+    """Number of words from which an answer to a question gets the full length penalty."""
     length_penalty: float = Field(default=0.2, ge=0)
-    """The full length penalty; a completion that the token limit cut off gets it whatever its length."""
+    """Full length penalty; a completion that the token limit cut off gets it at any length."""
     short_words: int = Field(default=5, ge=0)
     """A caption with fewer words than this gets `short_penalty`; answers to questions may be short."""
     short_penalty: float = Field(default=0.1, ge=0)
     """Length penalty of a caption that is too short."""
     word_chars: int = Field(default=24, gt=0)
-    """A run of this many characters without white space counts as a word of its own, so that length can't hide."""
+    """A run of characters without white space counts as one word per this many, so that spaces can't be saved."""
     repetition_penalty: float = Field(default=0.2, ge=0)
-    """Times 1 - distinct n-grams / all n-grams."""
+    """Factor of 1 - distinct n-grams / all n-grams."""
     repetition_ngram: int = Field(default=3, gt=0)
-    """Words of an n-gram."""
+    """Number of words of an n-gram."""
     repetition_min_words: int = Field(default=6, ge=0)
-    """No repetition penalty for fewer words than this."""
+    """Number of words below which there is no repetition penalty."""
     irrelevance_penalty: float = Field(default=0.1, ge=0)
-    """Times the share of irrelevant content words, and so also its cap."""
+    """Factor of the share of irrelevant content words, and so the largest irrelevance penalty."""
 
     bonus: float = Field(default=0.1, ge=0)
-    """Times the sequence-match ratio of caption and target caption."""
+    """Factor of the sequence-match ratio of caption and reference."""
     bonus_min_ratio: float = Field(default=0.3, ge=0, le=1)
-    """No bonus for a ratio below this."""
+    """Ratio below which there is no bonus."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

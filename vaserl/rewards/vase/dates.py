@@ -1,10 +1,10 @@
-"""Dates as intervals of signed historical years, without a year zero.
+"""Reads dates as intervals of signed historical years, without a year zero.
 
--525 is 525 BCE, as the Beazley archive and Kerameikos write it; ISO 8601 counts a year zero and would call it -524.
-Lengths are taken on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is BCE.
+-525 is 525 BCE, as the Beazley archive and Kerameikos write it; ISO 8601 has a year zero and would write -0524.
+Lengths are measured on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is BCE.
 
-A century is cut into fixed fractions: early, mid and late (also beginning and end) are its thirds, halves, thirds and
-quarters what they say; the 6th century BCE is [-600, -500], its third quarter [-550, -525], "late" [-533, -500].
+Parts of a century are fixed fractions of it: early (or beginning), mid and late (or end) are its thirds; halves, thirds
+and quarters are exact. The 6th century BCE is [-600, -500], its third quarter [-550, -525], "late" [-533, -500].
 """
 
 import re
@@ -16,7 +16,7 @@ from vaserl.rewards.vase.text import CUT
 
 @dataclass(frozen=True, slots=True, order=True)
 class YearInterval:
-    """A span of years. Example: Interval(-525, -475) is 525–475 BCE."""
+    """A span of years. Example: YearInterval(-525, -475) is 525–475 BCE."""
 
     start: int
     """First year, negative for BCE, never 0."""
@@ -35,15 +35,15 @@ class YearInterval:
         return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
 
     def contains(self, other: "YearInterval") -> bool:
-        """Whether `other` lies within this interval."""
+        """Returns True if `other` lies within this interval."""
         return self.start <= other.start and other.end <= self.end
 
 
 def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[YearInterval, ...], str]:
-    """The dates in a normalised text, and the text with each of them replaced by a cut.
+    """Returns the dates in a normalised text, and the text with each of them replaced by `CUT`.
 
-    A bare number is a date only with an era, a sign, "c." or as a falling range; `bare=True` (a field that holds
-    nothing but a date) reads any number. An interval that contains another one only restates it and is left out.
+    A number is a date only with an era, a sign, "c." or as a falling range; `bare=True`, for a field that holds nothing
+    but a date, reads any number. An interval that contains another one only restates it and is left out.
     """
     found: list[YearInterval] = []
 
@@ -53,7 +53,7 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
         found.append(interval)
         return f" {CUT} "
 
-    # The cheap searches spare most captions the dear ones.
+    # Most captions fail the cheap searches, which saves them the expensive ones.
     if _MAYBE_CENTURY.search(normal):
         normal = _CENTURIES.sub(lambda m: take(_centuries(m), m), normal)
     if "0s" in normal or "0's" in normal:
@@ -66,18 +66,18 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
 
 
 def innermost(intervals: list[YearInterval]) -> tuple[YearInterval, ...]:
-    """The distinct intervals that contain no other one, in order of time."""
+    """Returns the distinct intervals that contain no other one, in chronological order."""
     distinct = set(intervals)
     return tuple(sorted(i for i in distinct if not any(i != o and i.contains(o) for o in distinct)))
 
 
 def ordinal(year: int) -> int:
-    """The year on a continuous axis: 1 BCE is -1, 1 CE is 0."""
+    """Maps a year to a continuous axis: 1 BCE is -1, 1 CE is 0."""
     return year if year < 0 else year - 1
 
 
-def interval_from_ordinals(start: int, end: int) -> YearInterval:
-    """The inverse of `ordinal` at both ends."""
+def _interval_from_ordinals(start: int, end: int) -> YearInterval:
+    """Inverts `ordinal` at both ends."""
     return YearInterval(*(o if o < 0 else o + 1 for o in (start, end)))
 
 
@@ -145,7 +145,7 @@ def _is_ce(era: str | None) -> bool:
 
 
 def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
-    """The part's begin and end within its century; the whole century without a part."""
+    """Returns the begin and end of a part as fractions of its century; without a part, those of the whole century."""
     if part is None:
         return Fraction(0), Fraction(1)
     if part in _PART_OF:
@@ -159,12 +159,12 @@ def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
 
 
 def _number(ordinal_word: str) -> int:
-    """6 of "sixth" and of "6th"."""
+    """Returns 6 for "sixth" and for "6th"."""
     return _NUMERALS.get(ordinal_word) or int(re.sub(r"\D", "", ordinal_word))
 
 
 def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
-    """Begin and end of a part of a century, as ordinals."""
+    """Returns begin and end of a part of a century, as ordinals."""
     n = _number(number)
     century = 100 * (n - 1) if ce else -100 * n
     begin, end = _fractions(part)
@@ -182,7 +182,7 @@ def _centuries(m: re.Match[str]) -> YearInterval | None:
         spans.append(_century_part(m["first"], m["part2"], _is_ce(m["era1"] or era)))
     if m["second"]:
         spans.append(_century_part(m["second"], m["part3"], _is_ce(era)))
-    return interval_from_ordinals(min(s for s, _ in spans), max(e for _, e in spans))
+    return _interval_from_ordinals(min(s for s, _ in spans), max(e for _, e in spans))
 
 
 def _decade(m: re.Match[str]) -> YearInterval | None:
@@ -207,9 +207,10 @@ def _range(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
 
 
 def _completed(first: str, to: str, second: str) -> str:
-    """The second year of a range BCE, where its first digits are left out: 362 of the "2" in "363/2", 525 of the "25"
-    in "550-25". "50" in "180-50" is what it says: after a dash nothing was left out unless the years lie too far apart
-    for a vase otherwise."""
+    """Completes the second year of a range BCE if its leading digits were omitted: "363/2" gives 362, "550-25" 525.
+
+    The 50 of "180-50" stays: after a dash, digits count as omitted only if the range would be too long otherwise.
+    """
     if to not in "-/" or not first.isdigit() or not len(second) < len(first) == 3:
         return second
     whole = first[: -len(second)] + second
@@ -226,4 +227,4 @@ def _single(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
 
 
 def _around(year: int, margin: int) -> YearInterval:
-    return interval_from_ordinals(ordinal(year) - margin, ordinal(year) + margin)
+    return _interval_from_ordinals(ordinal(year) - margin, ordinal(year) + margin)

@@ -1,4 +1,4 @@
-"""Facts as they leave the program: ids of the lexicons, signed historical years, names with role and qualifier."""
+"""Converts facts to JSON: ids of the lexicons, signed historical years, names with role and qualifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from vaserl.types import DIMENSIONS, Dimension
 
 
 def facts_as_json(facts: Facts, dimensions: Sequence[Dimension] | None = None) -> dict[str, list[Any]]:
-    """Each dimension's values, an empty list where nothing was read.
+    """Returns each dimension's values; an empty list where nothing was read.
 
     Example: {"fabric": ["athenian"], "technique": ["black_figure"], "shape": ["amphora/neck"],
     "dating": [[-525, -475]], "decoration": ["warrior"],
     "attribution": [{"name": "antimenes", "role": "painter", "qualifier": ""}]}. A term that the lexicon doesn't know
-    is given by its words. -525 is 525 BCE; there is no year 0, so ISO 8601 would write -0524.
+    is given as its words. -525 is 525 BCE; there is no year 0, so ISO 8601 would write -0524.
     """
     return {dimension: [_value(value) for value in facts[dimension]] for dimension in dimensions or DIMENSIONS}
 

@@ -1,7 +1,7 @@
-"""Fabrics, techniques, shapes and artists: the names that catalogues use, from the tables in `lexicon/`.
+"""Finds the names of fabrics, techniques, shapes and artists that catalogues use, from the tables in `lexicon/`.
 
-Entries are keyed by our own ids; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
-attributes, kept in a file of their own because their license is their own.
+Entries have ids of this project; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
+attributes of an entry, kept in a file of their own because their license differs.
 """
 
 import csv
@@ -24,28 +24,28 @@ class Entry:
     """One row of a lexicon. Example: the neck-amphora."""
 
     id: str
-    """Our own key: "amphora/neck"."""
+    """Id of this project: "amphora/neck"."""
     names: tuple[str, ...]
-    """Spellings in running text; the first is the one that captions use."""
+    """Spellings in running text; references use the first."""
     record_names: tuple[str, ...]
-    """Further spellings of catalogue fields: "amphora, neck"."""
+    """Further spellings, in catalogue fields: "amphora, neck"."""
     within: str
-    """Id of the wider entry that it belongs to: the East Greek of Chian; empty for none."""
+    """Id of the wider entry that contains it (East Greek contains Chian); empty for none."""
     source: str
     """The handbooks that use the term, by the keys in the head of the table."""
     uri: str
-    """Kerameikos concept, empty where none is known."""
+    """Kerameikos concept; empty where none is known."""
     getty: str
-    """Getty AAT, TGN or ULAN identifier, empty where none is known."""
+    """Getty AAT, TGN or ULAN identifier; empty where none is known."""
 
 
 class Mention(NamedTuple):
     """An entry found in a list of tokens."""
 
     vocabulary: Vocabulary
-    """Which lexicon."""
+    """Lexicon of the entry."""
     id: str
-    """Which entry."""
+    """Id of the entry."""
     start: int
     """Index of the first token."""
     end: int
@@ -54,7 +54,7 @@ class Mention(NamedTuple):
 
 @cache
 def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
-    """All entries of one lexicon by id, in the order of its table."""
+    """Returns the entries of one lexicon by id, in the order of its table."""
     identifiers = {
         row["id"]: (row["uri"], row["getty"]) for row in _rows("kerameikos.tsv") if row["dimension"] == vocabulary
     }
@@ -76,7 +76,7 @@ def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
 
 @cache
 def wider(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:
-    """Id of an entry to the ids of all that it lies within: a subtype's family, the fabrics around a fabric."""
+    """Maps an entry's id to the ids of all entries that contain it: a subtype's family, a fabric's wider fabrics."""
     entries = lexicon(vocabulary)
     found: dict[str, frozenset[str]] = {}
     for key in entries:
@@ -89,28 +89,28 @@ def wider(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:
 
 @cache
 def lexicon_words() -> frozenset[str]:
-    """Every word of every fabric, technique and shape."""
+    """Returns every word of every name of a fabric, technique or shape."""
     return frozenset(word for phrase in _phrases(True) for word in phrase)
 
 
 @cache
 def proper_names() -> frozenset[str]:
-    """Lower-case names that a caption writes with a capital."""
+    """Returns the lower-case forms of names that a caption capitalises."""
     return frozenset(row["name"] for row in _rows("figures.tsv"))
 
 
 @cache
 def places() -> Mapping[str, str]:
-    """Lower-case name of a place to the id of the fabric that was made there."""
+    """Maps the lower-case name of a place to the id of the fabric that was made there."""
     return {row["place"]: row["fabric"] for row in _rows("places.tsv")}
 
 
 def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
-    """Fabrics, techniques and shapes in a list of tokens, longest match first, none overlapping, in order.
+    """Finds fabrics, techniques and shapes in a list of tokens; longest match first, without overlap, in order.
 
-    `record=True` also reads the spellings of catalogue fields. What no entry matches exactly is matched again with
-    its spelling forgiven: a word, or two words of which one is known, from `spelling_cutoff` Indel similarity on, and
-    a long word that is one slip of the pen (a letter more, less, other or changed round) from a single entry.
+    `record=True` also reads the spellings of catalogue fields. Misspelt names are found too: a word, or two words of
+    which one is known, with at least `spelling_cutoff` Indel similarity to an entry, and a long word at edit distance 1
+    (insertion, deletion, substitution, transposition) from a single entry.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
@@ -124,17 +124,17 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
                 index += length
                 break
         else:
-            # Shorter words have too many neighbours for their spelling to be forgiven; also keeps punctuation out.
-            slip = len(words[index]) > 4 and _slip(words, index, record, spelling_cutoff)
-            if slip:
-                mentions.append(slip)
-                index = slip.end
+            # Short words have too many neighbours to be read as misspelt; this also excludes punctuation.
+            misspelt = len(words[index]) > 4 and _misspelt(words, index, record, spelling_cutoff)
+            if misspelt:
+                mentions.append(misspelt)
+                index = misspelt.end
             else:
                 index += 1
     return mentions
 
 
-def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Mention | None:
+def _misspelt(words: Sequence[str], index: int, record: bool, cutoff: float) -> Mention | None:
     word = words[index]
     if not word.isascii():
         return None
@@ -145,7 +145,7 @@ def _slip(words: Sequence[str], index: int, record: bool, cutoff: float) -> Ment
             found = _closest(f"{word} {following}", record, cutoff)
             if found:
                 return Mention(*found, index, index + 2)
-    if not known and word not in STOP_WORDS and word not in CONNECTIVES and word not in _NOT_SLIPS:
+    if not known and word not in STOP_WORDS and word not in CONNECTIVES and word not in _NOT_MISSPELT:
         found = _closest(word, record, cutoff)
         if found:
             return Mention(*found, index, index + 1)
@@ -160,7 +160,7 @@ def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] |
         return phrases[best[0]]
     if len(text) < _LONG_WORD or " " in text:
         return None
-    # Indel counts a change as two edits and letters changed round as two: "athenain" lies below the cutoff.
+    # Indel counts a substitution and a transposition as two edits each: "athenain" lies below the cutoff.
     candidates = _phrases_of_length(record, len(text))
     near = {phrases[p] for p, *_ in process.extract(text, candidates, scorer=OSA.distance, score_cutoff=1)}
     return near.pop() if len(near) == 1 else None
@@ -181,34 +181,34 @@ def _phrases(record: bool) -> Mapping[tuple[str, ...], tuple[Vocabulary, str]]:
 
 
 def _is_inversion(name: str) -> bool:
-    """Whether a catalogue's spelling is also one of running text: "Krater, column" is, but in "amphora, neck …" a
-    description of the neck may begin."""
+    """Returns True if a catalogue's spelling may also occur in running text: "Krater, column" may,
+    but "amphora, neck …" may begin a description of the neck."""
     after = name.partition(", ")[2].partition(" ")[0]
     return after == "type" or (len(after) > 4 and after not in CONNECTIVES)
 
 
 @cache
 def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
-    # Short words have too many neighbours for their spelling to be forgiven.
+    # Short words have too many neighbours to be read as misspelt.
     return {" ".join(p): found for p, found in _phrases(record).items() if sum(map(len, p)) > 4}
 
 
 @cache
 def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
-    """The phrases that one slip of the pen could have brought to a length."""
+    """Returns the phrases whose length differs from `length` by one at most: candidates for edit distance 1."""
     return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
 
 
 @cache
 def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
-    """First word of a phrase to the lengths of the phrases it begins, longest first."""
+    """Maps the first word of a phrase to the lengths of the phrases that it begins, longest first."""
     lengths: dict[str, set[int]] = {}
     for phrase in _phrases(record):
         lengths.setdefault(phrase[0], set()).add(len(phrase))
     return {word: tuple(sorted(all_lengths, reverse=True)) for word, all_lengths in lengths.items()}
 
 
-_NOT_SLIPS = word_list("not_slips.txt")
+_NOT_MISSPELT = word_list("not_misspelt.txt")
 _LONG_WORD = 7
 
 

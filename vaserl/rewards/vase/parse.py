@@ -1,7 +1,7 @@
-"""From text to the six dimensions: one parser for a policy's captions, target captions and museum records.
+"""Parses text into the six dimensions: one parser for a policy's captions, references and museum records.
 
-Whatever it misreads it misreads on both sides. Free text is read in the order dates, attributions, lexicon entries;
-what remains is decoration. Labelled parts (`Fabric: …; Technique: …`) are read by their labels first.
+Its mistakes therefore affect both sides of a comparison alike. Labelled parts (`Fabric: …; Technique: …`) are read by
+their labels first, then free text in the order dates, attributions, lexicon entries; what remains is decoration.
 """
 
 import re
@@ -24,14 +24,14 @@ class Term:
     """A fabric, technique or shape. Example: Term("amphora/neck", "amphora neck")."""
 
     id: str
-    """Id in the lexicon; empty when the lexicon doesn't know it."""
+    """Id in the lexicon; empty for a term that the lexicon doesn't know."""
     text: str
-    """The words it was read from, normalised; empty for a known id, so that synonyms are equal."""
+    """Normalised words that it was read from; empty for a known id, so that synonyms are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a text states, dimension by dimension; an empty tuple where it states nothing."""
+    """The facts that a text states: each dimension's values; an empty tuple where it states none."""
 
     fabric: tuple[Term, ...] = ()
     """Distinct values, in order."""
@@ -54,7 +54,7 @@ _DEFAULT = ParserConfig()
 
 
 def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """What a caption states, in free or labelled form; of a very long text, what its beginning states."""
+    """Reads a caption in free or labelled form; only the first `max_chars` characters."""
     free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
     facts = _parse_free(free, parser)
     if not labelled:
@@ -66,12 +66,12 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
 
 
 def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
-    """What a museum's record in the Beazley form states; other fields than the six are not looked at."""
+    """Reads a museum's record in the Beazley form; fields other than the six are ignored."""
     return _record_facts(tuple(record.get(FIELD_OF_DIMENSION[dimension]) or "" for dimension in DIMENSIONS), parser)
 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """What the answer to a question about one dimension states: "The fabric of the vase is ATHENIAN." or a value."""
+    """Reads the answer to a question about one dimension: "The fabric of the vase is ATHENIAN." or a bare value."""
     answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
     return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
 
@@ -92,10 +92,10 @@ _LABELS: Mapping[str, Dimension] = {
     "hand": "attribution",
     "painter": "attribution",
 }
-# "By the Brygos Painter: a cup" has no label, "…; painter: Lydos" has.
+# "By the Brygos Painter: a cup" has no label; "…; painter: Lydos" has one.
 _NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
 _LABEL = re.compile(_NAMED)
-# In a list that begins with "1." the numbers are not part of the values; else "… Louvre F 6. Fabric: …" has a name's.
+# In a list that begins with "1." the numbers are not part of the values; in "… Louvre F 6. Fabric: …" the 6 is.
 _NUMBERED = re.compile(r"\W*1[.)] ")
 _NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
 _ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
@@ -106,18 +106,18 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-# What a kylix is to a visitor of the museum: "(drinking cup)", "(bowl for mixing wine and water)".
+# Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
     r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing )*"
     r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
 )
 _UNSTATED = frozenset(("vase", "vessel", "pot"))
-# Where a vase was found says nothing of it.
+# The findspot of a vase is none of the six dimensions.
 _FOUND = re.compile(
     r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on)"
     rf"|(?:said to (?:be|have come)|reportedly|allegedly|probably) from|find-?spot:?|provenance:?)\b[^,;.:()|{CUT}]*"
 )
-# A vessel's part, where another shape is named: "a rhyton with symposiasts on the bowl".
+# Names of a vessel's part when another shape is named: "a rhyton with symposiasts on the bowl".
 _PARTS = frozenset(("bowl", "lid"))
 
 
@@ -128,14 +128,14 @@ def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
 
 
 def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
-    """The text outside of labelled values, and each of these with its dimension."""
+    """Returns the text outside of labelled values, and each labelled value with its dimension."""
     if ":" not in normal and "=" not in normal:
         return normal, []
     pieces = (_NUMBERED_LABEL if _NUMBERED.match(normal) else _LABEL).split(normal)
     free, labelled = [pieces[0]], []
     for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         dimension, value, rest = _LABELS[label], piece, ""
-        if dimension in _ONE_PHRASE:  # what comes after the phrase is free text again
+        if dimension in _ONE_PHRASE:  # the text after the phrase is free again
             end = _DATE_END if dimension == "dating" else _PHRASE_END
             value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
         free.append(rest)
@@ -144,7 +144,7 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
 
 
 def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
-    """The values of one field that holds nothing but that dimension."""
+    """Reads the values of a field that holds only one dimension."""
     if not normal:
         return ()
     if dimension == "dating":
@@ -171,7 +171,7 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
     inside = depicted(words)
     outside = find_mentions([" " if i else w for w, i in zip(words, inside, strict=True)], parser.spelling_cutoff)
     if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
-        # Nothing but a depiction, it seems: "Shown on an Athenian black-figure cup is …"
+        # The whole text seems to be a depiction: "Shown on an Athenian black-figure cup is …"
         outside = find_mentions(words, parser.spelling_cutoff)
     outside += _made_at(words, inside, outside)
     claimed = {index for m in outside for index in range(m.start, m.end)}
@@ -186,7 +186,7 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
 
 
 def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
-    """Places that say of which fabric a vase is: those where it was made, and any other if no fabric is named."""
+    """Returns places that imply the fabric: those where the vase was made, and any other if no fabric is named."""
     if places().keys().isdisjoint(words):
         return []
     named = {m.id for m in mentions if m.vocabulary == "fabric"}

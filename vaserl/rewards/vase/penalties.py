@@ -1,4 +1,4 @@
-"""P: what length, repetition and irrelevance cost."""
+"""P, the penalties for length, repetition and irrelevance."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,12 +10,15 @@ from vaserl.rewards.vase.text import CONNECTIVES, content_words, lemma
 
 
 def count_words(text: str, config: RewardConfig) -> int:
-    """Words between white space; a run longer than `word_chars` counts as several."""
+    """Counts words between white space; a run longer than `word_chars` counts as several."""
     return len(_runs(config.word_chars).findall(text))
 
 
 def length_penalty(num_words: int, truncated: bool, question: bool, config: RewardConfig) -> float:
-    """0 up to the free length, linear to the full penalty; also for a caption that is too short or was cut off."""
+    """Returns 0 up to the free length and then a linear rise to the full penalty.
+
+    A completion that the token limit cut off gets the full penalty, a caption that is too short `short_penalty`.
+    """
     if truncated:
         return config.length_penalty
     free = config.question_free_words if question else config.length_free_words
@@ -26,7 +29,7 @@ def length_penalty(num_words: int, truncated: bool, question: bool, config: Rewa
 
 
 def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
-    """The share of n-grams that repeat an earlier one, scaled."""
+    """Returns the scaled share of n-grams that repeat an earlier one."""
     n = config.repetition_ngram
     if len(words) < max(config.repetition_min_words, n):
         return 0.0
@@ -38,9 +41,9 @@ def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
 def irrelevance_penalty(
     words: Sequence[str], relevant: Collection[str], unfounded: Collection[str], config: RewardConfig
 ) -> float:
-    """The share of content words that are neither relevant, nor in a lexicon, nor catalogue words, scaled.
+    """Returns the scaled share of content words that are neither relevant, nor in a lexicon, nor catalogue words.
 
-    `relevant` are the lemmas of the target; `unfounded` are words that count as irrelevant in any case.
+    relevant: lemmas of reference and record. unfounded: words that count as irrelevant in any case.
     """
     content = content_words(list(words))
     if not content:

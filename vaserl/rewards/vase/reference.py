@@ -1,6 +1,6 @@
-"""The complete caption of a record, in the form that museums use and the parser reads back.
+"""Writes the reference: the complete caption of a record, in the form that museums use and the parser reads back.
 
-Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter.
+Example: Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter.
 """
 
 import re
@@ -20,11 +20,12 @@ _DEFAULT = RewardConfig()
 
 
 def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
-    """The caption a perfect policy would write for a record in the Beazley form.
+    """Returns the caption that a perfect policy would write for a record in the Beazley form.
 
-    It scores at least 0.95 + B, as long as what it has to say fits the free length: a decoration that is too long or
-    repeats itself is cut down to its content words. A value that the lexicon doesn't know is stated with its label.
-    Raises ValueError when the record states none of the six dimensions.
+    It scores at least 0.95 + B if it fits the free length; a decoration that is too long or repetitive is reduced to
+    its content words. A value that the lexicon doesn't know is stated with its label.
+
+    Raises: ValueError when the record states none of the six dimensions.
     """
     facts = parse_record(record, config.parser)
     if facts == Facts():
@@ -38,9 +39,9 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
 
 
 def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:
-    """The caption that states these facts, the decoration as its bare words. Raises: ValueError without any."""
+    """Returns the caption that states these facts, the decoration as bare words. Raises: ValueError without facts."""
     if facts == Facts():
-        raise ValueError("there is nothing to state")
+        raise ValueError("there are no facts to state")
     return _caption(facts, " ".join(facts.decoration), config)
 
 
@@ -62,7 +63,7 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     text = f"{sentence[0].upper()}{sentence[1:]}." + (f" {unknown}." if unknown else "")
     if count_words(text, config) >= config.short_words:
         return text
-    # A caption of a few words would be penalised for them.
+    # A caption of a few words would be penalised as too short.
     subject = "This vase is" if facts.shape and facts.shape[0].id else "This is"
     return f"{subject} {_article(head)} {sentence}." + (f" {unknown}." if unknown else "")
 
@@ -81,7 +82,7 @@ def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
 
 
 def _phrase(decoration: str) -> str:
-    """A normalised decoration field as words after "depicting"; a scene that stands on both sides is said once."""
+    """Formats a normalised decoration field to follow "depicting"; a scene on both sides is stated once."""
     scenes: dict[str, str] = {}
     for part in _PARTS.split(decoration):
         part = part.strip()
@@ -90,14 +91,14 @@ def _phrase(decoration: str) -> str:
         scene = scene.replace(" ,", ",").strip(", ")
         if scene:
             place = _SIDES.get(label["label"], "") if label else ""
-            # The same scene twice is on both sides: no place needed.
+            # A scene that occurs twice is on both sides and needs no place.
             scenes[scene] = "" if scene in scenes else place
     sided = len(scenes) > 1
     return ", ".join(f"{_written(scene)}{' ' + place if sided and place else ''}" for scene, place in scenes.items())
 
 
 def _written(scene: str) -> str:
-    """With capitals for names and an article before a single figure."""
+    """Capitalises names and puts an article before a single figure."""
     names = proper_names() | _adjectives()
     noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
     words = [word.capitalize() if word.rstrip(",") in names else word for word in scene.split(" ")]

@@ -1,7 +1,7 @@
-"""A reward as a file: what `--config` of the scoring commands reads.
+"""Reads the file that `--config` of the scoring commands names.
 
-Either a `[reward]` table as in a training config (a run's own config.toml will do), or nothing but constants of the
-vase reward (`tau = 0.6`, `[weights] fabric = 0.3`).
+It has a `[reward]` table like a training config (a run's own config.toml is one), or only constants of the vase reward
+(`tau = 0.6`, `[weights] fabric = 0.3`).
 """
 
 import tomllib
@@ -14,22 +14,24 @@ from vaserl.rewards.vase import reward_config
 from vaserl.settings import RewardSettings
 from vaserl.settings.section import Section, load_config
 
-DEFAULT = "vaserl.rewards:VaseReward"
+_DEFAULT = "vaserl.rewards:VaseReward"
 
 
 class RewardFile(Section):
-    """The part of a config that says what is rewarded; other tables are not looked at."""
+    """The `[reward]` table of a config; other tables are ignored."""
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     reward: RewardSettings
-    """What is rewarded."""
 
 
 def read_reward(path: Path | None) -> RewardSettings:
-    """The reward of a file, the vase reward with its defaults without one. Raises: UserError naming file and key."""
+    """Reads the reward settings of a file; None gives the vase reward with its defaults.
+
+    Raises: UserError naming file and key.
+    """
     if path is None:
-        return RewardSettings(functions=(DEFAULT,))
+        return RewardSettings(functions=(_DEFAULT,))
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -39,9 +41,9 @@ def read_reward(path: Path | None) -> RewardSettings:
     if "reward" in values:
         return load_config(RewardFile, path).reward
     if "functions" in values:
-        raise UserError(f"config {path}: put functions and what goes with them under a [reward] table")
+        raise UserError(f"config {path}: put functions and their settings into a [reward] table")
     try:
         reward_config(values)
     except UserError as error:
         raise UserError(f"config {path}: {error}") from error
-    return RewardSettings(functions=(DEFAULT,), arguments={"VaseReward": values})
+    return RewardSettings(functions=(_DEFAULT,), arguments={"VaseReward": values})

@@ -1,4 +1,4 @@
-"""sim_i: how close one stated value is to one target value, in [0, 1], symmetric, for each dimension."""
+"""sim_i, the similarity of a stated value and a target value of each dimension: in [0, 1] and symmetric."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,29 +14,29 @@ from vaserl.rewards.vase.parse import Term, parse_record
 from vaserl.rewards.vase.text import text_similarity
 
 Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Texts to one vector each."""
+"""A sentence encoder: maps each text to a vector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardContext:
-    """What the reward knows beside its constants, the task and the answer."""
+    """Inputs of the reward beside its constants, the task and the completion."""
 
     word_weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Decoration lemma to its weight."""
+    """Lemma of the decoration to its weight."""
     unseen_weight: float = 1.0
-    """The weight of every other lemma."""
+    """Weight of every lemma that `word_weights` lacks."""
     encode: Encode | None = None
-    """The sentence encoder; required by `similarity = "embedding"`."""
+    """Sentence encoder; required by `similarity = "embedding"`."""
 
     def word_weight(self, word: str) -> float:
-        """How much a lemma counts in the decoration."""
+        """Returns the weight of a lemma of the decoration."""
         return self.word_weights.get(word, self.unseen_weight)
 
 
 def fit_word_weights(
     records: Sequence[Mapping[str, str]], parser: ParserConfig | None = None
 ) -> tuple[Mapping[str, float], float]:
-    """Weights of decoration lemmas by inverse document frequency over training records, and that of an unseen lemma.
+    """Returns decoration lemmas' inverse document frequencies over training records, and the weight of an unseen lemma.
 
     weight = 1 + ln((1 + N) / (1 + n)), with n of N records naming the lemma: 1 for a word that every record has.
     """
@@ -50,14 +50,14 @@ def fit_word_weights(
 
 
 def term_similarity(a: Term, b: Term) -> float:
-    """Fabric and technique: 1 for the same entry, the words' Indel similarity when the lexicon knows neither."""
+    """Compares two fabrics or techniques: 1 for the same entry, Indel similarity if the lexicon knows neither."""
     if a.id or b.id:
         return float(a.id == b.id)
     return text_similarity(a.text, b.text)
 
 
 def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
-    """As `term_similarity`, with partial credit within a family."""
+    """Compares two shapes like `term_similarity`, with partial credit within a family."""
     if a.id == b.id or not (a.id and b.id):
         return term_similarity(a, b)
     family_a, _, subtype_a = a.id.partition("/")
@@ -68,7 +68,7 @@ def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
 
 
 def interval_similarity(a: YearInterval, b: YearInterval) -> float:
-    """Intersection over union of two intervals on the continuous axis of years."""
+    """Returns the intersection over union of two intervals on the continuous axis of years."""
     if a == b:
         return 1.0
     a0, a1, b0, b1 = ordinal(a.start), ordinal(a.end), ordinal(b.start), ordinal(b.end)
@@ -78,7 +78,8 @@ def interval_similarity(a: YearInterval, b: YearInterval) -> float:
 
 
 def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig) -> float:
-    """1 for the same hand, less for the same name with another role or qualifier, else the names' Indel similarity."""
+    """Returns 1 for equal attributions, `attribution_other_qualifier` for the same name with another role or qualifier,
+    and else the names' Indel similarity."""
     if a == b:
         return 1.0
     if a.core == b.core:
@@ -87,7 +88,7 @@ def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig)
 
 
 def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, context: RewardContext) -> float:
-    """F1 of soft matches, one to one and best first, between two sets of lemmas weighted by `context`."""
+    """Returns the F1 of fuzzy one-to-one matches, best first, between two sets of lemmas weighted by `context`."""
     if not a or not b:
         return 0.0
     weigh = context.word_weight
@@ -116,7 +117,7 @@ def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, c
 
 
 def cosine_similarity(a: str, b: str, encode: Encode) -> float:
-    """Cosine of the encoder's vectors, negative ones counted as 0."""
+    """Returns the cosine of the encoder's vectors; negative cosines become 0."""
     u, v = encode([a, b])
     norm = sqrt(sum(x * x for x in u)) * sqrt(sum(y * y for y in v))
     return max(0.0, min(1.0, sum(x * y for x, y in zip(u, v, strict=True)) / norm)) if norm else 0.0

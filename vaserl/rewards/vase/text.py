@@ -1,7 +1,7 @@
-"""The ground under all parsing: one normal form of a text, its words, and which words carry meaning.
+"""Normalises text and splits it into words, for all parsing.
 
 Unicode is folded only where that is harmless: compatibility forms, accents, dashes, quotes, invisible characters. A
-Cyrillic letter that looks like a Latin one stays what it is, and a word that has one matches nothing but itself.
+Cyrillic letter that looks like a Latin one is not folded, and a word that contains one matches only itself.
 """
 
 import html
@@ -13,21 +13,21 @@ from pathlib import Path
 from rapidfuzz import fuzz
 
 CUT = "¦"
-"""Stands where a recognised span was taken out of a text; ends whatever phrase was open."""
+"""Replaces a recognised span of a text; ends an open phrase."""
 
 
 def word_list(file: str) -> frozenset[str]:
-    """The words of a file in `lexicon/`, without its comments."""
+    """Returns the words of a file in `lexicon/`, without its comments."""
     lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def normalize(text: str, max_chars: int) -> str:
-    """The first `max_chars` characters in lower case, without markup, with plain dashes, quotes and spaces."""
+    """Returns the first `max_chars` characters in lower case, without markup, with ASCII dashes, quotes and spaces."""
     text = text[:max_chars]
     if "&" in text:
         text = html.unescape(text)
-    text = text.replace("–", "-")  # the one such sign of most captions, which then are plain ASCII
+    text = text.replace("–", "-")  # the only non-ASCII character of most captions
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text.translate(_PUNCTUATION))
         # Drops accents (Mn) and invisible characters such as zero-width spaces and soft hyphens (Cf).
@@ -38,27 +38,27 @@ def normalize(text: str, max_chars: int) -> str:
 
 
 def tokens(normal: str) -> list[str]:
-    """Words and the punctuation marks that end phrases, in order; hyphens separate words."""
+    """Returns words and the punctuation marks that end phrases, in order; hyphens separate words."""
     return _TOKEN.findall(normal)
 
 
 def sequence_words(text: str) -> list[str]:
-    """Words, numbers and signs of markup in a text of any length, in order and lower case.
+    """Returns the words, numbers and markup characters of a text of any length, in order and lower case.
 
-    N-grams and matching blocks see these. Markup is dropped before parsing but counts here, so decorating an answer
-    gains nothing.
+    N-grams and matching blocks are made of these. Markup is dropped before parsing but counts here, so that formatting
+    earns nothing.
     """
     return _WORD.findall(text.lower())
 
 
 def content_words(words: list[str]) -> list[str]:
-    """The lemmas of the words that say something, in order: no function words, numbers or single letters."""
+    """Returns the lemmas of content words, in order: no function words, numbers or single letters."""
     return [lemma(w) for w in words if len(w) > 1 and w not in STOP_WORDS and not w[0].isdigit()]
 
 
 @lru_cache(maxsize=65536)
 def lemma(word: str) -> str:
-    """A light lemma: no possessive, no plural. Greek names in -os, -is and -us stay whole."""
+    """Returns the word without possessive and plural endings. Greek names in -os, -is and -us are left unchanged."""
     word = word.removesuffix("'s").removesuffix("'")
     if word in _IRREGULAR:
         return _IRREGULAR[word]
@@ -70,7 +70,7 @@ def lemma(word: str) -> str:
 
 
 def text_similarity(a: str, b: str) -> float:
-    """Normalised Indel similarity in [0, 1]; all or nothing when a letter is not of the Latin alphabet."""
+    """Returns the normalised Indel similarity in [0, 1]; 0 or 1 if either text has a character outside ASCII."""
     if a == b:
         return 1.0
     if not (a.isascii() and b.isascii()):
@@ -95,7 +95,7 @@ _IRREGULAR = {
 }
 
 STOP_WORDS = word_list("stop_words.txt")
-"""Function words: they carry no fact and no irrelevance."""
+"""Function words: they state no fact and don't count as irrelevant."""
 
 CONNECTIVES = word_list("catalogue_words.txt") | word_list("findspots.txt")
-"""Catalogue words and findspots: they belong to any description and are neither decoration nor irrelevant."""
+"""Catalogue words and findspots: part of any description, so neither decoration nor irrelevant."""
