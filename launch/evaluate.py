@@ -1,4 +1,4 @@
-"""Captions of the held-out vases before and after training: python -m launch evaluate CONFIG [--section.key value …]
+"""Captions the held-out vases before and after training: python -m launch evaluate CONFIG [--section.key value …]
 
 `python -m launch.evaluate vaseeval CONFIG` compares generated models with true ones instead: see launch/vaseeval.py.
 """
@@ -25,28 +25,29 @@ from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.tensor_file import FileContent
 from vaserl.policy.weights import make_weights, read_fingerprint
 from vaserl.rewards import Scorer, make_scorer
+from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.progress import Progress
-from vaserl.runs.recorder import versions
+from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings
-from vaserl.settings.section import dump_config
 from vaserl.types import Group, Score
 
 BATCH_SIZE = 32
 
 
 def run(settings: EvaluateSettings) -> dict[str, Any]:
-    """Greedy captions of one split by the model ("sft") and by the trained weights on it ("rl"), scored and compared.
+    """Captions one split greedily with the model ("sft") and with the trained weights on it ("rl"), and compares both.
 
-    Writes captions.jsonl and evaluation.json. Returns: the latter's content.
+    Writes the folder of an `EvaluationRun`. Returns: its summary.
     """
+    folder = EvaluationRun(settings.run_dir)
     check_model_folder(settings.model.path)
     vases = read_vases(settings.data.path, settings.split)
     train = read_vases(settings.data.path, "train")
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
-    whole = None if rank else "the trained weights are a whole model, whose vision tower may be another"
-    with_encoders = num_encoders(settings.features, whole)
+    bypass_reason = None if rank else "the trained weights are a whole model, whose vision tower may be another"
+    with_encoders = num_encoders(settings.features, bypass_reason)
     bundles = [
         *[bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers,
         *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
@@ -68,8 +69,8 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
             before = describe(engines, vases, progress)
             engines.publish(make_weights(1, files, read_fingerprint(settings.trained)))
             after = describe(engines, vases, progress)
-        settings.run_dir.mkdir(parents=True, exist_ok=True)
-        report_features(encoders, settings.run_dir)
+        folder.begin(settings)
+        report_features(encoders, folder)
 
     result = evaluate_captions(
         [_row(vase, b, a, scorer) for vase, b, a in zip(vases, before, after, strict=True)],
@@ -78,19 +79,16 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
         open_clip_text_encoder(settings.clip_model),
         EvaluationConfig(seed=settings.seed),
     )
-    (settings.run_dir / "config.toml").write_text(dump_config(settings))
-    with (settings.run_dir / "captions.jsonl").open("w") as stream:
-        stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in result.lines)
     constant = score_constant_caption(
         constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
     )
     summary = {**result.summary, "constant_answer": constant, "versions": versions()}
-    (settings.run_dir / "evaluation.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    folder.write(summary, result.lines)
     return summary
 
 
 def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) -> list[Group]:
-    """One greedy caption for each vase."""
+    """Returns one greedy caption for each vase."""
     groups: list[Group] = []
     for start in range(0, len(vases), BATCH_SIZE):
         chosen = vases[start : start + BATCH_SIZE]
@@ -100,7 +98,7 @@ def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) ->
 
 
 def trained_files(folder: Path) -> tuple[dict[str, FileContent], int | None]:
-    """The files of published weights and the adapter's rank, None for a whole model.
+    """Returns the files of saved weights and the adapter's rank, None for a whole model.
 
     Raises: UserError when the folder holds neither.
     """

@@ -1,12 +1,12 @@
-"""What the jobs share about the feature store: whether a run has one, and what is said of it at the end."""
+"""What the jobs share about the feature store: whether a run has one, and what it did."""
 
-import json
 import sys
-from pathlib import Path
+from typing import Any
 
 from ray.util.placement_group import PlacementGroup
 
 from actors.encoder import EncoderPool
+from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings, FeatureSettings, SftSettings, TrainSettings
 
 
@@ -33,11 +33,11 @@ def start_encoders(
     )
 
 
-def report_features(encoders: EncoderPool | None, run_dir: Path) -> None:
-    """Writes what the encoders did to `run_dir`/features.json and says it in a line. It is kept apart from the run's
-    metrics, because a second run finds in the store what the first one made."""
+def report_features(encoders: EncoderPool | None, run: JobFolder[Any]) -> None:
+    """Writes and prints what the encoders did. It lies apart from the run's metrics, because a second run finds in the
+    store what the first one encoded."""
     if encoders is None:
         return
     counts = encoders.counts()
-    (run_dir / "features.json").write_text(json.dumps(counts, indent=1) + "\n")
+    run.write_features(counts)
     print("features: " + ", ".join(f"{count} {name}" for name, count in counts.items()), file=sys.stderr)

@@ -1,40 +1,37 @@
-"""The whole program, small: python -m launch quickstart configs/quickstart.toml
+"""Runs the whole program, small: python -m launch quickstart configs/quickstart.toml
 
 photographs and records -> data set -> SFT -> GRPO -> evaluation -> report, in one Ray session on one machine.
 """
 
-import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from actors.cluster import connect
 from launch import curate, evaluate, sft, train
 from launch.main import start_job
 from vaserl.curation.settings import CurateSettings
-from vaserl.errors import UserError
 from vaserl.grpo.metrics import mean_of
 from vaserl.report import console_summary, write_report
 from vaserl.runs.export import export_run
 from vaserl.runs.progress import Progress
-from vaserl.runs.recorder import read_jsonl, versions
+from vaserl.runs.quickstart_folder import QuickstartFolder
+from vaserl.runs.run import Run
+from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings, QuickstartSettings, SftSettings, TrainSettings
 from vaserl.settings.section import load_config
 from vaserl.synthetic.world import build_world
 
-MARKER = ".quickstart"
 _WINDOW = 10
 """Steps over which the first and the last reward are averaged."""
 
 
 def run(settings: QuickstartSettings) -> dict[str, Any]:
-    """Runs all stages and writes summary.json and report.html. Returns: the summary."""
-    root = settings.run_dir
-    _make_room(root)
+    """Runs all stages and writes the summary and the report. Returns: the summary."""
+    folder = QuickstartFolder(settings.run_dir)
+    folder.make_room()
     curating, tuning, training, evaluating = stage_settings(settings)
     started = time.monotonic()
     seconds: dict[str, float] = {}
@@ -48,7 +45,7 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
 
     with stage("world"), Progress("world", settings.world.num_vases) as progress:
         build_world(
-            root / "world",
+            folder.world,
             settings.world.num_vases,
             settings.seed,
             num_workers=settings.world.num_workers,
@@ -64,9 +61,9 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
         with stage("evaluate"):
             evaluation = evaluate.run(evaluating)
     with stage("export"):
-        export_run(training.run_dir, root / "export")
+        export_run(Run(training.run_dir), folder.export)
 
-    rows = read_jsonl(training.run_dir / "metrics.jsonl")
+    rows = Run(training.run_dir).metrics
     summary = {
         "seconds_total": round(time.monotonic() - started, 1),
         "seconds": seconds,
@@ -78,23 +75,24 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
         "retention": [dict(entry) for entry in curation.retention],
         "versions": versions(),
     }
-    _write_summary(root, summary)
+    folder.write_summary(summary)
     with stage("report"):
-        report = write_report(root)
+        report = write_report(folder)
     summary["seconds_total"] = round(time.monotonic() - started, 1)
-    _write_summary(root, summary)
+    folder.write_summary(summary)
     print(console_summary(summary))
-    print(f"\nreport:  {report}\ncaption: .venv/bin/vaserl caption {root / 'dataset' / 'models'}/*.glb")
+    print(f"\nreport:  {report}\ncaption: .venv/bin/vaserl caption {folder.dataset / 'models'}/*.glb")
     return summary
 
 
 def stage_settings(
     settings: QuickstartSettings,
 ) -> tuple[CurateSettings, SftSettings, TrainSettings, EvaluateSettings]:
-    """Each stage's config with the paths that tie them together, then the quick start's own overrides."""
-    root, seed = settings.run_dir, ["--seed", str(settings.seed)]
-    data, model = ["--data.path", str(root / "dataset")], ["--model.path", str(root / "sft" / "model")]
-    clip = root / "models" / "clip"
+    """Returns each stage's settings: its config, the paths that tie the stages together, then the quick start's own
+    overrides."""
+    folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
+    data, model = ["--data.path", str(folder.dataset)], ["--model.path", str(folder.sft.model_folder)]
+    clip = str(folder.clip_model)
 
     def load(kind: type[Any], name: str, *tied: str) -> Any:
         more = settings.overrides.get(name, [])
@@ -103,35 +101,20 @@ def stage_settings(
     curating = load(
         CurateSettings,
         "curate",
-        *("--source.path", str(root / "world"), "--dataset", str(root / "dataset")),
-        *("--quality.path", str(root / "models" / "quality"), "--clip.path", str(clip)),
+        *("--source.path", str(folder.world), "--dataset", str(folder.dataset)),
+        *("--quality.path", str(folder.quality_model), "--clip.path", clip),
     )
-    tuning = load(
-        SftSettings, "sft", *data, *("--model.path", str(root / "models" / "tiny"), "--run_dir", str(root / "sft"))
-    )
-    training = load(TrainSettings, "train", *data, *model, "--run_dir", str(root / "grpo"))
-    trained = root / "grpo" / "weights" / f"v{training.num_steps + 1:05d}"
+    tuning = load(SftSettings, "sft", *data, "--model.path", str(folder.tiny_model), "--run_dir", str(folder.sft.path))
+    training = load(TrainSettings, "train", *data, *model, "--run_dir", str(folder.grpo.path))
+    trained = str(folder.grpo.weights_folder(training.num_steps + 1))
     evaluating = load(
         EvaluateSettings,
         "evaluate",
         *data,
         *model,
-        *("--run_dir", str(root / "evaluation"), "--trained", str(trained), "--clip_model", str(clip)),
+        *("--run_dir", str(folder.evaluation.path), "--trained", trained, "--clip_model", clip),
     )
     return curating, tuning, training, evaluating
-
-
-def _make_room(root: Path) -> None:
-    if root.exists() and any(root.iterdir()):
-        if not (root / MARKER).is_file():
-            raise UserError(f"run_dir {root} holds something that no quick start made; name another with --run_dir")
-        shutil.rmtree(root)
-    root.mkdir(parents=True, exist_ok=True)
-    (root / MARKER).touch()
-
-
-def _write_summary(root: Path, summary: dict[str, Any]) -> None:
-    (root / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from vaserl.grpo.tasks import draw
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
+from vaserl.runs.run import SftRun
 from vaserl.settings import SftSettings
 from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 from vaserl.types import Demonstration
@@ -23,6 +24,7 @@ from vaserl.types import Demonstration
 
 def run(settings: SftSettings) -> None:
     """Fine-tunes on the training vases and writes a complete model folder to `run_dir`/model."""
+    run_folder = SftRun(settings.run_dir)
     vases = read_vases(settings.data.path, "train")
     if settings.tiny_model is not None:
         build_tiny_model(
@@ -54,7 +56,7 @@ def run(settings: SftSettings) -> None:
         num_parameters = ranks.wait_until_ready()
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (
-            Recorder(settings.run_dir, settings, settings.trackers) as recorder,
+            Recorder(run_folder, settings, settings.trackers) as recorder,
             Progress("sft", num_steps) as progress,
         ):
             for step in range(1, num_steps + 1):
@@ -65,8 +67,8 @@ def run(settings: SftSettings) -> None:
                     update = ranks.imitate(step, demonstrations)
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
-        ranks.save(settings.run_dir / "model")
-        report_features(encoders, settings.run_dir)
+        ranks.save(run_folder.model_folder)
+        report_features(encoders, run_folder)
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:

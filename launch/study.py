@@ -1,7 +1,7 @@
-"""Two questions put to the reward with a finished quick start: python -m launch.study NAME RUN --out DIR
+"""Puts two questions to the reward with a finished quick start: python -m launch.study NAME RUN --out DIR
 
-constant-answer   a policy that has learned to give one answer to every vase: does GRPO lead away from it?
-per-dimension     advantages dimension by dimension (GDPO): does any dimension end lower than it began?
+constant-answer   does GRPO lead a policy away from one and the same answer to every vase?
+per-dimension     does any dimension end lower than it began when advantages are computed by dimension (GDPO)?
 
 Each writes its runs and NAME.json into DIR, and the plot NAME.svg.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from launch import evaluate, sft, train
 from vaserl.dataset.dataset import read_rows, read_vases, write_manifest
@@ -26,43 +25,49 @@ from vaserl.grpo.tasks import draw
 from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.rewards import make_scorer
-from vaserl.runs.recorder import read_jsonl, versions
+from vaserl.runs.quickstart_folder import QuickstartFolder
+from vaserl.runs.rows import RolloutRow
+from vaserl.runs.run import Run
+from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 from vaserl.settings.section import load_config
 from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")
 _WINDOW = 10
-"""Steps over which a run's beginning and its end are averaged."""
+"""Steps at a run's beginning and end that are averaged."""
 
 
-def study_constant_answer(quickstart: Path, out: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """SFT of the quick start's model on one caption for every vase, then GRPO from there."""
-    vases = read_vases(quickstart / "dataset", "train")
+def study_constant_answer(
+    quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
+) -> dict[str, Any]:
+    """Fine-tunes the quick start's model on one caption for every vase, then runs GRPO from there."""
+    vases = read_vases(quickstart.dataset, "train")
     caption = constant_caption([vase.record for vase in vases])
-    _write_constant_dataset(quickstart / "dataset", out / "dataset", caption)
+    _write_constant_dataset(quickstart.dataset, out.dataset, caption)
     tuning = load_config(
         SftSettings,
         CONFIGS / "sft" / "quickstart.toml",
         [
-            *("--run_dir", str(out / "sft"), "--data.path", str(out / "dataset")),
-            *("--model.path", str(quickstart / "sft" / "model"), "--num_epochs", "1", "--questions_per_vase", "0"),
+            *("--run_dir", str(out.sft.path), "--data.path", str(out.dataset)),
+            *("--model.path", str(quickstart.sft.model_folder), "--num_epochs", "1", "--questions_per_vase", "0"),
             *("--learner.learning_rate", "1e-4", "--learner.warmup_steps", "5"),
         ],
     ).model_copy(update={"tiny_model": None})
     sft.run(tuning)
-    training = _training(quickstart, out, out / "sft" / "model", overrides)
+    training = _training(quickstart, out, out.sft.model_folder, overrides)
     train.run(training)
     evaluation = _evaluation(quickstart, out, training)
 
-    rows = read_jsonl(training.run_dir / "metrics.jsonl")
+    run = Run(training.run_dir)
+    rows: list[dict[str, Any]] = [*run.metrics]
     tasks = [vase.caption_task() for vase in vases]
     scorer = make_scorer(training.reward)
     scorer.prepare([task.record for task in tasks])
     for row in rows:
         drawn = draw(tasks, num_per_step=training.tasks_per_step, seed=training.seed, step=row["step"])
         row["constant"] = score_constant_caption(caption, drawn, scorer)["reward"]
-        row["share_constant"] = _share_of(caption, training.run_dir / "rollouts", row["step"])
+        row["share_constant"] = _share_of(caption, run.rollouts(row["step"]))
     return {
         "caption": caption,
         "steps": [{key: row[key] for key in ("step", "reward/mean", "constant", "share_constant")} for row in rows],
@@ -70,13 +75,15 @@ def study_constant_answer(quickstart: Path, out: Path, overrides: Sequence[str])
     }
 
 
-def study_per_dimension(quickstart: Path, out: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """GRPO of the quick start with every part of the reward normalised by itself."""
+def study_per_dimension(
+    quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
+) -> dict[str, Any]:
+    """Runs the quick start's GRPO with every part of the reward normalised by itself."""
     per_dimension = ["--advantage.per_dimension", "true", *overrides]
-    training = _training(quickstart, out, quickstart / "sft" / "model", per_dimension)
+    training = _training(quickstart, out, quickstart.sft.model_folder, per_dimension)
     train.run(training)
     evaluation = _evaluation(quickstart, out, training)
-    rows = read_jsonl(training.run_dir / "metrics.jsonl")
+    rows: list[dict[str, Any]] = [*Run(training.run_dir).metrics]
     names = ["step", "reward/mean", *(f"reward/{dimension}" for dimension in DIMENSIONS)]
     windows = {}
     for dimension in DIMENSIONS:
@@ -85,22 +92,24 @@ def study_per_dimension(quickstart: Path, out: Path, overrides: Sequence[str]) -
     return {"steps": [{name: row[name] for name in names} for row in rows], "windows": windows, "held_out": evaluation}
 
 
-def _training(quickstart: Path, out: Path, model: Path, overrides: Sequence[str]) -> TrainSettings:
-    tied = ["--run_dir", str(out / "grpo"), "--data.path", str(quickstart / "dataset"), "--model.path", str(model)]
+def _training(
+    quickstart: QuickstartFolder, out: QuickstartFolder, model: Path, overrides: Sequence[str]
+) -> TrainSettings:
+    tied = ["--run_dir", str(out.grpo.path), "--data.path", str(quickstart.dataset), "--model.path", str(model)]
     return load_config(TrainSettings, CONFIGS / "train" / "quickstart.toml", [*tied, *overrides])
 
 
-def _evaluation(quickstart: Path, out: Path, training: TrainSettings) -> dict[str, Any]:
-    """Held-out vases before and after the run, greedy: rewards, and each dimension's mean similarity with the paired
+def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: TrainSettings) -> dict[str, Any]:
+    """Evaluates the run. Returns: rewards before and after it, and each dimension's mean similarity with the paired
     difference and its interval."""
-    trained = training.run_dir / "weights" / f"v{training.num_steps + 1:05d}"
+    trained = Run(training.run_dir).weights_folder(training.num_steps + 1)
     tied = [
-        *("--run_dir", str(out / "evaluation"), "--data.path", str(training.data.path), "--trained", str(trained)),
-        *("--model.path", str(training.model.path), "--clip_model", str(quickstart / "models" / "clip")),
+        *("--run_dir", str(out.evaluation.path), "--data.path", str(training.data.path), "--trained", str(trained)),
+        *("--model.path", str(training.model.path), "--clip_model", str(quickstart.clip_model)),
     ]
     settings = load_config(EvaluateSettings, CONFIGS / "evaluate" / "quickstart.toml", tied)
     summary = evaluate.run(settings)
-    lines = read_jsonl(settings.run_dir / "captions.jsonl")
+    lines = out.evaluation.captions
     dimensions = {}
     for dimension in DIMENSIONS:
         before, after = (
@@ -118,13 +127,13 @@ def _evaluation(quickstart: Path, out: Path, training: TrainSettings) -> dict[st
     }
 
 
-def _share_of(caption: str, rollouts: Path, step: int) -> float:
-    texts = pq.read_table(rollouts / f"step={step:05d}.parquet", columns=["completion"])["completion"].to_pylist()
-    return float(np.mean([text.strip() == caption for text in texts]))
+def _share_of(caption: str, rows: Sequence[RolloutRow]) -> float:
+    """Returns the share of completions that are the caption, word for word."""
+    return float(np.mean([row.completion.strip() == caption for row in rows]))
 
 
 def _write_constant_dataset(source: Path, target: Path, caption: str) -> None:
-    """The data set with one caption for every training vase; clips and models stay where they are."""
+    """Writes the data set with one caption for every training vase; clips and models are linked, not copied."""
     rows = [{**row, "caption": caption} if row["split"] == "train" else row for row in read_rows(source)]
     write_manifest(target, rows)
     for name in ("clips", "models"):
@@ -147,10 +156,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, overrides = parser.parse_known_args(argv)
     study, figure = STUDIES[arguments.name]
     try:
-        if not (arguments.quickstart / "summary.json").is_file():
+        if not QuickstartFolder(arguments.quickstart).is_finished:
             raise UserError(f"{arguments.quickstart} holds no finished quick start; make one with `make quickstart`")
         arguments.out.mkdir(parents=True, exist_ok=True)
-        found = study(arguments.quickstart.resolve(), arguments.out.resolve(), overrides)
+        found = study(
+            QuickstartFolder(arguments.quickstart.resolve()), QuickstartFolder(arguments.out.resolve()), overrides
+        )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -25,7 +25,8 @@ from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.weights import write_weights
 from vaserl.rewards import make_scorer
 from vaserl.runs.progress import Progress
-from vaserl.runs.recorder import Recorder
+from vaserl.runs.recorder import GrpoRecorder
+from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 from vaserl.types import Batch, Update, Weights
 
@@ -33,6 +34,7 @@ from vaserl.types import Batch, Update, Weights
 def run(settings: TrainSettings) -> None:
     """Trains the policy of `settings` and leaves metrics, rollouts and the last weights in its run folder."""
     check_model_folder(settings.model.path)
+    run_folder = Run(settings.run_dir)
     tasks = [vase.caption_task() for vase in read_vases(settings.data.path, "train")]
     make_scorer(settings.reward)  # a typing slip stops here, not on a worker
     tasks_of = partial(draw, tasks, num_per_step=settings.tasks_per_step, seed=settings.seed)
@@ -81,17 +83,18 @@ def run(settings: TrainSettings) -> None:
 
         hashes = {source.name: source.sha256 for source in rewards.sources}
         with (
-            Recorder(settings.run_dir, settings, settings.trackers, reward_sha256=hashes) as recorder,
+            GrpoRecorder(run_folder, settings, settings.trackers, reward_sha256=hashes) as recorder,
             Progress("grpo", settings.num_steps) as progress,
         ):
 
             def on_step(step: int, values: dict[str, float], weights: Weights) -> None:
                 progress.advance(reward=values["reward/mean"], length=values["length/mean"])
                 if step == settings.num_steps or (settings.save_every and step % settings.save_every == 0):
-                    if transferred is not None:
-                        ranks.save(settings.run_dir / "weights" / f"v{weights.version:05d}")
-                    else:
-                        write_weights(weights, settings.run_dir / "weights")
+                    with run_folder.saving_weights(weights.version) as folder:
+                        if transferred is not None:
+                            ranks.save(folder)
+                        else:
+                            write_weights(weights, folder)
 
             loop = train
             if settings.loop == "ahead":
@@ -120,7 +123,7 @@ def run(settings: TrainSettings) -> None:
                 max_logprob_gap=settings.max_logprob_gap,
                 extra_metrics=ConstantBaseline(constant_caption([task.record for task in tasks]), rewards),
             )
-        report_features(encoders, settings.run_dir)
+        report_features(encoders, run_folder)
 
 
 class _Grpo:

@@ -1,4 +1,4 @@
-"""Generated meshes against true ones: python -m launch vaseeval CONFIG [--section.key value …]"""
+"""Compares generated meshes with true ones: python -m launch vaseeval CONFIG [--section.key value …]"""
 
 import json
 import sys
@@ -9,8 +9,8 @@ from launch.main import start_job
 from vaserl.meshes.compare.evaluate import PAPER, evaluate
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.table import comparison_table
-from vaserl.runs.recorder import versions
-from vaserl.settings.section import dump_config
+from vaserl.runs.job_folder import JobFolder
+from vaserl.runs.versions import versions
 
 
 def run(settings: VaseEvalSettings) -> dict[str, Any]:
@@ -19,17 +19,16 @@ def run(settings: VaseEvalSettings) -> dict[str, Any]:
     Returns: the latter's content.
     """
     result = {"generators": evaluate(settings), "reported_elsewhere": PAPER, "versions": versions()}
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    (settings.run_dir / "config.toml").write_text(dump_config(settings))
-    words = comparison_table(result["generators"])
-    (settings.run_dir / "vaseeval.md").write_text(words)
+    JobFolder(settings.run_dir, VaseEvalSettings).begin(settings)
+    table = comparison_table(result["generators"])
+    (settings.run_dir / "vaseeval.md").write_text(table)
     (settings.run_dir / "vaseeval.json").write_text(json.dumps(_finite(result), indent=1, ensure_ascii=False) + "\n")
-    print(words, end="")
+    print(table, end="")
     return result
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN: null, which `failure` and `num_equal` explain."""
+    """Returns the value with None for infinity and NaN, which JSON lacks; `failure` and `num_equal` explain them."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

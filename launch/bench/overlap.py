@@ -9,7 +9,7 @@ import argparse
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from vaserl.grpo.advantage import credit
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
 from vaserl.grpo.loss import assemble
-from vaserl.runs.recorder import Recorder, read_jsonl
+from vaserl.runs.recorder import GrpoRecorder
+from vaserl.runs.rows import TimelineSpan
+from vaserl.runs.run import Run
 from vaserl.settings import ClusterSettings, TrainSettings
 from vaserl.types import DIMENSIONS, Task
 
@@ -80,7 +82,7 @@ def words(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def compare_loops(run_loop: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, Any]:
     """Both loops, from what their timelines say. run_loop: "on_policy" or "ahead" -> spans."""
     on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
     rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
@@ -103,25 +105,29 @@ def compare_loops(run_loop: Callable[[str], list[dict[str, Any]]]) -> dict[str, 
     }
 
 
-def phase_seconds(spans: Sequence[Mapping[str, Any]], phase: str) -> list[float]:
+def phase_seconds(spans: Sequence[TimelineSpan], phase: str) -> list[float]:
     """Of each step after the warm-up."""
-    return [s["end_s"] - s["start_s"] for s in spans if s["phase"] == phase and s["step"] > WARM_UP]
+    return [s.end_s - s.start_s for s in spans if s.phase == phase and s.step > WARM_UP]
 
 
-def step_seconds(spans: Sequence[Mapping[str, Any]]) -> list[float]:
+def step_seconds(spans: Sequence[TimelineSpan]) -> list[float]:
     """From the end of one learn to the end of the next, after the warm-up."""
-    ends = [span["end_s"] for span in spans if span["phase"] == "learn" and span["step"] >= WARM_UP]
+    ends = [span.end_s for span in spans if span.phase == "learn" and span.step >= WARM_UP]
     return [later - earlier for earlier, later in itertools.pairwise(ends)]
 
 
-def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[dict[str, Any]]:
+def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[TimelineSpan]:
     """The spans of a run with halves that sleep."""
     tasks = [
         Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
         for n in range(arguments.num_tasks)
     ]
     loops = {"on_policy": train, "ahead": partial(train_ahead, max_staleness=1)}
-    with Recorder(folder / loop, ClusterSettings()) as recorder:
+    found = Run(folder / loop)
+    settings = TrainSettings.model_validate(
+        {"run_dir": found.path, "num_steps": arguments.num_steps, "model": {"path": "none"}, "data": {"path": "none"}}
+    )
+    with GrpoRecorder(found, settings) as recorder:
         loops[loop](
             draw_tasks=lambda step, refill: tasks,
             rollout=SleepingEngines(arguments.half, _GROUP_SIZE),
@@ -136,12 +142,10 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
             max_refills=0,
             max_logprob_gap=1.0,
         )
-    return read_jsonl(folder / loop / "timeline.jsonl")
+    return found.timeline
 
 
-def run_real(
-    arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str
-) -> list[dict[str, Any]]:
+def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str) -> list[TimelineSpan]:
     """The spans of a whole job, engine and learner on a core each."""
     settings = TrainSettings.model_validate(
         {
@@ -164,4 +168,4 @@ def run_real(
         }
     )
     job.run(settings)
-    return read_jsonl(settings.run_dir / "timeline.jsonl")
+    return Run(settings.run_dir).timeline

@@ -14,7 +14,8 @@ from launch.bench.subject import MODEL_HELP, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
 from vaserl.report.anatomy import step_figure
-from vaserl.runs.recorder import read_jsonl
+from vaserl.runs.rows import TimelineSpan
+from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 
 _WARM_UP = 1
@@ -111,11 +112,12 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
 
 def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
     """What the run's own records say."""
-    spans, rows = read_jsonl(run_dir / "timeline.jsonl"), read_jsonl(run_dir / "metrics.jsonl")
+    run = Run(run_dir)
+    spans, rows = run.timeline, run.metrics
     steps = range(_WARM_UP + 1, arguments.num_steps + 1)
     phases = {name: [_phase(spans, step, name) for step in steps] for name in ("rollout", "reward", "learn", "publish")}
     whole = [_end(spans, step) - _start(spans, step) for step in steps]
-    pieces = [row for row in read_jsonl(run_dir / "pieces.jsonl") if row["step"] in steps]
+    pieces = [row for row in run.pieces if row.step in steps]
     return {
         "model": arguments.model,
         "num_tasks": arguments.num_tasks,
@@ -131,7 +133,7 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
         "phases_s": {name: spread(values) for name, values in phases.items()},
         "idle_s": statistics.median(w - sum(v[i] for v in phases.values()) for i, w in enumerate(whole)),
         "pieces_s": {
-            phase: _medians([row for row in pieces if row["phase"] == phase]) for phase in ("learn", "publish")
+            phase: _medians([row.seconds for row in pieces if row.phase == phase]) for phase in ("learn", "publish")
         },
         "length_mean": statistics.mean(row["length/mean"] for row in rows),
         "logprob_gap": [row.get("logprob_gap") for row in rows],
@@ -152,18 +154,17 @@ def words(measured: dict[str, Any]) -> str:
     return "\n".join([*lines, f"  {'idle':8} {measured['idle_s']:7.2f} s"])
 
 
-def _medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    names = [name for name in rows[0] if name not in ("step", "phase")] if rows else []
-    return {name: statistics.median(row[name] for row in rows) for name in names}
+def _medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(row[name] for row in rows) for name in (rows[0] if rows else ())}
 
 
-def _phase(spans: Sequence[Mapping[str, Any]], step: int, name: str) -> float:
-    return sum(s["end_s"] - s["start_s"] for s in spans if s["step"] == step and s["phase"] == name)
+def _phase(spans: Sequence[TimelineSpan], step: int, name: str) -> float:
+    return sum(s.end_s - s.start_s for s in spans if s.step == step and s.phase == name)
 
 
-def _start(spans: Sequence[Mapping[str, Any]], step: int) -> float:
-    return min(s["start_s"] for s in spans if s["step"] == step)
+def _start(spans: Sequence[TimelineSpan], step: int) -> float:
+    return min(s.start_s for s in spans if s.step == step)
 
 
-def _end(spans: Sequence[Mapping[str, Any]], step: int) -> float:
-    return max(s["end_s"] for s in spans if s["step"] == step)
+def _end(spans: Sequence[TimelineSpan], step: int) -> float:
+    return max(s.end_s for s in spans if s.step == step)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from vaserl.runs.recorder import versions
+from vaserl.runs.versions import versions
 
 
 def seconds_of(call: Callable[[], Any]) -> float:

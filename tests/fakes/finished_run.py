@@ -1,4 +1,4 @@
-"""A fake but realistic run folder, as the quick start leaves it."""
+"""A realistic folder of a quick start with invented numbers."""
 
 import json
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from tests.fakes.finished_vases import (
 from vaserl.dataset.dataset import write_manifest
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.files.clip import Clip, ClipStore
+from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 EVIL = '<script>alert("vase")</script>'
@@ -34,9 +35,9 @@ def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
-    """A run folder as the quick start leaves it."""
-    run, rng = root / "quickstart", np.random.default_rng(7)
-    rows, train_records = _write_dataset(run / "dataset", num_test, rng)
+    """Writes the folder and returns its path."""
+    folder, rng = QuickstartFolder(root / "quickstart"), np.random.default_rng(7)
+    rows, train_records = _write_dataset(folder.dataset, num_test, rng)
 
     result = evaluate_captions(
         rows,
@@ -47,12 +48,12 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
     )
     result.lines[0]["captions"]["rl"] = EVIL + " " + result.lines[0]["captions"]["rl"]
     result.lines[0]["scores"]["rl"]["total"] = 9.9  # among the best gains, so that it is shown
-    write_lines(run / "evaluation" / "captions.jsonl", result.lines)
+    write_lines(folder.evaluation.captions_file, result.lines)
 
     grpo = _grpo_metrics(num_steps, rng)
-    write_lines(run / "grpo" / "metrics.jsonl", grpo)
-    write_lines(run / "sft" / "metrics.jsonl", _sft_metrics(rng))
-    write_lines(run / "grpo" / "timeline.jsonl", _timeline(num_steps, rng))
+    write_lines(folder.grpo.metrics_file, grpo)
+    write_lines(folder.sft.metrics_file, _sft_metrics(rng))
+    write_lines(folder.grpo.timeline_file, _timeline(num_steps, rng))
 
     rewards = [row["reward/mean"] for row in grpo]
     summary = {
@@ -79,8 +80,8 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
             "deepspeed": "0.19.8",
         },
     }
-    (run / "summary.json").write_text(json.dumps(summary))
-    return run
+    folder.write_summary(summary)
+    return folder.path
 
 
 def _write_dataset(

@@ -11,16 +11,17 @@ from launch.bench.overlap import WARM_UP, compare_loops, step_seconds
 from launch.bench.subject import make_dataset
 from vaserl.dataset.dataset import read_vases
 from vaserl.files.clip import ClipStore
+from vaserl.runs.rows import TimelineSpan
 
 
-def spans(*learns: tuple[float, float], rollout_s: float) -> list[dict]:
+def spans(*learns: tuple[float, float], rollout_s: float) -> list[TimelineSpan]:
     """Steps that learn from ... to ..., each after a rollout."""
     return [
         span
         for step, (start, end) in enumerate(learns, 1)
         for span in (
-            {"step": step, "phase": "rollout", "start_s": start - rollout_s, "end_s": start},
-            {"step": step, "phase": "learn", "start_s": start, "end_s": end},
+            TimelineSpan(step=step, phase="rollout", worker="driver", start_s=start - rollout_s, end_s=start),
+            TimelineSpan(step=step, phase="learn", worker="driver", start_s=start, end_s=end),
         )
     ]
 

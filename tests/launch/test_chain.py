@@ -14,11 +14,11 @@ from launch.sft import main as sft
 from launch.train import main as train
 from vaserl.cli import main as vaserl
 from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
+from vaserl.files import read_json_lines
 from vaserl.files.clip import ClipStore
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
-from vaserl.runs.recorder import read_jsonl
 
 SFT = """
 run_dir = "{root}/sft"
@@ -101,7 +101,7 @@ def root(tmp_path_factory, dataset: Path, cluster) -> Path:
 
 
 def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
-    losses = [row["loss"] for row in read_jsonl(root / "sft" / "metrics.jsonl")]
+    losses = [row["loss"] for row in read_json_lines(root / "sft" / "metrics.jsonl")]
     assert len(losses) == 40
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
     prompter, policy = Prompter(root / "sft" / "model"), Policy(load_model(root / "sft" / "model").eval())
@@ -113,7 +113,7 @@ def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
 
 def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset: Path):
     summary = json.loads((root / "evaluation" / "evaluation.json").read_text())
-    lines = read_jsonl(root / "evaluation" / "captions.jsonl")
+    lines = read_json_lines(root / "evaluation" / "captions.jsonl")
     assert summary["num_vases"] == 2 == len(lines)
     assert {line["id"] for line in lines} == {vase.id for vase in read_vases(dataset, "test")}
     for line in lines:
@@ -124,7 +124,7 @@ def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset:
 
 def test_engine_and_own_sampler_agree_on_greedy_captions(root: Path, dataset: Path):
     prompter, policy = Prompter(root / "export"), Policy(load_model(root / "export").eval())
-    for line in read_jsonl(root / "evaluation" / "captions.jsonl"):
+    for line in read_json_lines(root / "evaluation" / "captions.jsonl"):
         clip = ClipStore(dataset / "clips").load(line["clip"], 4)
         token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
         assert prompter.decode(token_ids) == line["captions"]["rl"]
@@ -181,7 +181,7 @@ def test_vllm_serves_the_export_with_the_logprobs_of_the_adapter(root: Path, dat
 
 def test_export_refuses_what_is_no_run_or_would_overwrite(root: Path, tmp_path: Path, capsys):
     assert vaserl(["export", str(tmp_path), "--out", str(tmp_path / "x")]) == 2
-    assert "is no finished GRPO run" in capsys.readouterr().err
+    assert "holds no run: it has no config.toml" in capsys.readouterr().err
     assert vaserl(["export", str(root / "grpo"), "--out", str(root / "export")]) == 2
     assert "is not empty" in capsys.readouterr().err
 
@@ -203,10 +203,10 @@ def test_export_refuses_weights_that_change_nothing(root: Path, tmp_path: Path):
 def test_sft_repeats_exactly(root: Path, tmp_path: Path):
     overrides = ["--run_dir", str(tmp_path / "again"), "--model.path", str(tmp_path / "tiny"), "--num_epochs", "3"]
     assert sft([str(root / "sft.toml"), *overrides]) == 0
-    first = read_jsonl(tmp_path / "again" / "metrics.jsonl")
+    first = read_json_lines(tmp_path / "again" / "metrics.jsonl")
     overrides[1] = str(tmp_path / "once-more")
     assert sft([str(root / "sft.toml"), *overrides]) == 0
-    assert read_jsonl(tmp_path / "once-more" / "metrics.jsonl") == first
+    assert read_json_lines(tmp_path / "once-more" / "metrics.jsonl") == first
 
 
 def test_caption_of_what_is_no_vase_is_a_user_error(root: Path, tmp_path: Path, capsys):

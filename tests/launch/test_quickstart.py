@@ -1,7 +1,6 @@
-"""The quick start, whole but small: every stage with its real engine, from the potter to the report."""
+"""The whole quick start, small: every stage with its real engine, from the photographs to the report."""
 
 import itertools
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from launch.quickstart import main, stage_settings
 from vaserl.cli import main as vaserl
 from vaserl.dataset.dataset import read_rows, read_vases
+from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 
 CONFIG = """
@@ -39,8 +39,8 @@ def run_dir(tmp_path_factory, cluster) -> Path:
     return root / "run"
 
 
-def test_summary_has_what_a_reader_looks_for(run_dir: Path):
-    summary = json.loads((run_dir / "summary.json").read_text())
+def test_quickstart_summary_has_every_part(run_dir: Path):
+    summary = QuickstartFolder(run_dir).summary
     assert set(summary["seconds"]) == {"world", "curate", "sft", "grpo", "evaluate", "export", "report"}
     assert summary["seconds_total"] >= sum(summary["seconds"].values()) - 1
     assert summary["num_steps"] == 2
@@ -52,8 +52,8 @@ def test_summary_has_what_a_reader_looks_for(run_dir: Path):
     assert summary["versions"]["ray"]
 
 
-def test_no_photograph_is_lost(run_dir: Path):
-    summary = json.loads((run_dir / "summary.json").read_text())
+def test_quickstart_loses_no_photograph(run_dir: Path):
+    summary = QuickstartFolder(run_dir).summary
     photographs = (run_dir / "world" / "photographs.jsonl").read_text().splitlines()
     rows = read_rows(run_dir / "dataset")
     assert len(rows) == len(photographs)
@@ -64,15 +64,14 @@ def test_no_photograph_is_lost(run_dir: Path):
     assert retention[-1]["out"] == sum(not row["rejected_by"] for row in rows)
 
 
-def test_the_test_vases_are_never_trained_on(run_dir: Path):
+def test_quickstart_never_trains_on_test_vases(run_dir: Path):
     train, test = read_vases(run_dir / "dataset", "train"), read_vases(run_dir / "dataset", "test")
     assert len(test) == 8
     assert not {vase.id for vase in train} & {vase.id for vase in test}
-    trained = {path.name for path in (run_dir / "grpo" / "rollouts").iterdir()}
-    assert trained == {"step=00001.parquet", "step=00002.parquet"}
+    assert QuickstartFolder(run_dir).grpo.steps == [1, 2]
 
 
-def test_report_is_one_file_that_needs_nothing_else(run_dir: Path):
+def test_quickstart_report_is_one_file_that_needs_nothing_else(run_dir: Path):
     page = (run_dir / "report.html").read_text()
     assert 100_000 < len(page) < 8_000_000
     assert 'src="http' not in page
@@ -80,7 +79,7 @@ def test_report_is_one_file_that_needs_nothing_else(run_dir: Path):
     assert "data:image/" in page
 
 
-def test_caption_and_render_work_on_what_it_made(run_dir: Path, tmp_path: Path, capsys):
+def test_quickstart_results_can_be_captioned_and_rendered(run_dir: Path, tmp_path: Path, capsys):
     mesh = sorted((run_dir / "dataset" / "models").glob("*.glb"))[0]
     assert vaserl(["caption", str(mesh), "--model", str(run_dir / "export")]) == 0
     assert len(capsys.readouterr().out.split()) >= 1
@@ -93,7 +92,7 @@ def test_caption_and_render_work_on_what_it_made(run_dir: Path, tmp_path: Path, 
     }
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys):
+def test_quickstart_leaves_a_foreign_folder_alone(tmp_path: Path, capsys):
     (tmp_path / "quickstart.toml").write_text(CONFIG.format(root=tmp_path))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("ten years of work")
@@ -102,7 +101,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys):
     assert (tmp_path / "run" / "thesis.txt").read_text() == "ten years of work"
 
 
-def test_stages_are_tied_together_under_one_folder(tmp_path: Path):
+def test_stage_settings_tie_the_stages_together(tmp_path: Path):
     from vaserl.settings import QuickstartSettings
     from vaserl.settings.section import load_config
 
@@ -112,5 +111,5 @@ def test_stages_are_tied_together_under_one_folder(tmp_path: Path):
     root = tmp_path / "run"
     assert curating.dataset == tuning.data.path == training.data.path == evaluating.data.path == root / "dataset"
     assert training.model.path == evaluating.model.path == root / "sft" / "model"
-    assert evaluating.trained == root / "grpo" / "weights" / "v00003"
+    assert evaluating.trained == QuickstartFolder(root).grpo.weights_folder(3)
     assert {curating.seed, tuning.seed, training.seed, evaluating.seed} == {3}

@@ -1,37 +1,36 @@
-"""The studies' own parts; their runs are jobs that have tests."""
+"""The parts that only the studies have; the jobs that they start have tests of their own."""
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from launch.study import _share_of, _write_constant_dataset, main
+from tests.fakes.scored_groups import scored_group
 from vaserl.dataset.dataset import read_vases
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
+from vaserl.runs.rows import rollout_rows
 from vaserl.types import DIMENSIONS
 
 
-def test_every_training_vase_gets_the_one_caption(dataset: Path, tmp_path: Path):
+def test_constant_dataset_gives_every_training_vase_the_one_caption(dataset: Path, tmp_path: Path):
     _write_constant_dataset(dataset, tmp_path / "constant", "Always this.")
     assert {vase.caption for vase in read_vases(tmp_path / "constant", "train")} == {"Always this."}
     held_out = read_vases(tmp_path / "constant", "test")
     assert [vase.caption for vase in held_out] == [vase.caption for vase in read_vases(dataset, "test")]
 
 
-def test_the_share_of_samples_that_are_the_answer(tmp_path: Path):
-    table = pa.Table.from_pylist([{"completion": text} for text in ("this ", "this", "that", "")])
-    pq.write_table(table, tmp_path / "step=00003.parquet")
-    assert _share_of("this", tmp_path, 3) == 0.5
+def test_share_of_counts_the_samples_that_are_the_answer():
+    scored = scored_group("v1", ["this ", "this", "that", ""], [0.0] * 4)
+    assert _share_of("this", list(rollout_rows(3, [scored], [[0.0] * 4]))) == 0.5
 
 
-def test_a_folder_without_a_quick_start_is_refused(tmp_path: Path, capsys):
+def test_main_refuses_a_folder_without_a_quick_start(tmp_path: Path, capsys):
     assert main(["per-dimension", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "holds no finished quick start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("num_steps", [1, 12])
-def test_the_figures_say_their_numbers(num_steps: int):
+def test_figures_show_their_numbers(num_steps: int):
     steps = [
         {"step": n + 1, "reward/mean": 0.4, "constant": 0.3, "share_constant": 0.5}
         | {f"reward/{dimension}": 0.5 for dimension in DIMENSIONS}

@@ -9,7 +9,7 @@ import pytest
 
 from launch.train import main
 from tests.conftest import read_json
-from vaserl.runs.recorder import read_jsonl
+from vaserl.files import read_json_lines
 
 CONFIG = """
 run_dir = "{run_dir}"
@@ -57,7 +57,7 @@ def finished(config: Path, cluster) -> Path:
 
 
 def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
-    rows = read_jsonl(finished / "metrics.jsonl")
+    rows = read_json_lines(finished / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2, 3]
     for row in rows:
         assert row["logprob_gap"] <= 1e-5  # learner against engine, every step, after every publish
@@ -81,7 +81,7 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
 
     assert (finished / "weights" / "v00004" / "adapter_model.safetensors").is_file()
     assert list((finished / "tensorboard").iterdir())
-    phases = [span["phase"] for span in read_jsonl(finished / "timeline.jsonl")]
+    phases = [span["phase"] for span in read_json_lines(finished / "timeline.jsonl")]
     assert phases == ["rollout", "reward", "learn", "publish"] * 3
 
 
@@ -105,9 +105,9 @@ def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path
     run_dir = finished.parent / "ahead"
     ahead = ["--loop", "ahead", "--num_steps", "4"]
     assert main([str(config), "--run_dir", str(run_dir), *ahead]) == 0
-    rows = read_jsonl(run_dir / "metrics.jsonl")
+    rows = read_json_lines(run_dir / "metrics.jsonl")
     assert [(row["staleness/mean"], row["staleness/max"]) for row in rows] == [(0, 0), (1, 1), (1, 1), (1, 1)]
-    assert rows[0] == read_jsonl(finished / "metrics.jsonl")[0]  # the first step is on-policy
+    assert rows[0] == read_json_lines(finished / "metrics.jsonl")[0]  # the first step is on-policy
     for row in rows[1:]:
         assert 1e-6 < row["logprob_drift"] < 1  # the policy has moved since, and the loss knows
         assert row["ratio"] != pytest.approx(1.0, abs=1e-6)
@@ -118,7 +118,7 @@ def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path
         assert {(row["weights_version"], row["learner_version"]) for row in table} == {(version, step)}
     assert (run_dir / "weights" / "v00005" / "adapter_model.safetensors").is_file()
 
-    spans = {(span["step"], span["phase"]): span for span in read_jsonl(run_dir / "timeline.jsonl")}
+    spans = {(span["step"], span["phase"]): span for span in read_json_lines(run_dir / "timeline.jsonl")}
     assert set(spans) == {(s, p) for s in (1, 2, 3, 4) for p in ("rollout", "reward", "learn", "weights", "publish")}
     for step in (1, 2, 3):
         assert spans[step + 1, "rollout"]["start_s"] < spans[step, "learn"]["end_s"]
@@ -137,7 +137,7 @@ def test_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, visi
     overrides += ["--loss.beta", "0", "--num_steps", "2", "--learner.learning_rate", "0.001"]
     overrides += ["--loss.variant", "gspo", "--loss.old_logprobs", "learner", "--overlong.num_tokens", "10"]
     assert main([str(config), "--run_dir", str(run_dir), *overrides]) == 0
-    rows = read_jsonl(run_dir / "metrics.jsonl")
+    rows = read_json_lines(run_dir / "metrics.jsonl")
     assert all(row["logprob_gap"] <= 1e-5 for row in rows)
     # engine and learner agree, so no importance weight is far from 1
     assert [(row["ratio"], row["engine_truncated"]) for row in rows] == [(1.0, 0.0)] * 2
@@ -175,7 +175,7 @@ def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path,
         )
         == 0
     )
-    (row,) = read_jsonl(run_dir / "metrics.jsonl")
+    (row,) = read_json_lines(run_dir / "metrics.jsonl")
     assert (row["zero_variance_share"], row["skipped"], row["reward/mean"]) == (1.0, 1.0, 1.0)
     assert (row["refills"], row["refilled_groups"], row["dropped_groups"]) == (2, 6, 9)
     rows = pq.read_table(run_dir / "rollouts" / "step=00001.parquet").to_pylist()

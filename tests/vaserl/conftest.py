@@ -1,6 +1,5 @@
 """What several files look at: a finished run, made once for all that is written about it; a synthetic vase."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.finished_run import make_run
+from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.synthetic.vase import VaseTraits, sample_traits
 
 
@@ -18,7 +18,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_summary(finished_run: Path) -> dict[str, Any]:
-    return json.loads((finished_run / "summary.json").read_text())
+    return QuickstartFolder(finished_run).summary
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""vaserl export RUN: a trained run as an ordinary Hugging Face folder."""
+"""vaserl export RUN: writes a trained run as an ordinary Hugging Face folder."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder and prints its path."""
+    """Writes the folder and prints its path. Raises: UserError when the run can't be exported."""
     from vaserl.runs.export import export_run
+    from vaserl.runs.run import Run
 
-    print(export_run(arguments.run, arguments.out))
+    print(export_run(Run.open(arguments.run), arguments.out))

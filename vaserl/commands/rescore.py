@@ -1,12 +1,16 @@
-"""vaserl rescore RUN: another reward on the rollouts that a run has stored."""
+"""vaserl rescore RUN: applies another reward to the stored rollouts of a run."""
 
 import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vaserl.runs.rescore import Rescored
 
 _WIDTH = 100
+"""Characters of a completion that are shown."""
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,30 +34,31 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.rewards import load_scorer, make_scorer
     from vaserl.rewards.vase.reward_file import read_reward
     from vaserl.runs.rescore import rescore
+    from vaserl.runs.run import Run
 
     scorer = load_scorer([arguments.reward]) if arguments.reward else make_scorer(read_reward(arguments.config))
-    result = asdict(rescore(arguments.run, scorer, num_biggest=arguments.biggest))
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else rescore_table(result))
+    result = rescore(Run.open(arguments.run), scorer, num_biggest=arguments.biggest)
+    print(json.dumps(asdict(result), ensure_ascii=False) if arguments.json else rescore_table(result))
 
 
-def rescore_table(result: dict[str, Any]) -> str:
-    """The comparison for people."""
+def rescore_table(result: "Rescored") -> str:
+    """Returns the comparison as lines of text."""
     rows = [
-        f"{result['num_completions']} completions in {result['num_groups']} groups",
-        f"mean reward               {result['old_mean']:.3f} -> {result['new_mean']:.3f}",
-        f"rank correlation          {_number(result['rank_correlation'])} over all, "
-        f"{_number(result['rank_correlation_in_group'])} within groups",
-        f"advantages                {result['sign_changes']:.1%} change sign, {result['lost']:.1%} become 0, "
-        f"{result['gained']:.1%} are 0 no more",
+        f"{result.num_completions} completions in {result.num_groups} groups",
+        f"mean reward               {result.old_mean:.3f} -> {result.new_mean:.3f}",
+        f"rank correlation          {_number(result.rank_correlation)} over all, "
+        f"{_number(result.rank_correlation_in_group)} within groups",
+        f"advantages                {result.sign_changes:.1%} change sign, {result.lost:.1%} become 0, "
+        f"{result.gained:.1%} are 0 no longer",
         "",
         f"{'step':>5} {'task':24} {'':>3} {'reward':>16} {'advantage':>16}  completion",
     ]
-    for change in result["biggest"]:
-        text = " ".join(change["text"].split())
+    for change in result.biggest:
+        text = " ".join(change.text.split())
         rows.append(
-            f"{change['step']:5d} {change['task']:24} {change['member']:3d} "
-            f"{change['old_reward']:6.3f} -> {change['new_reward']:6.3f} "
-            f"{change['old_advantage']:6.2f} -> {change['new_advantage']:6.2f}  "
+            f"{change.step:5d} {change.task:24} {change.member:3d} "
+            f"{change.old_reward:6.3f} -> {change.new_reward:6.3f} "
+            f"{change.old_advantage:6.2f} -> {change.new_advantage:6.2f}  "
             f"{text if len(text) <= _WIDTH else text[: _WIDTH - 1] + '…'}"
         )
     return "\n".join(rows)

@@ -46,12 +46,12 @@ def check_digest(weights: Weights) -> None:
 
 
 def write_weights(weights: Weights, folder: Path) -> Path:
-    """Writes the files, and the fingerprint if the weights have one, into `folder`/v<version>. Returns: that path.
+    """Writes the files, and the fingerprint if the weights have one, into `folder`. Returns: the folder.
 
     Raises: ValueError when the digest does not match.
     """
     check_digest(weights)
-    target = write_files(weights.files, folder / f"v{weights.version:05d}")
+    target = write_files(weights.files, folder)
     if weights.fingerprint != UNVOUCHED:
         (target / FINGERPRINT_FILE).write_text(json.dumps(dataclasses.asdict(weights.fingerprint)) + "\n")
     return target

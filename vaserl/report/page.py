@@ -1,4 +1,4 @@
-"""The report page: everything a finished run has to show, in one file that needs no network and no script."""
+"""The report page: the results of a quick start in one HTML file without scripts and without requests."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +9,10 @@ import jinja2
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.report import figures, pictures, story, tables, timeline
+from vaserl.report.contents import ReportContents, read_contents
 from vaserl.report.examples import CaptionExample, choose
 from vaserl.report.words import count, duration, number, signed
-from vaserl.runs.folder import RunFolder, read_run
+from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 
 NUM_TURNTABLES = 6
@@ -29,20 +30,19 @@ EXAMPLE_TITLES = {
 }
 
 
-def write_report(run_dir: Path) -> Path:
-    """Reads a finished run folder and writes `report.html` into it.
+def write_report(folder: QuickstartFolder) -> Path:
+    """Writes the report of a quick start into its folder. Returns: the page's path.
 
-    A part that the run lacks is named on the page in its place. UserError if there is no summary.json, or if a file
-    can't be read.
+    A part that the folder lacks is named on the page in its place.
+
+    Raises: UserError when there is no summary, or when a file can't be read.
     """
-    run = read_run(run_dir)
-    path = run.path / "report.html"
-    write_atomic(path, render(run).encode())
-    return path
+    write_atomic(folder.report_file, render(read_contents(folder)).encode())
+    return folder.report_file
 
 
-def render(run: RunFolder) -> str:
-    """The page's HTML. Whatever a model or a museum wrote is escaped."""
+def render(contents: ReportContents) -> str:
+    """Returns the page's HTML. Text from models and museums is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -51,13 +51,13 @@ def render(run: RunFolder) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(number=number, signed=signed, grouped=count, duration=duration)
-    summary = run.summary
+    summary = contents.summary
     evaluation = summary.get("eval") or {}
-    chosen = choose(run.captions, evaluation.get("tau", DEFAULT_TAU)) if run.captions else {}
+    chosen = choose(contents.captions, evaluation.get("tau", DEFAULT_TAU)) if contents.captions else {}
     return environment.get_template("page.html.j2").render(
-        name=run.path.resolve().name,
+        name=contents.folder.path.resolve().name,
         summary=summary,
-        absent=run.absent,
+        absent=contents.absent,
         dimensions=DIMENSIONS,
         headline=story.headline(summary),
         verdict=story.verdict(summary),
@@ -67,11 +67,11 @@ def render(run: RunFolder) -> str:
         metric_rows=tables.evaluation(evaluation),
         num_vases=evaluation.get("num_vases"),
         examples=[(EXAMPLE_TITLES[kind], examples) for kind, examples in chosen.items() if examples],
-        clips=_clips(run, [example for examples in chosen.values() for example in examples]),
-        training=_training(run),
+        clips=_clips(contents, [example for examples in chosen.values() for example in examples]),
+        training=_training(contents),
         retention=tables.retention_rows(summary.get("retention") or []),
-        turntables=_turntables(run),
-        rejected=_rejected(run),
+        turntables=_turntables(contents),
+        rejected=_rejected(contents),
         seconds=tables.seconds(summary.get("seconds") or {}, summary.get("seconds_total")),
     )
 
@@ -80,38 +80,44 @@ def _has_dimensions(evaluation: Mapping[str, Any]) -> bool:
     return all("dimensions" in (evaluation.get(part) or {}) for part in ("sft", "rl", "difference"))
 
 
-def _training(run: RunFolder) -> dict[str, Any]:
-    """Figures of SFT, GRPO and the timeline; None or empty where the run has no such metric."""
-    rewarded = any(row.get("reward/mean") is not None for row in run.grpo)
+def _training(contents: ReportContents) -> dict[str, Any]:
+    """Returns figures of SFT, GRPO and the timeline; None or empty where the run has no such metric."""
+    rewarded = any(row.get("reward/mean") is not None for row in contents.grpo)
     return {
-        "reward": figures.reward_curve(run.grpo, run.summary) if rewarded else None,
-        "dimensions": figures.dimension_curves(run.grpo, run.summary),
-        "has_constant": bool(run.summary.get("constant_answer")),
-        "health": figures.health_curves(run.grpo),
+        "reward": figures.reward_curve(contents.grpo, contents.summary) if rewarded else None,
+        "dimensions": figures.dimension_curves(contents.grpo, contents.summary),
+        "has_constant": bool(contents.summary.get("constant_answer")),
+        "health": figures.health_curves(contents.grpo),
         "health_titles": {name: title for name, (title, _) in figures.HEALTH.items()},
-        "health_absent": [t for n, (t, _) in figures.HEALTH.items() if all(row.get(n) is None for row in run.grpo)],
-        "sft": figures.supervised_loss(run.sft) if any(row.get("loss") is not None for row in run.sft) else None,
-        "gantt": timeline.step_gantt(timeline.middle_steps(run.timeline, NUM_GANTT_STEPS)) if run.timeline else None,
-        "phases": timeline.seconds_per_step(run.timeline) if run.timeline else None,
+        "health_absent": [
+            t for n, (t, _) in figures.HEALTH.items() if all(row.get(n) is None for row in contents.grpo)
+        ],
+        "sft": figures.supervised_loss(contents.sft)
+        if any(row.get("loss") is not None for row in contents.sft)
+        else None,
+        "gantt": timeline.step_gantt(timeline.middle_steps(contents.timeline, NUM_GANTT_STEPS))
+        if contents.timeline
+        else None,
+        "phases": timeline.seconds_per_step(contents.timeline) if contents.timeline else None,
     }
 
 
-def _clips(run: RunFolder, examples: Sequence[CaptionExample]) -> dict[str, pictures.TurntableFrames]:
-    paths = {example.clip: run.clip(example.clip) for example in examples}
+def _clips(contents: ReportContents, examples: Sequence[CaptionExample]) -> dict[str, pictures.TurntableFrames]:
+    paths = {example.clip: contents.clip(example.clip) for example in examples}
     return {digest: pictures.turntable(path, THUMBNAIL_SIDE) for digest, path in paths.items() if path is not None}
 
 
-def _turntables(run: RunFolder) -> list[dict[str, Any]]:
-    """Held-out vases first, spread evenly over the list; each with its photograph."""
-    rows = [row for row in run.photographs if not row["rejected_by"] and run.clip(row["clip"])]
+def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
+    """Returns a few vases, spread evenly over the list, each with its photograph; held-out ones where they suffice."""
+    rows = [row for row in contents.photographs if not row["rejected_by"] and contents.clip(row["clip"])]
     rows.sort(key=lambda row: (row["split"] != "test", str(row["vase_id"])))
     held_out = [row for row in rows if row["split"] == "test"]
     pool = held_out if len(held_out) >= NUM_TURNTABLES else rows
     shown = []
     for row in _spread(pool, NUM_TURNTABLES):
-        clip, photo = run.clip(row["clip"]), run.photograph(row["photo"])
+        clip, photo = contents.clip(row["clip"]), contents.photograph(row["photo"])
         if clip is None:
-            raise UserError(f"clip {row['clip']} went away while the report was written")
+            raise UserError(f"clip {row['clip']} disappeared while the report was written; write it again")
         shown.append(
             {
                 "id": row["vase_id"],
@@ -124,19 +130,19 @@ def _turntables(run: RunFolder) -> list[dict[str, Any]]:
     return shown
 
 
-def _rejected(run: RunFolder) -> list[dict[str, Any]]:
-    """For each stage that rejected something: how much, and a few of the photographs with the reason."""
+def _rejected(contents: ReportContents) -> list[dict[str, Any]]:
+    """Returns, for each stage that rejected something, how much, and a few of the photographs with the reason."""
     by_stage: dict[str, list[dict[str, Any]]] = {}
-    for row in run.photographs:
+    for row in contents.photographs:
         if row["rejected_by"]:
             by_stage.setdefault(row["rejected_by"], []).append(row)
-    order = [str(stage["stage"]) for stage in run.summary.get("retention") or []]
+    order = [str(stage["stage"]) for stage in contents.summary.get("retention") or []]
     stages = sorted(by_stage, key=lambda stage: (order.index(stage) if stage in order else len(order), stage))
     shown = []
     for stage in stages:
         examples = []
         for row in _spread(by_stage[stage], NUM_REJECTED_EACH):
-            path = run.photograph(row["photo"])
+            path = contents.photograph(row["photo"])
             picture = pictures.photograph_uri(path, THUMBNAIL_SIDE) if path else None
             examples.append({"picture": picture, "name": Path(row["photo"]).name, "reason": row["reason"]})
         shown.append({"stage": stage.replace("_", " "), "num": len(by_stage[stage]), "examples": examples})
@@ -144,6 +150,6 @@ def _rejected(run: RunFolder) -> list[dict[str, Any]]:
 
 
 def _spread(rows: Sequence[dict[str, Any]], num: int) -> list[dict[str, Any]]:
-    """Up to `num` rows, evenly spaced."""
+    """Returns up to `num` rows, evenly spaced."""
     num = min(num, len(rows))
     return [rows[k * len(rows) // num] for k in range(num)]

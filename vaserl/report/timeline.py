@@ -1,46 +1,43 @@
 """Where a step's seconds go, from the spans of its timeline, in numbers and in two figures."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.patches import Patch
 
 from vaserl.report import drawing
 from vaserl.report.drawing import FAINT
+from vaserl.runs.rows import TimelineSpan
 
 PHASE_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#8b857c")
 
-TimelineSpan = Mapping[str, Any]
-"""step, phase, worker, start_s, end_s."""
-
 
 def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
-    """Length of the union of the spans: workers that do the same at the same time count once."""
+    """Returns the length of the union of the spans: workers that overlap in time count once."""
     total, end = 0.0, float("-inf")
-    for start, stop in sorted((span["start_s"], span["end_s"]) for span in spans):
+    for start, stop in sorted((span.start_s, span.end_s) for span in spans):
         total += max(0.0, stop - max(start, end))
         end = max(end, stop)
     return total
 
 
 def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
-    """Phases in the order in which they first begin within a step."""
+    """Returns the phases in the order in which they first begin within a step."""
     begins: dict[int, float] = {}
     for span in spans:
-        begins[span["step"]] = min(span["start_s"], begins.get(span["step"], span["start_s"]))
+        begins[span.step] = min(span.start_s, begins.get(span.step, span.start_s))
     first: dict[str, float] = {}
     for span in spans:
-        offset = span["start_s"] - begins[span["step"]]
-        first[span["phase"]] = min(offset, first.get(span["phase"], offset))
+        offset = span.start_s - begins[span.step]
+        first[span.phase] = min(offset, first.get(span.phase, offset))
     return sorted(first, key=lambda phase: (first[phase], phase))
 
 
 def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float]]:
-    """Phase to step to the seconds that the phase took of that step."""
+    """Returns phase to step to the seconds that the phase took of that step."""
     by_phase: dict[str, dict[int, list[TimelineSpan]]] = {phase: {} for phase in phases_of(spans)}
     for span in spans:
-        by_phase[span["phase"]].setdefault(span["step"], []).append(span)
+        by_phase[span.phase].setdefault(span.step, []).append(span)
     return {
         phase: {step: covered_seconds(of_step) for step, of_step in sorted(steps.items())}
         for phase, steps in by_phase.items()
@@ -48,34 +45,34 @@ def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float
 
 
 def middle_steps(spans: Sequence[TimelineSpan], num_steps: int) -> list[TimelineSpan]:
-    """The spans of a few consecutive steps from the middle of the run, where warm-up is over."""
-    steps = sorted({span["step"] for span in spans})
+    """Returns the spans of a few consecutive steps from the middle of the run, where warm-up is over."""
+    steps = sorted({span.step for span in spans})
     start = max(0, (len(steps) - num_steps) // 2)
-    wanted = set(steps[start : start + num_steps])
-    return [span for span in spans if span["step"] in wanted]
+    chosen = set(steps[start : start + num_steps])
+    return [span for span in spans if span.step in chosen]
 
 
 def step_gantt(spans: Sequence[TimelineSpan]) -> str:
-    """Who did what when during a few steps: a lane for each worker, or for each phase if one worker did it all."""
+    """Draws the spans of a few steps: a lane for each worker, or for each phase if there is one worker only."""
     phases = phases_of(spans)
-    workers = list(dict.fromkeys(str(span["worker"]) for span in sorted(spans, key=lambda span: span["start_s"])))
-    lane_of = "worker" if len(workers) > 1 else "phase"
-    lanes = workers if len(workers) > 1 else phases
-    zero = min(span["start_s"] for span in spans)
+    workers = list(dict.fromkeys(span.worker for span in sorted(spans, key=lambda span: span.start_s)))
+    by_worker = len(workers) > 1
+    lanes = workers if by_worker else phases
+    zero = min(span.start_s for span in spans)
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=0.9 + 0.34 * len(lanes))
         for span in spans:
             axes.barh(
-                lanes.index(str(span[lane_of])),
-                span["end_s"] - span["start_s"],
-                left=span["start_s"] - zero,
+                lanes.index(span.worker if by_worker else span.phase),
+                span.end_s - span.start_s,
+                left=span.start_s - zero,
                 height=0.62,
-                color=_phase_colour(phases, span["phase"]),
+                color=_phase_colour(phases, span.phase),
                 edgecolor="white",
                 linewidth=0.5,
             )
-        for step in sorted({span["step"] for span in spans}):
-            start = min(span["start_s"] for span in spans if span["step"] == step) - zero
+        for step in sorted({span.step for span in spans}):
+            start = min(span.start_s for span in spans if span.step == step) - zero
             axes.axvline(start, color=FAINT, linewidth=0.8)
             axes.annotate(
                 f"step {step}", (start, -0.62), xytext=(3, 0), textcoords="offset points", va="bottom", fontsize=9
@@ -83,16 +80,16 @@ def step_gantt(spans: Sequence[TimelineSpan]) -> str:
         axes.set(yticks=range(len(lanes)), xlabel="seconds", ylim=(len(lanes) - 0.5, -1.1))
         axes.set_yticklabels([lane if len(lane) <= 18 else lane[:17] + "…" for lane in lanes])
         axes.grid(axis="y", visible=False)
-        if lane_of == "worker":
+        if by_worker:
             keys = [Patch(color=_phase_colour(phases, phase), label=phase) for phase in phases]
             figure.legend(handles=keys, loc="outside upper left", ncols=5, columnspacing=1.2, handlelength=1)
         return drawing.svg(figure)
 
 
 def seconds_per_step(spans: Sequence[TimelineSpan]) -> str:
-    """Seconds of each phase stacked per step; the legend has the means."""
+    """Draws the seconds of each phase stacked per step; the legend has the means."""
     by_phase = seconds_by_phase(spans)
-    steps = sorted({span["step"] for span in spans})
+    steps = sorted({span.step for span in spans})
     width = -(-len(steps) // drawing.MAX_POINTS)
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=2.8)

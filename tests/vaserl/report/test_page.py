@@ -12,11 +12,12 @@ import pytest
 from tests.fakes.finished_run import write_lines
 from vaserl.errors import UserError
 from vaserl.report import write_report
+from vaserl.runs.quickstart_folder import QuickstartFolder
 
 
 @pytest.fixture(scope="module")
 def page(finished_run: Path) -> str:
-    return write_report(finished_run).read_text()
+    return write_report(QuickstartFolder(finished_run)).read_text()
 
 
 class Visible(HTMLParser):
@@ -79,12 +80,12 @@ def test_page_has_the_numbers(page: str, run_summary: dict[str, Any]) -> None:
     assert "Rejected by quality: 9" in text and "a sherd, not a vase" in text
 
 
-def test_what_models_and_museums_wrote_is_escaped(page: str) -> None:
+def test_page_escapes_what_models_and_museums_wrote(page: str) -> None:
     assert "<script" not in page
     assert "&lt;script&gt;alert(&#34;vase&#34;)&lt;/script&gt;" in page
 
 
-def test_turntables_are_animated_and_have_a_still_for_paper(page: str) -> None:
+def test_page_animates_turntables_and_has_a_still_for_paper(page: str) -> None:
     pictures = [decoded(address) for address in Visible(page).addresses if "webp" in address[:24]]
     animated = [picture for picture in pictures if b"ANMF" in picture]
     assert len(animated) >= 6 and len(pictures) > len(animated)
@@ -92,8 +93,8 @@ def test_turntables_are_animated_and_have_a_still_for_paper(page: str) -> None:
     assert 'media="print"' in page and 'media="(prefers-reduced-motion: reduce)"' in page
 
 
-def test_same_run_same_page(finished_run: Path, page: str) -> None:
-    assert write_report(finished_run).read_text() == page
+def test_write_report_gives_the_same_page_for_the_same_run(finished_run: Path, page: str) -> None:
+    assert write_report(QuickstartFolder(finished_run)).read_text() == page
 
 
 ABSENT = {
@@ -105,42 +106,42 @@ ABSENT = {
 }
 
 
-def test_each_absent_file_is_said_in_words(finished_run: Path, page: str, tmp_path: Path) -> None:
+def test_page_names_each_absent_file(finished_run: Path, page: str, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     for name in ABSENT:
         (run / name).unlink()
-    text, whole = Visible(write_report(run).read_text()).text, Visible(page).text
+    text, whole = Visible(write_report(QuickstartFolder(run)).read_text()).text, Visible(page).text
     for sentence in ABSENT.values():
         assert sentence in text and sentence not in whole
 
 
-def test_a_run_without_a_manifest_says_so(finished_run: Path, tmp_path: Path) -> None:
+def test_page_names_an_absent_manifest(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     for name in ("dataset/manifest.parquet", "grpo/metrics.jsonl", "sft/metrics.jsonl"):  # whose figures take long
         (run / name).unlink()
-    text = Visible(write_report(run).read_text()).text
+    text = Visible(write_report(QuickstartFolder(run)).read_text()).text
     assert "no turntables to show: dataset/manifest.parquet is not in this run folder" in text
 
 
-def test_a_summary_alone_still_gives_a_page_that_says_what_it_lacks(tmp_path: Path) -> None:
+def test_page_of_a_summary_alone_names_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("{}")
-    text = Visible(write_report(tmp_path).read_text()).text
+    text = Visible(write_report(QuickstartFolder(tmp_path)).read_text()).text
     assert "Can't be decided" in text and "The run was not evaluated" in text
     for part in ("no retention table", "no evaluation per dimension", "no eval", "no seconds", "no versions"):
         assert part in text
 
 
-def test_metrics_without_parts_are_said_in_words(finished_run: Path, tmp_path: Path) -> None:
+def test_page_names_absent_curves_per_dimension(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     write_lines(run / "grpo" / "metrics.jsonl", [{"step": step, "reward/mean": 0.5} for step in range(1, 13)])
-    text = Visible(write_report(run).read_text()).text
+    text = Visible(write_report(QuickstartFolder(run)).read_text()).text
     assert "There are no curves per dimension" in text
 
 
-def test_an_unreadable_run_is_the_users_error(finished_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no summary\.json"):
-        write_report(tmp_path)
+def test_write_report_refuses_an_unreadable_run(finished_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"it has no summary\.json"):
+        write_report(QuickstartFolder(tmp_path))
     run = shutil.copytree(finished_run, tmp_path / "run")
     (run / "sft" / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
     with pytest.raises(UserError, match=r"sft/metrics\.jsonl, line 2 is not JSON"):
-        write_report(run)
+        write_report(QuickstartFolder(run))

@@ -1,7 +1,6 @@
 """The words of a fake but realistic run follow from its numbers."""
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ from vaserl.report import console_summary
 from vaserl.report.examples import choose
 from vaserl.report.story import claims, dimension_story, headline, verdict
 from vaserl.report.tables import retention_rows
+from vaserl.runs.quickstart_folder import QuickstartFolder
 
 
-def test_the_story_flips_with_its_numbers(run_summary: dict[str, Any]) -> None:
+def test_dimension_story_flips_with_its_numbers(run_summary: dict[str, Any]) -> None:
     evaluation = run_summary["eval"]
     shape, scene, painter = (dimension_story(name, evaluation) for name in ("shape", "decoration", "attribution"))
     assert shape.sft_reading == "read" and shape.rl_gain == 0
@@ -50,8 +50,8 @@ def test_verdict_and_claims_flip_with_their_numbers(run_summary: dict[str, Any])
     assert "further from the reference captions (−0.030 [−0.050, −0.010]" in verdict(worse)
 
 
-def test_marks_tell_silence_from_error(finished_run: Path) -> None:
-    lines = [json.loads(text) for text in (finished_run / "evaluation" / "captions.jsonl").read_text().splitlines()]
+def test_choose_marks_tell_silence_from_error(finished_run: Path) -> None:
+    lines = QuickstartFolder(finished_run).evaluation.captions
     examples = [example for examples in choose(lines, tau=0.7).values() for example in examples]
     marks = {example.said["sft"]["attribution"].mark for example in examples}
     assert "silent" in marks
@@ -59,7 +59,7 @@ def test_marks_tell_silence_from_error(finished_run: Path) -> None:
     assert not any("Painter" in passage.text for passage in silent.captions["sft"])
 
 
-def test_retention_stands_beside_the_paper(run_summary: dict[str, Any]) -> None:
+def test_retention_rows_stand_beside_the_paper(run_summary: dict[str, Any]) -> None:
     rows = retention_rows(run_summary["retention"])
     stages = ["source", "quality", "intact", "best view", "lift", "mesh gate", "all together"]
     assert [row.stage for row in rows] == stages

@@ -9,6 +9,7 @@ from vaserl.report.examples import choose, highlight
 from vaserl.report.story import accuracy_shares, claims, reading
 from vaserl.report.timeline import covered_seconds, phases_of, seconds_by_phase
 from vaserl.report.words import duration, number, points, signed
+from vaserl.runs.rows import TimelineSpan
 
 
 def test_reading_needs_something_said() -> None:
@@ -19,14 +20,14 @@ def test_reading_needs_something_said() -> None:
     assert reading({"num_targets": 0, "num_stated": 0, "over_guess": None}) == "no target"
 
 
-def test_the_training_claim_is_decided_at_15_percent_of_the_gap() -> None:
+def test_claims_decide_training_at_15_percent_of_the_gap() -> None:
     # From .80 the gap to 1.1 is .30, and 15 % of it .045.
     assert claims({"reward_first": 0.80, "reward_last": 0.8449})[0].holds is False
     assert claims({"reward_first": 0.80, "reward_last": 0.8451})[0].holds is True
     assert claims({"reward_first": 0.80})[0].holds is None
 
 
-def test_the_change_of_accuracy_splits_exactly() -> None:
+def test_accuracy_shares_split_the_change_exactly() -> None:
     sft = {"stated": {"mean": 0.4}, "accuracy_when_stated": {"mean": 0.5}}
     rl = {"stated": {"mean": 1.0}, "accuracy_when_stated": {"mean": 0.6}}
     # .4 * .5 = .20 to 1 * .6 = .60: (1 - .4)(.5 + .6) / 2 = .33 and (.6 - .5)(.4 + 1) / 2 = .07.
@@ -41,7 +42,7 @@ def line(name: str, gain: float) -> dict[str, Any]:
     return {"id": name, "record": {}, "reference": "", "captions": {"sft": "", "rl": ""}, "scores": scores}
 
 
-def test_examples_are_best_typical_worst_and_never_twice() -> None:
+def test_choose_gives_best_typical_worst_and_no_vase_twice() -> None:
     chosen = choose([line(f"v{k:02d}", gain) for k, gain in enumerate(np.linspace(-0.5, 0.5, 21))], tau=0.7)
     names = {kind: [example.id for example in examples] for kind, examples in chosen.items()}
     assert names["best"] == ["v20", "v19", "v18", "v17"]
@@ -52,7 +53,7 @@ def test_examples_are_best_typical_worst_and_never_twice() -> None:
     assert [example.id for example in choose([line("a", 0.1)], tau=0.7)["typical"]] == ["a"]
 
 
-def test_matched_words_and_runaway_captions() -> None:
+def test_highlight_marks_matched_words_and_cuts_long_captions() -> None:
     marked = highlight("An OWL, perhaps, on a skyphos", "Athenian skyphos with an owl.")
     assert [(passage.text, passage.matched) for passage in marked] == [
         ("An OWL,", True),
@@ -64,9 +65,9 @@ def test_matched_words_and_runaway_captions() -> None:
     assert highlight("", "owl") == ()
 
 
-def test_workers_that_overlap_count_once() -> None:
-    def span(step: int, phase: str, start: float, end: float) -> dict[str, Any]:
-        return {"step": step, "phase": phase, "worker": "w", "start_s": start, "end_s": end}
+def test_covered_seconds_count_overlapping_workers_once() -> None:
+    def span(step: int, phase: str, start: float, end: float) -> TimelineSpan:
+        return TimelineSpan(step=step, phase=phase, worker="w", start_s=start, end_s=end)
 
     spans = [span(1, "learn", 3, 5), span(1, "rollout", 0, 2), span(1, "rollout", 1, 3), span(2, "rollout", 9, 10)]
     assert covered_seconds(spans[1:3]) == 3.0
@@ -75,7 +76,7 @@ def test_workers_that_overlap_count_once() -> None:
     assert seconds_by_phase(spans) == {"rollout": {1: 3.0, 2: 1.0}, "learn": {1: 2.0}}
 
 
-def test_numbers_are_written_as_people_read_them() -> None:
+def test_words_write_numbers_as_people_read_them() -> None:
     assert (number(-0.0123), number(-0.0001), number(0.5)) == ("−0.012", "0.000", "0.500")
     assert (signed(0.0791), signed(-0.012), signed(-0.0001)) == ("+0.079", "−0.012", "0.000")
     assert [duration(s) for s in (4.26, 59.4, 59.6, 723, 7500)] == [

@@ -1,20 +1,19 @@
-"""A run under another reward, by hand, from files that the recorder wrote."""
+"""Rescoring of runs that the recorder wrote, with numbers worked out by hand."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.scored_groups import group_of
 from vaserl.cli import main
 from vaserl.grpo.advantage import advantages, credit
 from vaserl.rewards import load_scorer
-from vaserl.rewards.vase import reference_caption
-from vaserl.runs.recorder import Recorder
+from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rescore import rescore, spearman
+from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
-from vaserl.types import DIMENSIONS, Completion, Group, Task
 
-RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "KYLIX"}
 REWARDS = """
 def few_words(task, completion):
     return -float(len(completion.text.split()))
@@ -27,36 +26,24 @@ def flat(task, completion):
 """
 
 
-def group(name: str, *texts: str) -> Group:
-    task = Task(
-        id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=reference_caption(RECORD)
-    )
-    completions = tuple(
-        Completion(
-            text=text, token_ids=tuple(range(len(text))), logprobs=(-1.0,), finish_reason="stop", weights_version=3
-        )
-        for text in texts
-    )
-    return Group(task=task, prompt_ids=(7,), completions=completions)
-
-
 @pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    """Two steps that were rewarded for few words; one task comes twice in the second."""
+def run(tmp_path: Path) -> Run:
+    """A run of two steps that was rewarded for few words; one task comes twice in the second."""
     (tmp_path / "mine.py").write_text(REWARDS)
     scorer = load_scorer([f"{tmp_path / 'mine.py'}:few_words"])
     settings = TrainSettings(run_dir=tmp_path / "run", num_steps=2, model={"path": "m"}, data={"path": "d"})
-    with Recorder(tmp_path / "run", settings) as recorder:
+    run = Run(tmp_path / "run")
+    with GrpoRecorder(run, settings) as recorder:
         for step, groups in enumerate(
-            ([group("v1", "a", "b c", "d e f")], [group("v2", "a b", "c"), group("v2", "x", "y")])
+            ([group_of("v1", "a", "b c", "d e f")], [group_of("v2", "a b", "c"), group_of("v2", "x", "y")])
         ):
             scored = scorer.score_all(groups)
             recorder.rollouts(step + 1, scored, credit(scored))
-    return tmp_path / "run"
+    return run
 
 
-def test_the_same_reward_changes_nothing(run_dir: Path):
-    result = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:few_words"]))
+def test_rescore_with_the_same_reward_changes_nothing(run: Run):
+    result = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:few_words"]))
     assert (result.num_completions, result.num_groups) == (7, 3)
     assert (result.rank_correlation, result.rank_correlation_in_group) == (pytest.approx(1), pytest.approx(1))
     assert (result.sign_changes, result.lost, result.gained) == (0, 0, 0)
@@ -64,9 +51,9 @@ def test_the_same_reward_changes_nothing(run_dir: Path):
     assert all(change.old_advantage == change.new_advantage for change in result.biggest)
 
 
-def test_the_opposite_reward_by_hand(run_dir: Path):
+def test_rescore_with_the_opposite_reward_by_hand(run: Run):
     # tokens here are letters: 1, 3, 5 | 3, 1 | 1, 1, so the order within each group is turned round
-    result = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:many_tokens"]), num_biggest=3)
+    result = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:many_tokens"]), num_biggest=3)
     assert result.rank_correlation == pytest.approx(-1)
     assert result.rank_correlation_in_group == pytest.approx(-1)  # over the two groups that vary
     # the middle one of three has advantage 0 under both, the last group has none
@@ -79,40 +66,38 @@ def test_the_opposite_reward_by_hand(run_dir: Path):
     assert abs(first.new_advantage) == pytest.approx(of_three[2])
 
 
-def test_a_flat_reward_loses_every_advantage(run_dir: Path):
-    result = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:flat"]))
+def test_rescore_with_a_flat_reward_loses_every_advantage(run: Run):
+    result = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:flat"]))
     assert (result.rank_correlation, result.rank_correlation_in_group) == (None, None)
     assert (result.sign_changes, result.lost) == (0, pytest.approx(4 / 7))
 
 
-def test_the_vase_reward_reads_the_stored_records(run_dir: Path):
-    result = rescore(run_dir, load_scorer(["vaserl.rewards:VaseReward"]))
+def test_rescore_gives_the_vase_reward_the_stored_records(run: Run):
+    result = rescore(run, load_scorer(["vaserl.rewards:VaseReward"]))
     # no dimension is stated, and every text is too short: -0.1, and nothing else
     assert {change.new_reward for change in result.biggest} == {-0.1}
 
 
-def test_length_costs_what_it_cost_in_the_run(run_dir: Path):
-    config = run_dir / "config.toml"
-    text = config.read_text()
+def test_rescore_punishes_length_as_the_run_did(run: Run):
+    text = run.config_file.read_text()
     assert "max_new_tokens = 256" in text
     assert "[overlong]\nnum_tokens = 0" in text
     text = text.replace("max_new_tokens = 256", "max_new_tokens = 5")
-    config.write_text(text.replace("[overlong]\nnum_tokens = 0", "[overlong]\nnum_tokens = 4"))
-    result = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:flat"]))
+    run.config_file.write_text(text.replace("[overlong]\nnum_tokens = 0", "[overlong]\nnum_tokens = 4"))
+    result = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:flat"]))
     # 1, 3, 5 | 3, 1 | 1, 1 tokens: of a limit of 5 the last 4 are soft, so 0, 1/2 and 1 come off the flat reward
     assert result.new_mean == pytest.approx(1 - (0.5 + 1 + 0.5) / 7)
     assert (result.sign_changes, result.lost) == (0, 0)  # again the shorter ones are preferred
 
 
-def test_parts_are_credited_as_the_run_credited_them(run_dir: Path):
-    config = run_dir / "config.toml"
-    text = config.read_text()
+def test_rescore_credits_parts_as_the_run_did(run: Run):
+    text = run.config_file.read_text()
     assert "per_dimension = false" in text
-    config.write_text(text.replace("per_dimension = false", "per_dimension = true"))
-    by_part = rescore(run_dir, load_scorer(["vaserl.rewards:VaseReward"]))
+    run.config_file.write_text(text.replace("per_dimension = false", "per_dimension = true"))
+    by_part = rescore(run, load_scorer(["vaserl.rewards:VaseReward"]))
     assert by_part.num_completions == 7
     # a reward without those parts is credited on its sum
-    same = rescore(run_dir, load_scorer([f"{run_dir.parent / 'mine.py'}:few_words"]))
+    same = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:few_words"]))
     assert same.sign_changes == 0
 
 
@@ -123,20 +108,20 @@ def test_spearman_by_hand():
     assert spearman([1], [1]) is None
 
 
-def test_the_command(run_dir: Path, capsys):
-    name = f"{run_dir.parent / 'mine.py'}:many_tokens"
-    assert main(["rescore", str(run_dir), "--reward", name]) == 0
+def test_rescore_command_prints_a_table_or_json(run: Run, capsys):
+    name = f"{run.path.parent / 'mine.py'}:many_tokens"
+    assert main(["rescore", str(run.path), "--reward", name]) == 0
     printed = capsys.readouterr().out
     assert "7 completions in 3 groups" in printed
     assert "57.1% change sign" in printed
     assert "d e f" in printed
-    assert main(["rescore", str(run_dir), "--reward", name, "--json", "--biggest", "2"]) == 0
+    assert main(["rescore", str(run.path), "--reward", name, "--json", "--biggest", "2"]) == 0
     assert len(json.loads(capsys.readouterr().out)["biggest"]) == 2
 
 
-def test_what_cant_be_rescored_is_explained(run_dir: Path, tmp_path: Path, capsys):
-    name = f"{run_dir.parent / 'mine.py'}:flat"
-    run_dir.rename(tmp_path / "grpo")
+def test_rescore_command_explains_what_it_can_not_read(run: Run, tmp_path: Path, capsys):
+    name = f"{run.path.parent / 'mine.py'}:flat"
+    run.path.rename(tmp_path / "grpo")
     assert main(["rescore", str(tmp_path), "--reward", name]) == 2
     assert f"did you mean {tmp_path / 'grpo'}?" in capsys.readouterr().err
     (tmp_path / "grpo" / "rollouts" / "step=00002.parquet").write_text("no parquet")

@@ -18,7 +18,7 @@ from vaserl.curation.train_quality.report import QualityReport, report_of, write
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.dataset.dataset import SPLITS
 from vaserl.errors import UserError
-from vaserl.runs.recorder import versions
+from vaserl.runs.versions import versions
 from vaserl.settings.section import dump_config
 
 NUM_NAMED = 5

@@ -1,0 +1,28 @@
+"""JSON-lines files: one JSON object a line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vaserl.errors import UserError
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Returns the objects of the file in order; blank lines are skipped. An absent file has none.
+
+    Raises: UserError naming the line that is not a JSON object, such as the last line of a killed writer.
+    """
+    if not path.is_file():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}, line {number} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise UserError(f"{path}, line {number}: expected an object, got {type(row).__name__}")
+        rows.append(row)
+    return rows

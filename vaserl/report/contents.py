@@ -1,0 +1,73 @@
+"""What a report reads from the folder of a quick start. Absent parts are named, so that the page can say so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaserl.dataset.dataset import MANIFEST, read_rows
+from vaserl.runs.quickstart_folder import QuickstartFolder
+from vaserl.runs.rows import TimelineSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContents:
+    """Everything that a report shows. A list is empty where its file is absent; `absent` then names it."""
+
+    folder: QuickstartFolder
+    summary: dict[str, Any]
+    """The numbers of all stages."""
+    photographs: list[dict[str, Any]]
+    """Rows of the data set's manifest, one for each photograph, rejected ones included."""
+    sft: list[dict[str, float]]
+    """Metrics of each step of supervised fine-tuning."""
+    grpo: list[dict[str, float]]
+    """Metrics of each step of GRPO."""
+    timeline: list[TimelineSpan]
+    """Spans of GRPO."""
+    captions: list[dict[str, Any]]
+    """One row for each held-out vase."""
+    absent: dict[str, str]
+    """Part to the reason why it is empty: "sft" -> "sft/metrics.jsonl is not in this run folder"."""
+
+    def clip(self, digest: str) -> Path | None:
+        """Returns the file of a turntable, None where it is absent."""
+        path = self.folder.dataset / "clips" / f"{digest}.mp4"
+        return path if digest and path.is_file() else None
+
+    def photograph(self, name: str) -> Path | None:
+        """Returns the file of a photograph, None where it is absent. Its name in the manifest is a path, absolute or
+        relative to the data set or to the folder."""
+        candidates = (self.folder.dataset / name, self.folder.path / name, Path(name))
+        return next((path for path in candidates if name and path.is_file()), None)
+
+
+def read_contents(folder: QuickstartFolder) -> ReportContents:
+    """Reads the folder. Raises: UserError when it has no summary, or when one of its files can't be read."""
+    summary = folder.summary
+    sft, grpo, timeline = folder.sft.metrics, folder.grpo.metrics, folder.grpo.timeline
+    captions = folder.evaluation.captions
+    files = {
+        "sft": (folder.sft.metrics_file, sft),
+        "grpo": (folder.grpo.metrics_file, grpo),
+        "timeline": (folder.grpo.timeline_file, timeline),
+        "captions": (folder.evaluation.captions_file, captions),
+    }
+    absent = {part: _reason(folder.path, file) for part, (file, rows) in files.items() if not rows}
+    has_manifest = (folder.dataset / MANIFEST).is_file()
+    photographs = read_rows(folder.dataset) if has_manifest else []
+    if not photographs:
+        absent["photographs"] = f"dataset/{MANIFEST} is not in this run folder, or has no rows"
+    return ReportContents(
+        folder=folder,
+        summary=summary,
+        photographs=photographs,
+        sft=sft,
+        grpo=grpo,
+        timeline=timeline,
+        captions=captions,
+        absent=absent,
+    )
+
+
+def _reason(root: Path, file: Path) -> str:
+    return f"{file.relative_to(root)} {'is empty' if file.is_file() else 'is not in this run folder'}"
