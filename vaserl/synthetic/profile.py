@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-Run = tuple[tuple[float, float], ...]
+Polyline = tuple[tuple[float, float], ...]
 Band = tuple[float, float]
 
 
@@ -34,7 +34,7 @@ class Shape:
 
     name: str
     """As a Beazley-form record states it: family, then kind."""
-    runs: tuple[Run, ...]
+    runs: tuple[Polyline, ...]
     """The outside, from the edge of the foot to the top of the lip."""
     handles: tuple[Handle, ...]
     """In no order that matters."""

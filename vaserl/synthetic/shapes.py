@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaserl.synthetic.profile import Handle, Run, Shape
+from vaserl.synthetic.profile import Handle, Polyline, Shape
 
 
 def _upright(azimuth_deg: float, *points: tuple[float, float], thickness: float = 0.026) -> Handle:
@@ -25,7 +25,7 @@ def _loops(
     return tuple(Handle(azimuth_deg=azimuth, path=path, thickness=thickness) for azimuth in (90.0, 270.0))  # type: ignore[return-value]
 
 
-def _foot(radius: float, height: float, stem: float) -> tuple[Run, ...]:
+def _foot(radius: float, height: float, stem: float) -> tuple[Polyline, ...]:
     """A disc foot with a rounded edge and a ledge back to where the body starts."""
     return (
         ((radius * 0.96, 0.0), (radius, height * 0.4), (radius * 0.97, height)),
