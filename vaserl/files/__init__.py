@@ -1,4 +1,5 @@
-"""Files on disk and behind URLs: atomic writes, JSON lines, a lock, digests, clips, photographs, untrusted GLBs, remote storage.
+"""Files on disk and behind URLs: atomic writes, JSON lines, a lock, digests, clips, photographs, untrusted GLBs, remote
+storage.
 
 What needs only the standard library is imported from here. The others are imported from their modules, each of which
 loads a library: `clip` (PyAV), `photograph` and `glb` (Pillow), `storage` (fsspec).
