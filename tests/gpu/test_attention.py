@@ -13,7 +13,7 @@ RAGGED = [(200, [1, 0, 57, 130]), (64, [33]), (300, [128] * 8)]
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")
-def test_a_packed_row_in_bfloat16_is_dense_attention_up_to_rounding():
+def test_variable_length_plan_in_bfloat16_is_dense_attention_up_to_rounding():
     spans, mask = spans_of(RAGGED), dense_mask(RAGGED)
     device = torch.device("cuda")
     generator = torch.Generator().manual_seed(0)

@@ -65,7 +65,7 @@ def parts(tiny_model: Path, dataset: Path, rollout: RolloutSettings, learner: Le
 
 @pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")
 @pytest.mark.parametrize("base_copy", ["device", "host"])
-def test_merged_weights_serve_under_cuda_graphs(tiny_model: Path, dataset: Path, base_copy):
+def test_publish_merged_weights_serve_under_cuda_graphs(tiny_model: Path, dataset: Path, base_copy):
     rollout = RolloutSettings(
         num_gpus=0.5,
         publish="merge",
@@ -92,7 +92,7 @@ def test_merged_weights_serve_under_cuda_graphs(tiny_model: Path, dataset: Path,
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NCCL wants a GPU for the learner and one for the engine")
-def test_a_whole_model_goes_from_gpu_to_gpu(tiny_model: Path, dataset: Path):
+def test_publish_sends_a_whole_model_from_gpu_to_gpu(tiny_model: Path, dataset: Path):
     rollout = RolloutSettings(num_gpus=1, max_fingerprint_gap=MAX_GAP, engine_args=ENGINE_ARGS)
     learner = LearnerSettings(num_gpus=1, method="full", train_vision=True, learning_rate=1e-3)
     with (

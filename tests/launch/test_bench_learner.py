@@ -23,12 +23,12 @@ CONFIG = SimpleNamespace(
 )
 
 
-def test_pairs_that_may_see_each_other_by_hand():
+def test_visible_pairs_by_hand():
     # a prefix of 3: 1 + 2 + 3; branches of 2 and 1: each token sees the prefix, then 1 + 2 and 1 of its own
     assert visible_pairs((TokenSpan(start=5, prefix_end=8, branch_ends=(10, 11)),)) == 6 + (6 + 3) + (3 + 1)
 
 
-def test_the_work_of_a_pass_by_hand():
+def test_learner_work_by_hand():
     # a layer: q and o 8 x 8 each, k and v 8 x 4 each, three of 8 x 16
     weights = 3 * (2 * 64 + 2 * 32 + 3 * 128)
     work = learner_work(CONFIG, num_tokens=11, num_pairs=19, num_targets=3, checkpointing=False)
@@ -40,7 +40,7 @@ def test_the_work_of_a_pass_by_hand():
     assert again.total > work.total
 
 
-def test_the_layouts_agree_and_the_ratio_is_of_what_was_timed(capsys):
+def test_bench_learner_layouts_agree_and_the_ratio_is_of_what_was_timed(capsys):
     small = ["--num-groups", "1", "--group-size", "2", "--num-answer-tokens", "4", "--num-frames", "4", "--size", "56"]
     assert main(["learner", "--json", "--num-repeats", "1", *small]) == 0
     measured = json.loads(capsys.readouterr().out)
@@ -51,17 +51,17 @@ def test_the_layouts_agree_and_the_ratio_is_of_what_was_timed(capsys):
     assert measured["hardware"]["num_cpus"] >= 1
 
 
-def test_an_unknown_shape_is_an_error(tmp_path):
+def test_build_shape_refuses_an_unknown_shape(tmp_path):
     with pytest.raises(UserError, match="there are 3b, 7b"):
         build_shape(tmp_path, "70b")
 
 
-def test_medians_leave_out_what_is_no_duration():
+def test_bench_step_medians_leave_out_what_is_no_duration():
     rows = [{"step": 2, "phase": "learn", "forward": s} for s in (1.0, 5.0, 2.0)]
     assert _medians(rows) == {"forward": 2.0}
 
 
-def test_the_anatomy_names_what_is_wide_enough():
+def test_step_figure_names_what_is_wide_enough():
     measured = {
         "model": "shape:7b",
         "num_tasks": 16,

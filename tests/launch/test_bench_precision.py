@@ -6,7 +6,7 @@ from launch.bench import __main__ as bench
 from launch.bench import precision
 
 
-def test_engine_and_layouts_agree_at_every_moment(cluster, capsys):
+def test_bench_precision_engine_and_layouts_agree_at_every_moment(cluster, capsys):
     asked = [
         "--at",
         "0",

@@ -1,4 +1,4 @@
-"""What every verb has in common: how it ends when nobody reads on, and when a pipe of its own breaks."""
+"""What all verbs share: the exit when standard output's reader has closed the pipe, and when another pipe breaks."""
 
 import json
 import os
@@ -16,7 +16,7 @@ RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE"}
 
 @pytest.fixture
 def targets(tmp_path: Path) -> Path:
-    """Records of 300 vases, each a caption as well: more text than a buffer or a pipe holds."""
+    """Records and captions of 300 vases: more text than a buffer or a pipe holds."""
     path = tmp_path / "targets.jsonl"
     lines = [{"id": f"v{i}", "record": RECORD, "caption": "Athenian black-figure vase."} for i in range(300)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -31,8 +31,8 @@ def arguments(verb: str, targets: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("verb", ["score", "audit"])
-def test_a_closed_pipe_ends_quietly(verb: str, targets: Path):
-    # score meets it while it prints, audit has a page that fits the buffer and meets it at the end
+def test_main_exits_quietly_when_the_pipe_is_closed(verb: str, targets: Path):
+    # score fails while it prints; the output of audit fits the buffer and fails at the final flush
     read, write = os.pipe()
     os.close(read)
     try:
@@ -44,10 +44,10 @@ def test_a_closed_pipe_ends_quietly(verb: str, targets: Path):
     assert (done.returncode, done.stderr.decode()) == (141, "")
 
 
-def test_the_first_lines_are_those_of_the_whole_output(targets: Path, capsys):
+def test_main_prints_the_first_lines_to_a_reader_that_leaves(targets: Path, capsys):
     assert main(arguments("score", targets)) == 0
     whole = capsys.readouterr().out
-    assert len(whole) > 2 * 65536  # a pipe's capacity on Linux: the rest has nowhere to go
+    assert len(whole) > 2 * 65536  # a pipe's capacity on Linux: the rest can't be written
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments("score", targets)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -59,7 +59,7 @@ def test_the_first_lines_are_those_of_the_whole_output(targets: Path, capsys):
     assert b"".join(head).decode() == "".join(whole.splitlines(keepends=True)[:3])
 
 
-def test_a_pipe_of_the_verbs_own_that_breaks_is_no_quiet_end(targets: Path, capfd, monkeypatch):
+def test_main_raises_when_another_pipe_breaks(targets: Path, capfd, monkeypatch):
     def broken(arguments):
         raise BrokenPipeError("a renderer's")
 

@@ -1,9 +1,9 @@
-"""Attention over a packed row of shared-prefix groups: no token attends to more than it may, none is padded.
+"""Attention over a packed row of prefix groups, without padding: a token attends to its own group only.
 
 Each group is a prefix and the branches that continue it. The prefix attends causally to itself; a branch attends to
 the whole prefix and causally to itself. A dense mask over the row would spend most of its arithmetic on pairs that are
-masked out (for 3,092 prompt tokens and 8 x 256 answer tokens 26 million pairs instead of 12), so the row is cut up:
-on a GPU in half precision into one variable-length flash call, elsewhere into two plain calls for each group.
+masked out (for 3,092 prompt tokens and 8 x 256 answer tokens 26 million pairs instead of 12). So the row is cut into
+one variable-length flash call on a GPU in half precision, and elsewhere into two plain calls for each group.
 
 Axes: S tokens of the row, H query heads, K key heads (a divisor of H), D head size.
 """
@@ -17,51 +17,51 @@ import torch
 import torch.nn.functional as F
 
 ATTENTION_NAME = "shared_prefix"
-"""Under this name transformers finds it."""
+"""The name under which transformers finds this implementation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpan:
-    """Where a group stands in a packed row."""
+    """A group's place in a packed row, as token indices."""
 
     start: int
-    """Its first token."""
+    """Index of the first token."""
     prefix_end: int
-    """One after the prefix's last token."""
+    """Index after the prefix's last token."""
     branch_ends: tuple[int, ...]
-    """One after each branch's last token; a branch begins where the one before it ends."""
+    """Index after each branch's last token; a branch begins where the one before it ends."""
 
     @property
     def branches(self) -> tuple[tuple[int, int], ...]:
-        """Begin and end of each branch that has a token."""
+        """Begin and end of each branch that is not empty."""
         begins = (self.prefix_end, *self.branch_ends[:-1])
         return tuple((begin, end) for begin, end in zip(begins, self.branch_ends, strict=True) if end > begin)
 
     @property
     def end(self) -> int:
-        """One after the group's last token."""
+        """Index after the group's last token."""
         return self.branch_ends[-1] if self.branch_ends else self.prefix_end
 
 
 class AttentionPlan(Protocol):
-    """A row cut up once, for all layers."""
+    """Attention over one row, prepared once and called by every layer."""
 
     def __call__(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
     ) -> torch.Tensor:
-        """query [1, H, S, D], key and value [1, K, S, D] -> [1, S, H, D]."""
+        """Returns [1, S, H, D]. query: [1, H, S, D]; key and value: [1, K, S, D]."""
         ...
 
 
 def plan_attention(spans: Sequence[TokenSpan], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
-    """The fastest exact way on this device: flash kernels take half precision on a GPU alone."""
+    """Returns the fastest exact plan for this device: flash kernels exist for half precision on a GPU only."""
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16):
         return VariableLengthPlan(spans, device)
     return GroupwisePlan(spans, device)
 
 
 class GroupwisePlan:
-    """Two calls for each group: its prefix, causal, and all its branches at once under a small mask."""
+    """Two calls for each group: its prefix causally, then all branches together under a mask of that group."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         self._groups = [(span, branch_mask(span).to(device)) for span in spans]
@@ -85,7 +85,7 @@ class GroupwisePlan:
 
 class VariableLengthPlan:
     """One flash call: every prefix and every branch is a sequence of queries, and a branch's keys are its prefix's and
-    its own. Causality is aligned to the end of the keys, which is just what a branch needs."""
+    its own. The kernel aligns causality to the end of the keys, which is what a branch needs."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         query_lengths, key_ranges = [], []
@@ -124,8 +124,8 @@ class VariableLengthPlan:
 
 
 class _GatherRows(torch.autograd.Function):
-    """Rows by index, whose gradient is summed in float32: a prefix is gathered once for each branch, and a sum of
-    bfloat16 gradients in bfloat16 would lose a bit with each of them."""
+    """Row selection whose gradient is summed in float32: a prefix is gathered once for each branch, and a sum of their
+    bfloat16 gradients in bfloat16 would lose precision with each addend."""
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -142,12 +142,12 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """rows [R, …], index [N] -> [N, …], with gradients summed in float32."""
+    """Returns rows[index], [N, …], with gradients summed in float32. rows: [R, …]; index: [N]."""
     return _GatherRows.apply(rows, index)  # pyright: ignore[reportReturnType]
 
 
 def branch_mask(span: TokenSpan) -> torch.Tensor:
-    """[branch tokens, group tokens] bool, True where a branch's token may see a token of its group."""
+    """Returns [branch tokens, group tokens] bool: True where a branch's token attends to a token of its group."""
     num_prefix = span.prefix_end - span.start
     mask = torch.zeros((span.end - span.prefix_end, span.end - span.start), dtype=torch.bool)
     mask[:, :num_prefix] = True
@@ -159,8 +159,8 @@ def branch_mask(span: TokenSpan) -> torch.Tensor:
 
 
 def install_attention(model: Any) -> None:
-    """Makes the language model of a Qwen2.5-VL attend by an `attention_plan` where one is given to its forward pass,
-    and causally where none is."""
+    """Makes the language model of a Qwen2.5-VL use the `attention_plan` given to its forward pass, or ordinary causal
+    attention when there is none."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION_NAME, _attend)
@@ -189,8 +189,8 @@ def _attend(
 def _by_plan(
     plan: AttentionPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
 ) -> torch.Tensor:
-    """Never traced into a compiled layer: rows differ in the number of their groups and branches, and after a few
-    recompilations torch would give the layer up."""
+    """Runs the plan outside of compiled layers: rows differ in the number of groups and branches, and after a few
+    recompilations torch would stop compiling the layer."""
     return plan(query, key, value, scale)
 
 
@@ -199,7 +199,7 @@ def _cumulative(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
 
 
 def _causal_arguments() -> dict[str, Any]:
-    """torch's names for it changed: `is_causal` became a window, and grouped queries ask to be allowed."""
+    """Returns the arguments for causal attention with grouped queries, which differ between torch versions."""
     from torch.nn.attention import varlen
 
     known = inspect.signature(varlen.varlen_attn).parameters

@@ -1,11 +1,14 @@
-"""A folder of video features, one checked file for each clip, shared by the processes of a machine.
+"""The feature store: a folder with one checked file for each clip's features, shared by the processes of a machine.
 
-An entry is one line of JSON and a safetensors payload; a checksum over both is verified at every read, and an entry
-that fails it is removed and counted, so that it is made again and never used. Writers write elsewhere and rename, so
-there is no half entry to be seen under an entry's name. Reads take a shared lock on the file and eviction an exclusive
-one: what is being read stays. The kernel drops the locks of a process that dies.
+An entry is one line of JSON and a safetensors payload. A checksum over both is verified at every read; an entry that
+fails it is removed and counted, so that it is computed again and never used. Writes are atomic. A reader holds a shared
+lock on the file and eviction needs an exclusive one, so an entry is not evicted while it is read. The kernel releases
+the locks of a process that dies.
 
-Left out on purpose: who makes an entry, and how another machine gets it.
+The payload is written and read by the safetensors package: its tensors own their memory, while those of `tensor_file`
+share it with the file's bytes.
+
+Not here: computing an entry, and transferring it to another machine (`actors/encoder.py`).
 """
 
 import errno
@@ -34,34 +37,34 @@ _logger = logging.getLogger(__name__)
 _FORMAT = "vaserl-features-1"
 _SUFFIX = ".features"
 _NUM_READERS = 4
-"""Entries that one process reads and checks at once: a clip of 22 MB takes some 20 ms, mostly its checksum."""
+"""Threads with which one process reads entries: a clip of 22 MB takes about 20 ms, mostly its checksum."""
 
 ABANDONED_S = 600.0
-"""A temporary file older than this was left by a writer that died; no entry takes so long to write."""
+"""Age above which a temporary file counts as left by a writer that died: writing an entry is much faster."""
 
 
 class DamagedEntry(ValueError):
-    """The bytes are not an entry, or not the one that was asked for."""
+    """The bytes are no valid entry, or the entry of another key."""
 
 
 @dataclass(slots=True, kw_only=True)
 class StoreCounts:
-    """What happened to a store through this object."""
+    """Counts of what one `FeatureStore` object did."""
 
     hits: int = 0
-    """Reads that found a sound entry."""
+    """Reads that found a valid entry."""
     misses: int = 0
     """Reads that found none."""
     damaged: int = 0
-    """Entries and abandoned temporary files that were removed because they were not whole."""
+    """Damaged entries and abandoned temporary files that were removed."""
     evicted: int = 0
     """Entries removed to stay within the limit."""
     refused: int = 0
-    """Entries not kept: alone above the limit, or the disk was full."""
+    """Entries not stored: larger than the limit, or the disk was full."""
 
 
 def pack_entry(key: str, clip: ClipFeatures) -> bytes:
-    """The entry of a clip's features."""
+    """Returns the entry of a clip's features."""
     payload = safetensors.torch.save({"features": clip.features.contiguous()})
     facts = {"patch_grid": clip.patch_grid, "seconds_per_patch": clip.seconds_per_patch, "grid": asdict(clip.grid)}
     header = {"format": _FORMAT, "key": key, "clip": facts, "sha256": _checksum(key, facts, payload)}
@@ -69,9 +72,9 @@ def pack_entry(key: str, clip: ClipFeatures) -> bytes:
 
 
 def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
-    """The features of an entry.
+    """Returns the features of an entry.
 
-    Raises: DamagedEntry when a single bit of it is not as it was packed, or it was packed under another key.
+    Raises: DamagedEntry when any bit of it has changed, or it was packed under another key.
     """
     line, newline, payload = entry.partition(b"\n")
     try:
@@ -90,9 +93,9 @@ def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
 
 
 class FeatureStore:
-    """Entries by key in one folder, the least recently read removed first when they exceed `max_bytes`.
+    """Entries by key in one folder. Above `max_bytes` in all, the least recently read are removed first.
 
-    Any number of processes may share the folder. Raises: UserError when the folder can't be made.
+    Any number of processes may share the folder. Raises: UserError when the folder can't be created.
     """
 
     def __init__(self, folder: Path, max_bytes: int):
@@ -100,27 +103,28 @@ class FeatureStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"features.folder {folder} can't be made ({error.strerror}); name another") from error
+            raise UserError(f"features.folder {folder} can't be created ({error.strerror}); name another") from error
         for left in self.folder.glob(UNFINISHED):
             self._sweep(left)
 
     def path(self, key: str) -> Path:
-        """Where the entry of this key lies, or would lie."""
+        """Returns the path of this key's entry, whether or not it exists."""
         return self.folder / f"{key}{_SUFFIX}"
 
     def get_all(self, keys: Sequence[str]) -> list[ClipFeatures | None]:
-        """The features of each key, None where there is no sound entry. Several are read and checked at once."""
+        """Returns the features of each key, None where there is no valid entry. Several threads read them."""
         with ThreadPoolExecutor(_NUM_READERS) as threads:
             found = [self._count(outcome) for outcome in threads.map(self._read, keys)]
-        return [sound and sound.features for sound in found]
+        return [valid and valid.features for valid in found]
 
     def entry(self, key: str) -> bytes | None:
-        """The entry itself, verified, for another machine's store; None where there is no sound one."""
-        sound = self._count(self._read(key))
-        return sound and sound.entry
+        """Returns the verified entry itself, for another machine's store; None where there is no valid one."""
+        valid = self._count(self._read(key))
+        return valid and valid.entry
 
     def put(self, key: str, entry: bytes) -> None:
-        """Keeps an entry, and drops others if the limit asks for it. What can't be kept is counted and logged."""
+        """Stores an entry and evicts others if the limit requires it. An entry that can't be stored is counted and
+        logged."""
         if self.path(key).exists():
             return
         if len(entry) > self.max_bytes:
@@ -136,36 +140,36 @@ class FeatureStore:
         self._evict(spare=self.path(key))
 
     def num_bytes(self) -> int:
-        """Bytes of all entries."""
+        """Returns the size of all entries together."""
         return sum(size for _, size, _ in self._entries())
 
     @contextmanager
     def in_use(self, key: str) -> Iterator[BinaryIO]:
-        """The open file of an entry, which no process evicts meanwhile. Raises: FileNotFoundError."""
+        """Opens an entry's file and keeps every process from evicting it meanwhile. Raises: FileNotFoundError."""
         with self.path(key).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield file
 
-    def _read(self, key: str) -> "_Sound | DamagedEntry | None":
-        """Changes nothing in this object, so that threads may share it."""
+    def _read(self, key: str) -> "_Valid | DamagedEntry | None":
+        """Reads an entry without changing this object, so that threads may share it."""
         try:
             with self.in_use(key) as file:
                 entry = file.read()
                 try:
-                    sound = _Sound(entry=entry, features=unpack_entry(key, entry))
+                    valid = _Valid(entry=entry, features=unpack_entry(key, entry))
                 except DamagedEntry as damage:
-                    _logger.warning("%s is damaged and will be made again: %s", self.path(key), damage)
-                    # unless another process has put a sound one in its place already
+                    _logger.warning("%s is damaged and will be computed again: %s", self.path(key), damage)
+                    # unless another process has already replaced it by a valid one
                     if os.stat(self.path(key)).st_ino == os.fstat(file.fileno()).st_ino:
                         self.path(key).unlink()
                     return damage
                 os.utime(file.fileno())
-                return sound
+                return valid
         except FileNotFoundError:
             return None
 
-    def _count(self, outcome: "_Sound | DamagedEntry | None") -> "_Sound | None":
-        if isinstance(outcome, _Sound):
+    def _count(self, outcome: "_Valid | DamagedEntry | None") -> "_Valid | None":
+        if isinstance(outcome, _Valid):
             self.counts.hits += 1
             return outcome
         if outcome is None:
@@ -176,7 +180,7 @@ class FeatureStore:
 
     def _evict(self, spare: Path) -> None:
         with (self.folder / ".lock").open("w") as lock:
-            # one process at a time, or each would make room for all
+            # one process at a time, or each of them would evict for all
             fcntl.flock(lock, fcntl.LOCK_EX)
             entries = sorted(self._entries())
             excess = sum(size for _, size, _ in entries) - self.max_bytes
@@ -190,7 +194,7 @@ class FeatureStore:
                 _logger.warning("%s is %d bytes above its limit: everything in it is in use", self.folder, excess)
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
-        """Time of the last read in ns, size and path of each entry."""
+        """Yields time of the last read in ns, size and path of each entry."""
         for found in os.scandir(self.folder):
             if found.name.endswith(_SUFFIX):
                 try:
@@ -211,12 +215,12 @@ class FeatureStore:
 
     def _refuse(self, key: str, reason: str) -> None:
         self.counts.refused += 1
-        _logger.warning("features %s are not kept: %s", key, reason)
+        _logger.warning("features %s are not stored: %s", key, reason)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sound:
-    """An entry that was read and verified."""
+class _Valid:
+    """A verified entry."""
 
     entry: bytes
     features: ClipFeatures

@@ -1,8 +1,8 @@
-"""The fingerprint of published weights: what they say of a fixed text, by the learner and by every engine.
+"""The fingerprint of published weights: the log-probabilities of a fixed text, by the learner and by every engine.
 
-A step's own logprobs show a wrong policy too, but only after a rollout was spent on it, and only as a mean over
-whatever was sampled. This costs each side one short forward pass, straight after the publish, and names the engine.
-It is text alone: a vision tower that differs shows in the step's logprob gap instead.
+A step's own logprobs also show a wrong policy, but only after a rollout and only as a mean over what was sampled. The
+fingerprint costs each side one short forward pass right after a publish, and its error names the engine. It covers text
+only: a difference between vision towers shows in the step's logprob gap.
 """
 
 import math
@@ -19,22 +19,23 @@ PROBE_TEXT = (
     "B: a youth with a lyre. Terracotta, height 34.2 cm, from Vulci; inventory 17.230.12."
 )
 _UNMOVED_SHARE = 0.1
-"""Of the limit: how far the learner must have moved for an engine that has not moved at all to count as stale."""
+"""An engine whose fingerprint is unchanged to the bit is stale if the learner's moved by more than this share of the
+limit."""
 
 
 def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
-    """[T] the fixed text's tokens in the model's own vocabulary.
+    """Returns [T] the probe text's tokens in the model's own vocabulary.
 
-    Raises: ValueError when the tokenizer makes fewer than two of it.
+    Raises: ValueError when there are fewer than two.
     """
     token_ids = tuple(tokenize(PROBE_TEXT))
     if len(token_ids) < 2:
-        raise ValueError(f"the tokenizer makes {len(token_ids)} tokens of the probe text")
+        raise ValueError(f"the tokenizer splits the probe text into {len(token_ids)} tokens; at least two are needed")
     return token_ids
 
 
 def probe_layout(token_ids: Sequence[int]) -> Layout:
-    """One row of text, every token but the first predicted."""
+    """Returns the layout of one row of text in which every token but the first is predicted."""
     text = PrefixGroup(
         prefix_ids=tuple(token_ids[:1]),
         video_start=1,
@@ -45,21 +46,22 @@ def probe_layout(token_ids: Sequence[int]) -> Layout:
 
 
 class FingerprintGate:
-    """Compares each engine's answer with the learner's, and with the answers to the version before."""
+    """Compares each engine's fingerprint with the learner's, and with its own at the previous version."""
 
     def __init__(self, max_gap: float):
-        """max_gap: mean |log-probability| by which an engine may differ from the learner."""
+        """max_gap: largest mean |Δ log-probability| between an engine and the learner that passes."""
         self._max_gap = max_gap
         self._before: tuple[Fingerprint, list[tuple[float, ...]]] | None = None
 
     def check(self, version: int, learner: Fingerprint, engines: Sequence[tuple[float, ...]]) -> float:
-        """The largest mean |log-probability| between an engine and the learner, nan when no learner vouches.
+        """Returns the largest mean |Δ log-probability| between an engine and the learner; nan when the weights have no
+        fingerprint (`UNVOUCHED`).
 
-        engines: [E][T-1] each engine's logprobs of `learner.token_ids` under the weights it says it serves.
+        engines: [E][T-1] each engine's logprobs of `learner.token_ids` under the weights that it serves.
 
-        Raises: ParityError when it is above the limit, or when an engine answers exactly as it did before although the
-        learner has moved: near the limit of bfloat16 one step's change is smaller than the noise between two engines,
-        but no noise makes two versions equal to the bit.
+        Raises: ParityError when the result is above the limit, or when an engine's logprobs are exactly those of the
+        previous version although the learner's have moved. Near the resolution of bfloat16 one step's change is smaller
+        than the noise between two engines, but two versions are never equal to the bit by noise.
         """
         if not learner.logprobs:
             return math.nan
@@ -68,7 +70,7 @@ class FingerprintGate:
             # not (a <= b): a nan must not pass
             if not gap <= self._max_gap:
                 raise ParityError(
-                    f"engine {index} does not serve v{version} as the learner holds it: on the probe text its mean "
+                    f"engine {index} does not serve v{version} as the learner has it: on the probe text its mean "
                     f"log-probability is {_mean(engine):.6f}, the learner's {_mean(learner.logprobs):.6f}, and they "
                     f"differ by {gap:.2e} a token; the limit is {self._max_gap:.2e} (rollout.max_fingerprint_gap)"
                 )
@@ -83,13 +85,13 @@ class FingerprintGate:
         moved = mean_gap(learner.logprobs, before.logprobs)
         if engine == engines_before[index] and moved > _UNMOVED_SHARE * self._max_gap:
             raise ParityError(
-                f"engine {index} says it serves v{version}, but on the probe text it answers to the bit as with the "
-                f"version before, while the learner's log-probabilities moved by {moved:.2e}: it kept old weights"
+                f"engine {index} reports v{version}, but its log-probabilities of the probe text equal those of the "
+                f"previous version to the bit, while the learner's moved by {moved:.2e}: it kept the old weights"
             )
 
 
 def mean_gap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Mean absolute difference.
+    """Returns the mean absolute difference.
 
     Raises: ValueError when the lengths differ.
     """

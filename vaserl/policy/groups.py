@@ -13,7 +13,7 @@ from vaserl.types import Demonstration, PromptSamples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """One continuation of a prefix."""
+    """A continuation of a prefix."""
 
     context_ids: tuple[int, ...]
     """Tokens between the prefix and the trained ones; empty when the prefix is the whole prompt."""
@@ -23,10 +23,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixGroup:
-    """A prefix with its clip and the branches that share it."""
+    """A prefix, its clip, and the branches that share both."""
 
     prefix_ids: tuple[int, ...]
-    """[P] video placeholders expanded."""
+    """[P] tokens, with one video placeholder for each token of the clip."""
     video_start: int
     """Index of the first placeholder."""
     grid: VideoGrid
@@ -36,15 +36,15 @@ class PrefixGroup:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens this group takes in a row."""
+        """Tokens that this group occupies in a row."""
         return len(self.prefix_ids) + sum(len(b.context_ids) + len(b.target_ids) for b in self.branches)
 
 
 def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) -> PrefixGroup:
-    """A GRPO group: the prefix is the whole prompt, each completion a branch.
+    """Returns a GRPO group: the prefix is the whole prompt, each completion a branch.
 
-    Raises: ValueError when the prompt's placeholders are not as many as the clip has tokens: engine and learner then
-    see different clips.
+    Raises: ValueError when the number of video placeholders in the prompt is not the number of the clip's tokens:
+    engine and learner then see different clips.
     """
     num_placeholders = samples.prompt_ids.count(video_token_id)
     if num_placeholders != grid.num_tokens:
@@ -61,7 +61,7 @@ def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) 
 
 
 def demonstration_group(demonstration: Demonstration, grid: VideoGrid, prompter: Prompter) -> PrefixGroup:
-    """A supervised group: the prefix ends with the clip, each branch is a question with its answer."""
+    """Returns a supervised group: the prefix ends with the clip, each branch is a question with its answer."""
     prompts = [prompter.token_ids(prompt, grid) for prompt, _ in demonstration.turns]
     video_start = prompts[0].index(prompter.video_token_id)
     # one more than the placeholders: the token that closes the video belongs to the prefix

@@ -1,11 +1,8 @@
-"""The shared-prefix layout: a prompt once, then every completion of its group.
+"""The shared-prefix layout: each group's prompt once, followed by all completions of the group.
 
 A padded batch repeats the prompt G times. Here a group is [prefix][branch 1] … [branch G]: each branch attends to the
 prefix and to itself, and continues the prefix's positions, so tokens fall from G·(P+C) to P+G·C while every logprob
 and gradient stays what it was. Several groups follow one another in one row, without padding.
-
-A branch may begin with context that is not trained: in supervised fine-tuning the prefix ends after the clip, and
-each branch is a question and its answer.
 
 Axes: B rows, S tokens of a row, N trained tokens of all rows together.
 """
@@ -23,7 +20,7 @@ from vaserl.policy.positions import continue_positions, prompt_positions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What the model is given, and where the trained tokens' predictions stand."""
+    """The model's input for one pass, and the places of the trained tokens' predictions."""
 
     input_ids: torch.Tensor
     """[B, S] int64."""
@@ -32,22 +29,22 @@ class Layout:
     video_mask: torch.Tensor
     """[B, S] bool, True on video placeholders, row-major in the order of the groups' clips."""
     predictor: torch.Tensor
-    """[N] index into the flattened [B·S] tokens whose hidden state predicts each trained token."""
+    """[N] for each trained token, index into the flattened [B·S] tokens of the hidden state that predicts it."""
     target_ids: torch.Tensor
     """[N] the trained tokens."""
     branch_lengths: tuple[int, ...]
     """Trained tokens of each branch, groups in order: splits any [N] tensor by completion."""
     spans: tuple[TokenSpan, ...]
-    """The groups of a packed row, which say who sees whom; empty when every row is one ordinary causal sequence."""
+    """The groups of a packed row, which determine attention; empty when every row is an ordinary causal sequence."""
 
     def to(self, device: torch.device) -> "Layout":
-        """The same layout with its tensors on `device`."""
+        """Returns a copy whose tensors are on `device`."""
         names = ("input_ids", "position_ids", "video_mask", "predictor", "target_ids")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
-    """Lays out several groups one after the other in one row, each prefix once: B = 1.
+    """Lays out the groups one after the other in one row (B = 1), each prefix once.
 
     Raises: ValueError when there is no group, or a group without a prefix or a branch.
     """
@@ -93,16 +90,17 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
 
 
 def packed_layout(groups: Sequence[PrefixGroup]) -> Layout:
-    """Every completion with its own copy of the prompt, one after the other in one row: what sequence packing without
-    shared prefixes does. A clip's features must be repeated once for each branch of its group."""
+    """Lays out every completion with its own copy of the prompt, one after the other in one row, as sequence packing
+    without shared prefixes does. A clip's features must be repeated once for each branch of its group."""
     return shared_prefix_layout(_unshared(groups))
 
 
 def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
-    """The ordinary layout, a row for each completion with its own copy of the prompt: the oracle of the shared one.
+    """Lays out every completion in a row of its own with its own copy of the prompt: the ordinary layout, against which
+    the shared one is tested.
 
-    Padding stands on the right, where causal attention keeps every real token from seeing it. A clip's features must
-    be repeated once for each branch of its group.
+    Padding is on the right, where no other token attends to it. A clip's features must be repeated once for each branch
+    of its group.
     """
     rows = [shared_prefix_layout([single]) for single in _unshared(groups)]
     width = max(row.input_ids.shape[1] for row in rows)
@@ -126,8 +124,8 @@ def _unshared(groups: Sequence[PrefixGroup]) -> list[PrefixGroup]:
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """Splits groups into consecutive micro-batches of at most `max_tokens` tokens each (a single longer group stands
-    alone).
+    """Splits groups into consecutive micro-batches of at most `max_tokens` tokens; a longer group is a micro-batch of
+    its own.
 
     Returns: indices into `lengths`, in order, each exactly once.
     """

@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens from hidden states, in chunks: the full logits are never in memory at once."""
+"""Log-probabilities of given tokens from hidden states, in chunks: the full logits never exist at once."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def token_logprobs(
     project: Callable[[torch.Tensor], torch.Tensor],
     temperature: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probability of each target and entropy of each distribution, at the sampling temperature.
+    """Returns the log-probability of each target and the entropy of each distribution, at the sampling temperature.
 
     hidden: [N, H] states that predict the targets; target_ids: [N]; project: the vocabulary head, [n, H] -> [n, V].
     Returns: logprobs [N] and entropy [N] in nats, float32; the entropy carries no gradient.

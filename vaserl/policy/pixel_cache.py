@@ -1,4 +1,4 @@
-"""Clips as the vision tower takes them, kept in memory up to a limit."""
+"""Processed clips in memory, up to a limit."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ClipView = tuple[str, int, tuple[int, int]]
 
 
 class PixelCache:
-    """Processed clips by content hash and rotation; the least recently used go first when `max_bytes` are full."""
+    """Processed clips by content hash and rotation. Above `max_bytes`, the least recently used are dropped first."""
 
     def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_CACHE_BYTES):
         self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
@@ -24,12 +24,12 @@ class PixelCache:
         self._num_bytes = 0
 
     def get_all(self, views: Sequence[ClipView]) -> list[ClipPixels]:
-        """The clip of each view, processed."""
+        """Returns the processed clip of each view."""
         return [self.get(*view) for view in views]
 
     def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
-        """The clip begun `rotation` frames later and moved by `shift` pixels, processed. Shifted clips are seldom
-        asked for twice and are not kept."""
+        """Returns the processed clip, begun `rotation` frames later and shifted by `shift` pixels. Shifted clips rarely
+        repeat and are not kept."""
         key = (clip_hash, rotation % self._num_frames)
         if shift != (0, 0):
             return self._prompter.pixels(shifted(self._load(*key), shift))
@@ -49,7 +49,7 @@ class PixelCache:
 
 
 def rotated(clip: Clip, num_frames: int) -> Clip:
-    """The same turn begun `num_frames` later."""
+    """Returns the same turn begun `num_frames` later."""
     return Clip(
         frames=np.roll(clip.frames, -num_frames, axis=0),
         fps=clip.fps,
@@ -59,7 +59,7 @@ def rotated(clip: Clip, num_frames: int) -> Clip:
 
 
 def shifted(clip: Clip, shift: tuple[int, int]) -> Clip:
-    """Every frame moved down and right by `shift` pixels, its edges repeated into what comes free."""
+    """Returns the clip with every frame moved down and right by `shift` pixels; its edge pixels fill the gap."""
     height, width = clip.frames.shape[1:3]
     rows = np.clip(np.arange(height) - shift[0], 0, height - 1)
     columns = np.clip(np.arange(width) - shift[1], 0, width - 1)

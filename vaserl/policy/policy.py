@@ -15,25 +15,25 @@ from vaserl.policy.model_folder import check_model_folder
 
 
 class Policy(nn.Module):
-    """A Qwen2.5-VL whose forward pass reads a shared-prefix layout and answers with logprobs."""
+    """A Qwen2.5-VL whose forward pass maps a layout to logprobs."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model: Any = model
 
-    def video_features(self, videos: Sequence[ClipInput]) -> torch.Tensor:
-        """[tokens of all clips, H] what the language model sees of the clips: their features as they are, or the
+    def video_features(self, clips: Sequence[ClipInput]) -> torch.Tensor:
+        """Returns [tokens of all clips, H] the language model's input for the clips: given features unchanged, and the
         vision tower's output for pixels.
 
-        Raises: ValueError for features where the tower is trained: they are an older tower's.
+        Raises: ValueError for features when the tower is trained: an older version of the tower made them.
         """
         device = self.model.device
         vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
-        if vision_is_trained and any(isinstance(video, ClipFeatures) for video in videos):
+        if vision_is_trained and any(isinstance(clip, ClipFeatures) for clip in clips):
             raise ValueError("features were given to a policy whose vision tower is trained; give it pixels")
-        if not videos:
+        if not clips:
             return torch.empty(0, self.model.config.text_config.hidden_size, device=device)
-        pixels = [video for video in videos if isinstance(video, ClipPixels)]
+        pixels = [clip for clip in clips if isinstance(clip, ClipPixels)]
         encoded: list[torch.Tensor] = []
         if pixels:
             patches = torch.cat([p.patches for p in pixels]).to(device)
@@ -41,14 +41,14 @@ class Policy(nn.Module):
             with torch.set_grad_enabled(vision_is_trained and torch.is_grad_enabled()):
                 encoded = list(self.model.model.get_video_features(patches, grids).pooler_output)
         in_order = iter(encoded)
-        return torch.cat([v.features.to(device) if isinstance(v, ClipFeatures) else next(in_order) for v in videos])
+        return torch.cat([v.features.to(device) if isinstance(v, ClipFeatures) else next(in_order) for v in clips])
 
     def forward(
-        self, videos: Sequence[ClipInput], layout: Layout, temperature: float = 1.0
+        self, clips: Sequence[ClipInput], layout: Layout, temperature: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logprobs [N] and entropies [N] of the layout's trained tokens. `videos` has the clip of each group,
-        or none at all for rows of text."""
-        features = self.video_features(videos)
+        """Returns logprobs [N] and entropies [N] of the layout's trained tokens. clips: one for each group; empty for
+        rows of text."""
+        features = self.video_features(clips)
         layout = layout.to(self.model.device)
         embeds = self.model.get_input_embeddings()(layout.input_ids)
         embeds = embeds.masked_scatter(layout.video_mask[..., None], features.to(embeds.dtype))
@@ -64,7 +64,7 @@ class Policy(nn.Module):
 
 
 def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
-    """The folder's Qwen2.5-VL, its language model attending by plan.
+    """Loads the folder's Qwen2.5-VL, with attention plans installed in its language model.
 
     Raises: UserError when the folder is missing or holds no Qwen2.5-VL.
     """

@@ -1,9 +1,9 @@
-"""Rotary positions of a prompt with one video, by the engine's rule, in one function for every side.
+"""Rotary positions of a prompt with one video, computed by the engine's rule for learner and tests alike.
 
 transformers continues the text after a clip at start + max(height, width); vLLM and the original release of
 Qwen2.5-VL continue after the largest position used, which for a long clip is the temporal one. The two agree only
 while a clip's temporal extent stays below its spatial one, and where they disagree training is silently off-policy.
-So positions are computed here and handed to the learner explicitly.
+So positions are computed here and passed to the learner explicitly.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ import torch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoGrid:
-    """The token grid of a clip after the vision tower, and its pace.
+    """The token grid of a clip after the vision tower.
 
-    Example: VideoGrid(time=2, height=4, width=4, temporal_interval=25.0) is 4 frames at 112 x 112, one second a grid.
+    Example: VideoGrid(time=2, height=4, width=4, temporal_interval=25.0) is 4 frames of 112 x 112 pixels, where a
+    temporal patch lasts one second.
     """
 
     time: int
@@ -29,22 +30,22 @@ class VideoGrid:
 
     @property
     def num_tokens(self) -> int:
-        """Placeholder tokens that the clip takes in a prompt."""
+        """Placeholder tokens of the clip in a prompt."""
         return self.time * self.height * self.width
 
 
 def temporal_interval(fps: float, temporal_patch_size: int, tokens_per_second: float) -> float:
-    """Position units between two temporal patches of a clip.
+    """Returns the position units between two temporal patches of a clip.
 
-    The seconds of a patch pass through float32 on their way to the engine's rounding, so they do here: at 3 frames a
-    second and 25 positions a second the third patch begins at 50 and not, one rounding earlier, at 49.
+    The engine rounds the seconds of a patch to float32 first, so this does too: at 3 frames and 25 positions a second
+    the fourth patch begins at 50; in float64 it would begin at 49.
     """
     seconds_per_patch = torch.tensor(temporal_patch_size / fps, dtype=torch.float32).item()
     return seconds_per_patch * tokens_per_second
 
 
 def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torch.Tensor:
-    """Positions of a prompt whose video placeholders begin at `video_start`.
+    """Computes the positions of a prompt whose video placeholders begin at `video_start`.
 
     Temporal positions are rounded down after the multiplication, as the engine does.
 
@@ -67,6 +68,7 @@ def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torc
 
 
 def continue_positions(prefix: torch.Tensor, num_tokens: int) -> torch.Tensor:
-    """Positions of text that follows `prefix` ([3, P]): [3, num_tokens], one more each, from the largest plus one."""
+    """Returns positions [3, num_tokens] of text that follows `prefix` ([3, P]): consecutive, from its largest plus
+    one."""
     start = int(prefix.max()) + 1 if prefix.numel() else 0
     return (torch.arange(num_tokens) + start).expand(3, -1)

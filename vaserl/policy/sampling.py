@@ -1,4 +1,4 @@
-"""Sampling from a policy without an engine: for a machine without vLLM, and as the engine's oracle in tests."""
+"""Sampling from a policy without an engine: for machines without vLLM, and as the reference in tests of the engine."""
 
 import torch
 
@@ -19,10 +19,10 @@ def sample(
     max_new_tokens: int = 128,
     seed: int = 0,
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """One answer to `prompt` about `clip`, greedy at temperature 0.
+    """Samples one answer to `prompt` about `clip`, greedily at temperature 0.
 
     Returns: token ids, the end-of-turn token included when it was reached, and their logprobs at the sampling
-    temperature (at 1 for greedy).
+    temperature (at 1 if greedy).
     """
     model, device = policy.model, policy.model.device
     pixels = prompter.pixels(clip)

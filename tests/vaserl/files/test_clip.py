@@ -161,20 +161,6 @@ def test_store_says_which_clip_is_missing_and_where(tmp_path: Path) -> None:
         ClipStore(tmp_path).load("abc123")
 
 
-def test_shifted_moves_frames_and_repeats_edges():
-    from vaserl.policy.pixel_cache import rotated, shifted
-
-    frames = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    clip = Clip(frames=frames, fps=2.0, frame_indices=(0, 4), num_source_frames=8)
-    moved = shifted(clip, (1, -2)).frames
-    assert (moved[:, 1:, :2] == frames[:, :-1, 2:]).all()
-    assert (moved[:, 0] == moved[:, 1]).all()  # the top row comes twice
-    assert (moved[:, :, 3] == moved[:, :, 1]).all()
-    turned = rotated(clip, 1)
-    assert (turned.frames[0] == frames[1]).all()
-    assert turned.frame_indices == (4, 0)
-
-
 def test_bytes_do_not_depend_on_what_lies_in_memory():
     """Memory that is handed out filled with another value each time shows an encoder that reads it unwritten."""
     script = """

@@ -53,7 +53,7 @@ def tensors(size: int, seed: int) -> list[torch.Tensor]:
 
 
 @given(st.lists(groups, min_size=1, max_size=3), st.integers(0, 2**16))
-def test_groupwise_is_dense_attention_with_its_gradients(drawn, seed):
+def test_groupwise_plan_is_dense_attention_with_its_gradients(drawn, seed):
     spans, mask = spans_of(drawn), dense_mask(drawn)
     inputs = tensors(len(mask), seed)
     ours, theirs = GroupwisePlan(spans, CPU)(*inputs, 0.3), dense_attention(*inputs, mask, 0.3)
@@ -67,12 +67,12 @@ def test_groupwise_is_dense_attention_with_its_gradients(drawn, seed):
         assert torch.allclose(mine, other, atol=1e-12)
 
 
-def test_without_a_gpu_a_plan_is_groupwise():
+def test_plan_attention_is_groupwise_without_a_gpu():
     spans = spans_of([(3, [2, 1])])
     assert isinstance(plan_attention(spans, CPU, torch.bfloat16), GroupwisePlan)
 
 
-def test_the_gradient_of_a_gathered_prefix_is_summed_in_float32():
+def test_gather_rows_sums_gradients_in_float32():
     # 1 + 256 x 2^-9: in bfloat16 every single addend would be rounded away
     rows = torch.zeros(1, 1, dtype=torch.bfloat16, requires_grad=True)
     index = torch.zeros(257, dtype=torch.long)
@@ -83,7 +83,7 @@ def test_the_gradient_of_a_gathered_prefix_is_summed_in_float32():
 
 
 @given(st.lists(groups, min_size=1, max_size=3))
-def test_the_keys_of_the_variable_length_call(drawn):
+def test_variable_length_plan_attends_to_the_keys_of_the_dense_mask(drawn):
     spans, mask = spans_of(drawn), dense_mask(drawn)
     plan = VariableLengthPlan(spans, CPU)
     queries, keys, rows = plan._cumulative_queries.tolist(), plan._cumulative_keys.tolist(), plan._keys.tolist()
@@ -97,7 +97,7 @@ def test_the_keys_of_the_variable_length_call(drawn):
     assert torch.equal(seen, mask)
 
 
-def test_a_span_lists_branches_that_have_a_token():
+def test_token_span_lists_branches_that_have_a_token():
     span = TokenSpan(start=2, prefix_end=5, branch_ends=(5, 7, 7, 8))
     assert span.branches == ((5, 7), (7, 8))
     assert span.end == 8

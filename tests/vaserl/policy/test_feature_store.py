@@ -58,7 +58,7 @@ def filled(folder: Path, *, max_bytes: int = PLENTY, num_entries: int = 1) -> Fe
     seed=st.integers(0, 99),
     interval=st.floats(1e-9, 1e9),
 )
-def test_unpack_is_the_inverse_of_pack(time_patches, width, dtype, seed, interval):
+def test_unpack_entry_is_the_inverse_of_pack_entry(time_patches, width, dtype, seed, interval):
     made = make_features(seed, time_patches, width, dtype)
     grid = VideoGrid(time=time_patches, height=2, width=2, temporal_interval=interval)
     clip = ClipFeatures(features=made.features, patch_grid=(time_patches, 4, 4), seconds_per_patch=interval, grid=grid)
@@ -66,7 +66,7 @@ def test_unpack_is_the_inverse_of_pack(time_patches, width, dtype, seed, interva
 
 
 @given(st.data())
-def test_no_single_flipped_bit_goes_unnoticed(data):
+def test_unpack_entry_refuses_any_flipped_bit(data):
     entry = bytearray(pack_entry("key", make_features(width=1)))
     place = data.draw(st.integers(0, len(entry) - 1))
     entry[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -74,14 +74,14 @@ def test_no_single_flipped_bit_goes_unnoticed(data):
         unpack_entry("key", bytes(entry))
 
 
-def test_infinities_and_nans_come_back_as_they_were():
+def test_unpack_entry_keeps_infinities_and_nans():
     odd = make_features()
     odd.features[0, :4] = torch.tensor([float("inf"), -float("inf"), float("nan"), -0.0])
     found = unpack_entry("key", pack_entry("key", odd))
     assert torch.equal(found.features.view(torch.int32), odd.features.view(torch.int32))
 
 
-def test_a_store_returns_what_was_put_in_any_object_on_its_folder(tmp_path: Path):
+def test_feature_store_returns_entries_of_other_objects_on_its_folder(tmp_path: Path):
     filled(tmp_path, num_entries=2)
     store = FeatureStore(tmp_path, PLENTY)
     found = store.get_all([KEYS[1], KEYS[2], KEYS[0]])
@@ -123,7 +123,7 @@ def with_anothers_hash(path: Path) -> None:
 
 
 def with_other_facts(path: Path) -> None:
-    """A sound payload whose header moves the clip in time."""
+    """Changes the header so that the clip is shorter; the payload stays valid."""
     path.write_bytes(path.read_bytes().replace(b'"time": 2', b'"time": 1'))
 
 
@@ -131,7 +131,7 @@ DAMAGES = [truncated, flipped, headless, empty, of_another_clip, with_anothers_h
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_entry_is_counted_logged_removed_and_made_again(tmp_path: Path, caplog, damage):
+def test_feature_store_removes_a_damaged_entry(tmp_path: Path, caplog, damage):
     store = filled(tmp_path, num_entries=2)
     before = store.path(KEYS[0]).read_bytes()
     damage(store.path(KEYS[0]))
@@ -148,7 +148,7 @@ def test_a_damaged_entry_is_counted_logged_removed_and_made_again(tmp_path: Path
     assert same(store.get_all(KEYS[:1])[0], make_features(0))
 
 
-def test_a_half_written_file_is_never_read_and_removed_when_its_writer_is_gone(tmp_path: Path, caplog):
+def test_feature_store_removes_abandoned_half_written_files(tmp_path: Path, caplog):
     entry = pack_entry(KEYS[0], make_features())
     old, new = (tmp_path / UNFINISHED.replace("*", name) for name in ("abc", "def"))
     for half in (old, new):
@@ -164,7 +164,7 @@ def test_a_half_written_file_is_never_read_and_removed_when_its_writer_is_gone(t
     assert "half-written" in caplog.text
 
 
-def test_a_writer_that_fails_leaves_nothing(tmp_path: Path, monkeypatch):
+def test_feature_store_put_leaves_nothing_when_it_fails(tmp_path: Path, monkeypatch):
     store = FeatureStore(tmp_path, PLENTY)
 
     def full(_):
@@ -176,7 +176,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_counted_and_the_run_goes_on(tmp_path: Path, monkeypatch, caplog):
+def test_feature_store_put_counts_a_full_disk(tmp_path: Path, monkeypatch, caplog):
     store = FeatureStore(tmp_path, PLENTY)
 
     def full(_):
@@ -189,7 +189,7 @@ def test_a_full_disk_is_counted_and_the_run_goes_on(tmp_path: Path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_least_recently_read_entries_make_room(tmp_path: Path):
+def test_feature_store_evicts_the_least_recently_read(tmp_path: Path):
     size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=3 * size, num_entries=3)
     assert store.counts.evicted == 0
@@ -200,7 +200,7 @@ def test_the_least_recently_read_entries_make_room(tmp_path: Path):
     assert store.counts.evicted == 1
 
 
-def test_an_entry_in_use_stays_and_the_next_goes(tmp_path: Path):
+def test_feature_store_keeps_an_entry_in_use(tmp_path: Path):
     size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=2 * size, num_entries=2)
     with store.in_use(KEYS[0]) as file:
@@ -209,7 +209,7 @@ def test_an_entry_in_use_stays_and_the_next_goes(tmp_path: Path):
         assert same(unpack_entry(KEYS[0], file.read()), make_features(0))
 
 
-def test_when_everything_is_in_use_the_limit_waits_and_it_is_said(tmp_path: Path, caplog):
+def test_feature_store_exceeds_its_limit_when_everything_is_in_use(tmp_path: Path, caplog):
     size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=size, num_entries=1)
     with store.in_use(KEYS[0]):
@@ -220,7 +220,7 @@ def test_when_everything_is_in_use_the_limit_waits_and_it_is_said(tmp_path: Path
     assert store.num_bytes() == size
 
 
-def test_an_entry_above_the_limit_is_refused(tmp_path: Path, caplog):
+def test_feature_store_put_refuses_an_entry_above_the_limit(tmp_path: Path, caplog):
     store = FeatureStore(tmp_path, 100)
     store.put(KEYS[0], pack_entry(KEYS[0], make_features()))
     assert store.counts.refused == 1
@@ -228,7 +228,7 @@ def test_an_entry_above_the_limit_is_refused(tmp_path: Path, caplog):
     assert "exceed the limit of 100" in caplog.text
 
 
-def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path: Path):
+def test_feature_store_refuses_a_folder_that_cannot_be_created(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"features\.folder .*file/store"):
         FeatureStore(tmp_path / "file" / "store", PLENTY)
@@ -251,7 +251,7 @@ def write_and_read(folder: Path, max_bytes: int, seed: int, num_rounds: int, res
 
 
 @pytest.mark.parametrize("entries_that_fit", [3, 8], ids=["evicting", "roomy"])
-def test_processes_that_write_the_same_entries_at_once(tmp_path: Path, entries_that_fit: int):
+def test_feature_store_shared_by_writing_processes(tmp_path: Path, entries_that_fit: int):
     size = len(pack_entry(KEYS[0], make_features()))
     context = multiprocessing.get_context("fork")
     results = context.Queue()
@@ -272,7 +272,7 @@ def test_processes_that_write_the_same_entries_at_once(tmp_path: Path, entries_t
     assert not list(tmp_path.glob(UNFINISHED))
 
 
-def test_a_lock_of_a_dead_process_does_not_keep_its_entry(tmp_path: Path):
+def test_feature_store_evicts_after_a_reader_died(tmp_path: Path):
     size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=size, num_entries=1)
     context = multiprocessing.get_context("fork")

@@ -19,7 +19,7 @@ def branch(*targets: int, context: tuple[int, ...] = ()) -> Branch:
     return Branch(context_ids=context, target_ids=targets)
 
 
-def test_one_group_by_hand():
+def test_shared_prefix_layout_of_one_group_by_hand():
     layout = shared_prefix_layout([group(branch(5, 6), branch(7))])
     assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 6, 7]]
     # text 0, video at 1 (width 1 and 2), text goes on at 3; both branches begin at 4
@@ -39,14 +39,14 @@ def test_one_group_by_hand():
     ]
 
 
-def test_context_is_read_but_not_trained():
+def test_shared_prefix_layout_does_not_train_context():
     layout = shared_prefix_layout([group(branch(6, context=(4, 5)))])
     assert layout.input_ids.tolist() == [[1, 9, 9, 2, 4, 5, 6]]
     assert layout.predictor.tolist() == [5]
     assert layout.target_ids.tolist() == [6]
 
 
-def test_groups_follow_one_another_without_padding():
+def test_shared_prefix_layout_puts_groups_one_after_another():
     layout = shared_prefix_layout([group(branch(5)), group(branch(6, 7), branch(8))])
     assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 1, 9, 9, 2, 6, 7, 8]]
     assert layout.position_ids[0, 0].tolist() == [0, 1, 1, 3, 4, 0, 1, 1, 3, 4, 5, 4]
@@ -62,7 +62,7 @@ def test_packed_layout_repeats_the_prompt_in_one_row():
     assert [span.branches for span in layout.spans] == [((4, 6),), ((10, 11),)]
 
 
-def test_an_empty_completion_and_a_single_one_work():
+def test_shared_prefix_layout_accepts_empty_and_single_completions():
     layout = shared_prefix_layout([group(branch(), branch(5))])
     assert (layout.branch_lengths, layout.target_ids.tolist(), layout.predictor.tolist()) == ((0, 1), [5], [3])
 
@@ -75,7 +75,7 @@ def test_padded_layout_repeats_the_prompt():
 
 
 @pytest.mark.parametrize("groups", [[], [group()]], ids=["none", "no-branch"])
-def test_nothing_to_lay_out_is_refused(groups):
+def test_shared_prefix_layout_refuses_nothing(groups):
     with pytest.raises(ValueError, match="at least one group"):
         shared_prefix_layout(groups)
 

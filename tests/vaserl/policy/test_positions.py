@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vaserl.policy.positions import VideoGrid, continue_positions, prompt_positions, temporal_interval
 
 
-def test_positions_by_hand():
+def test_prompt_positions_by_hand():
     # two text tokens, a clip of 2 x 1 x 2 whose frames are 3.5 apart, then text
     grid = VideoGrid(time=2, height=1, width=2, temporal_interval=3.5)
     time, height, width = prompt_positions(8, 2, grid).tolist()
@@ -19,19 +19,19 @@ def test_positions_by_hand():
     assert width == [0, 1, 2, 3, 2, 3, 6, 7]
 
 
-def test_text_continues_after_the_prefix():
+def test_continue_positions_go_on_after_the_prefix():
     grid = VideoGrid(time=1, height=2, width=2, temporal_interval=1.0)
     prefix = prompt_positions(6, 1, grid)
     assert prefix[:, -1].tolist() == [3, 3, 3]
     assert continue_positions(prefix, 2).tolist() == [[4, 5]] * 3
 
 
-def test_a_clip_that_does_not_fit_is_refused():
+def test_prompt_positions_refuse_a_clip_that_does_not_fit():
     with pytest.raises(ValueError, match="does not fit"):
         prompt_positions(10, 4, VideoGrid(time=2, height=2, width=2, temporal_interval=1.0))
 
 
-def test_the_seconds_of_a_patch_are_rounded_to_float32_first():
+def test_temporal_interval_rounds_seconds_to_float32_first():
     grid = VideoGrid(time=4, height=1, width=1, temporal_interval=temporal_interval(3.0, 2, 25))
     assert prompt_positions(4, 0, grid)[0].tolist() == [0, 16, 33, 50]
 
@@ -46,7 +46,7 @@ def test_the_seconds_of_a_patch_are_rounded_to_float32_first():
     after=st.integers(0, 9),
     tokens_per_second=st.sampled_from([1, 2, 4, 25]),
 )
-def test_positions_are_the_engines(frames, fps, height, width, before, after, tokens_per_second):
+def test_prompt_positions_are_the_engines(frames, fps, height, width, before, after, tokens_per_second):
     from vllm.model_executor.models.qwen2_5_vl import Qwen2_5_VLForConditionalGeneration as Engine
 
     interval = temporal_interval(fps, 2, tokens_per_second)

@@ -1,4 +1,4 @@
-"""The tower alone makes what the whole model makes, under a name that says everything it depends on."""
+"""The vision tower against the whole model, and the key under which its features are stored."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from vaserl.types import PromptSamples, Sample
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_tower_alone_is_the_whole_models_bit_for_bit(tiny_model: Path, dtype: str):
+def test_vision_tower_equals_the_whole_models_bit_for_bit(tiny_model: Path, dtype: str):
     pixels = Prompter(tiny_model).pixels(make_clip(3, height=84, width=112))
     with torch.no_grad():
         whole = Policy(load_model(tiny_model, DTYPES[dtype])).video_features([pixels])
@@ -33,7 +33,7 @@ def test_the_tower_alone_is_the_whole_models_bit_for_bit(tiny_model: Path, dtype
     assert encoded.seconds_per_patch == 2 / 4.0
 
 
-def test_a_turn_begun_whole_patches_later_has_the_same_features_in_another_order(tiny_model: Path):
+def test_begun_later_reorders_the_features_of_a_turned_clip(tiny_model: Path):
     prompter, tower = Prompter(tiny_model), VisionTower(tiny_model, "float32", "cpu")
     clip = make_clip(5)
     for phase in (0, 1):
@@ -44,7 +44,7 @@ def test_a_turn_begun_whole_patches_later_has_the_same_features_in_another_order
             assert (first.features - later.features).abs().max() > 1e-2  # they do differ
 
 
-def test_logprobs_from_features_are_those_from_pixels_and_the_tower_rests(tiny_model: Path):
+def test_policy_logprobs_from_features_are_those_from_pixels(tiny_model: Path):
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     tower = VisionTower(tiny_model, "float32", "cpu")
     pixels = [prompter.pixels(make_clip(seed)) for seed in (1, 2)]
@@ -79,36 +79,36 @@ def recipe(tiny_model: Path) -> FeatureRecipe:
     return feature_recipe(tiny_model, "float32", 8)
 
 
-def changed_weight(folder: Path, name: str) -> None:
+def change_weight(folder: Path, name: str) -> None:
     tensors = load_file(folder / "model.safetensors")
     tensors[name].view(torch.int32).flatten()[0] ^= 1
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def changed_json(folder: Path, file: str, old: str, new: str) -> None:
+def change_json(folder: Path, file: str, old: str, new: str) -> None:
     text = (folder / file).read_text()
     assert old in text
     (folder / file).write_text(text.replace(old, new))
 
 
 CHANGES = {
-    "one bit of the tower": (lambda f: changed_weight(f, "visual.blocks.0.attn.proj.weight"), True),
-    "the tower's windows": (lambda f: changed_json(f, "config.json", '"window_size": 112', '"window_size": 56'), True),
-    "the processor": (lambda f: changed_json(f, "processor_config.json", "0.48145466", "0.5"), True),
-    "one bit of the language model": (lambda f: changed_weight(f, "lm_head.weight"), False),
+    "one bit of the tower": (lambda f: change_weight(f, "visual.blocks.0.attn.proj.weight"), True),
+    "the tower's windows": (lambda f: change_json(f, "config.json", '"window_size": 112', '"window_size": 56'), True),
+    "the processor": (lambda f: change_json(f, "processor_config.json", "0.48145466", "0.5"), True),
+    "one bit of the language model": (lambda f: change_weight(f, "lm_head.weight"), False),
     "nothing": (lambda f: None, False),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_features_have_another_name_when_what_they_depend_on_changes(tiny_model, recipe, tmp_path, name):
+def test_feature_recipe_key_changes_with_what_features_depend_on(tiny_model, recipe, tmp_path, name):
     change, is_another = CHANGES[name]
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     change(folder)
     assert (feature_recipe(folder, "float32", 8).key("clip", 0) != recipe.key("clip", 0)) == is_another
 
 
-def test_every_part_of_a_recipe_is_in_the_name(recipe: FeatureRecipe):
+def test_feature_recipe_key_depends_on_every_field(recipe: FeatureRecipe):
     others = [
         replace(recipe, **{name: value})
         for name, value in {
@@ -125,7 +125,7 @@ def test_every_part_of_a_recipe_is_in_the_name(recipe: FeatureRecipe):
     assert all(len(key) == 64 and int(key, 16) for key in keys)
 
 
-def test_a_folder_without_a_tower_is_the_users_to_mend(tmp_path: Path, tiny_model: Path):
+def test_feature_recipe_refuses_a_folder_without_a_tower(tmp_path: Path, tiny_model: Path):
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     tensors = load_file(folder / "model.safetensors")
     save_file({n: t for n, t in tensors.items() if "visual." not in n}, folder / "model.safetensors")
@@ -133,8 +133,8 @@ def test_a_folder_without_a_tower_is_the_users_to_mend(tmp_path: Path, tiny_mode
         feature_recipe(folder, "float32", 8)
 
 
-def test_a_sharded_folder_has_the_same_name(tmp_path: Path, tiny_model: Path, recipe: FeatureRecipe):
-    """Under the names that transformers gave checkpoints later, too."""
+def test_feature_recipe_of_a_sharded_folder_is_the_same(tmp_path: Path, tiny_model: Path, recipe: FeatureRecipe):
+    """The shards use the weight names of later transformers releases."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
