@@ -1,11 +1,11 @@
-"""Errors that are the user's to mend, told apart from ours."""
+"""Errors that a user can correct, apart from errors of the program."""
 
 USER_ERROR_EXIT = 2
-"""Exit code of a command that a user's mistake stopped."""
+"""Exit code of a command that stopped with a UserError."""
 
 
 class UserError(Exception):
-    """Something the user gave can't be used; the message names the file, the place in it and the way out.
+    """An input of the user's can't be used; the message names file, place and remedy.
 
     Commands print the message alone, without a traceback, and exit with code 2.
     """
