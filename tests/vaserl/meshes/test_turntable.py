@@ -184,8 +184,8 @@ def test_torch_compilers_load_after_rendering():
     """Mesa and triton each bring an LLVM; in the wrong order the second one crashes the process."""
     script = (
         "import trimesh\n"
-        "from vaserl.meshes.turntable import Turntable\n"
-        "with Turntable(resolution=32) as turntable:\n"
+        "from vaserl.meshes.turntable import TurntableRenderer\n"
+        "with TurntableRenderer(resolution=32) as turntable:\n"
         "    turntable.render_clip(trimesh.creation.cylinder(radius=1, height=2), num_frames=1)\n"
         "import torch._dynamo\n"
         "print('alive')\n"

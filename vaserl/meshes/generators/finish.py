@@ -1,9 +1,9 @@
 """Finishes a generated surface into a model of its photograph, without inventing shape.
 
-Keeps the largest piece by area, since what floats beside a vase is noise; closes holes of three or four edges, never by
-a hull; reduces the number of faces; turns the model upright with its front towards +Z, one unit high on y = 0; colours
-it from the photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used
-whose silhouette agrees best with the photograph. Front and back have mirrored silhouettes: for a symmetric vase the
+Keeps the largest piece by area, since what floats beside a vase is noise; closes small holes, never by a hull; reduces
+the number of faces; turns the model upright with its front towards +Z, one unit high on y = 0; colours it from the
+photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used whose
+silhouette agrees best with the photograph. Front and back have mirrored silhouettes: for a symmetric vase the
 photograph can't tell them apart, and the generator's own front is kept.
 """
 

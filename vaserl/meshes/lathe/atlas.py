@@ -1,7 +1,7 @@
-"""Where the parts of a vase lie in its one texture image.
+"""Layout of the texture image that all parts of a vase share.
 
-From bottom to top: a patch for the underside, the outside of the wall (around from left to right, the front in the
-middle; along the profile from foot to lip), a strip for each handle, a patch for the inside.
+From bottom to top: a band for the underside; the outside of the wall, with the azimuth from left to right, the front in
+the middle and the profile from foot to lip; a strip for each handle; a band for the inside.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ AtlasBand = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atlas:
-    """Rows of the image, counted from its top, as half-open (first, last + 1) bands over its whole width.
+    """Bands of rows over the image's whole width, half-open (first, last + 1), counted from the top.
 
     Example: lay_out((512, 256), num_handles=2).wall == (36, 252)
     """
@@ -20,26 +20,29 @@ class Atlas:
     size: tuple[int, int]
     """Width and height of the image in pixels."""
     inside: AtlasBand
-    """One colour for what lies behind the lip."""
+    """Single colour of the vase's inside."""
     handles: tuple[AtlasBand, ...]
-    """One strip for each handle: along it from left to right, across it from bottom to top."""
+    """One strip for each handle, its length from left to right."""
     wall: AtlasBand
-    """The outside; its first row is the lip, its last the edge of the foot."""
+    """The outside: the first row is the lip, the last the edge of the foot."""
     underside: AtlasBand
-    """One colour for what stands on the table."""
+    """Single colour of the vase's underside."""
 
     def v_span(self, band: AtlasBand) -> tuple[float, float]:
-        """Texture coordinate v of the centres of a band's lowest and highest row; v grows upwards from 0 to 1."""
+        """Returns the texture coordinate v at the centres of a band's lowest and highest row; v is 0 at the bottom."""
         height = self.size[1]
         return 1 - (band[1] - 0.5) / height, 1 - (band[0] + 0.5) / height
 
     def v_middle(self, band: AtlasBand) -> float:
-        """Texture coordinate v of a band's middle."""
+        """Returns the texture coordinate v of a band's middle."""
         return 1 - (band[0] + band[1]) / 2 / self.size[1]
 
 
 def lay_out(size: tuple[int, int], num_handles: int) -> Atlas:
-    """The layout for an image of this width and height, at least 32 x 64."""
+    """Returns the layout for an image of this width and height.
+
+    Raises: ValueError below 32 x 64 pixels or for an odd width.
+    """
     width, height = size
     if width < 32 or height < 64 or width % 2:
         raise ValueError(f"a texture is at least 32 x 64 and its width even, not {width} x {height}")

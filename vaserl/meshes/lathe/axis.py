@@ -1,7 +1,7 @@
-"""Mask -> axis of rotation: the line about which the silhouette is its own mirror image.
+"""Finds the axis of rotation in a mask: the line about which the silhouette is its own mirror image.
 
-Every point of the outline is mirrored, and its distance from the outline, up to a cap, is what the axis minimises. The
-cap is what lets a single handle, which has no counterpart, pull at the axis no more than a speck would.
+The axis minimises the mean distance of the mirrored outline from the outline. Distances are capped, so a single handle,
+which has no counterpart, hardly moves the axis.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import depth
 
 MAX_TILT_DEG = 20.0
-"""How far the search goes; a vase that leans so far lies rather than stands."""
+"""Largest tilt of the search; a vase with a larger tilt lies on its side."""
 MAX_OUTLINE = 400
-"""About as many points of the outline are mirrored."""
+"""Approximate number of outline points that are mirrored."""
 MIRROR_CAP = 0.03
-"""Distance from which on a mirrored point counts as without counterpart, as a share of the vase's size."""
+"""Cap of a mirrored point's distance from the outline, as a share of the vase's size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """The projected axis of rotation, and with it the upright frame that has the axis as its middle column.
+    """The projected axis of rotation, which defines the upright frame whose middle column it is.
 
     Example: Axis(x=112.3, y=111.5, tilt_deg=1.2) leans 1.2 degrees to the right.
     """
@@ -30,18 +30,18 @@ class Axis:
     x: float
     """Column of a point on the axis, in pixels."""
     y: float
-    """Row of that point: the middle of the picture."""
+    """Row of that point: the middle of the image."""
     tilt_deg: float
-    """Angle between the axis and the picture's vertical, positive when the top leans to the right."""
+    """Angle between the axis and the image's vertical, positive when the top leans to the right."""
 
     def to_photo(self, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns and rows in the photograph of points given by their distance from the axis and along it."""
+        """Converts distances from the axis and along it to columns and rows of the photograph."""
         cosine, sine = np.cos(np.radians(self.tilt_deg)), np.sin(np.radians(self.tilt_deg))
         return self.x + across * cosine - down * sine, self.y + across * sine + down * cosine
 
 
 def find_axis(mask: np.ndarray) -> Axis:
-    """The axis of the silhouette in a bool [H, W] mask.
+    """Finds the axis of the silhouette in a mask, bool [H, W].
 
     Raises: LatheError when the vase lies on its side.
     """
@@ -77,23 +77,23 @@ def find_axis(mask: np.ndarray) -> Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mirror:
-    """An outline, and how far it is from its own mirror image."""
+    """An outline; calling it measures its distance from its mirror image."""
 
     x: np.ndarray
     """float64 [N] columns of points on the outline."""
     y: np.ndarray
     """float64 [N] their rows."""
     to_outline: np.ndarray
-    """float64 [H, W] distance to the outline, but at most the cap."""
+    """float64 [H, W] distance to the outline, at most the cap."""
     cap: float
-    """From this distance on a point has no counterpart, however far it is; that also holds outside the picture."""
+    """Largest distance in pixels; also used outside the image."""
     middle_row: float
-    """The row in which the axis' place is given."""
+    """Row in which the axis's column is given."""
 
     def __call__(self, x: float, tilt_deg: float) -> float:
-        """Mean distance of the mirrored points from the outline, in pixels, for an axis through column x of that row.
+        """Returns the mean distance in pixels of the mirrored points from the outline, for an axis through column x.
 
-        A hundredth of a pixel for each degree of tilt decides for upright where a round vase leaves the tilt open.
+        Adds a hundredth of a pixel for each degree of tilt: a round vase, whose tilt is undetermined, becomes upright.
         """
         angle = np.radians(tilt_deg)
         normal = np.cos(angle), np.sin(angle)
@@ -104,10 +104,9 @@ class _Mirror:
 
 
 def straighten(mask: np.ndarray, axis: Axis) -> np.ndarray:
-    """float32 [D, 2 R + 1]: the mask turned upright, the axis in column R, everything of it inside.
+    """Resamples the mask into the upright frame, float32 [D, 2 R + 1], with the axis in column R.
 
-    Row d lies (d - (D - 1) / 2) pixels along the axis below `axis.y`. Values between 0 and 1 are edges that fall
-    between pixels.
+    Row d is (d - (D - 1) / 2) pixels along the axis below `axis.y`. Values between 0 and 1 occur at edges.
     """
     rows, columns = np.nonzero(mask)
     cosine, sine = np.cos(np.radians(axis.tilt_deg)), np.sin(np.radians(axis.tilt_deg))

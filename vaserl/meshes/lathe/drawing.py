@@ -1,8 +1,8 @@
-"""The profile as publications print vases: section on the left, outside on the right, centre line between.
+"""Profile drawings as in publications: section on the left, outside on the right, centre line in between.
 
-One photograph doesn't show how thick the wall is: where nobody has measured it, the left half is the outline alone and
-the drawing says so. Drawn in millimetres at the scale that is asked for, as SVG whose groups are layers: section,
-exterior, handles, centre-line, scale-bar, caption.
+A photograph doesn't show the wall's thickness: unless it is given, the left half is only the outline and the caption
+states so. The drawing is an SVG document in millimetres whose groups are layers: section, exterior, handles,
+centre-line, scale-bar, caption.
 """
 
 import numpy as np
@@ -12,26 +12,26 @@ from vaserl.meshes.lathe.revolve import inside_of
 from vaserl.meshes.lathe.sweep import Tube
 
 MARGIN_MM = 12.0
-"""Paper around the drawing."""
+"""Margin around the drawing."""
 UNSCALED_MM = 120.0
-"""Height on paper of a vase whose real height isn't known."""
+"""Height on paper of a vase whose true height is unknown."""
 MIN_HALF_MM = 28.0
-"""Paper on either side of the axis, so that the caption of a small vase has room."""
+"""Smallest half width of the drawing, which leaves room for the caption of a small vase."""
 LINE_MM = 0.35
-"""Width of the outline, as in print."""
+"""Width of the outline."""
 CORNER_POINTS = 96
 MIN_CORNER_DEG = 35.0
-"""The outside's profile turns by at least this where a horizontal line marks a lip, a neck or a foot."""
+"""Smallest turn of the outside's profile that is drawn as a horizontal line: at a lip, a neck or a foot."""
 
 
 def profile_drawing(
     result: LatheResult, *, height_mm: float | None = None, wall_mm: float | None = None, scale: float = 0.5
 ) -> str:
-    """An SVG document of a vase `height_mm` high, drawn at `scale` (0.5 prints 1:2).
+    """Returns an SVG document of a vase `height_mm` high, drawn at `scale` (0.5 prints 1:2).
 
-    Without `height_mm`, which no photograph tells, the vase is drawn `UNSCALED_MM` high and the bar is a quarter of
-    its height. With `wall_mm`, as calipers measure it, the section is blackened so thick. Coordinates inside the
-    document are millimetres of paper.
+    Without `height_mm`, the vase is drawn `UNSCALED_MM` high and the scale bar is a quarter of its height. With
+    `wall_mm`, the measured thickness of the wall, the section is filled black. Coordinates in the document are
+    millimetres on paper.
 
     Raises: ValueError for a size that isn't positive, and for a wall without a height.
     """
@@ -41,10 +41,11 @@ def profile_drawing(
         raise ValueError(f"wall_mm = {wall_mm} needs a height_mm of more than eight times that, not {height_mm}")
     profile = result.profile
     if height_mm is None:
-        paper, bar, said, size = UNSCALED_MM, UNSCALED_MM / 4, "1/4 of the height", "height not known, not to scale"
+        paper, bar, bar_label = UNSCALED_MM, UNSCALED_MM / 4, "1/4 of the height"
+        size = "height not known, not to scale"
     else:
         length = _round_length(height_mm / 4)
-        paper, bar, said = height_mm * scale, length * scale, f"{length:g} mm"
+        paper, bar, bar_label = height_mm * scale, length * scale, f"{length:g} mm"
         size = f"H. {height_mm:g} mm, {_ratio(scale)}"
     radius = max([float(profile[:, 0].max()), *(float(np.abs(t.curve[:, 0]).max()) for t in result.tubes)]) * paper
     width = 2 * max(radius, bar, MIN_HALF_MM) + 2 * MARGIN_MM
@@ -69,7 +70,7 @@ def profile_drawing(
     scale_bar = [
         _line(bar_ends[0], bar_y, bar_ends[1], bar_y, "outline"),
         *(_line(x, bar_y - 1, x, bar_y + 1, "outline") for x in bar_ends),
-        _text(centre, bar_y + 4, said),
+        _text(centre, bar_y + 4, bar_label),
     ]
     wall = "wall not known" if wall_mm is None else f"wall {wall_mm:g} mm as measured"
     layers = {
@@ -97,9 +98,9 @@ def profile_drawing(
 
 
 def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
-    """Both edges of a handle seen from the front, float64 [M, 2] (across, height), where the body doesn't hide them.
+    """Returns both edges of a handle from the front, float64 [M, 2] (across, height), without parts behind the body.
 
-    Of a loop, which comes back towards the body, the edges run to its tip and around it.
+    A loop's edges run to its tip and around it.
     """
     curve, radius = tube.curve[:, :2], tube.radius
     if np.ptp(tube.curve[:, 2]) > float(radius.mean()):
@@ -112,7 +113,7 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
         edges = [np.concatenate([edges[0], edges[1][::-1]])]
     lines = []
     for coarse in edges:
-        # so fine that a line ends at the wall and neither before nor behind it
+        # finely sampled, so that a line ends exactly at the wall
         at = np.linspace(0, len(coarse) - 1, 16 * len(coarse))
         edge = np.stack([np.interp(at, np.arange(len(coarse)), column) for column in coarse.T], axis=1)
         seen = np.abs(edge[:, 0]) >= np.interp(edge[:, 1], profile[:, 1], profile[:, 0])
@@ -122,16 +123,16 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
 
 
 def _corners(profile: np.ndarray) -> np.ndarray:
-    """float64 [C, 2] where the profile turns sharply, one point for each corner: of neighbours the sharpest.
+    """Returns the corners of the profile, float64 [C, 2]: the sharpest point of each run of sharp turns.
 
-    Looked for on `CORNER_POINTS` points, so that a finer profile has the same corners.
+    The profile is resampled to `CORNER_POINTS` points, so the corners don't depend on its resolution.
     """
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(profile, axis=0).T))])
     at = np.linspace(0.0, along[-1], CORNER_POINTS)
     coarse = np.stack([np.interp(at, along, column) for column in profile.T], axis=1)
     step = np.diff(coarse, axis=0)
     angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
-    # over two steps, because resampling cuts a corner into two halves
+    # over two steps, because resampling splits a corner in two
     turn = np.abs(angle[2:] - angle[:-2])
     sharp = np.nonzero(turn > np.radians(MIN_CORNER_DEG))[0]
     groups = np.split(sharp, np.nonzero(np.diff(sharp) > 1)[0] + 1)
@@ -139,7 +140,7 @@ def _corners(profile: np.ndarray) -> np.ndarray:
 
 
 def _round_length(length: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that isn't longer."""
+    """Returns the largest of 1, 2 and 5 times a power of ten that is at most `length`."""
     power = 10.0 ** np.floor(np.log10(length))
     return float(max(step * power for step in (1, 2, 5) if step * power <= length * (1 + 1e-9)))
 

@@ -1,9 +1,9 @@
-"""Upright mask -> how far the body reaches left and right of the axis in each row, the handles taken off.
+"""Finds the body's edge in the upright mask, row by row, with the handles removed.
 
-A handle shows in two ways. Where daylight lies between it and the body, the body's edge is seen; above and below the
-gap the handle grows together with the body, and there the edge is bridged by the smoothest curve that stays within
-the silhouette. A handle seen end-on shows no gap: it is a spike far longer than thick, and is bridged likewise.
-Lips and feet end at the top or bottom row and are never taken for spikes.
+Where there is a gap between a handle and the body, the body's edge is visible. Above and below the gap the handle joins
+the body, and the edge is bridged by the smoothest curve that stays within the silhouette. A handle seen end-on has no
+gap: it is a spike much longer than thick, and is bridged in the same way. Lips and feet end at the top or bottom row
+and are never treated as spikes.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from scipy import ndimage
 from vaserl.meshes.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
-"""How far a handle may run along the body before it has left it, as a share of the height."""
+"""Longest joint between a handle and the body, as a share of the height."""
 END_SHARE = 0.1
-"""The curves of lip and foot end the outline within this share of the height."""
+"""Share of the height at each end within which the outline closes over the lip or under the foot."""
 MAX_ARCH = 2.5
-"""How far a handle's arch may reach above the daylight under it, in thicknesses of the handle."""
+"""Highest arch of a handle above its gap, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
-"""Thickest handle seen end-on, as a share of the height."""
+"""Greatest thickness of a handle seen end-on, as a share of the height."""
 EASE_SHARE = 0.02
-"""Over so much of the height the joint between a bridge and the wall is smoothed."""
+"""Length over which the joint between a bridge and the wall is smoothed, as a share of the height."""
 MIN_SPIKE_REACH = 0.05
-"""Shortest such handle, as a share of the height, and also the least that its length must exceed its thickness by."""
+"""Smallest length of such a handle, and smallest excess of its length over its thickness, as shares of the height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyEdges:
-    """The body's silhouette without handles, in an upright frame."""
+    """The body's silhouette without handles, in the upright frame."""
 
     top: int
     """First row of the frame in which the axis runs through the body."""
     half_width: np.ndarray
     """float64 [N] distance of the body's edge from the axis in rows top … top + N - 1, in pixels."""
     asymmetry: float
-    """Mean difference of the two sides as a share of their mean, 0 for a perfect silhouette of revolution; the worst
-    fifth of the rows is left out, for a handle may have stayed on one side."""
+    """Mean difference of the two sides as a share of their mean, 0 for a perfect silhouette of revolution; without the
+    fifth of the rows that differ most, where a handle may remain on one side."""
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
-    """The body in an upright frame float32 [D, 2 R + 1] whose middle column is the axis.
+    """Finds the body in an upright frame, float32 [D, 2 R + 1], whose middle column is the axis.
 
     Raises: LatheError when nothing lies on the axis.
     """
@@ -51,7 +51,7 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     (left, left_bridged), (right, right_bridged) = _side(rows[:, middle::-1]), _side(rows[:, middle:])
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
-    # a side on which the body is seen is worth more than one that was bridged; else the narrower is the body
+    # a visible side is preferred to a bridged one; otherwise the narrower side is the body
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
     half_width = np.where(left_bridged & ~right_bridged, right, half_width)
     half_width = np.where(right_bridged & ~left_bridged, left, half_width)
@@ -62,7 +62,7 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
-    """First row and one past the last of the largest stretch of rows in which the axis is inside the mask."""
+    """Returns first row and last row + 1 of the run of rows with the axis inside the mask that has the largest area."""
     middle = upright.shape[1] // 2
     stretches = _runs(upright[:, middle] > 0.5)
     if not stretches:
@@ -76,7 +76,7 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
 
 
 def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The body's edge on one side, float64 [N], and where it was bridged, bool [N].
+    """Returns the body's edge on one side, float64 [N], and where it is bridged, bool [N].
 
     `rows` is that side of the frame, float32 [N, R + 1] from the axis outwards.
     """
@@ -87,8 +87,8 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for start, stop in _runs(thickness >= 2):
         if stop - start < 3:
             continue
-        # Outwards from the gap's ends, and inside it wherever the handle's foot stands on the body as a step. Upwards
-        # the handle is crossed, which is short; downwards it may run along the body before it melts into it.
+        # Bridges from the gap's ends, and inside the gap where the handle's root is a step on the body. Upwards the
+        # bridge crosses the handle, which is short; downwards the handle may run along the body before it joins it.
         arch = min(longest, round(MAX_ARCH * float(np.median(thickness[start:stop]))) + 2)
         for row in range(start, stop):
             if edge[row : row + 4].max() - edge[row] > least_step:
@@ -100,8 +100,10 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
-    """Smoothed where a handle was bridged: bridge and wall meet in value and slope, but a wall that was thrown has no
-    sudden change of curvature either. The ends of the outline stay sharp."""
+    """Smooths the half widths around bridges; the ends of the outline stay sharp.
+
+    Bridge and wall agree in value and slope, but a wheel-thrown wall has no sudden change of curvature either.
+    """
     num_rows = len(half_width)
     reach = max(1, round(EASE_SHARE * num_rows))
     weight = ndimage.binary_dilation(bridged, iterations=reach).astype(np.float64)
@@ -112,7 +114,7 @@ def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
 
 
 def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the run that begins at the axis ends, between pixels; and how many pixels of vase follow after a gap."""
+    """Returns the subpixel end of the run that begins at the axis, and the number of vase pixels after a gap."""
     inside = rows > 0.5
     length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
     index = np.arange(len(rows))
@@ -123,13 +125,13 @@ def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
-    """Bridges the rows above (step -1) or below (1) `row` in which a handle widens the edge, at most `longest`."""
+    """Bridges at most `longest` rows above (step -1) or below (step 1) `row` in which a handle widens the edge."""
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
-    ahead = edge[row::step]  # ahead[0] is the last row that shows the body
+    ahead = edge[row::step]  # ahead[0] is the last row in which the body is visible
     if len(ahead) < 3:
         return edge
-    # where the outline closes over the lip or under the foot, its narrowing is the mouth's curve and not the wall's
+    # the bridge must end before the outline closes over the lip or under the foot
     last = ahead[-max(3, round(END_SHARE * num_rows)) :]
     longest = min(longest, len(ahead) - len(last) + int(np.nonzero(last >= 0.98 * last.max())[0][-1]))
     base, base_slope = _end_of_line(edge[row::-step][:fit])
@@ -140,7 +142,7 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
     turning[[bool((curve > ahead[: len(curve)] + 1.5).any()) for curve in curves]] = np.inf
     if not np.isfinite(turning).any():
         return edge
-    # the nearest row from which the curve runs on about as smoothly as anywhere
+    # the shortest curve that is about as smooth as the smoothest
     curve = curves[int(np.argmax(turning <= 1.25 * turning.min() + 0.2))]
     bridged = edge.copy()
     bridged[row::step][: len(curve)] = np.minimum(curve, ahead[: len(curve)])
@@ -148,7 +150,7 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
 
 
 def _without_spikes(edge: np.ndarray) -> np.ndarray:
-    """Bridges stretches that stick out of the body much further than they are thick."""
+    """Bridges runs of rows that stand out from the body much further than they are thick."""
     num_rows = len(edge)
     window = 2 * round(MAX_SPIKE * num_rows / 2) + 1
     if window < 3:
@@ -173,7 +175,7 @@ def _without_spikes(edge: np.ndarray) -> np.ndarray:
 
 
 def _end_of_line(values: np.ndarray) -> tuple[float, float]:
-    """Value at the first of these points and slope, of the straight line through all of them."""
+    """Fits a straight line; returns its value at the first point and its slope."""
     if len(values) < 2:
         return float(values[0]), 0.0
     at = np.arange(len(values)) - (len(values) - 1) / 2
@@ -182,14 +184,14 @@ def _end_of_line(values: np.ndarray) -> tuple[float, float]:
 
 
 def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
-    """float64 [length + 1] the cubic with these values and slopes at 0 and `length`.
+    """Returns the cubic with these values and slopes at 0 and `length`, float64 [length + 1].
 
-    Slopes towards the other end are limited to three times the chord's, which keeps the cubic from overshooting
+    Slopes are those towards the other end, limited to three times the chord's, so that the cubic doesn't overshoot
     (Fritsch and Carlson, 1980).
     """
     t = np.arange(length + 1) / length
     limit = 3 * abs(end - start) / length
-    limit = max(limit, 0.3)  # a straight chord may still bulge a little
+    limit = max(limit, 0.3)  # even a straight chord may bulge a little
     start_slope, end_slope = np.clip(start_slope, -limit, limit), np.clip(end_slope, -limit, limit)
     return (
         start * (1 + 2 * t) * (1 - t) ** 2
@@ -199,7 +201,7 @@ def _cubic(length: int, start: float, start_slope: float, end: float, end_slope:
 
 
 def _turning(curve: np.ndarray) -> float:
-    """A curve's length times the integral of its squared curvature: free of units, 0 for a straight line."""
+    """Returns the curve's length times the integral of its squared curvature: dimensionless, 0 for a straight line."""
     rise = np.diff(curve)
     length = np.hypot(rise, 1.0)
     turn = np.diff(np.arctan(rise))
@@ -207,6 +209,6 @@ def _turning(curve: np.ndarray) -> float:
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """(start, stop) of each stretch of true flags."""
+    """Returns (start, stop) of each run of true flags."""
     change = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
     return list(zip(np.nonzero(change == 1)[0].tolist(), np.nonzero(change == -1)[0].tolist(), strict=True))

@@ -1,5 +1,9 @@
-"""The one way in which the lathe fails."""
+"""The exception of the lathe."""
 
 
 class LatheError(Exception):
-    """This photograph can't be lifted; the message says why, in words for the person who gave the photograph."""
+    """The photograph can't be reconstructed; the message states the reason to the photograph's owner.
+
+    `vaserl.meshes.generators.LiftFailure` is the failure of any generator on a row of a data set; the lathe also works
+    on single photographs without a data set.
+    """

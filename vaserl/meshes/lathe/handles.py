@@ -1,8 +1,8 @@
-"""What the silhouette holds beside the body -> handles: curves through the middle of each, with its thickness.
+"""Finds handles in the part of the silhouette beside the body: the middle line of each and its thickness.
 
-A handle that meets the body twice is an upright one, in the plane of the picture. One that meets it once, as a bar
-standing off the body, is a horizontal loop seen end-on; how wide the loop is can't be seen and is assumed to be as
-wide as it is long. Handles in front of the body or behind it leave no trace in a silhouette.
+A handle that meets the body twice is an upright handle in the image plane. One that meets it once, as a bar that stands
+off the body, is a horizontal loop seen end-on; its width isn't visible and is assumed to equal its length. Handles in
+front of or behind the body are not visible in a silhouette.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from skimage.graph import route_through_array
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_AREA = 0.003
-"""Smallest handle, as a share of the body's area."""
+"""Smallest area of a handle, as a share of the body's area."""
 MIN_REACH = 0.04
-"""Shortest distance that a handle stands off the body, as a share of the body's rows."""
+"""Smallest distance that a handle reaches from the body, as a share of the body's rows."""
 MAX_HANDLES = 4
-"""More are never thrown; further pieces are noise."""
+"""Greek vases have no more; further pieces are noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleOutline:
-    """A handle as seen in the upright frame."""
+    """A handle in the upright frame."""
 
     kind: Literal["upright", "loop"]
-    """Whether it meets the body above and below, or at one height."""
+    """"upright" meets the body at two heights, "loop" at one."""
     across: np.ndarray
-    """float64 [K] signed distance of its middle line from the axis, in pixels; a loop's runs from body to tip."""
+    """float64 [K] signed distance of its middle line from the axis, in pixels; a loop's line runs from body to tip."""
     row: np.ndarray
     """float64 [K] row of its middle line, counted from the body's first row."""
     radius: np.ndarray
@@ -37,7 +37,7 @@ class HandleOutline:
 
 
 def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
-    """The handles, largest first, in an upright frame whose body has these half widths from row `top` on."""
+    """Returns the handles, largest first, of an upright frame whose body has these half widths from row `top` on."""
     vase = upright > 0.5
     across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
     reach = np.zeros(len(vase))
@@ -84,7 +84,7 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -
 
 
 def _highest(values: np.ndarray, where: np.ndarray) -> tuple[int, int]:
-    """(row, column) of the largest value there."""
+    """Returns (row, column) of the largest value within `where`."""
     row, column = np.unravel_index(int(np.argmax(np.where(where, values, -1.0))), values.shape)
     return int(row), int(column)
 

@@ -1,8 +1,8 @@
-"""One photograph of a wheel-thrown vase -> a textured model, without a GPU and without learned weights.
+"""Reconstructs a textured model from one photograph of a wheel-thrown vase, without a GPU or learned weights.
 
-Silhouette, axis, camera, profile, handles, texture, solid: each step is a file beside this one. What it doesn't do:
-shapes that weren't thrown (figure vases, fragments), what no silhouette shows (the wall's thickness, the back, handles
-in front or behind), photographs with a cluttered background.
+Silhouette, axis, camera, profile, handles, texture, solid: each step is a module of this folder. Not supported: shapes
+that aren't wheel-thrown (figure vases, fragments), what a silhouette doesn't show (the wall's thickness, the back,
+handles in front or behind), and photographs with a cluttered background.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from vaserl.meshes.lathe import segment
 from vaserl.meshes.lathe.atlas import lay_out
 from vaserl.meshes.lathe.axis import find_axis, straighten
 from vaserl.meshes.lathe.camera import CameraView, find_view
@@ -20,53 +19,54 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.handles import find_handles
 from vaserl.meshes.lathe.profile import profile_of
 from vaserl.meshes.lathe.revolve import revolve
+from vaserl.meshes.lathe.segment import segment
 from vaserl.meshes.lathe.sweep import Tube, tube_of
 from vaserl.meshes.lathe.texture import Exposure, paint_atlas
 from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 
 WORKING_SIDE = 448
-"""Geometry is found in a copy whose longer side has at most this many pixels; colours come from the full photograph."""
+"""Geometry is measured in a copy with at most this many pixels on its longer side; colours use the full photograph."""
 MAX_ASYMMETRY = 0.12
-"""Largest mean difference between the two sides, handles taken off, relative to their mean."""
+"""Largest mean difference between the two sides, without handles, relative to their mean."""
 MIN_IOU = 0.87
-"""Smallest agreement of the finished model's silhouette with the photograph's."""
+"""Smallest intersection over union of the finished model's silhouette and the photograph's mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatheResult:
-    """A lifted vase."""
+    """A reconstructed vase."""
 
     mesh: trimesh.Trimesh
     """Textured, watertight, Y up, the front towards +Z, standing on y = 0; the body is one unit high."""
     profile: np.ndarray
-    """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in heights of the body."""
+    """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in body heights."""
     tubes: tuple[Tube, ...]
-    """The handles that were found beside the body and made; in heights of the body, x to the right."""
+    """The handles, in body heights, x to the right."""
     mask: np.ndarray
-    """bool [h, w]: the vase in the photograph, which is scaled down to `WORKING_SIDE` where it is larger."""
+    """bool [h, w]: the vase in the photograph, reduced to `WORKING_SIDE` if larger."""
     view: CameraView
-    """How the camera looked at it."""
+    """Estimated camera of the photograph."""
     tilt_deg: float
-    """How far the vase leans to the right in the photograph; the model stands upright."""
+    """Tilt of the vase to the right in the photograph; the model is upright."""
     silhouette: np.ndarray
-    """bool [h, w]: the model as this camera sees it, over the mask."""
+    """bool [h, w]: the model seen by this camera, in the same pixels as the mask."""
     silhouette_iou: float
-    """Intersection over union of the model's silhouette, seen from the same direction, with the mask."""
+    """Intersection over union of the model's silhouette and the mask."""
     warnings: tuple[str, ...]
-    """What a person should know before trusting the model."""
+    """Reasons to check the model before using it."""
 
     @property
     def num_handles(self) -> int:
-        """Handles that were found and made."""
+        """Number of handles."""
         return len(self.tubes)
 
 
 def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int, int] = (512, 256)) -> LatheResult:
-    """Lifts the vase in uint8 [H, W, 3 or 4] (RGB, or RGBA whose transparency marks the background).
+    """Reconstructs the vase in a photograph, uint8 [H, W, 3 or 4] (RGB, or RGBA with a transparent background).
 
-    `num_sections` points describe the profile; `texture_size` is (width, height) of the texture in pixels.
+    `num_sections` is the number of points of the profile; `texture_size` is (width, height) of the texture in pixels.
 
-    Raises: LatheError with the reason when the photograph can't be lifted.
+    Raises: LatheError with the reason when the photograph can't be reconstructed.
     """
     if num_sections < 16:
         raise ValueError(f"num_sections = {num_sections}: a profile needs at least 16 points")
@@ -114,7 +114,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
 
 
 def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
-    """The photograph at working size, averaged over areas, and the factor."""
+    """Returns the photograph reduced to `WORKING_SIDE` by area averaging, and the scale."""
     if photo.ndim != 3 or photo.dtype != np.uint8:
         raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
     scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
@@ -125,7 +125,7 @@ def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
-    """bool [h, w]: the model's silhouette as the photograph's camera saw it."""
+    """Returns the model's silhouette as the photograph's camera sees it, bool [h, w]."""
     view, pixels = exposure.view, exposure.pixels
     across, height, towards = mesh.vertices.T
     centre = view.foot_row - height * (view.foot_row - view.mouth_row)
@@ -133,7 +133,7 @@ def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
     x, y = exposure.axis.to_photo(across * pixels, row + exposure.first_row)
     corners = np.stack([x, y], axis=1)[mesh.faces]
     one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    # the mesh is closed: the half of the faces that is turned towards the camera covers the silhouette
+    # the mesh is closed, so the faces that face the camera cover the whole silhouette
     facing = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
     return fill_triangles(corners[facing], exposure.mask.shape)
 

@@ -1,13 +1,14 @@
-"""The two questions asked of every mask: which pieces does it fall into, and how deep inside is each pixel."""
+"""Operations on masks: connected components and distance transforms."""
 
 import numpy as np
 from scipy import ndimage
 
 
 def components(mask: np.ndarray, *, corners: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Connected pieces of a bool array: int32 labels of its shape, from 1, 0 outside; and int64 [1 + C] their sizes.
+    """Returns the connected components of a bool array: int32 labels of its shape, and their sizes, int64 [1 + C].
 
-    The size of label 0 is given as 0. With `corners`, pixels that meet at a corner are connected.
+    Labels start at 1 and are 0 outside; the size of label 0 is given as 0. With `corners`, pixels that meet at a corner
+    are connected.
     """
     labels = np.empty(mask.shape, np.int32)
     ndimage.label(mask, np.ones((3,) * mask.ndim) if corners else None, output=labels)
@@ -17,10 +18,10 @@ def components(mask: np.ndarray, *, corners: bool = False) -> tuple[np.ndarray, 
 
 
 def depth(mask: np.ndarray) -> np.ndarray:
-    """float64 [H, W]: distance of each pixel of the mask from the nearest one outside it; 0 outside."""
+    """Returns the distance of each pixel of the mask from the nearest pixel outside it, float64 [H, W]; 0 outside."""
     return np.asarray(ndimage.distance_transform_edt(mask), np.float64)
 
 
 def nearest(mask: np.ndarray) -> np.ndarray:
-    """int [2, H, W]: row and column of the pixel of the mask that is nearest to each pixel."""
+    """Returns row and column of the mask's pixel nearest to each pixel, int [2, H, W]."""
     return np.asarray(ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True))

@@ -1,13 +1,13 @@
-"""Half widths of a silhouette -> radius at each height, undoing the camera's look from above.
+"""Computes the radius at each height from the half widths of a silhouette that a camera sees from above.
 
-The silhouette is the union of the ellipses as which the vase's horizontal circles appear. The largest radius at a
-height is that of the largest ellipse, centred there, which the silhouette holds:
+The silhouette is the union of the ellipses that the vase's horizontal circles appear as. The largest possible radius at
+a height is that of the largest ellipse centred there that the silhouette contains:
 
     r(c)^2 = min over rows y of  w(y)^2 + ((y - c) / s)^2
 
 with w the half width and s the flatness: the visual hull of a solid of revolution, a lower envelope of parabolas. It
-gives foot and lip their flat ends back, which the silhouette shows as arcs. What no silhouette can show, hollows
-steeper than the line of sight, stays filled.
+restores the flat ends of foot and lip, which appear as arcs in the silhouette. Concavities steeper than the line of
+sight don't appear in a silhouette and stay filled.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ from scipy import ndimage
 from vaserl.meshes.lathe.camera import LEAST_FLATNESS, CameraView
 
 SUBROWS = 4
-"""Half widths are interpolated to this many rows for each of the picture's."""
+"""Interpolated rows for each row of the image."""
 
 
 def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of circle centres, from foot to mouth, and their radii: float64 [M] each, in pixels."""
+    """Returns rows of circle centres from foot to mouth and the circles' radii, float64 [M] each, in pixels."""
     num_rows = len(half_width)
-    ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])  # half a row out, the silhouette ends
+    ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])  # it ends half a row further
     rows = np.linspace(-0.5, num_rows - 0.5, SUBROWS * num_rows + 1)
     width = np.interp(rows, ends, np.concatenate([[0.0], half_width, [0.0]]))
     num_centres = max(8, round(view.foot_row - view.mouth_row))
@@ -34,7 +34,7 @@ def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray,
 
 
 def profile_of(half_width: np.ndarray, view: CameraView, num_sections: int) -> np.ndarray:
-    """float64 [num_sections, 2] (radius, height) from foot to lip in units of the height, evenly along the curve."""
+    """Returns (radius, height) from foot to lip in body heights, evenly along the curve, float64 [num_sections, 2]."""
     centres, radius = radius_by_row(half_width, view)
     pixels = (view.foot_row - view.mouth_row) / view.foreshortening
     height = (view.foot_row - centres) / (view.foot_row - view.mouth_row)

@@ -1,8 +1,8 @@
-"""Profile -> a closed, textured solid: outside, lip, inside, floor, foot ring; handles as closed tubes.
+"""Builds a closed, textured solid from a profile: outside, lip, inside, floor and foot ring, handles as closed tubes.
 
-The mesh encloses the clay, so it is watertight although the vase is open. How thick the wall is can't be seen in a
-photograph; it is given. Y is up, the front looks along +Z as in glTF, lengths are in heights of the body, which
-stands on y = 0.
+The mesh encloses the clay, so it is watertight although the vase is open. A photograph doesn't show the wall's
+thickness, so it is assumed. Y is up, the front faces +Z as in glTF, lengths are in body heights, and the body stands on
+y = 0.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.sweep import Tube, grid_faces, sweep
 
 _NUM_SEGMENTS = 64
-"""Corners of each horizontal section."""
+"""Number of corners of each horizontal section."""
 WALL = 0.022
-"""Assumed thickness of the wall in heights of the body."""
+"""Assumed thickness of the wall, in body heights."""
 FOOT_RECESS = 0.008
-"""How far the underside is hollowed within its ring, in heights of the body."""
+"""Depth of the underside within the foot ring, in body heights."""
 STEM_SHARE = 0.35
-"""Below the widest point, the inside ends where the outside gets narrower than this share of it: stems are solid."""
+"""Below the widest point, the inside ends where the outside is narrower than this share of it: stems are solid."""
 
 
 def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.ndarray) -> trimesh.Trimesh:
-    """The finished vase.
+    """Returns the finished vase.
 
     `profile` is float64 [N, 2] (radius, height) from foot to lip, `texture` uint8 [height, width, 3] as the atlas
     lays it out, with one strip for each tube.
@@ -47,9 +47,9 @@ def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.nd
 
 
 def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
-    """float64 [M, 2] (radius, height) from the lip down the inside to the centre of the floor, `wall` off the outside.
+    """Returns the inside, float64 [M, 2] (radius, height), from the lip to the centre of the floor.
 
-    Offset by a disc that rolls along the outside, so that the wall is as thick under a flat shoulder as in the belly.
+    It is the outside eroded by a disc of radius `wall`, so the wall is as thick under a flat shoulder as in the belly.
     """
     heights = np.linspace(0.0, 1.0, 201)
     outside = np.interp(heights, profile[:, 1], profile[:, 0])
@@ -61,16 +61,16 @@ def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
     floor = min((heights[narrow[-1]] if len(narrow) else 0.0) + FOOT_RECESS + 1.5 * wall, 0.9)
     down = np.linspace(1.0, floor, 40)
     inner = np.maximum(np.interp(down, heights, radius), 0.15 * outside.min())
-    inner[0] = max(profile[-1, 0] - wall, 0.5 * profile[-1, 0])  # a flat lip as broad as the wall
+    inner[0] = max(profile[-1, 0] - wall, 0.5 * profile[-1, 0])  # a flat lip as wide as the wall
     return np.concatenate([np.stack([inner, down], axis=1), [[0.0, floor]]])
 
 
 def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2] of the body."""
+    """Returns vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2] of the body."""
     foot = float(profile[0, 0])
     underside = np.array([[0.0, FOOT_RECESS], [0.7 * foot, FOOT_RECESS], [0.78 * foot, 0.0]])
     inside = inside_of(profile)
-    # the corners at the edge of the foot and at the lip are doubled, so that shading doesn't run across them
+    # the profile points at the edge of the foot and at the lip are doubled, so that shading has an edge there
     runs = [np.concatenate([underside, profile[:1]]), profile, np.concatenate([profile[-1:], inside])]
     spans = [atlas.v_middle(atlas.underside)] * 2, atlas.v_span(atlas.wall), [atlas.v_middle(atlas.inside)] * 2
     curve = np.concatenate(runs)
@@ -88,13 +88,13 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _turned(curve: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """float64 [len(curve) * len(sine), 3]: (radial, axial) pairs turned about the y axis."""
+    """Rotates (radial, axial) pairs about the y axis, float64 [len(curve) * len(sine), 3]."""
     radial, axial = curve[:, :1], curve[:, 1:]
     return np.stack(np.broadcast_arrays(radial * sine, axial, radial * cosine), axis=-1).reshape(-1, 3)
 
 
 def _normals(run: np.ndarray) -> np.ndarray:
-    """float64 [N, 2] unit normals to the right of the curve's direction: away from the clay."""
+    """Returns unit normals to the right of the curve's direction, away from the clay, float64 [N, 2]."""
     tangent = np.gradient(run, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)

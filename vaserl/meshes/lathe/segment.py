@@ -1,11 +1,10 @@
-"""Photograph -> mask of the vase: transparency where there is any, else whatever departs from a plain background.
+"""Segments the vase in a photograph: by transparency if there is any, otherwise by a plain background.
 
-The background may be white, grey or coloured, and may grade from side to side: a quadratic surface is fitted to the
-frame's rim in CIELAB. From the rim the background spreads until an outline, however faint, stops it; what one encloses
-is vase whatever its colour, so white ground on a pale backdrop stays whole, unless it is the very background again: a
-gap under a handle. Between what surely is background and what surely is vase, a watershed on the colour gradient puts
-the edge where the colour changes fastest, so a soft shadow goes to the background and a crisp lip doesn't. Cluttered
-scenes are out of scope: they are refused.
+The background may be white, grey or coloured, and may have a gradient: a quadratic surface is fitted to the image's rim
+in CIELAB. The background grows from the rim until an outline stops it, however faint. An enclosed region is vase
+whatever its colour, so white ground on a pale backdrop isn't lost, unless it has the background's colour: then it is a
+gap under a handle. Between certain background and certain vase, a watershed on the colour gradient puts the edge where
+the colour changes fastest, so a soft shadow becomes background and a sharp lip doesn't. Cluttered scenes are rejected.
 """
 
 import numpy as np
@@ -17,28 +16,29 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_SHARE = 0.01
-"""Smallest part of the picture that a vase may cover."""
+"""Smallest share of the image that a vase may cover."""
 MAX_RIM_SPREAD = 9.0
-"""Largest typical departure of the rim from the fitted background, in CIELAB units, for it to count as plain."""
+"""Largest median distance of the rim from the fitted background, in CIELAB units, for a plain background."""
 MAX_CONTACT = 0.10
-"""Longest contact with one side of the frame, as a share of the vase's own extent along it, that isn't a cut."""
+"""Longest contact with one side of the image that isn't a cut, as a share of the vase's extent along that side."""
 LEAST_OUTLINE = 16.0
-"""Sobel gradient in CIELAB, summed over its kernel, from which on an outline is believed where the background has no
-grain; a step of one unit of lightness has 4."""
+"""Smallest Sobel gradient in CIELAB, summed over its kernel, of an outline on a background without grain; a step of one
+unit of lightness has 4."""
 GRAIN_MARGIN = 2.5
-"""An outline is so many times stronger than the steepest twentieth of the rim."""
+"""Smallest gradient of an outline relative to the rim's 95th percentile."""
 MAX_SHADE = 0.92
-"""Lightness below which, as a share of the background's, an enclosed patch of its hue may be a crisp shadow."""
+"""Lightness relative to the background below which an enclosed region of its hue may be a sharp shadow."""
 MIN_HOLE_SHARE = 2.5e-3
-"""Smallest gap between handle and body, as a share of the vase; smaller patches of background are highlights."""
+"""Smallest gap between handle and body, as a share of the vase; smaller regions in the background's colour are
+highlights."""
 
 
 def segment(photo: np.ndarray) -> np.ndarray:
-    """bool [H, W]: where the vase is; the gap between a handle and the body is not vase.
+    """Returns the vase's mask, bool [H, W], without the gaps between handles and body.
 
     `photo` is uint8 [H, W, 3] or, with an alpha channel, [H, W, 4].
 
-    Raises: LatheError when nothing is found, the background isn't plain or the frame cuts the vase.
+    Raises: LatheError when no vase is found, the background isn't plain or the image's border cuts the vase.
     """
     if photo.ndim != 3 or photo.shape[2] not in (3, 4) or photo.dtype != np.uint8:
         raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
@@ -57,7 +57,7 @@ def segment(photo: np.ndarray) -> np.ndarray:
 
 
 def refuse_cut(mask: np.ndarray) -> None:
-    """Does nothing for a vase that lies within the frame, but for a point of it that may touch.
+    """Checks that the vase lies within the image; short contact with a side is allowed.
 
     Raises: LatheError naming the side where the vase is cut.
     """
@@ -81,27 +81,27 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
     if departing.mean() < MIN_SHARE:
         return departing
     far = max(far, 0.4 * float(np.percentile(distance[departing], 75)))
-    surely_vase = distance > far
-    lit = surely_vase & ~_like_a_shadow(lab, background)
+    certain_vase = distance > far
+    lit = certain_vase & ~_like_a_shadow(lab, background)
     if lit.mean() > MIN_SHARE:
-        surely_vase = lit
+        certain_vase = lit
     smooth = ndimage.gaussian_filter(lab, (0.7, 0.7, 0))
     gradient = np.hypot(ndimage.sobel(smooth, axis=0), ndimage.sobel(smooth, axis=1)).max(axis=2)
-    background_patches, vase_patches = _patches(gradient, distance, lab, background, near, int(surely_vase.sum()))
-    surely_vase = np.asarray(ndimage.binary_opening(surely_vase), bool) & ~background_patches
+    background_patches, vase_patches = _patches(gradient, distance, lab, background, near, int(certain_vase.sum()))
+    certain_vase = np.asarray(ndimage.binary_opening(certain_vase), bool) & ~background_patches
     markers = np.zeros(distance.shape, np.int32)
     markers[background_patches] = 1
-    markers[surely_vase | vase_patches] = 2
+    markers[certain_vase | vase_patches] = 2
     return watershed(gradient, markers) == 2
 
 
 def _patches(
     gradient: np.ndarray, distance: np.ndarray, lab: np.ndarray, background: np.ndarray, near: float, vase_area: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """bool [H, W] twice: what surely is background, and what an outline encloses and surely is vase."""
+    """Returns certain background and certain vase that an outline encloses, bool [H, W] each."""
     rim = _rim(gradient.shape)
     outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))
-    # opened, so that a gap of a pixel or two in the outline lets nothing through
+    # opening closes gaps of a pixel or two in the outline
     even = np.asarray(ndimage.binary_opening(gradient < outline), bool)
     labels, areas = components(even)
     outer = np.zeros(len(areas), bool)
@@ -115,7 +115,7 @@ def _patches(
     vase = ~outer & ~gaps & ~(darker & shadows) & (areas > 0)
     outer[0] = gaps[0] = vase[0] = False
     alike = distance < near
-    # back into the corners that the opening and the outline's breadth have taken
+    # dilation restores the corners that the opening and the outline's width removed
     reached = ndimage.binary_dilation(
         (outer | gaps)[labels] & alike, np.ones((3, 3)), iterations=4, mask=alike & ~vase[labels]
     )
@@ -123,7 +123,7 @@ def _patches(
 
 
 def _rim(shape: tuple[int, ...]) -> np.ndarray:
-    """bool [H, W]: the outermost fiftieth of the picture on each side."""
+    """Returns the outermost fiftieth of the image on each side, bool [H, W]."""
     band = max(2, round(0.02 * min(shape)))
     rim = np.ones(shape, bool)
     rim[band:-band, band:-band] = False
@@ -131,9 +131,9 @@ def _rim(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
-    """float32 [H, W, 3] the quadratic surface through the rim, and the rim's typical distance from it.
+    """Fits a quadratic surface to the rim, float32 [H, W, 3]; also returns the rim's median distance from it.
 
-    Tukey's biweight forgets a handle that reaches into the rim.
+    Tukey's biweight excludes a handle that reaches into the rim.
     """
     height, width = lab.shape[:2]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -151,7 +151,7 @@ def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _like_a_shadow(lab: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """bool [H, W]: the background's hue with at least half of its lightness left, and no darker."""
+    """Returns where a pixel has the background's hue and between half and all of its lightness, bool [H, W]."""
     ratio = lab[..., 0] / np.maximum(background[..., 0], 1.0)
     tint = np.linalg.norm(lab[..., 1:] - background[..., 1:] * ratio[..., None], axis=2)
     return (ratio > 0.5) & (ratio < 1.0) & (tint < 5.0)
@@ -163,9 +163,9 @@ def _largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
-    """Fills holes that can't be the gap under a handle: specks, and whatever crosses the middle of the body.
+    """Fills holes that can't be gaps under handles: small ones, and those that cross the middle of the body.
 
-    The middle is the centre of the largest disc in the filled silhouette.
+    The middle is the column of the centre of the largest disc in the filled silhouette.
     """
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
     deepest = depth(filled).max(axis=0)

@@ -1,4 +1,4 @@
-"""A handle's curve in space -> a closed tube."""
+"""Builds a handle as a closed tube along a curve in space."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.texture import Exposure
 
 NUM_SIDES = 12
-"""Corners of a tube's section."""
+"""Number of corners of a tube's section."""
 NUM_STATIONS = 40
-"""Sections of a tube."""
+"""Number of sections of a tube."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tube:
-    """A round bar along a curve, in heights of the body, Y up."""
+    """A round bar along a curve, in body heights, Y up."""
 
     curve: np.ndarray
-    """float64 [K, 3] its middle line; both ends lie within the wall."""
+    """float64 [K, 3] middle line; both ends lie inside the wall."""
     radius: np.ndarray
-    """float64 [K] half its thickness."""
+    """float64 [K] half the thickness."""
 
 
 def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> Tube:
-    """The handle in space: an upright one in the plane of the picture, a loop in the plane through axis and tip."""
+    """Places the handle in space: an upright one in the image plane, a loop in the plane of its bar and the z axis."""
     view, pixels = exposure.view, exposure.pixels
     height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)
     across, radius = handle.across / pixels, handle.radius / pixels
@@ -51,10 +51,10 @@ def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> T
 
 
 def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
+    """Returns vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
 
-    Sections are carried along without twist. Around the bar the texture's strip runs up and down again, so that it
-    has no seam: both faces show what the camera saw of one.
+    Sections are transported along the curve without twist. Around the bar, the texture's strip runs up and down again,
+    so it has no seam: both sides show what the camera saw of one.
     """
     tangent = np.gradient(tube.curve, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -81,9 +81,9 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
 
 
 def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ...] = ()) -> np.ndarray:
-    """int64 [F, 3]: two triangles for each cell of a grid whose first and last row are single points.
+    """Returns the triangles of a grid of vertices whose first and last row are single points, int64 [F, 3].
 
-    No faces lead into the rows named in `skip`: those repeat the row before.
+    Rows in `skip` repeat the row before them; no faces are made between the two.
     """
     rows = np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1)
     row, column = np.meshgrid(rows, np.arange(num_columns - 1), indexing="ij")
@@ -94,9 +94,9 @@ def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ..
 
 
 def _into_the_wall(end: np.ndarray, radius: float, profile: np.ndarray) -> np.ndarray:
-    """A point behind a tube's end, just so far towards the axis that the tube ends inside the clay."""
+    """Returns a point from a tube's end towards the axis, just inside the clay."""
     outside = float(np.interp(end[1], profile[:, 1], profile[:, 0]))
     distance = float(np.hypot(end[0], end[2]))
-    wanted = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)
+    depth = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)
     height = float(np.clip(end[1], 0.03, 0.97))
-    return np.array([end[0] * wanted / max(distance, 1e-9), height, end[2] * wanted / max(distance, 1e-9)])
+    return np.array([end[0] * depth / max(distance, 1e-9), height, end[2] * depth / max(distance, 1e-9)])

@@ -1,9 +1,9 @@
-"""Photograph -> texture: each point of the visible half is looked up where the camera saw it.
+"""Computes the texture from the photograph: each point of the visible half is sampled where the camera sees it.
 
-The back is not in the photograph. It repeats the front turned half around, as many vases carry similar scenes on both
-sides. Towards the outline, where the camera sees the wall edge-on or, under the belly, not at all, the paint runs out
-into the ground colour of its height, and front and back are blended into each other there: a figure that the outline
-cuts isn't continued by its mirror image. The photograph's light stays in the texture.
+The back is not in the photograph; it repeats the front rotated by 180 degrees, since many vases have similar scenes on
+both sides. Towards the outline, where the camera sees the wall edge-on or not at all, the paint fades into the ground
+colour of its height, and front and back are blended, so a figure that the outline cuts isn't continued by its mirror
+image. The photograph's lighting stays in the texture.
 """
 
 from dataclasses import dataclass
@@ -18,46 +18,46 @@ from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
-"""Azimuth up to which the wall is taken from the photograph at best; there it is foreshortened to a seventh."""
+"""Largest azimuth up to which the wall is sampled from the photograph; it is foreshortened to a seventh there."""
 LEAST_SEEN_DEG = 40.0
-"""Azimuth up to which it is taken from there at least, where most of it is turned away from the camera."""
+"""Smallest such azimuth, where most of the wall faces away from the camera."""
 LEAST_FACING = 0.15
-"""Cosine of the angle between the wall and the line of sight from which on it counts as seen."""
+"""Smallest cosine between the wall's normal and the line of sight for the wall to count as visible."""
 FADE_DEG = 6.0
-"""Beyond what is seen, the paint runs out into the ground over so many degrees; until then it is folded back."""
+"""Width of the fade from paint, which is mirrored there, into ground colour beyond the visible wall."""
 GROUND_SHARE = 0.05
-"""Rows within about so much of the wall's length decide together which colour is the ground."""
+"""Standard deviation, as a share of the wall's length, over which rows decide together which colour is the ground."""
 BLEND_DEG = 12.0
-"""Half the width of the zone at 90 degrees in which front and back are mixed."""
+"""Half the width of the zone at 90 degrees in which front and back are blended."""
 RIM = 2
-"""Pixels inside the silhouette's edge that are mixed with the background and so not used."""
+"""Pixels inside the silhouette's edge that aren't used, because they are mixed with the background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """A photograph and all that is known of how it shows the vase."""
+    """A photograph and where the vase appears in it."""
 
     photo: np.ndarray
     """uint8 [H, W, 3] at full size."""
     mask: np.ndarray
-    """bool [h, w], the vase in the photograph scaled down by `scale`."""
+    """bool [h, w]: the vase in the photograph, reduced by `scale`."""
     scale: float
-    """Pixels of the mask for each pixel of the photograph."""
+    """Pixels of the mask per pixel of the photograph."""
     axis: Axis
     """The axis in the mask."""
     first_row: float
-    """Distance along the axis, from `axis.y` down, of the body's first row."""
+    """Distance of the body's first row below `axis.y`, along the axis."""
     view: CameraView
-    """The camera, in rows from the body's first."""
+    """The camera, in rows from the body's first row."""
 
     @property
     def pixels(self) -> float:
-        """The body's height in pixels of the mask, foreshortening undone."""
+        """Height of the body in pixels of the mask, corrected for foreshortening."""
         return (self.view.foot_row - self.view.mouth_row) / self.view.foreshortening
 
 
 def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[HandleOutline]) -> np.ndarray:
-    """uint8 [height, width, 3]: the texture of a body with this profile [N, 2] (radius, height) and these handles."""
+    """Returns the texture of a body with this profile [N, 2] (radius, height) and these handles, uint8 [h, w, 3]."""
     look_up = _Lookup(exposure)
     width, height = atlas.size
     texture = np.zeros((height, width, 3))
@@ -71,7 +71,7 @@ def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: 
 
 
 class _Lookup:
-    """Colours at points of the upright frame; outside the silhouette, those of its nearest inner point."""
+    """Samples colours at points of the upright frame; outside the silhouette, at its nearest inner point."""
 
     def __init__(self, exposure: Exposure) -> None:
         self._exposure = exposure
@@ -80,7 +80,7 @@ class _Lookup:
         self._nearest = nearest(self._inner)
 
     def __call__(self, across: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """float64 [..., 3] for points beside the axis and in rows from the body's first."""
+        """Returns colours, float64 [..., 3], at distances from the axis and rows from the body's first row."""
         exposure = self._exposure
         x, y = exposure.axis.to_photo(across, row + exposure.first_row)
         height, width = exposure.mask.shape
@@ -89,7 +89,7 @@ class _Lookup:
         outside = ~self._inner[line, column]
         x = np.where(outside, self._nearest[1][line, column], x)
         y = np.where(outside, self._nearest[0][line, column], y)
-        # the centre of pixel (0, 0) is at 0.5 of its width, in both sizes
+        # pixel centres are at half-integers in both sizes
         at = [(y + 0.5) / exposure.scale - 0.5, (x + 0.5) / exposure.scale - 0.5]
         channels = [
             ndimage.map_coordinates(exposure.photo[..., channel], at, output=np.float32, order=1, mode="nearest")
@@ -99,14 +99,14 @@ class _Lookup:
 
 
 def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarray) -> np.ndarray:
-    """float64 [rows, width, 3], the lip in the first row and the front in the middle column."""
+    """Returns the wall's texture, float64 [rows, width, 3], with the lip in row 0 and the front in the middle."""
     width, num_rows = atlas.size[0], atlas.wall[1] - atlas.wall[0]
     along = np.linspace(1.0, 0.0, num_rows) * (len(profile) - 1)
     radius = np.interp(along, np.arange(len(profile)), profile[:, 0]) * exposure.pixels
     height = np.interp(along, np.arange(len(profile)), profile[:, 1])
     centre = exposure.view.foot_row - height * (exposure.view.foot_row - exposure.view.mouth_row)
     azimuth_deg = (np.arange(width) + 0.5) / width * 360.0 - 180.0
-    # the front, carried a little beyond 90 degrees on either side by folding at the last well-seen azimuth
+    # the front, extended beyond 90 degrees on both sides by mirroring at the last visible azimuth
     near = np.abs(azimuth_deg) < 90.0 + BLEND_DEG
     turned = np.abs(azimuth_deg[near])
     flatness = exposure.view.flatness(centre)
@@ -123,40 +123,41 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
 
 
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """float64 [rows, 3]: what lies behind the figures of each row of [rows, N, 3]; `seen` is bool [rows, N].
+    """Returns the ground colour behind the figures of each row of [rows, N, 3], float64 [rows, 3].
 
-    The median of the row's darker or lighter colours, not of all: a band half clay, half slip would give a mixture.
-    Which of them is the ground the neighbouring rows say too, since a row through a figure's body is mostly figure;
-    a row that is nearly of one kind, as a line around the vase is, decides alone.
+    `seen` is bool [rows, N]. The ground is the median of the row's darker or of its lighter colours; the median of all
+    would be a mixture in a band half clay, half slip. The neighbouring rows decide together which of the two it is,
+    since a row through a figure's body is mostly figure; a row of nearly one kind, such as a line around the vase,
+    decides alone.
     """
     light = np.where(seen, colours.sum(axis=2), np.nan)
     middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
     is_light = light > middle[:, None]
     share = is_light.sum(axis=1) / seen.sum(axis=1)
     around = ndimage.gaussian_filter1d(share, GROUND_SHARE * len(share), mode="nearest")
-    wants_light = np.where(np.abs(share - 0.5) > 0.35, share > 0.5, around > 0.5)
-    of_ground = seen & (is_light == wants_light[:, None])
+    ground_is_light = np.where(np.abs(share - 0.5) > 0.35, share > 0.5, around > 0.5)
+    of_ground = seen & (is_light == ground_is_light[:, None])
     return np.stack([np.median(row[chosen], axis=0) for row, chosen in zip(colours, of_ground, strict=True)])
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:
-    """float64 [N] azimuth up to which each circle is seen well; lengths in pixels, lip first.
+    """Returns the azimuth up to which each circle is visible, float64 [N]; lengths in pixels, lip first.
 
-    The wall's normal is (sin a, -dr/dh, cos a) and the line of sight (0, sin e, cos e): the cosine between them is
-    that of a less the slope times the tangent of e. `RIM` pixels at the outline aren't used.
+    The wall's normal is (sin a, -dr/dh, cos a) and the line of sight (0, sin e, cos e); up to their lengths, the cosine
+    between them is cos a - dr/dh tan e. The `RIM` pixels at the outline are excluded.
     """
     slope = ndimage.gaussian_filter1d(np.diff(radius) / np.minimum(np.diff(height), -1e-3), 2.0, mode="nearest")
     slope = np.append(slope, slope[-1])
     turned_away = LEAST_FACING + slope * flatness / np.sqrt(1 - flatness**2)
     facing = np.degrees(np.arccos(np.clip(turned_away, 0.0, 1.0)))
     within_rim = np.degrees(np.arcsin(np.clip(1 - (RIM + 0.5) / np.maximum(radius, 1.0), 0.0, 1.0)))
-    # ledges turn the slope over within a few rows; a fold that jumps with it would tear the bands
+    # at ledges the slope changes within a few rows; without smoothing, the mirrored bands would break there
     last = ndimage.gaussian_filter1d(np.minimum(facing, within_rim), 0.015 * len(radius), mode="nearest")
     return np.clip(last, LEAST_SEEN_DEG, MOST_SEEN_DEG)
 
 
 def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -> np.ndarray:
-    """float64 [num_rows, width, 3]: the side of a handle that faces the camera, straightened."""
+    """Returns the side of a handle that faces the camera, straightened, float64 [num_rows, width, 3]."""
     at = np.linspace(0.0, len(handle.row) - 1.0, width)
     index = np.arange(len(handle.row))
     across, row, radius = (np.interp(at, index, values) for values in (handle.across, handle.row, handle.radius))
@@ -167,7 +168,7 @@ def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -
 
 
 def _inside_colour(exposure: Exposure, look_up: _Lookup, profile: np.ndarray, lip: np.ndarray) -> np.ndarray:
-    """The colour of the far inner wall if the camera looks into the mouth, else the lip's."""
+    """Returns the colour of the far inner wall if the camera sees into the mouth, otherwise the lip's."""
     view = exposure.view
     radius = float(profile[-1, 0]) * exposure.pixels
     if view.mouth_flatness * radius < 4 * RIM:
