@@ -1,4 +1,4 @@
-"""The `vaserl` command: what needs no cluster, one module of `vaserl.commands` for each verb."""
+"""The `vaserl` command: everything that needs no cluster, one module of `vaserl.commands` for each verb."""
 
 import argparse
 import os
@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from vaserl.commands import audit, caption, check, export, import_published, lathe, publish, render, rescore, score, why
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
-READER_LEFT = 141
-"""128 + SIGPIPE: what a shell shows for a tool whose output nobody reads to the end."""
+CLOSED_PIPE_EXIT = 141
+"""128 + SIGPIPE: the exit code that a shell reports for a tool whose output pipe was closed early."""
 VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, publish, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns: its exit code, 0 for those that return none, 2 after printing a user's error, or 141 when
-    whoever reads standard output has left, as `| head` does."""
+    """Runs a verb.
+
+    Returns: its exit code; 0 if it returns none, 2 after a UserError, whose message is printed, and 141 when the reader
+    of standard output has closed the pipe, as `| head` does.
+    """
     parser = argparse.ArgumentParser(prog="vaserl", description="Greek vases, described by a vision-language model.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     runs = {verb.__name__.rpartition(".")[2].replace("_", "-"): verb.run for verb in VERBS}
@@ -25,21 +28,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         code = runs[arguments.verb](arguments) or 0
-        # what is still in the buffer meets a closed pipe here, and not at exit, where Python would complain of it
+        # if the pipe is closed, flushing fails here and not at exit, where Python would print a warning
         sys.stdout.flush()
         return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT
     except BrokenPipeError:
-        if not _reader_left():
-            raise  # a pipe of the verb's own
+        if not _is_output_closed():
+            raise  # another pipe broke
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_LEFT
+        return CLOSED_PIPE_EXIT
 
 
-def _reader_left() -> bool:
-    """Whether standard output is a pipe that nobody reads any more."""
+def _is_output_closed() -> bool:
+    """Returns whether standard output is a pipe whose reading end is closed."""
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are always told
+    poll.register(sys.stdout.fileno(), 0)  # poll always reports errors and hang-ups
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

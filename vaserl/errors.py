@@ -1,15 +1,15 @@
-"""Errors that a user can correct, apart from errors of the program."""
+"""Errors that the user can correct, apart from failures of the program."""
 
 USER_ERROR_EXIT = 2
-"""Exit code of a command that stopped with a UserError."""
+"""Exit code of a command that ends with a UserError."""
 
 
 class UserError(Exception):
-    """An input of the user's can't be used; the message names file, place and remedy.
+    """An input of the user can't be used. The message names the file, the place in it and the remedy.
 
-    Commands print the message alone, without a traceback, and exit with code 2.
+    Commands print the message without a traceback and exit with code 2.
     """
 
 
 class ParityError(RuntimeError):
-    """Learner and engine disagree about the policy: what is sampled is not what is trained."""
+    """Learner and engine disagree about the policy: the sampled policy is not the trained one."""

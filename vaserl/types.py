@@ -1,7 +1,7 @@
-"""What crosses a process or a room, one frozen type for each hand-over.
+"""The types that cross a process or a room, one frozen type for each hand-over.
 
 Task -> Group -> ScoredGroup -> Sample -> Batch -> Update -> Weights -> Publication. A stage that adds knowledge makes
-the next type; no field waits to be filled in. Videos never ride inside these: a task names its clip by content hash.
+the next type, so no field is ever unset. Videos are not part of these types: a task names its clip by content hash.
 
 Axis suffixes used everywhere: P task, G group member, T token, D dimension.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Dimension = Literal["fabric", "technique", "shape", "dating", "decoration", "attribution"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "decoration", "attribution")
-"""The six archaeological dimensions, in the order in which every table and plot lists them."""
+"""The six archaeological dimensions, in the order of every table and plot."""
 
 FIELD_OF_DIMENSION: Mapping[Dimension, str] = {
     "fabric": "Fabric",
@@ -26,47 +26,51 @@ FIELD_OF_DIMENSION: Mapping[Dimension, str] = {
     "decoration": "Decoration",
     "attribution": "Attributed To",
 }
-"""The field of a Beazley-form record that states each dimension."""
+"""Maps each dimension to the field of a record in the Beazley form that states it."""
 
 FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A clip and what is asked about it.
+    """A clip and a question or caption request about it.
 
     Example: Task(id="v0007/caption", clip="9f2c…", prompt="Describe the vase.", dimensions=DIMENSIONS,
     record={"Fabric": "ATHENIAN", "Date": "-525 to -475", …}, reference="Athenian black-figure …")
     """
 
     id: str
-    """Unique within a data set: the vase and the question."""
+    """Vase and question; unique within a data set."""
     clip: str
-    """Content hash (sha256, hex) of the turntable; the clip store holds the file."""
+    """Content hash (sha256, hex) of the turntable video, which is in the clip store."""
     prompt: str
-    """The user's words after the video, without chat markup."""
+    """The user's text after the video, without chat markup."""
     dimensions: tuple[Dimension, ...]
-    """What is asked for: all six for a caption, one for a question."""
+    """Dimensions that are asked for: all six for a caption, one for a question."""
     record: Mapping[str, str]
-    """The museum's record in the Beazley form, field name to raw value; absent fields are absent."""
+    """The museum's record in the Beazley form, field name to raw value. Fields without a value are left out."""
     reference: str
-    """The complete text a perfect answer would give: a caption for a caption task, a value for a question."""
+    """A perfect answer: a complete caption for a caption task, a value for a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sampled answer and what the engine knows about it."""
+    """One sampled answer with the engine's log-probabilities.
+
+    Example: Completion(text="Athenian", token_ids=(91, 8, 2), logprobs=(-0.1, -0.7, -0.0), finish_reason="stop",
+    weights_version=3)
+    """
 
     text: str
     """The decoded answer without special tokens."""
     token_ids: tuple[int, ...]
-    """[T] generated tokens, the end-of-turn token included when it was produced."""
+    """[T] generated tokens, including the end-of-turn token if it was generated."""
     logprobs: tuple[float, ...]
-    """[T] natural log-probability of each token under the policy that sampled it, at the sampling temperature."""
+    """[T] natural log-probability of each token, under the policy that sampled it and at the sampling temperature."""
     finish_reason: FinishReason
     """"stop": the model ended its turn; "length": the token limit cut it off."""
     weights_version: int
-    """The version of the weights that wrote it, as the engine states it."""
+    """Version of the weights that generated the answer, as the engine reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,21 +78,23 @@ class Group:
     """G completions of one task."""
 
     task: Task
-    """What was asked."""
     prompt_ids: tuple[int, ...]
-    """[P] the prompt as the engine saw it, video placeholders expanded."""
+    """Tokens of the engine's prompt, with one video placeholder for each token of the clip."""
     completions: tuple[Completion, ...]
-    """[G] the answers."""
+    """[G]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What a reward function says of one completion."""
+    """A reward function's result for one completion.
+
+    Example: Score(total=0.75, parts={"fabric": 1.0, "shape": 0.5, "penalty/length": 0.0})
+    """
 
     total: float
-    """The reward."""
+    """The reward that advantages are computed from."""
     parts: Mapping[str, float]
-    """Named parts of it, for every curve and table: "fabric", "penalty/length", "bonus", …"""
+    """Named values for curves and tables: "fabric", "penalty/length", "bonus", …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,93 +102,96 @@ class ScoredGroup:
     """A group and the score of each of its completions."""
 
     group: Group
-    """What was scored."""
     scores: tuple[Score, ...]
-    """[G] in the order of `group.completions`."""
+    """[G], in the order of `group.completions`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A completion with its advantage: what the learner learns from."""
+    """A completion with its advantage, as the learner receives it."""
 
     token_ids: tuple[int, ...]
-    """[T] the completion's tokens."""
+    """[T] tokens of the completion."""
     logprobs: tuple[float, ...]
-    """[T] log-probabilities under the policy that sampled them."""
+    """[T] natural log-probabilities under the policy that sampled them."""
     advantage: float
-    """The same for every token of the completion."""
+    """Advantage of the whole completion; every token has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSamples:
-    """The samples that share one prompt, and so one pass of the learner over it."""
+    """The samples that share one prompt: the learner computes the prompt once for all of them."""
 
     clip: str
-    """Content hash of the turntable."""
+    """Content hash of the turntable video."""
     prompt_ids: tuple[int, ...]
-    """[P] the prompt, video placeholders expanded."""
+    """Tokens of the prompt, with one video placeholder for each token of the clip."""
     samples: tuple[Sample, ...]
-    """[G] in the group's order."""
+    """[G], in the group's order; fewer if some were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one optimizer step learns from, on all ranks together."""
+    """The data of one optimizer step, for all ranks together."""
 
     step: int
-    """The training step, counted from 1."""
+    """Training step, counted from 1."""
     groups: tuple[PromptSamples, ...]
-    """One for each prompt."""
+    """One item for each prompt."""
 
     @property
     def num_loss_tokens(self) -> int:
-        """Every trained token of the step, over all ranks and micro-batches: a denominator of the loss."""
+        """Trained tokens of the step over all ranks and micro-batches: a denominator of the loss."""
         return sum(len(sample.token_ids) for group in self.groups for sample in group.samples)
 
     @property
     def num_sequences(self) -> int:
-        """Completions with a trained token, over all ranks and micro-batches: a denominator of the loss."""
+        """Non-empty completions of the step over all ranks and micro-batches: a denominator of the loss."""
         return sum(len(sample.token_ids) > 0 for group in self.groups for sample in group.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demonstration:
-    """A clip and the answers to imitate, for supervised fine-tuning: they share one pass over the clip."""
+    """A clip with prompts and the answers to imitate, for supervised fine-tuning. The learner computes the clip once
+    for all of them.
+
+    Example: Demonstration(clip="9f2c…", rotation=3, shift=(0, -2), turns=(("Describe the vase.", "Athenian …"),))
+    """
 
     clip: str
-    """Content hash of the turntable."""
+    """Content hash of the turntable video."""
     rotation: int
-    """Frames by which the turntable is turned before it is shown."""
+    """Index of the frame with which the turn begins (augmentation)."""
     shift: tuple[int, int]
-    """Pixels by which every frame is moved down and right before it is shown."""
+    """Pixels by which every frame is moved down and right (augmentation)."""
     turns: tuple[tuple[str, str], ...]
-    """Prompt and answer of each turn."""
+    """Prompt and answer of each question; the turns do not see each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """What one optimizer step did."""
+    """The result of one optimizer step."""
 
     step: int
-    """The training step."""
+    """Training step, counted from 1."""
     metrics: Mapping[str, float]
     """Named scalars: "loss", "grad_norm", "kl", "entropy", "learning_rate", …"""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """By piece, the slowest rank's: "features", "layout", "forward", "backward", "optimizer"."""
+    """Wall time of each part, on the slowest rank: "features", "layout", "forward", "backward", "optimizer"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What a policy says of a fixed text: two holders of the same weights give the same."""
+    """A policy's log-probabilities of a fixed text: equal, up to rounding, wherever the same weights are loaded."""
 
     token_ids: tuple[int, ...]
-    """[T] the text's tokens; none where no learner vouches for the weights."""
+    """[T] tokens of the text; empty for weights without a fingerprint."""
     logprobs: tuple[float, ...]
-    """[T-1] natural log-probability of each token but the first, at temperature 1."""
+    """[T-1] natural log-probability of each token after the first, at temperature 1."""
 
 
 UNVOUCHED = Fingerprint(token_ids=(), logprobs=())
-"""Of weights that come from a folder without a fingerprint."""
+"""The fingerprint of weights that come from a folder without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,26 +199,27 @@ class Weights:
     """A published version of the policy: a LoRA adapter, or the whole model after full fine-tuning."""
 
     version: int
-    """Grows by one with every publish, never reused."""
+    """Increases by one with every publish and is never reused."""
     files: Mapping[str, "bytes | np.ndarray"]
-    """File name to content of the folder that PEFT or transformers would have saved; large ones as [num_bytes] uint8
-    arrays, which processes of one machine share. Empty when the tensors went from GPU to GPU."""
+    """File name to content of the folder that PEFT or transformers would save; empty when the tensors were sent from
+    GPU to GPU. Large files are [num_bytes] uint8 arrays, which the processes of a machine share."""
     digest: str
-    """sha256 over the files' names and contents, hex."""
+    """sha256, hex, over the files' names and contents."""
     fingerprint: Fingerprint = UNVOUCHED
-    """What the learner itself says of the probe text under these weights."""
+    """The learner's own fingerprint under these weights."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """What making them took: "gather", "digest", "fingerprint"."""
+    """Wall time of each part of making them: "gather", "digest", "fingerprint"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """What publishing a version did."""
+    """The result of publishing a version."""
 
     version: int
-    """The version that every engine serves now."""
+    """Version that every engine now serves."""
     fingerprint_gap: float
-    """The largest mean |log-probability| between an engine and the learner on the probe text; nan when no learner
-    vouches for the weights."""
+    """Largest mean |Δ log-probability| between an engine and the learner on the probe text; nan for weights without a
+    fingerprint."""
     seconds: Mapping[str, float]
-    """By piece, the slowest engine's: "put", "digest", "load", "fingerprint", and "total" by the driver's clock."""
+    """Wall time of each part, on the slowest engine: "put", "digest", "load", "fingerprint"; and "total" on the
+    driver."""

@@ -30,6 +30,16 @@ def arguments(verb: str, targets: Path) -> list[str]:
     }[verb]
 
 
+def test_main_help_loads_nothing_heavy():
+    program = (
+        "import sys\nfrom vaserl.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'ray', 'transformers', 'vllm', 'pyarrow', 'scipy', 'PIL', 'numpy', 'pydantic'}\n"
+        "loaded = heavy & set(sys.modules)\nassert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+
+
 @pytest.mark.parametrize("verb", ["score", "audit"])
 def test_main_exits_quietly_when_the_pipe_is_closed(verb: str, targets: Path):
     # score fails while it prints; the output of audit fits the buffer and fails at the final flush

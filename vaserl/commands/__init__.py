@@ -1,5 +1,5 @@
 """The verbs of the `vaserl` command.
 
-Each module has `add(verbs)`, which declares the verb's arguments, and `run(arguments)`, which imports what it needs
-and does it: `vaserl --help` loads nothing heavy.
+A module is named like its verb and has two functions: `add(verbs)` declares name, help and arguments, and
+`run(arguments)` does the work. `run` imports what it needs itself, so that `vaserl --help` loads nothing heavy.
 """

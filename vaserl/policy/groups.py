@@ -26,7 +26,7 @@ class PrefixGroup:
     """A prefix, its clip, and the branches that share both."""
 
     prefix_ids: tuple[int, ...]
-    """[P] tokens, with one video placeholder for each token of the clip."""
+    """Tokens, with one video placeholder for each token of the clip."""
     video_start: int
     """Index of the first placeholder."""
     grid: VideoGrid
