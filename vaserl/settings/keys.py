@@ -38,7 +38,7 @@ class KeyTable:
     """One TOML table of a config."""
 
     path: str
-    """Dotted name, empty for the keys above the first table; "remote.<name>" for each table of a mapping."""
+    """Dotted name, empty for the keys above the first table; "reward.remote.<name>" for each table of a mapping."""
     section: type[Section]
     optional: bool
     """The table has no effect, and no values, unless the config has it."""
@@ -70,6 +70,9 @@ def _tables(kind: type[Section], values: Section | None, path: str, *, optional:
         else:
             keys.append(_key(name, field, _default(field, name, values)))
     yield KeyTable(path=path, section=kind, optional=optional, keys=tuple(keys))
+    extra = _mapped_section(typing.get_type_hints(kind).get("__pydantic_extra__"))
+    if extra is not None:
+        yield from _tables(extra, None, f"{path}.<name>".lstrip("."), optional=True)
     for where, field, section in inner:
         default = _default(field, where.split(".")[-1], values)
         given = default if isinstance(default, Section) else None

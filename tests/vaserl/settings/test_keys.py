@@ -56,5 +56,24 @@ def test_key_tables_follows_inner_tables():
     assert inner[0].keys[0].kind == "number > 0, ≤ 1"
 
 
+class WithExtra(Section):
+    model_config = pydantic.ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Inner] = pydantic.Field(init=False)  # pyright: ignore
+
+    size: int = 1
+
+
+class WithTables(Section):
+    pool: WithExtra = WithExtra()
+
+
+def test_key_tables_follows_the_tables_of_any_name():
+    assert [(table.path, [key.name for key in table.keys]) for table in key_tables(WithTables)] == [
+        ("", []),
+        ("pool", ["size"]),
+        ("pool.<name>", ["rate"]),
+    ]
+
+
 def test_to_toml_quotes_what_is_no_bare_key():
     assert to_toml({"penalty/overlong": -0.5, "a-b": "ä"}) == '{ "penalty/overlong" = -0.5, a-b = "ä" }'

@@ -1,0 +1,42 @@
+"""The pages about the repository name files that exist, and link to pages that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / "docs").rglob("*.md"),
+]
+FOLDERS = {"vaserl", "actors", "launch", "configs", "tests", "docs"}
+"""Where a path in a page begins."""
+
+
+def paths_named(text: str) -> set[str]:
+    """Returns what stands in backticks and looks like a path of the repository."""
+    words = re.findall(r"`([\w.-]+(?:/[\w.-]+)*/?)`", text)
+    return {word for word in words if "/" in word and word.partition("/")[0] in FOLDERS}
+
+
+def links(text: str) -> set[str]:
+    """Returns the targets of links to other files."""
+    return {target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target} - {""}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_paths_that_exist(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert not sorted(name for name in paths_named(text) if not (ROOT / name).exists())
+    assert not sorted(target for target in links(text) if not (page.parent / target).exists())
+
+
+def test_decisions_are_all_listed():
+    folder = ROOT / "docs" / "decisions"
+    assert links((folder / "README.md").read_text()) == {path.name for path in folder.glob("0*.md")}
+
+
+def test_paths_named_sees_files_and_folders():
+    text = "`vaserl/types.py`, `launch/bench/`, `rollouts/`, `a/b`, `python -m launch`"
+    assert paths_named(text) == {"vaserl/types.py", "launch/bench/"}
