@@ -31,7 +31,8 @@ from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings
 from vaserl.types import Group, Score
 
-BATCH_SIZE = 32
+_BATCH_SIZE = 32
+"""Vases that are captioned between two updates of the progress."""
 
 
 def run(settings: EvaluateSettings) -> dict[str, Any]:
@@ -90,8 +91,8 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
 def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) -> list[Group]:
     """Returns one greedy caption for each vase."""
     groups: list[Group] = []
-    for start in range(0, len(vases), BATCH_SIZE):
-        chosen = vases[start : start + BATCH_SIZE]
+    for start in range(0, len(vases), _BATCH_SIZE):
+        chosen = vases[start : start + _BATCH_SIZE]
         groups += engines.greedy([vase.caption_task() for vase in chosen])
         progress.advance(len(chosen))
     return groups

@@ -25,7 +25,7 @@ from vaserl.settings.section import load_config
 from vaserl.synthetic.world import build_world
 
 _WINDOW = 10
-"""Steps over which the first and the last reward are averaged."""
+"""Steps at the beginning and at the end of GRPO whose rewards are averaged."""
 
 
 def run(settings: QuickstartSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What several files look at: a finished run, made once for all that is written about it; a synthetic vase."""
+"""Fixtures of several rooms: the folder of a finished quick start, made once a session; a synthetic vase."""
 
 from pathlib import Path
 from typing import Any
@@ -23,5 +23,5 @@ def run_summary(finished_run: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def traits() -> VaseTraits:
-    """Of some vase, drawn once."""
+    """Traits of one vase."""
     return sample_traits(np.random.default_rng(7))

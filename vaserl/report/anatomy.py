@@ -1,4 +1,4 @@
-"""The anatomy of a GRPO step: what it spends its seconds on, drawn to scale."""
+"""The anatomy of a GRPO step: the seconds of its phases and of their pieces, drawn to scale."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from vaserl.report.drawing import FAINT, GUESS, INK, PERFECT, RL, SFT
 COLOURS = {"rollout": SFT, "reward": GUESS, "learn": RL, "publish": PERFECT}
 SHADES = (1.0, 0.72, 0.5, 0.34, 0.22)
 NARROW_S = 0.025
-"""A piece that takes a smaller share of the step than this is drawn without its name."""
+"""Pieces that take a smaller share of the step than this are drawn without their name."""
 
 
 def step_figure(measured: Mapping[str, Any]) -> bytes:
-    """The phases of `launch.bench step` one after the other, and below them what each is made of. Returns: an SVG."""
+    """Draws the phases that `launch.bench step` measured, and the pieces of each below it. Returns: an SVG file."""
     phases = {name: seconds["median"] for name, seconds in measured["phases_s"].items()}
     total = sum(phases.values())
     model = measured["model"].removeprefix("shape:").upper()
@@ -46,7 +46,7 @@ def step_figure(measured: Mapping[str, Any]) -> bytes:
 
 
 def _pieces(measured: Mapping[str, Any], phase: str, seconds: float) -> dict[str, float]:
-    """The pieces that were timed, largest first, and what is left over."""
+    """Returns the pieces that were timed, largest first, and the remaining time as "other"."""
     known = {name: lasts for name, lasts in measured["pieces_s"].get(phase, {}).items() if name != "total"}
     if not known:
         return {}

@@ -1,4 +1,4 @@
-"""The lines printed when a run ends: its result without opening anything."""
+"""The result of a quick start as lines for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from vaserl.types import DIMENSIONS
 
 
 def console_summary(summary: Mapping[str, Any]) -> str:
-    """Ten lines: data, training, evaluation, what was read and what guessed, the claims, the time."""
+    """Returns ten lines: data, training, evaluation, dimensions that are read and guessed, time, claims."""
     lines = [
         ("photographs", _retention(summary)),
         ("training reward", _training(summary)),

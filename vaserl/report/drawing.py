@@ -1,7 +1,7 @@
-"""How every figure is drawn: SVG inside a data URI, sharp on paper, light on a phone, no request to anyone.
+"""How every figure is drawn: as SVG inside a data URI, so that the page makes no request.
 
-Figures are narrow, because a phone shows them at about 340 pixels and their labels must still be read there. Colours
-are Okabe and Ito's, told apart by colour-blind readers; a system keeps its colour and its marker throughout.
+Figures are narrow, because a phone shows them at a width of about 340 pixels, where their labels must stay legible. The
+colours are those of Okabe and Ito, which colour-blind readers can distinguish; a system has one colour and one marker.
 """
 
 import io
@@ -20,7 +20,7 @@ INK, FAINT, GRID = "#2b2723", "#8b857c", "#e7e2d8"
 SFT, RL, PERFECT, GUESS = "#0072b2", "#d55e00", "#009e73", "#8b857c"
 
 MAX_POINTS = 300
-"""A longer curve is averaged down to this many points: more can't be told apart, and cost bytes."""
+"""Longer curves are averaged down to this many points; more could not be distinguished and would enlarge the page."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -52,12 +52,12 @@ STYLE: dict[Any, Any] = {
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings under which a figure is made and written."""
+    """Returns a context in which figures are drawn and written with `STYLE`."""
     return matplotlib.rc_context(STYLE)
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches, transparent."""
+    """Returns an empty, transparent figure; width and height are inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -66,20 +66,20 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as a data URI."""
+    """Returns the figure as a data URI."""
     return data_uri("image/svg+xml", svg_file(figure))
 
 
 def svg_file(figure: Figure) -> bytes:
-    """The figure as an SVG file, the same bytes for the same figure."""
+    """Returns the figure as an SVG file, equal figures as equal bytes."""
     file = io.BytesIO()
-    # Creator, Date and the like carry links and the hour: neither belongs into a page that is the same every time.
+    # Creator, Date and the like hold links and the time, which would make equal figures differ
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return file.getvalue()
 
 
 def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and values of one metric where it is a finite number, averaged down to `MAX_POINTS`."""
+    """Returns steps and values of one metric where it is a finite number, averaged down to `MAX_POINTS`."""
     known = [(row["step"], row[name]) for row in rows if row.get(name) is not None and np.isfinite(row[name])]
     steps, values = np.array([pair[0] for pair in known], float), np.array([pair[1] for pair in known], float)
     width = max(1, -(-len(known) // MAX_POINTS))
@@ -87,12 +87,12 @@ def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.
 
 
 def binned(values: np.ndarray, width: int) -> np.ndarray:
-    """Means of `width` neighbours each; the last bin may be smaller."""
+    """Returns the means of `width` neighbours each; the last bin may be smaller."""
     return np.array([values[start : start + width].mean() for start in range(0, len(values), width)])
 
 
 def level(axes: Axes, value: float, label: str, colour: str) -> None:
-    """A labelled horizontal line to judge a curve by."""
+    """Draws a labelled horizontal line."""
     axes.axhline(value, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.annotate(
         label,

@@ -1,4 +1,4 @@
-"""Captions before and after, beside the truth: which vases to show, and what each caption got right."""
+"""Captions of both systems beside the record: which vases to show, and what each caption got right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,30 +10,31 @@ from vaserl.evaluation.caption_metrics import metric_words
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
+"""Vases in each list."""
 MAX_CHARACTERS = 600
-"""A caption that ran away is cut here, and says so."""
+"""A longer caption is cut here, and its length is shown."""
 
 Mark = Literal["right", "wrong", "silent", "no record", "unscored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Neighbouring words of a caption that the reference has too, or that it hasn't."""
+    """Neighbouring words of a caption that are all in the reference, or none of them."""
 
     text: str
-    """As written, with punctuation."""
+    """With case and punctuation as the model wrote it."""
     matched: bool
-    """The reference has these words, case and punctuation aside."""
+    """True if the reference has these words; case and punctuation are ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What one system said of one dimension."""
+class Statement:
+    """One system's statement about one dimension."""
 
     mark: Mark
-    """Right if the dimension's part of the score reaches tau, as in the accuracy."""
+    """"right" if the dimension's part of the score reaches tau, as in the accuracy."""
     value: str
-    """What was read from the caption; empty where nothing was, or where the run didn't keep it."""
+    """The value read from the caption; empty where the caption states none, or where the file lacks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,11 @@ class CaptionExample:
     """One held-out vase with both captions."""
 
     id: str
-    """The vase."""
+    """Id of the vase."""
     clip: str
     """Content hash of its turntable."""
     reference: str
-    """The complete caption."""
+    """The text of a perfect answer."""
     gain: float
     """RL's reward minus SFT's."""
     rewards: Mapping[str, float]
@@ -54,14 +55,15 @@ class CaptionExample:
     """System to caption."""
     truth: Mapping[str, str]
     """Dimension to the record's value, empty if it has none."""
-    said: Mapping[str, Mapping[str, Said]]
-    """System to dimension to what it said."""
+    statements: Mapping[str, Mapping[str, Statement]]
+    """System to dimension to statement."""
 
 
 def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[CaptionExample]]:
-    """The best gains, typical ones (nearest to the median gain) and the worst, four each; no vase twice.
+    """Returns the vases with the best gains, with typical ones (nearest to the median gain) and with the worst.
 
-    With fewer than twelve vases each list gets a third. Ties go by id, so the choice is the same every time.
+    Each list has `NUM_EACH` vases, or a third of all where there are too few; no vase is in two. Ties are broken by id,
+    so that the choice is deterministic.
     """
     ordered = sorted(lines, key=lambda line: (-_gain(line), str(line["id"])))
     num_each = min(NUM_EACH, len(ordered) // 3)
@@ -74,7 +76,7 @@ def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[Cap
 
 
 def example(line: Mapping[str, Any], tau: float) -> CaptionExample:
-    """One line of captions.jsonl, made ready to show."""
+    """Returns a row of the evaluation's captions as the page shows it."""
     values = line.get("values", {})
     truth = {
         dimension: str(
@@ -90,15 +92,15 @@ def example(line: Mapping[str, Any], tau: float) -> CaptionExample:
         rewards={system: score["total"] for system, score in line["scores"].items()},
         captions={system: highlight(text, line["reference"]) for system, text in line["captions"].items()},
         truth=truth,
-        said={
-            system: {d: _said(score["parts"], values.get(system), d, tau) for d in DIMENSIONS}
+        statements={
+            system: {d: _statement(score["parts"], values.get(system), d, tau) for d in DIMENSIONS}
             for system, score in line["scores"].items()
         },
     )
 
 
 def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
-    """The caption in passages; a very long one is cut, and its last passage says how long it was."""
+    """Splits the caption into passages. A very long one is cut, and its last passage states the length."""
     known = set(metric_words(reference, "strict"))
     by_match = groupby(
         caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(metric_words(word, "strict"))
@@ -109,17 +111,17 @@ def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
     return tuple(passages)
 
 
-def _said(
+def _statement(
     parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension: Dimension, tau: float
-) -> Said:
+) -> Statement:
     value = str((values or {}).get(dimension) or "")
     if dimension not in parts:
         scored = any(other in parts for other in DIMENSIONS)
-        return Said(mark="no record" if scored else "unscored", value=value)
+        return Statement(mark="no record" if scored else "unscored", value=value)
     if parts[dimension] >= tau:
-        return Said(mark="right", value=value)
-    # Without the values that were read, silence and error look alike and are both shown as wrong.
-    return Said(mark="silent" if values is not None and not value else "wrong", value=value)
+        return Statement(mark="right", value=value)
+    # without the values that were read, silence can't be distinguished from error, and both are shown as wrong
+    return Statement(mark="silent" if values is not None and not value else "wrong", value=value)
 
 
 def _gain(line: Mapping[str, Any]) -> float:

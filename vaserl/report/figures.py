@@ -15,7 +15,8 @@ from vaserl.types import DIMENSIONS, Dimension
 
 
 def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
-    """Mean reward of each step, the means that the verdict compares, and the lines to judge them by."""
+    """Draws the mean reward of each step, the means that the verdict compares, and lines for a perfect policy and the
+    best constant answer."""
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=3.0)
         steps, values = drawing.curve(rows, "reward/mean")
@@ -43,7 +44,7 @@ def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) 
 
 
 def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[Dimension, str]:
-    """One small figure for each dimension that the metrics have, all on the same axes."""
+    """Draws a small figure for each dimension that the metrics have, all with the same axes."""
     figures: dict[Dimension, str] = {}
     with drawing.style():
         for dimension in DIMENSIONS:
@@ -63,7 +64,7 @@ def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
 
 
 def supervised_loss(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Loss of supervised fine-tuning, on a logarithmic axis, since it falls by orders of magnitude."""
+    """Draws the loss of supervised fine-tuning on a logarithmic axis, since it falls by orders of magnitude."""
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=2.2)
         steps, values = drawing.curve(rows, "loss")
@@ -86,11 +87,11 @@ HEALTH = {
     "truncated_share": ("answers cut off", "share"),
     "logprob_gap": ("learner against engine", "mean |Δ logprob|"),
 }
-"""Metric to its title and unit: what shows whether a run is sound."""
+"""Metric to its title and unit, for the metrics that show defects of a run."""
 
 
 def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """One small figure for each metric of `HEALTH` that the run recorded."""
+    """Draws a small figure for each metric of `HEALTH` that the run recorded."""
     figures = {}
     with drawing.style():
         for name, (title, unit) in HEALTH.items():
@@ -111,7 +112,7 @@ def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
-    """Accuracy of both systems per dimension with intervals, between what needs no picture and all."""
+    """Draws the accuracy of both systems by dimension with intervals, beside the two baselines that need no picture."""
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=3.6)
         for row, dimension in enumerate(DIMENSIONS):

@@ -11,16 +11,16 @@ from PIL import Image, UnidentifiedImageError
 from vaserl.files.clip import read_mp4
 
 MAX_TURNTABLE_FRAMES = 16
-"""A turn in 16 steps of 22.5 degrees still reads as a turn, at half the bytes of 32."""
+"""16 frames of 22.5 degrees still look like a turn and take half the bytes of 32."""
 TURN_S = 4.0
-"""Seconds of one turn on the page, whatever rate the clip was filmed at."""
+"""Seconds of one turn on the page, independent of the clip's frame rate."""
 QUALITY = 60
-"""WebP quality: painted bands stay crisp at the size shown."""
+"""WebP quality at which painted bands stay sharp at the size shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurntableFrames:
-    """An animation and the still that replaces it on paper and for readers who asked for less motion."""
+    """An animation, and the still that replaces it in print and where the browser asks for reduced motion."""
 
     animated: str
     """Animated WebP as a data URI."""
@@ -29,7 +29,7 @@ class TurntableFrames:
 
 
 def photograph_uri(path: Path, side: int) -> str | None:
-    """The picture, scaled down to fit `side` pixels, as a data URI; None if the file is no picture."""
+    """Returns the picture, scaled down to fit `side` pixels, as a data URI; None if the file is no picture."""
     try:
         with Image.open(path) as image:
             flat = Image.new("RGB", image.size, "white")
@@ -42,7 +42,10 @@ def photograph_uri(path: Path, side: int) -> str | None:
 
 
 def turntable(path: Path, side: int) -> TurntableFrames:
-    """The clip, scaled down to fit `side` pixels, as an endless animation. `UserError` if it can't be read."""
+    """Returns the clip, scaled down to fit `side` pixels, as an endless animation.
+
+    Raises: UserError when it can't be read.
+    """
     frames = read_mp4(path).frames
     step = -(-len(frames) // MAX_TURNTABLE_FRAMES)
     images = [_fit(frame, side) for frame in frames[::step]]
@@ -66,5 +69,5 @@ def _webp(images: list[Image.Image]) -> str:
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """Content that a page carries inside itself."""
+    """Returns the content as a data URI, which a page embeds."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,6 +1,6 @@
-"""The run in words, derived from its numbers: which claims hold, what was read from pixels, what was merely guessed.
+"""Sentences derived from a run's numbers: which claims hold, which dimensions are read from pixels, which are guessed.
 
-No sentence here is fixed: each chooses its verb by whether an interval lies above, below or across zero.
+Each sentence chooses its verb according to an interval that lies above, below or across zero.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from vaserl.report.words import count, difference, dig, direction, number, perce
 from vaserl.types import Dimension
 
 PERFECT_REWARD = 1.1
-"""Every dimension right and the full bonus for the wording."""
+"""Reward of an answer with every dimension right and the full bonus for the wording."""
 
 MIN_GAP_SHARE = 0.15
-"""Share of the way from the first steps' reward to a perfect policy's that training is to cover."""
+"""Least share of the gap between the first steps' reward and a perfect policy's that training must close."""
 
 MIN_STATED = 10
-"""Fewer statements than this say nothing about reading or guessing."""
+"""With fewer statements than this, reading can't be distinguished from guessing."""
 
 NOUN: Mapping[Dimension, str] = {
     "fabric": "the fabric",
@@ -33,33 +33,32 @@ Reading = Literal["read", "guessed", "below guess", "silent", "no target"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Something the run set out to show."""
+    """A claim that a run is tested on."""
 
     text: str
-    """The claim."""
     holds: bool | None
-    """None if the run lacks the numbers to decide it."""
+    """None if the run lacks the numbers that decide it."""
     detail: str
     """The numbers that decide it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionStory:
-    """What happened to one dimension."""
+    """What supervised and reinforced training did for one dimension."""
 
     dimension: Dimension
     sft_reading: Reading
-    """How the supervised model comes by what it says."""
+    """How the supervised model arrives at its statements."""
     rl_reading: Reading
-    """How the reinforced model does."""
+    """How the reinforced model arrives at its statements."""
     rl_gain: int
     """1 if RL raised the accuracy, -1 if it lowered it, 0 if the interval of the difference holds zero."""
     sentences: tuple[str, ...]
-    """In reading order."""
+    """One paragraph, in reading order."""
 
 
 def claims(summary: Mapping[str, Any]) -> tuple[Claim, Claim, Claim]:
-    """The three claims of a run: training reward rises, and RL beats SFT in reward and in wording."""
+    """Returns the three claims: training reward rises, and RL beats SFT in reward and in wording."""
     text = f"GRPO closes at least {percent(MIN_GAP_SHARE)} of the gap to a perfect policy (reward {PERFECT_REWARD})"
     share = gap_share(summary)
     if share is None:
@@ -81,7 +80,7 @@ def _better(summary: Mapping[str, Any], metric: str, name: str) -> Claim:
 
 
 def gap_share(summary: Mapping[str, Any]) -> float | None:
-    """(last - first) / (perfect - first), or None without both rewards."""
+    """Returns (last - first) / (perfect - first), or None without both rewards."""
     first, last = summary.get("reward_first"), summary.get("reward_last")
     if first is None or last is None or first >= PERFECT_REWARD:
         return None
@@ -89,7 +88,7 @@ def gap_share(summary: Mapping[str, Any]) -> float | None:
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """One sentence: which of the claims hold."""
+    """Returns which of the claims hold, as a sentence."""
     decided = claims(summary)
     broken = [claim for claim in decided if claim.holds is False]
     unknown = [claim for claim in decided if claim.holds is None]
@@ -104,7 +103,7 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
-    """The paragraph under the title: rewards, the paired difference, and what they mean, in words."""
+    """Returns the paragraph under the title: rewards, the paired difference, and what they mean."""
     sentences = []
     share = gap_share(summary)
     if share is not None:
@@ -131,7 +130,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def reading(result: Mapping[str, Any]) -> Reading:
-    """How a system comes by what it says of a dimension, from its margin over a guess without pixels."""
+    """Returns how a system arrives at its statements, from their margin over a guess without pixels."""
     if result["num_targets"] == 0:
         return "no target"
     if result["num_stated"] < MIN_STATED or result["over_guess"] is None:
@@ -140,7 +139,7 @@ def reading(result: Mapping[str, Any]) -> Reading:
 
 
 def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> DimensionStory:
-    """What SFT reads or guesses, and what RL added, from `summary["eval"]`."""
+    """Returns what SFT reads or guesses of a dimension, and what RL added; `evaluation` is the evaluation's summary."""
     sft, rl = (evaluation[system]["dimensions"][dimension] for system in ("sft", "rl"))
     change = evaluation["difference"]["dimensions"][dimension]
     noun = NOUN[dimension]
@@ -207,8 +206,8 @@ def accuracy_shares(sft: Mapping[str, Any], rl: Mapping[str, Any]) -> tuple[floa
     """Splits the change of accuracy into speaking more often and being right more often when speaking.
 
     accuracy = s q, with s the stated share and q the accuracy when stated; the change is exactly
-    (s₁-s₀)(q₀+q₁)/2 + (q₁-q₀)(s₀+s₁)/2 (Kitagawa 1955). A system that never speaks has no q of its own and takes the
-    other's, so that all of the change is speaking.
+    (s₁-s₀)(q₀+q₁)/2 + (q₁-q₀)(s₀+s₁)/2 (Kitagawa 1955). A system that never states the dimension has no q and gets the
+    other's, so that the whole change counts as speaking.
     """
     s_0, s_1 = sft["stated"]["mean"], rl["stated"]["mean"]
     either = sft["accuracy_when_stated"] or rl["accuracy_when_stated"] or {"mean": 0.0}

@@ -1,4 +1,4 @@
-"""The plots of the studies: files for a page, not parts of the report, so they stand on white."""
+"""The plots of the studies, as files with a white background; they are no part of the report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,8 @@ SMOOTHING_STEPS = 5
 
 
 def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
-    """The reward of each step beside what the constant answer earns on the same tasks, and how often it is given."""
+    """Draws the reward of each step beside the constant answer's on the same tasks, and how often the policy gives that
+    answer."""
     steps = found["steps"]
     with drawing.style():
         figure = Figure(figsize=(6.4, 4.6), layout="constrained", facecolor="white")
@@ -40,7 +41,7 @@ def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
-    """Each dimension over the run, smoothed, between its first and its last level."""
+    """Draws each dimension over the run, smoothed, with the means of its first and last steps."""
     steps = found["steps"]
     with drawing.style():
         figure = Figure(figsize=(7.4, 4.6), layout="constrained", facecolor="white")
@@ -69,6 +70,6 @@ def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Centred means over `SMOOTHING_STEPS` neighbours, fewer at the ends."""
+    """Returns centred means over `SMOOTHING_STEPS` neighbours, fewer at the ends."""
     half = SMOOTHING_STEPS // 2
     return np.array([values[max(0, at - half) : at + half + 1].mean() for at in range(len(values))])

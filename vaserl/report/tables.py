@@ -1,4 +1,4 @@
-"""The report's tables as rows of finished text: retention, evaluation, seconds."""
+"""The report's tables as rows of formatted text: retention, evaluation, seconds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,17 @@ from vaserl.types import DIMENSIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRow:
-    """One stage here and in the paper."""
+    """One stage of curation, in this run and in the paper."""
 
     stage: str
-    """As the run calls it."""
     num_in: str
     num_out: str
     kept: str
-    """num_out / num_in; a dash where nothing came in."""
+    """num_out / num_in; a dash where num_in is 0."""
     paper: str
-    """The paper's numbers, or why there are none."""
+    """The paper's numbers, or the reason why there are none."""
     paper_kept: str
-    """The paper's share, or empty."""
+    """The paper's share; empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +34,11 @@ class MetricRow:
     difference: str
     """RL minus SFT; empty where there is no paired difference."""
     decided: int
-    """1 or -1 where the interval of the difference leaves out zero."""
+    """1 or -1 where the interval of the difference excludes zero, else 0."""
 
 
 def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
-    """The run's stages beside the paper's, and the whole way in the last row."""
+    """Returns the run's stages beside the paper's; the last row covers all stages together."""
     rows, last = [], ""
     for stage in stages:
         name = str(stage["stage"])
@@ -82,11 +81,11 @@ _METRICS = {
     "overall_paper": "overall, as published",
     "num_words": "words in a caption",
 }
-"""Metric to what the reader is told it is, in the table's order."""
+"""Metric to its title, in the table's order."""
 
 
 def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
-    """The reward, the accuracy of each dimension, then every other metric of `METRICS` that the evaluation has."""
+    """Returns the reward, the accuracy of each dimension, then the other `_METRICS` that the evaluation has."""
     rows = {}
     for name, title in _METRICS.items():
         sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
@@ -126,7 +125,10 @@ def _share(measured: Mapping[str, float]) -> str:
 
 
 def seconds(stages: Mapping[str, float], total: float | None) -> list[tuple[str, str, float]]:
-    """Stage, duration in words, and its share of the longest; what no stage accounts for is its own row."""
+    """Returns a row a stage: its name, its formatted duration, and the duration as a share of the longest.
+
+    Time between the stages gets a row of its own.
+    """
     rows = [(stage.replace("_", " "), float(taken)) for stage, taken in stages.items()]
     if total is not None and total - sum(stages.values()) > 0.5:
         rows.append(("between the stages", total - sum(stages.values())))

@@ -4,53 +4,53 @@ from collections.abc import Mapping
 from typing import Any
 
 Measured = Mapping[str, float]
-"""An interval as the evaluation writes it: "mean", "low", "high"."""
+"""A mean with its interval, as the evaluation writes it: "mean", "low", "high"."""
 
 MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """0.834; a typographic minus for what is negative, none for what rounds to zero."""
+    """Formats like 0.834. A negative number gets a typographic minus, unless it rounds to zero."""
     text = f"{abs(value):.{digits}f}"
     return MINUS + text if value < 0 and float(text) else text
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """+0.079 or −0.012; 0.000 has no sign."""
+    """Formats like +0.079 or −0.012; 0.000 has no sign."""
     text = number(value, digits)
     return text if text.startswith(MINUS) or not float(text) else f"+{text}"
 
 
 def percent(value: float) -> str:
-    """A share as a whole percentage: 62 %."""
+    """Formats a share as a whole percentage, like 62 %."""
     return f"{value * 100:.0f} %"
 
 
 def with_interval(measured: Measured, digits: int = 3) -> str:
-    """0.834 [0.800, 0.866]."""
+    """Formats a mean and its interval like 0.834 [0.800, 0.866]."""
     low, high = (number(measured[bound], digits) for bound in ("low", "high"))
     return f"{number(measured['mean'], digits)} [{low}, {high}]"
 
 
 def difference(measured: Measured, digits: int = 3) -> str:
-    """+0.079 [+0.056, +0.100]."""
+    """Formats a difference and its interval like +0.079 [+0.056, +0.100]."""
     low, high = (signed(measured[bound], digits) for bound in ("low", "high"))
     return f"{signed(measured['mean'], digits)} [{low}, {high}]"
 
 
 def points(measured: Measured) -> str:
-    """A difference of shares in percentage points: +41 points [+32, +50]."""
+    """Formats a difference of shares in percentage points, like +41 points [+32, +50]."""
     mean, low, high = (signed(100 * measured[bound], 0) for bound in ("mean", "low", "high"))
     return f"{mean} {'point' if mean[1:] == '1' else 'points'} [{low}, {high}]"
 
 
 def direction(measured: Measured) -> int:
-    """1 if the whole interval lies above zero, -1 if below, 0 if zero is inside."""
+    """Returns 1 if the whole interval lies above zero, -1 if below, 0 if zero is inside."""
     return int(measured["low"] > 0) - int(measured["high"] < 0)
 
 
 def duration(seconds: float) -> str:
-    """48 s, 12 min 3 s, 2 h 5 min."""
+    """Formats seconds like 4.3 s, 48 s, 12 min 3 s or 2 h 5 min."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -62,17 +62,17 @@ def duration(seconds: float) -> str:
 
 
 def count(value: float) -> str:
-    """30,000."""
+    """Formats a whole number like 30,000."""
     return f"{value:,.0f}"
 
 
 def enumeration(items: list[str]) -> str:
-    """a, b and c."""
+    """Joins the items like "a, b and c"."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 
 
 def dig(tree: Mapping[str, Any] | None, *path: str) -> Any:
-    """The value under a path of keys, or None where any step of it is absent."""
+    """Returns the value under a path of keys, or None where any key of it is absent."""
     node: Any = tree
     for key in path:
         node = node.get(key) if isinstance(node, Mapping) else None

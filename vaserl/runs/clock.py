@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Runs from when it is made."""
+    """A stopwatch that starts when it is made."""
 
     def __init__(self, wait: Callable[[], None] = lambda: None):
-        """wait: called before each reading, for work that goes on after its call has returned."""
+        """wait: called before each reading, so that asynchronous work (CUDA kernels) has ended."""
         self._wait = wait
         self._started = self._lap = time.perf_counter()
         self.seconds: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
-        """Ends a lap: the time since the last one is added to `seconds[name]`."""
+        """Ends a lap and adds the time since the last one to `seconds[name]`."""
         self._wait()
         now = time.perf_counter()
         self.seconds[name], self._lap = self.seconds.get(name, 0.0) + now - self._lap, now

@@ -1,4 +1,5 @@
-"""Progress of long work: one live line on a terminal, plain `key=value` lines elsewhere, both with an estimate."""
+"""Progress of long work: a live line on a terminal, plain `key=value` lines elsewhere, both with the estimated time
+left."""
 
 import sys
 import time
@@ -11,8 +12,8 @@ LINE_EVERY_S = 30.0
 
 
 class Progress:
-    """Counts `total` units of a stage. Off a terminal it prints a line at most every 30 seconds or tenth of the work,
-    without carriage returns or colour, so that job logs stay readable.
+    """Progress of a stage of `total` units. Off a terminal it prints a line after each tenth of the work and after at
+    most `LINE_EVERY_S`, without carriage returns or colour, so that job logs stay readable.
 
     Example: with Progress("grpo", total=30) as progress: progress.advance(reward=0.81)
     """

@@ -1,4 +1,4 @@
-"""The page of a fake but realistic run: nothing is fetched, nothing is hidden, what is absent is said."""
+"""The page of a realistic run: it fetches nothing, shows every part, and names what is absent."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""The words of a fake but realistic run follow from its numbers."""
+"""The sentences of a realistic run follow from its numbers."""
 
 import copy
 from pathlib import Path
@@ -53,9 +53,9 @@ def test_verdict_and_claims_flip_with_their_numbers(run_summary: dict[str, Any])
 def test_choose_marks_tell_silence_from_error(finished_run: Path) -> None:
     lines = QuickstartFolder(finished_run).evaluation.captions
     examples = [example for examples in choose(lines, tau=0.7).values() for example in examples]
-    marks = {example.said["sft"]["attribution"].mark for example in examples}
+    marks = {example.statements["sft"]["attribution"].mark for example in examples}
     assert "silent" in marks
-    silent = next(example for example in examples if example.said["sft"]["attribution"].mark == "silent")
+    silent = next(example for example in examples if example.statements["sft"]["attribution"].mark == "silent")
     assert not any("Painter" in passage.text for passage in silent.captions["sft"])
 
 

@@ -1,4 +1,4 @@
-"""The report's words, choices and arithmetic, on values small enough to work out by hand."""
+"""The report's number formats, choices and arithmetic, on values small enough to work out by hand."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from vaserl.report.words import duration, number, points, signed
 from vaserl.runs.rows import TimelineSpan
 
 
-def test_reading_needs_something_said() -> None:
+def test_reading_needs_statements() -> None:
     margin = {"mean": 0.5, "low": 0.4, "high": 0.6}
     assert reading({"num_targets": 96, "num_stated": 96, "over_guess": margin}) == "read"
     assert reading({"num_targets": 96, "num_stated": 9, "over_guess": margin}) == "silent"
