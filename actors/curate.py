@@ -20,17 +20,17 @@ import ray
 from actors.cluster import connect
 from actors.curate_pass import PassSummary, Pool, run_pass
 from actors.describe import DescribeByModel, check_writer, read_prompt
-from vaserl.curation.job.journal import WORK, Journal, key_after
+from vaserl.curation.job.journal import Journal, key_after
 from vaserl.curation.job.shards import INPUT, Shard, lift_shards, source_shards
 from vaserl.curation.job.stage import Stage, file_stamps, stage_of
 from vaserl.curation.job.thresholds import Threshold, check_thresholds, resolve_thresholds
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.card import Findings, write_card
-from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
+from vaserl.curation.outcome.outcomes import Outcomes
 from vaserl.curation.outcome.retention import best_view_report, emptied, filter_report, retention_counts
 from vaserl.curation.outcome.split import split_vases, stratum_of
 from vaserl.curation.outcome.summary import CurationSummary
-from vaserl.curation.outcome.why import CONFIG, SWITCHED
+from vaserl.curation.outcome.why import stages_off
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.source import Source, check_apart, folder_of, read_photograph_source
 from vaserl.curation.stages.best_view import BestView
@@ -41,15 +41,12 @@ from vaserl.curation.stages.mesh_gate import MeshGate
 from vaserl.curation.stages.quality import Quality, load_resnet
 from vaserl.curation.stages.questions import Questions
 from vaserl.curation.stages.turntable import Film
-from vaserl.dataset.dataset import write_manifest_parts
+from vaserl.dataset import DataSet
 from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
 from vaserl.files import locked
 from vaserl.files.storage import versions_below
 from vaserl.meshes.judge import file_of_judge, find_judge
-from vaserl.settings.section import dump_config
-
-SUMMARY = "curation.json"
 
 _logger = logging.getLogger(__name__)
 
@@ -79,14 +76,15 @@ def curate_table(
 ) -> CurationSummary:
     """The job over photographs that `read_source` has given and pools that are made already; `thresholds` are what the
     settings ask for, for the card."""
-    with locked(settings.dataset / WORK), contextlib.ExitStack() as running:
+    dataset = DataSet(settings.dataset)
+    with locked(dataset.work), contextlib.ExitStack() as running:
 
         def start_cluster() -> None:
             running.enter_context(connect(settings.cluster))
             check_resources({"the filters": filters, "lift": lift})
 
         journal = Journal(settings.dataset)
-        litter = journal.sweep()
+        litter = dataset.sweep()
         if litter:
             _logger.warning("%s: removed %d half-written files of a killed run", settings.dataset, litter)
         source = folder_of(settings.source)
@@ -102,17 +100,18 @@ def curate_table(
         outcomes = Outcomes(filtered.shards, losers, lifted.shards, journal)
         strata = {r["vase_id"]: stratum_of(json.loads(r["record"])) for r in outcomes.survivors("vase_id", "record")}
         splits = split_vases(strata, settings.split, settings.seed)
-        write_manifest_parts(settings.dataset, outcomes.manifest_rows(splits))
+        dataset.rows.write(outcomes.manifest_rows(splits))
         used = _files(shards, filters, journal) | _files(survivors, lift, journal)
         num_stale = _tidy(settings, journal.stale(used))
         passes = {"filters": filtered, "lift": lifted}
         summary = _summary(settings, kinds, thresholds, outcomes, passes, num_stale)
-        off = [stage for stage in SWITCHED if not getattr(settings, stage).enabled]
-        findings = Findings(filters=summary.filters, best_view=summary.best_view, thresholds=thresholds, off=off)
-        (settings.dataset / CONFIG).write_text(dump_config(settings))
-        write_card(settings.dataset, ManifestRows(settings.dataset), settings.card, findings)
-        (settings.dataset / SUMMARY).write_text(json.dumps(summary.as_dict(), indent=2) + "\n")
-        if warning := emptied(ManifestRows(settings.dataset)):
+        findings = Findings(
+            filters=summary.filters, best_view=summary.best_view, thresholds=thresholds, off=stages_off(settings)
+        )
+        dataset.write_settings(settings)
+        write_card(dataset, dataset.rows, settings.card, findings)
+        dataset.write_summary(summary.as_dict())
+        if warning := emptied(dataset.rows):
             _logger.warning("%s: %s", settings.dataset, warning)
     return summary
 
@@ -193,12 +192,12 @@ def _summary(
     passes: Mapping[str, PassSummary],
     num_stale_shards: int,
 ) -> CurationSummary:
-    rows = ManifestRows(settings.dataset)
+    rows = DataSet(settings.dataset).rows
     enabled = [stage for stage in ("quality", "intact") if kinds and getattr(settings, stage).enabled]
     efforts = {name: effort for done in passes.values() for name, effort in done.efforts.items()}
     return CurationSummary(
         num_photographs=len(rows),
-        num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
+        num_vases=dict(sorted(Counter(row.split for row in rows if row.split).items())),
         retention=retention_counts(rows),
         filters=[filter_report(rows, kinds, stage) for stage in enabled],
         best_view=best_view_report(rows, kinds) if kinds else None,

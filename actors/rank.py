@@ -12,7 +12,7 @@ from torch._inductor import config as inductor
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import DataSet
 from vaserl.grpo.loss import policy_loss
 from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
 from vaserl.policy.clips import ClipInput, ClipView
@@ -63,7 +63,7 @@ class LearnerRank:
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path)
         # pixels where the vision tower is trained, its constant output otherwise
-        self._videos = features or PixelCache(ClipStore(data.path / "clips"), self._prompter, data.num_frames)
+        self._videos = features or PixelCache(DataSet(data.path).clips, self._prompter, data.num_frames)
         hf_model = load_model(model.path, _DTYPES[model.dtype])
         hf_model.config.use_cache = False
         if learner.gradient_checkpointing:

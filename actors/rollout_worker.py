@@ -11,7 +11,8 @@ import torch
 
 from actors.encoder import FeatureReader
 from actors.engine import Engine, EngineOutput, Request, TensorPlace
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.dataset import DataSet
+from vaserl.files.clip import Clip
 from vaserl.policy.adapter import ADAPTER_CONFIG
 from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.prompter import Prompter
@@ -53,7 +54,7 @@ class RolloutWorker:
         self._features = features
         self._settings, self._num_frames = settings, data.num_frames
         self._prompter = Prompter(model.path)
-        self._clips = ClipStore(data.path / "clips")
+        self._clips = DataSet(data.path).clips
         self._folder = tempfile.TemporaryDirectory(prefix="vaserl-weights-", dir=_memory_disk())
         self._engine = Engine(
             model.path,

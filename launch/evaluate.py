@@ -13,7 +13,7 @@ from actors.cluster import bundle, connect, placed
 from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import start_job
-from vaserl.dataset.dataset import Vase, read_vases
+from vaserl.dataset import DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
@@ -42,8 +42,8 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     """
     folder = EvaluationRun(settings.run_dir)
     check_model_folder(settings.model.path)
-    vases = read_vases(settings.data.path, settings.split)
-    train = read_vases(settings.data.path, "train")
+    vases = DataSet(settings.data.path).vases(settings.split)
+    train = DataSet(settings.data.path).vases("train")
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)

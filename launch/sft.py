@@ -11,7 +11,7 @@ from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import start_job
-from vaserl.dataset.dataset import CAPTION_PROMPT, PROVENANCE, Vase, read_vases
+from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo.tasks import draw
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
@@ -25,7 +25,7 @@ from vaserl.types import Demonstration
 def run(settings: SftSettings) -> None:
     """Fine-tunes on the training vases and writes a complete model folder to `run_dir`/model."""
     run_folder = SftRun(settings.run_dir)
-    vases = read_vases(settings.data.path, "train")
+    vases = DataSet(settings.data.path).vases("train")
     if settings.tiny_model is not None:
         build_tiny_model(
             settings.model.path,

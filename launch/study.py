@@ -10,14 +10,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from launch import evaluate, sft, train
-from vaserl.dataset.dataset import read_rows, read_vases, write_manifest
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
@@ -42,7 +42,7 @@ def study_constant_answer(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
     """Fine-tunes the quick start's model on one caption for every vase, then runs GRPO from there."""
-    vases = read_vases(quickstart.dataset, "train")
+    vases = DataSet(quickstart.dataset).vases("train")
     caption = constant_caption([vase.record for vase in vases])
     _write_constant_dataset(quickstart.dataset, out.dataset, caption)
     tuning = load_config(
@@ -134,11 +134,9 @@ def _share_of(caption: str, rows: Sequence[RolloutRow]) -> float:
 
 def _write_constant_dataset(source: Path, target: Path, caption: str) -> None:
     """Writes the data set with one caption for every training vase; clips and models are linked, not copied."""
-    rows = [{**row, "caption": caption} if row["split"] == "train" else row for row in read_rows(source)]
-    write_manifest(target, rows)
-    for name in ("clips", "models"):
-        if not (target / name).exists():
-            (target / name).symlink_to((source / name).resolve())
+    original, dataset = DataSet(source), DataSet(target)
+    dataset.write_rows(replace(row, caption=caption) if row.split == "train" else row for row in original.rows)
+    dataset.link_files(original)
 
 
 STUDIES = {

@@ -12,7 +12,7 @@ from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import start_job
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_baseline import ConstantBaseline
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.grpo.advantage import credit
@@ -35,7 +35,7 @@ def run(settings: TrainSettings) -> None:
     """Trains the policy of `settings` and leaves metrics, rollouts and the last weights in its run folder."""
     check_model_folder(settings.model.path)
     run_folder = Run(settings.run_dir)
-    tasks = [vase.caption_task() for vase in read_vases(settings.data.path, "train")]
+    tasks = [vase.caption_task() for vase in DataSet(settings.data.path).vases("train")]
     make_scorer(settings.reward)  # a typing slip stops here, not on a worker
     tasks_of = partial(draw, tasks, num_per_step=settings.tasks_per_step, seed=settings.seed)
     rollout, reward, learner = settings.rollout, settings.reward, settings.learner

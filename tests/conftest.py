@@ -14,8 +14,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from vaserl.dataset.dataset import write_manifest
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.dataset import DataSet, Question, Row, mesh_name
+from vaserl.files.clip import Clip
 
 # A loaded machine is no failure, and a test run that decides something must decide the same twice; at the desk the
 # examples stay random, which is how they find things.
@@ -55,37 +55,34 @@ def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56,
 
 def make_dataset(folder: Path, num_vases: int = 6) -> Path:
     """A data set in the form launch.curate writes, with drawn clips."""
-    clips = ClipStore(folder / "clips")
+    dataset = DataSet(folder)
     rows = []
     for index in range(num_vases):
         shape = SHAPES[index % len(SHAPES)]
         caption = f"Athenian black-figure {shape}, c. 525–500 BCE, depicting a warrior."
         rows.append(
-            {
-                "photo": f"photographs/v{index:02d}_1.png",
-                "photo_sha256": f"{index:064x}",
-                "vase_id": f"v{index:02d}",
-                "record": {
+            Row(
+                photo=f"photographs/v{index:02d}_1.png",
+                photo_sha256=f"{index:064x}",
+                vase_id=f"v{index:02d}",
+                record={
                     "Fabric": "ATHENIAN",
                     "Technique": "BLACK-FIGURE",
                     "Shape Name": shape.upper(),
                     "Date": "-525 to -500",
                     "Decoration": "A: WARRIOR",
                 },
-                "rejected_by": "",
-                "reason": "",
-                "scores": {},
-                "mesh": f"models/v{index:02d}.glb",
-                "clip": clips.add(make_clip(index)),
-                "caption": caption,
-                "reference": caption,
-                "questions": [
-                    {"dimension": "fabric", "question": "What is the fabric of the vase?", "answer": "Athenian"}
-                ],
-                "split": "test" if index >= num_vases - 2 else "train",
-            }
+                mesh=mesh_name(f"v{index:02d}"),
+                clip=dataset.clips.add(make_clip(index)),
+                caption=caption,
+                reference=caption,
+                questions=(
+                    Question(dimension="fabric", question="What is the fabric of the vase?", answer="Athenian"),
+                ),
+                split="test" if index >= num_vases - 2 else "train",
+            )
         )
-    write_manifest(folder, rows)
+    dataset.write_rows(rows)
     return folder
 
 

@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "settings": {"errors"},
     "files": {"errors"},
     "intervals": set(),
-    "dataset": {"errors", "files", "types"},
+    "dataset": {"errors", "files", "settings", "types"},
     "encoders": {"errors", "settings"},
     "rewards": {"encoders", "errors", "settings", "types"},
     "policy": {"errors", "files", "settings", "types"},

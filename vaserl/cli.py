@@ -6,12 +6,24 @@ import select
 import sys
 from collections.abc import Sequence
 
-from vaserl.commands import audit, caption, check, export, import_published, lathe, publish, render, rescore, score, why
+from vaserl.commands import (
+    audit,
+    caption,
+    check,
+    export,
+    export_hub,
+    import_published,
+    lathe,
+    render,
+    rescore,
+    score,
+    why,
+)
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 CLOSED_PIPE_EXIT = 141
 """128 + SIGPIPE: the exit code that a shell reports for a tool whose output pipe was closed early."""
-VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, publish, import_published)
+VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, export_hub, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="vaserl", description="Greek vases, described by a vision-language model.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    runs = {verb.__name__.rpartition(".")[2].replace("_", "-"): verb.run for verb in VERBS}
+    runs = {}
     for verb in VERBS:
         verb.add(verbs)
+        runs |= {name: verb.run for name in verbs.choices.keys() - runs.keys()}  # aliases included
     arguments = parser.parse_args(argv)
     try:
         code = runs[arguments.verb](arguments) or 0

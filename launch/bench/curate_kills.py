@@ -30,7 +30,7 @@ from vaserl.curation.job.journal import WORK
 from vaserl.curation.job.shards import INPUT
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.stages.quality import ResNetConfig, save_resnet
-from vaserl.dataset.dataset import MANIFEST
+from vaserl.dataset import MANIFEST
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings
 from vaserl.settings.section import dump_config

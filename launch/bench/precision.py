@@ -23,7 +23,7 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances
-from vaserl.dataset.dataset import Vase, read_vases
+from vaserl.dataset import DataSet, Vase
 from vaserl.policy.adapter import merge_adapter
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         dataset = make_dataset(
             Path(scratch) / "dataset", arguments.num_tasks, num_frames=arguments.num_frames, size=arguments.size
         )
-        vases = _taught(read_vases(dataset, "train"))
+        vases = _taught(DataSet(dataset).vases("train"))
         model = ModelSettings(path=folder, dtype=arguments.dtype)
         data = DataSettings(path=dataset, num_frames=arguments.num_frames)
         shares = SHARES if on_gpu else dict.fromkeys(SHARES, 0.0)

@@ -20,8 +20,9 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
 from launch.bench.timing import circumstances
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.files.clip import Clip
 from vaserl.policy.prompter import Prompter
 from vaserl.runs.clock import Clock
 from vaserl.settings import (
@@ -162,7 +163,7 @@ def _batches(folder: Path, scratch: Path) -> Callable[[int], Batch]:
     """step -> a batch of two answers of random tokens, one praised and one blamed."""
     frames = np.random.default_rng(0).integers(0, 255, (NUM_FRAMES, 56, 56, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=4.0, frame_indices=tuple(range(NUM_FRAMES)), num_source_frames=NUM_FRAMES)
-    clips = ClipStore(scratch / "clips")
+    clips = DataSet(scratch).clips
     clip_hash = clips.add(clip)
     prompter = Prompter(folder)
     prompt_ids = prompter.token_ids(PROMPT, prompter.pixels(clips.load(clip_hash, NUM_FRAMES)).grid)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaserl.dataset.dataset import write_manifest
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.dataset import DataSet, Row
+from vaserl.files.clip import Clip
 from vaserl.policy.clips import ClipPixels
 from vaserl.policy.groups import Branch, PrefixGroup
 from vaserl.policy.model_folder import check_model_folder
@@ -73,22 +73,18 @@ def random_group(
 
 def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
     """A data set of random clips: where it has as many vases as a step has tasks, no clip is new after the first."""
-    clips = ClipStore(folder / "clips")
-    texts = {"caption": PROMPT, "reference": PROMPT, "questions": [], "record": {"Fabric": "ATHENIAN"}}
-    rows = [
-        {
-            "photo": f"v{n}.png",
-            "photo_sha256": f"{n:064x}",
-            "vase_id": f"v{n}",
-            "rejected_by": "",
-            "reason": "",
-            "scores": {},
-            "mesh": "",
-            "clip": clips.add(random_clip(n, num_frames=num_frames, size=size)),
-            "split": "train",
-            **texts,
-        }
+    dataset = DataSet(folder)
+    dataset.write_rows(
+        Row(
+            photo=f"v{n}.png",
+            photo_sha256=f"{n:064x}",
+            vase_id=f"v{n}",
+            record={"Fabric": "ATHENIAN"},
+            clip=dataset.clips.add(random_clip(n, num_frames=num_frames, size=size)),
+            caption=PROMPT,
+            reference=PROMPT,
+            split="train",
+        )
         for n in range(num_vases)
-    ]
-    write_manifest(folder, rows)
+    )
     return folder

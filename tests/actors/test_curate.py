@@ -21,9 +21,8 @@ from vaserl.curation.job.shards import Shard, source_shards
 from vaserl.curation.job.stage import Stage, stage_of
 from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.settings import CurateSettings, PoolSettings
-from vaserl.dataset.dataset import MANIFEST, read_rows, read_vases
+from vaserl.dataset import MANIFEST, DataSet
 from vaserl.errors import UserError
-from vaserl.files.clip import ClipStore
 from vaserl.settings.section import dump_config
 
 CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "resolution": 48}}
@@ -55,16 +54,16 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
     folder, summary = run
     with (world / "photographs.jsonl").open() as lines:
         entries = [json.loads(line) for line in lines]
-    rows = read_rows(folder)
-    assert sorted(row["photo"] for row in rows) == sorted(str(world / entry["file"]) for entry in entries)
-    kept = [row for row in rows if not row["rejected_by"]]
-    assert len({row["vase_id"] for row in kept}) == len(kept) == 6
+    rows = list(DataSet(folder).rows)
+    assert sorted(row.photo for row in rows) == sorted(str(world / entry["file"]) for entry in entries)
+    kept = [row for row in rows if not row.rejected_by]
+    assert len({row.vase_id for row in kept}) == len(kept) == 6
     assert summary.num_photographs == summary.retention[0]["in"] == len(entries)
     assert summary.retention[-1]["out"] == len(kept)
     assert summary.num_vases == {"test": 2, "train": 4}
-    assert all(row["reason"] for row in rows if row["rejected_by"])
-    clips = ClipStore(folder / "clips")
-    for vase in read_vases(folder, "train"):
+    assert all(row.reason for row in rows if row.rejected_by)
+    clips = DataSet(folder).clips
+    for vase in DataSet(folder).vases("train"):
         assert (folder / vase.mesh).read_bytes() == (world / "models" / f"{vase.id}.glb").read_bytes()
         assert clips.load(vase.clip).frames.shape == (4, 48, 48, 3)
         assert vase.caption and len(vase.questions) == 6 + ("Provenance" in vase.record)
@@ -94,19 +93,19 @@ def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp
     (folder / "torn.png").write_bytes((folder / "pelike_photo.png").read_bytes()[:2000])
     (folder / "torn.json").write_text(json.dumps({"Fabric": "ATHENIAN"}))
     summary = curate(settings(folder, tmp_path / "out", split={"test_share": 0.0}))
-    rows = {row["vase_id"]: row for row in read_rows(tmp_path / "out")}
-    assert {name: row["rejected_by"] for name, row in rows.items()} == {
+    rows = {row.vase_id: row for row in DataSet(tmp_path / "out").rows}
+    assert {name: row.rejected_by for name, row in rows.items()} == {
         "pelike_photo": "",
         "blank": "lift",
         "orphan": "source",
         "torn": "source",
     }
-    assert "no record with the id 'orphan'" in rows["orphan"]["reason"]
-    assert "can't be decoded" in rows["torn"]["reason"]
-    (vase,) = read_vases(tmp_path / "out", "train")
+    assert "no record with the id 'orphan'" in rows["orphan"].reason
+    assert "can't be decoded" in rows["torn"].reason
+    (vase,) = DataSet(tmp_path / "out").vases("train")
     assert vase.record["Fabric"] == record["Fabric"]
-    assert rows["pelike_photo"]["scores"]["silhouette_iou"] > 0.85
-    assert ClipStore(tmp_path / "out" / "clips").load(vase.clip).frames.std() > 10
+    assert rows["pelike_photo"].scores["silhouette_iou"] > 0.85
+    assert DataSet(tmp_path / "out").clips.load(vase.clip).frames.std() > 10
     assert summary.filters == [] and summary.num_fallbacks == 0
 
 
@@ -119,8 +118,8 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
         curate(settings(folder, folder / "out"))
     summary = curate(settings(folder, tmp_path / "out"))
     assert summary.num_vases == {} and summary.num_photographs == 1
-    (row,) = read_rows(tmp_path / "out")
-    assert row["rejected_by"] == "source" and row["split"] == ""
+    (row,) = DataSet(tmp_path / "out").rows
+    assert row.rejected_by == "source" and row.split == ""
     assert "source rejected all 1 photographs that reached it" in caplog.text
     assert "source.id_field" in caplog.text, "where to look"
 

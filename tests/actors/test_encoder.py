@@ -11,9 +11,8 @@ import torch
 from actors.cluster import bundle, placed
 from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, bypass_reason, owner
 from actors.learner import LearnerGroup
-from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
+from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.errors import UserError
-from vaserl.files.clip import ClipStore
 from vaserl.policy.feature_store import pack_entry, unpack_entry
 from vaserl.policy.groups import demonstration_group
 from vaserl.policy.layout import shared_prefix_layout
@@ -41,12 +40,12 @@ def data(dataset: Path) -> DataSettings:
 
 @pytest.fixture(scope="module")
 def clips(dataset: Path) -> list[str]:
-    return [vase.clip for split in ("train", "test") for vase in read_vases(dataset, split)]
+    return [vase.clip for split in ("train", "test") for vase in DataSet(dataset).vases(split)]
 
 
 @pytest.fixture(scope="module")
 def pixels(model: ModelSettings, data: DataSettings) -> PixelCache:
-    return PixelCache(ClipStore(data.path / "clips"), Prompter(model.path), NUM_FRAMES)
+    return PixelCache(DataSet(data.path).clips, Prompter(model.path), NUM_FRAMES)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +178,7 @@ from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.cluster import WORKER_ENVIRONMENT
 from actors.encoder import EncoderPool, FeatureReader
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
 
 tiny_model, dataset, scratch = map(Path, sys.argv[1:])
@@ -197,7 +196,7 @@ def read(reader, folder, clips):
     found = own.get_all([(clip, 0, (0, 0)) for clip in clips])
     return ray.get_runtime_context().get_node_id(), [float(clip.features.double().sum()) for clip in found]
 
-clips = [vase.clip for vase in read_vases(dataset, "train")]
+clips = [vase.clip for vase in DataSet(dataset).vases("train")]
 here = [float(clip.features.double().sum()) for clip in pool.reader().get_all([(c, 0, (0, 0)) for c in clips])]
 node, there = ray.get(read.remote(pool.reader(), scratch / "second", clips), timeout=120)
 assert node != ray.get_runtime_context().get_node_id(), "both ran on one node"

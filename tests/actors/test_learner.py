@@ -11,8 +11,7 @@ import torch
 from actors.cluster import bundle, placed
 from actors.learner import LearnerGroup, _Rank
 from actors.rank import LearnerRank
-from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.grpo.loss import policy_loss
 from vaserl.policy.adapter import add_lora
 from vaserl.policy.groups import demonstration_group, samples_group
@@ -36,7 +35,7 @@ NUM_FRAMES = 4
 
 @pytest.fixture(scope="module")
 def demonstrations(dataset: Path) -> list[Demonstration]:
-    vases = read_vases(dataset, "train")
+    vases = DataSet(dataset).vases("train")
     return [
         Demonstration(
             clip=vase.clip,
@@ -79,7 +78,7 @@ def files_left_to_others() -> list[str]:
 def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[list[float], dict[str, torch.Tensor]]:
     """The oracle: one process, one padded row for each answer, torch's own cross entropy and AdamW."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
-    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
     policy = Policy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.0)
     losses = []
@@ -126,10 +125,10 @@ def test_imitation_does_not_depend_on_ranks_or_micro_batches(
 def test_shared_prefix_equals_padded_with_gradients(tiny_model, dataset):
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     policy = Policy(model)
-    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
     rng = torch.Generator().manual_seed(1)
     groups, clips = [], []
-    for vase, lengths in zip(read_vases(dataset, "train"), ([5, 1, 9], [3], [2, 7]), strict=False):
+    for vase, lengths in zip(DataSet(dataset).vases("train"), ([5, 1, 9], [3], [2, 7]), strict=False):
         pixels = cache.get(vase.clip)
         samples = tuple(
             Sample(token_ids=tuple(torch.randint(8, 300, (n,), generator=rng).tolist()), logprobs=(), advantage=0.0)
@@ -162,7 +161,7 @@ def _gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 def test_logprobs_are_those_of_the_stock_forward(tiny_model, dataset):
     """Against transformers' own forward pass on pixels, where its positions agree with the engine's."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
-    clip = ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, NUM_FRAMES)
+    clip = DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, NUM_FRAMES)
     clip = type(clip)(
         frames=clip.frames, fps=8.0, frame_indices=clip.frame_indices, num_source_frames=clip.num_source_frames
     )
@@ -224,7 +223,7 @@ def grpo_batch(dataset: Path, prompter: Prompter, cache: PixelCache) -> Batch:
     """Ragged groups whose engine is some way off the policy of random weights, near -6 a token."""
     rng = torch.Generator().manual_seed(3)
     items = []
-    for vase, sizes in zip(read_vases(dataset, "train"), ([4, 6], [3], [5, 2]), strict=False):
+    for vase, sizes in zip(DataSet(dataset).vases("train"), ([4, 6], [3], [5, 2]), strict=False):
         samples = tuple(
             Sample(
                 token_ids=tuple(torch.randint(8, 300, (n,), generator=rng).tolist()),
@@ -275,7 +274,7 @@ def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, mo
     those that one process computes from the definition in one go."""
     monkeypatch.setattr("actors.learner.LearnerActor", ray.remote(ObservedRank))
     prompter = Prompter(tiny_model)
-    cache = PixelCache(ClipStore(dataset / "clips"), prompter, NUM_FRAMES)
+    cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
     batch = grpo_batch(dataset, prompter, cache)
     assert (batch.num_loss_tokens, batch.num_sequences) == (20, 5)
     settings = learner_settings(
@@ -320,8 +319,8 @@ def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, mo
 
 def test_learner_refuses_a_prompt_of_another_clip(tiny_model, dataset):
     prompter = Prompter(tiny_model)
-    grid = prompter.pixels(ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, 4)).grid
-    other = prompter.pixels(ClipStore(dataset / "clips").load(read_vases(dataset, "train")[0].clip, 8)).grid
+    grid = prompter.pixels(DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, 4)).grid
+    other = prompter.pixels(DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, 8)).grid
     handed = PromptSamples(clip="c", prompt_ids=prompter.token_ids("x", other), samples=())
     with pytest.raises(ValueError, match="processors or frames differ"):
         samples_group(handed, grid, prompter.video_token_id)

@@ -8,7 +8,7 @@ import torch
 
 from actors.cluster import bundle, placed
 from actors.rollout import RolloutPool
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.policy import load_model
 from vaserl.policy.weights import make_weights
@@ -40,7 +40,7 @@ def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, datas
     model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=4)
     engine_args = {"max_model_len": 512, "max_num_seqs": 32}
     settings = RolloutSettings(group_size=4, max_new_tokens=48, engine_args=engine_args, num_cpus=1)
-    tasks = [vase.caption_task() for vase in read_vases(dataset, "train")]
+    tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")]
     one, two = adapters(tiny_model)
     with placed([bundle(1, 0)], ClusterSettings()) as placement:
         pool = RolloutPool(model, data, settings, max_lora_rank=8, seed=0, placement=placement, first_bundle=0)

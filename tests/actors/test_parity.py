@@ -12,7 +12,7 @@ from actors.encoder import EncoderPool
 from actors.rollout import RolloutPool
 from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip, make_dataset
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.files.clip import ClipStore
 from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.clips import ClipInput
@@ -68,8 +68,8 @@ def test_engine_and_learner_agree(
     settings = RolloutSettings(
         group_size=3, temperature=temperature, max_new_tokens=12, engine_args=ENGINE_ARGS, num_cpus=1
     )
-    tasks = [vase.caption_task() for vase in read_vases(dataset, "train")]
-    clips = ClipStore(dataset / "clips")
+    tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")]
+    clips = DataSet(dataset).clips
     # clips whose temporal extent exceeds their spatial one are where the two libraries' own positions part
     slow = clips.add(make_clip(99, fps=0.5))
     tasks = [*tasks, *[type(tasks[0])(id="slow", clip=slow, **_rest(tasks[0]))]]
@@ -132,4 +132,4 @@ def _rest(task):
 
 
 def test_make_dataset_is_used_elsewhere(tmp_path: Path):
-    assert len(read_vases(make_dataset(tmp_path), "test")) == 2
+    assert len(DataSet(make_dataset(tmp_path)).vases("test")) == 2

@@ -11,9 +11,8 @@ import torch
 
 from actors.cluster import bundle, placed
 from actors.rollout import RolloutPool
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.errors import ParityError
-from vaserl.files.clip import ClipStore
 from vaserl.policy.adapter import ADAPTER_CONFIG, AdapterWriter, add_lora
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import samples_group
@@ -42,7 +41,7 @@ class Versions:
         self._peft = add_lora(self._model, rank=4, alpha=8)
         self._writer = AdapterWriter(self._peft)
         self._policy = Policy(self._model).eval()
-        self._clips = ClipStore(dataset / "clips")
+        self._clips = DataSet(dataset).clips
         self._pixels = {}
         self._ids = probe_ids(lambda text: self._prompter.tokenizer(text)["input_ids"])
 
@@ -113,7 +112,7 @@ def versions(tiny_model: Path, dataset: Path) -> Versions:
 
 @pytest.fixture(scope="module")
 def tasks(dataset: Path) -> list[Task]:
-    return [dataclasses.replace(v.caption_task(), prompt=PROMPT) for v in read_vases(dataset, "train")][:2]
+    return [dataclasses.replace(v.caption_task(), prompt=PROMPT) for v in DataSet(dataset).vases("train")][:2]
 
 
 @pytest.fixture(scope="module", params=["adapter", "merge"])

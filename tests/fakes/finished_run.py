@@ -20,9 +20,9 @@ from tests.fakes.finished_vases import (
     score,
     spinning_vase,
 )
-from vaserl.dataset.dataset import write_manifest
+from vaserl.dataset import DataSet, Row
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.files.clip import Clip
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
@@ -90,28 +90,24 @@ def _write_dataset(
     """Manifest, clips and photographs. Returns: what two systems say of the test vases, and the others' records."""
     digests = _write_pictures(dataset)
     manifest, rows, train_records = [], [], []
-    empty = dict.fromkeys(("mesh", "clip", "caption", "reference", "split", "rejected_by", "reason"), "")
     for k in range(num_test + 200):
         truth = draw_vase(rng)
         record = {FIELD_OF_DIMENSION[name]: value for name, value in truth.items() if value}
         test = k < num_test
         if not test:
             train_records.append(record)
-        row = {
-            **empty,
-            "vase_id": f"v{k:04d}",
-            "record": record,
-            "photo": f"photos/{(k + k // 8) % 8}.png",
-            "photo_sha256": "0",
-        }
-        row |= {
-            "scores": {"quality": 0.9},
-            "questions": [],
-            "reference": describe(truth),
-            "clip": digests[(k + k // 8) % 8],
-        }
         manifest.append(
-            {**row, "caption": describe({**truth, "attribution": None}), "split": "test" if test else "train"}
+            Row(
+                vase_id=f"v{k:04d}",
+                record=record,
+                photo=f"photos/{(k + k // 8) % 8}.png",
+                photo_sha256="0",
+                scores={"quality": 0.9},
+                clip=digests[(k + k // 8) % 8],
+                caption=describe({**truth, "attribution": None}),
+                reference=describe(truth),
+                split="test" if test else "train",
+            )
         )
         if test:
             captions = {system: describe(answer(truth, system, rng)) for system in ("sft", "rl")}
@@ -128,16 +124,22 @@ def _write_dataset(
             )
     for k, stage in enumerate(["quality"] * 9 + ["intact"] * 6 + ["mesh_gate"] * 2):
         reason = {"quality": f"blurred: quality {0.1 + k / 100:.2f} is below 0.50", "intact": "a sherd, not a vase"}
-        row = {**empty, "vase_id": f"r{k}", "record": {}, "photo": f"photos/bad{k % 8}.png", "photo_sha256": "0"}
-        reasons = reason.get(stage, "silhouettes agree on 0.71 of the area, 0.85 is asked for")
-        manifest.append({**row, "scores": {}, "questions": [], "rejected_by": stage, "reason": reasons})
-    write_manifest(dataset, manifest)
+        manifest.append(
+            Row(
+                vase_id=f"r{k}",
+                photo=f"photos/bad{k % 8}.png",
+                photo_sha256="0",
+                rejected_by=stage,
+                reason=reason.get(stage, "silhouettes agree on 0.71 of the area, 0.85 is asked for"),
+            )
+        )
+    DataSet(dataset).write_rows(manifest)
     return rows, train_records
 
 
 def _write_pictures(dataset: Path) -> list[str]:
     """Eight turntables with a photograph, and a cropped one, of each. Returns: the clips' digests."""
-    store = ClipStore(dataset / "clips")
+    store = DataSet(dataset).clips
     spins = [spinning_vase(COLOURS[VALUES["fabric"][k % 4]], k) for k in range(8)]
     digests = [
         store.add(Clip(frames=spin, fps=12.0, frame_indices=tuple(range(24)), num_source_frames=24)) for spin in spins

@@ -11,8 +11,7 @@ from actors.cluster import bundle, connect, placed
 from actors.learner import LearnerGroup
 from actors.publish import TransferredRollout, goes_by_transfer
 from actors.rollout import RolloutPool
-from vaserl.dataset.dataset import read_vases
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import DataSet
 from vaserl.policy.prompter import Prompter
 from vaserl.settings import (
     ClusterSettings,
@@ -34,8 +33,8 @@ ENGINE_ARGS = {"max_model_len": 1024, "max_num_seqs": 16, "gpu_memory_utilizatio
 
 def a_batch(model: Path, dataset: Path, step: int) -> Batch:
     """One group of two answers, one praised and one blamed, so that every step moves the policy."""
-    vase, prompter = read_vases(dataset, "train")[0], Prompter(model)
-    grid = prompter.pixels(ClipStore(dataset / "clips").load(vase.clip, NUM_FRAMES)).grid
+    vase, prompter = DataSet(dataset).vases("train")[0], Prompter(model)
+    grid = prompter.pixels(DataSet(dataset).clips.load(vase.clip, NUM_FRAMES)).grid
     samples = tuple(
         Sample(token_ids=tuple(range(first, first + 6)), logprobs=(-5.0,) * 6, advantage=advantage)
         for first, advantage in ((20, 1.0), (40, -1.0))
@@ -76,7 +75,7 @@ def test_publish_merged_weights_serve_under_cuda_graphs(tiny_model: Path, datase
         engine_args=ENGINE_ARGS,
     )
     learner = LearnerSettings(num_gpus=0.5, learning_rate=1e-2, lora=LoraSettings(rank=8, alpha=16))
-    tasks = [vase.caption_task() for vase in read_vases(dataset, "train")][:2]
+    tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")][:2]
     with (
         connect(ClusterSettings(num_cpus=4)),
         placed([bundle(1, 0.5)] * 2, ClusterSettings(placement_timeout_s=60)) as placement,

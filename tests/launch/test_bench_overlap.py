@@ -9,8 +9,7 @@ from launch.bench import overlap
 from launch.bench.__main__ import main
 from launch.bench.overlap import WARM_UP, compare_loops, step_seconds
 from launch.bench.subject import make_dataset
-from vaserl.dataset.dataset import read_vases
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import DataSet
 from vaserl.runs.rows import TimelineSpan
 
 
@@ -42,8 +41,8 @@ def test_the_ratio_by_hand():
 
 
 def test_the_real_step_has_clips_to_caption(tmp_path: Path):
-    vases = read_vases(make_dataset(tmp_path, num_vases=3, num_frames=4, size=112), "train")
-    frames = [ClipStore(tmp_path / "clips").load(vase.clip, 4).frames for vase in vases]
+    vases = DataSet(make_dataset(tmp_path, num_vases=3, num_frames=4, size=112)).vases("train")
+    frames = [DataSet(tmp_path).clips.load(vase.clip, 4).frames for vase in vases]
     assert [clip.shape for clip in frames] == [(4, 112, 112, 3)] * 3
     assert len({clip.tobytes() for clip in frames}) == 3
 

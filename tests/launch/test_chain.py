@@ -13,9 +13,8 @@ from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
 from vaserl.cli import main as vaserl
-from vaserl.dataset.dataset import CAPTION_PROMPT, read_vases
+from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.files import read_json_lines
-from vaserl.files.clip import ClipStore
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
@@ -105,8 +104,8 @@ def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
     assert len(losses) == 40
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
     prompter, policy = Prompter(root / "sft" / "model"), Policy(load_model(root / "sft" / "model").eval())
-    vase = read_vases(dataset, "train")[0]
-    clip = ClipStore(dataset / "clips").load(vase.clip, 4)
+    vase = DataSet(dataset).vases("train")[0]
+    clip = DataSet(dataset).clips.load(vase.clip, 4)
     token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
     assert prompter.decode(token_ids) == vase.caption
 
@@ -115,7 +114,7 @@ def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset:
     summary = json.loads((root / "evaluation" / "evaluation.json").read_text())
     lines = read_json_lines(root / "evaluation" / "captions.jsonl")
     assert summary["num_vases"] == 2 == len(lines)
-    assert {line["id"] for line in lines} == {vase.id for vase in read_vases(dataset, "test")}
+    assert {line["id"] for line in lines} == {vase.id for vase in DataSet(dataset).vases("test")}
     for line in lines:
         assert set(line["captions"]) == {"sft", "rl"}
     mean = np.mean([line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"] for line in lines])
@@ -125,7 +124,7 @@ def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset:
 def test_engine_and_own_sampler_agree_on_greedy_captions(root: Path, dataset: Path):
     prompter, policy = Prompter(root / "export"), Policy(load_model(root / "export").eval())
     for line in read_json_lines(root / "evaluation" / "captions.jsonl"):
-        clip = ClipStore(dataset / "clips").load(line["clip"], 4)
+        clip = DataSet(dataset).clips.load(line["clip"], 4)
         token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
         assert prompter.decode(token_ids) == line["captions"]["rl"]
 
@@ -169,10 +168,10 @@ def test_vllm_serves_the_export_with_the_logprobs_of_the_adapter(root: Path, dat
             placement=placement,
             first_bundle=0,
         )
-        groups = pool.generate([vase.caption_task() for vase in read_vases(dataset, "test")], step=1)
+        groups = pool.generate([vase.caption_task() for vase in DataSet(dataset).vases("test")], step=1)
     base = load_model(root / "sft" / "model")
     PeftModel.from_pretrained(base, str(root / "grpo" / "weights" / "v00004"))  # injects the adapter into `base`
-    prompter, clips = Prompter(root / "sft" / "model"), ClipStore(dataset / "clips")
+    prompter, clips = Prompter(root / "sft" / "model"), DataSet(dataset).clips
     for group in groups:
         engine = torch.tensor([logprob for c in group.completions for logprob in c.logprobs])
         learner = learner_logprobs(Policy(base.eval()), prompter, clips, group, 4, 1.0)

@@ -6,7 +6,7 @@ import pytest
 
 from launch.study import _share_of, _write_constant_dataset, main
 from tests.fakes.scored_groups import scored_group
-from vaserl.dataset.dataset import read_vases
+from vaserl.dataset import DataSet
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.runs.rows import rollout_rows
 from vaserl.types import DIMENSIONS
@@ -14,9 +14,9 @@ from vaserl.types import DIMENSIONS
 
 def test_constant_dataset_gives_every_training_vase_the_one_caption(dataset: Path, tmp_path: Path):
     _write_constant_dataset(dataset, tmp_path / "constant", "Always this.")
-    assert {vase.caption for vase in read_vases(tmp_path / "constant", "train")} == {"Always this."}
-    held_out = read_vases(tmp_path / "constant", "test")
-    assert [vase.caption for vase in held_out] == [vase.caption for vase in read_vases(dataset, "test")]
+    assert {vase.caption for vase in DataSet(tmp_path / "constant").vases("train")} == {"Always this."}
+    held_out = DataSet(tmp_path / "constant").vases("test")
+    assert [vase.caption for vase in held_out] == [vase.caption for vase in DataSet(dataset).vases("test")]
 
 
 def test_share_of_counts_the_samples_that_are_the_answer():

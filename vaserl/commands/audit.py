@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.rewards.vase.reward_file import read_reward
 
     if arguments.targets.is_dir():
-        from vaserl.dataset.dataset import read_vases
+        from vaserl.dataset import DataSet
 
-        tasks = [vase.caption_task() for vase in read_vases(arguments.targets, arguments.split)]
+        tasks = [vase.caption_task() for vase in DataSet(arguments.targets).vases(arguments.split)]
     else:
         targets, problems = read_targets(arguments.targets)
         refuse_lines(problems)

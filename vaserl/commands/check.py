@@ -34,11 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     from vaserl.curation.check.findings import page
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
-    from vaserl.dataset.dataset import MANIFEST
+    from vaserl.dataset import DataSet
     from vaserl.settings.section import load_config
 
-    if (Path(arguments.data) / MANIFEST).is_file():
-        checked = check_dataset(Path(arguments.data), arguments.model)
+    dataset = DataSet(Path(arguments.data))
+    if dataset.exists:
+        checked = check_dataset(dataset, arguments.model)
     elif is_published(Path(arguments.data)):
         checked = check_published(Path(arguments.data), arguments.model)
     else:

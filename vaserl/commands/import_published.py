@@ -25,14 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the data set and says what became of it. Returns: 1 if a vase was rejected, else 0."""
     from vaserl.curation.published import import_published
     from vaserl.curation.settings import TurntableSettings
+    from vaserl.dataset import DataSet
 
     turntable = None
     if arguments.turntables:
         turntable = TurntableSettings(
             num_frames=arguments.num_frames, fps=arguments.fps, resolution=arguments.resolution
         )
+    dataset = DataSet(arguments.out)
     done = import_published(
-        arguments.source, arguments.out, turntable=turntable, resolution=arguments.resolution, seed=arguments.seed
+        arguments.source, dataset, turntable=turntable, resolution=arguments.resolution, seed=arguments.seed
     )
     for name, reason in done.rejected.items():
         print(f"{name}: {reason}")

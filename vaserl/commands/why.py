@@ -14,11 +14,13 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the story. Raises: UserError when the folder is no data set, or knows no such ID."""
+    """Prints the story. Raises: UserError when the folder is no data set, or has no such ID."""
     from vaserl.curation.outcome.why import why
-    from vaserl.dataset.dataset import MANIFEST
+    from vaserl.dataset import DataSet
     from vaserl.errors import UserError
 
-    if not (arguments.dataset / MANIFEST).is_file():
-        raise UserError(f"{arguments.dataset.absolute()} has no {MANIFEST}; name the data set's folder with --dataset")
-    print(why(arguments.dataset, arguments.id))
+    dataset = DataSet(arguments.dataset)
+    if not dataset.exists:
+        path = dataset.rows.path.absolute()
+        raise UserError(f"{path.parent} has no {path.name}; name the data set's folder with --dataset")
+    print(why(dataset, arguments.id))

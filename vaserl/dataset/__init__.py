@@ -1,1 +1,26 @@
-"""The curated data set: its manifest of one row per photograph, its clips and its vases."""
+"""The curated data set: its folder, the manifest of one row per photograph, its vases and their questions."""
+
+from vaserl.dataset.dataset import DataSet
+from vaserl.dataset.manifest import Manifest
+from vaserl.dataset.names import CARD, MANIFEST, UNFINISHED_MODEL, clip_name, mesh_name
+from vaserl.dataset.question import PROVENANCE, Question, Topic
+from vaserl.dataset.row import ROW_SCHEMA, SPLITS, Row
+from vaserl.dataset.vase import CAPTION_PROMPT, Vase
+
+__all__ = [
+    "CAPTION_PROMPT",
+    "CARD",
+    "MANIFEST",
+    "PROVENANCE",
+    "ROW_SCHEMA",
+    "SPLITS",
+    "UNFINISHED_MODEL",
+    "DataSet",
+    "Manifest",
+    "Question",
+    "Row",
+    "Topic",
+    "Vase",
+    "clip_name",
+    "mesh_name",
+]

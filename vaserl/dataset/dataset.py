@@ -1,191 +1,191 @@
-"""The curated data set: a parquet manifest with one row for each photograph, and the clips it names.
+"""The folder of a curated data set. `DataSet` is its only reader and writer:
 
-Every photograph that went in has a row. `rejected_by` is empty for those that came through; for the others it names
-the stage, and `reason` says why in words. So the retention table is a query and nothing is lost.
+manifest.parquet         one row for each photograph that came in, see `Row`
+clips/<sha256>.mp4       turntables
+models/<vase>.glb        models
+views/<vase>/<view>.png  canonical views and their normal maps, where they were asked for
+DATASET.md               the card, with contact_sheet.png
+config.toml              the settings that the data set was curated with
+curation.json            what the run did, and the version that wrote the data set
+.work/                   finished shards of the curation job
 """
 
-import itertools
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from PIL import Image
 
+import vaserl
+from vaserl.dataset import names
+from vaserl.dataset.manifest import Manifest
+from vaserl.dataset.row import Row
+from vaserl.dataset.vase import Vase
 from vaserl.errors import UserError
-from vaserl.files import atomic_file
-from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
+from vaserl.files import UNFINISHED, write_atomic
+from vaserl.files.clip import ClipStore
+from vaserl.files.storage import joined
+from vaserl.settings.section import Section, dump_config, load_config
+from vaserl.types import FIELD_OF_DIMENSION
 
-MANIFEST = "manifest.parquet"
-ROWS_OF_A_GROUP = 2048
-CAPTION_PROMPT = "Describe the vase."
-PROVENANCE = "provenance"
-Topic = Dimension | Literal["provenance"]
-"""What a question asks for: a dimension, or where the vase was found."""
-
-MANIFEST_SCHEMA = pa.schema(
-    [
-        ("photo", pa.string()),  # path or URL of the photograph
-        ("photo_sha256", pa.string()),
-        ("vase_id", pa.string()),
-        ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
-        ("kind", pa.string()),  # what the photograph really is, where someone labelled it; else ""
-        ("rights", pa.string()),  # who may use it, "" if nobody says
-        ("credit", pa.string()),  # the line to print beside it, "" if nobody says
-        ("record", pa.string()),  # the museum's record, Beazley form, as JSON
-        ("rejected_by", pa.string()),  # stage, or "" for a row that came through
-        ("reason", pa.string()),
-        ("scores", pa.string()),  # what each stage measured, as JSON: {"quality": 0.98, …}
-        ("mesh", pa.string()),  # path of the GLB, relative to the data set
-        ("clip", pa.string()),  # sha256 of the turntable: clips/<sha256>.mp4
-        ("caption", pa.string()),  # as a catalogue would print it: what supervised fine-tuning imitates
-        ("reference", pa.string()),  # everything the record states: what a perfect caption says
-        ("questions", pa.string()),  # [{"dimension", "question", "answer"}, …] as JSON
-        ("split", pa.string()),  # train, val or test; "" for a rejected row
-    ]
-)
-
-UNSTATED = {name: "" for name in ("view", "kind", "rights", "credit")}
-"""Columns that a row may lack, and older manifests do."""
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A question about one dimension of a vase."""
+class DataSet:
+    """A data set's folder: its paths, typed reads and atomic writes. Nothing is read before it is asked for."""
 
-    dimension: Topic
-    """What it asks for."""
-    question: str
-    """As it is put to the model."""
-    answer: str
-    """As the record answers it."""
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
 
+    @property
+    def exists(self) -> bool:
+        """The folder holds a manifest."""
+        return (self.path / names.MANIFEST).is_file()
 
-SPLITS = ("train", "val", "test")
-"""What a vase is for: learning from it, choosing by it, reporting on it."""
+    @property
+    def rows(self) -> Manifest:
+        """Every row of the manifest, read again at each iteration, one batch in memory at a time."""
+        return Manifest(self.path / names.MANIFEST)
 
+    def vases(self, split: str) -> list[Vase]:
+        """Returns the vases of one split, by id.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vase:
-    """A row that came through curation: a vase with its clip and texts."""
+        Raises: UserError when there is none, when a vase's record states none of the six dimensions, or when its clip
+        is missing.
+        """
+        splits: set[str] = set()
+        vases: list[Vase] = []
+        for row in self.rows:
+            if row.kept:
+                splits.add(row.split)
+                if row.split == split:
+                    vases.append(self._vase(row))
+        if not vases:
+            found = f"splits there: {', '.join(sorted(splits))}"
+            detail = found if splits else "every photograph was rejected, or there was none"
+            raise UserError(f"data set {self.path} has no vase in split {split!r} ({detail})")
+        return sorted(vases, key=lambda vase: vase.id)
 
-    id: str
-    """The museum's or the world's identifier."""
-    record: Mapping[str, str]
-    """Beazley-form fields, present ones only."""
-    photo: str
-    """Path of the photograph it was lifted from."""
-    mesh: str
-    """Path of the GLB."""
-    clip: str
-    """Content hash of the turntable."""
-    caption: str
-    """The catalogue's caption."""
-    reference: str
-    """The complete caption."""
-    questions: tuple[Question, ...]
-    """One for each dimension the record states, and one for its provenance."""
-    split: str
-    """One of SPLITS."""
+    @property
+    def clips(self) -> ClipStore:
+        """The turntables, by content hash."""
+        return ClipStore(self.path / names.CLIPS)
 
-    def caption_task(self) -> Task:
-        """The task of describing the whole vase."""
-        return Task(
-            id=f"{self.id}/caption",
-            clip=self.clip,
-            prompt=CAPTION_PROMPT,
-            dimensions=DIMENSIONS,
-            record=self.record,
-            reference=self.reference,
-        )
+    def clip_path(self, digest: str) -> Path:
+        """Returns the path of the turntable of this content hash, whether or not there is such a file."""
+        return self.path / names.clip_name(digest)
 
+    def mesh(self, row: Row | Vase) -> Path:
+        """Returns the path of the row's GLB; the row must name one."""
+        return self.path / row.mesh
 
-def write_manifest(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Writes rows (columns of SCHEMA, JSON columns as objects; UNSTATED ones may be absent) sorted by photograph,
-    atomically."""
-    return write_manifest_parts(folder, [sorted(rows, key=lambda row: str(row["photo"]))])
+    def place(self, name: str) -> str:
+        """Returns the path or URL of a file that a row names, such as its photograph."""
+        return joined(str(self.path), name)
 
+    @property
+    def models(self) -> Path:
+        """Folder of the GLBs."""
+        return self.path / names.MODELS
 
-def write_manifest_parts(folder: Path, parts: Iterable[Sequence[Mapping[str, Any]]]) -> Path:
-    """The same from parts that are sorted already, each in itself and one after the other; it holds one at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / MANIFEST
-    rows = (row for part in parts for row in part)
-    with atomic_file(path) as file, pq.ParquetWriter(file, MANIFEST_SCHEMA) as writer:
-        # groups of one length, so that the file doesn't depend on how it was cut into parts
-        while group := list(itertools.islice(rows, ROWS_OF_A_GROUP)):
-            full = [{**UNSTATED, **row} for row in group]
-            columns = [{name: _encode(row[name]) for name in MANIFEST_SCHEMA.names} for row in full]
-            writer.write_table(pa.Table.from_pylist(columns, schema=MANIFEST_SCHEMA))
-    return path
+    @property
+    def work(self) -> Path:
+        """Folder of the curation job's finished shards and of its lock."""
+        return self.path / names.WORK
 
+    @property
+    def sheet(self) -> Path:
+        """The card's picture, whether or not there is one."""
+        return self.path / names.SHEET
 
-def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Every row of the manifest, JSON columns decoded.
+    @property
+    def card(self) -> str | None:
+        """The text of the card; None where there is none."""
+        path = self.path / names.CARD
+        return path.read_text() if path.is_file() else None
 
-    Raises: UserError when the folder has no manifest, or one with other columns.
-    """
-    path = Path(folder) / MANIFEST
-    if not path.is_file():
-        raise UserError(f"data set {folder} has no {MANIFEST}. Make one with `python -m launch.curate CONFIG`.")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is not a parquet file: {error}") from error
-    missing = [name for name in MANIFEST_SCHEMA.names if name not in table.column_names and name not in UNSTATED]
-    if missing:
-        raise UserError(f"{path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
-    rows = table.select([name for name in MANIFEST_SCHEMA.names if name in table.column_names]).to_pylist()
-    for row in rows:
-        row.update({name: row.get(name) or "" for name in UNSTATED})
-        for name in ("record", "scores", "questions"):
-            row[name] = json.loads(row[name]) if row[name] else {}
-    return rows
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the curation run did; empty where no run left a summary, as in an imported data set."""
+        path = self.path / names.SUMMARY
+        return json.loads(path.read_text()) if path.is_file() else {}
 
+    def settings(self, kind: type[_SectionT]) -> _SectionT | None:
+        """Returns the settings that the data set was curated with; None where there are none.
 
-def read_vases(folder: Path, split: str) -> list[Vase]:
-    """The vases of one split, by id.
+        Raises: UserError with the version that wrote them when they are no settings of this version.
+        """
+        path = self.path / names.SETTINGS
+        if not path.is_file():
+            return None
+        try:
+            return load_config(kind, path)
+        except UserError as error:
+            raise UserError(
+                f"{error}\n{path} was written by {self._written_by()}, this is vaserl {vaserl.__version__}; curate "
+                "again, or remove the file to do without its thresholds and its license"
+            ) from error
 
-    Raises: UserError when there is none, or when a vase's record states none of the six dimensions, or when its clip
-    is missing.
-    """
-    folder = Path(folder)
-    rows = [row for row in read_rows(folder) if not row["rejected_by"]]
-    chosen = [row for row in rows if row["split"] == split]
-    if not chosen:
-        found = sorted({row["split"] for row in rows})
-        detail = f"splits there: {', '.join(found)}" if found else "every photograph was rejected, or there was none"
-        raise UserError(f"data set {folder} has no vase in split {split!r} ({detail})")
-    return sorted((_vase(folder, row) for row in chosen), key=lambda vase: vase.id)
+    def views(self, mesh: str) -> Path:
+        """Returns the folder of the canonical views of the model with this path."""
+        return self.path / names.VIEWS / Path(mesh).stem
 
+    def write_rows(self, rows: Iterable[Row]) -> None:
+        """Writes the manifest atomically, sorted by photograph."""
+        self.rows.write(sorted(rows, key=lambda row: row.photo))
 
-def _vase(folder: Path, row: Mapping[str, Any]) -> Vase:
-    if not any(row["record"].get(field) for field in FIELD_OF_DIMENSION.values()):
-        raise UserError(
-            f"{folder / MANIFEST}: vase {row['vase_id']} ({row['photo']}) has a record without a single dimension; "
-            f"it needs one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
-        )
-    if not (folder / "clips" / f"{row['clip']}.mp4").is_file():
-        raise UserError(f"{folder / MANIFEST}: vase {row['vase_id']}: its clip clips/{row['clip']}.mp4 is missing")
-    return vase_of(row)
+    def link_files(self, source: "DataSet") -> None:
+        """Makes the clips and models of another data set available here as symbolic links to their folders."""
+        for name in (names.CLIPS, names.MODELS):
+            if not (self.path / name).exists():
+                (self.path / name).symlink_to((source.path / name).resolve())
 
+    def write_card(self, text: str, sheet: Image.Image | None) -> None:
+        """Writes the card atomically, after its picture if it has one."""
+        if sheet is not None:
+            picture = io.BytesIO()
+            sheet.save(picture, format="PNG", optimize=True)
+            write_atomic(self.sheet, picture.getvalue())
+        write_atomic(self.path / names.CARD, text.encode())
 
-def vase_of(row: Mapping[str, Any]) -> Vase:
-    """A row that came through, unchecked."""
-    return Vase(
-        id=row["vase_id"],
-        record=row["record"],
-        photo=row["photo"],
-        mesh=row["mesh"],
-        clip=row["clip"],
-        caption=row["caption"],
-        reference=row["reference"],
-        questions=tuple(Question(**question) for question in row["questions"]),
-        split=row["split"],
-    )
+    def write_settings(self, settings: Section) -> None:
+        """Writes the settings atomically, in the form that `settings` reads."""
+        write_atomic(self.path / names.SETTINGS, dump_config(settings).encode())
 
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Writes the summary of a run atomically, with the version of this package."""
+        content = {"version": vaserl.__version__, **summary}
+        write_atomic(self.path / names.SUMMARY, (json.dumps(content, indent=2) + "\n").encode())
 
-def _encode(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    def sweep(self) -> int:
+        """Removes what killed processes left unfinished. The caller must hold the lock in `work`.
+
+        Returns: how many files and folders it removed.
+        """
+        folders = ("", f"{names.WORK}/*/", f"{names.MODELS}/", f"{names.CLIPS}/", f"{names.VIEWS}/*/")
+        patterns = [*(f"{folder}{UNFINISHED}" for folder in folders), f"{names.MODELS}/{names.UNFINISHED_MODEL}*"]
+        unfinished = [path for pattern in patterns for path in self.path.glob(pattern)]
+        for path in unfinished:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(unfinished)
+
+    def _vase(self, row: Row) -> Vase:
+        manifest = self.path / names.MANIFEST
+        if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
+            raise UserError(
+                f"{manifest}: vase {row.vase_id} ({row.photo}) has a record without a single dimension; "
+                f"it needs one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
+            )
+        if not self.clip_path(row.clip).is_file():
+            raise UserError(f"{manifest}: vase {row.vase_id}: its clip {names.clip_name(row.clip)} is missing")
+        return Vase.of_row(row)
+
+    def _written_by(self) -> str:
+        version = self.summary.get("version")
+        return f"vaserl {version}" if version else "a version of vaserl that did not leave its number"

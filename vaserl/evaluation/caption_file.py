@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from vaserl.dataset.dataset import CAPTION_PROMPT
+from vaserl.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
 from vaserl.meshes.glb import load_mesh

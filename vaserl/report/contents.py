@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaserl.dataset.dataset import MANIFEST, read_rows
+from vaserl.dataset import DataSet, Row
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.rows import TimelineSpan
 
@@ -16,7 +16,7 @@ class ReportContents:
     folder: QuickstartFolder
     summary: dict[str, Any]
     """The numbers of all stages."""
-    photographs: list[dict[str, Any]]
+    photographs: list[Row]
     """Rows of the data set's manifest, one for each photograph, rejected ones included."""
     sft: list[dict[str, float]]
     """Metrics of each step of supervised fine-tuning."""
@@ -31,7 +31,7 @@ class ReportContents:
 
     def clip(self, digest: str) -> Path | None:
         """Returns the file of a turntable, None where it is absent."""
-        path = self.folder.dataset / "clips" / f"{digest}.mp4"
+        path = DataSet(self.folder.dataset).clip_path(digest)
         return path if digest and path.is_file() else None
 
     def photograph(self, name: str) -> Path | None:
@@ -53,10 +53,11 @@ def read_contents(folder: QuickstartFolder) -> ReportContents:
         "captions": (folder.evaluation.captions_file, captions),
     }
     absent = {part: _reason(folder.path, file) for part, (file, rows) in files.items() if not rows}
-    has_manifest = (folder.dataset / MANIFEST).is_file()
-    photographs = read_rows(folder.dataset) if has_manifest else []
+    dataset = DataSet(folder.dataset)
+    photographs = list(dataset.rows) if dataset.exists else []
     if not photographs:
-        absent["photographs"] = f"dataset/{MANIFEST} is not in this run folder, or has no rows"
+        manifest = dataset.rows.path.relative_to(folder.path)
+        absent["photographs"] = f"{manifest} is not in this run folder, or has no rows"
     return ReportContents(
         folder=folder,
         summary=summary,

@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from vaserl.dataset import Row
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.report import figures, pictures, story, tables, timeline
@@ -109,22 +110,22 @@ def _clips(contents: ReportContents, examples: Sequence[CaptionExample]) -> dict
 
 def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
     """Returns a few vases, spread evenly over the list, each with its photograph; held-out ones where they suffice."""
-    rows = [row for row in contents.photographs if not row["rejected_by"] and contents.clip(row["clip"])]
-    rows.sort(key=lambda row: (row["split"] != "test", str(row["vase_id"])))
-    held_out = [row for row in rows if row["split"] == "test"]
+    rows = [row for row in contents.photographs if row.kept and contents.clip(row.clip)]
+    rows.sort(key=lambda row: (row.split != "test", row.vase_id))
+    held_out = [row for row in rows if row.split == "test"]
     pool = held_out if len(held_out) >= NUM_TURNTABLES else rows
     shown = []
     for row in _spread(pool, NUM_TURNTABLES):
-        clip, photo = contents.clip(row["clip"]), contents.photograph(row["photo"])
+        clip, photo = contents.clip(row.clip), contents.photograph(row.photo)
         if clip is None:
-            raise UserError(f"clip {row['clip']} disappeared while the report was written; write it again")
+            raise UserError(f"clip {row.clip} disappeared while the report was written; write it again")
         shown.append(
             {
-                "id": row["vase_id"],
+                "id": row.vase_id,
                 "photograph": pictures.photograph_uri(photo, PHOTOGRAPH_SIDE) if photo else None,
-                "photograph_name": Path(row["photo"]).name,
+                "photograph_name": Path(row.photo).name,
                 "turntable": pictures.turntable(clip, TURNTABLE_SIDE),
-                "reference": row["reference"],
+                "reference": row.reference,
             }
         )
     return shown
@@ -132,24 +133,24 @@ def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
 
 def _rejected(contents: ReportContents) -> list[dict[str, Any]]:
     """Returns, for each stage that rejected something, how much, and a few of the photographs with the reason."""
-    by_stage: dict[str, list[dict[str, Any]]] = {}
+    by_stage: dict[str, list[Row]] = {}
     for row in contents.photographs:
-        if row["rejected_by"]:
-            by_stage.setdefault(row["rejected_by"], []).append(row)
+        if row.rejected_by:
+            by_stage.setdefault(row.rejected_by, []).append(row)
     order = [str(stage["stage"]) for stage in contents.summary.get("retention") or []]
     stages = sorted(by_stage, key=lambda stage: (order.index(stage) if stage in order else len(order), stage))
     shown = []
     for stage in stages:
         examples = []
         for row in _spread(by_stage[stage], NUM_REJECTED_EACH):
-            path = contents.photograph(row["photo"])
+            path = contents.photograph(row.photo)
             picture = pictures.photograph_uri(path, THUMBNAIL_SIDE) if path else None
-            examples.append({"picture": picture, "name": Path(row["photo"]).name, "reason": row["reason"]})
+            examples.append({"picture": picture, "name": Path(row.photo).name, "reason": row.reason})
         shown.append({"stage": stage.replace("_", " "), "num": len(by_stage[stage]), "examples": examples})
     return shown
 
 
-def _spread(rows: Sequence[dict[str, Any]], num: int) -> list[dict[str, Any]]:
+def _spread(rows: Sequence[Row], num: int) -> list[Row]:
     """Returns up to `num` rows, evenly spaced."""
     num = min(num, len(rows))
     return [rows[k * len(rows) // num] for k in range(num)]

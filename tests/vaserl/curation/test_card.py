@@ -1,5 +1,6 @@
 """The card of a data set and its contact sheet."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,14 @@ from PIL import Image, ImageFont
 
 from tests.conftest import make_clip, make_dataset
 from vaserl.curation.job.thresholds import Threshold
-from vaserl.curation.outcome.card import CARD, SHEET, Findings, dataset_card, write_card
+from vaserl.curation.outcome.card import Findings, dataset_card, write_card
 from vaserl.curation.outcome.contact_sheet import FONT, GAP, LABEL_HEIGHT, SIDE, contact_sheet, pictured
 from vaserl.curation.outcome.retention import BestViewReport, FilterReport
 from vaserl.curation.settings import CardSettings
-from vaserl.dataset.dataset import read_rows
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import DataSet, Question, Row, Topic
 
 
-def manifest() -> list[dict]:
+def manifest() -> list[Row]:
     """Ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 lesser views, 3 vases."""
     entries = [
         ("source", "no such file"),
@@ -31,17 +31,20 @@ def manifest() -> list[dict]:
         ("", ""),
     ]
     return [
-        {
-            "photo": str(k),
-            "vase_id": str(k),
-            "rejected_by": stage,
-            "reason": reason,
-            "clip": "",
-            "split": "" if stage else "test" if k == 9 else "train",
-            "record": {"Fabric": "Athenian" if k == 9 else "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
-        }
+        Row(
+            photo=str(k),
+            vase_id=str(k),
+            rejected_by=stage,
+            reason=reason,
+            split="" if stage else "test" if k == 9 else "train",
+            record={"Fabric": "Athenian" if k == 9 else "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
+        )
         for k, (stage, reason) in enumerate(entries)
     ]
+
+
+def asking(*topics: Topic) -> tuple[Question, ...]:
+    return tuple(Question(dimension=topic, question="What is it?", answer="This.") for topic in topics)
 
 
 def test_card_states_retention_reasons_and_values():
@@ -61,9 +64,7 @@ def test_card_states_retention_reasons_and_values():
 
 
 def test_card_states_rights_thresholds_and_the_truth():
-    rows = [
-        {**row, "rights": "CC BY 4.0" if k < 9 else "", "credit": f"Museum {k}"} for k, row in enumerate(manifest())
-    ]
+    rows = [replace(row, rights="CC BY 4.0" if k < 9 else "", credit=f"Museum {k}") for k, row in enumerate(manifest())]
     findings = Findings(
         filters=[
             FilterReport(stage="quality", true_positives=8, false_positives=2, false_negatives=0, true_negatives=10)
@@ -83,19 +84,23 @@ def test_card_states_rights_thresholds_and_the_truth():
 
 def test_card_counts_questions_and_captions_that_were_refused():
     rows = manifest()
-    rows[7] |= {"questions": [{"dimension": "fabric"}, {"dimension": "provenance"}], "scores": {"caption_invents": 1.0}}
-    rows[8] |= {"questions": [{"dimension": "fabric"}], "scores": {"caption_invents": 2.0, "caption_loses": 1.0}}
-    rows[0] |= {"questions": [], "scores": {"caption_invents": 1.0}}  # did not come through
+    rows[7] = replace(rows[7], questions=asking("fabric", "provenance"), scores={"caption_invents": 1.0})
+    rows[8] = replace(rows[8], questions=asking("fabric"), scores={"caption_invents": 2.0, "caption_loses": 1.0})
+    rows[0] = replace(rows[0], scores={"caption_invents": 1.0})  # did not come through
     card = dataset_card(rows, CardSettings(), Findings())
     assert "3 captions; 2 were first worded" in card and "record: 2 stated what it does not, 1 left out" in card
     assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
 
 
 def test_what_is_rare_is_summed_up_and_cells_stay_on_their_line():
-    kept = {"rejected_by": "", "reason": "", "clip": "", "split": "train"}
     rows = [
-        kept
-        | {"vase_id": str(k), "photo": str(k), "record": {"Fabric": f"WARE {k:02d}"}, "credit": f"Museum {k:02d}\n|"}
+        Row(
+            photo=str(k),
+            vase_id=str(k),
+            record={"Fabric": f"WARE {k:02d}"},
+            credit=f"Museum {k:02d}\n|",
+            split="train",
+        )
         for k in range(15)
     ]
     lines = dataset_card([*rows, rows[0]], CardSettings(), Findings()).splitlines()
@@ -105,19 +110,20 @@ def test_what_is_rare_is_summed_up_and_cells_stay_on_their_line():
 
 
 def test_a_data_set_without_vases_has_a_card_and_no_picture(tmp_path):
-    rows = [row for row in manifest() if row["rejected_by"]]
-    write_card(tmp_path, rows, CardSettings(), Findings())
-    assert "0 vases from 7 photographs: none." in (tmp_path / CARD).read_text()
-    assert not (tmp_path / SHEET).exists() and SHEET not in (tmp_path / CARD).read_text()
+    rows = [row for row in manifest() if not row.kept]
+    dataset = DataSet(tmp_path)
+    write_card(dataset, rows, CardSettings(), Findings())
+    assert dataset.card is not None and "0 vases from 7 photographs: none." in dataset.card
+    assert not dataset.sheet.exists() and dataset.sheet.name not in dataset.card
 
 
 def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
-    folder = make_dataset(tmp_path / "data", num_vases=5)
-    (folder / "photographs").mkdir()
-    rows = read_rows(folder)
+    dataset = DataSet(make_dataset(tmp_path / "data", num_vases=5))
+    (dataset.path / "photographs").mkdir()
+    rows = list(dataset.rows)
     for row in rows[1:]:  # the first one's has gone
-        Image.new("RGB", (60, 30), "red").save(folder / row["photo"])
-    sheet = np.asarray(contact_sheet(folder, rows))
+        Image.new("RGB", (60, 30), "red").save(dataset.path / row.photo)
+    sheet = np.asarray(contact_sheet(dataset, rows))
     assert sheet.shape == (2 * (SIDE + LABEL_HEIGHT + GAP) + GAP, 4 * (3 * SIDE + GAP) + GAP, 3)
 
     def cell(column: int) -> np.ndarray:
@@ -128,14 +134,14 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     assert (cell(0)[:, :SIDE] == 255).all()
     middle = cell(1)[SIDE // 2, SIDE // 2]
     assert tuple(middle) == (255, 0, 0) and (cell(1)[:20, :SIDE] == 255).all(), "padded, not stretched"
-    frame = ClipStore(folder / "clips").load(rows[1]["clip"]).frames[0]
+    frame = dataset.clips.load(rows[1].clip).frames[0]
     shown = cell(1)[:, SIDE : 2 * SIDE]
     enlarged = np.asarray(Image.fromarray(frame).resize((SIDE, SIDE)))
     assert np.abs(shown.astype(int) - enlarged).mean() < 12
-    frame = ClipStore(folder / "clips").load(rows[1]["clip"]).frames[8 // 3]
+    frame = dataset.clips.load(rows[1].clip).frames[8 // 3]
     enlarged = np.asarray(Image.fromarray(frame).resize((SIDE, SIDE)))
     assert np.abs(cell(1)[:, 2 * SIDE :].astype(int) - enlarged).mean() < 12, "a third of a turn later"
-    two = contact_sheet(folder, [row | {"vase_id": "x" * 200} for row in rows[:2]])
+    two = contact_sheet(dataset, [replace(row, vase_id="x" * 200) for row in rows[:2]])
     assert two is not None and two.width == 2 * (3 * SIDE + GAP) + GAP, "no room for vases that aren't there"
     between = np.asarray(two)[:, GAP + 3 * SIDE : GAP + 3 * SIDE + GAP]
     assert (between == 255).all(), "a long name doesn't run into its neighbour"
@@ -150,5 +156,7 @@ def test_labels_are_written_in_greek_too():
 
 @pytest.mark.parametrize(("number", "chosen"), [(3, [0, 4, 9]), (10, list(range(10))), (99, list(range(10))), (0, [])])
 def test_pictured_vases_are_spread_evenly(number, chosen):
-    rows = [{"k": k // 2, "clip": "c" if k % 2 else ""} for k in range(20)]  # every other one was rejected
-    assert [row["k"] for row in pictured(rows, number)] == chosen
+    rows = [
+        Row(photo="", vase_id=str(k // 2), clip="c" if k % 2 else "") for k in range(20)
+    ]  # every other one was rejected
+    assert [int(row.vase_id) for row in pictured(rows, number)] == chosen

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from vaserl.cli import main
 from vaserl.curation.check import check_dataset, check_photographs
 from vaserl.curation.check.findings import page
 from vaserl.curation.settings import SourceSettings
-from vaserl.dataset.dataset import CAPTION_PROMPT, read_rows, write_manifest
+from vaserl.dataset import CAPTION_PROMPT, DataSet, Question, Topic
 
 RECORD = {"Fabric": "ATHENIAN", "Shape Name": "KYLIX", "Date": "-525 to -475", "Decoration": "A: SATYR"}
 
@@ -35,6 +36,10 @@ def write_records(folder: Path, records: list[dict]) -> None:
 
 def check(folder: Path, **sections):
     return check_photographs(SourceSettings(path=str(folder), **sections), max_photographs=100)
+
+
+def asking(topic: Topic, answer: str) -> tuple[Question, ...]:
+    return (Question(dimension=topic, question="What is it?", answer=answer),)
 
 
 def kinds(checked) -> dict[str, str]:
@@ -148,10 +153,10 @@ def test_the_config_s_source_counts(source, tmp_path, capsys):
 
 def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_model, capsys):
     folder = make_dataset(tmp_path)
-    rows = read_rows(folder)
+    rows = list(DataSet(folder).rows)
     (folder / "models").mkdir()
     for row in rows:
-        (folder / row["mesh"]).write_bytes(b"glTF")
+        (folder / row.mesh).write_bytes(b"glTF")
     assert main(["check", str(folder), "--model", str(tiny_model)]) == 0
     text = capsys.readouterr().out
     assert "vases        6: 4 train, 2 test" in text and "nothing to mend" in text
@@ -163,16 +168,16 @@ def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_mode
 
 def test_rare_flaws_of_a_data_set(tmp_path):
     folder = make_dataset(tmp_path, num_vases=6)
-    rows = [row | {"split": "val", "credit": "Museum"} for row in read_rows(folder)]
-    rows[0]["clip"] = hashlib.sha256(b"no video").hexdigest()
+    rows = [replace(row, split="val", credit="Museum") for row in DataSet(folder).rows]
+    rows[0] = replace(rows[0], clip=hashlib.sha256(b"no video").hexdigest())
     (folder / "clips" / f"{rows[0]['clip']}.mp4").write_bytes(b"no video")
-    rows[1]["reference"] = ""
-    rows[2] |= {"rejected_by": "intact", "reason": "a sherd", "split": ""}
-    rows += [rows[3] | {"rejected_by": "quality", "reason": "blurred", "split": ""}] * 2
+    rows[1] = replace(rows[1], reference="")
+    rows[2] = replace(rows[2], rejected_by="intact", reason="a sherd", split="")
+    rows += [replace(rows[3], rejected_by="quality", reason="blurred", split="")] * 2
     # what can't be seen needs no ground in the six dimensions
-    rows[4]["questions"] = [{"dimension": "provenance", "question": "From where?", "answer": "Nola"}]
-    write_manifest(folder, rows)
-    checked = check_dataset(folder)
+    rows[4] = replace(rows[4], questions=asking("provenance", "Nola"))
+    DataSet(folder).write_rows(rows)
+    checked = check_dataset(DataSet(folder))
     assert kinds(checked) == {
         "photograph listed twice": "stops the run",
         "clip unreadable": "stops the run",
@@ -189,29 +194,30 @@ def test_rare_flaws_of_a_data_set(tmp_path):
 def test_a_row_that_would_be_dropped_costs_something(tmp_path):
     folder = make_dataset(tmp_path, num_vases=3)
     (folder / "models").mkdir()
-    rows = read_rows(folder)
+    rows = list(DataSet(folder).rows)
     for row in rows:
-        (folder / row["mesh"]).write_bytes(b"glTF")
-    assert not check_dataset(folder).costs
-    rows[0]["split"] = "dev"
-    write_manifest(folder, rows)
-    assert kinds(check_dataset(folder)) == {"no split": "drops the row"} and check_dataset(folder).costs
+        (folder / row.mesh).write_bytes(b"glTF")
+    assert not check_dataset(DataSet(folder)).costs
+    rows[0] = replace(rows[0], split="dev")
+    DataSet(folder).write_rows(rows)
+    checked = check_dataset(DataSet(folder))
+    assert kinds(checked) == {"no split": "drops the row"} and checked.costs
 
 
 def test_flaws_of_a_data_set(tmp_path):
     folder = make_dataset(tmp_path, num_vases=10)
-    rows = read_rows(folder)
+    rows = list(DataSet(folder).rows)
     (folder / "clips" / f"{rows[0]['clip']}.mp4").unlink()
     (folder / "clips" / f"{rows[1]['clip']}.mp4").write_bytes(b"no video")
-    rows[2] |= {"rejected_by": "quality", "split": ""}
-    rows[3]["vase_id"] = rows[4]["vase_id"]
-    rows[5]["caption"] = " "
-    rows[6]["questions"] = [{"dimension": "attribution", "question": "By whom?", "answer": "Lydos"}]
-    rows[7] |= {"record": {}, "split": "dev"}
-    rows[9]["photo_sha256"] = rows[6]["photo_sha256"]
-    rows[8]["questions"] = [{"dimension": "fabric", "question": "What?", "answer": ""}]
-    write_manifest(folder, rows)
-    checked = check_dataset(folder)
+    rows[2] = replace(rows[2], rejected_by="quality", split="")
+    rows[3] = replace(rows[3], vase_id=rows[4].vase_id)
+    rows[5] = replace(rows[5], caption=" ")
+    rows[6] = replace(rows[6], questions=asking("attribution", "Lydos"))
+    rows[7] = replace(rows[7], record={}, split="dev")
+    rows[8] = replace(rows[8], questions=asking("fabric", ""))
+    rows[9] = replace(rows[9], photo_sha256=rows[6].photo_sha256)
+    DataSet(folder).write_rows(rows)
+    checked = check_dataset(DataSet(folder))
     assert kinds(checked) == {
         "rejected without a reason": "keeps the row",
         "vase twice": "stops the run",

@@ -19,17 +19,17 @@ import pytest
 from vaserl.curation.job import stage, views
 from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
 from vaserl.curation.job.isolated import Effort, Limits
-from vaserl.curation.job.journal import WORK, Journal, key_after
+from vaserl.curation.job.journal import Journal, key_after
 from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard, lift_shards, source_shards
 from vaserl.curation.job.stage import file_stamps, stage_of
 from vaserl.curation.job.views import choose_views
-from vaserl.curation.outcome.outcomes import ManifestRows, Outcomes
+from vaserl.curation.outcome.outcomes import Outcomes
 from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
 from vaserl.curation.stages.best_view import BestView
 from vaserl.curation.stages.lift import place_of_given
 from vaserl.curation.stages.questions import Questions
-from vaserl.dataset.dataset import MANIFEST, read_rows, write_manifest, write_manifest_parts
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, locked
 
@@ -290,31 +290,18 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
         )
     outcomes = Outcomes(filtered, losers, lifted, journal)
     assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 1
-    write_manifest_parts(tmp_path, outcomes.manifest_rows({"a": "train"}))
-    manifest = read_rows(tmp_path)
-    assert [(row["photo"], row["rejected_by"], row["split"]) for row in manifest] == [
+    rows = DataSet(tmp_path).rows
+    rows.write(outcomes.manifest_rows({"a": "train"}))
+    assert [(row.photo, row.rejected_by, row.split) for row in rows] == [
         ("a_1", "best_view", ""),
         ("a_2", "", "train"),
         ("b_1", "quality", ""),
         ("c_1", "mesh_gate", ""),
     ]
-    assert [row["reason"] for row in manifest] == ["view 2 is shown more frontally", "", "blurred", "open"]
+    assert [row.reason for row in rows] == ["view 2 is shown more frontally", "", "blurred", "open"]
     seen = {"front": 0.25}
-    assert [row["scores"] for row in manifest] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
-    assert manifest[1]["mesh"] == "models/a.glb"
-    again = ManifestRows(tmp_path)
-    assert len(again) == 4 and list(again) == list(again)
-    assert [row["record"] for row in again] == [row["record"] for row in manifest]
-
-
-def test_the_manifest_does_not_depend_on_how_it_was_cut_into_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("vaserl.dataset.dataset.ROWS_OF_A_GROUP", 4)
-    blank = dict.fromkeys(("mesh", "clip", "caption", "reference", "questions", "split"), "")
-    some = [row | blank | {"scores": {}} for row in rows(*(f"{k:02d}_1" for k in range(11)))]
-    write_manifest(tmp_path / "whole", some[::-1])
-    write_manifest_parts(tmp_path / "parts", (some[start : start + 3] for start in range(0, 11, 3)))
-    whole, parts = ((tmp_path / name / MANIFEST).read_bytes() for name in ("whole", "parts"))
-    assert whole == parts
+    assert [row.scores for row in rows] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
+    assert [row.mesh for row in rows][1] == "models/a.glb"
 
 
 def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
@@ -329,7 +316,7 @@ def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert journal.sweep() == 6
+    assert DataSet(tmp_path).sweep() == 6
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == [".work/lift/k.parquet", "clips/a.mp4", "models/a.glb"]
 
@@ -339,7 +326,7 @@ def test_two_jobs_on_one_data_set_and_a_lock_that_dies_with_its_holder(tmp_path)
 import time
 from pathlib import Path
 from vaserl.files import locked
-with locked(Path({str(tmp_path)!r}) / "{WORK}"):
+with locked(Path({str(tmp_path)!r}) / ".work"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -350,14 +337,14 @@ with locked(Path({str(tmp_path)!r}) / "{WORK}"):
     try:
         assert holder.stdout.readline() == b"held\n"
         message = rf"process {holder.pid} on .* has been curating this data set since"
-        with pytest.raises(UserError, match=message), locked(tmp_path / WORK):
+        with pytest.raises(UserError, match=message), locked(DataSet(tmp_path).work):
             pytest.fail("two hold it")
     finally:
         holder.kill()
         holder.wait()
         holder.stdout.close()
-    with locked(tmp_path / WORK):
-        assert json.loads((tmp_path / WORK / "lock").read_text())["pid"] == os.getpid()
+    with locked(DataSet(tmp_path).work):
+        assert json.loads((DataSet(tmp_path).work / "lock").read_text())["pid"] == os.getpid()
 
 
 def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
@@ -365,7 +352,7 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(UserError, match="can't lock a file \\(No locks available\\)"), locked(tmp_path / WORK):
+    with pytest.raises(UserError, match="can't lock a file \\(No locks available\\)"), locked(DataSet(tmp_path).work):
         pytest.fail("nobody holds it")
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
-from vaserl.curation.stages.lift import Command, Lift, LiftFailure, build_generator, model_path, weights_of
+from vaserl.curation.stages.lift import Command, Lift, LiftFailure, build_generator, weights_of
 from vaserl.curation.stages.mesh_gate import MeshGate
 from vaserl.curation.stages.turntable import Film
+from vaserl.dataset import DataSet, mesh_name
 from vaserl.errors import UserError
-from vaserl.files.clip import ClipStore
 from vaserl.meshes.judge import Candidate, Judgement, file_of_judge
 from vaserl.meshes.turntable import SIX_VIEWS
 
@@ -36,7 +36,7 @@ def test_command_writes_the_model_under_the_vases_name(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"pixels")
     lift = Lift(python(WRITES_A_GLB), tmp_path, tmp_path / "out")
     (row,) = rows_of(lift(batch_of(rows("MS/12 b", photo=tmp_path / "photo.png"))))
-    assert row["mesh"] == model_path("MS/12 b") == "models/MS%2F12 b.glb"
+    assert row["mesh"] == mesh_name("MS/12 b") == "models/MS%2F12 b.glb"
     assert (tmp_path / "out" / row["mesh"]).read_bytes() == b"glTFpixels"
     assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["MS%2F12 b.glb"]
 
@@ -52,14 +52,14 @@ def test_a_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
     assert [row["rejected_by"] for row in lifted] == ["", ""] and len({row["mesh"] for row in lifted}) == 2
     for row in lifted:
         assert (tmp_path / row["mesh"]).read_bytes() == b"glTFpixels"
-        assert row["mesh"].startswith("models/%CE%9A%CF%81") and row["mesh"] == model_path(row["vase_id"])
+        assert row["mesh"].startswith("models/%CE%9A%CF%81") and row["mesh"] == mesh_name(row["vase_id"])
 
 
 @hypothesis.given(st.sets(st.text(min_size=1, max_size=90), min_size=2, max_size=2))
-@hypothesis.example({GREEK, model_path(GREEK).removeprefix("models/").removesuffix(".glb")})
+@hypothesis.example({GREEK, mesh_name(GREEK).removeprefix("models/").removesuffix(".glb")})
 @hypothesis.example({".lift-x", "%2Elift-x"})
 def test_no_two_vases_share_a_path_and_none_is_hidden_or_too_long(ids):
-    names = [model_path(vase_id).removeprefix("models/") for vase_id in ids]
+    names = [mesh_name(vase_id).removeprefix("models/") for vase_id in ids]
     assert len(set(names)) == 2
     for name in names:
         assert name.isascii() and len(name) <= 255 and "/" not in name and not name.startswith(".")
@@ -149,7 +149,7 @@ def test_a_missing_program_is_said_before_the_run():
 def test_stills_are_the_six_views_and_their_normals(tmp_path):
     model = trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
     (tmp_path / "models").mkdir()
-    mesh = model_path(GREEK)
+    mesh = mesh_name(GREEK)
     model.export(tmp_path / mesh)
     film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=64, stills=True), tmp_path)
     film(batch_of([{"mesh": mesh, "rejected_by": "", "reason": ""}]))
@@ -186,7 +186,7 @@ def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
     gate = MeshGate(MeshGateSettings(needs_texture=False), tmp_path / "out")
     (judged,) = rows_of(gate(lift(batch_of(rows("torn")))))
     assert (judged["rejected_by"], judged["reason"]) == ("mesh_gate", lifted["torn"]["reason"])
-    clip = ClipStore(tmp_path / "out" / "clips").load(lifted["a"]["clip"])
+    clip = DataSet(tmp_path / "out").clips.load(lifted["a"]["clip"])
     assert clip.frames.shape == (4, 32, 32, 3) and clip.fps == 2.0
     assert clip.frames.std() > 10, "something is seen"
     assert not (tmp_path / "out" / "views").exists(), "stills are made for those who ask"

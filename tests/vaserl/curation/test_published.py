@@ -19,9 +19,8 @@ from vaserl.curation.published import published_record as record_of_published
 from vaserl.curation.published.annotations import read_questions, vase_key
 from vaserl.curation.published.words import record_from_caption
 from vaserl.curation.settings import TurntableSettings
-from vaserl.dataset.dataset import read_rows, read_vases
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.files.clip import ClipStore
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.rewards.vase import parse_record, reference_caption
 from vaserl.synthetic.mesh import build_mesh, to_glb
@@ -75,10 +74,10 @@ def edit(path: Path, change: Callable) -> None:
 
 
 def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
-    done = import_published(layout, tmp_path)
+    done = import_published(layout, DataSet(tmp_path))
     assert (done.num_vases, done.rejected) == ({"test": 1, "train": 2}, {})
     assert (done.num_questions_left_out, done.num_records_from_texts) == (3, 0)
-    (vase,) = read_vases(tmp_path, "test")
+    (vase,) = DataSet(tmp_path).vases("test")
     truth = beazley_record(NAMES[0], 0, traits_of(11, 0))
     assert vase.id == NAMES[0] and vase.record["Fabric"] == truth["Fabric"]
     assert vase.caption == vase.reference == reference_caption(truth)
@@ -87,13 +86,13 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
         ("provenance", "NOLA"),
     ]
     assert (tmp_path / vase.mesh).read_bytes() == next((layout / "models").glob(f"{NAMES[0]}*")).read_bytes()
-    clip = ClipStore(tmp_path / "clips").load(vase.clip)
+    clip = DataSet(tmp_path).clips.load(vase.clip)
     assert (clip.frames.shape, clip.fps) == ((4, 224, 224, 3), 2.0)
     # the third frame is the vase's back, enlarged
     back = Image.open(layout / "images" / "back" / f"{NAMES[0]}.jpg").resize((224, 224))
     assert np.abs(clip.frames[2].astype(float) - np.asarray(back)).mean() < 6
-    (row,) = [row for row in read_rows(tmp_path) if row["vase_id"] == NAMES[0]]
-    assert row["photo"] == str(layout / "images" / "front" / f"{NAMES[0]}.jpg")
+    (row,) = [row for row in DataSet(tmp_path).rows if row.vase_id == NAMES[0]]
+    assert row.photo == str(layout / "images" / "front" / f"{NAMES[0]}.jpg")
     card = (tmp_path / "DATASET.md").read_text()
     assert card.startswith(f"# {layout.name}\n\n3 vases from 3 photographs: 2 train, 1 test.\n")
     assert "| provenance | 3 |" in card and "![photographs and turntables](contact_sheet.png)" in card
@@ -103,11 +102,11 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
 
 def test_a_vase_that_the_splits_forget_is_counted(copy, tmp_path, caplog):
     edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1] | {"split": ""}, m[2]])
-    assert import_published(copy, tmp_path / "a").num_vases == {"test": 1, "train": 2}
+    assert import_published(copy, DataSet(tmp_path / "a")).num_vases == {"test": 1, "train": 2}
     assert "of 3 vases 1 are named in no split and go into train" in caplog.text
     caplog.clear()
     edit(copy / "annotations" / "metadata.json", lambda m: [e | {"split": ""} for e in m])
-    import_published(copy, tmp_path / "b")
+    import_published(copy, DataSet(tmp_path / "b"))
     assert "named in no split" not in caplog.text, "all of them are drawn"
 
 
@@ -115,11 +114,11 @@ def test_the_draw_has_a_seed_and_rights_are_no_part_of_a_record(copy, tmp_path):
     rights = {"rights": "CC BY 4.0", "credit": "Museum of V."}
     edit(copy / "annotations" / "metadata.json", lambda m: [e | rights | {"split": ""} for e in m])
     seed = next(seed for seed in range(1000) if position(NAMES[1], seed) < 0.1 <= position(NAMES[0], seed))
-    import_published(copy, tmp_path / "out", seed=seed)
-    rows = {row["vase_id"]: row for row in read_rows(tmp_path / "out")}
-    assert rows[NAMES[1]]["split"] == "test" != rows[NAMES[0]]["split"]
-    assert (rows[NAMES[0]]["rights"], rows[NAMES[0]]["credit"]) == ("CC BY 4.0", "Museum of V.")
-    assert not {"rights", "credit", "split"} & set(rows[NAMES[0]]["record"])
+    import_published(copy, DataSet(tmp_path / "out"), seed=seed)
+    rows = {row.vase_id: row for row in DataSet(tmp_path / "out").rows}
+    assert rows[NAMES[1]].split == "test" != rows[NAMES[0]].split
+    assert (rows[NAMES[0]].rights, rows[NAMES[0]].credit) == ("CC BY 4.0", "Museum of V.")
+    assert not {"rights", "credit", "split"} & set(rows[NAMES[0]].record)
 
 
 def test_an_id_means_the_only_model_that_begins_with_it(copy):
@@ -162,9 +161,9 @@ def test_answers_are_believed_before_the_caption_and_the_first_of_them(layout):
 
 
 def test_its_models_are_filmed_when_asked(layout, tmp_path):
-    import_published(layout, tmp_path, turntable=TurntableSettings(num_frames=3, fps=2.0, resolution=32))
-    vases = read_vases(tmp_path, "train")
-    assert {ClipStore(tmp_path / "clips").load(vase.clip).frames.shape for vase in vases} == {(3, 32, 32, 3)}
+    import_published(layout, DataSet(tmp_path), turntable=TurntableSettings(num_frames=3, fps=2.0, resolution=32))
+    vases = DataSet(tmp_path).vases("train")
+    assert {DataSet(tmp_path).clips.load(vase.clip).frames.shape for vase in vases} == {(3, 32, 32, 3)}
 
 
 def test_other_forms_of_the_same_annotations(layout, copy, tmp_path):
@@ -191,11 +190,11 @@ def test_other_forms_of_the_same_annotations(layout, copy, tmp_path):
             for e in m
         },
     )
-    import_published(layout, tmp_path / "a")
-    import_published(copy, tmp_path / "b")
+    import_published(layout, DataSet(tmp_path / "a"))
+    import_published(copy, DataSet(tmp_path / "b"))
 
     def comparable(folder):
-        return [{k: v for k, v in row.items() if k not in ("photo", "photo_sha256")} for row in read_rows(folder)]
+        return [replace(row, photo="", photo_sha256="") for row in DataSet(folder).rows]
 
     assert comparable(tmp_path / "a") == comparable(tmp_path / "b")
 
@@ -209,15 +208,17 @@ def test_the_evaluation_s_own_form(layout, tmp_path):
                 layout / "images" / view / f"{name}.jpg", source / f"{name}_textured_2k.glb_shaded" / f"{view}.jpg"
             )
     shutil.copy(layout / "annotations" / "captions.json", source / "groundTruth.json")
-    done = import_published(source, tmp_path / "out")
+    done = import_published(source, DataSet(tmp_path / "out"))
     assert (done.num_vases, done.num_records_from_texts) == ({"test": 3}, 3)
-    for index, vase in enumerate(read_vases(tmp_path / "out", "test")):
+    for index, vase in enumerate(DataSet(tmp_path / "out").vases("test")):
         truth = parse_record(beazley_record(vase.id, index, traits_of(11, index)))
         found = parse_record(vase.record)
         # a caption says all that its record does, so its record is found again
         assert {d: found[d] for d in DIMENSIONS if found[d]} == {d: truth[d] for d in DIMENSIONS if found[d]}
         assert sum(bool(found[d]) for d in DIMENSIONS) >= 4
-    rejected = import_published(source, tmp_path / "filmed", turntable=TurntableSettings(resolution=32)).rejected
+    rejected = import_published(
+        source, DataSet(tmp_path / "filmed"), turntable=TurntableSettings(resolution=32)
+    ).rejected
     assert set(rejected) == set(NAMES) and "no model to film" in rejected[NAMES[0]]
 
 
@@ -265,7 +266,7 @@ def metadata(change: Callable) -> Callable[[Path], None]:
 def test_damaged_annotations_name_file_entry_and_fix(copy, tmp_path, damage, message):
     damage(copy)
     with pytest.raises(UserError) as caught:
-        import_published(copy, tmp_path / "out")
+        import_published(copy, DataSet(tmp_path / "out"))
     assert message in str(caught.value)
     assert not (tmp_path / "out" / "manifest.parquet").exists()
 
@@ -285,15 +286,15 @@ def test_damaged_files_cost_their_vase_alone(copy, tmp_path, capsys, damage, mes
     damage(copy)
     assert main(["import-published", str(copy), "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().out
-    rows = {row["vase_id"]: row for row in read_rows(tmp_path / "out")}
-    assert {name: row["rejected_by"] for name, row in rows.items()} == dict.fromkeys(NAMES, "") | {NAMES[1]: "source"}
-    assert message in rows[NAMES[1]]["reason"] and rows[NAMES[1]]["split"] == ""
+    rows = {row.vase_id: row for row in DataSet(tmp_path / "out").rows}
+    assert {name: row.rejected_by for name, row in rows.items()} == dict.fromkeys(NAMES, "") | {NAMES[1]: "source"}
+    assert message in rows[NAMES[1]].reason and rows[NAMES[1]].split == ""
 
 
 def test_a_hundred_broken_entries_are_five_lines_and_a_number(copy, tmp_path):
     edit(copy / "annotations" / "qa_pairs.json", lambda q: q + [{"id": NAMES[0], "question": "Why?"}] * 100)
     with pytest.raises(UserError) as caught:
-        import_published(copy, tmp_path / "out")
+        import_published(copy, DataSet(tmp_path / "out"))
     assert str(caught.value).count("\n") == 5 and str(caught.value).endswith("… and 95 more like it")
 
 

@@ -7,10 +7,13 @@ import pytest
 
 from vaserl.cli import main
 from vaserl.curation.outcome.why import why
-from vaserl.dataset.dataset import write_manifest
+from vaserl.dataset import DataSet, Question, Row
 from vaserl.errors import UserError
 
 CONFIG = """
+dataset = "/data/vases"
+[source]
+path = "/museum"
 [quality]
 threshold = 0.5
 [intact]
@@ -21,24 +24,19 @@ max_open_edges = 0.02
 """
 
 
-def row(photo: str, vase_id: str, view: str, **columns) -> dict:
-    empty = {"rejected_by": "", "reason": "", "scores": {}, "mesh": "", "clip": "", "caption": "", "reference": ""}
-    digest = {"photo_sha256": hashlib.sha256(photo.encode()).hexdigest()}
-    return {
-        **empty,
-        **digest,
-        "photo": f"/museum/{photo}",
-        "vase_id": vase_id,
-        "view": view,
-        "record": {"Fabric": "ATHENIAN", "Date": "-525 to -500"},
-        "questions": [],
-        "split": "",
+def row(photo: str, vase_id: str, view: str, **columns) -> Row:
+    return Row(
+        photo=f"/museum/{photo}",
+        photo_sha256=hashlib.sha256(photo.encode()).hexdigest(),
+        vase_id=vase_id,
+        view=view,
+        record={"Fabric": "ATHENIAN", "Date": "-525 to -500"},
         **columns,
-    }
+    )
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path) -> DataSet:
     kept = {
         "scores": {
             "quality": 0.91,
@@ -52,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
         "clip": "c" * 64,
         "caption": "Athenian amphora.",
         "reference": "Athenian amphora, c. 525–500 BCE.",
-        "questions": [{"dimension": "fabric", "question": "What is the fabric of the vase?", "answer": "Athenian"}],
+        "questions": (Question(dimension="fabric", question="What is the fabric of the vase?", answer="Athenian"),),
         "split": "test",
         "rights": "CC0",
         "credit": "Museum of V.",
@@ -75,13 +73,14 @@ def folder(tmp_path: Path) -> Path:
         row("v2_b.jpg", "v2", "b", rejected_by="quality", reason="too blurred"),
         row("v3.jpg", "v3", "", rejected_by="glaze", reason="a stage of somebody's own"),
     ]
-    write_manifest(tmp_path, rows)
-    return tmp_path
+    dataset = DataSet(tmp_path)
+    dataset.write_rows(rows)
+    return dataset
 
 
-def test_a_vase_that_came_through(folder):
-    (folder / "config.toml").write_text(CONFIG)
-    story = why(folder, "v1")
+def test_a_vase_that_came_through(dataset):
+    (dataset.path / "config.toml").write_text(CONFIG)
+    story = why(dataset, "v1")
     assert story.startswith("vase v1: 4 photographs; view 2 came through, into test\n")
     assert "/museum/v1_2.jpg  [CC0, Museum of V.]" in story
     assert "quality    passed: quality 0.910 (at least 0.5)" in story
@@ -102,21 +101,21 @@ def test_a_vase_that_came_through(folder):
 
 
 @pytest.mark.parametrize("name", ["/museum/v1_3.jpg", "v1_3.jpg", "v1_3"])
-def test_a_photograph_by_its_name(folder, name):
-    story = why(folder, name)
+def test_a_photograph_by_its_name(dataset, name):
+    story = why(dataset, name)
     assert story.count("/museum/") == 1 and "labelled intact" in story
     assert "quality    passed: quality 0.800\n" in story  # no settings beside the data set, no thresholds
 
 
-def test_by_the_beginning_of_a_hash(folder):
-    assert "/museum/v1_2.jpg" in why(folder, "c" * 8)
-    assert "/museum/v2.jpg" in why(folder, hashlib.sha256(b"v2.jpg").hexdigest()[:8])
+def test_by_the_beginning_of_a_hash(dataset):
+    assert "/museum/v1_2.jpg" in why(dataset, "c" * 8)
+    assert "/museum/v2.jpg" in why(dataset, hashlib.sha256(b"v2.jpg").hexdigest()[:8])
     with pytest.raises(UserError):
-        why(folder, "c" * 7)
+        why(dataset, "c" * 7)
 
 
-def test_none_came_through(folder):
-    story = why(folder, "v2")
+def test_none_came_through(dataset):
+    story = why(dataset, "v2")
     assert story.startswith("vase v2: 2 photographs, none came through; v2.jpg came farthest, to mesh_gate")
     assert "quality    measured nothing" in story and "kept it: the only view left" in story
     assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
@@ -125,39 +124,40 @@ def test_none_came_through(folder):
 def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
     texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "scores": {"judge": 0.75}}
     rows = [row("v4_1.jpg", "v4", "1", **texts), row("v4_2.jpg", "v4", "2", rejected_by="best_view", reason="view 1")]
-    write_manifest(tmp_path, rows)
-    story = why(tmp_path, "v4_1")
-    assert "best_view  preferred it to view 2: nobody has scored them, so the first view counts\n" in story
+    dataset = DataSet(tmp_path)
+    dataset.write_rows(rows)
+    story = why(dataset, "v4_1")
+    assert "best_view  preferred it to view 2: none of them has a score, so the first view counts\n" in story
     assert "scores     judge 0.75\n" in story
     assert "reference " not in story, "it is the caption"
 
 
-def test_settings_that_are_no_toml_are_named(folder):
-    (folder / "config.toml").write_text("[quality\n")
-    with pytest.raises(UserError, match=r"config\.toml: .*remove it to do without thresholds"):
-        why(folder, "v1")
+def test_settings_that_are_no_toml_are_named(dataset):
+    (dataset.path / "config.toml").write_text("[quality\n")
+    with pytest.raises(UserError, match=r"config\.toml: .*remove the file"):
+        why(dataset, "v1")
 
 
-def test_a_stage_that_did_not_run(folder):
-    (folder / "config.toml").write_text("[quality]\nenabled = false\n")
-    story = why(folder, "v2")
+def test_a_stage_that_did_not_run(dataset):
+    (dataset.path / "config.toml").write_text(CONFIG.replace("threshold = 0.5", "enabled = false"))
+    story = why(dataset, "v2")
     assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
 
 
-def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(folder):
-    assert "source     rejected it: its name does not fit source.pattern x" in why(folder, "lost")
-    assert why(folder, "v3").endswith("glaze      rejected it: a stage of somebody's own")
+def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(dataset):
+    assert "source     rejected it: its name does not fit source.pattern x" in why(dataset, "lost")
+    assert why(dataset, "v3").endswith("glaze      rejected it: a stage of somebody's own")
 
 
-def test_a_part_of_a_long_id_is_enough_to_name_it(folder):
-    write_manifest(folder, [row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
+def test_a_part_of_a_long_id_is_enough_to_name_it(dataset):
+    dataset.write_rows([row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
     with pytest.raises(UserError, match=r"nearest: Inv\. 1904-4, from the Kerameikos"):
-        why(folder, "kerameikos")
+        why(dataset, "kerameikos")
 
 
-def test_an_unknown_id_names_the_nearest(folder, capsys):
-    assert main(["why", "v1_5.jpg", "--dataset", str(folder)]) == 2
+def test_an_unknown_id_names_the_nearest(dataset, capsys):
+    assert main(["why", "v1_5.jpg", "--dataset", str(dataset.path)]) == 2
     error = capsys.readouterr().err
     assert "no vase and no photograph 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
-    assert main(["why", "v1", "--dataset", str(folder)]) == 0
+    assert main(["why", "v1", "--dataset", str(dataset.path)]) == 0
     assert capsys.readouterr().out.startswith("vase v1")

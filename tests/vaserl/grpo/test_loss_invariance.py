@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from vaserl.dataset.dataset import read_vases
-from vaserl.files.clip import ClipStore
+from vaserl.dataset import DataSet
 from vaserl.grpo.loss import policy_loss
 from vaserl.grpo.variants import VARIANTS
 from vaserl.policy.clips import ClipPixels
@@ -68,9 +67,9 @@ def world(tiny_model: Path, dataset: Path) -> World:
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     model.model.visual.requires_grad_(False)
     policy = Policy(model)
-    cache = PixelCache(ClipStore(dataset / "clips"), prompter, 4)
+    cache = PixelCache(DataSet(dataset).clips, prompter, 4)
     rng = torch.Generator().manual_seed(5)
-    vases, prompts = read_vases(dataset, "train"), ("Describe the vase.", "What is the fabric of the vase?")
+    vases, prompts = DataSet(dataset).vases("train"), ("Describe the vase.", "What is the fabric of the vase?")
     clips = [cache.get(vases[index % 4].clip) for index in range(len(SIZES))]
     tokens = [[torch.randint(8, 300, (n,), generator=rng).tolist() for n in sizes] for sizes in SIZES]
 

@@ -1,14 +1,14 @@
 """A curated data set, checked before it is trained on."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from vaserl.curation.check.findings import Checked, Effect, Finding
 from vaserl.curation.check.prompts import evenly_spaced, example_of_vase, prompt_text
 from vaserl.curation.outcome.retention import STAGES
-from vaserl.dataset.dataset import MANIFEST, SPLITS, Vase, read_rows, vase_of
+from vaserl.dataset import MANIFEST, SPLITS, DataSet, Row, Vase, clip_name
 from vaserl.errors import UserError
 from vaserl.files import sha256_of
 from vaserl.files.clip import read_mp4
@@ -16,17 +16,17 @@ from vaserl.rewards.vase import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 
-def check_dataset(folder: Path, model: Path | None = None) -> Checked:
+def check_dataset(dataset: DataSet, model: Path | None = None) -> Checked:
     """What training on this data set would be given.
 
     Every clip is read and hashed. Raises: UserError when there is no manifest, or no model in `model`.
     """
-    rows = read_rows(folder)
-    kept = [row for row in rows if not row["rejected_by"]]
+    rows = list(dataset.rows)
+    kept = [row for row in rows if row.kept]
     render = prompt_text(model)
-    findings = [*_structure(rows), *(finding for row in kept for finding in _vase(folder, row))]
+    findings = [*_structure(rows), *(finding for row in kept for finding in _vase(dataset, row))]
     broken = {finding.where for finding in findings if finding.effect == "stops the run"}
-    vases = sorted((vase_of(row) for row in kept if _where(row) not in broken), key=lambda vase: vase.id)
+    vases = sorted((Vase.of_row(row) for row in kept if _where(row) not in broken), key=lambda vase: vase.id)
     return Checked(
         counts=_counts(rows, kept),
         findings=findings,
@@ -38,77 +38,76 @@ def _trained(vases: Sequence[Vase]) -> list[Vase]:
     return [vase for vase in vases if vase.split == "train"] or list(vases)
 
 
-def _counts(rows: Sequence[Mapping[str, Any]], kept: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    splits = Counter(row["split"] for row in kept)
-    rejected = Counter(row["rejected_by"] for row in rows if row["rejected_by"])
+def _counts(rows: Sequence[Row], kept: Sequence[Row]) -> list[tuple[str, str]]:
+    splits = Counter(row.split for row in kept)
+    rejected = Counter(row.rejected_by for row in rows if row.rejected_by)
     order = {stage: index for index, stage in enumerate(STAGES)}
     stages = sorted(rejected.items(), key=lambda item: order.get(item[0], len(order)))
-    questions = sum(len(row["questions"]) for row in kept)
-    stated = {name: sum(bool(row[name]) for row in kept) for name in ("rights", "credit")}
+    questions = sum(len(row.questions) for row in kept)
+    num_rights, num_credits = sum(bool(row.rights) for row in kept), sum(bool(row.credit) for row in kept)
     return [
         ("photographs", f"{len(rows):,}"),
         ("rejected", ", ".join(f"{number:,} by {stage}" for stage, number in stages) or "none"),
         ("vases", f"{len(kept):,}: " + ", ".join(f"{splits[name]:,} {name}" for name in SPLITS if splits[name])),
         ("questions", f"{questions:,}"),
-        ("rights", f"stated for {stated['rights']:,} vases, a credit line for {stated['credit']:,}"),
+        ("rights", f"stated for {num_rights:,} vases, a credit line for {num_credits:,}"),
     ]
 
 
-def _structure(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _structure(rows: Sequence[Row]) -> Iterator[Finding]:
     """What no row shows alone."""
-    photos = Counter(row["photo"] for row in rows)
+    photos = Counter(row.photo for row in rows)
     vases: defaultdict[str, list[str]] = defaultdict(list)
-    pictures: dict[str, Mapping[str, Any]] = {}
+    pictures: dict[str, Row] = {}
     for row in rows:
-        if photos[row["photo"]] > 1:
+        if photos[row.photo] > 1:
             yield _finding("photograph listed twice", row, "take one of the rows out", "stops the run")
-        if row["rejected_by"] and not row["reason"]:
-            yield _finding("rejected without a reason", row, f"by {row['rejected_by']}; curate again", "keeps the row")
-        if not row["rejected_by"]:
-            other = pictures.setdefault(row["photo_sha256"] or row["photo"], row)
-            if other["vase_id"] != row["vase_id"]:
-                message = (
-                    f"shows {row['vase_id']}, in {row['split']}, and {other['vase_id']}, in {other['split']}, in one"
-                )
+        if row.rejected_by and not row.reason:
+            yield _finding("rejected without a reason", row, f"by {row.rejected_by}; curate again", "keeps the row")
+        if row.kept:
+            other = pictures.setdefault(row.photo_sha256 or row.photo, row)
+            if other.vase_id != row.vase_id:
+                message = f"shows {row.vase_id}, in {row.split}, and {other.vase_id}, in {other.split}, in one"
                 message += " and the same picture; leave one of the vases out"
                 yield _finding("one picture for two vases", row, message, "keeps the row")
-            vases[row["vase_id"]].append(row["split"])
-            if len(vases[row["vase_id"]]) > 1:
-                splits = " and ".join(sorted(set(vases[row["vase_id"]])))
-                message = f"vase {row['vase_id']} came through already, in {splits}; keep one of its photographs"
+            vases[row.vase_id].append(row.split)
+            if len(vases[row.vase_id]) > 1:
+                splits = " and ".join(sorted(set(vases[row.vase_id])))
+                message = f"vase {row.vase_id} came through already, in {splits}; keep one of its photographs"
                 yield _finding("vase twice", row, message, "stops the run")
 
 
-def _vase(folder: Path, row: Mapping[str, Any]) -> Iterator[Finding]:
-    if row["split"] not in SPLITS:
-        message = f"split {row['split']!r} is none of {', '.join(SPLITS)}; curate again"
+def _vase(dataset: DataSet, row: Row) -> Iterator[Finding]:
+    if row.split not in SPLITS:
+        message = f"split {row.split!r} is none of {', '.join(SPLITS)}; curate again"
         yield _finding("no split", row, message, "drops the row")
-    if not any(row["record"].get(field) for field in FIELD_OF_DIMENSION.values()):
+    if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
         message = f"its record states none of {', '.join(FIELD_OF_DIMENSION.values())}; leave the vase out"
         yield _finding("record without a dimension", row, message, "stops the run")
-    yield from _clip(folder, row)
-    if not row["mesh"] or not (folder / row["mesh"]).is_file():
-        message = f"{row['mesh'] or 'its model'} is missing; training needs the clip alone, viewers and judges need it"
+    yield from _clip(dataset, row)
+    if not row.mesh or not dataset.mesh(row).is_file():
+        message = f"{row.mesh or 'its model'} is missing; training needs the clip alone, viewers and judges need it"
         yield _finding("model missing", row, message, "keeps the row")
-    for name in ("caption", "reference"):
-        if not row[name].strip():
+    for name, text in (("caption", row.caption), ("reference", row.reference)):
+        if not text.strip():
             yield _finding(f"no {name}", row, "write one, or curate again", "stops the run")
-    known = parse_record(row["record"])
-    for question in row["questions"]:
-        if not all(question.get(key, "").strip() for key in ("dimension", "question", "answer")):
-            yield _finding("question incomplete", row, f"{question}; fill it in or take it out", "stops the run")
-        elif question["dimension"] in DIMENSIONS and not known[question["dimension"]]:
+    known = parse_record(row.record)
+    for question in row.questions:
+        texts = asdict(question)
+        if not all(text.strip() for text in texts.values()):
+            yield _finding("question incomplete", row, f"{texts}; fill it in or take it out", "stops the run")
+        elif question.dimension in DIMENSIONS and not known[question.dimension]:
             message = f"asks for {question['dimension']}, which the record doesn't state; take it out"
             yield _finding("question without ground", row, message, "keeps the row")
 
 
-def _clip(folder: Path, row: Mapping[str, Any]) -> Iterator[Finding]:
-    path = folder / "clips" / f"{row['clip']}.mp4"
-    if not row["clip"] or not path.is_file():
-        message = f"clips/{row['clip'] or '…'}.mp4 is missing; curate again"
+def _clip(dataset: DataSet, row: Row) -> Iterator[Finding]:
+    path, name = dataset.clip_path(row.clip), clip_name(row.clip or "…")
+    if not row.clip or not path.is_file():
+        message = f"{name} is missing; curate again"
         yield _finding("clip missing", row, message, "stops the run")
-    elif sha256_of(path) != row["clip"]:
-        message = f"clips/{path.name} has other content than its name says; remove it and curate again"
+    elif sha256_of(path) != row.clip:
+        message = f"{name} has other content than its name says; remove it and curate again"
         yield _finding("clip changed", row, message, "stops the run")
     else:
         try:
@@ -117,9 +116,9 @@ def _clip(folder: Path, row: Mapping[str, Any]) -> Iterator[Finding]:
             yield _finding("clip unreadable", row, f"{error}; remove it and curate again", "stops the run")
 
 
-def _where(row: Mapping[str, Any]) -> str:
-    return f"{MANIFEST}, {row['photo']}"
+def _where(row: Row) -> str:
+    return f"{MANIFEST}, {row.photo}"
 
 
-def _finding(kind: str, row: Mapping[str, Any], message: str, effect: Effect) -> Finding:
+def _finding(kind: str, row: Row, message: str, effect: Effect) -> Finding:
     return Finding(kind=kind, where=_where(row), message=message, effect=effect)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from vaserl.curation.check.findings import VaseExample
 from vaserl.curation.stages.questions import questions_about
-from vaserl.dataset.dataset import CAPTION_PROMPT, Vase
+from vaserl.dataset import CAPTION_PROMPT, Vase
 from vaserl.rewards.vase import reference_caption
 
 _T = TypeVar("_T")

@@ -14,7 +14,6 @@ The folder must be seen by every node, like the data set that it lies in.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,10 @@ import pyarrow.parquet as pq
 
 from vaserl.curation.job.batch import RowBatch, batch_from, table_of
 from vaserl.curation.job.stage import Stage
-from vaserl.files import UNFINISHED, atomic_file
+from vaserl.dataset import DataSet, clip_name
+from vaserl.files import atomic_file
 
-WORK = ".work"
 _FILES = b"files"
-_SCRATCH = (
-    *(f"{folder}{UNFINISHED}" for folder in ("", f"{WORK}/*/", "models/", "clips/", "views/*/")),
-    "models/.lift-*",
-)
-"""What a killed process leaves behind: halves of files under names that nobody reads."""
 
 
 def key_of(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -54,7 +48,7 @@ class Journal:
     """The finished shards of a data set."""
 
     def __init__(self, dataset: Path) -> None:
-        self._dataset, self._folder = Path(dataset), Path(dataset) / WORK
+        self._dataset, self._folder = Path(dataset), DataSet(dataset).work
 
     def path(self, step: str, key: str) -> Path:
         """Where the shard of that key lies after that stage, or would lie."""
@@ -91,24 +85,11 @@ class Journal:
         """Shards that this run has not used: of other settings, other photographs, other code."""
         return sorted(path for path in self._folder.glob("*/*.parquet") if path not in used)
 
-    def sweep(self) -> int:
-        """Removes what killed processes have left half-written; only for whoever holds the data set's lock.
-
-        Returns: how many files and folders.
-        """
-        litter = [path for pattern in _SCRATCH for path in self._dataset.glob(pattern)]
-        for path in litter:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return len(litter)
-
 
 def _files_of(batch: RowBatch) -> list[str]:
     """Paths, relative to the data set, of what the rows' stages wrote beside them."""
     meshes = [name for name in batch.get("mesh", ()) if name]
-    return [*meshes, *(f"clips/{digest}.mp4" for digest in batch.get("clip", ()) if digest)]
+    return [*meshes, *(clip_name(digest) for digest in batch.get("clip", ()) if digest)]
 
 
 def _stamp(path: Path) -> list[int]:

@@ -1,28 +1,22 @@
 """DATASET.md: what a data set holds, where it came from and what became of every photograph, beside its pictures."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from vaserl.curation.job.thresholds import Threshold
 from vaserl.curation.outcome.contact_sheet import contact_sheet, pictured
 from vaserl.curation.outcome.retention import STAGES, BestViewReport, FilterReport, reasons, retention_counts
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.stages.describe import INVENTS, LOSES
-from vaserl.dataset.dataset import MANIFEST, PROVENANCE, SPLITS
+from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS, DataSet, Row
 from vaserl.intervals import wilson_interval
 from vaserl.report.paper import PAPER_RETENTION
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
-CARD = "DATASET.md"
-SHEET = "contact_sheet.png"
 NUM_VALUES = 12
 """Commonest values of a dimension that are listed."""
 NUM_CREDITS = 8
-
-_Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,32 +57,31 @@ class _Tally:
     def num_kept(self) -> int:
         return self.splits.total()
 
-    def add(self, row: _Row) -> None:
+    def add(self, row: Row) -> None:
         self.num_rows += 1
-        if row["rejected_by"]:
+        if row.rejected_by:
             return
-        self.splits[row["split"]] += 1
+        self.splits[row.split] += 1
         for dimension in DIMENSIONS:
             name = FIELD_OF_DIMENSION[dimension]
-            self.values[name][self._spelling(name, row["record"].get(name, "")), row["split"]] += 1
-        self.rights[row.get("rights") or ""] += 1
-        self.credits[row.get("credit") or ""] += 1
-        self.asked.update(question["dimension"] for question in row.get("questions", ()))
-        wrong = [name for name in (INVENTS, LOSES) if row.get("scores", {}).get(name, 0.0) > 0]
+            self.values[name][self._spelling(name, row.record.get(name, "")), row.split] += 1
+        self.rights[row.rights] += 1
+        self.credits[row.credit] += 1
+        self.asked.update(question.dimension for question in row.questions)
+        wrong = [name for name in (INVENTS, LOSES) if row.scores.get(name, 0.0) > 0]
         self.refused.update([*wrong, "any"] if wrong else ())
 
 
-def write_card(folder: Path, rows: Collection[_Row], settings: CardSettings, findings: Findings) -> None:
+def write_card(dataset: DataSet, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
     """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's, gone through several
     times and never held together."""
-    sheet = contact_sheet(folder, pictured(rows, settings.num_pictured))
-    if sheet is not None:
-        sheet.save(folder / SHEET, optimize=True)
-    (folder / CARD).write_text(dataset_card(rows, settings, findings, has_sheet=sheet is not None))
+    sheet = contact_sheet(dataset, pictured(rows, settings.num_pictured))
+    picture = dataset.sheet.name if sheet is not None else ""
+    dataset.write_card(dataset_card(rows, settings, findings, picture), sheet)
 
 
-def dataset_card(rows: Collection[_Row], settings: CardSettings, findings: Findings, *, has_sheet: bool = False) -> str:
-    """The card's text; `has_sheet` says that the contact sheet lies beside it."""
+def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, picture: str = "") -> str:
+    """Returns the card's text; `picture` is the file name of the contact sheet beside it, or empty."""
     tally = _Tally()
     for row in rows:
         tally.add(row)
@@ -102,8 +95,8 @@ def dataset_card(rows: Collection[_Row], settings: CardSettings, findings: Findi
         f"License: {settings.license}." if settings.license else "License: none was stated (`card.license`).",
         "",
     ]
-    if has_sheet:
-        lines += [f"![photographs and turntables]({SHEET})", "", "Photographs, and beside each its turntable.", ""]
+    if picture:
+        lines += [f"![photographs and turntables]({picture})", "", "Photographs, and beside each its turntable.", ""]
     lines += _retention(rows, tally, findings.off)
     if findings.thresholds:
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
@@ -115,7 +108,7 @@ def dataset_card(rows: Collection[_Row], settings: CardSettings, findings: Findi
     return "\n".join(lines) + "\n"
 
 
-def _retention(rows: Collection[_Row], tally: _Tally, off: Collection[str]) -> list[str]:
+def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> list[str]:
     lines = [
         "## Retention",
         "",

@@ -1,6 +1,6 @@
 """One picture of a data set: photographs, and beside each the turntable that was made of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from vaserl.dataset import DataSet, Row
 from vaserl.files.clip import read_mp4
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
-from vaserl.files.storage import is_url
 
 SIDE = 128
 """Pixels of each picture."""
@@ -22,10 +22,10 @@ FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 PAPER, INK, FAINT = (255, 255, 255), (43, 39, 35), (139, 133, 124)
 
 
-def contact_sheet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Image.Image | None:
+def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
     """RGB, a cell for each row; None without rows.
 
-    folder: the data set, from which relative paths of photographs start. Each cell holds the photograph, the
+    Each cell holds the photograph, the
     turntable's first frame and one a third of a turn later; a photograph that has gone since is left empty.
     """
     if not rows:
@@ -37,28 +37,28 @@ def contact_sheet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Image.Imag
     draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(FONT, size=10)
     for index, row in enumerate(rows):
         left, top = GAP + index % num_columns * cell_width, GAP + index // num_columns * cell_height
-        frames = read_mp4(folder / "clips" / f"{row['clip']}.mp4").frames
-        pictures = [_photograph(folder, row["photo"]), *(Image.fromarray(frames[k]) for k in (0, len(frames) // 3))]
+        frames = read_mp4(dataset.clip_path(row.clip)).frames
+        pictures = [_photograph(dataset.place(row.photo)), *(Image.fromarray(frames[k]) for k in (0, len(frames) // 3))]
         for column, picture in enumerate(pictures):
             if picture is not None:
                 sheet.paste(ImageOps.pad(picture, (SIDE, SIDE), color=PAPER), (left + column * SIDE, top))
-        label = _fitted(f"{row['vase_id']}  {row['record'].get('Shape Name', '').lower()}", font, 3 * SIDE)
+        label = _fitted(f"{row.vase_id}  {row.record.get('Shape Name', '').lower()}", font, 3 * SIDE)
         draw.text((left, top + SIDE + 2), label, fill=INK if pictures[0] is not None else FAINT, font=font)
     return sheet
 
 
-def pictured(rows: Collection[Mapping[str, Any]], number: int) -> list[Mapping[str, Any]]:
+def pictured(rows: Collection[Row], number: int) -> list[Row]:
     """`number` of the rows that have a turntable, or all if there are fewer: at even distances in their order, the
     first and the last among them. Goes through the rows twice and holds no more than it returns."""
-    num_filmed = sum(bool(row["clip"]) for row in rows)
+    num_filmed = sum(bool(row.clip) for row in rows)
     wanted = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
-    filmed = (row for row in rows if row["clip"])
+    filmed = (row for row in rows if row.clip)
     return [row for index, row in enumerate(filmed) if index in wanted]
 
 
-def _photograph(folder: Path, photo: str) -> Image.Image | None:
+def _photograph(place: str) -> Image.Image | None:
     try:
-        return read_photograph(photo if is_url(photo) else folder / photo)
+        return read_photograph(place)
     except (UnreadablePhotograph, OSError):
         return None
 

@@ -1,13 +1,11 @@
 """The manifest from the journal's shards, a shard at a time, in the order of the photographs."""
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vaserl.curation.job.batch import rows_of
@@ -15,9 +13,7 @@ from vaserl.curation.job.journal import Journal
 from vaserl.curation.job.shards import Losers, Shard
 from vaserl.curation.stages.best_view import STAGE as BEST_VIEW
 from vaserl.curation.stages.describe import FALLBACK
-from vaserl.dataset.dataset import MANIFEST
-
-_NOT_REACHED = {"mesh": "", "clip": "", "caption": "", "reference": "", "questions": "[]"}
+from vaserl.dataset import Row
 
 
 class Outcomes:
@@ -48,7 +44,7 @@ class Outcomes:
                     count += sum(value == 1.0 for value in file.read(columns=[FALLBACK])[FALLBACK].to_pylist())
         return count
 
-    def manifest_rows(self, splits: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
+    def manifest_rows(self, splits: Mapping[str, str]) -> Iterator[Row]:
         """The rows of one shard of the filters after the other, with the columns of the manifest: scores gathered, and
         each survivor in the split of its vase."""
         for parent in self._filtered:
@@ -60,37 +56,12 @@ class Outcomes:
                 for number, row in zip(shard.rows, rows_of(shard.read(self._journal)), strict=True):
                     rows[number] |= row
             assert len(rows) == parent.num_rows, "a row was lost or doubled"
-            yield [_manifest_row(row, splits) for row in rows]
+            yield from (_manifest_row(row, splits) for row in rows)
 
 
-class ManifestRows(Collection[Mapping[str, Any]]):
-    """The rows of a written manifest, as `read_rows` gives them, read anew each time somebody goes through them."""
-
-    def __init__(self, dataset: Path) -> None:
-        self._path = dataset / MANIFEST
-
-    def __len__(self) -> int:
-        return pq.read_metadata(self._path).num_rows
-
-    def __contains__(self, row: object) -> bool:
-        return any(row == other for other in self)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        batch: pa.RecordBatch
-        for batch in pq.ParquetFile(self._path).iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                for name in ("record", "scores", "questions"):
-                    row[name] = json.loads(row[name])
-                yield row
-
-
-def _manifest_row(row: dict[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
-    full = {**_NOT_REACHED, **row}
+def _manifest_row(row: Mapping[str, Any], splits: Mapping[str, str]) -> Row:
+    """Returns the row of a photograph from the columns that its stages have filled."""
     scores = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
     scores.pop(FALLBACK, None)
-    return full | {
-        "record": json.loads(row["record"]),
-        "questions": json.loads(full["questions"] or "[]"),
-        "scores": scores,
-        "split": "" if row["rejected_by"] else splits[row["vase_id"]],
-    }
+    split = "" if row["rejected_by"] else splits[row["vase_id"]]
+    return replace(Row.from_columns(row | {"scores": ""}), scores=scores, split=split)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vaserl.dataset import Row
+
 STAGES = ("source", "quality", "intact", "best_view", "lift", "mesh_gate", "turntable", "describe", "questions")
 """Every stage that may reject a row, in their order."""
 
@@ -99,9 +101,9 @@ class BestViewReport:
         return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
 
 
-def retention_counts(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def retention_counts(rows: Collection[Row]) -> list[dict[str, Any]]:
     """[{"stage", "in", "out"}, …] for each stage in order; a stage's `in` is the `out` of the one before it."""
-    rejected = Counter(row["rejected_by"] for row in rows if row["rejected_by"])
+    rejected = Counter(row.rejected_by for row in rows if row.rejected_by)
     unknown = set(rejected) - set(STAGES)
     assert not unknown, f"rows rejected by stages that the table doesn't list: {unknown}"
     table, left = [], len(rows)
@@ -111,7 +113,7 @@ def retention_counts(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]
     return table
 
 
-def emptied(rows: Collection[Mapping[str, Any]]) -> str | None:
+def emptied(rows: Collection[Row]) -> str | None:
     """If one stage rejected all that reached it: which, the reason that came nearest or was commonest, and where to
     look. A threshold that fits other photographs ends like that."""
     for entry in retention_counts(rows):
@@ -127,26 +129,26 @@ def emptied(rows: Collection[Mapping[str, Any]]) -> str | None:
         )
         example = f"most often for {reason!r}"
     else:
-        rejected = (row for row in rows if row["rejected_by"] == stage)
-        nearest = max(rejected, key=lambda row: row["scores"].get(score, -math.inf))
+        rejected = (row for row in rows if row.rejected_by == stage)
+        nearest = max(rejected, key=lambda row: row.scores.get(score, -math.inf))
         example = f"the best of them for {nearest['reason']!r}"
     return f"{stage} rejected all {entry['in']:,} photographs that reached it, {example}. Look at {look_at}"
 
 
-def reasons(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+def reasons(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
     """Rejected rows by stage and kind of reason: the reason without its figures and names."""
-    return Counter((row["rejected_by"], _kind_of(row["reason"])) for row in rows if row["rejected_by"])
+    return Counter((row.rejected_by, _kind_of(row.reason)) for row in rows if row.rejected_by)
 
 
-def filter_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], stage: str) -> FilterReport:
+def filter_report(rows: Iterable[Row], kinds: Mapping[str, str], stage: str) -> FilterReport:
     """`quality` or `intact` against the true kinds, by photograph, over the rows that reached the stage."""
     unwanted = {"quality": LOW_QUALITY, "intact": NOT_INTACT}[stage]
     earlier = STAGES[: STAGES.index(stage)]
     counts: Counter[tuple[bool, bool]] = Counter()
     for row in rows:
-        kind = kinds.get(row["photo"], "")
-        if kind and row["rejected_by"] not in earlier:
-            counts[kind not in unwanted, row["rejected_by"] != stage] += 1
+        kind = kinds.get(row.photo, "")
+        if kind and row.rejected_by not in earlier:
+            counts[kind not in unwanted, row.rejected_by != stage] += 1
     return FilterReport(
         stage=stage,
         true_positives=counts[True, True],
@@ -156,15 +158,15 @@ def filter_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], s
     )
 
 
-def best_view_report(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str]) -> BestViewReport:
+def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str]) -> BestViewReport:
     """Which photograph was kept of each vase, against the true kinds; vases with an unlabelled one are left out."""
     views: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
     unlabelled: set[str] = set()
     for row in rows:
-        kind = kinds.get(row["photo"], "")
-        views[row["vase_id"]].append((kind == FRONTAL, row["rejected_by"]))
+        kind = kinds.get(row.photo, "")
+        views[row.vase_id].append((kind == FRONTAL, row.rejected_by))
         if not kind:
-            unlabelled.add(row["vase_id"])
+            unlabelled.add(row.vase_id)
     earlier = STAGES[: STAGES.index("best_view")]
     counts: Counter[str] = Counter()
     for vase_id, seen in views.items():

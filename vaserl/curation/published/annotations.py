@@ -18,7 +18,7 @@ from typing import Any
 
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
 from vaserl.curation.source.problem import Report, SourceProblem
-from vaserl.dataset.dataset import PROVENANCE, SPLITS
+from vaserl.dataset import PROVENANCE, SPLITS
 from vaserl.types import DIMENSIONS
 
 NAME_FIELDS = (

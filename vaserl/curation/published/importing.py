@@ -5,9 +5,8 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import ImageOps
@@ -21,11 +20,10 @@ from vaserl.curation.published.words import record_from_caption, record_from_que
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
 from vaserl.curation.source.problem import SourceProblem
 from vaserl.curation.source.records import states_something
-from vaserl.curation.stages.lift import MODELS, model_path
 from vaserl.curation.stages.questions import questions_about
-from vaserl.dataset.dataset import write_manifest
+from vaserl.dataset import DataSet, Question, Row, mesh_name
 from vaserl.errors import UserError
-from vaserl.files.clip import Clip, ClipStore
+from vaserl.files.clip import Clip
 from vaserl.files.glb import check_glb
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.rewards.vase import reference_caption
@@ -54,25 +52,23 @@ class Imported:
 
 
 def import_published(
-    source: Path, dataset: Path, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
+    source: Path, dataset: DataSet, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
 ) -> Imported:
-    """Writes manifest.parquet, models/, clips/ and the card of a published data set; its layouts: `layout`.
+    """Writes a published data set as one of ours: manifest, models, clips and card. `layout` documents its layouts.
 
     With `turntable` each GLB is filmed; without, the four views around the vase make a clip of four frames,
-    resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the data set's own;
-    where it names none at all, they are drawn by `seed`, and a vase that it forgets goes into train.
+    resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the published ones;
+    if it names none at all, `seed` draws them, and a vase that it leaves out goes into train.
 
-    Raises: UserError for annotations that can't be used, with every file, entry and field that is to blame.
+    Raises: UserError for annotations that can't be used, with every file, entry and field at fault.
     """
-    from vaserl.curation.outcome.card import (  # torch, which those who only look at a folder do without
-        Findings,
-        write_card,
-    )
+    # matplotlib and torch, which checking a folder does without
+    from vaserl.curation.outcome.card import Findings, write_card
 
     problems: list[SourceProblem] = []
     vases = read_layout(source, problems.append)
     _refuse(problems)
-    (dataset / MODELS).mkdir(parents=True, exist_ok=True)
+    dataset.models.mkdir(parents=True, exist_ok=True)
     drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
     unnamed = sum(not vase.split for vase in vases) - len(drawn)
     if unnamed:
@@ -81,22 +77,20 @@ def import_published(
     if turntable is not None:
         rows = _filmed(rows, dataset, turntable)
     else:
-        store = ClipStore(dataset / "clips", num_cached=0)
-        for row, vase in zip(rows, vases, strict=True):
-            if not row["rejected_by"]:
-                row["clip"] = store.add(clip_of_views(vase, resolution))
-    for row in rows:
-        if row["rejected_by"]:
-            row["split"] = ""
-    write_manifest(dataset, rows)
+        rows = [
+            replace(row, clip=dataset.clips.add(clip_of_views(vase, resolution))) if row.kept else row
+            for row, vase in zip(rows, vases, strict=True)
+        ]
+    rows = [row if row.kept else replace(row, split="") for row in rows]
+    dataset.write_rows(rows)
     off = [stage for stage in STAGES[1:] if stage != "turntable" or turntable is None]
     write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings(off=off))
     left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
         _logger.warning("%s questions ask for none of %s and were left out", f"{left_out:,}", ", ".join(TOPICS))
     return Imported(
-        num_vases=dict(sorted(Counter(row["split"] for row in rows if row["split"]).items())),
-        rejected={row["vase_id"]: row["reason"] for row in rows if row["rejected_by"]},
+        num_vases=dict(sorted(Counter(row.split for row in rows if row.split).items())),
+        rejected={row.vase_id: row.reason for row in rows if not row.kept},
         num_questions_left_out=left_out,
         num_records_from_texts=sum(not states_something(vase.record) for vase in vases),
     )
@@ -159,45 +153,44 @@ def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
     )
 
 
-def _row(vase: PublishedVase, dataset: Path, split: str) -> dict[str, Any]:
+def _row(vase: PublishedVase, dataset: DataSet, split: str) -> Row:
     problem = problem_of(vase)
     photo = vase.views.get("front") or vase.model
     record = dict(published_record(vase))
-    rights = {name: record.pop(name, "") for name in ("rights", "credit")}
+    rights, credit = record.pop("rights", ""), record.pop("credit", "")
     mesh = ""
     if not problem and vase.model is not None:
-        mesh = model_path(vase.name)
-        shutil.copyfile(vase.model, dataset / mesh)
-    questions = [dict(question) for question in vase.questions if question["dimension"] != OTHER]
-    return {
-        "photo": str(photo.absolute()) if photo is not None else vase.name,
-        "photo_sha256": hashlib.sha256(vase.views["front"].read_bytes()).hexdigest() if "front" in vase.views else "",
-        "vase_id": vase.name,
-        "view": "front",
-        **rights,
-        "record": record,
-        "rejected_by": STAGE if problem else "",
-        "reason": problem,
-        "scores": {},
-        "mesh": mesh,
-        "clip": "",
-        "caption": vase.caption,
-        "reference": reference_caption(record) if states_something(record) else vase.caption,
-        "questions": questions or [asdict(question) for question in questions_about(record)],
-        "split": split,
-    }
+        mesh = mesh_name(vase.name)
+        shutil.copyfile(vase.model, dataset.path / mesh)
+    questions = [Question.from_json(question) for question in vase.questions if question["dimension"] != OTHER]
+    return Row(
+        photo=str(photo.absolute()) if photo is not None else vase.name,
+        photo_sha256=hashlib.sha256(vase.views["front"].read_bytes()).hexdigest() if "front" in vase.views else "",
+        vase_id=vase.name,
+        view="front",
+        rights=rights,
+        credit=credit,
+        record=record,
+        rejected_by=STAGE if problem else "",
+        reason=problem,
+        mesh=mesh,
+        caption=vase.caption,
+        reference=reference_caption(record) if states_something(record) else vase.caption,
+        questions=tuple(questions or questions_about(record)),
+        split=split,
+    )
 
 
-def _filmed(rows: Sequence[dict[str, Any]], dataset: Path, settings: TurntableSettings) -> list[dict[str, Any]]:
+def _filmed(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings) -> list[Row]:
     from vaserl.curation.stages.turntable import Film  # a graphics context, which stills don't need
 
-    for row in rows:
-        if not row["rejected_by"] and not row["mesh"]:
-            row |= {"rejected_by": STAGE, "reason": "no model to film; leave turntables out to use its views"}
+    reason = "no model to film; leave turntables out to use its views"
+    rows = [replace(row, rejected_by=STAGE, reason=reason) if row.kept and not row.mesh else row for row in rows]
     names = ("photo", "vase_id", "mesh", "rejected_by", "reason")
-    filmed = rows_of(Film(settings, dataset)(batch_of(rows, names)))
-    by_vase = {row["vase_id"]: row for row in filmed}
-    return [row | {name: by_vase[row["vase_id"]][name] for name in ("clip", "rejected_by", "reason")} for row in rows]
+    batch = batch_of([row.as_columns() for row in rows], names)
+    filmed = rows_of(Film(settings, dataset.path)(batch))
+    changed = ("clip", "rejected_by", "reason")
+    return [replace(row, **{name: film[name] for name in changed}) for row, film in zip(rows, filmed, strict=True)]
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:

@@ -5,21 +5,19 @@ where it can't, which costs that row and nothing else.
 """
 
 import contextlib
-import hashlib
 import os
-import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 
 from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import LiftSettings
+from vaserl.dataset import UNFINISHED_MODEL, DataSet, mesh_name
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.files.photograph import read_photograph
@@ -31,9 +29,6 @@ from vaserl.meshes.lathe import LatheError, lathe
 
 STAGE = "lift"
 SILHOUETTE = "silhouette_iou"
-MODELS = "models"
-MAX_NAME = 255 - len(".glb")
-"""Characters of a vase's name among the files, all of them ASCII: disks take 255 bytes."""
 
 
 class Lift:
@@ -50,9 +45,9 @@ class Lift:
         meshes: dict[int, str] = {}
         overlaps: dict[int, float] = {}
         reasons: dict[int, str] = {}
-        (self._dataset / MODELS).mkdir(parents=True, exist_ok=True)
+        DataSet(self._dataset).models.mkdir(parents=True, exist_ok=True)
         for index in remaining(batch):
-            mesh = model_path(batch["vase_id"][index])
+            mesh = mesh_name(batch["vase_id"][index])
             try:
                 overlap = self._write(batch["photo"][index], batch["vase_id"][index], self._dataset / mesh)
                 meshes[index] = mesh
@@ -64,7 +59,7 @@ class Lift:
 
     def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
         """The generator writes aside, where its own litter goes too; what it wrote is taken when it is whole."""
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lift-") as scratch:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED_MODEL) as scratch:
             glb = Path(scratch) / "model.glb"
             try:
                 local = local_copy(photo, Path(scratch))
@@ -200,21 +195,6 @@ def weights_of(settings: LiftSettings) -> list[Path]:
         return []
     folders = [model.weights, *([model.rmbg] if isinstance(model, TripoSGSettings) and model.rmbg else [])]
     return [part for folder in folders for part in (folder, *sorted(p for p in folder.glob("*") if p.is_dir()))]
-
-
-def model_path(vase_id: str) -> str:
-    """models/<vase_id>.glb, with what can't stand in a file's name escaped; no two vases have the same.
-
-    A name that a disk wouldn't take is cut, and a digest of the id put behind "=", which no escaped id holds.
-    """
-    name = quote(vase_id, safe=" ,()[]")
-    if name.startswith("."):  # such a file would be hidden, or be swept as litter
-        name = f"%2E{name[1:]}"
-    if len(name) > MAX_NAME:
-        digest = hashlib.sha256(vase_id.encode()).hexdigest()[:32]
-        start = re.sub(r"%.?$", "", name[: MAX_NAME - len(digest) - 1])
-        name = f"{start}={digest}"
-    return f"{MODELS}/{name}.glb"
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from vaserl.curation.job.batch import RowBatch, remaining, with_column
-from vaserl.dataset.dataset import PROVENANCE, Question, Topic
+from vaserl.dataset import PROVENANCE, Question, Topic
 from vaserl.rewards.vase import lexicon, parse_record, reference_caption
 from vaserl.rewards.vase.attribution import display
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension

@@ -12,15 +12,13 @@ from PIL import Image
 
 from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
 from vaserl.curation.settings import TurntableSettings
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
-from vaserl.files.clip import ClipStore
 from vaserl.meshes.glb import load_mesh
 from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer
 
 STAGE = "turntable"
-CLIPS = "clips"
-_VIEWS = "views"
 
 
 class Film:
@@ -31,8 +29,8 @@ class Film:
     """
 
     def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
-        self._settings, self._dataset = settings, dataset
-        self._store = ClipStore(dataset / CLIPS, num_cached=0)
+        self._settings, self._dataset = settings, DataSet(dataset)
+        self._store = self._dataset.clips
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._turntable = self._thread.submit(TurntableRenderer, resolution=settings.resolution).result()
         # given back on its thread too: collected on another one it would stay current there and block its successors
@@ -42,7 +40,7 @@ class Film:
         clips: dict[int, str] = {}
         reasons: dict[int, str] = {}
         for index in remaining(batch):
-            path = self._dataset / batch["mesh"][index]
+            path = self._dataset.path / batch["mesh"][index]
             try:
                 model = load_mesh(path)
             except UserError as error:
@@ -53,7 +51,7 @@ class Film:
             spin = self._thread.submit(self._turntable.render_clip, model, settings.num_frames, settings.fps).result()
             clips[index] = self._store.add(spin)
             if settings.stills:
-                self._thread.submit(write_stills, self._turntable, model, self._dataset / _VIEWS / path.stem).result()
+                self._thread.submit(write_stills, self._turntable, model, self._dataset.views(path.name)).result()
         return rejecting(with_column(batch, "clip", clips, ""), STAGE, reasons)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vaserl.curation.source.problem import stop
 from vaserl.curation.source.tables import read_table
 from vaserl.curation.train_quality.settings import LabelSettings
-from vaserl.dataset.dataset import SPLITS
+from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
 from vaserl.files.photograph import IMAGE_SUFFIXES
 

@@ -16,7 +16,7 @@ from vaserl.curation.train_quality.fit import Examples, decode, fit, margins_of
 from vaserl.curation.train_quality.labels import Labelled, read_labels, split_by_vase
 from vaserl.curation.train_quality.report import QualityReport, report_of, write_filter_report
 from vaserl.curation.train_quality.settings import TrainQualitySettings
-from vaserl.dataset.dataset import SPLITS
+from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
 from vaserl.runs.versions import versions
 from vaserl.settings.section import dump_config

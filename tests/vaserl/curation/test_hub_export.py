@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -13,31 +14,31 @@ from PIL import Image
 from tests.conftest import make_dataset
 from vaserl.cli import main
 from vaserl.curation.outcome.card import Findings, write_card
-from vaserl.curation.outcome.hub import publish
-from vaserl.curation.settings import CardSettings
-from vaserl.dataset.dataset import read_rows, read_vases, write_manifest
+from vaserl.curation.outcome.hub_export import export_to_hub
+from vaserl.curation.settings import CardSettings, CurateSettings, SourceSettings
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.files.clip import ClipStore, read_mp4
+from vaserl.files.clip import read_mp4
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path) -> DataSet:
     """Four vases with photograph, model and clip; the third states no rights."""
-    folder = make_dataset(tmp_path / "dataset", num_vases=4)
-    rows = read_rows(folder)
+    dataset = DataSet(make_dataset(tmp_path / "dataset", num_vases=4))
+    rows = list(dataset.rows)
+    for name in ("photographs", "models"):
+        (dataset.path / name).mkdir()
     for index, row in enumerate(rows):
-        for name in ("photo", "mesh"):
-            (folder / row[name]).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (30, 40), (index * 40, 90, 200)).save(folder / row["photo"])
-        trimesh.creation.cylinder(radius=1.0 + index, height=2.0).export(folder / row["mesh"])
-        row |= {"rights": ("CC0 1.0", "CC BY 4.0", "", "CC0 1.0")[index], "credit": f"Museum {index}"}
-        row["scores"] = {"quality": 0.5}
-    rows[1] |= {"rejected_by": "intact", "reason": "a sherd", "split": ""}
-    rows.append({**rows[0], "photo": "photographs/extra.png", "vase_id": "v09", "rights": "CC BY 4.0"})
-    shutil.copy(folder / rows[0]["photo"], folder / "photographs" / "extra.png")
-    write_manifest(folder, rows)
-    write_card(folder, read_rows(folder), CardSettings(), Findings())
-    return folder
+        Image.new("RGB", (30, 40), (index * 40, 90, 200)).save(dataset.path / row.photo)
+        trimesh.creation.cylinder(radius=1.0 + index, height=2.0).export(dataset.mesh(row))
+        rights = ("CC0 1.0", "CC BY 4.0", "", "CC0 1.0")[index]
+        rows[index] = replace(row, rights=rights, credit=f"Museum {index}", scores={"quality": 0.5})
+    rows[1] = replace(rows[1], rejected_by="intact", reason="a sherd", split="")
+    rows.append(replace(rows[0], photo="photographs/extra.png", vase_id="v09", rights="CC BY 4.0"))
+    shutil.copy(dataset.path / rows[0].photo, dataset.path / "photographs" / "extra.png")
+    dataset.write_rows(rows)
+    write_card(dataset, dataset.rows, CardSettings(), Findings())
+    return dataset
 
 
 def loaded(out: Path, tmp_path: Path):
@@ -48,16 +49,16 @@ def loaded(out: Path, tmp_path: Path):
     return datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
 
 
-def test_datasets_loads_pictures_videos_and_models(folder, tmp_path):
+def test_datasets_loads_pictures_videos_and_models(dataset, tmp_path):
     from datasets import Image as ImageFeature
     from datasets import Mesh, Video
 
-    done = publish(folder, tmp_path / "hub")
+    done = export_to_hub(dataset, tmp_path / "hub")
     assert (done.num_vases, done.num_withheld) == ({"train": 2, "test": 1}, 1)
     # the folder that it was made of may go: what was published holds everything
-    truth = {row["vase_id"]: row for row in read_rows(folder)}
-    clips = {vase.id: ClipStore(folder / "clips").load(vase.clip) for vase in read_vases(folder, "train")}
-    folder.rename(tmp_path / "elsewhere")
+    truth = {row.vase_id: row for row in dataset.rows}
+    clips = {vase.id: dataset.clips.load(vase.clip) for vase in dataset.vases("train")}
+    dataset.path.rename(tmp_path / "elsewhere")
     splits = loaded(tmp_path / "hub", tmp_path)
     train = splits["train"]
     kinds = [type(train.features[name]) for name in ("photo", "video", "mesh")]
@@ -67,24 +68,24 @@ def test_datasets_loads_pictures_videos_and_models(folder, tmp_path):
     assert row["photo"].size == (30, 40) and row["photo"].getpixel((3, 3)) == (0, 90, 200)
     # a GLB comes as a scene; its extents are the cylinder's
     assert np.allclose(sorted(row["mesh"].extents), [2.0, 2.0, 2.0], atol=0.02)
-    assert row["video"]["path"] == f"{truth['v00']['clip']}.mp4" and row["clip"] == truth["v00"]["clip"]
+    assert row["video"]["path"] == f"{truth['v00'].clip}.mp4" and row["clip"] == truth["v00"].clip
     (tmp_path / "clip.mp4").write_bytes(row["video"]["bytes"])
     assert np.array_equal(read_mp4(tmp_path / "clip.mp4").frames, clips["v00"].frames)
-    assert row["questions"] == truth["v00"]["questions"]
-    assert json.loads(row["record"]) == truth["v00"]["record"] and json.loads(row["scores"]) == {"quality": 0.5}
+    assert row["questions"] == truth["v00"].questions
+    assert json.loads(row["record"]) == truth["v00"].record and json.loads(row["scores"]) == {"quality": 0.5}
     assert (row["rights"], row["credit"]) == ("CC0 1.0", "Museum 0")
 
 
-def test_the_card_names_every_split_s_files(folder, tmp_path):
+def test_the_card_names_every_split_s_files(dataset, tmp_path):
     import yaml
 
-    publish(folder, tmp_path / "hub")
+    export_to_hub(dataset, tmp_path / "hub")
     _, header, body = (tmp_path / "hub" / "README.md").read_text().split("---\n")
     (config,) = yaml.safe_load(header)["configs"]
     for entry in config["data_files"]:
         assert list((tmp_path / "hub").glob(entry["path"])), entry
     assert [entry["split"] for entry in config["data_files"]] == ["train", "test"]
-    card = (folder / "DATASET.md").read_text()
+    card = (dataset.path / "DATASET.md").read_text()
     picture = "![photographs and turntables](contact_sheet.png)\n\nPhotographs, and beside each its turntable.\n\n"
     # one vase has no rights: the sheet may show it, and stays behind
     published = (
@@ -103,36 +104,37 @@ def test_the_card_names_every_split_s_files(folder, tmp_path):
         ("", {}),
     ],
 )
-def test_the_license_stands_in_the_cards_header(folder, tmp_path, stated, header):
+def test_the_license_stands_in_the_cards_header(dataset, tmp_path, stated, header):
     import yaml
 
-    (folder / "config.toml").write_text(f'[card]\nlicense = "{stated}"\n')
-    publish(folder, tmp_path / "hub")
+    card = CardSettings(license=stated)
+    dataset.write_settings(CurateSettings(dataset=dataset.path, source=SourceSettings(path="/museum"), card=card))
+    export_to_hub(dataset, tmp_path / "hub")
     _, found, _ = (tmp_path / "hub" / "README.md").read_text().split("---\n")
     assert {name: value for name, value in yaml.safe_load(found).items() if name.startswith("license")} == header
 
 
-def test_the_cards_picture_comes_along_where_nothing_is_withheld(folder, tmp_path):
-    publish(folder, tmp_path / "hub", rights=".*")
+def test_the_cards_picture_comes_along_where_nothing_is_withheld(dataset, tmp_path):
+    export_to_hub(dataset, tmp_path / "hub", rights=".*")
     readme = (tmp_path / "hub" / "README.md").read_text()
-    assert readme.endswith((folder / "DATASET.md").read_text()) and "(contact_sheet.png)" in readme
+    assert readme.endswith((dataset.path / "DATASET.md").read_text()) and "(contact_sheet.png)" in readme
     sheet = (tmp_path / "hub" / "contact_sheet.png").read_bytes()
-    assert sheet == (folder / "contact_sheet.png").read_bytes()
+    assert sheet == (dataset.path / "contact_sheet.png").read_bytes()
 
 
-def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(folder, tmp_path):
-    rows = read_rows(folder)
+def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(dataset, tmp_path):
+    rows = list(dataset.rows)
     elsewhere = tmp_path / "elsewhere.png"
-    shutil.move(folder / rows[0]["photo"], elsewhere)
+    shutil.move(dataset.path / rows[0].photo, elsewhere)
     system = fsspec.filesystem("memory")
     system.pipe("/museum/b.png", elsewhere.read_bytes())
-    rows[0] |= {"photo": str(elsewhere), "rights": "CC0\nof the museum"}
-    rows[3] |= {"photo": "memory://museum/b.png"}
-    write_manifest(folder, rows)
+    rows[0] = replace(rows[0], photo=str(elsewhere), rights="CC0\nof the museum")
+    rows[3] = replace(rows[3], photo="memory://museum/b.png")
+    dataset.write_rows(rows)
     for name in ("DATASET.md", "contact_sheet.png"):
-        (folder / name).unlink()
+        (dataset.path / name).unlink()
     (tmp_path / "hub").mkdir()  # empty: nothing is lost
-    done = publish(folder, tmp_path / "hub", rights="CC0.*|.*CC BY 4.0|")
+    done = export_to_hub(dataset, tmp_path / "hub", rights="CC0.*|.*CC BY 4.0|")
     system.store.clear()
     assert done.num_vases == {"train": 2, "test": 2} and done.num_withheld == 0
     assert not (tmp_path / "hub" / "contact_sheet.png").exists()
@@ -142,44 +144,44 @@ def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(f
     assert sizes == dict.fromkeys(("v00", "v02", "v03", "v09"), (30, 40))
 
 
-def test_rights_decide(folder, tmp_path):
-    assert publish(folder, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
-    assert publish(folder, tmp_path / "b", rights=".*").num_withheld == 0
+def test_rights_decide(dataset, tmp_path):
+    assert export_to_hub(dataset, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
+    assert export_to_hub(dataset, tmp_path / "b", rights=".*").num_withheld == 0
     for rights in ("PD", "CC0"):  # the whole of what is stated, "CC0 1.0", must fit
         with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that fit '{rights}'"):
-            publish(folder, tmp_path / "c", rights=rights)
+            export_to_hub(dataset, tmp_path / "c", rights=rights)
     with pytest.raises(UserError, match="not a regular expression"):
-        publish(folder, tmp_path / "c", rights="(")
+        export_to_hub(dataset, tmp_path / "c", rights="(")
 
 
-def test_large_splits_are_several_files(folder, tmp_path):
-    rows = read_rows(folder)
-    many = [{**rows[0], "photo": f"photographs/{k}.png", "vase_id": f"w{k:03d}"} for k in range(70)]
+def test_large_splits_are_several_files(dataset, tmp_path):
+    rows = list(dataset.rows)
+    many = [replace(rows[0], photo=f"photographs/{k}.png", vase_id=f"w{k:03d}") for k in range(70)]
     for row in many:
-        shutil.copy(folder / rows[0]["photo"], folder / row["photo"])
-    write_manifest(folder, many)
-    done = publish(folder, tmp_path / "hub", max_bytes=10_000)
+        shutil.copy(dataset.path / rows[0].photo, dataset.path / row.photo)
+    dataset.write_rows(many)
+    done = export_to_hub(dataset, tmp_path / "hub", max_bytes=10_000)
     assert [path.name for path in done.files] == [f"train-0000{k}-of-00003.parquet" for k in range(3)]
     assert done.num_bytes == sum(path.stat().st_size for path in (tmp_path / "hub" / "data").iterdir())
     import datasets
 
     files = str(tmp_path / "hub" / "data" / "*.parquet")
     train = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))["train"]
-    assert train["vase_id"][:] == [row["vase_id"] for row in many]
+    assert train["vase_id"][:] == [row.vase_id for row in many]
 
 
-def test_a_missing_file_names_vase_and_place(folder, tmp_path):
-    (folder / "models" / "v00.glb").unlink()
+def test_a_missing_file_names_vase_and_place(dataset, tmp_path):
+    (dataset.path / "models" / "v00.glb").unlink()
     with pytest.raises(UserError, match=r"vase v00: its mesh .*models/v00\.glb can't be read"):
-        publish(folder, tmp_path / "hub")
-    shutil.copy(folder / "models" / "v03.glb", folder / "models" / "v00.glb")
-    assert publish(folder, tmp_path / "hub").num_vases == {"train": 2, "test": 1}, "the failed one left nothing"
+        export_to_hub(dataset, tmp_path / "hub")
+    shutil.copy(dataset.path / "models" / "v03.glb", dataset.path / "models" / "v00.glb")
+    assert export_to_hub(dataset, tmp_path / "hub").num_vases == {"train": 2, "test": 1}, "the failed one left nothing"
     assert sorted(path.name for path in (tmp_path / "hub").iterdir()) == ["README.md", "data"]
     assert not list(tmp_path.glob(".hub*"))
 
 
-def test_the_command(folder, tmp_path, capsys):
-    assert main(["publish", str(folder), "--out", str(tmp_path / "hub")]) == 0
+def test_the_command(dataset, tmp_path, capsys):
+    assert main(["export-hub", str(dataset.path), "--out", str(tmp_path / "hub")]) == 0
     assert "vases: 2 train, 1 test; withheld for their rights: 1" in capsys.readouterr().out
-    assert main(["publish", str(folder), "--out", str(tmp_path / "hub")]) == 2
+    assert main(["export-hub", str(dataset.path), "--out", str(tmp_path / "hub")]) == 2
     assert "is not empty" in capsys.readouterr().err

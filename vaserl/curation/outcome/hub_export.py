@@ -1,0 +1,205 @@
+"""A data set in the form of the Hugging Face hub: parquet files that hold photographs, turntables and models.
+
+The manifest names files by paths, which only this package can follow: `datasets` resolves a path column from the
+process's working directory, and the hub's viewer resolves none. So the export is self-contained, and the manifest stays
+small, without a second copy of every model beside the one that training reads.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vaserl.curation.settings import CurateSettings
+from vaserl.dataset import SPLITS, DataSet, Row, clip_name
+from vaserl.errors import UserError
+from vaserl.files.storage import read_bytes
+
+LICENSES = (
+    *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-4.0"),
+    *("pddl", "odbl", "odc-by", "apache-2.0", "mit"),
+)
+"""The hub's names of the licenses that data sets are commonly given."""
+ROWS_IN_GROUP = 32
+"""Rows that the hub's viewer must fetch to show one page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubExport:
+    """What an export wrote."""
+
+    num_vases: Mapping[str, int]
+    """Vases by split."""
+    num_withheld: int
+    """Vases whose rights do not allow export, or are unknown."""
+    files: Sequence[Path]
+    """The parquet files."""
+    num_bytes: int
+    """Total size of the parquet files."""
+
+
+def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: int = 500_000_000) -> HubExport:
+    """Writes data/<split>-<n>-of-<m>.parquet, README.md and the card's picture into the new folder `out`.
+
+    A vase is exported if `rights`, a regular expression, matches the whole of its photograph's rights; its model and
+    turntable are made from that photograph. A file is closed after the first row group that takes it beyond
+    `max_bytes`.
+
+    Raises: UserError when no vase may be exported, a named file is missing, or `out` is not empty.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty; name a new folder")
+    kept = [row for row in dataset.rows if row.kept]
+    allowed = _pattern(rights)
+    rows = [row for row in kept if allowed.fullmatch(row.rights)]
+    if not rows:
+        raise UserError(
+            f"{dataset.path}: of {len(kept)} vases that came through, none has rights that fit {rights!r}; state them "
+            'in the column "rights" of the photographs or records, or export what states none with --rights ".*"'
+        )
+    final, out = out, out.with_name(f".{out.name}.writing")  # an interrupted export leaves nothing under the final name
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "data").mkdir(parents=True)
+    files, counts = [], {}
+    for split in SPLITS:
+        members = sorted((row for row in rows if row.split == split), key=lambda row: row.vase_id)
+        if members:
+            counts[split] = len(members)
+            files += _write_split(dataset, out / "data", split, members, max_bytes)
+    num_withheld = len(kept) - len(rows)
+    if not num_withheld and dataset.sheet.is_file():
+        shutil.copyfile(dataset.sheet, out / dataset.sheet.name)
+    (out / "README.md").write_text(_readme(dataset, counts, num_withheld))
+    out.replace(final)
+    files = [final / path.relative_to(out) for path in files]
+    return HubExport(
+        num_vases=counts,
+        num_withheld=num_withheld,
+        files=files,
+        num_bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def features() -> Any:
+    """Returns the columns as `datasets.Features`; `clip` is the turntable's key in clip and feature stores."""
+    from datasets import Features, Image, List, Mesh, Value, Video
+
+    text = Value("string")
+    question = {"dimension": text, "question": text, "answer": text}
+    return Features(
+        {
+            "vase_id": text,
+            "photo": Image(),
+            "video": Video(),
+            "mesh": Mesh(),
+            "caption": text,
+            "reference": text,
+            "questions": List(question),
+            "record": text,
+            "rights": text,
+            "credit": text,
+            "view": text,
+            "photo_sha256": text,
+            "clip": text,
+            "scores": text,
+        }
+    )
+
+
+def _write_split(dataset: DataSet, out: Path, split: str, rows: Sequence[Row], max_bytes: int) -> list[Path]:
+    schema = features().arrow_schema
+    parts: list[Path] = []
+    writer: pq.ParquetWriter | None = None
+    for group in _groups(dataset, rows):
+        if writer is None:
+            parts.append(out / f"{split}-{len(parts):05d}.writing")
+            writer = pq.ParquetWriter(parts[-1], schema)
+        writer.write_table(pa.Table.from_pylist(group, schema=schema))
+        if parts[-1].stat().st_size > max_bytes:
+            writer.close()
+            writer = None
+    if writer is not None:
+        writer.close()
+    named = [out / f"{split}-{number:05d}-of-{len(parts):05d}.parquet" for number in range(len(parts))]
+    return [part.rename(name) for part, name in zip(parts, named, strict=True)]
+
+
+def _groups(dataset: DataSet, rows: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
+    """Yields the rows with their files' contents, a row group at a time."""
+    for start in range(0, len(rows), ROWS_IN_GROUP):
+        yield [_columns(dataset, row) for row in rows[start : start + ROWS_IN_GROUP]]
+
+
+def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
+    """Returns the columns of `features` for a row, in the form that pyarrow converts."""
+    contents = {}
+    for column, name in {"photo": row.photo, "video": clip_name(row.clip), "mesh": row.mesh}.items():
+        place = dataset.place(name)
+        try:
+            contents[column] = {"bytes": read_bytes(place), "path": name.rsplit("/", 1)[-1]}
+        except OSError as error:
+            raise UserError(
+                f"{dataset.path}: vase {row.vase_id}: its {column} {place} can't be read: {error}"
+            ) from error
+    as_json = {name: columns[name] for columns in [row.as_columns()] for name in ("record", "scores")}
+    return {
+        **contents,
+        "vase_id": row.vase_id,
+        "caption": row.caption,
+        "reference": row.reference,
+        "questions": [asdict(question) for question in row.questions],
+        "rights": row.rights,
+        "credit": row.credit,
+        "view": row.view,
+        "photo_sha256": row.photo_sha256,
+        "clip": row.clip,
+        **as_json,
+    }
+
+
+def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> str:
+    """Returns the hub's card: its header names the files of each split, its body is the data set's own card.
+
+    Where vases are withheld, the body states how many and omits the picture, which may show them.
+    """
+    settings = dataset.settings(CurateSettings)
+    head = ["---", *_license(settings.card.license if settings else ""), "configs:"]
+    head += ["- config_name: default", "  data_files:"]
+    for split in counts:
+        head += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
+    head += ["tags:", "- 3d", "- cultural-heritage", "---", ""]
+    body = dataset.card or "# Data set\n"
+    if num_withheld:
+        exported = ", ".join(f"{number:,} {split}" for split, number in counts.items())
+        title, rest = _picture(dataset.sheet.name).sub("", body).split("\n", 1)
+        body = (
+            f"{title}\n\nPublished here: {exported}. The card below is that of the whole collection; "
+            f"{num_withheld:,} of its vases are withheld for the rights in their photographs.\n{rest}"
+        )
+    return "\n".join(head) + "\n" + body
+
+
+def _picture(name: str) -> re.Pattern[str]:
+    """Returns a pattern of the picture in the card, with the line below it."""
+    return re.compile(rf"!\[[^]]*\]\({re.escape(name)}\)\n\n.*\n\n")
+
+
+def _license(stated: str) -> list[str]:
+    """Returns the header's lines for the license that the card states, under the hub's own name if it has one."""
+    if not stated:
+        return []
+    name = stated.lower().replace(" ", "-")
+    return [f"license: {name}"] if name in LICENSES else ["license: other", f"license_name: {json.dumps(stated)}"]
+
+
+def _pattern(rights: str) -> re.Pattern[str]:
+    try:
+        return re.compile(rights, re.DOTALL)
+    except re.error as error:
+        raise UserError(f"--rights {rights!r} is not a regular expression: {error}") from error

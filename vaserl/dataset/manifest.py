@@ -1,0 +1,70 @@
+"""The manifest: a parquet file with one row for each photograph that came in.
+
+`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` says why. So
+retention is a query over the manifest, and no photograph is unaccounted for.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vaserl.dataset.row import ROW_SCHEMA, Row
+from vaserl.errors import UserError
+from vaserl.files import atomic_file
+
+_OPTIONAL = frozenset({"view", "kind", "rights", "credit"})
+"""Columns that manifests of older versions lack."""
+_ROWS_IN_GROUP = 2048
+_ROWS_IN_BATCH = 1024
+
+
+class Manifest(Collection[Row]):
+    """The rows of a manifest's file. Each iteration reads the file again and holds one batch of rows in memory.
+
+    Raises: UserError on every access when there is no such file, or when it is not a manifest.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __len__(self) -> int:
+        with self._open() as file:
+            return file.metadata.num_rows
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == other for other in self)
+
+    def __iter__(self) -> Iterator[Row]:
+        with self._open() as file:
+            present = [name for name in ROW_SCHEMA.names if name in file.schema_arrow.names]
+            for batch in file.iter_batches(_ROWS_IN_BATCH, columns=present):
+                yield from map(Row.from_columns, batch.to_pylist())
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Writes the file atomically, in the order of `rows`; holds one row group in memory.
+
+        Row groups have one length, so the bytes depend on nothing but the rows.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        columns = (row.as_columns() for row in rows)
+        with atomic_file(self.path) as file, pq.ParquetWriter(file, ROW_SCHEMA) as writer:
+            while group := list(itertools.islice(columns, _ROWS_IN_GROUP)):
+                writer.write_table(pa.Table.from_pylist(group, schema=ROW_SCHEMA))
+
+    def _open(self) -> pq.ParquetFile:
+        if not self.path.is_file():
+            raise UserError(
+                f"data set {self.path.parent} has no {self.path.name}. Make one with `python -m launch.curate CONFIG`."
+            )
+        try:
+            file = pq.ParquetFile(self.path)
+        except pa.ArrowInvalid as error:
+            raise UserError(f"{self.path} is not a parquet file: {error}") from error
+        missing = [n for n in ROW_SCHEMA.names if n not in file.schema_arrow.names and n not in _OPTIONAL]
+        if missing:
+            file.close()
+            raise UserError(f"{self.path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
+        return file
