@@ -170,7 +170,7 @@ def test_rare_flaws_of_a_data_set(tmp_path):
     folder = make_dataset(tmp_path, num_vases=6)
     rows = [replace(row, split="val", credit="Museum") for row in DataSet(folder).rows]
     rows[0] = replace(rows[0], clip=hashlib.sha256(b"no video").hexdigest())
-    (folder / "clips" / f"{rows[0]['clip']}.mp4").write_bytes(b"no video")
+    DataSet(folder).clip_path(rows[0].clip).write_bytes(b"no video")
     rows[1] = replace(rows[1], reference="")
     rows[2] = replace(rows[2], rejected_by="intact", reason="a sherd", split="")
     rows += [replace(rows[3], rejected_by="quality", reason="blurred", split="")] * 2
@@ -207,8 +207,8 @@ def test_a_row_that_would_be_dropped_costs_something(tmp_path):
 def test_flaws_of_a_data_set(tmp_path):
     folder = make_dataset(tmp_path, num_vases=10)
     rows = list(DataSet(folder).rows)
-    (folder / "clips" / f"{rows[0]['clip']}.mp4").unlink()
-    (folder / "clips" / f"{rows[1]['clip']}.mp4").write_bytes(b"no video")
+    DataSet(folder).clip_path(rows[0].clip).unlink()
+    DataSet(folder).clip_path(rows[1].clip).write_bytes(b"no video")
     rows[2] = replace(rows[2], rejected_by="quality", split="")
     rows[3] = replace(rows[3], vase_id=rows[4].vase_id)
     rows[5] = replace(rows[5], caption=" ")
@@ -234,7 +234,7 @@ def test_flaws_of_a_data_set(tmp_path):
     effects = re.findall(r"(stops the run|drops the row|keeps the row)$", page(checked), re.MULTILINE)
     assert effects == sorted(effects, key=["stops the run", "drops the row", "keeps the row"].index)
     where = {finding.kind: finding.where for finding in checked.findings}
-    assert where["clip missing"] == f"manifest.parquet, {rows[0]['photo']}"
-    assert where["one picture for two vases"] == f"manifest.parquet, {rows[9]['photo']}"
+    assert where["clip missing"] == f"manifest.parquet, {rows[0].photo}"
+    assert where["one picture for two vases"] == f"manifest.parquet, {rows[9].photo}"
     assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)
     assert {example.vase_id for example in checked.examples} <= {"v03", "v04", "v06", "v09"}

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import fsspec
@@ -71,7 +71,7 @@ def test_datasets_loads_pictures_videos_and_models(dataset, tmp_path):
     assert row["video"]["path"] == f"{truth['v00'].clip}.mp4" and row["clip"] == truth["v00"].clip
     (tmp_path / "clip.mp4").write_bytes(row["video"]["bytes"])
     assert np.array_equal(read_mp4(tmp_path / "clip.mp4").frames, clips["v00"].frames)
-    assert row["questions"] == truth["v00"].questions
+    assert row["questions"] == [asdict(question) for question in truth["v00"].questions]
     assert json.loads(row["record"]) == truth["v00"].record and json.loads(row["scores"]) == {"quality": 0.5}
     assert (row["rights"], row["credit"]) == ("CC0 1.0", "Museum 0")
 

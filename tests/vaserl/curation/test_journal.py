@@ -290,18 +290,18 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
         )
     outcomes = Outcomes(filtered, losers, lifted, journal)
     assert list(outcomes.survivors("vase_id")) == [{"vase_id": "a"}] and outcomes.num_fallbacks() == 1
-    rows = DataSet(tmp_path).rows
-    rows.write(outcomes.manifest_rows({"a": "train"}))
-    assert [(row.photo, row.rejected_by, row.split) for row in rows] == [
+    manifest = DataSet(tmp_path).rows
+    manifest.write(outcomes.manifest_rows({"a": "train"}))
+    assert [(row.photo, row.rejected_by, row.split) for row in manifest] == [
         ("a_1", "best_view", ""),
         ("a_2", "", "train"),
         ("b_1", "quality", ""),
         ("c_1", "mesh_gate", ""),
     ]
-    assert [row.reason for row in rows] == ["view 2 is shown more frontally", "", "blurred", "open"]
+    assert [row.reason for row in manifest] == ["view 2 is shown more frontally", "", "blurred", "open"]
     seen = {"front": 0.25}
-    assert [row.scores for row in rows] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
-    assert [row.mesh for row in rows][1] == "models/a.glb"
+    assert [row.scores for row in manifest] == [seen, seen, {}, seen], "scores, and no marks of the job's own"
+    assert [row.mesh for row in manifest][1] == "models/a.glb"
 
 
 def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
