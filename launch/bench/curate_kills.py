@@ -26,11 +26,10 @@ import torch
 
 from actors.cluster import connect
 from launch.bench.timing import circumstances
-from vaserl.curation.job.journal import WORK
 from vaserl.curation.job.shards import INPUT
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.stages.quality import ResNetConfig, save_resnet
-from vaserl.dataset import MANIFEST
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings
 from vaserl.settings.section import dump_config
@@ -185,12 +184,12 @@ def finish_curation(process: subprocess.Popen[bytes]) -> None:
 def finished(dataset: Path) -> Finished:
     """What the journal holds."""
     marks = {}
-    for path in (dataset / WORK).glob("*/*.parquet"):
+    for path in (DataSet(dataset).work).glob("*/*.parquet"):
         status = path.stat()
-        marks[str(path.relative_to(dataset / WORK))] = (status.st_ino, status.st_mtime_ns)
+        marks[str(path.relative_to(DataSet(dataset).work))] = (status.st_ino, status.st_mtime_ns)
     return marks
 
 
 def _digest(dataset: Path) -> str:
     """Of the manifest's bytes, hex."""
-    return hashlib.sha256((dataset / MANIFEST).read_bytes()).hexdigest()
+    return hashlib.sha256(DataSet(dataset).rows.path.read_bytes()).hexdigest()

@@ -20,12 +20,12 @@ from matplotlib.figure import Figure
 from actors.curate import curate_table
 from actors.curate_pass import Pool
 from vaserl.curation.job.batch import RowBatch, remaining, with_column
-from vaserl.curation.job.journal import WORK
 from vaserl.curation.job.stage import stage_of
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.curation.source import SOURCE_SCHEMA
 from vaserl.curation.stages.intact import VIEW
 from vaserl.curation.stages.questions import Questions
+from vaserl.dataset import DataSet
 from vaserl.report import drawing
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -58,7 +58,7 @@ def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, An
     before = resident_mib()
     started = time.monotonic()
     samples: list[tuple[int, float]] = []
-    with sampled(folder / WORK, num_rows, samples):
+    with sampled(DataSet(folder).work, num_rows, samples):
         summary = curate_table(photographs(num_rows), filters, after, settings)
     seconds = time.monotonic() - started
     assert summary.num_photographs == num_rows == sum(summary.num_vases.values()), "a row was lost"
