@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from vaserl.curation.outcome.retention import (
 from vaserl.curation.outcome.split import drawn, position, split_vases, stratum_of
 from vaserl.curation.settings import BestViewSettings, SplitSettings
 from vaserl.curation.stages.best_view import BestView
+from vaserl.dataset import Row
 
 
 def row(photo: str, vase_id: str, view: str, front: float = math.nan, rejected_by: str = "") -> dict:
@@ -168,7 +170,7 @@ def test_another_seed_is_another_split():
     assert held_out[0] != held_out[1]
 
 
-def manifest() -> list[dict]:
+def manifest() -> list[Row]:
     """Ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 lesser views, 3 vases."""
     entries = [
         ("source", "no such file", ""),
@@ -183,15 +185,15 @@ def manifest() -> list[dict]:
         ("", "", "blur"),  # wrongly
     ]
     return [
-        {
-            "photo": str(k),
-            "vase_id": str(k),
-            "rejected_by": stage,
-            "reason": reason,
-            "kind": kind,
-            "split": "" if stage else "train",
-            "record": {"Fabric": "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
-        }
+        Row(
+            photo=str(k),
+            vase_id=str(k),
+            rejected_by=stage,
+            reason=reason,
+            kind=kind,
+            split="" if stage else "train",
+            record={"Fabric": "ATHENIAN"} if k % 2 else {"Fabric": "EUBOEAN|X"},
+        )
         for k, (stage, reason, kind) in enumerate(entries)
     ]
 
@@ -215,33 +217,37 @@ def test_reasons_are_counted_by_kind():
 
 
 def test_figures_below_zero_are_figures():
-    ends = [{"rejected_by": "lift", "reason": f"python ended with code {code}: no memory"} for code in (-9, 1)]
+    ends = [
+        Row(photo="", vase_id="", rejected_by="lift", reason=f"python ended with code {code}: no memory")
+        for code in (-9, 1)
+    ]
     assert reasons(ends) == {("lift", "python ended with code …"): 2}
 
 
 def test_a_stage_that_rejects_all_is_named_with_its_nearest_miss_and_the_setting():
     assert emptied(manifest()) is None
-    rows = [row | {"scores": {}} for row in manifest()[:4]]
-    for row, score in zip(rows[1:], (0.1, 0.3, 0.2), strict=True):
-        row |= {"reason": f"probability {score}, needed 0.5", "scores": {"quality": score}}
-    said = emptied(rows)
-    assert said and said.startswith("quality rejected all 3 photographs that reached it, the best of them for")
-    assert "'probability 0.3, needed 0.5'" in said and "Look at quality.threshold" in said
-    unreadable = [row | {"rejected_by": "source"} for row in manifest()[:1] * 2]
-    said = emptied([*unreadable, unreadable[0] | {"reason": "another"}])
-    assert said and said.startswith("source rejected all 3") and "most often for 'no such file'" in said
+    unread, *blurred = manifest()[:4]
+    rows = [
+        replace(row, reason=f"probability {score}, needed 0.5", scores={"quality": score})
+        for row, score in zip(blurred, (0.1, 0.3, 0.2), strict=True)
+    ]
+    warning = emptied([unread, *rows])
+    assert warning and warning.startswith("quality rejected all 3 photographs that reached it, the best of them for")
+    assert "'probability 0.3, needed 0.5'" in warning and "Look at quality.threshold" in warning
+    warning = emptied([unread, unread, replace(unread, reason="another")])
+    assert warning and warning.startswith("source rejected all 3") and "most often for 'no such file'" in warning
     assert emptied([]) is None
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_that_may_reject_all_says_where_to_look(stage):
-    row = {"rejected_by": stage, "reason": "why", "scores": {}}
+    row = Row(photo="", vase_id="", rejected_by=stage, reason="why")
     assert f"{stage} rejected all 1 photographs" in (emptied([row]) or "")
 
 
 def test_filters_against_the_truth():
     rows = manifest()
-    kinds = {r["photo"]: r["kind"] for r in rows if r["kind"]}
+    kinds = {row.photo: row.kind for row in rows if row.kind}
     quality = filter_report(rows, kinds, "quality")
     # reached: 9 labelled rows; good are 1 + 1 + 2 + 2 = 6, of which 5 passed; of 3 bad ones 1 passed
     assert (quality.true_positives, quality.false_negatives) == (5, 1)
@@ -265,11 +271,11 @@ def test_best_views_against_the_truth():
         "not labelled": [("intact", ""), ("", "best_view")],
     }
     rows = [
-        {"photo": f"{vase}{k}", "vase_id": vase, "rejected_by": stage, "kind": kind}
+        Row(photo=f"{vase}{k}", vase_id=vase, rejected_by=stage, kind=kind)
         for vase, photographs in entries.items()
         for k, (kind, stage) in enumerate(photographs)
     ]
-    report = best_view_report(rows, {row["photo"]: row["kind"] for row in rows})
+    report = best_view_report(rows, {row.photo: row.kind for row in rows})
     assert (report.num_vases, report.num_right) == (5, 3)
     assert (report.num_choices, report.num_choices_right) == (2, 1)
     assert report.share == pytest.approx(0.6) and report.choice_share == pytest.approx(0.5)

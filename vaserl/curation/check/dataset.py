@@ -97,7 +97,7 @@ def _vase(dataset: DataSet, row: Row) -> Iterator[Finding]:
         if not all(text.strip() for text in texts.values()):
             yield _finding("question incomplete", row, f"{texts}; fill it in or take it out", "stops the run")
         elif question.dimension in DIMENSIONS and not known[question.dimension]:
-            message = f"asks for {question['dimension']}, which the record doesn't state; take it out"
+            message = f"asks for {question.dimension}, which the record doesn't state; take it out"
             yield _finding("question without ground", row, message, "keeps the row")
 
 

@@ -131,7 +131,7 @@ def emptied(rows: Collection[Row]) -> str | None:
     else:
         rejected = (row for row in rows if row.rejected_by == stage)
         nearest = max(rejected, key=lambda row: row.scores.get(score, -math.inf))
-        example = f"the best of them for {nearest['reason']!r}"
+        example = f"the best of them for {nearest.reason!r}"
     return f"{stage} rejected all {entry['in']:,} photographs that reached it, {example}. Look at {look_at}"
 
 
