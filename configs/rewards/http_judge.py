@@ -1,7 +1,7 @@
-"""An example of a reward that asks a service over HTTP.
+"""Example of a reward function that calls a service over HTTP.
 
 POST {"prompt", "caption", "reference"} is answered by {"score": number}. A service that is down, overloaded (5xx, 429)
-or silent is asked again, as [reward.remote.http_judge] says; any other answer is a fault that stops the run.
+or silent is called again, as [reward.remote.http_judge] configures; any other answer is a fault that stops the run.
 """
 
 import json
@@ -13,7 +13,7 @@ from vaserl.types import Completion, Score, Task
 
 
 def http_judge(task: Task, completion: Completion, url: str, socket_timeout_s: float = 60.0) -> Score:
-    """The service's score, as part "judge" too. The socket's time-out ends threads whose call was given up on."""
+    """Returns the service's score, also as part "judge". The socket's time-out ends the threads of abandoned calls."""
     question = {"prompt": task.prompt, "caption": completion.text, "reference": task.reference}
     request = urllib.request.Request(
         url, data=json.dumps(question).encode(), headers={"Content-Type": "application/json"}

@@ -1,6 +1,6 @@
-"""A grammar of captions: sixty ways to say what a record says, as catalogues, labels, students and models say it.
+"""A grammar of captions: sixty templates that state a record as catalogues, labels, students and models do.
 
-Facts are worded in several ways each and put into templates; what is said is always all of the record and no more.
+Each fact has several wordings. A caption always states all of the record and nothing else.
 """
 
 from collections.abc import Iterator
@@ -133,7 +133,7 @@ TEMPLATES = (
 
 
 def paraphrases(facts: PaintedFacts, rng: np.random.Generator) -> Iterator[tuple[int, str]]:
-    """Every template with the facts in one of their wordings each."""
+    """Yields the index and text of every template, each fact in a randomly drawn wording."""
     start, end = facts.dating
     for index, template in enumerate(TEMPLATES):
         ranges = tuple(form.format(a=-start, b=-end) for form in RANGES)

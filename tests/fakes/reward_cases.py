@@ -1,4 +1,4 @@
-"""A record, what is said of it, and records as museums write them, for the tests of the reward."""
+"""A record and its task, and hypothesis strategies of records as museums write them, for the tests of the reward."""
 
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from vaserl.types import Completion, Group, Score, Task
 
 
 def even_tokens(task: Task, completion: Completion) -> Score:
-    """Share of generated tokens with an even id: varies within a group, and a policy can learn it."""
+    """Returns the share of generated tokens with an even id: it varies within a group, and a policy can learn it."""
     share = sum(token % 2 == 0 for token in completion.token_ids) / len(completion.token_ids)
     return Score(total=share, parts={"even": share})
 
@@ -22,5 +22,5 @@ def takes_one_argument(task: Task) -> float:
 
 
 def spread_of_lengths(group: Group) -> list[float]:
-    """How far each completion is from the longest of its group."""
+    """Returns how many characters each completion is shorter than the longest of its group."""
     return [max(len(c.text) for c in group.completions) - len(c.text) for c in group.completions]

@@ -1,4 +1,4 @@
-"""The bench measures what it says: distinct captions, every one scored, with the real actors."""
+"""The reward bench: distinct captions, each of them scored, with the real actors."""
 
 import json
 
@@ -6,7 +6,7 @@ from launch.bench.__main__ import main
 from launch.bench.reward import GROUP_SIZE, make_groups, rate_spread
 
 
-def test_no_caption_comes_twice_and_groups_vary():
+def test_make_groups_repeats_no_caption_and_varies_groups():
     repeats = [make_groups(repeat, 20) for repeat in range(2)]
     for groups in repeats:
         texts = [completion.text for group in groups for completion in group.completions]
@@ -15,11 +15,11 @@ def test_no_caption_comes_twice_and_groups_vary():
     assert not {g.task.id for g in repeats[0]} & {g.task.id for g in repeats[1]}
 
 
-def test_the_spread_by_hand():
+def test_rate_spread_by_hand():
     assert rate_spread([3.0, 1.0, 2.0]) == {"best": 3.0, "median": 2.0, "lowest": 1.0}
 
 
-def test_the_bench_with_real_actors(cluster, capsys):
+def test_bench_reward_with_real_actors(cluster, capsys):
     assert main(["reward", "--json", "--num-tasks", "8", "--num-repeats", "2"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["num_captions"] == 8 * GROUP_SIZE
@@ -27,10 +27,10 @@ def test_the_bench_with_real_actors(cluster, capsys):
     rates = [measured["per_core"], measured["by_the_clock"], *measured["pool"].values()]
     assert all(0 < rate["lowest"] <= rate["median"] <= rate["best"] for rate in rates)
     assert measured["captions_per_second_per_core"] == measured["per_core"]["best"]
-    # far below what it does when the machine is free, far above what a broken parser would
+    # far below the rate of an idle machine, far above that of a broken parser
     assert measured["captions_per_second_per_core"] > 500
 
 
-def test_nothing_to_measure_is_an_error(capsys):
+def test_bench_reward_refuses_to_measure_nothing(capsys):
     assert main(["reward", "--num-tasks", "0"]) == 2
     assert "needs one task" in capsys.readouterr().err

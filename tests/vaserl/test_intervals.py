@@ -9,7 +9,7 @@ from scipy import stats
 from vaserl.intervals import bootstrap_mean_interval, paired_difference, wilson_interval
 
 
-def test_bootstrap_agrees_with_scipy() -> None:
+def test_bootstrap_mean_interval_agrees_with_scipy() -> None:
     values = np.random.default_rng(1).gamma(2.0, size=96)
     ours = bootstrap_mean_interval(values, num_resamples=20_000, seed=3)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=4).confidence_interval
@@ -38,7 +38,7 @@ def test_paired_difference_agrees_with_scipy_and_is_narrower_than_unpaired() -> 
     assert ours.high - ours.low < 0.4 * (unpaired.high - unpaired.low)
 
 
-def test_the_interval_covers_the_true_mean_about_19_times_in_20() -> None:
+def test_bootstrap_mean_interval_covers_the_true_mean_about_19_times_in_20() -> None:
     rng = np.random.default_rng(5)
     covered = 0
     for seed in range(300):
@@ -48,7 +48,7 @@ def test_the_interval_covers_the_true_mean_about_19_times_in_20() -> None:
     assert 268 <= covered <= 297
 
 
-def test_seed_decides_the_interval() -> None:
+def test_bootstrap_mean_interval_depends_on_the_seed() -> None:
     values = np.arange(20.0)
     assert bootstrap_mean_interval(values, seed=1) == bootstrap_mean_interval(values, seed=1)
     assert bootstrap_mean_interval(values, seed=1) != bootstrap_mean_interval(values, seed=2)
@@ -56,7 +56,7 @@ def test_seed_decides_the_interval() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(-1e3, 1e3))
 @settings(max_examples=30, deadline=None)
-def test_shifting_the_values_shifts_the_interval(values: list[float], shift: float) -> None:
+def test_bootstrap_mean_interval_shifts_with_the_values(values: list[float], shift: float) -> None:
     at_zero = bootstrap_mean_interval(values, num_resamples=200, seed=0)
     moved = bootstrap_mean_interval(np.array(values) + shift, num_resamples=200, seed=0)
     assert moved.low == pytest.approx(at_zero.low + shift, rel=1e-6, abs=1e-6)
@@ -64,13 +64,13 @@ def test_shifting_the_values_shifts_the_interval(values: list[float], shift: flo
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (1, 10), (48, 96), (95, 96), (96, 96)])
-def test_wilson_agrees_with_scipy(hits: int, trials: int) -> None:
+def test_wilson_interval_agrees_with_scipy(hits: int, trials: int) -> None:
     ours = wilson_interval(hits, trials)
     theirs = stats.binomtest(hits, trials).proportion_ci(method="wilson")
     assert (ours.mean, ours.low, ours.high) == pytest.approx((hits / trials, theirs.low, theirs.high), abs=1e-12)
 
 
-def test_values_that_have_no_mean_are_refused() -> None:
+def test_intervals_refuse_values_without_a_mean() -> None:
     with pytest.raises(ValueError, match="at least one value"):
         bootstrap_mean_interval([], seed=0)
     with pytest.raises(ValueError, match="value 1 is not finite"):

@@ -1,4 +1,4 @@
-"""vaserl audit: what a policy could earn by cheating, before it is trained."""
+"""vaserl audit: what captions that ignore the picture would earn, computed before training."""
 
 import argparse
 import json
@@ -11,9 +11,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
     parser = verbs.add_parser(
         "audit",
-        help="show what cheating would earn on a set of targets",
-        description="Scores the constant answer, shuffled targets and every known attack against the targets, and "
-        "prints the entropy of each dimension: what a policy could earn without looking.",
+        help="show what captions that ignore the picture would earn",
+        description="Scores the constant answer, shuffled references and every known attack against the targets, and "
+        "prints the entropy of each dimension. A policy could earn these rewards without using the picture.",
     )
     parser.add_argument(
         "--targets",
@@ -22,10 +22,12 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         metavar="T.jsonl|DATASET",
         help='JSON lines {"id", "record"} or {"id", "caption"}, or the folder of a data set',
     )
-    parser.add_argument("--split", default="train", help="of a data set (%(default)s)")
-    parser.add_argument("--config", type=Path, metavar="REWARD.toml", help="as for score")
+    parser.add_argument("--split", default="train", help="split of the data set (%(default)s)")
+    parser.add_argument(
+        "--config", type=Path, metavar="REWARD.toml", help="a [reward] table, or constants of the vase reward"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffle and the draw (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the shuffle and the draw (%(default)s)")
     parser.add_argument(
         "--max-attacked", type=int, default=500, help="targets that the attacks are tried on (%(default)s)"
     )
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         refuse_lines(problems)
         tasks = [target.task() for target in targets.values()]
     if len(tasks) < 2 or arguments.max_attacked < 1:
-        raise UserError(f"{arguments.targets}: an audit needs two targets at least, and one to attack")
+        raise UserError(f"{arguments.targets}: an audit needs at least two targets, and --max-attacked at least 1")
     scorer = make_scorer(read_reward(arguments.config))
     scorer.prepare([task.record for task in tasks])
     result = asdict(audit(tasks, scorer, seed=arguments.seed, max_attacked=arguments.max_attacked))
@@ -56,15 +58,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def audit_table(result: dict[str, Any]) -> str:
-    """Two tables: what each way of answering earns, and how each dimension's values are spread."""
-    rows = [f"{'answer':30} {'mean':>7} {'highest':>8} {'as good as honest on':>21}"]
-    answers = {
-        "the complete caption": result["honest"],
+    """Formats two tables: what each kind of caption earns, and the distribution of each dimension's values."""
+    rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'as good as honest on':>21}"]
+    captions = {
+        "the reference": result["honest"],
         "the constant answer": result["constant"],
-        "another vase's caption": result["shuffled"],
+        "another vase's reference": result["shuffled"],
         **result["attacks"],
     }
-    for name, earned in answers.items():
+    for name, earned in captions.items():
         rows.append(f"{name:30} {earned['mean']:7.3f} {earned['highest']:8.3f} {earned['share_at_honest']:21.1%}")
     rows += [
         f"{result['num_targets']} targets, attacks on {result['num_attacked']}",

@@ -1,4 +1,4 @@
-"""vaserl score: the reward of captions and answers in a file, without a model or a cluster."""
+"""vaserl score: scores the captions and answers in a file, without a model or a cluster."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the table, or the lines. Raises: UserError naming file and line of what can't be used."""
+    """Prints the table, or the lines. Raises: UserError naming file and line of unusable lines."""
     from vaserl.errors import UserError
     from vaserl.evaluation.predictions import read_predictions, read_targets, refuse_lines, unmatched
     from vaserl.rewards import make_scorer
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     targets, more = read_targets(arguments.targets)
     problems += more + unmatched(predictions, arguments.predictions, targets, arguments.targets)
     if not arguments.lenient:
-        refuse_lines(problems, "mend these lines, or count and leave them out with --lenient")
+        refuse_lines(problems, "correct these lines, or count and leave them out with --lenient")
     scored = score_predictions([p for p in predictions if p.id in targets], targets, scorer)
     if not scored:
         raise UserError(f"{arguments.predictions}: no line has a target in {arguments.targets}")
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
-    """One object for each prediction: id, question where there is one, total, parts, parsed."""
+    """Returns an object for each prediction: id, question where there is one, total, parts, parsed."""
     from vaserl.evaluation.predictions import completion_of
     from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
 
-    # read as the reward reads it, its constants included
-    judges = [reward.function for reward in scorer.rewards if isinstance(reward.function, VaseReward)]
-    parser = judges[0].config.parser if judges else ParserConfig()
+    # parsed like the reward does, with its constants
+    vase_rewards = [reward.function for reward in scorer.rewards if isinstance(reward.function, VaseReward)]
+    parser = vase_rewards[0].config.parser if vase_rewards else ParserConfig()
     groups = [
         Group(task=targets[p.id].task(p.dimension, p.question), prompt_ids=(), completions=(completion_of(p.text),))
         for p in predictions
@@ -85,7 +85,7 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
 
 
 def score_table(scored: Sequence[dict[str, Any]]) -> str:
-    """Means over the answers: each dimension over those with a target, then every other part, then the total."""
+    """Formats means over the predictions: each dimension over those with a target, every other part, the total."""
     from vaserl.types import DIMENSIONS
 
     values: dict[str, list[float]] = {}

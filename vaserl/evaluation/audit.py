@@ -1,7 +1,7 @@
-"""What a policy could earn without looking: the constant answer, another vase's caption, every known attack.
+"""Audits a reward before a run: what the constant answer, another vase's reference and every known attack would earn.
 
-Made from the targets alone, before a run. A reward worth training on leaves a wide gap between `honest` and the rest;
-a dimension of low entropy is one that a constant answers.
+Only the targets are needed. A reward worth training on leaves a wide gap between `honest` and everything else; in a
+dimension of low entropy the constant answer is often right.
 """
 
 from collections import Counter
@@ -21,28 +21,28 @@ from vaserl.types import DIMENSIONS, Dimension, Group, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """What one way of answering earns over the targets."""
+    """The reward that one kind of caption earns over the targets."""
 
     mean: float
     """Mean reward."""
     highest: float
-    """The best it earned on any target."""
+    """Highest reward on any target."""
     share_at_honest: float
-    """Share of targets on which it earns at least what the complete caption does."""
+    """Share of targets on which it earns at least as much as the reference, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How the targets' values of one dimension are spread."""
+    """Distribution of the targets' values of one dimension."""
 
     num_targets: int
-    """Targets that state the dimension."""
+    """Number of targets that state the dimension."""
     num_values: int
-    """Distinct values among them."""
+    """Number of distinct values."""
     bits: float
-    """Shannon entropy; log2(num_values) if all were equally common."""
+    """Shannon entropy of the values; log2(num_values) if all are equally common."""
     share_of_commonest: float
-    """What a constant answer gets right."""
+    """Share of targets with the commonest value, in [0, 1]: how often the constant answer is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +50,26 @@ class Audit:
     """The audit of a set of targets."""
 
     num_targets: int
-    """Targets in the set."""
     num_attacked: int
-    """Of these, how many the attacks were tried on."""
+    """Number of targets that the attacks were tried on."""
     honest: Earned
-    """The complete caption of each vase."""
+    """Earned by the reference of each vase."""
     constant_caption: str
-    """The commonest value of every dimension as a caption."""
+    """The constant answer: the commonest value of every dimension as a caption."""
     constant: Earned
-    """That caption for every vase."""
+    """Earned by that caption, given to every vase."""
     shuffled: Earned
-    """The complete caption of another vase."""
+    """Earned by the reference of another vase."""
     attacks: Mapping[str, Earned]
-    """By name."""
+    """Attack name to what it earned."""
     spread: Mapping[Dimension, Spread]
-    """Of the dimensions that at least one target states."""
+    """Has the dimensions that at least one target states."""
 
 
 def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked: int = 500) -> Audit:
-    """Scores what can be said without looking against every task; the attacks against `max_attacked` drawn ones.
+    """Scores captions that need no picture against every task, and the attacks against `max_attacked` drawn tasks.
 
-    Raises: ValueError for fewer than two tasks: nothing can be shuffled.
+    Raises: ValueError for fewer than two tasks, because a single one can't be shuffled.
     """
     if len(tasks) < 2:
         raise ValueError(f"an audit needs at least two targets, got {len(tasks)}")
@@ -78,7 +77,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
     honest = _rewards(tasks, [task.reference for task in tasks], scorer)
     facts = [target_facts(task) for task in tasks]
     constant = constant_caption_from_facts(facts)
-    # along one cycle through all tasks, so that none meets its own caption
+    # along one cycle through all tasks, so that no task gets its own reference
     cycle = rng.permutation(len(tasks))
     others = [""] * len(tasks)
     for place, index in enumerate(cycle):
@@ -102,7 +101,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
 
 
 def spread_of(values: Sequence[tuple]) -> Spread:
-    """Of one dimension over the targets; empty tuples are targets that leave it open."""
+    """Returns the distribution of one dimension's values; an empty tuple is a target that doesn't state it."""
     counts = Counter(value for value in values if value)
     total = counts.total()
     shares = [count / total for count in counts.values()]

@@ -1,7 +1,7 @@
-"""Two answers that need no picture: the commonest value, and a guess from the other five dimensions.
+"""Two baselines that need no picture: the commonest value, and a guess from the other five dimensions.
 
 Records are correlated (a white-ground vase is a lekythos, a painter works in one technique), so a caption may be
-right about a dimension that its writer never saw. Only what beats these counts as read from pixels.
+right about a dimension that the model didn't see. Only what beats these baselines counts as read from pixels.
 """
 
 from collections import Counter, defaultdict
@@ -14,19 +14,19 @@ from vaserl.evaluation.dimensions import Values
 from vaserl.types import DIMENSIONS, Dimension
 
 SameValue = Callable[[Dimension, str, str], bool]
-"""Whether a guessed value of a dimension counts as the true one."""
+"""Takes (dimension, guess, truth) and returns True if the guess counts as right."""
 
 SMOOTHING = 0.5
 """Pseudo-count of every value (Jeffreys' prior)."""
 
 
 def same_exactly(dimension: Dimension, guess: str, truth: str) -> bool:
-    """Canonical values are equal or different; the default `SameValue`."""
+    """Compares canonical values for equality; the default `SameValue`."""
     return guess == truth
 
 
 def majority_value(train: Sequence[Values], dimension: Dimension) -> str | None:
-    """The commonest value among the training records, the first in the alphabet on a tie; None if none has one."""
+    """Returns the training records' commonest value, the alphabetically first on a tie; None without values."""
     counts = Counter(value for values in train if (value := values.get(dimension)) is not None)
     return min(counts, key=lambda value: (-counts[value], value)) if counts else None
 
@@ -35,9 +35,9 @@ class GuessFromOthers:
     """Naive Bayes from five dimensions to the sixth, fitted by counting.
 
     argmax over v of  log(n(v) + s) + Σ over the other dimensions e of  log((n(v, x_e) + s) / (n(v, e) + s·K_e)),
-    with n(v) the training records of value v, n(v, x_e) those that also have this vase's value x_e, n(v, e) those
-    that state e at all, K_e the number of values of e, s the smoothing. Evidence that the vase lacks, or that no
-    training record has, is left out. Ties go to the first value in the alphabet.
+    with n(v) the number of training records of value v, n(v, x_e) of those that also have this vase's value x_e,
+    n(v, e) of those that state e at all, K_e the number of values of e, s the smoothing. Evidence that the vase lacks,
+    or that no training record has, is left out. On a tie the alphabetically first value wins.
     """
 
     def __init__(self, train: Sequence[Values], dimension: Dimension, smoothing: float = SMOOTHING) -> None:
@@ -62,7 +62,7 @@ class GuessFromOthers:
                     self._values[other].add(evidence)
 
     def __call__(self, values: Values) -> str | None:
-        """The guess for a vase, whose own value of the dimension is never looked at; None if nothing was learned."""
+        """Returns the guess for a vase, without using its own value of the dimension; None without training values."""
         evidence: list[tuple[Dimension, str]] = [
             (other, value)
             for other in self._others
@@ -80,7 +80,7 @@ class GuessFromOthers:
 
 
 def hits(dimension: Dimension, guesses: Sequence[str | None], truths: Sequence[Values], same: SameValue) -> np.ndarray:
-    """bool [N] which guesses match; False where the vase has no value."""
+    """Returns bool [N]: which guesses are right; False where the vase has no value."""
     found = np.zeros(len(truths), dtype=bool)
     for n, (guess, values) in enumerate(zip(guesses, truths, strict=True)):
         truth = values.get(dimension)

@@ -1,4 +1,4 @@
-"""From one file, a photograph or a GLB, to a caption: lift, turn, describe."""
+"""Captions one file, a photograph or a GLB: lifts it to 3D if needed, renders its turntable, samples a caption."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
 
 FPS = 2.0
-"""Of the turntable, as the quick start renders its own."""
+"""Frames per second of the turntable; the quick start renders its clips at the same rate."""
 
 
 def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, out_dir: Path | None = None) -> str:
-    """The greedy caption of a vase from a GLB, or from a photograph that the lathe lifts to 3D first.
+    """Returns the greedy caption of a vase from a GLB, or from a photograph that the lathe lifts to 3D first.
 
-    out_dir: where to leave the GLB and profile drawing (of a photograph) and the turntable.
+    out_dir: folder for the turntable and, for a photograph, the GLB and the profile drawing; None writes no files.
     Raises: UserError for a missing or unreadable file, a photograph that can't be lifted, or a missing model.
     """
     check_model_folder(model)
@@ -41,7 +41,7 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
 
 
 def _read_photograph(path: Path) -> np.ndarray:
-    """[H, W, 3] or [H, W, 4] uint8. Raises: UserError for a file that is no picture."""
+    """Returns [H, W, 3] or [H, W, 4] uint8. Raises: UserError for a file that is no picture."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))

@@ -1,7 +1,7 @@
-"""Caption metrics of the VaseVQA-3D benchmark. All of them compare text with text; no picture is looked at.
+"""Caption metrics of the VaseVQA-3D benchmark. All of them compare text with text and use no picture.
 
-Each exists in two modes. "paper" reproduces the published definition, flaws included, so that numbers can stand
-beside published ones; "strict" mends the flaw its docstring names. The text encoder is a parameter: a CLIP text
+Each has two modes. "paper" reproduces the published definition, flaws included, so that numbers are comparable with
+published ones; "strict" corrects the flaw that the docstring names. The text encoder is a parameter: a CLIP text
 tower for the published cosine and recall, a sentence encoder for the published FID, or any other.
 """
 
@@ -14,43 +14,44 @@ from scipy.linalg import sqrtm
 
 Mode = Literal["paper", "strict"]
 TextEncoder = Callable[[Sequence[str]], np.ndarray]
-"""Texts [N] to embeddings float [N, E], E the width of the embedding; not necessarily of unit length."""
+"""Maps texts [N] to embeddings float [N, E], E the width of the embedding; their lengths may differ from 1."""
 
 RECALL_RANKS = (1, 5, 10)
 
-PUNCTUATION = string.punctuation + "–—‘’“”…·"
-"""What "strict" strips from both ends of a word; inside a word it stays, so "black-figure" is one word."""
+_PUNCTUATION = string.punctuation + "–—‘’“”…·"
+"""Characters that "strict" strips from both ends of a word but not from its inside: "black-figure" is one word."""
 
 _REGULARISATION = 1e-6
 """Added to the diagonal of both covariances, as published: fewer captions than dimensions make them singular."""
 
-MAX_IMAGINARY_SHARE = 1e-3
-"""Share of the matrix root that may be imaginary by rounding."""
+_MAX_IMAGINARY_SHARE = 1e-3
+"""Largest imaginary part of the matrix root that counts as rounding, relative to the largest real part."""
 
 
 def metric_words(text: str, mode: Mode) -> list[str]:
-    """Lower-cased words. "paper" splits at whitespace only, so "lekythos," is not "lekythos"; "strict" strips that."""
+    """Returns lower-case words. "paper" splits at white space only, so "lekythos," differs from "lekythos"; "strict"
+    strips punctuation."""
     tokens = text.lower().split()
     if mode == "paper":
         return tokens
-    return [stripped for token in tokens if (stripped := token.strip(PUNCTUATION))]
+    return [stripped for token in tokens if (stripped := token.strip(_PUNCTUATION))]
 
 
 def lexical_similarity(caption: str, reference: str, mode: Mode) -> float:
-    """Jaccard index of the two sets of words, in [0, 1]; two empty texts have 0, as published."""
-    said, meant = set(metric_words(caption, mode)), set(metric_words(reference, mode))
-    return len(said & meant) / len(said | meant) if said | meant else 0.0
+    """Returns the Jaccard index of the two sets of words, in [0, 1]; two empty texts have 0, as published."""
+    stated, expected = set(metric_words(caption, mode)), set(metric_words(reference, mode))
+    return len(stated & expected) / len(stated | expected) if stated | expected else 0.0
 
 
 def cosine_similarities(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Cosine of each caption embedding [N, E] with its own reference embedding [N, E]: [N]."""
+    """Returns [N], the cosine of each caption embedding [N, E] with its own reference embedding [N, E]."""
     return np.einsum("ne,ne->n", _unit(captions), _unit(references))
 
 
 def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[str], mode: Mode) -> np.ndarray:
-    """Rank [N], from 1, at which each caption [N, E] finds its reference [N, E] among all N by cosine.
+    """Returns [N], the rank (from 1) at which each caption [N, E] finds its reference [N, E] among all N by cosine.
 
-    "paper" looks for the index, so that of several vases with the same reference text only one can be found first;
+    "paper" searches for the vase's index, so of several vases with the same reference text only one can have rank 1;
     "strict" takes the best rank of any reference with that text. Equal cosines are ranked by index, lowest first.
     """
     if not len(captions) == len(references) == len(texts):
@@ -68,10 +69,12 @@ def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[s
 
 
 def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
-    """Fréchet distance of the two clouds of embeddings [N, E] and [M, E], lower is better.
+    """Returns the Fréchet distance of two clouds of embeddings [N, E] and [M, E]; lower is better.
 
-    |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982). ValueError where it can't be computed: fewer than
-    two texts on a side, or a matrix root that isn't real. A failure must never look like the best score, 0.
+    |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982).
+
+    Raises: ValueError for fewer than two texts on a side, or a matrix root that isn't finite and real. Returning a
+    number there could be mistaken for the best score, 0.
     """
     if min(len(captions), len(references)) < 2:
         raise ValueError(f"a covariance needs two texts on each side, got {len(captions)} and {len(references)}")
@@ -83,7 +86,7 @@ def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
     real, imaginary = np.real(root), np.imag(root)
     if not np.isfinite(root).all():
         raise ValueError("the matrix root of the covariances is not finite: no Fréchet distance for these texts")
-    if np.abs(imaginary).max() > MAX_IMAGINARY_SHARE * np.abs(real).max():
+    if np.abs(imaginary).max() > _MAX_IMAGINARY_SHARE * np.abs(real).max():
         raise ValueError("the matrix root of the covariances is not real: no Fréchet distance for these texts")
     shift = mean_1 - mean_2
     return float(shift @ shift + np.trace(covariance_1) + np.trace(covariance_2) - 2 * np.trace(real))
@@ -92,10 +95,10 @@ def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
 def overall_scores(
     *, cosine: np.ndarray, recall_1: np.ndarray, recall_5: np.ndarray, recall_10: np.ndarray, lexical: np.ndarray
 ) -> np.ndarray:
-    """The benchmark's overall figure: .25 CLIP + .25 semantic + .20 R@10 + .15 lexical + .10 R@5 + .05 R@1.
+    """Returns the benchmark's overall score: .25 CLIP + .25 semantic + .20 R@10 + .15 lexical + .10 R@5 + .05 R@1.
 
     CLIP and semantic similarity are the same number in the published evaluation, so the cosine weighs one half.
-    Linear in its terms: given values of each vase [N], the mean of the result is the corpus's figure.
+    The score is linear in its terms: with values per vase [N], the mean of the result is the corpus's score.
     """
     return 0.5 * cosine + 0.20 * recall_10 + 0.15 * lexical + 0.10 * recall_5 + 0.05 * recall_1
 

@@ -1,4 +1,4 @@
-"""The constant answer: what a policy earns that never looks and always says the commonest thing."""
+"""Scores the constant answer: the reward of a policy that ignores the picture and gives every vase the same caption."""
 
 import sys
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from vaserl.types import DIMENSIONS, Group, ScoredGroup, Task
 
 
 class ConstantBaseline:
-    """What the constant answer earns on a step's tasks, so that a policy's reward is seen against it.
+    """Reward of the constant answer on a step's tasks, for comparison with the policy's.
 
-    Each task is scored once in a run, together with the others of its step. A function that can't judge a text which
-    no engine wrote (one that looks at tokens, say) ends the comparison, not the run.
+    Each task is scored once in a run, together with the others of its step. A reward function that can't score a text
+    without tokens ends the comparison, not the run.
     """
 
     def __init__(self, caption: str, rewards: RewardPool):
-        self._answer = completion_of(caption)
+        self._completion = completion_of(caption)
         self._rewards = rewards
         self._earned: dict[str, float] = {}
         self._failed = False
 
     def __call__(self, scored: Sequence[ScoredGroup]) -> dict[str, float]:
-        """{"reward/constant_baseline": its mean over the tasks of these groups}, or nothing after a failure."""
+        """Returns {"reward/constant_baseline": mean over the tasks of these groups}, or {} after a failure."""
         if self._failed:
             return {}
         tasks = {group.group.task.id: group.group.task for group in scored}
         new = [task for name, task in tasks.items() if name not in self._earned]
-        answers = [Group(task=task, prompt_ids=(), completions=(self._answer,)) for task in new]
+        groups = [Group(task=task, prompt_ids=(), completions=(self._completion,)) for task in new]
         try:
-            for answer in self._rewards.score(answers) if answers else ():
-                self._earned[answer.group.task.id] = answer.scores[0].total
+            for result in self._rewards.score(groups) if groups else ():
+                self._earned[result.group.task.id] = result.scores[0].total
         except RewardError as error:
             self._failed = True
             print(f"no reward/constant_baseline: {error}", file=sys.stderr)
@@ -42,7 +42,7 @@ class ConstantBaseline:
 
 
 def score_constant_caption(caption: str, tasks: Sequence[Task], scorer: Scorer) -> dict[str, float | str]:
-    """Means over the tasks of the reward of one caption and of its dimensions: {"caption", "reward", "fabric", …}."""
+    """Returns means over the tasks of one caption's reward and its dimensions: {"caption", "reward", "fabric", …}."""
     groups = [Group(task=task, prompt_ids=(), completions=(completion_of(caption),)) for task in tasks]
     scores = [scored.scores[0] for scored in scorer.score_all(groups)]
     result: dict[str, float | str] = {"caption": caption, "reward": float(np.mean([s.total for s in scores]))}

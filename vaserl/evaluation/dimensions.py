@@ -1,8 +1,8 @@
-"""What a caption gets right per dimension, how often it says anything at all, and what is reading, not guessing.
+"""Accuracy of captions per dimension, how often they state it, and the margin over a baseline without pixels.
 
-Axis: N held-out vases. A dimension that a vase's record leaves open has no target there and is left out of its
-accuracy. Silence counts as wrong in `accuracy` and is left out of `accuracy_when_stated`; the two answer different
-questions, and training can move either.
+Axis: N held-out vases. A dimension that a vase's record doesn't state has no target there, and the vase is left out of
+the accuracy. A caption that doesn't state the dimension counts as wrong in `accuracy` and is left out of
+`accuracy_when_stated`; training can change either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from vaserl.intervals import ConfidenceInterval, paired_difference, wilson_inter
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]
-"""Canonical value of each dimension; None or absent where a text or a record says nothing."""
+"""Canonical value of each dimension; None or absent where a text or a record states none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DimensionOutcomes:
-    """What one system said about one dimension of N vases.
+    """Outcomes of one system's captions in one dimension of N vases.
 
     Example: of three vases the second has no target; the system names the third one wrongly:
     DimensionOutcomes(has_target=[True, False, True], stated=[True, False, True], correct=[True, False, False])
@@ -30,32 +30,32 @@ class DimensionOutcomes:
     stated: np.ndarray
     """bool [N] the caption states it."""
     correct: np.ndarray
-    """bool [N] there is a target and the score's part for the dimension reaches tau."""
+    """bool [N] there is a target and the score's part of the dimension reaches tau."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionResult:
-    """One system on one dimension. An interval is None where no vase is left to take it from."""
+    """Results of one system in one dimension. An interval is None where it has no vases."""
 
     num_targets: int
-    """Vases whose record states the dimension."""
+    """Number of vases whose record states the dimension."""
     num_stated: int
-    """Of these, vases whose caption states it too."""
+    """Number of these whose caption states it too."""
     stated: ConfidenceInterval | None
     """num_stated / num_targets."""
     accuracy: ConfidenceInterval | None
-    """Share right among vases with a target; silence is wrong."""
+    """Share right among vases with a target; a caption that doesn't state the dimension is wrong."""
     accuracy_when_stated: ConfidenceInterval | None
-    """Share right among vases with a target whose caption speaks."""
+    """Share right among vases with a target whose caption states the dimension."""
     guess_when_stated: ConfidenceInterval | None
-    """Share that the best baseline without pixels gets right on those same vases."""
+    """Share that the best baseline without pixels gets right on the same vases."""
     over_guess: ConfidenceInterval | None
-    """Paired difference of the two above: above zero, the system reads the dimension from the picture."""
+    """`accuracy_when_stated` - `guess_when_stated`, paired; above zero, the system reads the dimension from pixels."""
     invented: ConfidenceInterval | None
     """Share of the vases without a target whose caption states a value nonetheless."""
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Returns the fields as JSON values."""
         intervals = {
             "stated": self.stated,
             "accuracy": self.accuracy,
@@ -72,53 +72,55 @@ class DimensionResult:
 
 
 def dimension_outcomes(
-    dimension: Dimension, scores: Sequence[Score], said: Sequence[Values], truths: Sequence[Values], tau: float
+    dimension: Dimension, scores: Sequence[Score], stated_values: Sequence[Values], truths: Sequence[Values], tau: float
 ) -> DimensionOutcomes:
-    """DimensionOutcomes [N] from the scores of N captions, the values read from them, and the records' values.
+    """Compares the scores of N captions and the values read from them with the records' values.
 
     Correct means that the dimension's part of the score reaches `tau`. The part is taken after its division among
-    several stated values, so that naming two shapes, one of them right, isn't correct. A correct answer has been
-    stated, whatever the reader of captions makes of it. ValueError if a score lacks the part of a dimension that the
-    record states: taken for "no target", it would leave the vase out of the accuracy unseen.
+    several stated values, so that naming two shapes, one of them right, isn't correct. A correct caption counts as
+    stating the dimension even if the reader of captions finds no value.
+
+    Raises: ValueError if a score lacks the part of a dimension that the record states; the vase would be left out of
+    the accuracy unnoticed.
     """
     has_target, correct, stated = (np.zeros(len(truths), dtype=bool) for _ in range(3))
-    for n, (score, values, truth) in enumerate(zip(scores, said, truths, strict=True)):
+    for n, (score, values, truth) in enumerate(zip(scores, stated_values, truths, strict=True)):
         stated[n] = values.get(dimension) is not None
         if truth.get(dimension) is None:
             continue
         if dimension not in score.parts:
-            raise ValueError(f"vase {n} has a {dimension}, its score no part {dimension!r}")
+            raise ValueError(f"vase {n}: the record states {dimension!r}, but the score has no such part")
         has_target[n] = True
         correct[n] = score.parts[dimension] >= tau
     return DimensionOutcomes(has_target=has_target, stated=stated | correct, correct=correct)
 
 
 def measure_dimension(
-    answers: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
+    outcomes: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
 ) -> DimensionResult:
-    """Accuracy, stated rate and the margin over a baseline that is right on `guess_correct` bool [N]."""
-    spoke = answers.has_target & answers.stated
+    """Returns accuracy, stated rate and the margin over a baseline that is right on `guess_correct` bool [N]."""
+    spoke = outcomes.has_target & outcomes.stated
     over_guess = None
     if spoke.any():
         over_guess = paired_difference(
-            answers.correct[spoke], guess_correct[spoke], num_resamples=num_resamples, seed=seed
+            outcomes.correct[spoke], guess_correct[spoke], num_resamples=num_resamples, seed=seed
         )
     return DimensionResult(
-        num_targets=int(answers.has_target.sum()),
+        num_targets=int(outcomes.has_target.sum()),
         num_stated=int(spoke.sum()),
-        stated=_share(answers.stated, answers.has_target),
-        accuracy=_share(answers.correct, answers.has_target),
-        accuracy_when_stated=_share(answers.correct, spoke),
+        stated=_share(outcomes.stated, outcomes.has_target),
+        accuracy=_share(outcomes.correct, outcomes.has_target),
+        accuracy_when_stated=_share(outcomes.correct, spoke),
         guess_when_stated=_share(guess_correct, spoke),
         over_guess=over_guess,
-        invented=_share(answers.stated, ~answers.has_target),
+        invented=_share(outcomes.stated, ~outcomes.has_target),
     )
 
 
 def compare_dimension(
     a: DimensionOutcomes, b: DimensionOutcomes, *, num_resamples: int, seed: int
 ) -> dict[str, ConfidenceInterval | None]:
-    """Paired a - b on one dimension: "accuracy" and "stated" where there is a target, "accuracy_when_both_state"."""
+    """Returns paired differences a - b: "accuracy" and "stated" where there is a target, "accuracy_when_both_state"."""
     if not np.array_equal(a.has_target, b.has_target):
         raise ValueError("two systems were scored against different targets")
     both = a.has_target & a.stated & b.stated

@@ -1,6 +1,6 @@
-"""Two systems, supervised ("sft") and reinforced ("rl"), captioned the same held-out vases: which is better, at what?
+"""Compares two systems, supervised ("sft") and reinforced ("rl"), that captioned the same held-out vases.
 
-Everything is paired by vase. The result is plain data: a dict for `summary.json` and one line per vase for
+All comparisons are paired by vase. The result is plain data: a dict for `summary.json` and one line per vase for
 `captions.jsonl`; the report reads only these.
 """
 
@@ -25,7 +25,7 @@ class EvaluationRow:
     """One held-out vase with the caption and score of each system."""
 
     id: str
-    """The vase."""
+    """Id of the vase."""
     record: Mapping[str, str]
     """The museum's record in the Beazley form."""
     reference: str
@@ -33,45 +33,45 @@ class EvaluationRow:
     captions: Mapping[str, str]
     """System to caption, for each of `SYSTEMS`."""
     scores: Mapping[str, Score]
-    """System to score; its parts name each dimension that has a target: "fabric", "technique", …"""
+    """System to score; the score has a part for each dimension with a target: "fabric", "technique", …"""
     clip: str = ""
-    """Content hash of the turntable that was captioned; the report shows it."""
+    """Content hash of the captioned turntable, which the report shows; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How text becomes canonical values; the reward's own parser, so that both read alike."""
+    """Functions that read canonical values from text; the reward's own parser, so that evaluation and reward agree."""
 
     record: Callable[[Mapping[str, str]], Values]
-    """Values of a museum record."""
+    """Returns the values of a museum record."""
     caption: Callable[[str], Values]
-    """Values of a caption; None for what it leaves unsaid."""
+    """Returns the values of a caption; None for a dimension that it doesn't state."""
     same: SameValue = same_exactly
-    """When a baseline's guess counts as right."""
+    """Decides whether a baseline's guess counts as right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
-    """What changes an evaluation's numbers."""
+    """Settings that change an evaluation's numbers."""
 
     tau: float = 0.7
-    """Part of the score from which a dimension counts as right; the reward's own threshold of similarity."""
+    """Value of a score's part from which the dimension counts as right; the reward's own similarity threshold."""
     smoothing: float = SMOOTHING
-    """Pseudo-count of the guess from the other dimensions."""
+    """Pseudo-count of `GuessFromOthers`."""
     num_resamples: int = 10_000
-    """Bootstrap resamples."""
+    """Number of bootstrap resamples."""
     seed: int = 0
-    """Of the bootstrap."""
+    """Seed of the bootstrap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """Both parts are ready for `json.dumps`."""
+    """Result of an evaluation; both fields are JSON values."""
 
     summary: dict[str, Any]
-    """"sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
+    """Has "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
     lines: list[dict[str, Any]]
-    """[N] one per vase: its row, and under "values" what was read from record and captions."""
+    """[N] one per vase: its row, and under "values" the values read from record and captions."""
 
 
 def evaluate_captions(
@@ -82,15 +82,17 @@ def evaluate_captions(
     config: EvaluationConfig,
     fid_encoder: metrics.TextEncoder | None = None,
 ) -> EvaluationResult:
-    """Metrics of both systems with intervals, their paired difference, and the baselines that need no picture.
+    """Computes metrics of both systems with intervals, their paired difference, and the baselines without pixels.
 
     `fid_encoder` defaults to `encoder`; the published FID used a sentence encoder. Baselines are fitted on
-    `train_records` only. UserError for no rows, a repeated id, or a row that lacks a system.
+    `train_records` only.
+
+    Raises: UserError for fewer than two rows, a repeated id, or a row that lacks a system.
     """
     _check(rows)
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
     truths = [reader.record(row.record) for row in rows]
-    said = {system: [reader.caption(row.captions[system]) for row in rows] for system in SYSTEMS}
+    stated_values = {system: [reader.caption(row.captions[system]) for row in rows] for system in SYSTEMS}
     train = [reader.record(record) for record in train_records]
     references = [row.reference for row in rows]
     reference_vectors = encoder(references)
@@ -111,14 +113,14 @@ def evaluate_captions(
         name: paired_difference(rl, per_vase["sft"][name], **draw).as_dict() for name, rl in per_vase["rl"].items()
     }
     by_dimension = {
-        dimension: _dimension(dimension, rows, truths, said, train, reader, config) for dimension in DIMENSIONS
+        dimension: _dimension(dimension, rows, truths, stated_values, train, reader, config) for dimension in DIMENSIONS
     }
     for part in (*SYSTEMS, "difference"):
         summary[part]["dimensions"] = {dimension: found[part] for dimension, found in by_dimension.items()}
     summary["baselines"] = {dimension: found["baselines"] for dimension, found in by_dimension.items()}
 
     lines = [
-        _line(row, truth, {system: said[system][n] for system in SYSTEMS})
+        _line(row, truth, {system: stated_values[system][n] for system in SYSTEMS})
         for n, (row, truth) in enumerate(zip(rows, truths, strict=True))
     ]
     return EvaluationResult(summary=summary, lines=lines)
@@ -128,27 +130,29 @@ def _dimension(
     dimension: Dimension,
     rows: Sequence[EvaluationRow],
     truths: Sequence[Values],
-    said: Mapping[str, Sequence[Values]],
+    stated_values: Mapping[str, Sequence[Values]],
     train: Sequence[Values],
     reader: Reader,
     config: EvaluationConfig,
 ) -> dict[str, Any]:
-    """One dimension's part of the summary: "sft", "rl", "difference", "baselines"."""
+    """Returns one dimension's part of the summary: "sft", "rl", "difference", "baselines"."""
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
-    answers = {
-        system: dimension_outcomes(dimension, [row.scores[system] for row in rows], said[system], truths, config.tau)
+    outcomes = {
+        system: dimension_outcomes(
+            dimension, [row.scores[system] for row in rows], stated_values[system], truths, config.tau
+        )
         for system in SYSTEMS
     }
     majority = majority_value(train, dimension)
     guess = GuessFromOthers(train, dimension, config.smoothing)
     majority_hits = hits(dimension, [majority] * len(rows), truths, reader.same)
     guess_hits = hits(dimension, [guess(values) for values in truths], truths, reader.same)
-    # The harder of the two to beat: naive Bayes may fall below the majority where evidence is thin.
+    # The better of the two: naive Bayes may fall below the majority where evidence is thin.
     best_hits = guess_hits if guess_hits.sum() >= majority_hits.sum() else majority_hits
-    has_target = answers["sft"].has_target
-    compared = compare_dimension(answers["rl"], answers["sft"], **draw)
+    has_target = outcomes["sft"].has_target
+    compared = compare_dimension(outcomes["rl"], outcomes["sft"], **draw)
     return {
-        **{system: measure_dimension(answers[system], best_hits, **draw).as_dict() for system in SYSTEMS},
+        **{system: measure_dimension(outcomes[system], best_hits, **draw).as_dict() for system in SYSTEMS},
         "difference": {name: interval and interval.as_dict() for name, interval in compared.items()},
         "baselines": {
             "majority_value": majority,
@@ -164,17 +168,19 @@ def _check(rows: Sequence[EvaluationRow]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
-            raise UserError(f"vase {row.id} was captioned twice: every held-out vase counts once")
+            raise UserError(f"vase {row.id} occurs twice: caption every held-out vase once")
         seen.add(row.id)
         for system in SYSTEMS:
             if system not in row.captions or system not in row.scores:
-                raise UserError(f"vase {row.id} lacks the caption or the score of {system!r}: both systems must see it")
+                raise UserError(
+                    f"vase {row.id} lacks the caption or the score of {system!r}: caption it with both systems"
+                )
 
 
 def _per_vase(
     rows: Sequence[EvaluationRow], system: str, vectors: np.ndarray, reference_vectors: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Every metric that is a mean over vases: name to [N]."""
+    """Returns name to [N] for each metric that is a mean over vases."""
     captions = [row.captions[system] for row in rows]
     references = [row.reference for row in rows]
     values: dict[str, np.ndarray] = {"reward": np.array([row.scores[system].total for row in rows])}
@@ -212,13 +218,13 @@ def _accuracy(right: np.ndarray, has_target: np.ndarray) -> dict[str, float] | N
     return wilson_interval(int((right & has_target).sum()), int(has_target.sum())).as_dict()
 
 
-def _line(row: EvaluationRow, truth: Values, said: Mapping[str, Values]) -> dict[str, Any]:
+def _line(row: EvaluationRow, truth: Values, stated_values: Mapping[str, Values]) -> dict[str, Any]:
     return {
         "id": row.id,
         "record": dict(row.record),
         "reference": row.reference,
         "captions": dict(row.captions),
         "scores": {name: {"total": score.total, "parts": dict(score.parts)} for name, score in row.scores.items()},
-        "values": {"truth": dict(truth), **{system: dict(values) for system, values in said.items()}},
+        "values": {"truth": dict(truth), **{system: dict(values) for system, values in stated_values.items()}},
         "clip": row.clip,
     }

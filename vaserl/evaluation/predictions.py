@@ -1,8 +1,8 @@
-"""Predictions and targets as JSON lines, and what is wrong with them, line by line.
+"""Reads predictions and targets from JSON lines, and reports unusable lines.
 
 Predictions: {"id", "caption"}, or {"id", "question", "answer"}; one id may have a caption and several questions.
-Targets: {"id", "record"} with the fields of the Beazley form, {"id", "caption"}, or both: then the record has the
-facts and the caption the words.
+Targets: {"id", "record"} with the fields of the Beazley form, {"id", "caption"}, or both: then the record states the
+facts and the caption is the reference.
 """
 
 import json
@@ -22,16 +22,15 @@ _SHOWN_PROBLEMS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineProblem:
-    """Something wrong with one line."""
+    """A line that can't be used."""
 
     kind: ProblemKind
-    """What is counted."""
+    """Problems are counted by this."""
     file: Path
-    """Which file."""
     line: int
     """Counted from 1."""
     detail: str
-    """In words."""
+    """What is wrong with the line, for the message."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.kind}: {self.detail}"
@@ -39,35 +38,35 @@ class LineProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What was said of one vase."""
+    """A caption, or the answer to a question, that is to be scored."""
 
     id: str
-    """Of the vase."""
+    """Id of the vase."""
     text: str
     """The caption or the answer."""
     question: str
-    """Empty for a caption."""
+    """The question; empty for a caption."""
     dimension: Dimension | None
-    """What the question asks for; None for a caption."""
+    """Dimension that the question asks for; None for a caption."""
     line: int
-    """Where it stands in its file."""
+    """Line in its file, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is known of one vase."""
+    """What the predictions of one vase are scored against."""
 
     id: str
-    """Of the vase."""
+    """Id of the vase."""
     record: Mapping[str, str]
     """The museum's record; empty where only a caption is known."""
     reference: str
-    """The target caption."""
+    """The complete caption: the one in the file, or else the one written from the record."""
     line: int
-    """Where it stands in its file."""
+    """Line in its file, counted from 1."""
 
     def task(self, dimension: Dimension | None = None, question: str = "") -> Task:
-        """The caption task, or the question about one dimension."""
+        """Returns the caption task, or the question about one dimension."""
         return Task(
             id=self.id,
             clip="",
@@ -79,7 +78,7 @@ class Target:
 
 
 def read_predictions(path: Path) -> tuple[list[Prediction], list[LineProblem]]:
-    """Every usable line in order, and what is wrong with the others. Raises: UserError when the file can't be read."""
+    """Returns the usable lines in order, and the problems of the others. Raises: UserError for an unreadable file."""
     found: dict[tuple[str, str], Prediction] = {}
     problems: list[LineProblem] = []
     for line, text in _lines(path):
@@ -90,7 +89,7 @@ def read_predictions(path: Path) -> tuple[list[Prediction], list[LineProblem]]:
             continue
         key = (prediction.id, prediction.question)
         if key in found:
-            detail = f"{prediction.id!r} already stands in line {found[key].line}"
+            detail = f"{prediction.id!r} is already in line {found[key].line}"
             problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
         else:
             found[key] = prediction
@@ -98,7 +97,7 @@ def read_predictions(path: Path) -> tuple[list[Prediction], list[LineProblem]]:
 
 
 def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
-    """Every usable target by id, and what is wrong with the others. Raises: UserError when the file can't be read."""
+    """Returns the usable targets by id, and the problems of the others. Raises: UserError for an unreadable file."""
     found: dict[str, Target] = {}
     problems: list[LineProblem] = []
     for line, text in _lines(path):
@@ -108,7 +107,7 @@ def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
             problems.append(LineProblem(kind="broken line", file=path, line=line, detail=str(error)))
             continue
         if target.id in found:
-            detail = f"{target.id!r} already stands in line {found[target.id].line}"
+            detail = f"{target.id!r} is already in line {found[target.id].line}"
             problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
         else:
             found[target.id] = target
@@ -118,7 +117,7 @@ def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
 def unmatched(
     predictions: Sequence[Prediction], predictions_path: Path, targets: Mapping[str, Target], targets_path: Path
 ) -> list[LineProblem]:
-    """Predictions without a target and targets without a prediction."""
+    """Returns a problem for each prediction without a target and each target without a prediction."""
     problems = [
         LineProblem(
             kind="id without a target",
@@ -129,7 +128,7 @@ def unmatched(
         for p in predictions
         if p.id not in targets
     ]
-    said = {prediction.id for prediction in predictions}
+    predicted = {prediction.id for prediction in predictions}
     problems += [
         LineProblem(
             kind="id without a prediction",
@@ -138,36 +137,36 @@ def unmatched(
             detail=f"{t.id!r} is not in {predictions_path.name}",
         )
         for t in targets.values()
-        if t.id not in said
+        if t.id not in predicted
     ]
     return problems
 
 
-def refuse_lines(problems: Sequence[LineProblem], way_out: str = "mend these lines") -> None:
-    """Raises: UserError with the first of the problems, if there are any."""
+def refuse_lines(problems: Sequence[LineProblem], remedy: str = "correct these lines") -> None:
+    """Raises a UserError that lists the first problems, if there are any."""
     if not problems:
         return
     lines = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
-    raise UserError("\n".join([*lines, way_out]))
+    raise UserError("\n".join([*lines, remedy]))
 
 
 def completion_of(text: str) -> Completion:
-    """A text as a completion that ended by itself."""
+    """Wraps a text as a completion that the token limit did not cut off."""
     return Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0)
 
 
 def question_dimension(question: str) -> Dimension:
-    """The dimension a question asks for. Raises: ValueError when it names none, or several."""
-    asked: list[Dimension] = [d for d, pattern in _ASKS.items() if pattern.search(question.lower())]
+    """Returns the dimension that a question asks for. Raises: ValueError when it names none or several."""
+    asked: list[Dimension] = [d for d, pattern in _WORDS.items() if pattern.search(question.lower())]
     if len(asked) != 1:
         named = f"it names {', '.join(asked)}" if asked else "it names none"
         raise ValueError(f"question {question!r} must ask for one of {', '.join(DIMENSIONS)}; {named}")
     return asked[0]
 
 
-_ASKS: Mapping[Dimension, re.Pattern[str]] = {
+_WORDS: Mapping[Dimension, re.Pattern[str]] = {
     "fabric": re.compile(r"\b(?:fabrics?|wares?|where)\b"),
     "technique": re.compile(r"\btechniques?\b"),
     "shape": re.compile(r"\bshapes?\b"),

@@ -1,4 +1,4 @@
-"""Canonical values of a record or caption, read with the reward's own parser and compared by its similarity."""
+"""Reads canonical values of records and captions with the reward's own parser, and compares them by its similarity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +10,19 @@ from vaserl.rewards.vase.similarity import interval_similarity, shape_similarity
 from vaserl.types import DIMENSIONS, Dimension
 
 SEPARATOR = " | "
-"""Between several values of one dimension."""
+"""Separates several values of one dimension."""
 
 
 def canonical_values(facts: Any) -> Values:
-    """Each dimension's value as one comparable string; None where the text says nothing.
+    """Returns each dimension's value as one comparable string; None where the text states none.
 
-    Several values are joined, so that naming two is another value than naming one.
+    Several values are joined, so that stating two values differs from stating one.
     """
     return {dimension: SEPARATOR.join(map(_text, facts[dimension])) or None for dimension in DIMENSIONS}
 
 
 def reward_reader(config: RewardConfig | None = None) -> Reader:
-    """Reads records and captions as the reward does, and is as lenient with a baseline's guess as with a caption."""
+    """Returns a reader that parses like the reward and is as lenient with a baseline's guess as with a caption."""
     chosen = config or RewardConfig()
 
     def record(fields: Mapping[str, str]) -> Values:
@@ -38,9 +38,9 @@ def reward_reader(config: RewardConfig | None = None) -> Reader:
 
 
 def _similarity(dimension: Dimension, guess: str, truth: str, config: RewardConfig) -> float:
-    """The reward's similarity of two canonical values that differ, where it isn't 0 for values that differ.
+    """Returns the reward's similarity of two different canonical values of a decoration, shape or date, and else 0.
 
-    Several dates or shapes at once count only if equal, and so do hands: stricter than the reward, but rare.
+    Several dates or shapes at once, and attributions, must be equal: stricter than the reward, but rarely relevant.
     """
     guesses, truths = guess.split(SEPARATOR), truth.split(SEPARATOR)
     if dimension == "decoration":

@@ -1,4 +1,4 @@
-"""The audit by hand, and from the command line."""
+"""The audit, against numbers by hand, and from the command line."""
 
 import json
 from math import log2
@@ -37,8 +37,8 @@ def tasks(records) -> list[Task]:
     ]
 
 
-def test_entropy_by_hand():
-    # a, a, b, c of five, one of them open: shares 1/2, 1/4, 1/4
+def test_spread_of_by_hand():
+    # a, a, b, c; one of five doesn't state it: shares 1/2, 1/4, 1/4
     spread = spread_of([("a",), ("a",), ("b",), (), ("c",)])
     assert (spread.num_targets, spread.num_values, spread.share_of_commonest) == (4, 3, 0.5)
     assert spread.bits == pytest.approx(0.5 * 1 + 2 * 0.25 * 2)
@@ -47,7 +47,7 @@ def test_entropy_by_hand():
     assert spread_of([(), ()]).num_targets == 0
 
 
-def test_what_each_answer_earns_by_hand():
+def test_audit_by_hand():
     result = audit(tasks(RECORDS[:2]), load_scorer(["vaserl.rewards:VaseReward"]))
     assert (result.num_targets, result.num_attacked) == (2, 2)
     assert result.honest.mean == pytest.approx(1.1)
@@ -56,14 +56,14 @@ def test_what_each_answer_earns_by_hand():
     other = 1 - 0.2 / 0.7 + 0.1 * 7 / 8
     assert result.constant.mean == pytest.approx((1.1 + other) / 2)
     assert (result.constant.highest, result.constant.share_at_honest) == (pytest.approx(1.1), 0.5)
-    # and each one's caption for the other
+    # each one's reference for the other
     assert result.shuffled.mean == pytest.approx(other)
     assert result.shuffled.share_at_honest == 0
     assert result.spread["technique"].bits == 1
     assert "attribution" not in result.spread
 
 
-def test_no_attack_reaches_the_honest_answer_on_synthetic_records():
+def test_audit_no_attack_reaches_the_reference_on_synthetic_records():
     records = [beazley_record(f"v{i}", i, traits_of(0, i)) for i in range(40)]
     result = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"]), seed=1, max_attacked=25)
     assert result.num_attacked == 25
@@ -74,12 +74,12 @@ def test_no_attack_reaches_the_honest_answer_on_synthetic_records():
     assert all(0 < spread.bits <= log2(spread.num_values) for spread in result.spread.values())
 
 
-def test_a_reward_that_can_be_cheated_is_found_out():
+def test_audit_reveals_a_reward_that_pays_for_attacks():
     result = audit(tasks(RECORDS), load_scorer(["tests.fakes.rewards_for_tests:one"]))
     assert {earned.share_at_honest for earned in result.attacks.values()} == {1.0}
 
 
-def test_the_command_reads_targets_and_data_sets(tmp_path: Path, capsys):
+def test_audit_command_reads_targets_and_data_sets(tmp_path: Path, capsys):
     targets = tmp_path / "targets.jsonl"
     targets.write_text("".join(json.dumps({"id": str(i), "record": r}) + "\n" for i, r in enumerate(RECORDS)))
     assert main(["audit", "--targets", str(targets), "--json"]) == 0
@@ -94,7 +94,7 @@ def test_the_command_reads_targets_and_data_sets(tmp_path: Path, capsys):
 
     targets.write_text(json.dumps({"id": "a", "record": RECORDS[0]}) + "\n")
     assert main(["audit", "--targets", str(targets)]) == 2
-    assert "needs two targets" in capsys.readouterr().err
+    assert "needs at least two targets" in capsys.readouterr().err
     targets.write_text("{\n")
     assert main(["audit", "--targets", str(targets)]) == 2
     assert "targets.jsonl:1: broken line" in capsys.readouterr().err

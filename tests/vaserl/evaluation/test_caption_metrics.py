@@ -22,19 +22,19 @@ def test_lexical_similarity_by_hand() -> None:
 
 
 @pytest.mark.parametrize("mode", ["paper", "strict"])
-def test_lexical_similarity_at_its_ends(mode) -> None:
+def test_lexical_similarity_at_its_bounds(mode) -> None:
     assert lexical_similarity("An owl", "an OWL an", mode) == 1.0
     assert lexical_similarity("owl", "siren", mode) == 0.0
     assert lexical_similarity("", "", mode) == 0.0
     assert lexical_similarity("", "owl", mode) == 0.0
 
 
-def test_a_lone_dash_is_a_word_on_paper_only() -> None:
+def test_lexical_similarity_counts_a_lone_dash_in_paper_mode_only() -> None:
     assert lexical_similarity("owl – siren", "owl siren", "paper") == pytest.approx(2 / 3)
     assert lexical_similarity("owl – siren", "owl siren", "strict") == 1.0
 
 
-def test_cosine_ignores_length() -> None:
+def test_cosine_similarities_ignore_length() -> None:
     captions, references = np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[5.0, 0.0], [0.0, 2.0]])
     assert cosine_similarities(captions, references) == pytest.approx([1.0, 1 / np.sqrt(2)])
     with pytest.raises(ValueError, match="embedding 1 has length 0"):
@@ -49,7 +49,7 @@ def test_recall_ranks_by_hand() -> None:
     assert recall_ranks(captions, references, ["a", "b", "c"], "strict").tolist() == [1, 2, 2]
 
 
-def test_equal_references_are_a_miss_on_paper_and_a_hit_in_strict_mode() -> None:
+def test_recall_ranks_of_equal_references_differ_between_modes() -> None:
     references = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     captions = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     texts = ["an owl", "an owl", "a siren"]
@@ -58,7 +58,7 @@ def test_equal_references_are_a_miss_on_paper_and_a_hit_in_strict_mode() -> None
     assert recall_ranks(captions, references, texts, "strict").tolist() == [1, 1, 1]
 
 
-def test_strict_mode_gives_nothing_for_a_different_text_with_the_same_embedding() -> None:
+def test_recall_ranks_strict_separates_different_texts_of_one_embedding() -> None:
     references = np.array([[1.0, 0.0], [1.0, 0.0]])
     assert recall_ranks(references, references, ["an owl", "AN OWL!"], "strict").tolist() == [1, 2]
 
@@ -90,7 +90,7 @@ def test_frechet_distance_against_the_symmetric_form() -> None:
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_failed_frechet_distance_is_an_error_and_never_zero() -> None:
+def test_frechet_distance_failure_is_an_error_and_never_zero() -> None:
     with pytest.raises(ValueError, match="two texts on each side, got 1"):
         frechet_distance(np.ones((1, 3)), np.ones((4, 3)))
     broken = np.ones((4, 3))
@@ -99,7 +99,7 @@ def test_a_failed_frechet_distance_is_an_error_and_never_zero() -> None:
         frechet_distance(broken, np.ones((4, 3)))
 
 
-def test_overall_formula_by_hand() -> None:
+def test_overall_scores_by_hand() -> None:
     overall = overall_scores(
         cosine=np.array([0.8]),
         recall_1=np.array([False]),

@@ -18,7 +18,7 @@ def shapes(*values: str | None) -> list[Values]:
     return [{"shape": value} for value in values]
 
 
-def test_silence_is_wrong_in_accuracy_and_left_out_when_stated() -> None:
+def test_measure_dimension_counts_unstated_as_wrong_only_in_accuracy() -> None:
     truths = shapes("kylix", "kylix", "pelike", "pelike", None)
     said = shapes("kylix", None, "kylix", "pelike", "pelike")
     answers = dimension_outcomes("shape", [score(s) for s in (1.0, 0.0, 0.2, 0.7, None)], said, truths, tau=0.7)
@@ -29,17 +29,17 @@ def test_silence_is_wrong_in_accuracy_and_left_out_when_stated() -> None:
     assert result.accuracy and result.accuracy.mean == 2 / 4  # the first and the fourth, whose .7 reaches tau
     assert result.accuracy_when_stated and result.accuracy_when_stated.mean == pytest.approx(2 / 3)
     assert result.guess_when_stated and result.guess_when_stated.mean == pytest.approx(1 / 3)
-    # Over the three that speak: (1 - 1) + (0 - 0) + (1 - 0), over 3.
+    # Over the three that state it: (1 - 1) + (0 - 0) + (1 - 0), over 3.
     assert result.over_guess and result.over_guess.mean == pytest.approx(1 / 3)
     assert result.invented and result.invented.mean == 1.0  # the one vase without a target was given a shape
 
 
-def test_a_score_without_the_similarity_of_a_recorded_dimension_is_an_error() -> None:
-    with pytest.raises(ValueError, match="vase 1 has a shape, its score no part 'shape'"):
+def test_dimension_outcomes_refuses_a_score_without_a_recorded_dimension() -> None:
+    with pytest.raises(ValueError, match="vase 1: the record states 'shape', but the score has no such part"):
         dimension_outcomes("shape", [score(1.0), score(None)], shapes("a", "a"), shapes("a", "a"), tau=0.7)
 
 
-def test_a_system_that_never_speaks_has_no_interval_when_stated() -> None:
+def test_measure_dimension_has_no_interval_without_stated_values() -> None:
     answers = dimension_outcomes("shape", [score(0.0)] * 2, shapes(None, None), shapes("a", "b"), tau=0.7)
     result = measure_dimension(answers, np.array([True, False]), **DRAW)
     assert result.stated and result.stated.mean == 0
@@ -47,19 +47,19 @@ def test_a_system_that_never_speaks_has_no_interval_when_stated() -> None:
     assert result.as_dict()["over_guess"] is None and result.as_dict()["num_targets"] == 2
 
 
-def test_comparison_is_paired_by_vase() -> None:
+def test_compare_dimension_is_paired_by_vase() -> None:
     truths = shapes("a", "a", "a", "a")
     rl = dimension_outcomes("shape", [score(s) for s in (1, 1, 1, 0)], shapes("a", "a", "a", "b"), truths, tau=0.7)
     sft = dimension_outcomes("shape", [score(s) for s in (1, 0, 0, 0)], shapes("a", None, "b", "b"), truths, tau=0.7)
     compared = compare_dimension(rl, sft, **DRAW)
     assert compared["accuracy"] and compared["accuracy"].mean == pytest.approx(2 / 4)
     assert compared["stated"] and compared["stated"].mean == pytest.approx(1 / 4)
-    # Both speak on vases 0, 2, 3; there RL is right on two and SFT on one.
+    # Both state it on vases 0, 2, 3; there RL is right on two and SFT on one.
     both = compared["accuracy_when_both_state"]
     assert both and both.mean == pytest.approx(1 / 3)
 
 
-def test_majority_ignores_silent_records_and_breaks_ties_by_alphabet() -> None:
+def test_majority_value_ignores_empty_records_and_breaks_ties_by_alphabet() -> None:
     assert majority_value(shapes("pelike", None, None, None, "kylix", "kylix"), "shape") == "kylix"
     assert majority_value(shapes("pelike", "kylix"), "shape") == "kylix"
     assert majority_value(shapes(None), "shape") is None
@@ -86,12 +86,12 @@ def test_guess_from_others_by_hand() -> None:
     assert guess({"technique": "outline", "fabric": "Corinthian"}) == "kylix"
 
 
-def test_the_guess_never_looks_at_the_vase_own_value() -> None:
+def test_guess_from_others_ignores_the_vases_own_value() -> None:
     guess = GuessFromOthers(TRAIN, "shape")
     assert guess({"technique": "white-ground", "shape": "kylix"}) == "lekythos"
 
 
-def test_guess_reaches_the_best_possible_accuracy_where_one_dimension_decides_another() -> None:
+def test_guess_from_others_is_best_possible_where_one_dimension_decides_another() -> None:
     rng = np.random.default_rng(0)
     shapes_of = {"owl": "skyphos", "horse": "kylix", "ship": "krater"}
 
@@ -108,7 +108,7 @@ def test_guess_reaches_the_best_possible_accuracy_where_one_dimension_decides_an
     assert accuracy == pytest.approx(0.8 + 0.2 / 3, abs=0.05)  # Bayes rate; 4 standard errors are .056
 
 
-def test_hits_take_the_callers_idea_of_same() -> None:
+def test_hits_use_the_callers_comparison() -> None:
     truths = shapes("amphora/neck", "kylix", None)
     guesses = ["amphora", None, "kylix"]
     assert hits("shape", guesses, truths, same_exactly).tolist() == [False, False, False]

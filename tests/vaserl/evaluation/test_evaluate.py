@@ -1,4 +1,4 @@
-"""The whole evaluation on a small world whose numbers are known beforehand."""
+"""The whole evaluation on a small world whose numbers follow by hand."""
 
 import json
 import zlib
@@ -49,7 +49,7 @@ def scored(record, caption: str) -> Score:
 
 
 def world(num_vases: int = 12) -> list[EvaluationRow]:
-    """RL is always right; SFT never names the fabric and always says kylix."""
+    """Returns rows in which RL is always right, and SFT never names the fabric and always says kylix."""
     rows = []
     for n in range(num_vases):
         record = {"Fabric": FABRICS[n % 2], "Shape Name": SHAPES[n % 3]}
@@ -70,7 +70,7 @@ def world(num_vases: int = 12) -> list[EvaluationRow]:
 TRAIN = [{"Fabric": FABRICS[n % 2], "Shape Name": SHAPES[n % 3]} for n in range(60)]
 
 
-def test_known_world() -> None:
+def test_evaluate_captions_in_a_known_world() -> None:
     result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
     sft, rl, difference = (result.summary[part] for part in ("sft", "rl", "difference"))
     assert rl["reward"]["mean"] == 1.0
@@ -90,14 +90,14 @@ def test_known_world() -> None:
     assert difference["dimensions"]["fabric"]["stated"]["mean"] == 1.0
     assert sft["dimensions"]["dating"]["num_targets"] == 0 and sft["dimensions"]["dating"]["accuracy"] is None
 
-    # Fabric and shape cycle with periods 2 and 3, so neither tells anything of the other: a guess gets its base rate.
+    # Fabric and shape cycle with periods 2 and 3, so neither predicts the other: a guess gets its base rate.
     baselines = result.summary["baselines"]
     assert baselines["fabric"]["majority"]["mean"] == pytest.approx(1 / 2)
     assert baselines["shape"]["guess_from_others"]["mean"] == pytest.approx(1 / 3)
     assert baselines["dating"] == {"majority_value": None, "majority": None, "guess_from_others": None}
 
 
-def test_result_is_json_and_keeps_what_was_read() -> None:
+def test_evaluate_captions_result_is_json_and_keeps_read_values() -> None:
     result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
     assert json.loads(json.dumps(result.summary)) == result.summary
     line = json.loads(json.dumps(result.lines[1]))
@@ -107,7 +107,7 @@ def test_result_is_json_and_keeps_what_was_read() -> None:
     assert line["scores"]["rl"]["total"] == 1.0
 
 
-def test_overall_is_the_published_formula_over_the_means() -> None:
+def test_evaluate_captions_overall_is_the_published_formula_over_the_means() -> None:
     sft = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
     mean = {name: value["mean"] for name, value in sft.items() if isinstance(value, dict) and "mean" in value}
     expected = (
@@ -121,7 +121,7 @@ def test_overall_is_the_published_formula_over_the_means() -> None:
     assert mean["overall_paper"] == pytest.approx(expected)
 
 
-def test_a_second_encoder_serves_the_fid_alone() -> None:
+def test_evaluate_captions_uses_a_second_encoder_for_the_fid_alone() -> None:
     def begins_with_an_article(texts: Sequence[str]) -> np.ndarray:
         return np.array([[float(text.startswith("a ")), 1.0] for text in texts])
 
@@ -132,14 +132,14 @@ def test_a_second_encoder_serves_the_fid_alone() -> None:
     assert other["text_fid"] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_same_seed_same_result() -> None:
+def test_evaluate_captions_depends_on_the_seed_only() -> None:
     first, second = (evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG) for _ in range(2))
     assert first.summary == second.summary
 
 
-def test_unusable_rows_are_named() -> None:
+def test_evaluate_captions_names_unusable_rows() -> None:
     rows = world(4)
-    with pytest.raises(UserError, match="v0 was captioned twice"):
+    with pytest.raises(UserError, match="v0 occurs twice"):
         evaluate_captions([rows[0], rows[0]], TRAIN, READER, bag_of_words, CONFIG)
     with pytest.raises(UserError, match="at least two held-out vases, got 0"):
         evaluate_captions([], TRAIN, READER, bag_of_words, CONFIG)

@@ -20,7 +20,7 @@ RECORD = {
 CAPTION = "Attic black-figured neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter."
 
 
-def test_record_and_caption_give_the_same_values() -> None:
+def test_reward_reader_reads_record_and_caption_alike() -> None:
     values = READER.record(RECORD)
     assert None not in values.values()
     assert READER.caption(CAPTION) == values
@@ -33,8 +33,8 @@ def scored(record: dict[str, str], caption: str) -> Score:
     return vase_caption(task, completion)
 
 
-def test_the_reward_and_the_evaluation_speak_of_the_same_dimensions() -> None:
-    """One vase has no attribution; "sft" hedges between two techniques and names no painter, "rl" says it all."""
+def test_reward_reader_agrees_with_the_reward_on_dimensions() -> None:
+    """One vase has no attribution; "sft" names two techniques and no painter, "rl" states every value."""
     records = [RECORD, {name: value for name, value in RECORD.items() if name != "Attributed To"}]
     hedged = "Athenian black-figure and red-figure kylix, c. 525–475 BCE, depicting a warrior."
     rows = [
@@ -73,7 +73,7 @@ def test_the_reward_and_the_evaluation_speak_of_the_same_dimensions() -> None:
         ("attribution", "antimenes", "antimenes", True),
     ],
 )
-def test_a_guess_is_right_from_the_rewards_threshold_on(
+def test_reward_reader_same_starts_at_the_rewards_threshold(
     dimension: Dimension, guess: str, truth: str, expected: bool
 ) -> None:
     assert READER.same(dimension, guess, truth) is expected

@@ -42,7 +42,7 @@ def totals(scorer: Scorer) -> list[float]:
     return [score.total for score in scorer.score(GROUP).scores]
 
 
-def test_a_reward_that_trl_ships_runs_unchanged():
+def test_trl_runs_a_reward_that_trl_ships():
     scorer = load_scorer(["trl+trl.rewards:think_format_reward"])
     assert totals(scorer) == [1.0, 0.0, 0.0]
 
@@ -57,12 +57,12 @@ def test_a_reward_that_trl_ships_runs_unchanged():
         ("get_repetition_penalty_reward", {"ngram_size": 3, "max_penalty": -1.0}, [0.0, 0.0, 0.0]),
     ],
 )
-def test_what_trl_ships_as_makers_of_rewards_is_made_and_run(name: str, arguments: dict, expected: list[float]):
+def test_trl_calls_factories_that_trl_ships(name: str, arguments: dict, expected: list[float]):
     functions = (f"trl+trl.rewards:{name}",)
     assert totals(make_scorer(RewardSettings(functions=functions, arguments={name: arguments}))) == expected
 
 
-def test_a_maker_that_lacks_an_argument_is_explained():
+def test_factory_explains_a_missing_argument():
     name = "get_soft_overlong_punishment"
     with pytest.raises(UserError, match=r"are incomplete: missing a required argument: 'max_completion_len'"):
         make_scorer(RewardSettings(functions=(f"trl+trl.rewards:{name}",)))
@@ -73,18 +73,18 @@ TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
 @pytest.mark.parametrize("form", ["trl", "trl-text"])
-def test_the_adapter_gives_what_trls_own_trainer_gives(form: str, language_model: Path, tmp_path: Path):
-    """The same function in TRL's GRPOTrainer and behind the adapter: the same keywords, of the same types."""
+def test_trl_passes_the_keywords_of_trls_own_trainer(form: str, language_model: Path, tmp_path: Path):
+    """A function gets equal keywords from TRL's GRPOTrainer and from the adapter, also in their types."""
     from datasets import Dataset
     from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
     from trl import GRPOConfig, GRPOTrainer
 
-    heard: list[dict] = []
+    received: list[dict] = []
 
-    def told(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, solution, **columns):
+    def recording(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, solution, **columns):
         log_metric("mean_tokens", sum(map(len, completion_ids)) / len(completion_ids))
         log_extra("solution", solution)
-        heard.append(
+        received.append(
             {
                 "prompts": prompts,
                 "completions": completions,
@@ -101,7 +101,7 @@ def test_the_adapter_gives_what_trls_own_trainer_gives(form: str, language_model
     prompt = "w1 w2" if form == "trl-text" else [{"role": "user", "content": "w1 w2"}]
     trainer = GRPOTrainer(
         model=Qwen2ForCausalLM.from_pretrained(language_model),
-        reward_funcs=told,
+        reward_funcs=recording,
         args=GRPOConfig(
             output_dir=str(tmp_path),
             per_device_train_batch_size=4,
@@ -118,7 +118,7 @@ def test_the_adapter_gives_what_trls_own_trainer_gives(form: str, language_model
         processing_class=tokenizer,
     )
     trainer.train()
-    (by_trl,) = heard
+    (by_trl,) = received
 
     def text(completion) -> str:
         return completion if isinstance(completion, str) else completion[0]["content"]
@@ -131,8 +131,8 @@ def test_the_adapter_gives_what_trls_own_trainer_gives(form: str, language_model
             for answer, ids in zip(by_trl["completions"], by_trl["completion_ids"], strict=True)
         ),
     )
-    scores = ADAPTERS[form](told)(group)
-    by_us = heard[1]
+    scores = ADAPTERS[form](recording)(group)
+    by_us = received[1]
     assert {name: by_us[name] for name in by_trl} == by_trl
     lengths = [len(ids) for ids in by_trl["completion_ids"]]
     assert [score.total for score in scores] == lengths
@@ -152,14 +152,14 @@ def f(prompts, completions, completion_ids, trainer_state, log_metric, log_extra
 """
 
 
-def test_trl_conversations_columns_metrics_and_none(tmp_path: Path):
+def test_trl_passes_conversations_columns_metrics_and_none(tmp_path: Path):
     scores = scorer_of(tmp_path, "trl", TRL, weight=0.5).score(GROUP).scores
-    # None has nothing to say: the mean of the others
+    # None counts as the mean of the others
     assert [score.total for score in scores] == [0.5, 0.5, 0.5]
     assert [dict(score.parts) for score in scores] == [{"mean_tokens": 5.0}, {}, {"mean_tokens": 5.0}]
 
 
-def test_trl_texts_async_and_without_keywords_of_its_own(tmp_path: Path):
+def test_trl_text_runs_async_functions_with_few_keywords(tmp_path: Path):
     code = """
 async def f(completions, reference):
     return [len(c) / len(r) for c, r in zip(completions, reference)]
@@ -175,13 +175,13 @@ def f(data_source, solution_str, ground_truth, extra_info=None, bonus=0.0):
 """
 
 
-def test_verl_dicts_become_parts(tmp_path: Path):
+def test_verl_turns_dicts_into_parts(tmp_path: Path):
     scores = scorer_of(tmp_path, "verl", VERL, bonus=0.25).score(GROUP).scores
     assert [score.total for score in scores] == [1.25, 0.25, 1.25]
     assert [dict(score.parts) for score in scores] == [{"acc": 1.0}, {"acc": 0.0}, {"acc": 1.0}]
 
 
-def test_verl_numbers_async_and_batches(tmp_path: Path):
+def test_verl_reads_numbers_async_and_in_batches(tmp_path: Path):
     one = "async def f(data_source, solution_str, ground_truth, extra_info):\n    return len(solution_str)\n"
     assert totals(scorer_of(tmp_path, "verl", one)) == [len(t) for t in TEXTS]
     batch = (
@@ -191,14 +191,14 @@ def test_verl_numbers_async_and_batches(tmp_path: Path):
     assert totals(scorer_of(tmp_path, "verl-batch", batch)) == [len(t) for t in TEXTS]
 
 
-def test_verl_arguments_win_and_what_managers_add_is_there(tmp_path: Path):
+def test_verl_arguments_take_precedence_and_managers_keys_exist(tmp_path: Path):
     code = (
         "def f(data_source, solution_str, ground_truth, extra_info):\n"
         "    assert extra_info['num_turns'] is None and extra_info['rollout_reward_scores'] == {}\n"
         "    return float(data_source == 'openai/gsm8k')\n"
     )
     assert totals(scorer_of(tmp_path, "verl", code, data_source="openai/gsm8k")) == [1.0] * 3
-    # a function that asks for less gets less
+    # a function gets only the keywords that it has as parameters
     assert (
         totals(scorer_of(tmp_path, "verl", "def f(solution_str, ground_truth, score=2.0):\n    return score\n"))
         == [2.0] * 3
@@ -219,7 +219,7 @@ def f(queries, prompts, labels):
 """
 
 
-def test_openrlhf_tensors_and_logs(tmp_path: Path):
+def test_openrlhf_reads_tensors_and_logs(tmp_path: Path):
     scores = scorer_of(tmp_path, "openrlhf", OPENRLHF).score(GROUP).scores
     assert [score.total for score in scores] == [1.0, 0.0, 1.0]
     assert [score.parts["words"] for score in scores] == [5, 2, 3]
@@ -230,18 +230,18 @@ def test_openrlhf_tensors_and_logs(tmp_path: Path):
 @pytest.mark.parametrize(
     "returned", ["torch.ones(len(q))", "1.0", "[1.0]", "{'rewards': torch.tensor(1.0), 'extra_logs': None}"]
 )
-def test_openrlhf_calls_by_position_and_takes_older_answers(tmp_path: Path, returned: str):
+def test_openrlhf_calls_by_position_and_reads_older_results(tmp_path: Path, returned: str):
     plain = f"import torch\ndef f(q, p, answer, scale=1.0):\n    return {returned}\n"
     assert totals(scorer_of(tmp_path, "openrlhf", plain)) == [1.0] * 3
 
 
-def test_openrlhf_a_completion_that_was_cut_off_has_no_end_of_turn(tmp_path: Path):
+def test_openrlhf_omits_end_of_turn_of_a_cut_off_completion(tmp_path: Path):
     scorer = scorer_of(tmp_path, "openrlhf", "def f(q, p, l):\n    return float(q[0].endswith('<|im_end|>'))\n")
     cut = replace(GROUP, completions=(replace(GROUP.completions[0], finish_reason="length"), GROUP.completions[1]))
     assert [score.total for score in scorer.score(cut).scores] == [0.0, 1.0]
 
 
-def test_a_foreign_function_that_breaks_is_named(tmp_path: Path):
+def test_adapters_name_a_foreign_function_that_breaks(tmp_path: Path):
     scorer = scorer_of(tmp_path, "trl", "def f(completions, **kwargs):\n    return [1.0]\n")
     with pytest.raises(RewardError, match=r"foreign\.py:f returned 1 scores for the 3 completions of v1/caption"):
         scorer.score(GROUP)

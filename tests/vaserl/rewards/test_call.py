@@ -1,4 +1,4 @@
-"""Every form of a reward function, and what a service that fails counts as."""
+"""Every form of a reward function, and the outcomes of a service that fails."""
 
 import asyncio
 import threading
@@ -63,13 +63,13 @@ def totals(function, arguments=None, remote=None, texts=TEXTS) -> list[float | N
 
 @pytest.mark.parametrize("function", FORMS)
 @pytest.mark.parametrize("remote", [None, RemoteSettings()])
-def test_every_form_says_the_same(function, remote):
+def test_call_rewards_gives_equal_scores_for_every_form(function, remote):
     assert totals(function, {"scale": 0.5}, remote) == [0.5, 1.0, 1.5]
     assert totals(function, {}, remote) == [1, 2, 3]
     assert totals(function, {}, remote, texts=()) == []
 
 
-def test_several_functions_and_groups_stay_in_order():
+def test_call_rewards_keeps_the_order_of_functions_and_groups():
     rewards = [bind(f"m:{i}", form, {"scale": float(i)}) for i, form in enumerate(FORMS)]
     outcomes_F_P_G = call_rewards(rewards, [group(("a",), "x"), group(("b c", "d"), "y")])
     read = [[[answer.score.total for answer in g] for g in p] for p in outcomes_F_P_G]
@@ -77,13 +77,13 @@ def test_several_functions_and_groups_stay_in_order():
 
 
 @pytest.mark.parametrize("function", FORMS)
-def test_arguments_that_dont_fit_are_explained(function):
+def test_bind_explains_arguments_that_dont_fit(function):
     with pytest.raises(UserError, match=r"m:f.*reward.arguments.*scael"):
         bind("m:f", function, {"scael": 2})
 
 
 @pytest.mark.parametrize("function", [lambda: 1, lambda task: 1, lambda a, b, c: 1, lambda group, other: []])
-def test_a_signature_that_doesnt_fit_is_explained(function):
+def test_bind_explains_a_signature_that_doesnt_fit(function):
     with pytest.raises(UserError, match=r"must take \(task, completion\) or \(group\)"):
         bind("m:f", function, {})
 
@@ -91,19 +91,19 @@ def test_a_signature_that_doesnt_fit_is_explained(function):
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), "much", [1], Score(total=0.0, parts={"x": float("nan")})]
 )
-def test_what_is_no_score_stops_the_run(value):
+def test_call_rewards_stops_at_what_is_no_score(value):
     with pytest.raises(RewardError, match=r"m:f .*v1/caption, completion 0"):
         totals(lambda task, completion: value)
 
 
-def test_a_group_reward_must_give_one_score_for_each():
+def test_call_rewards_needs_one_score_for_each_completion_of_a_group():
     with pytest.raises(RewardError, match="m:f returned 2 scores for the 3 completions of v1/caption"):
         totals(lambda group: [1.0, 2.0])
 
 
 @pytest.mark.parametrize("remote", [None, RemoteSettings(on_failure=0.0)])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_broken_code_stops_the_run_with_the_sample_also_when_it_is_remote(remote, is_async):
+def test_call_rewards_names_the_sample_of_broken_code_local_and_remote(remote, is_async):
     def broken(task, completion):
         return {}["no such key"] if completion.text == "b c" else 1.0
 
@@ -114,7 +114,7 @@ def test_broken_code_stops_the_run_with_the_sample_also_when_it_is_remote(remote
         totals(broken_later if is_async else broken, {}, remote)
 
 
-def test_calls_that_wait_run_together():
+def test_call_rewards_runs_waiting_calls_concurrently():
     async def slow(task, completion):
         await asyncio.sleep(0.2)
         return 1.0
@@ -130,7 +130,7 @@ def test_calls_that_wait_run_together():
         assert time.monotonic() - start < 1.2  # one after the other they would take 2.4
 
 
-def test_no_more_calls_than_allowed_are_under_way():
+def test_call_rewards_keeps_to_max_concurrency():
     lock, now, most = threading.Lock(), 0, 0
 
     def counting(task, completion):
@@ -160,22 +160,22 @@ class Flaky:
 
 
 @pytest.mark.parametrize("error", [Unavailable, TimeoutError, ConnectionResetError])
-def test_a_service_is_asked_again(error):
+def test_call_rewards_retries_a_service(error):
     flaky = Flaky(2, error)
     assert totals(flaky, {}, RemoteSettings(retries=2, backoff_s=0.001)) == [1.0] * 3
     assert flaky.calls == dict.fromkeys(TEXTS, 3)
 
 
-def test_waiting_doubles_with_each_retry():
+def test_call_rewards_doubles_the_backoff_with_each_retry():
     start = time.monotonic()
     totals(Flaky(2), {}, RemoteSettings(retries=2, backoff_s=0.1), ("x",))
     assert 0.3 <= time.monotonic() - start < 1.5  # 0.1 + 0.2
 
 
-def test_without_a_declared_outcome_a_silent_service_stops_the_run():
+def test_call_rewards_stops_at_a_failing_service_by_default():
     with pytest.raises(RewardError, match=r"m:f failed on v1/caption, completion \d: Unavailable.* in 2 calls"):
         totals(Flaky(9), {}, RemoteSettings(retries=1, backoff_s=0))
-    # and a function that isn't declared remote is not asked twice
+    # a function that isn't declared remote is called once
     flaky = Flaky(1)
     with pytest.raises(RewardError, match="Unavailable"):
         totals(flaky)
@@ -183,7 +183,7 @@ def test_without_a_declared_outcome_a_silent_service_stops_the_run():
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_call_that_takes_too_long_fails(is_async):
+def test_call_rewards_ends_a_call_at_its_time_out(is_async):
     def hanging(task, completion):
         if completion.text == "a":
             time.sleep(5)
@@ -211,16 +211,16 @@ def fails_on_a(task, completion):
     return float(len(completion.text.split()))
 
 
-def test_declared_outcomes_by_hand():
+def test_scorer_declared_outcomes_by_hand():
     number = scores(fails_on_a, RemoteSettings(retries=0, on_failure=0.5))
     assert [s.total for s in number] == [0.5, 2.0, 3.0]
     assert [s.parts["failed"] for s in number] == [1.0, 0.0, 0.0]
-    # neutral is the mean of what was said of the others: its advantage is 0
+    # neutral is the mean of the others' scores, so its advantage is 0
     neutral = scores(fails_on_a, RemoteSettings(retries=0, on_failure="neutral"))
     assert [s.total for s in neutral] == [2.5, 2.0, 3.0]
 
 
-def test_none_means_nothing_to_say():
+def test_scorer_none_counts_as_the_mean_of_the_others():
     def only_long(task, completion):
         return None if completion.text == "a" else float(len(completion.text.split()))
 
@@ -236,7 +236,7 @@ def test_none_means_nothing_to_say():
     assert [s.total for s in scores(silent)] == [0.0, 0.0, 0.0]
 
 
-def test_a_group_reward_that_fails_fails_for_all():
+def test_scorer_failed_group_reward_fails_for_all_completions():
     def down(group):
         raise Unavailable("down")
 

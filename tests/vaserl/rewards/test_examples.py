@@ -37,7 +37,7 @@ def example(name: str, **overrides: object) -> RewardSettings:
     return load_config(RewardFile, EXAMPLES / f"{name}.toml", arguments).reward
 
 
-def test_a_file_of_ones_own():
+def test_example_file_adds_brevity():
     scores = make_scorer(example("file")).score(GROUP).scores
     # 7, 5 and 5 words, of at most 40
     for score, honest, num_words in zip(scores, HONEST, (7, 5, 5), strict=True):
@@ -48,7 +48,7 @@ def test_a_file_of_ones_own():
 
 
 class Judge(ThreadingHTTPServer):
-    """Answers in turn as scripted: a status, or seconds to wait; after the script, 200 with the words / 10."""
+    """An HTTP judge that follows a script of statuses and delays in seconds; then it answers 200 and words / 10."""
 
     daemon_threads = True
 
@@ -102,7 +102,7 @@ def http(judge: Judge, **remote: object) -> RewardSettings:
     return settings.model_copy(update={"remote": {"http_judge": changed}})
 
 
-def test_http_overloaded_then_slow_then_there(judge: Judge):
+def test_example_http_retries_an_overloaded_and_slow_judge(judge: Judge):
     judge.script = {TEXTS[0]: [503, 429], TEXTS[1]: [2.0]}
     scores = make_scorer(http(judge)).score(GROUP).scores
     for score, honest, num_words in zip(scores, HONEST, (7, 5, 5), strict=True):
@@ -113,7 +113,7 @@ def test_http_overloaded_then_slow_then_there(judge: Judge):
     assert sorted(judge.asked) == sorted([TEXTS[0]] * 3 + [TEXTS[1]] * 2 + [TEXTS[2]])
 
 
-def test_http_down_is_neutral_and_counted(judge: Judge):
+def test_example_http_down_is_neutral_and_counted(judge: Judge):
     judge.script = {TEXTS[2]: [503, 503, 503]}
     scores = make_scorer(http(judge)).score(GROUP).scores
     assert [score.parts["http_judge/failed"] for score in scores] == [0, 0, 1]
@@ -121,7 +121,7 @@ def test_http_down_is_neutral_and_counted(judge: Judge):
     assert "http_judge/judge" not in scores[2].parts
 
 
-def test_http_down_can_stop_the_run(judge: Judge):
+def test_example_http_down_can_stop_the_run(judge: Judge):
     judge.script = {TEXTS[2]: [503] * 9}
     with pytest.raises(
         RewardError, match=r"http_judge failed on v1/caption, completion 2: .*answered 503.* in 3 calls"
@@ -129,14 +129,14 @@ def test_http_down_can_stop_the_run(judge: Judge):
         make_scorer(http(judge, on_failure="stop")).score(GROUP)
 
 
-def test_http_that_refuses_is_a_fault_not_an_outage(judge: Judge):
+def test_example_http_refusal_is_a_fault_not_an_outage(judge: Judge):
     judge.script = {TEXTS[0]: [400]}
     with pytest.raises(RewardError, match=r"completion 0: .*HTTPError 400"):
         make_scorer(http(judge)).score(GROUP)
     assert judge.asked.count(TEXTS[0]) == 1
 
 
-def test_nobody_listens():
+def test_example_http_without_a_server_is_neutral():
     server = Judge()
     server.server_close()
     scores = make_scorer(http(server, retries=0)).score(GROUP).scores
@@ -165,7 +165,7 @@ def encoder(tmp_path_factory) -> Path:
     return folder
 
 
-def test_an_embedding_compares_decoration_and_attribution(encoder: Path):
+def test_example_embedding_compares_decoration_and_attribution(encoder: Path):
     settings = example("embedding", **{"arguments.VaseReward.encoder": str(encoder)})
     scores = make_scorer(settings).score(GROUP).scores
     expected = cosine(encoder, "hoplite", "warrior")
@@ -173,12 +173,12 @@ def test_an_embedding_compares_decoration_and_attribution(encoder: Path):
     assert scores[2].parts["raw/decoration"] == pytest.approx(expected, abs=1e-5)
     assert scores[2].parts["raw/attribution"] == pytest.approx(cosine(encoder, "exekias", "lydos"), abs=1e-5)
     assert 0 < expected < 0.99  # another word is another vector
-    # the four other dimensions are read as ever
+    # the four other dimensions are compared as without an encoder
     assert scores[1].parts["fabric"] == vase_caption(TASK, GROUP.completions[1]).parts["fabric"] == 0
 
 
 def cosine(folder: Path, a: str, b: str) -> float:
-    """The reference: mean of the last hidden states, in float64, without our encoder."""
+    """Returns the expected cosine: of the means of the last hidden states, in float64, without `SentenceEncoder`."""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
@@ -187,7 +187,7 @@ def cosine(folder: Path, a: str, b: str) -> float:
     return max(0.0, float(u @ v / u.norm() / v.norm()))
 
 
-def test_a_folder_of_sentence_transformers_says_how_it_pools(encoder: Path, tmp_path: Path):
+def test_sentence_encoder_pools_as_its_folder_declares(encoder: Path, tmp_path: Path):
     import shutil
 
     from vaserl.encoders.sentence import SentenceEncoder
@@ -206,19 +206,19 @@ def test_a_folder_of_sentence_transformers_says_how_it_pools(encoder: Path, tmp_
         SentenceEncoder(folder)
 
 
-def test_an_encoder_that_is_not_there_is_explained(tmp_path: Path):
+def test_make_scorer_explains_a_missing_encoder(tmp_path: Path):
     settings = example("embedding", **{"arguments.VaseReward.encoder": str(tmp_path / "nowhere")})
     with pytest.raises(UserError, match=r"nowhere is no folder of a transformers model"):
         make_scorer(settings)
 
 
-def test_constants_that_dont_fit_are_explained():
+def test_make_scorer_explains_wrong_constants():
     settings = RewardSettings(functions=("vaserl.rewards:VaseReward",), arguments={"VaseReward": {"tua": 0.5}})
     with pytest.raises(UserError, match="did you mean 'tau'"):
         make_scorer(settings)
 
 
-def test_a_judge_that_needs_a_gpu_says_so(tmp_path: Path):
+def test_make_scorer_explains_missing_gpus(tmp_path: Path):
     path = tmp_path / "judge.py"
     path.write_text("class Judge:\n    num_gpus = 1\n    def __call__(self, task, completion):\n        return 1.0\n")
     name = f"{path}:Judge"

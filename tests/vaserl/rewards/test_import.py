@@ -1,4 +1,4 @@
-"""Scoring needs no heavy library and starts at once."""
+"""Importing the rewards loads no heavy library and takes little time."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ print(json.dumps({"seconds": time.process_time() - start, "modules": sorted({m.s
 """
 
 
-def test_the_import_is_quick_and_light():
+def test_import_of_rewards_is_quick_and_light():
     runs = [
         json.loads(subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout)
         for _ in range(3)

@@ -1,4 +1,4 @@
-"""Reward functions by name, summed; broken ones stop with the sample's id."""
+"""Reward functions are found by name and summed; broken ones raise an error with the sample's id."""
 
 import math
 
@@ -15,26 +15,26 @@ def group():
     return scored([0.0, 0.0]).group
 
 
-def test_a_lone_reward_keeps_its_parts_names():
+def test_scorer_keeps_the_part_names_of_a_single_reward():
     scorer = load_scorer(["tests.fakes.rewards_for_tests:even_tokens"])
     score = scorer.score(group()).scores[0]
     assert (score.total, dict(score.parts)) == (0.5, {"even": 0.5})  # tokens 1 and 2: one of two is even
 
 
-def test_several_are_summed_with_weights_and_told_apart():
+def test_scorer_sums_several_rewards_with_weights_and_prefixes():
     names = ["tests.fakes.rewards_for_tests:even_tokens", "tests.fakes.rewards_for_tests:one"]
     score = load_scorer(names, [2.0, 0.25]).score(group()).scores[1]
     assert score.total == pytest.approx(2 * 0.5 + 0.25)
     assert dict(score.parts) == {"even_tokens/even": 0.5, "even_tokens/total": 0.5, "one/total": 1.0}
 
 
-def test_broken_code_is_an_error_with_the_sample():
+def test_scorer_names_the_sample_of_broken_code():
     with pytest.raises(RewardError, match=r"broken failed on t, completion 0: KeyError"):
         load_scorer(["tests.fakes.rewards_for_tests:broken"]).score(group())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_score_must_be_finite(value: float):
+def test_scorer_refuses_a_score_that_is_not_finite(value: float):
     def f(task, completion):
         return Score(total=value, parts={})
 
@@ -51,6 +51,6 @@ def test_a_score_must_be_finite(value: float):
         ("tests.fakes.rewards_for_tests:takes_one_argument", "must take"),
     ],
 )
-def test_a_wrong_name_is_explained(name: str, words: str):
+def test_load_scorer_explains_a_wrong_name(name: str, words: str):
     with pytest.raises(UserError, match=words):
         load_scorer([name])

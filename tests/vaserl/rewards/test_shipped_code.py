@@ -1,4 +1,4 @@
-"""A file travels with the files beside it that it imports, and sees no others."""
+"""A file travels with the siblings that it imports, and no other code can import those."""
 
 import hashlib
 import pickle
@@ -28,7 +28,7 @@ class Count:
     number: int
 
 def count(text):
-    import words  # of itself, late
+    import words  # itself, inside a function
     return words.Count(len(text.split())).number
 """
 
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_a_file_imports_from_its_folder_comes_along(folder: Path):
+def test_read_code_includes_imported_siblings(folder: Path):
     code = read_code(folder / "main.py")
     assert set(code.beside) == {"words", "scale"}
     code = pickle.loads(pickle.dumps(code))
@@ -52,12 +52,12 @@ def test_what_a_file_imports_from_its_folder_comes_along(folder: Path):
     module = run_code(code)
     assert module.words(None, "a b c") == 6.0
     assert run_code(code) is module
-    # nothing of it is to be had by anyone else
+    # no other code can import them
     assert "words" not in sys.modules and "scale" not in sys.modules
     assert module.count.__module__ in sys.modules  # where its dataclass is looked up
 
 
-def test_two_files_have_each_their_own_helpers(folder: Path, tmp_path_factory):
+def test_run_code_keeps_helpers_of_two_files_apart(folder: Path, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     (other / "main.py").write_text(MAIN)
     (other / "words.py").write_text(WORDS)
@@ -66,7 +66,7 @@ def test_two_files_have_each_their_own_helpers(folder: Path, tmp_path_factory):
     assert (first.words(None, "a b"), second.words(None, "a b")) == (4.0, 10.0)
 
 
-def test_the_hash_follows_the_files_beside_it(folder: Path):
+def test_sha256_follows_the_siblings(folder: Path):
     before = read_code(folder / "main.py").sha256
     (folder / "unused.py").write_text("2 / 0\n")
     assert read_code(folder / "main.py").sha256 == before
@@ -76,13 +76,13 @@ def test_the_hash_follows_the_files_beside_it(folder: Path):
     assert read_code(folder / "scale.py").sha256 == hashlib.sha256(b"BY = 3.0\n").hexdigest()
 
 
-def test_a_reward_with_helpers_is_read_checked_and_run(folder: Path):
+def test_import_source_runs_a_file_with_siblings(folder: Path):
     source = read_reward_source(f"{folder}/main.py:words")
     assert check_reward_source(source) == source.sha256
     assert import_source(source)(None, "a b") == 4.0
 
 
-def test_a_slip_beside_the_file_is_shown_where_it_is(folder: Path):
+def test_import_source_locates_an_error_in_a_sibling(folder: Path):
     (folder / "scale.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(UserError, match=r"scale\.py:2: invalid syntax"):
         import_source(read_reward_source(f"{folder}/main.py:words"))
@@ -91,7 +91,7 @@ def test_a_slip_beside_the_file_is_shown_where_it_is(folder: Path):
         read_reward_source(f"{folder}/main.py:words")
 
 
-def test_a_folder_beside_the_file_does_not_travel(folder: Path):
+def test_import_source_explains_that_packages_dont_travel(folder: Path):
     (folder / "helpers").mkdir()
     (folder / "helpers" / "__init__.py").write_text("")
     (folder / "main.py").write_text("import helpers\n")

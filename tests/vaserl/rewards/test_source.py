@@ -1,4 +1,4 @@
-"""Reward code is found, hashed, shipped as text and run; a slip in its name or its lines is explained."""
+"""Reward code is found, hashed, shipped as text and run; an error in its name or its lines is explained."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_travels_as_text(file: Path):
+def test_import_source_runs_a_file_from_its_text(file: Path):
     source = read_reward_source(f"{file}:words")
     file.unlink()  # as on another machine
     function = import_source(source)
@@ -36,7 +36,7 @@ def test_a_file_travels_as_text(file: Path):
     assert import_source(source) is function
 
 
-def test_a_traceback_shows_the_line_of_a_file_that_is_not_here(file: Path):
+def test_import_source_traceback_shows_lines_of_an_absent_file(file: Path):
     import traceback
 
     source = read_reward_source(f"{file}:words")
@@ -47,7 +47,7 @@ def test_a_traceback_shows_the_line_of_a_file_that_is_not_here(file: Path):
     assert "return Scale().by * len(completion.text.split())" in shown
 
 
-def test_the_hash_follows_the_code(file: Path, tmp_path: Path, monkeypatch):
+def test_read_reward_source_hash_follows_the_code(file: Path, tmp_path: Path, monkeypatch):
     before = read_reward_source(f"{file}:words").sha256
     file.write_text(CODE + "\n")
     assert read_reward_source(f"{file}:words").sha256 != before
@@ -65,7 +65,7 @@ def test_the_hash_follows_the_code(file: Path, tmp_path: Path, monkeypatch):
     assert read_reward_source("some_rewards.inner:words").sha256 != whole.sha256
 
 
-def test_the_built_in_reward_has_a_hash_of_its_lexicons_too():
+def test_read_reward_source_hash_includes_the_lexicons():
     assert (
         read_reward_source("vaserl.rewards:vase_caption").sha256
         == read_reward_source("vaserl.rewards:VaseReward").sha256
@@ -90,14 +90,14 @@ def test_the_built_in_reward_has_a_hash_of_its_lexicons_too():
         ("1 / 0", "{file}:f", ["can't be imported", "ZeroDivisionError"]),
     ],
 )
-def test_what_is_wrong_is_said(text: str, name: str, words: list[str], file: Path):
+def test_import_source_explains_what_is_wrong(text: str, name: str, words: list[str], file: Path):
     file.write_text(text)
     with pytest.raises(UserError) as raised:
         import_source(read_reward_source(name.format(file=file, folder=file.parent)))
     assert not [word for word in words if word not in str(raised.value)], str(raised.value)
 
 
-def test_the_table_of_mismatches_by_hand(file: Path):
+def test_mismatches_by_hand(file: Path):
     source = read_reward_source(f"{file}:words")
     agree = ("node1", {source.name: source.sha256})
     assert mismatches([source], [agree, agree]) == ""

@@ -1,4 +1,4 @@
-"""No constant answer and no attack earns what the honest caption does."""
+"""Neither the constant answer nor an attack earns as much as the reference."""
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,14 +12,14 @@ CONSTANT = "Athenian black-figure amphora, c. 525–475 BCE"
 
 @settings(deadline=None)
 @given(records)
-def test_the_constant_answer_never_beats_the_honest_one(record):
+def test_constant_answer_never_beats_the_reference(record):
     assume(reference_caption(record).rstrip(".") != CONSTANT)
     assert score(record, CONSTANT).total < score(record, reference_caption(record)).total
 
 
-def test_the_constant_answer_by_hand():
+def test_constant_answer_by_hand():
     # Fabric, technique: 0.20 each; the amphora's family: 0.85 · 0.15; the date: 0.15. The constant's 8 words (athenian
-    # black figure amphora c 525 475 bce) all stand in the gold caption's 17, in the blocks "athenian black figure" and
+    # black figure amphora c 525 475 bce) all stand in the reference's 17, in the blocks "athenian black figure" and
     # "amphora c 525 475 bce".
     constant = score(RECORD, CONSTANT)
     assert constant.parts["shape"] == 0.85
@@ -29,7 +29,7 @@ def test_the_constant_answer_by_hand():
 
 @settings(deadline=None, max_examples=50)  # a dozen attacks on each
 @given(records)
-def test_every_attack_scores_below_the_honest_caption(record):
+def test_attacks_score_below_the_reference(record):
     honest = score(record, reference_caption(record)).total
     for name, text in attacks(reference_caption(record)).items():
         if name == "shuffled words" and text == reference_caption(record):
@@ -38,19 +38,19 @@ def test_every_attack_scores_below_the_honest_caption(record):
     assert vase_caption(task(record), completion(reference_caption(record), "length")).total < honest
 
 
-def test_naming_two_values_earns_half():
-    gold = reference_caption(RECORD)
-    both = score(RECORD, gold.replace("black-figure", "black-figure or red-figure"))
+def test_vase_caption_two_values_earn_half():
+    reference = reference_caption(RECORD)
+    both = score(RECORD, reference.replace("black-figure", "black-figure or red-figure"))
     assert (both.parts["raw/technique"], both.parts["technique"]) == (1.0, 0.5)
-    labelled = score(RECORD, gold + " Technique: red-figure")
+    labelled = score(RECORD, reference + " Technique: red-figure")
     assert labelled.parts["technique"] == 0.5
-    three = score(RECORD, gold.replace("the Antimenes", "Lydos or the Pan Painter or the Antimenes"))
+    three = score(RECORD, reference.replace("the Antimenes", "Lydos or the Pan Painter or the Antimenes"))
     assert three.parts["attribution"] == pytest.approx(1 / 3)
-    two_dates = score(RECORD, gold.replace("c. 525–475 BCE", "c. 525–475 BCE or 400–350 BCE"))
+    two_dates = score(RECORD, reference.replace("c. 525–475 BCE", "c. 525–475 BCE or 400–350 BCE"))
     assert two_dates.parts["dating"] == 0.5
 
 
-def test_several_values_of_the_record_ask_for_all_of_them_but_alternatives_do_not():
+def test_vase_caption_needs_all_values_of_the_record_but_one_alternative():
     record = RECORD | {
         "Technique": "BLACK-FIGURE | WHITE GROUND",
         "Attributed To": "LYDOS by BEAZLEY | EXEKIAS by BOTHMER",
@@ -62,12 +62,12 @@ def test_several_values_of_the_record_ask_for_all_of_them_but_alternatives_do_no
     assert score(record, "Athenian vase by Exekias, near Lydos or by Psiax").parts["attribution"] < 1
 
 
-def test_the_widest_date_earns_nothing():
+def test_vase_caption_widest_date_earns_nothing():
     parts = score(RECORD, reference_caption(RECORD).replace("525–475 BCE", "1000 BCE–1 CE")).parts
     # 50 years of 1,000 (1 CE begins where 1 BCE ends).
     assert (parts["raw/dating"], parts["dating"]) == (pytest.approx(0.05), 0)
 
 
-def test_look_alikes_are_not_the_letters_they_look_like():
+def test_vase_caption_look_alike_letters_earn_nothing():
     parts = score(RECORD, reference_caption(RECORD).translate(str.maketrans("ao", "ао"))).parts
     assert [parts[d] for d in ("fabric", "technique", "shape", "decoration", "attribution")] == [0] * 5

@@ -1,4 +1,4 @@
-"""What must hold of the reward as a whole: gold captions win, silence and noise earn nothing."""
+"""Properties of the whole reward: references earn most, empty texts and noise earn nothing."""
 
 import os
 import subprocess
@@ -18,13 +18,13 @@ from vaserl.types import DIMENSIONS, Group, Task
 
 @settings(deadline=None)
 @given(records)
-def test_the_gold_caption_of_any_record_scores_at_least_95_percent_and_the_bonus(record):
+def test_reference_caption_of_any_record_scores_at_least_95_percent_and_the_bonus(record):
     perfect = score(record, reference_caption(record))
     assert perfect.parts["bonus"] == pytest.approx(0.1)
     assert perfect.total >= 0.95 + perfect.parts["bonus"]
 
 
-def test_a_perfect_caption_earns_everything():
+def test_vase_caption_perfect_caption_earns_everything():
     perfect = score(RECORD, reference_caption(RECORD))
     assert perfect.total == pytest.approx(1.1)
     assert perfect.parts == {
@@ -36,7 +36,7 @@ def test_a_perfect_caption_earns_everything():
     }
 
 
-def test_a_decoration_of_sixty_words_still_has_a_gold_caption():
+def test_reference_caption_exists_for_a_decoration_of_sixty_words():
     scenes = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}figure" for i in range(40)]
     record = RECORD | {"Decoration": "A: " + " BETWEEN THE ".join(scenes).upper()}
     perfect = score(record, reference_caption(record))
@@ -45,14 +45,14 @@ def test_a_decoration_of_sixty_words_still_has_a_gold_caption():
 
 @settings(deadline=None)
 @given(records, st.text("bcdfgjkqvwxz ", max_size=80))
-def test_saying_nothing_earns_nothing(record, noise):
+def test_vase_caption_without_facts_earns_nothing(record, noise):
     for text in ("", "   ", PROMPT, "What is it?", noise):
         assert score(record, text).total <= 0, text
 
 
 @settings(deadline=None)
 @given(full_records, st.data())
-def test_adding_a_correct_fact_never_costs(record, data):
+def test_vase_caption_added_correct_fact_never_costs(record, data):
     fields = list(record)
     kept = data.draw(st.lists(st.sampled_from(fields), unique=True, min_size=1))
     fewer = {field: record[field] for field in fields if field in kept}
@@ -67,7 +67,7 @@ def test_adding_a_correct_fact_never_costs(record, data):
 
 @settings(deadline=None)
 @given(records, st.text(max_size=300) | st.sampled_from(sorted(RECORD_ATTACKS.values(), key=len)))
-def test_the_reward_is_bounded_and_the_sum_of_its_parts(record, text):
+def test_vase_caption_is_bounded_and_the_sum_of_its_parts(record, text):
     result = score(record, text)
     assert -0.5 <= result.total <= 1.1 + 1e-12
     stated = [d for d in DIMENSIONS if result.parts[f"has_target/{d}"]]
@@ -77,7 +77,7 @@ def test_the_reward_is_bounded_and_the_sum_of_its_parts(record, text):
     assert result.total == pytest.approx(earned - penalty + result.parts["bonus"])
 
 
-def test_a_task_without_a_record_is_judged_by_its_reference():
+def test_vase_caption_uses_the_reference_without_a_record():
     reference_task = Task(
         id="v1", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference=reference_caption(RECORD)
     )
@@ -85,7 +85,7 @@ def test_a_task_without_a_record_is_judged_by_its_reference():
 
 
 @pytest.mark.parametrize("name", ["vaserl.rewards:VaseReward", "tests.fakes.rewards_for_tests:spread_of_lengths"])
-def test_an_empty_group_has_no_scores_and_costs_its_neighbours_nothing(name: str):
+def test_scorer_empty_group_has_no_scores_and_no_effect_on_others(name: str):
     empty = Group(task=task(RECORD), prompt_ids=(), completions=())
     full = replace(empty, completions=(completion("Athenian amphora"), completion("")))
     scorer = load_scorer([name])
@@ -94,7 +94,7 @@ def test_an_empty_group_has_no_scores_and_costs_its_neighbours_nothing(name: str
     assert credit(scorer.score_all([empty, full]))[0] == ()
 
 
-def test_scores_do_not_depend_on_the_process():
+def test_vase_caption_is_the_same_in_every_process():
     program = (
         "from tests.fakes.reward_cases import *\n"
         "print([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])"

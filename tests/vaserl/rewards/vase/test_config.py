@@ -8,7 +8,7 @@ from vaserl.rewards.vase import RewardConfig, RewardContext, fit_word_weights
 from vaserl.types import DIMENSIONS
 
 
-def test_a_missing_target_is_dropped_or_counts_zero():
+def test_config_missing_target_is_dropped_or_counts_zero():
     record = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE"}
     text = "This is an Athenian red-figure vase."
     # Fabric and technique weigh the same: half of what there is, or 0.2 of the whole.
@@ -19,7 +19,7 @@ def test_a_missing_target_is_dropped_or_counts_zero():
         assert "shape" not in result.parts
 
 
-def test_the_default_constants_are_those_of_version_1():
+def test_config_defaults_are_those_of_version_1():
     config = RewardConfig()
     assert config.version == "vase-reward/1"
     assert [config.weights[d] for d in DIMENSIONS] == [0.2, 0.2, 0.15, 0.15, 0.2, 0.1]
@@ -41,14 +41,14 @@ def test_the_default_constants_are_those_of_version_1():
         {"version": "vase-reward/2"},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings):
+def test_config_refuses_inconsistent_settings(settings):
     with pytest.raises(ValidationError):
         RewardConfig.model_validate(settings)
 
 
-def test_an_encoder_replaces_the_comparison_of_decoration_and_attribution():
+def test_config_embedding_compares_decoration_and_attribution():
     config = RewardConfig(similarity="embedding", encoder="toy")
-    # A toy encoder: does the text speak of fighting, of painters?
+    # A toy encoder with two features: the text names a fighter, the text names a painter.
     context = RewardContext(
         encode=lambda texts: [(float("warrior" in t or "hoplite" in t), float("painter" in t)) for t in texts]
     )
@@ -59,7 +59,7 @@ def test_an_encoder_replaces_the_comparison_of_decoration_and_attribution():
         score(RECORD, "Vase depicting a hoplite", config=config)
 
 
-def test_rare_words_count_more():
+def test_word_weights_make_rare_words_count_more():
     weights, unseen = fit_word_weights([RECORD] * 9 + [{"Decoration": "LION"}])
     context = RewardContext(word_weights=weights, unseen_weight=unseen)
     record = RECORD | {"Decoration": "WARRIOR AND LION"}

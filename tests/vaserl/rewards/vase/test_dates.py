@@ -48,12 +48,12 @@ def read(text: str, bare: bool = False) -> list[tuple[int, int]]:
         ("c. 5 BC", (-15, 6)),
     ],
 )
-def test_reads_the_notations_of_museums(text, interval):
+def test_find_dates_reads_the_notations_of_museums(text, interval):
     assert read(text) == [interval]
     assert read(f"Athenian black-figure cup, {text}, with a lion") == [interval]
 
 
-def test_a_date_field_may_hold_a_bare_number():
+def test_find_dates_reads_a_bare_number_in_a_date_field():
     assert read("500", bare=True) == [(-510, -490)]
     assert read("-500", bare=True) == [(-510, -490)]
     assert read("525 to 475", bare=True) == [(-525, -475)]
@@ -74,11 +74,11 @@ def test_a_date_field_may_hold_a_bare_number():
         "0 BC",
     ],
 )
-def test_other_numbers_are_no_dates(text):
+def test_find_dates_ignores_other_numbers(text):
     assert read(text) == []
 
 
-def test_an_interval_that_contains_another_only_restates_it():
+def test_innermost_drops_an_interval_that_contains_another():
     assert read("late 6th century BC (525–500 BC)") == [(-525, -500)]
     assert innermost([YearInterval(-600, -500), YearInterval(-550, -525), YearInterval(-450, -400)]) == (
         YearInterval(-550, -525),
@@ -86,14 +86,14 @@ def test_an_interval_that_contains_another_only_restates_it():
     )
 
 
-def test_there_is_no_year_zero():
+def test_year_interval_has_no_year_zero():
     assert ordinal(1) - ordinal(-1) == 1
     for start, end in ((0, 5), (-5, 0), (-475, -525)):
         with pytest.raises(ValueError, match="not an interval"):
             YearInterval(start, end)
 
 
-def test_intersection_over_union_by_hand():
+def test_interval_similarity_by_hand():
     # [-525, -475] and [-500, -475]: 25 shared years of 50.
     assert interval_similarity(YearInterval(-525, -475), YearInterval(-500, -475)) == 0.5
     # Shifted by 10 of 50 years: 40 of 60.
@@ -110,13 +110,13 @@ intervals = st.tuples(years, years).filter(lambda p: p[0] != p[1]).map(lambda p:
 
 @settings(deadline=None)
 @given(intervals)
-def test_what_is_written_is_read_again(interval):
+def test_find_dates_reads_back_the_written_form(interval):
     assert read(str(interval)) == [(interval.start, interval.end)]
 
 
 @settings(deadline=None)
 @given(intervals)
-def test_the_signed_form_is_read_again(interval):
+def test_find_dates_reads_back_the_signed_form(interval):
     assert read(f"{interval.start} to {interval.end}", bare=interval.start > 0) in (
         [(interval.start, interval.end)],
         # Without a sign and without an era a year is BCE.

@@ -1,4 +1,4 @@
-"""The lexicons: what they must hold, and that every name is read back as its own entry."""
+"""The lexicons: what they must contain, and that every name is read back as its own entry."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ lexicon_module = sys.modules["vaserl.rewards.vase.lexicon"]
 TABLES = Path(str(lexicon_module.__file__)).parent / "lexicon"
 
 
-def test_the_lexicons_cover_the_traditions():
+def test_lexicon_covers_the_traditions():
     assert {
         *("athenian", "corinthian", "boeotian", "laconian", "chalcidian", "euboean", "east_greek", "etruscan"),
         *("apulian", "lucanian", "campanian", "paestan", "sicilian"),
@@ -27,13 +27,13 @@ def test_the_lexicons_cover_the_traditions():
     assert {"krater/bell", "krater/calyx", "krater/column", "krater/volute"} <= set(lexicon("shape"))
 
 
-def test_every_subtype_has_its_family():
+def test_lexicon_has_the_family_of_every_subtype():
     shapes = set(lexicon("shape"))
     assert [s for s in shapes if "/" in s and s.split("/")[0] not in shapes] == []
 
 
 @pytest.mark.parametrize("vocabulary", ["fabric", "technique", "shape", "artist"])
-def test_every_entry_names_a_source_that_the_table_explains(vocabulary):
+def test_lexicon_sources_are_explained_in_the_table(vocabulary):
     table = (TABLES / f"{vocabulary}s.tsv").read_text()
     # "#   ABV, ARV  J. D. Beazley, …": the keys stand before two spaces.
     keys = re.findall(r"^#   (?! )(.+?)  *(?=[A-Z]\. |Lexicon)", table, re.MULTILINE)
@@ -44,7 +44,7 @@ def test_every_entry_names_a_source_that_the_table_explains(vocabulary):
 
 
 @pytest.mark.parametrize("vocabulary", ["fabric", "technique", "shape"])
-def test_every_name_is_read_as_its_entry(vocabulary):
+def test_lexicon_names_are_read_as_their_entry(vocabulary):
     field = {"fabric": "Fabric", "technique": "Technique", "shape": "Shape Name"}[vocabulary]
     for entry in lexicon(vocabulary).values():
         for name in entry.names:
@@ -54,7 +54,7 @@ def test_every_name_is_read_as_its_entry(vocabulary):
             assert parse_record({field: name.upper()})[vocabulary] == (Term(entry.id, ""),), name
 
 
-def test_identifiers_belong_to_entries_and_carry_their_license():
+def test_lexicon_identifiers_belong_to_entries_and_carry_their_license():
     text = (TABLES / "kerameikos.tsv").read_text()
     assert "Open Database\n# License (ODbL) 1.0" in text and "Kerameikos.org" in text
     for line in text.splitlines()[6:]:
@@ -71,13 +71,13 @@ def mentioned(text: str) -> list[str]:
     return [m.id for m in find_mentions(text.split(), 0.88)]
 
 
-def test_the_longest_name_wins():
+def test_find_mentions_takes_the_longest_name():
     assert mentioned("red figure psykter column krater") == ["red_figure", "krater/psykter_column"]
     assert mentioned("lebes gamikos") == ["lebes/gamikos"]
     assert mentioned("cup skyphos") == ["skyphos/cup"]
 
 
-def test_spelling_slips_are_forgiven_up_to_the_cutoff():
+def test_find_mentions_reads_misspelt_names_up_to_the_cutoff():
     # "lekythhos" has 9 letters, "lekythos" 8 of them in order: 2·8 / 17 = 0.94.
     assert mentioned("lekythhos") == ["lekythos"]
     # "black figrue" keeps 11 of 12 signs in order: 22 / 24 = 0.92.
@@ -90,12 +90,12 @@ def test_spelling_slips_are_forgiven_up_to_the_cutoff():
     assert mentioned("herakles and the hydra, a trainer, a chorus") == []
 
 
-def test_one_slip_of_the_pen_in_a_long_word_is_forgiven():
-    # letters changed round keep 7 of 8: 14 / 16 = 0.875, below the cutoff, but it is one slip
+def test_find_mentions_reads_long_words_at_edit_distance_1():
+    # a transposition keeps 7 of 8 letters in order: 14 / 16 = 0.875, below the cutoff, but at edit distance 1
     assert mentioned("athenain") == ["athenian"]
-    # another letter: 2·7 / 16 too
+    # a substitution: 2·7 / 16 too
     assert mentioned("lekxthos") == ["lekythos"]
-    # two slips are two
+    # edit distance 2
     assert mentioned("athneain") == []
     # one letter from Laconian and one from Lucanian
     assert mentioned("lacanian") == []
@@ -103,7 +103,7 @@ def test_one_slip_of_the_pen_in_a_long_word_is_forgiven():
     assert mentioned("mexian") == []
 
 
-def test_the_wider_fabric_only_restates_the_narrower():
+def test_parse_caption_drops_the_wider_fabric():
     def fabrics(text: str) -> list[str]:
         return [term.id for term in parse_caption(text).fabric]
 
@@ -114,17 +114,17 @@ def test_the_wider_fabric_only_restates_the_narrower():
     assert fabrics("East Greek, Apulian bottle") == ["east_greek", "apulian"]
 
 
-def test_what_is_wider_is_an_entry():
+def test_wider_names_entries():
     for vocabulary in ("fabric", "shape"):
         for key, around in lexicon_module.wider(vocabulary).items():
             assert around <= set(lexicon(vocabulary)), key
 
 
-def test_places_belong_to_fabrics():
+def test_places_name_fabrics():
     assert set(lexicon_module.places().values()) <= set(lexicon("fabric"))
 
 
-def test_catalogue_inversions_are_read_in_running_text():
+def test_find_mentions_reads_catalogue_inversions_in_running_text():
     def shapes(text: str) -> list[str]:
         return [term.id for term in parse_caption(text).shape]
 
@@ -134,13 +134,13 @@ def test_catalogue_inversions_are_read_in_running_text():
     assert shapes("Amphora, neck with palmettes, Attic.") == ["amphora"]
 
 
-def test_letters_of_other_alphabets_never_match():
+def test_find_mentions_ignores_letters_of_other_alphabets():
     assert (
         mentioned("bl\N{CYRILLIC SMALL LETTER A}ck-figure lekyth\N{CYRILLIC SMALL LETTER O}s".replace("-", " ")) == []
     )
 
 
-def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
+def test_lexicon_refuses_two_entries_of_one_name(tmp_path, monkeypatch):
     for table in TABLES.iterdir():
         (tmp_path / "lexicon").mkdir(exist_ok=True)
         text = table.read_text()

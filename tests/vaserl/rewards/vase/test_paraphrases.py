@@ -1,4 +1,4 @@
-"""How well the parser reads other words than ours: the reference captions whole, a grammar of paraphrases nearly so."""
+"""How well the parser reads: references without a mistake, paraphrases and cataloguers' captions nearly so."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ CATALOGUE = Path(__file__).parents[3] / "fakes" / "catalogue_captions.jsonl"
 
 
 def wrong(text: str, record: dict[str, str]) -> set[Dimension]:
-    """Dimensions in which the caption is read as other values than the record."""
+    """Returns the dimensions in which the values read from the caption differ from the record's."""
     said, true = parse_caption(text), parse_record(record)
     return {dimension for dimension in DIMENSIONS if set(said[dimension]) != set(true[dimension])}
 
@@ -26,13 +26,13 @@ def wrong(text: str, record: dict[str, str]) -> set[Dimension]:
 VASES = [(traits, beazley_record("v", i, traits)) for i in range(NUM_VASES) if (traits := traits_of(WORLD_SEED, i))]
 
 
-def test_reference_captions_are_read_without_a_mistake():
+def test_parse_caption_reads_references_without_a_mistake():
     assert {reference_caption(record): wrong(reference_caption(record), record) for _, record in VASES} == {
         reference_caption(record): set() for _, record in VASES
     }
 
 
-def test_paraphrases_are_read_in_every_dimension():
+def test_parse_caption_reads_paraphrases_in_every_dimension():
     assert len(TEMPLATES) == len(set(TEMPLATES)) >= 40
     rng = np.random.default_rng(0)
     mistakes = dict.fromkeys(DIMENSIONS, 0)
@@ -74,15 +74,15 @@ READ = (
 
 
 @pytest.mark.parametrize("text", READ, ids=range(len(READ)))
-def test_other_forms_that_models_write(text: str):
+def test_parse_caption_reads_other_forms_that_models_write(text: str):
     assert wrong(text, RECORD) == set()
 
 
-def test_captions_worded_as_by_cataloguers():
-    """128 captions of all fabrics, written before the parser had read one of them; it was mended after each set.
+def test_parse_caption_reads_captions_of_cataloguers():
+    """128 captions of all fabrics, written before the parser was run on any of them; it was extended after each set.
 
-    What it still misreads stands beside each caption, so that a caption that is newly misread, and one that is newly
-    read, both show.
+    The file lists the dimensions that are still misread of each caption, so the test notices both a newly misread
+    caption and one that is no longer misread.
     """
     captions = [json.loads(line) for line in CATALOGUE.read_text(encoding="utf-8").splitlines()]
     assert [sum(c["set"] == n for c in captions) for n in (1, 2, 3)] == [66, 32, 30]
@@ -113,6 +113,6 @@ MISREAD: dict[str, set[Dimension]] = {
 
 
 @pytest.mark.parametrize(("text", "dimensions"), MISREAD.items(), ids=range(len(MISREAD)))
-def test_what_is_misread_stands_in_the_documentation(text: str, dimensions: set[Dimension]):
+def test_parse_caption_misreads_what_the_documentation_lists(text: str, dimensions: set[Dimension]):
     assert wrong(text, RECORD) == dimensions
     assert text in DOCS.read_text()

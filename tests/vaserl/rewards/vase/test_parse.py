@@ -1,4 +1,4 @@
-"""What captions and records are read as."""
+"""The facts that captions and records are read as, by hand."""
 
 import pytest
 
@@ -93,7 +93,7 @@ CAPTIONS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), CAPTIONS.items(), ids=range(len(CAPTIONS)))
-def test_captions(text, expected):
+def test_parse_caption_by_hand(text, expected):
     assert parse_caption(text) == expected
 
 
@@ -122,11 +122,11 @@ ATTRIBUTIONS = {
 
 
 @pytest.mark.parametrize(("field", "expected"), ATTRIBUTIONS.items())
-def test_attributions_of_records_and_back(field, expected):
+def test_read_names_and_display_are_inverse(field, expected):
     record = {"Fabric": "ATHENIAN", "Attributed To": field}
     found = parse_record(record).attribution
     assert found == tuple(Attribution(*a) for a in expected)
-    # The caption names the first alternative and is read back as it.
+    # The caption names the first alternative, and that is what is read back.
     assert parse_caption(reference_caption(record)).attribution == found[:1]
 
 
@@ -152,12 +152,12 @@ RECORDS = {
 
 
 @pytest.mark.parametrize(("field", "expected"), RECORDS.items(), ids=range(len(RECORDS)))
-def test_fields_of_records(field, expected):
+def test_parse_record_by_hand(field, expected):
     dimension, values = expected
     assert parse_record(dict([field]))[dimension] == values
 
 
-def test_labelled_answers_are_read_by_their_labels():
+def test_parse_caption_reads_labels():
     text = (
         "Fabric: Athenian; Technique: Black-figure; Shape: neck-amphora; Date: 525-475; Decoration: A: warrior; "
         "Attribution: Antimenes Painter"
@@ -166,13 +166,13 @@ def test_labelled_answers_are_read_by_their_labels():
     assert parse_caption(text) == expected
     assert parse_caption(text.replace("; ", "\n")) == expected
     assert parse_caption("**" + text.replace("; ", "\n**").replace(":", ":**")) == expected
-    # A label doesn't hide what the free text says beside it, nor a second label the first.
+    # A label hides neither the free text beside it nor another label of the same dimension.
     assert parse_caption("Corinthian cup. Fabric: Athenian. Fabric: Apulian") == facts(
         "apulian athenian corinthian", "", "cup"
     )
 
 
-def test_what_the_lexicon_does_not_know_is_kept_as_it_is_written():
+def test_parse_record_keeps_the_words_of_unknown_terms():
     assert parse_caption("Athenian vase. Shape: Mortarium.").shape == (Term("", "mortarium"),)
 
 
@@ -190,13 +190,13 @@ def test_what_the_lexicon_does_not_know_is_kept_as_it_is_written():
         ("decoration", "The decoration of the vase is A: WARRIOR.", ("warrior",)),
     ],
 )
-def test_answers_to_questions(dimension, answer, expected):
+def test_parse_value_by_hand(dimension, answer, expected):
     found = parse_value(dimension, answer)
     assert found[dimension] == expected
     assert found == Facts(**{dimension: expected})
 
 
-def test_only_the_beginning_of_a_long_text_is_parsed():
+def test_parse_caption_reads_only_the_beginning_of_a_long_text():
     assert parse_caption("x " * 2001 + "Athenian cup") == parse_caption("x " * 2000)
     assert parse_caption("Athenian cup " + "x" * 100_000).shape == (Term("cup", ""),)
 
@@ -224,10 +224,10 @@ def test_only_the_beginning_of_a_long_text_is_parsed():
         ),
     ],
 )
-def test_gold_captions_read_like_a_museum_s(record, caption):
+def test_reference_caption_reads_like_a_museums(record, caption):
     assert reference_caption(record) == caption
 
 
-def test_a_record_without_a_dimension_has_no_gold_caption():
+def test_reference_caption_refuses_a_record_without_a_dimension():
     with pytest.raises(ValueError, match="none of the six dimensions"):
         reference_caption({"Provenance": "VULCI"})

@@ -7,7 +7,7 @@ from vaserl.rewards.vase import reference_caption, vase_caption
 from vaserl.types import FinishReason
 
 
-def test_length():
+def test_length_penalty_by_hand():
     def length(num_words: int, finish_reason: FinishReason = "stop") -> float:
         return vase_caption(task(RECORD), completion("w " * num_words, finish_reason)).parts["penalty/length"]
 
@@ -20,31 +20,31 @@ def test_length():
     assert score(RECORD, "w" * 1464).parts["penalty/length"] == pytest.approx(0.2 / 60)
 
 
-def test_repetition():
+def test_repetition_penalty_by_hand():
     # Six words "a b c a b c": 4 trigrams, abc twice: 3 distinct.
     assert score(RECORD, "a b c a b c").parts["penalty/repetition"] == pytest.approx(0.2 * (1 - 3 / 4))
     assert score(RECORD, "a a a a a").parts["penalty/repetition"] == 0
     assert score(RECORD, "a a a a a a").parts["penalty/repetition"] == pytest.approx(0.2 * 3 / 4)
 
 
-def test_irrelevance():
+def test_irrelevance_penalty_by_hand():
     # Content words: warrior (target), lekythos (lexicon), zebra, bicycle; "depicting" and "vase" are catalogue words
     # and relevant, too: 2 of 6.
     text = "A vase depicting a warrior with a lekythos, a zebra and a bicycle"
     assert score(RECORD, text).parts["penalty/irrelevance"] == pytest.approx(0.1 * 2 / 6)
 
 
-def test_an_attribution_out_of_nowhere_is_irrelevant():
+def test_irrelevance_penalty_counts_an_unfounded_attribution():
     record = {field: value for field, value in RECORD.items() if field != "Attributed To"}
-    gold = reference_caption(record)
-    invented = score(record, gold.rstrip(".") + ", attributed to the Berlin Painter.")
+    reference = reference_caption(record)
+    invented = score(record, reference.rstrip(".") + ", attributed to the Berlin Painter.")
     # Content words: athenian black figure neck amphora bce depicting warrior attributed berlin painter: 1 of 11.
     assert invented.parts["penalty/irrelevance"] == pytest.approx(0.1 / 11)
     assert "attribution" not in invented.parts
-    assert invented.total < score(record, gold).total
+    assert invented.total < score(record, reference).total
 
 
-def test_form_alone_earns_no_bonus():
+def test_sequence_bonus_needs_a_correct_dimension():
     record = {"Fabric": "ATHENIAN", "Decoration": "WARRIOR"}
     # "… vase depicting a …" follows the target's words, but states nothing that is right.
     parts = score(record, "Corinthian vase, depicting a lion.").parts

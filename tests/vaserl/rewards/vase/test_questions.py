@@ -23,10 +23,10 @@ from vaserl.rewards.vase import vase_question
         ("fabric", "", 0.0),
     ],
 )
-def test_questions(dimension, answer, total):
+def test_vase_question_by_hand(dimension, answer, total):
     assert vase_question(task(RECORD, (dimension,)), completion(answer)).total == pytest.approx(total)
 
 
-def test_a_question_asks_for_one_dimension():
+def test_vase_question_refuses_several_dimensions():
     with pytest.raises(ValueError, match="one dimension, not 6"):
         vase_question(task(RECORD), completion("Athenian"))

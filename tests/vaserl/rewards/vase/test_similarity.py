@@ -24,7 +24,7 @@ def known(id: str) -> Term:
     return Term(id, "")
 
 
-def test_terms():
+def test_term_similarity_by_hand():
     assert term_similarity(known("athenian"), known("athenian")) == 1
     assert term_similarity(known("athenian"), known("apulian")) == 0
     assert term_similarity(known("athenian"), Term("", "athenian ware")) == 0
@@ -42,12 +42,12 @@ def test_terms():
         ("krater", "kantharos", 0.0),
     ],
 )
-def test_shapes(a, b, expected):
+def test_shape_similarity_by_hand(a, b, expected):
     assert shape_similarity(known(a), known(b), CONFIG) == expected
     assert shape_similarity(known(b), known(a), CONFIG) == expected
 
 
-def test_attributions():
+def test_attribution_similarity_by_hand():
     def similarity(a: tuple, b: tuple) -> float:
         return attribution_similarity(Attribution(*a), Attribution(*b), CONFIG)
 
@@ -59,7 +59,7 @@ def test_attributions():
     assert similarity(("of berlin 1686", "painter"), ("berlin", "painter")) < 0.8
 
 
-def test_words_by_hand():
+def test_words_similarity_by_hand():
     # Two of three words on one side, two of two on the other: P = 2/3, R = 1, F1 = 0.8.
     assert words_similarity(("a", "b", "c"), ("a", "b"), CONFIG, NOTHING) == pytest.approx(0.8)
     # "herakles" ~ "heracles": 7 of 8 letters, 14 / 16 = 0.875, a match.
@@ -73,7 +73,7 @@ def test_words_by_hand():
     assert words_similarity(("lion", "youth"), ("lion",), CONFIG, weighted) == pytest.approx(6 / 7)
 
 
-def test_word_weights_are_inverse_document_frequencies():
+def test_fit_word_weights_are_inverse_document_frequencies():
     records = [{"Decoration": "A: LION | B: LIONS"}, {"Decoration": "LION AND YOUTH"}, {"Fabric": "ATHENIAN"}]
     weights, unseen = fit_word_weights(records)
     # 3 records; two name a lion, one a youth.
@@ -81,7 +81,7 @@ def test_word_weights_are_inverse_document_frequencies():
     assert unseen == pytest.approx(1 + log(4))
 
 
-def test_cosine():
+def test_cosine_similarity_by_hand():
     vectors = {"a": (1.0, 0.0), "b": (1.0, 1.0), "c": (-1.0, 0.0), "": (0.0, 0.0)}
 
     def encode(texts):
@@ -124,7 +124,7 @@ def test_attribution_similarity_is_symmetric(a, b):
 
 @settings(deadline=None)
 @given(words, words, weights)
-def test_word_similarity_is_symmetric(a, b, word_weights):
+def test_words_similarity_is_symmetric(a, b, word_weights):
     context = RewardContext(word_weights=word_weights)
     value = words_similarity(a, b, CONFIG, context)
     assert value == pytest.approx(words_similarity(b, a, CONFIG, context))
@@ -136,7 +136,7 @@ def test_word_similarity_is_symmetric(a, b, word_weights):
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from("abcde"), max_size=14), st.lists(st.sampled_from("abcde"), max_size=14))
-def test_the_sequence_ratio_is_that_of_difflib(a, b):
+def test_sequence_ratio_equals_difflibs(a, b):
     expected = SequenceMatcher(None, a, b, autojunk=False).ratio() if a and b else 0.0
     assert sequence_ratio(a, b) == pytest.approx(expected)
 
@@ -151,7 +151,7 @@ variants = st.lists(st.sampled_from("-‐‑–—−"), min_size=12, max_size=1
     st.sampled_from([" ", "  ", "\n", " \t "]),
     st.booleans(),
 )
-def test_case_dashes_spaces_and_eras_change_nothing(dashes, era, space, upper):
+def test_parse_caption_ignores_case_dashes_spaces_and_eras(dashes, era, space, upper):
     text = (
         "Athenian black-figure neck-amphora, c. 525-475 BCE, depicting a warrior, attributed to the Antimenes Painter"
     )

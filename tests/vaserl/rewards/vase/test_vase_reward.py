@@ -1,4 +1,4 @@
-"""The vase reward as a run uses it: the right formula for each task, constants, and fitted word weights."""
+"""The class that configs name: the formula for each kind of task, constants, and fitted word weights."""
 
 from dataclasses import replace
 
@@ -21,14 +21,14 @@ TASK = Task(id="v1", clip="", prompt="p", dimensions=DIMENSIONS, record=RECORD, 
 QUESTION = replace(TASK, dimensions=("fabric",))
 
 
-def test_a_task_with_one_dimension_is_a_question():
+def test_vase_reward_scores_one_dimension_as_a_question():
     answer = completion_of("Attic")
     assert VaseReward()(TASK, answer) == vase_caption(TASK, answer)
     assert VaseReward()(QUESTION, answer) == vase_question(QUESTION, answer)
     assert VaseReward()(QUESTION, answer).total == 1
 
 
-def test_constants_reach_the_formula():
+def test_vase_reward_passes_constants_to_the_formula():
     caption = completion_of("An Athenian vase, 500-475 BC, with a warrior and a lion.")
     assert VaseReward()(TASK, caption).parts["dating"] == 0
     lenient = VaseReward(tau=0.4, weights={"dating": 1.0, "fabric": 0.0})
@@ -38,7 +38,7 @@ def test_constants_reach_the_formula():
     assert lenient(TASK, caption).parts["dating"] == 0.5
 
 
-def test_words_weigh_by_how_rare_they_are_in_the_records_that_are_trained_on():
+def test_vase_reward_prepare_weighs_words_by_rarity():
     reward, caption = VaseReward(), completion_of("An Athenian vase with a lion")
     # one of two words of equal weight: precision 1, recall 1/2
     assert reward(TASK, caption).parts["raw/decoration"] == pytest.approx(2 / 3)
