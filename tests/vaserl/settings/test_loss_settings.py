@@ -1,4 +1,4 @@
-"""What `[loss]` and its neighbours default to, and the combinations they refuse because a part would do nothing."""
+"""Defaults of `[loss]` by variant, and the combinations that are refused because a key would have no effect."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Path:
         ("cispo", (None, None, 5.0, None, True)),
     ],
 )
-def test_a_variant_brings_its_own_defaults(config: Path, tmp_path: Path, variant: str, expected: tuple):
+def test_loss_settings_take_the_defaults_of_their_variant(config: Path, tmp_path: Path, variant: str, expected: tuple):
     overrides = ["--loss.variant", variant, "--rollout.max_new_tokens", "77"]
     loaded = load_config(TrainSettings, config, overrides)
     loss = loaded.loss
@@ -36,7 +36,7 @@ def test_a_variant_brings_its_own_defaults(config: Path, tmp_path: Path, variant
     assert load_config(TrainSettings, again) == loaded
 
 
-def test_own_values_go_before_defaults():
+def test_loss_settings_keep_given_values():
     assert LossSettings(variant="dr_grpo", normalise_advantages=True, clip_high=0.5).normalise_advantages
     assert LossSettings(variant="cispo", ratio_cap=3.0).ratio_cap == 3.0
     assert LossSettings(old_logprobs="learner", importance_cap=4.0).importance_cap == 4.0
@@ -58,12 +58,12 @@ def test_own_values_go_before_defaults():
         (["--loss.variant", "dr_grpo", "--advantage.per_dimension", "true"], "needs loss.normalise_advantages = true"),
     ],
 )
-def test_what_would_do_nothing_is_refused(config: Path, overrides: list[str], words: str):
+def test_load_config_refuses_keys_without_effect(config: Path, overrides: list[str], words: str):
     with pytest.raises(UserError, match=words):
         load_config(TrainSettings, config, overrides)
 
 
-def test_per_dimension_takes_the_overlong_penalty_when_it_weighs_something(config: Path):
+def test_train_settings_allow_an_overlong_penalty_per_dimension_with_a_weight(config: Path):
     overrides = ["--overlong.num_tokens", "9", "--advantage.per_dimension", "true"]
     weights = '{ fabric = 1.0, "penalty/overlong" = -0.5 }'
     loaded = load_config(TrainSettings, config, [*overrides, "--advantage.weights", weights])

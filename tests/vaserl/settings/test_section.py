@@ -1,4 +1,4 @@
-"""Strict configs: a slip is answered with file, line and what was meant; every file in configs/ loads."""
+"""Strict configs: an error names file, line and key; every file in configs/ loads."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def train(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_config_loads_and_its_dump_is_the_same(path: Path, tmp_path: Path):
+def test_load_config_reads_every_config_and_its_dump(path: Path, tmp_path: Path):
     kind = KIND_OF_FOLDER[path.parent.name]
     config = load_config(kind, path)
     again = tmp_path / "dump.toml"
@@ -54,11 +54,11 @@ def test_every_config_loads_and_its_dump_is_the_same(path: Path, tmp_path: Path)
     assert load_config(kind, again) == config
 
 
-def test_there_is_a_config_for_every_job():
+def test_configs_has_one_for_every_job():
     assert {path.parent.name for path in FILES} == set(KIND_OF_FOLDER)
 
 
-def test_overrides_win_and_paths_become_absolute(train: Path):
+def test_load_config_applies_overrides_and_makes_paths_absolute(train: Path):
     config = load_config(TrainSettings, train, ["--rollout.group_size", "6", "--model.path=weights/a b"])
     assert config.rollout.group_size == 6
     assert config.model.path == Path.cwd() / "weights" / "a b"
@@ -66,7 +66,7 @@ def test_overrides_win_and_paths_become_absolute(train: Path):
     assert config.rollout.engine_args == {"max_model_len": 512}
 
 
-def test_override_values_are_toml_where_they_can_be():
+def test_parse_overrides_reads_toml_or_text():
     pairs = parse_overrides(["--a", "3", "--b.c=true", "--d", "[1, 2]", "--e", "runs/x", "--f-g", "1e-3"])
     assert pairs == [(["a"], 3), (["b", "c"], True), (["d"], [1, 2]), (["e"], "runs/x"), (["f_g"], 1e-3)]
 
@@ -83,7 +83,7 @@ def test_override_values_are_toml_where_they_can_be():
     ],
     ids=["unknown-key", "out-of-range", "missing", "unknown-table", "reserved-engine-option", "not-toml"],
 )
-def test_a_slip_names_its_place(train: Path, edit: tuple[str, str], words: list[str]):
+def test_load_config_names_file_line_and_key_of_an_error(train: Path, edit: tuple[str, str], words: list[str]):
     assert edit[0] in TRAIN
     train.write_text(TRAIN.replace(*edit))
     with pytest.raises(UserError) as raised:
@@ -92,7 +92,7 @@ def test_a_slip_names_its_place(train: Path, edit: tuple[str, str], words: list[
     assert not missing, str(raised.value)
 
 
-def test_a_slip_on_the_command_line_names_the_override(train: Path):
+def test_load_config_names_the_override_of_an_error(train: Path):
     with pytest.raises(UserError, match=r"--loss\.bata: unknown key 'loss\.bata'; did you mean 'beta'"):
         load_config(TrainSettings, train, ["--loss.bata", "1"])
     with pytest.raises(UserError, match="has no value"):
@@ -101,7 +101,7 @@ def test_a_slip_on_the_command_line_names_the_override(train: Path):
         load_config(TrainSettings, train, ["seed", "1"])
 
 
-def test_a_section_that_does_not_fit_names_the_override_and_no_more(tmp_path: Path):
+def test_load_config_names_the_override_of_a_sections_error(tmp_path: Path):
     config = tmp_path / "curate.toml"
     config.write_text('dataset = "out"\n[source]\npath = "in"\n', encoding="utf-8-sig")  # as an editor may save it
     with pytest.raises(UserError) as caught:
@@ -112,7 +112,7 @@ def test_a_section_that_does_not_fit_names_the_override_and_no_more(tmp_path: Pa
         load_config(CurateSettings, config)
 
 
-def test_a_missing_file_is_named(tmp_path: Path):
+def test_load_config_names_a_missing_file(tmp_path: Path):
     with pytest.raises(UserError, match=r"nowhere\.toml: No such file"):
         load_config(TrainSettings, tmp_path / "nowhere.toml")
 
@@ -123,11 +123,11 @@ def test_find_line_knows_tables_and_dotted_keys():
     assert {key: find_line(text, key) for key in places} == places
 
 
-def test_vision_can_only_be_trained_in_full(train: Path):
+def test_learner_settings_train_vision_in_full_only(train: Path):
     with pytest.raises(UserError, match="train_vision needs method"):
         load_config(TrainSettings, train, ["--learner.train_vision", "true"])
 
 
-def test_two_rewards_need_two_weights(train: Path):
+def test_reward_settings_need_a_weight_for_each_function(train: Path):
     with pytest.raises(UserError, match="1 weights for 2 functions"):
         load_config(TrainSettings, train, ["--reward.functions", '["a:b", "c:d"]', "--reward.weights", "[1.0]"])
