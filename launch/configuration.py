@@ -1,8 +1,12 @@
 """docs/configuration.md from the settings classes: python -m launch.configuration"""
 
 import sys
+import tomllib
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
+
+import tomli_w
 
 from launch.jobs import JOBS
 from launch.main import settings_class
@@ -83,7 +87,7 @@ def _table(tables: list[tuple[str, KeyTable]]) -> str:
         defaults = [text if len(jobs_of) == 1 else f"{text} ({', '.join(jobs)})" for text, jobs in jobs_of.items()]
         lines.append(f"| `{key.name}` | {_escaped(key.kind)} | {'; '.join(defaults)} | {_escaped(key.meaning)} |")
         if len(key.default) > _MAX_DEFAULT:
-            long.append(f"```toml\n{key.name} = {_wrapped(key.default)}\n```\n")
+            long.append(_in_full(first.path, key))
     return "\n".join(lines) + "\n" + ("\nLong defaults:\n\n" + "\n".join(long) if long else "")
 
 
@@ -93,9 +97,12 @@ def _cell(key: Key) -> str:
     return "below" if len(key.default) > _MAX_DEFAULT else f"`{_escaped(key.default)}`"
 
 
-def _wrapped(default: str) -> str:
-    """Breaks a long list or table after each string or inner list."""
-    return default.replace('", "', '",\n    "').replace("], ", "],\n    ")
+def _in_full(path: str, key: Key) -> str:
+    """Returns a long default as TOML on several lines."""
+    value: Any = {key.name: tomllib.loads(f"default = {key.default}")["default"]}
+    for part in reversed(path.split(".") if path else []):
+        value = {part: value}
+    return f"```toml\n{tomli_w.dumps(value)}```\n"
 
 
 def _sentence(text: str) -> str:
