@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.placement import PlacementSlice
+from actors.pool import START_TIMEOUT_S, ActorPool, wait_for
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.policy.clips import ClipFeatures, ClipView
@@ -26,8 +26,6 @@ from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import FeatureRecipe, VisionTower, feature_recipe
 from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
 
-START_TIMEOUT_S = 600.0
-CALL_TIMEOUT_S = 1800.0
 BYTES_PER_GB = 10**9
 
 
@@ -131,7 +129,8 @@ class FeatureReader:
 
         Raises: UserError when they don't: their machines have different models under one path.
         """
-        recipes = set(ray.get([encoder.recipe.remote() for encoder in self._encoders], timeout=START_TIMEOUT_S))
+        calls = [encoder.recipe.remote() for encoder in self._encoders]
+        recipes = set(wait_for(calls, "features", "recipe", START_TIMEOUT_S))
         if len(recipes) > 1:
             raise UserError(f"model.path holds different models on the machines of the encoders: {recipes}")
         return recipes.pop()
@@ -169,7 +168,7 @@ class FeatureReader:
             self._encoders[owner(want[0], len(self._encoders))].entry.remote(*want, num_damaged if index == 0 else 0)
             for index, want in enumerate(asked)
         ]
-        for want, answer in zip(asked, ray.get(calls, timeout=CALL_TIMEOUT_S), strict=True):
+        for want, answer in zip(asked, wait_for(calls, "features", "entry"), strict=True):
             entry = answer.tobytes()
             found[want] = unpack_entry(keys[want], entry)
             self.store.put(keys[want], entry)
@@ -187,45 +186,42 @@ class FeatureReader:
 
 
 class EncoderPool:
-    """N encoders with ordinary methods."""
+    """N encoders with ordinary methods. A clip belongs to the encoder that its hash names, see `owner`."""
 
     def __init__(
         self,
         model: ModelSettings,
         data: DataSettings,
         settings: FeatureSettings,
+        place: PlacementSlice,
         *,
         run_dir: Path,
-        placement: PlacementGroup,
-        first_bundle: int,
     ):
         self._folder = settings.folder or run_dir.with_name(f"{run_dir.name}.features")
         self._max_bytes = int(settings.max_gb * BYTES_PER_GB)
-        self._encoders = [
-            # an encoder holds nothing that is not on disk, so a new one simply goes on
-            EncoderActor.options(
-                num_cpus=settings.num_cpus,
-                num_gpus=settings.num_gpus,
-                max_restarts=3,
-                max_task_retries=3,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
-                runtime_env={"env_vars": _environment(settings)},
-            ).remote(model, data, settings, self._folder)
-            for index in range(settings.num_workers)
-        ]
+        self._pool = ActorPool(
+            EncoderActor,
+            place,
+            (model, data, settings, self._folder),
+            environment=_environment(settings),
+            # everything that an encoder holds is on disk, so a restarted one goes on from there
+            max_restarts=3,
+            max_task_retries=3,
+        )
 
     def reader(self) -> FeatureReader:
-        """For an engine or a rank, which may be on any machine."""
-        return FeatureReader(self._encoders, self._folder, self._max_bytes)
+        """Returns a reader for an engine or a rank, which may be on any machine."""
+        return FeatureReader(self._pool.actors, self._folder, self._max_bytes)
 
     def fill(self, clip_hashes: Sequence[str]) -> None:
         """Encodes clips ahead, in this order, as far as the store has room. Returns at once."""
-        for index, encoder in enumerate(self._encoders):
-            encoder.fill.remote([clip for clip in clip_hashes if owner(clip, len(self._encoders)) == index])
+        size = len(self._pool.actors)
+        for index, encoder in enumerate(self._pool.actors):
+            encoder.fill.remote([clip for clip in clip_hashes if owner(clip, size) == index])
 
     def counts(self) -> dict[str, int]:
-        """Sums over the encoders, see EncoderWorker.counts."""
-        counts = ray.get([encoder.counts.remote() for encoder in self._encoders], timeout=CALL_TIMEOUT_S)
+        """Returns sums over the encoders, see `EncoderWorker.counts`."""
+        counts = self._pool.wait([encoder.counts.remote() for encoder in self._pool.actors], "counts")
         return {name: sum(each[name] for each in counts) for name in counts[0]}
 
 

@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace
+from actors.placement import PlacementSlice
+from actors.pool import START_TIMEOUT_S, ActorPool
 from actors.rank import SECONDS, LearnerRank, Sums
+from vaserl.policy.weights import make_weights
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
-START_TIMEOUT_S = 600.0
-CALL_TIMEOUT_S = 1800.0
-
 
 class _Rank(LearnerRank):
-    """What a rank needs only as an actor: telling the others where to meet."""
+    """A rank as an actor: it can state where the others meet it."""
 
     def meeting_point(self) -> tuple[str, int]:
         with socket.socket() as free:
@@ -40,74 +38,82 @@ class LearnerGroup:
         model: ModelSettings,
         data: DataSettings,
         settings: LearnerSettings,
+        place: PlacementSlice,
         features: FeatureReader | None = None,
         *,
         seed: int,
         num_steps: int,
-        placement: PlacementGroup,
-        first_bundle: int,
     ):
-        self._settings = settings
-        self._ranks = [
-            LearnerActor.options(
-                num_cpus=settings.num_cpus,
-                num_gpus=settings.num_gpus,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + rank),
-                runtime_env={"env_vars": _environment(settings)},
-            ).remote(model, data, settings, features, rank=rank, seed=seed, num_steps=num_steps)
-            for rank in range(settings.num_ranks)
-        ]
-        self._joining: Any = None
+        """num_steps: of the run, for the learning rate's schedule."""
+        num_ranks = place.request.num_actors
+        self._pool = ActorPool(
+            LearnerActor,
+            place,
+            (model, data, settings, features),
+            each=[{"rank": rank, "seed": seed, "num_steps": num_steps} for rank in range(num_ranks)],
+            environment=_environment(settings),
+        )
+        self._sends_tensors = False
 
     def wait_until_ready(self) -> int:
-        """Returns the number of trained parameters when the ranks have met."""
+        """Blocks until the ranks have joined each other. Returns: the number of trained parameters."""
         address, port = self.meeting_point()
-        counts = ray.get([rank.join.remote(address, port) for rank in self._ranks], timeout=START_TIMEOUT_S)
-        return counts[0]
+        calls = [rank.join.remote(address, port) for rank in self._pool.actors]
+        return self._pool.wait(calls, "join", START_TIMEOUT_S)[0]
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """One GRPO step. An empty batch (no group had a signal) takes no step and is counted as skipped."""
+        """Takes one GRPO step. An empty batch (no group had a signal) takes no step and is counted as skipped."""
         if not batch.groups:
             return Update(step=batch.step, metrics={"skipped": 1.0})
         reference = ray.put(batch)
-        calls = [rank.learn.remote(reference, loss, temperature) for rank in self._ranks]
-        update = _update(batch.step, ray.get(calls, timeout=CALL_TIMEOUT_S))
+        calls = [rank.learn.remote(reference, loss, temperature) for rank in self._pool.actors]
+        update = _update(batch.step, self._pool.wait(calls, "learn"))
         return dataclasses.replace(update, metrics={**update.metrics, "skipped": 0.0})
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration]) -> Update:
-        """One supervised step."""
+        """Takes one supervised step."""
         reference = ray.put(demonstrations)
-        num_tokens = ray.get(self._ranks[0].count_answer_tokens.remote(reference), timeout=CALL_TIMEOUT_S)
-        calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._ranks]
-        return _update(step, ray.get(calls, timeout=CALL_TIMEOUT_S))
+        (num_tokens,) = self._pool.wait([self._first.count_answer_tokens.remote(reference)], "count_answer_tokens")
+        calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._pool.actors]
+        return _update(step, self._pool.wait(calls, "imitate"))
 
     def weights(self, version: int) -> Weights:
-        """The current policy. Rank 0 returns its bytes, so the driver owns them and they outlive the rank."""
-        return ray.get([rank.weights.remote(version) for rank in self._ranks], timeout=CALL_TIMEOUT_S)[0]
+        """Returns the current policy. Rank 0 returns its bytes, so the driver owns them and they outlive the rank.
+
+        After `open_transfer` the weights have no files: `send` sends the tensors themselves.
+        """
+        if self._sends_tensors:
+            return make_weights(version, {}, self.fingerprint())
+        return self._pool.wait([rank.weights.remote(version) for rank in self._pool.actors], "weights")[0]
 
     def fingerprint(self) -> Fingerprint:
-        """What the current policy says of the probe text."""
-        return ray.get([rank.fingerprint.remote() for rank in self._ranks], timeout=CALL_TIMEOUT_S)[0]
+        """Returns the current policy's log-probabilities of the probe text."""
+        return self._pool.wait([rank.fingerprint.remote() for rank in self._pool.actors], "fingerprint")[0]
 
     def manifest(self) -> tuple[TensorPlace, ...]:
-        """What `send` sends, in its order."""
-        return ray.get(self._ranks[0].manifest.remote(), timeout=CALL_TIMEOUT_S)
+        """Returns the tensors that `send` sends, in its order."""
+        return self._pool.wait([self._first.manifest.remote()], "manifest")[0]
 
     def meeting_point(self) -> tuple[str, int]:
-        """An address and a free port on the machine of rank 0."""
-        return ray.get(self._ranks[0].meeting_point.remote(), timeout=CALL_TIMEOUT_S)
+        """Returns an address and a free port on the machine of rank 0."""
+        return self._pool.wait([self._first.meeting_point.remote()], "meeting_point", START_TIMEOUT_S)[0]
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> Any:
-        """Rank 0's opening of a group for whole models, to be waited for together with the others' joining."""
-        return self._ranks[0].open_transfer.remote(address, port, num_ranks)
+        """Has rank 0 open an NCCL group for whole models. Returns the call, to be waited for with the others'."""
+        self._sends_tensors = True
+        return self._first.open_transfer.remote(address, port, num_ranks)
 
     def send(self) -> list[Any]:
-        """All ranks' sending of the trained parameters, to be waited for together with the engines' receiving."""
-        return [rank.send.remote() for rank in self._ranks]
+        """Has all ranks send the trained parameters. Returns the calls, to be waited for with the engines'."""
+        return [rank.send.remote() for rank in self._pool.actors]
 
     def save(self, folder: Path) -> None:
-        """Writes a complete Hugging Face folder."""
-        ray.get([rank.save.remote(folder) for rank in self._ranks], timeout=CALL_TIMEOUT_S)
+        """Writes the current policy as a complete Hugging Face folder, an adapter merged into its base."""
+        self._pool.wait([rank.save.remote(folder) for rank in self._pool.actors], "save")
+
+    @property
+    def _first(self) -> Any:
+        return self._pool.actors[0]
 
 
 def _environment(settings: LearnerSettings) -> dict[str, str]:
@@ -116,8 +122,8 @@ def _environment(settings: LearnerSettings) -> dict[str, str]:
 
 
 def _update(step: int, sums: Sequence[Sums]) -> Update:
-    """Per-token means over all ranks; the loss is a sum of parts already divided, norm and rate are common; of the
-    durations the slowest rank's."""
+    """Returns per-token means over all ranks. The loss is the sum of parts that are divided already; gradient norm and
+    learning rate are the same on all ranks; durations are those of the slowest rank."""
     seconds = {name.removeprefix(SECONDS): max(s[name] for s in sums) for name in sums[0] if name.startswith(SECONDS)}
     tokens = sum(s.get("tokens", 0.0) for s in sums)
     metrics = {"loss": sum(s.get("loss", 0.0) for s in sums), "tokens": tokens}

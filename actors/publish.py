@@ -1,65 +1,97 @@
-"""Whole models from the learner's GPUs to the engines', without a host in between.
+"""How weights travel from the learner to the engines.
 
-Adapters and, on CPU, whole models travel through the object store: `LearnerGroup.weights`, `RolloutPool.publish`. A
-7B model is a hundred times an adapter, so where every rank and engine has GPUs of its own it goes by NCCL, through
-vLLM's weight-transfer interface.
+Adapters and, on CPU, whole models go through Ray's object store. A 7B model is a hundred times the size of an adapter,
+so where every rank and every engine has GPUs of its own, the whole model goes by NCCL from the learner's GPUs to the
+engines', through vLLM's weight-transfer interface.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import ray
 
-from actors.learner import START_TIMEOUT_S, LearnerGroup
-from actors.rollout import PendingGroups, Publishing, RolloutPool
-from vaserl.policy.weights import digest_files
+from actors.learner import LearnerGroup
+from actors.pool import START_TIMEOUT_S, ActorPool
+from vaserl.runs.clock import Clock
 from vaserl.settings import LearnerSettings, RolloutSettings
-from vaserl.types import Group, Publication, Task, Weights
+from vaserl.types import Weights
 
 
 def goes_by_transfer(learner: LearnerSettings, rollout: RolloutSettings) -> bool:
-    """Whether this run publishes from GPU to GPU. NCCL has one member on a GPU at most, so a rank that shares its GPU
-    with an engine publishes through the object store."""
+    """Tells whether a run publishes from GPU to GPU. NCCL has at most one member on a GPU, so a rank that shares its
+    GPU with an engine publishes through the object store."""
     return learner.method == "full" and learner.num_gpus >= 1 and rollout.num_gpus >= 1
 
 
-class TransferredRollout:
-    """A rollout pool whose weights come straight from the learner's GPUs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """Weights on their way to the engines."""
 
-    def __init__(self, engines: RolloutPool, ranks: LearnerGroup):
-        self._engines, self._ranks = engines, ranks
-        address, port = ranks.meeting_point()
-        opening = ranks.open_transfer(address, port, engines.transfer_size)
-        ray.get([opening, *engines.open_transfer(address, port)], timeout=START_TIMEOUT_S)
-        self._manifest = ranks.manifest()
+    weights: Weights
+    calls: tuple[Any, ...]
+    """One for each engine."""
+    sending: tuple[Any, ...]
+    """One for each rank that sends the tensors itself."""
+    clock: Clock
+    """Started when the weights were submitted."""
 
-    def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
-        """As the pool does."""
-        return self._engines.generate(tasks, step, refill)
 
-    def submit(self, tasks: Sequence[Task], step: int, refill: int) -> PendingGroups:
-        """As the pool does."""
-        return self._engines.submit(tasks, step, refill)
+class WeightTransport(Protocol):
+    """A way for weights to reach the engines of a pool."""
 
-    def collect(self, pending: PendingGroups) -> list[Group]:
-        """As the pool does."""
-        return self._engines.collect(pending)
+    opens_transfer: bool
+    """The engines are started with vLLM's weight transfer."""
 
-    def weights(self, version: int) -> Weights:
-        """The current policy as `publish` wants it: a version and its fingerprint, and no files."""
-        return Weights(version=version, files={}, digest_files=digest_files({}), fingerprint=self._ranks.fingerprint())
+    def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
+        """Prepares loaded engines; called once, before the first `submit`."""
+        ...
 
-    def publish(self, weights: Weights) -> Publication:
-        """Sends the ranks' current parameters to every engine.
+    def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
+        """Sends weights to every engine, behind the calls submitted before; returns at once."""
+        ...
 
-        Raises: as `RolloutPool.publish` does.
-        """
-        return self.confirm(self.submit_weights(weights))
 
-    def submit_weights(self, weights: Weights) -> Publishing:
-        """Has the ranks send their current parameters as soon as the engines take them, and returns at once. Until then
-        the ranks do nothing else, so they can't send what they learn next under this version."""
-        return self._engines.submit_transfer(weights, self._manifest, self._ranks.send())
+class ObjectStoreTransport:
+    """The files of the weights, through Ray's object store."""
 
-    def confirm(self, publishing: Publishing) -> Publication:
-        """As the pool does."""
-        return self._engines.confirm(publishing)
+    opens_transfer = False
+
+    def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
+        """Does nothing: every engine reads the object store."""
+
+    def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
+        """Puts the weights into the object store and has every engine load them."""
+        clock = Clock()
+        reference = ray.put(weights)
+        clock.lap("put")
+        calls = tuple(engine.publish.remote(reference) for engine in engines.actors)
+        return Publishing(weights=weights, calls=calls, sending=(), clock=clock)
+
+
+class NcclTransport:
+    """The trained tensors, broadcast by the learner's rank 0 to every shard of every engine. The weights themselves
+    have a version and a fingerprint, and no files."""
+
+    opens_transfer = True
+
+    def __init__(self, ranks: LearnerGroup):
+        self._ranks = ranks
+
+    def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
+        """Opens the NCCL group: the learner's rank 0 is its member 0, the shards of the engines follow in order."""
+        num_members = 1 + shards_per_engine * len(engines.actors)
+        address, port = self._ranks.meeting_point()
+        opening = self._ranks.open_transfer(address, port, num_members)
+        joining = [
+            engine.open_transfer.remote(address, port, first_rank=1 + index * shards_per_engine, num_ranks=num_members)
+            for index, engine in enumerate(engines.actors)
+        ]
+        engines.wait([opening, *joining], "open_transfer", START_TIMEOUT_S)
+        self._manifest = self._ranks.manifest()
+
+    def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
+        """Has the ranks send their current parameters and every engine receive them. The ranks take no further step
+        until the engines have received them, so they can't send the next parameters under this version."""
+        sending = tuple(self._ranks.send())
+        calls = tuple(engine.receive.remote(weights, self._manifest) for engine in engines.actors)
+        return Publishing(weights=weights, calls=calls, sending=sending, clock=Clock())

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError
-from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.placement import PlacementSlice
+from actors.pool import ActorPool
 from vaserl.errors import UserError
 from vaserl.rewards import RewardSource, Scorer, check_reward_source, make_scorer, mismatches, read_sources
 from vaserl.settings import RewardSettings
@@ -22,7 +21,7 @@ class RewardWorker:
     _scorer: Scorer
 
     def load(self, settings: RewardSettings, sources: Sequence[RewardSource]) -> tuple[str, dict[str, str]]:
-        """Imports the functions, if the code here is that of `sources`.
+        """Imports the functions if the code on this machine is that of `sources`.
 
         Returns: this host, and for each reward the hash of its code here, or the reason why there is none.
         """
@@ -35,16 +34,16 @@ class RewardWorker:
         if all(found[source.name] == source.sha256 for source in sources):
             try:
                 self._scorer = make_scorer(settings, sources)
-            except UserError as error:  # imported on the driver, but not here: which one is in the message
+            except UserError as error:  # could be imported on the driver, but not here; the message names the function
                 found = {source.name: str(error) for source in sources}
         return socket.gethostname(), found
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Shows the training records to the functions that learn from them."""
+        """Passes the training records to the functions that learn from them."""
         self._scorer.prepare(records)
 
     def score(self, groups: Sequence[Group]) -> list[tuple[Score, ...]]:
-        """[P][G] in order; the groups themselves stay where they came from."""
+        """Returns [P][G] scores in order, without the groups, which the driver has."""
         return [scored.scores for scored in self._scorer.score_all(groups)]
 
 
@@ -56,67 +55,59 @@ class PendingScores:
     """A batch that is being scored."""
 
     groups: tuple[Group, ...]
-    """[P] what was handed in."""
+    """[P]"""
     calls: tuple[Any, ...]
-    """One reference for each worker that has a share of it."""
+    """One for each worker that has a share of them."""
 
 
 class RewardPool:
-    """N reward workers; groups are dealt out to them in turn."""
+    """N reward workers with ordinary methods; groups are dealt to them in turn."""
 
-    def __init__(self, settings: RewardSettings, *, placement: PlacementGroup, first_bundle: int):
+    def __init__(self, settings: RewardSettings, place: PlacementSlice):
         self._settings = settings
         self.sources = read_sources(settings)
         """The code of each reward, with its hash."""
-        self._workers = [
-            RewardActor.options(
-                num_cpus=settings.num_cpus,
-                num_gpus=settings.num_gpus,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(placement, first_bundle + index),
-                runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
-            ).remote()
-            for index in range(settings.num_workers)
-        ]
+        self._pool = ActorPool(
+            RewardActor,
+            place,
+            environment={"OMP_NUM_THREADS": "1"},
+            timeout_s=settings.timeout_s,
+            timeout_setting="reward.timeout_s",
+        )
 
     def wait_until_ready(self) -> None:
-        """Returns when every worker has imported its functions.
+        """Blocks until every worker has imported its functions.
 
-        Raises: UserError with a table when a worker has other code than the driver, or none.
+        Raises: UserError with a table when the reward code of a worker differs from the driver's or can't be imported.
         """
-        found = self._get([worker.load.remote(self._settings, self.sources) for worker in self._workers])
-        if table := mismatches(self.sources, found):
+        calls = [worker.load.remote(self._settings, self.sources) for worker in self._pool.actors]
+        if table := mismatches(self.sources, self._pool.wait(calls, "load")):
             raise UserError(
                 f"the reward code is not the same everywhere:\n{table}\n"
                 "install it on every node, or name it as path/to/file.py:function, which travels with the run"
             )
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Shows the records that are trained on to every worker's functions."""
+        """Passes the training records to every worker's functions that learn from them."""
         shared = ray.put([dict(record) for record in records])
-        self._get([worker.prepare.remote(shared) for worker in self._workers])
+        self._pool.wait([worker.prepare.remote(shared) for worker in self._pool.actors], "prepare")
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """[P] in order."""
+        """Returns [P] the groups with their scores, in order.
+
+        Raises: RewardError when a function fails.
+        """
         return self.collect(self.submit(groups))
 
     def submit(self, groups: Sequence[Group]) -> PendingScores:
-        """Deals a batch out and returns at once, so that it is scored while the next one is generated."""
-        num_workers = len(self._workers)
-        shares = [list(groups[index::num_workers]) for index in range(num_workers)]
-        calls = [w.score.remote(share) for w, share in zip(self._workers, shares, strict=True) if share]
-        return PendingScores(groups=tuple(groups), calls=tuple(calls))
+        """Deals out a batch and returns at once, so that it is scored while the next one is generated."""
+        calls = tuple(worker.score.remote(share) for worker, share in self._pool.deal(tuple(groups)))
+        return PendingScores(groups=tuple(groups), calls=calls)
 
     def collect(self, pending: PendingScores) -> list[ScoredGroup]:
-        """[P] in the order of `submit`; waits until they are there. Raises: RewardError as the functions do."""
-        scores: list[tuple[Score, ...]] = [()] * len(pending.groups)
-        for index, dealt in enumerate(self._get(pending.calls)):
-            scores[index :: len(self._workers)] = dealt
-        return [ScoredGroup(group=g, scores=s) for g, s in zip(pending.groups, scores, strict=True)]
+        """Returns [P] scored groups in the order of `submit`; blocks until they are complete.
 
-    def _get(self, calls: Sequence[Any]) -> list[Any]:
-        try:
-            return ray.get(list(calls), timeout=self._settings.timeout_s)
-        except GetTimeoutError as error:
-            raise TimeoutError(
-                f"the reward workers gave no answer within {self._settings.timeout_s:g} s (reward.timeout_s)"
-            ) from error
+        Raises: RewardError when a function fails.
+        """
+        scores: list[tuple[Score, ...]] = self._pool.collect(pending.calls, "score", len(pending.groups))
+        return [ScoredGroup(group=g, scores=s) for g, s in zip(pending.groups, scores, strict=True)]

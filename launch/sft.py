@@ -12,7 +12,7 @@ from actors.learner import LearnerGroup
 from launch.features import num_encoders, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
-from vaserl.grpo.tasks import draw
+from vaserl.grpo.tasks import draw_items
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
@@ -60,7 +60,7 @@ def run(settings: SftSettings) -> None:
             Progress("sft", num_steps) as progress,
         ):
             for step in range(1, num_steps + 1):
-                chosen = draw(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
+                chosen = draw_items(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
                 random = np.random.default_rng([settings.seed, step])
                 demonstrations = [demonstration(vase, settings, random) for vase in chosen]
                 with recorder.phase(step, "learn"):

@@ -21,7 +21,7 @@ from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.grpo.tasks import draw
+from vaserl.grpo.tasks import draw_items
 from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.rewards import make_scorer
@@ -65,7 +65,7 @@ def study_constant_answer(
     scorer = make_scorer(training.reward)
     scorer.prepare([task.record for task in tasks])
     for row in rows:
-        drawn = draw(tasks, num_per_step=training.tasks_per_step, seed=training.seed, step=row["step"])
+        drawn = draw_items(tasks, num_per_step=training.tasks_per_step, seed=training.seed, step=row["step"])
         row["constant"] = score_constant_caption(caption, drawn, scorer)["reward"]
         row["share_constant"] = _share_of(caption, run.rollouts(row["step"]))
     return {

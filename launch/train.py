@@ -15,7 +15,7 @@ from launch.main import start_job
 from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_baseline import ConstantBaseline
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.grpo.advantage import credit
+from vaserl.grpo.advantage import advantages
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
 from vaserl.grpo.loss import assemble
@@ -109,7 +109,7 @@ def run(settings: TrainSettings) -> None:
                 num_steps=settings.num_steps,
                 punish=lambda scored: punish_overlong(scored, settings.overlong, rollout.max_new_tokens),
                 credit=partial(
-                    credit,
+                    advantages,
                     normalise=settings.loss.normalise_advantages,
                     part_weights=settings.advantage.weights if settings.advantage.per_dimension else None,
                 ),

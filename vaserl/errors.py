@@ -13,3 +13,8 @@ class UserError(Exception):
 
 class ParityError(RuntimeError):
     """Learner and engine disagree about the policy: the sampled policy is not the trained one."""
+
+
+class RewardError(RuntimeError):
+    """A reward function broke; the message names the function and the completion. It stops the run, because training
+    would learn from any score put in its place."""

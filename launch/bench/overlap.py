@@ -20,7 +20,7 @@ from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
-from vaserl.grpo.advantage import credit
+from vaserl.grpo.advantage import advantages
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
 from vaserl.grpo.loss import assemble
@@ -137,7 +137,7 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
             on_step=lambda step, values, weights: None,
             num_steps=arguments.num_steps,
             punish=lambda scored: scored,
-            credit=credit,
+            advantages=advantages,
             assemble=assemble,
             max_refills=0,
             max_logprob_gap=1.0,

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
 from actors.encoder import EncoderPool, FeatureReader
 from actors.learner import LearnerGroup
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances
@@ -85,39 +86,26 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         data = DataSettings(path=dataset, num_frames=arguments.num_frames)
         shares = SHARES if on_gpu else dict.fromkeys(SHARES, 0.0)
         features = FeatureSettings(num_gpus=shares["encoder"], folder=Path(scratch) / "features")
-        with (
-            connect(ClusterSettings(num_cpus=8)),
-            placed([bundle(1, share) for share in shares.values()], ClusterSettings()) as placement,
-        ):
-            encoders = EncoderPool(
-                model, data, features, run_dir=Path(scratch), placement=placement, first_bundle=len(shares) - 1
-            )
+        rollout = _rollout(arguments, shares["engine"])
+        learner = LearnerSettings(
+            num_gpus=shares["learner"],
+            max_tokens_per_micro_batch=6000,
+            learning_rate=arguments.learning_rate,
+            lora=LoraSettings(rank=arguments.rank, alpha=2 * arguments.rank),
+        )
+        requests = {
+            "rollout": actor_request(rollout),
+            "learner": actor_request(learner),
+            "features": actor_request(features),
+        }
+        num_steps = max(arguments.at) + len(arguments.at)
+        with connect(ClusterSettings(num_cpus=8)), placed(requests, ClusterSettings()) as placement:
+            encoders = EncoderPool(model, data, features, placement["features"], run_dir=Path(scratch))
             reader = encoders.reader()
             engines = RolloutPool(
-                model,
-                data,
-                _rollout(arguments, shares["engine"]),
-                reader,
-                max_lora_rank=arguments.rank,
-                seed=0,
-                placement=placement,
-                first_bundle=0,
+                model, data, rollout, placement["rollout"], reader, max_lora_rank=arguments.rank, seed=0
             )
-            ranks = LearnerGroup(
-                model,
-                data,
-                LearnerSettings(
-                    num_gpus=shares["learner"],
-                    max_tokens_per_micro_batch=6000,
-                    learning_rate=arguments.learning_rate,
-                    lora=LoraSettings(rank=arguments.rank, alpha=2 * arguments.rank),
-                ),
-                reader,
-                seed=0,
-                num_steps=max(arguments.at) + len(arguments.at),
-                placement=placement,
-                first_bundle=1,
-            )
+            ranks = LearnerGroup(model, data, learner, placement["learner"], reader, seed=0, num_steps=num_steps)
             ranks.wait_until_ready()
             engines.wait_until_ready()
             step, loss = 0, None

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
 from actors.learner import LearnerGroup
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
 from launch.bench.timing import circumstances
@@ -146,14 +147,10 @@ def _started(
     learner = LearnerSettings(
         num_gpus=share, num_cpus=NUM_CPUS, learning_rate=1e-3, lora=LoraSettings(rank=arguments.rank, alpha=16)
     )
-    bundles = [*[bundle(NUM_CPUS, share)] * arguments.engines, bundle(NUM_CPUS, share)]
-    with placed(bundles, ClusterSettings()) as placement:
-        engines = RolloutPool(
-            model, data, rollout, max_lora_rank=arguments.rank, seed=0, placement=placement, first_bundle=0
-        )
-        ranks = LearnerGroup(
-            model, data, learner, seed=0, num_steps=1, placement=placement, first_bundle=arguments.engines
-        )
+    requests = {"rollout": actor_request(rollout), "learner": actor_request(learner)}
+    with placed(requests, ClusterSettings()) as placement:
+        engines = RolloutPool(model, data, rollout, placement["rollout"], max_lora_rank=arguments.rank, seed=0)
+        ranks = LearnerGroup(model, data, learner, placement["learner"], seed=0, num_steps=1)
         ranks.wait_until_ready()
         engines.wait_until_ready()
         yield engines, ranks

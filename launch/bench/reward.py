@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
+from actors.placement import actor_request, placed
 from actors.reward import RewardPool
 from vaserl.errors import UserError
 from vaserl.rewards.vase import VaseReward, reference_caption
@@ -96,8 +97,8 @@ def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, f
 
 def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster: ClusterSettings) -> dict[str, float]:
     settings = RewardSettings(functions=("vaserl.rewards:VaseReward",), num_workers=num_workers, num_cpus=1)
-    with placed([bundle(settings.num_cpus, 0)] * num_workers, cluster) as placement:
-        pool = RewardPool(settings, placement=placement, first_bundle=0)
+    with placed({"reward": actor_request(settings)}, cluster) as placement:
+        pool = RewardPool(settings, placement["reward"])
         pool.wait_until_ready()
         pool.prepare([group.task.record for group in repeats[0]])
         pool.score(make_groups(len(repeats), 4 * num_workers))  # the lexicons are read on the first call

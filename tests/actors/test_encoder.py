@@ -8,9 +8,9 @@ import pytest
 import ray
 import torch
 
-from actors.cluster import bundle, placed
 from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, bypass_reason, owner
 from actors.learner import LearnerGroup
+from actors.placement import actor_request, placed
 from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.errors import UserError
 from vaserl.policy.feature_store import pack_entry, unpack_entry
@@ -96,9 +96,10 @@ def test_working_ahead_stops_where_it_would_push_something_out(model, data, clip
 
 def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
     """Two folders stand for two machines; each of two encoders makes only what it owns."""
-    with placed([bundle(0.2, 0)] * 2, ClusterSettings()) as placement:
-        settings = FeatureSettings(num_workers=2)
-        pool = EncoderPool(model, data, settings, run_dir=tmp_path / "here", placement=placement, first_bundle=0)
+    settings = FeatureSettings(num_workers=2)
+    requests = {"features": actor_request(settings), "odd": actor_request(FeatureSettings())}
+    with placed(requests, ClusterSettings()) as placement:
+        pool = EncoderPool(model, data, settings, placement["features"], run_dir=tmp_path / "here")
         here = pool.reader()
         there = FeatureReader(here._encoders, tmp_path / "there", PLENTY)
         # every phase is asked for through a rotation; a rotation by whole patches is no further entry
@@ -123,9 +124,9 @@ def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips,
             here.get_all([(clips[0], 0, (1, 0))])
 
         other = data.model_copy(update={"num_frames": 4})
-        odd = EncoderPool(model, other, FeatureSettings(), run_dir=tmp_path / "x", placement=placement, first_bundle=1)
+        odd = EncoderPool(model, other, FeatureSettings(), placement["odd"], run_dir=tmp_path / "x")
         with pytest.raises(UserError, match="different models on the machines"):
-            FeatureReader([*here._encoders, *odd._encoders], tmp_path / "there", PLENTY).key(clips[0])
+            FeatureReader([*here._encoders, *odd._pool.actors], tmp_path / "there", PLENTY).key(clips[0])
 
         # filling ahead makes the rest, each by its owner, while others may ask
         pool.fill(clips)
@@ -148,14 +149,11 @@ def test_the_learner_imitates_turned_clips_from_features(cluster, model, data, c
     with torch.no_grad():
         logprobs, _ = Policy(load_model(model.path))(videos, shared_prefix_layout(groups))
 
-    with placed([bundle(0.3, 0)] * 3, ClusterSettings()) as placement:
-        pool = EncoderPool(
-            model, data, FeatureSettings(), run_dir=tmp_path / "run", placement=placement, first_bundle=0
-        )
-        settings = LearnerSettings(num_ranks=2, num_cpus=0.3, max_tokens_per_micro_batch=100)
-        ranks = LearnerGroup(
-            model, data, settings, pool.reader(), seed=0, num_steps=1, placement=placement, first_bundle=1
-        )
+    settings = LearnerSettings(num_ranks=2, num_cpus=0.3, max_tokens_per_micro_batch=100)
+    requests = {"learner": actor_request(settings), "features": actor_request(FeatureSettings())}
+    with placed(requests, ClusterSettings()) as placement:
+        pool = EncoderPool(model, data, FeatureSettings(), placement["features"], run_dir=tmp_path / "run")
+        ranks = LearnerGroup(model, data, settings, placement["learner"], pool.reader(), seed=0, num_steps=1)
         ranks.wait_until_ready()
         assert ranks.imitate(1, demonstrations).metrics["loss"] == pytest.approx(float(-logprobs.mean()), abs=1e-6)
         assert pool.counts() == counts(encoded=3)
@@ -178,6 +176,7 @@ from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.cluster import WORKER_ENVIRONMENT
 from actors.encoder import EncoderPool, FeatureReader
+from actors.placement import PlacementSlice, actor_request
 from vaserl.dataset import DataSet
 from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
 
@@ -185,10 +184,12 @@ tiny_model, dataset, scratch = map(Path, sys.argv[1:])
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"first": 1}})
 cluster.add_node(num_cpus=1, resources={"second": 1})
 ray.init(address=cluster.address, runtime_env={"env_vars": WORKER_ENVIRONMENT})
+room = actor_request(FeatureSettings())
 group = placement_group([{"CPU": 0.5, "first": 1}, {"CPU": 0.5, "second": 1}], strategy="STRICT_SPREAD")
 ray.get(group.ready(), timeout=60)
 model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=8)
-pool = EncoderPool(model, data, FeatureSettings(), run_dir=scratch / "first", placement=group, first_bundle=0)
+place = PlacementSlice(name="features", group=group, first_bundle=0, request=room)
+pool = EncoderPool(model, data, FeatureSettings(), place, run_dir=scratch / "first")
 
 @ray.remote(num_cpus=0.5, scheduling_strategy=PlacementGroupSchedulingStrategy(group, 1))
 def read(reader, folder, clips):

@@ -8,8 +8,8 @@ import pytest
 import ray
 import torch
 
-from actors.cluster import bundle, placed
 from actors.learner import LearnerGroup, _Rank
+from actors.placement import actor_request, placed
 from actors.rank import LearnerRank
 from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.grpo.loss import policy_loss
@@ -59,10 +59,9 @@ def start(tiny_model, dataset, settings, placement) -> LearnerGroup:
         ModelSettings(path=tiny_model, dtype="float32"),
         DataSettings(path=dataset, num_frames=NUM_FRAMES),
         settings,
+        placement["learner"],
         seed=0,
         num_steps=4,
-        placement=placement,
-        first_bundle=0,
     )
     group.wait_until_ready()
     return group
@@ -109,7 +108,7 @@ def test_imitation_does_not_depend_on_ranks_or_micro_batches(
         max_tokens_per_micro_batch=max_tokens,
         deepspeed={"zero_optimization": {"stage": stage}},
     )
-    with placed([bundle(0.5, 0)] * num_ranks, ClusterSettings()) as placement:
+    with placed({"learner": actor_request(settings)}, ClusterSettings()) as placement:
         group = start(tiny_model, dataset, settings, placement)
         assert not files_left_to_others()
         losses = [group.imitate(step, demonstrations).metrics["loss"] for step in (1, 2)]
@@ -284,11 +283,11 @@ def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, mo
         lora=LoraSettings(rank=8, alpha=16),
         deepspeed={"zero_optimization": {"stage": num_ranks}},
     )
-    with placed([bundle(0.5, 0)] * num_ranks, ClusterSettings()) as placement:
+    with placed({"learner": actor_request(settings)}, ClusterSettings()) as placement:
         group = start(tiny_model, dataset, settings, placement)
 
         def on_all(method: str, **arguments):
-            return ray.get([getattr(rank, method).remote(**arguments) for rank in group._ranks])
+            return ray.get([getattr(rank, method).remote(**arguments) for rank in group._pool.actors])
 
         first = group.learn(batch, LOSSES["dapo"], 0.9).metrics
         assert first["kl"] == pytest.approx(0.0, abs=1e-9)  # the adapter starts as the base

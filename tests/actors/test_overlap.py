@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.cluster import bundle, placed
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
 from vaserl.policy.adapter import adapter_files, add_lora
@@ -42,8 +42,8 @@ def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, datas
     settings = RolloutSettings(group_size=4, max_new_tokens=48, engine_args=engine_args, num_cpus=1)
     tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")]
     one, two = adapters(tiny_model)
-    with placed([bundle(1, 0)], ClusterSettings()) as placement:
-        pool = RolloutPool(model, data, settings, max_lora_rank=8, seed=0, placement=placement, first_bundle=0)
+    with placed({"rollout": actor_request(settings)}, ClusterSettings()) as placement:
+        pool = RolloutPool(model, data, settings, placement["rollout"], max_lora_rank=8, seed=0)
         pool.publish(make_weights(1, one))
         by_one = written(pool.generate(tasks, step=1))
         pool.publish(make_weights(2, two))

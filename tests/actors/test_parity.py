@@ -7,8 +7,8 @@ import ray
 import torch
 
 import actors.rollout
-from actors.cluster import bundle, placed
 from actors.encoder import EncoderPool
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip, make_dataset
@@ -82,21 +82,18 @@ def test_engine_and_learner_agree(
     policy = Policy(hf_model).eval()
 
     monkeypatch.setattr(actors.rollout, "RolloutActor", ray.remote(CountingWorker))
-    with placed([bundle(1, 0), bundle(0.1, 0)], ClusterSettings()) as placement:
+    requests = {"rollout": actor_request(settings), "features": actor_request(FeatureSettings())}
+    with placed(requests, ClusterSettings()) as placement:
         encoders = None
         if sees == "features":
-            encoders = EncoderPool(
-                model, data, FeatureSettings(), run_dir=tmp_path / "run", placement=placement, first_bundle=1
-            )
+            encoders = EncoderPool(model, data, FeatureSettings(), placement["features"], run_dir=tmp_path / "run")
         features = encoders.reader() if encoders else None
-        pool = RolloutPool(
-            model, data, settings, features, max_lora_rank=8, seed=0, placement=placement, first_bundle=0
-        )
-        tower_calls = [ray.get(pool._workers[0].tower_calls.remote())]
+        pool = RolloutPool(model, data, settings, placement["rollout"], features, max_lora_rank=8, seed=0)
+        tower_calls = [ray.get(pool._pool.actors[0].tower_calls.remote())]
         base = pool.generate(tasks, step=1)
         pool.publish(make_weights(1, adapter_files(peft)))
         adapted = pool.generate(tasks, step=1)
-        tower_calls.append(ray.get(pool._workers[0].tower_calls.remote()))
+        tower_calls.append(ray.get(pool._pool.actors[0].tower_calls.remote()))
         videos = features and dict(
             zip((t.clip for t in tasks), features.get_all([(t.clip, 0, (0, 0)) for t in tasks]), strict=True)
         )

@@ -9,7 +9,7 @@ import pytest
 import ray
 import torch
 
-from actors.cluster import bundle, placed
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
 from vaserl.errors import ParityError
@@ -124,21 +124,20 @@ def pool(request, cluster, tiny_model: Path, dataset: Path) -> Iterator[RolloutP
         max_new_tokens=4,
         engine_args=ENGINE_ARGS,
     )
-    with placed([bundle(1, 0)], ClusterSettings()) as placement:
+    with placed({"rollout": actor_request(settings)}, ClusterSettings()) as placement:
         yield RolloutPool(
             ModelSettings(path=tiny_model, dtype="float32"),
             DataSettings(path=dataset, num_frames=NUM_FRAMES),
             settings,
+            placement["rollout"],
             max_lora_rank=8,
             seed=0,
-            placement=placement,
-            first_bundle=0,
         )
 
 
 def inside(pool: RolloutPool, change):
     """Runs `change` on the worker itself, in its own process."""
-    return ray.get(pool._workers[0].__ray_call__.remote(change))
+    return ray.get(pool._pool.actors[0].__ray_call__.remote(change))
 
 
 def test_no_token_of_many_swaps_is_from_another_version(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.cluster import bundle, placed
+from actors.placement import actor_request, placed
 from actors.reward import RewardPool, RewardWorker
 from vaserl.errors import UserError
 from vaserl.rewards import make_scorer, read_sources
@@ -41,8 +41,8 @@ def group(name: str, *texts: str, record: dict[str, str] | None = None) -> Group
 
 @contextmanager
 def pool(settings: RewardSettings):
-    with placed([bundle(settings.num_cpus, 0)] * settings.num_workers, ClusterSettings()) as placement:
-        yield RewardPool(settings, placement=placement, first_bundle=0)
+    with placed({"reward": actor_request(settings)}, ClusterSettings()) as placement:
+        yield RewardPool(settings, placement["reward"])
 
 
 @pytest.fixture
@@ -132,6 +132,6 @@ def test_a_pool_that_takes_too_long_says_which_setting(cluster, tmp_path: Path):
     path.write_text("import time\ndef slow(task, completion):\n    time.sleep(30)\n    return 1.0\n")
     with pool(RewardSettings(functions=(f"{path}:slow",), timeout_s=20)) as rewards:
         rewards.wait_until_ready()
-        rewards._settings = rewards._settings.model_copy(update={"timeout_s": 0.5})
-        with pytest.raises(TimeoutError, match=r"within 0\.5 s \(reward\.timeout_s\)"):
+        rewards._pool._timeout_s = 0.5
+        with pytest.raises(TimeoutError, match=r"the reward actors .* score within 0\.5 s \(reward\.timeout_s\)"):
             rewards.score([group("v1", "x")])

@@ -1,6 +1,5 @@
-"""Fakes of a training run's parts that make everything depend on what came before: what the engines write on the
-weights they serve, the next weights on all that was learned. So two runs with equal lines did the same in the same
-order."""
+"""Fakes of a training run's parts in which everything depends on what came before: the engines' texts on the weights
+they serve, the next weights on all batches learned. So two runs with equal lines did the same in the same order."""
 
 import hashlib
 import threading
@@ -8,12 +7,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
-from functools import partial
 from itertools import chain, repeat
 
-from vaserl.grpo.advantage import credit
+from tests.fakes.settings import train_settings
+from vaserl.grpo.grpo import Grpo
+from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
-from vaserl.grpo.loss import assemble
 from vaserl.types import DIMENSIONS, Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 
@@ -26,8 +25,8 @@ def number(*parts: object) -> float:
 
 
 class Engines:
-    """One queue of work. `pace` says how many things it has done by the time the next one is submitted; whatever is
-    left is done when someone waits for it."""
+    """One queue of work. `pace` states how many pieces it does before the next one is submitted; the rest is done when
+    a caller waits for it."""
 
     def __init__(self, pace: Iterable[int] = ()):
         self._pace: Iterator[int] = chain(pace, repeat(0))
@@ -91,7 +90,7 @@ class Engines:
 
 
 class Rewards:
-    """A third of the groups has nothing to teach, which ones depends on what was written."""
+    """A third of the groups has equal rewards; the texts decide which ones."""
 
     def score(self, groups):
         return [ScoredGroup(group=g, scores=tuple(self.score_of(g, c) for c in g.completions)) for g in groups]
@@ -106,7 +105,7 @@ class Learner:
         self._gaps, self.policy = chain(gaps, repeat(0.0)), digest("base")
         self.batches: list[Batch] = []
 
-    def learn(self, batch):
+    def learn(self, batch, loss, temperature):
         self.batches.append(batch)
         self.policy = digest(self.policy, batch)
         return Update(step=batch.step, metrics={"loss": number(self.policy), "logprob_gap": next(self._gaps)})
@@ -126,10 +125,20 @@ class Recorder:
         return nullcontext()
 
     def metrics(self, step, values):
-        self.lines.append((step, values))
+        self.lines.append((step, dict(values)))
 
-    def rollouts(self, step, scored, credit_P_G):
-        self.lines.append((step, scored, credit_P_G))
+    def rollouts(self, step, scored, advantages_P_G):
+        self.lines.append((step, scored, advantages_P_G))
+
+    def keep(self, step, weights):
+        self.lines.append(("keep", step, weights))
+
+
+class StepTasks(Grpo):
+    """A run whose tasks are named after the step and the refill that draw them: "3.0.1"."""
+
+    def tasks_of(self, step, refill):
+        return tasks_of(step, refill)
 
 
 def tasks_of(step: int, refill: int = 0) -> list[Task]:
@@ -137,25 +146,17 @@ def tasks_of(step: int, refill: int = 0) -> list[Task]:
     return [Task(id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="") for name in names]
 
 
-def run(loop, num_steps, *, max_refills=0, engines=None, rewards=None, learner=None):
-    """Everything the loop said, and the learner it said it to."""
+def grpo_of(num_steps: int, max_refills: int, max_staleness: int | None) -> Grpo:
+    """A run of two tasks a step; `max_staleness` None is on-policy."""
+    loop = {} if max_staleness is None else {"loop": "ahead", "max_staleness": max_staleness}
+    settings = train_settings(num_steps=num_steps, tasks_per_step=2, max_refills=max_refills, **loop)
+    return StepTasks(settings=settings, tasks=())
+
+
+def run(max_staleness, num_steps, *, max_refills=0, engines=None, rewards=None, learner=None):
+    """Runs the overlapped loop, or the on-policy one for None. Returns all that was recorded, and the learner."""
     recorder, learner = Recorder(), learner or Learner()
-    weights = loop(
-        draw_tasks=tasks_of,
-        rollout=engines or Engines(),
-        rewards=rewards or Rewards(),
-        learner=learner,
-        recorder=recorder,
-        on_step=lambda step, values, weights: recorder.lines.append((step, dict(values), weights)),
-        num_steps=num_steps,
-        punish=lambda scored: scored,
-        credit=credit,
-        assemble=assemble,
-        max_refills=max_refills,
-        max_logprob_gap=0.1,
-    )
+    loop = train if max_staleness is None else train_ahead
+    grpo = grpo_of(num_steps, max_refills, max_staleness)
+    weights = loop(grpo, engines or Engines(), rewards or Rewards(), learner, recorder)
     return [*recorder.lines, weights], learner
-
-
-def ahead(max_staleness: int):
-    return partial(train_ahead, max_staleness=max_staleness)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
 from actors.learner import LearnerGroup
-from actors.publish import TransferredRollout, goes_by_transfer
+from actors.placement import actor_request, placed
+from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
 from vaserl.policy.prompter import Prompter
@@ -32,7 +33,7 @@ ENGINE_ARGS = {"max_model_len": 1024, "max_num_seqs": 16, "gpu_memory_utilizatio
 
 
 def a_batch(model: Path, dataset: Path, step: int) -> Batch:
-    """One group of two answers, one praised and one blamed, so that every step moves the policy."""
+    """One group of two answers, one with advantage +1 and one with -1, so that every step moves the policy."""
     vase, prompter = DataSet(dataset).vases("train")[0], Prompter(model)
     grid = prompter.pixels(DataSet(dataset).clips.load(vase.clip, NUM_FRAMES)).grid
     samples = tuple(
@@ -43,20 +44,24 @@ def a_batch(model: Path, dataset: Path, step: int) -> Batch:
     return Batch(step=step, groups=(PromptSamples(clip=vase.clip, prompt_ids=ids, samples=samples),))
 
 
+def room_for(rollout: RolloutSettings, learner: LearnerSettings):
+    requests = {"rollout": actor_request(rollout), "learner": actor_request(learner)}
+    return placed(requests, ClusterSettings(placement_timeout_s=60))
+
+
 def parts(tiny_model: Path, dataset: Path, rollout: RolloutSettings, learner: LearnerSettings, placement):
     model = ModelSettings(path=tiny_model, dtype="bfloat16")
     data = DataSettings(path=dataset, num_frames=NUM_FRAMES)
+    ranks = LearnerGroup(model, data, learner, placement["learner"], seed=0, num_steps=NUM_STEPS)
     engines = RolloutPool(
         model,
         data,
         rollout,
+        placement["rollout"],
         max_lora_rank=learner.lora.rank if learner.method == "lora" else None,
         seed=0,
-        placement=placement,
-        first_bundle=0,
-        takes_transfers=goes_by_transfer(learner, rollout),
+        transport=NcclTransport(ranks) if goes_by_transfer(learner, rollout) else ObjectStoreTransport(),
     )
-    ranks = LearnerGroup(model, data, learner, seed=0, num_steps=NUM_STEPS, placement=placement, first_bundle=1)
     ranks.wait_until_ready()
     engines.wait_until_ready()
     return engines, ranks
@@ -78,7 +83,7 @@ def test_publish_merged_weights_serve_under_cuda_graphs(tiny_model: Path, datase
     tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")][:2]
     with (
         connect(ClusterSettings(num_cpus=4)),
-        placed([bundle(1, 0.5)] * 2, ClusterSettings(placement_timeout_s=60)) as placement,
+        room_for(rollout, learner) as placement,
     ):
         engines, ranks = parts(tiny_model, dataset, rollout, learner, placement)
         sampled = []
@@ -96,14 +101,14 @@ def test_publish_sends_a_whole_model_from_gpu_to_gpu(tiny_model: Path, dataset: 
     learner = LearnerSettings(num_gpus=1, method="full", train_vision=True, learning_rate=1e-3)
     with (
         connect(ClusterSettings(num_cpus=4)),
-        placed([bundle(1, 1)] * 2, ClusterSettings(placement_timeout_s=60)) as placement,
+        room_for(rollout, learner) as placement,
     ):
         engines, ranks = parts(tiny_model, dataset, rollout, learner, placement)
-        rollout_pool = TransferredRollout(engines, ranks)
         said = set()
         for step in range(1, NUM_STEPS + 1):
             ranks.learn(a_batch(tiny_model, dataset, step), LossSettings(), 1.0)
-            weights = rollout_pool.weights(step)
-            assert rollout_pool.publish(weights).fingerprint_gap <= MAX_GAP
+            weights = ranks.weights(step)
+            assert not weights.files
+            assert engines.publish(weights).fingerprint_gap <= MAX_GAP
             said.add(weights.fingerprint.logprobs)
         assert len(said) == NUM_STEPS

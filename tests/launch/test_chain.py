@@ -152,21 +152,20 @@ def test_export_has_the_logprobs_of_base_and_adapter(root: Path):
 def test_vllm_serves_the_export_with_the_logprobs_of_the_adapter(root: Path, dataset: Path):
     from peft import PeftModel
 
-    from actors.cluster import bundle, placed
+    from actors.placement import ActorRequest, placed
     from actors.rollout import RolloutPool
     from tests.actors.test_parity import learner_logprobs
     from vaserl.settings import ClusterSettings, DataSettings, ModelSettings, RolloutSettings
 
     settings = RolloutSettings(max_new_tokens=12, group_size=2, engine_args={"max_model_len": 512, "max_num_seqs": 8})
-    with placed([bundle(1, 0)], ClusterSettings()) as placement:
+    with placed({"rollout": ActorRequest(num_actors=1, num_cpus=1)}, ClusterSettings()) as placement:
         pool = RolloutPool(
             ModelSettings(path=root / "export", dtype="float32"),
             DataSettings(path=dataset, num_frames=4),
             settings,
+            placement["rollout"],
             max_lora_rank=None,
             seed=0,
-            placement=placement,
-            first_bundle=0,
         )
         groups = pool.generate([vase.caption_task() for vase in DataSet(dataset).vases("test")], step=1)
     base = load_model(root / "sft" / "model")

@@ -21,7 +21,7 @@ STD_EPSILON = 1e-4
 """Added to a group's standard deviation, as TRL does."""
 
 
-def credit(
+def advantages(
     scored_P: Sequence[ScoredGroup], *, normalise: bool = True, part_weights: Mapping[str, float] | None = None
 ) -> list[tuple[float, ...]]:
     """[P][G] the advantages of a step: of the totals, or with `part_weights` of the parts that it names.
@@ -29,7 +29,7 @@ def credit(
     Raises: UserError when `part_weights` names no part of these scores, ValueError when it comes without `normalise`.
     """
     if part_weights is None:
-        return [advantages([score.total for score in scored.scores], normalise=normalise) for scored in scored_P]
+        return [group_advantages([score.total for score in scored.scores], normalise=normalise) for scored in scored_P]
     if not normalise:
         raise ValueError("advantages by part are normalised by what they are; without it, they are those of the sum")
     parts_P_G = [[score.parts for score in scored.scores] for scored in scored_P]
@@ -42,7 +42,7 @@ def credit(
     return whiten([part_advantages(parts_G, part_weights) for parts_G in parts_P_G])
 
 
-def advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
+def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
     """(r - mean) / (std + 1e-4) within a group, std unbiased; without `normalise`, r - mean (Dr. GRPO).
 
     Computed in float64: in float32 the mean of eight equal rewards differs from them often enough that dividing by a
@@ -77,7 +77,7 @@ def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str
     for name, weight in weights.items():
         having = [member for member, parts in enumerate(parts_G) if name in parts]
         if having:
-            sums[having] += weight * np.asarray(advantages([parts_G[member][name] for member in having]))
+            sums[having] += weight * np.asarray(group_advantages([parts_G[member][name] for member in having]))
     return tuple(float(a) for a in sums)
 
 

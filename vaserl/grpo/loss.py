@@ -1,4 +1,4 @@
-"""GRPO's arithmetic: the batch a step learns from, and its loss.
+"""The GRPO loss of a micro-batch.
 
 Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`. Weights
 that correct for the engine, truncated: Yao et al., "Your efficient RL framework secretly brings you off-policy RL
@@ -6,7 +6,7 @@ training" (2025).
 
 Left out on purpose: a value network, and several updates on one batch.
 
-Axes: P task, G group member, S completions of a micro-batch, N their trained tokens.
+Axes: S completions of a micro-batch, N their trained tokens.
 """
 
 import math
@@ -17,34 +17,6 @@ import torch
 
 from vaserl.grpo.variants import VARIANTS, bounded_exp, k3, sequence_mean, token_weights
 from vaserl.settings import LossSettings
-from vaserl.types import Batch, PromptSamples, Sample, ScoredGroup
-
-
-def assemble(
-    scored_P: Sequence[ScoredGroup],
-    credit_P_G: Sequence[Sequence[float]],
-    step: int,
-    *,
-    keep_without_signal: bool = False,
-    mask_truncated: bool = False,
-) -> Batch:
-    """Collects what the learner learns from: every completion with its advantage.
-
-    A group of equal rewards teaches nothing and would only dilute the mean over tokens, so it is left out (and
-    counted, as `zero_variance_share`) unless `keep_without_signal`, which a KL term wants. With `mask_truncated`,
-    completions that the token limit cut off are left out, and a group that has no other.
-    """
-    groups = []
-    for scored, credit_G in zip(scored_P, credit_P_G, strict=True):
-        samples = tuple(
-            Sample(token_ids=completion.token_ids, logprobs=completion.logprobs, advantage=advantage)
-            for completion, advantage in zip(scored.group.completions, credit_G, strict=True)
-            if not (mask_truncated and completion.finish_reason == "length")
-        )
-        if samples and (keep_without_signal or any(sample.advantage for sample in samples)):
-            task = scored.group.task
-            groups.append(PromptSamples(clip=task.clip, prompt_ids=scored.group.prompt_ids, samples=samples))
-    return Batch(step=step, groups=tuple(groups))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The named scalars of a GRPO step, from what was scored and what the learner did."""
+"""The metrics of a GRPO step, from its scores and the learner's update. Axes: P task, G group member."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +8,12 @@ from vaserl.types import Publication, ScoredGroup, Update
 
 
 def step_metrics(
-    scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]], update: Update, published: Publication
+    scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]], update: Update, published: Publication
 ) -> dict[str, float]:
-    """One flat mapping: `reward/…` means over all completions of the step (a part only over those that have it),
+    """Returns one flat mapping: `reward/…` means over all completions of the step (a part's over those that have it),
     `length/…` in tokens, shares between 0 and 1, `staleness/…` in versions, and the learner's own metrics.
 
-    published: of the weights that wrote the step.
+    published: the publication of the weights that wrote the step.
     """
     totals = [[score.total for score in group.scores] for group in scored]
     flat = [total for group in totals for total in group]
@@ -34,7 +34,7 @@ def step_metrics(
         "length/max": float(max(lengths)),
         "truncated_share": float(np.mean([c.finish_reason == "length" for c in completions])),
         "empty_share": float(np.mean([not c.text.strip() for c in completions])),
-        "zero_variance_share": float(np.mean([not any(credit_G) for credit_G in credit_P_G])),
+        "zero_variance_share": float(np.mean([not any(advantages_G) for advantages_G in advantages_P_G])),
         "staleness/mean": float(np.mean(ages)),
         "staleness/max": float(max(ages)),
         "publish/fingerprint_gap": published.fingerprint_gap,
@@ -43,13 +43,23 @@ def step_metrics(
 
 
 def staleness(scored: Sequence[ScoredGroup], version: int) -> list[int]:
-    """[P * G] for each sample, by how many versions the learner that learns from it is ahead of the one that wrote it.
+    """Returns [P * G] for each sample the number of versions by which the learner is ahead of the one that wrote it.
 
     version: the learner's, which is the number of the step: version 1 learns step 1 and becomes version 2.
     """
     return [version - completion.weights_version for group in scored for completion in group.group.completions]
 
 
+def name_gap(values: dict[str, float]) -> dict[str, float]:
+    """Renames `logprob_gap`, mean |log pi - log pi_sampler|, to `logprob_drift` on a step that older weights wrote.
+
+    There it contains the movement of the policy since, beside the difference between learner and engine.
+    """
+    if values["staleness/max"] > 0 and "logprob_gap" in values:
+        return {"logprob_drift" if name == "logprob_gap" else name: value for name, value in values.items()}
+    return values
+
+
 def mean_of(rows: Sequence[Mapping[str, float]], name: str) -> float:
-    """The mean of one metric over steps. Raises: KeyError when a step lacks it."""
+    """Returns the mean of one metric over steps. Raises: KeyError when a step lacks it."""
     return float(np.mean([row[name] for row in rows]))

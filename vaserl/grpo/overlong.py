@@ -11,14 +11,15 @@ from vaserl.types import Score, ScoredGroup
 
 
 def overlong_share(num_tokens: int, *, limit: int, num_soft: int) -> float:
-    """0 up to limit - num_soft tokens, from there linear to 1 at the limit."""
+    """Returns 0 up to limit - num_soft tokens, from there linear to 1 at the limit."""
     return min(1.0, max(0.0, (num_tokens - (limit - num_soft)) / num_soft))
 
 
 def punish_overlong(
     scored_P: Sequence[ScoredGroup], settings: OverlongSettings, max_new_tokens: int
 ) -> list[ScoredGroup]:
-    """[P] the groups with the penalty taken off each total and named as a part, a cost above 0; unchanged when off."""
+    """Returns [P] the groups with the penalty subtracted from each total and recorded as a part, a cost above 0. With
+    `num_tokens` 0 the groups are unchanged."""
     if settings.num_tokens == 0:
         return list(scored_P)
 

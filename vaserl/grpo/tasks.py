@@ -1,4 +1,4 @@
-"""Which tasks a step trains on: a pure function of (seed, step, refill), so there is nothing to save for a resume."""
+"""Tasks of a step: a pure function of (seed, step, refill), so a resumed run needs no saved state to draw them."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,10 +10,12 @@ from vaserl.errors import UserError
 _T = TypeVar("_T")
 
 
-def draw(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
-    """The items of `step` (from 1): each pass over the items is a fresh permutation, and steps cut the stream of
-    passes into slices, so every item comes once before any comes twice. Each `refill` (from 1; 0 is the step's first
-    draw) takes the same slice of a stream of its own.
+def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
+    """Returns the `num_per_step` items of a step, counted from 1.
+
+    Each pass over the items is a fresh permutation, and the steps cut the stream of passes into slices, so every item
+    comes once before any comes twice. Each `refill` (from 1; 0 is the first draw of the step) uses the same slice of
+    a stream of its own.
 
     Raises: UserError when there are no items.
     """

@@ -21,18 +21,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vaserl.errors import UserError
+from vaserl.errors import RewardError, UserError
 from vaserl.rewards.adapters.calling import Factory, is_async
 from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
 LOCAL_CONCURRENCY = 64
 """Concurrent calls of an async function that is not declared remote."""
-
-
-class RewardError(RuntimeError):
-    """A reward function broke; the message names the function and the completion. It stops the run, because training
-    would learn from any score put in its place."""
 
 
 class Unavailable(Exception):

@@ -80,9 +80,9 @@ class GrpoRecorder(Recorder[TrainSettings]):
         super().__init__(run, settings, trackers, reward_sha256)
         self._grpo = run
 
-    def rollouts(self, step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]) -> None:
+    def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
         """Writes every completion of the step with its score and its advantage."""
-        self._grpo.write_rollouts(step, rollout_rows(step, scored, credit_P_G))
+        self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
 
 
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:

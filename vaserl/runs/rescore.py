@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaserl.errors import UserError
-from vaserl.grpo.advantage import credit
+from vaserl.grpo.advantage import advantages
 from vaserl.grpo.overlong import punish_overlong
 from vaserl.rewards import Scorer
 from vaserl.runs.rows import RolloutRow
@@ -76,7 +76,7 @@ def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
         rows_P_G = list(_groups(run.rollouts(step)))
         scored = scorer.score_all([_group(rows_G) for rows_G in rows_P_G])
         scored = punish_overlong(scored, settings.overlong, settings.rollout.max_new_tokens)
-        new_P_G = _credit(scored, settings)
+        new_P_G = _new_advantages(scored, settings)
         changes += [_changes(r, s, new_G) for r, s, new_G in zip(rows_P_G, scored, new_P_G, strict=True)]
     return _summary(changes, num_biggest)
 
@@ -116,11 +116,11 @@ def _group(rows_G: Sequence[RolloutRow]) -> Group:
     return Group(task=task, prompt_ids=(), completions=completions)
 
 
-def _credit(scored: Sequence[ScoredGroup], settings: TrainSettings) -> list[tuple[float, ...]]:
+def _new_advantages(scored: Sequence[ScoredGroup], settings: TrainSettings) -> list[tuple[float, ...]]:
     weights = settings.advantage.weights if settings.advantage.per_dimension else None
     if weights and not any(set(weights) & set(score.parts) for group in scored for score in group.scores):
-        return credit(scored)  # the run's weights name no part of the other reward
-    return credit(scored, normalise=settings.loss.normalise_advantages, part_weights=weights)
+        return advantages(scored)  # the run's weights name no part of the other reward
+    return advantages(scored, normalise=settings.loss.normalise_advantages, part_weights=weights)
 
 
 def _changes(rows_G: Sequence[RolloutRow], scored: ScoredGroup, new_G: Sequence[float]) -> list[Change]:

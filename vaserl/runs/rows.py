@@ -81,10 +81,10 @@ class PhasePieces:
 
 
 def rollout_rows(
-    step: int, scored: Sequence[ScoredGroup], credit_P_G: Sequence[Sequence[float]]
+    step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]
 ) -> Iterator[RolloutRow]:
     """Yields a row for each completion of the step, group after group."""
-    for group, credit_G in zip(scored, credit_P_G, strict=True):
+    for group, advantages_G in zip(scored, advantages_P_G, strict=True):
         task = group.group.task
         for member, (completion, score) in enumerate(zip(group.group.completions, group.scores, strict=True)):
             yield RolloutRow(
@@ -99,7 +99,7 @@ def rollout_rows(
                 clip=task.clip,
                 reward=score.total,
                 parts=score.parts,
-                advantage=float(credit_G[member]),
+                advantage=float(advantages_G[member]),
                 token_ids=completion.token_ids,
                 logprobs=completion.logprobs,
                 finish_reason=completion.finish_reason,

@@ -1,5 +1,6 @@
-"""Advantages dimension by dimension, by hand and by law; those of the sum are in test_grpo."""
+"""Advantages of the sum and dimension by dimension, by hand and by law."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,13 +8,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vaserl.grpo.test_loss import scored
+from tests.fakes.scored_by_hand import scored
 from vaserl.errors import UserError
-from vaserl.grpo.advantage import STD_EPSILON, advantages, credit, part_advantages, whiten
-from vaserl.grpo.loss import assemble
+from vaserl.grpo.advantage import STD_EPSILON, advantages, group_advantages, has_signal, part_advantages, whiten
+from vaserl.grpo.batch import assemble
 from vaserl.settings import TrainSettings
 from vaserl.settings.section import load_config
 from vaserl.types import Score, ScoredGroup
+
+
+def test_group_advantages_by_hand():
+    # rewards 1, 2, 3: mean 2, unbiased std 1, so -1, 0, 1 over 1.0001
+    assert group_advantages([1.0, 2.0, 3.0]) == pytest.approx((-1 / 1.0001, 0.0, 1 / 1.0001))
+    assert group_advantages([1.0, 2.0, 3.0], normalise=False) == pytest.approx((-1.0, 0.0, 1.0))
+
+
+def test_group_advantages_are_zero_without_variance():
+    # 0.1 + 0.2 and 0.3 differ in the last bit: that is rounding, not signal
+    assert group_advantages([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]) == (0.0,) * 8
+    assert group_advantages([0.7]) == (0.0,)
+    assert not has_signal([0.5])
+    assert has_signal([0.5, 0.5 + 2e-6])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_group_advantages_refuse_rewards_that_are_not_finite(bad: float):
+    with pytest.raises(ValueError, match="finite"):
+        group_advantages([0.1, bad])
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=12), st.floats(-5, 5), st.floats(0.5, 4))
+def test_group_advantages_ignore_the_level_and_keep_the_order(rewards, level, scale):
+    base = group_advantages(rewards)
+    assert sum(base) == pytest.approx(0, abs=1e-6)
+    if max(rewards) - min(rewards) > 1e-3:
+        shifted = group_advantages([r + level for r in rewards])
+        assert shifted == pytest.approx(base, abs=1e-6)
+        ranked = sorted(range(len(rewards)), key=lambda i: rewards[i])
+        assert all(base[a] <= base[b] + 1e-12 for a, b in itertools.pairwise(ranked))
 
 
 def parts(**columns: list[float]) -> list[dict[str, float]]:
@@ -25,7 +57,7 @@ def with_parts(**columns: list[float]) -> ScoredGroup:
     return ScoredGroup(group=group.group, scores=tuple(Score(total=sum(p.values()), parts=p) for p in parts(**columns)))
 
 
-def test_two_parts_by_hand():
+def test_part_advantages_of_two_parts_by_hand():
     # fabric 0, 1: mean 1/2, std 1/sqrt 2; date 0.4, 0.2: mean 0.3, std 0.2/sqrt 2
     fabric = 0.5 / (math.sqrt(0.5) + STD_EPSILON)
     date = 0.1 / (0.2 * math.sqrt(0.5) + STD_EPSILON)
@@ -33,34 +65,34 @@ def test_two_parts_by_hand():
     assert found == pytest.approx((-0.75 * fabric + 0.25 * date, 0.75 * fabric - 0.25 * date))
 
 
-def test_a_small_difference_counts_as_much_as_a_large_one():
+def test_part_advantages_weigh_a_small_difference_as_a_large_one():
     found = part_advantages(parts(a=[0.0, 0.0, 1.0], b=[0.01, 0.0, 0.0]), {"a": 1.0, "b": 1.0})
     assert found[0] == pytest.approx(found[2], rel=0.06)  # the 1e-4 weighs on the smaller one
     # on the sum, the third is far ahead
-    of_sum = advantages([0.01, 0.0, 1.0])
+    of_sum = group_advantages([0.01, 0.0, 1.0])
     assert of_sum[0] < 0 < of_sum[2]
 
 
-def test_a_part_without_variance_adds_nothing():
+def test_part_advantages_ignore_a_part_without_variance():
     # equal but for the last bit: without the rule, (1e-16 - mean) / (std + 1e-4) is small, but at 1e-7 it would be 1e-3
     for noise in (0.0, 1e-16, 9e-7):
         found = part_advantages(parts(a=[0.0, 1.0], b=[0.3 + noise, 0.3]), {"a": 0.5, "b": 100.0})
-        assert found == pytest.approx([0.5 * a for a in advantages([0.0, 1.0])])
+        assert found == pytest.approx([0.5 * a for a in group_advantages([0.0, 1.0])])
     assert part_advantages(parts(a=[1.0, 1.0, 1.0]), {"a": 1.0}) == (0.0, 0.0, 0.0)
 
 
-def test_a_negative_weight_makes_a_cost():
+def test_part_advantages_with_a_negative_weight_are_a_cost():
     cost = part_advantages(parts(length=[0.0, 0.2]), {"length": -1.0})
     assert cost[0] == -cost[1] > 0
 
 
-def test_a_completion_that_lacks_a_part_is_left_out_of_it():
+def test_part_advantages_leave_out_a_completion_that_lacks_the_part():
     given_parts = [{"a": 0.0}, {"a": 1.0}, {}]
-    expected = advantages([0.0, 1.0])
+    expected = group_advantages([0.0, 1.0])
     assert part_advantages(given_parts, {"a": 1.0, "absent": 1.0}) == pytest.approx((*expected, 0.0))
 
 
-def test_the_step_is_whitened_over_what_has_signal():
+def test_whiten_divides_by_the_std_of_groups_with_signal():
     # -1, 1, -3, 3: unbiased std sqrt(20 / 3); the dead group neither counts nor changes
     scale = math.sqrt(20 / 3) + STD_EPSILON
     found = whiten([(-1.0, 1.0), (0.0, 0.0, 0.0), (-3.0, 3.0)])
@@ -83,7 +115,7 @@ columns = st.integers(2, 8).flatmap(
 
 
 @given(columns, st.floats(-3, 3), st.floats(0.5, 4))
-def test_laws_of_part_advantages(table, level, scale):
+def test_part_advantages_obey_their_laws(table, level, scale):
     weights = {"a": 0.5, "b": 0.3, "c": -0.2, "d": 0.1}
     found = np.array(part_advantages(parts(**table), weights))
     assert found.sum() == pytest.approx(0, abs=1e-6)
@@ -94,31 +126,31 @@ def test_laws_of_part_advantages(table, level, scale):
 
 
 @given(st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=8))
-def test_one_part_is_the_sum_up_to_the_whitening(rewards):
-    (found,) = credit([with_parts(a=rewards)], part_weights={"a": 1.0})
-    of_sum = advantages(rewards)
+def test_advantages_of_one_part_are_those_of_the_sum_up_to_scale(rewards):
+    (found,) = advantages([with_parts(a=rewards)], part_weights={"a": 1.0})
+    of_sum = group_advantages(rewards)
     assert np.corrcoef(found, of_sum)[0, 1] == pytest.approx(1) if any(of_sum) else not any(found)
 
 
-def test_assemble_by_part():
+def test_advantages_by_part_find_signal_in_equal_totals():
     # equal totals, different parts: nothing to learn from the sum, something from the parts
     group = with_parts(fabric=[0.0, 1.0], shape=[1.0, 0.0])
-    assert assemble([group], credit([group]), step=1).groups == ()
-    batch = assemble([group], credit([group], part_weights={"fabric": 2.0, "shape": 1.0}), step=1)
+    assert assemble([group], advantages([group]), step=1).groups == ()
+    batch = assemble([group], advantages([group], part_weights={"fabric": 2.0, "shape": 1.0}), step=1)
     # whitened: -x, x have std sqrt(2) x
     assert [s.advantage for s in batch.groups[0].samples] == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5)], abs=1e-3)
     equal = [with_parts(fabric=[1.0, 1.0])]
-    assert assemble(equal, credit(equal, part_weights={"fabric": 1.0}), step=1).groups == ()
+    assert assemble(equal, advantages(equal, part_weights={"fabric": 1.0}), step=1).groups == ()
 
 
-def test_weights_that_fit_nothing_are_an_error():
+def test_advantages_refuse_weights_that_name_no_part():
     with pytest.raises(UserError, match=r"none of the reward's parts: it has VaseReward/fabric; the parts are fabric"):
-        credit([with_parts(fabric=[0.0, 1.0])], part_weights={"VaseReward/fabric": 1.0})
+        advantages([with_parts(fabric=[0.0, 1.0])], part_weights={"VaseReward/fabric": 1.0})
     with pytest.raises(ValueError, match="normalised"):
-        credit([with_parts(fabric=[0.0, 1.0])], normalise=False, part_weights={"fabric": 1.0})
+        advantages([with_parts(fabric=[0.0, 1.0])], normalise=False, part_weights={"fabric": 1.0})
 
 
-def test_the_setting(tmp_path):
+def test_advantage_settings_are_off_by_default(tmp_path):
     path = tmp_path / "train.toml"
     path.write_text('run_dir = "r"\nnum_steps = 1\n[model]\npath = "m"\n[data]\npath = "d"\n')
     assert not load_config(TrainSettings, path).advantage.per_dimension

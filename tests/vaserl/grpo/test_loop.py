@@ -1,21 +1,23 @@
-"""The loop against ten-line fakes: order of work, versions, and the parity gate."""
+"""The on-policy loop against fakes: order of work, versions, and the parity check."""
 
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
-from vaserl.grpo.advantage import credit
-from vaserl.grpo.loop import ParityError, check_parity, train
-from vaserl.grpo.loss import assemble
+from tests.fakes.settings import train_settings
+from vaserl.errors import ParityError
+from vaserl.grpo.baseline import ConstantBaseline
+from vaserl.grpo.checks import check_parity
+from vaserl.grpo.grpo import Grpo
+from vaserl.grpo.loop import train
 from vaserl.types import DIMENSIONS, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="")
 
 
 class World:
-    """Engines, rewards, learner and recorder in one, writing down what happens."""
+    """Engines, rewards, learner and recorder in one, with a log of their calls."""
 
     def __init__(self, gap: float = 0.0, dead: int = 0):
         self.log: list[str] = []
@@ -46,7 +48,7 @@ class World:
             for group, low in zip(groups, first, strict=True)
         ]
 
-    def learn(self, batch):
+    def learn(self, batch, loss, temperature):
         self.log.append(f"learn {batch.step}: {[s.advantage for g in batch.groups for s in g.samples]}")
         return Update(step=batch.step, metrics={"loss": 0.5, "logprob_gap": self.gap})
 
@@ -64,53 +66,56 @@ class World:
     def metrics(self, step, values):
         self.lines.append((step, values))
 
-    def rollouts(self, step, scored, credit_P_G):
+    def rollouts(self, step, scored, advantages_P_G):
         self.log.append(f"rollouts {step}")
 
+    def keep(self, step, weights):
+        self.log.append(f"keep v{weights.version} of step {step}")
 
-def run(world: World, num_steps: int, max_refills: int = 0, num_tasks: int = 1, **more) -> Weights:
-    return train(
-        draw_tasks=lambda step, refill: [replace(TASK, id=f"{step}.{refill}.{i}") for i in range(num_tasks)],
-        rollout=world,
-        rewards=world,
-        learner=world,
-        recorder=world,
-        on_step=lambda step, values, weights: world.log.append(f"step {step} done with v{weights.version}"),
-        num_steps=num_steps,
-        punish=list,
-        credit=partial(credit, normalise=False),
-        assemble=assemble,
-        max_refills=max_refills,
-        max_logprob_gap=0.1,
-        **more,
+    def save(self, folder):
+        raise AssertionError("the recorder saves")
+
+
+class NumberedTasks(Grpo):
+    """A run whose tasks are named after the step, the refill and their index: "1.0.2"."""
+
+    def tasks_of(self, step, refill):
+        return [replace(TASK, id=f"{step}.{refill}.{i}") for i in range(self.settings.tasks_per_step)]
+
+
+def run(world: World, num_steps: int, *, baseline: ConstantBaseline | None = None, **settings) -> Weights:
+    loss = {"normalise_advantages": False}
+    grpo = NumberedTasks(
+        settings=train_settings(num_steps=num_steps, loss=loss, **settings), tasks=(), baseline=baseline
     )
+    return train(grpo, world, world, world, world)
 
 
-def test_a_step_is_sample_score_credit_learn_publish():
+def test_train_samples_scores_learns_and_publishes_in_each_step():
     world = World()
     assert run(world, 2).version == 3
     assert world.log == [
         "publish v1",
         *("rollout begins", "generate 1 with v1", "reward begins", "learn begins", "learn 1: [-0.5, 0.5]"),
-        *("publish begins", "publish v2", "rollouts 1", "step 1 done with v2"),
+        *("publish begins", "publish v2", "rollouts 1", "keep v2 of step 1"),
         *("rollout begins", "generate 2 with v2", "reward begins", "learn begins", "learn 2: [-0.5, 0.5]"),
-        *("publish begins", "publish v3", "rollouts 2", "step 2 done with v3"),
+        *("publish begins", "publish v3", "rollouts 2", "keep v3 of step 2"),
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
     assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which wrote the step's completions
 
 
-def test_groups_without_signal_are_replaced_before_the_step_learns():
+def test_train_replaces_groups_without_signal_before_the_step_learns():
     world = World(dead=4)  # the three of the first draw, and one of the first refill
-    run(world, 1, max_refills=4, num_tasks=3)
+    run(world, 1, max_refills=4, tasks_per_step=3)
     assert world.log == [
         "publish v1",
         *("rollout begins", "generate 1 with v1", "reward begins"),
         *("rollout begins", "generate 1 with v1, refill 1: ['1.1.0', '1.1.1', '1.1.2']", "reward begins"),
         *("rollout begins", "generate 1 with v1, refill 2: ['1.2.0']", "reward begins"),
         *("learn begins", "learn 1: [-0.5, 0.5, -0.5, 0.5, -0.5, 0.5]"),
-        *("publish begins", "publish v2", "rollouts 1", "step 1 done with v2"),
+        *("publish begins", "publish v2", "rollouts 1", "keep v2 of step 1"),
     ]
     ((_, values),) = world.lines
     counts = ("refills", "refilled_groups", "dropped_groups", "learned_completions")
@@ -118,19 +123,20 @@ def test_groups_without_signal_are_replaced_before_the_step_learns():
     assert values["zero_variance_share"] == 4 / 7  # of all that were drawn
 
 
-def test_a_run_adds_metrics_of_its_own():
+def test_train_adds_the_constant_baseline_to_the_metrics():
     world = World()
-    run(world, 2, extra_metrics=lambda scored: {"reward/constant_baseline": 0.25 * len(scored)})
-    assert [values["reward/constant_baseline"] for _, values in world.lines] == [0.25, 0.25]
+    run(world, 2, baseline=ConstantBaseline("a vase"))
+    # the first completion of a group earns 0
+    assert [values["reward/constant_baseline"] for _, values in world.lines] == [0.0, 0.0]
 
 
-def test_learner_and_engine_that_part_stop_the_run():
+def test_train_stops_when_learner_and_engine_differ():
     with pytest.raises(ParityError, match=r"step 1: .* 2\.00e-01 .* limit is 1\.00e-01"):
         run(World(gap=0.2), 2)
 
 
 @pytest.mark.parametrize(("share", "stops"), [(0.01, False), (0.02, True)])
-def test_an_engine_that_states_no_logprobs_stops_the_run(share: float, stops: bool):
+def test_check_parity_stops_on_missing_logprobs(share: float, stops: bool):
     if stops:
         with pytest.raises(ParityError, match=r"step 3: the engine gave no log-probability for 2\.0%"):
             check_parity(3, {"engine_missing": share}, 1.0)

@@ -1,17 +1,17 @@
-"""What the overlapped loop does at the same time, by threads that must meet."""
+"""Overlap in the overlapped loop, shown by threads that must meet."""
 
 import threading
 
 import pytest
 
-from tests.fakes.causal_parts import Engines, Learner, Rewards, ahead, run
+from tests.fakes.causal_parts import Engines, Learner, Rewards, run
 
 PATIENCE_S = 20.0
-"""What waits this long for something that should come has failed."""
+"""Deadline of a meeting."""
 
 
 class Meetings:
-    """Two threads that name the same pair must be there at the same time, or both fail."""
+    """A barrier for each pair: two threads that name it must be there at the same time, or both fail."""
 
     def __init__(self, patience_s: float = PATIENCE_S):
         self._patience_s, self._lock = patience_s, threading.Lock()
@@ -24,7 +24,7 @@ class Meetings:
 
 
 def meeting_parts(meet: Meetings, num_steps: int):
-    """Engines that write step k + 1 only while step k is scored, and then only while it is learned."""
+    """Parts that sample step k + 1 only while step k is scored, and then only while it is learned."""
 
     class MeetingEngines(Engines):
         def write(self, task, step):
@@ -41,26 +41,26 @@ def meeting_parts(meet: Meetings, num_steps: int):
             return super().score(groups)
 
     class MeetingLearner(Learner):
-        def learn(self, batch):
+        def learn(self, batch, loss, temperature):
             if batch.step < num_steps:
                 meet("learn", batch.step)
-            return super().learn(batch)
+            return super().learn(batch, loss, temperature)
 
     return {"engines": MeetingEngines(), "rewards": MeetingRewards(), "learner": MeetingLearner()}
 
 
 @pytest.mark.parametrize("bound", [1, 2])
-def test_the_next_step_is_written_while_one_is_scored_and_learned(bound: int):
-    lines, _ = run(ahead(bound), 4, **meeting_parts(Meetings(), 4))
-    assert lines == run(ahead(bound), 4)[0]
+def test_train_ahead_samples_the_next_step_while_one_is_scored_and_learned(bound: int):
+    lines, _ = run(bound, 4, **meeting_parts(Meetings(), 4))
+    assert lines == run(bound, 4)[0]
 
 
-def test_on_policy_they_never_meet():
+def test_train_ahead_without_staleness_overlaps_nothing():
     with pytest.raises(threading.BrokenBarrierError):
-        run(ahead(0), 4, **meeting_parts(Meetings(patience_s=0.2), 4))
+        run(0, 4, **meeting_parts(Meetings(patience_s=0.2), 4))
 
 
-def test_a_batch_is_scored_while_the_one_before_is_learned():
+def test_train_ahead_scores_a_batch_while_the_one_before_is_learned():
     is_scored = [threading.Event() for _ in range(5)]
 
     class Tell(Rewards):
@@ -70,14 +70,14 @@ def test_a_batch_is_scored_while_the_one_before_is_learned():
             return scored
 
     class Listen(Learner):
-        def learn(self, batch):
+        def learn(self, batch, loss, temperature):
             assert batch.step == 4 or is_scored[batch.step + 1].wait(PATIENCE_S), "the next batch was not scored"
-            return super().learn(batch)
+            return super().learn(batch, loss, temperature)
 
-    run(ahead(1), 4, rewards=Tell(), learner=Listen())
+    run(1, 4, rewards=Tell(), learner=Listen())
 
 
-def test_a_failure_does_not_wait_for_an_engine_that_hangs():
+def test_train_ahead_does_not_wait_for_a_hanging_engine_after_a_failure():
     go_on, is_writing = threading.Event(), threading.Event()
 
     class Hanging(Engines):
@@ -88,13 +88,13 @@ def test_a_failure_does_not_wait_for_an_engine_that_hangs():
             return super().write(task, step)
 
     class Failing(Learner):
-        def learn(self, batch):
+        def learn(self, batch, loss, temperature):
             is_writing.wait(PATIENCE_S)
             raise OSError("learn broke")
 
     try:
         with pytest.raises(OSError, match="learn broke"):
-            run(ahead(1), 3, engines=Hanging(), learner=Failing())
+            run(1, 3, engines=Hanging(), learner=Failing())
         assert not go_on.is_set()
     finally:
         go_on.set()

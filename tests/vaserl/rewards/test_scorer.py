@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.vaserl.grpo.test_loss import scored
+from tests.fakes.scored_by_hand import scored
 from vaserl.errors import UserError
 from vaserl.rewards.call import bind
 from vaserl.rewards.scorer import RewardError, Scorer, load_scorer

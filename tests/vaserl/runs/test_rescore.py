@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.scored_groups import group_of
 from vaserl.cli import main
-from vaserl.grpo.advantage import advantages, credit
+from vaserl.grpo.advantage import advantages, group_advantages
 from vaserl.rewards import load_scorer
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rescore import rescore, spearman
@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
             ([group_of("v1", "a", "b c", "d e f")], [group_of("v2", "a b", "c"), group_of("v2", "x", "y")])
         ):
             scored = scorer.score_all(groups)
-            recorder.rollouts(step + 1, scored, credit(scored))
+            recorder.rollouts(step + 1, scored, advantages(scored))
     return run
 
 
@@ -59,7 +59,7 @@ def test_rescore_with_the_opposite_reward_by_hand(run: Run):
     # the middle one of three has advantage 0 under both, the last group has none
     assert result.sign_changes == pytest.approx(4 / 7)
     assert (result.lost, result.gained) == (0, 0)
-    of_three = advantages([1.0, 3.0, 5.0])
+    of_three = group_advantages([1.0, 3.0, 5.0])
     first = result.biggest[0]
     assert (first.step, first.task, len(result.biggest)) == (1, "v1", 3)
     assert {c.member for c in result.biggest[:2]} == {0, 2}

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.reward_cases import PROMPT, RECORD, RECORD_ATTACKS, completion, full_records, records, score, task
-from vaserl.grpo.advantage import credit
+from vaserl.grpo.advantage import advantages
 from vaserl.rewards.scorer import load_scorer
 from vaserl.rewards.vase import RewardConfig, reference_caption, vase_caption
 from vaserl.types import DIMENSIONS, Group, Task
@@ -91,7 +91,7 @@ def test_scorer_empty_group_has_no_scores_and_no_effect_on_others(name: str):
     scorer = load_scorer([name])
     alone = scorer.score(full).scores
     assert [scored.scores for scored in scorer.score_all([empty, full, empty])] == [(), alone, ()]
-    assert credit(scorer.score_all([empty, full]))[0] == ()
+    assert advantages(scorer.score_all([empty, full]))[0] == ()
 
 
 def test_vase_caption_is_the_same_in_every_process():

@@ -1,0 +1,90 @@
+"""A pool of like actors: placing them, dealing work to them in turn, and collecting it in order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import GetTimeoutError
+
+from actors.placement import PlacementSlice
+
+START_TIMEOUT_S = 600.0
+"""Deadline of a call that waits for an actor to load its model."""
+CALL_TIMEOUT_S = 1800.0
+"""Deadline of any other call."""
+
+_T = TypeVar("_T")
+
+
+class ActorPool:
+    """The actors of one slice of a placement, in the order of its bundles.
+
+    Work is dealt in turn: actor k of N receives items k, k + N, k + 2N, … So the actor that does an item does not
+    depend on the actors' speed, and a run repeats exactly.
+    """
+
+    def __init__(
+        self,
+        actor: Any,
+        place: PlacementSlice,
+        arguments: Sequence[Any] = (),
+        *,
+        each: Sequence[Mapping[str, Any]] | None = None,
+        environment: Mapping[str, str],
+        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_setting: str = "",
+        **options: Any,
+    ):
+        """Starts the actors and returns at once.
+
+        actor: class made by `ray.remote`. arguments: its positional arguments. each: further keyword arguments, one
+        mapping for each actor. environment: of its process. timeout_setting: key of the configuration that sets
+        `timeout_s`. options: further ones of Ray.
+        """
+        self.name = place.name
+        self._timeout_s, self._timeout_setting = timeout_s, timeout_setting
+        request = place.request
+        self.actors: list[Any] = [
+            actor.options(
+                num_cpus=request.num_cpus,
+                num_gpus=request.num_gpus,
+                scheduling_strategy=place.strategy(index),
+                runtime_env={"env_vars": dict(environment)},
+                **options,
+            ).remote(*arguments, **keywords)
+            for index, keywords in enumerate(each or [{}] * request.num_actors)
+        ]
+
+    def deal(self, items: Sequence[_T]) -> list[tuple[Any, Sequence[_T]]]:
+        """Returns the share of each actor as (actor, items), without the actors that have none."""
+        size = len(self.actors)
+        return [(actor, items[index::size]) for index, actor in enumerate(self.actors) if items[index::size]]
+
+    def collect(self, calls: Sequence[Any], call: str, num_items: int) -> list[Any]:
+        """Returns the results of dealt work in the order of its items.
+
+        calls: one for each share, in the order of `deal`; each returns a list of one result for each item.
+        """
+        results: list[Any] = [None] * num_items
+        for index, share in enumerate(self.wait(calls, call)):
+            results[index :: len(self.actors)] = share
+        return results
+
+    def wait(self, calls: Sequence[Any], call: str, timeout_s: float | None = None) -> list[Any]:
+        """Returns the results of calls; see `wait_for`. timeout_s: the pool's own where it is None."""
+        seconds = self._timeout_s if timeout_s is None else timeout_s
+        return wait_for(calls, self.name, call, seconds, setting="" if timeout_s else self._timeout_setting)
+
+
+def wait_for(
+    calls: Sequence[Any], pool: str, call: str, timeout_s: float = CALL_TIMEOUT_S, *, setting: str = ""
+) -> list[Any]:
+    """Returns the results of calls to actors. pool, call, setting: names in the message.
+
+    Raises: TimeoutError when one is missing after `timeout_s` seconds, and the error of a call that failed.
+    """
+    try:
+        return ray.get(list(calls), timeout=timeout_s)
+    except GetTimeoutError as error:
+        hint = f" ({setting})" if setting else ""
+        raise TimeoutError(f"the {pool} actors did not answer {call} within {timeout_s:g} s{hint}") from error

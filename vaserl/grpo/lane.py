@@ -1,0 +1,49 @@
+"""A thread for work that is done in order, one piece at a time."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from vaserl.grpo.parts import RunRecorder
+
+_A = TypeVar("_A")
+_T = TypeVar("_T")
+
+
+class Lane:
+    """A thread that does its work in the order of submission, each piece as a phase of the run's timeline. After a
+    failure it does no further work: every later piece fails with the same error.
+
+    Leaving the `with` block does not wait for the work under way, which after a failure elsewhere could take long.
+    """
+
+    def __init__(self, recorder: RunRecorder):
+        self._recorder = recorder
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._last: Future[Any] | None = None
+
+    def submit(self, step: int, phase: str, work: Callable[[_A], _T], argument: _A) -> Future[_T]:
+        """Submits `work(argument)`."""
+        given: Future[_A] = Future()
+        given.set_result(argument)
+        return self.submit_after(step, phase, work, given)
+
+    def submit_after(self, step: int, phase: str, work: Callable[[_A], _T], given: Future[_A]) -> Future[_T]:
+        """Submits `work` on the result of another thread. The phase covers the work, not the wait for `given`."""
+        self._last = future = self._thread.submit(self._run, step, phase, work, given, self._last)
+        return future
+
+    def _run(
+        self, step: int, phase: str, work: Callable[[_A], _T], given: Future[_A], earlier: Future[Any] | None
+    ) -> _T:
+        if earlier is not None:
+            earlier.result()
+        argument = given.result()
+        with self._recorder.phase(step, phase):
+            return work(argument)
+
+    def __enter__(self) -> "Lane":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
