@@ -65,8 +65,7 @@ class RewardPool:
 
     def __init__(self, settings: RewardSettings, place: PlacementSlice):
         self._settings = settings
-        self.sources = read_sources(settings)
-        """The code of each reward, with its hash."""
+        self._sources = read_sources(settings)
         self._pool = ActorPool(
             RewardActor,
             place,
@@ -75,13 +74,18 @@ class RewardPool:
             timeout_setting="reward.timeout_s",
         )
 
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Name of each reward function to the hash of its code."""
+        return {source.name: source.sha256 for source in self._sources}
+
     def wait_until_ready(self) -> None:
         """Blocks until every worker has imported its functions.
 
         Raises: UserError with a table when the reward code of a worker differs from the driver's or can't be imported.
         """
-        calls = [worker.load.remote(self._settings, self.sources) for worker in self._pool.actors]
-        if table := mismatches(self.sources, self._pool.wait(calls, "load")):
+        calls = [worker.load.remote(self._settings, self._sources) for worker in self._pool.actors]
+        if table := mismatches(self._sources, self._pool.wait(calls, "load")):
             raise UserError(
                 f"the reward code is not the same everywhere:\n{table}\n"
                 "install it on every node, or name it as path/to/file.py:function, which travels with the run"

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
+from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
-from launch.features import num_encoders, report_features, start_encoders
+from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
@@ -48,22 +49,20 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
     bypass_reason = None if rank else "the trained weights are a whole model, whose vision tower may be another"
-    with_encoders = num_encoders(settings.features, bypass_reason)
-    bundles = [
-        *[bundle(settings.rollout.num_cpus, settings.rollout.num_gpus)] * settings.rollout.num_workers,
-        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
-    ]
-    with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
-        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
+    requests = {
+        "rollout": actor_request(settings.rollout),
+        "features": encoder_request(settings.features, bypass_reason),
+    }
+    with connect(settings.cluster), placed(requests, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement["features"])
         engines = RolloutPool(
             settings.model,
             settings.data,
             settings.rollout,
+            placement["rollout"],
             encoders.reader() if encoders else None,
             max_lora_rank=rank,
             seed=settings.seed,
-            placement=placement,
-            first_bundle=0,
         )
         engines.wait_until_ready()
         with Progress("evaluate", 2 * len(vases)) as progress:

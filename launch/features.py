@@ -1,40 +1,36 @@
-"""What the jobs share about the feature store: whether a run has one, and what it did."""
+"""The feature store as the jobs share it: room for its encoders, starting them, and what they did."""
 
+import dataclasses
 import sys
 from typing import Any
 
-from ray.util.placement_group import PlacementGroup
-
 from actors.encoder import EncoderPool
+from actors.placement import ActorRequest, PlacementSlice, actor_request
 from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings, FeatureSettings, SftSettings, TrainSettings
 
 
-def num_encoders(settings: FeatureSettings, bypass_reason: str | None) -> int:
-    """Encoders to place; a reason to do without those that are asked for is said."""
-    if bypass_reason and settings.num_workers:
+def encoder_request(settings: FeatureSettings, bypass_reason: str | None) -> ActorRequest:
+    """Returns the room for a job's encoders: none when there is a reason to keep no features, which is printed."""
+    request = actor_request(settings)
+    if bypass_reason is None:
+        return request
+    if request.num_actors:
         print(f"features: the store is bypassed: {bypass_reason}", file=sys.stderr)
-    return 0 if bypass_reason else settings.num_workers
+    return dataclasses.replace(request, num_actors=0)
 
 
 def start_encoders(
-    settings: TrainSettings | SftSettings | EvaluateSettings, placement: PlacementGroup, bundles: range
+    settings: TrainSettings | SftSettings | EvaluateSettings, place: PlacementSlice
 ) -> EncoderPool | None:
-    """The job's encoders in these bundles of its placement; None where there are none."""
-    if not bundles:
+    """Starts a job's encoders in their slice of its placement. Returns: None where the slice has no room."""
+    if place.request.num_actors == 0:
         return None
-    return EncoderPool(
-        settings.model,
-        settings.data,
-        settings.features,
-        run_dir=settings.run_dir,
-        placement=placement,
-        first_bundle=bundles.start,
-    )
+    return EncoderPool(settings.model, settings.data, settings.features, place, run_dir=settings.run_dir)
 
 
 def report_features(encoders: EncoderPool | None, run: JobFolder[Any]) -> None:
-    """Writes and prints what the encoders did. It lies apart from the run's metrics, because a second run finds in the
+    """Writes and prints the encoders' counts. They lie apart from the run's metrics, because a second run finds in the
     store what the first one encoded."""
     if encoders is None:
         return

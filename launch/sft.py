@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actors.cluster import bundle, connect, placed
+from actors.cluster import connect
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
-from launch.features import num_encoders, report_features, start_encoders
+from actors.placement import actor_request, placed
+from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo.tasks import draw_items
@@ -35,23 +36,18 @@ def run(settings: SftSettings) -> None:
         )
     check_model_folder(settings.model.path)
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
-    learner = settings.learner
-    with_encoders = num_encoders(settings.features, bypass_reason(learner, max_shift=settings.max_shift))
-    bundles = [
-        *[bundle(learner.num_cpus, learner.num_gpus)] * learner.num_ranks,
-        *[bundle(settings.features.num_cpus, settings.features.num_gpus)] * with_encoders,
-    ]
-    with connect(settings.cluster), placed(bundles, settings.cluster) as placement:
-        encoders = start_encoders(settings, placement, range(len(bundles) - with_encoders, len(bundles)))
+    reason = bypass_reason(settings.learner, max_shift=settings.max_shift)
+    requests = {"learner": actor_request(settings.learner), "features": encoder_request(settings.features, reason)}
+    with connect(settings.cluster), placed(requests, settings.cluster) as placement:
+        encoders = start_encoders(settings, placement["features"])
         ranks = LearnerGroup(
             settings.model,
             settings.data,
-            learner,
+            settings.learner,
+            placement["learner"],
             encoders.reader() if encoders else None,
             seed=settings.seed,
             num_steps=num_steps,
-            placement=placement,
-            first_bundle=0,
         )
         num_parameters = ranks.wait_until_ready()
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)

@@ -20,10 +20,9 @@ from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
-from vaserl.grpo.advantage import advantages
+from vaserl.grpo.grpo import Grpo
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
-from vaserl.grpo.loss import assemble
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rows import TimelineSpan
 from vaserl.runs.run import Run
@@ -122,26 +121,21 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
         Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
         for n in range(arguments.num_tasks)
     ]
-    loops = {"on_policy": train, "ahead": partial(train_ahead, max_staleness=1)}
     found = Run(folder / loop)
     settings = TrainSettings.model_validate(
-        {"run_dir": found.path, "num_steps": arguments.num_steps, "model": {"path": "none"}, "data": {"path": "none"}}
+        {
+            "run_dir": found.path,
+            "loop": loop,
+            "num_steps": arguments.num_steps,
+            "tasks_per_step": arguments.num_tasks,
+            "model": {"path": "none"},
+            "data": {"path": "none"},
+        }
     )
+    grpo, engines = Grpo(settings=settings, tasks=tasks), SleepingEngines(arguments.half, _GROUP_SIZE)
     with GrpoRecorder(found, settings) as recorder:
-        loops[loop](
-            draw_tasks=lambda step, refill: tasks,
-            rollout=SleepingEngines(arguments.half, _GROUP_SIZE),
-            rewards=TurnAbout(),
-            learner=SleepingLearner(arguments.half),
-            recorder=recorder,
-            on_step=lambda step, values, weights: None,
-            num_steps=arguments.num_steps,
-            punish=lambda scored: scored,
-            advantages=advantages,
-            assemble=assemble,
-            max_refills=0,
-            max_logprob_gap=1.0,
-        )
+        run_steps = train_ahead if loop == "ahead" else train
+        run_steps(grpo, engines, TurnAbout(), SleepingLearner(arguments.half), recorder)
     return found.timeline
 
 

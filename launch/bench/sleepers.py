@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
 
+from vaserl.policy.weights import make_weights
+from vaserl.settings import LossSettings
 from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 
@@ -66,11 +69,14 @@ class SleepingLearner:
     def __init__(self, seconds: float):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
 
-    def learn(self, batch: Batch) -> Update:
+    def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
         return ray.get(self._actor.learn.remote(batch))
 
     def weights(self, version: int) -> Weights:
-        return Weights(version=version, files={}, digest="")
+        return make_weights(version, {"nothing": b""})
+
+    def save(self, folder: Path) -> None:
+        """Saves nothing: its weights have files."""
 
 
 class TurnAbout:

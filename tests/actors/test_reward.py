@@ -73,7 +73,8 @@ def test_a_file_reaches_every_worker_and_scores_come_back_in_order(cluster, file
         assert len({score.parts["process/total"] for s in scored for score in s.scores}) == 3
         assert rewards.collect(second)[0].scores[1].total == 0.5
         assert rewards.score([]) == []
-        assert {source.sha256 for source in rewards.sources} == {rewards.sources[0].sha256}
+        assert set(rewards.sha256) == {f"{file}:words", f"{file}:process"}
+        assert len(set(rewards.sha256.values())) == 1  # both are in one file
 
 
 def test_other_code_on_a_worker_stops_the_run_with_a_table(cluster, tmp_path: Path, monkeypatch):

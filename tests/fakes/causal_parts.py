@@ -130,7 +130,7 @@ class Recorder:
     def rollouts(self, step, scored, advantages_P_G):
         self.lines.append((step, scored, advantages_P_G))
 
-    def keep(self, step, weights):
+    def keep(self, step, weights, learner):
         self.lines.append(("keep", step, weights))
 
 

@@ -35,6 +35,11 @@ class Grpo:
         num_tasks, seed = self.settings.tasks_per_step, self.settings.seed
         return draw_items(self.tasks, num_per_step=num_tasks, seed=seed, step=step, refill=refill)
 
+    def clips(self) -> list[str]:
+        """Returns the hashes of the clips that the first draws show, in the order in which the steps need them."""
+        steps = range(1, self.settings.num_steps + 1)
+        return list(dict.fromkeys(task.clip for step in steps for task in self.tasks_of(step, 0)))
+
     def refill(self, draw: Draw, scored: Sequence[ScoredGroup]) -> Draw:
         """Adds the scored groups of `draw.tasks`, and draws as many new tasks as the batch lacks groups with signal.
 

@@ -36,6 +36,6 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
         recorder.pieces(step, "publish", {**weights.seconds, **published.seconds})
         recorder.metrics(step, values)
         recorder.rollouts(step, draw.scored, draw.advantages_P_G)
-        recorder.keep(step, weights)
+        recorder.keep(step, weights, learner)
         check_parity(step, values, settings.max_logprob_gap)
     return weights

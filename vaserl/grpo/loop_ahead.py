@@ -63,7 +63,7 @@ def train_ahead(
             recorder.pieces(step, "learn", update.seconds)
             recorder.metrics(step, values)
             recorder.rollouts(step, draw.scored, draw.advantages_P_G)
-            recorder.keep(step, weights)
+            recorder.keep(step, weights, learner)
             check_parity(step, values, settings.max_logprob_gap)
         served.result()
     return weights

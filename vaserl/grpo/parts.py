@@ -91,6 +91,6 @@ class RunRecorder(Protocol):
         """Records every completion of a step."""
         ...
 
-    def keep(self, step: int, weights: Weights) -> None:
+    def keep(self, step: int, weights: Weights, learner: Learner) -> None:
         """Saves the weights that a step published, if the run saves those of this step."""
         ...

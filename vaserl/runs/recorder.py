@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Generic, Self, TextIO
 
+from vaserl.grpo.parts import Learner
+from vaserl.policy.weights import write_weights
 from vaserl.runs.job_folder import SettingsT
+from vaserl.runs.progress import Progress
 from vaserl.runs.rows import TimelineSpan, rollout_rows
 from vaserl.runs.run import RecordedRun, Run
 from vaserl.runs.trackers import start_tracker
 from vaserl.settings import TrainSettings
-from vaserl.types import ScoredGroup
+from vaserl.types import ScoredGroup, Weights
 
 
 class Recorder(Generic[SettingsT]):
@@ -68,7 +71,7 @@ class Recorder(Generic[SettingsT]):
 
 
 class GrpoRecorder(Recorder[TrainSettings]):
-    """Writes the completions of each step as well."""
+    """Writes the completions of each step and saves weights as well, and shows the progress of the run."""
 
     def __init__(
         self,
@@ -78,11 +81,39 @@ class GrpoRecorder(Recorder[TrainSettings]):
         reward_sha256: Mapping[str, str] | None = None,
     ):
         super().__init__(run, settings, trackers, reward_sha256)
-        self._grpo = run
+        self._grpo, self._settings = run, settings
+        self._progress = Progress("grpo", settings.num_steps)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends a step's metrics, mirrors them to the trackers, and counts the step as done."""
+        super().metrics(step, values)
+        self._progress.advance(**{word: values[name] for word, name in _SHOWN.items() if name in values})
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
         """Writes every completion of the step with its score and its advantage."""
         self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
+
+    def keep(self, step: int, weights: Weights, learner: Learner) -> None:
+        """Saves the weights that a step published: every `save_every` steps, and after the last one."""
+        save_every = self._settings.save_every
+        if step == self._settings.num_steps or (save_every and step % save_every == 0):
+            with self._grpo.saving_weights(weights.version) as folder:
+                if weights.files:
+                    write_weights(weights, folder)
+                else:  # the tensors went from GPU to GPU
+                    learner.save(folder)
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+        super().__exit__(*error)
+
+
+_SHOWN = {"reward": "reward/mean", "length": "length/mean"}
+"""Metrics beside the progress."""
 
 
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:

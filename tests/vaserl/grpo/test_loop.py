@@ -69,7 +69,7 @@ class World:
     def rollouts(self, step, scored, advantages_P_G):
         self.log.append(f"rollouts {step}")
 
-    def keep(self, step, weights):
+    def keep(self, step, weights, learner):
         self.log.append(f"keep v{weights.version} of step {step}")
 
     def save(self, folder):
