@@ -1,8 +1,8 @@
-"""Encoders: they decode each clip once, run the frozen vision tower on it once, and keep its features for everyone.
+"""Encoders: each clip is decoded once and passes the frozen vision tower once; its features are stored for all actors.
 
-Every clip belongs to one encoder, so a clip that ten processes ask for is still encoded once. Who needs features looks
-in the store of its own machine first and asks the clip's owner otherwise; the answer travels through Ray's object
-store and stays in the asker's own store.
+Every clip belongs to one encoder, so a clip that ten processes ask for is encoded once. A reader looks in the store of
+its own machine first, and asks the owner of the clip otherwise; the answer comes through Ray's object store and stays
+in the reader's store.
 """
 
 from collections import OrderedDict, deque
@@ -30,16 +30,18 @@ BYTES_PER_GB = 10**9
 
 
 def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None:
-    """Why a run keeps no features although it could have encoders; None when it keeps them."""
+    """Returns the reason why a run can keep no features, None where it can."""
     if learner.train_vision:
         return "learner.train_vision changes the vision tower, and with it the features, at every step"
     if max_shift:
-        return f"max_shift = {max_shift} moves nearly every clip anew, and few are ever asked for twice"
+        return (
+            f"max_shift = {max_shift} moves each clip to a new place at each draw, so features are hardly ever reused"
+        )
     return None
 
 
 class EncoderWorker:
-    """An ordinary class that owns a vision tower and its machine's store."""
+    """A vision tower and the feature store of its machine; an ordinary class, made an actor below."""
 
     def __init__(self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, folder: Path):
         torch.set_num_threads(settings.num_threads)
@@ -48,16 +50,16 @@ class EncoderWorker:
         self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
         self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
         self._num_encoded = self._num_damaged_elsewhere = 0
-        self._entry_bytes = 0  # of the last entry made: clips of one data set are of one size
+        self._entry_bytes = 0  # size of the last entry made; all clips of a data set have the same
 
     def recipe(self) -> FeatureRecipe:
-        """What the features made here depend on."""
+        """Returns what the features made here depend on."""
         return self._recipe
 
     def entry(self, clip_hash: str, rotation: int, num_damaged: int) -> np.ndarray:
-        """uint8 [bytes] the store's entry of a clip's features, made now if there is none.
+        """Returns the store's entry of a clip's features, uint8 [num_bytes]; encodes the clip if there is none.
 
-        num_damaged: damaged entries that the asker found where it looked first.
+        num_damaged: damaged entries that the reader found in its own store.
         """
         self._num_damaged_elsewhere += num_damaged
         key = self._recipe.key(clip_hash, rotation)
@@ -65,8 +67,8 @@ class EncoderWorker:
         return np.frombuffer(entry, dtype=np.uint8)
 
     def make_ahead(self, clip_hash: str) -> bool:
-        """Encodes a clip that nobody has asked for yet. Returns: False when the store is full, and nothing is made:
-        what was made before would be lost for it."""
+        """Encodes a clip before a reader asks for it. Returns: False when the store is full; nothing is encoded then,
+        because the new entry would evict an earlier one."""
         key = self._recipe.key(clip_hash, 0)
         if not self._store.path(key).exists():
             if self._store.num_bytes() + self._entry_bytes > self._store.max_bytes:
@@ -75,8 +77,8 @@ class EncoderWorker:
         return True
 
     def counts(self) -> dict[str, int]:
-        """ "encoded": clips that went through the tower; "damaged": entries found damaged, here and by those who asked;
-        "evicted", "refused": see StoreCounts."""
+        """Returns "encoded": clips that passed the tower; "damaged": damaged entries found here and by readers;
+        "evicted", "refused": see `StoreCounts`."""
         store = self._store.counts
         return {
             "encoded": self._num_encoded,
@@ -94,14 +96,14 @@ class EncoderWorker:
 
 
 class _Encoder(EncoderWorker):
-    """What an encoder needs only as an actor: working ahead without making anyone wait."""
+    """An encoder as an actor: it can encode ahead without delaying a reader."""
 
     def __init__(self, *args: Any):
         super().__init__(*args)
         self._ahead: deque[str] = deque()
 
     def fill(self, clip_hashes: Sequence[str] = ()) -> None:
-        """Encodes one clip ahead and asks itself for the next, behind whoever is waiting meanwhile."""
+        """Encodes one clip ahead and queues the next call to itself, behind the readers that wait by then."""
         self._ahead.extend(clip_hashes)
         if self._ahead and self.make_ahead(self._ahead.popleft()):
             ray.get_runtime_context().current_actor.fill.remote()
@@ -111,7 +113,7 @@ EncoderActor = ray.remote(_Encoder)
 
 
 class FeatureReader:
-    """What an engine or a learner rank holds to get features; made by the driver and sent to them."""
+    """Access of an engine or a learner rank to features; the driver makes it and sends it to them."""
 
     def __init__(self, encoders: Sequence[Any], folder: Path, max_bytes: int):
         self._encoders, self._folder, self._max_bytes = list(encoders), folder, max_bytes
@@ -120,14 +122,14 @@ class FeatureReader:
 
     @cached_property
     def store(self) -> FeatureStore:
-        """The store of the machine on which the reader is first used."""
+        """The store of the machine where the reader is used first."""
         return FeatureStore(self._folder, self._max_bytes)
 
     @cached_property
     def recipe(self) -> FeatureRecipe:
-        """What the encoders agree on.
+        """The recipe of all encoders.
 
-        Raises: UserError when they don't: their machines have different models under one path.
+        Raises: UserError when they differ: their machines have different models under one path.
         """
         calls = [encoder.recipe.remote() for encoder in self._encoders]
         recipes = set(wait_for(calls, "features", "recipe", START_TIMEOUT_S))
@@ -136,18 +138,18 @@ class FeatureReader:
         return recipes.pop()
 
     def key(self, clip_hash: str) -> str:
-        """Names the clip's features, in an engine's caches too."""
+        """Returns the key of a clip's features, in the store and in an engine's caches."""
         return self.recipe.key(clip_hash, 0)
 
     def get_all(self, views: Sequence[ClipView]) -> list[ClipFeatures]:
-        """The features of each view, from memory, this machine's store or the encoders.
+        """Returns the features of each view, from memory, this machine's store or the encoders.
 
-        Raises: ValueError for a shifted view: such a clip is other pixels each time, which nobody keeps features of.
+        Raises: ValueError for a shifted view, whose features are not stored.
         """
         if any(shift != (0, 0) for _, _, shift in views):
             raise ValueError("features of shifted clips are not kept; use their pixels")
         step, num_frames = self.recipe.frames_per_patch, self.recipe.num_frames
-        # a turn that is begun whole patches later has the same features in another order
+        # a clip that starts a whole number of patches later has the same features in another order
         wanted = [(clip, rotation % num_frames % step) for clip, rotation, _ in views]
         found = self._fetch(list(dict.fromkeys(wanted)))
         return [
@@ -226,7 +228,7 @@ class EncoderPool:
 
 
 def owner(clip_hash: str, num_encoders: int) -> int:
-    """The index of the encoder that makes the entries of this clip."""
+    """Returns the index of the encoder that makes the entries of a clip."""
     return int(clip_hash[:8], 16) % num_encoders
 
 

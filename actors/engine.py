@@ -1,4 +1,4 @@
-"""vLLM behind one small class: everything that depends on its version is in this file.
+"""vLLM behind one small class; everything that depends on its version is in this file.
 
 Runs with vLLM 0.26 (the newest for torch 2.11) to 0.32.
 """
@@ -30,7 +30,7 @@ GPU_ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": 
 
 
 def engine_environment(num_gpus: float, num_threads: int) -> dict[str, str]:
-    """Environment of a worker process that will hold an engine; must be set before vLLM is imported."""
+    """Returns the environment of a process that will hold an engine; to be set before vLLM is imported."""
     threads = {"OMP_NUM_THREADS": str(num_threads)}
     return {**GPU_ENVIRONMENT, **threads} if num_gpus else {**CPU_ENVIRONMENT, **threads}
 
@@ -42,16 +42,16 @@ class Request:
     text: str
     """The chat-template text with a single video placeholder."""
     video: Clip | ClipFeatures
-    """The frames the model sees, or what its vision tower makes of them."""
+    """The frames that the model sees, or the output of its vision tower for them."""
     video_hash: str
-    """Identifies the video in the engine's caches: a repeated one is neither hashed nor processed again."""
+    """Key of the video in the engine's caches: a repeated one is neither hashed nor processed again."""
     seed: int
-    """Of the samples of this prompt."""
+    """Seed of the samples of this prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOutput:
-    """Token ids as the engine made them; text is decoded once, elsewhere."""
+    """One sampled answer. Its text is decoded once, in the worker."""
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -63,18 +63,18 @@ class TensorPlace:
     """One tensor of a transfer from GPU to GPU."""
 
     name: str
-    """In the Hugging Face model."""
+    """Name in the Hugging Face model."""
     dtype: str
     """"bfloat16", …"""
     shape: tuple[int, ...]
-    """Whole, however the learner splits it."""
+    """Shape of the whole tensor, however the learner shards it."""
 
 
 class TransferSender:
-    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group whose others are engines' workers."""
+    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group; the others are the engines' workers."""
 
     def __init__(self, address: str, port: int, num_ranks: int):
-        """Returns when all members have joined."""
+        """Blocks until all members have joined."""
         from vllm.distributed.weight_transfer.nccl_common import trainer_init
 
         group = {"master_address": address, "master_port": port, "world_size": num_ranks}
@@ -101,23 +101,23 @@ class Engine:
         takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """max_lora_rank: None serves no adapters. takes_transfers: weights will come over NCCL. takes_features:
-        requests bring features, not frames; the engine then has no vision tower at all."""
+        """max_lora_rank: None serves no adapters. takes_transfers: weights come over NCCL. takes_features: requests
+        contain features, not frames; the engine then has no vision tower."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
         if max_lora_rank is not None:
-            # two in memory while one follows the other; one is served at a time
+            # one is served at a time; two are in memory while one replaces the other
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
         transfer = {"weight_transfer_config": {"backend": "nccl"}} if takes_transfers else {}
         defaults: dict[str, Any] = {
             "max_model_len": 4096,
-            # with no video to encode vLLM leaves the tower out; features are taken all the same
+            # without a video to encode vLLM leaves the tower out, and still accepts features
             "limit_mm_per_prompt": {"image": 0, "video": 0 if takes_features else 1},
             "enable_mm_embeds": takes_features,
         }
         if not os.environ.get("CUDA_VISIBLE_DEVICES"):
-            # a prompt cut in two would have to take a draw back from its seeded generator, which CPU ones can't
+            # a chunked prompt would have to undo a draw of its seeded generator, which CPU generators can't
             defaults |= {"enforce_eager": True, "enable_chunked_prefill": False}
         self._llm = LLM(
             model=str(model),
@@ -135,7 +135,7 @@ class Engine:
     def generate(
         self, requests: Sequence[Request], *, num_samples: int, temperature: float, max_new_tokens: int
     ) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
-        """For each request the prompt's tokens, placeholders expanded, and `num_samples` outputs.
+        """Returns for each request the prompt's tokens, placeholders expanded, and `num_samples` outputs.
 
         Temperature 0 is greedy. top_p and top_k stay off, because they would bias the importance ratio.
         """
@@ -156,7 +156,7 @@ class Engine:
                 top_p=1.0,
                 top_k=-1,
                 max_tokens=max_new_tokens,
-                logprobs=0,  # the sampled token's alone
+                logprobs=0,  # only the sampled token's
                 seed=request.seed,
                 stop_token_ids=[self._eos_token_id],
                 detokenize=False,
@@ -164,15 +164,15 @@ class Engine:
             for request in requests
         ]
         if num_samples > 1 and self._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching:
-            # Samples of one prompt that are scheduled in one step don't find each other's prefix and compute it again,
-            # six times over for prompts of 3,000 tokens. One token of each prompt first, and all samples find it.
+            # Samples of one prompt that are scheduled in the same step don't find each other's prefix in the cache and
+            # compute it again, six times for prompts of 3,000 tokens. After one token of each prompt all samples find it.
             once = SamplingParams(max_tokens=1, temperature=0.0, detokenize=False)
             self._llm.generate(prompts, once, use_tqdm=False, lora_request=self._lora_request)
         outputs = self._llm.generate(prompts, params, use_tqdm=False, lora_request=self._lora_request)
         return [(tuple(o.prompt_token_ids or ()), [_read(c) for c in o.outputs]) for o in outputs]
 
     def load_adapter(self, version: int, folder: Path) -> None:
-        """Serves a LoRA adapter under its version as id, which is never reused: prefix caches are keyed by it."""
+        """Serves a LoRA adapter. Its version is its id, which is never reused, because prefix caches are keyed by it."""
         from vllm.lora.request import LoRARequest
 
         request = LoRARequest(f"v{version}", version, str(folder))
@@ -185,14 +185,14 @@ class Engine:
     def load_merged(self, files: Mapping[str, FileContent], base_copy: str) -> None:
         """Writes an adapter into the served weights, W0 + s·B·A from a pristine W0 that the first call reads.
 
-        The vision tower stays as it is, so clips that are encoded already stay good; prefixes don't.
+        The vision tower does not change, so encoded clips stay valid; cached prefixes are dropped.
         """
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
         self._drop_prefixes()
 
     def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
-        """Replaces the weights in place by those of a Hugging Face folder's file, and drops what the caches hold of the
-        old ones: prefixes, and encoded clips if the vision tower is another."""
+        """Replaces the weights in place by those of a Hugging Face folder's file, and invalidates the caches: prefixes,
+        and encoded clips if the vision tower changed."""
         self._llm.collective_rpc(_write_full, args=(dict(files),))
         self._drop_prefixes()
         if vision_changed:
@@ -204,7 +204,7 @@ class Engine:
         self._llm.init_weight_transfer_engine({"init_info": group})
 
     def receive(self, manifest: Sequence[TensorPlace], *, vision_changed: bool) -> None:
-        """Takes the tensors of `manifest` from the group, in its order, while the learner sends them."""
+        """Receives the tensors of `manifest` from the group, in its order, while the learner sends them."""
         update = {
             "names": [place.name for place in manifest],
             "dtype_names": [place.dtype for place in manifest],
@@ -218,13 +218,14 @@ class Engine:
             self._llm.llm_engine.reset_encoder_cache()
 
     def logprobs(self, token_ids: Sequence[int]) -> tuple[float, ...]:
-        """[T-1] natural log-probability of each token of a text but the first, at temperature 1, by what is served."""
+        """Returns [T-1] the natural log-probability of each token of a text but the first, at temperature 1, under the
+        weights served."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, temperature=1.0, seed=0, prompt_logprobs=0, detokenize=False)
         prompt: Any = {"prompt_token_ids": list(token_ids)}
         (output,) = self._llm.generate([prompt], params, use_tqdm=False, lora_request=self._lora_request)
-        scored = list(output.prompt_logprobs or ())[1:]  # nothing predicts the first
+        scored = list(output.prompt_logprobs or ())[1:]  # the first token has no context
         return tuple(
             float(choices[token].logprob) for token, choices in zip(token_ids[1:], scored, strict=True) if choices
         )
@@ -235,7 +236,7 @@ class Engine:
 
 
 def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], base_copy: str) -> None:
-    """Runs inside each of an engine's workers, which keeps its pristine base as an attribute of its own."""
+    """Runs inside each worker of an engine, which keeps the pristine base as its attribute."""
     is_gpu = worker.device.type == "cuda"
     factors = read_factors(files, worker.device)
     base = getattr(worker, "vaserl_base", None)
@@ -269,7 +270,7 @@ def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
             # into the same storage, which captured CUDA graphs read
             model.load_weights(tensors)
             return
-        # on CPU a linear layer has packed its matrix and let go of it: whole layers are packed anew
+        # on CPU a linear layer holds only the packed form of its matrix, so whole layers are packed again
         initialize_layerwise_reload(model)
         model.load_weights(tensors)
         finalize_layerwise_reload(model, worker.model_config)
@@ -283,7 +284,7 @@ def _read(output: Any) -> EngineOutput:
 
 
 def _video(video: Clip | ClipFeatures) -> Any:
-    """One video in the engine's terms."""
+    """Returns a video in the form that vLLM takes."""
     if isinstance(video, ClipFeatures):
         return {
             "video_embeds": video.features,

@@ -35,16 +35,16 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Item = TypeVar("Item", PromptSamples, Demonstration)
 
 Sums = dict[str, float]
-"""Totals over a rank's tokens; the group adds them up and divides once."""
+"""Sums over a rank's tokens; the group adds those of all ranks and divides once."""
 
 SECONDS = "seconds/"
-"""Before the names of durations among them."""
+"""Prefix of the durations among them."""
 
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[ClipInput], Layout], tuple[torch.Tensor, Sums]]
 
 
 class LearnerRank:
-    """Holds the policy, its optimizer and this rank's share of every step."""
+    """One rank of the learner: the policy, its optimizer, and the rank's share of every step."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class LearnerRank:
         torch.manual_seed(seed)
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path)
-        # pixels where the vision tower is trained, its constant output otherwise
+        # pixels where the vision tower is trained, its stored output otherwise
         self._videos = features or PixelCache(DataSet(data.path).clips, self._prompter, data.num_frames)
         hf_model = load_model(model.path, _DTYPES[model.dtype])
         hf_model.config.use_cache = False
@@ -80,8 +80,8 @@ class LearnerRank:
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
         if learner.compile:
-            # fused, the adapter's addition would not be rounded to bfloat16 as it is in the engine: small updates then
-            # act here and not there, and the two drift apart by more with every step
+            # fused layers would not round the adapter's addition to bfloat16 as the engine does: small updates would
+            # act here and not there, and learner and engine would drift apart with every step
             inductor.emulate_precision_casts = True
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
@@ -91,7 +91,7 @@ class LearnerRank:
         self._model_file = TensorFile()
 
     def join(self, address: str, port: int) -> int:
-        """Meets the other ranks and builds the engine. Returns: the number of trained parameters."""
+        """Joins the other ranks and builds the DeepSpeed engine. Returns: the number of trained parameters."""
         is_gpu = self._learner.num_gpus > 0
         os.environ.update(
             RANK=str(self._rank),
@@ -103,8 +103,8 @@ class LearnerRank:
         )
         import deepspeed
 
-        # DeepSpeed's own all-reduce on CPU is compiled at the first start, where a process that is killed leaves a lock
-        # on which every later run waits for ever, and it leaves 67 MB a rank in /dev/shm; gloo does the same work
+        # DeepSpeed compiles its own CPU all-reduce at the first start. A process killed then leaves a lock on which every
+        # later run hangs, and the op leaves 67 MB a rank in /dev/shm; gloo does the same work.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
@@ -123,7 +123,7 @@ class LearnerRank:
             "bf16": {"enabled": next(self._policy.parameters()).dtype == torch.bfloat16},
             "steps_per_print": 10**9,
         }
-        # DeepSpeed's annotations say less than its documentation: a list of parameters is what it wants
+        # DeepSpeed accepts a list of parameters, which its annotations do not admit
         parameters: Any = trained
         engine: Any
         engine, *_ = deepspeed.initialize(
@@ -133,7 +133,7 @@ class LearnerRank:
         return sum(getattr(p, "ds_numel", p.numel()) for p in trained)
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:
-        """This rank's part of a GRPO step. Returns sums over its tokens, "grad_norm" and "learning_rate"."""
+        """Does this rank's part of a GRPO step. Returns: sums over its tokens, "grad_norm" and "learning_rate"."""
 
         def group_of(samples: PromptSamples, grid: VideoGrid) -> PrefixGroup:
             return samples_group(samples, grid, self._prompter.video_token_id)
@@ -162,7 +162,8 @@ class LearnerRank:
         return self._step(batch.step, batch.groups, group_of, clip_of, loss_of, temperature)
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
-        """This rank's part of a supervised step: the mean negative log-likelihood over the step's answer tokens."""
+        """Does this rank's part of a supervised step, whose loss is the mean negative log-likelihood of the answer
+        tokens."""
 
         def group_of(item: Demonstration, grid: VideoGrid) -> PrefixGroup:
             return demonstration_group(item, grid, self._prompter)
@@ -179,7 +180,7 @@ class LearnerRank:
         return self._step(step, demonstrations, group_of, clip_of, loss_of, 1.0)
 
     def count_answer_tokens(self, demonstrations: Sequence[Demonstration]) -> int:
-        """Trained tokens of a supervised step, the denominator of its loss."""
+        """Returns the number of answer tokens of a supervised step, the denominator of its loss."""
         return sum(len(self._prompter.answer_ids(answer)) for item in demonstrations for _, answer in item.turns)
 
     def _step(
@@ -191,10 +192,10 @@ class LearnerRank:
         loss_of: LossOf,
         temperature: float,
     ) -> Sums:
-        """Forward and backward over this rank's items in micro-batches, then one optimizer step.
+        """Runs forward and backward over this rank's items in micro-batches, then one optimizer step.
 
-        Every rank runs as many micro-batches as the longest rank, the surplus with weight zero: a collective that one
-        rank skips would hang the others.
+        Every rank runs as many micro-batches as the rank with the most, the surplus with weight zero: a collective that
+        one rank skips would hang the others.
         """
         clock = Clock(wait=self._wait)
         share = items[self._rank :: self._num_ranks]
@@ -239,26 +240,26 @@ class LearnerRank:
         return sums | {f"{SECONDS}{name}": seconds for name, seconds in clock.seconds.items()}
 
     def _wait(self) -> None:
-        """A GPU works on after a call has returned."""
+        """Waits for the GPU, which works on after a call has returned."""
         if self._policy.model.device.type == "cuda":
             torch.cuda.synchronize()
 
     def _largest(self, count: int) -> int:
-        """The largest of all ranks' counts."""
+        """Returns the largest of all ranks' counts."""
         counts = torch.tensor(count, device=self._policy.model.device)
         torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.MAX)
         return int(counts)
 
     @torch.no_grad()
     def _reference(self, videos: Sequence[ClipInput], layout: Layout, temperature: float) -> torch.Tensor:
-        """[N] logprobs under the base, that is with the adapter disabled. Full fine-tuning has no base left; the
-        settings of a run refuse beta there."""
+        """Returns [N] logprobs under the base, with the adapter disabled. Full fine-tuning keeps no base; the settings
+        refuse beta there."""
         assert self._peft is not None
         with self._peft.disable_adapter():
             return self._engine(videos, layout, temperature)[0]
 
     def weights(self, version: int) -> Weights | None:
-        """The adapter, or the whole model; only the first rank has it. All ranks must call it together."""
+        """Returns the adapter or the whole model on rank 0, None on the others. All ranks must call it together."""
         clock = Clock()
         files = self._files()
         clock.lap("gather")
@@ -272,13 +273,13 @@ class LearnerRank:
 
     @torch.no_grad()
     def fingerprint(self) -> Fingerprint:
-        """What the policy says of the probe text. All ranks must call it together."""
+        """Returns the policy's log-probabilities of the probe text. All ranks must call it together."""
         token_ids = probe_ids(lambda text: self._prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
         logprobs, _ = self._engine([], probe_layout(token_ids), 1.0)
         return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))
 
     def manifest(self) -> tuple[TensorPlace, ...]:
-        """What `send` sends, in its order: the trained parameters of a whole model."""
+        """Returns the tensors that `send` sends, in its order: the trained parameters of a whole model."""
         return tuple(
             TensorPlace(
                 name=name,
@@ -289,12 +290,12 @@ class LearnerRank:
         )
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> None:
-        """Opens, as its first member, the group in which whole models travel from GPU to GPU."""
+        """Opens, as member 0, the NCCL group in which whole models travel from GPU to GPU."""
         self._transfer = TransferSender(address, port, num_ranks)
 
     def send(self) -> None:
-        """Sends the trained parameters to the engines. All ranks must call it together: each holds a part of them
-        under ZeRO 3, and the first one sends."""
+        """Sends the trained parameters to the engines. All ranks must call it together: under ZeRO 3 each holds a part
+        of them, and rank 0 sends."""
         import deepspeed
 
         for _, parameter in self._trained():
@@ -319,7 +320,7 @@ class LearnerRank:
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 
     def _files(self) -> dict[str, FileContent]:
-        """The adapter's or model's files; empty on every rank but the first. All ranks must call it together."""
+        """Returns the files of the adapter or the model on rank 0, {} on the others. All ranks must call it together."""
         import deepspeed
 
         published = self._trained() if self._peft is not None else self._named_parameters()
@@ -335,7 +336,7 @@ class LearnerRank:
         return [(name, parameter) for name, parameter in self._named_parameters() if parameter.requires_grad]
 
     def _named_parameters(self) -> list[tuple[str, torch.nn.Parameter]]:
-        """Under the model's own names, without the policy's prefix."""
+        """Returns the parameters under the model's own names, without the policy's prefix."""
         return [(name.removeprefix("model."), parameter) for name, parameter in self._policy.named_parameters()]
 
     def _is_zero_3(self) -> bool:

@@ -1,4 +1,4 @@
-"""One vLLM engine that samples groups of completions, and what it answers to new weights."""
+"""A rollout worker: one vLLM engine that samples groups of completions and takes new weights."""
 
 import hashlib
 import shutil
@@ -25,20 +25,20 @@ from vaserl.types import Completion, Fingerprint, Group, Task, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What an engine answers to a publish."""
+    """An engine's answer to a publish."""
 
     version: int
-    """The version it serves."""
+    """Version that it serves now."""
     logprobs: tuple[float, ...]
-    """[T-1] what it says of the fingerprint's text; none when there is no fingerprint."""
+    """[T-1] its log-probabilities of the fingerprint's text; empty when the weights have no fingerprint."""
     seconds: Mapping[str, float]
-    """By piece: "digest", "load", "fingerprint"."""
+    """Seconds of the pieces "digest", "load" and "fingerprint"."""
 
 
 class RolloutWorker:
-    """An ordinary class that owns an engine; `ray.remote` makes it an actor.
+    """An engine with its weights; an ordinary class that `ray.remote` makes an actor.
 
-    With a reader of features the engine is given these, and pixels otherwise.
+    With a `FeatureReader` the engine gets features, without one it gets pixels.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class RolloutWorker:
         self._version = 0
 
     def ready(self) -> int:
-        """The version served: 0 is the base as loaded."""
+        """Returns the version served; 0 is the base as loaded."""
         return self._version
 
     def publish(self, weights: Weights) -> Served:
         """Serves `weights` from the next request on.
 
-        Raises: ValueError when the bytes are not those the digest was taken of.
+        Raises: ValueError when the digest does not match.
         """
         clock = Clock()
         check_digest(weights)
@@ -92,11 +92,12 @@ class RolloutWorker:
         return self._served(weights.version, weights.fingerprint, clock)
 
     def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
-        """Joins the group in which a learner sends whole models from GPU to GPU."""
+        """Joins the NCCL group in which a learner sends whole models from GPU to GPU."""
         self._engine.open_transfer(address, port, first_rank=first_rank, num_ranks=num_ranks)
 
     def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
-        """Serves what the learner is sending, from the next request on. `weights` has no files."""
+        """Receives the tensors that the learner sends, and serves them from the next request on. `weights` has no
+        files."""
         clock = Clock()
         self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))
         clock.lap("load")
@@ -104,13 +105,13 @@ class RolloutWorker:
 
     def _served(self, version: int, fingerprint: Fingerprint, clock: Clock) -> Served:
         self._version = version
-        # temperature and penalties of the run play no part: both sides score the text at temperature 1
+        # both sides score the text at temperature 1, whatever the sampling temperature of the run
         logprobs = self._engine.logprobs(fingerprint.token_ids) if fingerprint.token_ids else ()
         clock.lap("fingerprint")
         return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
 
     def _is_new_vision(self, files: Mapping[str, FileContent]) -> bool:
-        """Whether the vision tower differs from the one published before; the first one published counts as new."""
+        """Tells whether the vision tower differs from the one published before; the first one counts as new."""
         vision = hashlib.sha256()
         for content in files.values():
             for name, tensor in sorted(read_tensors(content).items()):
@@ -123,7 +124,7 @@ class RolloutWorker:
     def generate(
         self, tasks: Sequence[Task], seeds: Sequence[int], *, num_samples: int, temperature: float
     ) -> list[Group]:
-        """One group of `num_samples` completions for each task."""
+        """Returns one group of `num_samples` completions for each task."""
         requests = [
             Request(text=self._prompter.text(task.prompt), video=video, video_hash=video_hash, seed=seed)
             for task, (video, video_hash), seed in zip(tasks, self._videos(tasks), seeds, strict=True)
@@ -140,7 +141,7 @@ class RolloutWorker:
         ]
 
     def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
-        """What the engine sees of each task's clip, and its name."""
+        """Returns what the engine gets of each task's clip, and its key in the engine's caches."""
         if self._features is None:
             return [(self._clips.load(t.clip, self._num_frames), f"{t.clip}-{self._num_frames}") for t in tasks]
         features = self._features.get_all([(task.clip, 0, (0, 0)) for task in tasks])

@@ -13,7 +13,7 @@ from actors.placement import actor_request, placed
 from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
-from vaserl.grpo.tasks import draw_items
+from vaserl.grpo import draw_items
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder

@@ -21,7 +21,7 @@ from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.grpo.tasks import draw_items
+from vaserl.grpo import draw_items
 from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.rewards import make_scorer

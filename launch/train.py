@@ -14,10 +14,7 @@ from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.grpo.baseline import ConstantBaseline
-from vaserl.grpo.grpo import Grpo
-from vaserl.grpo.loop import train
-from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.rewards import make_scorer
 from vaserl.runs.recorder import GrpoRecorder

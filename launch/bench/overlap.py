@@ -20,9 +20,7 @@ from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
 from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
-from vaserl.grpo.grpo import Grpo
-from vaserl.grpo.loop import train
-from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo import Grpo, train, train_ahead
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rows import TimelineSpan
 from vaserl.runs.run import Run

@@ -7,7 +7,6 @@ from typing import Any
 
 import ray
 
-from vaserl.policy.weights import make_weights
 from vaserl.settings import LossSettings
 from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
@@ -73,10 +72,10 @@ class SleepingLearner:
         return ray.get(self._actor.learn.remote(batch))
 
     def weights(self, version: int) -> Weights:
-        return make_weights(version, {"nothing": b""})
+        return Weights(version=version, files={}, digest="")
 
     def save(self, folder: Path) -> None:
-        """Saves nothing: its weights have files."""
+        """Writes nothing: there is no policy."""
 
 
 class TurnAbout:

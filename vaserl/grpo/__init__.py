@@ -1,1 +1,28 @@
-"""GRPO: tasks, advantages, losses and their variants, metrics, and the two training loops."""
+"""GRPO: the two training loops and the arithmetic between sampling and the optimizer step.
+
+Importing this package loads neither torch nor Ray. The losses need torch: import them from `vaserl.grpo.loss` and
+`vaserl.grpo.variants`. `vaserl.grpo.parts` has the Protocols of a run's parts.
+"""
+
+from vaserl.grpo.advantage import advantages, group_advantages
+from vaserl.grpo.baseline import ConstantBaseline
+from vaserl.grpo.batch import assemble
+from vaserl.grpo.draw import Draw
+from vaserl.grpo.grpo import Grpo
+from vaserl.grpo.loop import train
+from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo.overlong import punish_overlong
+from vaserl.grpo.tasks import draw_items
+
+__all__ = [
+    "ConstantBaseline",
+    "Draw",
+    "Grpo",
+    "advantages",
+    "assemble",
+    "draw_items",
+    "group_advantages",
+    "punish_overlong",
+    "train",
+    "train_ahead",
+]

@@ -1,7 +1,7 @@
-"""Credit: from the scores of a group to the advantage of each completion, on the sum or dimension by dimension.
+"""Advantages: from the scores of a group to the advantage of each completion, on the sum or dimension by dimension.
 
 On the sum: GRPO, Shao et al., arXiv 2402.03300; without the division, Dr. GRPO, Liu et al., arXiv 2503.20783. Summing
-first lets the part that varies most decide alone. Dimension by dimension (GDPO, Liu et al., arXiv 2601.05242) every
+first lets the part that varies most decide alone. Dimension by dimension (GDPO, Liu et al., arXiv 2601.05242), every
 part is normalised within its group before the parts are added, and the sums are whitened over the step.
 
 Axes: P task, G group member, D part.
@@ -15,7 +15,7 @@ from vaserl.errors import UserError
 from vaserl.types import ScoredGroup
 
 ZERO_VARIANCE = 1e-6
-"""Rewards of a group closer together than this are equal: their advantages are zero, not rounding noise blown up."""
+"""Rewards of a group that lie closer together count as equal: their advantages are 0, not amplified rounding noise."""
 
 STD_EPSILON = 1e-4
 """Added to a group's standard deviation, as TRL does."""
@@ -24,14 +24,14 @@ STD_EPSILON = 1e-4
 def advantages(
     scored_P: Sequence[ScoredGroup], *, normalise: bool = True, part_weights: Mapping[str, float] | None = None
 ) -> list[tuple[float, ...]]:
-    """[P][G] the advantages of a step: of the totals, or with `part_weights` of the parts that it names.
+    """Returns [P][G] the advantages of a step: of the totals, or with `part_weights` of the parts that it names.
 
     Raises: UserError when `part_weights` names no part of these scores, ValueError when it comes without `normalise`.
     """
     if part_weights is None:
         return [group_advantages([score.total for score in scored.scores], normalise=normalise) for scored in scored_P]
     if not normalise:
-        raise ValueError("advantages by part are normalised by what they are; without it, they are those of the sum")
+        raise ValueError("advantages by part are always normalised: part_weights needs normalise=True")
     parts_P_G = [[score.parts for score in scored.scores] for scored in scored_P]
     known = {name for parts_G in parts_P_G for parts in parts_G for name in parts}
     if known and not known & set(part_weights):
@@ -43,10 +43,10 @@ def advantages(
 
 
 def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
-    """(r - mean) / (std + 1e-4) within a group, std unbiased; without `normalise`, r - mean (Dr. GRPO).
+    """Returns (r - mean) / (std + 1e-4) within a group, std unbiased; without `normalise`, r - mean (Dr. GRPO).
 
     Computed in float64: in float32 the mean of eight equal rewards differs from them often enough that dividing by a
-    tiny std makes advantages of order 100 out of nothing. A group without variance, or of one member, has none.
+    tiny std gives advantages of order 100. The advantages of a group without variance, or of one member, are 0.
 
     Raises: ValueError for a reward that is not finite.
     """
@@ -62,16 +62,16 @@ def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> t
 
 
 def has_signal(rewards_G: Sequence[float]) -> bool:
-    """Whether a group's rewards differ, so that there is something to learn from it."""
+    """Tells whether the rewards of a group differ, so that the policy can learn from it."""
     return len(rewards_G) > 1 and max(rewards_G) - min(rewards_G) >= ZERO_VARIANCE
 
 
 def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> tuple[float, ...]:
-    """sum over D of  w_d (r_d - mean_d) / (std_d + 1e-4)  within a group.
+    """Returns the sum over D of  w_d (r_d - mean_d) / (std_d + 1e-4)  within a group.
 
-    A part without variance adds nothing, whatever its weight: else the last bit of a dimension that all get right
-    would count as much as one that half of them miss. A completion that lacks a part neither moves its mean nor earns
-    from it. A negative weight makes a part a cost.
+    A part without variance adds nothing, whatever its weight: otherwise the last bit of a dimension that all
+    completions have right would count as much as one that half of them miss. A completion that lacks a part neither
+    moves its mean nor gains from it. A negative weight makes a part a cost.
     """
     sums = np.zeros(len(parts_G))
     for name, weight in weights.items():
@@ -82,8 +82,8 @@ def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str
 
 
 def whiten(advantages_P_G: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    """Divides by the standard deviation over the completions of all groups that have any advantage, so that the size
-    of a step does not follow the number of parts. Their mean is 0 already, group by group."""
+    """Divides the advantages of a step by their standard deviation over the groups that have any, so that the size of
+    the step does not grow with the number of parts. Their mean is 0 already, group by group."""
     live = [a for group in advantages_P_G if any(group) for a in group]
     scale = float(np.std(live, ddof=1)) if len(live) > 1 else 0.0
     if scale < ZERO_VARIANCE:

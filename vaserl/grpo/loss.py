@@ -21,12 +21,12 @@ from vaserl.settings import LossSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLoss:
-    """The loss of a micro-batch and what it is made of."""
+    """The loss of a micro-batch and the sums behind its metrics."""
 
     loss: torch.Tensor
-    """Scalar with gradient, its part of the whole step's."""
+    """Scalar with gradient: the micro-batch's part of the loss of the step."""
     sums: Mapping[str, float]
-    """Sums over the micro-batch's tokens, for the caller to add up and divide.
+    """Sums over the micro-batch's tokens; the caller adds them up and divides by the tokens of the step.
 
     "ratio", the importance ratio; "clipped", 1 where the variant bounded it; "kl", k3 against the reference, absent
     without one. Learner against engine, before the update: "logprob_gap", |log pi - log pi_engine|; "engine_ratio",
@@ -45,14 +45,14 @@ def policy_loss(
     num_tokens: int,
     num_sequences: int,
 ) -> PolicyLoss:
-    """sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
+    """Returns the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
 
     logprobs, engine_logprobs, reference_logprobs: [N]; advantages: [S]; lengths: [S] trained tokens of each completion.
     num_tokens, num_sequences: of the whole optimizer step, over all ranks and micro-batches.
 
     rho = exp(log pi - log pi_old). With `old_logprobs` "engine", pi_old is the engine's policy and w is 1. With
-    "learner" it is the learner's before the update, which this very forward pass has computed: no other is needed, as
-    the weights stand still until the optimizer's step. w is then exp(log pi_old - log pi_engine), at most
+    "learner" it is the learner's before the update, which this forward pass computes: the weights do not change before
+    the optimizer's step. w is then exp(log pi_old - log pi_engine), at most
     `importance_cap`, without gradient and on the policy term only.
 
     k3 is weighted with the ratio, which makes its gradient that of the KL divergence off-policy as well (TRL's
@@ -63,7 +63,9 @@ def policy_loss(
     variant = VARIANTS[loss.variant]
     current = logprobs.detach()
     is_missing = ~engine_logprobs.isfinite()
-    sampled = torch.where(is_missing, current, engine_logprobs)  # counts as on-policy, instead of spoiling the step
+    sampled = torch.where(
+        is_missing, current, engine_logprobs
+    )  # counts as on-policy, so that it can't make the step NaN
     engine_ratio = bounded_exp(current - sampled)
 
     def by_token(values_S: torch.Tensor) -> torch.Tensor:

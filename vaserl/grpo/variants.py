@@ -23,32 +23,34 @@ import torch
 from vaserl.settings import LossSettings
 
 LOG_RATIO_LIMIT = 20.0
-"""Log-ratios are held within this before exp, so that one absurd token cannot overflow a step."""
+"""Log-ratios are clamped to ± this before exp, so that one extreme token can't overflow a step."""
 
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, LossSettings], tuple[torch.Tensor, torch.Tensor]]
-"""(logprobs, ratio, advantages, settings), each [N] -> what is minimised [N], and where the ratio was bounded [N]."""
+"""(logprobs, ratio, advantages, settings), the first three [N] -> loss of each token [N], and a mask [N] of the tokens
+whose ratio was bounded."""
 
 Normalisation = Literal["token", "sequence", "constant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """What a name in `loss.variant` stands for."""
+    """A variant of the policy loss, as `loss.variant` names it."""
 
     sequence_ratio: bool
     """One ratio for each completion, the geometric mean of its tokens', instead of one for each token."""
     objective: Objective
-    """What each token adds."""
+    """The loss of each token before weighting."""
     normalisation: Normalisation
-    """What each token weighs."""
+    """The weight of each token."""
 
 
 def clipped(
     logprobs: torch.Tensor, ratio: torch.Tensor, advantages: torch.Tensor, loss: LossSettings
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """-min(rho A, clip(rho, 1 - low, 1 + high) A), with rho <= `ratio_cap` where A < 0: the clip leaves that side open.
+    """Returns -min(rho A, clip(rho, 1 - low, 1 + high) A), with rho <= `ratio_cap` where A < 0, which the clip leaves
+    unbounded.
 
-    The cap is the dual clip of Ye et al., arXiv 1912.09729 (c), and TRL's `delta`: above 1 + high the two are one.
+    The cap is the dual clip of Ye et al., arXiv 1912.09729 (c), and TRL's `delta`: above 1 + high the two are equal.
     """
     low, high, cap = (math.inf if bound is None else bound for bound in (loss.clip_low, loss.clip_high, loss.ratio_cap))
     capped = ratio.clamp(max=cap)
@@ -60,9 +62,9 @@ def clipped(
 def capped_gradient(
     logprobs: torch.Tensor, ratio: torch.Tensor, advantages: torch.Tensor, loss: LossSettings
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """-sg(min(rho, `ratio_cap`)) A log pi: every token keeps a gradient, whatever its ratio, of bounded weight.
+    """Returns -sg(min(rho, `ratio_cap`)) A log pi: every token keeps a gradient, of bounded weight.
 
-    The cap is absolute, as TRL's `epsilon_high` is for this loss; verl's stands above 1.
+    The cap is absolute, as TRL's `epsilon_high` is for this loss; verl counts its cap from 1.
     """
     weight = ratio.detach().clamp(max=math.inf if loss.ratio_cap is None else loss.ratio_cap)
     return -weight * advantages * logprobs, weight != ratio.detach()
@@ -78,19 +80,19 @@ VARIANTS = {
 
 
 def bounded_exp(log_ratio: torch.Tensor) -> torch.Tensor:
-    """exp of a log-ratio held within ±20."""
+    """Returns exp of a log-ratio clamped to ±20."""
     return log_ratio.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
 
 
 def sequence_mean(values: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-    """[N] each token's value replaced by the mean over its completion; lengths: [S], adding up to N."""
-    # no index_add: its order on a GPU, and with it the last bit of the sum, changes from run to run
+    """Returns [N] each token's value replaced by the mean over its completion. lengths: [S], with sum N."""
+    # not index_add: its order on a GPU, and with it the last bit of the sum, changes from run to run
     means = [(piece.sum() / max(len(piece), 1)).expand(len(piece)) for piece in values.split(list(lengths))]
     return torch.cat(means) if means else values
 
 
 def k3(logprobs: torch.Tensor, other_logprobs: torch.Tensor) -> torch.Tensor:
-    """[N] estimates of KL(pi || other) from tokens that pi sampled: exp(d) - d - 1 with d = log other - log pi.
+    """Returns [N] estimates of KL(pi || other) from tokens that pi sampled: exp(d) - d - 1 with d = log other - log pi.
 
     Unbiased and never negative: Schulman, "Approximating KL divergence" (2020).
     """
@@ -106,10 +108,10 @@ def token_weights(
     num_sequences: int,
     token_budget: int | None,
 ) -> list[float]:
-    """[S] what each token of each completion weighs in the loss; lengths: [S].
+    """Returns [S] the weight of each token of a completion in the loss. lengths: [S].
 
-    num_tokens, num_sequences: trained tokens, and completions that have any, of the whole optimizer step. With none
-    the weights are finite still, so that a step without tokens is 0 and not NaN.
+    num_tokens, num_sequences: trained tokens, and completions that have any, of the whole optimizer step. Where both
+    are 0 the weights are still finite, so that the loss of a step without tokens is 0 and not NaN.
 
     Raises: ValueError for "constant" without a token budget.
     """

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaserl.errors import UserError
-from vaserl.grpo.advantage import advantages
-from vaserl.grpo.overlong import punish_overlong
+from vaserl.grpo import advantages, punish_overlong
 from vaserl.rewards import Scorer
 from vaserl.runs.rows import RolloutRow
 from vaserl.runs.run import Run
