@@ -320,7 +320,7 @@ class LearnerRank:
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 
     def _files(self) -> dict[str, FileContent]:
-        """Returns the files of the adapter or the model on rank 0, {} on the others. All ranks must call it together."""
+        """Returns the files of `weights` on rank 0, {} on the others. All ranks must call it together."""
         import deepspeed
 
         published = self._trained() if self._peft is not None else self._named_parameters()

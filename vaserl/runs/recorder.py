@@ -87,7 +87,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a step's metrics, mirrors them to the trackers, and counts the step as done."""
         super().metrics(step, values)
-        self._progress.advance(**{word: values[name] for word, name in _SHOWN.items() if name in values})
+        self._progress.advance(1, **{word: values[name] for word, name in _SHOWN.items() if name in values})
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
         """Writes every completion of the step with its score and its advantage."""
