@@ -71,7 +71,7 @@ class TensorPlace:
 
 
 class TransferSender:
-    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group; the others are the engines' workers."""
+    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group; the engines' workers follow."""
 
     def __init__(self, address: str, port: int, num_ranks: int):
         """Blocks until all members have joined."""
@@ -164,15 +164,15 @@ class Engine:
             for request in requests
         ]
         if num_samples > 1 and self._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching:
-            # Samples of one prompt that are scheduled in the same step don't find each other's prefix in the cache and
-            # compute it again, six times for prompts of 3,000 tokens. After one token of each prompt all samples find it.
+            # Samples of one prompt that are scheduled in one step don't find each other's prefix in the cache and
+            # compute it again, six times for prompts of 3,000 tokens. One token of each prompt first caches it for all.
             once = SamplingParams(max_tokens=1, temperature=0.0, detokenize=False)
             self._llm.generate(prompts, once, use_tqdm=False, lora_request=self._lora_request)
         outputs = self._llm.generate(prompts, params, use_tqdm=False, lora_request=self._lora_request)
         return [(tuple(o.prompt_token_ids or ()), [_read(c) for c in o.outputs]) for o in outputs]
 
     def load_adapter(self, version: int, folder: Path) -> None:
-        """Serves a LoRA adapter. Its version is its id, which is never reused, because prefix caches are keyed by it."""
+        """Serves a LoRA adapter. Its version is its id and is never reused: prefix caches are keyed by the id."""
         from vllm.lora.request import LoRARequest
 
         request = LoRARequest(f"v{version}", version, str(folder))

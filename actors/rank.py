@@ -103,8 +103,8 @@ class LearnerRank:
         )
         import deepspeed
 
-        # DeepSpeed compiles its own CPU all-reduce at the first start. A process killed then leaves a lock on which every
-        # later run hangs, and the op leaves 67 MB a rank in /dev/shm; gloo does the same work.
+        # DeepSpeed compiles its own CPU all-reduce at the first start. A process killed then leaves a lock on which
+        # later runs hang, and the op leaves 67 MB a rank in /dev/shm; gloo does the same work.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
