@@ -109,12 +109,10 @@ def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: T
     ]
     settings = load_config(EvaluateSettings, CONFIGS / "evaluate" / "quickstart.toml", tied)
     summary = evaluate.run(settings)
-    lines = out.evaluation.captions
+    vases = out.evaluation.captions
     dimensions = {}
     for dimension in DIMENSIONS:
-        before, after = (
-            [line["scores"][system]["parts"].get(dimension, 0.0) for line in lines] for system in ("sft", "rl")
-        )
+        before, after = ([vase.scores[system].parts.get(dimension, 0.0) for vase in vases] for system in ("sft", "rl"))
         difference = asdict(paired_difference(after, before, seed=settings.seed))
         dimensions[dimension] = {"before": float(np.mean(before)), "after": float(np.mean(after)), **difference}
     return {

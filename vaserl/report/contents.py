@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vaserl.dataset import DataSet, Row
+from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.rows import TimelineSpan
 
@@ -24,8 +25,7 @@ class ReportContents:
     """Metrics of each step of GRPO."""
     timeline: list[TimelineSpan]
     """Spans of GRPO."""
-    captions: list[dict[str, Any]]
-    """One row for each held-out vase."""
+    captions: list[EvaluatedVase]
     absent: dict[str, str]
     """Part to the reason why it is empty: "sft" -> "sft/metrics.jsonl is not in this run folder"."""
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from vaserl.evaluation.caption_metrics import metric_words
+from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
@@ -59,42 +60,36 @@ class CaptionExample:
     """System to dimension to statement."""
 
 
-def choose(lines: Sequence[Mapping[str, Any]], tau: float) -> dict[str, list[CaptionExample]]:
+def choose(vases: Sequence[EvaluatedVase], tau: float) -> dict[str, list[CaptionExample]]:
     """Returns the vases with the best gains, with typical ones (nearest to the median gain) and with the worst.
 
     Each list has `NUM_EACH` vases, or a third of all where there are too few; no vase is in two. Ties are broken by id,
     so that the choice is deterministic.
     """
-    ordered = sorted(lines, key=lambda line: (-_gain(line), str(line["id"])))
+    ordered = sorted(vases, key=lambda vase: (-_gain(vase), vase.id))
     num_each = min(NUM_EACH, len(ordered) // 3)
     if num_each == 0:
-        return {"typical": [example(line, tau) for line in ordered]}
-    middle = median(_gain(line) for line in ordered)
-    between = sorted(ordered[num_each:-num_each], key=lambda line: (abs(_gain(line) - middle), str(line["id"])))
+        return {"typical": [example(vase, tau) for vase in ordered]}
+    middle = median(_gain(vase) for vase in ordered)
+    between = sorted(ordered[num_each:-num_each], key=lambda vase: (abs(_gain(vase) - middle), vase.id))
     chosen = {"best": ordered[:num_each], "typical": between[:num_each], "worst": ordered[-num_each:][::-1]}
-    return {name: [example(line, tau) for line in picked] for name, picked in chosen.items()}
+    return {name: [example(vase, tau) for vase in picked] for name, picked in chosen.items()}
 
 
-def example(line: Mapping[str, Any], tau: float) -> CaptionExample:
-    """Returns a row of the evaluation's captions as the page shows it."""
-    values = line.get("values", {})
-    truth = {
-        dimension: str(
-            values.get("truth", {}).get(dimension) or line["record"].get(FIELD_OF_DIMENSION[dimension]) or ""
-        )
-        for dimension in DIMENSIONS
-    }
+def example(vase: EvaluatedVase, tau: float) -> CaptionExample:
+    """Returns an evaluated vase as the page shows it."""
+    read = vase.values.get("truth", {})
     return CaptionExample(
-        id=str(line["id"]),
-        clip=str(line.get("clip", "")),
-        reference=str(line["reference"]),
-        gain=_gain(line),
-        rewards={system: score["total"] for system, score in line["scores"].items()},
-        captions={system: highlight(text, line["reference"]) for system, text in line["captions"].items()},
-        truth=truth,
+        id=vase.id,
+        clip=vase.clip,
+        reference=vase.reference,
+        gain=_gain(vase),
+        rewards={system: score.total for system, score in vase.scores.items()},
+        captions={system: highlight(text, vase.reference) for system, text in vase.captions.items()},
+        truth={d: read.get(d) or vase.record.get(FIELD_OF_DIMENSION[d]) or "" for d in DIMENSIONS},
         statements={
-            system: {d: _statement(score["parts"], values.get(system), d, tau) for d in DIMENSIONS}
-            for system, score in line["scores"].items()
+            system: {d: _statement(score.parts, vase.values.get(system), d, tau) for d in DIMENSIONS}
+            for system, score in vase.scores.items()
         },
     )
 
@@ -114,7 +109,7 @@ def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
 def _statement(
     parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension: Dimension, tau: float
 ) -> Statement:
-    value = str((values or {}).get(dimension) or "")
+    value = (values or {}).get(dimension) or ""
     if dimension not in parts:
         scored = any(other in parts for other in DIMENSIONS)
         return Statement(mark="no record" if scored else "unscored", value=value)
@@ -124,5 +119,5 @@ def _statement(
     return Statement(mark="silent" if values is not None and not value else "wrong", value=value)
 
 
-def _gain(line: Mapping[str, Any]) -> float:
-    return line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"]
+def _gain(vase: EvaluatedVase) -> float:
+    return vase.scores["rl"].total - vase.scores["sft"].total

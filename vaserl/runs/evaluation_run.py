@@ -5,6 +5,7 @@ config.toml  versions.json  features.json  captions.jsonl  evaluation.json
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,27 @@ from vaserl.errors import UserError
 from vaserl.files import read_json_lines, write_atomic
 from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings
+from vaserl.types import Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedVase:
+    """A held-out vase as two systems, "sft" and "rl", captioned it."""
+
+    id: str
+    record: Mapping[str, str]
+    """The museum's record, Beazley form."""
+    reference: str
+    """The text of a perfect answer."""
+    captions: Mapping[str, str]
+    """System to caption."""
+    scores: Mapping[str, Score]
+    """System to score."""
+    values: Mapping[str, Mapping[str, str | None]]
+    """System to dimension to the value that its caption states, None where it states none; the record's values under
+    "truth". Empty where the file has none."""
+    clip: str
+    """Content hash of the turntable; empty where the file has none."""
 
 
 class EvaluationRun(JobFolder[EvaluateSettings]):
@@ -29,10 +51,10 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         return self.path / "evaluation.json"
 
     @property
-    def captions(self) -> list[dict[str, Any]]:
-        """One row a vase: id, record, reference, clip; captions, scores and values by system. Empty where the file is
-        absent."""
-        return read_json_lines(self.captions_file)
+    def captions(self) -> list[EvaluatedVase]:
+        """The held-out vases; empty where the file is absent. Raises: UserError naming a row that can't be read."""
+        rows = enumerate(read_json_lines(self.captions_file), start=1)
+        return [_evaluated_vase(row, f"{self.captions_file}, row {number}") for number, row in rows]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -50,3 +72,11 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in captions)
         write_atomic(self.captions_file, lines.encode())
         self._write_json(self.summary_file, summary)
+
+
+def _evaluated_vase(row: Mapping[str, Any], where: str) -> EvaluatedVase:
+    try:
+        scores = {system: Score(**score) for system, score in row["scores"].items()}
+        return EvaluatedVase(**{"values": {}, "clip": "", **row, "scores": scores})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{where} was written by another version of vaserl: {error!r}") from error

@@ -1,7 +1,5 @@
 """The report's number formats, choices and arithmetic, on values small enough to work out by hand."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,9 @@ from vaserl.report.examples import choose, highlight
 from vaserl.report.story import accuracy_shares, claims, reading
 from vaserl.report.timeline import covered_seconds, phases_of, seconds_by_phase
 from vaserl.report.words import duration, number, points, signed
+from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.rows import TimelineSpan
+from vaserl.types import Score
 
 
 def test_reading_needs_statements() -> None:
@@ -37,20 +37,21 @@ def test_accuracy_shares_split_the_change_exactly() -> None:
     assert accuracy_shares(rl, mute) == pytest.approx((-0.6, 0.0))
 
 
-def line(name: str, gain: float) -> dict[str, Any]:
-    scores = {"sft": {"total": 0.5, "parts": {}}, "rl": {"total": 0.5 + gain, "parts": {}}}
-    return {"id": name, "record": {}, "reference": "", "captions": {"sft": "", "rl": ""}, "scores": scores}
+def vase(name: str, gain: float) -> EvaluatedVase:
+    scores = {"sft": Score(total=0.5, parts={}), "rl": Score(total=0.5 + gain, parts={})}
+    captions = {"sft": "", "rl": ""}
+    return EvaluatedVase(id=name, record={}, reference="", captions=captions, scores=scores, values={}, clip="")
 
 
 def test_choose_gives_best_typical_worst_and_no_vase_twice() -> None:
-    chosen = choose([line(f"v{k:02d}", gain) for k, gain in enumerate(np.linspace(-0.5, 0.5, 21))], tau=0.7)
+    chosen = choose([vase(f"v{k:02d}", gain) for k, gain in enumerate(np.linspace(-0.5, 0.5, 21))], tau=0.7)
     names = {kind: [example.id for example in examples] for kind, examples in chosen.items()}
     assert names["best"] == ["v20", "v19", "v18", "v17"]
     assert names["worst"] == ["v00", "v01", "v02", "v03"]
     assert set(names["typical"]) == {"v10", "v09", "v11", "v08"}  # v12 ties with v08 and comes later by id
-    few = choose([line("a", 0.3), line("b", 0.2), line("c", 0.1), line("d", 0.0)], tau=0.7)
+    few = choose([vase("a", 0.3), vase("b", 0.2), vase("c", 0.1), vase("d", 0.0)], tau=0.7)
     assert [example.id for examples in few.values() for example in examples] == ["a", "b", "d"]
-    assert [example.id for example in choose([line("a", 0.1)], tau=0.7)["typical"]] == ["a"]
+    assert [example.id for example in choose([vase("a", 0.1)], tau=0.7)["typical"]] == ["a"]
 
 
 def test_highlight_marks_matched_words_and_cuts_long_captions() -> None:
