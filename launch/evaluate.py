@@ -83,7 +83,7 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
         constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
     )
     summary = {**result.summary, "constant_answer": constant, "versions": versions()}
-    folder.write(summary, result.lines)
+    folder.write(summary, result.vases)
     return summary
 
 

@@ -81,7 +81,7 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
     summary["seconds_total"] = round(time.monotonic() - started, 1)
     folder.write_summary(summary)
     print(console_summary(summary))
-    print(f"\nreport:  {report}\ncaption: .venv/bin/vaserl caption {folder.dataset / 'models'}/*.glb")
+    print(f"\nreport:  {report}\ncaption: .venv/bin/vaserl caption {folder.dataset.models}/*.glb")
     return summary
 
 
@@ -91,7 +91,7 @@ def stage_settings(
     """Returns each stage's settings: its config, the paths that tie the stages together, then the quick start's own
     overrides."""
     folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
-    data, model = ["--data.path", str(folder.dataset)], ["--model.path", str(folder.sft.model_folder)]
+    data, model = ["--data.path", str(folder.dataset.path)], ["--model.path", str(folder.sft.model_folder)]
     clip = str(folder.clip_model)
 
     def load(kind: type[Any], name: str, *tied: str) -> Any:
@@ -101,7 +101,7 @@ def stage_settings(
     curating = load(
         CurateSettings,
         "curate",
-        *("--source.path", str(folder.world), "--dataset", str(folder.dataset)),
+        *("--source.path", str(folder.world), "--dataset", str(folder.dataset.path)),
         *("--quality.path", str(folder.quality_model), "--clip.path", clip),
     )
     tuning = load(SftSettings, "sft", *data, "--model.path", str(folder.tiny_model), "--run_dir", str(folder.sft.path))

@@ -42,14 +42,14 @@ def study_constant_answer(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
     """Fine-tunes the quick start's model on one caption for every vase, then runs GRPO from there."""
-    vases = DataSet(quickstart.dataset).vases("train")
+    vases = quickstart.dataset.vases("train")
     caption = constant_caption([vase.record for vase in vases])
     _write_constant_dataset(quickstart.dataset, out.dataset, caption)
     tuning = load_config(
         SftSettings,
         CONFIGS / "sft" / "quickstart.toml",
         [
-            *("--run_dir", str(out.sft.path), "--data.path", str(out.dataset)),
+            *("--run_dir", str(out.sft.path), "--data.path", str(out.dataset.path)),
             *("--model.path", str(quickstart.sft.model_folder), "--num_epochs", "1", "--questions_per_vase", "0"),
             *("--learner.learning_rate", "1e-4", "--learner.warmup_steps", "5"),
         ],
@@ -95,7 +95,7 @@ def study_per_dimension(
 def _training(
     quickstart: QuickstartFolder, out: QuickstartFolder, model: Path, overrides: Sequence[str]
 ) -> TrainSettings:
-    tied = ["--run_dir", str(out.grpo.path), "--data.path", str(quickstart.dataset), "--model.path", str(model)]
+    tied = ["--run_dir", str(out.grpo.path), "--data.path", str(quickstart.dataset.path), "--model.path", str(model)]
     return load_config(TrainSettings, CONFIGS / "train" / "quickstart.toml", [*tied, *overrides])
 
 
@@ -130,11 +130,10 @@ def _share_of(caption: str, rows: Sequence[RolloutRow]) -> float:
     return float(np.mean([row.completion.strip() == caption for row in rows]))
 
 
-def _write_constant_dataset(source: Path, target: Path, caption: str) -> None:
+def _write_constant_dataset(source: DataSet, target: DataSet, caption: str) -> None:
     """Writes the data set with one caption for every training vase; clips and models are linked, not copied."""
-    original, dataset = DataSet(source), DataSet(target)
-    dataset.write_rows(replace(row, caption=caption) if row.split == "train" else row for row in original.rows)
-    dataset.link_files(original)
+    target.write_rows(replace(row, caption=caption) if row.split == "train" else row for row in source.rows)
+    target.link_files(source)
 
 
 STUDIES = {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.fakes.finished_vases import (
 from vaserl.dataset import DataSet, Row
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.files.clip import Clip
+from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
@@ -46,9 +48,8 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
         bag_of_words,
         EvaluationConfig(num_resamples=2000),
     )
-    result.lines[0]["captions"]["rl"] = EVIL + " " + result.lines[0]["captions"]["rl"]
-    result.lines[0]["scores"]["rl"]["total"] = 9.9  # among the best gains, so that it is shown
-    write_lines(folder.evaluation.captions_file, result.lines)
+    folder.evaluation.path.mkdir()
+    folder.evaluation.write(result.summary, [_with_hostile_caption(result.vases[0]), *result.vases[1:]])
 
     grpo = _grpo_metrics(num_steps, rng)
     write_lines(folder.grpo.metrics_file, grpo)
@@ -84,8 +85,14 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
     return folder.path
 
 
+def _with_hostile_caption(vase: EvaluatedVase) -> EvaluatedVase:
+    """Returns the vase with a script in its caption, and with a gain so high that the report shows it."""
+    captions = {**vase.captions, "rl": f"{EVIL} {vase.captions['rl']}"}
+    return replace(vase, captions=captions, scores={**vase.scores, "rl": replace(vase.scores["rl"], total=9.9)})
+
+
 def _write_dataset(
-    dataset: Path, num_test: int, rng: np.random.Generator
+    dataset: DataSet, num_test: int, rng: np.random.Generator
 ) -> tuple[list[EvaluationRow], list[dict[str, str]]]:
     """Manifest, clips and photographs. Returns: what two systems say of the test vases, and the others' records."""
     digests = _write_pictures(dataset)
@@ -133,18 +140,18 @@ def _write_dataset(
                 reason=reason.get(stage, "silhouettes agree on 0.71 of the area, 0.85 is asked for"),
             )
         )
-    DataSet(dataset).write_rows(manifest)
+    dataset.write_rows(manifest)
     return rows, train_records
 
 
-def _write_pictures(dataset: Path) -> list[str]:
+def _write_pictures(dataset: DataSet) -> list[str]:
     """Eight turntables with a photograph, and a cropped one, of each. Returns: the clips' digests."""
-    store = DataSet(dataset).clips
+    store = dataset.clips
     spins = [spinning_vase(COLOURS[VALUES["fabric"][k % 4]], k) for k in range(8)]
     digests = [
         store.add(Clip(frames=spin, fps=12.0, frame_indices=tuple(range(24)), num_source_frames=24)) for spin in spins
     ]
-    photos = dataset / "photos"
+    photos = dataset.path / "photos"
     photos.mkdir(parents=True)
     for k, spin in enumerate(spins):
         Image.fromarray(spin[3]).resize((240, 240)).save(photos / f"{k}.png")

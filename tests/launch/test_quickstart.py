@@ -7,7 +7,6 @@ import pytest
 
 from launch.quickstart import main, stage_settings
 from vaserl.cli import main as vaserl
-from vaserl.dataset import DataSet
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 
@@ -55,7 +54,7 @@ def test_quickstart_summary_has_every_part(run_dir: Path):
 def test_quickstart_loses_no_photograph(run_dir: Path):
     summary = QuickstartFolder(run_dir).summary
     photographs = (run_dir / "world" / "photographs.jsonl").read_text().splitlines()
-    rows = list(DataSet(run_dir / "dataset").rows)
+    rows = list(QuickstartFolder(run_dir).dataset.rows)
     assert len(rows) == len(photographs)
     assert all(bool(row.rejected_by) == bool(row.reason) for row in rows)
     retention = summary["retention"]
@@ -65,7 +64,7 @@ def test_quickstart_loses_no_photograph(run_dir: Path):
 
 
 def test_quickstart_never_trains_on_test_vases(run_dir: Path):
-    train, test = DataSet(run_dir / "dataset").vases("train"), DataSet(run_dir / "dataset").vases("test")
+    train, test = QuickstartFolder(run_dir).dataset.vases("train"), QuickstartFolder(run_dir).dataset.vases("test")
     assert len(test) == 8
     assert not {vase.id for vase in train} & {vase.id for vase in test}
     assert QuickstartFolder(run_dir).grpo.steps == [1, 2]
@@ -80,10 +79,10 @@ def test_quickstart_report_is_one_file_that_needs_nothing_else(run_dir: Path):
 
 
 def test_quickstart_results_can_be_captioned_and_rendered(run_dir: Path, tmp_path: Path, capsys):
-    mesh = sorted((run_dir / "dataset" / "models").glob("*.glb"))[0]
+    mesh = sorted(QuickstartFolder(run_dir).dataset.models.glob("*.glb"))[0]
     assert vaserl(["caption", str(mesh), "--model", str(run_dir / "export")]) == 0
     assert len(capsys.readouterr().out.split()) >= 1
-    photo = next(row.photo for row in DataSet(run_dir / "dataset").rows if not row.rejected_by)
+    photo = next(row.photo for row in QuickstartFolder(run_dir).dataset.rows if not row.rejected_by)
     assert vaserl(["caption", photo, "--model", str(run_dir / "export"), "--out", str(tmp_path / "out")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.glb", "profile.svg", "turntable.mp4"}
     assert vaserl(["render", str(mesh), "--out", str(tmp_path / "views"), "--resolution", "64"]) == 0

@@ -13,7 +13,7 @@ from vaserl.types import DIMENSIONS
 
 
 def test_constant_dataset_gives_every_training_vase_the_one_caption(dataset: Path, tmp_path: Path):
-    _write_constant_dataset(dataset, tmp_path / "constant", "Always this.")
+    _write_constant_dataset(DataSet(dataset), DataSet(tmp_path / "constant"), "Always this.")
     assert {vase.caption for vase in DataSet(tmp_path / "constant").vases("train")} == {"Always this."}
     held_out = DataSet(tmp_path / "constant").vases("test")
     assert [vase.caption for vase in held_out] == [vase.caption for vase in DataSet(dataset).vases("test")]

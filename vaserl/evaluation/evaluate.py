@@ -1,7 +1,6 @@
 """Compares two systems, supervised ("sft") and reinforced ("rl"), that captioned the same held-out vases.
 
-All comparisons are paired by vase. The result is plain data: a dict for `summary.json` and one line per vase for
-`captions.jsonl`; the report reads only these.
+All comparisons are paired by vase. The report reads the result from disk: a summary, and one row for each vase.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
 from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
 from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.types import DIMENSIONS, Dimension, Score
 
 SYSTEMS = ("sft", "rl")
@@ -66,12 +66,12 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """Result of an evaluation; both fields are JSON values."""
+    """Result of an evaluation."""
 
     summary: dict[str, Any]
-    """Has "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
-    lines: list[dict[str, Any]]
-    """[N] one per vase: its row, and under "values" the values read from record and captions."""
+    """Has "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"; all JSON values."""
+    vases: list[EvaluatedVase]
+    """[N] each row with the values read from record and captions."""
 
 
 def evaluate_captions(
@@ -119,11 +119,11 @@ def evaluate_captions(
         summary[part]["dimensions"] = {dimension: found[part] for dimension, found in by_dimension.items()}
     summary["baselines"] = {dimension: found["baselines"] for dimension, found in by_dimension.items()}
 
-    lines = [
-        _line(row, truth, {system: stated_values[system][n] for system in SYSTEMS})
+    vases = [
+        _evaluated_vase(row, truth, {system: stated_values[system][n] for system in SYSTEMS})
         for n, (row, truth) in enumerate(zip(rows, truths, strict=True))
     ]
-    return EvaluationResult(summary=summary, lines=lines)
+    return EvaluationResult(summary=summary, vases=vases)
 
 
 def _dimension(
@@ -218,13 +218,13 @@ def _accuracy(right: np.ndarray, has_target: np.ndarray) -> dict[str, float] | N
     return wilson_interval(int((right & has_target).sum()), int(has_target.sum())).as_dict()
 
 
-def _line(row: EvaluationRow, truth: Values, stated_values: Mapping[str, Values]) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "record": dict(row.record),
-        "reference": row.reference,
-        "captions": dict(row.captions),
-        "scores": {name: {"total": score.total, "parts": dict(score.parts)} for name, score in row.scores.items()},
-        "values": {"truth": dict(truth), **{system: dict(values) for system, values in stated_values.items()}},
-        "clip": row.clip,
-    }
+def _evaluated_vase(row: EvaluationRow, truth: Values, stated_values: Mapping[str, Values]) -> EvaluatedVase:
+    return EvaluatedVase(
+        id=row.id,
+        record=dict(row.record),
+        reference=row.reference,
+        captions=dict(row.captions),
+        scores=dict(row.scores),
+        values={"truth": dict(truth), **{system: dict(values) for system, values in stated_values.items()}},
+        clip=row.clip,
+    )

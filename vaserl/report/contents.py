@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaserl.dataset import DataSet, Row
+from vaserl.dataset import Row
 from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.rows import TimelineSpan
@@ -31,13 +31,13 @@ class ReportContents:
 
     def clip(self, digest: str) -> Path | None:
         """Returns the file of a turntable, None where it is absent."""
-        path = DataSet(self.folder.dataset).clip_path(digest)
+        path = self.folder.dataset.clip_path(digest)
         return path if digest and path.is_file() else None
 
     def photograph(self, name: str) -> Path | None:
         """Returns the file of a photograph, None where it is absent. Its name in the manifest is a path, absolute or
         relative to the data set or to the folder."""
-        candidates = (self.folder.dataset / name, self.folder.path / name, Path(name))
+        candidates = (self.folder.dataset.path / name, self.folder.path / name, Path(name))
         return next((path for path in candidates if name and path.is_file()), None)
 
 
@@ -53,7 +53,7 @@ def read_contents(folder: QuickstartFolder) -> ReportContents:
         "captions": (folder.evaluation.captions_file, captions),
     }
     absent = {part: _reason(folder.path, file) for part, (file, rows) in files.items() if not rows}
-    dataset = DataSet(folder.dataset)
+    dataset = folder.dataset
     photographs = list(dataset.rows) if dataset.exists else []
     if not photographs:
         manifest = dataset.rows.path.relative_to(folder.path)

@@ -5,7 +5,7 @@ config.toml  versions.json  features.json  captions.jsonl  evaluation.json
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,9 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{self.summary_file} can't be read: {error}") from error
 
-    def write(self, summary: Mapping[str, Any], captions: Sequence[Mapping[str, Any]]) -> None:
-        """Writes the metrics and the rows they were computed from."""
-        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in captions)
+    def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase]) -> None:
+        """Writes the metrics and the captioned vases that they were computed from."""
+        lines = "".join(json.dumps(asdict(vase), ensure_ascii=False) + "\n" for vase in captions)
         write_atomic(self.captions_file, lines.encode())
         self._write_json(self.summary_file, summary)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.runs.evaluation_run import EvaluationRun
@@ -41,8 +42,8 @@ class QuickstartFolder:
         return self.path / "models" / "tiny"
 
     @property
-    def dataset(self) -> Path:
-        return self.path / "dataset"
+    def dataset(self) -> DataSet:
+        return DataSet(self.path / "dataset")
 
     @property
     def sft(self) -> SftRun:

@@ -100,11 +100,11 @@ def test_evaluate_captions_in_a_known_world() -> None:
 def test_evaluate_captions_result_is_json_and_keeps_read_values() -> None:
     result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
     assert json.loads(json.dumps(result.summary)) == result.summary
-    line = json.loads(json.dumps(result.lines[1]))
-    assert line["id"] == "v1" and line["clip"] == "c" * 64
-    assert line["values"]["truth"]["fabric"] == "Corinthian"
-    assert line["values"]["sft"] == {"fabric": None, "shape": "kylix"}
-    assert line["scores"]["rl"]["total"] == 1.0
+    vase = result.vases[1]
+    assert vase.id == "v1" and vase.clip == "c" * 64
+    assert vase.values["truth"]["fabric"] == "Corinthian"
+    assert vase.values["sft"] == {"fabric": None, "shape": "kylix"}
+    assert vase.scores["rl"].total == 1.0
 
 
 def test_evaluate_captions_overall_is_the_published_formula_over_the_means() -> None:
