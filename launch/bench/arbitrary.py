@@ -1,8 +1,8 @@
-"""A reward for models with random weights, whose words earn nothing: any number will do, if it differs."""
+"""A reward for models with random weights, whose answers would all score 0: it only has to differ between answers."""
 
 from vaserl.types import Completion, Task
 
 
 def arbitrary(task: Task, completion: Completion) -> float:
-    """Between 0 and 1, a function of the tokens alone."""
+    """Returns a number between 0 and 1 that depends on the tokens only."""
     return sum((at + 1) * token for at, token in enumerate(completion.token_ids)) % 997 / 996

@@ -1,18 +1,17 @@
-"""A learner's pass over a group: the padded layout that encodes its pixels row by row, against the shared prefix that
-reads stored features. Both are timed in turns in one run, and their logprobs and gradients compared.
+"""A learner's pass over a group: the padded layout, which encodes the clip in every row, against the shared prefix with
+stored features. The variants are timed alternately in one run, and their logprobs and gradients are compared.
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from launch.bench.roofline import learner_work, matmul_rate, visible_pairs
-from launch.bench.subject import MODEL_HELP, model_folder, random_clip, random_group
+from launch.bench.subject import add_model_arguments, model_folder, random_clip, random_group
 from launch.bench.timing import circumstances, seconds_of, spread, synchronise
 from vaserl.policy.adapter import add_lora
-from vaserl.policy.clips import ClipFeatures, ClipInput
+from vaserl.policy.clips import ClipInput
 from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
@@ -21,10 +20,9 @@ _VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_featur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured; the defaults suit two CPU cores."""
+    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
     on_gpu = torch.cuda.is_available()
-    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    add_model_arguments(parser)
     parser.add_argument("--num-groups", type=int, default=2, help="groups of a micro-batch (%(default)s)")
     parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
     parser.add_argument("--num-answer-tokens", type=int, default=128 if on_gpu else 64, help="C (%(default)s)")
@@ -38,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: seconds of a group by variant, ratio_padded_over_shared (padded from pixels over shared from
-    features, paired within each repeat), how far the variants' logprobs and gradients are apart, the largest memory,
-    and how near the shared pass comes to its roofline."""
+    """Measures. Returns: seconds of a group by variant, ratio_padded_over_shared (padded with pixels over shared with
+    features, paired within each repeat), the differences of logprobs and gradients between the layouts, the peak
+    memory, and the roofline of the shared pass."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     with model_folder(arguments.model, arguments.scratch) as folder:
@@ -50,13 +48,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     clips = [random_clip(i, num_frames=arguments.num_frames, size=arguments.size) for i in range(arguments.num_groups)]
     pixels = [prompter.pixels(clip) for clip in clips]
     with torch.no_grad():
-        features = [_features(policy, one) for one in pixels]
+        features = [one.encoded(policy.video_features([one])) for one in pixels]
     groups = [
         random_group(i, prompter, one, group_size=arguments.group_size, num_answer_tokens=arguments.num_answer_tokens)
         for i, one in enumerate(pixels)
     ]
     shared = shared_prefix_layout(groups)
-    # row by row a padded batch of several groups would not fit where the shared one does
+    # one group at a time: a padded batch of several groups would not fit into the memory that the shared one needs
     padded = [padded_layout([group], prompter.pad_token_id) for group in groups]
     work: dict[str, list[tuple[list[ClipInput], Layout]]] = {
         "shared_pixels": [([*pixels], shared)],
@@ -116,7 +114,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     lines = [
         f"{measured['model']}, P = {measured['num_prompt_tokens']}, G = {measured['group_size']}, "
         f"C = {measured['num_answer_tokens']}, {measured['dtype']}"
@@ -141,7 +139,7 @@ def _with_adapter(model: Any, arguments: argparse.Namespace) -> Policy:
     for name, parameter in peft.named_parameters():
         if "lora_" in name:
             parameter.data = parameter.data.to(model.dtype)
-        if "lora_B" in name:  # at zero, half of the gradients would be zero too and agree whatever happens
+        if "lora_B" in name:  # with B = 0 the gradients of A would be zero and agree in any case
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.01)
     if arguments.compile:
         for layer in model.model.language_model.layers:
@@ -149,17 +147,8 @@ def _with_adapter(model: Any, arguments: argparse.Namespace) -> Policy:
     return Policy(model).train()
 
 
-def _features(policy: Policy, pixels: Any) -> ClipFeatures:
-    return ClipFeatures(
-        features=policy.video_features([pixels]),
-        patch_grid=pixels.patch_grid,
-        seconds_per_patch=pixels.seconds_per_patch,
-        grid=pixels.grid,
-    )
-
-
 def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.Tensor:
-    """One forward and backward pass over all groups. Returns: logprobs [N]."""
+    """Makes one forward and backward pass over all groups. Returns: logprobs [N]."""
     policy.zero_grad(set_to_none=True)
     logprobs = []
     num_targets = sum(len(layout.target_ids) for _, layout in work)
@@ -175,12 +164,12 @@ def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.T
 
 
 def _gradients(policy: Policy) -> torch.Tensor:
-    """All of the last pass's, flat."""
+    """Returns all gradients of the last pass, flattened."""
     return torch.cat([p.grad.flatten().float() for p in policy.parameters() if p.grad is not None]).cpu()
 
 
 def _compared(results: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, float]:
-    """Logprobs and gradients of the shared layout against the padded one's, where both were measured."""
+    """Returns the differences of logprobs and gradients between shared and padded layout, if both were measured."""
     if not {"padded_features", "shared_features"} <= set(results):
         return {}
     (padded, padded_gradient), (shared, shared_gradient) = results["padded_features"], results["shared_features"]

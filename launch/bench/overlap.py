@@ -17,7 +17,7 @@ from typing import Any
 from actors.cluster import connect
 from launch import train as job
 from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
-from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
+from launch.bench.subject import PROMPT, add_model_arguments, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
 from vaserl.grpo import Grpo, train, train_ahead
@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-steps", type=int, default=12, help="of each run, warm-up included (%(default)s)")
     parser.add_argument("--half", type=float, default=0.5, help="seconds that a sleeping half takes (%(default)s)")
     parser.add_argument("--no-real", action="store_true", help="sleeping halves only")
-    parser.add_argument("--model", default="tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    add_model_arguments(parser, "tiny")
     parser.add_argument("--num-tasks", type=int, default=8, help="P of the real step (%(default)s)")
     parser.add_argument("--num-frames", type=int, default=16, help="of a clip: the learner's half grows with it")
     parser.add_argument("--max-new-tokens", type=int, default=44, help="the engine's half grows with it (%(default)s)")

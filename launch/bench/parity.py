@@ -1,7 +1,7 @@
-"""What the engine sampled against what the learner computes, and the layouts against each other, in float32.
+"""Logprobs of engine against learner, and of the shared against the padded layout, in float32.
 
-Twelve clips of other lengths, paces and sizes, each seen as pixels and as stored features, all with an adapter that
-changes the policy. The engine is a process of its own and samples; the learner computes the logprobs of its tokens.
+Twelve clips differ in length, frame rate and size. Each is given as pixels and as stored features, with an adapter that
+changes the policy. The engine samples in a process of its own; the learner computes the logprobs of its tokens.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch
 
 from actors.cluster import connect
 from actors.engine import Engine, EngineOutput, Request, engine_environment
-from launch.bench.subject import MODEL_HELP, PROMPT, model_folder, random_clip
+from launch.bench.subject import PROMPT, add_model_arguments, model_folder, random_clip
 from launch.bench.timing import circumstances
 from vaserl.files.clip import Clip
 from vaserl.policy.adapter import adapter_files, add_lora
@@ -33,16 +33,15 @@ _START_TIMEOUT_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured."""
-    parser.add_argument("--model", default="tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    """Declares the size of the measurement."""
+    add_model_arguments(parser, "tiny")
     parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (%(default)s)")
     parser.add_argument("--num-new-tokens", type=int, default=24, help="(%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: max_abs_dlogp_engine over all clips and by what the engine saw, max_abs_dlogp_shared and
-    max_rel_dgrad_shared of the shared layout against the padded one, over the same samples."""
+    """Measures. Returns: max_abs_dlogp_engine over all clips, and by clip and form of input; max_abs_dlogp_shared and
+    max_rel_dgrad_shared, the differences between shared and padded layout over the same samples."""
     with model_folder(arguments.model, arguments.scratch) as folder, connect(ClusterSettings(num_cpus=2)):
         prompter, model = Prompter(folder), load_model(folder)
         peft = add_lora(model, rank=8, alpha=16)
@@ -81,7 +80,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     return "\n".join(
         [
             f"{measured['model']}, {measured['num_combinations']} clips, pixels and features, with an adapter, float32",
@@ -99,7 +98,7 @@ def _sampled(
     videos: Sequence[Clip | ClipFeatures],
     arguments: argparse.Namespace,
 ) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
-    """What an engine with the adapter answers to the prompt about each video."""
+    """Returns prompt tokens and answers of an engine with the adapter for each clip."""
     takes_features = isinstance(videos[0], ClipFeatures)
     actor: Any = ray.remote(Engine).options(num_cpus=1, runtime_env={"env_vars": engine_environment(0, 1)})
     engine = actor.remote(
@@ -159,7 +158,7 @@ def _engine_gap(
 def _layout_gaps(
     policy: Policy, prompter: Prompter, pixels: Sequence[ClipPixels], groups: Sequence[PrefixGroup]
 ) -> dict[str, float]:
-    """All groups in one shared row against one padded row for each answer."""
+    """Returns the differences between all groups in one shared row and one padded row for each answer."""
     shared = _with_gradients(policy, list(pixels), shared_prefix_layout(groups))
     repeated = [one for one, group in zip(pixels, groups, strict=True) for _ in group.branches]
     padded = _with_gradients(policy, repeated, padded_layout(groups, prompter.pad_token_id))

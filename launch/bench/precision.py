@@ -1,8 +1,8 @@
-"""What bfloat16 costs: engine against learner, and layout against layout, while a policy is being taught its captions.
+"""What bfloat16 costs: logprobs of engine against learner, and of shared against padded layout, as a policy is trained.
 
-Random weights say every token with nearly equal probability, which is where rounding shows most; a policy that GRPO
-starts from has been taught. So the same model is measured before and during a supervised fine-tuning, on what it
-samples itself, next to the entropy it has by then.
+Random weights give all tokens nearly the same probability, and rounding errors are largest there; a policy with which
+GRPO starts has been fine-tuned. So the same model is measured before and during supervised fine-tuning, on its own
+samples, together with its entropy at that moment.
 """
 
 import argparse
@@ -22,7 +22,15 @@ from actors.encoder import EncoderPool, FeatureReader
 from actors.learner import LearnerGroup
 from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
-from launch.bench.subject import MODEL_HELP, PROMPT, make_dataset, model_folder
+from launch.bench.subject import (
+    GPU_SHARES,
+    PROMPT,
+    add_clip_arguments,
+    add_model_arguments,
+    engine_args,
+    make_dataset,
+    model_folder,
+)
 from launch.bench.timing import circumstances
 from vaserl.dataset import DataSet, Vase
 from vaserl.policy.adapter import merge_adapter
@@ -45,33 +53,31 @@ from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.vase import sample_traits
 from vaserl.types import Batch, Demonstration, Group, PromptSamples, Sample, Weights
 
-SHARES = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
-"""Of the one GPU, as Ray counts."""
 _NUM_COMPARED = 2
-"""Groups whose layouts are compared; a padded row for each answer fills a GPU quickly."""
+"""Number of groups whose layouts are compared: the padded rows need much memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured; the defaults suit one large GPU, or else two CPU cores."""
+    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
     on_gpu = torch.cuda.is_available()
-    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    add_model_arguments(parser)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16" if on_gpu else "float32")
-    parser.add_argument("--at", type=int, nargs="+", default=[0, 25, 75], help="supervised steps done by then")
+    parser.add_argument(
+        "--at", type=int, nargs="+", default=[0, 25, 75], help="supervised steps before each measurement"
+    )
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the supervised steps (%(default)s)")
     parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
     parser.add_argument("--vases-per-step", type=int, default=4, help="of the supervised steps (%(default)s)")
     parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
     parser.add_argument("--num-new-tokens", type=int, default=128 if on_gpu else 32, help="(%(default)s)")
-    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="(%(default)s)")
-    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="pixels of a side (%(default)s)")
+    add_clip_arguments(parser)
     parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for each moment the supervised loss, the entropy of what is sampled (nats a token), the mean
-    |difference| of a sampled token's logprob between engine and learner, and the fingerprint's; and between the shared
-    and the padded layout at the last moment."""
+    """Measures. Returns: for each moment the supervised loss, the entropy of the samples (nats a token), the mean |Δ|
+    between engine and learner of a sampled token's logprob and of the fingerprint's; and for the last moment the |Δ|
+    between shared and padded layout."""
     on_gpu = torch.cuda.is_available()
     moments: list[dict[str, float | None]] = []
     with (
@@ -84,7 +90,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         vases = _taught(DataSet(dataset).vases("train"))
         model = ModelSettings(path=folder, dtype=arguments.dtype)
         data = DataSettings(path=dataset, num_frames=arguments.num_frames)
-        shares = SHARES if on_gpu else dict.fromkeys(SHARES, 0.0)
+        shares = GPU_SHARES if on_gpu else dict.fromkeys(GPU_SHARES, 0.0)
         features = FeatureSettings(num_gpus=shares["encoder"], folder=Path(scratch) / "features")
         rollout = _rollout(arguments, shares["engine"])
         learner = LearnerSettings(
@@ -133,7 +139,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     lines = [f"{measured['model']}, {measured['dtype']}", "  steps    loss  entropy  engine-learner  fingerprint"]
     lines += [
         f"  {m['supervised_steps']:5} {m['supervised_loss'] or float('nan'):7.3f} {m['entropy']:8.3f} "
@@ -144,20 +150,17 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
-    engine_args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
-    if share:
-        engine_args |= {"gpu_memory_utilization": 0.3, "max_num_batched_tokens": 16384, "enforce_eager": True}
     return RolloutSettings(
         num_gpus=share,
         group_size=arguments.group_size,
         max_new_tokens=arguments.num_new_tokens,
-        max_fingerprint_gap=10.0,  # measured here, not judged
-        engine_args=engine_args,
+        max_fingerprint_gap=10.0,  # no limit: the gap is what is measured
+        engine_args=engine_args({"gpu_memory_utilization": 0.3, "enforce_eager": True}),
     )
 
 
 def _taught(vases: Sequence[Vase]) -> list[Vase]:
-    """The vases with the captions of synthetic records."""
+    """Returns the vases with captions of synthetic records."""
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))
@@ -172,7 +175,8 @@ def _demonstrations(vases: Sequence[Vase], step: int, arguments: argparse.Namesp
 
 
 def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float | None]:
-    """Publishes, samples, and asks the learner about the samples; nobody is praised or blamed, so nothing is learnt."""
+    """Publishes, samples, and computes the learner's logprobs of the samples. All advantages are 0, so the policy stays
+    as it is."""
     gap = engines.publish(ranks.weights(version)).fingerprint_gap
     groups = engines.generate([vase.caption_task() for vase in vases], step=version)
     update = ranks.learn(Batch(step=version, groups=tuple(map(_samples, groups))), LossSettings(), 1.0)
@@ -197,7 +201,7 @@ def _samples(group: Group) -> PromptSamples:
 def _layout_gap(
     folder: Path, dtype: str, weights: Weights, groups: Sequence[Group], reader: FeatureReader
 ) -> dict[str, float]:
-    """The policy's own two layouts over what it sampled."""
+    """Returns mean and largest |Δ logprob| between the shared and the padded layout over the policy's own samples."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     prompter = Prompter(folder)
     model = merge_adapter(load_model(folder, getattr(torch, dtype)), weights.files).to(device)

@@ -1,7 +1,7 @@
-"""How long it takes from an optimizer step until every engine serves the new version, by piece, for both ways of
-serving an adapter.
+"""Seconds from an optimizer step until every engine serves the new version, by part, for both ways of serving an
+adapter.
 
-The learner takes a real step before each publish, so that every version differs and the fingerprints mean something.
+The learner makes a real step before each publish: versions with equal weights would have equal fingerprints.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from actors.cluster import connect
 from actors.learner import LearnerGroup
 from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
-from launch.bench.subject import MODEL_HELP, PROMPT, model_folder
+from launch.bench.subject import PROMPT, add_model_arguments, model_folder
 from launch.bench.timing import circumstances
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
@@ -43,24 +43,24 @@ NUM_CPUS = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured."""
-    on_gpu = torch.cuda.is_available()
-    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
-    parser.add_argument("--swaps", type=int, default=5, help="publishes measured each way, after a first (%(default)s)")
-    parser.add_argument("--engines", type=int, default=1, help="engines that take each version (%(default)s)")
+    """Declares the size of the measurement."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--swaps", type=int, default=5, help="publishes measured for each way, after a first one (%(default)s)"
+    )
+    parser.add_argument("--engines", type=int, default=1, help="engines that load each version (%(default)s)")
     parser.add_argument("--rank", type=int, default=32, help="rank of the adapter (%(default)s)")
     parser.add_argument("--base-copy", choices=("device", "host"), default="device", help="rollout.base_copy")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for each way the median seconds of a publish by piece, of the first one in all, and the
-    largest fingerprint gap seen; and the adapter's size.
+    """Measures. Returns: for each way the median seconds of a publish by part, the seconds of the first publish, the
+    largest fingerprint gap, and the adapter's size.
 
-    On a machine with a GPU the learner and all engines share one.
+    On a machine with a GPU the learner and all engines share one GPU.
     """
     if arguments.swaps < 1:
-        raise UserError("a measurement needs one swap at least (--swaps)")
+        raise UserError(f"--swaps {arguments.swaps}: a measurement needs at least one swap")
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as folder,
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: Mapping[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     pieces = [name for name in measured[WAYS[0]] if name.endswith("_s")]
     lines = [f"{measured['model']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"]
     lines += [f"{'':28}" + "".join(f"{way:>12}" for way in WAYS)]
@@ -129,7 +129,7 @@ def _measure(
 def _started(
     way: Literal["adapter", "merge"], folder: Path, scratch: Path, arguments: argparse.Namespace
 ) -> Iterator[Any]:
-    """Engines and a learner of one rank, ready."""
+    """Yields engines and a learner of one rank, once they are ready."""
     on_gpu = torch.cuda.is_available()
     share = 1 / (arguments.engines + 1) if on_gpu else 0
     model = ModelSettings(path=folder, dtype="bfloat16" if on_gpu else "float32")
@@ -140,7 +140,7 @@ def _started(
         num_cpus=NUM_CPUS,
         publish=way,
         base_copy=arguments.base_copy,
-        max_fingerprint_gap=10.0,  # measured here, not judged
+        max_fingerprint_gap=10.0,  # no limit: the gap is what is measured
         engine_args={"max_model_len": 256, "max_num_seqs": 16}
         | ({"gpu_memory_utilization": round(0.5 / arguments.engines, 3)} if on_gpu else {}),
     )
@@ -157,7 +157,7 @@ def _started(
 
 
 def _batches(folder: Path, scratch: Path) -> Callable[[int], Batch]:
-    """step -> a batch of two answers of random tokens, one praised and one blamed."""
+    """Returns a function from a step to a batch of two random answers, one with advantage +1 and one with -1."""
     frames = np.random.default_rng(0).integers(0, 255, (NUM_FRAMES, 56, 56, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=4.0, frame_indices=tuple(range(NUM_FRAMES)), num_source_frames=NUM_FRAMES)
     clips = DataSet(scratch).clips

@@ -1,7 +1,7 @@
-"""How many captions a second the reward scores: on one core, and through the pool of Ray actors.
+"""Captions that the reward scores per second: on one core, and through the pool of Ray actors.
 
-The captions are what a half-trained policy writes: each of the eight of a task differs, some facts wrong, some left
-out, some misspelt. No caption and no record comes twice in a measurement, so no cache answers for the parser.
+The captions resemble those of a half-trained policy: the eight of a task differ, and some facts are wrong, left out or
+misspelt. No caption or record occurs twice in a measurement, so the parser can't answer from its cache.
 """
 
 import argparse
@@ -25,23 +25,23 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
 
 GROUP_SIZE = 8
 POOL_SIZES = (1, 2, 4)
-P_WRONG, P_SILENT, P_SLIP = 0.25, 0.1, 0.3
-"""Of each fact, that it is another vase's or left out; of each caption, that a letter is missing."""
+P_WRONG, P_OMITTED, P_MISSPELT = 0.25, 0.1, 0.3
+"""Probabilities that a fact is that of another vase, that it is left out, and that a caption lacks a letter."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how much is measured."""
+    """Declares the size of the measurement."""
     parser.add_argument("--num-tasks", type=int, default=250, help="tasks of 8 captions in a repeat (%(default)s)")
-    parser.add_argument("--num-repeats", type=int, default=5, help="repeats, each with captions of its own")
+    parser.add_argument("--num-repeats", type=int, default=5, help="repeats, each with other captions (%(default)s)")
     parser.add_argument("--no-pool", action="store_true", help="one core only, without Ray")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: captions_per_second_per_core, counted in CPU time of the one thread that scores, so that other
-    programs on the machine don't slow it down, the best repeat and the spread; the same by the clock on the wall; and
-    the pool's throughput by number of workers, by the clock."""
+    """Measures. Returns: captions_per_second_per_core, the best repeat in CPU time, which other programs do not slow
+    down; the spread of the repeats in CPU time and in wall time; and the pool's throughput in wall time
+    by number of workers."""
     if arguments.num_tasks < 1 or arguments.num_repeats < 1:
-        raise UserError("a measurement needs one task and one repeat at least")
+        raise UserError("--num-tasks and --num-repeats must be at least 1")
     repeats = [make_groups(repeat, arguments.num_tasks) for repeat in range(arguments.num_repeats)]
     one_core = [per_second_on_one_core(groups) for groups in repeats]
     core = rate_spread([cpu for _, cpu in one_core])
@@ -57,12 +57,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def rate_spread(rates: Sequence[float]) -> dict[str, float]:
-    """Best, median and lowest of the repeats."""
+    """Returns best, median and lowest of the repeats."""
     return {"best": max(rates), "median": statistics.median(rates), "lowest": min(rates)}
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     lines = [f"{measured['num_repeats']} x {measured['num_captions']:,} distinct captions, captions a second:"]
     rows = {"one core, CPU time": measured["per_core"], "one core, by the clock": measured["by_the_clock"]}
     for num_workers, pool in measured["pool"].items():
@@ -75,7 +75,7 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
-    """Captions for each second that passed, and for each second of CPU time."""
+    """Returns captions per second of wall time and per second of CPU time."""
     reward = VaseReward()
     reward.prepare([group.task.record for group in groups])
     wall, cpu = time.perf_counter(), time.process_time()
@@ -88,8 +88,8 @@ def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
 
 
 def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, float]]:
-    """By number of workers: captions a second through that many actors, the way to them and back included. Every
-    worker counts as a CPU of the local Ray, also where the machine has fewer."""
+    """Returns captions per second by number of workers, including the transfer to the actors and back. Every worker
+    counts as one CPU of the local Ray, even if the machine has fewer."""
     cluster = ClusterSettings(num_cpus=max(POOL_SIZES))
     with connect(cluster):
         return {str(num_workers): _through_pool(num_workers, repeats, cluster) for num_workers in POOL_SIZES}
@@ -101,7 +101,7 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
         pool = RewardPool(settings, placement["reward"])
         pool.wait_until_ready()
         pool.prepare([group.task.record for group in repeats[0]])
-        pool.score(make_groups(len(repeats), 4 * num_workers))  # the lexicons are read on the first call
+        pool.score(make_groups(len(repeats), 4 * num_workers))  # the first call reads the lexicons
         rates = []
         for groups in repeats:
             start = time.perf_counter()
@@ -112,7 +112,7 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
 
 
 def make_groups(repeat: int, num_tasks: int) -> list[Group]:
-    """[P] tasks on synthetic vases that no other repeat has, each with 8 captions."""
+    """Returns [P] tasks, each with 8 captions, on synthetic vases that occur in no other repeat."""
     rng = np.random.default_rng(repeat)
     first = repeat * num_tasks
     records = [beazley_record(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]
@@ -126,7 +126,7 @@ def _group(
     completions = []
     while len(completions) < GROUP_SIZE:
         text = _caption(record, others, rng)
-        while text in seen:  # the facts are few, the words are not
+        while text in seen:  # there are few combinations of facts
             text = f"{text} Height {rng.integers(80, 640) / 10} cm, inventory {rng.integers(10**6)}."
         seen.add(text)
         completions.append(Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0))
@@ -142,14 +142,14 @@ def _group(
 
 
 def _caption(record: dict[str, str], others: Sequence[dict[str, str]], rng: np.random.Generator) -> str:
-    said = {}
+    stated = {}
     for field in FIELD_OF_DIMENSION.values():
         chance = rng.random()
-        if chance >= P_SILENT:
-            source = others[int(rng.integers(len(others)))] if chance < P_SILENT + P_WRONG else record
-            said[field] = source[field]
-    text = reference_caption(said or record)
-    if rng.random() < P_SLIP:
+        if chance >= P_OMITTED:
+            source = others[int(rng.integers(len(others)))] if chance < P_OMITTED + P_WRONG else record
+            stated[field] = source[field]
+    text = reference_caption(stated or record)
+    if rng.random() < P_MISSPELT:
         place = int(rng.integers(len(text)))
         text = text[:place] + text[place + 1 :]
     return text

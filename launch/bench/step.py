@@ -1,4 +1,4 @@
-"""A whole GRPO step: the real job, engines and learner resident together, its phases and what they are made of."""
+"""Seconds of a whole GRPO step by phase and part: the real job, with engines and learner resident together."""
 
 import argparse
 import statistics
@@ -10,7 +10,15 @@ from typing import Any
 import torch
 
 from launch import train as job
-from launch.bench.subject import MODEL_HELP, make_dataset, model_folder
+from launch.bench.subject import (
+    CUDA_GRAPHS,
+    GPU_SHARES,
+    add_clip_arguments,
+    add_model_arguments,
+    engine_args,
+    make_dataset,
+    model_folder,
+)
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
 from vaserl.report.anatomy import step_figure
@@ -19,40 +27,36 @@ from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 
 _WARM_UP = 1
-"""Steps that are not counted: first calls compile and encode."""
-ENGINE_SHARE, LEARNER_SHARE, ENCODER_SHARE = 0.5, 0.4, 0.1
-"""Of the one GPU, as Ray counts; memory is divided by the engine's own settings."""
+"""Number of first steps that are not counted: they compile and encode."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured; the defaults suit one large GPU, or else two CPU cores."""
+    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
     on_gpu = torch.cuda.is_available()
-    parser.add_argument("--model", default="shape:7b" if on_gpu else "tiny", help=f"{MODEL_HELP} (%(default)s)")
-    parser.add_argument("--scratch", type=Path, help="where a made model is kept for the next measurement")
+    add_model_arguments(parser)
     parser.add_argument("--num-steps", type=int, default=4, help="warm-up included (%(default)s)")
     parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
     parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
     parser.add_argument("--num-new-tokens", type=int, default=256 if on_gpu else 32, help="(%(default)s)")
-    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="(%(default)s)")
-    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="pixels of a side (%(default)s)")
+    add_clip_arguments(parser)
     parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
     parser.add_argument("--publish", choices=("merge", "adapter"), default="merge")
     parser.add_argument("--compile", action="store_true", help="learner.compile")
     parser.add_argument("--checkpointing", action="store_true", help="learner.gradient_checkpointing")
-    parser.add_argument("--svg", type=Path, help="draw the step's anatomy into this file")
+    parser.add_argument("--svg", type=Path, help="file for a drawing of the step to scale")
     parser.add_argument("--max-tokens", type=int, default=6000, help="of a micro-batch (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: seconds of a step and of its phases, after the warm-up; the pieces of learn and publish; and
-    the gaps between learner and engine."""
+    """Measures. Returns: seconds of a step and of its phases after the warm-up, the parts of learn and publish, and the
+    gaps between learner and engine."""
     if arguments.num_steps <= _WARM_UP:
-        raise UserError(f"a measurement needs more than {_WARM_UP} steps")
+        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {_WARM_UP}")
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as model,
     ):
-        # every step's clips are new to the engine's caches of prompts, and known to the store after a first encoding
+        # every step has other clips, so that the engine's prefix cache does not hold their prompts
         dataset = make_dataset(
             Path(scratch) / "dataset",
             arguments.num_tasks * arguments.num_steps,
@@ -68,36 +72,29 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, run_dir: Path) -> TrainSettings:
-    """The settings of the job that is measured."""
+    """Returns the settings of the job that is measured."""
     on_gpu = torch.cuda.is_available()
-    engine_args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
-    if on_gpu:
-        engine_args |= {
-            "gpu_memory_utilization": 0.3,
-            "max_num_batched_tokens": 16384,
-            "compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64, 128]},
-        }
     return TrainSettings.model_validate(
         {
             "run_dir": run_dir,
             "num_steps": arguments.num_steps,
             "tasks_per_step": arguments.num_tasks,
             "trackers": (),
-            "max_logprob_gap": 1.0,  # measured here, not judged: rounding shows most in random weights
+            "max_logprob_gap": 1.0,  # no limit: rounding errors are largest in random weights
             "model": {"path": model, "dtype": "bfloat16" if on_gpu else "float32"},
             "data": {"path": dataset, "num_frames": arguments.num_frames},
             "rollout": {
-                "num_gpus": ENGINE_SHARE if on_gpu else 0,
+                "num_gpus": GPU_SHARES["engine"] if on_gpu else 0,
                 "num_cpus": 0.8,
                 "group_size": arguments.group_size,
                 "max_new_tokens": arguments.num_new_tokens,
                 "publish": arguments.publish,
                 "max_fingerprint_gap": 1.0,
-                "engine_args": engine_args,
+                "engine_args": engine_args({"gpu_memory_utilization": 0.3, **CUDA_GRAPHS}),
             },
             "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},
             "learner": {
-                "num_gpus": LEARNER_SHARE if on_gpu else 0,
+                "num_gpus": GPU_SHARES["learner"] if on_gpu else 0,
                 "num_cpus": 0.8,
                 "learning_rate": 1e-5,
                 "lora": {"rank": arguments.rank, "alpha": 2 * arguments.rank},
@@ -105,13 +102,13 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
                 "gradient_checkpointing": arguments.checkpointing,
                 "max_tokens_per_micro_batch": arguments.max_tokens,
             },
-            "features": {"num_gpus": ENCODER_SHARE if on_gpu else 0},
+            "features": {"num_gpus": GPU_SHARES["encoder"] if on_gpu else 0},
         }
     )
 
 
 def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
-    """What the run's own records say."""
+    """Returns the measurement, from the records of the run."""
     run = Run(run_dir)
     spans, rows = run.timeline, run.metrics
     steps = range(_WARM_UP + 1, arguments.num_steps + 1)
@@ -143,7 +140,7 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     lines = [
         f"{measured['model']}: a step of {measured['num_tasks']} x {measured['group_size']} takes "
         f"{measured['step_s']['median']:.2f} s"

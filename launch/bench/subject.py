@@ -1,9 +1,11 @@
-"""What is measured: a model folder, and clips and answers for it."""
+"""What a bench measures: a model folder with random clips, groups and data sets for it, and the engine's arguments."""
 
+import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,15 +24,41 @@ _TEXTS = (
     PROMPT,
     "Athenian black-figure lekythos, c. 525–500 BCE, depicting a warrior, attributed to the Berlin Painter.",
 )
-MODEL_HELP = "a model folder, tiny, or shape:3b and shape:7b: random weights of the published sizes"
+CUDA_GRAPHS: Mapping[str, Any] = {"compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64, 128]}}
+"""Argument of an engine on a GPU that records graphs for few batch sizes only, so that it starts faster."""
+GPU_SHARES: Mapping[str, float] = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
+"""Shares of the one GPU for Ray's scheduler. The engine's memory is limited by its own arguments."""
+
+
+def add_model_arguments(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Declares --model and --scratch. default: the model; empty for the 7B shape on a GPU and else the tiny model."""
+    parser.add_argument(
+        "--model",
+        default=default or ("shape:7b" if torch.cuda.is_available() else "tiny"),
+        help="a model folder, tiny, or shape:3b and shape:7b: random weights of the published sizes (%(default)s)",
+    )
+    parser.add_argument("--scratch", type=Path, help="where a generated model is kept for the next measurement")
+
+
+def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares --num-frames and --size of the clips."""
+    on_gpu = torch.cuda.is_available()
+    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="of a clip (%(default)s)")
+    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="of a frame's side, px (%(default)s)")
+
+
+def engine_args(on_gpu: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns vLLM's arguments for up to 256 sequences of 4096 tokens; `on_gpu` is added on a machine with a GPU."""
+    args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
+    return args | {"max_num_batched_tokens": 16384, **on_gpu} if torch.cuda.is_available() else args
 
 
 @contextmanager
 def model_folder(name: str, scratch: Path | None) -> Iterator[Path]:
-    """The folder behind a model's name, made where there is none: below `scratch`, where it stays for the next
-    measurement, or in a folder that goes at the end.
+    """Yields the folder of the model that --model names. A model that does not exist yet is generated: in `scratch`,
+    where the next measurement finds it, or else in a folder that is removed at the end.
 
-    Raises: UserError for a folder that is none, or an unknown shape.
+    Raises: UserError for a folder without a Qwen2.5-VL, or an unknown shape.
     """
     if name != "tiny" and not name.startswith("shape:"):
         check_model_folder(name)
@@ -47,7 +75,7 @@ def model_folder(name: str, scratch: Path | None) -> Iterator[Path]:
 
 
 def random_clip(seed: int, *, num_frames: int, size: int, fps: float = 8.0) -> Clip:
-    """A clip of random blocks, `size` pixels high and wide."""
+    """Returns a clip of random blocks, `size` pixels high and wide."""
     blocks = np.random.default_rng(seed).integers(0, 255, (num_frames, size // 14, size // 14, 3), dtype=np.uint8)
     return Clip(
         frames=blocks.repeat(14, 1).repeat(14, 2),
@@ -60,7 +88,7 @@ def random_clip(seed: int, *, num_frames: int, size: int, fps: float = 8.0) -> C
 def random_group(
     seed: int, prompter: Prompter, pixels: ClipPixels, *, group_size: int, num_answer_tokens: int
 ) -> PrefixGroup:
-    """A prompt about the clip with `group_size` random answers, all of one length."""
+    """Returns a prompt about the clip with `group_size` random answers, all of one length."""
     ids = prompter.token_ids(PROMPT, pixels.grid)
     answers = np.random.default_rng(seed).integers(10, 300, (group_size, num_answer_tokens))
     return PrefixGroup(
@@ -72,7 +100,10 @@ def random_group(
 
 
 def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
-    """A data set of random clips: where it has as many vases as a step has tasks, no clip is new after the first."""
+    """Writes a data set of random clips. Returns: its folder.
+
+    With as many vases as a step has tasks, no clip is new after the first step.
+    """
     dataset = DataSet(folder)
     dataset.write_rows(
         Row(

@@ -1,5 +1,6 @@
-"""Clocks and spreads: a GPU works on after the call returned, so every reading waits for it."""
+"""Clocks, spreads and circumstances of a measurement. Clocks wait for the GPU, which finishes after a call returns."""
 
+import os
 import platform
 import statistics
 import sys
@@ -14,7 +15,7 @@ from vaserl.runs.versions import versions
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """Wall seconds of a call, the device's work included."""
+    """Returns the wall time of a call, including the GPU's work."""
     synchronise()
     start = time.perf_counter()
     call()
@@ -23,29 +24,23 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 
 def synchronise() -> None:
-    """Waits until the GPU has done what it was told, where there is one."""
+    """Waits until the GPU, if there is one, has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, lowest and highest."""
+    """Returns median, lowest and highest."""
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
 def circumstances() -> dict[str, Any]:
-    """What a measurement is worth nothing without: hardware, versions, command."""
-    hardware: dict[str, Any] = {"processor": _processor(), "num_cpus": len(_cpus())}
+    """Returns hardware, versions and command, without which a measurement can't be interpreted."""
+    hardware: dict[str, Any] = {"processor": _processor(), "num_cpus": len(os.sched_getaffinity(0))}
     if torch.cuda.is_available():
         hardware["gpu"] = torch.cuda.get_device_name(0)
         hardware["num_gpus"] = torch.cuda.device_count()
     return {"hardware": hardware, "versions": versions(), "command": "python -m launch.bench " + " ".join(sys.argv[1:])}
-
-
-def _cpus() -> set[int]:
-    import os
-
-    return os.sched_getaffinity(0)
 
 
 def _processor() -> str:

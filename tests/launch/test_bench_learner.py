@@ -56,9 +56,9 @@ def test_build_shape_refuses_an_unknown_shape(tmp_path):
         build_shape(tmp_path, "70b")
 
 
-def test_bench_step_medians_leave_out_what_is_no_duration():
-    rows = [{"step": 2, "phase": "learn", "forward": s} for s in (1.0, 5.0, 2.0)]
-    assert _medians(rows) == {"forward": 2.0}
+def test_bench_step_medians_are_by_part():
+    rows = [{"forward": forward, "backward": 3.0} for forward in (1.0, 5.0, 2.0)]
+    assert _medians(rows) == {"forward": 2.0, "backward": 3.0}
 
 
 def test_step_figure_names_what_is_wide_enough():

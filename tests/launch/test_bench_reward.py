@@ -33,4 +33,4 @@ def test_bench_reward_with_real_actors(cluster, capsys):
 
 def test_bench_reward_refuses_to_measure_nothing(capsys):
     assert main(["reward", "--num-tasks", "0"]) == 2
-    assert "needs one task" in capsys.readouterr().err
+    assert "must be at least 1" in capsys.readouterr().err

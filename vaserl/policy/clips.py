@@ -23,6 +23,15 @@ class ClipPixels:
     grid: VideoGrid
     """Tokens after merging, and the time between two temporal patches."""
 
+    def encoded(self, features: torch.Tensor) -> "ClipFeatures":
+        """Returns this clip as the vision tower encoded it. features: [tokens, H]."""
+        return ClipFeatures(
+            features=features,
+            patch_grid=self.patch_grid,
+            seconds_per_patch=self.seconds_per_patch,
+            grid=self.grid,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClipFeatures:

@@ -89,12 +89,6 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
     )
 
 
-def packed_layout(groups: Sequence[PrefixGroup]) -> Layout:
-    """Lays out every completion with its own copy of the prompt, one after the other in one row, as sequence packing
-    without shared prefixes does. A clip's features must be repeated once for each branch of its group."""
-    return shared_prefix_layout(_unshared(groups))
-
-
 def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
     """Lays out every completion in a row of its own with its own copy of the prompt: the ordinary layout, against which
     the shared one is tested.
@@ -102,7 +96,8 @@ def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
     Padding is on the right, where no other token attends to it. A clip's features must be repeated once for each branch
     of its group.
     """
-    rows = [shared_prefix_layout([single]) for single in _unshared(groups)]
+    singles = [replace(group, branches=(branch,)) for group in groups for branch in group.branches]
+    rows = [shared_prefix_layout([single]) for single in singles]
     width = max(row.input_ids.shape[1] for row in rows)
 
     def padded(tensor: torch.Tensor, value: int) -> torch.Tensor:
@@ -117,10 +112,6 @@ def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
         branch_lengths=tuple(length for row in rows for length in row.branch_lengths),
         spans=(),
     )
-
-
-def _unshared(groups: Sequence[PrefixGroup]) -> list[PrefixGroup]:
-    return [replace(group, branches=(branch,)) for group in groups for branch in group.branches]
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:

@@ -87,12 +87,7 @@ class VisionTower:
         must be the same whenever they are computed again."""
         patches = pixels.patches.to(self._tower.device, self._tower.dtype)
         output = self._tower(patches, grid_thw=torch.tensor([pixels.patch_grid], device=patches.device))
-        return ClipFeatures(
-            features=output.pooler_output.cpu(),
-            patch_grid=pixels.patch_grid,
-            seconds_per_patch=pixels.seconds_per_patch,
-            grid=pixels.grid,
-        )
+        return pixels.encoded(output.pooler_output.cpu())
 
 
 def _vision_weights(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:

@@ -2,7 +2,7 @@
 policy. That DeepSpeed's ranks do the same is in tests/actors/test_learner.py."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from vaserl.grpo.loss import policy_loss
 from vaserl.grpo.variants import VARIANTS
 from vaserl.policy.clips import ClipPixels
 from vaserl.policy.groups import PrefixGroup, samples_group
-from vaserl.policy.layout import Layout, packed_layout, padded_layout, shared_prefix_layout
+from vaserl.policy.layout import Layout, padded_layout, shared_prefix_layout
 from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
@@ -36,7 +36,8 @@ def padded(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: i
 
 def packed(groups: Sequence[PrefixGroup], clips: Sequence[ClipPixels], pad_id: int) -> tuple[Layout, list[ClipPixels]]:
     repeated = [clip for group, clip in zip(groups, clips, strict=True) for _ in group.branches]
-    return packed_layout(groups), repeated
+    singles = [replace(group, branches=(branch,)) for group in groups for branch in group.branches]
+    return shared_prefix_layout(singles), repeated
 
 
 LAYOUTS: dict[str, LayOut] = {"padded": padded, "packed": packed, "shared": shared}

@@ -5,7 +5,7 @@ import torch
 
 from vaserl.policy.attention import TokenSpan, branch_mask
 from vaserl.policy.groups import Branch, PrefixGroup
-from vaserl.policy.layout import micro_batches, packed_layout, padded_layout, shared_prefix_layout
+from vaserl.policy.layout import micro_batches, padded_layout, shared_prefix_layout
 from vaserl.policy.positions import VideoGrid
 
 GRID = VideoGrid(time=1, height=1, width=2, temporal_interval=1.0)
@@ -53,13 +53,6 @@ def test_shared_prefix_layout_puts_groups_one_after_another():
     assert layout.video_mask[0].nonzero()[:, 0].tolist() == [1, 2, 6, 7]
     assert layout.predictor.tolist() == [3, 8, 9, 8]
     assert layout.spans[1] == TokenSpan(start=5, prefix_end=9, branch_ends=(11, 12))
-
-
-def test_packed_layout_repeats_the_prompt_in_one_row():
-    layout = packed_layout([group(branch(5, 6), branch(7))])
-    assert layout.input_ids.tolist() == [[1, 9, 9, 2, 5, 6, 1, 9, 9, 2, 7]]
-    assert layout.predictor.tolist() == [3, 4, 9]
-    assert [span.branches for span in layout.spans] == [((4, 6),), ((10, 11),)]
 
 
 def test_shared_prefix_layout_accepts_empty_and_single_completions():
