@@ -8,8 +8,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
     parser = verbs.add_parser(
         "check",
-        help="say what is wrong with photographs and records, or with a data set, before anything runs",
-        description="Counts what is there, says by file and row what would stop a run or cost a row, and shows what a "
+        help="list what is wrong with photographs and records, or with a data set, before a run",
+        description="Counts what is there, lists by file and row what would stop a run or drop a row, and shows what a "
         "model is given for three of the vases. Exit code 1 if something would stop a run or drop a row.",
     )
     parser.add_argument(
@@ -31,7 +31,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
     from vaserl.curation.check import check_dataset, check_photographs, check_published
-    from vaserl.curation.check.findings import page
+    from vaserl.curation.check.checked import page
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
     from vaserl.dataset import DataSet

@@ -10,30 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from vaserl.errors import UserError
+from vaserl.errors import Problem, UserError
 from vaserl.rewards.vase import Facts, parse_caption, parse_record, reference_caption
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Dimension, Task
 
-ProblemKind = Literal["broken line", "duplicate id", "id without a target", "id without a prediction"]
 _SHOWN_PROBLEMS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineProblem:
-    """A line that can't be used."""
-
-    kind: ProblemKind
-    """Problems are counted by this."""
-    file: Path
-    line: int
-    """Counted from 1."""
-    detail: str
-    """What is wrong with the line, for the message."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.kind}: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,38 +60,38 @@ class Target:
         )
 
 
-def read_predictions(path: Path) -> tuple[list[Prediction], list[LineProblem]]:
+def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
     """Returns the usable lines in order, and the problems of the others. Raises: UserError for an unreadable file."""
     found: dict[tuple[str, str], Prediction] = {}
-    problems: list[LineProblem] = []
+    problems: list[Problem] = []
     for line, text in _lines(path):
         try:
             prediction = _prediction(text, line)
         except ValueError as error:
-            problems.append(LineProblem(kind="broken line", file=path, line=line, detail=str(error)))
+            problems.append(Problem(kind="broken line", where=f"{path}:{line}", message=str(error)))
             continue
         key = (prediction.id, prediction.question)
         if key in found:
-            detail = f"{prediction.id!r} is already in line {found[key].line}"
-            problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
+            message = f"{prediction.id!r} is already in line {found[key].line}"
+            problems.append(Problem(kind="duplicate id", where=f"{path}:{line}", message=message))
         else:
             found[key] = prediction
     return list(found.values()), problems
 
 
-def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
+def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
     """Returns the usable targets by id, and the problems of the others. Raises: UserError for an unreadable file."""
     found: dict[str, Target] = {}
-    problems: list[LineProblem] = []
+    problems: list[Problem] = []
     for line, text in _lines(path):
         try:
             target = _target(text, line)
         except ValueError as error:
-            problems.append(LineProblem(kind="broken line", file=path, line=line, detail=str(error)))
+            problems.append(Problem(kind="broken line", where=f"{path}:{line}", message=str(error)))
             continue
         if target.id in found:
-            detail = f"{target.id!r} is already in line {found[target.id].line}"
-            problems.append(LineProblem(kind="duplicate id", file=path, line=line, detail=detail))
+            message = f"{target.id!r} is already in line {found[target.id].line}"
+            problems.append(Problem(kind="duplicate id", where=f"{path}:{line}", message=message))
         else:
             found[target.id] = target
     return found, problems
@@ -116,25 +99,23 @@ def read_targets(path: Path) -> tuple[dict[str, Target], list[LineProblem]]:
 
 def unmatched(
     predictions: Sequence[Prediction], predictions_path: Path, targets: Mapping[str, Target], targets_path: Path
-) -> list[LineProblem]:
+) -> list[Problem]:
     """Returns a problem for each prediction without a target and each target without a prediction."""
     problems = [
-        LineProblem(
+        Problem(
             kind="id without a target",
-            file=predictions_path,
-            line=p.line,
-            detail=f"{p.id!r} is not in {targets_path.name}",
+            where=f"{predictions_path}:{p.line}",
+            message=f"{p.id!r} is not in {targets_path.name}",
         )
         for p in predictions
         if p.id not in targets
     ]
     predicted = {prediction.id for prediction in predictions}
     problems += [
-        LineProblem(
+        Problem(
             kind="id without a prediction",
-            file=targets_path,
-            line=t.line,
-            detail=f"{t.id!r} is not in {predictions_path.name}",
+            where=f"{targets_path}:{t.line}",
+            message=f"{t.id!r} is not in {predictions_path.name}",
         )
         for t in targets.values()
         if t.id not in predicted
@@ -142,11 +123,11 @@ def unmatched(
     return problems
 
 
-def refuse_lines(problems: Sequence[LineProblem], remedy: str = "correct these lines") -> None:
+def refuse_lines(problems: Sequence[Problem], remedy: str = "correct these lines") -> None:
     """Raises a UserError that lists the first problems, if there are any."""
     if not problems:
         return
-    lines = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
+    lines = [f"{problem.where}: {problem.kind}: {problem.message}" for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
     raise UserError("\n".join([*lines, remedy]))

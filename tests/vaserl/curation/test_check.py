@@ -12,7 +12,7 @@ from PIL import Image
 from tests.conftest import make_dataset
 from vaserl.cli import main
 from vaserl.curation.check import check_dataset, check_photographs
-from vaserl.curation.check.findings import page
+from vaserl.curation.check.checked import page
 from vaserl.curation.settings import SourceSettings
 from vaserl.dataset import CAPTION_PROMPT, DataSet, Question, Topic
 
@@ -43,7 +43,7 @@ def asking(topic: Topic, answer: str) -> tuple[Question, ...]:
 
 
 def kinds(checked) -> dict[str, str]:
-    return {finding.kind: finding.effect for finding in checked.findings}
+    return {problem.kind: problem.effect for problem in checked.problems}
 
 
 def test_a_sound_input(source, capsys):
@@ -52,7 +52,7 @@ def test_a_sound_input(source, capsys):
     assert "photographs  6, of which 6 can be used" in text
     assert "vases        4, by number of photographs: 2 with 1, 2 with 2" in text
     assert "rights       stated for 0 photographs, a credit line for 0" in text
-    assert text.rstrip().endswith("nothing to mend")
+    assert text.rstrip().endswith("no problems found")
     # three vases, the first, the middle and the last, with the caption and a question for each stated dimension
     assert text.count("── vase ") == 3 and text.count(CAPTION_PROMPT) == 3
     assert "  → Athenian cup, c. 525–475 BCE, depicting a satyr." in text
@@ -83,7 +83,7 @@ def test_every_flaw_has_its_row_cost_and_way_out(source):
         "photograph that can't be read": "drops the row",
         "Date not understood": "keeps the row",
     }
-    found = {finding.kind: finding for finding in checked.findings}
+    found = {problem.kind: problem for problem in checked.problems}
     assert found["second record"].where == str(source / "records.jsonl") + ":5"
     assert found["no id"].where.endswith("records.jsonl:6") and "source.id_field" in found["no id"].message
     assert found["photograph without a record"].where == "b.png"
@@ -106,19 +106,19 @@ def test_a_hundred_broken_records_are_five_lines_and_a_number(source, capsys):
 def test_a_near_id_is_named(source):
     write_records(source, [{"id": name, **RECORD} for name in ("a", "c", "d", "vase-0042")])
     (source / "b.png").rename(source / "vase-0043.png")
-    (finding,) = check(source).findings
-    assert "the nearest id there is 'vase-0042'" in finding.message
+    (problem,) = check(source).problems
+    assert "the nearest id there is 'vase-0042'" in problem.message
     # a record with photographs of its own isn't the one that was meant
     Image.new("RGB", (64, 64)).save(source / "vase-0042.png")
-    (finding,) = check(source).findings
-    assert finding.where == "vase-0043.png" and "nearest" not in finding.message
+    (problem,) = check(source).problems
+    assert problem.where == "vase-0043.png" and "nearest" not in problem.message
 
 
 def test_pictures_that_no_list_names_are_said(source):
     listed = [{"file": f"{name}.png"} for name in ("a_1", "a_2", "b", "c", "d_1")]
     (source / "photographs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
     checked = check(source)
-    assert [(found.kind, found.where, found.effect) for found in checked.findings] == [
+    assert [(found.kind, found.where, found.effect) for found in checked.problems] == [
         ("picture in no list", "d_2.png", "keeps the row")
     ]
 
@@ -128,7 +128,7 @@ def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counte
     (source / "d_2.png").write_text("no picture")  # the last of six
     write_records(source, [{"id": name, **RECORD} for name in "abcdefg"])
     checked = check(source)
-    assert [finding.where for finding in checked.findings] == ["d_2.png"]
+    assert [problem.where for problem in checked.problems] == ["d_2.png"]
     assert dict(checked.counts)["records"] == "7 in records.jsonl, 3 without a photograph"
 
 
@@ -159,7 +159,7 @@ def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_mode
         (folder / row.mesh).write_bytes(b"glTF")
     assert main(["check", str(folder), "--model", str(tiny_model)]) == 0
     text = capsys.readouterr().out
-    assert "vases        6: 4 train, 2 test" in text and "nothing to mend" in text
+    assert "vases        6: 4 train, 2 test" in text and "no problems found" in text
     from vaserl.policy.prompter import Prompter
 
     assert Prompter(tiny_model).text(CAPTION_PROMPT) in text and "<|im_start|>assistant" in text
@@ -233,7 +233,7 @@ def test_flaws_of_a_data_set(tmp_path):
     }
     effects = re.findall(r"(stops the run|drops the row|keeps the row)$", page(checked), re.MULTILINE)
     assert effects == sorted(effects, key=["stops the run", "drops the row", "keeps the row"].index)
-    where = {finding.kind: finding.where for finding in checked.findings}
+    where = {problem.kind: problem.where for problem in checked.problems}
     assert where["clip missing"] == f"manifest.parquet, {rows[0].photo}"
     assert where["one picture for two vases"] == f"manifest.parquet, {rows[9].photo}"
     assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)

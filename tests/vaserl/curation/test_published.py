@@ -128,8 +128,8 @@ def test_an_id_means_the_only_model_that_begins_with_it(copy):
     read_layout(copy, problems.append)
     # the record and its split are of one id, which is said once
     assert [(Path(problem.where).name, problem.message) for problem in problems] == [
-        ("captions.json", "'7fa1-42d' has no model; add its files or take it out"),
-        ("metadata.json", "'7fa0-42d1' could be any of 7fa0-42d1_1, 7fa0-42d1_9; add its files or take it out"),
+        ("captions.json", "'7fa1-42d' has no model; add its files or remove it"),
+        ("metadata.json", "'7fa0-42d1' could be any of 7fa0-42d1_1, 7fa0-42d1_9; add its files or remove it"),
     ]
 
 
@@ -302,7 +302,7 @@ def test_a_check_tells_all_of_it_beforehand(layout, copy, capsys):
     assert main(["check", str(layout)]) == 0
     text = capsys.readouterr().out
     assert "vases      3, of which 3 can be used" in text and "splits     1 test, 2 train" in text
-    assert text.count("── vase ") == 3 and "nothing to mend" in text
+    assert text.count("── vase ") == 3 and "no problems found" in text
     glb(copy).write_text("solid vase")
     edit(copy / "annotations" / "qa_pairs.json", lambda q: [*q, 3])
     assert main(["check", str(copy)]) == 1

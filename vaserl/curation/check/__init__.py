@@ -1,8 +1,8 @@
 """What a folder holds before anything is run on it: an input for curation, a curated data set, or a published one."""
 
+from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.dataset import check_dataset
-from vaserl.curation.check.findings import Checked, Finding
 from vaserl.curation.check.published import check_published
 from vaserl.curation.check.source import check_photographs
 
-__all__ = ["Checked", "Finding", "check_dataset", "check_photographs", "check_published"]
+__all__ = ["Checked", "check_dataset", "check_photographs", "check_published"]

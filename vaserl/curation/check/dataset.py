@@ -1,15 +1,15 @@
-"""A curated data set, checked before it is trained on."""
+"""Checks a curated data set before training."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from vaserl.curation.check.findings import Checked, Effect, Finding
+from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_vase, prompt_text
 from vaserl.curation.outcome.retention import STAGES
 from vaserl.dataset import MANIFEST, SPLITS, DataSet, Row, Vase, clip_name
-from vaserl.errors import UserError
+from vaserl.errors import Effect, Problem, UserError
 from vaserl.files import sha256_of
 from vaserl.files.clip import read_mp4
 from vaserl.rewards.vase import parse_record
@@ -17,19 +17,19 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 
 def check_dataset(dataset: DataSet, model: Path | None = None) -> Checked:
-    """What training on this data set would be given.
+    """Returns what training on this data set would be given. Reads and hashes every clip.
 
-    Every clip is read and hashed. Raises: UserError when there is no manifest, or no model in `model`.
+    Raises: UserError when there is no manifest, or no model in `model`.
     """
     rows = list(dataset.rows)
     kept = [row for row in rows if row.kept]
     render = prompt_text(model)
-    findings = [*_structure(rows), *(finding for row in kept for finding in _vase(dataset, row))]
-    broken = {finding.where for finding in findings if finding.effect == "stops the run"}
+    problems = [*_structure(rows), *(problem for row in kept for problem in _vase(dataset, row))]
+    broken = {problem.where for problem in problems if problem.effect == "stops the run"}
     vases = sorted((Vase.of_row(row) for row in kept if _where(row) not in broken), key=lambda vase: vase.id)
     return Checked(
         counts=_counts(rows, kept),
-        findings=findings,
+        problems=problems,
         examples=[example_of_vase(vase, render) for vase in evenly_spaced(_trained(vases))],
     )
 
@@ -54,71 +54,71 @@ def _counts(rows: Sequence[Row], kept: Sequence[Row]) -> list[tuple[str, str]]:
     ]
 
 
-def _structure(rows: Sequence[Row]) -> Iterator[Finding]:
-    """What no row shows alone."""
+def _structure(rows: Sequence[Row]) -> Iterator[Problem]:
+    """Yields problems that only several rows together show."""
     photos = Counter(row.photo for row in rows)
     vases: defaultdict[str, list[str]] = defaultdict(list)
     pictures: dict[str, Row] = {}
     for row in rows:
         if photos[row.photo] > 1:
-            yield _finding("photograph listed twice", row, "take one of the rows out", "stops the run")
+            yield _problem("photograph listed twice", row, "remove one of the rows", "stops the run")
         if row.rejected_by and not row.reason:
-            yield _finding("rejected without a reason", row, f"by {row.rejected_by}; curate again", "keeps the row")
+            yield _problem("rejected without a reason", row, f"by {row.rejected_by}; curate again", "keeps the row")
         if row.kept:
             other = pictures.setdefault(row.photo_sha256 or row.photo, row)
             if other.vase_id != row.vase_id:
                 message = f"shows {row.vase_id}, in {row.split}, and {other.vase_id}, in {other.split}, in one"
-                message += " and the same picture; leave one of the vases out"
-                yield _finding("one picture for two vases", row, message, "keeps the row")
+                message += " and the same picture; remove one of the vases"
+                yield _problem("one picture for two vases", row, message, "keeps the row")
             vases[row.vase_id].append(row.split)
             if len(vases[row.vase_id]) > 1:
                 splits = " and ".join(sorted(set(vases[row.vase_id])))
                 message = f"vase {row.vase_id} came through already, in {splits}; keep one of its photographs"
-                yield _finding("vase twice", row, message, "stops the run")
+                yield _problem("vase twice", row, message, "stops the run")
 
 
-def _vase(dataset: DataSet, row: Row) -> Iterator[Finding]:
+def _vase(dataset: DataSet, row: Row) -> Iterator[Problem]:
     if row.split not in SPLITS:
         message = f"split {row.split!r} is none of {', '.join(SPLITS)}; curate again"
-        yield _finding("no split", row, message, "drops the row")
+        yield _problem("no split", row, message, "drops the row")
     if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
-        message = f"its record states none of {', '.join(FIELD_OF_DIMENSION.values())}; leave the vase out"
-        yield _finding("record without a dimension", row, message, "stops the run")
+        message = f"its record states none of {', '.join(FIELD_OF_DIMENSION.values())}; remove the vase"
+        yield _problem("record without a dimension", row, message, "stops the run")
     yield from _clip(dataset, row)
     if not row.mesh or not dataset.mesh(row).is_file():
         message = f"{row.mesh or 'its model'} is missing; training needs the clip alone, viewers and judges need it"
-        yield _finding("model missing", row, message, "keeps the row")
+        yield _problem("model missing", row, message, "keeps the row")
     for name, text in (("caption", row.caption), ("reference", row.reference)):
         if not text.strip():
-            yield _finding(f"no {name}", row, "write one, or curate again", "stops the run")
+            yield _problem(f"no {name}", row, "write one, or curate again", "stops the run")
     known = parse_record(row.record)
     for question in row.questions:
         texts = asdict(question)
         if not all(text.strip() for text in texts.values()):
-            yield _finding("question incomplete", row, f"{texts}; fill it in or take it out", "stops the run")
+            yield _problem("question incomplete", row, f"{texts}; complete or remove it", "stops the run")
         elif question.dimension in DIMENSIONS and not known[question.dimension]:
-            message = f"asks for {question.dimension}, which the record doesn't state; take it out"
-            yield _finding("question without ground", row, message, "keeps the row")
+            message = f"asks for {question.dimension}, which the record doesn't state; remove it"
+            yield _problem("question without ground", row, message, "keeps the row")
 
 
-def _clip(dataset: DataSet, row: Row) -> Iterator[Finding]:
+def _clip(dataset: DataSet, row: Row) -> Iterator[Problem]:
     path, name = dataset.clip_path(row.clip), clip_name(row.clip or "…")
     if not row.clip or not path.is_file():
         message = f"{name} is missing; curate again"
-        yield _finding("clip missing", row, message, "stops the run")
+        yield _problem("clip missing", row, message, "stops the run")
     elif sha256_of(path) != row.clip:
         message = f"{name} has other content than its name says; remove it and curate again"
-        yield _finding("clip changed", row, message, "stops the run")
+        yield _problem("clip changed", row, message, "stops the run")
     else:
         try:
             read_mp4(path)
         except UserError as error:
-            yield _finding("clip unreadable", row, f"{error}; remove it and curate again", "stops the run")
+            yield _problem("clip unreadable", row, f"{error}; remove it and curate again", "stops the run")
 
 
 def _where(row: Row) -> str:
     return f"{MANIFEST}, {row.photo}"
 
 
-def _finding(kind: str, row: Row, message: str, effect: Effect) -> Finding:
-    return Finding(kind=kind, where=_where(row), message=message, effect=effect)
+def _problem(kind: str, row: Row, message: str, effect: Effect) -> Problem:
+    return Problem(kind=kind, where=_where(row), message=message, effect=effect)

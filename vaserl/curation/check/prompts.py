@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from vaserl.curation.check.findings import VaseExample
+from vaserl.curation.check.checked import VaseExample
 from vaserl.curation.stages.questions import questions_about
 from vaserl.dataset import CAPTION_PROMPT, Vase
 from vaserl.rewards.vase import reference_caption
@@ -13,7 +13,8 @@ _T = TypeVar("_T")
 
 
 def prompt_text(model: Path | None) -> Callable[[str], str]:
-    """What turns a prompt into what the model reads: its folder's chat template, or the prompt alone without a model.
+    """Returns a function from a prompt to the text that the model reads: its chat template filled in. Without a model,
+    the prompt itself.
 
     Raises: UserError when the folder holds no model.
     """
@@ -25,19 +26,19 @@ def prompt_text(model: Path | None) -> Callable[[str], str]:
 
 
 def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> VaseExample:
-    """A record before curation; its caption says all that it states, which `describe.silence` may shorten."""
+    """Returns the example of a record before curation. Its caption is complete; `describe.silence` may shorten it."""
     turns = [(render(CAPTION_PROMPT), reference_caption(record))]
     turns += [(render(question.question), question.answer) for question in questions_about(record)]
     return VaseExample(vase_id=vase_id, turns=turns)
 
 
 def example_of_vase(vase: Vase, render: Callable[[str], str]) -> VaseExample:
-    """A vase of a data set, as fine-tuning meets it."""
+    """Returns the example of a data set's vase, as supervised fine-tuning uses it."""
     turns = [(render(CAPTION_PROMPT), vase.caption)]
     turns += [(render(question.question), question.answer) for question in vase.questions]
     return VaseExample(vase_id=vase.id, turns=turns)
 
 
 def evenly_spaced(items: Sequence[_T]) -> list[_T]:
-    """The first, the middle and the last, or what there is."""
+    """Returns the first, the middle and the last item, or all if there are fewer."""
     return [items[index] for index in sorted({0, len(items) // 2, len(items) - 1})] if items else []

@@ -1,30 +1,26 @@
-"""A published data set, checked before it is taken over."""
+"""Checks a published data set before it is imported."""
 
 from collections import Counter
 from pathlib import Path
 
-from vaserl.curation.check.findings import Checked, Finding
+from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
 from vaserl.curation.published import problem_of, published_record, read_layout
-from vaserl.curation.source import SourceProblem
+from vaserl.errors import Problem
 
 
 def check_published(source: Path, model: Path | None = None) -> Checked:
-    """What `vaserl import-published` would make of the folder; every picture in it is decoded.
+    """Returns what `vaserl import-published` would make of the folder. Decodes every picture in it.
 
     Raises: UserError when the folder has no published layout.
     """
-    problems: list[SourceProblem] = []
+    problems: list[Problem] = []
     vases = read_layout(source, problems.append)
-    findings = [
-        Finding(kind=problem.kind, where=problem.where, message=problem.message, effect="stops the run")
-        for problem in problems
-    ]
     usable = []
     for vase in vases:
         reason = problem_of(vase)
         if reason:
-            findings.append(Finding(kind="vase unusable", where=vase.name, message=reason, effect="drops the row"))
+            problems.append(Problem(kind="vase unusable", where=vase.name, message=reason, effect="drops the row"))
         else:
             usable.append(vase)
     render = prompt_text(model)
@@ -38,6 +34,6 @@ def check_published(source: Path, model: Path | None = None) -> Checked:
             ("metadata", f"of {sum(bool(vase.record) for vase in vases):,} vases"),
             ("splits", ", ".join(f"{number:,} {name}" for name, number in sorted(splits.items()))),
         ],
-        findings=findings,
+        problems=problems,
         examples=[example_of_record(vase.name, published_record(vase), render) for vase in evenly_spaced(usable)],
     )

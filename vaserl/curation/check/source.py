@@ -1,4 +1,4 @@
-"""Photographs and records, checked before a run."""
+"""Checks photographs and records before a run."""
 
 import json
 from collections import Counter
@@ -8,18 +8,19 @@ from pathlib import Path
 import pyarrow as pa
 from rapidfuzz import fuzz, process
 
-from vaserl.curation.check.findings import Checked, Finding
+from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import Inspected, Source, SourceProblem, inspect_source
+from vaserl.curation.source import Inspected, Source, inspect_source
+from vaserl.errors import Effect, Problem
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, joined
 from vaserl.rewards.vase import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 _KINDS = {
-    "no such file": ("no such file", "put it there, or take the row out of the list"),
+    "no such file": ("no such file", "add the file, or remove the row from the list"),
     "its name does not fit": ("name fits no pattern", "rename it, or change source.pattern"),
     "no record with the id": (
         "photograph without a record",
@@ -27,33 +28,30 @@ _KINDS = {
     ),
     "its record states none": ("record without a dimension", "fill in one of them, or map its column in source.fields"),
 }
-"""By the beginning of a row's reason: kind of finding, and the way out."""
+"""Kind of problem and remedy, by the beginning of a row's reason."""
 CHUNK = 64
+"""Photographs that are decoded at once."""
 
 
 def check_photographs(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
-    """What a run on these settings would be given.
+    """Returns what a run on these settings would be given.
 
-    max_photographs: how many files are read and decoded, spread evenly over the usable ones.
+    max_photographs: number of files that are read and decoded, spread evenly over the usable ones.
     Raises: UserError when there are no photographs or no records at all.
     """
-    findings: list[Finding] = []
-
-    def report(problem: SourceProblem) -> None:
-        findings.append(_finding(problem.kind, problem.where, problem.message, "stops the run"))
-
-    inspected = inspect_source(settings, report)
-    findings += _rejected(inspected)
+    problems: list[Problem] = []
+    inspected = inspect_source(settings, problems.append)
+    problems += _rejected(inspected)
     usable = inspected.rows.filter(pa.array([not stage for stage in inspected.rows["rejected_by"].to_pylist()]))
     looked_at = _every(usable, max_photographs)
     unreadable = list(_unreadable(inspected.folder, looked_at))
-    findings += [*unreadable, *_unlisted(inspected), *_misunderstood(inspected, usable)]
+    problems += [*unreadable, *_unlisted(inspected), *_misunderstood(inspected, usable)]
     render = prompt_text(model)
     vases = sorted(set(usable["vase_id"].to_pylist()))
     records = _records(usable)
     return Checked(
         counts=_counts(inspected, usable.num_rows - len(unreadable), usable, looked_at),
-        findings=findings,
+        problems=problems,
         examples=[example_of_record(vase_id, records[vase_id], render) for vase_id in evenly_spaced(vases)],
     )
 
@@ -70,7 +68,7 @@ def _counts(inspected: Inspected, num_usable: int, usable: pa.Table, looked_at: 
         ("vases", f"{len(vases):,}" + (f", by number of photographs: {histogram}" if views else "")),
         ("records", f"{len(inspected.records.ids):,} in {inspected.records.origin}, {unused:,} without a photograph"),
         ("rights", f"stated for {stated['rights']:,} photographs, a credit line for {stated['credit']:,}"),
-        ("labels", f"{stated['kind']:,} photographs say what they really are"),
+        ("labels", f"{stated['kind']:,} photographs have a labelled kind"),
         ("decoded", f"{looked_at.num_rows:,} photographs" + _rest(usable.num_rows - looked_at.num_rows)),
     ]
 
@@ -79,7 +77,7 @@ def _rest(number: int) -> str:
     return f"; {number:,} more with a higher --max-photographs" if number else ""
 
 
-def _rejected(inspected: Inspected) -> Iterator[Finding]:
+def _rejected(inspected: Inspected) -> Iterator[Problem]:
     # a record that has its photographs already isn't the one that a misspelt name means
     without = sorted(inspected.records.ids - set(inspected.rows["vase_id"].to_pylist()))
     rows = inspected.rows.filter(pa.array([bool(stage) for stage in inspected.rows["rejected_by"].to_pylist()]))
@@ -88,24 +86,24 @@ def _rejected(inspected: Inspected) -> Iterator[Finding]:
         if kind == "photograph without a record":
             near = process.extractOne(row["vase_id"], without, scorer=fuzz.ratio, score_cutoff=80)
             fix = f"the nearest id there is {near[0]!r}; {fix}" if near else fix
-        yield _finding(kind, _name(inspected.folder, row["photo"]), f"{row['reason']}; {fix}", "drops the row")
+        yield _problem(kind, _name(inspected.folder, row["photo"]), f"{row['reason']}; {fix}", "drops the row")
 
 
-def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Finding]:
+def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
     stage = Source()
     for start in range(0, photographs.num_rows, CHUNK):
         for row in rows_of(stage(batch_of(photographs.slice(start, CHUNK).to_pylist()))):
             if row["rejected_by"]:
-                message = f"{row['reason']}; replace the file or take it away"
-                yield _finding("photograph that can't be read", _name(folder, row["photo"]), message, "drops the row")
+                message = f"{row['reason']}; replace or remove the file"
+                yield _problem("photograph that can't be read", _name(folder, row["photo"]), message, "drops the row")
 
 
-def _unlisted(inspected: Inspected) -> Iterator[Finding]:
-    """Pictures beside a list that doesn't name them: no run will see them."""
+def _unlisted(inspected: Inspected) -> Iterator[Problem]:
+    """Yields pictures that the list of photographs does not name, so no run will read them."""
     listed = set(inspected.rows["photo"].to_pylist())
     for name in files_below(inspected.folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and joined(inspected.folder, name) not in listed:
-            yield _finding(
+            yield _problem(
                 "picture in no list",
                 name,
                 "the list of photographs doesn't name it; add it, or leave it",
@@ -113,8 +111,8 @@ def _unlisted(inspected: Inspected) -> Iterator[Finding]:
             )
 
 
-def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Finding]:
-    """Fields that are filled in with what the reward's parser finds nothing in: nothing will be asked about them."""
+def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Problem]:
+    """Yields fields in which the reward's parser finds nothing, so no question will ask about them."""
     for vase_id, record in _records(usable).items():
         facts = parse_record(record)
         for dimension in DIMENSIONS:
@@ -122,7 +120,7 @@ def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Finding]:
             if record.get(field) and not facts[dimension]:
                 message = f"{field} {record[field]!r} states nothing that can be read; {_expected(field)}"
                 where = f"{inspected.records.origin}, {vase_id}"
-                yield _finding(f"{field} not understood", where, message, "keeps the row")
+                yield _problem(f"{field} not understood", where, message, "keeps the row")
 
 
 def _expected(field: str) -> str:
@@ -131,11 +129,11 @@ def _expected(field: str) -> str:
         "Decoration": '"A: WARRIOR"',
         "Attributed To": '"ANTIMENES PAINTER by BEAZLEY"',
     }
-    return f"expected something like {examples[field]}" if field in examples else "empty it or mend it"
+    return f"expected something like {examples[field]}" if field in examples else "empty or correct it"
 
 
 def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
-    """Records by vase."""
+    """Returns the record of each vase."""
     return {
         row["vase_id"]: json.loads(row["record"])
         for row in {row["vase_id"]: row for row in rows.select(["vase_id", "record"]).to_pylist()}.values()
@@ -143,7 +141,7 @@ def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
 
 
 def _every(rows: pa.Table, number: int) -> pa.Table:
-    """At most so many of the rows, evenly spread."""
+    """Returns at most `number` of the rows, evenly spread."""
     if rows.num_rows <= number:
         return rows
     return rows.take(pa.array([k * rows.num_rows // number for k in range(number)]))
@@ -153,5 +151,5 @@ def _name(folder: str, photo: str) -> str:
     return photo.removeprefix(folder.rstrip("/") + "/")
 
 
-def _finding(kind: str, where: str, message: str, effect) -> Finding:
-    return Finding(kind=kind, where=where, message=message, effect=effect)
+def _problem(kind: str, where: str, message: str, effect: Effect) -> Problem:
+    return Problem(kind=kind, where=where, message=message, effect=effect)

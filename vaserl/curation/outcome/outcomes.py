@@ -64,4 +64,4 @@ def _manifest_row(row: Mapping[str, Any], splits: Mapping[str, str]) -> Row:
     scores = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
     scores.pop(FALLBACK, None)
     split = "" if row["rejected_by"] else splits[row["vase_id"]]
-    return replace(Row.from_columns(row | {"scores": ""}), scores=scores, split=split)
+    return replace(Row.from_columns({**row, "scores": ""}), scores=scores, split=split)

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
-from vaserl.curation.source.problem import Report, SourceProblem
+from vaserl.curation.source.problem import Report
 from vaserl.dataset import PROVENANCE, SPLITS
+from vaserl.errors import Problem
 from vaserl.types import DIMENSIONS
 
 NAME_FIELDS = (
@@ -63,7 +64,7 @@ def read_captions(path: Path, report: Report) -> dict[str, str]:
             value = value[0]
         if not isinstance(value, str) or not value.strip():
             message = f"no caption; give it a text under {_one_of(CAPTION_FIELDS)}"
-            report(SourceProblem(where=where, kind="no caption", message=message))
+            report(Problem(where=where, kind="no caption", message=message))
         elif name in captions:
             report(_twice(where, name))
         else:
@@ -80,7 +81,7 @@ def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]
             pairs = [entry]
         if not isinstance(pairs, list):
             message = f"expected a list of questions, got {type(pairs).__name__}"
-            report(SourceProblem(where=where, kind="no list of questions", message=message))
+            report(Problem(where=where, kind="no list of questions", message=message))
             continue
         for number, pair in enumerate(pairs, start=1):
             place = where if len(pairs) == 1 else f"{where}, question {number}"
@@ -98,7 +99,7 @@ def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]]
     for where, name, entry in _entries(path, report):
         if not isinstance(entry, Mapping):
             message = f'expected an object like {{"Fabric": "ATHENIAN", …}}, got {type(entry).__name__}'
-            report(SourceProblem(where=where, kind="no record", message=message))
+            report(Problem(where=where, kind="no record", message=message))
             continue
         if name in records:
             report(_twice(where, name))
@@ -109,7 +110,7 @@ def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]]
         split = {"validation": "val", "valid": "val"}.get(split, split)
         if split not in ("", *SPLITS):
             message = f'field "split": {split!r} is none of train, val and test; mend it or leave it out'
-            report(SourceProblem(where=where, kind="unknown split", message=message))
+            report(Problem(where=where, kind="unknown split", message=message))
         elif split:
             splits[name] = split
         record = renaming({key: value for key, value in fields.items() if key not in _NO_FIELDS})
@@ -123,14 +124,14 @@ _NO_FIELDS = frozenset({*NAME_FIELDS, "split", *CAPTION_FIELDS, *LIST_FIELDS}) -
 def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
     if not isinstance(pair, Mapping):
         message = f'expected {{"question": …, "answer": …}}, got {type(pair).__name__}'
-        report(SourceProblem(where=where, kind="no question", message=message))
+        report(Problem(where=where, kind="no question", message=message))
         return None
     texts = {}
     for field in ("question", "answer"):
         value = pair.get(field)
         if not isinstance(value, str) or not value.strip():
             message = f"field {field!r} is empty or no text; fill it in or take the entry out"
-            report(SourceProblem(where=where, kind=f"no {field}", message=message))
+            report(Problem(where=where, kind=f"no {field}", message=message))
             return None
         texts[field] = value.strip()
     stated = _first_of(pair, KIND_FIELDS)
@@ -147,16 +148,16 @@ def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
 def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
     """(where, model name, entry) for each entry of a file."""
     if not path.is_file():
-        report(SourceProblem(where=str(path), kind="file missing", message="no such file; the layout has one"))
+        report(Problem(where=str(path), kind="file missing", message="no such file; the layout has one"))
         return
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        report(SourceProblem(where=str(path), kind="not UTF-8", message="not UTF-8; save the file in that encoding"))
+        report(Problem(where=str(path), kind="not UTF-8", message="not UTF-8; save the file in that encoding"))
         return
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg}; write the file again"
-        report(SourceProblem(where=f"{path}:{error.lineno}", kind="not JSON", message=message))
+        report(Problem(where=f"{path}:{error.lineno}", kind="not JSON", message=message))
         return
     if isinstance(content, dict) and len(content) == 1 and isinstance(next(iter(content.values())), list):
         (content,) = content.values()
@@ -166,19 +167,19 @@ def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
         return
     if not isinstance(content, list):
         message = f"expected a list of objects, or an object by model, got {type(content).__name__}"
-        report(SourceProblem(where=str(path), kind="no list", message=message))
+        report(Problem(where=str(path), kind="no list", message=message))
         return
     for number, entry in enumerate(content, start=1):
         where = f"{path}, entry {number}"
         if not isinstance(entry, Mapping):
             message = f"expected an object, got {type(entry).__name__}"
-            report(SourceProblem(where=where, kind="no object", message=message))
+            report(Problem(where=where, kind="no object", message=message))
             continue
         named = _first_of(entry, NAME_FIELDS)
         named = named[0] if isinstance(named, list) and named else named
         if not isinstance(named, str | int) or not vase_key(str(named)):
             message = f"names no model; give it one of the fields {', '.join(NAME_FIELDS[:6])}, …"
-            report(SourceProblem(where=where, kind="names no model", message=message))
+            report(Problem(where=where, kind="names no model", message=message))
             continue
         yield where, vase_key(str(named)), entry
 
@@ -192,5 +193,5 @@ def _one_of(names: tuple[str, ...]) -> str:
     return " or ".join(f'"{name}"' for name in names)
 
 
-def _twice(where: str, name: str) -> SourceProblem:
-    return SourceProblem(where=where, kind="model twice", message=f"a second entry for {name!r}; take one of them out")
+def _twice(where: str, name: str) -> Problem:
+    return Problem(where=where, kind="model twice", message=f"a second entry for {name!r}; take one of them out")

@@ -18,11 +18,10 @@ from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
-from vaserl.curation.source.problem import SourceProblem
 from vaserl.curation.source.records import states_something
 from vaserl.curation.stages.questions import questions_about
 from vaserl.dataset import DataSet, Question, Row, mesh_name
-from vaserl.errors import UserError
+from vaserl.errors import Problem, UserError
 from vaserl.files.clip import Clip
 from vaserl.files.glb import check_glb
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
@@ -65,7 +64,7 @@ def import_published(
     # matplotlib and torch, which checking a folder does without
     from vaserl.curation.outcome.card import Findings, write_card
 
-    problems: list[SourceProblem] = []
+    problems: list[Problem] = []
     vases = read_layout(source, problems.append)
     _refuse(problems)
     dataset.models.mkdir(parents=True, exist_ok=True)
@@ -96,9 +95,9 @@ def import_published(
     )
 
 
-def _refuse(problems: Sequence[SourceProblem]) -> None:
+def _refuse(problems: Sequence[Problem]) -> None:
     """Raises: UserError naming the first few problems of each kind, if there are any."""
-    kinds: dict[str, list[SourceProblem]] = {}
+    kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
     lines = []

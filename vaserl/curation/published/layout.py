@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vaserl.curation.published.annotations import read_captions, read_metadata, read_questions, vase_key
-from vaserl.curation.source.problem import Report, SourceProblem
-from vaserl.errors import UserError
+from vaserl.curation.source.problem import Report
+from vaserl.errors import Problem, UserError
 from vaserl.files.photograph import IMAGE_SUFFIXES
 
 PUBLISHED_VIEWS = ("front", "back", "left", "right", "top", "bottom")
@@ -67,16 +67,12 @@ def _published(source: Path, report: Report) -> list[PublishedVase]:
     models = {vase_key(path.name): path for path in sorted((source / "models").glob("*.glb"))}
     if not models:
         message = "no *.glb in it; the layout has one for each vase"
-        report(SourceProblem(where=str(source / "models"), kind="no models", message=message))
+        report(Problem(where=str(source / "models"), kind="no models", message=message))
     views: dict[str, dict[str, Path]] = {}
     for view in PUBLISHED_VIEWS:
         folder = source / "images" / view
         if not folder.is_dir():
-            report(
-                SourceProblem(
-                    where=str(folder), kind="no such view", message="no such folder; the layout has six views"
-                )
-            )
+            report(Problem(where=str(folder), kind="no such view", message="no such folder; the layout has six views"))
             continue
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -127,8 +123,8 @@ class _Matching:
         if (name, file) not in self._said:
             self._said.add((name, file))
             what = f"could be any of {', '.join(longer[:3])}" if longer else "has no model"
-            message = f"{name!r} {what}; add its files or take it out"
-            self._report(SourceProblem(where=str(file), kind="no such model", message=message))
+            message = f"{name!r} {what}; add its files or remove it"
+            self._report(Problem(where=str(file), kind="no such model", message=message))
         return name
 
 

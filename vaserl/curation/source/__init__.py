@@ -5,7 +5,7 @@ image files of a folder, whose names say vase and view. Records are another such
 `<vase_id>.json` for each vase. Both lie on this machine, or wherever fsspec reads.
 """
 
-from vaserl.curation.source.problem import Report, SourceProblem
+from vaserl.curation.source.problem import Report
 from vaserl.curation.source.read import (
     SOURCE_SCHEMA,
     STAGE,
@@ -23,7 +23,6 @@ __all__ = [
     "Inspected",
     "Report",
     "Source",
-    "SourceProblem",
     "check_apart",
     "folder_of",
     "inspect_source",

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
-from vaserl.curation.source.problem import Report, SourceProblem
+from vaserl.curation.source.problem import Report
 from vaserl.curation.source.tables import read_table
+from vaserl.errors import Problem
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
@@ -56,7 +57,7 @@ def listed_photographs(
         nested = [name for name, value in row.items() if isinstance(value, dict | bytes)]
         if nested:
             message = f"{nested[0]} holds the picture itself; write it to a file and give its name"
-            report(SourceProblem(where=where, kind="picture in the table", message=message))
+            report(Problem(where=where, kind="picture in the table", message=message))
             continue
         fields = renaming(row)
         entry = {name: fields.get(name, "") for name in PHOTOGRAPH_FIELDS}
@@ -64,15 +65,15 @@ def listed_photographs(
         file = entry["file"] = entry["file"] if is_url(entry["file"]) else entry["file"].replace("\\", "/")
         if not file:
             message = 'lacks "file"; a row is {"file": …, "vase_id": …, "view": …}, or set source.fields.file'
-            report(SourceProblem(where=where, kind="no file named", message=message))
+            report(Problem(where=where, kind="no file named", message=message))
             continue
         if not is_url(file) and (file.startswith("/") or ".." in file.split("/")):
             message = f"{file} lies outside of the folder; give a path relative to it, or a URL"
-            report(SourceProblem(where=where, kind="outside of the folder", message=message))
+            report(Problem(where=where, kind="outside of the folder", message=message))
             continue
         if file in seen:
             message = f"{file} was listed on line {seen[file].rpartition(':')[2]} already"
-            report(SourceProblem(where=where, kind="listed twice", message=message))
+            report(Problem(where=where, kind="listed twice", message=message))
             continue
         seen[file] = where
         if not entry["vase_id"]:

@@ -12,9 +12,9 @@ from vaserl.curation.fields import PHOTOGRAPH_FIELDS, RECORD_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed_photographs
 from vaserl.curation.source.photographs import PHOTOGRAPHS_SCHEMA as PHOTOGRAPH_SCHEMA
-from vaserl.curation.source.problem import Report, SourceProblem, stop
+from vaserl.curation.source.problem import Report, stop
 from vaserl.curation.source.records import Records, find_table, read_records, records_table
-from vaserl.errors import UserError
+from vaserl.errors import Problem, UserError
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.settings.nearest import nearest_name
@@ -90,7 +90,7 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
             message = _unused(field, column, records, renaming.columns, place)
-            report(SourceProblem(where=f"source.fields.{field}", kind="no such column", message=message))
+            report(Problem(where=f"source.fields.{field}", kind="no such column", message=message))
     return Inspected(folder=folder, rows=_joined(folder, photographs, records), records=records)
 
 

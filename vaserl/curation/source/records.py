@@ -11,9 +11,9 @@ import pyarrow as pa
 from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source.photographs import PHOTOGRAPHS
-from vaserl.curation.source.problem import Report, SourceProblem
+from vaserl.curation.source.problem import Report
 from vaserl.curation.source.tables import TABLE_SUFFIXES, TableRow, parsed, read_table
-from vaserl.errors import UserError
+from vaserl.errors import Problem, UserError
 from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
@@ -75,7 +75,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
         for where, key, row in rows:
             key = unicodedata.normalize("NFC", key)
             if key in ids:
-                report(SourceProblem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
+                report(Problem(where=where, kind="second record", message=f"a second record with the id {key!r}"))
                 continue
             ids.add(key)
             record = renaming(row)
@@ -84,7 +84,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
             ]
             if nested:
                 message = f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; give a text"
-                report(SourceProblem(where=where, kind="no text", message=message))
+                report(Problem(where=where, kind="no text", message=message))
                 continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
             text = json.dumps(record, ensure_ascii=False, sort_keys=True)
@@ -130,7 +130,7 @@ def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iter
                 f"no {field!r}; the fields there are {', '.join(map(str, row))}. "
                 "Set source.id_field to the one that names the vase"
             )
-            report(SourceProblem(where=where, kind="no id", message=message))
+            report(Problem(where=where, kind="no id", message=message))
             continue
         yield where, key, {name: value for name, value in row.items() if name != field or field in RECORD_FIELDS}
 
@@ -141,7 +141,7 @@ def _single(folder: str, names: Iterable[str], report: Report) -> Iterator[tuple
         try:
             text = read_bytes(place).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            report(SourceProblem(where=place, kind="unreadable", message=f"can't be read: {error}"))
+            report(Problem(where=place, kind="unreadable", message=f"can't be read: {error}"))
             continue
         row = parsed(f"{place}:1", text, report)
         if row is not None:

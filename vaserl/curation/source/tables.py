@@ -15,8 +15,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaserl.curation.source.problem import Report, SourceProblem
-from vaserl.errors import UserError
+from vaserl.curation.source.problem import Report
+from vaserl.errors import Problem, UserError
 from vaserl.files.storage import UNDECODED, open_file
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
@@ -56,7 +56,7 @@ def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
         entry = json.loads(text)
     except json.JSONDecodeError as error:
         at = f"{place}:{int(line) + error.lineno - 1}"
-        report(SourceProblem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
+        report(Problem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
         return None
     if isinstance(entry, dict):
         return entry
@@ -89,19 +89,19 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
         repeated = [name for name, number in Counter(reader.fieldnames or ()).items() if name and number > 1]
         if repeated:
             message = f"the header has {repeated[0]!r} twice; rename one of the two"
-            report(SourceProblem(where=f"{place}:1", kind="column twice", message=message))
+            report(Problem(where=f"{place}:1", kind="column twice", message=message))
         for entry in reader:
             where = f"{place}:{reader.line_num}"
             surplus = entry.pop(None, None)  # pyright: ignore[reportArgumentType]
             if surplus:
                 message = f"{len(surplus)} cells more than the header has; quote cells that hold a {delimiter!r}"
-                report(SourceProblem(where=where, kind="too many cells", message=message))
+                report(Problem(where=where, kind="too many cells", message=message))
             elif any(UNDECODED.search(value) for value in entry.values() if value):
                 report(_not_utf8(where))
             else:
                 yield where, dict(entry)
     except csv.Error as error:
-        report(SourceProblem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
+        report(Problem(where=f"{place}:{reader.line_num}", kind="not CSV", message=f"not CSV: {error}"))
     finally:
         text.detach()
 
@@ -143,7 +143,7 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
         try:
             entry, end = decoder.raw_decode(text, after)
         except json.JSONDecodeError as error:
-            report(SourceProblem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
+            report(Problem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
             return
         if isinstance(entry, dict):
             yield where, entry
@@ -153,7 +153,7 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
         if not text.startswith((",", "]"), position):
             line += text.count("\n", after, position)
             message = 'not JSON: expected "," or "]" after an element'
-            report(SourceProblem(where=f"{place}:{line}", kind="not JSON", message=message))
+            report(Problem(where=f"{place}:{line}", kind="not JSON", message=message))
             return
         line += text.count("\n", after, position)
         position += text.startswith(",", position)
@@ -168,13 +168,13 @@ def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow
                 number += 1
                 yield f"{place}:{number}", entry
     except (pa.ArrowInvalid, OSError) as error:
-        report(SourceProblem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
+        report(Problem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
 
 
-def _not_utf8(where: str) -> SourceProblem:
-    return SourceProblem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
+def _not_utf8(where: str) -> Problem:
+    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
 
 
-def _no_object(where: str, entry: Any) -> SourceProblem:
+def _no_object(where: str, entry: Any) -> Problem:
     message = f"expected a JSON object, got {type(entry).__name__}"
-    return SourceProblem(where=where, kind="no object", message=message)
+    return Problem(where=where, kind="no object", message=message)

@@ -1,0 +1,64 @@
+"""What a check found, and the page that shows it: a hundred problems of one kind take five lines and a number."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from vaserl.errors import Effect, Problem
+
+NUM_SHOWN = 5
+_WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaseExample:
+    """What a model is given and taught about one vase."""
+
+    vase_id: str
+    turns: Sequence[tuple[str, str]]
+    """(prompt, taught answer): the caption first, then each question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The result of checking a folder."""
+
+    counts: Sequence[tuple[str, str]]
+    """(name, text) of each line of the overview."""
+    problems: Sequence[Problem]
+    """In the order in which they were found."""
+    examples: Sequence[VaseExample]
+
+    @property
+    def costs(self) -> bool:
+        """True if a problem would stop a run or drop a row."""
+        return any(problem.effect != "keeps the row" for problem in self.problems)
+
+
+def page(checked: Checked) -> str:
+    """Returns the text that `vaserl check` prints."""
+    width = max((len(name) for name, _ in checked.counts), default=0)
+    lines = [f"{name:{width}}  {words}" for name, words in checked.counts]
+    kinds: dict[tuple[Effect, str], list[Problem]] = {}
+    for effect in get_args(Effect):
+        for problem in checked.problems:
+            if problem.effect == effect:
+                kinds.setdefault((effect, problem.kind), []).append(problem)
+    if kinds:
+        widest = max(len(kind) for _, kind in kinds)
+        lines += ["", f"{'problem':{widest}} {'rows':>7}  effect"]
+        lines += [f"{kind:{widest}} {len(found):7,}  {effect}" for (effect, kind), found in kinds.items()]
+    for (_, kind), found in kinds.items():
+        lines += ["", f"{kind}:"]
+        lines += [f"  {problem.where}: {problem.message}" for problem in found[:NUM_SHOWN]]
+        if len(found) > NUM_SHOWN:
+            lines.append(f"  … and {len(found) - NUM_SHOWN:,} more")
+    for example in checked.examples:
+        lines += ["", f"── vase {example.vase_id} ".ljust(_WIDTH, "─")]
+        for prompt, answer in example.turns:
+            lines += [prompt, textwrap.indent(answer, "  → "), ""]
+        lines.pop()
+    if not checked.problems:
+        lines += ["", "no problems found"]
+    return "\n".join(lines)
