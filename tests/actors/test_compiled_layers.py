@@ -22,7 +22,7 @@ def stance():
     torch.compiler.set_stance("default")
 
 
-def test_a_compiled_layer_rounds_a_young_adapter_as_an_eager_one_does(tiny_model: Path, dataset: Path):
+def test_learner_rank_compiled_rounds_a_young_adapter_as_eager_does(tiny_model: Path, dataset: Path):
     learner = LearnerSettings(lora=LoraSettings(rank=8, alpha=16), compile=True)
     rank = LearnerRank(
         ModelSettings(path=tiny_model, dtype="bfloat16"),

@@ -61,7 +61,7 @@ def counts(encoded: int = 0, damaged: int = 0, evicted: int = 0, refused: int = 
     return {"encoded": encoded, "damaged": damaged, "evicted": evicted, "refused": refused}
 
 
-def test_a_worker_encodes_a_clip_once_and_again_when_its_entry_is_damaged(
+def test_encoder_worker_encodes_once_and_again_when_the_entry_is_damaged(
     model, data, clips, pixels, tower, tmp_path: Path
 ):
     worker = make_worker(model, data, tmp_path)
@@ -84,7 +84,7 @@ def test_a_worker_encodes_a_clip_once_and_again_when_its_entry_is_damaged(
     assert other.counts() == counts()
 
 
-def test_working_ahead_stops_where_it_would_push_something_out(model, data, clips, pixels, tower, tmp_path: Path):
+def test_encoder_worker_make_ahead_stops_before_it_evicts(model, data, clips, pixels, tower, tmp_path: Path):
     size = len(pack_entry("0" * 64, tower.encode(pixels.get(clips[0]))))
     worker = make_worker(model, data, tmp_path, max_gb=2.5 * size / 10**9)
     assert [worker.make_ahead(clip) for clip in clips[:4]] == [True, True, False, False]
@@ -94,7 +94,7 @@ def test_working_ahead_stops_where_it_would_push_something_out(model, data, clip
     assert worker.counts() == counts(encoded=3, evicted=1)
 
 
-def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
+def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
     """Two folders stand for two machines; each of two encoders makes only what it owns."""
     settings = FeatureSettings(num_workers=2)
     requests = {"features": actor_request(settings), "odd": actor_request(FeatureSettings())}
@@ -137,7 +137,7 @@ def test_readers_on_two_machines_share_one_encoding(cluster, model, data, clips,
         assert len(list((tmp_path / "here.features").glob("*.features"))) == made
 
 
-def test_the_learner_imitates_turned_clips_from_features(cluster, model, data, clips, pixels, tmp_path: Path):
+def test_learner_group_imitates_rotated_clips_from_features(cluster, model, data, clips, pixels, tmp_path: Path):
     """The loss of a supervised step with two ranks is that of one process on pixels; the encoders alone encoded."""
     demonstrations = [
         Demonstration(clip=clip, rotation=rotation, shift=UPRIGHT, turns=((CAPTION_PROMPT, "Athenian"),) * (1 + index))
@@ -159,7 +159,7 @@ def test_the_learner_imitates_turned_clips_from_features(cluster, model, data, c
         assert pool.counts() == counts(encoded=3)
 
 
-def test_what_a_store_cannot_help_is_bypassed_with_a_reason():
+def test_bypass_reason_names_the_setting():
     frozen = LearnerSettings()
     assert bypass_reason(frozen) is None
     assert "train_vision" in str(bypass_reason(LearnerSettings(method="full", train_vision=True)))
@@ -211,7 +211,7 @@ print("one encoding, two nodes")
 """
 
 
-def test_a_node_without_an_entry_gets_it_from_one_that_has_it(tiny_model: Path, dataset: Path, tmp_path: Path):
+def test_feature_reader_fetches_an_entry_from_another_node(tiny_model: Path, dataset: Path, tmp_path: Path):
     """A cluster of two Ray nodes, in a process of its own."""
     command = [sys.executable, "-c", TWO_NODES, str(tiny_model), str(dataset), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])

@@ -100,7 +100,7 @@ def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[lis
 @pytest.mark.parametrize(
     ("num_ranks", "stage", "max_tokens"), [(1, 0, 10_000), (2, 2, 10_000), (2, 3, 100)], ids=["1", "2-zero2", "2-zero3"]
 )
-def test_imitation_does_not_depend_on_ranks_or_micro_batches(
+def test_learner_group_imitates_alike_for_any_ranks_and_micro_batches(
     cluster, tiny_model, dataset, demonstrations, num_ranks, stage, max_tokens
 ):
     settings = learner_settings(
@@ -121,7 +121,7 @@ def test_imitation_does_not_depend_on_ranks_or_micro_batches(
         assert (trained[name] - tensor).abs().mean() < 1e-5, name
 
 
-def test_shared_prefix_equals_padded_with_gradients(tiny_model, dataset):
+def test_shared_prefix_layout_equals_padded_with_gradients(tiny_model, dataset):
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     policy = Policy(model)
     cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
@@ -157,7 +157,7 @@ def _gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_logprobs_are_those_of_the_stock_forward(tiny_model, dataset):
+def test_policy_logprobs_equal_the_stock_forward(tiny_model, dataset):
     """Against transformers' own forward pass on pixels, where its positions agree with the engine's."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     clip = DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, NUM_FRAMES)
@@ -268,7 +268,7 @@ def plain_grpo(tiny_model, files, batch: Batch, cache: PixelCache, loss: LossSet
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2])
-def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, monkeypatch, num_ranks):
+def test_learner_group_learn_takes_the_loss_of_the_formula(cluster, tiny_model, dataset, monkeypatch, num_ranks):
     """Every variant on DeepSpeed's ranks, in one micro-batch a rank and in several: loss, gradients and metrics are
     those that one process computes from the definition in one go."""
     monkeypatch.setattr("actors.learner.LearnerActor", ray.remote(ObservedRank))
@@ -316,7 +316,7 @@ def test_a_grpo_step_is_the_loss_of_the_formula(cluster, tiny_model, dataset, mo
     assert again["loss"] < first["loss"]
 
 
-def test_learner_refuses_a_prompt_of_another_clip(tiny_model, dataset):
+def test_learner_rank_refuses_a_prompt_of_another_clip(tiny_model, dataset):
     prompter = Prompter(tiny_model)
     grid = prompter.pixels(DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, 4)).grid
     other = prompter.pixels(DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, 8)).grid
@@ -325,5 +325,5 @@ def test_learner_refuses_a_prompt_of_another_clip(tiny_model, dataset):
         samples_group(handed, grid, prompter.video_token_id)
 
 
-def test_rank_is_an_ordinary_class():
+def test_learner_rank_is_an_ordinary_class():
     assert isinstance(LearnerRank, type)

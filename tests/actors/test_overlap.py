@@ -36,7 +36,7 @@ def versions(groups: list[Group]) -> set[int]:
     return {c.weights_version for group in groups for c in group.completions}
 
 
-def test_weights_wait_for_what_is_being_written(cluster, tiny_model: Path, dataset: Path):
+def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny_model: Path, dataset: Path):
     model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=4)
     engine_args = {"max_model_len": 512, "max_num_seqs": 32}
     settings = RolloutSettings(group_size=4, max_new_tokens=48, engine_args=engine_args, num_cpus=1)

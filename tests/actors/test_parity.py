@@ -11,7 +11,7 @@ from actors.encoder import EncoderPool
 from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from actors.rollout_worker import RolloutWorker
-from tests.conftest import make_clip, make_dataset
+from tests.conftest import make_clip
 from vaserl.dataset import DataSet
 from vaserl.files.clip import ClipStore
 from vaserl.policy.adapter import adapter_files, add_lora
@@ -28,10 +28,10 @@ ENGINE_ARGS = {"max_model_len": 1024, "max_num_seqs": 16}
 
 
 class CountingWorker(RolloutWorker):
-    """A rollout worker that says how often its engine ran a vision tower."""
+    """A rollout worker that counts the runs of its engine's vision tower."""
 
     def tower_calls(self) -> str:
-        """Where the engine has a tower, its number of calls so far; "none" where it has no tower."""
+        """Returns the number of calls of the engine's vision tower so far, "none" where it has no tower."""
 
         def count(worker) -> str:
             tower = worker.get_model().visual
@@ -60,7 +60,7 @@ def video_logprobs(policy: Policy, prompter: Prompter, video: ClipInput, group: 
 
 
 @pytest.mark.parametrize(("sees", "temperature"), [("pixels", 1.0), ("features", 0.7)])
-def test_engine_and_learner_agree(
+def test_rollout_pool_logprobs_equal_the_learners(
     cluster, tiny_model: Path, dataset: Path, tmp_path: Path, monkeypatch, sees: str, temperature: float
 ):
     num_frames = 8
@@ -126,7 +126,3 @@ def test_engine_and_learner_agree(
 
 def _rest(task):
     return {"prompt": task.prompt, "dimensions": task.dimensions, "record": task.record, "reference": task.reference}
-
-
-def test_make_dataset_is_used_elsewhere(tmp_path: Path):
-    assert len(DataSet(make_dataset(tmp_path)).vases("test")) == 2

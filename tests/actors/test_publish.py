@@ -140,7 +140,7 @@ def inside(pool: RolloutPool, change):
     return ray.get(pool._pool.actors[0].__ray_call__.remote(change))
 
 
-def test_no_token_of_many_swaps_is_from_another_version(
+def test_rollout_pool_publish_mixes_no_versions_over_many_swaps(
     pool: RolloutPool, versions: Versions, tasks: list[Task], request: pytest.FixtureRequest
 ):
     first, num_swaps = None, NUM_SWAPS[request.node.callspec.params["pool"]]
@@ -166,7 +166,7 @@ def test_no_token_of_many_swaps_is_from_another_version(
         assert [c.logprobs for c in one.completions] == [c.logprobs for c in other.completions]
 
 
-def test_the_gate_catches_an_engine_that_kept_its_weights(pool: RolloutPool, versions: Versions):
+def test_rollout_pool_publish_refuses_an_engine_that_kept_its_weights(pool: RolloutPool, versions: Versions):
     pool.publish(versions.weights(301))
 
     def keep(worker) -> None:
@@ -181,7 +181,7 @@ def test_the_gate_catches_an_engine_that_kept_its_weights(pool: RolloutPool, ver
     assert pool.publish(versions.weights(303)).fingerprint_gap <= TOLERANCE
 
 
-def test_the_gate_catches_a_wrong_scale(pool: RolloutPool, versions: Versions):
+def test_rollout_pool_publish_refuses_a_wrong_scale(pool: RolloutPool, versions: Versions):
     weights = versions.weights(311)
     config = json.loads(bytes(weights.files[ADAPTER_CONFIG]))
     files = {**weights.files, ADAPTER_CONFIG: json.dumps({**config, "lora_alpha": 9}).encode()}
@@ -189,7 +189,7 @@ def test_the_gate_catches_a_wrong_scale(pool: RolloutPool, versions: Versions):
         pool.publish(make_weights(311, files, weights.fingerprint))
 
 
-def test_the_gate_catches_another_base(pool: RolloutPool, versions: Versions):
+def test_rollout_pool_publish_refuses_another_base(pool: RolloutPool, versions: Versions):
     """The learner's base is moved by a thousandth in one matrix; the engine's is not."""
     matrix = versions._model.model.language_model.layers[0].mlp.down_proj.base_layer.weight
     pristine = matrix.detach().clone()
@@ -200,13 +200,15 @@ def test_the_gate_catches_another_base(pool: RolloutPool, versions: Versions):
         pool.publish(weights)
 
 
-def test_damaged_bytes_are_refused(pool: RolloutPool, versions: Versions):
+def test_rollout_pool_publish_refuses_damaged_bytes(pool: RolloutPool, versions: Versions):
     weights = versions.weights(331)
     with pytest.raises(ray.exceptions.RayTaskError, match="v331 were damaged in transfer"):
         pool.publish(dataclasses.replace(weights, digest="0" * 64))
 
 
-def test_a_prefix_cache_that_is_not_dropped_shows(pool: RolloutPool, versions: Versions, tasks: list[Task]):
+def test_rollout_pool_publish_without_invalidating_prefixes_shows(
+    pool: RolloutPool, versions: Versions, tasks: list[Task]
+):
     """The proof above can fail: with the caches kept, merged weights answer from the old version's prefixes."""
     pool.publish(versions.weights(341))
     pool.generate(tasks, step=1)
@@ -221,7 +223,7 @@ def test_a_prefix_cache_that_is_not_dropped_shows(pool: RolloutPool, versions: V
 
 # whole models are published to engines without support for adapters
 @pytest.mark.parametrize("pool", ["merge"], indirect=True, scope="module")
-def test_encoded_clips_are_kept_until_the_vision_tower_changes(
+def test_rollout_pool_publish_keeps_encoded_clips_until_the_vision_tower_changes(
     pool: RolloutPool, versions: Versions, tasks: list[Task]
 ):
     def count_encodings(worker) -> None:

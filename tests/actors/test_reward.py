@@ -53,7 +53,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_reaches_every_worker_and_scores_come_back_in_order(cluster, file: Path):
+def test_reward_pool_ships_a_file_and_scores_in_order(cluster, file: Path):
     settings = RewardSettings(
         functions=(f"{file}:words", f"{file}:process"),
         weights=(1.0, 0.0),
@@ -77,7 +77,7 @@ def test_a_file_reaches_every_worker_and_scores_come_back_in_order(cluster, file
         assert len(set(rewards.sha256.values())) == 1  # both are in one file
 
 
-def test_other_code_on_a_worker_stops_the_run_with_a_table(cluster, tmp_path: Path, monkeypatch):
+def test_reward_pool_refuses_other_code_on_a_worker_with_a_table(cluster, tmp_path: Path, monkeypatch):
     module = tmp_path / "installed_reward.py"
     module.write_text(CODE)
     monkeypatch.syspath_prepend(tmp_path)
@@ -90,7 +90,7 @@ def test_other_code_on_a_worker_stops_the_run_with_a_table(cluster, tmp_path: Pa
     assert "path/to/file.py:function" in lines[-1]
 
 
-def test_a_worker_compares_the_hash_before_it_runs_the_code(tmp_path: Path, monkeypatch):
+def test_reward_worker_compares_the_hash_before_it_runs_the_code(tmp_path: Path, monkeypatch):
     module = tmp_path / "changing_reward.py"
     module.write_text(CODE)
     monkeypatch.syspath_prepend(tmp_path)
@@ -102,7 +102,7 @@ def test_a_worker_compares_the_hash_before_it_runs_the_code(tmp_path: Path, monk
     assert found["changing_reward:words"] not in ("", sources[0].sha256)
 
 
-def test_records_reach_the_functions_that_learn_from_them(cluster):
+def test_reward_pool_prepare_reaches_the_functions_that_learn(cluster):
     records = [{"Fabric": "ATHENIAN", "Decoration": f"WARRIOR, {beast}"} for beast in ("LION", "OWL", "SIREN")]
     settings = RewardSettings(functions=("vaserl.rewards:VaseReward",), num_workers=2)
     groups = [group(f"v{n}", "An Athenian vase showing a lion.", record=r) for n, r in enumerate(records)]
@@ -121,14 +121,14 @@ def test_records_reach_the_functions_that_learn_from_them(cluster):
     assert isinstance(here.rewards[0].function, VaseReward)
 
 
-def test_a_broken_function_travels_with_the_sample(cluster, file: Path):
+def test_reward_pool_names_the_sample_of_a_broken_function(cluster, file: Path):
     with pool(RewardSettings(functions=(f"{file}:broken",))) as rewards:
         rewards.wait_until_ready()
         with pytest.raises(Exception, match=r"mine\.py:broken failed on v1/caption, completion 0: KeyError\('x y'\)"):
             rewards.score([group("v1/caption", "x y")])
 
 
-def test_a_pool_that_takes_too_long_says_which_setting(cluster, tmp_path: Path):
+def test_reward_pool_names_the_setting_of_its_timeout(cluster, tmp_path: Path):
     path = tmp_path / "slow.py"
     path.write_text("import time\ndef slow(task, completion):\n    time.sleep(30)\n    return 1.0\n")
     with pool(RewardSettings(functions=(f"{path}:slow",), timeout_s=20)) as rewards:

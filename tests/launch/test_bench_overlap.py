@@ -25,7 +25,7 @@ def spans(*learns: tuple[float, float], rollout_s: float) -> list[TimelineSpan]:
     ]
 
 
-def test_the_ratio_by_hand():
+def test_compare_loops_by_hand():
     assert WARM_UP == 2
     on_policy = spans((9, 20), (21, 22), (24, 25), (27, 28), rollout_s=2)  # halves of 2 s and 1 s, steps of 3 s
     ahead = spans((9, 20), (21, 22), (23.4, 24.4), (25.4, 26.4), rollout_s=2.1)  # steps of 2.4 s and 2.0 s
@@ -40,14 +40,14 @@ def test_the_ratio_by_hand():
     assert found["speedup"] == pytest.approx(3 / 2.2)
 
 
-def test_the_real_step_has_clips_to_caption(tmp_path: Path):
+def test_make_dataset_draws_distinct_clips(tmp_path: Path):
     vases = DataSet(make_dataset(tmp_path, num_vases=3, num_frames=4, size=112)).vases("train")
     frames = [DataSet(tmp_path).clips.load(vase.clip, 4).frames for vase in vases]
     assert [clip.shape for clip in frames] == [(4, 112, 112, 3)] * 3
     assert len({clip.tobytes() for clip in frames}) == 3
 
 
-def test_sleeping_halves_overlap(cluster, capsys):
+def test_overlap_bench_with_sleeping_halves(cluster, capsys):
     assert main(["overlap", "--json", "--no-real", "--half", "0.4", "--num-steps", "6"]) == 0
     measured = json.loads(capsys.readouterr().out)["sleeping"]
     assert measured["rollout_s"]["lowest"] >= 0.4
@@ -57,7 +57,7 @@ def test_sleeping_halves_overlap(cluster, capsys):
     assert measured["ahead_step_s"]["lowest"] >= 0.4
 
 
-def test_json_is_all_that_is_printed(capsys, monkeypatch):
+def test_overlap_bench_prints_only_json(capsys, monkeypatch):
     def talkative(arguments):
         print("WARNING: no accelerator")
         return {"num_steps": arguments.num_steps}
@@ -69,6 +69,6 @@ def test_json_is_all_that_is_printed(capsys, monkeypatch):
     assert "no accelerator" in printed.err
 
 
-def test_too_few_steps_to_measure_is_an_error(capsys):
+def test_overlap_bench_refuses_too_few_steps(capsys):
     assert main(["overlap", "--num-steps", "3"]) == 2
     assert "needs 4 steps" in capsys.readouterr().err

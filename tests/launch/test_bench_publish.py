@@ -7,7 +7,7 @@ from launch.bench import __main__ as bench
 from launch.bench import publish
 
 
-def test_pieces_add_up_and_the_engine_follows(cluster, monkeypatch, capsys):
+def test_publish_bench_pieces_add_up_and_the_engine_follows(cluster, monkeypatch, capsys):
     monkeypatch.setattr(publish, "WAYS", ("merge",))
     assert bench.main(["publish", "--json", "--swaps", "2", "--rank", "4"]) == 0
     measured = json.loads(capsys.readouterr().out)
@@ -24,7 +24,7 @@ def test_pieces_add_up_and_the_engine_follows(cluster, monkeypatch, capsys):
     assert "engine_load_s" in publish.words(measured)
 
 
-def test_what_can_not_be_measured_is_said(tmp_path: Path, capsys):
+def test_publish_bench_refuses_what_it_cannot_measure(tmp_path: Path, capsys):
     assert bench.main(["publish", "--swaps", "0"]) == 2
     assert "--swaps" in capsys.readouterr().err
     assert bench.main(["publish", "--model", str(tmp_path / "none")]) == 2

@@ -99,7 +99,7 @@ def root(tmp_path_factory, dataset: Path, cluster) -> Path:
     return root
 
 
-def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
+def test_sft_job_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
     losses = [row["loss"] for row in read_json_lines(root / "sft" / "metrics.jsonl")]
     assert len(losses) == 40
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
@@ -110,7 +110,7 @@ def test_sft_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
     assert prompter.decode(token_ids) == vase.caption
 
 
-def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset: Path):
+def test_evaluate_job_compares_both_systems_on_the_test_vases(root: Path, dataset: Path):
     summary = json.loads((root / "evaluation" / "evaluation.json").read_text())
     lines = read_json_lines(root / "evaluation" / "captions.jsonl")
     assert summary["num_vases"] == 2 == len(lines)
@@ -121,7 +121,7 @@ def test_evaluation_compares_both_systems_on_the_test_vases(root: Path, dataset:
     assert summary["difference"]["reward"]["mean"] == pytest.approx(mean)
 
 
-def test_engine_and_own_sampler_agree_on_greedy_captions(root: Path, dataset: Path):
+def test_evaluate_job_captions_equal_those_of_the_own_sampler(root: Path, dataset: Path):
     prompter, policy = Prompter(root / "export"), Policy(load_model(root / "export").eval())
     for line in read_json_lines(root / "evaluation" / "captions.jsonl"):
         clip = DataSet(dataset).clips.load(line["clip"], 4)
@@ -149,7 +149,7 @@ def test_export_has_the_logprobs_of_base_and_adapter(root: Path):
     assert "2 held-out vases" in card
 
 
-def test_vllm_serves_the_export_with_the_logprobs_of_the_adapter(root: Path, dataset: Path):
+def test_export_served_by_vllm_has_the_logprobs_of_the_adapter(root: Path, dataset: Path):
     from peft import PeftModel
 
     from actors.placement import ActorRequest, placed
@@ -198,7 +198,7 @@ def test_export_refuses_weights_that_change_nothing(root: Path, tmp_path: Path):
         vaserl(["export", str(run), "--out", str(tmp_path / "out")])
 
 
-def test_sft_repeats_exactly(root: Path, tmp_path: Path):
+def test_sft_job_repeats_exactly(root: Path, tmp_path: Path):
     overrides = ["--run_dir", str(tmp_path / "again"), "--model.path", str(tmp_path / "tiny"), "--num_epochs", "3"]
     assert sft([str(root / "sft.toml"), *overrides]) == 0
     first = read_json_lines(tmp_path / "again" / "metrics.jsonl")
@@ -207,7 +207,7 @@ def test_sft_repeats_exactly(root: Path, tmp_path: Path):
     assert read_json_lines(tmp_path / "once-more" / "metrics.jsonl") == first
 
 
-def test_caption_of_what_is_no_vase_is_a_user_error(root: Path, tmp_path: Path, capsys):
+def test_caption_verb_refuses_what_is_no_vase(root: Path, tmp_path: Path, capsys):
     model = ["--model", str(root / "export")]
     broken = tmp_path / "broken.glb"
     broken.write_bytes(b"this is not a model")

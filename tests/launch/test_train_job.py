@@ -56,7 +56,7 @@ def finished(config: Path, cluster) -> Path:
     return config.parent / "run"
 
 
-def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
+def test_train_job_leaves_metrics_rollouts_and_weights(finished: Path):
     rows = read_json_lines(finished / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2, 3]
     for row in rows:
@@ -85,13 +85,13 @@ def test_three_steps_leave_metrics_rollouts_and_weights(finished: Path):
     assert phases == ["rollout", "reward", "learn", "publish"] * 3
 
 
-def test_each_clip_is_encoded_once_in_all_runs_with_one_store(finished: Path):
+def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: Path):
     """Nine draws of four clips, two ranks, an engine and a reference; the other runs may begin before or after."""
     assert read_json(finished / "features.json") == {"encoded": 4, "damaged": 0, "evicted": 0, "refused": 0}
     assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
 
 
-def test_the_same_seed_gives_the_same_metrics_file(finished: Path, config: Path):
+def test_train_job_repeats_its_metrics_file_to_the_byte(finished: Path, config: Path):
     before = (finished / "metrics.jsonl").read_bytes()
     again = finished.parent / "again"
     assert main([str(config), "--run_dir", str(again)]) == 0
@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_metrics_file(finished: Path, config: Path)
     assert (other / "metrics.jsonl").read_bytes().splitlines()[0] != before.splitlines()[0]
 
 
-def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path, config: Path):
+def test_train_job_ahead_learns_samples_one_version_old(finished: Path, config: Path):
     run_dir = finished.parent / "ahead"
     ahead = ["--loop", "ahead", "--num_steps", "4"]
     assert main([str(config), "--run_dir", str(run_dir), *ahead]) == 0
@@ -129,7 +129,7 @@ def test_the_overlapped_loop_learns_samples_of_one_version_before(finished: Path
 
 
 @pytest.mark.parametrize("vision_is_trained", [True, False])
-def test_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, vision_is_trained: bool):
+def test_train_job_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, vision_is_trained: bool):
     """A trained tower bypasses the features, and the engine encodes its clips anew after each publish; a frozen one
     serves them throughout."""
     run_dir = config.parent / f"full-{vision_is_trained}"
@@ -156,7 +156,7 @@ def _rollouts(run_dir: Path, step: int) -> list[dict]:
     return pq.read_table(run_dir / "rollouts" / f"step={step:05d}.parquet").to_pylist()
 
 
-def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path, cluster):
+def test_train_job_refills_equal_rewards_and_skips_the_step(config: Path, cluster):
     run_dir = config.parent / "equal"
     reward = '["tests.fakes.rewards_for_tests:one"]'
     assert (
@@ -199,7 +199,7 @@ def test_equal_rewards_are_drawn_anew_take_no_step_and_are_counted(config: Path,
     ],
     ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "idle-setting", "out-of-range"],
 )
-def test_what_the_user_can_mend_is_one_screen_and_exit_2(config, overrides, words, capsys):
+def test_train_job_user_errors_fit_one_screen_and_exit_2(config, overrides, words, capsys):
     assert main([str(config), *overrides]) == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) < 24
@@ -208,7 +208,7 @@ def test_what_the_user_can_mend_is_one_screen_and_exit_2(config, overrides, word
     assert not missing, f"{missing} not in {message}"
 
 
-def test_too_few_cpus_say_what_is_asked_and_what_is_there(config: Path):
+def test_train_job_without_room_states_request_and_resources(config: Path):
     """In a process of its own, with a cluster of its own."""
     command = [sys.executable, "-m", "launch.train", str(config), "--rollout.num_workers", "9"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
@@ -219,13 +219,13 @@ def test_too_few_cpus_say_what_is_asked_and_what_is_there(config: Path):
     assert "Traceback" not in done.stderr
 
 
-def test_broken_reward_stops_the_run_with_the_sample(config: Path, cluster):
+def test_train_job_names_the_sample_of_a_broken_reward(config: Path, cluster):
     run_dir = config.parent / "broken"
     with pytest.raises(Exception, match=r"tests.fakes.rewards_for_tests:broken failed on v0\d/caption, completion 0"):
         main([str(config), "--run_dir", str(run_dir), "--reward.functions", '["tests.fakes.rewards_for_tests:broken"]'])
 
 
-def test_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path):
+def test_train_job_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path):
     assert main([str(config), "--dry-run", "--seed", "7"]) == 0
     resolved = tmp_path / "resolved.toml"
     resolved.write_text(capsys.readouterr().out)

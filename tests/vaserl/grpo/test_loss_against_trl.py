@@ -156,7 +156,7 @@ def own_loss(model, inputs, engine, loss: LossSettings, reference=None):
 
 @pytest.mark.parametrize("beta", [0.0, 0.04])
 @pytest.mark.parametrize("case", CASES)
-def test_loss_and_gradients_are_trls(language_model: Path, tmp_path: Path, case: str, beta: float):
+def test_policy_loss_and_gradients_equal_trls(language_model: Path, tmp_path: Path, case: str, beta: float):
     options, ours = CASES[case]
     trainer = trl_trainer(language_model, tmp_path, beta=beta, **options)
     model, inputs = trainer.model, batch()
@@ -176,7 +176,7 @@ def test_loss_and_gradients_are_trls(language_model: Path, tmp_path: Path, case:
 
 
 @pytest.mark.parametrize("case", ["grpo", "dr_grpo", "dapo", "gspo", "cispo"])
-def test_importance_weights_are_trls(language_model: Path, tmp_path: Path, case: str):
+def test_policy_loss_importance_weights_equal_trls(language_model: Path, tmp_path: Path, case: str):
     """Against the learner's own logprobs, with the engine's corrected for by truncated weights; one is missing."""
     options, ours = CASES[case]
     trainer = trl_trainer(language_model, tmp_path, beta=0.04, **options)

@@ -162,7 +162,7 @@ def whole(world: World) -> dict[str, tuple[float, Any]]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_loss_and_gradients_do_not_depend_on_ranks_micro_batches_or_layout(world: World, whole, layout: str):
+def test_policy_loss_does_not_depend_on_ranks_micro_batches_or_layout(world: World, whole, layout: str):
     assert world.batch.num_sequences == sum(map(len, SIZES))
     cells = {(2, 2): cut(len(SIZES), 2, 2), (1, 3): [[0, 1, 2, 3, 4], [5, 6], [7]]}
     if layout == "shared":  # the learner's own; how it is cut and how it is laid out don't meet elsewhere
@@ -180,7 +180,7 @@ def test_loss_and_gradients_do_not_depend_on_ranks_micro_batches_or_layout(world
                 assert (found - wanted).abs().max() <= 1e-6 * max(1.0, largest), cell
 
 
-def test_the_step_is_one_in_which_a_wrong_denominator_shows(world: World, whole):
+def test_policy_loss_of_this_step_changes_with_a_wrong_denominator(world: World, whole):
     """Micro-batches that divide by their own counts are far off: the cut is uneven in tokens and completions."""
     cuts = cut(len(SIZES), 2, 2)
     means = dict.fromkeys(LOSSES, 0.0)

@@ -41,7 +41,7 @@ def loss_of(
 DOUBLE, HALF = math.log(2), -math.log(2)
 
 
-def test_clip_by_hand():
+def test_clipped_by_hand():
     dapo = LossSettings()
     assert (dapo.variant, dapo.clip_low, dapo.clip_high) == ("dapo", 0.2, 0.28)
     # ratio 2, A = 1: clipped at 1.28, no gradient
@@ -57,7 +57,7 @@ def test_clip_by_hand():
     assert loss_of([DOUBLE], 1.0, settings_of("grpo"))[0].loss.item() == pytest.approx(-1.2)
 
 
-def test_the_cap_of_a_bad_token_by_hand():
+def test_clipped_cap_of_a_bad_token_by_hand():
     capped = LossSettings(ratio_cap=3.0)
     # ratio 8, A = -1: 8 without the cap; 3 with it, and no gradient left
     assert loss_of([3 * DOUBLE], -1.0, LossSettings())[0].loss.item() == pytest.approx(8)
@@ -69,7 +69,7 @@ def test_the_cap_of_a_bad_token_by_hand():
 
 
 @given(st.floats(-4, 4), st.floats(-3, 3).filter(lambda a: abs(a) > 1e-3), st.floats(1.5, 6))
-def test_the_cap_is_the_dual_clip(log_ratio: float, advantage: float, cap: float):
+def test_clipped_cap_is_the_dual_clip(log_ratio: float, advantage: float, cap: float):
     """Ye et al., equation 5, in its own form: max(min(rho A, clip(rho) A), c A) where A < 0."""
     ratio = math.exp(log_ratio)
     expected = min(ratio * advantage, min(max(ratio, 0.8), 1.28) * advantage)
@@ -79,7 +79,7 @@ def test_the_cap_is_the_dual_clip(log_ratio: float, advantage: float, cap: float
     assert found.loss.item() == pytest.approx(-expected, rel=1e-9)
 
 
-def test_cispo_by_hand():
+def test_capped_gradient_of_cispo_by_hand():
     """-min(rho, 5) A log pi, the ratio without gradient: the cap is absolute, not 1 + 5."""
     cispo = settings_of("cispo")
     # ratio 2, log pi = -2 + log 2, A = -1
@@ -93,7 +93,7 @@ def test_cispo_by_hand():
     assert loss_of([3 * HALF], 1.0, cispo)[1] == [pytest.approx(-1 / 8)]
 
 
-def test_gspo_by_hand():
+def test_policy_loss_of_gspo_by_hand():
     gspo = settings_of("gspo", clip_low=0.2, clip_high=0.28)
     # log-ratios 0.3 and -0.1: their mean 0.1 is the completion's, e^0.1 = 1.105 is within the clip for both tokens,
     # though e^0.3 = 1.35 by itself would not be; d/dlogp_t = -A s / length
@@ -107,7 +107,7 @@ def test_gspo_by_hand():
     assert (result.loss.item(), gradient, result.sums["clipped"]) == (pytest.approx(-1.28), [0.0, 0.0], 2.0)
 
 
-def test_what_a_token_weighs_by_hand():
+def test_token_weights_by_hand():
     """Completions of 3 tokens and 1 in a step of 10 tokens and 4 completions, budget 8."""
     weights = {
         normalisation: token_weights(normalisation, [3, 1], num_tokens=10, num_sequences=4, token_budget=8)
@@ -128,7 +128,7 @@ def test_what_a_token_weighs_by_hand():
     }
 
 
-def test_sequence_mean_knows_empty_completions():
+def test_sequence_mean_accepts_empty_completions():
     values = torch.tensor([1.0, 3.0, 5.0])
     assert sequence_mean(values, [2, 0, 1]).tolist() == [2.0, 2.0, 5.0]
     assert sequence_mean(values[:0], []).tolist() == []
@@ -150,7 +150,7 @@ def test_k3_estimates_the_divergence():
     assert float((p * k3(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()), abs=1e-12)
 
 
-def test_importance_weights_by_hand():
+def test_policy_loss_importance_weights_by_hand():
     """Against the learner's own logprobs the ratio is 1, and exp(learner - engine) weighs the policy term alone."""
     learner = LossSettings(old_logprobs="learner", beta=0.1)
     assert (learner.importance_cap, learner.clip_low, learner.ratio_cap) == (2.0, None, None)
@@ -162,7 +162,7 @@ def test_importance_weights_by_hand():
 
 
 @pytest.mark.parametrize("old_logprobs", ["engine", "learner"])
-def test_the_engine_is_measured_whichever_it_is_taken_against(old_logprobs: str):
+def test_policy_loss_measures_the_engine_with_either_old_policy(old_logprobs: str):
     result, _ = loss_of([DOUBLE, HALF], 1.0, LossSettings(old_logprobs=old_logprobs))
     assert result.sums["engine_ratio"] == pytest.approx(2.5)
     assert result.sums["logprob_gap"] == pytest.approx(2 * DOUBLE)
@@ -175,7 +175,9 @@ def test_the_engine_is_measured_whichever_it_is_taken_against(old_logprobs: str)
 @pytest.mark.parametrize("old_logprobs", ["engine", "learner"])
 @pytest.mark.parametrize("variant", NAMES)
 @pytest.mark.parametrize("missing", [math.nan, -math.inf])
-def test_a_token_the_engine_has_no_logprob_for_counts_as_on_policy(variant: str, old_logprobs: str, missing: float):
+def test_policy_loss_counts_a_token_without_engine_logprob_as_on_policy(
+    variant: str, old_logprobs: str, missing: float
+):
     loss = settings_of(variant, old_logprobs=old_logprobs)
     logprobs = torch.tensor([-1.0, -2.0], requires_grad=True)
     engine = torch.tensor([missing, -2.0])
@@ -190,7 +192,7 @@ def test_a_token_the_engine_has_no_logprob_for_counts_as_on_policy(variant: str,
 @pytest.mark.parametrize("old_logprobs", ["engine", "learner"])
 @pytest.mark.parametrize("log_ratio", [500.0, -500.0])
 @pytest.mark.parametrize("variant", NAMES)
-def test_an_absurd_ratio_overflows_nothing(variant: str, log_ratio: float, old_logprobs: str):
+def test_policy_loss_does_not_overflow_on_an_extreme_ratio(variant: str, log_ratio: float, old_logprobs: str):
     loss = settings_of(variant, beta=0.1, old_logprobs=old_logprobs)
     result, gradient = loss_of([log_ratio, 0.0], -1.0, loss, reference_gap=-log_ratio)
     assert all(map(math.isfinite, [result.loss.item(), *gradient, *result.sums.values()]))
@@ -199,7 +201,7 @@ def test_an_absurd_ratio_overflows_nothing(variant: str, log_ratio: float, old_l
 
 @pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
 @pytest.mark.parametrize("variant", NAMES)
-def test_a_step_without_tokens_is_zero(variant: str, lengths: list[int]):
+def test_policy_loss_of_a_step_without_tokens_is_zero(variant: str, lengths: list[int]):
     nothing = torch.zeros(0, requires_grad=True)
     loss = settings_of(variant, beta=0.1)
     totals = {"num_tokens": 0, "num_sequences": 0}
@@ -210,7 +212,7 @@ def test_a_step_without_tokens_is_zero(variant: str, lengths: list[int]):
 
 
 @pytest.mark.parametrize("variant", NAMES)
-def test_no_advantage_no_gradient(variant: str):
+def test_policy_loss_without_advantage_has_no_gradient(variant: str):
     assert loss_of([0.3, -0.2], 0.0, settings_of(variant))[1] == [0.0, 0.0]
 
 
@@ -220,7 +222,7 @@ def test_no_advantage_no_gradient(variant: str):
     st.lists(st.integers(0, 6), min_size=1, max_size=6),
     st.data(),
 )
-def test_the_loss_does_not_depend_on_how_a_step_is_cut(variant, old_logprobs, lengths, data):
+def test_policy_loss_does_not_depend_on_how_a_step_is_cut(variant, old_logprobs, lengths, data):
     """Loss, gradient and sums of any parts in any order add up to those of the whole."""
     total = sum(lengths)
     g = torch.Generator().manual_seed(total)

@@ -1,4 +1,4 @@
-"""What a run writes while it goes on."""
+"""Recorders: what a run writes step by step."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.fakes.scored_groups import scored_group
+from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
+from vaserl.policy.weights import make_weights
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
@@ -60,3 +62,37 @@ def test_recorder_leaves_a_folder_that_is_no_run_alone(settings: TrainSettings, 
     with pytest.raises(UserError, match="holds no run"):
         GrpoRecorder(Run(tmp_path / "photos"), settings)
     assert (tmp_path / "photos" / "a.png").exists()
+
+
+class SavingLearner:
+    """A learner whose tensors went from GPU to GPU: only it can save them."""
+
+    def learn(self, batch, loss, temperature):
+        raise AssertionError("the recorder does not learn")
+
+    def weights(self, version):
+        raise AssertionError("the recorder has the weights")
+
+    def save(self, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"whole")
+
+
+@pytest.mark.parametrize(("save_every", "versions"), [(0, [6]), (2, [3, 5, 6]), (5, [6])])
+def test_grpo_recorder_keep_saves_every_few_steps_and_after_the_last(
+    tmp_path: Path, save_every: int, versions: list[int]
+):
+    changes = {"num_steps": 5, "save_every": save_every}
+    run = Run(tmp_path / "run")
+    with GrpoRecorder(run, train_settings(**changes)) as recorder:
+        for step in range(1, 6):
+            recorder.keep(step, make_weights(step + 1, {"adapter.bin": bytes([step])}), SavingLearner())
+    assert [saved.version for saved in run.weights] == versions
+    assert [(saved.folder / "adapter.bin").read_bytes() for saved in run.weights] == [bytes([v - 1]) for v in versions]
+
+
+def test_grpo_recorder_keep_asks_the_learner_for_weights_without_files(tmp_path: Path):
+    run = Run(tmp_path / "run")
+    with GrpoRecorder(run, train_settings(num_steps=1)) as recorder:
+        recorder.keep(1, make_weights(2, {}), SavingLearner())
+    (saved,) = run.weights
+    assert (saved.folder / "model.safetensors").read_bytes() == b"whole"
