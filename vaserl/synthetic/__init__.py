@@ -1,6 +1,7 @@
-"""A procedural potter: vases, their records and their photographs, with everything known about each.
+"""Procedural generation of vases with photographs, records and known ground truth, and of small models.
 
-Every stage of curation and training has its ground truth here. `world.build_world` writes a whole collection; the
-other modules are its steps: shapes, figures and ornament are drawings, vase draws traits, paint and mesh make the
-object, photograph looks at it, record describes it.
+`world.build_world` writes a whole collection; the other modules are its steps: `shapes`, `figures` and `ornament` are
+drawings, `vase` samples traits, `paint` and `mesh` make texture and mesh, `photograph` renders photographs, `record`
+writes the museum record. The modules load the renderer, so they are imported by name: `world` (build_world, traits_of),
+`mesh` (build_mesh, to_glb), `paint` (paint_vase), `photograph` (take_photograph), `models` (small checkpoints).
 """

@@ -1,4 +1,4 @@
-"""python -m vaserl.synthetic OUT --num-vases N --seed S: write a synthetic collection."""
+"""python -m vaserl.synthetic OUT --num-vases N --seed S: writes a synthetic collection."""
 
 import argparse
 import sys
@@ -11,14 +11,14 @@ from vaserl.synthetic.world import build_world
 
 
 def main() -> int:
-    """Exit code: 0, or 2 for an error of the user's."""
+    """Runs the command; returns exit code 0, or 2 after a UserError."""
     parser = argparse.ArgumentParser(prog="python -m vaserl.synthetic", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder to write; must not hold anything else")
-    parser.add_argument("--num-vases", type=int, default=700, help="vases to make (default: 700)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same files (default: 0)")
+    parser.add_argument("out", type=Path, help="folder to write; must be empty or absent")
+    parser.add_argument("--num-vases", type=int, default=700, help="number of vases (default: 700)")
+    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal files (default: 0)")
     parser.add_argument("--num-workers", type=int, default=None, help="processes (default: one for each core)")
     parser.add_argument(
-        "--num-views", type=int, default=None, help="photographs of each vase (default: one to five, drawn)"
+        "--num-views", type=int, default=None, help="photographs of each vase (default: one to five, random)"
     )
     arguments = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""Animals; all face right."""
+"""Drawings of animals, facing right."""
 
 from vaserl.synthetic.pen import LINE, RED, WHITE, Pen
 
@@ -96,7 +96,7 @@ def octopus(pen: Pen) -> None:
 
 
 def _quadruped(pen: Pen, x0: float, x1: float, y: float, depth: float, hooves: float, stride: float = 0.06) -> None:
-    """Trunk and four legs, facing right."""
+    """Draws trunk and four legs, facing right."""
     pen.limb((x0, y, depth * 1.02), ((x0 + x1) / 2, y + 0.02, depth * 0.82), (x1, y - 0.01, depth * 1.08))
     hock = (hooves + y) / 2 + 0.06
     for hip, reach in ((x0 - 0.03, -stride), (x0 + 0.07, stride * 0.6)):

@@ -1,6 +1,6 @@
-"""What is painted on the vases: twelve subjects.
+"""Drawings of the twelve subjects that are painted on the vases.
 
-Masses are large and few: a silhouette must still tell its subject when the whole vase is a hundred pixels high.
+Their masses are large and few, so that a silhouette still shows its subject when the whole vase is 100 pixels high.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from vaserl.synthetic.people import chariot, herakles, komast, siren, warrior
 
 @cache
 def silhouette(subject: str) -> np.ndarray:
-    """uint8 [H, W] of paint layers for one of SUBJECTS, facing right."""
+    """Draws one of SUBJECTS, facing right; returns paint layers, uint8 [H, W]."""
     aspect, draw = _DRAWINGS[subject]
     pen = Pen(aspect)
     draw(pen)
@@ -125,4 +125,4 @@ _DRAWINGS: dict[str, tuple[float, Callable[[Pen], None]]] = {
 }
 
 SUBJECTS: tuple[str, ...] = tuple(_DRAWINGS)
-"""As a Beazley-form record words them, commonest first."""
+"""The subjects in the words of a Beazley record, most frequent first."""

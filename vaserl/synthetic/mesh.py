@@ -1,7 +1,7 @@
-"""From traits and texture to a solid: the wall is a surface of revolution, handles are swept tubes.
+"""Builds a solid mesh from traits and texture: the wall is a surface of revolution, handles are swept tubes.
 
-The wall runs from the centre of the underside over foot, body and lip down the inside to the floor, so it encloses
-the clay completely: closed at the foot, open at the mouth. Y is up and the front looks along +Z, as glTF demands.
+The wall's profile goes from the centre of the underside over foot, body, lip and inside to the floor, so it encloses
+the clay completely: closed at the foot, open at the mouth. Y is up and the front faces +Z, as in glTF.
 """
 
 import io
@@ -19,7 +19,7 @@ from vaserl.synthetic.profile import Handle, Shape
 from vaserl.synthetic.vase import VaseTraits, shape_of
 
 _NUM_SEGMENTS = 48
-"""Corners of the wall's horizontal sections."""
+"""Number of corners of the wall's horizontal sections."""
 
 _INSIDE_V = 1 - MARGIN / 2 / HEIGHT
 _UNDERSIDE_V = MARGIN / 2 / HEIGHT
@@ -27,7 +27,7 @@ _OUTSIDE_V = (MARGIN / HEIGHT, 1 - MARGIN / HEIGHT)
 
 
 def build_mesh(traits: VaseTraits, texture: Image.Image) -> trimesh.Trimesh:
-    """The finished vase, one unit wide as drawn and `slimness` units high; metres mean nothing here."""
+    """Returns the finished vase, `slimness` units high with the radii of the shape's drawing."""
     shape = shape_of(traits.facts)
     pieces = [_wall(shape, traits.slimness), *(_tube(handle, traits.slimness) for handle in shape.handles)]
     offsets = np.cumsum([0, *(len(vertices) for vertices, _, _, _ in pieces[:-1])])
@@ -42,7 +42,7 @@ def build_mesh(traits: VaseTraits, texture: Image.Image) -> trimesh.Trimesh:
 
 
 def to_glb(mesh: trimesh.Trimesh) -> bytes:
-    """The model as binary glTF with its texture inside as JPEG: a tenth of the bytes of PNG on a weathered wall."""
+    """Returns the mesh as binary glTF with its texture as JPEG, a tenth of the size of PNG because of the grain."""
     texture = mesh.visual.material.baseColorTexture  # type: ignore[union-attr]
     if texture.format != "JPEG":
         file = io.BytesIO()
@@ -52,7 +52,7 @@ def to_glb(mesh: trimesh.Trimesh) -> bytes:
 
 
 def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2]."""
+    """Returns vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2] of the wall."""
     stretch = np.array([1.0, slimness])
     outside, inside = shape.outside() * stretch, shape.inside() * stretch
     foot = outside[0]
@@ -89,7 +89,7 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
 def _tube(
     handle: Handle, slimness: float, num_sides: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A closed tube along the handle's path: frames are carried along the curve without twist."""
+    """Returns a closed tube along the handle's path, like `_wall`; sections are transported without twist."""
     knots = np.array([(r, side, z * slimness) for r, side, z in handle.path])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     steps = np.linspace(0.0, along[-1], 4 * len(knots))
@@ -120,14 +120,14 @@ def _tube(
 
 
 def _profile_normals(profile: np.ndarray) -> np.ndarray:
-    """[N, 2] unit normals of a profile, to the right of its direction: away from the clay."""
+    """Returns the unit normals of a profile, to the right of its direction, away from the clay: [N, 2]."""
     tangents = np.gradient(profile, axis=0)
     normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
 
 
 def _grid_faces(num_rows: int, num_columns: int) -> np.ndarray:
-    """Triangles of a grid of vertices, outward side counter-clockwise; its first and last row are single points."""
+    """Returns the triangles of a vertex grid whose first and last row are single points, counter-clockwise outside."""
     row, column = np.meshgrid(np.arange(num_rows - 1), np.arange(num_columns - 1), indexing="ij")
     corner = row * num_columns + column
     lower = np.stack([corner, corner + 1, corner + num_columns + 1], axis=-1)[1:]

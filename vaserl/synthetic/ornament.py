@@ -1,7 +1,7 @@
-"""The hands: six vase-painters, each known by an ornament that recurs on all their work.
+"""Ornaments of six vase-painters ("hands"), each identified by one motif on all vases of the hand.
 
-Attribution in the manner of Morelli and Beazley looks at what a painter does without thinking. Here that is one
-motif for each hand, tall and coarse so that it survives small pictures, drawn in the paint layers of `pen`.
+Attribution after Morelli and Beazley relies on a painter's habitual details. Here that is one motif for each hand,
+large and coarse so that it stays visible in small images, drawn in the paint layers of `pen`.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from vaserl.synthetic.pen import BODY, RED, WHITE, Pen, coverage
 
 @cache
 def motif(hand: str) -> np.ndarray:
-    """uint8 [H, W] of paint layers: one repeat of the hand's ornament, to be tiled sideways."""
+    """Draws one repeat of the hand's ornament, which tiles horizontally; returns paint layers, uint8 [H, W]."""
     aspect, draw = _MOTIFS[hand]
     pen = Pen(aspect)
     draw(pen)
@@ -25,10 +25,10 @@ def motif(hand: str) -> np.ndarray:
 
 
 def band(hand: str, height: int, width: int, circumference_over_height: float) -> np.ndarray:
-    """uint8 [height, width, 5]: how much of each paint layer covers each pixel, 0 to 255, all around the vase.
+    """Returns each paint layer's coverage of a band around the vase, from 0 to 255, uint8 [height, width, 5].
 
-    The motif is repeated as often as its proportions ask for on a band of this circumference and height, a whole
-    number of times so that no seam shows.
+    The number of repeats follows from the motif's proportions and the band's circumference and height; it is a whole
+    number, so there is no seam.
     """
     canvas = motif(hand)
     aspect = canvas.shape[1] / canvas.shape[0]
@@ -103,4 +103,4 @@ _MOTIFS: dict[str, tuple[float, Callable[[Pen], None]]] = {
 }
 
 HANDS: tuple[str, ...] = tuple(_MOTIFS)
-"""As a Beazley-form record names them ("P" for painter), commonest first."""
+"""The hands as a Beazley record names them ("P" for painter), most frequent first."""

@@ -1,8 +1,8 @@
-"""From traits to the picture that is wrapped around the vase: clay, slip, bands, figures, and the marks of the kiln.
+"""Paints a vase's texture from its traits: clay, slip, bands, figures, and traces of firing and wear.
 
 The texture's x runs once around the vase with the front in the middle; its y runs along the outside from foot to
-lip, so figures keep their proportions on every shape. Two narrow margins hold flat colours: the underside at the
-bottom edge, inside and handles at the top edge.
+lip, so figures keep their proportions on every shape. Two narrow margins have flat colours: the bottom one is used for
+the underside, the top one for the inside and the handles.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from vaserl.synthetic.vase import VaseTraits, shape_of
 
 WIDTH, HEIGHT = 768, 384
 MARGIN = 10
-"""Pixels kept for the flat colours at each of the two edges."""
+"""Rows of flat colour at the top and at the bottom edge."""
 _WIDEST = 0.36
-"""The largest share of the circumference one figure may take: wider ones could never be seen whole."""
+"""Largest share of the circumference that one figure may cover; wider ones would never be visible as a whole."""
 
 Colour = tuple[int, int, int]
 
@@ -36,7 +36,7 @@ SLIP: dict[str, Colour] = {
     "BOEOTIAN": (40, 33, 32),
     "EUBOEAN": (24, 20, 22),
 }
-"""Gloss that turns black in the kiln, more or less well."""
+"""Fired colour of each fabric's slip."""
 WHITE_GROUND: Colour = (242, 236, 222)
 ADDED_WHITE: Colour = (240, 230, 206)
 ADDED_RED: Colour = (150, 28, 46)
@@ -44,20 +44,18 @@ ADDED_RED: Colour = (150, 28, 46)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours of one vase; `layers` follows the paint layers of `pen`."""
+    """Colours of one vase."""
 
     clay: Colour
-    """The bare pot."""
     slip: Colour
-    """The gloss."""
     ground: Colour
-    """What lies behind the figures."""
+    """Colour behind the figures."""
     layers: tuple[Colour, Colour, Colour, Colour, Colour]
-    """Ground, silhouette, incision, added red, added white."""
+    """Colours of the paint layers of `pen`: ground, silhouette, incision, added red, added white."""
 
 
 def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
-    """The fabric's clay and slip with a little of the firing's chance, arranged by the technique."""
+    """Returns the fabric's clay and slip, varied a little at random, in the arrangement of the technique."""
     clay = _shifted(CLAY[traits.facts.fabric], rng, 5.0)
     slip = _shifted(SLIP[traits.facts.fabric], rng, 3.0)
     if traits.facts.technique == "BLACK-FIGURE":
@@ -71,7 +69,7 @@ def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
 
 
 def paint_vase(traits: VaseTraits) -> Image.Image:
-    """The vase's texture, RGB, WIDTH x HEIGHT; row 0 is the lip."""
+    """Returns the vase's texture, RGB, WIDTH x HEIGHT; row 0 is the lip."""
     rng = np.random.default_rng(traits.paint_seed)
     palette = palette_of(traits, rng)
     canvas = _Canvas(traits, palette)
@@ -82,7 +80,7 @@ def paint_vase(traits: VaseTraits) -> Image.Image:
     canvas.fill(0.0, lower[0], palette.slip)
     canvas.fill(upper[1] if upper[1] < 0.97 else 0.985, 1.0, palette.slip)
     canvas.fill(lower[0], upper[1] if upper[0] - shape.frieze[1] < 0.05 else shape.frieze[1] + 0.02, palette.ground)
-    canvas.fill(0.015, 0.032, palette.clay)  # every potter wipes the edge of the foot: the clay shows on all vases
+    canvas.fill(0.015, 0.032, palette.clay)  # the edge of the foot is unpainted on all vases
     for low, high in shape.ornaments:
         canvas.fill(low, high, palette.ground)
         canvas.ornament(low, high)
@@ -99,7 +97,7 @@ def paint_vase(traits: VaseTraits) -> Image.Image:
 
 
 class _Canvas:
-    """The texture while it is painted; heights are in units of the shape's drawing."""
+    """A texture being painted; heights are in units of the shape's drawing."""
 
     def __init__(self, traits: VaseTraits, palette: Palette) -> None:
         self.pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -112,7 +110,7 @@ class _Canvas:
         self._num_figures = 0
 
     def row(self, height: float) -> int:
-        """The texture row at which the outside reaches this height."""
+        """Returns the texture row at which the outside has this height."""
         share = np.interp(height, self._heights, self._along) / self._along[-1]
         return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
 
@@ -125,7 +123,7 @@ class _Canvas:
         self._lay(covered, top, 0)
 
     def figures(self, low: float, high: float) -> None:
-        """As many as fit without crowding, one of them at the front."""
+        """Paints as many figures as fit with some space between them, one of them at the front."""
         drawing = silhouette(self._traits.facts.decoration)
         drawing = drawing[:, ::-1] if self._traits.mirrored else drawing
         aspect = drawing.shape[1] / drawing.shape[0]
@@ -139,7 +137,7 @@ class _Canvas:
             self._lay(figure, bottom - height, round(WIDTH / 2 + k * WIDTH / self._num_figures - width / 2))
 
     def rosettes(self, low: float, high: float) -> None:
-        """Corinth abhors a void: dotted rosettes between the figures."""
+        """Paints dotted rosettes between the figures, as on Corinthian vases."""
         top, height = self.row(high), self.row(low) - self.row(high)
         size = max(6, round(0.2 * height))
         width = max(5, round(0.2 * WIDTH / self._around(low, high)))
@@ -154,7 +152,7 @@ class _Canvas:
                 self._lay(covered, top + round(share * height), x)
 
     def _lay(self, covered: np.ndarray, top: int, left: int) -> None:
-        """Paint layer coverages over what is there; columns wrap around the vase."""
+        """Blends layer coverages over the texture; columns wrap around the vase."""
         columns = np.arange(left, left + covered.shape[1]) % WIDTH
         below = self.pixels[top : top + covered.shape[0], columns].astype(np.float32)
         share = covered.astype(np.float32) / 255
@@ -165,7 +163,7 @@ class _Canvas:
         return float(np.diff(np.interp([low, high], self._heights, self._along))[0])
 
     def _around(self, low: float, high: float) -> float:
-        """Circumference over height of a band, both measured on the wall."""
+        """Returns circumference over height of a band, both measured on the wall."""
         inside = (self._heights >= low) & (self._heights <= high)
         radius = self._radii[inside].mean() if inside.any() else np.interp((low + high) / 2, self._heights, self._radii)
         return float(2 * np.pi * radius / self._along_between(low, high))
@@ -179,7 +177,7 @@ def _shifted(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
 
 
 def _weathered(pixels: np.ndarray, palette: Palette, rng: np.random.Generator) -> np.ndarray:
-    """Uneven firing, traces of the wheel, wear and a few chips down to the clay; seamless around the vase."""
+    """Adds uneven firing, traces of the wheel, grain and a few chips down to the clay; seamless around the vase."""
     coarse = rng.normal(0, 1, (7, 13)).astype(np.float32)
     coarse = np.concatenate([coarse, coarse[:, :1]], axis=1)
     firing = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))

@@ -1,6 +1,6 @@
-"""The brush: areas, limbs and lines in five layers of paint.
+"""A pen that draws areas, limbs and lines in five layers of paint.
 
-Figures and ornaments are drawn once on a canvas of small integers, the paint layers below, and coloured per vase.
+Figures and ornaments are drawn once on a canvas of layer numbers and coloured for each vase.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ EMPTY, BODY, LINE, RED, WHITE = range(5)
 """Paint layers: bare ground, silhouette, incision (or relief line), added red, added white."""
 
 CANVAS_HEIGHT = 320
-"""Pixels; three to four times what a figure gets on the vase, so that edges come out smooth."""
+"""Pixels; three to four times a figure's size on the vase, so that edges become smooth."""
 
 Point = tuple[float, float]
 
@@ -26,21 +26,21 @@ class Pen:
         self._draw = ImageDraw.Draw(self.image)
 
     def area(self, *points: Point, layer: int = BODY) -> None:
-        """A closed shape with smooth outline through the points."""
+        """Fills a closed shape with a smooth outline through the points."""
         self._draw.polygon(_pixels(_spline([*points, *points[:3]])), fill=layer)
 
     def polygon(self, *points: Point, layer: int = BODY) -> None:
-        """A closed shape with straight edges."""
+        """Fills a closed shape with straight edges."""
         self._draw.polygon(_pixels(np.array(points)), fill=layer)
 
     def disc(self, x: float, y: float, radius: float, layer: int = BODY, stretch: float = 1.0) -> None:
-        """A filled ellipse, `stretch` times as wide as it is high."""
+        """Fills an ellipse, `stretch` times as wide as it is high."""
         left, top = (x - radius * stretch) * CANVAS_HEIGHT, (y - radius) * CANVAS_HEIGHT
         right, bottom = (x + radius * stretch) * CANVAS_HEIGHT, (y + radius) * CANVAS_HEIGHT
         self._draw.ellipse((left, top, right, bottom), fill=layer)
 
     def limb(self, *points: tuple[float, float, float], layer: int = BODY) -> None:
-        """A smooth stroke through (x, y, width) points: arms, legs, necks, tails."""
+        """Draws a smooth stroke through (x, y, width) points: arms, legs, necks, tails."""
         curve = _spline([points[0], *points, points[-1]])
         for (x0, y0, w0), (x1, y1, w1) in pairwise(curve):
             step = np.array([x1 - x0, y1 - y0])
@@ -52,12 +52,12 @@ class Pen:
         self.disc(float(curve[0][0]), float(curve[0][1]), float(curve[0][2]) / 2, layer)
 
     def line(self, *points: Point, width: float = 0.014, layer: int = LINE) -> None:
-        """A thin smooth stroke of even width: an incision."""
+        """Draws a thin smooth stroke of constant width: an incision."""
         self.limb(*((x, y, width) for x, y in points), layer=layer)
 
 
 def coverage(canvas: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [height, width, 5]: a canvas of layers reduced in size, each layer's share kept: smooth edges."""
+    """Reduces a canvas of layers to each layer's coverage of each pixel, 0 to 255, uint8 [height, width, 5]."""
     layers = [
         np.asarray(
             Image.fromarray((canvas == layer).astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
@@ -71,7 +71,7 @@ _STEPS = 8
 
 
 def _spline(points: Sequence[tuple[float, ...]]) -> np.ndarray:
-    """Catmull-Rom curve from the second point to the last but one, `_STEPS` samples for each piece."""
+    """Returns the Catmull-Rom curve from the second to the last but one point, `_STEPS` samples for each piece."""
     knots = np.array(points, dtype=float)
     t = np.linspace(0, 1, _STEPS, endpoint=False)[:, None]
     pieces = [

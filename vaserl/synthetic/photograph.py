@@ -1,7 +1,7 @@
-"""Photographs of the vases, good ones and the flawed kinds that a museum's image archive is full of.
+"""Renders photographs of the vases: good ones, and the flawed kinds that are common in museum archives.
 
-Every photograph has its own viewpoint, lamp, backdrop and colour cast. Good ones stay within fifteen degrees of the
-horizon on a plain backdrop, as catalogues want them; those from above are as sharp and whole, but show the profile
+Every photograph has a random viewpoint, light, backdrop and colour cast. Good ones are at most fifteen degrees above
+the horizon on a plain backdrop, as in catalogues; those from above are as sharp and complete, but show the profile
 foreshortened.
 """
 
@@ -17,13 +17,13 @@ from trimesh.visual.texture import TextureVisuals
 from vaserl.meshes.turntable import Camera, Light, TurntableRenderer
 
 PhotographKind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
-"""What a photograph is; "intact" is frontal too, "above" is a whole vase that the camera looks down upon."""
+"""Kind of a photograph; "intact" is also frontal, "above" is a whole vase seen from above."""
 
 PHOTOGRAPH_KINDS: tuple[PhotographKind, ...] = get_args(PhotographKind)
 FLAWED: tuple[PhotographKind, ...] = ("fragment", "blur", "sketch", "crop")
 
 RESOLUTION = 224
-"""Pixels of each side."""
+"""Pixels of each side of a photograph."""
 
 BACKDROPS: tuple[tuple[float, float, float], ...] = (
     (0.97, 0.97, 0.97),
@@ -36,12 +36,12 @@ BACKDROPS: tuple[tuple[float, float, float], ...] = (
 
 
 def label_quality(kind: PhotographKind) -> int:
-    """1 for a usable photograph, sharp and of the whole object in front of it."""
+    """Returns 1 for a photograph that is sharp and shows the whole object."""
     return int(kind in ("intact", "above", "fragment"))
 
 
 def label_intact(kind: PhotographKind) -> int:
-    """0 where the object itself is broken."""
+    """Returns 0 when the object itself is broken."""
     return int(kind != "fragment")
 
 
@@ -52,24 +52,25 @@ def take_photograph(
     rng: np.random.Generator,
     back: bool = False,
 ) -> np.ndarray:
-    """uint8 [224, 224, 3] for a turntable of that resolution; `back` shows the other side."""
+    """Renders a photograph of this kind, uint8 [224, 224, 3], with a turntable of that resolution.
+
+    `back` shows the vase's other side.
+    """
     turn_deg = float(rng.normal(180.0 if back else 0.0, 14.0))
     elevation_deg = float(rng.uniform(38.0, 65.0) if kind == "above" else rng.uniform(1.0, 14.0))
     if kind == "fragment":
         shard = shard_of(mesh, rng)
-        return _exposed(
-            turntable, shard, (float(rng.normal(0, 12)), float(rng.normal(0, 10))), Camera(margin=1.15), rng
-        )
+        return _render(turntable, shard, (float(rng.normal(0, 12)), float(rng.normal(0, 10))), Camera(margin=1.15), rng)
     if kind == "sketch":
-        return _drawn(turntable, mesh, (turn_deg, elevation_deg), rng)
+        return _render_sketch(turntable, mesh, (turn_deg, elevation_deg), rng)
     if kind == "crop":
         aim = (float(rng.uniform(-0.3, 0.3)), float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5)))
         camera = Camera(margin=float(rng.uniform(0.42, 0.62)), aim=aim)
-        return _exposed(turntable, mesh, (turn_deg, elevation_deg), camera, rng)
+        return _render(turntable, mesh, (turn_deg, elevation_deg), camera, rng)
     camera = Camera(
         margin=float(rng.uniform(1.04, 1.2)), aim=(float(rng.normal(0, 0.012)), float(rng.normal(0, 0.012)))
     )
-    image = _exposed(turntable, mesh, (turn_deg, elevation_deg), camera, rng)
+    image = _render(turntable, mesh, (turn_deg, elevation_deg), camera, rng)
     if kind == "blur":
         radius = float(rng.uniform(2.5, 5.5))
         return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
@@ -77,7 +78,7 @@ def take_photograph(
 
 
 def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh:
-    """A sherd: the part of the wall between four to six random cuts around a point of the front, turned to face us."""
+    """Returns a sherd: the wall within four to six random cuts around a point of the front, turned to the camera."""
     height = float(np.ptp(mesh.vertices[:, 1]))
     azimuth, level = rng.uniform(-0.5, 0.5), mesh.vertices[:, 1].min() + height * rng.uniform(0.4, 0.62)
     outward = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
@@ -94,7 +95,7 @@ def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh
         inward = -(np.cos(angle) * sideways + np.sin(angle) * up) + outward * rng.uniform(-0.1, 0.25)
         piece = slice_faces_plane(*piece[:2], inward, centre - inward * size * rng.uniform(0.7, 1.1), uv=piece[2])
     material = mesh.visual.material.copy()  # type: ignore[union-attr]
-    material.doubleSided = True  # type: ignore[union-attr]  # the cuts lay the inner wall bare
+    material.doubleSided = True  # type: ignore[union-attr]  # the inner side of the wall is visible at the cuts
     vertices, faces, uv = piece
     shard = trimesh.Trimesh(vertices, faces, visual=TextureVisuals(uv=uv, material=material), process=False)
     roll = trimesh.transformations.rotation_matrix(rng.uniform(-0.6, 0.6), [0, 0, 1])
@@ -102,35 +103,35 @@ def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh
     return shard
 
 
-def _exposed(
+def _render(
     turntable: TurntableRenderer,
     mesh: trimesh.Trimesh,
     view: tuple[float, float],
     camera: Camera,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Lamp, backdrop and colour cast of one exposure."""
+    """Renders one view with random light, backdrop and colour cast."""
     light = Light(
         ambient=float(rng.uniform(0.42, 0.62)),
         key=float(rng.uniform(1.2, 2.4)),
         key_direction_deg=(float(rng.uniform(-60, 60)), float(rng.uniform(10, 55))),
         fill=float(rng.uniform(0.2, 0.9)),
     )
-    backdrop = _plain(BACKDROPS[int(rng.integers(len(BACKDROPS)))], rng)
+    backdrop = _varied(BACKDROPS[int(rng.integers(len(BACKDROPS)))], rng)
     image = turntable.render_views(mesh, [view], camera=camera, light=light, background=backdrop)[0]
     cast = 1 + rng.normal(0, 0.015, 3)
     return np.round((image * cast).clip(0, 255)).astype(np.uint8)
 
 
-def _plain(colour: Sequence[float], rng: np.random.Generator) -> tuple[float, float, float]:
+def _varied(colour: Sequence[float], rng: np.random.Generator) -> tuple[float, float, float]:
     red, green, blue = (float(channel) for channel in np.clip(np.array(colour) + rng.normal(0, 0.015), 0, 1))
     return red, green, blue
 
 
-def _drawn(
+def _render_sketch(
     turntable: TurntableRenderer, mesh: trimesh.Trimesh, view: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """An old publication's line drawing: ink where brightness changes, on yellowed paper."""
+    """Renders one view as a line drawing on yellowed paper, with ink where brightness changes."""
     flat = Light(ambient=0.95, key=0.25, fill=0.1)
     image = turntable.render_views(mesh, [view], camera=Camera(margin=1.12), light=flat, background=(1.0, 1.0, 1.0))[0]
     grey = np.asarray(Image.fromarray(image).convert("L").filter(ImageFilter.GaussianBlur(0.8)), np.float32)

@@ -1,7 +1,7 @@
-"""What a shape is: a profile curve, handles, and where the painter's bands go.
+"""Definition of a shape: a profile curve, handles, and the bands for painting.
 
-A profile is given in units of the vase's height, as runs of (radius, height) points. A run is smooth inside, and two
-runs meet at a corner: where foot meets body, neck meets shoulder, lip meets neck. Heights never fall along a profile.
+A profile is given in units of the vase's height, as runs of (radius, height) points. A run is smooth, and two runs meet
+at a corner, such as between foot and body, shoulder and neck, or neck and lip. Heights never decrease along a profile.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ Band = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """A tube swept along a curve, in one vertical plane through the axis or bulging sideways out of it.
+    """A tube swept along a curve, in a vertical plane through the axis or bulging sideways out of it.
 
-    Example: a neck-amphora's handle leaves the neck under the lip and comes down on the shoulder.
+    Example: a neck-amphora's handle begins at the neck under the lip and ends on the shoulder.
     """
 
     azimuth_deg: float
-    """Where it sits: 0 is the front, 90 the right-hand side, 180 the back."""
+    """0 is the front, 90 the right-hand side, 180 the back."""
     path: tuple[tuple[float, float, float], ...]
-    """Points (distance from the axis, sideways, height) that the tube runs through; both ends lie inside the wall."""
+    """Points (distance from the axis, sideways, height) of the middle line; both ends lie inside the wall."""
     thickness: float = 0.026
-    """Radius of the tube."""
+    """Radius of the tube, in vase heights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,29 +33,28 @@ class Shape:
     """A kind of vase."""
 
     name: str
-    """As a Beazley-form record states it: family, then kind."""
+    """Name in the words of a Beazley record: family, then kind."""
     runs: tuple[Polyline, ...]
     """The outside, from the edge of the foot to the top of the lip."""
     handles: tuple[Handle, ...]
-    """In no order that matters."""
     floor: float
     """Height of the inside bottom."""
     frieze: Band
     """Heights between which the figures stand."""
     ornaments: tuple[Band, ...]
-    """Heights between which the hand's ornament runs."""
+    """Heights between which the hand's ornament is painted."""
     trefoil: float = 0.0
-    """How far the lip is pinched into three lobes, as a share of its radius."""
+    """Depth of the lip's three lobes, as a share of its radius."""
 
     def outside(self, num_points: int = 64) -> np.ndarray:
-        """float64 [N, 2] (radius, height) along the outside, foot edge to lip, corners kept, about evenly spaced."""
+        """Returns (radius, height) of the outside from foot to lip, roughly evenly with all corners, float64 [N, 2]."""
         lengths = np.array([np.hypot(*np.diff(np.array(run), axis=0).T).sum() for run in self.runs])
         counts = np.maximum(2, np.round(num_points * lengths / lengths.sum())).astype(int)
         pieces = [_smooth(np.array(run), count) for run, count in zip(self.runs, counts, strict=True)]
         return np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
 
     def inside(self, num_points: int = 16, wall: float = 0.022) -> np.ndarray:
-        """float64 [N, 2] (radius, height) down the inside, from the lip's inner edge to the centre of the floor."""
+        """Returns (radius, height) along the inside from the lip to the centre of the floor, float64 [N, 2]."""
         outside = self.outside()
         lip = outside[-1]
         heights = np.linspace(lip[1], self.floor + wall, num_points - 1)
@@ -66,8 +65,8 @@ class Shape:
 
 
 def _smooth(points: np.ndarray, count: int) -> np.ndarray:
-    """A curve through the points that keeps to their hull: no bulge that the potter didn't draw."""
+    """Interpolates a curve through the points that stays within their range."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     curve = PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
-    curve[-1] = points[-1]  # exactly, so that runs join and lips end where they were drawn
+    curve[-1] = points[-1]  # exactly, so that runs join
     return curve

@@ -1,6 +1,7 @@
-"""Records in the Beazley form: field names, upper case, signed years, "P" for painter, "A,B:" for both sides.
+"""Records in the form of the Beazley archive: field names, upper case, signed years, "P" for painter, "A,B:" for both
+sides.
 
-The texts mimic the form only; museum, numbers and findspots are invented.
+Only the form follows the archive; museum, numbers and findspots are invented.
 """
 
 import uuid
@@ -10,13 +11,13 @@ import numpy as np
 from vaserl.synthetic.vase import VaseTraits
 
 SIDES = "A,B: "
-"""Both sides of the vase carry the same subject."""
+"""Prefix of a subject that is on both sides of the vase."""
 
 _SCHOLAR = " by BEAZLEY"
 
 
 def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
-    """The vase's record; fields that would be empty are absent. `id` is ours, all others are the form's."""
+    """Returns the vase's record without empty fields. `id` is our own key, all others are the archive's."""
     facts = traits.facts
     identity = uuid.UUID(bytes=np.random.default_rng((number, traits.paint_seed)).bytes(16), version=4)
     record = {

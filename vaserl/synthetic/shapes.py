@@ -1,4 +1,4 @@
-"""The twelve shapes of this world, in units of the vase's height; `profile` says what the numbers mean."""
+"""The twelve shapes, in units of the vase's height; `profile` defines the numbers."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def _pair(*points: tuple[float, float], thickness: float = 0.026) -> tuple[Handl
 def _loops(
     radius: float, height: float, out: float, rise: float, half: float, thickness: float = 0.026
 ) -> tuple[Handle, Handle]:
-    """Two horizontal loops, turned up by `rise`."""
+    """Returns two horizontal loops, turned up by `rise`."""
     arc = np.linspace(-1.0, 1.0, 9)
     path = tuple(
         (float(radius + out * (1 - a**4) ** 0.5), float(half * a), float(height + rise * (1 - a**4) ** 0.5))
@@ -26,7 +26,7 @@ def _loops(
 
 
 def _foot(radius: float, height: float, stem: float) -> tuple[Polyline, ...]:
-    """A disc foot with a rounded edge and a ledge back to where the body starts."""
+    """Returns the runs of a disc foot with a rounded edge and a ledge to the body."""
     return (
         ((radius * 0.96, 0.0), (radius, height * 0.4), (radius * 0.97, height)),
         ((radius * 0.97, height), (stem, height * 1.12)),
@@ -244,4 +244,4 @@ SHAPES: tuple[Shape, ...] = (
         ornaments=((0.55, 0.675), (0.055, 0.195)),
     ),
 )
-"""Commonest first; sampling and records refer to them by position and name."""
+"""The shapes, most frequent first; sampling uses their order, records their names."""

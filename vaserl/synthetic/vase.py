@@ -1,7 +1,8 @@
-"""What a vase is before it is thrown: its traits, drawn from a skewed and correlated distribution.
+"""Traits of a vase, sampled from a skewed and correlated distribution.
 
-The skew follows real collections: one fabric dominates, the technique follows the date and the fabric, a shape has
-its favourite subjects, a painter keeps to a technique. A constant guess therefore scores well above chance here too.
+The skew follows real collections: one fabric dominates, the technique depends on date and fabric, a shape has
+a most frequent subject, most painters use one technique. A constant guess therefore scores well above chance, as on
+real data.
 """
 
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ from vaserl.synthetic.shapes import SHAPES
 FABRICS: tuple[str, ...] = ("ATHENIAN", "CORINTHIAN", "BOEOTIAN", "EUBOEAN")
 TECHNIQUES: tuple[str, ...] = ("BLACK-FIGURE", "RED-FIGURE", "WHITE-GROUND")
 DATES: tuple[tuple[int, int], ...] = ((-600, -550), (-550, -525), (-525, -500), (-500, -475), (-475, -425))
-"""First and last year, signed, as records count them (no year zero)."""
+"""First and last year, signed, as in records (no year zero)."""
 
 SLIMNESS: tuple[float, ...] = (0.69, 0.83, 1.0, 1.2, 1.44)
-"""Height over width relative to the drawing, one for each of DATES: taste drifts from squat to slender."""
+"""Height over width relative to the shape's drawing, for each of DATES: vases become more slender with time."""
 
 PROVENANCES: tuple[str, ...] = (
     "ITALY, ETRURIA, VULCI",
@@ -34,9 +35,9 @@ _SHAPE_NAMES = tuple(shape.name for shape in SHAPES)
 _P_FABRIC = (0.58, 0.19, 0.13, 0.10)
 _P_DATE = (0.14, 0.21, 0.28, 0.22, 0.15)
 _P_BLACK_FIGURE = (0.97, 0.92, 0.66, 0.34, 0.12)
-"""At Athens, one for each of DATES."""
+"""Probability of black-figure at Athens, for each of DATES."""
 _P_WHITE_GROUND = 0.22
-"""Among what isn't black-figure."""
+"""Probability of white-ground among vases that aren't black-figure."""
 _FAVOURITE_SUBJECT = {
     "AMPHORA, NECK": "WARRIOR WITH SHIELD AND SPEAR",
     "LEKYTHOS": "SIREN",
@@ -60,9 +61,9 @@ _HANDS_OF_TECHNIQUE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedFacts:
-    """What an archaeologist would say of a vase: one value for each dimension, in the words of a record.
+    """The facts that a vase shows: one value for each dimension, in the words of a record.
 
-    Example: Facts(fabric="ATHENIAN", technique="BLACK-FIGURE", shape="AMPHORA, NECK", dating=(-525, -500),
+    Example: PaintedFacts(fabric="ATHENIAN", technique="BLACK-FIGURE", shape="AMPHORA, NECK", dating=(-525, -500),
     decoration="HORSE", attribution="ANTIMENES P")
     """
 
@@ -82,26 +83,25 @@ class PaintedFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseTraits:
-    """Everything that decides how one vase looks and what its record says."""
+    """Everything that determines a vase's appearance and record."""
 
     facts: PaintedFacts
-    """What can be read from the vase."""
     slimness: float
-    """Height over width relative to the shape's drawing: the date's drift and the potter's own tremor."""
+    """Height over width relative to the shape's drawing: the date's `SLIMNESS` with a random deviation."""
     mirrored: bool
-    """Whether the figures face left."""
+    """True when the figures face left."""
     height_cm: float
-    """Real height; a record states it, no picture shows it."""
+    """Height stated in the record; it isn't visible in images."""
     provenance: str | None
-    """Findspot, where one is known."""
+    """Findspot, None when unknown."""
     collection: str
-    """The museum and its inventory number."""
+    """Museum and inventory number."""
     paint_seed: int
-    """Seeds what the brush and the kiln left to chance."""
+    """Seed of the texture's random variation."""
 
 
 def sample_traits(rng: np.random.Generator) -> VaseTraits:
-    """Draw one vase."""
+    """Samples the traits of one vase."""
     fabric = str(rng.choice(FABRICS, p=_P_FABRIC))
     date = int(rng.choice(len(DATES), p=_P_DATE))
     p_black = _P_BLACK_FIGURE[date] if fabric == "ATHENIAN" else 0.45 + 0.55 * _P_BLACK_FIGURE[date]
@@ -125,11 +125,11 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
 
 
 def shape_of(facts: PaintedFacts) -> Shape:
-    """The drawing that belongs to the shape's name."""
+    """Returns the shape with the name in the facts."""
     return SHAPES[_SHAPE_NAMES.index(facts.shape)]
 
 
 def _skewed(rng: np.random.Generator, values: tuple[str, ...], ratio: float) -> str:
-    """One of the values, each less likely than the one before by `ratio`."""
+    """Samples one of the values, each `ratio` times as likely as the one before."""
     weights = ratio ** np.arange(len(values))
     return str(rng.choice(values, p=weights / weights.sum()))

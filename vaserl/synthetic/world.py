@@ -1,4 +1,4 @@
-"""A whole collection on disk: models, photographs and records, a pure function of its seed.
+"""Writes a whole collection: models, photographs and records, determined by the seed.
 
     OUT/records.jsonl         one record a line, in the Beazley form, with the vase's `id`
     OUT/photographs.jsonl     {"file", "vase_id", "view", "kind", "label_quality", "label_intact"}
@@ -6,7 +6,7 @@
     OUT/models/ID.glb         Y up, texture inside
     OUT/world.json            seed, counts, hash of everything above
 
-The folder appears under its name only when it is complete.
+The folder is written under another name and renamed when it is complete.
 """
 
 import hashlib
@@ -46,37 +46,34 @@ P_OF_SERIES: Mapping[PhotographKind, float] = {
     "sketch": 0.11,
     "crop": 0.11,
 }
-"""Probability of each kind of photograph in an archive that holds a series of each vase, views from above included."""
+"""Probability of each kind of photograph in a series, views from above included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSummary:
-    """What `world.json` says."""
+    """Content of `world.json`."""
 
     seed: int
-    """The seed of everything."""
     num_vases: int
-    """Vases, records and models."""
+    """Number of vases, records and models."""
     num_views: int | None
-    """Photographs of each vase, or None where their number is drawn."""
+    """Photographs of each vase, or None when their number is random."""
     num_photographs: int
-    """Photographs of all kinds."""
     num_by_kind: Mapping[str, int]
-    """Photographs of each kind."""
+    """Number of photographs of each kind."""
     content_hash: str
-    """sha256 over the names and hashes of all files, `world.json` left out."""
+    """SHA-256 of the names and hashes of all files except `world.json`."""
     generator_hash: str
-    """sha256 over the source that made it: another hash may mean another world for the same seed."""
+    """SHA-256 of the generator's source code; with another hash, the same seed may give another world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseFiles:
-    """What one vase left on disk."""
+    """Record and files of one vase."""
 
     record: Mapping[str, str]
-    """Its record."""
     photographs: tuple[Mapping[str, str | int], ...]
-    """Its lines of `photographs.jsonl`."""
+    """The vase's lines of `photographs.jsonl`."""
     hashes: Mapping[str, str]
     """Relative path to sha256 of each file."""
 
@@ -89,11 +86,13 @@ def build_world(
     progress: Callable[[int, int], None] | None = None,
     num_views: int | None = None,
 ) -> WorldSummary:
-    """Make the collection, `num_workers` processes at a time (default: one for each usable core).
+    """Writes the collection with `num_workers` processes (default: one for each usable core).
 
-    num_views: so many photographs of each vase, of kinds drawn from P_OF_SERIES; by default one to five, `kinds_of`.
-    A folder that already holds this very world is taken as it is; `UserError` if it holds anything else. `progress` is
-    called with (vases done, vases in all) after each vase.
+    `num_views` photographs are rendered of each vase, with kinds drawn from P_OF_SERIES; by default, `kinds_of` draws
+    one to five. `progress` is called with (vases done, all vases) after each vase. A folder that already contains this
+    world is kept.
+
+    Raises: UserError when the folder contains anything else.
     """
     out_dir = Path(out_dir)
     if num_vases < 1:
@@ -110,7 +109,7 @@ def build_world(
         (started / folder).mkdir(parents=True)
     num_workers = min(num_workers or len(os.sched_getaffinity(0)), num_vases)
     vases: list[VaseFiles] = []
-    for files in _made(partial(make_vase, started, seed, num_views), num_vases, num_workers):
+    for files in _vases(partial(make_vase, started, seed, num_views), num_vases, num_workers):
         vases.append(files)
         if progress:
             progress(len(vases), num_vases)
@@ -136,12 +135,12 @@ def build_world(
 
 
 def traits_of(seed: int, index: int) -> VaseTraits:
-    """The traits of vase `index` of the world with this seed, whatever the world's size."""
+    """Samples the traits of vase `index` of the world with this seed; they don't depend on the world's size."""
     return sample_traits(_generator(seed, index, "traits"))
 
 
 def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turntable: TurntableRenderer) -> VaseFiles:
-    """Throw, paint, photograph and describe one vase, and write its files."""
+    """Generates mesh, texture, photographs and record of one vase, and writes its files."""
     vase_id = f"v{index:05d}"
     traits = traits_of(seed, index)
     mesh = build_mesh(traits, paint_vase(traits))
@@ -168,7 +167,7 @@ def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turnt
 
 
 def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
-    """The kinds of one vase's photographs in random order, so that the view's number tells nothing; never none."""
+    """Draws the kinds of one vase's photographs, at least one, in random order: the view's number tells nothing."""
     num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
     num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
     kinds: list[PhotographKind] = ["intact"] * num_good
@@ -177,18 +176,20 @@ def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
 
 
 def series_of(num_views: int, rng: np.random.Generator) -> list[PhotographKind]:
-    """The kinds of a series of that many photographs; one vase in thirteen has no frontal one among five."""
+    """Draws the kinds of a series of photographs; one vase in thirteen has no frontal one among five."""
     kinds = list(P_OF_SERIES)
     return [kinds[k] for k in rng.choice(len(kinds), size=num_views, p=list(P_OF_SERIES.values()))]
 
 
 def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
-    """Independent randomness for each vase and purpose: a change in one never moves another."""
+    """Returns an independent random generator for each vase and purpose, so that a change in one affects no other."""
     return np.random.default_rng(np.random.SeedSequence([seed, index, *purpose.encode()]))
 
 
-def _made(make: Callable[[int, TurntableRenderer], VaseFiles], num_vases: int, num_workers: int) -> Iterable[VaseFiles]:
-    """All vases in order, made here or by a pool of fresh processes: a graphics context doesn't survive a fork."""
+def _vases(
+    make: Callable[[int, TurntableRenderer], VaseFiles], num_vases: int, num_workers: int
+) -> Iterable[VaseFiles]:
+    """Yields all vases in order, made in this process or by a pool of spawned ones: a GL context can't be forked."""
     if num_workers == 1:
         with TurntableRenderer(RESOLUTION) as turntable:
             for index in range(num_vases):
@@ -204,7 +205,7 @@ _worker_turntable: TurntableRenderer | None = None
 
 def _start_worker() -> None:
     global _worker_turntable
-    os.environ["LP_NUM_THREADS"] = "1"  # one rasteriser thread for each worker: the cores are taken already
+    os.environ["LP_NUM_THREADS"] = "1"  # one rasteriser thread for each worker, since the workers use all cores
     _worker_turntable = TurntableRenderer(RESOLUTION)
 
 
@@ -213,19 +214,22 @@ def _make_in_worker(make: Callable[[int, TurntableRenderer], VaseFiles], index: 
     return make(index, _worker_turntable)
 
 
-def _existing_world(out_dir: Path, asked: tuple[int, int | None, int, str]) -> WorldSummary:
-    """The world that is there already, if it is the one asked for: its num_vases, num_views, seed, generator_hash."""
+def _existing_world(out_dir: Path, requested: tuple[int, int | None, int, str]) -> WorldSummary:
+    """Returns the summary of the existing world if it was requested: num_vases, num_views, seed, generator_hash.
+
+    Raises: UserError for any other content.
+    """
     try:
         summary = WorldSummary(**json.loads((out_dir / "world.json").read_text()))
     except (OSError, TypeError, ValueError) as error:
-        raise UserError(f"{out_dir}: not empty and no complete world; remove it or choose another folder") from error
+        raise UserError(f"{out_dir}: not empty and not a complete world; remove it or choose another folder") from error
     found = (summary.num_vases, summary.num_views, summary.seed, summary.generator_hash)
-    if asked != found:
-        by_other_code = ", made by other code" if summary.generator_hash != asked[3] else ""
+    if requested != found:
+        by_other_code = ", made by another version of the code" if summary.generator_hash != requested[3] else ""
         raise UserError(
-            f"{out_dir}: holds another world (num_vases {found[0]}, num_views {found[1]}, seed {found[2]}"
-            f"{by_other_code}); asked for num_vases {asked[0]}, num_views {asked[1]}, seed {asked[2]}: remove it or "
-            "choose another folder"
+            f"{out_dir}: contains another world (num_vases {found[0]}, num_views {found[1]}, seed {found[2]}"
+            f"{by_other_code}); requested num_vases {requested[0]}, num_views {requested[1]}, seed {requested[2]}: "
+            "remove it or choose another folder"
         )
     return summary
 

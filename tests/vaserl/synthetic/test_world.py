@@ -163,7 +163,7 @@ def test_an_existing_world_is_kept_and_another_is_not_overwritten(worlds: tuple[
     with pytest.raises(UserError, match="seed 3"):
         build_world(worlds[0], num_vases=6, seed=4)
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(UserError, match="no complete world"):
+    with pytest.raises(UserError, match="not a complete world"):
         build_world(tmp_path, num_vases=1, seed=0)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
