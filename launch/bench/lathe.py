@@ -1,13 +1,13 @@
-"""How near the lathe comes to the truth, on vases of the synthetic world of which every dimension is known.
+"""Measures the accuracy of the lathe on synthetic vases, whose dimensions are known.
 
-Each vase is photographed once from the front, in the light, on the backdrop and from the height that chance gives, and
-lifted from that photograph alone; a second time without its handles, which leaves the wall's own accuracy. Model and
-truth stand on the same axis and are compared at equal body height, turned as the camera saw the vase.
+Each vase is photographed once from the front with random light, backdrop and elevation, and reconstructed from that
+photograph; a second time without its handles, which gives the accuracy of the wall alone. Model and true mesh have the
+same axis and are compared at equal body height, turned as the camera saw the vase.
 
-Silhouettes: the model's against the vase's true mask in the photograph, with the camera that the lathe has guessed; and
-both from the side, level. Chamfer distance: the mean distance of points sampled on either surface from the other, the
-mean of both directions, in percent of the body's height. Profile: radius at 199 equal heights, for a vase 300 mm high.
-A trefoil lip isn't round: there the true radius is the mean of the circle's.
+Silhouettes: the model's, seen by the camera that the lathe estimated, and the vase's true mask in the photograph; and
+both meshes from the side, level. Chamfer distance: the mean distance of points on each surface from the other, averaged
+over both directions, in percent of the body's height. Profile: radius at 199 equal heights, for a vase 300 mm high. A
+trefoil lip isn't round; there the true radius is that of the drawing.
 """
 
 import argparse
@@ -35,48 +35,52 @@ HEIGHT_MM = 300.0
 NUM_HEIGHTS = 199
 _NUM_POINTS = 20_000
 _SIDE = 300
-"""Pixels of the body's height in the level silhouettes."""
+"""Height of the body in the level silhouettes, in pixels."""
 _MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted:
-    """What the lathe made of one vase, against the truth."""
+    """Accuracy of the lathe on one vase."""
 
     index: int
-    """The vase's number in the world."""
+    """Number of the vase in the synthetic world."""
     shape: str
-    """Its shape, in a record's words."""
+    """Shape in the words of a record."""
     technique: str
-    """White-ground is the hard one on a pale backdrop."""
+    """Technique in the words of a record; white-ground is hard to segment on a pale backdrop."""
     failure: str
-    """Why the lathe refused it, else empty; then every number below is NaN."""
+    """Why the lathe rejected the photograph, with NaN in all numbers below; otherwise empty."""
     iou_photo: float
-    """Of the model's silhouette and the vase's true mask in the photograph."""
+    """Intersection over union of the model's silhouette and the vase's true mask in the photograph."""
     iou_mask: float
-    """Of the mask that was cut out and the true one."""
+    """Intersection over union of the lathe's mask and the true one."""
     iou_level: float
-    """Of the silhouettes of model and truth from the side."""
+    """Intersection over union of the silhouettes of model and true mesh from the side."""
     chamfer_percent: float
-    """In percent of the body's height."""
+    """Chamfer distance in percent of the body's height."""
     profile_mean_mm: float
     """Mean error of the radius over the heights."""
     profile_p95_mm: float
-    """Its 95th percentile."""
+    """95th percentile of the error of the radius."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how much is measured."""
-    parser.add_argument("--num-vases", type=int, default=120, help="vases, each with handles and without (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the world and its photographs (%(default)s)")
+    """Declares the bench's arguments."""
+    parser.add_argument(
+        "--num-vases", type=int, default=120, help="number of vases, each with and without handles (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the vases and their photographs (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: the medians over all vases as thrown and over the same ones without handles, by shape and by
-    technique, with how many were refused and why."""
+    """Measures the vases with and without handles.
+
+    Returns: medians over all vases, by shape and by technique, with the number and reasons of rejections.
+    """
     if arguments.num_vases < 1:
-        raise UserError("a measurement needs one vase at least")
-    with _Witness(RESOLUTION) as turntable:
+        raise UserError("--num-vases must be at least 1")
+    with _RecordingRenderer(RESOLUTION) as turntable:
         thrown, bare = zip(*_lifted(arguments.seed, arguments.num_vases, turntable), strict=True)
     return {
         "num_vases": arguments.num_vases,
@@ -88,23 +92,23 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Returns the measurement as text."""
     lines = []
     for name in ("as_thrown", "without_handles"):
         lines.append(f"{name.replace('_', ' ')}, {measured['num_vases']} vases, medians:")
         groups = {"all": measured[name]["all"], **measured[name]["by_shape"], **measured[name]["by_technique"]}
         lines += [
-            f"  {group:16} n {row['num']:4} refused {row['num_failed']:3}  photo IoU {row['iou_photo']:.3f}"
+            f"  {group:16} n {row['num']:4} rejected {row['num_failed']:3}  photo IoU {row['iou_photo']:.3f}"
             f"  level IoU {row['iou_level']:.3f}  Chamfer {row['chamfer_percent']:5.2f} %"
             f"  profile {row['profile_mean_mm']:5.2f} mm, p95 {row['profile_p95_mm']:5.2f} mm"
             for group, row in groups.items()
         ]
-        lines += [f"  refused: {reason}" for reason in measured[name]["failures"]]
+        lines += [f"  rejected: {reason}" for reason in measured[name]["failures"]]
     return "\n".join(lines)
 
 
 def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
-    """Medians over all vases, by shape and by technique; a refused vase is counted and has no numbers."""
+    """Returns medians over all vases, by shape and by technique; rejected vases are only counted."""
     return {
         "all": _medians(rows),
         "by_shape": _grouped(rows, "shape"),
@@ -116,10 +120,10 @@ def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
 def compare_model(
     result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray
 ) -> dict[str, float]:
-    """The numbers of one model.
+    """Compares one model with the true mesh.
 
-    `truth` is the vase as the camera saw it, its body one unit high on the y axis; `profile` float64 [N, 2] (radius,
-    height) of its outside; `mask` bool [h, w] where it is in the photograph.
+    `truth` is the vase turned as the camera saw it, its body one unit high on the y axis; `profile` is its outside,
+    float64 [N, 2] (radius, height); `mask` is its mask in the photograph, bool [h, w].
     """
     heights = np.linspace(0.0, 1.0, NUM_HEIGHTS + 2)[1:-1]
     radius = np.interp(heights, result.profile[:, 1], result.profile[:, 0])
@@ -135,20 +139,20 @@ def compare_model(
 
 
 def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
-    """Mean distance to the other surface, the mean of both directions, in the meshes' own unit."""
+    """Returns the mean distance to the other surface, averaged over both directions, in the meshes' unit."""
     first, second = (np.asarray(trimesh.sample.sample_surface(mesh, _NUM_POINTS, seed=0)[0]) for mesh in (one, other))
     there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
     return float(there.mean() + back.mean()) / 2
 
 
 def level_silhouette(mesh: trimesh.Trimesh) -> np.ndarray:
-    """bool [H, W]: the mesh from the front, level, its unit of height `SIDE` pixels."""
+    """Returns the mesh's level silhouette from the front, bool [H, W], at `_SIDE` pixels per unit."""
     x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
     corners = np.stack([x * _SIDE + 1.5 * _SIDE, 1.75 * _SIDE - y * _SIDE], axis=1)[mesh.faces]
     return fill_triangles(corners, (2 * _SIDE, 3 * _SIDE))
 
 
-def _lifted(seed: int, num_vases: int, turntable: "_Witness") -> Iterator[tuple[Lifted, Lifted]]:
+def _lifted(seed: int, num_vases: int, turntable: "_RecordingRenderer") -> Iterator[tuple[Lifted, Lifted]]:
     for index in range(num_vases):
         traits = traits_of(seed, index)
         mesh = build_mesh(traits, paint_vase(traits))
@@ -159,15 +163,15 @@ def _lifted(seed: int, num_vases: int, turntable: "_Witness") -> Iterator[tuple[
 
 
 def _measured(
-    index: int, traits: VaseTraits, mesh: trimesh.Trimesh, turntable: "_Witness", rng: np.random.Generator
+    index: int, traits: VaseTraits, mesh: trimesh.Trimesh, turntable: "_RecordingRenderer", rng: np.random.Generator
 ) -> Lifted:
     photo = take_photograph(turntable, mesh, "intact", rng)
     named: dict[str, Any] = {"index": index, "shape": traits.facts.shape, "technique": traits.facts.technique}
     try:
         result = lathe(photo)
     except LatheError as failure:
-        nothing: dict[str, Any] = dict.fromkeys((*_MEASURES, "iou_mask"), float("nan"))
-        return Lifted(**named, failure=str(failure), **nothing)
+        nan: dict[str, Any] = dict.fromkeys((*_MEASURES, "iou_mask"), float("nan"))
+        return Lifted(**named, failure=str(failure), **nan)
     truth = mesh.copy()
     truth.apply_transform(trimesh.transformations.rotation_matrix(np.radians(turntable.turn_deg), [0, 1, 0]))
     truth.apply_scale(1 / traits.slimness)
@@ -177,7 +181,7 @@ def _measured(
 
 
 def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The wall alone, which is thrown first."""
+    """Returns the wall alone, which is the first piece of a synthetic mesh."""
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
     bare = mesh.copy()
     bare.update_faces(labels == labels[0])
@@ -185,8 +189,8 @@ def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return bare
 
 
-class _Witness(TurntableRenderer):
-    """A turntable that remembers how it last shot, and so can say where the vase was in that picture."""
+class _RecordingRenderer(TurntableRenderer):
+    """A renderer that records the last call of `render_views`, so that it can render the vase's mask in that image."""
 
     turn_deg: float = 0.0
 
@@ -206,21 +210,21 @@ class _Witness(TurntableRenderer):
         )
 
     def mask(self, model: Model) -> np.ndarray:
-        """bool [h, w]: what stays when the backdrop changes its colour."""
+        """Returns the vase's mask in the last image, bool [h, w]: the pixels that don't change with the backdrop."""
         blue, green = (
-            super(_Witness, self).render_views(model, self._views, camera=self._used, background=colour)[0]
+            super(_RecordingRenderer, self).render_views(model, self._views, camera=self._used, background=colour)[0]
             for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
         )
         return np.abs(blue.astype(int) - green).max(axis=2) < 128
 
 
 def _medians(rows: Sequence[Lifted]) -> dict[str, float]:
-    found = [row for row in rows if not row.failure]
+    measured = [row for row in rows if not row.failure]
     medians = {
-        name: float(np.median([getattr(row, name) for row in found])) if found else float("nan")
+        name: float(np.median([getattr(row, name) for row in measured])) if measured else float("nan")
         for name in (*_MEASURES, "iou_mask")
     }
-    return {"num": len(rows), "num_failed": len(rows) - len(found), **medians}
+    return {"num": len(rows), "num_failed": len(rows) - len(measured), **medians}
 
 
 def _grouped(rows: Sequence[Lifted], field: str) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""The bench measures what it says: equal vases are equal, known differences have the known size."""
+"""The lathe's bench: equal meshes have no error, known differences give the known numbers."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from tests.fakes.turned_vases import amphora, photograph, seen_mask
 from vaserl.meshes.lathe import lathe
 
 
-def test_a_model_compared_with_itself_and_with_a_wider_one() -> None:
+def test_compare_model_with_itself_and_with_a_wider_one() -> None:
     result = lathe(photograph(seen_mask()))
     same = compare_model(result, result.mesh, result.profile, result.mask)
     assert same["iou_level"] == same["iou_mask"] == 1.0 and same["chamfer_percent"] == 0.0
@@ -37,7 +37,7 @@ def test_chamfer_and_level_silhouette_by_hand() -> None:
     assert level_silhouette(one).sum() == pytest.approx(np.pi * 150**2, rel=0.02)
 
 
-def test_refused_vases_are_counted_and_leave_the_medians_alone() -> None:
+def test_lathe_summary_counts_rejected_vases_without_changing_the_medians() -> None:
     numbers = dict.fromkeys(
         ("iou_photo", "iou_mask", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm"), 1.0
     )
@@ -51,7 +51,7 @@ def test_refused_vases_are_counted_and_leave_the_medians_alone() -> None:
     assert found["failures"] == ["B 2: no vase"]
 
 
-def test_the_bench_on_synthetic_vases(capsys) -> None:
+def test_bench_lathe_on_synthetic_vases(capsys) -> None:
     assert main(["lathe", "--json", "--num-vases", "3"]) == 0
     measured = json.loads(capsys.readouterr().out)
     for name in ("as_thrown", "without_handles"):
@@ -59,4 +59,4 @@ def test_the_bench_on_synthetic_vases(capsys) -> None:
         assert found["num"] == 3
         assert found["iou_photo"] > 0.93 and found["chamfer_percent"] < 2.5
     assert main(["lathe", "--num-vases", "0"]) == 2
-    assert "one vase at least" in capsys.readouterr().err
+    assert "--num-vases must be at least 1" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""vaserl caption FILE: describe a photograph or a GLB model."""
+"""vaserl caption FILE: describes a photograph or a GLB model."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ DEFAULT_MODEL = Path("runs/quickstart/export")
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
-    parser = verbs.add_parser("caption", help="describe a photograph (lifted to 3D first) or a GLB model")
+    parser = verbs.add_parser("caption", help="describe a photograph (converted to a 3D model first) or a GLB model")
     parser.add_argument("file", type=Path, metavar="FILE", help="a .glb model, or a photograph of one vase")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="model folder (%(default)s)")
     parser.add_argument("--num-frames", type=int, default=4, help="frames the model sees (%(default)s)")
@@ -17,7 +17,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the caption."""
+    """Prints the caption of the file."""
     from vaserl.evaluation.caption_file import caption_file
 
     print(

@@ -1,4 +1,4 @@
-"""vaserl lathe PHOTO: a model and a profile drawing of the vase in a photograph."""
+"""vaserl lathe PHOTO: makes a model and a profile drawing of the vase in a photograph."""
 
 import argparse
 from pathlib import Path
@@ -9,14 +9,16 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = verbs.add_parser("lathe", help="make a GLB, a turntable and a profile drawing from a photograph")
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="one vase on a plain or transparent background")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.glb, profile.svg and the pictures")
-    parser.add_argument("--height-mm", type=float, help="height of the vase without handles; without it: not to scale")
-    parser.add_argument("--wall-mm", type=float, help="thickness of the wall as measured: blackens the section")
-    parser.add_argument("--scale", type=float, default=0.5, help="of the drawing, 0.5 prints 1:2 (%(default)s)")
+    parser.add_argument(
+        "--height-mm", type=float, help="height of the vase without handles; without it, the drawing is not to scale"
+    )
+    parser.add_argument("--wall-mm", type=float, help="measured thickness of the wall; fills the section black")
+    parser.add_argument("--scale", type=float, default=0.5, help="scale of the drawing, 0.5 prints 1:2 (%(default)s)")
     parser.add_argument("--resolution", type=int, default=448, help="pixels of a frame's side (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the files and prints what a person should know before trusting them."""
+    """Writes the files and prints the result with its warnings."""
     import numpy as np
     from PIL import Image
 
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _save(path: Path, columns) -> None:
-    """A contact sheet from uint8 [N, H, W, 3], side by side."""
+    """Writes images uint8 [N, H, W, 3] side by side as one file."""
     import numpy as np
     from PIL import Image
 

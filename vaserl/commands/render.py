@@ -1,4 +1,4 @@
-"""vaserl render FILE.glb: the turntable and six views of a model."""
+"""vaserl render FILE.glb: renders a model's turntable clip and six views."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
-    parser = verbs.add_parser("render", help="render a GLB model's turntable and six views")
+    parser = verbs.add_parser("render", help="render a GLB model's turntable clip and six views")
     parser.add_argument("file", type=Path, metavar="FILE.glb")
     parser.add_argument("--out", type=Path, required=True, help="folder for turntable.mp4 and the views")
     parser.add_argument("--num-frames", type=int, default=24, help="frames of the turn (%(default)s)")
@@ -14,7 +14,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the pictures and prints the turntable's path."""
+    """Writes the clip and the views and prints the clip's path."""
     from PIL import Image
 
     from vaserl.files.clip import write_mp4

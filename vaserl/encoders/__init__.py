@@ -1,5 +1,5 @@
 """Frozen encoders of texts and images, loaded from local files.
 
-Import from the modules: `vaserl.encoders.open_clip` needs the library open_clip, `vaserl.encoders.sentence` needs
-transformers, and neither should load the other.
+Imported by module, so that one doesn't load the other's library: `open_clip` (load_open_clip, open_clip_text_encoder)
+needs open_clip, `sentence` (SentenceEncoder) needs transformers.
 """

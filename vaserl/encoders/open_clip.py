@@ -1,4 +1,4 @@
-"""Models of the library open_clip, loaded from local files."""
+"""open_clip models, loaded from local files."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,14 +17,16 @@ from vaserl.settings import OpenClipSettings
 Preprocess = Callable[[Image.Image], torch.Tensor]
 Tokenizer = Callable[[list[str]], torch.Tensor]
 
+_BATCH_SIZE = 256
+
 
 def load_open_clip(settings: OpenClipSettings) -> tuple[Any, Preprocess, Tokenizer]:
-    """An open_clip model in evaluation mode, its image preprocessing and its tokenizer.
+    """Loads an open_clip model in evaluation mode, its image preprocessing and its tokenizer.
 
-    Raises: UserError when the folder or file is missing or is not what it should be.
+    Raises: UserError when the folder or file is missing or open_clip can't load it.
     """
     path = settings.path
-    assert path is not None, "checked before the run"
+    assert path is not None, "the settings are checked before the run"
     if path.is_dir():
         _check_folder(path)
         name, weights = f"local-dir:{path}", None
@@ -50,16 +52,13 @@ def _check_folder(folder: Path) -> None:
         raise UserError(f"clip.path {folder}: {config.name} is missing or states no model_cfg ({error})") from error
 
 
-_BATCH_SIZE = 256
-
-
 def open_clip_text_encoder(folder: Path) -> Callable[[Sequence[str]], np.ndarray]:
-    """Texts -> [N, width] unnormalised embeddings.
+    """Returns a function from N texts to their unnormalised embeddings, float32 [N, width].
 
     Raises: UserError when the folder is not an open_clip model.
     """
     if not (folder / "open_clip_config.json").is_file():
-        raise UserError(f"clip_model {folder} is no open_clip folder: it has no open_clip_config.json")
+        raise UserError(f"clip_model {folder} is not an open_clip folder: it has no open_clip_config.json")
     name = f"local-dir:{folder}"
     model: Any = open_clip.create_model_from_pretrained(name)[0]  # pyright: ignore[reportIndexIssue]
     tokenizer = open_clip.get_tokenizer(name)

@@ -1,7 +1,7 @@
-"""A sentence encoder from a local folder, of transformers or of sentence-transformers: mean of the token vectors.
+"""A sentence encoder from a local folder of transformers or sentence-transformers.
 
-A folder of sentence-transformers says in `1_Pooling/config.json` how its token vectors become one; mean and first
-token are read, and its dense layers are not.
+A folder of sentence-transformers defines in `1_Pooling/config.json` how its token vectors are pooled; mean and first
+token are supported, and its dense layers are ignored. Without that file, the mean is used.
 """
 
 import json
@@ -15,18 +15,18 @@ CACHED_TEXTS = 65536
 
 
 class SentenceEncoder:
-    """Texts to unit vectors, on CPU in float32; a text that was seen lately is not encoded again.
+    """Encodes texts as unit vectors, on CPU in float32; caches the last `CACHED_TEXTS` texts.
 
     Example: SentenceEncoder("/models/all-MiniLM-L6-v2")(["a warrior", "an armed man"])
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Loads the model. Raises: UserError when the folder holds none that can be read."""
+        """Loads the model. Raises: UserError when the folder contains no readable model."""
         from transformers import AutoModel, AutoTokenizer
 
         folder = Path(path).expanduser()
         if not (folder / "config.json").is_file():
-            raise UserError(f"encoder {folder} is no folder of a transformers model: it has no config.json")
+            raise UserError(f"encoder {folder} is not a folder of a transformers model: it has no config.json")
         self._first_token = _takes_first_token(folder)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -38,11 +38,11 @@ class SentenceEncoder:
         self._encode_one = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
-        """[N] one vector for each text."""
+        """Returns one vector for each text."""
         return [self._encode_one(text) for text in texts]
 
     def _encode(self, text: str) -> tuple[float, ...]:
-        # One text at a time: padding to a batch's longest would make a score depend on its neighbours' lengths.
+        # One text at a time: with padding, a score would depend on the lengths of other texts in the batch.
         import torch
 
         inputs = self._tokenizer(text, return_tensors="pt", truncation=True, max_length=self._max_tokens)
@@ -68,6 +68,6 @@ def _takes_first_token(folder: Path) -> bool:
     if modes not in ({"mean"}, {"cls"}):
         raise UserError(
             f"encoder {folder}: its pooling {', '.join(sorted(modes)) or 'is not stated'}; "
-            "only the mean of the tokens and the first token are read"
+            "only the mean of the tokens and the first token are supported"
         )
     return modes == {"cls"}

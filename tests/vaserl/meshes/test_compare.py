@@ -233,7 +233,7 @@ def test_clip_scores_are_mean_cosines(tmp_path):
     assert scores.text_score(here, "Athenian amphora") == pytest.approx(float(expected_text), abs=1e-4)
     for parameter in scores._model.visual.parameters():
         torch.nn.init.constant_(parameter, float("nan"))
-    with pytest.raises(UserError, match=r"clip\.path .* aren't numbers"):
+    with pytest.raises(UserError, match=r"clip\.path .* isn't finite"):
         scores.features(one)
 
 
@@ -248,7 +248,7 @@ def test_failed_pairs_are_counted_and_extra_models_listed(tmp_path):
     assert main(["vaseeval", str(tmp_path / "c.toml")]) == 0
     found = json.loads((tmp_path / "run" / "vaseeval.json").read_text())["generators"]["slim"]
     assert (found["num_pairs"], found["num_failed"], found["unmatched"]) == (3, 2, ["nobody"])
-    assert found["failures"]["absent"] == "the generator gave no model" and "damaged" in found["failures"]["torn"]
+    assert found["failures"]["absent"] == "the generator made no mesh" and "damaged" in found["failures"]["torn"]
     assert found["metrics"]["chamfer"]["num"] == 1 and 0.005 < found["metrics"]["chamfer"]["mean"] < 0.05
     assert "lpips" not in found["metrics"] and "clip_image" not in found["metrics"]
     words = (tmp_path / "run" / "vaseeval.md").read_text()
@@ -284,5 +284,5 @@ def test_missing_folders_and_captions_are_named(tmp_path):
     save(tmp_path / "true", a=jar())
     save(tmp_path / "made", a=jar())
     (tmp_path / "texts.json").write_text("[1]")
-    with pytest.raises(UserError, match=r"texts\.json: wanted an object"):
+    with pytest.raises(UserError, match=r"texts\.json: expected an object"):
         evaluate(settings(tmp_path, texts=tmp_path / "texts.json"))

@@ -208,7 +208,7 @@ def test_sentence_encoder_pools_as_its_folder_declares(encoder: Path, tmp_path: 
 
 def test_make_scorer_explains_a_missing_encoder(tmp_path: Path):
     settings = example("embedding", **{"arguments.VaseReward.encoder": str(tmp_path / "nowhere")})
-    with pytest.raises(UserError, match=r"nowhere is no folder of a transformers model"):
+    with pytest.raises(UserError, match=r"nowhere is not a folder of a transformers model"):
         make_scorer(settings)
 
 

@@ -1,5 +1,10 @@
-"""VaseEval: how near generated models come to true ones, in shape and in looks, after both are brought into one frame.
+"""VaseEval: compares generated meshes with true ones in shape and appearance, after aligning them.
 
-`evaluate` compares folders of GLBs; the other modules are its steps: surface samples, align brings into one frame,
-geometry and pictures measure, table puts it into words.
+`evaluate.evaluate` compares folders of GLBs, `table.comparison_table` formats the result; they load torch and are
+imported from their modules. The other modules are steps: `surface` samples points, `align` aligns, `geometry` and
+`pictures` compute metrics.
 """
+
+from vaserl.meshes.compare.settings import LpipsSettings, VaseEvalSettings
+
+__all__ = ["LpipsSettings", "VaseEvalSettings"]

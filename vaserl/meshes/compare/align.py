@@ -1,9 +1,9 @@
-"""Two models -> one frame: height, place, turn about the axis and a small lean go before anything is compared.
+"""Aligns two meshes before they are compared: height, place, turn about the axis and a small lean.
 
-A vase is nearly the same from all sides, so its shape leaves the turn open: paint decides it. Both models stand upright
-on their axes at unit height first; then every turn is tried and judged by how far points lie from the other surface and
-how much their colours differ there; iterated closest points (Besl and McKay, 1992) with scale refine place, size and
-lean; and, because closest points slide along a round wall, the turn is tried once more in small steps.
+The shape of a vase hardly determines the turn about its axis, so the colours decide it. Both meshes are first centred
+on their axes at unit height. Then all turns are compared by the distance of points from the other surface and their
+difference in colour there. Iterated closest points (Besl and McKay, 1992) with scale refine place, size and lean. Since
+closest points slide along a round wall, the turn is then searched once more in small steps.
 """
 
 from dataclasses import dataclass
@@ -16,33 +16,33 @@ from vaserl.meshes.compare.surface import Surface, sample_surface
 from vaserl.meshes.turntable import normalising_transform
 
 _NUM_POINTS = 4_000
-"""Points by which a frame is judged."""
+"""Number of points for comparing alignments."""
 COARSE_STEP_DEG, FINE_STEP_DEG = 5.0, 0.5
 COLOUR_WEIGHT = 0.25
-"""A mean difference of all channels by 1 counts as much as a mean distance of so many heights."""
+"""Distance in heights that counts as much as a mean difference of all channels by 1."""
 MAX_ITERATIONS = 40
-"""Of closest points."""
+"""Largest number of iterations of closest points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """Where the generated model stands in the true one's frame.
+    """Transforms of the generated and the true mesh into a common frame.
 
     Example: Alignment(to_frame=…, true_to_frame=…, turn_deg=35.0, misfit=0.02)
     """
 
     to_frame: np.ndarray
-    """float64 [4, 4] similarity that takes the generated model into the common frame."""
+    """float64 [4, 4] similarity from the generated mesh to the common frame."""
     true_to_frame: np.ndarray
-    """float64 [4, 4] the same for the true one: upright on its axis, one unit high, its middle at the origin."""
+    """float64 [4, 4] similarity from the true mesh, which is upright, one unit high and centred in the common frame."""
     turn_deg: float
-    """Turn about the axis that was found, before closest points, in [0, 360)."""
+    """Turn about the axis before the refinement, in [0, 360)."""
     misfit: float
     """Mean distance of points in heights, plus `COLOUR_WEIGHT` times their mean difference in colour."""
 
 
 def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
-    """The best frame found; both have Y up, the generated one give or take a small lean."""
+    """Finds the best alignment; both meshes have Y up, the generated one up to a small lean."""
     true_to_frame = normalising_transform([true])[0]
     stands = normalising_transform([generated])[0]
     target = _moved(sample_surface(true, _NUM_POINTS), true_to_frame)
@@ -67,7 +67,7 @@ def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
 
 
 class _Misfit:
-    """How badly a frame fits; ties go to the frame that was there first."""
+    """Computes the misfit of a transform of the generated mesh."""
 
     def __init__(self, target: Surface, source: Surface) -> None:
         self._target, self._source, self._tree = target, source, KDTree(target.points)
@@ -78,7 +78,7 @@ class _Misfit:
         return float(np.mean(distance)) + COLOUR_WEIGHT * float(colours.mean())
 
     def better(self, best: np.ndarray, cost: float, other: np.ndarray) -> tuple[np.ndarray, float]:
-        """The frame that fits better, and how badly it fits."""
+        """Returns the better of two transforms and its misfit; ties go to `best`."""
         found = self(other)
         return (other, found) if found < cost * (1 - 1e-6) - 1e-9 else (best, cost)
 

@@ -1,8 +1,8 @@
-"""Folders of generated GLBs against a folder of true ones: every pair measured, every failure kept with its reason.
+"""Compares folders of generated GLBs with a folder of true ones.
 
-A true model without a generated one, and a pair of which one can't be read or drawn, are failed pairs: they have no
-numbers and are counted beside the means, since a generator that skips hard vases would look better for it. Generated
-models without a true one are listed and left alone.
+A true mesh without a generated one, and a pair with a mesh that can't be read or rendered, are failed pairs: they have
+no scores and are counted beside the means, since a generator that skips hard vases would look better otherwise.
+Generated meshes without a true one are listed and not compared.
 """
 
 import json
@@ -27,18 +27,18 @@ from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
-"""In the order of the table; those whose model or captions aren't given are left out."""
+"""Metrics in the order of the table; those whose model or captions aren't given are omitted."""
 BACKGROUND = (1.0, 1.0, 1.0)
 PAPER = {"TripoSG": {"ssim": 0.8676, "lpips": 0.1308, "chamfer": 0.1490}}
-"""What VaseVQA-3D reports of its generator on 24 scans; neither its cameras nor its alignment nor its Chamfer's unit
-are published, so the figures are context and no comparison."""
+"""Figures that VaseVQA-3D reports for its generator on 24 scans. Its cameras, alignment and unit of the Chamfer
+distance aren't published, so the figures are context and can't be compared."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One vase by one generator.
+    """Comparison of one generator's mesh of one vase with the true mesh.
 
     Example: Pair(id="v00012", failure="", turn_deg=5.0, misfit=0.03, scores={"psnr": 24.1, "ssim": 0.91, …})
     """
@@ -46,17 +46,17 @@ class Pair:
     id: str
     """The GLB's name without suffix."""
     failure: str
-    """Why there are no scores, else empty."""
+    """Why there are no scores; otherwise empty."""
     turn_deg: float
-    """By how much the generated model was turned about its axis; NaN after a failure."""
+    """Turn of the generated mesh about its axis; NaN after a failure."""
     misfit: float
-    """What was left of the misfit after alignment; NaN after a failure."""
+    """Misfit after alignment; NaN after a failure."""
     scores: Mapping[str, float]
     """By metric."""
 
 
-class Judges:
-    """What pairs are measured with: cameras, and the models that the settings name."""
+class PairMeter:
+    """Measures pairs of meshes with a turntable and the models that the settings name."""
 
     def __init__(self, settings: VaseEvalSettings, turntable: TurntableRenderer) -> None:
         self._settings, self._turntable = settings, turntable
@@ -71,7 +71,7 @@ class Judges:
         here.apply_transform(found.to_frame)
         there.apply_transform(found.true_to_frame)
         surfaces = [sample_surface(mesh, self._settings.num_points) for mesh in (here, there)]
-        pictures = self._shoot(here, framed_by=there), self._shoot(there, framed_by=there)
+        pictures = self._render(here, framed_by=there), self._render(there, framed_by=there)
         return Pair(
             id=id_,
             failure="",
@@ -87,7 +87,7 @@ class Judges:
             },
         )
 
-    def _shoot(self, mesh: trimesh.Trimesh, framed_by: trimesh.Trimesh) -> Pictures:
+    def _render(self, mesh: trimesh.Trimesh, framed_by: trimesh.Trimesh) -> Pictures:
         num_views = self._settings.num_views
         views = [(360.0 * view / num_views, self._turntable.camera.elevation_deg) for view in range(num_views)]
         return self._turntable.render_views(mesh, views, background=BACKGROUND, framed_by=framed_by)
@@ -103,9 +103,11 @@ class Judges:
 
 
 def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
-    """Measures every generator. Returns: by generator its pairs, its means with intervals and its failures.
+    """Compares every generator's meshes with the true ones.
 
-    Raises: UserError for folders without models and for weights or captions that can't be read.
+    Returns: by generator, its pairs, means with intervals and failures.
+
+    Raises: UserError for folders without GLBs and for weights or captions that can't be read.
     """
     true = _models(settings.true, "true")
     folders = {name: _models(folder, f"generated.{name}") for name, folder in settings.generated.items()}
@@ -114,15 +116,15 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
         TurntableRenderer(resolution=settings.resolution) as turntable,
         Progress("vaseeval", len(true) * len(folders)) as progress,
     ):
-        judges = Judges(settings, turntable)
+        meter = PairMeter(settings, turntable)
         for name, models in folders.items():
             pairs = []
             for id_, path in true.items():
-                pairs.append(_judged(judges, id_, models.get(id_), path))
+                pairs.append(_measured(meter, id_, models.get(id_), path))
                 progress.advance(1)
             extra = sorted(models.keys() - true.keys())
             if extra:
-                log.warning("%s: %d models have no true one and are left out, first %s", name, len(extra), extra[0])
+                log.warning("%s: %d meshes have no true one and are omitted, first %s", name, len(extra), extra[0])
             result[name] = {
                 **comparison_summary(pairs, settings.seed),
                 "unmatched": extra,
@@ -132,9 +134,9 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
 
 
 def comparison_summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
-    """Means with 95 % bootstrap intervals over the pairs that have the score, and how many pairs failed and why.
+    """Returns means with 95 % bootstrap intervals over the pairs that have the score, and the failed pairs.
 
-    Pairs of equal pictures, whose PSNR is infinite, are counted as `num_equal` and left out of its mean alone.
+    Pairs of equal images have an infinite PSNR; they are counted as `num_equal` and omitted from its mean.
     """
     scored = [pair for pair in pairs if not pair.failure]
     metrics = {}
@@ -153,11 +155,11 @@ def comparison_summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
     }
 
 
-def _judged(judges: Callable[[str, Path, Path], Pair], id_: str, generated: Path | None, true: Path) -> Pair:
+def _measured(meter: Callable[[str, Path, Path], Pair], id_: str, generated: Path | None, true: Path) -> Pair:
     try:
         if generated is None:
-            raise UserError("the generator gave no model")
-        return judges(id_, generated, true)
+            raise UserError("the generator made no mesh")
+        return meter(id_, generated, true)
     except UserError as error:
         nan = float("nan")
         return Pair(id=id_, failure=str(error), turn_deg=nan, misfit=nan, scores={})
@@ -170,7 +172,7 @@ def _solid(path: Path) -> trimesh.Trimesh:
 def _models(folder: Path, setting: str) -> dict[str, Path]:
     found = {path.stem: path for path in sorted(folder.glob("*.glb"))}
     if not found:
-        raise UserError(f"{setting} {folder}: no .glb files there")
+        raise UserError(f"{setting} {folder}: no .glb files in this folder")
     return found
 
 
@@ -180,5 +182,5 @@ def _read_texts(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(f"texts {path}: {error}") from error
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        raise UserError(f"texts {path}: wanted an object from names to captions")
+        raise UserError(f"texts {path}: expected an object from names to captions")
     return texts

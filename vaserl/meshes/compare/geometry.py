@@ -1,4 +1,4 @@
-"""How two surfaces differ: Chamfer distance and normal consistency on sampled points."""
+"""Chamfer distance and normal consistency of two surfaces, on sampled points."""
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -7,19 +7,20 @@ from vaserl.meshes.compare.surface import Surface
 
 
 def chamfer_distance(one: Surface, other: Surface) -> float:
-    """Mean distance of the points of each surface from the other's nearest, the mean of both directions.
+    """Returns the mean distance from points to the nearest point of the other surface, averaged over both directions.
 
-    In the unit of the points, which in VaseEval is the true vase's height. Publications also sum the directions or
-    square the distances: their numbers don't compare with these.
+    Its unit is that of the points, in VaseEval the true vase's height. Some publications sum the directions or square
+    the distances; their numbers can't be compared with these.
     """
     there, back = _nearest(one, other)[0], _nearest(other, one)[0]
     return (float(there.mean()) + float(back.mean())) / 2
 
 
 def normal_consistency(one: Surface, other: Surface) -> float:
-    """Mean of |cos| between the normals of points and of their nearest neighbours on the other surface, both ways.
+    """Returns the mean |cos| between the normals of points and of their nearest neighbours on the other surface.
 
-    1 for equal surfaces. The sign is left out, since scans are wound either way (Mescheder et al., 2019).
+    Averaged over both directions; 1 for equal surfaces. The sign is ignored, since scans are wound either way
+    (Mescheder et al., 2019).
     """
     ways = []
     for here, there in ((one, other), (other, one)):
@@ -29,6 +30,6 @@ def normal_consistency(one: Surface, other: Surface) -> float:
 
 
 def _nearest(here: Surface, there: Surface) -> tuple[np.ndarray, np.ndarray]:
-    """float64 [N] distance of each point here from the nearest one there, and int [N] which that is."""
+    """Returns distance, float64 [N], and index, int [N], of each point's nearest neighbour on the other surface."""
     distance, index = KDTree(there.points).query(here.points)
     return np.asarray(distance), np.asarray(index)

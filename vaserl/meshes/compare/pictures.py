@@ -1,7 +1,7 @@
-"""How two sets of pictures differ: PSNR, SSIM, LPIPS, and what a CLIP model thinks of them.
+"""Metrics of two sets of images: PSNR, SSIM, LPIPS, and similarities of an open_clip model.
 
-All are means over the views. PSNR, SSIM and LPIPS are torchmetrics'; the scores of CLIP go through open_clip, so that a
-model is a path and nothing is fetched.
+All are means over the views. PSNR, SSIM and LPIPS are torchmetrics'. Models are loaded from paths; nothing is
+downloaded.
 """
 
 import re
@@ -22,37 +22,39 @@ from vaserl.meshes.compare.settings import LpipsSettings
 from vaserl.settings import OpenClipSettings
 
 Pictures = np.ndarray
-"""uint8 [V, H, W, 3], view by view."""
+"""uint8 [V, H, W, 3], one image for each view."""
 
 
 def psnr(generated: Pictures, true: Pictures) -> float:
-    """Peak signal-to-noise ratio in dB over all views at once; infinite for equal pictures."""
+    """Returns the peak signal-to-noise ratio in dB over all views together; infinite for equal images."""
     return float(peak_signal_noise_ratio(_tensor(generated), _tensor(true), data_range=1.0))
 
 
 def ssim(generated: Pictures, true: Pictures) -> float:
-    """Structural similarity (Wang et al., 2004): Gaussian window of 11 pixels, sigma 1.5, the picture mirrored at
-    its border; 1 for equal pictures."""
+    """Returns the structural similarity (Wang et al., 2004); 1 for equal images.
+
+    The window is Gaussian with 11 pixels and sigma 1.5, and images are mirrored at their borders.
+    """
     value = structural_similarity_index_measure(_tensor(generated), _tensor(true), data_range=1.0)
     return float(value[0] if isinstance(value, tuple) else value)
 
 
 def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]:
-    """LPIPS (Zhang et al., 2018) with the backbone's weights from a file; 0 for equal pictures.
+    """Loads LPIPS (Zhang et al., 2018) with the backbone's weights from a file; it is 0 for equal images.
 
-    Raises: UserError when the file isn't there or holds another network.
+    Raises: UserError when the file is missing or contains another network's weights.
     """
     path = settings.path
-    assert path is not None, "asked for only where there are weights"
+    assert path is not None, "called only with a path"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchvision's and torch's talk of its own arguments
+        warnings.simplefilter("ignore")  # torchvision and torch warn about arguments of torchmetrics
         net = LpipsNet(net=settings.backbone, pnet_rand=True)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise UserError(f"lpips.path {path}: can't be read as weights of torch ({error})") from error
-    except Exception as error:  # what unpickling damaged or unsafe files ends in
-        raise UserError(f"lpips.path {path}: no plain weights of torch ({type(error).__name__})") from error
+        raise UserError(f"lpips.path {path}: can't be read as torch weights ({error})") from error
+    except Exception as error:  # unpickling of damaged or unsafe files raises many types
+        raise UserError(f"lpips.path {path}: not a plain file of torch weights ({type(error).__name__})") from error
     _fill_backbone(net, weights, settings.backbone, path)
 
     @torch.inference_mode()
@@ -63,7 +65,7 @@ def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]
 
 
 class OpenClipScores:
-    """Cosines of an open_clip model: picture to picture, view by view, and picture to caption."""
+    """Cosine similarities of an open_clip model: image to image for each view, and image to caption."""
 
     def __init__(self, settings: OpenClipSettings) -> None:
         self._path = settings.path
@@ -71,20 +73,20 @@ class OpenClipScores:
 
     @torch.inference_mode()
     def features(self, pictures: Pictures) -> torch.Tensor:
-        """float32 [V, E] of unit length. Raises: UserError when the model's answers are no numbers."""
+        """Returns features of unit length, float32 [V, E]. Raises: UserError when the model's output isn't finite."""
         pixels = torch.stack([self._preprocess(Image.fromarray(picture)) for picture in pictures])
         features = self._model.encode_image(pixels, normalize=True)
         if not features.isfinite().all():
-            raise UserError(f"clip.path {self._path}: the model's answers aren't numbers; its weights are damaged")
+            raise UserError(f"clip.path {self._path}: the model's output isn't finite; its weights are damaged")
         return features
 
     def image_score(self, generated: torch.Tensor, true: torch.Tensor) -> float:
-        """Mean cosine of the views' features [V, E]."""
+        """Returns the mean cosine of the views' features [V, E]."""
         return float((generated * true).sum(dim=1).mean())
 
     @torch.inference_mode()
     def text_score(self, generated: torch.Tensor, caption: str) -> float:
-        """Mean cosine of the views' features [V, E] to the caption, which is cut at the model's context."""
+        """Returns the mean cosine of the views' features [V, E] and the caption, truncated to the model's context."""
         text = self._model.encode_text(self._tokenizer([caption]), normalize=True)
         return float((generated @ text.T).mean())
 
@@ -94,7 +96,7 @@ def _tensor(pictures: Pictures) -> torch.Tensor:
 
 
 def _fill_backbone(net: Any, weights: Any, backbone: str, path: Path) -> None:
-    """Puts torchvision's `features.N.…` into the slices, which keep the numbers N as names."""
+    """Copies torchvision's weights `features.N.…` into the net's slices, whose modules are named by N."""
     found = {name.partition(".")[2]: value for name, value in weights.items() if name.startswith("features.")}
     try:
         for name, parameter in net.net.named_parameters():

@@ -1,4 +1,4 @@
-"""The settings of a comparison of generators."""
+"""Settings of VaseEval."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,32 +13,32 @@ class LpipsSettings(Section):
     """The network of the LPIPS metric."""
 
     path: Path | None = None
-    """torchvision's ImageNet weights of the backbone (such as alexnet-owt-7be5be79.pth); without it LPIPS is left out.
-    The weights of its linear layers come with torchmetrics."""
+    """torchvision's ImageNet weights of the backbone (such as alexnet-owt-7be5be79.pth); without it, LPIPS is omitted.
+    The weights of the linear layers are part of torchmetrics."""
     backbone: Literal["alex", "vgg", "squeeze"] = "alex"
-    """Which network the weights belong to; papers mostly report "alex"."""
+    """The network of the weights; most papers report "alex"."""
 
 
 class VaseEvalSettings(Section):
-    """Generated models against true ones of the same name."""
+    """A comparison of generated meshes with true ones of the same name."""
 
     run_dir: Path
-    """Where vaseeval.json and vaseeval.md are written."""
+    """Folder for vaseeval.json and vaseeval.md."""
     seed: int = 0
-    """Draws the bootstrap's samples."""
+    """Seed of the bootstrap."""
     generated: dict[str, Path] = pydantic.Field(min_length=1)
     """Name of each generator and the folder with its GLBs."""
     true: Path
-    """Folder with the true GLBs; Y is up, as glTF demands."""
+    """Folder with the true GLBs, Y up as in glTF."""
     texts: Path | None = None
-    """JSON object from a GLB's name without suffix to its caption; without it the CLIP text score is left out."""
+    """JSON object from a GLB's name without suffix to its caption; without it, the text score is omitted."""
     clip: OpenClipSettings = OpenClipSettings()
-    """open_clip model of the CLIP scores; without a path they are left out."""
+    """open_clip model of the image and text scores; without a path, they are omitted."""
     lpips: LpipsSettings = LpipsSettings()
     num_views: int = pydantic.Field(default=8, ge=1)
-    """Pictures of one turn."""
+    """Number of views of one turn."""
     resolution: int = pydantic.Field(default=256, ge=32)
-    """Width and height of a picture in pixels; SSIM and LPIPS depend on it."""
+    """Width and height of an image in pixels; SSIM and LPIPS depend on it."""
     num_points: int = pydantic.Field(default=20_000, ge=500)
-    """Points on each surface; two samples of one surface lie about sqrt(area / num_points) / 2 apart, which is the
-    Chamfer distance's floor for models that aren't the same mesh."""
+    """Points on each surface. Two samples of one surface are about sqrt(area / num_points) / 2 apart, which is the
+    smallest Chamfer distance of surfaces that aren't the same mesh."""

@@ -1,4 +1,4 @@
-"""A mesh -> points on its surface with normals and colours, evenly by area."""
+"""Samples points with normals and colours on a mesh, evenly by area."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 GREY = 0.5
-"""Colour of a surface that has none: it agrees with every turn alike."""
+"""Colour of a surface without colours, which is neutral for the turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +18,13 @@ class Surface:
     points: np.ndarray
     """float64 [N, 3]."""
     normals: np.ndarray
-    """float64 [N, 3] unit normals of the faces they lie on."""
+    """float64 [N, 3] unit normals of the points' faces."""
     colours: np.ndarray
-    """float64 [N, 3] RGB from 0 to 1; grey where the model has neither texture nor colours."""
+    """float64 [N, 3] RGB from 0 to 1; grey when the mesh has neither texture nor colours."""
 
 
 def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
-    """The same points for the same mesh; equal meshes in other places get the same points, moved."""
+    """Samples points with a fixed seed: a moved copy of a mesh gets the same points, moved."""
     sampled: Any = trimesh.sample.sample_surface(mesh, num_points, return_barycentric=True, seed=0)
     points, faces, weights = sampled
     return Surface(
@@ -35,7 +35,7 @@ def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
 
 
 def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """float64 [N, 3] at points given by the corners [N, 3] of their faces and barycentric weights [N, 3]."""
+    """Returns colours, float64 [N, 3], of points given by their faces' corners and barycentric weights, [N, 3] each."""
     visual: Any = mesh.visual
     if visual is not None and visual.defined:
         if visual.kind in ("vertex", "face"):
@@ -50,7 +50,7 @@ def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) ->
 
 
 def _texture(visual: Any) -> np.ndarray | None:
-    """uint8 [H, W, 3], or None where there is no image to look up."""
+    """Returns the texture image, uint8 [H, W, 3], or None when there is none."""
     material = getattr(visual, "material", None)
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     if image is None or getattr(visual, "uv", None) is None:

@@ -1,4 +1,4 @@
-"""What was measured, as a table for people: one row for each generator, one for the paper's."""
+"""The result of VaseEval as a table: one row for each generator, and one for published figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ HEADINGS = {
     "chamfer": ("Chamfer, heights ↓", 4),
     "normal_consistency": ("normal consistency ↑", 4),
 }
-"""By metric: its column and the digits after the point."""
+"""Heading and number of decimals of each metric."""
 
 
 def comparison_table(result: Mapping[str, Any]) -> str:
-    """Markdown: means with 95 % intervals; what nobody measured has no column."""
+    """Returns a Markdown table of means with 95 % intervals; metrics that weren't measured have no column."""
     names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
     lines = [
         "| generator | pairs | failed | " + " | ".join(HEADINGS[name][0] for name in names) + " |",

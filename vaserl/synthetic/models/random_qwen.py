@@ -1,5 +1,6 @@
-"""Models with the published sizes of Qwen2.5-VL and random weights, for measuring time and memory where no checkpoint
-is at hand. Tokenizer and processor are real and small; the vocabulary has the published number of rows all the same.
+"""Models with the published sizes of Qwen2.5-VL and random weights, for measuring time and memory without a checkpoint.
+
+Tokenizer and processor are real but small; the embedding still has the published number of rows.
 
 Sizes: the configuration files of Qwen2.5-VL-3B-Instruct and Qwen2.5-VL-7B-Instruct.
 """
@@ -48,9 +49,9 @@ _TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles 
 
 
 def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
-    """Writes tokenizer, processor and bfloat16 weights to `folder`; on a GPU the 8 billion numbers are drawn there.
+    """Writes tokenizer, processor and bfloat16 weights to `folder`; the weights are sampled on `device`.
 
-    Raises: UserError for a size that is not among `TEXT_SIZES`.
+    Raises: UserError for a name that is not in `TEXT_SIZES`.
     """
     from transformers import (
         Qwen2_5_VLConfig,
@@ -61,7 +62,7 @@ def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") 
     )
 
     if name not in TEXT_SIZES:
-        raise UserError(f"there is no shape {name!r}; there are {', '.join(sorted(TEXT_SIZES))}")
+        raise UserError(f"unknown model size {name!r}; known: {', '.join(sorted(TEXT_SIZES))}")
     tokenizer = train_tokenizer(_TEXTS, 600)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     text = TEXT_SIZES[name]

@@ -1,7 +1,7 @@
 """Small filter models with the real architectures, trained on a synthetic world in a minute or two of one CPU core.
 
-A bottleneck ResNet of torchvision and a CLIP of open_clip with a ResNet image tower, saved in the forms in which large
-ones come, so that a real checkpoint is only another path. The world they learn from must not be the one they filter.
+torchvision's bottleneck ResNet and an open_clip model with a ResNet image tower, saved in the formats of large ones, so
+that a real checkpoint is only another path. They must be trained on another world than the one that they filter.
 """
 
 import json
@@ -63,41 +63,41 @@ CLIP_WEIGHTS = "open_clip_model.safetensors"
 KINDS_OF_EACH_VASE: tuple[PhotographKind, ...] = (
     *("intact", "intact", "intact", "above", "above", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
 )
-"""Photographs taken of each training vase: every kind often enough, unlike in a collection."""
+"""Photographs of each training vase; unlike in a collection, every kind is frequent."""
 
 _PROMPTS = IntactSettings()
-_POT = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
+_NOUNS = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
 _WHOLE = (
-    *(f"a photograph of {whole} {pot}" for whole in ("an intact", "a complete", "an undamaged") for pot in _POT),
+    *(f"a photograph of {whole} {noun}" for whole in ("an intact", "a complete", "an undamaged") for noun in _NOUNS),
     *_PROMPTS.intact,
 )
-_FRONT = (*(f"a photograph of a {pot} seen from the front" for pot in _POT), *_PROMPTS.front)
-_ABOVE = (*(f"a photograph of a {pot} seen from above" for pot in _POT), *_PROMPTS.not_front)
+_FRONT = (*(f"a photograph of a {noun} seen from the front" for noun in _NOUNS), *_PROMPTS.front)
+_ABOVE = (*(f"a photograph of a {noun} seen from above" for noun in _NOUNS), *_PROMPTS.not_front)
 _FLAWS: dict[PhotographKind, tuple[str, ...]] = {
-    "fragment": (*(f"a photograph of a fragment of a {pot}" for pot in _POT), *_PROMPTS.against["fragment"]),
-    "sketch": (*(f"a line drawing of a {pot}" for pot in _POT), *_PROMPTS.against["drawing"]),
-    "blur": (*(f"a blurred photograph of a {pot}" for pot in _POT), *_PROMPTS.against["blur"]),
-    "crop": (*(f"a detail of a {pot}" for pot in _POT), *_PROMPTS.against["detail"]),
+    "fragment": (*(f"a photograph of a fragment of a {noun}" for noun in _NOUNS), *_PROMPTS.against["fragment"]),
+    "sketch": (*(f"a line drawing of a {noun}" for noun in _NOUNS), *_PROMPTS.against["drawing"]),
+    "blur": (*(f"a blurred photograph of a {noun}" for noun in _NOUNS), *_PROMPTS.against["blur"]),
+    "crop": (*(f"a detail of a {noun}" for noun in _NOUNS), *_PROMPTS.against["detail"]),
 }
-"""What the default prompts say, so that the small model knows their words, and the same of other pots."""
+"""Texts of each flaw: the default prompts, whose words the small model must know, and variants of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterExample:
-    """A photograph of the training world and what is true of it."""
+    """A photograph of the training world with its labels."""
 
     path: Path
-    """The image."""
     vase_id: str
-    """The vase on it."""
     kind: PhotographKind
-    """What it is."""
     caption: str
-    """Caption of the vase on it."""
+    """Reference caption of the vase."""
 
     def texts(self) -> tuple[str, ...]:
-        """What can truly be said of it, as often as it is to be drawn: that it is whole and from where it is seen
-        equally often, a frontal vase's caption as often as both, so that the text tower learns catalogues' language."""
+        """Returns the texts that are true of the photograph, repeated in proportion to their sampling probability.
+
+        Texts about completeness and about the viewpoint are equally frequent; a frontal vase's caption is as frequent
+        as both together, so that the text tower learns the language of catalogues.
+        """
         if self.kind == "intact":
             return (*_WHOLE, *_evenly(_FRONT, len(_WHOLE)), *(self.caption,) * (2 * len(_WHOLE)))
         if self.kind == "above":
@@ -106,7 +106,7 @@ class FilterExample:
 
 
 def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_folder: Path) -> None:
-    """Makes a synthetic world of its own, trains both models on it and saves them; models that are there stay."""
+    """Trains both models on a temporary synthetic world and saves them; does nothing when both exist."""
     if (quality_folder / WEIGHTS).is_file() and (clip_folder / CLIP_WEIGHTS).is_file():
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,7 +120,7 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
 
 
 def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterExample]:
-    """KINDS_OF_EACH_VASE photographs of each vase of the world with this seed, written to `folder`."""
+    """Writes KINDS_OF_EACH_VASE photographs of each vase of the world with this seed to `folder`."""
     examples = []
     with TurntableRenderer(RESOLUTION) as turntable, Progress("tiny filters", num_vases) as progress:
         for index in range(num_vases):
@@ -140,9 +140,9 @@ def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterE
 def train_tiny_quality(
     examples: Sequence[FilterExample], folder: Path, seed: int, num_epochs: int = 14
 ) -> QualityReport:
-    """Trains a small ResNet to tell good photographs from others, as `train-quality` does with a large one."""
+    """Trains a small ResNet to separate good photographs from others, as `train-quality` does with a large one."""
     settings = TrainQualitySettings(
-        labels=LabelSettings(path=folder),  # known already
+        labels=LabelSettings(path=folder),  # not read: the labels are passed below
         out=folder,
         seed=seed,
         shape=RESNET,
@@ -160,11 +160,11 @@ def train_tiny_quality(
 def train_tiny_clip(
     photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
-    """Trains a small CLIP on pairs of a photograph and one of the texts that are true of it, drawn anew each time;
-    a text that is listed n times is drawn n times as often.
+    """Trains a small open_clip model on pairs of a photograph and a text, and saves it as a folder for `clip.path`.
 
-    The loss is CLIP's, with every text of the batch that is true of a photograph counted as its match: otherwise two
-    photographs of whole vases would be taught to differ. Saves an open_clip folder as `clip.path` wants it.
+    In each step, the text is sampled from those that are true of the photograph; a text listed n times is n times as
+    likely. The loss is that of Radford et al. (2021), except that every text of the batch that is true of a photograph
+    counts as its match: otherwise the loss would push photographs of whole vases apart.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -183,11 +183,11 @@ def train_tiny_clip(
         is_true[index, own] = True
 
     step = ScheduledAdamW(model, peak=2e-3, weight_decay=0.05, num_steps=num_steps)
-    with Progress("tiny CLIP", num_steps) as progress:
+    with Progress("tiny open_clip", num_steps) as progress:
         for chosen in _batches(len(photographs), num_steps, CLIP_BATCH, rng):
-            spoken = np.array([rng.choice(numbers[index]) for index in chosen])
-            image, text, scale = model(augmented(pixels[chosen], rng, AUGMENT), tokens[spoken])[:3]
-            progress.advance(loss=step(_contrastive(scale * image @ text.T, is_true[chosen][:, spoken].float())))
+            sampled = np.array([rng.choice(numbers[index]) for index in chosen])
+            image, text, scale = model(augmented(pixels[chosen], rng, AUGMENT), tokens[sampled])[:3]
+            progress.advance(loss=step(_contrastive(scale * image @ text.T, is_true[chosen][:, sampled].float())))
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(model.state_dict(), folder / CLIP_WEIGHTS)
     config = {"model_cfg": CLIP_CONFIG, "preprocess_cfg": CLIP_PREPROCESS}
@@ -195,14 +195,17 @@ def train_tiny_clip(
 
 
 def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy in both directions; logits and matches [images, texts], a row's matches share its probability."""
+    """Returns the cross-entropy in both directions of logits [images, texts].
+
+    A row's or column's targets are its `matches` [images, texts], with equal probabilities.
+    """
     to_texts = matches / matches.sum(dim=1, keepdim=True)
     to_images = matches.T / matches.T.sum(dim=1, keepdim=True)
     return (F.cross_entropy(logits, to_texts) + F.cross_entropy(logits.T, to_images)) / 2
 
 
 def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Indices of `num_steps` batches, shuffled epoch after epoch; what is left over of an epoch is dropped."""
+    """Yields indices of `num_steps` batches, shuffled in each epoch; an epoch's incomplete batch is dropped."""
     num_batches = max(num_examples // size, 1)
     order = np.arange(num_examples)
     for step in range(num_steps):
@@ -213,5 +216,5 @@ def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Genera
 
 
 def _evenly(texts: Sequence[str], count: int) -> tuple[str, ...]:
-    """`count` texts, each as often as the others or once more."""
+    """Returns `count` texts, repeating each equally often, give or take one."""
     return tuple(texts[index % len(texts)] for index in range(count))

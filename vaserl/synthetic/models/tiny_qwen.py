@@ -1,7 +1,7 @@
-"""A small Qwen2.5-VL of the real architecture and file formats, so that a real checkpoint is only another path.
+"""A small Qwen2.5-VL with the real architecture and file formats, so that a real checkpoint is only another path.
 
-Its tokenizer is a byte-level BPE trained on the given texts with the model's own special tokens and chat markup; it is
-saved with the model, because a tokenizer rebuilt from other texts silently renames every token.
+Its tokenizer is a byte-level BPE trained on the given texts, with the real model's special tokens and chat markup. It
+is saved with the model, because a tokenizer trained on other texts assigns other ids without any error.
 """
 
 from collections.abc import Iterable
@@ -35,32 +35,32 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TinyShape:
-    """Sizes of the small model; the default has about 2.3 million parameters."""
+    """Sizes of the small model; the defaults give about 2.3 million parameters."""
 
     vocab_size: int = 640
     """Rows of the embedding, special tokens included; the BPE fills at most this many."""
     hidden_size: int = 192
-    """Width of the language model; divided by num_heads it must be a head size vLLM knows: 32, 64, 80, 96, …"""
+    """Width of the language model; divided by num_heads it must be a head size that vLLM supports: 32, 64, 80, 96, …"""
     num_layers: int = 3
-    """Language layers."""
+    """Number of language layers."""
     num_heads: int = 6
-    """Query heads; key-value heads are half as many."""
+    """Number of query heads; half as many key-value heads."""
     vision_hidden_size: int = 128
     """Width of the vision tower."""
     vision_depth: int = 3
-    """Vision blocks, all with full attention over a frame pair."""
+    """Number of vision blocks, all with full attention over a frame pair."""
 
 
 def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | None = None, seed: int = 0) -> Path:
-    """Makes tokenizer, processor and randomly initialised model and saves them to `folder`.
+    """Creates tokenizer, processor and randomly initialised model and saves them to `folder`.
 
-    texts: what the tokenizer learns its merges from. A pure function of its arguments.
+    The tokenizer's merges are trained on `texts`. Equal arguments give equal files.
     """
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
 
     shape = shape or TinyShape()
     tokenizer = train_tokenizer(texts, shape.vocab_size)
-    # a 112 x 112 clip of four frames must pass as it is; the stock minimum would enlarge it
+    # a 112 x 112 clip of four frames must not be resized; the default minimum would enlarge it
     pixels = {"shortest_edge": 4 * 28 * 28, "longest_edge": 768 * 28 * 28}
     processor = Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=pixels),
@@ -76,7 +76,7 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
-    """A byte-level BPE of at most `vocab_size` entries with the model's special tokens in front."""
+    """Trains a byte-level BPE of at most `vocab_size` entries, the model's special tokens first."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
