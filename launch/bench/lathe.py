@@ -67,9 +67,7 @@ class Lifted:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the bench's arguments."""
-    parser.add_argument(
-        "--num-vases", type=int, default=120, help="number of vases, each with and without handles (%(default)s)"
-    )
+    parser.add_argument("--num-vases", type=int, default=120, help="vases, each with and without handles (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the vases and their photographs (%(default)s)")
 
 

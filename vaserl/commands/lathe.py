@@ -10,7 +10,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="one vase on a plain or transparent background")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.glb, profile.svg and the pictures")
     parser.add_argument(
-        "--height-mm", type=float, help="height of the vase without handles; without it, the drawing is not to scale"
+        "--height-mm", type=float, help="height without handles; if absent, the drawing is not to scale"
     )
     parser.add_argument("--wall-mm", type=float, help="measured thickness of the wall; fills the section black")
     parser.add_argument("--scale", type=float, default=0.5, help="scale of the drawing, 0.5 prints 1:2 (%(default)s)")
