@@ -35,7 +35,7 @@ def drawn_with(devices: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_each_process_draws_on_the_card_that_it_computes_on():
+def test_turntable_renders_on_the_card_of_the_process():
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
     by_card = [drawn_with(str(number)) for number in range(torch.cuda.device_count())]

@@ -12,7 +12,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path):
+def test_atomic_file_old_file_stands_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "a.glb"
     write_atomic(path, b"old")
     with atomic_file(path) as file:
@@ -23,7 +23,7 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path):
     assert path.read_bytes() == b"new" and names(tmp_path) == ["a.glb"]
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_atomic_file_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.glb"
     write_atomic(path, b"old")
     with pytest.raises(KeyboardInterrupt), atomic_file(path) as file:
@@ -32,7 +32,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.glb"]
 
 
-def test_the_content_is_on_the_disk_before_it_has_the_name(tmp_path, monkeypatch):
+def test_atomic_file_content_is_on_the_disk_before_it_has_the_name(tmp_path, monkeypatch):
     path = tmp_path / "a.glb"
     seen = []
     monkeypatch.setattr("os.fsync", lambda handle: seen.append((os.fstat(handle).st_size, path.exists())))
@@ -40,7 +40,7 @@ def test_the_content_is_on_the_disk_before_it_has_the_name(tmp_path, monkeypatch
     assert seen == [(5, False)]
 
 
-def test_writers_of_one_name_do_not_meet(tmp_path):
+def test_atomic_file_writers_of_one_name_do_not_meet(tmp_path):
     path = tmp_path / "a.glb"
     with atomic_file(path) as one, atomic_file(path) as other:
         one.write(b"one, longer")
@@ -49,7 +49,7 @@ def test_writers_of_one_name_do_not_meet(tmp_path):
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
-def test_permissions_are_those_of_any_file(tmp_path, mask, mode):
+def test_atomic_file_permissions_are_those_of_any_file(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
         write_atomic(tmp_path / "a", b"")
@@ -58,6 +58,6 @@ def test_permissions_are_those_of_any_file(tmp_path, mask, mode):
     assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
-def test_the_longest_name_that_a_disk_takes(tmp_path):
+def test_atomic_file_longest_name_that_a_disk_takes(tmp_path):
     write_atomic(tmp_path / ("x" * 255), b"1")
     assert names(tmp_path) == ["x" * 255]

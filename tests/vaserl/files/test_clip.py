@@ -21,13 +21,13 @@ def grey_levels(num_frames: int, fps: float = 4.0, side: int = 32) -> Clip:
     return Clip(frames=frames, fps=fps, frame_indices=tuple(range(num_frames)), num_source_frames=num_frames)
 
 
-def test_duration_is_frames_over_rate() -> None:
+def test_clip_duration_is_frames_over_rate() -> None:
     assert grey_levels(8, fps=4.0).duration_s == 2.0
 
 
 @settings(max_examples=15, deadline=None)
 @given(fps=st.floats(0.1, 120), step=st.integers(1, 7), num_frames=st.integers(1, 5))
-def test_rate_and_indices_come_back_exactly(
+def test_read_mp4_rate_and_indices_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, fps: float, step: int, num_frames: int
 ) -> None:
     plain = grey_levels(num_frames)
@@ -42,7 +42,7 @@ def test_rate_and_indices_come_back_exactly(
     assert np.abs(back.frames.astype(int) - clip.frames).max() <= 3
 
 
-def test_a_part_keeps_the_duration_and_says_which_frames_it_holds(tmp_path: Path) -> None:
+def test_read_mp4_part_keeps_the_duration_and_says_which_frames_it_holds(tmp_path: Path) -> None:
     write_mp4(tmp_path / "a.mp4", grey_levels(12, fps=6.0))
     part = read_mp4(tmp_path / "a.mp4", num_frames=5)
     # floor(k * 12 / 5) for k = 0..4; 5 frames over the same 12 / 6 = 2 s are 2.5 frames a second
@@ -53,49 +53,49 @@ def test_a_part_keeps_the_duration_and_says_which_frames_it_holds(tmp_path: Path
     assert np.abs(part.frames[:, 0, 0, 0].astype(int) - np.array([10, 30, 50, 80, 100])).max() <= 3
 
 
-def test_a_part_of_a_part_still_counts_in_the_source(tmp_path: Path) -> None:
+def test_read_mp4_part_of_a_part_still_counts_in_the_source(tmp_path: Path) -> None:
     write_mp4(tmp_path / "a.mp4", grey_levels(12))
     write_mp4(tmp_path / "b.mp4", read_mp4(tmp_path / "a.mp4", num_frames=6))
     assert read_mp4(tmp_path / "b.mp4", num_frames=3).frame_indices == (0, 4, 8)
 
 
-def test_colours_survive(tmp_path: Path) -> None:
+def test_read_mp4_colours_survive(tmp_path: Path) -> None:
     clay = np.full((2, 32, 32, 3), (204, 102, 48), np.uint8)
     write_mp4(tmp_path / "a.mp4", Clip(frames=clay, fps=4.0, frame_indices=(0, 1), num_source_frames=2))
     assert np.abs(read_mp4(tmp_path / "a.mp4").frames.astype(int) - (204, 102, 48)).max() <= 4
 
 
-def test_same_clip_same_bytes() -> None:
+def test_encode_mp4_same_clip_same_bytes() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (6, 48, 48, 3)).astype(np.uint8)
     clip = Clip(frames=noise, fps=4.0, frame_indices=tuple(range(6)), num_source_frames=6)
     assert encode_mp4(clip) == encode_mp4(clip)
 
 
-def test_odd_sides_are_refused() -> None:
+def test_encode_mp4_rejects_odd_sides() -> None:
     with pytest.raises(UserError, match="33 x 33"):
         encode_mp4(grey_levels(2, side=33))
 
 
 @pytest.mark.parametrize("content", [b"this is no video", b""])
-def test_a_file_that_is_no_mp4_is_named(tmp_path: Path, content: bytes) -> None:
+def test_read_mp4_names_a_file_that_is_no_mp4(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.mp4"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"notes\.mp4"):
         read_mp4(path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_read_mp4_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.mp4"):
         read_mp4(tmp_path / "nowhere.mp4")
 
 
-def test_too_many_frames_asked_for(tmp_path: Path) -> None:
+def test_read_mp4_rejects_too_many_frames(tmp_path: Path) -> None:
     write_mp4(tmp_path / "a.mp4", grey_levels(3))
     with pytest.raises(UserError, match=r"a\.mp4: 4 frames requested, 1 to 3"):
         read_mp4(tmp_path / "a.mp4", num_frames=4)
 
 
-def test_a_strangers_video_is_counted_as_it_comes(tmp_path: Path) -> None:
+def test_read_mp4_numbers_the_frames_of_another_programs_video(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         container.metadata["comment"] = "holiday"
         stream = container.add_stream("libx264", rate=25)
@@ -107,13 +107,13 @@ def test_a_strangers_video_is_counted_as_it_comes(tmp_path: Path) -> None:
     assert (clip.fps, clip.frame_indices, clip.num_source_frames) == (25.0, (0, 1, 2, 3, 4), 5)
 
 
-def test_mismatched_indices_are_refused() -> None:
+def test_clip_rejects_mismatched_indices() -> None:
     with pytest.raises(ValueError, match="2 frames with 3"):
         Clip(frames=grey_levels(2).frames, fps=1.0, frame_indices=(0, 1, 2), num_source_frames=3)
 
 
 @given(num_available=st.integers(1, 200), data=st.data())
-def test_spread_is_even_around_the_turn(num_available: int, data: st.DataObject) -> None:
+def test_frame_indices_over_is_even_around_the_turn(num_available: int, data: st.DataObject) -> None:
     num_wanted = data.draw(st.integers(1, num_available))
     kept = frame_indices_over(num_available, num_wanted)
     gaps = np.diff([*kept, kept[0] + num_available])  # the last gap closes the circle
@@ -123,7 +123,7 @@ def test_spread_is_even_around_the_turn(num_available: int, data: st.DataObject)
     assert gaps.max() - gaps.min() <= 1
 
 
-def test_store_names_clips_by_content(tmp_path: Path) -> None:
+def test_clip_store_names_clips_by_content(tmp_path: Path) -> None:
     store = ClipStore(tmp_path / "clips")
     digest = store.add(grey_levels(4))
     assert store.add(grey_levels(4)) == digest != store.add(grey_levels(4, fps=8.0))
@@ -134,7 +134,7 @@ def test_store_names_clips_by_content(tmp_path: Path) -> None:
     assert store.load(digest, 2).frame_indices == (0, 2)
 
 
-def test_a_clip_that_lost_its_content_is_stored_again(tmp_path: Path) -> None:
+def test_clip_store_replaces_a_clip_that_lost_its_content(tmp_path: Path) -> None:
     store = ClipStore(tmp_path)
     digest = store.add(grey_levels(4))
     whole = store.path(digest).read_bytes()
@@ -144,7 +144,7 @@ def test_a_clip_that_lost_its_content_is_stored_again(tmp_path: Path) -> None:
         assert store.path(digest).read_bytes() == whole
 
 
-def test_store_keeps_the_most_recent_decoded(tmp_path: Path) -> None:
+def test_clip_store_keeps_the_most_recent_decoded(tmp_path: Path) -> None:
     store = ClipStore(tmp_path, num_cached=2)
     digests = [store.add(grey_levels(2 + k)) for k in range(3)]
     first = store.load(digests[0])
@@ -156,12 +156,12 @@ def test_store_keeps_the_most_recent_decoded(tmp_path: Path) -> None:
     assert store.load(digests[0]) is first
 
 
-def test_store_says_which_clip_is_missing_and_where(tmp_path: Path) -> None:
+def test_clip_store_names_the_missing_clip_and_its_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"clip abc123 is not in {tmp_path}"):
         ClipStore(tmp_path).load("abc123")
 
 
-def test_bytes_do_not_depend_on_what_lies_in_memory():
+def test_encode_mp4_does_not_depend_on_uninitialised_memory():
     """Memory that is handed out filled with another value each time shows an encoder that reads it unwritten."""
     script = """
 import hashlib, numpy as np

@@ -220,7 +220,7 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_every_nasty_model_is_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_load_mesh_rejects_every_hostile_model_by_name(tmp_path: Path, name: str) -> None:
     make, reason = NASTY[name]
     path = tmp_path / "vase.glb"
     path.write_bytes(make())
@@ -242,7 +242,7 @@ def test_every_nasty_model_is_refused_by_name(tmp_path: Path, name: str) -> None
         ("MAX_FACES", 2, {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 5}]}]}, "3 faces on 3"),
     ],
 )
-def test_too_much_is_refused_with_the_limit(tmp_path, monkeypatch, limit, value, changes, reason) -> None:
+def test_check_glb_rejects_too_much_with_the_limit(tmp_path, monkeypatch, limit, value, changes, reason) -> None:
     path = tmp_path / "vase.glb"
     path.write_bytes(glb(header(**changes)))
     check_glb(path)
@@ -251,7 +251,7 @@ def test_too_much_is_refused_with_the_limit(tmp_path, monkeypatch, limit, value,
         check_glb(path)
 
 
-def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
+def test_load_mesh_rejects_all_hostile_models_in_little_memory(tmp_path: Path) -> None:
     """In a process that gets 1.5 GB of address space beyond what it starts with and may not open other files."""
     for number, (make, _) in enumerate(NASTY.values()):
         (tmp_path / f"{number}.glb").write_bytes(make())
@@ -279,7 +279,7 @@ def test_all_of_them_together_stay_in_little_memory(tmp_path: Path) -> None:
     assert done.stdout.startswith("peak") and int(done.stdout.split()[1]) < 1000, done.stdout
 
 
-def test_sound_models_pass_with_their_texture_and_embedded_data(tmp_path: Path) -> None:
+def test_load_mesh_accepts_sound_models_with_texture_and_embedded_data(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8), (200, 90, 40)).save(picture, format="PNG")
     for number, content in enumerate((glb(header()), textured(picture.getvalue()), uri(data_uri(TRIANGLE)))):
@@ -290,7 +290,7 @@ def test_sound_models_pass_with_their_texture_and_embedded_data(tmp_path: Path) 
     assert len(load_mesh(tmp_path / "scene.glb").geometry) == 2
 
 
-def test_a_nasty_model_costs_its_row_on_the_turntable(tmp_path: Path) -> None:
+def test_turntable_stage_rejects_the_row_of_a_hostile_model(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     names = ["nan", "path traversal", "absurd texture", "cut off"]
     for name in names:

@@ -29,7 +29,7 @@ def test_source_stage_hashes_and_decodes(tmp_path):
     assert done["text"]["reason"].startswith("no record with the id 'text'") and done["text"]["photo_sha256"] == ""
 
 
-def test_photographs_come_upright_and_on_white(tmp_path):
+def test_read_photograph_is_upright_and_on_white(tmp_path):
     sideways = Image.new("RGB", (8, 4), (10, 20, 30))
     exif = sideways.getexif()
     exif[0x0112] = 6  # "rotate by 90 degrees to see it upright"
@@ -44,14 +44,14 @@ def test_photographs_come_upright_and_on_white(tmp_path):
         assert read_photograph(tmp_path / name).getpixel((0, 0)) == (255, 255, 255), name
 
 
-def test_a_jpeg_is_decoded_no_smaller_than_asked_for(tmp_path):
+def test_read_photograph_decodes_a_jpeg_no_smaller_than_requested(tmp_path):
     Image.new("RGB", (1600, 1200)).save(tmp_path / "large.jpg")
     width, height = read_photograph(tmp_path / "large.jpg", shorter_side=200).size
     assert width * 3 == height * 4 and 200 <= height < 1200
     assert read_photograph(tmp_path / "large.jpg").size == (1600, 1200)
 
 
-def test_oversized_and_foreign_images_are_refused(tmp_path):
+def test_read_photograph_rejects_oversized_and_foreign_images(tmp_path):
     Image.new("1", (10_000, 5_001)).save(tmp_path / "large.png")
     with pytest.raises(UnreadablePhotograph, match="10000 x 5001 pixels"):
         read_photograph(tmp_path / "large.png")
@@ -66,6 +66,6 @@ def test_oversized_and_foreign_images_are_refused(tmp_path):
         read_photograph(tmp_path / "a.gif")
 
 
-def test_a_file_that_is_not_there_is_said_as_such(tmp_path):
+def test_read_photograph_names_a_missing_file(tmp_path):
     with pytest.raises(UnreadablePhotograph, match=r"^can't be read: No such file or directory$"):
         read_photograph(tmp_path / "gone.png")

@@ -31,7 +31,7 @@ def memory():
 
 
 @pytest.mark.parametrize("form", ["found", "listed"])
-def test_photographs_behind_a_url(memory, tmp_path, form):
+def test_read_bytes_reads_photographs_behind_a_url(memory, tmp_path, form):
     write_image(tmp_path / "v1_1.png")
     content = (tmp_path / "v1_1.png").read_bytes()
     memory.pipe("/museum/shots/v1_1.png", content)
@@ -58,7 +58,7 @@ def test_photographs_behind_a_url(memory, tmp_path, form):
     assert local == tmp_path / "v1_1.png" and local.read_bytes() == content
 
 
-def test_one_listing_tells_versions_apart(memory, tmp_path):
+def test_versions_below_tells_versions_apart_by_one_listing(memory, tmp_path):
     for name in ("a_1", "b_1", "c_1"):
         memory.pipe(f"/museum/shots/{name}.png", b"12345")
     photos = pa.table({"photo": [f"memory://museum/shots/{name}.png" for name in ("a_1", "b_1", "c_1", "d_1")]})
@@ -86,7 +86,7 @@ def test_one_listing_tells_versions_apart(memory, tmp_path):
         ({"name": "a", "size": None}, {"name": "a", "size": None}, False),  # a web server's page of links
     ],
 )
-def test_a_version_is_told_by_its_digest_or_else_its_time_and_its_size(monkeypatch, before, after, differ):
+def test_versions_below_uses_the_digest_or_else_time_and_size(monkeypatch, before, after, differ):
     found = []
     for facts in (before, after):
         monkeypatch.setattr(MemoryFileSystem, "find", lambda _, path, detail, facts=facts: {"/museum/a.png": facts})
@@ -95,13 +95,13 @@ def test_a_version_is_told_by_its_digest_or_else_its_time_and_its_size(monkeypat
     assert (found[0] is None) == (before.get("size") is None), "nothing is known"
 
 
-def test_a_photograph_that_vanished_is_a_row(memory):
+def test_source_stage_rejects_the_row_of_a_vanished_photograph(memory):
     row = {"photo": "memory://museum/gone.png", "rejected_by": "", "reason": ""}
     (done,) = rows_of(Source()(batch_of([row])))
     assert (done["rejected_by"], done["reason"]) == ("source", "can't be read: FileNotFoundError")
 
 
-def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
+def test_normalised_file_urls_are_paths_and_unknown_protocols_are_named(tmp_path):
     write_image(tmp_path / "a.png")
     (tmp_path / "records.csv").write_text("id,Fabric\na,ATHENIAN\n")
     assert [row["photo"] for row in rows(f"file://{tmp_path}")] == [str(tmp_path / "a.png")]
@@ -109,7 +109,7 @@ def test_file_urls_are_paths_and_unknown_protocols_are_said(tmp_path):
         rows("nowhere://bucket")
 
 
-def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
+def test_storage_environment_gives_options_to_started_processes(monkeypatch):
     monkeypatch.setattr(fsspec.config, "conf", {})
     use_storage_options("s3://bucket/vases", {"endpoint_url": "http://localhost:9000"})
     use_storage_options("/a/local/path", {"ignored": 1})
@@ -123,7 +123,7 @@ def test_storage_options_reach_this_process_and_those_it_starts(monkeypatch):
     assert "secret" not in settings.model_dump_json()
 
 
-def test_a_file_system_that_gives_no_answer_rejects_nothing(monkeypatch, tmp_path):
+def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
     """What is absent is a row's own fault; a network that is down isn't, and a rejection would outlast it."""
 
     def is_down(*_, **__):

@@ -74,7 +74,7 @@ def save(folder: Path, **meshes: trimesh.Trimesh) -> None:
         mesh.export(folder / f"{name}.glb")
 
 
-def test_a_model_compared_with_itself_is_perfect_and_a_moved_copy_nearly(tmp_path):
+def test_evaluate_is_perfect_for_itself_and_nearly_for_a_moved_copy(tmp_path):
     save(tmp_path / "true", same=jar(), moved=jar())
     save(tmp_path / "made", same=jar(), moved=moved(jar(), 133.0, 3.0))
     pairs = {pair["id"]: pair for pair in evaluate(settings(tmp_path))["copy"]["pairs"]}
@@ -88,7 +88,7 @@ def test_a_model_compared_with_itself_is_perfect_and_a_moved_copy_nearly(tmp_pat
     assert same["failure"] == copy["failure"] == ""
 
 
-def test_paint_decides_the_turn_of_what_is_round():
+def test_align_paint_decides_the_turn_of_what_is_round():
     found = align(moved(jar(), 90.0), jar())
     assert abs(found.turn_deg - 270.0) <= 5.0
     assert abs(align(jar(mark_deg=-60.0), jar(mark_deg=40.0)).turn_deg - 100.0) <= 5.0
@@ -97,7 +97,7 @@ def test_paint_decides_the_turn_of_what_is_round():
     assert align(bare, bare).turn_deg == 0.0
 
 
-def test_the_frame_undoes_scale_place_and_lean():
+def test_align_undoes_scale_place_and_lean():
     true, copy = jar(), moved(jar(), 20.0, 4.0)
     found = align(copy, true)
     here = trimesh.transform_points(copy.vertices, found.to_frame)
@@ -107,7 +107,7 @@ def test_the_frame_undoes_scale_place_and_lean():
     assert np.cbrt(np.linalg.det(found.to_frame[:3, :3])) == pytest.approx(1 / 7.3, rel=0.01)
 
 
-def test_colours_are_looked_up_with_v_upwards():
+def test_sample_surface_looks_colours_up_with_v_upwards():
     """A square with its picture on it: red above, blue below."""
     picture = Image.fromarray(np.repeat(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8), 2, axis=1))
     corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
@@ -118,7 +118,7 @@ def test_colours_are_looked_up_with_v_upwards():
     assert (surface.colours[above] == [1, 0, 0]).all() and (surface.colours[~above] == [0, 0, 1]).all()
 
 
-def test_chamfer_of_concentric_spheres_by_hand():
+def test_chamfer_distance_of_concentric_spheres_by_hand():
     """From any point of either sphere the other is 0.25 away: the Chamfer distance is 0.25, give or take the sampling;
     the normals of nearest points are the same."""
     small, large = (sample_surface(trimesh.creation.icosphere(5, radius=r), 20_000) for r in (1.0, 1.25))
@@ -127,7 +127,7 @@ def test_chamfer_of_concentric_spheres_by_hand():
     assert normal_consistency(small, large) > 0.995
 
 
-def test_normals_at_an_angle_by_hand():
+def test_normal_consistency_at_an_angle_by_hand():
     """A square and the same turned by 60 degrees about a side through both: nearest points differ, normals never:
     |cos| = 0.5 everywhere."""
     square = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
@@ -154,7 +154,7 @@ def test_psnr_by_hand_and_ssim_against_scikit_image():
     assert ssim(one, other) == pytest.approx(expected, abs=2e-4)
 
 
-def test_lpips_is_the_distance_of_scaled_features(tmp_path):
+def test_load_lpips_is_the_distance_of_scaled_features(tmp_path):
     """By its definition: channels normalised at each place, differences squared, weighted, averaged, summed."""
     torch.manual_seed(0)
     alexnet = torchvision.models.alexnet(weights=None).eval()
@@ -186,7 +186,7 @@ def test_lpips_is_the_distance_of_scaled_features(tmp_path):
 
 
 @pytest.mark.parametrize("backbone", ["squeeze"])
-def test_wrong_weights_are_named(tmp_path, backbone):
+def test_load_lpips_names_wrong_weights(tmp_path, backbone):
     torch.save(torchvision.models.alexnet(weights=None).state_dict(), tmp_path / "alexnet.pth")
     with pytest.raises(UserError, match=rf"alexnet\.pth: not torchvision's weights of '{backbone}'"):
         load_lpips(LpipsSettings(path=tmp_path / "alexnet.pth", backbone=backbone))
@@ -195,7 +195,7 @@ def test_wrong_weights_are_named(tmp_path, backbone):
         load_lpips(LpipsSettings(path=tmp_path / "noise.pth"))
 
 
-def test_squeezenets_weights_reach_every_layer(tmp_path):
+def test_load_lpips_fills_every_layer_of_squeezenet(tmp_path):
     weights = torchvision.models.squeezenet1_1(weights=None).state_dict()
     torch.save(weights, tmp_path / "s.pth")
     lpips = load_lpips(LpipsSettings(path=tmp_path / "s.pth", backbone="squeeze"))
@@ -207,7 +207,7 @@ def test_squeezenets_weights_reach_every_layer(tmp_path):
     assert first != other
 
 
-def test_clip_scores_are_mean_cosines(tmp_path):
+def test_open_clip_scores_are_mean_cosines(tmp_path):
     """Against open_clip alone, on a random model with the real architecture."""
     (tmp_path / "clip").mkdir()
     model = open_clip.CLIP(**CLIP_CONFIG).eval()  # type: ignore[arg-type]
@@ -237,7 +237,7 @@ def test_clip_scores_are_mean_cosines(tmp_path):
         scores.features(one)
 
 
-def test_failed_pairs_are_counted_and_extra_models_listed(tmp_path):
+def test_evaluate_counts_failed_pairs_and_lists_extra_models(tmp_path):
     save(tmp_path / "true", kept=jar(), torn=jar(), absent=jar())
     save(tmp_path / "made", kept=moved(jar(belly=0.26), 10.0), torn=jar(), nobody=jar())
     (tmp_path / "made" / "torn.glb").write_bytes(b"glTF but no more")
@@ -255,7 +255,7 @@ def test_failed_pairs_are_counted_and_extra_models_listed(tmp_path):
     assert "| slim | 3 | 2 |" in words and "0.8676" in words and "* slim torn:" in words
 
 
-def test_pictures_that_are_equal_are_counted_beside_the_mean():
+def test_comparison_summary_counts_equal_pictures_beside_the_mean():
     def pair(name: str, value: float) -> Pair:
         return Pair(id=name, failure="", turn_deg=0.0, misfit=0.0, scores={"psnr": value, "ssim": 1.0})
 
@@ -264,7 +264,7 @@ def test_pictures_that_are_equal_are_counted_beside_the_mean():
     assert "25.00" in comparison_table({"g": found}) and "1 equal" in comparison_table({"g": found})
 
 
-def test_two_models_can_share_one_camera():
+def test_render_views_two_models_can_share_one_camera():
     """A jar half as large, framed by the large one, covers a quarter of its pixels; framed by itself, as many."""
     large, small = jar(), jar()
     small.apply_scale(0.5)
@@ -278,7 +278,7 @@ def test_two_models_can_share_one_camera():
         assert covered(small, framed_by=large) == pytest.approx(covered(large) / 4, rel=0.1)
 
 
-def test_missing_folders_and_captions_are_named(tmp_path):
+def test_evaluate_names_missing_folders_and_captions(tmp_path):
     with pytest.raises(UserError, match=r"true .*: no \.glb files"):
         evaluate(settings(tmp_path))
     save(tmp_path / "true", a=jar())

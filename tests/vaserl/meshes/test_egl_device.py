@@ -16,10 +16,10 @@ from vaserl.meshes.egl_device import cuda_ordinals, device_of_this_process, inde
         ([None, None], 0),  # CUDA_VISIBLE_DEVICES=
     ],
 )
-def test_the_first_card_that_cuda_sees(ordinals, index):
+def test_index_of_lowest_is_the_first_card_that_cuda_sees(ordinals, index):
     assert index_of_lowest(ordinals) == index
 
 
-def test_egl_here_has_a_device_to_draw_with():
+def test_cuda_ordinals_lists_a_device_here():
     ordinals = cuda_ordinals()
     assert ordinals and device_of_this_process() < len(ordinals)

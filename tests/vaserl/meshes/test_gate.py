@@ -39,7 +39,7 @@ def outline(height: int = 200, slimmer: float = 1.0) -> np.ndarray:
     return np.pad(np.abs(x)[None] <= radius[:, None], ((20, 30), (0, 0)))
 
 
-def test_a_whole_vase_passes_with_all_measures() -> None:
+def test_gate_accepts_a_whole_vase_with_all_measures() -> None:
     verdict = gate(vase(), outline())
     assert verdict.accepted and verdict.reason == ""
     measures = verdict.measures
@@ -51,7 +51,7 @@ def test_a_whole_vase_passes_with_all_measures() -> None:
     assert 0.01 < measures["fill"] < 0.2
 
 
-def test_a_texture_seam_is_no_hole() -> None:
+def test_gate_a_texture_seam_is_no_hole() -> None:
     mesh = vase()
     exploded = dressed(
         trimesh.Trimesh(mesh.triangles.reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3), process=False)
@@ -62,7 +62,7 @@ def test_a_texture_seam_is_no_hole() -> None:
     assert len(exploded.vertices) == num_vertices, "the gate judges, it doesn't change the model"
 
 
-def test_two_handles_leave_it_accepted_and_symmetric() -> None:
+def test_gate_accepts_two_handles_as_symmetric() -> None:
     rings = [trimesh.creation.torus(0.12, 0.02, major_sections=24, minor_sections=8) for _ in range(2)]
     for ring, side in zip(rings, (-1, 1), strict=True):
         ring.apply_translation([side * 0.31, 0.74, 0])  # in the plane of axis and picture
@@ -72,19 +72,19 @@ def test_two_handles_leave_it_accepted_and_symmetric() -> None:
     assert verdict.measures["symmetry"] > 0.9
 
 
-def test_not_a_number() -> None:
+def test_gate_rejects_not_a_number() -> None:
     mesh = vase()
     mesh.vertices[5] = np.nan
     assert gate(mesh).reason == "some vertices are not finite numbers"
 
 
-def test_too_few_faces() -> None:
+def test_gate_rejects_too_few_faces() -> None:
     verdict = gate(dressed(trimesh.creation.box((0.5, 1, 0.5))))
     assert not verdict.accepted and verdict.reason.startswith("only 12 faces")
 
 
 @pytest.mark.parametrize("unit", [1e-7, 1e5])
-def test_the_unit_does_not_matter(unit: float) -> None:
+def test_gate_does_not_depend_on_the_unit(unit: float) -> None:
     other = vase()
     other.apply_scale(unit)
     expected, found = gate(vase(), outline()), gate(other, outline())
@@ -93,19 +93,19 @@ def test_the_unit_does_not_matter(unit: float) -> None:
 
 
 @pytest.mark.parametrize("faces", [[0, 0, 1], [0, 0, 0]])
-def test_faces_without_any_area(faces: list[int]) -> None:
+def test_gate_rejects_faces_without_any_area(faces: list[int]) -> None:
     points = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
     verdict = gate(trimesh.Trimesh(points, [faces] * 300, process=False))
     assert (verdict.accepted, verdict.reason) == (False, "all its faces are points or lines")
 
 
-def test_flat() -> None:
+def test_gate_rejects_flat() -> None:
     mesh = vase()
     mesh.vertices[:, 2] = 0.0
     assert gate(mesh).reason.startswith("the model is flat")
 
 
-def test_crumbs_and_no_main_body() -> None:
+def test_gate_rejects_crumbs_and_no_main_body() -> None:
     rng = np.random.default_rng(0)
     crumbs = [trimesh.creation.icosphere(subdivisions=1, radius=0.01) for _ in range(45)]
     for crumb in crumbs:
@@ -117,7 +117,7 @@ def test_crumbs_and_no_main_body() -> None:
     assert "no main body" in gate(dressed(trimesh.util.concatenate(parts))).reason
 
 
-def test_an_open_surface() -> None:
+def test_gate_rejects_an_open_surface() -> None:
     mesh = vase(textured=False)
     mesh.update_faces(np.random.default_rng(0).random(len(mesh.faces)) > 0.2)
     verdict = gate(dressed(mesh))
@@ -126,7 +126,7 @@ def test_an_open_surface() -> None:
     assert verdict.measures["open_edges"] == pytest.approx(2 * 0.2 * 0.8 / (1 - 0.04), abs=0.03)
 
 
-def test_a_missing_underside_is_forgiven_within_the_threshold() -> None:
+def test_gate_accepts_a_missing_underside_within_the_threshold() -> None:
     mesh = vase(textured=False)
     mesh.update_faces(mesh.triangles_center[:, 1] > 1e-6)
     verdict = gate(dressed(mesh))
@@ -136,7 +136,7 @@ def test_a_missing_underside_is_forgiven_within_the_threshold() -> None:
     assert "open" in gate(dressed(mesh), thresholds=Thresholds(max_open_edges=0.0)).reason
 
 
-def test_lying_proportions_and_sheets() -> None:
+def test_gate_rejects_lying_proportions_and_sheets() -> None:
     mesh = vase()
     mesh.apply_scale([1, 0.1, 1])
     assert "as high as wide" in gate(mesh).reason
@@ -151,7 +151,7 @@ def test_lying_proportions_and_sheets() -> None:
     assert "sheet" in gate(dressed(double)).reason
 
 
-def test_proportions_on_either_side_and_in_depth() -> None:
+def test_gate_proportions_on_either_side_and_in_depth() -> None:
     for scale in ([1, 0.1, 1], [1, 6, 1], [1, 1, 9]):
         mesh = vase()
         mesh.apply_scale(scale)
@@ -166,7 +166,7 @@ def same_but_for_faces(mesh: trimesh.Trimesh, faces: np.ndarray) -> None:
     assert {**changed.measures, "num_faces": 0} == pytest.approx({**plain, "num_faces": 0}, abs=1e-3)
 
 
-def test_faces_that_are_repeated_empty_or_turned_over_change_no_measure() -> None:
+def test_gate_repeated_empty_or_flipped_faces_change_no_measure() -> None:
     mesh = vase()
     same_but_for_faces(mesh, np.concatenate([mesh.faces, mesh.faces[::2, [1, 2, 0]]]))
     same_but_for_faces(mesh, np.concatenate([mesh.faces, mesh.faces[:, [0, 1, 1]]]))
@@ -174,7 +174,7 @@ def test_faces_that_are_repeated_empty_or_turned_over_change_no_measure() -> Non
     same_but_for_faces(mesh, mesh.faces[:, ::-1])
 
 
-def test_an_edge_with_four_faces_is_not_open() -> None:
+def test_gate_an_edge_with_four_faces_is_not_open() -> None:
     mesh = vase(textured=False)
     a, b = mesh.vertices[mesh.edges_unique[100]]
     corners = np.add([a, b, a, b], [[0, 0, 0], [0, 0, 0], [0, 0.01, 0.02], [0.02, 0.01, 0]])
@@ -182,19 +182,19 @@ def test_an_edge_with_four_faces_is_not_open() -> None:
     assert gate(dressed(trimesh.util.concatenate([mesh, fin]))).measures["open_edges"] == 0
 
 
-def test_a_fine_crumb_is_small_however_many_faces_it_has() -> None:
+def test_gate_weighs_pieces_by_area_not_by_faces() -> None:
     crumb = trimesh.creation.icosphere(subdivisions=4, radius=0.02)
     crumb.apply_translation([0.5, 0.5, 0])
     verdict = gate(dressed(trimesh.util.concatenate([vase(textured=False), crumb])))
     assert verdict.accepted and verdict.measures["main_share"] > 0.99, verdict.reason
 
 
-def test_as_many_faces_as_asked_for_are_enough() -> None:
+def test_gate_accepts_exactly_the_minimum_of_faces() -> None:
     mesh = vase()
     assert gate(mesh, thresholds=Thresholds(min_faces=len(mesh.faces))).accepted
 
 
-def test_no_texture() -> None:
+def test_gate_rejects_no_texture() -> None:
     assert gate(vase(textured=False)).reason == "has neither a texture nor colours"
     nowhere = vase(textured=False)  # a picture, and no place on it for any vertex
     nowhere.visual = TextureVisuals(material=SimpleMaterial(image=Image.new("RGB", (8, 8))))
@@ -202,7 +202,7 @@ def test_no_texture() -> None:
     assert gate(vase(textured=False), thresholds=Thresholds(needs_texture=False)).accepted
 
 
-def test_not_round() -> None:
+def test_gate_rejects_not_round() -> None:
     mesh = vase()
     mesh.apply_scale([1, 1, 0.25])
     verdict = gate(mesh)
@@ -210,14 +210,14 @@ def test_not_round() -> None:
     assert verdict.measures["symmetry"] < 0.7
 
 
-def test_symmetry_does_not_depend_on_where_the_vase_stands() -> None:
+def test_rotational_symmetry_does_not_depend_on_the_place() -> None:
     mesh = vase()
     there = mesh.copy()
     there.apply_translation([3.0, -1.0, 0.7])
     assert rotational_symmetry(there) == pytest.approx(rotational_symmetry(mesh), abs=0.01)
 
 
-def test_symmetry_asks_neither_for_even_faces_nor_for_two_handles() -> None:
+def test_rotational_symmetry_needs_neither_even_faces_nor_two_handles() -> None:
     fine = vase(textured=False)
     for _ in range(2):  # more points on the right, which is no weight
         fine = fine.subdivide(face_index=np.nonzero(fine.triangles_center[:, 0] > 0.1)[0])
@@ -228,13 +228,13 @@ def test_symmetry_asks_neither_for_even_faces_nor_for_two_handles() -> None:
     assert rotational_symmetry(trimesh.util.concatenate([vase(textured=False), ring])) > 0.78
 
 
-def test_a_bowl_is_compared_with_its_proportions() -> None:
+def test_silhouette_iou_keeps_the_proportions_of_a_bowl() -> None:
     bowl = vase()
     bowl.apply_scale([2.5, 1, 2.5])
     assert silhouette_iou(bowl, outline(height=100, slimmer=2.5)) > 0.95
 
 
-def test_unlike_its_photograph() -> None:
+def test_gate_rejects_unlike_its_photograph() -> None:
     verdict = gate(vase(), outline(slimmer=0.55))
     assert "unlike its photograph" in verdict.reason
     assert verdict.measures["silhouette_iou"] < 0.8

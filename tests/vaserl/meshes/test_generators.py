@@ -52,7 +52,7 @@ def lifted(lift_settings: LiftSettings, photo: Path, out: Path) -> dict:
     return rows_of(Lift(lift_settings, photo.parent, out)(batch_of([row])))[0]
 
 
-def test_triposg_gives_an_upright_coloured_model_of_the_photograph(triposg, tmp_path):
+def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_path):
     (triposg / "checkout" / "calls.txt").unlink(missing_ok=True)
     photo = pot_photo(tmp_path / "photo.png")
     row = lifted(settings(triposg, num_steps=20, guidance=7.5, seed=3, flash_decoder=False), photo, tmp_path)
@@ -73,7 +73,7 @@ def test_triposg_gives_an_upright_coloured_model_of_the_photograph(triposg, tmp_
     assert gate(mesh).accepted
 
 
-def test_the_checkouts_remover_is_used_where_its_weights_are(triposg, tmp_path):
+def test_triposg_uses_the_checkouts_remover_if_its_weights_are_given(triposg, tmp_path):
     clutter = np.random.default_rng(0).integers(120, 255, (400, 400, 3))
     photo = pot_photo(tmp_path / "photo.png", clutter)
     row = lifted(settings(triposg), photo, tmp_path)
@@ -87,7 +87,7 @@ def test_the_checkouts_remover_is_used_where_its_weights_are(triposg, tmp_path):
     assert row["rejected_by"] == "lift" and "remover found nothing" in row["reason"]
 
 
-def test_what_is_missing_is_said_before_the_run(triposg, tmp_path):
+def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path):
     for changes, message in (
         ({"checkout": tmp_path / "no"}, r"lift\.triposg\.checkout .*no such folder; clone"),
         ({"checkout": tmp_path}, r"lift\.triposg\.checkout .*lacks triposg, scripts"),
@@ -102,14 +102,14 @@ def test_what_is_missing_is_said_before_the_run(triposg, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_said_where_the_model_is_loaded_and_not_on_the_driver(triposg, tmp_path):
+def test_usable_device_names_a_missing_gpu_only_where_the_model_is_loaded(triposg, tmp_path):
     wants_gpu = settings(triposg, device="cuda")
     check_generator(wants_gpu, tmp_path)
     with pytest.raises(UserError, match=r'lift\.triposg\.device "cuda": this process sees no CUDA device'):
         build_generator(wants_gpu, tmp_path)
 
 
-def test_a_checkout_that_lacks_its_requirements_is_named(tmp_path):
+def test_import_from_names_a_checkout_without_its_requirements(tmp_path):
     (tmp_path / "checkout" / "hy3dgen").mkdir(parents=True)
     (tmp_path / "checkout" / "hy3dgen" / "__init__.py").write_text("")
     (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text("import pymeshlab_of_nobody")
@@ -121,7 +121,7 @@ def test_a_checkout_that_lacks_its_requirements_is_named(tmp_path):
         _forget("hy3dgen", tmp_path / "checkout")
 
 
-def test_a_module_of_another_place_is_not_taken_for_the_checkouts(tmp_path):
+def test_import_from_rejects_a_module_of_another_place(tmp_path):
     with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was imported from .*json/__init__\.py instead"):
         import_from(tmp_path, ("",), "json", "lift.x")
 
@@ -158,7 +158,7 @@ def _forget(package: str, checkout: Path) -> None:
     (2, trimesh.creation.icosphere(4)),
     (0, trimesh.creation.torus(1.0, 0.3, major_sections=64, minor_sections=32)),
 ])  # fmt: skip
-def test_decimation_keeps_topology_and_shape(euler_number, solid):
+def test_decimate_keeps_topology_and_shape(euler_number, solid):
     slim = decimate(solid, 800)
     assert len(slim.faces) in (799, 800)
     assert slim.is_watertight and slim.is_winding_consistent and slim.euler_number == euler_number
@@ -166,7 +166,7 @@ def test_decimation_keeps_topology_and_shape(euler_number, solid):
     assert len(decimate(slim, 10_000).faces) == len(slim.faces)
 
 
-def test_decimation_pinches_nothing_off_and_turns_no_face_over():
+def test_decimate_pinches_nothing_off_and_flips_no_face():
     """Three vertices around a thin ring are no face: an edge between two of them must stay."""
     ring = trimesh.creation.torus(1.0, 0.02, major_sections=64, minor_sections=3)
     slim = decimate(ring, 100)
@@ -182,7 +182,7 @@ def test_decimation_pinches_nothing_off_and_turns_no_face_over():
     assert decimate(star, 400).area == pytest.approx(star.area, rel=1e-3)
 
 
-def test_decimation_leaves_edges_of_holes_and_flat_ground_in_place():
+def test_decimate_keeps_edges_of_holes_and_flat_surfaces():
     sheet = trimesh.creation.box((1, 1, 1)).subdivide().subdivide().subdivide()
     sheet.update_faces(sheet.triangles_center[:, 1] < 0.499)
     open_edges = sheet.edges_unique[np.bincount(sheet.edges_unique_inverse) == 1]
@@ -194,7 +194,7 @@ def test_decimation_leaves_edges_of_holes_and_flat_ground_in_place():
     assert slim.area == pytest.approx(5.0, rel=1e-3), "five sides of a cube, still flat"
 
 
-def test_the_largest_piece_is_that_of_the_largest_area():
+def test_largest_piece_is_that_of_the_largest_area():
     ball, dust = trimesh.creation.icosphere(1, radius=1.0), trimesh.creation.icosphere(4, radius=0.1)
     dust.apply_translation([3, 0, 0])
     assert len(dust.faces) > len(ball.faces)
@@ -207,7 +207,7 @@ ROUND = Cutout(
 )  # fmt: skip
 
 
-def test_small_holes_are_closed_and_what_is_inside_out_is_turned() -> None:
+def test_finish_mesh_closes_small_holes_and_turns_inside_out_surfaces() -> None:
     holed = trimesh.creation.icosphere(4)
     holed.update_faces(np.arange(len(holed.faces)) != 100)
     holed.invert()
@@ -217,7 +217,7 @@ def test_small_holes_are_closed_and_what_is_inside_out_is_turned() -> None:
     assert done.volume == pytest.approx(4 / 3 * np.pi / 8, rel=0.02)  # of a ball one unit high
 
 
-def test_open_mouths_are_no_hulls() -> None:
+def test_finish_mesh_keeps_open_mouths() -> None:
     """A bowl stays hollow, and one without thickness stays open."""
     angle = np.linspace(0, np.pi / 2, 30)
     outside = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
@@ -231,7 +231,7 @@ def test_open_mouths_are_no_hulls() -> None:
     assert not finish_mesh(sheet, bowl_cutout(), 5000).is_watertight
 
 
-def test_generators_see_the_vase_alone_in_the_middle_of_white():
+def test_cutout_on_white_shows_the_vase_alone_in_the_middle():
     pixels = np.full((60, 80, 3), 90, np.uint8)
     mask = np.zeros((60, 80), bool)
     mask[5:45, 50:70] = True
@@ -248,7 +248,7 @@ def bowl_cutout() -> Cutout:
     return Cutout(photo=Image.new("RGB", (100, 100)), mask=(np.hypot(rows + 20, columns) < 45) & (rows > -20))
 
 
-def test_another_turn_must_be_clearly_better() -> None:
+def test_upright_another_turn_must_be_clearly_better() -> None:
     """A box one percent higher than wide, in a photograph where it is half a percent wider than high."""
     mask = np.zeros((260, 260), bool)
     mask[30:230, 30:231] = True
@@ -259,7 +259,7 @@ def test_another_turn_must_be_clearly_better() -> None:
     assert np.abs(turn @ [1, 0, 0, 0]) == pytest.approx([0, 1, 0, 0])
 
 
-def test_a_surface_that_is_none_is_refused():
+def test_finish_mesh_rejects_an_unusable_surface():
     mask = np.ones((10, 10), bool)
     cutout = Cutout(photo=Image.new("RGB", (10, 10)), mask=mask)
     broken = trimesh.creation.icosphere(1)

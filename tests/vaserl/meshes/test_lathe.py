@@ -29,7 +29,7 @@ from vaserl.meshes.lathe.revolve import WALL, inside_of
 
 
 @pytest.mark.parametrize("view_deg", [(0.0, 0.0), (1.0, 12.0), (-5.0, 8.0), (4.0, 18.0)])
-def test_the_profile_is_recovered_from_the_side_and_from_slightly_above(view_deg: tuple[float, float]) -> None:
+def test_lathe_recovers_the_profile_from_the_side_and_from_slightly_above(view_deg: tuple[float, float]) -> None:
     result = lathe(photograph(seen_mask(view_deg=view_deg)))
     assert departure(result.profile) <= 0.015
     assert result.profile[0, 1] == 0.0 and result.profile[-1, 1] == 1.0
@@ -41,7 +41,7 @@ def test_the_profile_is_recovered_from_the_side_and_from_slightly_above(view_deg
     assert result.view.mouth_flatness == pytest.approx(flatness(1.0, view_deg), abs=0.07)
 
 
-def test_without_the_camera_the_foot_would_be_wrong() -> None:
+def test_profile_of_without_the_camera_the_foot_would_be_wrong() -> None:
     """The ellipse of the foot is 2 x 0.31 x 21 = 13 rows high: two rows from its end it is sqrt(1 - (4.5/6.5)^2) = 0.72
     of its width, where the profile has the full 0.14."""
     mask = seen_mask(view_deg=(4.0, 18.0))
@@ -52,7 +52,7 @@ def test_without_the_camera_the_foot_would_be_wrong() -> None:
 
 
 @pytest.mark.parametrize("tilt_deg", [-3.0, 0.0, 3.0, 8.0])
-def test_axis_and_tilt_are_recovered(tilt_deg: float) -> None:
+def test_find_axis_recovers_axis_and_tilt(tilt_deg: float) -> None:
     mask = seen_mask(tilt_deg=tilt_deg, shift=9.0)
     axis = find_axis(mask)
     assert axis.tilt_deg == pytest.approx(tilt_deg, abs=0.3)
@@ -64,7 +64,7 @@ def test_axis_and_tilt_are_recovered(tilt_deg: float) -> None:
 
 
 @pytest.mark.parametrize("sides", [(-1, 1), (1,), (-1,)])
-def test_handles_are_made_and_do_not_widen_the_body(sides: tuple[int, ...]) -> None:
+def test_lathe_makes_handles_that_do_not_widen_the_body(sides: tuple[int, ...]) -> None:
     bare = seen_mask()
     mask = with_handles(bare, sides)
     gained = np.count_nonzero(mask & ~bare)
@@ -79,7 +79,7 @@ def test_handles_are_made_and_do_not_widen_the_body(sides: tuple[int, ...]) -> N
     assert -reach.min() == pytest.approx(0.34 + 5 / HEIGHT if -1 in sides else 0.3, abs=0.02)
 
 
-def test_a_handle_seen_end_on_becomes_a_loop_and_leaves_the_profile_alone() -> None:
+def test_lathe_a_handle_seen_end_on_becomes_a_loop_and_keeps_the_profile() -> None:
     mask = seen_mask()
     middle, row = (SIDE - 1) / 2, round((SIDE - 1) / 2 - 0.12 * HEIGHT)
     reach = round(0.42 * HEIGHT)
@@ -91,7 +91,7 @@ def test_a_handle_seen_end_on_becomes_a_loop_and_leaves_the_profile_alone() -> N
     assert np.ptp(beyond[:, 2]) > 0.1, "a loop bulges sideways, towards the camera and away from it"
 
 
-def test_the_mesh_is_a_closed_upright_solid() -> None:
+def test_lathe_makes_a_closed_upright_solid() -> None:
     result = lathe(photograph(with_handles(seen_mask())), num_sections=48)
     mesh = result.mesh.copy()
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
@@ -113,7 +113,7 @@ def test_the_mesh_is_a_closed_upright_solid() -> None:
     assert belly.sum() > 100 and outward[belly].min() > 0.9
 
 
-def test_the_inside_keeps_the_wall_and_never_meets_the_outside() -> None:
+def test_inside_of_keeps_the_wall_and_never_meets_the_outside() -> None:
     z = np.linspace(0, 1, 96)
     profile = np.stack([amphora(z), z], axis=1)
     inside = inside_of(profile)
@@ -149,12 +149,12 @@ def sherd() -> np.ndarray:
     ],
     ids=["sherd", "fallen over", "half", "heart"],
 )
-def test_what_was_not_thrown_on_a_wheel_is_refused(mask: np.ndarray, reason: str) -> None:
+def test_lathe_rejects_what_is_not_wheel_thrown(mask: np.ndarray, reason: str) -> None:
     with pytest.raises(LatheError, match=reason):
         lathe(photograph(mask))
 
 
-def test_what_a_person_should_know_is_said() -> None:
+def test_lathe_warns_of_doubtful_models() -> None:
     swollen = seen_mask()
     swollen[90:140, 140:175] = True
     warnings = lathe(photograph(swollen)).warnings
@@ -163,13 +163,13 @@ def test_what_a_person_should_know_is_said() -> None:
     assert lathe(photograph(seen_mask())).warnings == ()
 
 
-def test_a_round_vase_that_has_no_tilt_is_upright() -> None:
+def test_lathe_a_round_vase_without_tilt_is_upright() -> None:
     y, x = np.mgrid[:SIDE, :SIDE]
     axis = find_axis(np.hypot(x - 100.5, y - 120) < 47)
     assert axis.tilt_deg == pytest.approx(0.0, abs=0.1) and axis.x == pytest.approx(100.5, abs=0.2)
 
 
-def test_heights_are_not_foreshortened() -> None:
+def test_profile_of_heights_are_not_foreshortened() -> None:
     """A cylinder of 50 pixels' radius, seen from 30 degrees above: its 100 rows are 100 / cos 30 pixels of height."""
     from_end = np.minimum(np.arange(151), np.arange(151)[::-1])
     half_width = 50 * np.sqrt(1 - (np.clip(25 - from_end, 0, 25) / 25) ** 2)
@@ -178,7 +178,7 @@ def test_heights_are_not_foreshortened() -> None:
     assert profile[:, 0] == pytest.approx(50 / (100 / np.cos(np.radians(30))), abs=0.01)
 
 
-def test_impossible_arguments_are_programming_errors() -> None:
+def test_lathe_impossible_arguments_are_programming_errors() -> None:
     photo = photograph(seen_mask())
     with pytest.raises(ValueError, match="num_sections = 3"):
         lathe(photo, num_sections=3)
@@ -188,7 +188,7 @@ def test_impossible_arguments_are_programming_errors() -> None:
         lathe(photo.astype(np.float64))
 
 
-def test_a_mirrored_photograph_gives_the_same_vase() -> None:
+def test_lathe_a_mirrored_photograph_gives_the_same_vase() -> None:
     photo = photograph(with_handles(seen_mask(tilt_deg=2.0), (1,)))
     one, other = lathe(photo), lathe(np.ascontiguousarray(photo[:, ::-1]))
     assert other.tilt_deg == pytest.approx(-one.tilt_deg, abs=0.05)
@@ -196,7 +196,7 @@ def test_a_mirrored_photograph_gives_the_same_vase() -> None:
     assert one.num_handles == other.num_handles == 1
 
 
-def test_the_same_photograph_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
+def test_lathe_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     photo = photograph(with_handles(seen_mask()))
     write_glb(tmp_path / "a.glb", lathe(photo).mesh)
     Image.fromarray(photo).save(tmp_path / "photo.png")

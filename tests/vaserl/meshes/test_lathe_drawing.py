@@ -13,7 +13,7 @@ from tests.fakes.turned_vases import (
 from vaserl.meshes.lathe import lathe, profile_drawing
 
 
-def test_the_drawing_is_svg_in_millimetres_with_its_layers() -> None:
+def test_profile_drawing_is_svg_in_millimetres_with_its_layers() -> None:
     result = lathe(photograph(seen_mask()))
     root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
     space = "{http://www.w3.org/2000/svg}"
@@ -49,7 +49,7 @@ def test_the_drawing_is_svg_in_millimetres_with_its_layers() -> None:
 
 
 @pytest.mark.parametrize("sides", [(-1, 1), (1,)])
-def test_handles_are_drawn_where_they_stand_off_the_body(sides: tuple[int, ...]) -> None:
+def test_profile_drawing_has_handles_where_they_stand_off_the_body(sides: tuple[int, ...]) -> None:
     result = lathe(photograph(with_handles(seen_mask(), sides)))
     root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
     layers = {group.get("id"): group for group in root}

@@ -12,7 +12,7 @@ from vaserl.meshes.lathe import LatheError, lathe, segment
     "paper", [(255, 255, 255), (128, 128, 130), (180, 198, 215), (70, 74, 84)], ids=["white", "grey", "blue", "dark"]
 )
 @pytest.mark.parametrize("clay", [CLAY, (214, 200, 172)], ids=["clay", "white-ground"])
-def test_segmentation_on_plain_backgrounds_with_a_gradient_and_a_shadow(
+def test_segment_on_plain_backgrounds_with_a_gradient_and_a_shadow(
     paper: tuple[int, int, int], clay: tuple[int, int, int]
 ) -> None:
     truth = with_handles(seen_mask())
@@ -31,7 +31,7 @@ def test_segmentation_on_plain_backgrounds_with_a_gradient_and_a_shadow(
     assert found[112, 101], "the highlight belongs to the vase"
 
 
-def test_transparency_is_believed_before_colour() -> None:
+def test_segment_uses_transparency_before_colour() -> None:
     mask = seen_mask()
     rng = np.random.default_rng(1)
     clutter = rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -41,7 +41,7 @@ def test_transparency_is_believed_before_colour() -> None:
         lathe(clutter)
 
 
-def test_blank_and_cut_photographs_are_refused_with_the_reason() -> None:
+def test_segment_rejects_blank_and_cut_photographs_with_the_reason() -> None:
     with pytest.raises(LatheError, match="no vase found"):
         lathe(np.full((SIDE, SIDE, 3), 240, np.uint8))
     photo = photograph(seen_mask())

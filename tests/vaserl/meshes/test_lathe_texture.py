@@ -7,7 +7,7 @@ from tests.fakes.turned_vases import CLAY, HEIGHT, SIDE, SLIP, centre_of, flatne
 from vaserl.meshes.lathe import lathe
 
 
-def test_colours_land_where_the_camera_saw_them() -> None:
+def test_paint_atlas_puts_colours_where_the_camera_saw_them() -> None:
     """A level band, seen from 10 degrees above, is an arc in the picture and must be a straight row in the texture."""
     view_deg = (4.0, 18.0)
     mask = seen_mask(view_deg=view_deg)
@@ -38,7 +38,7 @@ def test_colours_land_where_the_camera_saw_them() -> None:
     assert mesh.vertices[outside, 1] == pytest.approx(at_z, abs=0.025)
 
 
-def test_a_figure_beside_the_outline_is_not_continued_by_its_mirror_image() -> None:
+def test_paint_atlas_does_not_mirror_a_figure_beside_the_outline() -> None:
     """The belly is 45 pixels wide and its last two and a half aren't used, so it is seen up to asin(42.5 / 45) = 71
     degrees: a spot at 60 degrees, folded back there, would come again at 82."""
     mask = seen_mask(view_deg=(0.0, 0.0))
@@ -55,7 +55,7 @@ def test_a_figure_beside_the_outline_is_not_continued_by_its_mirror_image() -> N
     assert blue[np.abs(azimuth_deg - 82) < 4].max() < 0, "clay, whose red exceeds its blue"
 
 
-def test_a_large_photograph_gives_the_profile_of_a_small_one_and_a_sharper_texture() -> None:
+def test_lathe_a_large_photograph_gives_the_same_profile_and_a_sharper_texture() -> None:
     small = lathe(photograph(seen_mask()))
     large_mask = seen_mask(side=900, height=HEIGHT * 900 / SIDE)
     photo = photograph(large_mask)

@@ -39,14 +39,14 @@ def centre_colour(image: np.ndarray) -> int:
     return int(pixel.argmax()) if pixel.max() - pixel.min() > 60 else 3
 
 
-def test_a_turn_shows_front_left_back_right(turntable: TurntableRenderer) -> None:
+def test_render_clip_shows_front_left_back_right(turntable: TurntableRenderer) -> None:
     # the model turns anticlockwise seen from above: after a quarter its left side (-x) faces the camera
     clip = turntable.render_clip(flagged_column(), num_frames=4, fps=2.0)
     assert [centre_colour(frame) for frame in clip.frames] == [0, 3, 2, 1]
     assert (clip.fps, clip.frame_indices, clip.num_source_frames) == (2.0, (0, 1, 2, 3), 4)
 
 
-def test_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) -> None:
+def test_render_clip_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) -> None:
     clip = turntable.render_clip(flagged_column(), num_frames=5, fps=4.0)
     for k in (1, 3):
         turned = flagged_column()
@@ -57,7 +57,7 @@ def test_frame_k_is_the_model_turned_by_k_steps(turntable: TurntableRenderer) ->
         assert (np.abs(still.astype(int) - clip.frames[0]).max(axis=-1) > 8).mean() > 0.05
 
 
-def test_six_views_look_where_they_say(turntable: TurntableRenderer) -> None:
+def test_render_six_views_look_where_their_names_say(turntable: TurntableRenderer) -> None:
     column = flagged_column()
     views = turntable.render_six_views(column)
     assert list(views) == ["front", "back", "left", "right", "top", "bottom"]
@@ -68,7 +68,7 @@ def test_six_views_look_where_they_say(turntable: TurntableRenderer) -> None:
         assert np.ptp(rows) / np.ptp(columns) == pytest.approx(ratio, rel=0.08)
 
 
-def test_size_and_place_do_not_show(turntable: TurntableRenderer) -> None:
+def test_render_clip_does_not_depend_on_size_and_place(turntable: TurntableRenderer) -> None:
     moved = flagged_column()
     moved.apply_transform(trimesh.transformations.translation_matrix([7.0, -3.0, 2.0]))
     moved.apply_scale(40.0)
@@ -76,7 +76,7 @@ def test_size_and_place_do_not_show(turntable: TurntableRenderer) -> None:
     assert (np.abs(at_home.astype(int) - elsewhere).max(axis=-1) > 8).mean() < 0.01
 
 
-def test_axis_ignores_a_handle() -> None:
+def test_normalising_transform_ignores_a_handle() -> None:
     body = trimesh.creation.cylinder(radius=1.0, height=3.0, sections=64)
     body.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))
     handle = trimesh.creation.box((0.6, 1.0, 0.2))
@@ -90,21 +90,21 @@ def test_axis_ignores_a_handle() -> None:
     assert radius == pytest.approx(np.hypot(1.0, 1.5) / 3, rel=0.05)
 
 
-def test_nothing_leaves_the_frame(turntable: TurntableRenderer) -> None:
+def test_render_clip_keeps_the_model_in_the_frame(turntable: TurntableRenderer) -> None:
     for extents in ((1.0, 2.0, 1.0), (3.0, 0.5, 3.0), (0.2, 2.0, 0.2)):
         frames = turntable.render_clip(trimesh.creation.box(extents), num_frames=8).frames.astype(int)
         border = np.concatenate([frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]], axis=1)
         assert np.ptp(border) == 0
 
 
-def test_inside_out_models_are_turned_right_side_out() -> None:
+def test_parts_of_turns_inside_out_models() -> None:
     sphere = trimesh.creation.icosphere()
     sphere.invert()
     assert sphere.volume < 0 < parts_of(sphere)[0].volume
     assert sphere.volume < 0  # the caller's mesh is left alone
 
 
-def test_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) -> None:
+def test_render_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) -> None:
     front, top = turntable.render_normal_maps(trimesh.creation.icosphere(subdivisions=4), [(0.0, 0.0), (0.0, 89.99)])
     for image in (front, top):
         assert image[32, 32].astype(int) == pytest.approx(np.array([127, 127, 255]), abs=8)  # towards the camera
@@ -113,7 +113,7 @@ def test_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) ->
         assert image[14, 32, 1] > 180 > 80 > image[50, 32, 1]  # up is green
 
 
-def test_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> None:
+def test_render_clip_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> None:
     """Slip of (28, 24, 24) and an incised line of clay on it stay apart even where the key light doesn't reach."""
     texture = np.full((64, 64, 3), (28, 24, 24), np.uint8)
     texture[:, np.arange(64) % 8 < 3] = (204, 102, 48)
@@ -129,7 +129,7 @@ def test_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> Non
     assert row.max() < 255
 
 
-def test_light_and_camera_can_be_replaced(turntable: TurntableRenderer) -> None:
+def test_render_views_light_and_camera_can_be_replaced(turntable: TurntableRenderer) -> None:
     box = flagged_column()
     bright = turntable.render_views(box, [(0.0, 0.0)], light=Light(ambient=0.9))[0]
     dark = turntable.render_views(box, [(0.0, 0.0)], light=Light(ambient=0.1, key=0.0, fill=0.0))[0]
@@ -140,7 +140,7 @@ def test_light_and_camera_can_be_replaced(turntable: TurntableRenderer) -> None:
     assert abs(int(near[0, 32, 0]) - 219) > 12  # the box fills the frame to its edge
 
 
-def test_turntables_share_a_process() -> None:
+def test_turntable_renderers_share_a_process() -> None:
     box = flagged_column()
     with TurntableRenderer(resolution=32) as small:
         first = small.render_clip(box, num_frames=2).frames
@@ -162,25 +162,25 @@ def test_load_mesh_round_trip(tmp_path: Path) -> None:
     ("content", "reason"),
     [(b"PNG and more", "not a GLB model"), (b"", "not a GLB model"), (b"glTF\x02\x00\x00\x00 cut off", "damaged")],
 )
-def test_what_is_no_glb_is_named_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_load_mesh_names_a_file_that_is_no_glb_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "vase.glb"
     path.write_bytes(content)
     with pytest.raises(UserError, match=rf"vase\.glb: {reason}"):
         load_mesh(path)
 
 
-def test_a_missing_glb_is_named(tmp_path: Path) -> None:
+def test_load_mesh_names_a_missing_glb(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"vase\.glb: no such file"):
         load_mesh(tmp_path / "vase.glb")
 
 
-def test_a_glb_without_triangles_is_refused(tmp_path: Path) -> None:
+def test_load_mesh_rejects_a_glb_without_triangles(tmp_path: Path) -> None:
     trimesh.Scene([trimesh.PointCloud(np.eye(3))]).export(str(tmp_path / "cloud.glb"))
     with pytest.raises(UserError, match=r"cloud\.glb: .*no triangles"):
         load_mesh(tmp_path / "cloud.glb")
 
 
-def test_torch_compilers_load_after_rendering():
+def test_turntable_renderer_torch_compilers_load_after_rendering():
     """Mesa and triton each bring an LLVM; in the wrong order the second one crashes the process."""
     script = (
         "import trimesh\n"

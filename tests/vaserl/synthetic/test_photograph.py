@@ -12,7 +12,7 @@ from vaserl.synthetic.photograph import PHOTOGRAPH_KINDS, shard_of, take_photogr
 from vaserl.synthetic.vase import VaseTraits
 
 
-def test_kinds_of_photographs_look_their_part(traits: VaseTraits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_take_photograph_kinds_have_their_characteristics(traits: VaseTraits, monkeypatch: pytest.MonkeyPatch) -> None:
     traits = with_facts(traits, shape="AMPHORA, NECK")
     mesh = build_mesh(traits, paint_vase(traits))
     to_glb(mesh)
@@ -45,7 +45,7 @@ def test_kinds_of_photographs_look_their_part(traits: VaseTraits, monkeypatch: p
     assert colourful["sketch"] < 40 < colourful["intact"]
 
 
-def test_a_shard_is_a_small_part_of_the_vase(traits: VaseTraits) -> None:
+def test_shard_of_is_a_small_part_of_the_vase(traits: VaseTraits) -> None:
     mesh = build_mesh(traits, paint_vase(traits))
     for seed in range(8):
         shard = shard_of(mesh, np.random.default_rng(seed))

@@ -44,7 +44,7 @@ def heights_above(mesh: trimesh.Trimesh, x: float, z: float) -> np.ndarray:
     return np.sort(heights[hit])[::-1]
 
 
-def test_the_world_is_as_large_as_promised() -> None:
+def test_vocabulary_is_as_large_as_documented() -> None:
     assert len(SHAPES) >= 10
     assert len(FABRICS) == 4
     assert len(TECHNIQUES) == 3
@@ -58,32 +58,32 @@ def test_dates_follow_each_other_without_gap_or_overlap() -> None:
 
 
 @pytest.mark.parametrize("first, second", list(combinations(CLAY, 2)))
-def test_clays_are_told_apart(first: str, second: str) -> None:
+def test_clay_colours_differ(first: str, second: str) -> None:
     """Far beyond what the firing (a standard deviation of 5 levels) or a colour cast of 1.5 % can blur."""
     assert np.linalg.norm(np.subtract(CLAY[first], CLAY[second])) > 50
 
 
 @pytest.mark.parametrize("first, second", list(combinations(SUBJECTS, 2)))
-def test_subjects_differ_in_mass(first: str, second: str) -> None:
+def test_silhouette_subjects_differ_in_mass(first: str, second: str) -> None:
     """Reduced to 24 x 24, as in a small picture, any two silhouettes differ on a tenth of the pixels and more."""
     small = [coverage(silhouette(subject), 24, 24)[..., 1:].sum(axis=-1) for subject in (first, second)]
     assert np.abs(small[0].astype(int) - small[1]).mean() / 255 > 0.1
 
 
 @pytest.mark.parametrize("first, second", list(combinations(HANDS, 2)))
-def test_ornaments_differ(first: str, second: str) -> None:
+def test_motif_hands_differ(first: str, second: str) -> None:
     bands = [band(hand, 16, 256, 20.0).astype(int) for hand in (first, second)]
     assert np.abs(bands[0] - bands[1]).mean() / 255 > 0.08
 
 
 @given(hand=st.sampled_from(HANDS), width=st.integers(200, 800), around=st.floats(4.0, 60.0))
-def test_ornament_covers_every_pixel_once(hand: str, width: int, around: float) -> None:
+def test_band_covers_every_pixel_once(hand: str, width: int, around: float) -> None:
     covered = band(hand, 12, width, around)
     assert covered.shape == (12, width, 5)
     assert np.abs(covered.sum(axis=-1, dtype=int) - 255).max() <= 3  # shares of the layers add up to one
 
 
-def test_motifs_tile_without_a_seam() -> None:
+def test_motif_tiles_without_a_seam() -> None:
     """Where paint touches the right edge it goes on at the left edge."""
     for hand in HANDS:
         canvas = motif(hand) == BODY
@@ -91,7 +91,7 @@ def test_motifs_tile_without_a_seam() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_profiles_rise_from_the_foot_to_the_lip(shape) -> None:
+def test_shape_profiles_rise_from_the_foot_to_the_lip(shape) -> None:
     outside = shape.outside()
     assert outside[0, 1] == 0.0
     assert outside[-1, 1] == 1.0
@@ -101,7 +101,7 @@ def test_profiles_rise_from_the_foot_to_the_lip(shape) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_closed_at_the_foot_and_open_at_the_mouth(shape, traits: VaseTraits) -> None:
+def test_build_mesh_is_closed_at_the_foot_and_open_at_the_mouth(shape, traits: VaseTraits) -> None:
     mesh = build_mesh(with_facts(traits, shape=shape.name), BLANK)
     solid = trimesh.Trimesh(mesh.vertices, mesh.faces)  # merges the texture's seam
     assert solid.is_watertight
@@ -114,7 +114,7 @@ def test_closed_at_the_foot_and_open_at_the_mouth(shape, traits: VaseTraits) -> 
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_stored_normals_agree_with_the_surface(shape, traits: VaseTraits) -> None:
+def test_build_mesh_normals_agree_with_the_surface(shape, traits: VaseTraits) -> None:
     mesh = build_mesh(with_facts(traits, shape=shape.name), BLANK)
     at_faces = mesh.vertex_normals[mesh.faces].mean(axis=1)
     agreement = (at_faces * mesh.face_normals).sum(axis=1)
@@ -122,7 +122,7 @@ def test_stored_normals_agree_with_the_surface(shape, traits: VaseTraits) -> Non
 
 
 @pytest.mark.parametrize("first, second", list(combinations(range(len(SHAPES)), 2)))
-def test_shapes_differ_in_silhouette(first: int, second: int, silhouettes: list[np.ndarray]) -> None:
+def test_build_mesh_shapes_differ_in_silhouette(first: int, second: int, silhouettes: list[np.ndarray]) -> None:
     union = (silhouettes[first] | silhouettes[second]).sum()
     assert (silhouettes[first] ^ silhouettes[second]).sum() / union > 0.09
 
@@ -135,7 +135,7 @@ def silhouettes(traits: VaseTraits, turntable: TurntableRenderer) -> list[np.nda
     return [turntable.render_views(mesh, [(0.0, 5.0)], background=white)[0].min(axis=-1) < 250 for mesh in meshes]
 
 
-def test_dates_show_in_the_proportions(traits: VaseTraits) -> None:
+def test_build_mesh_dates_show_in_the_proportions(traits: VaseTraits) -> None:
     ratios = []
     for slimness in SLIMNESS:
         mesh = build_mesh(with_facts(replace(traits, slimness=slimness), shape="SKYPHOS"), BLANK)
@@ -146,7 +146,7 @@ def test_dates_show_in_the_proportions(traits: VaseTraits) -> None:
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
 @pytest.mark.parametrize("fabric", FABRICS)
-def test_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, traits: VaseTraits) -> None:
+def test_paint_vase_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, traits: VaseTraits) -> None:
     """In the frieze black-figure is mostly clay, red-figure mostly slip, white-ground mostly white."""
     facts = {"fabric": fabric, "technique": technique, "shape": "AMPHORA, NECK", "decoration": "HORSE"}
     pixels = np.asarray(paint_vase(with_facts(traits, **facts)), float)
@@ -156,14 +156,14 @@ def test_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, t
     assert (np.linalg.norm(frieze - expected, axis=1) < 60).mean() > 0.5
 
 
-def test_texture_has_no_seam(traits: VaseTraits) -> None:
+def test_paint_vase_has_no_seam(traits: VaseTraits) -> None:
     """Left and right edge meet at the back: they differ no more than neighbouring columns do."""
     pixels = np.asarray(paint_vase(traits), float)
     inner = np.abs(np.diff(pixels, axis=1)).mean(axis=(0, 2))
     assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() <= inner.max()
 
 
-def test_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_path: Path) -> None:
+def test_to_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_path: Path) -> None:
     mesh = build_mesh(with_facts(traits, shape="LEKYTHOS"), paint_vase(traits))
     (tmp_path / "a.glb").write_bytes(to_glb(mesh))
     scene = load_mesh(tmp_path / "a.glb")
@@ -175,7 +175,7 @@ def test_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_p
     assert scene.bounds[0, 1] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_same_traits_same_bytes(traits: VaseTraits) -> None:
+def test_to_glb_same_traits_same_bytes(traits: VaseTraits) -> None:
     first, second = (to_glb(build_mesh(traits, paint_vase(traits))) for _ in range(2))
     assert first == second
     other = replace(traits, paint_seed=traits.paint_seed + 1)

@@ -53,7 +53,7 @@ def test_beazley_record_states_the_facts_of_the_vase(seed: int) -> None:
     assert all(isinstance(value, str) and value for value in record.values())
 
 
-def test_record_has_the_form_of_the_archive(traits: VaseTraits) -> None:
+def test_beazley_record_has_the_form_of_the_archive(traits: VaseTraits) -> None:
     facts = {
         "fabric": "ATHENIAN",
         "technique": "BLACK-FIGURE",
@@ -76,7 +76,7 @@ def test_record_has_the_form_of_the_archive(traits: VaseTraits) -> None:
     }
 
 
-def test_distribution_is_skewed_and_correlated() -> None:
+def test_sample_traits_is_skewed_and_correlated() -> None:
     sample = [traits_of(0, index) for index in range(2000)]
     facts = [traits.facts for traits in sample]
     fabrics = Counter(fact.fabric for fact in facts)
@@ -95,24 +95,24 @@ def test_distribution_is_skewed_and_correlated() -> None:
     assert 0.35 < np.mean([traits.provenance is not None for traits in sample]) < 0.45
 
 
-def test_the_same_seed_makes_the_same_files(worlds: tuple[Path, Path]) -> None:
+def test_build_world_same_seed_same_files(worlds: tuple[Path, Path]) -> None:
     here, there = ({p.relative_to(w): p.read_bytes() for p in w.rglob("*") if p.is_file()} for w in worlds)
     assert here == there
 
 
-def test_a_vase_does_not_depend_on_how_many_there_are(worlds: tuple[Path, Path], tmp_path: Path) -> None:
+def test_build_world_a_vase_does_not_depend_on_their_number(worlds: tuple[Path, Path], tmp_path: Path) -> None:
     build_world(tmp_path / "small", num_vases=2, seed=3, num_workers=1)
     for path in (tmp_path / "small" / "models").iterdir():
         assert path.read_bytes() == (worlds[0] / "models" / path.name).read_bytes()
 
 
-def test_another_seed_makes_another_world(worlds: tuple[Path, Path], tmp_path: Path) -> None:
+def test_build_world_another_seed_makes_another_world(worlds: tuple[Path, Path], tmp_path: Path) -> None:
     other = build_world(tmp_path / "other", num_vases=1, seed=4, num_workers=1)
     assert other.content_hash != json.loads((worlds[0] / "world.json").read_text())["content_hash"]
     assert (tmp_path / "other/models/v00000.glb").read_bytes() != (worlds[0] / "models/v00000.glb").read_bytes()
 
 
-def test_lists_and_files_agree(worlds: tuple[Path, Path]) -> None:
+def test_build_world_lists_and_files_agree(worlds: tuple[Path, Path]) -> None:
     world = worlds[0]
     records = [json.loads(line) for line in (world / "records.jsonl").read_text().splitlines()]
     lines = [json.loads(line) for line in (world / "photographs.jsonl").read_text().splitlines()]
@@ -129,7 +129,7 @@ def test_lists_and_files_agree(worlds: tuple[Path, Path]) -> None:
             assert (image.size, image.mode) == ((224, 224), "RGB")
 
 
-def test_most_vases_have_a_good_photograph_and_one_flawed() -> None:
+def test_kinds_of_most_vases_have_a_good_photograph_and_one_flawed() -> None:
     kinds = [kinds_of(np.random.default_rng(seed)) for seed in range(3000)]
     good = np.array([k.count("intact") for k in kinds])
     flawed = np.array([len(k) for k in kinds]) - good
@@ -141,7 +141,7 @@ def test_most_vases_have_a_good_photograph_and_one_flawed() -> None:
     assert set(Counter(kind for k in kinds for kind in k)) == {"intact", *FLAWED}
 
 
-def test_a_series_has_so_many_views_of_the_stated_kinds(tmp_path: Path) -> None:
+def test_series_of_has_the_number_of_views_and_the_stated_kinds(tmp_path: Path) -> None:
     drawn = Counter(kind for seed in range(1000) for kind in series_of(5, np.random.default_rng(seed)))
     for kind, share in P_OF_SERIES.items():
         # binomial over 5,000: at most 0.007, so four standard deviations
@@ -155,7 +155,7 @@ def test_a_series_has_so_many_views_of_the_stated_kinds(tmp_path: Path) -> None:
         build_world(tmp_path / "v", num_vases=2, seed=0, num_views=0)
 
 
-def test_an_existing_world_is_kept_and_another_is_not_overwritten(worlds: tuple[Path, Path], tmp_path: Path) -> None:
+def test_build_world_keeps_an_existing_world_and_overwrites_no_other(worlds: tuple[Path, Path], tmp_path: Path) -> None:
     before = (worlds[0] / "world.json").stat().st_mtime_ns
     summary = build_world(worlds[0], num_vases=6, seed=3)
     assert summary.num_vases == 6
@@ -168,7 +168,7 @@ def test_an_existing_world_is_kept_and_another_is_not_overwritten(worlds: tuple[
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-def test_progress_is_told_and_an_interrupted_build_leaves_no_world(tmp_path: Path) -> None:
+def test_build_world_reports_progress_and_leaves_no_world_when_interrupted(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
     def stop_at_two(done: int, total: int) -> None:
@@ -185,6 +185,6 @@ def test_progress_is_told_and_an_interrupted_build_leaves_no_world(tmp_path: Pat
     assert not (tmp_path / "w.partial").exists()
 
 
-def test_a_world_of_no_vases_is_refused(tmp_path: Path) -> None:
+def test_build_world_rejects_a_world_without_vases(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="num_vases is 0"):
         build_world(tmp_path / "w", num_vases=0, seed=0)
