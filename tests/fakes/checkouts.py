@@ -1,14 +1,16 @@
-"""Folders in the form of generators' checkouts: the module names and call signatures of the published repositories,
-with a potter in the place of the network. The shape follows the picture it is given, so a wrong cut-out shows."""
+"""Stand-ins for generators' checkouts: the published repositories' module names and call signatures without networks.
+
+The generated shape follows the given image, so a wrong cut-out is visible in it.
+"""
 
 import json
 from pathlib import Path
 
-POTTER = '''
+SHAPE_MODULE = '''
 import numpy as np, trimesh
 
-def throw(image, seed):
-    """A closed solid of revolution from the picture's non-white outline, one unit high, and a crumb beside it."""
+def generate(image, seed):
+    """Returns a solid of revolution from the image's non-white outline, one unit high, and a fragment beside it."""
     pixels = np.asarray(image.convert("RGBA"))
     inside = (pixels[..., :3].min(axis=2) < 250) & (pixels[..., 3] > 127)
     rows = np.nonzero(inside.any(axis=1))[0]
@@ -18,15 +20,15 @@ def throw(image, seed):
     radius = inside[at].sum(axis=1) / 2 / height
     curve = np.concatenate([[[0, 0]], np.stack([radius, z], axis=1), [[0, 1]]])
     vase = trimesh.creation.revolve(curve, sections=96)
-    crumb = trimesh.creation.icosphere(2, radius=0.04)
-    crumb.apply_translation([0.9, 0.0, 0.2 + 0.01 * (seed % 7)])
-    return trimesh.util.concatenate([vase, crumb])
+    fragment = trimesh.creation.icosphere(2, radius=0.04)
+    fragment.apply_translation([0.9, 0.0, 0.2 + 0.01 * (seed % 7)])
+    return trimesh.util.concatenate([vase, fragment])
 '''
 
 TRIPOSG_PIPELINE = """
 import json, pathlib, types
 import numpy as np, torch, trimesh
-from ..potter import throw
+from ..stand_in import generate
 
 class TripoSGPipeline:
     @classmethod
@@ -46,7 +48,7 @@ class TripoSGPipeline:
         calls = pathlib.Path(__file__).parents[2] / "calls.txt"
         with calls.open("a") as stream:
             stream.write(f"{num_inference_steps} {guidance_scale} {generator.initial_seed()} {use_flash_decoder}\\n")
-        mesh = throw(image, generator.initial_seed())  # lies on its back: z is up
+        mesh = generate(image, generator.initial_seed())  # lies on its back: z is up
         return types.SimpleNamespace(samples=[(mesh.vertices.astype(np.float32), mesh.faces)])
 """
 
@@ -70,7 +72,7 @@ import json, pathlib
 import numpy as np, torch
 
 class BriaRMBG(torch.nn.Module):
-    """Keeps what is dark, so that a cluttered but bright background goes."""
+    """Keeps dark pixels, so that a cluttered but bright background is removed."""
     @classmethod
     def from_pretrained(cls, path):
         json.loads((pathlib.Path(path) / "config.json").read_text())
@@ -91,7 +93,7 @@ class BriaRMBG(torch.nn.Module):
 HUNYUAN = """
 import pathlib
 import numpy as np, torch, trimesh
-from {potter} import throw
+from {stand_in} import generate
 
 class Hunyuan3DDiTFlowMatchingPipeline:
     @classmethod
@@ -108,16 +110,16 @@ class Hunyuan3DDiTFlowMatchingPipeline:
         assert image.mode == "RGBA" and output_type == "trimesh"
         with self.calls.open("a") as stream:
             print(num_inference_steps, guidance_scale, generator.initial_seed(), octree_resolution, file=stream)
-        mesh = throw(image, generator.initial_seed())
+        mesh = generate(image, generator.initial_seed())
         mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))  # upright
         return [mesh]
 """
 
 
 def make_triposg(folder: Path) -> Path:
-    """Returns: the folder, with checkout/, weights/ and rmbg/."""
+    """Writes checkout/, weights/ and rmbg/; returns the folder."""
     package = folder / "checkout" / "triposg"
-    _write(package / "potter.py", POTTER)
+    _write(package / "stand_in.py", SHAPE_MODULE)
     _write(package / "pipelines" / "pipeline_triposg.py", TRIPOSG_PIPELINE)
     _write(package / "__init__.py", "")
     _write(package / "pipelines" / "__init__.py", "")
@@ -129,11 +131,11 @@ def make_triposg(folder: Path) -> Path:
 
 
 def make_hunyuan3d(folder: Path, *, newer: bool) -> Path:
-    """Returns: the folder, with checkout/ in the layout of 2.0 or 2.1 and weights/."""
+    """Writes checkout/ in the layout of 2.0 or 2.1 and weights/; returns the folder."""
     package = folder / "checkout" / ("hy3dshape/hy3dshape" if newer else "hy3dgen")
     _write(package / "__init__.py", "")
-    _write(package / "potter.py", POTTER)
-    module = HUNYUAN.format(potter="hy3dshape.potter" if newer else "hy3dgen.potter")
+    _write(package / "stand_in.py", SHAPE_MODULE)
+    module = HUNYUAN.format(stand_in="hy3dshape.stand_in" if newer else "hy3dgen.stand_in")
     _write(package / "pipelines.py" if newer else package / "shapegen" / "__init__.py", module)
     _write(folder / "weights" / ("hunyuan3d-dit-v2-1" if newer else "hunyuan3d-dit-v2-0") / "config.yaml", "model: {}")
     return folder

@@ -1,11 +1,11 @@
-"""PNG files that no encoder writes."""
+"""Damaged and hostile PNG files."""
 
 import struct
 import zlib
 
 
 def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
-    """The signature and these chunks (kind, body), each with its sum."""
+    """Returns a PNG file of the chunks (kind, body), with their checksums."""
     parts = [
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     ]
@@ -13,16 +13,16 @@ def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def png_header(width: int, height: int) -> tuple[bytes, bytes]:
-    """The chunk that says the size, of RGB pixels."""
+    """Returns the header chunk of an RGB image of this size."""
     return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A sound header of that size, and a pixel."""
+    """Returns a file with a valid header of this size and data of one pixel."""
     return png_of(png_header(width, height), (b"IDAT", zlib.compress(b"\0" * 4)), (b"IEND", b""))
 
 
 def png_torn_in_its_pixels() -> bytes:
-    """Pixels that end in something that is no chunk, which is noticed while they are decoded."""
+    """Returns a file whose pixel data ends in an invalid chunk, which only decoding detects."""
     pixels = zlib.compress(b"\0" * (1 + 3 * 64) * 64, level=0)
     return png_of(png_header(64, 64), (b"IDAT", pixels[:3000])) + b"\0\0\0\x09\0\1\2\3" + b"x" * 200

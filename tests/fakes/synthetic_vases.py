@@ -1,4 +1,4 @@
-"""A vase of the synthetic world with other facts than were drawn for it."""
+"""Traits of synthetic vases with chosen facts."""
 
 from dataclasses import replace
 
@@ -6,4 +6,5 @@ from vaserl.synthetic.vase import VaseTraits
 
 
 def with_facts(traits: VaseTraits, **facts: object) -> VaseTraits:
+    """Returns the traits with some facts replaced."""
     return replace(traits, facts=replace(traits.facts, **facts))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Vases whose truth is known, drawn by a rasteriser of our own that projects a profile's circles one by one."""
+"""Photographs of vases with a known profile, by a rasteriser that projects each of the profile's circles."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ CLAY, SLIP, PAPER = (196, 98, 48), (28, 24, 26), (238, 238, 236)
 
 
 def amphora(z: np.ndarray) -> np.ndarray:
-    """Foot 0.14, belly 0.3 at half height, neck 0.12, lip 0.17: radius at each height from 0 to 1."""
+    """Returns the radius at heights from 0 to 1: foot 0.14, belly 0.3 at half height, neck 0.12, lip 0.17."""
     knots = [0.0, 0.06, 0.12, 0.3, 0.5, 0.68, 0.8, 0.9, 0.96, 1.0]
     return np.interp(z, knots, [0.14, 0.14, 0.16, 0.26, 0.3, 0.25, 0.14, 0.12, 0.165, 0.17])
 
@@ -26,7 +26,7 @@ def seen_mask(
     height: float = HEIGHT,
     shift: float = 0.0,
 ) -> np.ndarray:
-    """bool [side, side]: every circle of the vase as an ellipse, seen from `view_deg` above it at lip and foot."""
+    """Returns the mask, bool [side, side]: every circle as an ellipse, seen from `view_deg` above at lip and foot."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     angle = np.radians(tilt_deg)
     across = (x - shift) * np.cos(angle) + y * np.sin(angle)
@@ -35,7 +35,7 @@ def seen_mask(
     for z in np.linspace(0, 1, 800):
         r, centre = float(radius(np.array(z))) * height, centre_of(z, view_deg) * height
         high = max(r * abs(flatness(z, view_deg)), 0.5)
-        # the ellipse lies within these rows, and the others need not be looked at
+        # the ellipse lies within these rows
         middle, reach = (side - 1) / 2 - centre * np.cos(angle), high + r * abs(np.sin(angle)) + 1
         rows = slice(max(int(middle - reach), 0), max(int(middle + reach) + 2, 0))
         mask[rows] |= (across[rows] / r) ** 2 + ((up[rows] - centre) / high) ** 2 <= 1
@@ -43,17 +43,18 @@ def seen_mask(
 
 
 def flatness(z: float, view_deg: tuple[float, float]) -> float:
+    """Returns the ratio of an ellipse's height to its width at height z."""
     lip, foot = np.sin(np.radians(view_deg))
     return float(foot + z * (lip - foot))
 
 
 def centre_of(z: float, view_deg: tuple[float, float]) -> float:
-    """How far above the middle of the picture a circle's centre appears, in heights."""
+    """Returns how far above the middle of the image a circle's centre appears, in heights."""
     return float((z - 0.5) * np.cos(np.radians(sum(view_deg) / 2)))
 
 
 def with_handles(mask: np.ndarray, sides: tuple[int, ...] = (-1, 1)) -> np.ndarray:
-    """Upright handles from the neck to the shoulder, 10 pixels thick, with daylight behind them."""
+    """Adds upright handles from the neck to the shoulder, 10 pixels thick, with a gap to the body."""
     image = Image.fromarray((mask * 255).astype(np.uint8))
     draw, middle = ImageDraw.Draw(image), (mask.shape[1] - 1) / 2
     for side in sides:
@@ -66,11 +67,12 @@ def with_handles(mask: np.ndarray, sides: tuple[int, ...] = (-1, 1)) -> np.ndarr
 def photograph(
     mask: np.ndarray, *, clay: tuple[int, int, int] = SLIP, paper: tuple[int, int, int] = PAPER
 ) -> np.ndarray:
+    """Returns a photograph of the mask in flat colours with noise, uint8 [H, W, 3]."""
     photo = np.where(mask[..., None], np.array(clay), np.array(paper)).astype(np.float64)
     return (photo + np.random.default_rng(0).normal(0, 1.5, photo.shape)).clip(0, 255).astype(np.uint8)
 
 
 def departure(profile: np.ndarray, radius: Callable[[np.ndarray], np.ndarray] = amphora) -> float:
-    """Largest difference in radius, in heights, away from the end points."""
+    """Returns the largest difference in radius, in heights, without the ends of the profile."""
     z = np.linspace(0.03, 0.97, 95)
     return float(np.abs(np.interp(z, profile[:, 1], profile[:, 0]) - radius(z)).max())

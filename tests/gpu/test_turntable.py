@@ -1,4 +1,4 @@
-"""Turntables drawn by GPUs: each process by the one that it computes on, and the same frames on each."""
+"""Rendering on GPUs: each process uses the one that it computes on, and all give the same frames."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ traits = sample_traits(np.random.default_rng(0))
 with TurntableRenderer(112) as turntable:
     frames = turntable.render_clip(build_mesh(traits, paint_vase(traits)), num_frames=6).frames
     maker = GL.glGetString(GL.GL_VENDOR).decode().split()[0]
-assert frames.std() > 20, "an empty picture"
+assert frames.std() > 20, "an empty image"
 print(device_of_this_process(), maker, hashlib.sha256(frames.tobytes()).hexdigest())
 """
 
 
 def drawn_with(devices: str) -> list[str]:
-    """Index of the card, its maker, digest of the frames."""
+    """Returns index of the GPU, its vendor, and the digest of the frames."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": devices}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -42,4 +42,4 @@ def test_turntable_renders_on_the_card_of_the_process():
     assert [card for card, _, _ in by_card] == [str(number) for number in range(torch.cuda.device_count())]
     assert {maker for _, maker, _ in by_card} == {"NVIDIA"}
     assert len({digest for _, _, digest in by_card}) == 1
-    assert drawn_with("") == by_card[0], "without a GPU of its own a process draws on the first"
+    assert drawn_with("") == by_card[0], "without a visible GPU, a process renders on the first"

@@ -1,4 +1,4 @@
-"""Files in one step: nothing to be seen before the end, nothing left of a failure, whoever asks for the name."""
+"""Atomic writes: the old file stays until the new one is complete, and a failure leaves nothing."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models that mean harm or carry damage: each ends as a UserError that names it, in little memory and time."""
+"""Hostile and damaged GLBs: each raises a UserError that names the file, in little memory and time."""
 
 import base64
 import io
@@ -71,8 +71,7 @@ def textured(picture: bytes) -> bytes:
 
 
 def with_two_buffers(beside: bytes, within: bytes) -> bytes:
-    """A picture in a buffer of its own, given as text in the header; where the file's own one would have it lies
-    another."""
+    """A texture in a buffer of its own, embedded in the header; the binary chunk has another one at the same offset."""
     picture = beside.ljust(len(within), b"\0")
     where = {"byteOffset": len(TRIANGLE), "byteLength": len(picture)}
     return glb(
@@ -252,7 +251,7 @@ def test_check_glb_rejects_too_much_with_the_limit(tmp_path, monkeypatch, limit,
 
 
 def test_load_mesh_rejects_all_hostile_models_in_little_memory(tmp_path: Path) -> None:
-    """In a process that gets 1.5 GB of address space beyond what it starts with and may not open other files."""
+    """Runs in a process with 1.5 GB of address space beyond its start that may open no other files."""
     for number, (make, _) in enumerate(NASTY.values()):
         (tmp_path / f"{number}.glb").write_bytes(make())
     script = (
@@ -270,7 +269,7 @@ def test_load_mesh_rejects_all_hostile_models_in_little_memory(tmp_path: Path) -
         "        continue\n"
         "    print(path, 'was taken')\n"
         "assert not [name for name in opened if 'passwd' in name or name.endswith('.bin')], opened\n"
-        # not ru_maxrss: a child begins with its parent's
+        # not ru_maxrss, which a child inherits from its parent
         "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
         "print('peak', int(peak.split()[1]) // 1024, 'MB')\n"
     )

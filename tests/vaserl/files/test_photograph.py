@@ -1,4 +1,4 @@
-"""Photographs that strangers made, read: upright, on white, and none that isn't one."""
+"""Reading untrusted photographs: upright, on white, and rejected when unusable."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def test_source_stage_hashes_and_decodes(tmp_path):
     assert done["good"]["rejected_by"] == ""
     assert done["torn"]["rejected_by"] == "source" and done["torn"]["reason"].startswith("can't be decoded")
     assert done["torn"]["photo_sha256"] == hashlib.sha256((tmp_path / "torn.png").read_bytes()).hexdigest()
-    # it was rejected for want of a record before anybody looked at the file: the first reason stays
+    # it was rejected without a record before the file was read; the first reason stays
     assert done["text"]["reason"].startswith("no record with the id 'text'") and done["text"]["photo_sha256"] == ""
 
 

@@ -1,4 +1,4 @@
-"""Photographs and records behind URLs, and file systems that give no answer."""
+"""Photographs and records behind URLs, and file systems that don't respond."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def test_read_bytes_reads_photographs_behind_a_url(memory, tmp_path, form):
     first, *others = table.to_pylist()
     assert (first["photo"], first["rejected_by"]) == ("memory://museum/shots/v1_1.png", "")
     seen = [(row["photo"], row["reason"]) for row in others]
-    if form == "listed":  # another store is asked when its photograph is read
+    if form == "listed":  # another storage is accessed when its photograph is read
         missing = ("memory://museum/shots/v1_3.png", "no such file")
         assert seen == [missing, ("memory://other/v1_4.png", "")]
     else:
@@ -124,7 +124,7 @@ def test_storage_environment_gives_options_to_started_processes(monkeypatch):
 
 
 def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
-    """What is absent is a row's own fault; a network that is down isn't, and a rejection would outlast it."""
+    """A missing file rejects its row; a network failure must not, since rejections are kept."""
 
     def is_down(*_, **__):
         raise TimeoutError("no answer")
@@ -139,7 +139,7 @@ def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"memory://down/a\.glb: TimeoutError: no answer"):
         given(batch_of([row | {"photo": str(tmp_path / "a.png")}]))
     monkeypatch.undo()
-    monkeypatch.setattr(Path, "read_bytes", is_down)  # a network's disk, mounted
+    monkeypatch.setattr(Path, "read_bytes", is_down)  # a mounted network disk
     with pytest.raises(UserError, match=r"/mnt/a\.png: TimeoutError: no answer"):
         Source()(batch_of([row | {"photo": "/mnt/a.png"}]))
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""VaseEval against numbers by hand, scikit-image's SSIM, LPIPS' definition, and copies moved where nobody looks."""
+"""VaseEval against numbers by hand, scikit-image's SSIM, LPIPS' definition, and moved copies of a mesh."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ MARK_DEG = 40.0
 
 
 def jar(*, mark_deg: float = MARK_DEG, belly: float = 0.3) -> trimesh.Trimesh:
-    """A round jar without handles: nothing but its one stripe tells a turn."""
+    """A round jar without handles: only its stripe determines the turn."""
     z = np.linspace(0, 1, 40)
     radius = 0.12 + (belly - 0.12) * np.sin(np.pi * np.clip(z * 1.1, 0, 1)) ** 2
     angle = np.radians(np.linspace(-180, 180, 97))
@@ -92,7 +92,7 @@ def test_align_paint_decides_the_turn_of_what_is_round():
     found = align(moved(jar(), 90.0), jar())
     assert abs(found.turn_deg - 270.0) <= 5.0
     assert abs(align(jar(mark_deg=-60.0), jar(mark_deg=40.0)).turn_deg - 100.0) <= 5.0
-    # without paint all turns are alike: what is there already stays
+    # without paint all turns are equal, so the first one is kept
     bare = trimesh.Trimesh(jar().vertices, jar().faces, process=False)
     assert align(bare, bare).turn_deg == 0.0
 
@@ -108,7 +108,7 @@ def test_align_undoes_scale_place_and_lean():
 
 
 def test_sample_surface_looks_colours_up_with_v_upwards():
-    """A square with its picture on it: red above, blue below."""
+    """A textured square: red above, blue below."""
     picture = Image.fromarray(np.repeat(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8), 2, axis=1))
     corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
     visual = TextureVisuals(uv=corners[:, :2], material=SimpleMaterial(image=picture))
@@ -119,8 +119,8 @@ def test_sample_surface_looks_colours_up_with_v_upwards():
 
 
 def test_chamfer_distance_of_concentric_spheres_by_hand():
-    """From any point of either sphere the other is 0.25 away: the Chamfer distance is 0.25, give or take the sampling;
-    the normals of nearest points are the same."""
+    """Each point is 0.25 from the other sphere, so the Chamfer distance is 0.25 up to the sampling; the normals of
+    nearest points are equal."""
     small, large = (sample_surface(trimesh.creation.icosphere(5, radius=r), 20_000) for r in (1.0, 1.25))
     assert chamfer_distance(small, large) == pytest.approx(0.25, abs=0.004)
     assert chamfer_distance(small, large) == chamfer_distance(large, small)
@@ -128,8 +128,7 @@ def test_chamfer_distance_of_concentric_spheres_by_hand():
 
 
 def test_normal_consistency_at_an_angle_by_hand():
-    """A square and the same turned by 60 degrees about a side through both: nearest points differ, normals never:
-    |cos| = 0.5 everywhere."""
+    """A square and a copy turned by 60 degrees: whichever points are nearest, |cos| = 0.5 everywhere."""
     square = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
     turned = square.copy()
     turned.apply_transform(trimesh.transformations.rotation_matrix(np.radians(60), [1, 0, 0]))
@@ -145,7 +144,7 @@ def test_psnr_by_hand_and_ssim_against_scikit_image():
     # all pixels differ by 51 = 0.2 of 255: 10 log10(1 / 0.04) = 13.979 dB
     assert psnr(flat, flat + np.uint8(51)) == pytest.approx(13.979, abs=1e-3)
     other = np.clip(one.astype(int) + rng.integers(-60, 60, one.shape), 0, 255).astype(np.uint8)
-    # a plain margin, as renderings have: there the two libraries' ways to continue a picture are the same
+    # a plain margin, as in renderings, where both libraries' ways to pad an image agree
     one, other = (np.pad(p, ((0, 0), (12, 12), (12, 12), (0, 0)), constant_values=255) for p in (one, other))
     options = {"channel_axis": -1, "data_range": 255, "gaussian_weights": True, "use_sample_covariance": False}
     maps = [structural_similarity(a, b, full=True, **options)[1] for a, b in zip(one, other, strict=True)]
@@ -155,7 +154,7 @@ def test_psnr_by_hand_and_ssim_against_scikit_image():
 
 
 def test_load_lpips_is_the_distance_of_scaled_features(tmp_path):
-    """By its definition: channels normalised at each place, differences squared, weighted, averaged, summed."""
+    """LPIPS by its definition: channels normalised at each pixel, differences squared, weighted, averaged, summed."""
     torch.manual_seed(0)
     alexnet = torchvision.models.alexnet(weights=None).eval()
     torch.save(alexnet.state_dict(), tmp_path / "alexnet.pth")
@@ -208,7 +207,7 @@ def test_load_lpips_fills_every_layer_of_squeezenet(tmp_path):
 
 
 def test_open_clip_scores_are_mean_cosines(tmp_path):
-    """Against open_clip alone, on a random model with the real architecture."""
+    """Compares with plain open_clip calls, on a random model with the real architecture."""
     (tmp_path / "clip").mkdir()
     model = open_clip.CLIP(**CLIP_CONFIG).eval()  # type: ignore[arg-type]
     safetensors.torch.save_file(model.state_dict(), tmp_path / "clip" / CLIP_WEIGHTS)

@@ -1,4 +1,4 @@
-"""The choice of the card that draws; on real cards: tests/gpu/test_turntable.py."""
+"""The choice of the EGL device; on real GPUs: tests/gpu/test_turntable.py."""
 
 import pytest
 

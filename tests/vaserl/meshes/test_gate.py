@@ -1,4 +1,4 @@
-"""Every refusal of the mesh gate, each from a vase broken in one way only."""
+"""Every rejection of the mesh gate, each by a vase with one fault only."""
 
 from itertools import pairwise
 
@@ -32,7 +32,7 @@ def dressed(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def outline(height: int = 200, slimmer: float = 1.0) -> np.ndarray:
-    """The vase from the side, drawn row by row from its profile."""
+    """The vase's mask from the side, filled row by row from its profile."""
     z = 1 - (np.arange(height) + 0.5) / height
     radius = np.interp(z, PROFILE[1:6, 1], PROFILE[1:6, 0]) * height * slimmer
     x = np.arange(300) - 149.5
@@ -40,9 +40,9 @@ def outline(height: int = 200, slimmer: float = 1.0) -> np.ndarray:
 
 
 def test_gate_accepts_a_whole_vase_with_all_measures() -> None:
-    verdict = gate(vase(), outline())
-    assert verdict.accepted and verdict.reason == ""
-    measures = verdict.measures
+    result = gate(vase(), outline())
+    assert result.accepted and result.reason == ""
+    measures = result.measures
     assert measures["watertight"] == 1 and measures["open_edges"] == 0
     assert measures["num_components"] == 1 and measures["main_share"] == pytest.approx(1)
     assert measures["height_to_width"] == pytest.approx(1 / 0.64, rel=0.02)
@@ -66,10 +66,10 @@ def test_gate_accepts_two_handles_as_symmetric() -> None:
     rings = [trimesh.creation.torus(0.12, 0.02, major_sections=24, minor_sections=8) for _ in range(2)]
     for ring, side in zip(rings, (-1, 1), strict=True):
         ring.apply_translation([side * 0.31, 0.74, 0])  # in the plane of axis and picture
-    verdict = gate(dressed(trimesh.util.concatenate([vase(textured=False), *rings])))
-    assert verdict.accepted, verdict.reason
-    assert verdict.measures["num_components"] == 3
-    assert verdict.measures["symmetry"] > 0.9
+    result = gate(dressed(trimesh.util.concatenate([vase(textured=False), *rings])))
+    assert result.accepted, result.reason
+    assert result.measures["num_components"] == 3
+    assert result.measures["symmetry"] > 0.9
 
 
 def test_gate_rejects_not_a_number() -> None:
@@ -79,8 +79,8 @@ def test_gate_rejects_not_a_number() -> None:
 
 
 def test_gate_rejects_too_few_faces() -> None:
-    verdict = gate(dressed(trimesh.creation.box((0.5, 1, 0.5))))
-    assert not verdict.accepted and verdict.reason.startswith("only 12 faces")
+    result = gate(dressed(trimesh.creation.box((0.5, 1, 0.5))))
+    assert not result.accepted and result.reason.startswith("only 12 faces")
 
 
 @pytest.mark.parametrize("unit", [1e-7, 1e5])
@@ -95,8 +95,8 @@ def test_gate_does_not_depend_on_the_unit(unit: float) -> None:
 @pytest.mark.parametrize("faces", [[0, 0, 1], [0, 0, 0]])
 def test_gate_rejects_faces_without_any_area(faces: list[int]) -> None:
     points = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    verdict = gate(trimesh.Trimesh(points, [faces] * 300, process=False))
-    assert (verdict.accepted, verdict.reason) == (False, "all its faces are points or lines")
+    result = gate(trimesh.Trimesh(points, [faces] * 300, process=False))
+    assert (result.accepted, result.reason) == (False, "all its faces are points or lines")
 
 
 def test_gate_rejects_flat() -> None:
@@ -120,19 +120,19 @@ def test_gate_rejects_crumbs_and_no_main_body() -> None:
 def test_gate_rejects_an_open_surface() -> None:
     mesh = vase(textured=False)
     mesh.update_faces(np.random.default_rng(0).random(len(mesh.faces)) > 0.2)
-    verdict = gate(dressed(mesh))
-    assert "the surface is open" in verdict.reason
+    result = gate(dressed(mesh))
+    assert "the surface is open" in result.reason
     # removing a face with probability p opens an edge with 2 p (1 - p) of the (1 - p^2) that are left: a third
-    assert verdict.measures["open_edges"] == pytest.approx(2 * 0.2 * 0.8 / (1 - 0.04), abs=0.03)
+    assert result.measures["open_edges"] == pytest.approx(2 * 0.2 * 0.8 / (1 - 0.04), abs=0.03)
 
 
 def test_gate_accepts_a_missing_underside_within_the_threshold() -> None:
     mesh = vase(textured=False)
     mesh.update_faces(mesh.triangles_center[:, 1] > 1e-6)
-    verdict = gate(dressed(mesh))
-    assert verdict.accepted, verdict.reason
-    assert verdict.measures["watertight"] == 0
-    assert 0 < verdict.measures["open_edges"] < 0.02
+    result = gate(dressed(mesh))
+    assert result.accepted, result.reason
+    assert result.measures["watertight"] == 0
+    assert 0 < result.measures["open_edges"] < 0.02
     assert "open" in gate(dressed(mesh), thresholds=Thresholds(max_open_edges=0.0)).reason
 
 
@@ -159,7 +159,7 @@ def test_gate_proportions_on_either_side_and_in_depth() -> None:
 
 
 def same_but_for_faces(mesh: trimesh.Trimesh, faces: np.ndarray) -> None:
-    """Other faces on the same vertices say nothing else of the shape."""
+    """Other faces on the same vertices describe the same shape."""
     changed = gate(dressed(trimesh.Trimesh(mesh.vertices, faces, process=False)))
     assert changed.accepted, changed.reason
     plain = gate(mesh).measures
@@ -185,8 +185,8 @@ def test_gate_an_edge_with_four_faces_is_not_open() -> None:
 def test_gate_weighs_pieces_by_area_not_by_faces() -> None:
     crumb = trimesh.creation.icosphere(subdivisions=4, radius=0.02)
     crumb.apply_translation([0.5, 0.5, 0])
-    verdict = gate(dressed(trimesh.util.concatenate([vase(textured=False), crumb])))
-    assert verdict.accepted and verdict.measures["main_share"] > 0.99, verdict.reason
+    result = gate(dressed(trimesh.util.concatenate([vase(textured=False), crumb])))
+    assert result.accepted and result.measures["main_share"] > 0.99, result.reason
 
 
 def test_gate_accepts_exactly_the_minimum_of_faces() -> None:
@@ -196,7 +196,7 @@ def test_gate_accepts_exactly_the_minimum_of_faces() -> None:
 
 def test_gate_rejects_no_texture() -> None:
     assert gate(vase(textured=False)).reason == "has neither a texture nor colours"
-    nowhere = vase(textured=False)  # a picture, and no place on it for any vertex
+    nowhere = vase(textured=False)  # an image without texture coordinates
     nowhere.visual = TextureVisuals(material=SimpleMaterial(image=Image.new("RGB", (8, 8))))
     assert gate(nowhere).reason == "has neither a texture nor colours"
     assert gate(vase(textured=False), thresholds=Thresholds(needs_texture=False)).accepted
@@ -205,9 +205,9 @@ def test_gate_rejects_no_texture() -> None:
 def test_gate_rejects_not_round() -> None:
     mesh = vase()
     mesh.apply_scale([1, 1, 0.25])
-    verdict = gate(mesh)
-    assert "not wheel-thrown" in verdict.reason
-    assert verdict.measures["symmetry"] < 0.7
+    result = gate(mesh)
+    assert "not wheel-thrown" in result.reason
+    assert result.measures["symmetry"] < 0.7
 
 
 def test_rotational_symmetry_does_not_depend_on_the_place() -> None:
@@ -219,7 +219,7 @@ def test_rotational_symmetry_does_not_depend_on_the_place() -> None:
 
 def test_rotational_symmetry_needs_neither_even_faces_nor_two_handles() -> None:
     fine = vase(textured=False)
-    for _ in range(2):  # more points on the right, which is no weight
+    for _ in range(2):  # more points on the right must not count more
         fine = fine.subdivide(face_index=np.nonzero(fine.triangles_center[:, 0] > 0.1)[0])
     assert rotational_symmetry(fine) > 0.99
     ring = trimesh.creation.torus(0.25, 0.03, major_sections=32, minor_sections=8)
@@ -235,9 +235,9 @@ def test_silhouette_iou_keeps_the_proportions_of_a_bowl() -> None:
 
 
 def test_gate_rejects_unlike_its_photograph() -> None:
-    verdict = gate(vase(), outline(slimmer=0.55))
-    assert "unlike its photograph" in verdict.reason
-    assert verdict.measures["silhouette_iou"] < 0.8
+    result = gate(vase(), outline(slimmer=0.55))
+    assert "unlike its photograph" in result.reason
+    assert result.measures["silhouette_iou"] < 0.8
     assert silhouette_iou(vase(), np.pad(outline(), ((0, 0), (90, 0)))) > 0.97, "where it stands in the picture is free"
     with pytest.raises(ValueError, match="empty"):
         gate(vase(), np.zeros((50, 50), bool))

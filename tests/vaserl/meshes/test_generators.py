@@ -1,4 +1,4 @@
-"""Checkouts of the published form behind the lift's interface, and what is made of a generated surface."""
+"""Generators from stand-in checkouts, and how a generated surface becomes a model."""
 
 import sys
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_
     mesh = load_mesh(tmp_path / row["mesh"]).to_mesh()
     assert 1000 < len(mesh.faces) <= 2000
     width, height, depth = mesh.extents
-    # 180 pixels wide and 320 high; the crumb beside it is gone, and it stands although it was made lying
+    # 180 pixels wide and 320 high; the fragment beside it is gone, and it is upright although it was generated lying
     assert height == pytest.approx(1.0) and mesh.bounds[0][1] == pytest.approx(0.0, abs=1e-6)
     assert width == pytest.approx(180 / 320, rel=0.03) and depth == pytest.approx(width, rel=0.03)
     radius = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 2])
@@ -167,12 +167,12 @@ def test_decimate_keeps_topology_and_shape(euler_number, solid):
 
 
 def test_decimate_pinches_nothing_off_and_flips_no_face():
-    """Three vertices around a thin ring are no face: an edge between two of them must stay."""
+    """Three vertices around a thin ring form no face, so an edge between two of them must stay."""
     ring = trimesh.creation.torus(1.0, 0.02, major_sections=64, minor_sections=3)
     slim = decimate(ring, 100)
     assert len(slim.faces) < len(ring.faces) / 3
     assert slim.is_watertight and slim.euler_number == 0 and slim.volume == pytest.approx(ring.volume, rel=0.15)
-    # flat and with deep notches: a corner that is moved across a notch folds the ground over
+    # flat with deep notches: a vertex that moves across a notch flips faces
     around = np.arange(24) * np.pi / 12
     corners = np.where(np.arange(24) % 2, 1.0, 0.45)[:, None] * np.stack([np.cos(around), np.sin(around)], axis=1)
     faces = [[0, k + 1, (k + 1) % 24 + 1] for k in range(24)]
@@ -218,7 +218,7 @@ def test_finish_mesh_closes_small_holes_and_turns_inside_out_surfaces() -> None:
 
 
 def test_finish_mesh_keeps_open_mouths() -> None:
-    """A bowl stays hollow, and one without thickness stays open."""
+    """A bowl stays hollow, and a bowl without thickness stays open."""
     angle = np.linspace(0, np.pi / 2, 30)
     outside = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
     inside = np.stack([0.9 * np.sin(angle), 1 - 0.9 * np.cos(angle)], axis=1)[::-1]

@@ -56,7 +56,7 @@ def test_find_axis_recovers_axis_and_tilt(tilt_deg: float) -> None:
     mask = seen_mask(tilt_deg=tilt_deg, shift=9.0)
     axis = find_axis(mask)
     assert axis.tilt_deg == pytest.approx(tilt_deg, abs=0.3)
-    # the vase was turned about the point 9 pixels right of the picture's centre, in its middle row
+    # the vase was rotated about the point 9 pixels right of the image's centre, in its middle row
     assert axis.x == pytest.approx((SIDE - 1) / 2 + 9.0, abs=0.7)
     result = lathe(photograph(mask))
     assert result.tilt_deg == pytest.approx(tilt_deg, abs=0.3)
@@ -100,7 +100,7 @@ def test_lathe_makes_a_closed_upright_solid() -> None:
     assert mesh.volume > 0
     body = max(mesh.split(), key=lambda part: part.area)
     assert body.bounds[:, 1] == pytest.approx([0.0, 1.0], abs=1e-9)
-    # a wall 0.022 thick around a 0.3 wide vase: clay fills far less than the solid of revolution would
+    # a wall 0.022 thick around a vase 0.3 wide: the clay has much less volume than the solid of revolution
     z, r = result.profile[:, 1], result.profile[:, 0]
     solid = float(np.sum(np.pi * ((r[1:] + r[:-1]) / 2) ** 2 * np.diff(z)))
     assert 0.1 * solid < body.volume < 0.5 * solid

@@ -23,7 +23,7 @@ def turntable() -> Iterator[TurntableRenderer]:
 
 
 def flagged_column() -> trimesh.Trimesh:
-    """A tall box with one side of each colour: front red, right green, back blue, left white; y is up."""
+    """A tall box with colours by side: front red, right green, back blue, left white; y is up."""
     box = trimesh.creation.box((1.0, 2.0, 1.0))
     box.unmerge_vertices()
     colours = np.full((12, 4), 255, np.uint8)
@@ -34,7 +34,7 @@ def flagged_column() -> trimesh.Trimesh:
 
 
 def centre_colour(image: np.ndarray) -> int:
-    """0, 1, 2 for red, green, blue in the middle of the image; 3 where no channel stands out."""
+    """Returns 0, 1, 2 for red, green, blue in the middle of the image; 3 when no channel dominates."""
     pixel = image[image.shape[0] // 2, image.shape[1] // 2].astype(int)
     return int(pixel.argmax()) if pixel.max() - pixel.min() > 60 else 3
 
@@ -101,7 +101,7 @@ def test_parts_of_turns_inside_out_models() -> None:
     sphere = trimesh.creation.icosphere()
     sphere.invert()
     assert sphere.volume < 0 < parts_of(sphere)[0].volume
-    assert sphere.volume < 0  # the caller's mesh is left alone
+    assert sphere.volume < 0  # the caller's mesh isn't changed
 
 
 def test_render_normal_maps_show_directions_as_colours(turntable: TurntableRenderer) -> None:
@@ -181,7 +181,7 @@ def test_load_mesh_rejects_a_glb_without_triangles(tmp_path: Path) -> None:
 
 
 def test_turntable_renderer_torch_compilers_load_after_rendering():
-    """Mesa and triton each bring an LLVM; in the wrong order the second one crashes the process."""
+    """Mesa and triton each contain an LLVM; in the wrong order, the second one crashes the process."""
     script = (
         "import trimesh\n"
         "from vaserl.meshes.turntable import TurntableRenderer\n"

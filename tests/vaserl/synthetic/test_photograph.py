@@ -1,4 +1,4 @@
-"""Photographs of a synthetic vase: each kind looks its part."""
+"""Photographs of a synthetic vase: each kind has its characteristics."""
 
 import numpy as np
 import pytest

@@ -33,7 +33,7 @@ def turntable() -> Iterator[TurntableRenderer]:
 
 
 def heights_above(mesh: trimesh.Trimesh, x: float, z: float) -> np.ndarray:
-    """Where the vertical line through (x, z) pierces the surface, highest first: barycentric, in the ground plane."""
+    """Returns the heights at which the vertical line through (x, z) meets the surface, highest first."""
     a, b, c = (mesh.triangles[:, k] for k in range(3))
     twice_area = (b[:, 0] - a[:, 0]) * (c[:, 2] - a[:, 2]) - (c[:, 0] - a[:, 0]) * (b[:, 2] - a[:, 2])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,7 +84,7 @@ def test_band_covers_every_pixel_once(hand: str, width: int, around: float) -> N
 
 
 def test_motif_tiles_without_a_seam() -> None:
-    """Where paint touches the right edge it goes on at the left edge."""
+    """Paint at the right edge continues at the left edge."""
     for hand in HANDS:
         canvas = motif(hand) == BODY
         assert (canvas[:, 0] == canvas[:, -1]).mean() > 0.9, hand
@@ -107,7 +107,7 @@ def test_build_mesh_is_closed_at_the_foot_and_open_at_the_mouth(shape, traits: V
     assert solid.is_watertight
     assert solid.volume > 0
     hits = heights_above(solid, x=1e-4, z=2e-4)
-    # looking down the axis we pass the mouth, meet the floor, and leave through the underside: nothing else
+    # a ray down the axis passes the mouth and meets only the floor and the underside
     assert len(hits) == 2
     assert hits[0] == pytest.approx(shape.floor * traits.slimness, abs=0.03)
     assert hits[1] == pytest.approx(0.012, abs=0.01)
@@ -141,7 +141,7 @@ def test_build_mesh_dates_show_in_the_proportions(traits: VaseTraits) -> None:
         mesh = build_mesh(with_facts(replace(traits, slimness=slimness), shape="SKYPHOS"), BLANK)
         ratios.append(mesh.extents[1] / mesh.extents[2])
     steps = np.array(ratios[1:]) / np.array(ratios[:-1])
-    assert (steps > 1.12).all()  # the potter's own tremor is at most 5 % to either side, 2 % as a rule
+    assert (steps > 1.12).all()  # the random deviation is at most 5 % to either side, with a standard deviation of 2 %
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
@@ -157,7 +157,7 @@ def test_paint_vase_fabric_and_technique_show_in_the_colours(fabric: str, techni
 
 
 def test_paint_vase_has_no_seam(traits: VaseTraits) -> None:
-    """Left and right edge meet at the back: they differ no more than neighbouring columns do."""
+    """Left and right edge meet at the back and differ no more than neighbouring columns."""
     pixels = np.asarray(paint_vase(traits), float)
     inner = np.abs(np.diff(pixels, axis=1)).mean(axis=(0, 2))
     assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() <= inner.max()

@@ -1,4 +1,4 @@
-"""The synthetic world: what it draws, the records it writes, the folder it leaves."""
+"""The synthetic world: sampled traits, records, and the folder."""
 
 import io
 import json
@@ -180,7 +180,7 @@ def test_build_world_reports_progress_and_leaves_no_world_when_interrupted(tmp_p
         build_world(tmp_path / "w", num_vases=3, seed=0, num_workers=1, progress=stop_at_two)
     assert seen == [(1, 3), (2, 3)]
     assert not (tmp_path / "w").exists()
-    build_world(tmp_path / "w", num_vases=1, seed=0, num_workers=1)  # starts over without a word about the remains
+    build_world(tmp_path / "w", num_vases=1, seed=0, num_workers=1)  # starts over and removes the partial folder
     assert (tmp_path / "w" / "world.json").is_file()
     assert not (tmp_path / "w.partial").exists()
 
