@@ -46,7 +46,7 @@ from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
 from vaserl.files import locked
 from vaserl.files.storage import versions_below
-from vaserl.meshes.judge import file_of_judge, find_judge
+from vaserl.meshes import file_of_judge, find_judge
 
 _logger = logging.getLogger(__name__)
 

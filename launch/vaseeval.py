@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from launch.main import start_job
+from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.meshes.compare.evaluate import PAPER, evaluate
-from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.table import comparison_table
 from vaserl.runs.job_folder import JobFolder
 from vaserl.runs.versions import versions

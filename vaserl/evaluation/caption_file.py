@@ -51,8 +51,7 @@ def _read_photograph(path: Path) -> np.ndarray:
 
 def _lift(path: Path, out_dir: Path | None):
     from vaserl.meshes.glb import write_glb
-    from vaserl.meshes.lathe import LatheError, lathe
-    from vaserl.meshes.lathe.drawing import profile_drawing
+    from vaserl.meshes.lathe import LatheError, lathe, profile_drawing
 
     try:
         result = lathe(_read_photograph(path))

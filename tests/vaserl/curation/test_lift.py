@@ -16,7 +16,7 @@ from vaserl.curation.stages.mesh_gate import MeshGate
 from vaserl.curation.stages.turntable import Film
 from vaserl.dataset import DataSet, mesh_name
 from vaserl.errors import UserError
-from vaserl.meshes.judge import Candidate, Judgement, file_of_judge
+from vaserl.meshes import Candidate, Judgement, file_of_judge
 from vaserl.meshes.turntable import SIX_VIEWS
 
 WRITES_A_GLB = "import sys; open(sys.argv[2], 'wb').write(b'glTF' + open(sys.argv[1], 'rb').read())"

@@ -17,11 +17,11 @@ from trimesh.visual.texture import SimpleMaterial, TextureVisuals
 
 from launch.evaluate import main
 from vaserl.errors import UserError
+from vaserl.meshes.compare import LpipsSettings, VaseEvalSettings
 from vaserl.meshes.compare.align import align
 from vaserl.meshes.compare.evaluate import Pair, comparison_summary, evaluate
 from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
 from vaserl.meshes.compare.pictures import OpenClipScores, load_lpips, psnr, ssim
-from vaserl.meshes.compare.settings import LpipsSettings, VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
 from vaserl.meshes.compare.table import comparison_table
 from vaserl.meshes.turntable import TurntableRenderer

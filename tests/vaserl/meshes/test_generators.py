@@ -15,12 +15,11 @@ from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stages.lift import Lift, build_generator, check_generator
 from vaserl.errors import UserError
 from vaserl.meshes.gate import gate
+from vaserl.meshes.generators import Hunyuan3DSettings, LiftFailure, TripoSGSettings
 from vaserl.meshes.generators.checkout import import_from
 from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.finish import finish_mesh, largest_piece, upright
-from vaserl.meshes.generators.generator import LiftFailure
-from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
 from vaserl.meshes.glb import load_mesh
 
 ROWS = np.arange(400)

@@ -7,7 +7,7 @@ import pytest
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
-from vaserl.meshes.compare.settings import VaseEvalSettings
+from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, QuickstartSettings, SftSettings, TrainSettings
 from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides

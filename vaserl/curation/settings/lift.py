@@ -5,7 +5,7 @@ from typing import Literal
 import pydantic
 
 from vaserl.curation.settings.pool import PoolSettings
-from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
+from vaserl.meshes.generators import Hunyuan3DSettings, TripoSGSettings
 from vaserl.settings.section import Section
 
 

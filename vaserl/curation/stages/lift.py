@@ -22,8 +22,7 @@ from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.files.photograph import read_photograph
 from vaserl.files.storage import is_for_good, joined, local_copy, no_answer, read_bytes
-from vaserl.meshes.generators.generator import Generator, LiftFailure
-from vaserl.meshes.generators.settings import TripoSGSettings
+from vaserl.meshes.generators import Generator, LiftFailure, TripoSGSettings
 from vaserl.meshes.glb import write_glb
 from vaserl.meshes.lathe import LatheError, lathe
 

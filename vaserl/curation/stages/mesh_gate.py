@@ -10,9 +10,9 @@ from vaserl.curation.settings import MeshGateSettings
 from vaserl.curation.stages.lift import SILHOUETTE
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
+from vaserl.meshes import Candidate, load_judge
 from vaserl.meshes.gate import Thresholds, gate
 from vaserl.meshes.glb import load_mesh
-from vaserl.meshes.judge import Candidate, load_judge
 from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
 
 STAGE = "mesh_gate"
