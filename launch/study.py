@@ -1,4 +1,4 @@
-"""Puts two questions to the reward with a finished quick start: python -m launch.study NAME RUN --out DIR
+"""Puts two questions to the reward with a finished quick start: python -m launch study NAME RUN --out DIR
 
 constant-answer   does GRPO lead a policy away from one and the same answer to every vase?
 per-dimension     does any dimension end lower than it began when advantages are computed by dimension (GDPO)?
@@ -144,7 +144,7 @@ STUDIES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a study. Returns: 0, or 2 after printing a user's error."""
-    parser = argparse.ArgumentParser(prog="python -m launch.study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m launch study", description=__doc__)
     parser.add_argument("name", choices=STUDIES)
     parser.add_argument("quickstart", type=Path, metavar="RUN", help="folder of a finished quick start")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
