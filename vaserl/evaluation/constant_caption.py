@@ -22,9 +22,9 @@ def constant_caption(records: Sequence[Mapping[str, str]]) -> str:
 
 
 def constant_caption_from_facts(facts: Sequence[Facts]) -> str:
-    """Makes it from facts, for targets without records; the decoration as bare words. On a tie the lowest value wins.
+    """Makes the constant caption from facts, for targets without records; it has the decoration as bare words.
 
-    Raises: ValueError when none of the facts has a value.
+    On a tie the lowest value wins. Raises: ValueError when none of the facts has a value.
     """
     return caption_from_facts(Facts(**_commonest({d: [each[d] for each in facts] for d in DIMENSIONS}, ())))
 

@@ -37,7 +37,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the predictions of one vase are scored against."""
+    """Record and reference that the predictions of one vase are scored against."""
 
     id: str
     """Id of the vase."""

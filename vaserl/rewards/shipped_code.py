@@ -29,7 +29,7 @@ class ShippedCode:
     """
 
     path: str
-    """Where the file was read, for messages; it need not exist where the code runs."""
+    """Path of the file, for messages; the file need not exist where the code runs."""
     text: str
     """Content of the file."""
     beside: Mapping[str, str]

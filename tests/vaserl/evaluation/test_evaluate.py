@@ -43,8 +43,8 @@ CONFIG = EvaluationConfig(num_resamples=500)
 
 
 def scored(record, caption: str) -> Score:
-    said, true = read_caption(caption), read_record(record)
-    parts = {name: float(said.get(name) == true[name]) for name in DIMENSIONS if true[name] is not None}
+    stated, true = read_caption(caption), read_record(record)
+    parts = {name: float(stated.get(name) == true[name]) for name in DIMENSIONS if true[name] is not None}
     return Score(total=sum(parts.values()) / 2, parts=parts)
 
 

@@ -1,8 +1,10 @@
 """Importing the rewards loads no heavy library and takes little time."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import json, sys, time
@@ -20,3 +22,14 @@ def test_import_of_rewards_is_quick_and_light():
     # CPU time, the best of three: other processes on the machine don't count.
     assert min(run["seconds"] for run in runs) < 0.5
     assert not {"torch", "ray", "transformers", "sentence_transformers", "vllm"} & set(runs[0]["modules"])
+
+
+def test_engine_imports_nothing_of_the_vase_reward():
+    engine = Path("vaserl/rewards")
+    modules = [
+        path for path in engine.rglob("*.py") if path.relative_to(engine).parts[0] not in ("__init__.py", "vase")
+    ]
+    assert modules
+    assert not [
+        str(path) for path in modules if re.search(r"^\s*(from|import) vaserl\.rewards\.vase", path.read_text(), re.M)
+    ]

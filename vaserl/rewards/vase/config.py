@@ -11,17 +11,17 @@ class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_
     """Weight of each dimension; scaled to sum 1 over the dimensions that a task asks for and that have a target."""
 
     fabric: float = Field(default=0.20, ge=0)
-    """Where the vase was made."""
+    """Weight of where the vase was made."""
     technique: float = Field(default=0.20, ge=0)
-    """How it was painted."""
+    """Weight of how it was painted."""
     shape: float = Field(default=0.15, ge=0)
-    """What vessel it is."""
+    """Weight of the kind of vessel."""
     dating: float = Field(default=0.15, ge=0)
-    """When it was made."""
+    """Weight of when it was made."""
     decoration: float = Field(default=0.20, ge=0)
-    """What is depicted."""
+    """Weight of what is depicted."""
     attribution: float = Field(default=0.10, ge=0)
-    """Whose hand it is."""
+    """Weight of the painter, potter or group."""
 
     def __getitem__(self, dimension: Dimension) -> float:
         return getattr(self, dimension)
@@ -81,7 +81,8 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     short_penalty: float = Field(default=0.1, ge=0)
     """Length penalty of a caption that is too short."""
     word_chars: int = Field(default=24, gt=0)
-    """A run of characters without white space counts as one word per this many, so that spaces can't be saved."""
+    """Largest length of a word, in characters; a longer run without white space counts as several words, because
+    omitting spaces must not shorten a caption."""
     repetition_penalty: float = Field(default=0.2, ge=0)
     """Factor of 1 - distinct n-grams / all n-grams."""
     repetition_ngram: int = Field(default=3, gt=0)

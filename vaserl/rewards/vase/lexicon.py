@@ -1,6 +1,6 @@
 """Finds the names of fabrics, techniques, shapes and artists that catalogues use, from the tables in `lexicon/`.
 
-Entries have ids of this project; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
+Entries have ids of their own; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
 attributes of an entry, kept in a file of their own because their license differs.
 """
 
@@ -24,7 +24,7 @@ class Entry:
     """One row of a lexicon. Example: the neck-amphora."""
 
     id: str
-    """Id of this project: "amphora/neck"."""
+    """Id in the lexicon: "amphora/neck"."""
     names: tuple[str, ...]
     """Spellings in running text; references use the first."""
     record_names: tuple[str, ...]

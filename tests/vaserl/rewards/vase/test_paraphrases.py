@@ -19,8 +19,8 @@ CATALOGUE = Path(__file__).parents[3] / "fakes" / "catalogue_captions.jsonl"
 
 def wrong(text: str, record: dict[str, str]) -> set[Dimension]:
     """Returns the dimensions in which the values read from the caption differ from the record's."""
-    said, true = parse_caption(text), parse_record(record)
-    return {dimension for dimension in DIMENSIONS if set(said[dimension]) != set(true[dimension])}
+    stated, true = parse_caption(text), parse_record(record)
+    return {dimension for dimension in DIMENSIONS if set(stated[dimension]) != set(true[dimension])}
 
 
 VASES = [(traits, beazley_record("v", i, traits)) for i in range(NUM_VASES) if (traits := traits_of(WORLD_SEED, i))]
