@@ -1,4 +1,4 @@
-"""vaserl import-published SRC: a data set in the layout of VaseVQA-3D, as a data set of ours."""
+"""vaserl import-published SRC: imports a data set in the layout of VaseVQA-3D."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declares the verb."""
     parser = verbs.add_parser(
         "import-published",
-        help="take over a data set that was published in the layout of VaseVQA-3D",
+        help="import a data set that was published in the layout of VaseVQA-3D",
         description="SRC holds models/, images/ and annotations/, or a folder of six views for each model and "
         "groundTruth.json. Clips are made of the four views around each vase, unless its models are filmed.",
     )
@@ -22,7 +22,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the data set and says what became of it. Returns: 1 if a vase was rejected, else 0."""
+    """Writes the data set and prints what became of its vases. Returns: 1 if a vase was rejected, else 0."""
     from vaserl.curation.published import import_published
     from vaserl.curation.settings import TurntableSettings
     from vaserl.dataset import DataSet
@@ -41,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     vases = ", ".join(f"{number:,} {split}" for split, number in done.num_vases.items()) or "none"
     print(f"vases: {vases}; rejected: {len(done.rejected):,}")
     print(f"questions about other things, left out: {done.num_questions_left_out:,}")
-    print(f"records read from questions or captions, for want of metadata: {done.num_records_from_texts:,}")
+    print(f"records read from questions or captions, where metadata is missing: {done.num_records_from_texts:,}")
     return int(bool(done.rejected))

@@ -140,8 +140,9 @@ class DataSet:
     def link_files(self, source: "DataSet") -> None:
         """Makes the clips and models of another data set available here as symbolic links to their folders."""
         for name in (names.CLIPS, names.MODELS):
-            if not (self.path / name).exists():
-                (self.path / name).symlink_to((source.path / name).resolve())
+            target = (source.path / name).resolve()
+            if target.is_dir() and not (self.path / name).exists():
+                (self.path / name).symlink_to(target)
 
     def write_card(self, text: str, sheet: Image.Image | None) -> None:
         """Writes the card atomically, after its picture if it has one."""

@@ -1,4 +1,4 @@
-"""What a folder holds before anything is run on it: an input for curation, a curated data set, or a published one."""
+"""Checks a folder before a run: an input of curation, a curated data set, or a published one."""
 
 from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.dataset import check_dataset

@@ -1,4 +1,4 @@
-"""One picture of a data set: photographs, and beside each the turntable that was made of it."""
+"""Draws the contact sheet of a data set: photographs, and beside each the turntable made from it."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,20 +13,20 @@ from vaserl.files.clip import read_mp4
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 SIDE = 128
-"""Pixels of each picture."""
+"""Width and height of each picture, in pixels."""
 NUM_COLUMNS = 4
 GAP = 10
 LABEL_HEIGHT = 18
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-"""Knows Greek, which Pillow's own doesn't."""
+"""A font with Greek letters, which Pillow's default lacks."""
 PAPER, INK, FAINT = (255, 255, 255), (43, 39, 35), (139, 133, 124)
 
 
 def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
-    """RGB, a cell for each row; None without rows.
+    """Returns an RGB picture with a cell for each row; None without rows.
 
-    Each cell holds the photograph, the
-    turntable's first frame and one a third of a turn later; a photograph that has gone since is left empty.
+    Each cell holds the photograph, the turntable's first frame and the one a third of a turn later. The place of a
+    photograph that can't be read stays empty.
     """
     if not rows:
         return None
@@ -48,8 +48,8 @@ def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
 
 
 def pictured(rows: Collection[Row], number: int) -> list[Row]:
-    """`number` of the rows that have a turntable, or all if there are fewer: at even distances in their order, the
-    first and the last among them. Goes through the rows twice and holds no more than it returns."""
+    """Returns `number` of the rows that have a turntable, or all if there are fewer: evenly spaced, with the first and
+    the last. Iterates over the rows twice and holds only what it returns."""
     num_filmed = sum(bool(row.clip) for row in rows)
     wanted = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
     filmed = (row for row in rows if row.clip)
@@ -64,7 +64,7 @@ def _photograph(place: str) -> Image.Image | None:
 
 
 def _fitted(text: str, font: Any, width: int) -> str:
-    """The text, cut to so many pixels."""
+    """Returns the text, cut to `width` pixels."""
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text

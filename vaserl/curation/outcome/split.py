@@ -1,8 +1,8 @@
-"""Which vases are learned from and which are held out: by hash, so that it is the same whatever the order.
+"""Assigns vases to training, validation and test by hash, so that the order of the vases does not matter.
 
-Two wishes contradict each other. A test set that never moves must ask nothing but the vase itself; one with the same
-mixture as the rest must know the rest. With a share the test set is of the first kind; what is asked for by number, and
-validation, which nothing is reported on, are of the second.
+Two requirements exclude each other. A test set that stays the same when vases are added must depend on each vase alone;
+one with the same mixture of vases as the rest depends on the rest. A test set given as a share is of the first kind. A
+test set given as a number, and validation, on which nothing is reported, are of the second.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from vaserl.rewards.vase.parse import Facts, parse_record
 
 
 def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -> dict[str, str]:
-    """train, val or test for each vase; a vase has one, however many photographs show it.
+    """Returns train, val or test for each vase id.
 
-    strata: by vase id, which vases are alike, see `stratum_of`. Test are those whose hash lies below `test_share`, of
-    whatever stratum, or `num_test` that are drawn stratum by stratum; validation are drawn stratum by stratum from
-    what is left.
+    strata: vase id to stratum, see `stratum_of`. Test vases are those whose hash lies below `test_share`, whatever
+    their stratum, or `num_test` that are drawn stratum by stratum. Validation vases are drawn stratum by stratum from
+    the rest.
     """
     if settings.num_test is None:
         test = {vase_id for vase_id in strata if position(vase_id, seed) < settings.test_share}
@@ -31,8 +31,10 @@ def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -
 
 
 def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
-    """`number` vases, or all if there are fewer: of each stratum its share, rounded by largest remainders, and of these
-    the smallest hashes."""
+    """Returns `number` vases, or all if there are fewer.
+
+    Each stratum gives its share, rounded by largest remainders, and gives the vases with the smallest hashes.
+    """
     members: defaultdict[str, list[str]] = defaultdict(list)
     for vase_id in sorted(strata, key=lambda v: (position(v, seed), v)):
         members[strata[vase_id]].append(vase_id)
@@ -40,7 +42,7 @@ def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
     number = min(number, total)
     due = {stratum: number * len(found) / total for stratum, found in members.items()}
     given = {stratum: int(share) for stratum, share in due.items()}
-    # strata of one vase all have the same remainder: the hash of their next vase decides between them
+    # strata with equal remainders, such as all those of one vase, are ordered by the hash of their next vase
     by_remainder = sorted(
         members, key=lambda s: (given[s] - due[s], position(members[s][min(given[s], len(members[s]) - 1)], seed))
     )
@@ -50,13 +52,13 @@ def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
 
 
 def stratum_of(record: Mapping[str, str]) -> str:
-    """Fabric, technique and shape, as the reward's parser reads them."""
+    """Returns fabric, technique and shape, as the reward's parser reads them, as one text."""
     facts: Facts = parse_record(record)
     return "/".join(_names(facts[dimension]) for dimension in ("fabric", "technique", "shape"))
 
 
 def position(vase_id: str, seed: int) -> float:
-    """Where the vase falls in [0, 1): uniform over vases, a pure function of its id and the seed."""
+    """Returns a number in [0, 1), uniform over vases: a pure function of id and seed."""
     digest = hashlib.sha256(f"split/{seed}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 

@@ -1,4 +1,4 @@
-"""What a run of the curation job did, as it is printed and kept in curation.json."""
+"""The summary of a curation run, which the job prints and the data set keeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,33 +10,33 @@ from vaserl.curation.outcome.retention import BestViewReport, FilterReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurationSummary:
-    """What a run did."""
+    """What a curation run did."""
 
     num_photographs: int
-    """Rows of the manifest: every photograph that came in."""
+    """Photographs that came in, which is the number of rows of the manifest."""
     num_vases: Mapping[str, int]
     """Vases that came through, by split."""
     retention: Sequence[Mapping[str, Any]]
     """[{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
-    """The filters against the truth, where the photographs were labelled."""
+    """The filters against the labels; empty without labelled photographs."""
     best_view: BestViewReport | None
-    """The choice of views against the truth, where the photographs were labelled."""
+    """The choice of views against the labels; None without labelled photographs."""
     thresholds: Sequence[Threshold]
-    """What each filter asked for, quantiles worked out."""
+    """The threshold of each filter, quantiles resolved."""
     num_fallbacks: int
-    """Terse captions that failed the check of facts; the complete one stands in."""
+    """Captions that failed the check of facts and were replaced by the complete one."""
     stages: Mapping[str, Mapping[str, float]]
-    """By stage, what this run did: rows, seconds at work and rows_per_s of one process, deaths of its process and
-    killed_rows, the photographs rejected because of them."""
+    """Stage to what this run did: rows, seconds and rows_per_s of one process, deaths of its process, and killed_rows,
+    the photographs rejected because of them."""
     reused_rows: Mapping[str, int]
-    """By pass, rows that an earlier run had finished."""
+    """Pass to the number of rows that an earlier run had finished."""
     num_stale_shards: int
-    """Files of finished work that belonged to other settings, photographs or code."""
+    """Files of finished work that belong to other settings, photographs or code."""
     seconds: Mapping[str, float]
-    """Wall time of each pass, the start of its processes included."""
+    """Pass to its wall time in seconds, the start of its processes included."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the summary as values that JSON can hold."""
         best_view = self.best_view and self.best_view.as_dict()
         return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}

@@ -1,4 +1,4 @@
-"""Data sets that others have published in the layout of VaseVQA-3D, into a manifest of ours."""
+"""Import of data sets that others have published in the layout of VaseVQA-3D."""
 
 from vaserl.curation.published.importing import Imported, import_published, problem_of, published_record
 from vaserl.curation.published.layout import PublishedVase, is_published, read_layout

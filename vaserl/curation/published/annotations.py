@@ -1,8 +1,9 @@
-"""The annotation files of a published data set, whose fields nobody has specified: every plausible form is read.
+"""Reads the annotation files of a published data set. Their fields have no specification, so every plausible form is
+accepted.
 
-Each file is a list of objects, or an object from a model's name to its entry; either may stand under a single key. In
-a list the model is named by one of NAME_FIELDS, as an id, a file name, or a list of file names of which the first
-counts. An entry of
+Each file is a list of objects, or an object from a model's name to its entry; either may be the value of a single key.
+In a list, one of NAME_FIELDS names the model, by an id, a file name, or a list of file names of which the first counts.
+An entry of
 
 * captions is a text, a list of texts of which the first counts, or an object with one of CAPTION_FIELDS,
 * Q&A is {"question", "answer"} with, if possible, one of KIND_FIELDS, or a list of these, alone or under one of
@@ -40,15 +41,17 @@ _DIMENSION_OF = {
 }
 _ASKS = re.compile(rf"\b({'|'.join(sorted(_DIMENSION_OF, key=len, reverse=True))})\b", re.IGNORECASE)
 _TEMPLATE = re.compile(r"^the (?:of )?[\w ]+? (?:of )?the vase is (.+?)\.?$", re.IGNORECASE | re.DOTALL)
-"""“The fabric of the vase is X.”, and “The of fabric the vase is X.”, which the data set is known to say."""
+"""“The fabric of the vase is X.”, and “The of fabric the vase is X.”, which occurs in the published data."""
 _ENDINGS = re.compile(
     r"(?:\.(?:glb|gltf|jpe?g|png|webp|mp4)|_shaded|_textured(?:_\dk)?|_mesh|_ac001001)$", re.IGNORECASE
 )
 
 
 def vase_key(text: str) -> str:
-    """The name under which models, views and annotations of one vase meet: "a/7f_2_textured_2k.glb_shaded.glb" and
-    "7f_2_ac001001.jpg" are both "7f_2"; of a URI the end counts."""
+    """Returns the key that models, views and annotations of one vase share.
+
+    Example: "7f_2" for "a/7f_2_textured_2k.glb_shaded.glb" and "7f_2_ac001001.jpg"; of a URI the last part counts.
+    """
     name = re.split(r"[/\\:]", text.strip().rstrip("/"))[-1]
     while (shorter := _ENDINGS.sub("", name)) != name:
         name = shorter
@@ -56,7 +59,7 @@ def vase_key(text: str) -> str:
 
 
 def read_captions(path: Path, report: Report) -> dict[str, str]:
-    """Captions by model name."""
+    """Returns captions by model name."""
     captions: dict[str, str] = {}
     for where, name, entry in _entries(path, report):
         value = _first_of(entry, CAPTION_FIELDS) if isinstance(entry, Mapping) else entry
@@ -73,7 +76,7 @@ def read_captions(path: Path, report: Report) -> dict[str, str]:
 
 
 def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]]:
-    """[{"dimension", "question", "answer"}, …] by model name; dimensions are TOPICS, or OTHER."""
+    """Returns [{"dimension", "question", "answer"}, …] by model name; dimensions are TOPICS, or OTHER."""
     questions: dict[str, list[dict[str, str]]] = {}
     for where, name, entry in _entries(path, report):
         pairs = _first_of(entry, LIST_FIELDS) if isinstance(entry, Mapping) else entry
@@ -92,7 +95,7 @@ def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]
 
 
 def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Records and splits by model name."""
+    """Returns records and splits by model name."""
     renaming = Renaming(RECORD_FIELDS, {})
     records: dict[str, dict[str, str]] = {}
     splits: dict[str, str] = {}
@@ -109,7 +112,7 @@ def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]]
         split = str(entry.get("split") or fields.pop("split", ""))
         split = {"validation": "val", "valid": "val"}.get(split, split)
         if split not in ("", *SPLITS):
-            message = f'field "split": {split!r} is none of train, val and test; mend it or leave it out'
+            message = f'field "split": {split!r} is none of train, val and test; correct or remove it'
             report(Problem(where=where, kind="unknown split", message=message))
         elif split:
             splits[name] = split
@@ -130,7 +133,7 @@ def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
     for field in ("question", "answer"):
         value = pair.get(field)
         if not isinstance(value, str) or not value.strip():
-            message = f"field {field!r} is empty or no text; fill it in or take the entry out"
+            message = f"field {field!r} is empty or no text; complete or remove the entry"
             report(Problem(where=where, kind=f"no {field}", message=message))
             return None
         texts[field] = value.strip()
@@ -146,7 +149,7 @@ def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
 
 
 def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
-    """(where, model name, entry) for each entry of a file."""
+    """Yields (where, model name, entry) for each entry of a file."""
     if not path.is_file():
         report(Problem(where=str(path), kind="file missing", message="no such file; the layout has one"))
         return
@@ -185,7 +188,7 @@ def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
 
 
 def _first_of(entry: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """The first of these fields that is filled in; None if none is."""
+    """Returns the value of the first of these fields that is not empty; None if all are."""
     return next((entry[name] for name in names if entry.get(name)), None)
 
 
@@ -194,4 +197,4 @@ def _one_of(names: tuple[str, ...]) -> str:
 
 
 def _twice(where: str, name: str) -> Problem:
-    return Problem(where=where, kind="model twice", message=f"a second entry for {name!r}; take one of them out")
+    return Problem(where=where, kind="model twice", message=f"a second entry for {name!r}; remove one of them")

@@ -1,9 +1,10 @@
-"""Where a published data set keeps its models, views and annotations: two layouts, one form.
+"""Where a published data set keeps its models, views and annotations. It has one of two layouts, read into one form:
 
     models/*.glb   images/{front,back,left,right,top,bottom}/*   annotations/{captions,qa_pairs,metadata}.json
 
-is the data set's own. Its evaluation reads one folder for each model, with six views in it, and groundTruth.json, a
-list of {"images": [name], "caption"}; a groundTruth.json beside the first layout names the vases that are held out.
+is the layout of the data set. Its evaluation code reads another one: a folder for each model, with six views in it, and
+groundTruth.json, a list of {"images": [name], "caption"}. A groundTruth.json beside the first layout names the vases
+that are held out.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,31 +22,31 @@ GROUND_TRUTH = "groundTruth.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedVase:
-    """A vase as it was published, unread."""
+    """The files and annotations of one published vase; no picture or model has been opened."""
 
     name: str
-    """What its files and annotations have in common."""
+    """The key that its files and annotations share, see `vase_key`."""
     model: Path | None
-    """Its GLB; the evaluation's layout has none."""
+    """Path of the GLB; None in the layout of the evaluation."""
     views: Mapping[str, Path]
-    """By name, those of VIEWS that are there."""
+    """Picture by name of the view, for those of PUBLISHED_VIEWS that exist."""
     caption: str
-    """"" if there is none."""
+    """Empty if there is none."""
     questions: tuple[Mapping[str, str], ...]
-    """{"dimension", "question", "answer"}."""
+    """Mappings with the keys dimension, question and answer; the dimension may be OTHER."""
     record: Mapping[str, str]
-    """The museum's, in the Beazley form; empty if there is none."""
+    """The museum's record, Beazley form; empty if there is none."""
     split: str
-    """train, val or test; "" where nobody says."""
+    """train, val or test; empty where the data set names none."""
 
 
 def is_published(folder: Path) -> bool:
-    """Whether the folder has one of the two layouts."""
+    """Returns True if the folder has one of the two layouts."""
     return (folder / "annotations").is_dir() or (folder / GROUND_TRUTH).is_file()
 
 
 def read_layout(source: Path, report: Report) -> list[PublishedVase]:
-    """Every vase of the data set by name, with what is wrong in its annotations going to `report`.
+    """Returns every vase of the data set, sorted by name. Passes the problems of its annotations to `report`.
 
     Raises: UserError when the folder has neither layout.
     """
@@ -108,11 +109,11 @@ def _evaluation(source: Path, report: Report) -> list[PublishedVase]:
 
 
 class _Matching:
-    """The model that a name means: its own, or the only one that begins with it, as an id without a view does."""
+    """Maps a name to its model: the one of that name, or else the only one that starts with the name and "_"."""
 
     def __init__(self, models: Mapping[str, Path | None], report: Report) -> None:
         self._models, self._report = models, report
-        self._said: set[tuple[str, Path]] = set()
+        self._reported: set[tuple[str, Path]] = set()
 
     def __call__(self, name: str, file: Path) -> str:
         if name in self._models:
@@ -120,8 +121,8 @@ class _Matching:
         longer = [model for model in self._models if model.startswith(f"{name}_")]
         if len(longer) == 1:
             return longer[0]
-        if (name, file) not in self._said:
-            self._said.add((name, file))
+        if (name, file) not in self._reported:
+            self._reported.add((name, file))
             what = f"could be any of {', '.join(longer[:3])}" if longer else "has no model"
             message = f"{name!r} {what}; add its files or remove it"
             self._report(Problem(where=str(file), kind="no such model", message=message))

@@ -1,4 +1,4 @@
-"""A record for a vase of which only texts were published: what they state, in the fields that records have."""
+"""Builds a record for a vase of which only texts were published."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,8 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
 def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The answers, each in the field that its question asks for, as far as the reward's parser can read them there."""
+    """Returns the answers in the fields that their questions ask for, without those that the reward's parser can't read
+    there. Where two questions ask for one field, the first counts."""
     record: dict[str, str] = {}
     for question in questions:
         field = FIELD_OF_DIMENSION.get(question["dimension"])  # pyright: ignore[reportArgumentType]
@@ -18,7 +19,7 @@ def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, s
 
 
 def record_from_caption(caption: str) -> dict[str, str]:
-    """What the reward's parser finds in the caption; a value that would be read otherwise in a record is left out."""
+    """Returns what the reward's parser finds in the caption, except values that it reads differently in a record."""
     facts = parse_caption(caption)
     record = {}
     for dimension in DIMENSIONS:
