@@ -63,7 +63,7 @@ def test_card_states_retention_reasons_and_values():
     assert "| intact | 6 | 5 | off | 13,599 | 6,330 | 46.5% |" in off and off.count("| off |") == 1
 
 
-def test_card_states_rights_thresholds_and_the_truth():
+def test_card_states_rights_thresholds_and_reports():
     rows = [replace(row, rights="CC BY 4.0" if k < 9 else "", credit=f"Museum {k}") for k, row in enumerate(manifest())]
     findings = Findings(
         filters=[
@@ -92,7 +92,7 @@ def test_card_counts_questions_and_captions_that_were_refused():
     assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
 
 
-def test_what_is_rare_is_summed_up_and_cells_stay_on_their_line():
+def test_card_sums_up_rare_values_and_keeps_cells_on_their_line():
     rows = [
         Row(
             photo=str(k),
@@ -109,7 +109,7 @@ def test_what_is_rare_is_summed_up_and_cells_stay_on_their_line():
     assert "| Museum 00 \\| | 2 |" in lines and "| 7 others | 7 |" in lines
 
 
-def test_a_data_set_without_vases_has_a_card_and_no_picture(tmp_path):
+def test_write_card_without_vases_draws_no_picture(tmp_path):
     rows = [row for row in manifest() if not row.kept]
     dataset = DataSet(tmp_path)
     write_card(dataset, rows, CardSettings(), Findings())
@@ -117,7 +117,7 @@ def test_a_data_set_without_vases_has_a_card_and_no_picture(tmp_path):
     assert not dataset.sheet.exists() and dataset.sheet.name not in dataset.card
 
 
-def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
+def test_contact_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     dataset = DataSet(make_dataset(tmp_path / "data", num_vases=5))
     (dataset.path / "photographs").mkdir()
     rows = list(dataset.rows)
@@ -148,14 +148,14 @@ def test_the_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path):
     assert make_clip(1).num_source_frames == 8 and not (cell(1)[:, SIDE : 2 * SIDE] == cell(1)[:, 2 * SIDE :]).all()
 
 
-def test_labels_are_written_in_greek_too():
+def test_contact_sheet_font_has_greek_letters():
     font = ImageFont.truetype(FONT, size=10)
     missing = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
     assert all((font.getmask(c).getbbox(), bytes(font.getmask(c))) != missing for c in "ΑΩλήκυθοςἈὴé")
 
 
 @pytest.mark.parametrize(("number", "chosen"), [(3, [0, 4, 9]), (10, list(range(10))), (99, list(range(10))), (0, [])])
-def test_pictured_vases_are_spread_evenly(number, chosen):
+def test_pictured_spreads_vases_evenly(number, chosen):
     rows = [
         Row(photo="", vase_id=str(k // 2), clip="c" if k % 2 else "") for k in range(20)
     ]  # every other one was rejected

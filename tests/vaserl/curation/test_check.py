@@ -46,7 +46,7 @@ def kinds(checked) -> dict[str, str]:
     return {problem.kind: problem.effect for problem in checked.problems}
 
 
-def test_a_sound_input(source, capsys):
+def test_check_photographs_of_a_sound_input(source, capsys):
     assert main(["check", str(source)]) == 0
     text = capsys.readouterr().out
     assert "photographs  6, of which 6 can be used" in text
@@ -59,7 +59,7 @@ def test_a_sound_input(source, capsys):
     assert "What is the date of the vase?\n  → c. 525–475 BCE" in text and "attribution" not in text
 
 
-def test_every_flaw_has_its_row_cost_and_way_out(source):
+def test_check_photographs_names_row_effect_and_remedy_of_every_flaw(source):
     write_records(
         source,
         [
@@ -94,7 +94,7 @@ def test_every_flaw_has_its_row_cost_and_way_out(source):
     assert ("photographs", "7, of which 3 can be used") in checked.counts  # a_1, a_2 and d_2
 
 
-def test_a_hundred_broken_records_are_five_lines_and_a_number(source, capsys):
+def test_check_page_shows_five_of_a_hundred_broken_records(source, capsys):
     with (source / "records.jsonl").open("a") as file:
         file.write("{broken\n" * 100)
     assert main(["check", str(source)]) == 1
@@ -103,7 +103,7 @@ def test_a_hundred_broken_records_are_five_lines_and_a_number(source, capsys):
     assert "photographs  6, of which 6 can be used" in text  # what can be read is judged nevertheless
 
 
-def test_a_near_id_is_named(source):
+def test_check_photographs_names_a_near_id(source):
     write_records(source, [{"id": name, **RECORD} for name in ("a", "c", "d", "vase-0042")])
     (source / "b.png").rename(source / "vase-0043.png")
     (problem,) = check(source).problems
@@ -114,7 +114,7 @@ def test_a_near_id_is_named(source):
     assert problem.where == "vase-0043.png" and "nearest" not in problem.message
 
 
-def test_pictures_that_no_list_names_are_said(source):
+def test_check_photographs_names_pictures_that_no_list_names(source):
     listed = [{"file": f"{name}.png"} for name in ("a_1", "a_2", "b", "c", "d_1")]
     (source / "photographs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
     checked = check(source)
@@ -123,7 +123,7 @@ def test_pictures_that_no_list_names_are_said(source):
     ]
 
 
-def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counted(source, monkeypatch):
+def test_check_photographs_decodes_in_chunks_and_counts_records_without_a_photograph(source, monkeypatch):
     monkeypatch.setattr("vaserl.curation.check.source.CHUNK", 2)
     (source / "d_2.png").write_text("no picture")  # the last of six
     write_records(source, [{"id": name, **RECORD} for name in "abcdefg"])
@@ -132,14 +132,14 @@ def test_photographs_are_decoded_part_by_part_and_records_without_one_are_counte
     assert dict(checked.counts)["records"] == "7 in records.jsonl, 3 without a photograph"
 
 
-def test_few_photographs_are_decoded_when_asked(source):
+def test_check_photographs_decodes_at_most_max_photographs(source):
     (source / "a_2.png").write_text("no picture")  # the second of six
     settings = SourceSettings(path=str(source))
     assert not check_photographs(settings, max_photographs=3).costs
     assert check_photographs(settings, max_photographs=6).costs
 
 
-def test_the_config_s_source_counts(source, tmp_path, capsys):
+def test_check_command_takes_the_source_of_a_config(source, tmp_path, capsys):
     write_records(source, [{"museum_no": name, "ware": "ATHENIAN"} for name in "abcd"])
     assert main(["check", str(source)]) == 1
     config = tmp_path / "curate.toml"
@@ -151,7 +151,7 @@ def test_the_config_s_source_counts(source, tmp_path, capsys):
     assert "  → Athenian" in capsys.readouterr().out
 
 
-def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_model, capsys):
+def test_check_dataset_of_a_sound_one_shows_prompts_through_a_template(tmp_path, tiny_model, capsys):
     folder = make_dataset(tmp_path)
     rows = list(DataSet(folder).rows)
     (folder / "models").mkdir()
@@ -166,7 +166,7 @@ def test_a_sound_data_set_and_its_prompts_through_a_template(tmp_path, tiny_mode
     assert "── vase v00 " in text and "── vase v05 " not in text  # examples are of what is trained on
 
 
-def test_rare_flaws_of_a_data_set(tmp_path):
+def test_check_dataset_finds_rare_flaws(tmp_path):
     folder = make_dataset(tmp_path, num_vases=6)
     rows = [replace(row, split="val", credit="Museum") for row in DataSet(folder).rows]
     rows[0] = replace(rows[0], clip=hashlib.sha256(b"no video").hexdigest())
@@ -191,7 +191,7 @@ def test_rare_flaws_of_a_data_set(tmp_path):
     assert [example.vase_id for example in checked.examples] == ["v04", "v05"]
 
 
-def test_a_row_that_would_be_dropped_costs_something(tmp_path):
+def test_check_dataset_counts_a_dropped_row_as_a_cost(tmp_path):
     folder = make_dataset(tmp_path, num_vases=3)
     (folder / "models").mkdir()
     rows = list(DataSet(folder).rows)
@@ -204,7 +204,7 @@ def test_a_row_that_would_be_dropped_costs_something(tmp_path):
     assert kinds(checked) == {"no split": "drops the row"} and checked.costs
 
 
-def test_flaws_of_a_data_set(tmp_path):
+def test_check_dataset_finds_flaws(tmp_path):
     folder = make_dataset(tmp_path, num_vases=10)
     rows = list(DataSet(folder).rows)
     DataSet(folder).clip_path(rows[0].clip).unlink()

@@ -1,4 +1,4 @@
-"""What is published for the hub, loaded by `datasets` itself."""
+"""The hub export, loaded by `datasets` itself."""
 
 import json
 import shutil
@@ -42,20 +42,20 @@ def dataset(tmp_path: Path) -> DataSet:
 
 
 def loaded(out: Path, tmp_path: Path):
-    """The published folder as `datasets` reads it, from a working directory that isn't it."""
+    """The exported folder as `datasets` reads it, from a working directory that isn't it."""
     import datasets
 
     files = {split: str(out / "data" / f"{split}-*.parquet") for split in ("train", "test")}
     return datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
 
 
-def test_datasets_loads_pictures_videos_and_models(dataset, tmp_path):
+def test_export_to_hub_is_loaded_with_pictures_videos_and_models(dataset, tmp_path):
     from datasets import Image as ImageFeature
     from datasets import Mesh, Video
 
     done = export_to_hub(dataset, tmp_path / "hub")
     assert (done.num_vases, done.num_withheld) == ({"train": 2, "test": 1}, 1)
-    # the folder that it was made of may go: what was published holds everything
+    # the folder that it was made of may go: the export holds everything
     truth = {row.vase_id: row for row in dataset.rows}
     clips = {vase.id: dataset.clips.load(vase.clip) for vase in dataset.vases("train")}
     dataset.path.rename(tmp_path / "elsewhere")
@@ -76,7 +76,7 @@ def test_datasets_loads_pictures_videos_and_models(dataset, tmp_path):
     assert (row["rights"], row["credit"]) == ("CC0 1.0", "Museum 0")
 
 
-def test_the_card_names_every_split_s_files(dataset, tmp_path):
+def test_export_to_hub_names_the_files_of_every_split_in_its_card(dataset, tmp_path):
     import yaml
 
     export_to_hub(dataset, tmp_path / "hub")
@@ -88,11 +88,11 @@ def test_the_card_names_every_split_s_files(dataset, tmp_path):
     card = (dataset.path / "DATASET.md").read_text()
     picture = "![photographs and turntables](contact_sheet.png)\n\nPhotographs, and beside each its turntable.\n\n"
     # one vase has no rights: the sheet may show it, and stays behind
-    published = (
+    exported = (
         "# Data set\n\nPublished here: 2 train, 1 test. The card below is that of the whole collection; 1 of its vases "
         "are withheld for the rights in their photographs.\n"
     )
-    assert picture in card and body.removeprefix("\n") == card.replace(picture, "").replace("# Data set\n", published)
+    assert picture in card and body.removeprefix("\n") == card.replace(picture, "").replace("# Data set\n", exported)
     assert not (tmp_path / "hub" / "contact_sheet.png").exists()
 
 
@@ -104,7 +104,7 @@ def test_the_card_names_every_split_s_files(dataset, tmp_path):
         ("", {}),
     ],
 )
-def test_the_license_stands_in_the_cards_header(dataset, tmp_path, stated, header):
+def test_export_to_hub_states_the_license_in_the_header(dataset, tmp_path, stated, header):
     import yaml
 
     card = CardSettings(license=stated)
@@ -114,7 +114,7 @@ def test_the_license_stands_in_the_cards_header(dataset, tmp_path, stated, heade
     assert {name: value for name, value in yaml.safe_load(found).items() if name.startswith("license")} == header
 
 
-def test_the_cards_picture_comes_along_where_nothing_is_withheld(dataset, tmp_path):
+def test_export_to_hub_copies_the_picture_where_nothing_is_withheld(dataset, tmp_path):
     export_to_hub(dataset, tmp_path / "hub", rights=".*")
     readme = (tmp_path / "hub" / "README.md").read_text()
     assert readme.endswith((dataset.path / "DATASET.md").read_text()) and "(contact_sheet.png)" in readme
@@ -122,7 +122,7 @@ def test_the_cards_picture_comes_along_where_nothing_is_withheld(dataset, tmp_pa
     assert sheet == (dataset.path / "contact_sheet.png").read_bytes()
 
 
-def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(dataset, tmp_path):
+def test_export_to_hub_with_photographs_elsewhere_and_without_a_card(dataset, tmp_path):
     rows = list(dataset.rows)
     elsewhere = tmp_path / "elsewhere.png"
     shutil.move(dataset.path / rows[0].photo, elsewhere)
@@ -138,13 +138,13 @@ def test_photographs_elsewhere_rights_of_two_lines_and_a_folder_without_a_card(d
     system.store.clear()
     assert done.num_vases == {"train": 2, "test": 2} and done.num_withheld == 0
     assert not (tmp_path / "hub" / "contact_sheet.png").exists()
-    published = loaded(tmp_path / "hub", tmp_path)
-    pictures = [row for split in published.values() for row in split.select_columns(["vase_id", "photo"])]
+    splits = loaded(tmp_path / "hub", tmp_path)
+    pictures = [row for split in splits.values() for row in split.select_columns(["vase_id", "photo"])]
     sizes = {row["vase_id"]: row["photo"].size for row in pictures}
     assert sizes == dict.fromkeys(("v00", "v02", "v03", "v09"), (30, 40))
 
 
-def test_rights_decide(dataset, tmp_path):
+def test_export_to_hub_withholds_by_rights(dataset, tmp_path):
     assert export_to_hub(dataset, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
     assert export_to_hub(dataset, tmp_path / "b", rights=".*").num_withheld == 0
     for rights in ("PD", "CC0"):  # the whole of what is stated, "CC0 1.0", must fit
@@ -154,7 +154,7 @@ def test_rights_decide(dataset, tmp_path):
         export_to_hub(dataset, tmp_path / "c", rights="(")
 
 
-def test_large_splits_are_several_files(dataset, tmp_path):
+def test_export_to_hub_cuts_large_splits_into_files(dataset, tmp_path):
     rows = list(dataset.rows)
     many = [replace(rows[0], photo=f"photographs/{k}.png", vase_id=f"w{k:03d}") for k in range(70)]
     for row in many:
@@ -170,7 +170,7 @@ def test_large_splits_are_several_files(dataset, tmp_path):
     assert train["vase_id"][:] == [row.vase_id for row in many]
 
 
-def test_a_missing_file_names_vase_and_place(dataset, tmp_path):
+def test_export_to_hub_names_vase_and_place_of_a_missing_file(dataset, tmp_path):
     (dataset.path / "models" / "v00.glb").unlink()
     with pytest.raises(UserError, match=r"vase v00: its mesh .*models/v00\.glb can't be read"):
         export_to_hub(dataset, tmp_path / "hub")
@@ -180,8 +180,10 @@ def test_a_missing_file_names_vase_and_place(dataset, tmp_path):
     assert not list(tmp_path.glob(".hub*"))
 
 
-def test_the_command(dataset, tmp_path, capsys):
-    assert main(["export-hub", str(dataset.path), "--out", str(tmp_path / "hub")]) == 0
-    assert "vases: 2 train, 1 test; withheld for their rights: 1" in capsys.readouterr().out
-    assert main(["export-hub", str(dataset.path), "--out", str(tmp_path / "hub")]) == 2
+@pytest.mark.parametrize("verb", ["export-hub", "publish"])
+def test_export_hub_command(dataset, tmp_path, capsys, verb):
+    assert main([verb, str(dataset.path), "--out", str(tmp_path / "hub")]) == 0
+    captured = capsys.readouterr()
+    assert "vases: 2 train, 1 test; withheld for their rights: 1" in captured.out and not captured.err
+    assert main([verb, str(dataset.path), "--out", str(tmp_path / "hub")]) == 2
     assert "is not empty" in capsys.readouterr().err

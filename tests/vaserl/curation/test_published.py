@@ -73,7 +73,7 @@ def edit(path: Path, change: Callable) -> None:
     path.write_text(json.dumps(change(content) or content))
 
 
-def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
+def test_import_published_writes_a_data_set(layout, tmp_path):
     done = import_published(layout, DataSet(tmp_path))
     assert (done.num_vases, done.rejected) == ({"test": 1, "train": 2}, {})
     assert (done.num_questions_left_out, done.num_records_from_texts) == (3, 0)
@@ -100,7 +100,7 @@ def test_a_published_data_set_trains_and_evaluates_here(layout, tmp_path):
         assert sheet.width > 3 * 3 * 128, "three vases side by side, each a photograph and two frames"
 
 
-def test_a_vase_that_the_splits_forget_is_counted(copy, tmp_path, caplog):
+def test_import_published_counts_vases_without_a_split(copy, tmp_path, caplog):
     edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1] | {"split": ""}, m[2]])
     assert import_published(copy, DataSet(tmp_path / "a")).num_vases == {"test": 1, "train": 2}
     assert "of 3 vases 1 are named in no split and go into train" in caplog.text
@@ -110,7 +110,7 @@ def test_a_vase_that_the_splits_forget_is_counted(copy, tmp_path, caplog):
     assert "named in no split" not in caplog.text, "all of them are drawn"
 
 
-def test_the_draw_has_a_seed_and_rights_are_no_part_of_a_record(copy, tmp_path):
+def test_import_published_draws_by_seed_and_keeps_rights_out_of_records(copy, tmp_path):
     rights = {"rights": "CC BY 4.0", "credit": "Museum of V."}
     edit(copy / "annotations" / "metadata.json", lambda m: [e | rights | {"split": ""} for e in m])
     seed = next(seed for seed in range(1000) if position(NAMES[1], seed) < 0.1 <= position(NAMES[0], seed))
@@ -121,7 +121,7 @@ def test_the_draw_has_a_seed_and_rights_are_no_part_of_a_record(copy, tmp_path):
     assert not {"rights", "credit", "split"} & set(rows[NAMES[0]].record)
 
 
-def test_an_id_means_the_only_model_that_begins_with_it(copy):
+def test_read_layout_matches_an_id_to_the_only_model_that_begins_with_it(copy):
     shutil.copy(next((copy / "models").glob(f"{NAMES[0]}*")), copy / "models" / "7fa0-42d1_9.glb")
     edit(copy / "annotations" / "captions.json", lambda c: c[1].update(images=["7fa1-42d.jpg"]))
     problems = []
@@ -133,7 +133,7 @@ def test_an_id_means_the_only_model_that_begins_with_it(copy):
     ]
 
 
-def test_who_is_held_out(copy):
+def test_read_layout_reads_splits(copy):
     metadata = copy / "annotations" / "metadata.json"
     edit(metadata, lambda m: [m[0] | {"split": "validation"}, m[1] | {"split": ""}, m[2]])
     metadata.write_text("\ufeff" + metadata.read_text(), encoding="utf-8")
@@ -145,14 +145,14 @@ def fail(problem) -> NoReturn:
     pytest.fail(f"{problem.where}: {problem.message}")
 
 
-def test_a_stated_kind_says_what_a_question_is_about_before_its_words_do(tmp_path):
+def test_read_questions_prefers_the_stated_kind_to_the_words(tmp_path):
     pair = {"id": "a", "question_type": "sub_technique", "question": "How was this shape made?", "answer": "Thrown."}
     (tmp_path / "qa_pairs.json").write_text(json.dumps([pair, pair | {"question_type": "other"}]))
     found = read_questions(tmp_path / "qa_pairs.json", fail)
     assert [question["dimension"] for question in found["a"]] == ["technique", "shape"]
 
 
-def test_answers_are_believed_before_the_caption_and_the_first_of_them(layout):
+def test_published_record_prefers_answers_to_the_caption(layout):
     (vase, *_) = read_layout(layout, fail)
     answers = [{"dimension": "fabric", "question": "?", "answer": answer} for answer in ("Boeotian", "Corinthian")]
     silent = replace(vase, record={}, caption="Athenian red-figure cup.", questions=tuple(answers))
@@ -160,13 +160,13 @@ def test_answers_are_believed_before_the_caption_and_the_first_of_them(layout):
     assert record_of_published(replace(silent, questions=()))["Shape Name"] == "cup"
 
 
-def test_its_models_are_filmed_when_asked(layout, tmp_path):
+def test_import_published_films_models_when_asked(layout, tmp_path):
     import_published(layout, DataSet(tmp_path), turntable=TurntableSettings(num_frames=3, fps=2.0, resolution=32))
     vases = DataSet(tmp_path).vases("train")
     assert {DataSet(tmp_path).clips.load(vase.clip).frames.shape for vase in vases} == {(3, 32, 32, 3)}
 
 
-def test_other_forms_of_the_same_annotations(layout, copy, tmp_path):
+def test_import_published_reads_other_forms_of_the_same_annotations(layout, copy, tmp_path):
     """By model instead of in a list, nested, with other names of fields: the manifest is the same."""
     names = dict(zip((name.rpartition("_")[0] for name in NAMES), NAMES, strict=True))
     edit(copy / "annotations" / "captions.json", lambda c: {e["images"][0]: [e["caption"]] for e in c})
@@ -199,7 +199,7 @@ def test_other_forms_of_the_same_annotations(layout, copy, tmp_path):
     assert comparable(tmp_path / "a") == comparable(tmp_path / "b")
 
 
-def test_the_evaluation_s_own_form(layout, tmp_path):
+def test_import_published_reads_the_layout_of_the_evaluation(layout, tmp_path):
     source = tmp_path / "evaluation"
     for name in NAMES:
         (source / f"{name}_textured_2k.glb_shaded").mkdir(parents=True)
@@ -263,7 +263,7 @@ def metadata(change: Callable) -> Callable[[Path], None]:
         (lambda f: [path.unlink() for path in (f / "models").iterdir()], "models: no *.glb in it"),
     ],
 )
-def test_damaged_annotations_name_file_entry_and_fix(copy, tmp_path, damage, message):
+def test_import_published_names_file_entry_and_remedy_of_damaged_annotations(copy, tmp_path, damage, message):
     damage(copy)
     with pytest.raises(UserError) as caught:
         import_published(copy, DataSet(tmp_path / "out"))
@@ -282,7 +282,7 @@ def test_damaged_annotations_name_file_entry_and_fix(copy, tmp_path, damage, mes
         (captions(lambda c: c.pop(1) and None), "no caption; add one to captions.json"),
     ],
 )
-def test_damaged_files_cost_their_vase_alone(copy, tmp_path, capsys, damage, message):
+def test_import_published_rejects_only_the_vases_of_damaged_files(copy, tmp_path, capsys, damage, message):
     damage(copy)
     assert main(["import-published", str(copy), "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().out
@@ -291,14 +291,14 @@ def test_damaged_files_cost_their_vase_alone(copy, tmp_path, capsys, damage, mes
     assert message in rows[NAMES[1]].reason and rows[NAMES[1]].split == ""
 
 
-def test_a_hundred_broken_entries_are_five_lines_and_a_number(copy, tmp_path):
+def test_import_published_shows_five_of_a_hundred_broken_entries(copy, tmp_path):
     edit(copy / "annotations" / "qa_pairs.json", lambda q: q + [{"id": NAMES[0], "question": "Why?"}] * 100)
     with pytest.raises(UserError) as caught:
         import_published(copy, DataSet(tmp_path / "out"))
     assert str(caught.value).count("\n") == 5 and str(caught.value).endswith("… and 95 more like it")
 
 
-def test_a_check_tells_all_of_it_beforehand(layout, copy, capsys):
+def test_check_published_lists_everything_before_an_import(layout, copy, capsys):
     assert main(["check", str(layout)]) == 0
     text = capsys.readouterr().out
     assert "vases      3, of which 3 can be used" in text and "splits     1 test, 2 train" in text
@@ -321,17 +321,17 @@ def glb(folder: Path) -> Path:
     return next((folder / "models").glob(f"{NAMES[1]}*"))
 
 
-def test_names_meet():
+def test_vase_key_is_shared_by_the_files_of_a_vase():
     for text in ("models/7f_2_textured_4k.glb_shaded.glb", "7f_2_ac001001.jpg", "7f_2", "a\\7f_2_mesh.GLB"):
         assert vase_key(text) == "7f_2"
 
 
-def test_a_caption_s_record_says_no_more_than_the_caption():
+def test_record_from_caption_states_no_more_than_the_caption():
     record = record_from_caption("Athenian red-figure pelike, c. 475-425 BCE, depicting a satyr.")
     assert record["Fabric"] == "Athenian" and record["Date"] == "-475 to -425" and "Attributed To" not in record
     assert record_from_caption("A thing of beauty.").get("Fabric") is None
 
 
-def test_no_vase_is_read_twice(layout):
+def test_read_layout_reads_no_vase_twice(layout):
     problems = []
     assert [vase.name for vase in read_layout(layout, problems.append)] == NAMES and not problems
