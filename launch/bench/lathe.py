@@ -79,12 +79,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.num_vases < 1:
         raise UserError("--num-vases must be at least 1")
     with _RecordingRenderer(RESOLUTION) as turntable:
-        thrown, bare = zip(*_lifted(arguments.seed, arguments.num_vases, turntable), strict=True)
+        whole, bare = zip(*_lifted(arguments.seed, arguments.num_vases, turntable), strict=True)
     return {
         "num_vases": arguments.num_vases,
-        "as_thrown": lathe_summary(thrown),
+        "as_thrown": lathe_summary(whole),
         "without_handles": lathe_summary(bare),
-        "worst": [asdict(row) for row in sorted(thrown, key=lambda row: (not row.failure, row.iou_level))[:10]],
+        "worst": [asdict(row) for row in sorted(whole, key=lambda row: (not row.failure, row.iou_level))[:10]],
         **circumstances(),
     }
 

@@ -288,7 +288,7 @@ def test_the_file_of_a_judge_is_known():
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("slender", "wanted package"),
+        ("slender", "expected package"),
         ("nobody.at.home:f", "No module"),
         ("math:nothing", "nothing"),
         ("math:pi", "float"),

@@ -298,6 +298,6 @@ def test_turntable_stage_rejects_the_row_of_a_hostile_model(tmp_path: Path) -> N
     row = {"photo": "", "rejected_by": "", "reason": ""}
     rows = [row | {"vase_id": name, "mesh": f"models/{name}.glb"} for name in [*names, "sound"]]
     film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=32), tmp_path)
-    filmed = {row["vase_id"]: row for row in rows_of(film(batch_of(rows)))}
-    assert all(filmed[name]["rejected_by"] == "turntable" and filmed[name]["reason"] for name in names)
-    assert filmed["sound"]["clip"]
+    rendered = {row["vase_id"]: row for row in rows_of(film(batch_of(rows)))}
+    assert all(rendered[name]["rejected_by"] == "turntable" and rendered[name]["reason"] for name in names)
+    assert rendered["sound"]["clip"]

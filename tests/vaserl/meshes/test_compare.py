@@ -238,7 +238,7 @@ def test_open_clip_scores_are_mean_cosines(tmp_path):
 
 def test_evaluate_counts_failed_pairs_and_lists_extra_models(tmp_path):
     save(tmp_path / "true", kept=jar(), torn=jar(), absent=jar())
-    save(tmp_path / "made", kept=moved(jar(belly=0.26), 10.0), torn=jar(), nobody=jar())
+    save(tmp_path / "made", kept=moved(jar(belly=0.26), 10.0), torn=jar(), extra=jar())
     (tmp_path / "made" / "torn.glb").write_bytes(b"glTF but no more")
     (tmp_path / "c.toml").write_text(
         f'run_dir = "{tmp_path}/run"\ntrue = "{tmp_path}/true"\nnum_views = 2\nresolution = 64\nnum_points = 1000\n'
@@ -246,7 +246,7 @@ def test_evaluate_counts_failed_pairs_and_lists_extra_models(tmp_path):
     )
     assert main(["vaseeval", str(tmp_path / "c.toml")]) == 0
     found = json.loads((tmp_path / "run" / "vaseeval.json").read_text())["generators"]["slim"]
-    assert (found["num_pairs"], found["num_failed"], found["unmatched"]) == (3, 2, ["nobody"])
+    assert (found["num_pairs"], found["num_failed"], found["unmatched"]) == (3, 2, ["extra"])
     assert found["failures"]["absent"] == "the generator made no mesh" and "damaged" in found["failures"]["torn"]
     assert found["metrics"]["chamfer"]["num"] == 1 and 0.005 < found["metrics"]["chamfer"]["mean"] < 0.05
     assert "lpips" not in found["metrics"] and "clip_image" not in found["metrics"]

@@ -111,10 +111,10 @@ def test_usable_device_names_a_missing_gpu_only_where_the_model_is_loaded(tripos
 def test_import_from_names_a_checkout_without_its_requirements(tmp_path):
     (tmp_path / "checkout" / "hy3dgen").mkdir(parents=True)
     (tmp_path / "checkout" / "hy3dgen" / "__init__.py").write_text("")
-    (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text("import pymeshlab_of_nobody")
+    (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text("import no_such_requirement")
     (tmp_path / "weights" / "hunyuan3d-dit-v2-0").mkdir(parents=True)
     try:
-        with pytest.raises(UserError, match=r"can't import hy3dgen\.shapegen .*pymeshlab_of_nobody.*requirements"):
+        with pytest.raises(UserError, match=r"can't import hy3dgen\.shapegen .*no_such_requirement.*requirements"):
             build_generator(hunyuan(tmp_path), tmp_path)
     finally:
         _forget("hy3dgen", tmp_path / "checkout")

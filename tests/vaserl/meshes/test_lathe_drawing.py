@@ -32,7 +32,7 @@ def test_profile_drawing_is_svg_in_millimetres_with_its_layers() -> None:
     assert float(bar.get("x2", "nan")) - float(bar.get("x1", "nan")) == pytest.approx(25.0, abs=0.01)
     assert layers["scale-bar"].findtext(f"{space}text") == "50 mm"
     kinds = [shape.get("class") for shape in layers["section"]]
-    assert kinds == ["outline", "edge", "edge"], "a wall that nobody has measured isn't drawn"
+    assert kinds == ["outline", "edge", "edge"], "a wall without a measured thickness isn't drawn"
     assert "wall not known" in (layers["caption"][1].text or "")
     measured = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, wall_mm=6.0, scale=0.5))
     wall = next(group for group in measured if group.get("id") == "section")[0]

@@ -52,7 +52,7 @@ class Pair:
     misfit: float
     """Misfit after alignment; NaN after a failure."""
     scores: Mapping[str, float]
-    """By metric."""
+    """Score by metric."""
 
 
 class PairMeter:
