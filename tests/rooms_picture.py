@@ -21,7 +21,12 @@ LAYERS = ("actors", "launch")
 _WIDTH, _HEIGHT, _GAP, _LANE, _RISE = 224, 76, 24, 28, 44
 """Of a box, between boxes, of the lane of an arrow that passes a row, between rows; in pixels."""
 
+_HEAD = 'stroke-width="1.3" marker-end="url(#head)"'
+"""Attributes of an arrow."""
+
 Graph = dict[str, set[str]]
+"""Each room and the rooms that it imports."""
+
 Node = str | tuple[str, str, int]
 """A room, or the place where the arrow (from, to) passes a row."""
 
@@ -96,9 +101,6 @@ def svg() -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-_HEAD = 'stroke-width="1.3" marker-end="url(#head)"'
-
-
 def _chain(room: str, to: str, level: dict[str, int]) -> list[Node]:
     return [room, *((room, to, row) for row in range(level[room] + 1, level[to])), to]
 
@@ -132,15 +134,17 @@ def _centres(graph: Graph, level: dict[str, int], chains: list[list[Node]]) -> d
 
 
 def _curve(points: list[tuple[float, float]]) -> str:
+    """Returns an arrow from the first box's lower edge to the last one's upper edge; vertical where it passes a row."""
     (x, y), *rest = points
     y += _HEIGHT
     path = f"M{x:.1f} {y:.1f}"
-    for index, (to_x, to_y) in enumerate(rest):
+    for to_x, to_y in rest:
         middle = (y + to_y) / 2
         path += f" C{x:.1f} {middle:.1f} {to_x:.1f} {middle:.1f} {to_x:.1f} {to_y:.1f}"
-        x, y = to_x, to_y + (_HEIGHT if index < len(rest) - 1 else 0)
-        if index < len(rest) - 1:
-            path += f" L{x:.1f} {y:.1f}"
+        x, y = to_x, to_y
+        if (to_x, to_y) != points[-1]:
+            y += _HEIGHT
+            path += f" V{y:.1f}"
     return path
 
 
