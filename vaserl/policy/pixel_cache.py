@@ -6,13 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.policy.clips import ClipPixels
+from vaserl.policy.clips import ClipPixels, ClipView
 from vaserl.policy.prompter import Prompter
 
 MAX_CACHE_BYTES = 2 * 1024**3
-
-ClipView = tuple[str, int, tuple[int, int]]
-"""A clip by content hash, the frame it begins with, and its shift in pixels."""
 
 
 class PixelCache:
