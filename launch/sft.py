@@ -68,9 +68,9 @@ def run(settings: SftSettings) -> None:
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
-    """A vase's caption and some of its questions, its turntable begun at a random frame and moved a little."""
+    """Returns the caption and some questions of a vase, on its clip from a random frame and moved by a few pixels."""
     rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
-    # where a vase was found can't be seen: its question would teach to guess
+    # a picture doesn't show where a vase was found: that question would teach guessing
     visible = [question for question in vase.questions if question.dimension != PROVENANCE]
     num_questions = min(settings.questions_per_vase, len(visible))
     asked = random.choice(len(visible), num_questions, replace=False) if num_questions else []
@@ -81,7 +81,7 @@ def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator
 
 
 def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:
-    """What a tokenizer of the vases' own language should know: captions, references, questions and answers."""
+    """Returns the texts to train a tokenizer on: captions, references, questions and answers of the vases."""
     texts = [CAPTION_PROMPT]
     for vase in vases:
         texts += [vase.caption, vase.reference, *(text for q in vase.questions for text in (q.question, q.answer))]

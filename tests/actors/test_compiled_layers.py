@@ -1,4 +1,4 @@
-"""Compiled layers in bfloat16 against the same layers run eagerly, which is how the engine rounds."""
+"""Compiled layers in bfloat16 against the same layers run eagerly, which round as the engine does."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vaserl.policy.prompter import Prompter
 from vaserl.settings import DataSettings, LearnerSettings, LoraSettings, ModelSettings
 
 YOUNG = 1e-4
-"""Of an adapter after its first steps: its share of an activation is below what bfloat16 resolves."""
+"""Size of B after the first steps: the adapter's share of an activation is below the resolution of bfloat16."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Encoders and readers: each clip is encoded once, whoever asks, and a damaged entry is made again."""
+"""Encoders and readers: each clip is encoded once for all readers, and a damaged entry is made again."""
 
 import subprocess
 import sys
@@ -76,9 +76,9 @@ def test_encoder_worker_encodes_once_and_again_when_the_entry_is_damaged(
     file.write_bytes(file.read_bytes()[:-1])
     again = worker.entry(clips[0], 1, 2)
     assert again.tobytes() == entry.tobytes()
-    # one damaged here, two where the asker looked
+    # one damaged here, two in the store of the reader
     assert worker.counts() == counts(encoded=2, damaged=3)
-    # another process with the same folder has nothing left to do
+    # another process with the same folder encodes nothing
     other = make_worker(model, data, tmp_path)
     assert other.entry(clips[0], 1, 0).tobytes() == entry.tobytes()
     assert other.counts() == counts()
@@ -102,7 +102,7 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
         pool = EncoderPool(model, data, settings, placement["features"], run_dir=tmp_path / "here")
         here = pool.reader()
         there = FeatureReader(here._encoders, tmp_path / "there", PLENTY)
-        # every phase is asked for through a rotation; a rotation by whole patches is no further entry
+        # the rotations ask for every phase; a rotation by whole patches needs no further entry
         views = [(clips[0], 0, UPRIGHT), (clips[0], 3, UPRIGHT), (clips[1], 4, UPRIGHT), (clips[0], 7, UPRIGHT)]
         for reader in (here, there, here):
             for view, found in zip(views, reader.get_all(views), strict=True):
@@ -111,7 +111,7 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
         assert len(list((tmp_path / "here.features").glob("*.features"))) == 3
         assert len(list((tmp_path / "there").glob("*.features"))) == 3
 
-        # a later reader on that machine asks nobody, unless an entry there is damaged
+        # a later reader on that machine asks an encoder only where an entry is damaged
         for file in (tmp_path / "there").glob("*.features"):
             if file.name.startswith(here.key(clips[1])):
                 file.write_bytes(b"x" + file.read_bytes()[1:])
@@ -128,7 +128,7 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
         with pytest.raises(UserError, match="different models on the machines"):
             FeatureReader([*here._encoders, *odd._pool.actors], tmp_path / "there", PLENTY).key(clips[0])
 
-        # filling ahead makes the rest, each by its owner, while others may ask
+        # `fill` makes the rest, each by its owner, while readers ask
         pool.fill(clips)
         asked = [here._encoders[owner(clip, 2)].entry.remote(clip, 0, 0) for clip in reversed(clips)]
         assert len(ray.get(asked)) == len(clips)
@@ -138,7 +138,7 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
 
 
 def test_learner_group_imitates_rotated_clips_from_features(cluster, model, data, clips, pixels, tmp_path: Path):
-    """The loss of a supervised step with two ranks is that of one process on pixels; the encoders alone encoded."""
+    """The loss of a supervised step with two ranks equals that of one process on pixels; only the encoders encoded."""
     demonstrations = [
         Demonstration(clip=clip, rotation=rotation, shift=UPRIGHT, turns=((CAPTION_PROMPT, "Athenian"),) * (1 + index))
         for index, (clip, rotation) in enumerate([(clips[0], 0), (clips[1], 3), (clips[2], 6)])
@@ -212,7 +212,7 @@ print("one encoding, two nodes")
 
 
 def test_feature_reader_fetches_an_entry_from_another_node(tiny_model: Path, dataset: Path, tmp_path: Path):
-    """A cluster of two Ray nodes, in a process of its own."""
+    """Starts a cluster of two Ray nodes in a process of its own."""
     command = [sys.executable, "-c", TWO_NODES, str(tiny_model), str(dataset), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""DeepSpeed ranks on CPU: the same update however a step is cut up, equal to plain PyTorch's."""
+"""DeepSpeed ranks on CPU: the update does not depend on how a step is cut up, and equals plain PyTorch's."""
 
 from functools import partial
 from pathlib import Path
@@ -68,14 +68,14 @@ def start(tiny_model, dataset, settings, placement) -> LearnerGroup:
 
 
 def files_left_to_others() -> list[str]:
-    """What this test's own processes have mapped of DeepSpeed's buffers in /dev/shm, which outlive the processes."""
+    """Returns DeepSpeed's buffers in /dev/shm that this test's processes have mapped; they would outlive them."""
     children = psutil.Process().children(recursive=True)
     lines = [line for child in children for line in Path(f"/proc/{child.pid}/maps").read_text().splitlines()]
     return [line for line in lines if "deepspeed_" in line]
 
 
 def plain_imitation(tiny_model, dataset, demonstrations, num_steps) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """The oracle: one process, one padded row for each answer, torch's own cross entropy and AdamW."""
+    """Computes the reference in one process: a padded row for each answer, torch's own cross entropy and AdamW."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
     policy = Policy(model)
@@ -117,7 +117,7 @@ def test_learner_group_imitates_alike_for_any_ranks_and_micro_batches(
     assert losses == pytest.approx(expected_losses, abs=2e-6)
     assert losses[1] < losses[0]
     for name, tensor in expected.items():
-        # Adam's first steps are lr x sign(gradient): where a gradient is rounding noise the sign is too
+        # Adam's first steps are lr x sign(gradient): where a gradient is rounding noise, so is its sign
         assert (trained[name] - tensor).abs().mean() < 1e-5, name
 
 
@@ -158,7 +158,7 @@ def _gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def test_policy_logprobs_equal_the_stock_forward(tiny_model, dataset):
-    """Against transformers' own forward pass on pixels, where its positions agree with the engine's."""
+    """Compares with transformers' own forward pass on pixels, for clips where its positions equal the engine's."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     clip = DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, NUM_FRAMES)
     clip = type(clip)(
@@ -196,7 +196,7 @@ LOSSES = {
 
 
 class ObservedRank(_Rank):
-    """A rank that keeps the gradients of a step, and whose settings can change between steps."""
+    """A rank that keeps the gradients of a step and lets the test change its settings between steps."""
 
     def join(self, address: str, port: int) -> int:
         count = super().join(address, port)
@@ -213,13 +213,13 @@ class ObservedRank(_Rank):
         self._learner = self._learner.model_copy(update=changes)
 
     def gradients(self) -> dict[str, torch.Tensor]:
-        """Of the step since the last call, over its micro-batches."""
+        """Returns the gradients since the last call, over all micro-batches."""
         seen, self._seen = self._seen, {}
         return seen
 
 
 def grpo_batch(dataset: Path, prompter: Prompter, cache: PixelCache) -> Batch:
-    """Ragged groups whose engine is some way off the policy of random weights, near -6 a token."""
+    """Returns ragged groups whose engine logprobs differ from those of random weights, near -6 a token."""
     rng = torch.Generator().manual_seed(3)
     items = []
     for vase, sizes in zip(DataSet(dataset).vases("train"), ([4, 6], [3], [5, 2]), strict=False):
@@ -237,7 +237,7 @@ def grpo_batch(dataset: Path, prompter: Prompter, cache: PixelCache) -> Batch:
 
 
 def plain_grpo(tiny_model, files, batch: Batch, cache: PixelCache, loss: LossSettings):
-    """The oracle: one process, one padded micro-batch, the adapter of `files` and its base as the reference.
+    """Computes the reference in one process and one padded micro-batch, from an adapter's `files` and its base.
 
     Returns: the loss, its gradients by name, and the metrics' sums.
     """
@@ -269,8 +269,8 @@ def plain_grpo(tiny_model, files, batch: Batch, cache: PixelCache, loss: LossSet
 
 @pytest.mark.parametrize("num_ranks", [1, 2])
 def test_learner_group_learn_takes_the_loss_of_the_formula(cluster, tiny_model, dataset, monkeypatch, num_ranks):
-    """Every variant on DeepSpeed's ranks, in one micro-batch a rank and in several: loss, gradients and metrics are
-    those that one process computes from the definition in one go."""
+    """Every variant on DeepSpeed's ranks, in one micro-batch a rank and in several: loss, gradients and metrics equal
+    those that one process computes from the definition at once."""
     monkeypatch.setattr("actors.learner.LearnerActor", ray.remote(ObservedRank))
     prompter = Prompter(tiny_model)
     cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
@@ -298,7 +298,7 @@ def test_learner_group_learn_takes_the_loss_of_the_formula(cluster, tiny_model, 
             assert max(float(g.abs().max()) for g in gradients.values()) > 1e-3
             norm = torch.stack([g.norm() for g in gradients.values()]).norm()
             for max_tokens in (10_000, 1):
-                # at this rate the weights stand still
+                # at this rate the weights do not change
                 on_all("change", learning_rate=1e-30, max_tokens_per_micro_batch=max_tokens)
                 metrics = group.learn(batch, loss, 0.9).metrics
                 found = on_all("gradients")

@@ -1,4 +1,4 @@
-"""The learner's logprobs are the engine's, on video, from pixels and from features, with an adapter: fp32, 1e-5."""
+"""Learner and engine have equal logprobs on video, from pixels and from features, with an adapter: float32, 1e-5."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_rollout_pool_logprobs_equal_the_learners(
     )
     tasks = [vase.caption_task() for vase in DataSet(dataset).vases("train")]
     clips = DataSet(dataset).clips
-    # clips whose temporal extent exceeds their spatial one are where the two libraries' own positions part
+    # the positions of the two libraries differ for clips whose temporal extent exceeds the spatial one
     slow = clips.add(make_clip(99, fps=0.5))
     tasks = [*tasks, *[type(tasks[0])(id="slow", clip=slow, **_rest(tasks[0]))]]
 
@@ -112,7 +112,7 @@ def test_rollout_pool_logprobs_equal_the_learners(
         gaps_base = [gap(group) for group in base]
     assert max(gaps_base) <= 1e-5
     assert max(gap(group) for group in adapted) <= 1e-5
-    # the check can fail: against the wrong weights the gap is not small
+    # the test can fail: against the wrong weights the gap is large
     assert max(gap(group) for group in base) > 1e-2
     assert {c.weights_version for g in base for c in g.completions} == {0}
     assert {c.weights_version for g in adapted for c in g.completions} == {1}

@@ -1,4 +1,4 @@
-"""Two hundred versions in a row through a real engine, each way, and every token from the version it claims."""
+"""Publishing to a real engine in both ways: over many versions every token is from the version it states."""
 
 import dataclasses
 import json
@@ -26,15 +26,15 @@ from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weight
 
 NUM_FRAMES = 8
 NUM_SWAPS = {"merge": 200, "adapter": 40}
-"""The default way at length."""
+"""Versions published in each way; most for the default."""
 TOLERANCE = 1e-5
 PROMPT = "Describe the vase. " * 12
-"""Long enough to fill blocks of the engine's cache: of a shorter prompt no stale prefix could be found."""
+"""Long enough to fill blocks of the engine's prefix cache; a shorter prompt would find no stale prefix."""
 ENGINE_ARGS = {"max_model_len": 256, "max_num_seqs": 16, "block_size": 32, "enable_prefix_caching": True}
 
 
 class Versions:
-    """The learner's side, in this process: an adapter for every version number, and what the policy says under it."""
+    """The learner's side, in this process: an adapter for every version number, and the policy's logprobs under it."""
 
     def __init__(self, folder: Path, dataset: Path):
         self._prompter, self._model = Prompter(folder), load_model(folder)
@@ -46,7 +46,7 @@ class Versions:
         self._ids = probe_ids(lambda text: self._prompter.tokenizer(text)["input_ids"])
 
     def set(self, version: int) -> None:
-        """Makes the policy that of `version`: its own B, far from any other's."""
+        """Gives the policy the matrices B of `version`, far from those of any other."""
         random = torch.Generator().manual_seed(version)
         for name, parameter in self._peft.named_parameters():
             if "lora_B" in name:
@@ -57,7 +57,7 @@ class Versions:
         return make_weights(version, self._writer.files(), self.fingerprint())
 
     def full_weights(self, version: int, *, vision_scale: float) -> Weights:
-        """The whole model, its vision tower's last layer scaled, the adapter merged."""
+        """Returns the whole model, its vision tower's last layer scaled, the adapter merged."""
         self.set(version)
         self._model.model.visual.merger.mlp[2].weight.data.mul_(vision_scale)
         self._peft.merge_adapter()
@@ -78,7 +78,7 @@ class Versions:
 
     @torch.no_grad()
     def gap(self, groups: list[Group], version: int) -> float:
-        """max |log-probability| of the sampled tokens, engine against this policy at `version`."""
+        """Returns the largest |difference| of a sampled token's logprob between engine and this policy at `version`."""
         self.set(version)
         pixels = [self._load(group.task.clip) for group in groups]
         handed = [
@@ -157,7 +157,7 @@ def test_rollout_pool_publish_mixes_no_versions_over_many_swaps(
     assert fingerprint_gap <= TOLERANCE
     assert min(to_neighbours) > 1e-2
 
-    # the first adapter again, after all the others: to the bit what it was from scratch
+    # the first adapter again, after all the others: equal to the bit to its first time
     pool.publish(dataclasses.replace(versions.weights(1), version=num_swaps + 1))
     again = pool.generate(tasks, step=1)
     assert first is not None
@@ -209,7 +209,7 @@ def test_rollout_pool_publish_refuses_damaged_bytes(pool: RolloutPool, versions:
 def test_rollout_pool_publish_without_invalidating_prefixes_shows(
     pool: RolloutPool, versions: Versions, tasks: list[Task]
 ):
-    """The proof above can fail: with the caches kept, merged weights answer from the old version's prefixes."""
+    """The test of many swaps can fail: with the caches kept, merged weights answer from prefixes of the old version."""
     pool.publish(versions.weights(341))
     pool.generate(tasks, step=1)
     inside(pool, lambda worker: setattr(worker._engine, "_drop_prefixes", lambda: None))
@@ -217,7 +217,7 @@ def test_rollout_pool_publish_without_invalidating_prefixes_shows(
     gap = versions.gap(pool.generate(tasks, step=1), 342)
     inside(pool, lambda worker: delattr(worker._engine, "_drop_prefixes"))
     is_merging = inside(pool, lambda worker: worker._settings.publish == "merge")
-    # an adapter's prefixes are kept under its own id, and need no dropping
+    # prefixes of an adapter are cached under its id, so they need no invalidation
     assert gap > 1e-2 if is_merging else gap <= TOLERANCE
 
 

@@ -1,4 +1,4 @@
-"""The publish bench, through a real learner and engine; one way of the two, to spare an engine's start."""
+"""The publish bench, through a real learner and engine; in one of the two ways, to save the start of an engine."""
 
 import json
 from pathlib import Path

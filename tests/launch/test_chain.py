@@ -80,7 +80,7 @@ engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, dataset: Path, cluster) -> Path:
-    """The folder of the finished chain."""
+    """Returns the folder of the finished chain."""
     from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 
     root = tmp_path_factory.mktemp("chain")

@@ -1,4 +1,4 @@
-"""The GRPO job with the real Ray, vLLM and DeepSpeed, small, and what it says when it can't start."""
+"""The GRPO job, small, with the real Ray, vLLM and DeepSpeed; and its messages when it can't start."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def config(tmp_path_factory, tiny_model: Path, dataset: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(config: Path, cluster) -> Path:
-    """The run folder of three steps with two learner ranks."""
+    """Returns the run folder of three steps with two learner ranks."""
     assert main([str(config)]) == 0
     return config.parent / "run"
 
@@ -86,7 +86,7 @@ def test_train_job_leaves_metrics_rollouts_and_weights(finished: Path):
 
 
 def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: Path):
-    """Nine draws of four clips, two ranks, an engine and a reference; the other runs may begin before or after."""
+    """Nine draws of four clips, two ranks, an engine and a reference. Other runs may begin before or after."""
     assert read_json(finished / "features.json") == {"encoded": 4, "damaged": 0, "evicted": 0, "refused": 0}
     assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
 
@@ -130,8 +130,8 @@ def test_train_job_ahead_learns_samples_one_version_old(finished: Path, config: 
 
 @pytest.mark.parametrize("vision_is_trained", [True, False])
 def test_train_job_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, vision_is_trained: bool):
-    """A trained tower bypasses the features, and the engine encodes its clips anew after each publish; a frozen one
-    serves them throughout."""
+    """A trained tower bypasses the features, and the engine encodes its clips again after each publish; the features of
+    a frozen one serve throughout."""
     run_dir = config.parent / f"full-{vision_is_trained}"
     overrides = ["--learner.method", "full", "--learner.train_vision", str(vision_is_trained).lower()]
     overrides += ["--loss.beta", "0", "--num_steps", "2", "--learner.learning_rate", "0.001"]
@@ -209,7 +209,7 @@ def test_train_job_user_errors_fit_one_screen_and_exit_2(config, overrides, word
 
 
 def test_train_job_without_room_states_request_and_resources(config: Path):
-    """In a process of its own, with a cluster of its own."""
+    """Runs the job in a process of its own, with a cluster of its own."""
     command = [sys.executable, "-m", "launch.train", str(config), "--rollout.num_workers", "9"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
     assert done.returncode == 2

@@ -52,7 +52,7 @@ def test_train_ahead_does_not_depend_on_the_pace_of_the_engines(num_steps, bound
 def test_train_ahead_without_staleness_equals_train(num_steps, max_refills):
     on_policy = run(None, num_steps, max_refills=max_refills)[0]
     assert run(0, num_steps, max_refills=max_refills)[0] == on_policy
-    # and not because the fakes can't tell: one version of age is another run from the second step on
+    # the fakes can show a difference: with one version of age the run differs from the second step on
     other = run(1, num_steps, max_refills=max_refills)[0]
     assert other[:3] == on_policy[:3]
     assert (other == on_policy) == (num_steps == 1)
@@ -113,5 +113,5 @@ def test_train_ahead_stops_with_the_error_of_the_part_that_failed(where: str):
     learner = BrokenLearner()
     with pytest.raises(OSError, match=f"{where} broke"):
         run(1, 6, engines=Broken(), rewards=BrokenRewards(), learner=learner)
-    # a version that could not be served stops what it would have written, not the step that was written before
+    # a version that can't be served stops the step that it would have written, not the one written before
     assert [batch.step for batch in learner.batches] == [1, 2]

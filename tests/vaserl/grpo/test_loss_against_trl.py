@@ -120,7 +120,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"variant": "gspo", "clip_low": 0.05, "clip_high": 0.05, "ratio_cap": 1.1},
     ),
 }
-"""TRL's options, and ours for the same loss."""
+"""TRL's options, and ours of the same loss."""
 
 
 def gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -130,7 +130,7 @@ def gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def assert_same(ours: torch.Tensor, theirs: torch.Tensor, model) -> None:
-    """Loss and every gradient equal to 1e-6."""
+    """Compares the loss and every gradient, to 1e-6."""
     assert abs(ours.item() - theirs.item()) <= 1e-6
     expected, found = gradients(model, theirs), gradients(model, ours)
     assert found.keys() == expected.keys()
@@ -180,7 +180,7 @@ def test_policy_loss_importance_weights_equal_trls(language_model: Path, tmp_pat
     """Against the learner's own logprobs, with the engine's corrected for by truncated weights; one is missing."""
     options, ours = CASES[case]
     trainer = trl_trainer(language_model, tmp_path, beta=0.04, **options)
-    # what TRL does when it samples with vLLM, without starting one
+    # the corrections that TRL makes when it samples with vLLM, without starting a vLLM
     trainer.use_vllm = trainer.vllm_importance_sampling_correction = True
     model, inputs = trainer.model, batch()
     model.train()

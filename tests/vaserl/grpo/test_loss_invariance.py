@@ -1,5 +1,5 @@
-"""A step's loss and gradients stay the same over ranks, micro-batches and layouts, for every variant, through a real
-policy. That DeepSpeed's ranks do the same is in tests/actors/test_learner.py."""
+"""The loss and gradients of a step do not depend on ranks, micro-batches and layouts, for every variant, through a real
+policy. tests/actors/test_learner.py shows the same for DeepSpeed's ranks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ SIZES = ([5, 1, 9], [3], [2, 7], [6, 6], [1, 1, 1], [8, 2], [4], [3, 9])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A policy, and a step for it."""
+    """A policy and a step for it."""
 
     policy: Policy
     batch: Batch
@@ -84,7 +84,7 @@ def world(tiny_model: Path, dataset: Path) -> World:
         bare = tuple(Sample(token_ids=tuple(ids), logprobs=(), advantage=0.0) for ids in sequences)
         with torch.no_grad():
             near, _ = policy([clips[index]], shared_prefix_layout([lay_out(index, bare)[1]]))
-        # an engine and a reference that differ enough from the policy for clips, caps and weights to bite
+        # an engine and a reference that differ enough from the policy for clips, caps and weights to take effect
         engine = (near + 0.4 * torch.randn(len(near), generator=rng)).split([len(ids) for ids in sequences])
         references.append(near + 0.2 * torch.randn(len(near), generator=rng))
         samples = tuple(
@@ -105,7 +105,7 @@ def world(tiny_model: Path, dataset: Path) -> World:
 
 
 def losses(world: World, lay_out: LayOut, members: list[int], num_tokens: int, num_sequences: int):
-    """The part of the loss that a micro-batch of these groups has, under each of LOSSES."""
+    """Returns the part of the loss of a micro-batch of these groups, under each of LOSSES."""
     layout, clips = lay_out([world.groups[i] for i in members], [world.clips[i] for i in members], world.pad_id)
     logprobs, _ = world.policy(clips, layout, 0.9)
     samples = [sample for i in members for sample in world.batch.groups[i].samples]
@@ -129,13 +129,13 @@ def losses(world: World, lay_out: LayOut, members: list[int], num_tokens: int, n
 
 
 def run_step(world: World, lay_out: LayOut, cuts: list[list[int]], num_ranks: int) -> dict[str, tuple[float, Any]]:
-    """The loss and the gradients of the step under each of LOSSES, cut into these micro-batches."""
+    """Returns the loss and the gradients of the step under each of LOSSES, cut into these micro-batches."""
     parameters = [p for p in world.policy.parameters() if p.requires_grad]
     totals = {name: (0.0, [torch.zeros_like(p) for p in parameters]) for name in LOSSES}
     for members in cuts:
         of_step = world.batch.num_loss_tokens, world.batch.num_sequences
         for name, loss in losses(world, lay_out, members, *of_step):
-            # as a rank does it: scaled by their number, since their gradients will be averaged
+            # scaled by the number of ranks, as a rank does: gradients are averaged over them
             gradients = torch.autograd.grad(loss * num_ranks, parameters, retain_graph=True)
             value, total = totals[name]
             totals[name] = (
@@ -146,7 +146,7 @@ def run_step(world: World, lay_out: LayOut, cuts: list[list[int]], num_ranks: in
 
 
 def cut(num_items: int, num_ranks: int, accumulation: int) -> list[list[int]]:
-    """The micro-batches of all ranks: items dealt out to the ranks, each rank's share in `accumulation` pieces."""
+    """Returns the micro-batches of all ranks: each rank's share of the items in `accumulation` pieces."""
     shares = [list(range(num_items))[rank::num_ranks] for rank in range(num_ranks)]
     return [
         share[len(share) * piece // accumulation : len(share) * (piece + 1) // accumulation]
@@ -157,7 +157,7 @@ def cut(num_items: int, num_ranks: int, accumulation: int) -> list[list[int]]:
 
 @pytest.fixture(scope="module")
 def whole(world: World) -> dict[str, tuple[float, Any]]:
-    """The step on one rank, in one padded micro-batch."""
+    """Returns the step on one rank, in one padded micro-batch."""
     return run_step(world, padded, [list(range(len(SIZES)))], 1)
 
 
@@ -181,7 +181,7 @@ def test_policy_loss_does_not_depend_on_ranks_micro_batches_or_layout(world: Wor
 
 
 def test_policy_loss_of_this_step_changes_with_a_wrong_denominator(world: World, whole):
-    """Micro-batches that divide by their own counts are far off: the cut is uneven in tokens and completions."""
+    """Micro-batches that divide by their own counts give another result, because the cut is uneven."""
     cuts = cut(len(SIZES), 2, 2)
     means = dict.fromkeys(LOSSES, 0.0)
     for members in cuts:

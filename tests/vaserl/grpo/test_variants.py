@@ -1,4 +1,4 @@
-"""Every variant of the loss by hand, and that its cut does not matter; against TRL: test_grpo_against_trl."""
+"""Every variant of the loss by hand, and its independence of how a step is cut; TRL: `test_loss_against_trl`."""
 
 import math
 
@@ -26,7 +26,8 @@ def loss_of(
     lengths: list[int] | None = None,
     reference_gap: float | None = None,
 ) -> tuple[PolicyLoss, list[float]]:
-    """The loss of completions whose tokens are so far from the engine's -2, alone in their step, and its gradient."""
+    """Returns the loss and gradient of completions whose tokens differ from the engine's -2 by these log-ratios, the
+    only ones of their step."""
     engine = torch.full((len(log_ratios),), -2.0, dtype=torch.float64)
     logprobs = (engine + torch.tensor(log_ratios, dtype=torch.float64)).requires_grad_()
     reference = None if reference_gap is None else logprobs.detach() + reference_gap
@@ -63,14 +64,14 @@ def test_clipped_cap_of_a_bad_token_by_hand():
     assert loss_of([3 * DOUBLE], -1.0, LossSettings())[0].loss.item() == pytest.approx(8)
     result, gradient = loss_of([3 * DOUBLE], -1.0, capped)
     assert (result.loss.item(), gradient, result.sums["clipped"]) == (pytest.approx(3), [0.0], 1.0)
-    # ratio 2 stands below the cap, and A > 0 never reaches it
+    # ratio 2 is below the cap, and with A > 0 the cap has no effect
     assert loss_of([DOUBLE], -1.0, capped)[0].loss.item() == pytest.approx(2)
     assert loss_of([3 * DOUBLE], 1.0, capped)[0].loss.item() == pytest.approx(-1.28)
 
 
 @given(st.floats(-4, 4), st.floats(-3, 3).filter(lambda a: abs(a) > 1e-3), st.floats(1.5, 6))
 def test_clipped_cap_is_the_dual_clip(log_ratio: float, advantage: float, cap: float):
-    """Ye et al., equation 5, in its own form: max(min(rho A, clip(rho) A), c A) where A < 0."""
+    """Compares with Ye et al., equation 5: max(min(rho A, clip(rho) A), c A) where A < 0."""
     ratio = math.exp(log_ratio)
     expected = min(ratio * advantage, min(max(ratio, 0.8), 1.28) * advantage)
     if advantage < 0:
@@ -145,7 +146,7 @@ def test_k3_by_hand():
 
 
 def test_k3_estimates_the_divergence():
-    """Exactly: its mean over all tokens, each as often as the sampler takes it, is the KL divergence."""
+    """Its mean over all tokens, each weighted with its probability, is the KL divergence exactly."""
     p, q = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64), torch.tensor([0.2, 0.2, 0.6], dtype=torch.float64)
     assert float((p * k3(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()), abs=1e-12)
 
@@ -223,7 +224,7 @@ def test_policy_loss_without_advantage_has_no_gradient(variant: str):
     st.data(),
 )
 def test_policy_loss_does_not_depend_on_how_a_step_is_cut(variant, old_logprobs, lengths, data):
-    """Loss, gradient and sums of any parts in any order add up to those of the whole."""
+    """Loss, gradients and sums of any parts in any order add up to those of the whole."""
     total = sum(lengths)
     g = torch.Generator().manual_seed(total)
     logprobs, engine, ref = (torch.randn(total, generator=g, dtype=torch.float64) * 0.4 - 1 for _ in range(3))
