@@ -225,6 +225,6 @@ def _evaluated_vase(row: EvaluationRow, truth: Values, stated_values: Mapping[st
         reference=row.reference,
         captions=dict(row.captions),
         scores=dict(row.scores),
-        values={"truth": dict(truth), **{system: dict(values) for system, values in stated_values.items()}},
+        values={name: {**values} for name, values in {"truth": truth, **stated_values}.items()},
         clip=row.clip,
     )
