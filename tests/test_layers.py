@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
         *("dataset", "encoders", "errors", "files", "grpo", "intervals", "meshes", "policy", "rewards", "runs"),
         *("settings", "types"),
     },
-    "report": {"dataset", "errors", "evaluation", "files", "intervals", "runs", "types"},
+    "report": {"dataset", "errors", "evaluation", "files", "intervals", "meshes", "runs", "types"},
     "curation": {
         *("dataset", "encoders", "errors", "files", "intervals", "meshes", "policy", "report", "rewards", "runs"),
         *("settings", "types"),

@@ -1,4 +1,4 @@
-"""One vase through the whole program in one picture: photograph, profile, turntable, caption."""
+"""One vase through the whole program in one picture: photograph, profile, turntable, captions."""
 
 import io
 import textwrap
@@ -8,11 +8,42 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vaserl.files.clip import read_mp4
+from vaserl.files.photograph import read_photograph
+from vaserl.meshes.lathe import LatheError, lathe
 from vaserl.report import drawing
+from vaserl.report.contents import ReportContents
 
 NUM_FRAMES_SHOWN = 4
-CAPTION_WIDTH = 42
+CAPTION_WIDTH = 46
 """Characters of a line of the caption."""
+LINE_HEIGHT = 0.062
+"""Distance of two lines of the captions, as a share of the picture's height."""
+
+
+def vase_overview(contents: ReportContents, vase_id: str) -> bytes | None:
+    """Returns the picture of a held-out vase as a PNG file.
+
+    None where its photograph, clip or captions are absent, or where the lathe finds no profile in the photograph.
+    """
+    row = next((row for row in contents.photographs if row.kept and row.vase_id == vase_id), None)
+    vase = next((vase for vase in contents.captions if vase.id == vase_id), None)
+    if row is None or vase is None:
+        return None
+    photograph, clip = contents.photograph(row.photo), contents.clip(row.clip)
+    if photograph is None or clip is None:
+        return None
+    image = np.asarray(read_photograph(photograph, keep_alpha=True))
+    try:
+        profile = lathe(image).profile
+    except LatheError:
+        return None
+    captions = [
+        ("after fine-tuning", vase.captions["sft"]),
+        ("after GRPO", vase.captions["rl"]),
+        ("the record, as a caption", vase.reference),
+    ]
+    return overview_png(image, profile, read_mp4(clip).frames, captions)
 
 
 def overview_png(
@@ -62,10 +93,7 @@ def _captions(axes: Axes, captions: Sequence[tuple[str, str]]) -> None:
     axes.set_title("4  caption")
     lines: list[tuple[str, str]] = []
     for heading, text in captions:
-        lines += [
-            (heading, drawing.FAINT),
-            *((line, drawing.INK) for line in textwrap.wrap(text, CAPTION_WIDTH)),
-            ("", ""),
-        ]
+        lines += [(heading, drawing.FAINT), *((line, drawing.INK) for line in textwrap.wrap(text, CAPTION_WIDTH))]
+        lines.append(("", drawing.INK))
     for number, (line, colour) in enumerate(lines):
-        axes.text(0, 0.95 - 0.085 * number, line, color=colour or drawing.INK, transform=axes.transAxes, va="top")
+        axes.text(0, 0.97 - LINE_HEIGHT * number, line, color=colour, fontsize=9, transform=axes.transAxes, va="top")

@@ -12,6 +12,7 @@ from vaserl.files import write_atomic
 from vaserl.report import figures, pictures, story, tables, timeline
 from vaserl.report.contents import ReportContents, read_contents
 from vaserl.report.examples import CaptionExample, choose
+from vaserl.report.overview import vase_overview
 from vaserl.report.words import count, duration, number, signed
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
@@ -61,6 +62,7 @@ def render(contents: ReportContents) -> str:
         absent=contents.absent,
         dimensions=DIMENSIONS,
         headline=story.headline(summary),
+        overview=_overview(contents, chosen.get("typical", [])),
         verdict=story.verdict(summary),
         claims=story.claims(summary),
         stories=[story.dimension_story(d, evaluation) for d in DIMENSIONS] if _has_dimensions(evaluation) else [],
@@ -75,6 +77,13 @@ def render(contents: ReportContents) -> str:
         rejected=_rejected(contents),
         seconds=tables.seconds(summary.get("seconds") or {}, summary.get("seconds_total")),
     )
+
+
+def _overview(contents: ReportContents, typical: Sequence[CaptionExample]) -> str | None:
+    """Returns the picture of the first typical vase that has one, as a data URI."""
+    pictured = (vase_overview(contents, example.id) for example in typical)
+    png = next((png for png in pictured if png is not None), None)
+    return None if png is None else pictures.data_uri("image/png", png)
 
 
 def _has_dimensions(evaluation: Mapping[str, Any]) -> bool:
