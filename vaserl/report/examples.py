@@ -107,7 +107,7 @@ def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
 
 
 def _statement(
-    parts: Mapping[str, float], values: Mapping[str, str | None] | None, dimension: Dimension, tau: float
+    parts: Mapping[str, float], values: Mapping[Dimension, str | None] | None, dimension: Dimension, tau: float
 ) -> Statement:
     value = (values or {}).get(dimension) or ""
     if dimension not in parts:

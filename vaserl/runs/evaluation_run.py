@@ -13,7 +13,7 @@ from vaserl.errors import UserError
 from vaserl.files import read_json_lines, write_atomic
 from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings
-from vaserl.types import Score
+from vaserl.types import Dimension, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class EvaluatedVase:
     """System to caption."""
     scores: Mapping[str, Score]
     """System to score."""
-    values: Mapping[str, Mapping[str, str | None]]
+    values: Mapping[str, Mapping[Dimension, str | None]]
     """System to dimension to the value that its caption states, None where it states none; the record's values under
     "truth". Empty where the file has none."""
     clip: str

@@ -12,7 +12,7 @@ from vaserl.rewards import load_scorer
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rescore import rescore, spearman
 from vaserl.runs.run import Run
-from vaserl.settings import TrainSettings
+from vaserl.settings import DataSettings, ModelSettings, TrainSettings
 
 REWARDS = """
 def few_words(task, completion):
@@ -31,7 +31,9 @@ def run(tmp_path: Path) -> Run:
     """A run of two steps that was rewarded for few words; one task comes twice in the second."""
     (tmp_path / "mine.py").write_text(REWARDS)
     scorer = load_scorer([f"{tmp_path / 'mine.py'}:few_words"])
-    settings = TrainSettings(run_dir=tmp_path / "run", num_steps=2, model={"path": "m"}, data={"path": "d"})
+    settings = TrainSettings(
+        run_dir=tmp_path / "run", num_steps=2, model=ModelSettings(path=Path("m")), data=DataSettings(path=Path("d"))
+    )
     run = Run(tmp_path / "run")
     with GrpoRecorder(run, settings) as recorder:
         for step, groups in enumerate(
