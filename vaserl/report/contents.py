@@ -42,8 +42,13 @@ class ReportContents:
 
 
 def read_contents(folder: QuickstartFolder) -> ReportContents:
-    """Reads the folder. Raises: UserError when it has no summary, or when one of its files can't be read."""
+    """Reads the folder.
+
+    Raises: UserError when it has no summary, when one of its files can't be read, or when a newer vaserl wrote it.
+    """
     summary = folder.summary
+    for run in (folder.sft, folder.grpo, folder.evaluation):
+        run.check_format()
     sft, grpo, timeline = folder.sft.metrics, folder.grpo.metrics, folder.grpo.timeline
     captions = folder.evaluation.captions
     files = {

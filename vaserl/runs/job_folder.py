@@ -46,10 +46,11 @@ class JobFolder(Generic[SettingsT]):
         Raises: UserError when the file is absent or does not fit this version of vaserl; it names the file, the key,
         the version that wrote the folder, and the way out.
         """
-        written_by = self._readable_versions()
+        self.check_format()
         try:
             return load_config(self._kind, self.config_file)
         except UserError as error:
+            written_by = self.versions
             raise UserError(
                 f"{error}\n{self.path} was written by vaserl {written_by.vaserl} (run format {written_by.format}); "
                 f"this is vaserl {vaserl.__version__}. Correct {self.config_file.name} in a copy of the folder, "
@@ -60,6 +61,15 @@ class JobFolder(Generic[SettingsT]):
     def versions(self) -> RunVersions:
         """The software that wrote the folder. Raises: UserError when the file is damaged."""
         return read_versions(self._versions_file)
+
+    def check_format(self) -> None:
+        """Raises: UserError when the folder has a newer format than this vaserl knows."""
+        found = self.versions
+        if found.format > RUN_FORMAT:
+            raise UserError(
+                f"{self.path} was written by vaserl {found.vaserl} in run format {found.format}; this is vaserl "
+                f"{vaserl.__version__}, which reads formats up to {RUN_FORMAT}. Install vaserl {found.vaserl} or newer."
+            )
 
     def begin(self, settings: SettingsT, reward_sha256: Mapping[str, str] | None = None) -> None:
         """Makes the folder and writes the settings and the versions of the software that runs now.
@@ -73,16 +83,6 @@ class JobFolder(Generic[SettingsT]):
     def write_features(self, counts: Mapping[str, int]) -> None:
         """Writes how many clips the encoders encoded, evicted and so on."""
         self._write_json(self.features_file, counts)
-
-    def _readable_versions(self) -> RunVersions:
-        """Returns `versions`. Raises: UserError when the folder has a newer format than this vaserl knows."""
-        found = self.versions
-        if found.format > RUN_FORMAT:
-            raise UserError(
-                f"{self.path} was written by vaserl {found.vaserl} in run format {found.format}; this is vaserl "
-                f"{vaserl.__version__}, which reads formats up to {RUN_FORMAT}. Install vaserl {found.vaserl} or newer."
-            )
-        return found
 
     def _write_json(self, path: Path, content: object) -> None:
         write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -108,7 +108,7 @@ class Run(RecordedRun[TrainSettings]):
             inside = cls(run.path / "grpo")
             hint = f"; did you mean {inside.path}?" if inside.config_file.is_file() else ""
             raise UserError(f"{path} holds no run: it has no {run.config_file.name}{hint}")
-        run._readable_versions()
+        run.check_format()
         return run
 
     @property
