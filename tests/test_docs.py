@@ -40,3 +40,12 @@ def test_decisions_are_all_listed():
 def test_paths_named_sees_files_and_folders():
     text = "`vaserl/types.py`, `launch/bench/`, `rollouts/`, `a/b`, `python -m launch`"
     assert paths_named(text) == {"vaserl/types.py", "launch/bench/"}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_decisions_name_what_the_code_has(page: Path):
+    place = page.read_text(encoding="utf-8").partition("**In the code.**")[2]
+    assert paths_named(place), "a decision says where in the code it stands"
+    sources = "".join((ROOT / name).read_text() for name in paths_named(place) if name.endswith(".py"))
+    names = set(re.findall(r"`([A-Za-z_]\w*)`", place))
+    assert not sorted(name for name in names if name not in sources)
