@@ -1,9 +1,9 @@
-"""Lets a torchvision built for CUDA work beside a torch built for CPU, in every process of an environment.
+"""Makes a torchvision built for CUDA importable beside a torch built for CPU, in every process of an environment.
 
-Such a torchvision cannot load its compiled operators, and its import then dies with "operator torchvision::nms does
-not exist", although nothing here needs them. `make setup` copies this file into the environment's site-packages with
+Such a torchvision can't load its compiled operators, and its import fails with "operator torchvision::nms does not
+exist", although vaserl does not use them. `make setup` copies this file into the environment's site-packages with
 a `.pth` line that imports it at interpreter start, because an import in our own packages would not reach the child
-processes in which vLLM inspects model classes. Where torchvision matches its torch, the hook changes nothing.
+processes in which vLLM inspects model classes. If torchvision matches torch, the hook changes nothing.
 """
 
 import importlib.abc
@@ -11,18 +11,18 @@ import importlib.machinery
 import importlib.util
 import sys
 
-# The first modules that torchvision loads after it has tried its compiled extension.
+# The first modules that torchvision imports after the attempt to load its compiled extension.
 _AFTER_EXTENSION = {"torchvision._autograd_registrations", "torchvision._meta_registrations"}
-_library = None  # a torch.library.Library unregisters its operators when it is collected
+_library = None  # referenced, because a torch.library.Library unregisters its operators when it is garbage-collected
 
 
 class DeclareOperators(importlib.abc.MetaPathFinder):
-    """Declares the missing operators in the moment before torchvision registers against them."""
+    """Declares the missing operators just before torchvision registers implementations for them."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname in _AFTER_EXTENSION:
             _declare_if_missing()
-        return None  # the ordinary finders load the module
+        return None  # the other finders load the module
 
 
 def _declare_if_missing() -> None:

@@ -17,11 +17,11 @@ import pytest
 from vaserl.dataset import DataSet, Question, Row, mesh_name
 from vaserl.files.clip import Clip
 
-# A loaded machine is no failure, and a test run that decides something must decide the same twice; at the desk the
-# examples stay random, which is how they find things.
-hypothesis.settings.register_profile("desk", deadline=None)
+# No deadlines, because a loaded machine is slow. CI draws the same examples every time, so that a result can be
+# reproduced; local runs draw random ones, which find more.
+hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 SHAPES = ("amphora", "lekythos", "kylix")
 TEXTS = [
@@ -42,7 +42,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56, fps: float = 4.0) -> Clip:
-    """Blocks of colour that drift: cheap, distinct for each seed, and kind to a video codec."""
+    """Returns a clip of random colour blocks: cheap to make, different for each seed, and easy to encode as video."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 255, (num_frames, height // 14, width // 14, 3), dtype=np.uint8)
     return Clip(
@@ -54,7 +54,7 @@ def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56,
 
 
 def make_dataset(folder: Path, num_vases: int = 6) -> Path:
-    """A data set in the form launch.curate writes, with drawn clips."""
+    """Writes a data set as the curation job does, with clips of `make_clip`. Returns: its folder."""
     dataset = DataSet(folder)
     rows = []
     for index in range(num_vases):
@@ -94,7 +94,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic world of six vases, seed 3; nobody writes into it."""
+    """A synthetic world of six vases, seed 3, shared by all tests: do not write into it."""
     from vaserl.synthetic.world import build_world
 
     folder = tmp_path_factory.mktemp("worlds") / "world"
@@ -113,5 +113,5 @@ def cluster() -> Iterator[None]:
 
 
 def read_json(path: Path):
-    """A JSON file's content."""
+    """Returns a JSON file's content."""
     return json.loads(path.read_text())

@@ -9,7 +9,7 @@ from vaserl.policy.attention import VariableLengthPlan, plan_attention
 pytestmark = pytest.mark.gpu
 
 RAGGED = [(200, [1, 0, 57, 130]), (64, [33]), (300, [128] * 8)]
-"""Prefix length and branch lengths of three groups: one branch of nothing, one of a token, one alone."""
+"""Prefix length and branch lengths of three groups, with an empty branch, a branch of one token and a single branch."""
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")
@@ -34,5 +34,5 @@ def test_variable_length_plan_in_bfloat16_is_dense_attention_up_to_rounding():
 
 
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
-    """|one - other| / |other| as norms: bfloat16 keeps 8 bits, so one rounding is 2e-3 of it."""
+    """Returns |one - other| / |other| (norms). bfloat16 has 8 bits of mantissa, so one rounding is about 2e-3."""
     return float((one.double() - other.double()).norm() / other.double().norm())

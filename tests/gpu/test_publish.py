@@ -1,5 +1,5 @@
-"""Publishing on GPUs: merged in place under CUDA graphs, and whole models over NCCL. The fingerprint gate is the judge:
-it raises when an engine does not say of the probe text what the learner says."""
+"""Publishing on GPUs: merged in place under CUDA graphs, and whole models over NCCL. The fingerprint check
+raises when an engine's log-probabilities of the probe text differ from the learner's."""
 
 import itertools
 from pathlib import Path
@@ -90,12 +90,12 @@ def test_publish_merged_weights_serve_under_cuda_graphs(tiny_model: Path, datase
         for step in range(1, NUM_STEPS + 1):
             ranks.learn(a_batch(tiny_model, dataset, step), LossSettings(), 1.0)
             assert engines.publish(ranks.weights(step)).fingerprint_gap <= MAX_GAP
-            # decoding goes through the captured graphs, the probe's prefill may not
+            # decoding uses the captured graphs; the prefill of the probe text may not
             sampled.append([c.logprobs for group in engines.generate(tasks, step=1) for c in group.completions])
         assert all(one != other for one, other in itertools.pairwise(sampled))
 
 
-@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NCCL wants a GPU for the learner and one for the engine")
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NCCL needs one GPU for the learner and one for the engine")
 def test_publish_sends_a_whole_model_from_gpu_to_gpu(tiny_model: Path, dataset: Path):
     rollout = RolloutSettings(num_gpus=1, max_fingerprint_gap=MAX_GAP, engine_args=ENGINE_ARGS)
     learner = LearnerSettings(num_gpus=1, method="full", train_vision=True, learning_rate=1e-3)
@@ -104,11 +104,11 @@ def test_publish_sends_a_whole_model_from_gpu_to_gpu(tiny_model: Path, dataset: 
         room_for(rollout, learner) as placement,
     ):
         engines, ranks = parts(tiny_model, dataset, rollout, learner, placement)
-        said = set()
+        fingerprints = set()
         for step in range(1, NUM_STEPS + 1):
             ranks.learn(a_batch(tiny_model, dataset, step), LossSettings(), 1.0)
             weights = ranks.weights(step)
             assert not weights.files
             assert engines.publish(weights).fingerprint_gap <= MAX_GAP
-            said.add(weights.fingerprint.logprobs)
-        assert len(said) == NUM_STEPS
+            fingerprints.add(weights.fingerprint.logprobs)
+        assert len(fingerprints) == NUM_STEPS

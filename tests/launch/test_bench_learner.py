@@ -1,4 +1,4 @@
-"""The learner's bench: its roofline by hand, its measurement on the small model, its picture."""
+"""The learner bench: its roofline by hand, a measurement on the small model, and the figure of a step."""
 
 import json
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ CONFIG = SimpleNamespace(
 
 
 def test_visible_pairs_by_hand():
-    # a prefix of 3: 1 + 2 + 3; branches of 2 and 1: each token sees the prefix, then 1 + 2 and 1 of its own
+    # a prefix of 3: 1 + 2 + 3; branches of 2 and 1: each token attends to the prefix, then 1 + 2 and 1 of its own
     assert visible_pairs((TokenSpan(start=5, prefix_end=8, branch_ends=(10, 11)),)) == 6 + (6 + 3) + (3 + 1)
 
 

@@ -1,4 +1,4 @@
-"""The precision bench through a real learner and engine, in float32, where both must agree whatever was taught."""
+"""The precision bench with a real learner and engine in float32, where both must agree at every stage of training."""
 
 import json
 
