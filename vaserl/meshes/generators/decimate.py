@@ -4,7 +4,7 @@ Many edges are collapsed in each round: those that are cheaper than every edge n
 face. Quadrics are computed from the mesh of that round (Lindstrom and Turk, 1998). The surface's topology is kept: an
 edge is collapsed only if its ends have exactly two common neighbours, edges at holes stay, and no face may flip.
 
-trimesh's `simplify_quadric_decimation` (fast-simplification 0.2.0) is deterministic and 30 times faster, but doesn't
+trimesh's `simplify_quadric_decimation` (fast-simplification 0.2.0) is deterministic and much faster, but doesn't
 keep topology: it pinches a thin ring, such as a handle, into an open surface, and moves and partly closes the edges of
 holes, so the gate would measure a surface that the generator didn't make.
 """
@@ -23,7 +23,7 @@ _REGULARISATION = 1e-3
 
 
 def decimate(mesh: trimesh.Trimesh, num_faces: int) -> trimesh.Trimesh:
-    """Returns a mesh of at most `num_faces` faces, or more where topology doesn't allow so few.
+    """Returns a mesh of at most `num_faces` faces, or more where topology or `MAX_ROUNDS` doesn't allow so few.
 
     Colours and textures are dropped: decimate before painting.
     """
