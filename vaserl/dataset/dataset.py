@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-import vaserl
 from vaserl.dataset import names
 from vaserl.dataset.manifest import Manifest
 from vaserl.dataset.row import Row
 from vaserl.dataset.vase import Vase
+from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT, Writer
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, write_atomic
 from vaserl.files.clip import ClipStore
@@ -47,7 +47,16 @@ class DataSet:
 
     @property
     def rows(self) -> Manifest:
-        """Every row of the manifest, read again at each iteration, one batch in memory at a time."""
+        """Every row of the manifest, read again at each iteration, one batch in memory at a time.
+
+        Raises: UserError when a newer version wrote the data set in a format that this one does not know.
+        """
+        writer = self.writer
+        if writer.format > DATASET_FORMAT:
+            raise UserError(
+                f"{self.path} was written by {writer}; this is {CURRENT_WRITER} and reads no newer format. "
+                f"Install vaserl {writer.vaserl} or newer."
+            )
         return Manifest(self.path / names.MANIFEST)
 
     def vases(self, split: str) -> list[Vase]:
@@ -109,9 +118,20 @@ class DataSet:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the curation run did; empty where no run left a summary, as in an imported data set."""
+        """What the curation run did; empty where no run left a summary, as in an imported data set.
+
+        Raises: UserError when the file is damaged.
+        """
         path = self.path / names.SUMMARY
-        return json.loads(path.read_text()) if path.is_file() else {}
+        try:
+            return json.loads(path.read_text()) if path.is_file() else {}
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON: {error}; remove it, or curate again") from error
+
+    @property
+    def writer(self) -> Writer:
+        """The software that wrote the data set."""
+        return Writer.of_summary(self.summary)
 
     def settings(self, kind: type[_SectionT]) -> _SectionT | None:
         """Returns the settings that the data set was curated with; None where there are none.
@@ -125,8 +145,8 @@ class DataSet:
             return load_config(kind, path)
         except UserError as error:
             raise UserError(
-                f"{error}\n{path} was written by {self._written_by()}, this is vaserl {vaserl.__version__}; curate "
-                "again, or remove the file to do without its thresholds and its license"
+                f"{error}\n{self.path} was written by {self.writer}; this is {CURRENT_WRITER}. Curate again, or remove "
+                f"{path.name} to do without its thresholds and its license."
             ) from error
 
     def views(self, mesh: str) -> Path:
@@ -157,8 +177,8 @@ class DataSet:
         write_atomic(self.path / names.SETTINGS, dump_config(settings).encode())
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Writes the summary of a run atomically, with the version of this package."""
-        content = {"version": vaserl.__version__, **summary}
+        """Writes the summary of a run atomically, with the version and the format that write it."""
+        content = {"vaserl": CURRENT_WRITER.vaserl, "format": CURRENT_WRITER.format, **summary}
         write_atomic(self.path / names.SUMMARY, (json.dumps(content, indent=2) + "\n").encode())
 
     def sweep(self) -> int:
@@ -186,7 +206,3 @@ class DataSet:
         if not self.clip_path(row.clip).is_file():
             raise UserError(f"{manifest}: vase {row.vase_id}: its clip {names.clip_name(row.clip)} is missing")
         return Vase.of_row(row)
-
-    def _written_by(self) -> str:
-        version = self.summary.get("version")
-        return f"vaserl {version}" if version else "a version of vaserl that did not leave its number"

@@ -134,7 +134,7 @@ def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
 
 def test_settings_that_are_no_toml_are_named(dataset):
     (dataset.path / "config.toml").write_text("[quality\n")
-    with pytest.raises(UserError, match=r"(?s)config\.toml: .*remove the file"):
+    with pytest.raises(UserError, match=r"(?s)config\.toml: .*remove config\.toml"):
         why(dataset, "v1")
 
 

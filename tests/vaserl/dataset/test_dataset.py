@@ -10,6 +10,7 @@ from PIL import Image
 import vaserl
 from tests.conftest import make_dataset
 from vaserl.dataset import DataSet, clip_name
+from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT
 from vaserl.errors import UserError
 from vaserl.settings import ModelSettings
 from vaserl.types import DIMENSIONS
@@ -97,24 +98,38 @@ def test_settings_come_back(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("summary", "writer"),
-    [('{"version": "0.0.3"}', r"vaserl 0\.0\.3"), ("{}", "a version of vaserl that did not leave its number")],
+    [
+        ('{"vaserl": "0.3.1", "format": 1}', r"vaserl 0\.3\.1 \(data set format 1\)"),
+        ('{"num_photographs": 3}', r"vaserl 0\.1\.0 \(data set format 0\)"),  # which stated no version yet
+    ],
 )
 def test_settings_of_another_version_name_it_and_the_remedy(tmp_path: Path, summary: str, writer: str):
     dataset = DataSet(tmp_path)
     (tmp_path / "curation.json").write_text(summary)
     (tmp_path / "config.toml").write_text('path = "model"\nglaze = 3\n')
-    message = (
-        rf"unknown key 'glaze'(?s:.*)config\.toml was written by {writer}, this is vaserl .*; curate again, or remove"
-    )
+    message = rf"unknown key 'glaze'(?s:.*) was written by {writer}; .* Curate again, or remove config\.toml"
     with pytest.raises(UserError, match=message):
         dataset.settings(ModelSettings)
 
 
-def test_summary_has_the_version_that_wrote_it(tmp_path: Path):
+def test_rows_of_a_newer_format_name_the_version_that_reads_them(dataset: DataSet):
+    (dataset.path / "curation.json").write_text('{"vaserl": "9.0", "format": 7}')
+    with pytest.raises(UserError, match=r"written by vaserl 9\.0 \(data set format 7\).* Install vaserl 9\.0 or newer"):
+        dataset.vases("train")
+
+
+def test_summary_names_the_software_that_wrote_it(tmp_path: Path):
     dataset = DataSet(tmp_path)
     dataset.write_summary({"num_photographs": 3})
-    assert dataset.summary == {"version": vaserl.__version__, "num_photographs": 3}
+    assert dataset.summary == {"vaserl": vaserl.__version__, "format": DATASET_FORMAT, "num_photographs": 3}
+    assert dataset.writer == CURRENT_WRITER
     assert json.loads((tmp_path / "curation.json").read_text()) == dataset.summary
+
+
+def test_summary_that_is_damaged_is_named(dataset: DataSet):
+    (dataset.path / "curation.json").write_text("{")
+    with pytest.raises(UserError, match=r"curation\.json is not JSON: .*; remove it"):
+        list(dataset.rows)
 
 
 def test_link_files_shares_clips_and_models(dataset: DataSet, tmp_path: Path):
