@@ -1,9 +1,8 @@
 """One pass of the curation job: shards through pools of Ray Data, several pools at work at once.
 
 A worker of a pool is an actor, its stages live in a process below it (`vaserl.curation.job.isolated`), and its rows lie
-in files (`vaserl.curation.job.journal`). What crosses between processes is a shard's name, so the driver's memory
-doesn't grow with the number of rows. Shards that are finished don't get here at all, and if all are, no cluster is
-started.
+in files (`vaserl.curation.job.journal`). Only a shard's name crosses between processes, so the driver's memory doesn't
+grow with the number of rows. Finished shards are left out, and if all are finished, no cluster is started.
 """
 
 import logging
@@ -11,7 +10,7 @@ import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,55 +18,33 @@ import ray.data
 
 from vaserl.curation.job.isolated import Effort, JobFailed, Limits
 from vaserl.curation.job.journal import Journal, key_after
+from vaserl.curation.job.passes import PassSummary
+from vaserl.curation.job.pool import Pool
+from vaserl.curation.job.prepared import PreparedStage
 from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard
-from vaserl.curation.job.stage import Stage
 from vaserl.curation.settings import PoolSettings
 from vaserl.errors import UserError
 from vaserl.files.storage import storage_environment
 from vaserl.runs.progress import Progress
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
-"""For arithmetic and for software rendering; the pools are sized to the machine already."""
+"""Threads of arithmetic and of software rendering; the pools are sized to the machine already."""
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
-"""Ray leaves a worker that asked for no GPU all of the machine's in view."""
+"""Hides the GPUs, because Ray shows all of them to a worker that asked for none."""
 
 SEEN_WITHIN_S, LOOK_EVERY_S = 90.0, 0.5
-"""A network file system says late what another machine has made: NFS believes for up to a minute what it last knew of a
-folder, a name that wasn't there included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """Stages that share processes, and how many there are of these."""
-
-    stages: Sequence[Stage]
-    """In the order in which a row passes them."""
-    settings: PoolSettings
-    """Workers, their share of the machine, and what a stage may take."""
-
-
-@dataclass(slots=True, kw_only=True)
-class PassSummary:
-    """What a pass did."""
-
-    shards: list[Shard]
-    """All shards, finished, in order."""
-    num_reused: int
-    """Rows that an earlier run had finished."""
-    seconds: float = 0.0
-    """Wall time, the start of its processes included."""
-    efforts: dict[str, Effort] = field(default_factory=dict)
-    """By stage."""
+"""Deadline and interval for seeing a file that another machine has written: NFS caches a folder's names, absent ones
+included, for up to a minute."""
 
 
 def run_pass(
     name: str, shards: Sequence[Shard], pools: Sequence[Pool], dataset: Path, start_cluster: Callable[[], None]
 ) -> PassSummary:
-    """Every shard through every pool; finished ones are left as they are.
+    """Runs every shard through every pool; finished ones are left as they are.
 
     Raises: UserError or JobFailed from a stage; UserError where shards are finished and can't be seen from here;
-    whatever `start_cluster` raises.
+    and the exceptions of `start_cluster`.
     """
     started = time.monotonic()
     journal, stages = Journal(dataset), [stage for pool in pools for stage in pool.stages]
@@ -92,7 +69,7 @@ def run_pass(
 
 
 def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
-    """Until this machine sees what others say is there. Raises: UserError when it doesn't."""
+    """Waits until this machine sees what workers have finished. Raises: UserError after SEEN_WITHIN_S."""
     deadline = time.monotonic() + SEEN_WITHIN_S
     while unseen := [shard for shard in finished if not journal.has(shard.step, shard.key)]:
         if time.monotonic() > deadline:
@@ -106,12 +83,12 @@ def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
 
 
 class _PoolWorker:
-    """A `ShardWorker` as Ray Data calls it: one shard a batch, pickled, with what the pools before have cost.
+    """A `ShardWorker` as Ray Data calls it: one shard a batch, pickled, with the efforts of the pools before it.
 
     A failure travels like a shard, because an exception would lose its type among those that Ray puts around it.
     """
 
-    def __init__(self, dataset: Path, stages: Sequence[Stage], limits: Limits) -> None:
+    def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._worker = ShardWorker(dataset, stages, limits)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +105,7 @@ class _PoolWorker:
 
 
 def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> Iterator[tuple[Shard, dict[str, Effort]]]:
-    """Shards as they are finished, in any order, with what each stage's work on them has cost."""
+    """Yields shards as they are finished, in any order, with the effort of each stage on them."""
     _quiet()
     items = [{"shard": pickle.dumps((shard, {}))} for shard in missing]
     data = ray.data.from_items(items, override_num_blocks=len(items))
@@ -141,7 +118,7 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             batch_format="numpy",
             num_cpus=pool.settings.num_cpus,
             num_gpus=pool.settings.num_gpus or None,
-            # photographs kill a worker's stages and never the worker; what kills a worker must not do so for ever
+            # photographs kill a worker's stages and never the worker; another cause must not kill it endlessly
             max_restarts=0,
             runtime_env={"env_vars": _environment(pool.settings)},
         )
@@ -158,14 +135,14 @@ def _environment(settings: PoolSettings) -> dict[str, str]:
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:
-    """Rows that one process of each stage does in a second at work, and what was lost to deaths."""
+    """Returns rows per second at work of one process of each stage, and the number of deaths."""
     rates = {name: f"{effort.rows / effort.seconds:.3g}/s" for name, effort in efforts.items() if effort.seconds}
     deaths = sum(effort.deaths for effort in efforts.values())
     return rates | ({"deaths": str(deaths)} if deaths else {})
 
 
 def _quiet() -> None:
-    """One progress line of ours instead of Ray Data's bars, logs and notes on arguments that we mean to give."""
+    """Silences Ray Data's bars, logs and deprecation notes; the pass prints one progress line of its own."""
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated", module="actors.curate_pass")

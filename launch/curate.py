@@ -14,13 +14,13 @@ from vaserl.errors import UserError
 
 
 def run(settings: CurateSettings) -> CurationSummary:
-    """Turns photographs and records into a data set and says what became of them."""
+    """Turns photographs and records into a data set and prints what became of them."""
     if settings.tiny_filters is not None:
         from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 
-        if settings.quality.path is None or settings.clip.path is None:
-            raise UserError("tiny_filters needs quality.path and clip.path, the folders to write the models to")
-        train_tiny_filters(settings.tiny_filters, settings.quality.path, settings.clip.path)
+        if settings.quality.path is None or settings.open_clip.path is None:
+            raise UserError("tiny_filters needs quality.path and open_clip.path, the folders to write the models to")
+        train_tiny_filters(settings.tiny_filters, settings.quality.path, settings.open_clip.path)
     summary = curate(settings)
     for entry in summary.retention:
         print(f"{entry['stage']:>10} {entry['in']:>7,} -> {entry['out']:>7,}", file=sys.stderr)

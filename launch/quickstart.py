@@ -102,7 +102,7 @@ def stage_settings(
         CurateSettings,
         "curate",
         *("--source.path", str(folder.world), "--dataset", str(folder.dataset.path)),
-        *("--quality.path", str(folder.quality_model), "--clip.path", clip),
+        *("--quality.path", str(folder.quality_model), "--open_clip.path", clip),
     )
     tuning = load(SftSettings, "sft", *data, "--model.path", str(folder.tiny_model), "--run_dir", str(folder.sft.path))
     training = load(TrainSettings, "train", *data, *model, "--run_dir", str(folder.grpo.path))

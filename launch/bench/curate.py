@@ -19,26 +19,39 @@ import safetensors.torch
 import torch
 
 from actors.cluster import connect
-from actors.curate import filter_pools, lift_pools
-from actors.curate_pass import Pool, stream
+from actors.curate_pass import stream
 from launch.bench.curate_memory import driver_memory
 from launch.bench.timing import circumstances, seconds_of, spread
+from vaserl.curation.bodies.intact import Intact
+from vaserl.curation.bodies.quality import ResNetConfig, save_resnet
 from vaserl.curation.job.isolated import Limits
 from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.pool import Pool
 from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard, lift_shards, source_shards
 from vaserl.curation.job.views import choose_views
-from vaserl.curation.settings import CurateSettings
+from vaserl.curation.pipeline import PIPELINE
+from vaserl.curation.settings import (
+    CurateSettings,
+    IntactSettings,
+    JournalSettings,
+    MeshGateSettings,
+    PoolOverrides,
+    PoolsSettings,
+    QualitySettings,
+    SourceSettings,
+)
 from vaserl.curation.source import read_photograph_source
-from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.intact import Intact
-from vaserl.curation.stages.quality import ResNetConfig, save_resnet
+from vaserl.curation.stage import StageContext
+from vaserl.curation.stages.intact import FRONT, INTACT
+from vaserl.curation.stages.quality import QUALITY
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
+from vaserl.settings import ClusterSettings, OpenClipSettings
 from vaserl.synthetic.world import build_world
 
 PARTS = ("stages", "overhead", "memory")
-_STAGES = ("source", "quality", "intact", "lift", "mesh_gate", "turntable", "describe", "questions")
+_STAGES = [stage.name for group in (*PIPELINE.filters, *PIPELINE.lift) for stage in group]
 _NUM_COMPARED = 2
 """Batches over which the CLIP stage is compared with a bare loop; more pairs say more than longer ones."""
 
@@ -87,7 +100,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement as text."""
     lines = [
         f"{stage:12} " + "  ".join(f"{n} workers {rate:9.1f} rows/s" for n, rate in rates.items())
         for stage, rates in measured.get("rows_per_s", {}).items()
@@ -107,7 +120,7 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSettings:
-    """A job over the photographs, with models of random weights that reject nothing."""
+    """Returns a job over the photographs, with models of random weights that reject nothing."""
     world = arguments.source
     if world is None:
         world = folder / "world"
@@ -118,34 +131,34 @@ def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSe
     weights = folder / "clip.safetensors"
     safetensors.torch.save_file(open_clip.create_model(arguments.clip).state_dict(), weights)
     size = arguments.batch_size
-    pool = {"batch_size": size, "num_gpus": arguments.num_gpus}
-    return CurateSettings.model_validate(
-        {
-            "dataset": folder / "dataset",
-            "source": {"path": world},
-            "clip": {"path": weights, "name": arguments.clip},
-            "quality": {"path": folder / "resnet", "threshold": 0.0, "pool": pool},
-            "intact": {"threshold": -2.0, "pool": pool},
-            "mesh_gate": {"min_iou": 0.0},
-            "journal": {"num_rows": size},
-            "cluster": {"num_cpus": max(arguments.num_workers)},
-        }
+    pool = PoolOverrides(batch_size=size, num_gpus=arguments.num_gpus)
+    return CurateSettings(
+        dataset=folder / "dataset",
+        source=SourceSettings(path=str(world)),
+        open_clip=OpenClipSettings(path=weights, name=arguments.clip),
+        quality=QualitySettings(path=folder / "resnet", threshold=0.0),
+        intact=IntactSettings(threshold=-2.0),
+        mesh_gate=MeshGateSettings(min_iou=0.0),
+        journal=JournalSettings(num_rows=size),
+        pool=PoolsSettings.model_validate({QUALITY.name: pool, INTACT.name: pool}),
+        cluster=ClusterSettings(num_cpus=max(arguments.num_workers)),
     )
 
 
 def stage_rates(
     settings: CurateSettings, shards: Sequence[Shard], num_workers: Sequence[int], until: str
 ) -> dict[str, dict[str, float]]:
-    """By stage and number of workers: rows a second through a pool of that stage alone, once its workers stand."""
-    journal, rates = Journal(settings.dataset), {}
+    """Returns, by stage and number of workers, rows a second through a pool of that stage alone, start excluded."""
+    journal, rates, context = Journal(settings.dataset), {}, StageContext(settings=settings)
     with connect(settings.cluster):
-        for pools, is_lift in ((filter_pools(settings), False), (lift_pools(settings), True)):
+        for pools, is_lift in ((PIPELINE.filter_pools(context), False), (PIPELINE.lift_pools(context), True)):
             if is_lift:
-                shards = lift_shards(shards, choose_views(shards, journal, BestView()), journal, 1)
+                losers = choose_views(shards, journal, PIPELINE.choice_over_batches(context), [FRONT.name])
+                shards = lift_shards(shards, losers, journal, 1)
             for stage, one in ((stage, pool.settings) for pool in pools for stage in pool.stages):
                 rates[stage.name] = {}
                 for number in num_workers:
-                    # a digest of its own, or the second measurement would find all done
+                    # a digest of its own, or the second measurement would find all shards finished
                     again = replace(stage, digest=f"{stage.digest} {number}")
                     alone = one.model_copy(update={"num_workers": number, "num_cpus": 0.5})
                     rates[stage.name][str(number)], passed = _rate(
@@ -158,7 +171,7 @@ def stage_rates(
 
 
 def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
-    """Rows a second once each worker has had two shards or so, and the shards as they are then."""
+    """Returns rows a second, counted after about two shards a worker, and the shards as they are then."""
     passed: list[Shard] = []
     warm_s, num_warm = 0.0, min(2 * pool.settings.num_workers, len(shards) - 1)
     for shard, _ in stream(shards, [pool], dataset):
@@ -170,18 +183,19 @@ def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, li
 
 
 def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repeats: int) -> dict[str, Any]:
-    """The stage as a worker runs it, in its isolated process, with its shards read and written, against a loop that
-    reads, decodes and encodes the same photographs in the same batches and keeps nothing.
+    """Compares the stage as a worker runs it, in its isolated process, with its shards read and written, with a loop
+    that reads, decodes and encodes the same photographs in the same batches and keeps nothing.
 
-    Pairs follow each other and change places, so that what else the machine does falls on both.
+    The two alternate, and so does their order, so that other load on the machine falls on both.
     """
-    chosen = [shard for shard in shards if shard.num_rows == settings.intact.pool.batch_size][:_NUM_COMPARED]
-    (pool,) = [pool for pool in filter_pools(settings) if pool.stages[0].name == "intact"]
+    context = StageContext(settings=settings)
+    (pool,) = [pool for pool in PIPELINE.filter_pools(context) if pool.stages[0].name == INTACT.name]
+    chosen = [shard for shard in shards if shard.num_rows == pool.settings.batch_size][:_NUM_COMPARED]
     worker = ShardWorker(settings.dataset, pool.stages, Limits.of(pool.settings))
-    bare = Intact(settings.intact, settings.clip)
+    bare = Intact(settings.intact, settings.open_clip)
 
     def job(repeat: int) -> None:
-        for shard in chosen:  # under a key that nobody has finished
+        for shard in chosen:  # under a key that is not finished yet
             worker(replace(shard, key=f"{shard.key[:16]}{repeat:016x}"))
 
     def loop() -> None:

@@ -1,8 +1,8 @@
-"""The curation job killed at random moments: does the same command afterwards write the very same data set?
+"""The curation job, killed at random moments: whether the same command afterwards writes the same data set.
 
 Each kill is a SIGKILL of a real `python -m launch.curate`, over a data set of its own, at a moment drawn from the time
-that an undisturbed run takes from its first finished shard to its end: what is killed before that has lost nothing. The
-same command is then run to its end. Its manifest must be the undisturbed run's, byte by byte, and no finished shard may
+that an undisturbed run takes from its first finished shard to its end: a kill before that loses nothing. The same
+command is then run to its end. Its manifest must equal the undisturbed run's to the byte, and no finished shard may
 have been written again. All stages take part, ResNet and CLIP with random weights and a small size.
 """
 
@@ -26,22 +26,33 @@ import torch
 
 from actors.cluster import connect
 from launch.bench.timing import circumstances
+from vaserl.curation.bodies.quality import ResNetConfig, save_resnet
 from vaserl.curation.job.shards import INPUT
-from vaserl.curation.settings import CurateSettings
-from vaserl.curation.stages.quality import ResNetConfig, save_resnet
+from vaserl.curation.settings import (
+    CurateSettings,
+    IntactSettings,
+    JournalSettings,
+    MeshGateSettings,
+    QualitySettings,
+    SourceSettings,
+    TurntableSettings,
+)
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.settings import ClusterSettings
+from vaserl.settings import ClusterSettings, OpenClipSettings
 from vaserl.settings.section import dump_config
 from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 from vaserl.synthetic.world import build_world
+
+QUALITY_MODEL, CLIP_MODEL = "resnet", "open_clip"
+"""Folders of the models, below that of the measurement."""
 
 Finished = dict[str, tuple[int, int]]
 """By file of the journal, relative to it: inode and time of change in ns."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how often the job dies."""
+    """Declares how often the job is killed."""
     parser.add_argument("--num-kills", type=int, default=20, help="kills (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="leave out so many kills, to go on with a measurement")
     parser.add_argument("--seed", type=int, default=0, help="draws the moments (%(default)s)")
@@ -49,14 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Kills and resumes. Returns: for each kill its moment, what was finished then, by stage, and whether the manifest
-    is the undisturbed one's and how many finished shards were written again."""
+    """Kills and resumes the job. Returns: for each kill its moment, the shards finished then, by stage, whether the
+    manifest equals the undisturbed one, and how many finished shards were written again."""
     if arguments.num_kills < 1:
-        raise UserError("a proof needs one kill at least")
+        raise UserError("curate_kills needs --num-kills 1 at least")
     with tempfile.TemporaryDirectory(prefix="kills-") as scratch, contextlib.ExitStack() as running:
         folder = Path(scratch)
         build_world(folder / "world", num_vases=arguments.num_vases, seed=arguments.seed, num_workers=1)
-        # a cluster of their own for all jobs: the drivers start faster, and workers of killed ones may linger
+        # one cluster for all jobs: the drivers start faster, and workers of killed ones may linger
         running.enter_context(connect(ClusterSettings(num_cpus=2)))
         os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
         running.callback(os.environ.pop, "RAY_ADDRESS")
@@ -90,7 +101,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The proof for people."""
+    """Formats the measurement as text."""
     lines = [
         f"after kill -9 and the same command {measured['num_identical']} of {measured['num_kills']} manifests were "
         f"identical, {measured['num_shards_redone']} finished shards done again; undisturbed "
@@ -104,12 +115,12 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: str) -> dict[str, Any]:
-    """One kill, `moment_s` after the first finished shard, and what came of it."""
+    """Kills a job `moment_s` after its first finished shard and resumes it. Returns: what came of it."""
     process = start(config)
     wait_for_a_shard(process, dataset)
     try:
         process.wait(moment_s)
-        was_running = False  # this run was faster than the undisturbed one
+        was_running = False  # the run ended before the moment
     except subprocess.TimeoutExpired:
         was_running = True
     process.send_signal(signal.SIGKILL)
@@ -129,34 +140,32 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
 
 
 def wait_for_a_shard(process: subprocess.Popen[bytes], dataset: Path) -> None:
-    """Until a stage has finished one, or the job has ended."""
+    """Waits until a stage has finished a shard, or the job has ended."""
     while process.poll() is None and not any(not name.startswith(INPUT) for name in finished(dataset)):
         time.sleep(0.02)
 
 
 def make_models(folder: Path, seed: int) -> None:
-    """A ResNet and a CLIP that know nothing, quality/ and clip/."""
+    """Writes a ResNet and a CLIP with random weights."""
     torch.manual_seed(seed)
     resnet = ResNetConfig(layers=(1, 1, 1, 1), image_size=64)
-    save_resnet(resnet.build(), resnet, folder / "quality")
+    save_resnet(resnet.build(), resnet, folder / QUALITY_MODEL)
     photographs = sorted((folder / "world" / "photographs").iterdir())[:2]
-    train_tiny_clip(photographs, [["a vase"], ["a sherd"]], folder / "clip", seed=seed, num_steps=1)
+    train_tiny_clip(photographs, [["a vase"], ["a sherd"]], folder / CLIP_MODEL, seed=seed, num_steps=1)
 
 
 def write_config(dataset: Path, folder: Path) -> Path:
-    """A job with small shards over every stage; its filters look at all photographs and refuse none."""
-    settings = CurateSettings.model_validate(
-        {
-            "dataset": dataset,
-            "source": {"path": folder / "world"},
-            "clip": {"path": folder / "clip"},
-            "quality": {"path": folder / "quality", "threshold": 0.0},
-            "intact": {"threshold": -2.0},
-            "mesh_gate": {"min_iou": 0.0, "min_symmetry": 0.0},  # the best view may be a fragment here
-            "turntable": {"num_frames": 8, "fps": 2.0, "resolution": 112},
-            "journal": {"num_rows": 4, "num_rows_lift": 1},
-            "cluster": {"num_cpus": 2},
-        }
+    """Writes the config of a job with small shards over every stage, whose filters reject no photograph."""
+    settings = CurateSettings(
+        dataset=dataset,
+        source=SourceSettings(path=str(folder / "world")),
+        open_clip=OpenClipSettings(path=folder / CLIP_MODEL),
+        quality=QualitySettings(path=folder / QUALITY_MODEL, threshold=0.0),
+        intact=IntactSettings(threshold=-2.0),
+        mesh_gate=MeshGateSettings(min_iou=0.0, min_symmetry=0.0),  # the best view may be a fragment here
+        turntable=TurntableSettings(num_frames=8, fps=2.0, resolution=112),
+        journal=JournalSettings(num_rows=4, num_rows_lift=1),
+        cluster=ClusterSettings(num_cpus=2),
     )
     path = dataset.with_suffix(".toml")
     path.write_text(dump_config(settings))
@@ -164,7 +173,7 @@ def write_config(dataset: Path, folder: Path) -> Path:
 
 
 def start(config: Path) -> subprocess.Popen[bytes]:
-    """The job as a user starts it."""
+    """Starts the job as a user does."""
     with config.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "launch.curate", str(config)],
@@ -176,20 +185,20 @@ def start(config: Path) -> subprocess.Popen[bytes]:
 
 
 def finish_curation(process: subprocess.Popen[bytes]) -> None:
-    """Waits for the job's end. Raises: RuntimeError if it isn't a good one."""
+    """Waits for the job's end. Raises: RuntimeError if it failed."""
     if process.wait(600) != 0:
         raise RuntimeError(f"{process.args} ended with code {process.returncode}")
 
 
 def finished(dataset: Path) -> Finished:
-    """What the journal holds."""
+    """Returns the finished shards of the journal."""
     marks = {}
-    for path in (DataSet(dataset).work).glob("*/*.parquet"):
+    for path in DataSet(dataset).work.glob("*/*.parquet"):
         status = path.stat()
         marks[str(path.relative_to(DataSet(dataset).work))] = (status.st_ino, status.st_mtime_ns)
     return marks
 
 
 def _digest(dataset: Path) -> str:
-    """Of the manifest's bytes, hex."""
+    """Returns the SHA-256 of the manifest's bytes, hex."""
     return hashlib.sha256(DataSet(dataset).rows.path.read_bytes()).hexdigest()

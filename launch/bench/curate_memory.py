@@ -1,7 +1,7 @@
-"""The driver of the curation job over many rows that cost nothing: does its memory grow with them?
+"""Memory of the curation job's driver over many rows that cost nothing: whether it grows with them.
 
-The rows are photographs that nobody looks at, each with a record of its own. They pass the job's real driver: cut into
-shards, through a pool of the filters, the choice of the best view, a pool after it, the manifest and the reports.
+The rows are photographs that no stage reads, each with a record of its own. They pass the job's real driver:
+shards, a pool of filters, the choice of the best view, a pool after it, the manifest and the reports.
 """
 
 import json
@@ -18,15 +18,16 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from actors.curate import curate_table
-from actors.curate_pass import Pool
-from vaserl.curation.job.batch import RowBatch, remaining, with_column
-from vaserl.curation.job.stage import stage_of
-from vaserl.curation.settings import CurateSettings, PoolSettings
+from vaserl.curation.pipeline import Pipeline
+from vaserl.curation.settings import CurateSettings, JournalSettings, PoolsSettings, SourceSettings
 from vaserl.curation.source import SOURCE_SCHEMA
-from vaserl.curation.stages.intact import VIEW
-from vaserl.curation.stages.questions import Questions
+from vaserl.curation.stage import Kept, Photograph, Recipe, Stage, StageContext, Verdict
+from vaserl.curation.stages.best_view import BEST_VIEW
+from vaserl.curation.stages.intact import FRONT
+from vaserl.curation.stages.questions import QUESTIONS
 from vaserl.dataset import DataSet
 from vaserl.report import drawing
+from vaserl.settings import ClusterSettings
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 
@@ -35,31 +36,37 @@ ROWS_OF_A_SHARD = 512
 
 
 class Indifferent:
-    """A filter that looks at nothing and finds every photograph equally good."""
+    """A filter that gives every photograph the same score."""
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        return with_column(batch, VIEW, dict.fromkeys(remaining(batch), 0.5), float("nan"))
+    def judge(self, photograph: Photograph) -> Verdict:
+        """Keeps the photograph without reading it."""
+        return Kept(columns={FRONT.name: 0.5})
+
+
+def _recipe(context: StageContext) -> Recipe:
+    return Recipe(make=Indifferent)
+
+
+INDIFFERENT = Stage(name="indifferent", recipe=_recipe, columns=(FRONT,), hint="nothing: it rejects none")
+PIPELINE_WITHOUT_PIXELS = Pipeline(filters=((INDIFFERENT,),), choice=BEST_VIEW, lift=((QUESTIONS,),))
+_STEPS = (INDIFFERENT.name, QUESTIONS.name)
 
 
 def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, Any]:
     """Runs the job. Returns: resident MiB of this process before, at the end, at the most, and the means over the
     halves of the rows; the samples [[rows that have passed both pools' stages, MiB], …]."""
-    settings = CurateSettings.model_validate(
-        {
-            "dataset": folder,
-            "source": {"path": folder},
-            "journal": {"num_rows": ROWS_OF_A_SHARD, "num_rows_lift": ROWS_OF_A_SHARD},
-            "cluster": {"num_cpus": 2},
-        }
+    settings = CurateSettings(
+        dataset=folder,
+        source=SourceSettings(path=str(folder)),
+        journal=JournalSettings(num_rows=ROWS_OF_A_SHARD, num_rows_lift=ROWS_OF_A_SHARD),
+        pool=PoolsSettings(num_workers=2, num_cpus=0.5, batch_size=ROWS_OF_A_SHARD),
+        cluster=ClusterSettings(num_cpus=2),
     )
-    pool = PoolSettings(num_workers=2, num_cpus=0.5, batch_size=ROWS_OF_A_SHARD)
-    filters = [Pool(stages=[stage_of("intact", Indifferent)], settings=pool)]
-    after = [Pool(stages=[stage_of("questions", Questions)], settings=pool)]
     before = resident_mib()
     started = time.monotonic()
     samples: list[tuple[int, float]] = []
     with sampled(DataSet(folder).work, num_rows, samples):
-        summary = curate_table(photographs(num_rows), filters, after, settings)
+        summary = curate_table(photographs(num_rows), settings, pipeline=PIPELINE_WITHOUT_PIXELS)
     seconds = time.monotonic() - started
     assert summary.num_photographs == num_rows == sum(summary.num_vases.values()), "a row was lost"
     halves = [[mib for rows, mib in samples if (rows <= num_rows) == first] for first in (True, False)]
@@ -80,7 +87,7 @@ def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, An
 
 
 def photographs(num_rows: int) -> pa.Table:
-    """[num_rows] as `read_source` gives them: one photograph of each vase, records of a synthetic world."""
+    """Returns [num_rows] as the source gives them: one photograph of each vase, records of a synthetic world."""
     records = [json.dumps(beazley_record(f"v{n}", n, traits_of(0, n)), sort_keys=True) for n in range(200)]
     names = [f"v{n:07d}" for n in range(num_rows)]
     columns: dict[str, Any] = {name: [""] * num_rows for name in SOURCE_SCHEMA.names}
@@ -95,12 +102,12 @@ def photographs(num_rows: int) -> pa.Table:
 
 @contextmanager
 def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iterator[None]:
-    """Looks a few times a second at this process's memory and at the shards that the stages have finished."""
+    """Samples this process's memory and the number of finished shards a few times a second."""
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(_LOOK_EVERY_S):
-            shards = sum(1 for stage in ("intact", "questions") for _ in (work / stage).glob("[!.]*.parquet"))
+            shards = sum(1 for stage in _STEPS for _ in (work / stage).glob("[!.]*.parquet"))
             samples.append((min(shards * ROWS_OF_A_SHARD, 2 * num_rows), resident_mib()))
 
     thread = threading.Thread(target=look)
@@ -114,13 +121,13 @@ def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iter
 
 
 def resident_mib() -> float:
-    """MiB that this process holds in memory."""
+    """Returns the resident MiB of this process."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 def memory_figure(samples: list[tuple[int, float]], num_rows: int) -> bytes:
-    """Memory over rows. Returns: an SVG."""
+    """Draws memory over rows. Returns: an SVG."""
     with drawing.style():
         figure = Figure(figsize=(7.2, 3.0), layout="constrained", facecolor="white")
         axes = figure.add_subplot()

@@ -11,14 +11,16 @@ import pytest
 from PIL import Image
 
 from actors.curate import curate
-from actors.curate_pass import PassSummary, Pool, run_pass
+from actors.curate_pass import run_pass
 from launch.bench.curate_kills import finish_curation, finished, start
-from tests.fakes.curation_stages import Environment, KeepAll, Perilous, RejectOdd
+from tests.fakes.curation_stages import LENGTH, Environment, KeepAll, Perilous, RejectOdd, prepared
 from vaserl.curation.job.batch import INPUT_COLUMNS, rows_of
 from vaserl.curation.job.isolated import JobFailed
 from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.passes import PassSummary
+from vaserl.curation.job.pool import Pool
+from vaserl.curation.job.prepared import PreparedStage
 from vaserl.curation.job.shards import Shard, source_shards
-from vaserl.curation.job.stage import Stage, stage_of
 from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.settings import CurateSettings, PoolSettings
 from vaserl.dataset import MANIFEST, DataSet
@@ -29,7 +31,7 @@ CPU = {"cluster": {"num_cpus": 2}, "turntable": {"num_frames": 4, "fps": 2.0, "r
 NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU}
 
 GIVEN = {
-    "lift": {"generator": "given", "given": "models/{vase_id}.glb"},
+    "lift": {"generator": "given", "generator_args": {"path": "models/{vase_id}.glb"}},
     "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment here: no filter has looked
     "describe": {"silence": {"attribution": 0.5}},
     "split": {"num_test": 2},
@@ -50,7 +52,7 @@ def run(world, cluster, tmp_path_factory) -> tuple[Path, CurationSummary]:
     return folder, curate(settings(world, folder, **GIVEN))
 
 
-def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
+def test_curate_writes_a_row_for_every_photograph_and_files_for_every_vase(world, run):
     folder, summary = run
     with (world / "photographs.jsonl").open() as lines:
         entries = [json.loads(line) for line in lines]
@@ -71,12 +73,12 @@ def test_every_photograph_has_a_row_and_every_vase_its_files(world, run):
     assert json.loads((folder / "curation.json").read_text())["num_vases"] == {"test": 2, "train": 4}
 
 
-def test_the_same_run_writes_the_same_manifest(world, run, tmp_path):
+def test_curate_twice_writes_the_same_manifest(world, run, tmp_path):
     curate(settings(world, tmp_path, **GIVEN))
     assert (tmp_path / MANIFEST).read_bytes() == (run[0] / MANIFEST).read_bytes()
 
 
-def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
+def test_curate_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp_path):
     folder = tmp_path / "museum"
     folder.mkdir()
     entry = next(
@@ -109,7 +111,7 @@ def test_one_photograph_with_one_record_and_what_is_wrong_with_others(world, tmp
     assert summary.filters == [] and summary.num_fallbacks == 0
 
 
-def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
+def test_curate_writes_every_row_where_nothing_survives(tmp_path, caplog):
     folder = tmp_path / "museum"
     folder.mkdir()
     Image.new("RGB", (40, 40), "white").save(folder / "a.png")
@@ -124,7 +126,7 @@ def test_nothing_survives_and_still_every_row_is_there(tmp_path, caplog):
     assert "source.id_field" in caplog.text, "where to look"
 
 
-def pool(*stages: Stage, **pool_settings) -> Pool:
+def pool(*stages: PreparedStage, **pool_settings) -> Pool:
     defaults = {"num_cpus": 0.2, "batch_size": 7, "timeout_s": 4.0, "memory_gb": 0.5, "num_retries": 0}
     return Pool(stages=stages, settings=PoolSettings(**{**defaults, **pool_settings}))
 
@@ -138,11 +140,11 @@ def rows_after(summary: PassSummary, dataset: Path) -> list[dict]:
     return [row for shard in summary.shards for row in rows_of(shard.read(Journal(dataset)))]
 
 
-def test_every_row_comes_through_workers_and_uneven_shards_in_its_place(tmp_path):
+def test_run_pass_keeps_every_row_in_its_place(tmp_path):
     photos = [str(k) for k in range(101)]
     pools = [
-        pool(stage_of("first", RejectOdd, ("first",)), num_workers=2),
-        pool(stage_of("second", RejectOdd, ("second",)), batch_size=16),
+        pool(prepared("first", RejectOdd), num_workers=2),
+        pool(prepared("second", RejectOdd), batch_size=16),
     ]
     summary = run_pass("test", numbered(photos, tmp_path, 9), pools, tmp_path, lambda: None)
     rows = rows_after(summary, tmp_path)
@@ -154,16 +156,16 @@ def test_every_row_comes_through_workers_and_uneven_shards_in_its_place(tmp_path
     assert run_pass("test", [], pools, tmp_path, lambda: pytest.fail("no rows")).shards == []
 
 
-def test_a_stage_that_asked_for_no_gpu_sees_none(tmp_path):
-    stages = [stage_of("environment", Environment, ("CUDA_VISIBLE_DEVICES",))]
+def test_run_pass_stage_without_gpu_sees_none(tmp_path):
+    stages = [prepared("environment", Environment, ("CUDA_VISIBLE_DEVICES",))]
     summary = run_pass("test", numbered(["1"], tmp_path, 1), [pool(*stages)], tmp_path, lambda: None)
     assert [row["reason"] for row in rows_after(summary, tmp_path)] == ["CUDA_VISIBLE_DEVICES="]
 
 
-def test_photographs_that_kill_their_stage_cost_themselves_and_the_job_ends(tmp_path):
+def test_run_pass_rejects_photographs_that_kill_their_stage(tmp_path):
     (tmp_path / "notes").touch()
     photos = [f"{k:03d}" for k in range(20)] + ["segfault-1", "hang-2", "eat-3", "exit-4"]
-    stages = [stage_of("perilous", Perilous, (tmp_path / "notes",)), stage_of("later", KeepAll)]
+    stages = [prepared("perilous", Perilous, (tmp_path / "notes",), (LENGTH,)), prepared("later", KeepAll)]
     summary = run_pass("test", numbered(photos, tmp_path, 8), [pool(*stages, num_workers=2)], tmp_path, lambda: None)
     rows = rows_after(summary, tmp_path)
     assert [row["photo"] for row in rows] == photos
@@ -174,9 +176,9 @@ def test_photographs_that_kill_their_stage_cost_themselves_and_the_job_ends(tmp_
     assert (summary.efforts["perilous"].killed_rows, summary.efforts["later"].rows) == (4, 20)
 
 
-def test_an_exception_of_a_stage_ends_the_job_with_the_photograph(tmp_path):
+def test_run_pass_exception_of_a_stage_names_the_photograph(tmp_path):
     (tmp_path / "notes").touch()
-    stages = [stage_of("perilous", Perilous, (tmp_path / "notes",))]
+    stages = [prepared("perilous", Perilous, (tmp_path / "notes",), (LENGTH,))]
     with pytest.raises(JobFailed, match="perilous failed on raise-7"):
         run_pass("test", numbered(["a", "raise-7"], tmp_path, 8), [pool(*stages)], tmp_path, lambda: None)
 
@@ -185,14 +187,22 @@ def test_an_exception_of_a_stage_ends_the_job_with_the_photograph(tmp_path):
     ("sections", "message"),
     [
         ({"quality": {"enabled": True}}, "quality.enabled needs quality.path"),
-        ({"intact": {"enabled": True}}, "intact.enabled needs clip.path"),
+        ({"intact": {"enabled": True}}, "intact.enabled needs open_clip.path"),
         ({"quality": {"enabled": True, "path": "/nowhere"}}, "quality.path /nowhere: no such file"),
-        ({"intact": {"enabled": True}, "clip": {"path": "/nowhere"}}, "clip.path /nowhere: no such file"),
-        ({"lift": {"generator": "command", "command": ["absent", "{photo}{glb}"]}}, "no program 'absent'"),
-        ({"lift": {"pool": {"num_workers": 9, "num_cpus": 1}}}, "lift asks for 9 CPU"),
+        ({"intact": {"enabled": True}, "open_clip": {"path": "/nowhere"}}, "open_clip.path /nowhere: no such file"),
+        (
+            {"lift": {"generator": "command", "generator_args": {"command": ["absent", "{photo}{glb}"]}}},
+            "no program 'absent'",
+        ),
+        ({"pool": {"lift": {"num_workers": 9}}}, "the second pass needs 9 CPU"),
+        (
+            {"pool": {"turntable": {"num_workers": 9}}},
+            "pool.turntable: no such pool; turntable runs in the pool of a stage",
+        ),
+        ({"pool": {"lifts": {"num_workers": 9}}}, "The pools are source, quality, intact, lift, describe"),
     ],
 )
-def test_settings_that_cannot_work_are_said_before_the_start(world, tmp_path, sections, message):
+def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, message):
     with pytest.raises(UserError) as caught:
         curate(settings(world, tmp_path / "out", **sections))
     assert message in str(caught.value)
@@ -200,7 +210,7 @@ def test_settings_that_cannot_work_are_said_before_the_start(world, tmp_path, se
 
 
 @pytest.mark.timeout(240)
-def test_killed_again_and_again_the_job_goes_on_and_writes_the_same_manifest(world, run, tmp_path):
+def test_curate_killed_twice_resumes_and_writes_the_same_manifest(world, run, tmp_path):
     """Two kills of the driver, one among the filters and one in the second pass; then it is let through."""
     dataset, config = tmp_path / "vases", tmp_path / "config.toml"
     shards = {"journal": {"num_rows": 5, "num_rows_lift": 1}}

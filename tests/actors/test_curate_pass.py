@@ -1,22 +1,22 @@
-"""What a pass believes of its workers, without any of them."""
+"""A pass without workers: how it waits for the files that they write."""
 
 import threading
 
 import pytest
 
 from actors import curate_pass
-from actors.curate_pass import Pool, run_pass
-from tests.fakes.curation_stages import KeepAll
+from actors.curate_pass import run_pass
+from tests.fakes.curation_stages import KeepAll, prepared
 from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of
 from vaserl.curation.job.isolated import Effort
 from vaserl.curation.job.journal import Journal, key_after
+from vaserl.curation.job.pool import Pool
 from vaserl.curation.job.shards import Shard
-from vaserl.curation.job.stage import stage_of
 from vaserl.curation.settings import PoolSettings
 from vaserl.errors import UserError
 
 ROWS = [dict.fromkeys(INPUT_COLUMNS, "") | {"photo": "a"}]
-STAGE = stage_of("quality", KeepAll)
+STAGE = prepared("quality", KeepAll)
 SHARD = Shard(number=0, file="", rows=None, columns=None, num_rows=1, key="0" * 32)
 
 
@@ -25,7 +25,7 @@ def run(dataset) -> int:
     return run_pass("filters", [SHARD], pools, dataset, lambda: None).efforts["quality"].rows
 
 
-def test_a_shard_that_another_machine_has_written_may_be_seen_late(tmp_path, monkeypatch):
+def test_run_pass_waits_for_a_shard_that_another_machine_has_written(tmp_path, monkeypatch):
     """As over NFS, which goes on believing for a while that a name isn't there."""
     late: list[threading.Timer] = []
 
@@ -42,7 +42,7 @@ def test_a_shard_that_another_machine_has_written_may_be_seen_late(tmp_path, mon
     late[0].join()
 
 
-def test_a_folder_that_workers_do_not_share_ends_the_job_in_words(tmp_path, monkeypatch):
+def test_run_pass_folder_that_workers_do_not_share_ends_the_job(tmp_path, monkeypatch):
     monkeypatch.setattr(curate_pass, "stream", lambda missing, *_: ((shard, {}) for shard in missing))
     monkeypatch.setattr(curate_pass, "SEEN_WITHIN_S", 0.1)
     monkeypatch.setattr(curate_pass, "LOOK_EVERY_S", 0.05)

@@ -1,4 +1,4 @@
-"""What the curation job knows of its stages before a cluster is started."""
+"""The curation job's stages before a cluster is started."""
 
 import os
 import pickle
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.curate import check_stages, lift_pools
 from vaserl.curation.job.batch import batch_of, rows_of
+from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.settings import CurateSettings
+from vaserl.curation.stage import StageContext
 from vaserl.errors import UserError
 
 NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}}
@@ -35,21 +36,27 @@ def judge_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+def check(chosen: CurateSettings) -> None:
+    PIPELINE.check(StageContext(settings=chosen))
+
+
 def digests(chosen: CurateSettings) -> dict[str, str]:
-    return {stage.name: stage.digest for pool in lift_pools(chosen) for stage in pool.stages}
+    return {
+        stage.name: stage.digest for pool in PIPELINE.lift_pools(StageContext(settings=chosen)) for stage in pool.stages
+    }
 
 
-def test_a_wrong_judge_is_said_before_a_cluster_is_started(tmp_path, judge_file):
+def test_pipeline_check_names_a_wrong_judge(tmp_path, judge_file):
     with pytest.raises(UserError, match=r"mesh_gate\.judge 'no_such_module:judge'"):
-        check_stages(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge"}))
+        check(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge"}))
     with pytest.raises(UserError, match="a Mute can't be called with a candidate"):
-        check_stages(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Mute"}))
+        check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Mute"}))
     # a class is only looked at: it may load a model when it is made
-    check_stages(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Strict"}))
-    check_stages(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge", "enabled": False}))
+    check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Strict"}))
+    check(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge", "enabled": False}))
 
 
-def test_an_edited_judge_judges_anew_and_nothing_is_lifted_anew(tmp_path, judge_file):
+def test_pipeline_digest_of_an_edited_judge_changes_the_mesh_gate_only(tmp_path, judge_file):
     chosen = settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Strict"})
     before = digests(chosen)
     os.utime(judge_file, ns=(5, 5))
@@ -58,28 +65,28 @@ def test_an_edited_judge_judges_anew_and_nothing_is_lifted_anew(tmp_path, judge_
 
 
 @pytest.mark.parametrize("path", ["", "photographs.csv"])
-def test_given_models_lie_beside_the_photographs_also_where_a_table_names_these(tmp_path, path):
+def test_lift_given_models_lie_beside_the_photographs_also_where_a_table_names_these(tmp_path, path):
     (tmp_path / "photographs.csv").write_text("file,vase_id\na.png,a\n")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "a.glb").write_bytes(b"glTF")
     chosen = settings(
         tmp_path / "out",
         source={"path": tmp_path / path},
-        lift={"generator": "given", "given": "models/{vase_id}.glb"},
+        lift={"generator": "given", "generator_args": {"path": "models/{vase_id}.glb"}},
     )
-    make, arguments = pickle.loads(lift_pools(chosen)[0].stages[0].maker)
+    make, arguments = pickle.loads(PIPELINE.lift_pools(StageContext(settings=chosen))[0].stages[0].maker)
     rows = [{"photo": str(tmp_path / "a.png"), "vase_id": "a", "rejected_by": "", "reason": ""}]
     (tmp_path / "a.png").touch()
     (lifted,) = rows_of(make(*arguments)(batch_of(rows)))
     assert (lifted["reason"], lifted["mesh"]) == ("", "models/a.glb")
 
 
-def test_exchanged_weights_of_a_generator_lift_anew(tmp_path):
+def test_pipeline_digest_of_exchanged_weights_changes_the_lift_only(tmp_path):
     part = tmp_path / "weights" / "transformer" / "model.safetensors"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"1")
     triposg = {"checkout": tmp_path, "weights": tmp_path / "weights"}
-    chosen = settings(tmp_path, lift={"generator": "triposg", "triposg": triposg})
+    chosen = settings(tmp_path, lift={"generator": "triposg", "generator_args": triposg})
     before = digests(chosen)
     part.write_bytes(b"22")
     after = digests(chosen)

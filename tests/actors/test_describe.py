@@ -9,9 +9,12 @@ import pytest
 import ray
 import torch
 
-from actors.describe import DescribeByModel, check_writer, fields_of, read_prompt
-from vaserl.curation.job.batch import batch_of, rows_of
+from actors.describe import CaptionEngine
+from tests.fakes.curation_stages import over_batches
+from vaserl.curation.job.batch import RowBatch, batch_of, rows_of
 from vaserl.curation.settings import DescribeSettings, PoolSettings, WriterSettings
+from vaserl.curation.stages.describe import DESCRIBE, Describe
+from vaserl.curation.stages.writer import check_writer, fields_of, read_prompt
 from vaserl.errors import UserError
 from vaserl.policy.policy import load_model
 from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
@@ -58,20 +61,34 @@ def settings(tmp_path_factory) -> DescribeSettings:
         dtype="float32",
         max_new_tokens=48,
         engine_args={"max_model_len": 512, "max_num_seqs": 4},
-        pool=PoolSettings(num_cpus=1),
     )
     return DescribeSettings(writer="llm", llm=writer)
 
 
+class Writing:
+    """The stage `describe` over an engine, in a process of its own."""
+
+    def __init__(self, settings: DescribeSettings) -> None:
+        assert settings.llm is not None
+        self.write = CaptionEngine(settings.llm, PoolSettings(num_cpus=1), 0)
+        self._stage = over_batches(DESCRIBE, Describe, settings, 0, lambda: self.write)
+
+    def describe(self, batch: RowBatch) -> RowBatch:
+        return self._stage(batch)
+
+    def captions(self, records: list[dict[str, str]]) -> list[str]:
+        return self.write(records)
+
+
 @pytest.mark.timeout(300)
-def test_what_the_model_says_is_taken_where_the_record_bears_it_out(cluster, settings):
+def test_caption_engine_is_believed_where_the_record_agrees(cluster, settings):
     records = [KNOWN, *OTHERS]
     rows = [
         {"vase_id": f"v{k}", "record": json.dumps(record), "rejected_by": "", "reason": ""}
         for k, record in enumerate(records)
     ] + [{"vase_id": "w", "record": json.dumps(KNOWN), "rejected_by": "lift", "reason": "no outline"}]
-    actor = ray.remote(num_cpus=1)(DescribeByModel).remote(settings, 0)
-    described = rows_of(ray.get(actor.__call__.remote(batch_of(rows))))
+    actor = ray.remote(num_cpus=1)(Writing).remote(settings)
+    described = rows_of(ray.get(actor.describe.remote(batch_of(rows))))
     known, *others, rejected = described
     assert known["caption"] == BY_HEART != known["reference"]
     assert known["describe_fallback"] == 0.0 and math.isnan(known["caption_invents"])
@@ -80,18 +97,18 @@ def test_what_the_model_says_is_taken_where_the_record_bears_it_out(cluster, set
         assert row["describe_fallback"] == 1.0 and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
     assert rejected["caption"] == ""
     endless = {**KNOWN, "Decoration": "A: LION, " * 400}  # of 512 tokens, 48 are for the answer
-    written = ray.get(actor.write.remote([KNOWN, endless, KNOWN]))
+    written = ray.get(actor.captions.remote([KNOWN, endless, KNOWN]))
     assert written == [BY_HEART, "", BY_HEART]
     ray.kill(actor)
 
 
-def test_the_prompt_that_comes_along_has_its_place_and_shows_what_may_be_said(tmp_path):
+def test_read_prompt_shipped_prompt_has_its_place(tmp_path):
     text = read_prompt(Path("configs/curate/describe.txt"))
     assert text.count("{record}") == 1
     assert fields_of(KNOWN) == "Fabric: ATHENIAN\nTechnique: BLACK-FIGURE\nShape Name: AMPHORA, NECK"
 
 
-def test_a_missing_prompt_or_model_is_said_before_the_start(tmp_path, settings):
+def test_check_writer_names_a_missing_prompt_or_model(tmp_path, settings):
     def changed(**changes) -> DescribeSettings:
         assert settings.llm is not None
         return settings.model_copy(update={"llm": settings.llm.model_copy(update=changes)})

@@ -4,26 +4,41 @@ import ctypes
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
+from vaserl.curation.job.prepared import PreparedStage, StageOverBatches, prepare
+from vaserl.curation.stage import Column, Kept, Photograph, Recipe, Rejected, Stage, Verdict
+
+LENGTH = Column(name="length")
+
+
+def prepared(
+    name: str, make: Any, arguments: tuple[Any, ...] = (), columns: tuple[Column, ...] = (), **depends: Any
+) -> PreparedStage:
+    """A stage whose body is `make(*arguments)`, declared and prepared."""
+    recipe = Recipe(make=make, arguments=arguments, depends=depends)
+    return prepare(Stage(name=name, recipe=lambda context: recipe, columns=columns, hint=""), recipe)
+
+
+def over_batches(stage: Stage, make: Any, *arguments: Any) -> StageOverBatches:
+    """The body `make(*arguments)` of a declared stage over batches of rows, made in this process."""
+    return StageOverBatches(stage.name, stage.columns, Recipe(make=make, arguments=arguments))
 
 
 class RejectOdd:
     """Rejects rows whose photograph is an odd number."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        return rejecting(batch, self.name, {i: "odd" for i in remaining(batch) if int(batch["photo"][i]) % 2})
+    def judge(self, photograph: Photograph) -> Verdict:
+        return Rejected(reason="odd") if int(photograph.photo) % 2 else Kept()
 
 
 class KeepAll:
-    """Has nothing to say."""
+    """Keeps every row and adds nothing."""
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        return batch
+    def judge(self, photograph: Photograph) -> Verdict:
+        return Kept()
 
 
 class Environment:
@@ -32,38 +47,37 @@ class Environment:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        value = os.environ.get(self._name, "absent")
-        return rejecting(batch, "environment", dict.fromkeys(remaining(batch), f"{self._name}={value}"))
+    def judge(self, photograph: Photograph) -> Verdict:
+        return Rejected(reason=f"{self._name}={os.environ.get(self._name, 'absent')}")
 
 
 class Perilous:
-    """Adds `length`, the number of rows that it was given at once, and comes to grief over photographs of some names.
+    """Adds `length`, the number of rows that it gets at once, and crashes on photographs of some names.
 
-    It notes in a file each photograph that it meets, and the process ids of what it starts.
+    It notes in a file each photograph that it gets, and the process ids of what it starts.
     """
 
     def __init__(self, notes: Path, only: str = "") -> None:
-        """With `only`, over photographs named <only>.… alone."""
+        """With `only`, it crashes on photographs named <only>.… alone."""
         self._notes, self._only = notes, only
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        for photo in batch["photo"]:
-            where, _, name = str(photo).rpartition(".")
+    def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
+        for photograph in photographs:
+            where, _, name = photograph.photo.rpartition(".")
             kind = name.split("-")[0] if where == self._only else ""
             with self._notes.open("a") as file:
-                file.write(f"{photo}\n")
+                file.write(f"{photograph.photo}\n")
                 if kind == "orphan":
                     child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
                     file.write(f"started {child.pid}\n")
-            come_to_grief(kind, self._notes)
-        if len(batch["photo"]) > 3:
-            come_to_grief(os.environ.get("VASERL_TEST_CROWD", ""), self._notes)
-        return with_column(batch, "length", dict.fromkeys(remaining(batch), float(len(batch["photo"]))), float("nan"))
+            crash(kind, self._notes)
+        if len(photographs) > 3:
+            crash(os.environ.get("VASERL_TEST_CROWD", ""), self._notes)
+        return [Kept(columns={LENGTH.name: float(len(photographs))})] * len(photographs)
 
 
-def come_to_grief(kind: str, notes: Path) -> None:
-    """What native code does to a process that calls it."""
+def crash(kind: str, notes: Path) -> None:
+    """Does what native code does to a process that calls it; nothing for other kinds."""
     if kind in ("segfault", "orphan"):
         ctypes.string_at(0)
     elif kind == "exit":
@@ -90,5 +104,5 @@ class DiesAtOnce:
     def __init__(self) -> None:
         ctypes.string_at(0)
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        return batch
+    def judge(self, photograph: Photograph) -> Verdict:
+        return Kept()

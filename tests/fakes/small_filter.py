@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vaserl.curation.stages.quality import ResNetConfig
+from vaserl.curation.bodies.quality import ResNetConfig
 from vaserl.curation.train_quality.settings import LabelSettings, ShapeSettings, TrainQualitySettings
 
 SHAPE = ShapeSettings(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)

@@ -11,7 +11,7 @@ from launch.bench.curate_memory import photographs
 from vaserl.curation.source import SOURCE_SCHEMA
 
 
-def test_the_drivers_memory_over_a_few_thousand_rows(cluster, tmp_path, capsys):
+def test_driver_memory_over_a_few_thousand_rows(cluster, tmp_path, capsys):
     picture = tmp_path / "memory.svg"
     given = ["curate", "--only", "memory", "--rows", "1500", "--memory-svg", str(picture), "--json"]
     assert main(given) == 0
@@ -23,7 +23,7 @@ def test_the_drivers_memory_over_a_few_thousand_rows(cluster, tmp_path, capsys):
     assert "1,500 photographs" in picture.read_text()
 
 
-def test_rows_without_pixels_are_such_as_the_source_gives():
+def test_photographs_without_pixels_have_the_sources_columns():
     table = photographs(450)
     assert table.schema == SOURCE_SCHEMA and table.num_rows == 450
     assert table["photo"].to_pylist() == sorted(set(table["photo"].to_pylist()))
@@ -31,12 +31,12 @@ def test_rows_without_pixels_are_such_as_the_source_gives():
 
 
 @pytest.mark.parametrize("given", [["curate", "--rows", "0"], ["curate_kills", "--num-kills", "0"]])
-def test_nothing_to_measure_is_an_error(given, capsys):
+def test_bench_curate_nothing_to_measure_is_an_error(given, capsys):
     assert main(given) == 2
     assert "at least" in capsys.readouterr().err
 
 
-def test_a_shard_that_was_written_again_is_seen(tmp_path):
+def test_finished_shows_a_shard_that_was_written_again(tmp_path):
     shard = tmp_path / ".work" / "lift" / "ab.parquet"
     shard.parent.mkdir(parents=True)
     shard.write_bytes(b"1")

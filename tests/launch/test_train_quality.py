@@ -41,7 +41,7 @@ def run(tmp_path: Path, *, num_epochs: int, num_vases: int = 20, blur: float = 5
     return main(["train-quality", str(config), "--seed", "3"])
 
 
-def test_the_command_trains_and_says_what_it_is_worth(tmp_path, capsys):
+def test_train_quality_command_trains_and_prints_the_result(tmp_path, capsys):
     assert run(tmp_path, num_epochs=8) == 0
     said = capsys.readouterr().err
     assert "stage=train-quality" in said and "left_s=" in said, "progress with an estimate"
@@ -52,13 +52,13 @@ def test_the_command_trains_and_says_what_it_is_worth(tmp_path, capsys):
     assert "seed = 3" in (tmp_path / "quality" / "train_quality.toml").read_text()
 
 
-def test_a_precision_that_no_threshold_has_is_said(tmp_path, capsys):
+def test_train_quality_command_warns_of_a_precision_that_no_threshold_has(tmp_path, capsys):
     # each picture is called good and bad, so half of what any threshold lets through is bad
     assert run(tmp_path, num_epochs=1, blur=0.0) == 0
     assert "no threshold has a precision of 0.9 on validation; the best has 0.500" in capsys.readouterr().err
     assert "**Mind:** no threshold has" in (tmp_path / "quality" / "report" / "report.md").read_text()
 
 
-def test_too_few_labels_are_a_users_error(tmp_path, capsys):
+def test_train_quality_command_too_few_labels_are_a_users_error(tmp_path, capsys):
     assert run(tmp_path, num_epochs=1, num_vases=2) == 2
     assert "2 labelled vases are too few" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Which column of an input is which field: Beazley's own headers, and the user's mapping for all others."""
+"""Maps columns of an input to fields: by Beazley's own headers, and by the user's mapping for other names."""
 
 import math
 import re
@@ -23,19 +23,19 @@ BEAZLEY_FIELDS = (
     "LIMC ID",
     "LIMC Web",
 )
-"""Headers of a Beazley Archive export; a record's columns under other names stay in it as they are."""
+"""Headers of a Beazley Archive export; a record keeps columns under other names as they are."""
 
 RIGHTS_FIELDS = ("rights", "credit")
-"""What belongs to a picture rather than to the vase: who may use it, and the line to print beside it."""
+"""Fields of a picture rather than of the vase: who may use it, and the line to print beside it."""
 
 PHOTOGRAPH_FIELDS = ("file", "vase_id", "view", "kind", *RIGHTS_FIELDS)
 RECORD_FIELDS = (*BEAZLEY_FIELDS, *RIGHTS_FIELDS)
 FIELDS = tuple(dict.fromkeys((*RECORD_FIELDS, *PHOTOGRAPH_FIELDS)))
-"""What a mapping may name."""
+"""Fields that a mapping may name."""
 
 
 class Renaming:
-    """Gives a table's rows the names of the fields; `used` are the columns of the mapping that it has met."""
+    """Renames the columns of a table's rows to fields; `used` are the columns of the mapping that occurred."""
 
     def __init__(self, fields: Iterable[str], mapping: Mapping[str, str]) -> None:
         self._of_header = {_plain(field): field for field in fields}
@@ -44,7 +44,7 @@ class Renaming:
         self.used: set[str] = set()
 
     def __call__(self, row: Mapping[Any, Any]) -> dict[str, str]:
-        """Filled-in fields as text; where two columns are one field, the mapped one counts."""
+        """Returns the non-empty fields as text; where two columns are one field, the mapped one counts."""
         renamed: dict[str, str] = {}
         for column, value in row.items():
             mapped = column in self._of_column
@@ -58,18 +58,18 @@ class Renaming:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it has met."""
+        """The columns that occurred."""
         return frozenset(self._known)
 
     def name(self, column: str) -> str:
-        """The field that a column is; its own name for a column that is none."""
+        """Returns the field of a column; the column's own name if it is none."""
         if column not in self._known:
             self._known[column] = self._of_column.get(column) or self._of_header.get(_plain(column), column)
         return self._known[column]
 
 
 def _plain(header: str) -> str:
-    """ "shape_name", "ShapeName" and "Shape Name" are one header."""
+    """Returns a header's letters and digits: "shape_name", "ShapeName" and "Shape Name" are one header."""
     return re.sub(r"[\W_]+", "", header).casefold()
 
 

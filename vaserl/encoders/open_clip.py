@@ -32,14 +32,16 @@ def load_open_clip(settings: OpenClipSettings) -> tuple[Any, Preprocess, Tokeniz
         name, weights = f"local-dir:{path}", None
     elif path.is_file():
         if settings.name not in open_clip.list_models():
-            raise UserError(f"clip.name {settings.name!r}: open_clip has no such model; see open_clip.list_models()")
+            raise UserError(
+                f"open_clip.name {settings.name!r}: open_clip has no such model; see open_clip.list_models()"
+            )
         name, weights = settings.name, str(path)
     else:
-        raise UserError(f"clip.path {path}: no such file or folder")
+        raise UserError(f"open_clip.path {path}: no such file or folder")
     try:
         loaded: Any = open_clip.create_model_from_pretrained(name, pretrained=weights)
     except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
-        raise UserError(f"clip.path {path}: open_clip can't load it as {name}: {error}") from error
+        raise UserError(f"open_clip.path {path}: open_clip can't load it as {name}: {error}") from error
     model, preprocess = loaded
     return model.eval(), preprocess, open_clip.get_tokenizer(name)
 
@@ -49,7 +51,9 @@ def _check_folder(folder: Path) -> None:
     try:
         json.loads(config.read_text())["model_cfg"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"clip.path {folder}: {config.name} is missing or states no model_cfg ({error})") from error
+        raise UserError(
+            f"open_clip.path {folder}: {config.name} is missing or states no model_cfg ({error})"
+        ) from error
 
 
 def open_clip_text_encoder(folder: Path) -> Callable[[Sequence[str]], np.ndarray]:

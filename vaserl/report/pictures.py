@@ -14,7 +14,7 @@ MAX_TURNTABLE_FRAMES = 16
 """16 frames of 22.5 degrees still look like a turn and take half the bytes of 32."""
 TURN_S = 4.0
 """Seconds of one turn on the page, independent of the clip's frame rate."""
-QUALITY = 60
+WEBP_QUALITY = 60
 """WebP quality at which painted bands stay sharp at the size shown."""
 
 
@@ -64,7 +64,7 @@ def _webp(images: list[Image.Image]) -> str:
     if len(images) > 1:
         milliseconds = round(1000 * TURN_S / len(images))
         animation = {"save_all": True, "append_images": images[1:], "duration": milliseconds, "loop": 0}
-    images[0].save(file, "WEBP", quality=QUALITY, method=4, **animation)
+    images[0].save(file, "WEBP", quality=WEBP_QUALITY, method=4, **animation)
     return data_uri("image/webp", file.getvalue())
 
 

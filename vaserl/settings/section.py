@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pydantic
 
@@ -22,6 +22,9 @@ class Section(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """By key of an earlier version: the key or table that replaces it."""
 
 
 _SectionT = TypeVar("_SectionT", bound=Section)
@@ -121,6 +124,14 @@ def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
     values[key[-1]] = value
 
 
+def extra_class(kind: type[Section]) -> type[Section] | None:
+    """Returns the class of the tables that a section holds under names of the user's choice, as [pool] does."""
+    if kind.model_config.get("extra") != "allow":
+        return None
+    annotation = typing.get_type_hints(kind)["__pydantic_extra__"]
+    return next((c for c in typing.get_args(annotation) if isinstance(c, type) and issubclass(c, Section)), None)
+
+
 def _absolute(config: _SectionT) -> _SectionT:
     """Makes every Path absolute, because workers start in folders of their own."""
     changes: dict[str, Any] = {}
@@ -141,6 +152,9 @@ def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Ma
     where = ", ".join(causes) or f"{path}:{find_line(text, location)}"
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
+        section = _section_at(kind, location[:-1])
+        if section is not None and location[-1] in section.RENAMED:
+            return f"{where}: key {key!r} is of an earlier version; use {section.RENAMED[location[-1]]} instead"
         known = _known_keys(kind, location[:-1])
         meant = nearest_name(location[-1], known)
         hint = f"did you mean {meant!r}?" if meant else f"known keys here: {', '.join(known)}"
@@ -153,10 +167,16 @@ def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Ma
 
 
 def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:
+    section = _section_at(kind, location)
+    return sorted(section.model_fields) if section is not None else []
+
+
+def _section_at(kind: type[Section], location: Sequence[str]) -> type[Section] | None:
+    """Returns the class of the table at a dotted key; None if the key is no table."""
     for part in location:
         field = kind.model_fields.get(part)
-        section = section_class(field.annotation) if field else None
+        section = section_class(field.annotation) if field else extra_class(kind)
         if section is None:
-            return []
+            return None
         kind = section
-    return sorted(kind.model_fields)
+    return kind

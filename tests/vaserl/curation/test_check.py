@@ -123,8 +123,7 @@ def test_check_photographs_names_pictures_that_no_list_names(source):
     ]
 
 
-def test_check_photographs_decodes_in_chunks_and_counts_records_without_a_photograph(source, monkeypatch):
-    monkeypatch.setattr("vaserl.curation.check.source.CHUNK", 2)
+def test_check_photographs_decodes_and_counts_records_without_a_photograph(source):
     (source / "d_2.png").write_text("no picture")  # the last of six
     write_records(source, [{"id": name, **RECORD} for name in "abcdefg"])
     checked = check(source)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.curation_stages import over_batches
 from vaserl.curation.job.batch import batch_of, rejecting, remaining, rows_of, with_column
 from vaserl.curation.outcome.retention import (
-    STAGES,
     best_view_report,
     emptied,
     filter_report,
@@ -19,8 +19,11 @@ from vaserl.curation.outcome.retention import (
     retention_counts,
 )
 from vaserl.curation.outcome.split import drawn, position, split_vases, stratum_of
+from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.settings import BestViewSettings, SplitSettings
-from vaserl.curation.stages.best_view import BestView
+from vaserl.curation.stages.best_view import BEST_VIEW, BestView
+from vaserl.curation.stages.intact import INTACT
+from vaserl.curation.stages.quality import QUALITY
 from vaserl.dataset import Row
 
 
@@ -37,48 +40,57 @@ def row(photo: str, vase_id: str, view: str, front: float = math.nan, rejected_b
 
 
 def winners(rows: list[dict]) -> set[str]:
-    return {r["photo"] for r in rows_of(BestView()(batch_of(rows))) if not r["rejected_by"]}
+    return {r["photo"] for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of(rows))) if not r["rejected_by"]}
 
 
-def test_the_most_frontal_view_of_each_vase_wins_and_is_named():
+def test_best_view_most_frontal_view_of_each_vase_wins_and_is_named():
     rows = [row("a1", "a", "1", 0.2), row("a2", "a", "2", 0.9), row("b1", "b", "1", 0.1)]
-    judged = {r["photo"]: r for r in rows_of(BestView()(batch_of(rows)))}
+    judged = {r["photo"]: r for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of(rows)))}
     assert judged["a1"]["rejected_by"] == "best_view"
     assert judged["a1"]["reason"] == "of 2 views, view 2 is shown more frontally"
     assert not judged["a2"]["rejected_by"] and not judged["b1"]["rejected_by"]
 
 
-def test_rejected_views_neither_win_nor_change():
+def test_best_view_rejected_views_neither_win_nor_change():
     rows = [row("a1", "a", "1", 0.2), row("a2", "a", "2", 0.9, rejected_by="intact")]
-    judged = {r["photo"]: r for r in rows_of(BestView()(batch_of(rows)))}
+    judged = {r["photo"]: r for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of(rows)))}
     assert not judged["a1"]["rejected_by"]
     assert judged["a2"]["rejected_by"] == "intact"
 
 
-def test_ties_go_by_content_hash_and_then_by_path():
+def test_best_view_ties_go_by_content_hash_and_then_by_path():
     first, second = row("x", "a", "1", 0.5) | {"photo_sha256": "1"}, row("y", "a", "2", 0.5) | {"photo_sha256": "0"}
     assert winners([first, second]) == {"y"}, "scored ones not by their number"
     copies = [row(name, "a", "1", 0.5) | {"photo_sha256": "0"} for name in ("q", "p")]
     assert winners(copies) == {"p"}
 
 
-def test_a_threshold_judges_an_only_view_like_one_of_many():
+def test_best_view_threshold_judges_an_only_view_like_one_of_many():
     rows = [row("a1", "a", "1", 0.1), row("b1", "b", "1", 0.1), row("b2", "b", "2", 0.4), row("c1", "c", "1")]
-    judged = {r["photo"]: r for r in rows_of(BestView(BestViewSettings(threshold=0.2))(batch_of(rows)))}
+    judged = {
+        r["photo"]: r
+        for r in rows_of(over_batches(BEST_VIEW, BestView, BestViewSettings(threshold=0.2))(batch_of(rows)))
+    }
     assert judged["a1"]["reason"] == judged["b1"]["reason"] == "shown too little from the front: 0.100, needed 0.2"
     assert judged["c1"]["reason"] == "no model has judged how frontal it is"
     assert [photo for photo, r in judged.items() if not r["rejected_by"]] == ["b2"]
     assert winners(rows) == {"a1", "b2", "c1"}, "without a threshold every vase keeps one"
-    (just,) = rows_of(BestView(BestViewSettings(threshold=0.1))(batch_of([row("a1", "a", "1", 0.1)])))
+    (just,) = rows_of(
+        over_batches(BEST_VIEW, BestView, BestViewSettings(threshold=0.1))(batch_of([row("a1", "a", "1", 0.1)]))
+    )
     assert not just["rejected_by"], "the threshold is the least that is let through"
 
 
-def test_unscored_views_go_by_number():
+def test_best_view_unscored_views_go_by_number():
     assert winners([row("x", "a", "10"), row("y", "a", "2")]) == {"y"}
     assert winners([row("q", "a", ""), row("p", "a", "")]) == {"p"}
     assert winners([row("x", "a", "1"), row("y", "a", "2", 0.1)]) == {"y"}, "behind those that have a score"
     assert winners([row("x", "a", "front"), row("y", "a", "2²")]) == {"x"}, "a digit of another kind is no number"
-    (loser,) = (r for r in rows_of(BestView()(batch_of([row("x", "a", "10"), row("y", "a", "2")]))) if r["rejected_by"])
+    (loser,) = (
+        r
+        for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of([row("x", "a", "10"), row("y", "a", "2")])))
+        if r["rejected_by"]
+    )
     assert loser["reason"] == "of 2 views, view 2 comes first; no model has judged how frontal they are"
 
 
@@ -96,7 +108,7 @@ def test_best_view_ignores_the_order_of_rows_and_keeps_one_of_each_vase(entries,
     assert len(winners(rows)) == len({vase for vase, _, _ in entries})
 
 
-def test_batch_helpers_leave_other_rows_and_the_input_alone():
+def test_batch_functions_leave_other_rows_and_the_input_alone():
     batch = batch_of([row("a", "a", "1"), row("b", "b", "1", rejected_by="quality")])
     assert remaining(batch) == [0]
     rejected = rejecting(with_column(batch, "mesh", {0: "m"}, ""), "lift", {0: "a long reason, not cut off"})
@@ -109,7 +121,7 @@ strata = st.dictionaries(st.text(min_size=1, max_size=6), st.sampled_from(["cup"
 
 
 @given(strata, st.integers(0, 12), st.integers(0, 12))
-def test_split_takes_exactly_as_many_as_asked(vases, num_test, num_val):
+def test_split_vases_takes_exactly_the_number(vases, num_test, num_val):
     splits = split_vases(vases, SplitSettings(num_test=num_test, num_val=num_val), seed=3)
     counts = Counter(splits.values())
     assert counts["test"] == min(num_test, len(vases))
@@ -118,7 +130,7 @@ def test_split_takes_exactly_as_many_as_asked(vases, num_test, num_val):
 
 
 @given(strata.filter(bool), st.integers(0, 40), st.integers(0, 3))
-def test_what_is_drawn_has_each_stratum_in_its_share(vases, number, seed):
+def test_drawn_has_each_stratum_in_its_share(vases, number, seed):
     chosen = drawn(vases, number, seed)
     sizes = Counter(vases.values())
     for stratum, found in Counter(vases[v] for v in chosen).items():
@@ -129,7 +141,7 @@ def test_what_is_drawn_has_each_stratum_in_its_share(vases, number, seed):
         assert {v for v in chosen if vases[v] == stratum} == set(members[:found])
 
 
-def test_what_is_left_goes_to_the_largest_remainder_and_then_to_the_next_hash():
+def test_drawn_remainder_goes_to_the_largest_remainder_and_then_to_the_next_hash():
     vases = {f"{stratum}{k}": stratum for stratum, size in (("a", 5), ("b", 3), ("c", 2)) for k in range(size)}
     # due are 2.0, 1.2 and 0.8
     assert Counter(vases[v] for v in drawn(vases, 4, seed=0)) == {"a": 2, "b": 1, "c": 1}
@@ -141,27 +153,27 @@ def test_what_is_left_goes_to_the_largest_remainder_and_then_to_the_next_hash():
 
 
 @given(strata, strata, st.sampled_from([0.1, 0.3, 0.6]), st.integers(0, 5))
-def test_vases_that_come_later_never_move_one_between_test_and_the_rest(vases, later, test_share, seed):
+def test_split_vases_later_vases_never_move_one_between_test_and_the_rest(vases, later, test_share, seed):
     shares = SplitSettings(test_share=test_share, val_share=0.2)
     before, after = split_vases(vases, shares, seed), split_vases({**vases, **later}, shares, seed)
     assert all((after[vase] == "test") == (split == "test") for vase, split in before.items())
 
 
-def test_shares_are_met():
+def test_split_vases_meets_the_shares():
     vases = {f"v{k}": f"s{k % 7}" for k in range(2000)}
     counts = Counter(split_vases(vases, SplitSettings(test_share=0.1, val_share=0.2), seed=0).values())
     # binomial: 200 +- 13, so five standard deviations; validation is drawn to the number
     assert counts["test"] == pytest.approx(200, abs=65) and counts["val"] == 400
 
 
-def test_vases_of_like_fabric_technique_and_shape_are_one_stratum():
+def test_stratum_of_like_fabric_technique_and_shape_is_one():
     record = {"Fabric": "ATHENIAN", "Technique": "RED-FIGURE", "Shape Name": "KYLIX", "Date": "-500 to -480"}
     assert stratum_of(record) == stratum_of({**record, "Fabric": "ATTIC", "Shape Name": "CUP", "Date": "-480 to -450"})
     others = [{**record, "Shape Name": "LEKYTHOS"}, {**record, "Technique": "BLACK-FIGURE"}, {"Shape Name": "KYLIX"}]
     assert len({stratum_of(r) for r in [record, *others]}) == 4
 
 
-def test_another_seed_is_another_split():
+def test_split_vases_another_seed_is_another_split():
     vases = {f"v{k}": "" for k in range(50)}
     settings = SplitSettings(num_test=10)
     held_out = [
@@ -198,7 +210,7 @@ def manifest() -> list[Row]:
     ]
 
 
-def test_retention_is_a_chain_from_all_rows_to_the_kept():
+def test_retention_counts_are_a_chain_from_all_rows_to_the_kept():
     table = {entry["stage"]: (entry["in"], entry["out"]) for entry in retention_counts(manifest())}
     assert table["source"] == (10, 9)
     assert table["quality"] == (9, 6)
@@ -216,7 +228,7 @@ def test_reasons_are_counted_by_kind():
     }
 
 
-def test_figures_below_zero_are_figures():
+def test_reasons_figures_below_zero_are_figures():
     ends = [
         Row(photo="", vase_id="", rejected_by="lift", reason=f"python ended with code {code}: no memory")
         for code in (-9, 1)
@@ -224,7 +236,7 @@ def test_figures_below_zero_are_figures():
     assert reasons(ends) == {("lift", "python ended with code …"): 2}
 
 
-def test_a_stage_that_rejects_all_is_named_with_its_nearest_miss_and_the_setting():
+def test_emptied_names_the_stage_its_nearest_miss_and_the_setting():
     assert emptied(manifest()) is None
     unread, *blurred = manifest()[:4]
     rows = [
@@ -239,28 +251,28 @@ def test_a_stage_that_rejects_all_is_named_with_its_nearest_miss_and_the_setting
     assert emptied([]) is None
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_that_may_reject_all_says_where_to_look(stage):
+@pytest.mark.parametrize("stage", PIPELINE.names)
+def test_emptied_names_settings_for_every_stage(stage):
     row = Row(photo="", vase_id="", rejected_by=stage, reason="why")
     assert f"{stage} rejected all 1 photographs" in (emptied([row]) or "")
 
 
-def test_filters_against_the_truth():
+def test_filter_report_against_the_truth():
     rows = manifest()
     kinds = {row.photo: row.kind for row in rows if row.kind}
-    quality = filter_report(rows, kinds, "quality")
+    quality = filter_report(rows, kinds, QUALITY)
     # reached: 9 labelled rows; good are 1 + 1 + 2 + 2 = 6, of which 5 passed; of 3 bad ones 1 passed
     assert (quality.true_positives, quality.false_negatives) == (5, 1)
     assert (quality.false_positives, quality.true_negatives) == (1, 2)
     assert quality.precision == pytest.approx(5 / 6) and quality.recall == pytest.approx(5 / 6)
     assert quality.f1 == pytest.approx(5 / 6)
     assert quality.as_dict()["stage"] == "quality" and quality.as_dict()["f1"] == quality.f1
-    intact = filter_report(rows, kinds, "intact")
+    intact = filter_report(rows, kinds, INTACT)
     # reached: 6; the fragment was kept out, the blur was not
     assert (intact.true_positives, intact.false_positives, intact.true_negatives) == (4, 1, 1)
 
 
-def test_best_views_against_the_truth():
+def test_best_view_report_against_the_truth():
     entries = {  # vase: (kind, rejected by) of its photographs
         "chosen": [("intact", ""), ("above", "best_view"), ("blur", "quality")],
         "wrong": [("intact", "best_view"), ("above", "lift")],  # what comes later is not its fault

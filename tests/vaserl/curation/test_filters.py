@@ -15,13 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import resnet50
 
+from tests.fakes.curation_stages import over_batches
+from vaserl.curation.bodies.intact import Intact
+from vaserl.curation.bodies.quality import Decision, Quality, ResNetConfig, decision_of, load_resnet, save_resnet
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.job.thresholds import check_thresholds, quantile_of, resolve_thresholds, sample_order
 from vaserl.curation.outcome.retention import filter_report
 from vaserl.curation.settings import CurateSettings, IntactSettings, QualitySettings, TinyFilterSettings
-from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.intact import Intact
-from vaserl.curation.stages.quality import Decision, Quality, ResNetConfig, decision_of, load_resnet, save_resnet
+from vaserl.curation.stages.best_view import BEST_VIEW, BestView
+from vaserl.curation.stages.intact import INTACT
+from vaserl.curation.stages.quality import QUALITY
 from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
 from vaserl.intervals import ConfidenceInterval
@@ -57,13 +60,13 @@ def rows_from(examples: list[FilterExample]) -> list[dict]:
     return [{"photo": str(e.path), "vase_id": "v", "view": "", "rejected_by": "", "reason": ""} for e in examples]
 
 
-def test_both_filters_are_right_about_vases_they_have_not_seen(models, others):
-    quality = Quality(QualitySettings(path=models / "quality"))
-    intact = Intact(IntactSettings(), OpenClipSettings(path=models / "clip"))
+def test_filters_are_right_about_vases_they_have_not_seen(models, others):
+    quality = over_batches(QUALITY, Quality, QualitySettings(path=models / "quality"))
+    intact = over_batches(INTACT, Intact, IntactSettings(), OpenClipSettings(path=models / "clip"))
     rows = rows_of(intact(quality(batch_of(rows_from(others)))))
     least = decision_of(QualitySettings(path=models / "quality")).threshold
     kinds = {str(example.path): example.kind for example in others}
-    reports = [filter_report(rows, kinds, stage) for stage in ("quality", "intact")]
+    reports = [filter_report(rows, kinds, stage) for stage in (QUALITY, INTACT)]
     # far fewer vases and steps than by default, where both are above 0.95; blind guesses have 0.71 and 0.76 here
     assert [report.f1 >= 0.85 for report in reports] == [True, True], reports
     for row in rows:
@@ -74,7 +77,7 @@ def test_both_filters_are_right_about_vases_they_have_not_seen(models, others):
     assert len(named) > len(fragments) / 2, "the nearest family is named, and mostly the right one"
 
 
-def test_scores_do_not_depend_on_the_batch(models, others):
+def test_filters_scores_do_not_depend_on_the_batch(models, others):
     paths = [example.path for example in others[:6]]
     quality = Quality(QualitySettings(path=models / "quality"))
     assert quality.probabilities(paths) == pytest.approx([quality.probabilities([path])[0] for path in paths], abs=1e-5)
@@ -85,7 +88,7 @@ def test_scores_do_not_depend_on_the_batch(models, others):
     )
 
 
-def test_clip_scores_are_the_stated_formula(models, others):
+def test_intact_scores_are_the_stated_formula(models, others):
     """Recomputed with open_clip alone."""
     settings = IntactSettings(
         intact=("a whole vase", "an intact vase"),
@@ -94,7 +97,9 @@ def test_clip_scores_are_the_stated_formula(models, others):
         not_front=("a vase seen from above",),
     )
     example = others[0]
-    (row,) = rows_of(Intact(settings, OpenClipSettings(path=models / "clip"))(batch_of(rows_from([example]))))
+    (row,) = rows_of(
+        over_batches(INTACT, Intact, settings, OpenClipSettings(path=models / "clip"))(batch_of(rows_from([example])))
+    )
     name = f"local-dir:{models / 'clip'}"
     model, preprocess = open_clip.create_model_from_pretrained(name)
     tokenizer = open_clip.get_tokenizer(name)
@@ -112,14 +117,19 @@ def test_clip_scores_are_the_stated_formula(models, others):
         front = cosine("a vase seen from the front") - cosine("a vase seen from above")
         assert row["front"] == pytest.approx(front, abs=1e-5)
         frontal = settings.model_copy(update={"not_front": ()})
-        (alone,) = rows_of(Intact(frontal, OpenClipSettings(path=models / "clip"))(batch_of(rows_from([example]))))
+        (alone,) = rows_of(
+            over_batches(INTACT, Intact, frontal, OpenClipSettings(path=models / "clip"))(
+                batch_of(rows_from([example]))
+            )
+        )
         assert alone["front"] == pytest.approx(cosine("a vase seen from the front"), abs=1e-5)
     for threshold, stage in ((row["intact"], ""), (row["intact"] + 1e-6, "intact")):
-        just = Intact(settings.model_copy(update={"threshold": threshold}), OpenClipSettings(path=models / "clip"))
+        changed = settings.model_copy(update={"threshold": threshold})
+        just = over_batches(INTACT, Intact, changed, OpenClipSettings(path=models / "clip"))
         assert rows_of(just(batch_of(rows_from([example]))))[0]["rejected_by"] == stage
 
 
-def test_prompts_weigh_the_same_however_long_their_features_are(models):
+def test_intact_prompts_weigh_the_same_however_long_their_features_are(models):
     """A family is the mean of normalised features: the text that the model answers loudest must not decide it."""
     intact = Intact(IntactSettings(intact=("a whole vase", "pottery sherds")), OpenClipSettings(path=models / "clip"))
     model, _, tokenizer = load_open_clip(OpenClipSettings(path=models / "clip"))
@@ -138,13 +148,13 @@ def table_from(examples: list[FilterExample]) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def test_a_quantile_becomes_a_value_that_rejects_that_share(models, others):
+def test_resolve_thresholds_quantile_becomes_a_value_that_rejects_that_share(models, others):
     settings = CurateSettings.model_validate(
         {
             "dataset": "/nowhere",
             "source": {"path": "/nowhere"},
             "quality": {"path": models / "quality"},
-            "clip": {"path": models / "clip"},
+            "open_clip": {"path": models / "clip"},
             "intact": {"quantile": 0.25, "sample": 24},
             "best_view": {"quantile": 0.5, "sample": 24},
         }
@@ -161,12 +171,17 @@ def test_a_quantile_becomes_a_value_that_rejects_that_share(models, others):
 
     # the sample, drawn here by the stated order, through the filters that the pass will use
     order = sample_order(*([e[k] for e in keys_of(others)] for k in range(3)), seed=0)
-    judged = rows_of(Quality(resolved.quality)(batch_of(rows_from([others[k] for k in order]))))
+    judged = rows_of(over_batches(QUALITY, Quality, resolved.quality)(batch_of(rows_from([others[k] for k in order]))))
     reaching = [row for row in judged if not row["rejected_by"]][:24]
-    passed = [r for r in rows_of(Intact(resolved.intact, resolved.clip)(batch_of(reaching))) if not r["rejected_by"]]
+    intact = over_batches(INTACT, Intact, resolved.intact, resolved.open_clip)
+    passed = [row for row in rows_of(intact(batch_of(reaching))) if not row["rejected_by"]]
     assert len(passed) == 18
     lone = [row | {"vase_id": str(k), "photo_sha256": ""} for k, row in enumerate(passed)]
-    kept = [row for row in rows_of(BestView(resolved.best_view)(batch_of(lone))) if not row["rejected_by"]]
+    kept = [
+        row
+        for row in rows_of(over_batches(BEST_VIEW, BestView, resolved.best_view)(batch_of(lone)))
+        if not row["rejected_by"]
+    ]
     assert len(kept) == 9
 
 
@@ -174,14 +189,16 @@ def keys_of(examples: list[FilterExample]) -> list[tuple[str, str, str]]:
     return [(e.vase_id, str(k), str(e.path)) for k, e in enumerate(examples)]
 
 
-def test_each_threshold_says_where_it_comes_from(tmp_path, monkeypatch):
+def test_resolve_thresholds_states_where_each_comes_from(tmp_path, monkeypatch):
     config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
     save_resnet(config.build(), config, tmp_path, Decision(temperature=2.0, threshold=0.7, trained=True))
-    scores = [(k / 100, -k / 100) for k in range(100)]
-    monkeypatch.setattr("vaserl.curation.job.thresholds._scores", lambda settings, photographs, number: scores[:number])
+    scores = [{"intact": k / 100, "front": -k / 100} for k in range(100)]
+    monkeypatch.setattr(
+        "vaserl.curation.job.thresholds._scored", lambda settings, table, number, pipeline: scores[:number]
+    )
 
     def resolved(**sections) -> tuple[CurateSettings, list[tuple]]:
-        fixed = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "clip": {"path": tmp_path}}
+        fixed = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "open_clip": {"path": tmp_path}}
         settings, found = resolve_thresholds(CurateSettings.model_validate(fixed | sections), pa.table({}))
         return settings, [(threshold.stage, round(threshold.value, 6), threshold.origin) for threshold in found]
 
@@ -199,7 +216,7 @@ def test_each_threshold_says_where_it_comes_from(tmp_path, monkeypatch):
     assert found == [("quality", 0.3, "the config"), ("intact", 0.1, "the config")]
 
 
-def test_a_sample_does_not_depend_on_the_folder():
+def test_sample_order_does_not_depend_on_the_folder():
     vases, views = ["a", "b", "c", "d"], ["1"] * 4
     here = sample_order(vases, views, [f"/here/{v}.png" for v in vases], seed=0)
     assert here == sample_order(vases, views, [f"s3://there/x/{v}.png" for v in vases], seed=0)
@@ -207,44 +224,44 @@ def test_a_sample_does_not_depend_on_the_folder():
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=60, unique=True), st.floats(0.01, 0.99))
-def test_a_quantile_has_so_many_scores_below_it(scores, quantile):
+def test_quantile_of_has_that_share_of_scores_below_it(scores, quantile):
     value = quantile_of(scores, quantile)
     assert sum(score < value for score in scores) == min(math.ceil(quantile * len(scores) - 1e-9), len(scores) - 1)
 
 
-def test_a_quantile_lies_between_two_scores():
+def test_quantile_of_lies_between_two_scores():
     assert quantile_of([0.4, 0.1, 0.2, 0.8], 0.5) == pytest.approx(0.3)
     assert quantile_of([0.7], 0.5) == 0.7
     # half-way is 0.1232, a quarter of the gap 0.0003: 0.1 and 0.12 are too far off, 0.123 is not
     assert quantile_of([0.1226, 0.1238], 0.5) == 0.123
 
 
-def test_a_quantile_does_not_hang_on_the_last_digits_of_scores():
+def test_quantile_of_does_not_depend_on_the_last_digits_of_scores():
     scores = [0.1234567, 0.2345678, 0.3456789, 0.4567891]
     here, elsewhere = (quantile_of([score + error for score in scores], 0.5) for error in (0.0, 1e-7))
     assert here == elsewhere == 0.3
 
 
-def test_thresholds_without_scores_and_twice_are_refused(models):
+def test_check_thresholds_refuses_thresholds_without_scores_and_twice(models):
     base = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "quality": {"enabled": False}}
     for intact, best_view in (({}, {"threshold": 0.1}), ({}, {"quantile": 0.5}), ({"quantile": 0.5}, {})):
         without_clip = {**base, "intact": {"enabled": False, **intact}, "best_view": best_view}
-        with pytest.raises(UserError, match=r"best_view\.threshold and the quantiles are over scores of CLIP"):
+        with pytest.raises(UserError, match=r"is over the score .* which intact\.enabled = false leaves out"):
             check_thresholds(CurateSettings.model_validate(without_clip))
     with pytest.raises(ValueError, match="give threshold or quantile, not both"):
         IntactSettings(threshold=0.1, quantile=0.5)
-    empty = CurateSettings.model_validate({**base, "clip": {"path": models / "clip"}, "intact": {"quantile": 0.5}})
+    empty = CurateSettings.model_validate({**base, "open_clip": {"path": models / "clip"}, "intact": {"quantile": 0.5}})
     with pytest.raises(UserError, match=r"intact\.quantile: none of the photographs reaches"):
         resolve_thresholds(empty, pa.table({n: pa.array([], pa.string()) for n in ("vase_id", "view", "photo")}))
 
 
-def test_a_clip_without_weights_is_refused_and_never_replaced(tmp_path, models):
+def test_load_open_clip_without_weights_is_refused_and_never_replaced(tmp_path, models):
     (tmp_path / "open_clip_config.json").write_bytes((models / "clip" / "open_clip_config.json").read_bytes())
-    with pytest.raises(UserError, match=r"clip\.path .*(weights|can't load)"):
+    with pytest.raises(UserError, match=r"open_clip\.path .*(weights|can't load)"):
         load_open_clip(OpenClipSettings(path=tmp_path))
 
 
-def test_training_is_a_function_of_its_seed(tmp_path, others):
+def test_train_tiny_clip_is_a_function_of_its_seed(tmp_path, others):
     paths, texts = [e.path for e in others[:18]], [e.texts() for e in others[:18]]
     digests = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -253,12 +270,12 @@ def test_training_is_a_function_of_its_seed(tmp_path, others):
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_models_that_are_there_are_not_trained_again(tmp_path, models, monkeypatch):
+def test_train_tiny_filters_keeps_models_that_exist(tmp_path, models, monkeypatch):
     monkeypatch.setattr(tiny_vision, "photograph_examples", lambda *_: pytest.fail("it began to train"))
     tiny_vision.train_tiny_filters(TinyFilterSettings(), models / "quality", models / "clip")
 
 
-def test_a_small_filter_that_lets_little_through_is_said(tmp_path, monkeypatch, caplog):
+def test_train_tiny_filters_warns_of_a_filter_that_passes_little(tmp_path, monkeypatch, caplog):
     def barely(examples, folder, seed):
         return SimpleNamespace(
             recall=ConfidenceInterval(mean=0.1, low=0.0, high=0.4), doubts=("of 9 good ones it lets 1 through",)
@@ -271,7 +288,7 @@ def test_a_small_filter_that_lets_little_through_is_said(tmp_path, monkeypatch, 
     assert "of 9 good ones it lets 1 through, or raise tiny_filters.num_vases" in caplog.text
 
 
-def test_a_resnet_50_of_torchvision_loads_from_its_weights_alone(tmp_path):
+def test_load_resnet_takes_a_resnet_50_of_torchvision_from_its_weights_alone(tmp_path):
     theirs = resnet50(num_classes=2)
     safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet50.safetensors")
     ours, config = load_resnet(tmp_path / "resnet50.safetensors")
@@ -280,7 +297,7 @@ def test_a_resnet_50_of_torchvision_loads_from_its_weights_alone(tmp_path):
     assert config.image_size == 224
 
 
-def test_a_saved_resnet_comes_back(tmp_path):
+def test_save_resnet_comes_back(tmp_path):
     config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
     torch.manual_seed(0)
     model = config.build().eval()
@@ -291,22 +308,22 @@ def test_a_saved_resnet_comes_back(tmp_path):
     torch.testing.assert_close(loaded(pixels), model(pixels))
 
 
-def test_weights_that_answer_no_numbers_let_nothing_pass_unsaid(tmp_path, models, others):
+def test_filters_weights_that_return_nan_are_an_error(tmp_path, models, others):
     photos = [others[0].path]
     config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)
     model = config.build()
     torch.nn.init.constant_(model.fc.bias, math.nan)
     save_resnet(model, config, tmp_path)
-    with pytest.raises(UserError, match=r"quality\.path .* aren't numbers"):
+    with pytest.raises(UserError, match=r"quality\.path .* returns NaN or infinity"):
         Quality(QualitySettings(path=tmp_path)).probabilities(photos)
     intact = Intact(IntactSettings(), OpenClipSettings(path=models / "clip"))
     for parameter in intact._model.visual.parameters():
         torch.nn.init.constant_(parameter, math.nan)
-    with pytest.raises(UserError, match=r"clip\.path .* aren't numbers"):
+    with pytest.raises(UserError, match=r"open_clip\.path .* returns NaN or infinity"):
         intact.cosines(photos)
 
 
-def test_wrong_models_are_named(tmp_path):
+def test_load_resnet_and_open_clip_name_wrong_models(tmp_path):
     with pytest.raises(UserError, match=r"quality\.path .*/nowhere"):
         load_resnet(tmp_path / "nowhere")
     (tmp_path / "weights.pth").write_bytes(b"")
@@ -320,12 +337,12 @@ def test_wrong_models_are_named(tmp_path):
     (tmp_path / "model" / "config.json").write_text(json.dumps({"depth": 50}))
     with pytest.raises(UserError, match="can't be read as the config of a ResNet"):
         load_resnet(tmp_path / "model")
-    with pytest.raises(UserError, match=r"clip\.path .*/nowhere: no such"):
+    with pytest.raises(UserError, match=r"open_clip\.path .*/nowhere: no such"):
         load_open_clip(OpenClipSettings(path=tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"open_clip_config\.json is missing"):
         load_open_clip(OpenClipSettings(path=tmp_path))
     (tmp_path / "open_clip.safetensors").write_bytes(b"")
-    with pytest.raises(UserError, match=r"clip\.name 'ViT-Z'"):
+    with pytest.raises(UserError, match=r"open_clip\.name 'ViT-Z'"):
         load_open_clip(OpenClipSettings(path=tmp_path / "open_clip.safetensors", name="ViT-Z"))
     with pytest.raises(UserError, match=r"can't load it as ViT-B-32"):
         load_open_clip(OpenClipSettings(path=tmp_path / "open_clip.safetensors"))

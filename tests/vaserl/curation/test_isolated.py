@@ -1,4 +1,4 @@
-"""Stages in processes that crash, hang and bloat: the photograph at fault pays, and nobody else."""
+"""Stages in processes that crash, hang and bloat: only the photograph at fault is rejected."""
 
 import os
 import signal
@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.curation_stages import DiesAtOnce, KeepAll, Perilous, RejectOdd
+from tests.fakes.curation_stages import LENGTH, DiesAtOnce, KeepAll, Perilous, RejectOdd, prepared
 from vaserl.curation.job import isolated
 from vaserl.curation.job.batch import RowBatch, batch_of, rejecting
 from vaserl.curation.job.isolated import Effort, Isolated, JobFailed, Limits
-from vaserl.curation.job.stage import stage_of
 from vaserl.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -33,11 +32,11 @@ def notes(tmp_path: Path) -> Path:
 
 def perilous(notes: Path, **limits) -> Isolated:
     defaults = {"batch_size": 4, "timeout_s": 3.0, "memory_bytes": 2**28, "num_retries": 0}
-    return Isolated([stage_of("perilous", Perilous, (notes,))], Limits(**{**defaults, **limits}))
+    return Isolated([prepared("perilous", Perilous, (notes,), (LENGTH,))], Limits(**{**defaults, **limits}))
 
 
 def is_alive(pid: int) -> bool:
-    """One that has ended and that nobody has taken leave of is not."""
+    """A zombie is not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -52,7 +51,7 @@ def gone_within(pid: int, seconds: float) -> bool:
     return not is_alive(pid)
 
 
-def test_each_kind_of_death_costs_its_photograph_and_no_other(notes):
+def test_isolated_each_kind_of_death_costs_its_photograph_and_no_other(notes):
     photos = ["a", "segfault-1", "b", "exit-2", "c", "hang-3", "lock-4", "d", "eat-5", "e"]
     stage, effort = perilous(notes), Effort()
     answer = stage.run(0, batch(*photos), effort)
@@ -72,7 +71,7 @@ def test_each_kind_of_death_costs_its_photograph_and_no_other(notes):
     assert (effort.rows, effort.killed_rows, effort.deaths) == (10, 5, 3 + 5)
 
 
-def test_a_culprit_gets_its_further_attempts_alone(notes):
+def test_isolated_retries_a_failing_photograph_alone(notes):
     stage, effort = perilous(notes, num_retries=2), Effort()
     answer = stage.run(0, batch("segfault-1", "a"), effort)
     stage.close()
@@ -80,7 +79,7 @@ def test_a_culprit_gets_its_further_attempts_alone(notes):
     assert effort.deaths == 1 + 3 and notes.read_text().count("segfault-1") == 4
 
 
-def test_a_death_by_chance_leaves_no_trace_in_the_answer(notes):
+def test_isolated_death_by_chance_leaves_no_trace_in_the_answer(notes):
     stage, effort = perilous(notes), Effort()
     answer = stage.run(0, batch("a", "once-1", "b"), effort)
     stage.close()
@@ -88,7 +87,7 @@ def test_a_death_by_chance_leaves_no_trace_in_the_answer(notes):
     assert list(answer["length"]) == [3.0, 3.0, 3.0]  # as if all had gone well: in one piece
 
 
-def test_photographs_that_are_well_alone_and_too_much_together_are_done_alone(notes, monkeypatch):
+def test_isolated_rows_that_pass_alone_but_not_as_a_batch_run_alone(notes, monkeypatch):
     monkeypatch.setenv("VASERL_TEST_CROWD", "segfault")
     stage, effort = perilous(notes), Effort()
     answer = stage.run(0, batch("a", "b", "c", "d"), effort)
@@ -96,7 +95,7 @@ def test_photographs_that_are_well_alone_and_too_much_together_are_done_alone(no
     assert list(answer["length"]) == [1.0] * 4 and effort.deaths == 2
 
 
-def test_a_batch_that_fails_where_it_died_before_ends_the_job_in_words(notes, monkeypatch):
+def test_isolated_batch_that_fails_where_it_died_before_ends_the_job_in_words(notes, monkeypatch):
     monkeypatch.setenv("VASERL_TEST_CROWD", "fickle")
     stage, effort = perilous(notes), Effort()
     with pytest.raises(JobFailed, match="perilous failed on 4 photographs at once, a to d:") as caught:
@@ -105,7 +104,7 @@ def test_a_batch_that_fails_where_it_died_before_ends_the_job_in_words(notes, mo
     assert "a fault of the stage's own" in str(caught.value) and effort.deaths == 1
 
 
-def test_rejected_rows_are_not_looked_at_and_stay_where_they_are(notes):
+def test_isolated_rejected_rows_are_not_judged_and_stay_in_place(notes):
     stage, effort = perilous(notes), Effort()
     rows = rejecting(batch("segfault-0", "a", "b"), "source", {0: "gone"})
     answer = stage.run(0, rows, effort)
@@ -115,7 +114,7 @@ def test_rejected_rows_are_not_looked_at_and_stay_where_they_are(notes):
     assert list(answer["photo"]) == ["segfault-0", "a", "b"]
 
 
-def test_what_a_dead_stage_had_started_dies_with_it(notes):
+def test_stage_guard_kills_what_a_dead_stage_had_started(notes):
     stage = perilous(notes)
     stage.run(0, batch("orphan-1"), Effort())
     stage.close()
@@ -123,7 +122,7 @@ def test_what_a_dead_stage_had_started_dies_with_it(notes):
     assert gone_within(pid, 20)
 
 
-def test_nobody_outlives_a_parent_that_is_killed(notes):
+def test_stage_guard_and_stage_end_with_a_killed_parent(notes):
     """Neither a stage that hangs with the interpreter's lock held, nor what another one has started."""
     script = f"""
         from pathlib import Path
@@ -154,7 +153,7 @@ def test_nobody_outlives_a_parent_that_is_killed(notes):
     assert gone_within(worker, 20) and gone_within(guard, 20)
 
 
-def test_a_stage_is_the_first_to_go_where_memory_is_short_and_goes_with_its_guard(notes):
+def test_stage_guard_stage_is_killed_first_when_memory_is_short_and_with_its_guard(notes):
     stage = perilous(notes, num_retries=1)
     stage.run(0, batch("a"), Effort())
     assert stage._process is not None
@@ -168,7 +167,7 @@ def test_a_stage_is_the_first_to_go_where_memory_is_short_and_goes_with_its_guar
     stage.close()
 
 
-def test_an_exception_ends_the_job_and_names_the_photograph(notes):
+def test_isolated_exception_ends_the_job_and_names_the_photograph(notes):
     stage = perilous(notes)
     with pytest.raises(JobFailed) as caught:
         stage.run(0, batch("a", "b", "raise-7"), Effort())
@@ -177,39 +176,39 @@ def test_an_exception_ends_the_job_and_names_the_photograph(notes):
     stage.close()
 
 
-def test_a_stage_that_dies_on_everything_ends_the_job(notes, monkeypatch):
-    monkeypatch.setattr(isolated, "MAX_GUILTY_IN_A_ROW", 3)
+def test_isolated_stage_that_dies_on_everything_ends_the_job(notes, monkeypatch):
+    monkeypatch.setattr(isolated, "MAX_CONSECUTIVE_KILLS", 3)
     stage = perilous(notes)
-    with pytest.raises(JobFailed, match="over 3 photographs in a row, the last one exit-3"):
+    with pytest.raises(JobFailed, match="over 3 consecutive photographs, the last one exit-3"):
         stage.run(0, batch("exit-0", "a", "exit-1", "exit-2", "exit-3"), Effort())
     stage.close()
 
 
-def test_a_stage_is_dead_though_others_of_its_process_live_and_alive_though_few_photographs_kill_it(notes, monkeypatch):
-    monkeypatch.setattr(isolated, "MAX_GUILTY_IN_A_ROW", 3)
+def test_isolated_counts_consecutive_kills_of_each_stage_apart(notes, monkeypatch):
+    monkeypatch.setattr(isolated, "MAX_CONSECUTIVE_KILLS", 3)
     stages = Isolated(
-        [stage_of("well", KeepAll), stage_of("perilous", Perilous, (notes,))],
+        [prepared("well", KeepAll), prepared("perilous", Perilous, (notes,), (LENGTH,))],
         Limits(batch_size=2, timeout_s=3, num_retries=0),
     )
     stages.run(1, batch("exit-0", "exit-1", "a", "b"), Effort())  # a whole batch that is well ends the row of deaths
     stages.run(1, batch("exit-2", "exit-3"), Effort())
     stages.run(0, batch("exit-4"), Effort())
-    with pytest.raises(JobFailed, match="over 3 photographs in a row, the last one exit-4"):
+    with pytest.raises(JobFailed, match="over 3 consecutive photographs, the last one exit-4"):
         stages.run(1, batch("exit-4"), Effort())
     stages.close()
 
 
-def test_a_model_that_cannot_be_loaded_is_not_the_photographs_fault():
-    stage = Isolated([stage_of("fragile", DiesAtOnce)], Limits(batch_size=4, timeout_s=20))
+def test_isolated_model_that_cannot_be_loaded_is_not_the_photographs_fault():
+    stage = Isolated([prepared("fragile", DiesAtOnce)], Limits(batch_size=4, timeout_s=20))
     with pytest.raises(UserError, match="the fragile process died of SIGSEGV while its model was loaded"):
         stage.run(0, batch("a"), Effort())
     stage.close()
 
 
-def test_faults_of_a_model_stage_and_of_lift_are_told_apart(notes):
+def test_isolated_tells_apart_which_stage_of_a_process_died(notes):
     """Two stages of one process: whose photograph it was is said by the stage at work, and the rest is complete."""
     photos = ["a", "intact.segfault-1", "lift.exit-2", "b", "lift.eat-3", "c"]
-    stages = [stage_of(name, Perilous, (notes, name)) for name in ("intact", "lift")]
+    stages = [prepared(name, Perilous, (notes, name), (LENGTH,)) for name in ("intact", "lift")]
     pool = Isolated(stages, Limits(batch_size=4, timeout_s=20, memory_bytes=2**28, num_retries=0))
     rows, efforts = batch(*photos), (Effort(), Effort())
     for index, effort in enumerate(efforts):
@@ -224,8 +223,8 @@ def test_faults_of_a_model_stage_and_of_lift_are_told_apart(notes):
     assert [effort.rows for effort in efforts] == [6, 5] and [effort.killed_rows for effort in efforts] == [1, 2]
 
 
-def test_stages_of_a_pool_share_a_process(notes):
-    stages = [stage_of("perilous", Perilous, (notes,)), stage_of("odd", RejectOdd, ("odd",))]
+def test_isolated_stages_of_a_pool_share_a_process(notes):
+    stages = [prepared("perilous", Perilous, (notes,), (LENGTH,)), prepared("odd", RejectOdd)]
     pool, efforts = Isolated(stages, Limits(batch_size=2, timeout_s=20)), (Effort(), Effort())
     rows = pool.run(1, pool.run(0, batch("1", "2", "3"), efforts[0]), efforts[1])
     assert list(rows["rejected_by"]) == ["odd", "", "odd"] and list(rows["length"]) == [2.0, 2.0, 1.0]

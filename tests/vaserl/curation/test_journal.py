@@ -16,19 +16,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vaserl.curation.job import stage, views
+from tests.fakes.curation_stages import KeepAll, over_batches
+from tests.fakes.curation_stages import prepared as stage_of
+from vaserl.curation.job import prepared, views
 from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of, rejecting, rows_of, with_column
 from vaserl.curation.job.isolated import Effort, Limits
 from vaserl.curation.job.journal import Journal, key_after
 from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard, lift_shards, source_shards
-from vaserl.curation.job.stage import file_stamps, stage_of
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.outcomes import Outcomes
-from vaserl.curation.settings import DescribeSettings, LiftSettings, PoolSettings
-from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.lift import place_of_given
-from vaserl.curation.stages.questions import Questions
+from vaserl.curation.settings import CurateSettings, DescribeSettings, LiftSettings
+from vaserl.curation.stage import StageContext
+from vaserl.curation.stages.best_view import BEST_VIEW, BestView
+from vaserl.curation.stages.lift import LIFT, MESH, place_of_given
+from vaserl.curation.stages.questions import QUESTIONS_COLUMN, Questions
+from vaserl.curation.stages.turntable import CLIP
+from vaserl.curation.stamps import file_stamps
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, locked
@@ -54,7 +58,7 @@ def passed(journal: Journal, some: list[dict], num_rows: int, step: str = "intac
     return shards
 
 
-def test_a_shard_comes_back_as_it_was(tmp_path):
+def test_journal_returns_a_shard_as_it_was(tmp_path):
     journal = Journal(tmp_path)
     whole = {"photo": "a", "score": 0.5, "rejected_by": ""}
     batch = batch_of([whole, {"photo": "ü", "score": float("nan"), "rejected_by": "x"}])
@@ -68,17 +72,18 @@ def test_a_shard_comes_back_as_it_was(tmp_path):
     assert journal.path("quality", "k").stat().st_mode & 0o777 == 0o644, "other users' jobs may go on from it"
 
 
-def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path):
+def test_journal_shard_holds_while_its_models_and_clips_are_unchanged(tmp_path):
     journal, mesh, clip = Journal(tmp_path), tmp_path / "models/a.glb", tmp_path / "clips/c1.mp4"
     for file in (mesh, clip):
         file.parent.mkdir()
         file.write_bytes(b"12345")
-    journal.write("turntable", "k", batch_of([{"mesh": "models/a.glb", "clip": "c1"}, {"mesh": "", "clip": ""}]))
+    files = {column.name: column.file for column in (MESH, CLIP)}
+    journal.write("turntable", "k", batch_of([{"mesh": "models/a.glb", "clip": "c1"}, {"mesh": "", "clip": ""}]), files)
     assert journal.has("turntable", "k")
     mesh.write_bytes(b"54321")  # as a run with another generator would leave it
     os.utime(mesh, ns=(1, 1))
     assert not journal.has("turntable", "k")
-    journal.write("turntable", "k", journal.read("turntable", "k"))
+    journal.write("turntable", "k", journal.read("turntable", "k"), files)
     assert journal.has("turntable", "k")
     os.utime(clip, ns=(5, 5))  # its name says its content: another run wrote the same
     assert journal.has("turntable", "k")
@@ -87,22 +92,28 @@ def test_a_shard_holds_while_its_models_and_clips_are_the_ones_it_made(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 torn"])
-def test_a_file_that_lost_its_content_is_not_finished_work(tmp_path, content):
+def test_journal_file_that_lost_its_content_is_not_finished(tmp_path, content):
     journal = Journal(tmp_path)
     journal.write("lift", "k", batch_of([{"photo": "a"}]))
     journal.path("lift", "k").write_bytes(content)
     assert not journal.has("lift", "k")
 
 
-def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_path):
+def test_prepare_digest_changes_with_settings_and_weights(tmp_path):
     def digest(settings=None, **depends) -> str:
         return stage_of("lift", Questions, (settings or LiftSettings(),), **depends).digest
 
-    assert digest() == digest(LiftSettings(pool=PoolSettings(num_workers=9, batch_size=3)))
-    assert digest() != digest(LiftSettings(timeout_s=5.0))
-    model = {"path": "x", "pool": {"num_workers": 9}}
-    written = [DescribeSettings.model_validate({"writer": "llm", "llm": llm}) for llm in (model, {"path": "x"})]
-    assert digest(written[0]) == digest(written[1]), "however deep the pool stands"
+    command = ("x", "{photo}", "{glb}")
+    some, others = (
+        LiftSettings(generator="command", generator_args={"command": command, "timeout_s": timeout_s})
+        for timeout_s in (5.0, 6.0)
+    )
+    assert digest() != digest(some) != digest(others)
+    models = [
+        DescribeSettings.model_validate({"writer": "llm", "llm": {"path": "x", "temperature": temperature}})
+        for temperature in (0.0, 1.0)
+    ]
+    assert digest(models[0]) != digest(models[1])
     assert digest(seed=1) != digest(seed=2)
     weights = tmp_path / "weights"
     weights.write_bytes(b"1")
@@ -113,28 +124,33 @@ def test_settings_that_decide_outcomes_change_the_digest_and_others_do_not(tmp_p
     assert list(file_stamps(tmp_path)) == ["weights"]
 
 
-def test_code_and_lexicons_that_decide_outcomes_change_the_digest(tmp_path, monkeypatch):
+def test_prepare_digest_changes_with_code_and_lexicons(tmp_path, monkeypatch):
     package = tmp_path / "vaserl"
     package.mkdir()
-    for name in stage.CODE:
-        source = stage.PACKAGE / name
+    for name in prepared.CODE:
+        source = prepared.PACKAGE / name
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, package / name)
-    monkeypatch.setattr(stage, "PACKAGE", package)
+    monkeypatch.setattr(prepared, "PACKAGE", package)
 
     def digest() -> str:
-        stage.code_of.cache_clear()  # it is read once in a process
+        prepared.code_of.cache_clear()  # it is read once in a process
         return stage_of("questions", Questions).digest
 
     seen = [digest()]
     (package / "curation" / "notes.md").write_text("says nothing of a row")
     assert digest() == seen[0]
-    for name in ("rewards/lexicon/shapes.tsv", "rewards/lexicon/stop_words.txt", "glb_check.py", "curation/film.py"):
+    for name in (
+        "rewards/vase/lexicon/shapes.tsv",
+        "rewards/vase/lexicon/stop_words.txt",
+        "files/glb.py",
+        "curation/bodies/turntable.py",
+    ):
         (package / name).write_text((package / name).read_text() + "\n")
         seen.append(digest())
     assert len(set(seen)) == 5
 
 
-def test_the_code_of_a_stage_from_elsewhere_counts_too(tmp_path, monkeypatch):
+def test_prepare_digest_changes_with_code_of_a_stage_from_elsewhere(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "stage_from_elsewhere.py"
     file.write_text("def make():\n    return dict\n")
@@ -145,17 +161,17 @@ def test_the_code_of_a_stage_from_elsewhere_counts_too(tmp_path, monkeypatch):
     assert stage_of("elsewhere", make).digest != before
 
 
-def test_a_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
+def test_shard_worker_change_of_a_later_stage_leaves_the_earlier_ones_finished(tmp_path):
     (shard,) = source_shards(pa.Table.from_pylist(rows("a_1", "b_1")), Journal(tmp_path), 8)
     limits = Limits(batch_size=8, timeout_s=60)
-    first, second = stage_of("questions", Questions), stage_of("again", Questions, seed=1)
+    first, second = stage_of("questions", Questions, columns=(QUESTIONS_COLUMN,)), stage_of("again", KeepAll, seed=1)
     worker = ShardWorker(tmp_path, [first, second], limits)
     done, efforts = worker(shard)
     worker.close()
     assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 2, "again": 2}
     assert done.key == key_after(shard.key, [first, second]) != key_after("of other rows", [first, second])
     assert Journal(tmp_path).has("again", done.key)
-    changed = ShardWorker(tmp_path, [first, stage_of("again", Questions, seed=2)], limits)
+    changed = ShardWorker(tmp_path, [first, stage_of("again", KeepAll, seed=2)], limits)
     other, efforts = changed(shard)
     changed.close()
     assert {name: effort.rows for name, effort in efforts.items()} == {"questions": 0, "again": 2}
@@ -175,10 +191,10 @@ class Marking:
         return with_column(batch, self._names[index], {}, 1.0)
 
 
-def test_a_stage_goes_on_from_what_was_finished_before_it(tmp_path, monkeypatch):
+def test_shard_worker_goes_on_from_the_last_finished_stage(tmp_path, monkeypatch):
     monkeypatch.setattr("vaserl.curation.job.shard_worker.Isolated", Marking)
     (shard,) = source_shards(pa.Table.from_pylist(rows("a_1")), Journal(tmp_path), 8)
-    stages = [stage_of(name, Questions) for name in ("one", "two", "three")]
+    stages = [stage_of(name, KeepAll) for name in ("one", "two", "three")]
     worker = ShardWorker(tmp_path, stages, Limits(batch_size=8, timeout_s=60))
     done, _ = worker(shard)
     for number in (1, 3):  # as a careless hand may leave it
@@ -189,7 +205,7 @@ def test_a_stage_goes_on_from_what_was_finished_before_it(tmp_path, monkeypatch)
     assert [row[name] for name in ("one", "two", "three")] == [1.0, 1.0, 1.0]
 
 
-def test_photographs_that_are_added_or_changed_leave_the_other_shards_alone(tmp_path):
+def test_source_shards_added_or_changed_photographs_leave_other_shards_alone(tmp_path):
     photo = tmp_path / "c_1"
     photo.write_bytes(b"x")
     names = [str(tmp_path / name) for name in ("a_1", "b_1", "c_1", "d_1")]
@@ -204,7 +220,7 @@ def test_photographs_that_are_added_or_changed_leave_the_other_shards_alone(tmp_
     assert [new == old for new, old in zip(keys(*names), before, strict=True)] == [True, False]
 
 
-def test_lift_takes_survivors_only_and_nothing_that_filters_may_change_their_minds_about(tmp_path):
+def test_lift_shards_hold_survivors_without_their_scores(tmp_path):
     journal = Journal(tmp_path)
     some = rows("a_1", "b_1", "c_1", "d_1", "e_1", front=0.5)
     some[1] |= {"rejected_by": "quality", "reason": "blurred"}
@@ -217,10 +233,10 @@ def test_lift_takes_survivors_only_and_nothing_that_filters_may_change_their_min
     assert [s.key for s in lift_shards(other, {}, journal, 1)][:3] == [s.key for s in shards]
 
 
-def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp_path):
+def test_lift_shards_change_with_a_given_model(tmp_path):
     journal = Journal(tmp_path)
     filtered = passed(journal, rows("a_1", "b_1"), 2)
-    place = place_of_given(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path)
+    place = place_of_given(LiftSettings(generator="given", generator_args={"path": "scans/{vase_id}.glb"}), tmp_path)
     assert place is not None and place("b") == f"{tmp_path}/scans/b.glb"
     assert place_of_given(LiftSettings(), tmp_path) is None
 
@@ -244,7 +260,7 @@ def test_a_given_model_that_comes_later_or_is_exchanged_makes_its_shard_anew(tmp
 
 @hypothesis.given(st.data())
 @hypothesis.settings(max_examples=20)
-def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
+def test_choose_views_chooses_as_if_all_lay_together(tmp_path_factory, data):
     journal = Journal(tmp_path_factory.mktemp("views"))
     names = [f"{vase}_{view}" for vase in "abcd" for view in range(3)]
     scores = data.draw(st.lists(st.sampled_from([0.1, 0.2, float("nan")]), min_size=12, max_size=12))
@@ -256,13 +272,13 @@ def test_views_are_chosen_as_if_they_lay_together(tmp_path_factory, data):
     num_rows = data.draw(st.integers(1, 12))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))  # no vase is cut in two
-        losers = choose_views(passed(journal, some, num_rows), journal, BestView())
+        losers = choose_views(passed(journal, some, num_rows), journal, over_batches(BEST_VIEW, BestView), ["front"])
     chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
-    together = rows_of(BestView()(batch_of(some)))
+    together = rows_of(over_batches(BEST_VIEW, BestView)(batch_of(some)))
     assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}
 
 
-def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
+def test_outcomes_manifest_has_every_photograph(tmp_path):
     journal = Journal(tmp_path)
     some = rows("a_1", "a_2", "b_1", "c_1", front=0.25)
     some[2] |= {"rejected_by": "quality", "reason": "blurred", "front": float("nan")}
@@ -304,7 +320,7 @@ def test_every_photograph_is_in_the_manifest_with_what_became_of_it(tmp_path):
     assert [row.mesh for row in manifest][1] == "models/a.glb"
 
 
-def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
+def test_dataset_sweep_removes_unfinished_files_only(tmp_path):
     journal = Journal(tmp_path)
     journal.write("lift", "k", batch_of([{"photo": "a"}]))
     for name in (
@@ -321,7 +337,7 @@ def test_litter_of_killed_processes_is_swept_and_nothing_else(tmp_path):
     assert left == [".work/lift/k.parquet", "clips/a.mp4", "models/a.glb"]
 
 
-def test_two_jobs_on_one_data_set_and_a_lock_that_dies_with_its_holder(tmp_path):
+def test_locked_refuses_a_second_job_and_frees_with_its_holder(tmp_path):
     script = f"""
 import time
 from pathlib import Path
@@ -347,17 +363,20 @@ with locked(Path({str(tmp_path)!r}) / ".work"):
         assert json.loads((DataSet(tmp_path).work / "lock").read_text())["pid"] == os.getpid()
 
 
-def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+def test_locked_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(UserError, match="can't lock a file \\(No locks available\\)"), locked(DataSet(tmp_path).work):
+    with pytest.raises(UserError, match="can't lock files \\(No locks available\\)"), locked(DataSet(tmp_path).work):
         pytest.fail("nobody holds it")
 
 
-def test_a_command_that_may_take_longer_than_its_process_is_refused():
-    command = ("x", "{photo}", "{glb}")
-    with pytest.raises(ValueError, match="would kill a command that may take 900 s"):
-        LiftSettings(generator="command", command=command, num_retries=2, pool=PoolSettings(timeout_s=900))
-    assert LiftSettings(generator="command", command=command, num_retries=2).pool.timeout_s > 900
+def test_lift_check_refuses_a_command_that_may_take_longer_than_its_process(tmp_path):
+    arguments = {"command": (sys.executable, "{photo}", "{glb}"), "num_retries": 2}
+    base = {"dataset": tmp_path, "source": {"path": str(tmp_path)}}
+    lift = {"generator": "command", "generator_args": arguments}
+    short = CurateSettings.model_validate({**base, "lift": lift, "pool": {"lift": {"timeout_s": 900}}})
+    with pytest.raises(UserError, match=r"pool\.lift\.timeout_s = 900 would kill a command that may take 900 s"):
+        LIFT.check(StageContext(settings=short))
+    LIFT.check(StageContext(settings=CurateSettings.model_validate({**base, "lift": lift})))

@@ -9,14 +9,19 @@ import pytest
 import trimesh
 from PIL import Image
 
+from tests.fakes.curation_stages import over_batches
+from vaserl.curation.bodies.lift import Command, Lift, LiftFailure, build_generator
+from vaserl.curation.bodies.mesh_gate import MeshGate
+from vaserl.curation.bodies.turntable import Turntable
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import LiftSettings, MeshGateSettings, TurntableSettings
-from vaserl.curation.stages.lift import Command, Lift, LiftFailure, build_generator, weights_of
-from vaserl.curation.stages.mesh_gate import MeshGate
-from vaserl.curation.stages.turntable import Film
+from vaserl.curation.stages.lift import LIFT, weights_of
+from vaserl.curation.stages.mesh_gate import MESH_GATE
+from vaserl.curation.stages.turntable import TURNTABLE
 from vaserl.dataset import DataSet, mesh_name
 from vaserl.errors import UserError
 from vaserl.meshes import Candidate, Judgement, file_of_judge
+from vaserl.meshes.generators import CommandSettings
 from vaserl.meshes.turntable import SIX_VIEWS
 
 WRITES_A_GLB = "import sys; open(sys.argv[2], 'wb').write(b'glTF' + open(sys.argv[1], 'rb').read())"
@@ -29,12 +34,13 @@ def rows(*vase_ids: str, photo: Path | str = "photo.png") -> list[dict]:
 
 
 def python(code: str, **options) -> LiftSettings:
-    return LiftSettings(generator="command", command=(sys.executable, "-c", code, "{photo}", "{glb}"), **options)
+    command = (sys.executable, "-c", code, "{photo}", "{glb}")
+    return LiftSettings(generator="command", generator_args={"command": command, **options})
 
 
-def test_command_writes_the_model_under_the_vases_name(tmp_path):
+def test_lift_command_writes_the_model_under_the_vases_name(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"pixels")
-    lift = Lift(python(WRITES_A_GLB), tmp_path, tmp_path / "out")
+    lift = over_batches(LIFT, Lift, python(WRITES_A_GLB), tmp_path, tmp_path / "out")
     (row,) = rows_of(lift(batch_of(rows("MS/12 b", photo=tmp_path / "photo.png"))))
     assert row["mesh"] == mesh_name("MS/12 b") == "models/MS%2F12 b.glb"
     assert (tmp_path / "out" / row["mesh"]).read_bytes() == b"glTFpixels"
@@ -45,9 +51,9 @@ GREEK = "Κρατήρ ελικωτός με παράσταση Διονύσου 
 """A name of 50 letters, whose escaped form is too long for a disk."""
 
 
-def test_a_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
+def test_lift_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"pixels")
-    lift = Lift(python(WRITES_A_GLB), tmp_path, tmp_path)
+    lift = over_batches(LIFT, Lift, python(WRITES_A_GLB), tmp_path, tmp_path)
     lifted = rows_of(lift(batch_of(rows(GREEK, GREEK[:-1], photo=tmp_path / "photo.png"))))
     assert [row["rejected_by"] for row in lifted] == ["", ""] and len({row["mesh"] for row in lifted}) == 2
     for row in lifted:
@@ -58,7 +64,7 @@ def test_a_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
 @hypothesis.given(st.sets(st.text(min_size=1, max_size=90), min_size=2, max_size=2))
 @hypothesis.example({GREEK, mesh_name(GREEK).removeprefix("models/").removesuffix(".glb")})
 @hypothesis.example({".lift-x", "%2Elift-x"})
-def test_no_two_vases_share_a_path_and_none_is_hidden_or_too_long(ids):
+def test_model_path_is_unique_visible_and_short_enough(ids):
     names = [mesh_name(vase_id).removeprefix("models/") for vase_id in ids]
     assert len(set(names)) == 2
     for name in names:
@@ -75,19 +81,21 @@ def test_no_two_vases_share_a_path_and_none_is_hidden_or_too_long(ids):
         ("import os; os.abort()", "ended with code -6"),
     ],
 )
-def test_a_command_that_fails_costs_its_row(tmp_path, code, reason):
-    (row,) = rows_of(Lift(python(code), tmp_path, tmp_path)(batch_of(rows("v"))))
+def test_lift_command_that_fails_rejects_its_row(tmp_path, code, reason):
+    (row,) = rows_of(over_batches(LIFT, Lift, python(code), tmp_path, tmp_path)(batch_of(rows("v"))))
     assert row["rejected_by"] == "lift" and reason in row["reason"]
     assert row["mesh"] == "" and not list((tmp_path / "models").iterdir())
 
 
-def test_a_hanging_command_is_killed_with_its_children(tmp_path):
+def test_command_that_hangs_is_killed_with_its_children(tmp_path):
     beat = tmp_path / "beat"
     child = f"import time\nwhile True: open({str(beat)!r}, 'a').write('.'); time.sleep(0.02)"
     code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
     started = time.monotonic()
     with pytest.raises(LiftFailure, match=r"was killed after 4 s"):
-        Command((sys.executable, "-c", code), timeout_s=4, num_retries=0)(Path("p"), "v", tmp_path / "g")
+        Command(CommandSettings(command=(sys.executable, "-c", code, "{photo}", "{glb}"), timeout_s=4))(
+            Path("p"), "v", tmp_path / "g"
+        )
     assert time.monotonic() - started < 30
     assert beat.exists(), "the child was running"
     size = beat.stat().st_size
@@ -95,7 +103,7 @@ def test_a_hanging_command_is_killed_with_its_children(tmp_path):
     assert beat.stat().st_size == size, "the child outlived its parent"
 
 
-def test_retries_are_made_and_counted(tmp_path):
+def test_lift_retries_are_made_and_counted(tmp_path):
     code = (
         "import sys, pathlib; count = pathlib.Path(sys.argv[1]); n = len(count.read_text());"
         "count.write_text('x' * (n + 1));"
@@ -103,55 +111,64 @@ def test_retries_are_made_and_counted(tmp_path):
     )
     count = tmp_path / "count"
     count.write_text("")
-    (row,) = rows_of(Lift(python(code, num_retries=2), tmp_path, tmp_path)(batch_of(rows("v", photo=count))))
+    (row,) = rows_of(
+        over_batches(LIFT, Lift, python(code, num_retries=2), tmp_path, tmp_path)(batch_of(rows("v", photo=count)))
+    )
     assert not row["rejected_by"] and count.read_text() == "xxx"
     count.write_text("")
-    (row,) = rows_of(Lift(python(code, num_retries=1), tmp_path, tmp_path)(batch_of(rows("v", photo=count))))
+    (row,) = rows_of(
+        over_batches(LIFT, Lift, python(code, num_retries=1), tmp_path, tmp_path)(batch_of(rows("v", photo=count)))
+    )
     assert row["reason"].endswith("ended with code 1: busy, 2 attempts")
 
 
-def test_what_a_failed_attempt_left_is_not_the_next_one_s_model(tmp_path):
+def test_lift_model_of_a_failed_attempt_is_not_the_next_one_s(tmp_path):
     code = (
         "import sys, pathlib; count = pathlib.Path(sys.argv[1])\n"
         "if count.stat().st_size: sys.exit(0)\n"
         "count.write_text('x'); open(sys.argv[2], 'wb').write(b'glTF'); sys.exit('half done')"
     )
     (tmp_path / "count").write_text("")
-    lift = Lift(python(code, num_retries=1), tmp_path, tmp_path)
+    lift = over_batches(LIFT, Lift, python(code, num_retries=1), tmp_path, tmp_path)
     (row,) = rows_of(lift(batch_of(rows("v", photo=tmp_path / "count"))))
     assert row["reason"] == "the generator wrote no GLB"
 
 
-def test_vases_that_are_out_are_not_lifted(tmp_path):
+def test_lift_rejected_vases_are_not_lifted(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"pixels")
     out, still_in = rows("out", "in", photo=tmp_path / "photo.png")
     out |= {"rejected_by": "best_view", "reason": "another one"}
-    lifted = rows_of(Lift(python(WRITES_A_GLB), tmp_path, tmp_path)(batch_of([out, still_in])))
+    lifted = rows_of(over_batches(LIFT, Lift, python(WRITES_A_GLB), tmp_path, tmp_path)(batch_of([out, still_in])))
     assert [(row["rejected_by"], row["mesh"]) for row in lifted] == [("best_view", ""), ("", "models/in.glb")]
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["in.glb"]
 
 
-def test_weights_are_watched_with_their_parts(tmp_path):
+def test_weights_of_lists_folders_and_their_parts(tmp_path):
     for part in ("weights/transformer", "weights/vae", "rmbg"):
         (tmp_path / part).mkdir(parents=True)
     triposg = {"checkout": tmp_path, "weights": tmp_path / "weights", "rmbg": tmp_path / "rmbg"}
-    settings = LiftSettings.model_validate({"generator": "triposg", "triposg": triposg})
+    settings = LiftSettings.model_validate({"generator": "triposg", "generator_args": triposg})
     watched = [str(folder.relative_to(tmp_path)) for folder in weights_of(settings)]
     assert watched == ["weights", "weights/transformer", "weights/vae", "rmbg"]
     assert weights_of(LiftSettings()) == []
 
 
-def test_a_missing_program_is_said_before_the_run():
-    with pytest.raises(UserError, match=r"lift\.command: no program 'no-such-generator'"):
-        build_generator(LiftSettings(generator="command", command=("no-such-generator", "{photo}", "{glb}")), Path())
+def test_build_generator_names_a_missing_program():
+    with pytest.raises(UserError, match=r"lift\.generator_args\.command: no program 'no-such-generator'"):
+        build_generator(
+            LiftSettings(generator="command", generator_args={"command": ("no-such-generator", "{photo}", "{glb}")}),
+            Path(),
+        )
 
 
-def test_stills_are_the_six_views_and_their_normals(tmp_path):
+def test_turntable_stills_are_the_six_views_and_their_normals(tmp_path):
     model = trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
     (tmp_path / "models").mkdir()
     mesh = mesh_name(GREEK)
     model.export(tmp_path / mesh)
-    film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=64, stills=True), tmp_path)
+    film = over_batches(
+        TURNTABLE, Turntable, TurntableSettings(num_frames=2, fps=2.0, resolution=64, stills=True), tmp_path
+    )
     film(batch_of([{"mesh": mesh, "rejected_by": "", "reason": ""}]))
     names = {f"{view}{kind}.png" for view in SIX_VIEWS for kind in ("", "_normals")}
     views = tmp_path / "views" / Path(mesh).stem
@@ -173,17 +190,23 @@ def test_stills_are_the_six_views_and_their_normals(tmp_path):
             assert slim == (view not in ("top", "bottom")), name
 
 
-def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
+def test_turntable_renders_given_models_and_rejects_damaged_ones(tmp_path):
     (tmp_path / "scans").mkdir()
     trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "scans" / "a.glb")
     (tmp_path / "scans" / "torn.glb").write_bytes(b"glTF but no more")
-    lift = Lift(LiftSettings(generator="given", given="scans/{vase_id}.glb"), tmp_path, tmp_path / "out")
-    film = Film(TurntableSettings(num_frames=4, fps=2.0, resolution=32), tmp_path / "out")
+    lift = over_batches(
+        LIFT,
+        Lift,
+        LiftSettings(generator="given", generator_args={"path": "scans/{vase_id}.glb"}),
+        tmp_path,
+        tmp_path / "out",
+    )
+    film = over_batches(TURNTABLE, Turntable, TurntableSettings(num_frames=4, fps=2.0, resolution=32), tmp_path / "out")
     lifted = {row["vase_id"]: row for row in rows_of(film(lift(batch_of(rows("a", "torn", "absent")))))}
     assert lifted["absent"]["rejected_by"] == "lift" and "no model given" in lifted["absent"]["reason"]
     assert lifted["torn"]["rejected_by"] == "turntable"
     assert lifted["torn"]["reason"].startswith("damaged GLB model: "), "wherever the data set lies"
-    gate = MeshGate(MeshGateSettings(needs_texture=False), tmp_path / "out")
+    gate = over_batches(MESH_GATE, MeshGate, MeshGateSettings(needs_texture=False), tmp_path / "out")
     (judged,) = rows_of(gate(lift(batch_of(rows("torn")))))
     assert (judged["rejected_by"], judged["reason"]) == ("mesh_gate", lifted["torn"]["reason"])
     clip = DataSet(tmp_path / "out").clips.load(lifted["a"]["clip"])
@@ -192,20 +215,24 @@ def test_given_models_are_filmed_and_damaged_ones_rejected(tmp_path):
     assert not (tmp_path / "out" / "views").exists(), "stills are made for those who ask"
 
 
-def test_the_lathe_refuses_what_is_no_vase(tmp_path):
+def test_lift_lathe_rejects_what_is_no_vase(tmp_path):
     Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")
-    (row,) = rows_of(Lift(LiftSettings(), tmp_path, tmp_path)(batch_of(rows("v", photo=tmp_path / "noise.png"))))
+    (row,) = rows_of(
+        over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)(batch_of(rows("v", photo=tmp_path / "noise.png")))
+    )
     assert row["rejected_by"] == "lift" and row["reason"]
 
 
-def test_the_lathe_lifts_a_drawn_pot(tmp_path):
+def test_lift_lathe_lifts_a_drawn_pot(tmp_path):
     # a white square with a black pot, 420 pixels high: mouth 150 wide, neck 108, belly 240, foot 120
     rows_y = np.arange(600)
     half = np.interp(rows_y, [90, 150, 330, 510], [75, 54, 120, 60]) * ((rows_y >= 90) & (rows_y <= 510))
     across = np.abs(np.arange(600) - 300)
     pixels = np.where((across[None, :] <= half[:, None]) & (half[:, None] > 0), 20, 255).astype(np.uint8)
     Image.fromarray(np.repeat(pixels[..., None], 3, axis=2)).save(tmp_path / "pot.png")
-    (row,) = rows_of(Lift(LiftSettings(), tmp_path, tmp_path)(batch_of(rows("pot", photo=tmp_path / "pot.png"))))
+    (row,) = rows_of(
+        over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)(batch_of(rows("pot", photo=tmp_path / "pot.png")))
+    )
     assert not row["rejected_by"], row["reason"]
     mesh = trimesh.load_scene(tmp_path / row["mesh"]).to_mesh()
     width, height, depth = mesh.extents
@@ -213,7 +240,7 @@ def test_the_lathe_lifts_a_drawn_pot(tmp_path):
     assert width / height == pytest.approx(240 / 420, rel=0.1)
 
 
-def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
+def test_mesh_gate_keeps_a_measured_silhouette_and_compares_others(tmp_path):
     # a black disc is no cylinder's outline; only a generator that has measured it itself is believed
     y, x = np.mgrid[:200, :200] - 100
     disc = np.where(x**2 + y**2 < 70**2, 20, 255).astype(np.uint8)
@@ -225,12 +252,12 @@ def test_the_gate_trusts_a_measured_silhouette_and_compares_others(tmp_path):
     slim.export(tmp_path / "models" / "v.glb")
     (row,) = rows("v", photo=tmp_path / "disc.png")
     row |= {"mesh": "models/v.glb", "silhouette_iou": float("nan")}
-    gate = MeshGate(MeshGateSettings(), tmp_path)
+    gate = over_batches(MESH_GATE, MeshGate, MeshGateSettings(), tmp_path)
     (judged,) = rows_of(gate(batch_of([row])))
     assert judged["rejected_by"] == "mesh_gate" and "silhouettes overlap" in judged["reason"]
     # best fit: a bar of 28 x 140 within a disc of diameter 140, so at most 28 * 140 / 15394 = 0.25 and a little less
     assert 0.2 < judged["silhouette_iou"] < 0.27
-    (lenient,) = rows_of(MeshGate(MeshGateSettings(min_iou=0.2), tmp_path)(batch_of([row])))
+    (lenient,) = rows_of(over_batches(MESH_GATE, MeshGate, MeshGateSettings(min_iou=0.2), tmp_path)(batch_of([row])))
     assert not lenient["rejected_by"]
     Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")  # no vase to be cut out
     (unseen,) = rows_of(gate(batch_of([row | {"photo": str(tmp_path / "noise.png")}])))
@@ -258,7 +285,7 @@ class Counting:
         return Judgement(accepted=True, score=float(self.num_seen), reason="")
 
 
-def test_a_judge_by_name_has_the_last_word(tmp_path):
+def test_mesh_gate_judge_by_name_decides_after_the_measures(tmp_path):
     (tmp_path / "models").mkdir()
     for name, radius in (("slim", 0.1), ("squat", 0.4)):
         pot = trimesh.creation.cylinder(radius=radius, height=1.0, sections=64)
@@ -269,18 +296,21 @@ def test_a_judge_by_name_has_the_last_word(tmp_path):
     batch = batch_of(
         [row | {"mesh": f"models/{row['vase_id']}.glb", "silhouette_iou": 0.9} for row in rows("slim", "squat", "box")]
     )
-    gate = MeshGate(MeshGateSettings(judge=f"{__name__}:slender_only"), tmp_path)
+    gate = over_batches(MESH_GATE, MeshGate, MeshGateSettings(judge=f"{__name__}:slender_only"), tmp_path)
     slim, squat, box = rows_of(gate(batch))
     assert not slim["rejected_by"] and slim["judge"] == pytest.approx(5.0, rel=0.01)
     assert squat["rejected_by"] == "mesh_gate" and squat["reason"] == "the judge refuses it: squat is squat"
     assert squat["judge"] == pytest.approx(1.25, rel=0.01)
     assert "faces" in box["reason"] and np.isnan(box["judge"]), "geometry has refused it already"
-    counted = rows_of(MeshGate(MeshGateSettings(judge=f"{__name__}:Counting"), tmp_path)(batch))
+    counted = rows_of(
+        over_batches(MESH_GATE, MeshGate, MeshGateSettings(judge=f"{__name__}:Counting"), tmp_path)(batch)
+    )
     assert [row["judge"] for row in counted[:2]] == [1.0, 2.0]
-    assert "judge" not in rows_of(MeshGate(MeshGateSettings(), tmp_path)(batch))[0]
+    without = rows_of(over_batches(MESH_GATE, MeshGate, MeshGateSettings(), tmp_path)(batch))
+    assert all(np.isnan(row["judge"]) for row in without)
 
 
-def test_the_file_of_a_judge_is_known():
+def test_file_of_judge_is_known():
     assert file_of_judge(f"{__name__}:slender_only") == Path(__file__)
     assert file_of_judge("builtins:print") is None
 
@@ -295,6 +325,6 @@ def test_the_file_of_a_judge_is_known():
         ("pathlib:Path", "a Path can't be called"),
     ],
 )
-def test_a_judge_that_is_none_is_said_when_the_gate_is_made(tmp_path, name, reason):
+def test_mesh_gate_names_a_wrong_judge_when_it_is_made(tmp_path, name, reason):
     with pytest.raises(UserError, match=rf"mesh_gate\.judge '{name}': .*{reason}"):
-        MeshGate(MeshGateSettings(judge=name), tmp_path)
+        over_batches(MESH_GATE, MeshGate, MeshGateSettings(judge=name), tmp_path)

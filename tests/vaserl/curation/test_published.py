@@ -219,7 +219,7 @@ def test_import_published_reads_the_layout_of_the_evaluation(layout, tmp_path):
     rejected = import_published(
         source, DataSet(tmp_path / "filmed"), turntable=TurntableSettings(resolution=32)
     ).rejected
-    assert set(rejected) == set(NAMES) and "no model to film" in rejected[NAMES[0]]
+    assert set(rejected) == set(NAMES) and "no model to render" in rejected[NAMES[0]]
 
 
 def captions(change: Callable) -> Callable[[Path], None]:

@@ -17,7 +17,7 @@ from vaserl.curation.source import check_apart, read_photograph_source
 from vaserl.errors import UserError
 
 
-def test_listed_photographs_with_records_by_id(tmp_path):
+def test_read_source_listed_photographs_with_records_by_id(tmp_path):
     write_image(tmp_path / "photos" / "a.png")
     write_image(tmp_path / "photos" / "b.png")
     write_lines(
@@ -46,14 +46,14 @@ def test_listed_photographs_with_records_by_id(tmp_path):
         ("room 3/v7_2.png", "v7", "2"),
     ],
 )
-def test_ids_and_views_from_file_names(tmp_path, name, vase_id, view):
+def test_read_source_ids_and_views_from_file_names(tmp_path, name, vase_id, view):
     write_image(tmp_path / name)
     (tmp_path / "records.csv").write_text("id,Fabric\nlekythos_met_27_122_6,ATHENIAN\n")
     (row,) = rows(tmp_path)
     assert (row["vase_id"], row["view"]) == (vase_id, view)
 
 
-def test_one_record_file_for_each_vase(tmp_path):
+def test_read_source_one_record_file_for_each_vase(tmp_path):
     write_image(tmp_path / "pelike_1.png")
     write_image(tmp_path / ".thumbnails" / "pelike_2.png")
     write_image(tmp_path / "._pelike_3.png")  # what other systems leave beside a file
@@ -66,28 +66,28 @@ def test_one_record_file_for_each_vase(tmp_path):
     assert row["record"] == RECORD
 
 
-def test_records_from_elsewhere(tmp_path):
+def test_read_source_records_from_elsewhere(tmp_path):
     write_image(tmp_path / "museum" / "a.png")
     write_lines(tmp_path / "catalogue.jsonl", {"id": "a", **RECORD})
     (row,) = rows(tmp_path / "museum", records=str(tmp_path / "catalogue.jsonl"))
     assert row["record"] == RECORD
 
 
-def test_csv_with_another_id_field(tmp_path):
+def test_read_source_csv_with_another_id_field(tmp_path):
     write_image(tmp_path / "9001.png")
     (tmp_path / "records.csv").write_text("\ufeffMuseum No,Fabric,Date\n9001,ATHENIAN,\n", encoding="utf-8")
     (row,) = rows(tmp_path, id_field="Museum No")
     assert row["record"] == {"Fabric": "ATHENIAN"}
 
 
-def test_csv_as_spreadsheets_of_many_countries_write_it(tmp_path):
+def test_read_source_csv_as_spreadsheets_of_many_countries_write_it(tmp_path):
     write_image(tmp_path / "9001.png")
     (tmp_path / "records.csv").write_bytes('\ufeffid;"Fabric";Decoration;\r\n9001;ATHENIAN;A,B: EYES;\r\n'.encode())
     (row,) = rows(tmp_path)
     assert row["record"] == {"Fabric": "ATHENIAN", "Decoration": "A,B: EYES"}
 
 
-def test_names_meet_however_their_accents_are_written(tmp_path):
+def test_read_source_names_meet_however_their_accents_are_written(tmp_path):
     apart, whole = "Scha\u0308ssburg \u0391\u0301", "Sch\u00e4ssburg \u0386"
     write_image(tmp_path / f"{apart}_1.png")
     (tmp_path / "records.csv").write_text(f"id,Fabric\n{whole},ATHENIAN\n")
@@ -99,7 +99,7 @@ def test_names_meet_however_their_accents_are_written(tmp_path):
     assert rows(tmp_path)[0]["rejected_by"] == ""
 
 
-def test_paths_as_windows_writes_them(tmp_path):
+def test_read_source_paths_as_windows_writes_them(tmp_path):
     write_image(tmp_path / "room 3" / "a.png")
     (tmp_path / "photographs.csv").write_text("file,vase_id\r\nroom 3\\a.png,a\r\n")
     (tmp_path / "records.csv").write_text("id,Fabric\r\na,ATHENIAN\r\n")
@@ -115,20 +115,20 @@ def test_paths_as_windows_writes_them(tmp_path):
         ("records.jsonl", '{"id": "a", "Fabric": "ATHENIAN"}\n'),
     ],
 )
-def test_a_byte_order_mark_is_no_text(tmp_path, name, text):
+def test_read_source_byte_order_mark_is_no_text(tmp_path, name, text):
     write_image(tmp_path / "a.png")
     (tmp_path / name).write_text(text, encoding="utf-8-sig")
     (row,) = rows(tmp_path)
     assert row["record"] == {"Fabric": "ATHENIAN"} and not row["rejected_by"]
 
 
-def test_damage_in_parquet_is_named_by_its_row(tmp_path):
+def test_read_source_damage_in_parquet_is_named_by_its_row(tmp_path):
     pq.write_table(pa.table({"id": ["a", None], "Fabric": ["ATHENIAN"] * 2}), tmp_path / "records.parquet")
     with pytest.raises(UserError, match=r"records\.parquet:2: no 'id'"):
         rows(tmp_path)
 
 
-def test_rows_that_cannot_be_used_say_why(tmp_path):
+def test_read_source_unusable_rows_state_a_reason(tmp_path):
     write_image(tmp_path / "known.png")
     write_image(tmp_path / "stranger.png")
     write_image(tmp_path / "mute.png")
@@ -186,7 +186,7 @@ def test_rows_that_cannot_be_used_say_why(tmp_path):
         ({"a.json": "{}", "photographs.jsonl": '{"file": {"bytes": ""}}'}, "file holds the picture itself"),
     ],
 )
-def test_damaged_input_names_file_and_line(tmp_path, files, message):
+def test_read_source_damaged_input_names_file_and_line(tmp_path, files, message):
     for name, text in files.items():
         (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError, match="^" + str(tmp_path)) as caught:
@@ -194,14 +194,14 @@ def test_damaged_input_names_file_and_line(tmp_path, files, message):
     assert message in str(caught.value)
 
 
-def test_a_file_whose_name_is_no_text_is_named(tmp_path):
+def test_read_source_file_whose_name_is_no_text_is_named(tmp_path):
     write_lines(tmp_path / "records.jsonl", {"id": "v", **RECORD})
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/v\xe9_1.png")).touch()  # é in Latin-1
     with pytest.raises(UserError, match=r"the name of b'v\\xe9_1\.png' is not UTF-8; rename the file"):
         rows(tmp_path)
 
 
-def test_a_missing_folder(tmp_path):
+def test_read_source_missing_folder(tmp_path):
     with pytest.raises(UserError, match=r"source\.path .*/nowhere: no such folder"):
         read_photograph_source(SourceSettings(path=str(tmp_path / "nowhere")))
 
@@ -212,7 +212,7 @@ PAPER_PATTERN = r"(?i)(?P<vase_id>[0-9a-f-]+)_(?P<view>\d+)_ac001001"
 ID = "4f3a9c12-0b7e-4d8a-9e55-1c2d3e4f5a6b"
 
 
-def test_the_paper_s_names_and_the_archive_s_own_headers(tmp_path):
+def test_read_source_the_paper_s_names_and_the_archive_s_own_headers(tmp_path):
     for name in (f"{ID}_1_ac001001.jpg", f"{ID.upper()}_12_AC001001.JPG", "scan0001.jpg"):
         write_image(tmp_path / name)
     (tmp_path / "records.csv").write_text(
@@ -232,14 +232,14 @@ def test_the_paper_s_names_and_the_archive_s_own_headers(tmp_path):
     assert other["reason"] == f"its name does not fit source.pattern {PAPER_PATTERN}"
 
 
-def test_a_folder_for_each_vase(tmp_path):
+def test_read_source_folder_for_each_vase(tmp_path):
     write_image(tmp_path / "krater 3" / "left side.png")
     (tmp_path / "records.csv").write_text("id,Fabric\nkrater 3,ATHENIAN\n")
     (row,) = rows(tmp_path, pattern=r"(?P<vase_id>[^/]+)/(?P<view>.+)")
     assert (row["vase_id"], row["view"], row["rejected_by"]) == ("krater 3", "left side", "")
 
 
-def test_columns_of_other_names(tmp_path):
+def test_read_source_columns_of_other_names(tmp_path):
     write_image(tmp_path / "img" / "a.png")
     pq.write_table(
         pa.table({"picture": ["img/a.png"], "object": [7.0], "side": [2], "licence": ["CC0"]}),
@@ -262,7 +262,7 @@ def test_columns_of_other_names(tmp_path):
     assert row["record"] == {"Fabric": "ATHENIAN", "Shape Name": "KYLIX"}  # the mapped column before one of that name
 
 
-def test_cells_of_parquet_that_are_lists_or_no_numbers(tmp_path):
+def test_read_source_cells_of_parquet_that_are_lists_or_no_numbers(tmp_path):
     write_image(tmp_path / "a.png")
     columns = {"id": ["a"], "Attributed To": [["ANTIMENES P", "", "LYSIPPIDES P"]], "Height": [float("nan")]}
     pq.write_table(pa.table(columns), tmp_path / "records.parquet")
@@ -270,7 +270,7 @@ def test_cells_of_parquet_that_are_lists_or_no_numbers(tmp_path):
     assert row["record"] == {"Attributed To": "ANTIMENES P | LYSIPPIDES P"}
 
 
-def test_wrong_mappings_are_named(tmp_path):
+def test_read_source_wrong_mappings_are_named(tmp_path):
     with pytest.raises(ValidationError, match="no field 'Shape'; did you mean 'Shape Name'"):
         SourceSettings(path=str(tmp_path), fields={"Shape": "shape"})
     with pytest.raises(ValidationError, match="must name the group"):
@@ -288,7 +288,7 @@ def test_wrong_mappings_are_named(tmp_path):
         rows(tmp_path, id_field="No", fields={"file": "picture"})
 
 
-def test_a_list_without_vases_goes_by_names(tmp_path):
+def test_read_source_list_without_vases_goes_by_names(tmp_path):
     write_image(tmp_path / "v7_2.png")
     (tmp_path / "photographs.csv").write_text("file,credit\nv7_2.png,Museum of V.\nv8_1.png,\n")
     (tmp_path / "records.json").write_text(json.dumps([{"id": "v7", **RECORD}, {"id": "v8", **RECORD}]))
@@ -300,7 +300,7 @@ def test_a_list_without_vases_goes_by_names(tmp_path):
     assert [row["view"] for row in rows(tmp_path)] == ["front"], "what is stated, where the name says nothing"
 
 
-def test_rights_are_mapped_from_the_record_and_missing_ones_said(tmp_path, caplog):
+def test_read_source_rights_are_mapped_from_the_record_and_missing_ones_logged(tmp_path, caplog):
     for name in "ab":
         write_image(tmp_path / f"{name}.png")
     write_lines(tmp_path / "records.jsonl", {"id": "a", **RECORD, "Credit Line": "Gift of X"}, {"id": "b", **RECORD})
@@ -309,7 +309,7 @@ def test_rights_are_mapped_from_the_record_and_missing_ones_said(tmp_path, caplo
     assert "of 2 photographs, 2 state no rights and 1 no credit line" in caplog.text
 
 
-def test_many_rows_are_columns_and_not_objects(tmp_path):
+def test_read_source_many_rows_are_columns_and_not_objects(tmp_path):
     """The peak of Python's own memory while 12,000 rows are read stays far below what their dicts would take."""
     write_lines(tmp_path / "photographs.jsonl", *({"file": f"{k}.png", "vase_id": f"v{k // 2}"} for k in range(12_000)))
     long = "A: WARRIOR WITH SHIELD, " * 20
@@ -324,7 +324,7 @@ def test_many_rows_are_columns_and_not_objects(tmp_path):
     assert peak < 0.6 * as_objects
 
 
-def test_a_data_set_among_the_photographs_is_refused(tmp_path):
+def test_check_apart_refuses_a_data_set_among_the_photographs(tmp_path):
     write_image(tmp_path / "museum" / "a.png")
     settings = SourceSettings(path=str(tmp_path / "museum"))
     check_apart(settings, tmp_path / "out")

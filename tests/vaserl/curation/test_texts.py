@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from tests.fakes.curation_stages import over_batches
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import DescribeSettings, SilenceSettings
-from vaserl.curation.stages.describe import Describe, invented_dimensions, lost_dimensions, silent_dimensions, without
-from vaserl.curation.stages.questions import Questions, findspot_of, questions_about
+from vaserl.curation.stages.describe import (
+    DESCRIBE,
+    Describe,
+    invented_dimensions,
+    lost_dimensions,
+    silent_dimensions,
+    without,
+)
+from vaserl.curation.stages.questions import QUESTIONS, Questions, findspot_of, questions_about
 from vaserl.rewards.vase import parse_caption, parse_record, reference_caption, vase_question
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -32,16 +40,16 @@ def described(silence: SilenceSettings, records: list[dict[str, str]], seed: int
         {"vase_id": f"v{k}", "record": json.dumps(record), "rejected_by": "", "reason": ""}
         for k, record in enumerate(records)
     ]
-    return rows_of(Describe(DescribeSettings(silence=silence), seed)(batch_of(rows)))
+    return rows_of(over_batches(DESCRIBE, Describe, DescribeSettings(silence=silence), seed)(batch_of(rows)))
 
 
-def test_without_silence_the_catalogue_says_everything():
+def test_describe_without_silence_states_everything():
     (row,) = described(SilenceSettings(), [RECORD])
     assert row["caption"] == row["reference"]
     assert parse_caption(row["reference"]) == parse_record(RECORD)
 
 
-def test_silence_leaves_out_its_dimension_and_nothing_else():
+def test_describe_silence_leaves_out_its_dimension_and_nothing_else():
     (row,) = described(SilenceSettings(attribution=1.0, dating=1.0), [RECORD])
     said, known = parse_caption(row["caption"]), parse_record(RECORD)
     assert said.attribution == said.dating == ()
@@ -50,13 +58,13 @@ def test_silence_leaves_out_its_dimension_and_nothing_else():
     assert parse_caption(row["reference"]) == known
 
 
-def test_a_caption_always_says_something():
+def test_describe_caption_always_states_something():
     everything = SilenceSettings(**dict.fromkeys(DIMENSIONS, 1.0))
     assert silent_dimensions("v", RECORD, everything, 0) == DIMENSIONS[1:]
     assert silent_dimensions("v", {"Date": "-500 to -480"}, everything, 0) == ()
 
 
-def test_silence_has_the_stated_share_and_is_a_function_of_vase_and_seed():
+def test_describe_silence_has_the_stated_share_and_is_a_function_of_vase_and_seed():
     silence = SilenceSettings(attribution=0.55, dating=0.3)
     drawn = [silent_dimensions(f"v{k}", RECORD, silence, 0) for k in range(2000)]
     # binomial standard deviation is at most 0.0112, so five of them
@@ -104,18 +112,18 @@ def wrong(row: dict) -> tuple[int, int]:
     return invents, loses
 
 
-def test_what_the_parser_cannot_read_back_does_not_break_the_silence(monkeypatch):
+def test_describe_wording_that_the_parser_cannot_read_back_does_not_break_the_silence(monkeypatch):
     import vaserl.curation.stages.describe as module
 
     monkeypatch.setattr(module, "lost_dimensions", lambda caption, stated: ("shape",))  # of whatever wording
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
-    (row,) = rows_of(Describe(silent, 0)(batch))
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0)(batch))
     assert "525" not in row["caption"] and "525" in row["reference"]
     assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 1)
 
 
-def test_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
+def test_describe_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
     import vaserl.curation.stages.describe as module
 
     # rules that say of fewer fields what the record doesn't
@@ -124,18 +132,19 @@ def test_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
     )
     monkeypatch.setattr(module, "invented_dimensions", lambda caption, record: ("shape",) if "lamp" in caption else ())
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
-    (row,) = rows_of(Describe(DescribeSettings(silence=SilenceSettings(dating=1.0)), 0)(batch))
+    silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0)(batch))
     assert row["caption"] == row["reference"] == reference_caption(RECORD) and row["describe_fallback"] == 1.0
 
 
-def test_a_writer_who_states_the_facts_is_taken_at_his_word():
+def test_describe_writer_that_states_the_facts_is_believed():
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
-    (row,) = rows_of(Describe(DescribeSettings(), 0, write_well)(batch))
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, DescribeSettings(), 0, lambda: write_well)(batch))
     assert row["caption"] == write_well([RECORD])[0] != row["reference"]
     assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0)
     assert math.isnan(row["caption_invents"]) and math.isnan(row["caption_loses"]), "nothing to count"
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0, attribution=1.0))
-    (row,) = rows_of(Describe(silent, 0, write_well)(batch))
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0, lambda: write_well)(batch))
     assert row["caption"] == "This Athenian neck-amphora in black-figure shows a warrior."
     assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0), "what is silent is not lost"
 
@@ -154,22 +163,23 @@ def test_a_writer_who_states_the_facts_is_taken_at_his_word():
     ],
     ids=["another fabric", "a lion too many", "no attribution", "nothing"],
 )
-def test_a_writer_who_invents_or_forgets_is_replaced_and_counted(text, invents, loses):
+def test_describe_writer_that_invents_or_forgets_is_replaced_and_counted(text, invents, loses):
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
-    (row,) = rows_of(Describe(DescribeSettings(), 0, lambda records: [text] * len(records))(batch))
+    writer = over_batches(DESCRIBE, Describe, DescribeSettings(), 0, lambda: lambda records: [text] * len(records))
+    (row,) = rows_of(writer(batch))
     assert row["caption"] == row["reference"]
     assert row["describe_fallback"] == 1.0 and wrong(row) == (invents, loses)
 
 
-def test_a_refused_writer_is_replaced_by_the_rules_words_for_the_same_fields():
+def test_describe_refused_writer_is_replaced_by_the_rules_words_for_the_same_fields():
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
-    (row,) = rows_of(Describe(silent, 0, lambda records: ["A Roman lamp."])(batch))
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0, lambda: lambda records: ["A Roman lamp."])(batch))
     assert parse_caption(row["caption"]) == parse_record(without(RECORD, ("dating",)))
     assert row["caption"] != row["reference"]
 
 
-def test_synthetic_records_are_described_and_asked_about_without_loss():
+def test_describe_synthetic_records_are_described_and_asked_about_without_loss():
     records = [beazley_record(f"v{k}", k, traits_of(5, k)) for k in range(60)]
     rows = described(SilenceSettings(attribution=0.5, decoration=0.5, technique=0.5, shape=0.5), records)
     for record, row in zip(records, rows, strict=True):
@@ -193,7 +203,7 @@ def test_synthetic_records_are_described_and_asked_about_without_loss():
             assert vase_question(task, answer).total == pytest.approx(1.0)
 
 
-def test_questions_are_asked_for_what_is_stated():
+def test_questions_ask_for_what_is_stated():
     assert [(q.question, q.answer) for q in questions_about(RECORD)] == [
         ("What is the fabric of the vase?", "Athenian"),
         ("What is the technique of the vase?", "black-figure"),
@@ -208,9 +218,11 @@ def test_questions_are_asked_for_what_is_stated():
     answers = ["c. 550–500 BCE and c. 475–450 BCE", "the Antimenes Painter"]
     assert [q.answer for q in questions_about(several)] == answers, "both dates, and the first of the alternatives"
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}]
-    assert '"c. 525–475 BCE"' in rows_of(Questions()(batch_of(rows)))[0]["questions"], "as people would read it"
+    assert '"c. 525–475 BCE"' in rows_of(over_batches(QUESTIONS, Questions)(batch_of(rows)))[0]["questions"], (
+        "as people would read it"
+    )
     rows = [{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "lift", "reason": "no outline"}]
-    assert rows_of(Questions()(batch_of(rows)))[0]["questions"] == "[]"
+    assert rows_of(over_batches(QUESTIONS, Questions)(batch_of(rows)))[0]["questions"] == "[]"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +235,7 @@ def test_questions_are_asked_for_what_is_stated():
         ("", ""),
     ],
 )
-def test_the_seventh_question_is_asked_where_the_findspot_is_known(field, answer):
+def test_questions_ask_for_the_findspot_where_it_is_known(field, answer):
     assert findspot_of({"Provenance": field}) == answer
     asked = [
         q.answer for q in questions_about({"Fabric": "ATHENIAN", "Provenance": field}) if q.dimension == "provenance"

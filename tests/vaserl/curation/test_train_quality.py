@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from tests.fakes.curation_stages import over_batches
 from tests.fakes.small_filter import CONFIG, SHAPE, training
+from vaserl.curation.bodies.quality import Quality, ResNetConfig, decision_of, load_pretrained, load_resnet
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import QualitySettings
-from vaserl.curation.stages.quality import Quality, ResNetConfig, decision_of, load_pretrained, load_resnet
+from vaserl.curation.stages.quality import QUALITY
 from vaserl.curation.train_quality.calibration import (
     ChosenThreshold,
     choose_threshold,
@@ -27,7 +29,7 @@ from vaserl.curation.train_quality.calibration import (
 )
 from vaserl.curation.train_quality.fit import Epoch, Examples, margins_of
 from vaserl.curation.train_quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.curation.train_quality.report import f1_interval, report_of, write_filter_report
+from vaserl.curation.train_quality.report import ScoredPhotographs, f1_interval, report_of, write_filter_report
 from vaserl.curation.train_quality.settings import LabelSettings, TrainQualitySettings
 from vaserl.curation.train_quality.train import train_quality
 from vaserl.errors import UserError
@@ -61,7 +63,7 @@ def trained(folder, tmp_path_factory):
     return out, train_quality(training(folder, out))
 
 
-def test_training_tells_sharp_from_blurred_and_leaves_everything_beside_the_weights(trained):
+def test_train_quality_tells_sharp_from_blurred_and_leaves_everything_beside_the_weights(trained):
     out, report = trained
     assert report.f1.mean > 0.9
     assert report.f1.low <= report.f1.mean <= report.f1.high and report.precision.low < report.precision.mean
@@ -77,7 +79,7 @@ def test_training_tells_sharp_from_blurred_and_leaves_everything_beside_the_weig
     assert "torch" in json.loads((out / "versions.json").read_text())
 
 
-def test_no_vase_is_in_two_sets(trained):
+def test_train_quality_no_vase_is_in_two_sets(trained):
     splits: dict[str, set[str]] = {}
     with (trained[0] / "splits.csv").open() as file:
         for row in csv.DictReader(file):
@@ -85,7 +87,7 @@ def test_no_vase_is_in_two_sets(trained):
     assert len(splits) == NUM_VASES and all(len(found) == 1 for found in splits.values())
 
 
-def test_temperature_and_threshold_are_those_of_validation(trained):
+def test_train_quality_temperature_and_threshold_are_those_of_validation(trained):
     """Worked out again from the saved weights and the list of splits."""
     out, report = trained
     model, config = load_resnet(out)
@@ -110,22 +112,21 @@ def test_temperature_and_threshold_are_those_of_validation(trained):
     assert report.test_probabilities == pytest.approx(probabilities_of(test[0], temperature).tolist(), abs=1e-3)
 
 
-def test_the_report_counts_what_its_threshold_lets_through(tmp_path):
+def test_report_of_counts_what_passes_its_threshold(tmp_path):
     chosen = ChosenThreshold(value=0.7, precision=0.9, recall=0.8, reached=False)
     # at temperature 2 the probabilities are 0.88, 0.73, 0.62, 0.73, 0.27, 0.12: five good, of which two pass
     margins = 2 * np.array([2.0, 1.0, 0.5, 1.0, -1.0, -2.0])
     is_good = np.array([True, True, True, False, True, True])
+    scored = ScoredPhotographs(margins=margins, is_good=is_good, vases=list("abcdef"))
     report = report_of(
+        training(tmp_path, tmp_path / "out", target_precision=0.95),
         epochs=[Epoch(number=1, train_loss=0.5, val_loss=0.4)],
         chosen=chosen,
-        target_precision=0.95,
         temperature=2.0,
         num_photographs={"train": 10, "val": 6, "test": 6},
         num_unreadable=0,
-        val=(margins, is_good),
-        test=(margins, is_good),
-        test_vases=list("abcdef"),
-        seed=0,
+        val=scored,
+        test=scored,
     )
     assert report.confusion == {
         "true_positives": 2,
@@ -140,7 +141,7 @@ def test_the_report_counts_what_its_threshold_lets_through(tmp_path):
     assert "| good | 2 | 3 |\n| bad | 1 | 0 |" in text
 
 
-def test_training_goes_on_from_given_weights(trained, folder, tmp_path):
+def test_train_quality_goes_on_from_given_weights(trained, folder, tmp_path):
     start = trained[0] / "model.safetensors"
     still = training(folder, tmp_path / "on", init=start, batch_size=32).model_copy(
         update={"num_epochs": 1, "learning_rate": 1e-12}
@@ -151,7 +152,7 @@ def test_training_goes_on_from_given_weights(trained, folder, tmp_path):
     assert torch.allclose(before["fc.weight"], after["fc.weight"], atol=1e-6)
 
 
-def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained, folder):
+def test_quality_reads_saved_temperature_and_threshold_unless_the_settings_state_others(trained, folder):
     out, report = trained
     saved = decision_of(QualitySettings(path=out))
     assert (saved.temperature, saved.threshold) == (report.temperature, report.threshold.value)
@@ -162,13 +163,13 @@ def test_the_stage_reads_temperature_and_threshold_unless_told_otherwise(trained
     # logits halved: the odds become their square root
     assert softer / (1 - softer) == pytest.approx((as_saved / (1 - as_saved)) ** 0.5, rel=1e-4)
     rows = [{"photo": str(photo), "rejected_by": "", "reason": ""}]
-    (row,) = rows_of(Quality(QualitySettings(path=out, threshold=1.0))(batch_of(rows)))
+    (row,) = rows_of(over_batches(QUALITY, Quality, QualitySettings(path=out, threshold=1.0))(batch_of(rows)))
     assert row["rejected_by"] == "quality" and "needed 1" in row["reason"]
-    (row,) = rows_of(Quality(QualitySettings(path=out, threshold=as_saved))(batch_of(rows)))
-    assert not row["rejected_by"], "the threshold is the least that is let through"
+    (row,) = rows_of(over_batches(QUALITY, Quality, QualitySettings(path=out, threshold=as_saved))(batch_of(rows)))
+    assert not row["rejected_by"], "the threshold is the least that passes"
 
 
-def test_the_same_seed_trains_the_same_weights(trained, folder, tmp_path):
+def test_train_quality_same_seed_trains_the_same_weights(trained, folder, tmp_path):
     train_quality(training(folder, tmp_path / "again"))
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained[0] / "model.safetensors").read_bytes()
     with pytest.raises(UserError, match="there are weights already"):
@@ -180,7 +181,7 @@ vase_counts = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(an
 
 @settings(max_examples=50)
 @given(vase_counts, st.integers(0, 5))
-def test_the_split_keeps_vases_whole_and_classes_in_proportion(counts, seed):
+def test_split_by_vase_keeps_vases_whole_and_classes_in_proportion(counts, seed):
     labelled = [
         Labelled(path=Path(f"{vase}_{k}"), vase_id=str(vase), is_good=k < good)
         for vase, (good, bad) in enumerate(counts)
@@ -211,7 +212,7 @@ def of_vases(*counts: tuple[int, int]) -> list[Labelled]:
     ]
 
 
-def test_vases_with_many_photographs_are_dealt_out_first_and_equals_by_seed():
+def test_split_by_vase_vases_with_many_photographs_are_dealt_out_first_and_equals_by_seed():
     # due are 12 to each set: the vase of 12, and the small ones for the two others
     splits = split_by_vase(of_vases(*[(1, 1)] * 12, (6, 6)), (1 / 3, 1 / 3, 1 / 3), seed=0)
     assert Counter(splits) == {"train": 12, "val": 12, "test": 12}
@@ -219,7 +220,7 @@ def test_vases_with_many_photographs_are_dealt_out_first_and_equals_by_seed():
     assert len({tuple(split_by_vase(alike, (0.6, 0.2, 0.2), seed)) for seed in range(3)}) == 3
 
 
-def test_too_few_vases_are_said():
+def test_split_by_vase_too_few_vases_are_an_error():
     with pytest.raises(UserError, match="13 labelled vases are too few: the val photographs would be 0 low"):
         split_by_vase(of_vases(*[(2, 0)] * 12, (0, 3)), (0.6, 0.2, 0.2), seed=0)
     labelled = [Labelled(path=Path(str(k)), vase_id="v", is_good=bool(k % 2)) for k in range(10)]
@@ -227,7 +228,7 @@ def test_too_few_vases_are_said():
         split_by_vase(labelled, (0.7, 0.15, 0.15), seed=0)
 
 
-def test_labels_come_from_folders_or_lists(folder, tmp_path):
+def test_read_labels_come_from_folders_or_lists(folder, tmp_path):
     found = read_labels(LabelSettings(path=folder))
     assert Counter(photograph.is_good for photograph in found) == {True: 2 * NUM_VASES + 1, False: NUM_VASES}
     assert {photograph.vase_id for photograph in found} == {*(f"vase-{k}" for k in range(NUM_VASES)), "torn"}
@@ -258,7 +259,7 @@ def test_labels_come_from_folders_or_lists(folder, tmp_path):
         ("file,label\na.png,1\n", r"no photograph of the class labels\.low"),
     ],
 )
-def test_a_slip_in_a_list_names_its_line(tmp_path, text, message):
+def test_read_labels_error_in_a_list_names_its_line(tmp_path, text, message):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     (tmp_path / "list.csv").write_text(text, encoding="latin-1")
@@ -266,7 +267,7 @@ def test_a_slip_in_a_list_names_its_line(tmp_path, text, message):
         read_labels(LabelSettings(path=tmp_path / "list.csv"))
 
 
-def test_unknown_folders_and_missing_labels_are_said(folder, tmp_path):
+def test_read_labels_names_unknown_folders_and_missing_labels(folder, tmp_path):
     (tmp_path / "medium").mkdir()
     with pytest.raises(UserError, match=r"folder 'medium' is no class"):
         read_labels(LabelSettings(path=tmp_path))
@@ -276,7 +277,7 @@ def test_unknown_folders_and_missing_labels_are_said(folder, tmp_path):
         LabelSettings(path=folder, low=("a",), high=("a",))
 
 
-def test_training_starts_from_torchvision_weights_of_other_classes(tmp_path):
+def test_train_quality_starts_from_torchvision_weights_of_other_classes(tmp_path):
     theirs = ResNet(Bottleneck, [1, 1, 1, 1], num_classes=1000)  # ResNet-50, but for the number of its blocks
     safetensors.torch.save_file(theirs.state_dict(), tmp_path / "resnet.safetensors")
     ours = load_pretrained(tmp_path / "resnet.safetensors", ResNetConfig(layers=(1, 1, 1, 1)))

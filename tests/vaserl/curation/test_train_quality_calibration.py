@@ -27,7 +27,7 @@ def overconfident(num: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     return margins * factor, rng.random(num) < expit(margins)
 
 
-def test_temperature_undoes_overconfidence():
+def test_temperature_of_undoes_overconfidence():
     margins, is_good = overconfident(20_000, factor=3.0)
     # labels of 20,000 photographs fix the slope of a logistic curve to about 2 %
     assert temperature_of(margins, is_good) == pytest.approx(3.0, rel=0.05)
@@ -36,7 +36,7 @@ def test_temperature_undoes_overconfidence():
     assert before > 0.1 and after < 0.02
 
 
-def test_temperature_is_where_the_slope_is_zero():
+def test_temperature_of_is_where_the_slope_is_zero():
     margins, is_good = overconfident(300, factor=2.0)
     log_temperature = math.log(temperature_of(margins, is_good))
     # d/dt of the cross-entropy at sigmoid(margin * exp(-t)) is -sum(margin * exp(-t) * (p - label)); of the prior 4 t
@@ -44,7 +44,7 @@ def test_temperature_is_where_the_slope_is_zero():
     assert -np.sum(scaled * (expit(scaled) - is_good)) + 4 * log_temperature == pytest.approx(0.0, abs=1e-3)
 
 
-def test_a_faultless_separation_does_not_ask_for_certainty():
+def test_temperature_of_perfect_separation_is_not_zero():
     margins = np.array([-2.0, -2.0, 2.0, 2.0])
     # the sum is 4 log(1 + exp(-2 / T)) + 2 log(T)²; where its slope is zero, 4 (2 / T) / (1 + exp(2 / T)) = -4 log(T)
     temperature = temperature_of(margins, margins > 0)
@@ -53,7 +53,7 @@ def test_a_faultless_separation_does_not_ask_for_certainty():
     assert 0.5 < temperature < 1.0
 
 
-def test_calibration_error_by_hand_and_by_torchmetrics():
+def test_expected_calibration_error_by_hand_and_by_torchmetrics():
     probabilities, is_good = np.array([0.1, 0.3, 0.6, 0.9]), np.array([False, True, True, True])
     # bins [0, .5) and [.5, 1]: confidences .2 and .75, accuracies .5 and 1; (2 * .3 + 2 * .25) / 4
     assert expected_calibration_error(probabilities, is_good, num_bins=2) == pytest.approx(0.275)
@@ -74,7 +74,7 @@ def test_calibration_error_by_hand_and_by_torchmetrics():
     )
 
 
-def test_precision_and_recall_are_those_of_torchmetrics():
+def test_precision_recall_is_that_of_torchmetrics():
     import torch
 
     rng = np.random.default_rng(2)
@@ -90,7 +90,7 @@ def test_precision_and_recall_are_those_of_torchmetrics():
         precision_recall(probabilities, np.zeros(200, dtype=bool))
 
 
-def test_the_threshold_takes_all_the_recall_that_the_precision_allows():
+def test_choose_threshold_takes_all_the_recall_that_the_precision_allows():
     probabilities = np.array([0.9, 0.8, 0.7, 0.6, 0.4, 0.2])
     is_good = np.array([True, True, False, True, True, False])
     # falling: precision 1, 1, 2/3, 3/4, 4/5, 4/6 and recall 1/4, 2/4, 2/4, 3/4, 1, 1
@@ -112,7 +112,7 @@ def test_the_threshold_takes_all_the_recall_that_the_precision_allows():
     ),
     st.floats(0.05, 0.99),
 )
-def test_a_chosen_threshold_gives_what_it_says(pairs, target):
+def test_choose_threshold_gives_the_precision_and_recall_it_states(pairs, target):
     probabilities, is_good = np.array([p for p, _ in pairs]), np.array([good for _, good in pairs])
     chosen = choose_threshold(probabilities, is_good, target)
     passed = probabilities >= chosen.value
@@ -130,25 +130,25 @@ def doubts(val: list[tuple[float, bool]], test: list[tuple[float, bool]], target
     return doubts_about(choose_threshold(*seen[0], target), target, *seen)
 
 
-def test_a_threshold_that_rests_on_few_photographs_is_doubted():
+def test_doubts_about_a_threshold_that_rests_on_few_photographs():
     # Wilson's lower bound of 3 out of 3 is 3 / (3 + 1.96²) = 0.4385; for 0.9 it takes 1.96² 0.9 / 0.1 = 34.57
     few = [(0.9, True), (0.8, True), (0.7, True), (0.1, False)]
     (doubt,) = doubts(few, few)
-    assert "3 of the 3 that are let through are good, which may be a precision of 0.44" in doubt
+    assert "3 of the 3 that pass are good, which is compatible with a precision of 0.44" in doubt
     assert "35 good ones" in doubt and "label more" in doubt
     assert doubts(few[:3] * 12 + few[3:], few) == (), "36 of 36 are enough"
     assert doubts(few[:3] * 11 + few[3:], few) != (), "33 are not"
 
 
-def test_a_threshold_that_lets_nothing_through_is_doubted_first_with_the_way_out():
+def test_doubts_about_a_threshold_that_passes_nothing_come_first_with_a_remedy():
     val = [(0.99, True), (0.97, False), (0.6, True), (0.1, False)]
     test = [(0.9, True), (0.8, True), (0.6, False), (0.2, False)]
     loses, unproven = doubts(val, test)
-    assert loses.startswith("of 2 good test photographs the threshold 0.9800 lets none through")
-    assert "0.5 lets 2 good and 1 of 2 bad ones through" in loses and "quality.threshold" in loses
+    assert loses.startswith("of 2 good test photographs the threshold 0.9800 passes none")
+    assert "0.5 passes 2 good and 1 of 2 bad ones" in loses and "quality.threshold" in loses
     assert "1 of the 1" in unproven
 
 
-def test_a_precision_that_nobody_reaches_is_doubted():
+def test_doubts_about_a_precision_that_no_threshold_reaches():
     (doubt,) = doubts([(0.9, False), (0.5, True)], [(0.9, True)])
     assert doubt.startswith("no threshold has a precision of 0.9 on validation; the best has 0.500.")

@@ -32,7 +32,7 @@ def examples(num: int, seed: int) -> Examples:
     return Examples(images=images, rows=np.arange(num), is_good=np.arange(num) % 2 == 0)
 
 
-def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
+def test_fit_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
     model, train, val = Recording(), examples(8, 0), examples(4, 1)
     fit(model, CONFIG, train, val, training(tmp_path, tmp_path, batch_size=8).model_copy(update={"num_epochs": 2}))
     first, second = model.shown[True]  # a step each: the whole set, in the same order
@@ -43,7 +43,7 @@ def test_two_epochs_see_different_pixels_and_validation_the_same(tmp_path):
         assert torch.equal(seen, CONFIG.normalised(val.images))
 
 
-def test_each_epoch_has_an_order_of_its_own(tmp_path):
+def test_fit_each_epoch_has_an_order_of_its_own(tmp_path):
     model, train = Recording(), examples(8, 0)
     plain = AugmentSettings(colour=0.0, shift=0.0, mirror=0.0)
     asked = training(tmp_path, tmp_path, batch_size=4, augment=plain).model_copy(update={"num_epochs": 4})
@@ -56,7 +56,7 @@ def test_each_epoch_has_an_order_of_its_own(tmp_path):
     assert len(firsts) == 4 and len(set(firsts)) > 1 and all(len(rows) == 4 for rows in firsts)
 
 
-def test_augmentation_shifts_either_way_and_stretches_and_moves_colours():
+def test_augmented_shifts_either_way_and_stretches_and_moves_colours():
     column = torch.arange(16.0).expand(200, 3, 16, 16)
     shifted = augmented(column, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125, mirror=0.0))
     assert set((shifted[:, 0, 8, 8] - 8).tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
@@ -67,7 +67,7 @@ def test_augmentation_shifts_either_way_and_stretches_and_moves_colours():
     assert float(offset.mean()) == pytest.approx(0.0, abs=0.04) and float(offset.std()) == pytest.approx(0.2, abs=0.03)
 
 
-def test_augmentation_moves_by_whole_pixels_and_mirrors():
+def test_augmented_moves_by_whole_pixels_and_mirrors():
     """Every pixel that comes out went in: nothing is blurred, since blur is what is to be recognised."""
     images = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
     moved = augmented(images, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125))
@@ -80,7 +80,7 @@ def test_augmentation_moves_by_whole_pixels_and_mirrors():
     assert torch.equal(still, images)
 
 
-def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
+def test_fit_stops_early_and_keeps_the_best_weights(tmp_path):
     """Validation is labelled the other way round, so each step makes it worse: the first epoch stays the best."""
     rows, bright = np.arange(8), np.arange(8) % 2 == 0
     images = np.broadcast_to(np.where(bright, 200, 60).astype(np.uint8)[:, None, None, None], (8, 32, 32, 3))
@@ -100,7 +100,7 @@ def test_training_stops_early_and_keeps_the_best_weights(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_training_that_diverges_is_said_and_leaves_no_model(tmp_path):
+def test_fit_that_diverges_is_an_error_and_leaves_no_model(tmp_path):
     class Diverged(Recording):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return super().forward(pixels) * math.nan
@@ -109,7 +109,7 @@ def test_training_that_diverges_is_said_and_leaves_no_model(tmp_path):
         fit(Diverged(), CONFIG, examples(8, 0), examples(4, 1), training(tmp_path, tmp_path))
 
 
-def test_a_rare_class_counts_as_much(tmp_path):
+def test_fit_rare_class_counts_as_much(tmp_path):
     """One bad photograph among eight: with class weights the loss of a model that knows nothing is ln 2 either way, and
     a model that calls everything good with probability 7/8 does not gain by it."""
     images = np.zeros((8, 32, 32, 3), dtype=np.uint8)

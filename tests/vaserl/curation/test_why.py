@@ -88,7 +88,7 @@ def test_a_vase_that_came_through(dataset):
     assert "best_view  preferred it: front 0.310 against view 3 0.220" in story
     assert "lift       made models/v1.glb" in story
     assert "mesh_gate  passed: silhouette_iou 0.970 (at least 0.8), open_edges 0.000 (at most 0.02)" in story
-    assert f"turntable  filmed it: clips/{'c' * 64}.mp4" in story
+    assert f"turntable  rendered clips/{'c' * 64}.mp4" in story
     assert "describe   “Athenian amphora.”; dimensions of the first wording: 2 lost\n" in story
     assert "questions  asked for fabric\n" in story
     assert "caption_loses" not in story and "measured nothing" not in story

@@ -15,10 +15,12 @@ import pytest
 import trimesh
 from PIL import Image
 
+from tests.fakes.curation_stages import over_batches
 from tests.fakes.hostile_pictures import png_claiming
+from vaserl.curation.bodies.turntable import Turntable
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import TurntableSettings
-from vaserl.curation.stages.turntable import Film
+from vaserl.curation.stages.turntable import TURNTABLE
 from vaserl.errors import UserError
 from vaserl.files import glb as glb_check
 from vaserl.files.glb import check_glb
@@ -297,7 +299,8 @@ def test_turntable_stage_rejects_the_row_of_a_hostile_model(tmp_path: Path) -> N
     trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "models" / "sound.glb")
     row = {"photo": "", "rejected_by": "", "reason": ""}
     rows = [row | {"vase_id": name, "mesh": f"models/{name}.glb"} for name in [*names, "sound"]]
-    film = Film(TurntableSettings(num_frames=2, fps=2.0, resolution=32), tmp_path)
-    rendered = {row["vase_id"]: row for row in rows_of(film(batch_of(rows)))}
+    settings = TurntableSettings(num_frames=2, fps=2.0, resolution=32)
+    turntable = over_batches(TURNTABLE, Turntable, settings, tmp_path)
+    rendered = {row["vase_id"]: row for row in rows_of(turntable(batch_of(rows)))}
     assert all(rendered[name]["rejected_by"] == "turntable" and rendered[name]["reason"] for name in names)
     assert rendered["sound"]["clip"]

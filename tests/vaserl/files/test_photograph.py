@@ -6,11 +6,13 @@ import json
 import pytest
 from PIL import Image
 
+from tests.fakes.curation_stages import over_batches
 from tests.fakes.hostile_pictures import png_claiming, png_torn_in_its_pixels
 from tests.fakes.museum_folders import RECORD
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import Source, read_photograph_source
+from vaserl.curation.source import read_photograph_source
+from vaserl.curation.stages.source import SOURCE, SourceReader
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 
@@ -20,7 +22,7 @@ def test_source_stage_hashes_and_decodes(tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "records.jsonl").write_text("".join(json.dumps({"id": n, **RECORD}) + "\n" for n in ("good", "torn")))
     batch = batch_of(read_photograph_source(SourceSettings(path=str(tmp_path))).to_pylist())
-    done = {row["vase_id"]: row for row in rows_of(Source()(batch))}
+    done = {row["vase_id"]: row for row in rows_of(over_batches(SOURCE, SourceReader)(batch))}
     assert done["good"]["photo_sha256"] == hashlib.sha256((tmp_path / "good.png").read_bytes()).hexdigest()
     assert done["good"]["rejected_by"] == ""
     assert done["torn"]["rejected_by"] == "source" and done["torn"]["reason"].startswith("can't be decoded")

@@ -10,13 +10,16 @@ import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from tests.fakes.curation_stages import over_batches
 from tests.fakes.museum_folders import RECORD, rows, write_image
+from vaserl.curation.bodies.lift import Lift
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.job.journal import Journal
 from vaserl.curation.job.shards import source_shards
 from vaserl.curation.settings import LiftSettings, SourceSettings
-from vaserl.curation.source import Source, read_photograph_source
-from vaserl.curation.stages.lift import Lift
+from vaserl.curation.source import read_photograph_source
+from vaserl.curation.stages.lift import LIFT
+from vaserl.curation.stages.source import SOURCE, SourceReader
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
 from vaserl.files.storage import local_copy, storage_environment, use_storage_options, versions_below
@@ -51,7 +54,7 @@ def test_read_bytes_reads_photographs_behind_a_url(memory, tmp_path, form):
         assert seen == [missing, ("memory://other/v1_4.png", "")]
     else:
         assert seen == []
-    (done, *_) = rows_of(Source()(batch_of(table.to_pylist())))
+    (done, *_) = rows_of(over_batches(SOURCE, SourceReader)(batch_of(table.to_pylist())))
     assert done["photo_sha256"] == hashlib.sha256(content).hexdigest()
     assert read_photograph(done["photo"]).size == (8, 6)
     local = local_copy(done["photo"], tmp_path)
@@ -97,7 +100,7 @@ def test_versions_below_uses_the_digest_or_else_time_and_size(monkeypatch, befor
 
 def test_source_stage_rejects_the_row_of_a_vanished_photograph(memory):
     row = {"photo": "memory://museum/gone.png", "rejected_by": "", "reason": ""}
-    (done,) = rows_of(Source()(batch_of([row])))
+    (done,) = rows_of(over_batches(SOURCE, SourceReader)(batch_of([row])))
     assert (done["rejected_by"], done["reason"]) == ("source", "can't be read: FileNotFoundError")
 
 
@@ -132,8 +135,14 @@ def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(MemoryFileSystem, "cat_file", is_down)
     row = {"photo": "memory://down/a.png", "rejected_by": "", "reason": "", "vase_id": "a"}
     with pytest.raises(UserError, match=r"memory://down/a\.png: TimeoutError: no answer"):
-        Source()(batch_of([row]))
-    given = Lift(LiftSettings(generator="given", given="{vase_id}.glb"), "memory://down", tmp_path)
+        over_batches(SOURCE, SourceReader)(batch_of([row]))
+    given = over_batches(
+        LIFT,
+        Lift,
+        LiftSettings(generator="given", generator_args={"path": "{vase_id}.glb"}),
+        "memory://down",
+        tmp_path,
+    )
     with pytest.raises(UserError, match=r"memory://down/a\.png: TimeoutError: no answer"):
         given(batch_of([row]))
     with pytest.raises(UserError, match=r"memory://down/a\.glb: TimeoutError: no answer"):
@@ -141,16 +150,16 @@ def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setattr(Path, "read_bytes", is_down)  # a mounted network disk
     with pytest.raises(UserError, match=r"/mnt/a\.png: TimeoutError: no answer"):
-        Source()(batch_of([row | {"photo": "/mnt/a.png"}]))
+        over_batches(SOURCE, SourceReader)(batch_of([row | {"photo": "/mnt/a.png"}]))
     monkeypatch.undo()
     (lifted,) = rows_of(given(batch_of([row | {"photo": str(tmp_path / "a.png")}])))
     assert lifted["reason"] == "no model given: memory://down/a.glb"
-    (judged,) = rows_of(Source()(batch_of([row])))
+    (judged,) = rows_of(over_batches(SOURCE, SourceReader)(batch_of([row])))
     assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: FileNotFoundError"
 
     def is_locked(*_, **__):
         raise PermissionError("not yours")
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", is_locked)
-    (judged,) = rows_of(Source()(batch_of([row])))
+    (judged,) = rows_of(over_batches(SOURCE, SourceReader)(batch_of([row])))
     assert judged["rejected_by"] == "source" and judged["reason"] == "can't be read: PermissionError"

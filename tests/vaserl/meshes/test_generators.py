@@ -10,12 +10,14 @@ import trimesh
 from PIL import Image
 
 from tests.fakes.checkouts import make_hunyuan3d, make_triposg
+from tests.fakes.curation_stages import over_batches
+from vaserl.curation.bodies.lift import Lift, build_generator, check_generator
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import LiftSettings
-from vaserl.curation.stages.lift import Lift, build_generator, check_generator
+from vaserl.curation.stages.lift import LIFT
 from vaserl.errors import UserError
 from vaserl.meshes.gate import gate
-from vaserl.meshes.generators import Hunyuan3DSettings, LiftFailure, TripoSGSettings
+from vaserl.meshes.generators import LiftFailure
 from vaserl.meshes.generators.checkout import import_from
 from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
@@ -43,12 +45,12 @@ def triposg(tmp_path_factory) -> Path:
 
 def settings(folder: Path, **changes) -> LiftSettings:
     given = {"checkout": folder / "checkout", "weights": folder / "weights", "device": "cpu", "num_faces": 2000}
-    return LiftSettings(generator="triposg", triposg=TripoSGSettings(**(given | changes)))
+    return LiftSettings(generator="triposg", generator_args=given | changes)
 
 
 def lifted(lift_settings: LiftSettings, photo: Path, out: Path) -> dict:
     row = {"photo": str(photo), "vase_id": "v", "rejected_by": "", "reason": "", "mesh": ""}
-    return rows_of(Lift(lift_settings, photo.parent, out)(batch_of([row])))[0]
+    return rows_of(over_batches(LIFT, Lift, lift_settings, photo.parent, out)(batch_of([row])))[0]
 
 
 def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_path):
@@ -88,15 +90,15 @@ def test_triposg_uses_the_checkouts_remover_if_its_weights_are_given(triposg, tm
 
 def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path):
     for changes, message in (
-        ({"checkout": tmp_path / "no"}, r"lift\.triposg\.checkout .*no such folder; clone"),
-        ({"checkout": tmp_path}, r"lift\.triposg\.checkout .*lacks triposg, scripts"),
-        ({"weights": tmp_path}, r"lift\.triposg\.weights .*lacks model_index\.json; download"),
-        ({"rmbg": tmp_path}, r"lift\.triposg\.rmbg .*lacks config\.json"),
+        ({"checkout": tmp_path / "no"}, r"lift\.generator_args\.checkout .*no such folder; clone"),
+        ({"checkout": tmp_path}, r"lift\.generator_args\.checkout .*lacks triposg, scripts"),
+        ({"weights": tmp_path}, r"lift\.generator_args\.weights .*lacks model_index\.json; download"),
+        ({"rmbg": tmp_path}, r"lift\.generator_args\.rmbg .*lacks config\.json"),
     ):
         for look in (check_generator, build_generator):
             with pytest.raises(UserError, match=message):
                 look(settings(triposg, **changes), tmp_path)
-    with pytest.raises(ValueError, match=r"needs a section \[lift\.triposg\]"):
+    with pytest.raises(ValueError, match=r"checkout: Field required"):
         LiftSettings(generator="triposg")
 
 
@@ -104,7 +106,7 @@ def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path)
 def test_usable_device_names_a_missing_gpu_only_where_the_model_is_loaded(triposg, tmp_path):
     wants_gpu = settings(triposg, device="cuda")
     check_generator(wants_gpu, tmp_path)
-    with pytest.raises(UserError, match=r'lift\.triposg\.device "cuda": this process sees no CUDA device'):
+    with pytest.raises(UserError, match=r'lift\.generator_args\.device "cuda": this process sees no CUDA device'):
         build_generator(wants_gpu, tmp_path)
 
 
@@ -127,7 +129,7 @@ def test_import_from_rejects_a_module_of_another_place(tmp_path):
 
 def hunyuan(folder: Path, **changes) -> LiftSettings:
     given = {"checkout": folder / "checkout", "weights": folder / "weights", "device": "cpu", "num_faces": 2000}
-    return LiftSettings(generator="hunyuan3d", hunyuan3d=Hunyuan3DSettings(**(given | changes)))
+    return LiftSettings(generator="hunyuan3d", generator_args=given | changes)
 
 
 @pytest.mark.parametrize("newer", [False, True])
@@ -141,7 +143,7 @@ def test_hunyuan3d_in_both_layouts(tmp_path, newer):
         assert (folder / "calls.txt").read_text() == "20 4.5 3 64\n"
         width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
         assert width / height == pytest.approx(180 / 320, rel=0.03)
-        with pytest.raises(UserError, match=r"lift\.hunyuan3d\.weights .*lacks other"):
+        with pytest.raises(UserError, match=r"lift\.generator_args\.weights .*lacks other"):
             check_generator(hunyuan(folder, subfolder="other"), tmp_path)
     finally:
         _forget("hy3dshape" if newer else "hy3dgen", folder / "checkout")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_vase, prompt_text
-from vaserl.curation.outcome.retention import STAGES
+from vaserl.curation.pipeline import PIPELINE
 from vaserl.dataset import MANIFEST, SPLITS, DataSet, Row, Vase, clip_name
 from vaserl.errors import Effect, Problem, UserError
 from vaserl.files import sha256_of
@@ -41,7 +41,7 @@ def _trained(vases: Sequence[Vase]) -> list[Vase]:
 def _counts(rows: Sequence[Row], kept: Sequence[Row]) -> list[tuple[str, str]]:
     splits = Counter(row.split for row in kept)
     rejected = Counter(row.rejected_by for row in rows if row.rejected_by)
-    order = {stage: index for index, stage in enumerate(STAGES)}
+    order = {stage: index for index, stage in enumerate(PIPELINE.names)}
     stages = sorted(rejected.items(), key=lambda item: order.get(item[0], len(order)))
     questions = sum(len(row.questions) for row in kept)
     num_rights, num_credits = sum(bool(row.rights) for row in kept), sum(bool(row.credit) for row in kept)

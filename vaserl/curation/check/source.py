@@ -10,9 +10,10 @@ from rapidfuzz import fuzz, process
 
 from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
-from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import SourceSettings
-from vaserl.curation.source import Inspected, Source, inspect_source
+from vaserl.curation.source import Inspected, inspect_source
+from vaserl.curation.stage import Photograph, Rejected
+from vaserl.curation.stages.source import SourceReader
 from vaserl.errors import Effect, Problem
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, joined
@@ -29,8 +30,6 @@ _KINDS = {
     "its record states none": ("record without a dimension", "fill in one of them, or map its column in source.fields"),
 }
 """Kind of problem and remedy, by the beginning of a row's reason."""
-CHUNK = 64
-"""Photographs that are decoded at once."""
 
 
 def check_photographs(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
@@ -90,12 +89,12 @@ def _rejected(inspected: Inspected) -> Iterator[Problem]:
 
 
 def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
-    stage = Source()
-    for start in range(0, photographs.num_rows, CHUNK):
-        for row in rows_of(stage(batch_of(photographs.slice(start, CHUNK).to_pylist()))):
-            if row["rejected_by"]:
-                message = f"{row['reason']}; replace or remove the file"
-                yield _problem("photograph that can't be read", _name(folder, row["photo"]), message, "drops the row")
+    reader = SourceReader()
+    for photo in photographs["photo"].to_pylist():
+        verdict = reader.judge(Photograph(photo=photo))
+        if isinstance(verdict, Rejected):
+            message = f"{verdict.reason}; replace or remove the file"
+            yield _problem("photograph that can't be read", _name(folder, photo), message, "drops the row")
 
 
 def _unlisted(inspected: Inspected) -> Iterator[Problem]:

@@ -1,1 +1,1 @@
-"""How the curation job runs stages: batches, shards, processes that may die, the journal of finished work."""
+"""How the curation job runs stages: batches, shards, supervised processes, the journal of finished work."""

@@ -1,9 +1,9 @@
-"""Stages at arm's length: photographs that crash, hang or bloat a stage cost themselves and nothing else.
+"""Stages in processes of their own: a photograph that crashes, hangs or bloats a stage is rejected alone.
 
-Who is to blame is found by trial. When the process dies over a batch, a new one takes the batch's photographs one at a
-time, which costs one more start for each culprit; halving would cost a start for each halving, and starting is what is
-slow. Where no photograph dies alone, the batch is taken once more whole, so that a death by chance changes no figure.
-Exceptions are not deaths: they end the job, naming the photograph.
+The failing photograph is found by trial. When the process dies over a batch, a new one gets the batch's photographs
+one at a time, which costs one more start for each failing photograph; halving would cost a start for each halving, and
+starting is slow. If no photograph kills the process alone, the whole batch runs once more, so that a death by chance
+changes no figure. Exceptions are not deaths: they end the job and name the photograph.
 """
 
 import os
@@ -12,30 +12,30 @@ from dataclasses import dataclass
 from typing import Self
 
 from vaserl.curation.job.batch import RowBatch, merged, rejecting, remaining, taken
-from vaserl.curation.job.stage import Stage
+from vaserl.curation.job.prepared import PreparedStage
 from vaserl.curation.job.stage_process import StageDied, StageFailed, StageProcess
 from vaserl.curation.settings import PoolSettings
 
-MAX_GUILTY_IN_A_ROW = 20
-"""So many photographs, one after the other in one stage, aren't the photographs' fault."""
+MAX_CONSECUTIVE_KILLS = 20
+"""Consecutive photographs that may kill one stage's process; after that the stage is at fault, and the job ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a stage may take."""
+    """Limits of a stage."""
 
     batch_size: int
-    """Rows that it is given at once."""
+    """Rows that it gets at once."""
     timeout_s: float
-    """Seconds over a batch, and over a row when it is alone."""
+    """Seconds for a batch, and for a row that runs alone."""
     memory_bytes: int | None = None
-    """Memory of its process and all that this has started; None: half of the machine's."""
+    """Memory of its process and all descendants; None: half of the machine's."""
     num_retries: int = 1
     """Further attempts of a row over which the process has died alone."""
 
     @classmethod
     def of(cls, pool: PoolSettings) -> Self:
-        """What the stages of a pool may take."""
+        """Returns the limits of a pool's stages."""
         memory = pool.memory_gb
         return cls(
             batch_size=pool.batch_size,
@@ -47,19 +47,19 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Effort:
-    """What a stage has cost, summed up."""
+    """The cost of a stage, summed over calls."""
 
     rows: int = 0
-    """Rows that it has looked at."""
+    """Rows that it has judged."""
     seconds: float = 0.0
-    """Seconds at work, starts and deaths not included."""
+    """Seconds of its body at work; starts and deaths are not included."""
     deaths: int = 0
-    """How often its process died or was killed."""
+    """Number of times its process died or was killed."""
     killed_rows: int = 0
     """Rows rejected because of that."""
 
     def add(self, other: "Effort") -> None:
-        """Sums up."""
+        """Adds another effort to this one."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -69,19 +69,21 @@ class JobFailed(RuntimeError):
 
 
 class Isolated:
-    """Runs stages in a process of their own, started when first needed and anew after each death."""
+    """Runs stages in a process of their own, which starts when first needed and again after each death."""
 
-    def __init__(self, stages: Sequence[Stage], limits: Limits) -> None:
+    def __init__(self, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._stages, self._limits = stages, limits
         self._memory_bytes = limits.memory_bytes or memory_of_machine() // 2
         self._process: StageProcess | None = None
-        self._num_guilty_in_a_row = [0] * len(stages)
+        self._num_consecutive_kills = [0] * len(stages)
 
     def run(self, index: int, batch: RowBatch, effort: Effort) -> RowBatch:
-        """The batch through the stage of that index, in pieces of `batch_size` remaining rows; rows over which the
-        process died are rejected with the reason in words, and all is counted in `effort`.
+        """Runs the stage of that index over the batch, in pieces of `batch_size` remaining rows; adds up in `effort`.
 
-        Raises: UserError from the stage; JobFailed for any other exception of it, or where every photograph kills it.
+        Rows over which the process died are rejected, and the reason states how it died.
+
+        Raises: UserError from the stage; JobFailed for any other exception of the stage, or after
+        MAX_CONSECUTIVE_KILLS.
         """
         rows = remaining(batch)
         size = self._limits.batch_size
@@ -104,14 +106,14 @@ class Isolated:
         except StageDied:
             pass
         except StageFailed as failure:
-            self._name_the_culprit(index, piece, failure)
+            self._raise_for_failing_row(index, piece, failure)
         num_killed = effort.killed_rows
         together = merged(piece, [([k], self._alone(index, taken(piece, [k]), effort)) for k in range(length)])
         if effort.killed_rows == num_killed:
             try:
                 together = self._call(index, piece, effort)
             except StageDied:
-                pass  # each alone was well, and together they may be too much
+                pass  # rows pass one by one but not as a batch
             except StageFailed as failure:
                 raise self._failed(index, piece, failure) from None
         return together
@@ -125,12 +127,12 @@ class Isolated:
                 ending = str(death)
             except StageFailed as failure:
                 raise self._failed(index, row, failure) from None
-        self._num_guilty_in_a_row[index] += 1
+        self._num_consecutive_kills[index] += 1
         name = self._stages[index].name
-        if self._num_guilty_in_a_row[index] >= MAX_GUILTY_IN_A_ROW:
+        if self._num_consecutive_kills[index] >= MAX_CONSECUTIVE_KILLS:
             raise JobFailed(
-                f"{name}: its process {ending} over {MAX_GUILTY_IN_A_ROW} photographs in a row, the last one "
-                f"{row['photo'][0]}; that is not the photographs' fault"
+                f"{name}: its process {ending} over {MAX_CONSECUTIVE_KILLS} consecutive photographs, the last one "
+                f"{row['photo'][0]}; the stage is at fault, not the photographs"
             )
         effort.killed_rows += 1
         return rejecting(row, name, {0: f"the {name} process {ending} on this photograph"})
@@ -144,12 +146,12 @@ class Isolated:
             effort.deaths += 1
             self.close()
             raise
-        self._num_guilty_in_a_row[index] = 0
+        self._num_consecutive_kills[index] = 0
         effort.seconds += seconds
         return answer
 
-    def _name_the_culprit(self, index: int, piece: RowBatch, failure: StageFailed) -> None:
-        """Raises: JobFailed, about the first photograph that fails alone, or else about all of them."""
+    def _raise_for_failing_row(self, index: int, piece: RowBatch, failure: StageFailed) -> None:
+        """Raises: JobFailed naming the first photograph that fails alone, or else all of them."""
         for k in range(len(piece["rejected_by"])):
             self._alone(index, taken(piece, [k]), Effort())
         raise self._failed(index, piece, failure)
@@ -161,7 +163,7 @@ class Isolated:
 
 
 def memory_of_machine() -> int:
-    """Bytes: the machine's, or what a container is given of it."""
+    """Returns bytes of memory: the machine's, or the container's limit if that is lower."""
     total = os.sysconf("SC_PAGESIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:

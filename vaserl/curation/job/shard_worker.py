@@ -1,4 +1,4 @@
-"""One worker of a pool: takes shards through the pool's stages, in a process that can be killed."""
+"""One worker of a pool: runs the pool's stages over shards, in a process that can be killed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,19 +7,19 @@ from pathlib import Path
 from vaserl.curation.job.batch import RowBatch
 from vaserl.curation.job.isolated import Effort, Isolated, Limits
 from vaserl.curation.job.journal import Journal, key_after
+from vaserl.curation.job.prepared import PreparedStage
 from vaserl.curation.job.shards import Shard
-from vaserl.curation.job.stage import Stage
 
 
 class ShardWorker:
-    """Does what the journal doesn't have yet. Nothing is loaded for a shard that is finished."""
+    """Runs the stages that the journal doesn't list for a shard. Nothing is loaded for a finished shard."""
 
-    def __init__(self, dataset: Path, stages: Sequence[Stage], limits: Limits) -> None:
+    def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._journal, self._stages = Journal(dataset), stages
         self._isolated = Isolated(stages, limits)
 
     def __call__(self, shard: Shard) -> tuple[Shard, Mapping[str, Effort]]:
-        """The shard after this pool's stages, and what each of them has cost.
+        """Returns the shard after this pool's stages, and the effort of each of them.
 
         Raises: UserError or JobFailed, see `Isolated.run`.
         """
@@ -35,7 +35,7 @@ class ShardWorker:
             if batch is None:
                 batch = shard.read(self._journal)
             batch = self._isolated.run(index, batch, effort)
-            self._journal.write(passed.step, passed.key, batch)
+            self._journal.write(passed.step, passed.key, batch, stage.files)
             shard = passed
         return shard, efforts
 

@@ -1,4 +1,4 @@
-"""How the rows of each pass are cut into shards. Only a shard's rows are ever held as Python objects."""
+"""Cuts the rows of each pass into shards. Only one shard's rows are held as Python objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from vaserl.curation.job.journal import Journal, key_of
 from vaserl.files.storage import is_url
 
 INPUT = "input"
-"""The journal's name for rows that no stage has seen."""
+"""The journal's folder of rows that no stage has seen."""
 
 Versions = Mapping[str, Sequence[str]]
-"""By URL, what tells one version of the file there from another; see `versions_below`."""
+"""By URL, the version of the file there; see `versions_below`."""
 
 Losers = Mapping[int, Mapping[int, str]]
-"""By shard and by row in it: why the best view of its vase is another one, or none."""
+"""By shard and row: why the choice between views rejected it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """A few rows on their way through the pools of a pass. The rows themselves lie in a file.
+    """A few rows on their way through the pools of a pass. The rows themselves are in a file.
 
     Example: Shard(number=3, file="/data/.work/input/5e….parquet", rows=None, columns=None, num_rows=128, key="5e…")
     """
@@ -32,20 +32,19 @@ class Shard:
     number: int
     """Its place in the pass."""
     file: str
-    """Where its rows are, as they were before the pass."""
+    """Path of its rows as they were before the pass."""
     rows: tuple[int, ...] | None
-    """Which rows of the file; None: all."""
+    """Indices of its rows in the file; None: all."""
     columns: tuple[str, ...] | None
-    """Which columns; None: all."""
+    """Columns that it reads; None: all."""
     num_rows: int
-    """How many rows."""
     key: str
-    """What the journal knows it by, after what it has passed."""
+    """Its key in the journal after the last stage that it has passed."""
     step: str = ""
     """The last stage that it has passed; "" before the first."""
 
     def read(self, journal: Journal) -> RowBatch:
-        """Its rows as they are now."""
+        """Reads its rows as they are now."""
         if self.step:
             return journal.read(self.step, self.key)
         table = pq.read_table(self.file, columns=None if self.columns is None else list(self.columns))
@@ -55,9 +54,9 @@ class Shard:
 def source_shards(
     photographs: pa.Table, journal: Journal, num_rows: int, versions: Versions = MappingProxyType({})
 ) -> list[Shard]:
-    """All photographs, in their order, `num_rows` to a shard; their rows are written where workers find them.
+    """Returns all photographs, in their order, `num_rows` to a shard, and writes their rows to the journal.
 
-    A photograph whose file was changed since makes another shard of its own; `versions` are of those behind URLs.
+    A photograph whose file has changed since gives its shard another key; `versions` are those of URLs.
     """
     shards = []
     for number, start in enumerate(range(0, photographs.num_rows, num_rows)):
@@ -78,13 +77,13 @@ def lift_shards(
     given: Callable[[str], str] | None = None,
     versions: Versions = MappingProxyType({}),
 ) -> list[Shard]:
-    """The best views of the vases that came through, at most `num_rows` to a shard.
+    """Returns the best views of the vases that passed the filters, at most `num_rows` to a shard.
 
-    A shard never takes photographs from two of the filters' shards: a vase more or less leaves the others' alone. Nor
-    does it take their scores along, so that a filter may change its mind about a figure without a model being redone.
+    A shard never holds photographs from two of the filters' shards, so that one vase more or less leaves the other
+    shards alone. Nor does it hold their scores, so that another score invalidates no model.
 
-    given: where a vase's model ought to be, if models are given; one that came later, or that was exchanged, makes
-    another shard of its own.
+    given: the place of a vase's model, if models are given; one that was added or exchanged gives its shard another
+    key.
     """
     shards: list[Shard] = []
     for parent in filtered:
@@ -111,8 +110,7 @@ def lift_shards(
 
 
 def _changed(place: str, versions: Versions) -> Sequence[int | str]:
-    """Size and time of change of a file on this machine, or the version of one behind a URL; [] where there is none, or
-    none known."""
+    """Returns size and time of change of a local file, or the version of a URL; [] where there is none."""
     if is_url(place):
         return versions.get(place, [])
     try:

@@ -2,12 +2,11 @@
 
 python -m vaserl.curation.job.stage_guard CONNECTION LIFELINE REPORT MEMORY: three file descriptors, a number of bytes
 
-The program splits in two before it has imported anything. One half makes the stages and answers batches on the
-connection; it may crash, hang, or leave programs behind that run in sessions of their own. The other half, the guard,
-imports no library that could do so. It waits for one of three things: that the first half ends, that it and its
-descendants hold more memory than they may, or that the lifeline closes, because whoever holds its other end wants an
-end or was itself killed. Then it kills every descendant, orphans included (it is their reaper), says on the report how
-the first half ended, and leaves.
+The program forks before it has imported anything. The child makes the stages and answers batches on the connection;
+it may crash, hang, or leave programs behind that run in sessions of their own. The parent, the guard, imports no
+library that could do so. It waits for one of three events: the child ends; the child and its descendants exceed their
+memory; or the lifeline closes, because the process at its other end closed it or was itself killed. Then it kills and
+reaps every descendant, orphans included (it is their subreaper), writes to the report how the child ended, and exits.
 
 Linux only: prctl and /proc/…/children.
 """
@@ -44,20 +43,20 @@ def main(connection: int, lifeline: int, report: int, memory_bytes: int) -> None
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for handle in (lifeline, report, woken, wake):
         os.close(handle)
-    # where the guard itself is killed, nobody else would end this half
+    # if the guard itself is killed, no other process would end this one
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != guard:
         os._exit(1)
-    # of all processes, the kernel short of memory shall choose this one: it costs a row, another one the job
+    # short of memory, the kernel shall kill this process first: it costs a row, any other process the job
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     _serve(Connection(connection))
 
 
 def _serve(connection: Connection) -> None:
-    """Takes the stages' makers, then (index of stage, batch) until the connection closes.
+    """Receives the stages' makers, then (index of stage, batch) until the connection closes.
 
-    Answers each batch with ("made", None) once the stage stands, and with one of ("done", (batch, seconds)),
+    Answers each batch with ("made", None) once the stage is made, and with one of ("done", (batch, seconds)),
     ("user_error", message) and ("failed", traceback).
     """
     import pickle
@@ -103,7 +102,7 @@ def _guard(worker: int, lifeline: int, woken: int, report: int, memory_bytes: in
 
 
 def _reap(worker: int) -> int | None:
-    """Takes leave of all that have ended. Returns: the worker's status if it is among them."""
+    """Reaps exited children. Returns: the worker's status if it is among them."""
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -116,7 +115,7 @@ def _reap(worker: int) -> int | None:
 
 
 def _end_all(worker: int) -> int | None:
-    """Kills every descendant, those that appear meanwhile too. Returns: the worker's status if it ended here."""
+    """Kills and reaps every descendant, new ones included. Returns: the worker's status if it ended here."""
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -141,7 +140,7 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _resident(pid: int) -> int:
-    """Bytes of memory that a process holds; 0 once it has ended."""
+    """Returns resident bytes of a process; 0 once it has ended."""
     try:
         with open(f"/proc/{pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")

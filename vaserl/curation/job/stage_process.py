@@ -1,4 +1,4 @@
-"""A process that runs stages and can be killed: the near end of `vaserl.curation.job.stage_guard`."""
+"""A process that runs stages and can be killed: the parent's end of `vaserl.curation.job.stage_guard`."""
 
 import json
 import os
@@ -14,35 +14,35 @@ from typing import Any
 
 from vaserl.curation.job import stage_guard
 from vaserl.curation.job.batch import RowBatch
-from vaserl.curation.job.stage import Stage
+from vaserl.curation.job.prepared import PreparedStage
 from vaserl.errors import UserError
 
 _START_TIMEOUT_S = 900.0
-"""For importing a stage's libraries and loading its model, from a slow disk too."""
+"""Time for importing a stage's libraries and loading its model, from a slow disk too."""
 KILL_TIMEOUT_S = 30.0
 TRANSFER_TIMEOUT_S = 60
-"""For a message to cross, once it has begun to."""
+"""Time for a message to cross, once it has begun to."""
 
 
 class StageDied(Exception):
-    """The process died, or was killed for taking too long or too much; the message goes on after "the process"."""
+    """The process died, or was killed for exceeding its time or memory; the message continues "the process"."""
 
 
 class StageFailed(Exception):
-    """The stage raised an exception, whose traceback is the message; the process lives."""
+    """The stage raised an exception, whose traceback is the message; the process is still alive."""
 
 
 class StageProcess:
-    """Runs one of its stages on one batch at a time. After `StageDied`, or when it's no longer needed, `close` it.
+    """Runs one of its stages on one batch at a time. Call `close` after `StageDied`, or when it's no longer needed.
 
-    When the process that holds this object ends in whatever way, so does the stages' process.
+    When the process that holds this object ends, for whatever reason, the stages' process ends too.
     """
 
-    def __init__(self, stages: Sequence[Stage], memory_bytes: int) -> None:
+    def __init__(self, stages: Sequence[PreparedStage], memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._names = [stage.name for stage in stages]
         near, far = socket.socketpair()
-        # without it, writing to a process that is stopped, or reading from one that stopped midway, waits for ever
+        # otherwise writing to a stopped process, or reading from one that stopped midway, never returns
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             near.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", TRANSFER_TIMEOUT_S, 0))
         lifeline, self._lifeline = os.pipe()
@@ -51,7 +51,7 @@ class StageProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", stage_guard.__name__, *map(str, handles), str(memory_bytes)],
             stdin=subprocess.DEVNULL,
-            stdout=2,  # what libraries print is no result
+            stdout=2,  # output of libraries is not the job's result
             pass_fds=handles,
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -73,11 +73,11 @@ class StageProcess:
 
     @property
     def pid(self) -> int:
-        """Of the guard, whose child is the stages' process."""
+        """Process id of the guard, whose child is the stages' process."""
         return self._process.pid
 
     def call(self, index: int, batch: RowBatch, timeout_s: float) -> tuple[RowBatch, float]:
-        """The batch through the stage of that index, and the seconds that it took there.
+        """Runs the stage of that index over the batch. Returns: the batch, and the seconds that the stage worked.
 
         Raises: StageDied; StageFailed; UserError, if the stage raised one.
         """
@@ -101,8 +101,9 @@ class StageProcess:
         try:
             self._process.wait(KILL_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            # the guard waits for somebody whom the kernel won't let die now; it goes on waiting for him
-            print(f"stages' process {self.pid}: not all that it started could be killed", file=sys.stderr)
+            # a child is in uninterruptible sleep; the guard keeps waiting for it
+            message = "a process that it started is in uninterruptible sleep and could not be killed yet"
+            print(f"stages' process {self.pid}: {message}", file=sys.stderr)
         self._connection.close()
         os.close(self._report)
 
@@ -117,8 +118,8 @@ class StageProcess:
             raise StageDied(self._ending()) from None
 
     def _receive(self, expected: str, timeout_s: float) -> Any:
-        """What came with a message of that kind. The report speaks when the guard leaves, also where a program that
-        outlives its stage still holds the connection open."""
+        """Returns the content of a message of that kind. The guard's report arrives when it ends, even if a program
+        that outlives its stage still holds the connection open."""
         ready = wait([self._connection, self._report], timeout_s)
         if not ready:
             raise StageDied(f"gave no answer within {timeout_s:g} s and was killed")
@@ -136,7 +137,7 @@ class StageProcess:
         return content
 
     def _ending(self) -> str:
-        """How the process ended, by the guard's report."""
+        """Returns how the process ended, from the guard's report."""
         if not select.select([self._report], [], [], KILL_TIMEOUT_S)[0]:
             return "stopped answering and was killed"
         content = os.read(self._report, 4096)

@@ -1,4 +1,4 @@
-"""Thresholds that are asked for as a quantile become values, once and before the pass that applies them.
+"""Resolves thresholds that are given as a quantile into values, once and before the pass that applies them.
 
 The sample is drawn by hash, so it is the same in every run over the same photographs, wherever their folder lies.
 """
@@ -6,21 +6,18 @@ The sample is drawn by hash, so it is the same in every run over the same photog
 import contextlib
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.job.isolated import Effort, Isolated, Limits
-from vaserl.curation.job.stage import stage_of
+from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CurateSettings, ThresholdSettings
-from vaserl.curation.source import Source
-from vaserl.curation.stages.best_view import STAGE as BEST_VIEW
-from vaserl.curation.stages.intact import DEFAULT_THRESHOLD, VIEW, Intact
-from vaserl.curation.stages.intact import STAGE as INTACT
-from vaserl.curation.stages.quality import Quality, decision_of
+from vaserl.curation.stage import Stage, StageContext
 from vaserl.errors import UserError
 
 GIVEN = "the config"
@@ -28,63 +25,85 @@ GIVEN = "the config"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """The least score that a stage lets through, and where it came from.
+    """The least score that passes a stage, and where it came from.
 
-    Example: Threshold(stage="intact", value=0.021, origin="quantile 0.25 of 500 photographs")
+    Example: Threshold(stage="…", value=0.021, origin="quantile 0.25 of 500 photographs")
     """
 
     stage: str
-    """quality, intact or best_view."""
+    """Its name."""
     value: float
     """In the units of the stage's score."""
     origin: str
-    """In words, as the card says it."""
+    """Words for the card."""
 
 
-def check_thresholds(settings: CurateSettings) -> None:
-    """Raises: UserError for a threshold on a score that nobody gives."""
-    best_view = settings.best_view
-    asked = best_view.threshold is not None or best_view.quantile is not None or settings.intact.quantile is not None
-    if asked and not settings.intact.enabled:
-        raise UserError(
-            "best_view.threshold and the quantiles are over scores of CLIP, which intact.enabled = false leaves out"
-        )
+def check_thresholds(settings: CurateSettings, pipeline: Pipeline = PIPELINE) -> None:
+    """Raises: UserError for a threshold on a score that no enabled stage gives."""
+    for stage in pipeline.stages:
+        section = stage.settings_in(settings)
+        if not isinstance(section, ThresholdSettings):
+            continue
+        asked = "quantile" if section.quantile is not None else "threshold" if section.threshold is not None else ""
+        (measure,) = stage.measures
+        source = _source_of(measure.name, pipeline)
+        if asked and not source.is_enabled(settings) and (asked == "quantile" or source is not stage):
+            raise UserError(
+                f"{stage.section}.{asked} is over the score {measure.name!r}, which {source.section}.enabled = false "
+                "leaves out"
+            )
 
 
-def resolve_thresholds(settings: CurateSettings, photographs: pa.Table) -> tuple[CurateSettings, tuple[Threshold, ...]]:
-    """The settings with a value for every threshold of an enabled filter, and where each value came from.
+def resolve_thresholds(
+    settings: CurateSettings, photographs: pa.Table, pipeline: Pipeline = PIPELINE
+) -> tuple[CurateSettings, tuple[Threshold, ...]]:
+    """Returns the settings with a value for every threshold of an enabled filter, and where each value came from.
 
-    Quantiles are over the first photographs, in the order of their hashes, that the earlier filters let through; they
-    are scored on this machine, in a process that may die of a photograph. A pure function of settings and photographs
-    (columns as the source gives them).
+    Quantiles are over the first photographs, in the order of their hashes, that pass the earlier filters. They are
+    scored on this machine, in a process that a photograph may kill. The result is a pure function of settings and
+    photographs (columns as the source gives them).
 
     Raises: UserError when no photograph of a sample can be scored.
     """
-    quality, intact, best_view = settings.quality, settings.intact, settings.best_view
     found: list[Threshold] = []
-    if quality.enabled:
-        decision = decision_of(quality)
-        chosen = "chosen when the classifier was trained" if decision.trained else "default"
-        origin = chosen if quality.threshold is None else GIVEN
-        found.append(Threshold(stage="quality", value=decision.threshold, origin=origin))
-        resolved = {"threshold": decision.threshold, "temperature": decision.temperature}
-        quality = quality.model_copy(update=resolved)
-    sizes = [part.sample for part in (intact, best_view) if part.quantile is not None]
-    scored = _scores(settings, photographs, max(sizes)) if sizes else []
-    if intact.enabled:
-        threshold = _resolved(INTACT, intact, [score for score, _ in scored[: intact.sample]])
-        threshold = threshold or Threshold(stage=INTACT, value=DEFAULT_THRESHOLD, origin="default")
-        intact = intact.model_copy(update={"threshold": threshold.value, "quantile": None})
+    sampled: list[tuple[Stage, ThresholdSettings]] = []
+    for stage in pipeline.stages:
+        section = stage.settings_in(settings)
+        if isinstance(section, ThresholdSettings) and _is_scored(stage, settings, pipeline):
+            sampled.append((stage, section))
+        elif stage.default_threshold is not None and stage.is_enabled(settings):
+            origin = "" if section.threshold is None else GIVEN
+            section, default = stage.default_threshold(section)
+            found.append(Threshold(stage=stage.name, value=section.threshold, origin=origin or default))
+            settings = settings.model_copy(update={stage.section: section})
+    sizes = [section.sample for _, section in sampled if section.quantile is not None]
+    rows = _scored(settings, photographs, max(sizes), pipeline) if sizes else []
+    passed: list[tuple[str, float]] = []
+    for stage, section in sampled:
+        (measure,) = stage.measures
+        reached = (row for row in rows[: section.sample] if all(row[name] >= least for name, least in passed))
+        threshold = _resolved(stage, section, [row[measure.name] for row in reached])
+        if threshold is None:
+            continue
         found.append(threshold)
-        fronts = [front for score, front in scored[: best_view.sample] if score >= threshold.value]
-        if threshold := _resolved(BEST_VIEW, best_view, fronts):
-            best_view = best_view.model_copy(update={"threshold": threshold.value, "quantile": None})
-            found.append(threshold)
-    return settings.model_copy(update={"quality": quality, "intact": intact, "best_view": best_view}), tuple(found)
+        passed.append((measure.name, threshold.value))
+        resolved = section.model_copy(update={"threshold": threshold.value, "quantile": None})
+        settings = settings.model_copy(update={stage.section: resolved})
+    return settings, tuple(found)
+
+
+def _source_of(measure: str, pipeline: Pipeline) -> Stage:
+    """Returns the stage whose column a measure is."""
+    return next(stage for stage in pipeline.stages if any(column.name == measure for column in stage.columns))
+
+
+def _is_scored(stage: Stage, settings: CurateSettings, pipeline: Pipeline) -> bool:
+    return all(_source_of(measure.name, pipeline).is_enabled(settings) for measure in stage.measures)
 
 
 def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence[str], seed: int) -> list[int]:
-    """Indices in the order in which photographs are drawn: by hash of vase, view and file name, not of the folder."""
+    """Returns indices in the order in which photographs are drawn: by hash of vase, view and file name, without the
+    folder."""
 
     def position(index: int) -> bytes:
         name = photos[index].rsplit("/", 1)[-1]
@@ -93,43 +112,59 @@ def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence
     return sorted(range(len(photos)), key=lambda index: (position(index), photos[index]))
 
 
-def _scores(settings: CurateSettings, photographs: pa.Table, num_wanted: int) -> list[tuple[float, float]]:
-    """(intact, front) of the first photographs that reach the intact filter, at most `num_wanted`."""
-    let_all_pass = settings.intact.model_copy(update={"threshold": -math.inf, "quantile": None})
-    stages = [stage_of("source", Source)]
-    if settings.quality.enabled:
-        stages.append(stage_of("quality", Quality, (settings.quality,)))
-    stages.append(stage_of(INTACT, Intact, (let_all_pass, settings.clip)))
+def _scored(
+    settings: CurateSettings, photographs: pa.Table, num_needed: int, pipeline: Pipeline
+) -> list[Mapping[str, Any]]:
+    """Returns the scores of the first photographs that reach the last filter with a quantile, at most `num_needed`."""
+    rows: list[Mapping[str, Any]] = []
+    for batch in _batches(settings, photographs, pipeline):
+        rows += [row for row in batch if not row["rejected_by"]]
+        if len(rows) >= num_needed:
+            break
+    return rows[:num_needed]
+
+
+def _batches(settings: CurateSettings, photographs: pa.Table, pipeline: Pipeline) -> Iterator[list[dict[str, Any]]]:
+    """Yields photographs in the sample's order, after all filters, of which those with a quantile reject nothing."""
+    filters = [stage for group in pipeline.filters for stage in group if stage.is_enabled(settings)]
+    for stage in filters:
+        if isinstance(section := stage.settings_in(settings), ThresholdSettings):
+            let_all_pass = section.model_copy(update={"threshold": -math.inf, "quantile": None})
+            settings = settings.model_copy(update={stage.section: let_all_pass})
+    stages = [pipeline.prepared(stage, StageContext(settings=settings)) for stage in filters]
     columns = [photographs.column(name).to_pylist() for name in ("vase_id", "view", "photo")]
     order = sample_order(*columns, seed=settings.seed)
-    scores: list[tuple[float, float]] = []
-    limits = Limits.of(settings.intact.pool)
+    limits = Limits.of(settings.pool.of(filters[-1].name, filters[-1].pool))
     with contextlib.closing(Isolated(stages, limits)) as isolated:
         for start in range(0, len(order), limits.batch_size):
-            if len(scores) >= num_wanted:
-                break
             batch = batch_of(photographs.take(order[start : start + limits.batch_size]).to_pylist())
             for index in range(len(stages)):
                 batch = isolated.run(index, batch, Effort())
-            scores += [(row[INTACT], row[VIEW]) for row in rows_of(batch) if not row["rejected_by"]]
-    return scores[:num_wanted]
+            yield rows_of(batch)
 
 
-def _resolved(stage: str, asked: ThresholdSettings, scores: Sequence[float]) -> Threshold | None:
+def _resolved(stage: Stage, asked: ThresholdSettings, scores: Sequence[float]) -> Threshold | None:
     if asked.quantile is None:
-        return None if asked.threshold is None else Threshold(stage=stage, value=asked.threshold, origin=GIVEN)
+        if asked.threshold is not None:
+            return Threshold(stage=stage.name, value=asked.threshold, origin=GIVEN)
+        if stage.default_threshold is None:
+            return None
+        section, origin = stage.default_threshold(asked)
+        return Threshold(stage=stage.name, value=section.threshold, origin=origin)
     if not scores:
-        raise UserError(f"{stage}.quantile: none of the photographs reaches that filter; give a threshold instead")
+        raise UserError(
+            f"{stage.section}.quantile: none of the photographs reaches that filter; give a threshold instead"
+        )
     origin = f"quantile {asked.quantile:g} of {len(scores):,} photographs"
-    return Threshold(stage=stage, value=quantile_of(scores, asked.quantile), origin=origin)
+    return Threshold(stage=stage.name, value=quantile_of(scores, asked.quantile), origin=origin)
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
-    """A value that just this share of the scores lies below, rounded up to a whole score: about half-way between the
+    """Returns a value that this share of the scores lies below, rounded up to a whole score: about half-way between the
     highest of those and the next, so that the last digit of a score, which depends on its batch, decides nothing.
 
-    It has as few digits as tell the two apart from half-way: the last digits depend on the machine too, and with the
-    value as a part of the settings they would make finished work unfinished elsewhere.
+    It has as few digits as keep it apart from both: the last digits depend on the machine too, and because the value
+    is a part of the settings, they would invalidate finished work elsewhere.
     """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     number = min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)

@@ -1,6 +1,6 @@
-"""The choice between a vase's views, which lies between the passes: it needs all of them, wherever they are.
+"""The choice between a vase's views, between the passes: it needs all of them, in whatever shards they are.
 
-What must be known of all photographs at once is held in columns, a few thousand of them at a time as Python objects.
+The columns that it needs of all photographs are held as Arrow tables, a few thousand rows at a time as Python objects.
 """
 
 from collections import defaultdict
@@ -14,33 +14,37 @@ import pyarrow.parquet as pq
 
 from vaserl.curation.job.batch import batch_from
 from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.prepared import StageOverBatches
 from vaserl.curation.job.shards import Losers, Shard
-from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.intact import VIEW
 
-VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", VIEW, "rejected_by", "reason")
-"""What the choice looks at."""
+VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "rejected_by", "reason")
+"""Columns that the choice reads, besides what it measures."""
 NUM_AT_ONCE = 4096
 
 _pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
 
 
-def choose_views(filtered: Sequence[Shard], journal: Journal, best_view: BestView) -> Losers:
-    """Every vase's views, wherever they are, before the stage that chooses among them."""
-    parts = []
+def choose_views(
+    filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, measures: Sequence[str] = ()
+) -> Losers:
+    """Runs the stage that chooses over every vase's views. `measures` are the columns of numbers that it reads.
+
+    Returns: the views that it rejected, with the reasons.
+    """
+    parts, names = [], {*VIEW_COLUMNS, *measures}
     for shard in filtered:
         file = pq.ParquetFile(journal.path(shard.step, shard.key))
-        table = file.read(columns=[name for name in VIEW_COLUMNS if name in file.schema_arrow.names])
+        table = file.read(columns=[name for name in file.schema_arrow.names if name in names])
         table = table.append_column("shard", pa.array(np.full(len(table), shard.number)))
         table = table.append_column("row", pa.array(np.arange(len(table))))
         parts.append(table.filter(_pc.equal(table["rejected_by"], "")))
     views = pa.concat_tables(parts, promote_options="default").combine_chunks()
-    if VIEW in views.column_names:
-        views = views.set_column(views.column_names.index(VIEW), VIEW, _pc.fill_null(views[VIEW], float("nan")))
+    for name in set(measures) & set(views.column_names):
+        views = views.set_column(views.column_names.index(name), name, _pc.fill_null(views[name], float("nan")))
     losers: defaultdict[int, dict[int, str]] = defaultdict(dict)
     for some in _whole_vases(views.sort_by([("vase_id", "ascending"), ("photo", "ascending")])):
         places = zip(some["shard"].to_pylist(), some["row"].to_pylist(), strict=True)
-        answer = best_view(batch_from(some.drop_columns(["shard", "row"])))
+        answer = choice(batch_from(some.drop_columns(["shard", "row"])))
         for (shard, row), by, reason in zip(places, answer["rejected_by"], answer["reason"], strict=True):
             if by:
                 losers[shard][row] = reason
@@ -48,7 +52,7 @@ def choose_views(filtered: Sequence[Shard], journal: Journal, best_view: BestVie
 
 
 def _whole_vases(views: pa.Table) -> Iterator[pa.Table]:
-    """Some thousand rows at a time, no vase cut in two; the table is sorted by vase."""
+    """Yields about NUM_AT_ONCE rows at a time of a table sorted by vase; no vase is cut in two."""
     start = 0
     while start < len(views):
         end = min(start + NUM_AT_ONCE, len(views))

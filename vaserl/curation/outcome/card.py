@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from vaserl.curation.job.thresholds import Threshold
 from vaserl.curation.outcome.contact_sheet import contact_sheet, pictured
-from vaserl.curation.outcome.retention import STAGES, BestViewReport, FilterReport, reasons, retention_counts
+from vaserl.curation.outcome.retention import BestViewReport, FilterReport, reasons, retention_counts
+from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.stages.describe import INVENTS, LOSES
 from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS, DataSet, Row
@@ -31,6 +32,8 @@ class Findings:
     """What each filter asked for."""
     off: Collection[str] = ()
     """Stages that did not run."""
+    pipeline: Pipeline = PIPELINE
+    """All stages in their order."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class _Tally:
         self.rights[row.rights] += 1
         self.credits[row.credit] += 1
         self.asked.update(question.dimension for question in row.questions)
-        wrong = [name for name in (INVENTS, LOSES) if row.scores.get(name, 0.0) > 0]
+        wrong = [name for name in (INVENTS.name, LOSES.name) if row.scores.get(name, 0.0) > 0]
         self.refused.update([*wrong, "any"] if wrong else ())
 
 
@@ -97,7 +100,7 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     ]
     if picture:
         lines += [f"![photographs and turntables]({picture})", "", "Photographs, and beside each its turntable.", ""]
-    lines += _retention(rows, tally, findings.off)
+    lines += _retention(rows, tally, findings)
     if findings.thresholds:
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]
         lines += [f"| {t.stage} | {t.value:.4f} | {t.origin} |" for t in findings.thresholds]
@@ -108,17 +111,17 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     return "\n".join(lines) + "\n"
 
 
-def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> list[str]:
+def _retention(rows: Collection[Row], tally: _Tally, findings: Findings) -> list[str]:
     lines = [
         "## Retention",
         "",
         "| stage | in | out | kept | VaseVQA-3D in | out | kept |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for entry in retention_counts(rows):
+    for entry in retention_counts(rows, findings.pipeline):
         paper = PAPER_RETENTION.get(entry["stage"])
         theirs = f"{paper[0]:,} | {paper[1]:,} | {paper[1] / paper[0]:.1%}" if paper else "| |"
-        share = "off" if entry["stage"] in off else f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""
+        share = "off" if entry["stage"] in findings.off else f"{entry['out'] / entry['in']:.1%}" if entry["in"] else ""
         lines.append(f"| {entry['stage']} | {entry['in']:,} | {entry['out']:,} | {share} | {theirs} |")
     lines += [
         "",
@@ -133,7 +136,7 @@ def _retention(rows: Collection[Row], tally: _Tally, off: Collection[str]) -> li
     lines += [
         f"| {stage} | {_cell(kind)} | {count:,} |"
         for (stage, kind), count in sorted(
-            reasons(rows).items(), key=lambda item: (STAGES.index(item[0][0]), -item[1], item[0][1])
+            reasons(rows).items(), key=lambda item: (findings.pipeline.names.index(item[0][0]), -item[1], item[0][1])
         )
     ]
     return lines
@@ -178,7 +181,7 @@ def _texts(tally: _Tally) -> list[str]:
         "## Texts",
         "",
         f"{tally.num_kept:,} captions; {refused['any']:,} were first worded in a way that did not agree with the "
-        f"record: {refused[INVENTS]:,} stated what it does not, {refused[LOSES]:,} left out what it does.",
+        f"record: {refused[INVENTS.name]:,} stated what it does not, {refused[LOSES.name]:,} left out what it does.",
     ]
     if asked:
         lines += ["", f"{asked.total():,} questions:", "", "| asks for | questions |", "|---|---:|"]

@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageOps
 
-from vaserl.curation.job.batch import batch_of, rows_of
-from vaserl.curation.outcome.retention import STAGES
 from vaserl.curation.outcome.split import split_vases, stratum_of
+from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
 from vaserl.curation.source.records import states_something
+from vaserl.curation.stage import Kept, Photograph
+from vaserl.curation.stages.lift import MESH
 from vaserl.curation.stages.questions import questions_about
+from vaserl.curation.stages.source import SOURCE
+from vaserl.curation.stages.turntable import CLIP, TURNTABLE
 from vaserl.dataset import DataSet, Question, Row, mesh_name
 from vaserl.errors import Problem, UserError
 from vaserl.files.clip import Clip
@@ -27,7 +30,6 @@ from vaserl.files.glb import check_glb
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.rewards.vase import reference_caption
 
-STAGE = "source"
 AROUND = ("front", "left", "back", "right")
 """Views in the order in which a turntable shows them."""
 STILLS_FPS = 2.0
@@ -55,9 +57,9 @@ def import_published(
 ) -> Imported:
     """Writes a published data set as one of ours: manifest, models, clips and card. `layout` documents its layouts.
 
-    With `turntable` each GLB is filmed; without, the four views around the vase make a clip of four frames,
-    resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the published ones;
-    if it names none at all, `seed` draws them, and a vase that it leaves out goes into train.
+    With `turntable` each GLB is rendered into a clip; without, the four views around the vase make a clip of four
+    frames, resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the
+    published ones; if it names none at all, `seed` draws them, and a vase that it leaves out goes into train.
 
     Raises: UserError for annotations that can't be used, with every file, entry and field at fault.
     """
@@ -74,7 +76,7 @@ def import_published(
         _logger.warning("of %s vases %s are named in no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
     rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
     if turntable is not None:
-        rows = _filmed(rows, dataset, turntable)
+        rows = _rendered(rows, dataset, turntable)
     else:
         rows = [
             replace(row, clip=dataset.clips.add(clip_of_views(vase, resolution))) if row.kept else row
@@ -82,7 +84,8 @@ def import_published(
         ]
     rows = [row if row.kept else replace(row, split="") for row in rows]
     dataset.write_rows(rows)
-    off = [stage for stage in STAGES[1:] if stage != "turntable" or turntable is None]
+    ran = {SOURCE.name, *([TURNTABLE.name] if turntable is not None else [])}
+    off = [stage for stage in PIPELINE.names if stage not in ran]
     write_card(dataset, rows, CardSettings(title=source.resolve().name), Findings(off=off))
     left_out = sum(question["dimension"] == OTHER for vase in vases for question in vase.questions)
     if left_out:
@@ -170,7 +173,7 @@ def _row(vase: PublishedVase, dataset: DataSet, split: str) -> Row:
         rights=rights,
         credit=credit,
         record=record,
-        rejected_by=STAGE if problem else "",
+        rejected_by=SOURCE.name if problem else "",
         reason=problem,
         mesh=mesh,
         caption=vase.caption,
@@ -180,16 +183,23 @@ def _row(vase: PublishedVase, dataset: DataSet, split: str) -> Row:
     )
 
 
-def _filmed(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings) -> list[Row]:
-    from vaserl.curation.stages.turntable import Film  # a graphics context, which stills don't need
+def _rendered(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings) -> list[Row]:
+    from vaserl.curation.bodies.turntable import Turntable  # a graphics context, which stills don't need
 
-    reason = "no model to film; leave turntables out to use its views"
-    rows = [replace(row, rejected_by=STAGE, reason=reason) if row.kept and not row.mesh else row for row in rows]
-    names = ("photo", "vase_id", "mesh", "rejected_by", "reason")
-    batch = batch_of([row.as_columns() for row in rows], names)
-    filmed = rows_of(Film(settings, dataset.path)(batch))
-    changed = ("clip", "rejected_by", "reason")
-    return [replace(row, **{name: film[name] for name in changed}) for row, film in zip(rows, filmed, strict=True)]
+    body = Turntable(settings, dataset.path)
+    reason = "no model to render; leave turntables out to use its views"
+    done = []
+    for row in rows:
+        if row.kept and not row.mesh:
+            row = replace(row, rejected_by=SOURCE.name, reason=reason)
+        elif row.kept:
+            verdict = body.judge(Photograph(photo=row.photo, columns={MESH.name: row.mesh}))
+            if isinstance(verdict, Kept):
+                row = replace(row, clip=str(verdict.columns[CLIP.name]))
+            else:
+                row = replace(row, rejected_by=TURNTABLE.name, reason=verdict.reason)
+        done.append(row)
+    return done
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:

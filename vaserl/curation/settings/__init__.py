@@ -12,7 +12,7 @@ from vaserl.curation.settings.lift import (
     MeshGateSettings,
     TurntableSettings,
 )
-from vaserl.curation.settings.pool import PoolSettings
+from vaserl.curation.settings.pool import PoolOverrides, PoolSettings, PoolsSettings
 from vaserl.curation.settings.run import CardSettings, CurateSettings, JournalSettings, SplitSettings
 from vaserl.curation.settings.source import SourceSettings
 from vaserl.curation.settings.texts import DescribeSettings, SilenceSettings, WriterSettings
@@ -26,7 +26,9 @@ __all__ = [
     "JournalSettings",
     "LiftSettings",
     "MeshGateSettings",
+    "PoolOverrides",
     "PoolSettings",
+    "PoolsSettings",
     "QualitySettings",
     "SilenceSettings",
     "SourceSettings",

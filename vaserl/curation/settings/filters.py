@@ -1,36 +1,39 @@
 """The filters of photographs: quality, intactness, the best view."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pydantic
 
-from vaserl.curation.settings.pool import PoolSettings
 from vaserl.settings.section import Section
 
 
 class QualitySettings(Section):
+    """The filter of bad photographs."""
+
+    RENAMED: ClassVar = {"pool": "[pool.quality]"}
+
     enabled: bool = True
+    """Whether the stage runs."""
     path: Path | None = None
     """Folder that `python -m launch.curate train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
     of two classes, low and high."""
     threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
-    """Least calibrated probability of high quality that a photograph needs; left out, the one that was chosen for the
-    weights and saved with them, or 0.5."""
+    """Least calibrated probability of high quality that passes; by default the one saved with the weights, or 0.5."""
     temperature: float | None = pydantic.Field(default=None, gt=0)
-    """What logits are divided by before they become probabilities; left out, the one saved with the weights, or 1."""
-    pool: PoolSettings = PoolSettings(batch_size=64)
+    """Divisor of the logits, which calibrates the probabilities; by default the one saved with the weights, or 1."""
 
 
 class ThresholdSettings(Section):
-    """The least score that is let through, by value or by what a sample of the collection scores."""
+    """The least score that passes, as a value or as a quantile of a sample of the collection."""
 
     threshold: float | None = None
-    """The value."""
+    """The least score as a value."""
     quantile: float | None = pydantic.Field(default=None, gt=0, lt=1)
-    """Instead of a value: the score that this share of a sample stays below. It is worked out once, before the pass,
-    and written into the card."""
+    """Instead of a value: the score that this share of a sample stays below. It is resolved once, before the pass, and
+    written into the card."""
     sample: int = pydantic.Field(default=500, ge=20)
-    """Photographs of that sample, drawn by `seed` from those that the earlier stages let through."""
+    """Photographs of that sample, drawn by `seed` from those that pass the earlier stages."""
 
     @pydantic.model_validator(mode="after")
     def _one_of_the_two(self):
@@ -40,10 +43,13 @@ class ThresholdSettings(Section):
 
 
 class IntactSettings(ThresholdSettings):
-    """The score is the difference between the cosine to the intact family and that to the best family against it; 0 is
-    its threshold where none is given."""
+    """The filter of photographs that show no whole vase. The score is the cosine to the intact family minus that to the
+    best family against it; 0 is its threshold where none is given."""
+
+    RENAMED: ClassVar = {"pool": "[pool.intact]"}
 
     enabled: bool = True
+    """Whether the stage runs."""
     intact: tuple[str, ...] = (
         "a photograph of an intact vase",
         "a photograph of a complete Greek vase",
@@ -54,7 +60,7 @@ class IntactSettings(ThresholdSettings):
         "an intact lekythos standing upright",
         "a restored krater, whole from foot to rim",
     )
-    """Prompts whose mean says "a complete vase"."""
+    """Prompts for a complete vase."""
     against: dict[str, tuple[str, ...]] = pydantic.Field(
         default_factory=lambda: {
             "fragment": (
@@ -85,20 +91,19 @@ class IntactSettings(ThresholdSettings):
         },
         min_length=1,
     )
-    """Families of prompts for what is to be kept out; the nearest one is named in the reason."""
+    """Families of prompts for what the stage should reject; the reason names the nearest one."""
     front: tuple[str, ...] = (
         "a photograph of an intact vase seen from the front",
         "a complete Greek vase, frontal view",
         "a vase at eye level, its profile from foot to lip in view",
     )
-    """Prompts by which the views of a vase are ranked."""
+    """Prompts for a frontal view, by which the views of a vase are ranked."""
     not_front: tuple[str, ...] = (
         "a vase seen from above",
         "a photograph looking down into the mouth of a vase",
         "the underside of a vase, its foot seen from below",
     )
-    """Prompts whose cosine is taken off that rank; empty ranks by the front alone."""
-    pool: PoolSettings = PoolSettings(batch_size=64)
+    """Prompts whose cosine is subtracted from that score; if empty, `front` alone ranks the views."""
 
     @pydantic.field_validator("intact", "front")
     @classmethod
@@ -109,14 +114,17 @@ class IntactSettings(ThresholdSettings):
 
 
 class BestViewSettings(ThresholdSettings):
-    """The score is the cosine to `intact.front` minus that to `intact.not_front`. Without a threshold the best of a
-    vase's views is kept however it scores, with one an only view is looked at no less than one of many."""
+    """The choice of one view of each vase. The score is the cosine to `intact.front` minus that to `intact.not_front`.
+    Without a threshold the best of a vase's views is kept whatever its score; with one, an only view has to reach it
+    too."""
 
 
 class TinyFilterSettings(Section):
+    """Small filter models, trained on a synthetic world before the job."""
+
     num_vases: int = pydantic.Field(default=48, ge=8)
     """Vases of the synthetic world that the filters are trained on."""
     seed: int = 1_000_003
-    """Seed of that world; it must not be that of the world which is curated."""
+    """Seed of that world; it must differ from that of the world which is curated."""
     clip_steps: int = pydantic.Field(default=140, ge=1)
-    """Steps for which the small CLIP is trained; fewer make a job quicker to try, and its choices worse."""
+    """Steps for which the small CLIP is trained; fewer make a trial run faster and its choices worse."""

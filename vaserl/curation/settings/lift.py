@@ -1,55 +1,75 @@
-"""From a photograph to a turntable: the generator, the gate behind it, the film."""
+"""From a photograph to a turntable: the generator, the mesh gate, the turntable."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import pydantic
 
-from vaserl.curation.settings.pool import PoolSettings
-from vaserl.meshes.generators import Hunyuan3DSettings, TripoSGSettings
+from vaserl.meshes.generators import (
+    CommandSettings,
+    GivenSettings,
+    Hunyuan3DSettings,
+    LatheSettings,
+    TripoSGSettings,
+)
 from vaserl.settings.section import Section
+
+GeneratorSettings = LatheSettings | GivenSettings | CommandSettings | TripoSGSettings | Hunyuan3DSettings
+
+_KINDS: dict[str, type[GeneratorSettings]] = {
+    "lathe": LatheSettings,
+    "given": GivenSettings,
+    "command": CommandSettings,
+    "triposg": TripoSGSettings,
+    "hunyuan3d": Hunyuan3DSettings,
+}
 
 
 class LiftSettings(Section):
+    """The generator of 3D models."""
+
+    RENAMED: ClassVar = {
+        "pool": "[pool.lift]",
+        "given": "lift.generator_args.path",
+        **{name: f"lift.generator_args.{name}" for name in ("command", "timeout_s", "num_retries")},
+        **dict.fromkeys(("triposg", "hunyuan3d"), "[lift.generator_args]"),
+    }
+
     generator: Literal["lathe", "given", "command", "triposg", "hunyuan3d"] = "lathe"
     """"lathe": turn the photograph's silhouette, without a model. "given": take GLBs that exist. "command": run a
     program that takes an image and writes a GLB. "triposg", "hunyuan3d": these models, from their checkouts."""
-    triposg: TripoSGSettings | None = None
-    """For "triposg"."""
-    hunyuan3d: Hunyuan3DSettings | None = None
-    """For "hunyuan3d"."""
-    given: str = ""
-    """Path of an existing GLB, with {vase_id} in it; "given" only. A relative path starts in the source's folder."""
-    command: tuple[str, ...] = ()
-    """Program and arguments, with {photo} and {glb} in them; "command" only."""
-    timeout_s: float = pydantic.Field(default=300.0, gt=0)
-    """Seconds after which a command is killed, with every process that it started."""
-    num_retries: int = pydantic.Field(default=0, ge=0)
-    """Further attempts of a command that failed or ran out of time."""
-    pool: PoolSettings = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
+    generator_args: dict[str, Any] = pydantic.Field(default_factory=dict, validate_default=True)
+    """The generator's own options, see vaserl/meshes/generators/settings.py: "given" needs path, "command" command,
+    the models checkout and weights."""
 
-    @pydantic.model_validator(mode="after")
-    def _generator_has_what_it_needs(self):
-        if self.generator == "given" and "{vase_id}" not in self.given:
-            raise ValueError('generator = "given" needs given = "…{vase_id}….glb"')
-        if self.generator in ("triposg", "hunyuan3d") and getattr(self, self.generator) is None:
-            raise ValueError(f'generator = "{self.generator}" needs a section [lift.{self.generator}]')
-        if self.generator == "command" and not all(
-            any(name in part for part in self.command) for name in ("{photo}", "{glb}")
-        ):
-            raise ValueError('generator = "command" needs a command with {photo} and {glb} in it')
-        longest_s = (1 + self.num_retries) * self.timeout_s
-        if self.generator == "command" and self.pool.timeout_s <= longest_s:
-            raise ValueError(
-                f"pool.timeout_s = {self.pool.timeout_s:g} would kill a command that may take {longest_s:g} s with its "
-                "retries; give more, or a lower timeout_s"
-            )
-        return self
+    @pydantic.field_validator("generator_args")
+    @classmethod
+    def _fit_the_generator(cls, value: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
+        generator = info.data.get("generator")
+        if generator is None:  # its own error is reported already
+            return value
+        try:
+            stated = _KINDS[generator].model_validate(value).model_dump(exclude_unset=True)
+        except pydantic.ValidationError as error:
+            known = ", ".join(_KINDS[generator].model_fields) or "none"
+            wrong = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+            raise ValueError(f'{wrong} (options of generator = "{generator}": {known})') from None
+        # absolute, because workers start in folders of their own
+        return {name: str(v.expanduser().absolute()) if isinstance(v, Path) else v for name, v in stated.items()}
+
+    @property
+    def arguments(self) -> GeneratorSettings:
+        """The generator's options, typed."""
+        return _KINDS[self.generator].model_validate(self.generator_args)
 
 
 class MeshGateSettings(Section):
+    """The checks of each model before its turntable is rendered."""
+
     enabled: bool = True
+    """Whether the stage runs."""
     needs_texture: bool = True
-    """Refuse models without an image or colours."""
+    """Whether a model without a texture image or colours is rejected."""
     max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)
     """Largest share of edges with a face on one side only; a scan that lacks its underside has about 0.01."""
     min_symmetry: float = pydantic.Field(default=0.75, ge=0, le=1)
@@ -57,11 +77,13 @@ class MeshGateSettings(Section):
     min_iou: float = pydantic.Field(default=0.8, ge=0, le=1)
     """Least agreement of the model's silhouette with the photograph's."""
     judge: str = ""
-    """package.module:name of a function or class that has the last word on what passed; see
-    vaserl/meshes/judge.py. Empty: geometry decides alone."""
+    """package.module:name of a function or class that judges the models which passed the measures; see
+    vaserl/meshes/judge.py. Empty: the measures decide alone."""
 
 
 class TurntableSettings(Section):
+    """The clips: one turn of each model."""
+
     num_frames: int = pydantic.Field(default=16, ge=2)
     """Frames of one turn."""
     fps: float = pydantic.Field(default=8.0, gt=0)
@@ -69,5 +91,5 @@ class TurntableSettings(Section):
     resolution: int = pydantic.Field(default=224, ge=16, multiple_of=2)
     """Width and height of a frame in pixels."""
     stills: bool = False
-    """Also keep the six canonical views of each model and their normal maps, as judges of models look at them; twelve
-    more renderings for each vase."""
+    """Whether the six canonical views of each model and their normal maps are kept too, for mesh judges: twelve more
+    renderings for each vase."""

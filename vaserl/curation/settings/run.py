@@ -1,7 +1,7 @@
-"""A curation run as a whole: its stages, what is held out, what is kept of finished work, the card."""
+"""The settings of a curation run as a whole: the split, finished work, the card, and the sections of the stages."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
@@ -12,6 +12,7 @@ from vaserl.curation.settings.filters import (
     TinyFilterSettings,
 )
 from vaserl.curation.settings.lift import LiftSettings, MeshGateSettings, TurntableSettings
+from vaserl.curation.settings.pool import PoolsSettings
 from vaserl.curation.settings.source import SourceSettings
 from vaserl.curation.settings.texts import DescribeSettings
 from vaserl.settings import ClusterSettings, OpenClipSettings
@@ -19,36 +20,40 @@ from vaserl.settings.section import Section
 
 
 class SplitSettings(Section):
+    """Which vases are held out."""
+
     num_test: int | None = pydantic.Field(default=None, ge=0)
-    """Exactly so many vases are held out, as many of each fabric, technique and shape as their share; a vase that is
-    added later may push one of them out, so a data set that grows wants `test_share`."""
+    """Exact number of held-out vases, each fabric, technique and shape in proportion. A vase that is added later may
+    replace one of them, so use `test_share` for a data set that grows."""
     num_val: int | None = pydantic.Field(default=None, ge=0)
-    """The same for validation, out of what is left."""
+    """Exact number of validation vases, drawn like those of `num_test` from the rest."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Where `num_test` is absent: vases whose hash lies below this share are test, whatever else is in the data set, so
-    that no vase ever moves between test and the rest."""
+    """Where `num_test` is absent: vases whose hash lies below this share are held out, whatever else is in the data
+    set, so that no vase ever moves between test and the rest."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Where `num_val` is absent: this share of the data set is validation, taken like `num_val`."""
+    """Where `num_val` is absent: share of the data set that is validation, drawn like `num_val`."""
 
 
 class JournalSettings(Section):
-    """What is kept of finished work, so that a killed job goes on where it was."""
+    """Shards and what is kept of finished ones, so that a killed job resumes."""
 
     num_rows: int = pydantic.Field(default=128, ge=1)
-    """Photographs of a shard of the filters. A shard is done by one worker, and a kill costs the shards at work; so
-    many small files are written for each stage as there are shards."""
+    """Photographs in a shard of the filters. One worker works on a shard, a kill costs the shards at work, and each
+    stage writes one small file for each shard."""
     num_rows_lift: int = pydantic.Field(default=4, ge=1)
-    """The same for lift, gate, turntable and texts, where a photograph takes seconds or minutes."""
+    """Photographs in a shard of lift, mesh gate, turntable and texts, where one takes seconds or minutes."""
     stale: Literal["keep", "remove"] = "keep"
-    """What becomes of finished work of other settings: "keep" lets you go back to them, "remove" saves the space once
-    the run has ended well."""
+    """Finished shards of other settings: "keep" keeps them for a return to those settings, "remove" frees the space
+    once the run has succeeded."""
 
 
 class CardSettings(Section):
+    """The data set's card, DATASET.md."""
+
     title: str = "Data set"
     """Heading of DATASET.md."""
     license: str = ""
-    """License under which the data set is given away, as the card states it; empty says that none was stated."""
+    """License of the data set, as the card states it; if empty, the card says that none was stated."""
     num_pictured: int = pydantic.Field(default=24, ge=0)
     """Vases on the contact sheet; 0 draws none."""
 
@@ -56,14 +61,16 @@ class CardSettings(Section):
 class CurateSettings(Section):
     """A curation run: photographs and records in, a data set out."""
 
+    RENAMED: ClassVar = {"clip": "[open_clip]"}
+
     dataset: Path
     """Folder of the data set: manifest.parquet, models/, clips/, DATASET.md."""
     seed: int = 0
     """Draws which captions are silent about what, and the split."""
     source: SourceSettings
     tiny_filters: TinyFilterSettings | None = None
-    """Train small filter models on a synthetic world first, at quality.path and clip.path, unless they are there."""
-    clip: OpenClipSettings = OpenClipSettings()
+    """Trains small filter models on a synthetic world first, unless quality.path and open_clip.path exist."""
+    open_clip: OpenClipSettings = OpenClipSettings()
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()
     best_view: BestViewSettings = BestViewSettings()
@@ -74,4 +81,5 @@ class CurateSettings(Section):
     split: SplitSettings = SplitSettings()
     journal: JournalSettings = JournalSettings()
     card: CardSettings = CardSettings()
+    pool: PoolsSettings = PoolsSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -1,22 +1,25 @@
-"""Where photographs and records are, and what they are called there."""
+"""The places of photographs and records, and the names of their columns."""
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
 from vaserl.curation.fields import FIELDS
-from vaserl.curation.settings.pool import PoolSettings
 from vaserl.files.storage import normalised
 from vaserl.settings.nearest import nearest_name
 from vaserl.settings.section import Section
 
 
 class SourceSettings(Section):
+    """The photographs and the records."""
+
+    RENAMED: ClassVar = {"pool": "[pool.source]"}
+
     path: str
     """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
-    any file system that fsspec knows, such as s3://bucket/vases."""
+    a file system that fsspec supports, such as s3://bucket/vases."""
     photographs: str | None = None
     """Table that lists the photographs, relative to `path` or a URL; absent: photographs.csv, .json, .jsonl or .parquet
     if there is one, else the image files below `path`."""
@@ -33,7 +36,6 @@ class SourceSettings(Section):
     storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
     """What fsspec opens the file system of a URL with, such as endpoint_url; never written beside the results, because
     it may hold keys."""
-    pool: PoolSettings = PoolSettings(batch_size=128)
 
     @pydantic.field_validator("path", mode="before")
     @classmethod

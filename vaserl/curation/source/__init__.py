@@ -1,28 +1,24 @@
-"""What comes in: photographs, and the museum's records of the vases on them, as one table.
+"""The input of curation: photographs, and the museum's records of the vases on them, as one table.
 
 Photographs are listed in a table (CSV, JSON, JSONL, parquet) with the columns file, vase_id and view, or else are the
 image files of a folder, whose names say vase and view. Records are another such table in the Beazley form, or one
-`<vase_id>.json` for each vase. Both lie on this machine, or wherever fsspec reads.
+`<vase_id>.json` for each vase. Both are local files, or URLs that fsspec reads.
 """
 
 from vaserl.curation.source.problem import Report
 from vaserl.curation.source.read import (
     SOURCE_SCHEMA,
-    STAGE,
     Inspected,
     check_apart,
     folder_of,
     inspect_source,
     read_photograph_source,
 )
-from vaserl.curation.stages.source import Source
 
 __all__ = [
     "SOURCE_SCHEMA",
-    "STAGE",
     "Inspected",
     "Report",
-    "Source",
     "check_apart",
     "folder_of",
     "inspect_source",

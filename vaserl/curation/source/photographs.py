@@ -1,4 +1,4 @@
-"""The photographs: those that a table lists, or the image files of a folder."""
+"""Photographs from a table, or from the image files of a folder."""
 
 import re
 import unicodedata
@@ -14,22 +14,23 @@ from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
-"""Name, without suffix, of the table that is looked for."""
+"""Name, without suffix, of the default table of photographs."""
 
 PHOTOGRAPHS_SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
-"""`problem` says why a photograph can't be used, or is ""."""
+"""`problem` is why a photograph can't be used, or ""."""
 
 
 class Grouping:
-    """Which vase a photograph shows, by its file's name."""
+    """Derives the vase and view of a photograph from its file's name."""
 
     def __init__(self, pattern: str, ids: Collection[str]) -> None:
         self._pattern, self._ids = re.compile(pattern), ids
         self._whole = "/" in pattern
 
     def __call__(self, file: str) -> dict[str, str]:
-        """vase_id and view, or problem. An id may itself end like a view: a record under the whole name decides."""
-        path = unicodedata.normalize("NFC", file.rpartition(".")[0])  # a Mac's file names come with accents apart
+        """Returns vase_id and view, or problem. An id may itself end like a view: a record under the whole name
+        decides."""
+        path = unicodedata.normalize("NFC", file.rpartition(".")[0])  # macOS decomposes accents in file names
         stem = path.rsplit("/", 1)[-1]
         if stem in self._ids:
             return {"vase_id": stem, "view": "", "problem": ""}
@@ -41,7 +42,7 @@ class Grouping:
 
 
 def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
-    """Every image file below the folder, by its suffix."""
+    """Yields every image file below the folder, recognised by its suffix."""
     for name in files_below(folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
             yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
@@ -50,7 +51,7 @@ def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
 def listed_photographs(
     folder: str, place: str, group: Grouping, renaming: Renaming, report: Report
 ) -> Iterator[dict[str, str]]:
-    """Every photograph of a table; their files are relative to the folder, or URLs."""
+    """Yields every photograph of a table; files are relative to the folder, or URLs."""
     seen: dict[str, str] = {}
     present = set(files_below(folder)) if is_url(folder) else None
     for where, row in read_table(place, report):

@@ -1,4 +1,4 @@
-"""Photographs and records joined: the rows that a curation run starts from."""
+"""Photographs and records joined into the rows that a curation run starts from."""
 
 import logging
 from dataclasses import dataclass
@@ -14,13 +14,12 @@ from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, lis
 from vaserl.curation.source.photographs import PHOTOGRAPHS_SCHEMA as PHOTOGRAPH_SCHEMA
 from vaserl.curation.source.problem import Report, stop
 from vaserl.curation.source.records import Records, find_table, read_records, records_table
+from vaserl.curation.stages.source import SOURCE
 from vaserl.errors import Problem, UserError
 from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.settings.nearest import nearest_name
 from vaserl.types import FIELD_OF_DIMENSION
-
-STAGE = "source"
 
 SOURCE_SCHEMA = pa.schema(
     [
@@ -28,11 +27,11 @@ SOURCE_SCHEMA = pa.schema(
         ("photo_sha256", pa.string()),  # "" until a stage reads the file
         ("vase_id", pa.string()),
         ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
-        ("kind", pa.string()),  # what it really is, where someone labelled it ("intact", "blur", …); else ""
-        ("rights", pa.string()),  # who may use the picture, "" if nobody says
-        ("credit", pa.string()),  # the line to print beside it, "" if nobody says
+        ("kind", pa.string()),  # the labelled kind: intact, blur, …; "" where unlabelled
+        ("rights", pa.string()),  # who may use the picture, "" if unstated
+        ("credit", pa.string()),  # the line to print beside it, "" if unstated
         ("record", pa.string()),  # the vase's record, Beazley form, as JSON
-        ("rejected_by", pa.string()),  # "source" for a row that can't be used
+        ("rejected_by", pa.string()),  # the stage of `stages.source` for a row that can't be used
         ("reason", pa.string()),
     ]
 )
@@ -40,14 +39,14 @@ SOURCE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """An input, read whole."""
+    """An input, read completely."""
 
     folder: str
-    """What the names of files are relative to."""
+    """Folder that the names of files are relative to."""
     rows: pa.Table
     """SOURCE_SCHEMA, sorted by photo."""
     records: Records
-    """The records, used or not."""
+    """All records, including those without a photograph."""
 
 
 _logger = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ _pc: Any = pyarrow.compute  # its functions are made when it is imported, which 
 
 
 def read_photograph_source(settings: SourceSettings) -> pa.Table:
-    """Every photograph with its record: SOURCE_SCHEMA, sorted by photo, none of them looked at yet.
+    """Returns every photograph with its record: SOURCE_SCHEMA, sorted by photo; no file is opened yet.
 
     Rows are made a few thousand at a time and kept as columns, so that a large collection fits in memory.
 
@@ -73,8 +72,8 @@ def read_photograph_source(settings: SourceSettings) -> pa.Table:
 
 
 def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
-    """The same with the records, and with what is wrong in the files going to `report`; where that returns, the rest is
-    read on."""
+    """Like `read_photograph_source`, with the records; problems of the files go to `report`, and if it returns, reading
+    continues."""
     use_storage_options(settings.path, settings.storage_options)
     folder, place = _places(settings)
     records = read_records(folder, settings, report)
@@ -95,18 +94,19 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
 
 
 def check_apart(settings: SourceSettings, dataset: Path) -> None:
-    """Raises: UserError for a data set below a folder whose image files are all taken for photographs: its contact
-    sheet and stills would be rows of the next run."""
+    """Raises: UserError for a data set below a folder whose image files all count as photographs: its contact sheet and
+    stills would be rows of the next run."""
     folder, place = _places(settings)
     if place is None and not is_url(folder) and dataset.is_relative_to(folder):
         raise UserError(
-            f"dataset {dataset} lies in the folder of the photographs, {folder}, where the next run would take its "
-            "pictures for more of them; name a folder outside of it, or list the photographs in a table"
+            f"dataset {dataset} lies in the folder of the photographs, {folder}, whose image files all count as "
+            "photographs, so the next run would include the data set's pictures; name a folder outside of it, or list "
+            "the photographs in a table"
         )
 
 
 def _unused(field: str, column: str, records: Records, listed: frozenset[str], place: str | None) -> str:
-    """Why a mapping of source.fields has met nothing, and the way out."""
+    """Returns why a mapping of source.fields has matched no column, and the remedy."""
     if column in records.columns and field not in RECORD_FIELDS:
         way = "the records' own id is source.id_field" if field == "vase_id" else "it belongs into the list"
         return f"{column!r} is a column of the records, and {field} one of the list of photographs; {way}"
@@ -117,16 +117,16 @@ def _unused(field: str, column: str, records: Records, listed: frozenset[str], p
 
 
 def folder_of(settings: SourceSettings) -> str:
-    """What the names of files are relative to: `source.path`, or the folder of the table that it names."""
+    """Returns the folder that the names of files are relative to: `source.path`, or that of the table it names."""
     return settings.path.rpartition("/")[0] if is_file(settings.path) else settings.path
 
 
 def _places(settings: SourceSettings) -> tuple[str, str | None]:
-    """The folder that files are relative to, and the table that lists the photographs, if there is one."""
+    """Returns the folder that files are relative to, and the table that lists the photographs, if there is one."""
     path, folder = settings.path, folder_of(settings)
     if folder != path:
         return folder, path
-    # an object store knows no empty folders, so a URL is taken at its word and found empty later
+    # an object store has no empty folders, so a URL is accepted here, and an empty one is noticed later
     if not is_url(path) and not is_folder(path):
         raise UserError(f"source.path {path}: no such folder")
     if settings.photographs is not None:
@@ -161,14 +161,14 @@ def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
         "kind": photographs["kind"],
         **{name: _first(photographs[name], _pc.fill_null(of_vase[name], "")) for name in ("rights", "credit")},
         "record": _pc.fill_null(of_vase["record"], "{}"),
-        "rejected_by": _pc.if_else(_pc.equal(reason, ""), "", STAGE),
+        "rejected_by": _pc.if_else(_pc.equal(reason, ""), "", SOURCE.name),
         "reason": reason,
     }
     return pa.table(columns, schema=SOURCE_SCHEMA).sort_by("photo").combine_chunks()
 
 
 def _places_of(folder: str, files: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`joined`, for a column."""
+    """Applies `joined` to a column."""
     return _pc.if_else(
         _pc.match_substring(files, "://"),
         files,

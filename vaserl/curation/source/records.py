@@ -18,14 +18,14 @@ from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
 RECORDS = "records"
-"""Name, without suffix, of the table that is looked for."""
+"""Name, without suffix, of the default table of records."""
 ID_FIELDS = ("id", "URI", "Vase Number")
-"""Columns that name the vase, in the order in which they are looked for where the settings name none."""
+"""Columns that may name the vase, in order of preference, where the settings name none."""
 
 RECORDS_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("id", "record", *RIGHTS_FIELDS)),
-        ("stated", pa.bool_()),  # whether it states one of the six dimensions
+        ("stated", pa.bool_()),  # it states one of the six dimensions
     ]
 )
 
@@ -35,19 +35,19 @@ class Records:
     """All records, as columns."""
 
     table: pa.Table
-    """SCHEMA, one row for each vase; `record` is JSON."""
+    """RECORDS_SCHEMA, one row for each vase; `record` is JSON."""
     ids: frozenset[str]
-    """The vases that have one."""
+    """Ids of the vases that have a record."""
     origin: str
-    """What the records came from, as messages name it."""
+    """Name of the records' file or files for messages."""
     columns: frozenset[str]
-    """All of their columns."""
+    """All columns of the records."""
     used: frozenset[str]
-    """Columns of source.fields that were there."""
+    """Columns of source.fields that the records have."""
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
-    """The records in `source.records`, or those of the folder.
+    """Reads the records in `source.records`, or those of the folder.
 
     Raises: UserError when there are none.
     """
@@ -97,7 +97,8 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
 
 def find_table(folder: str, stem: str) -> str | None:
-    """The table of that name in the folder, whatever its suffix. Raises: UserError when there are several."""
+    """Returns the table of that name in the folder, with any suffix; None without one. Raises: UserError when there are
+    several."""
     found = [name for suffix in TABLE_SUFFIXES if is_file(joined(folder, name := stem + suffix))]
     if len(found) > 1:
         raise UserError(f"{folder} holds {' and '.join(found)}: remove one, or name it in source.{stem}")
@@ -105,12 +106,12 @@ def find_table(folder: str, stem: str) -> str | None:
 
 
 def states_something(record: Mapping[str, str]) -> bool:
-    """Whether it has one of the fields that state a dimension."""
+    """Returns whether the record has one of the fields that state a dimension."""
     return any(record.get(field) for field in FIELD_OF_DIMENSION.values())
 
 
 def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
-    """Rows as columns, `chunk` of them as Python objects at a time."""
+    """Returns rows as columns; holds `chunk` of them as Python objects at a time."""
     rows = iter(rows)
     batches = []
     while part := list(itertools.islice(rows, chunk)):
@@ -119,7 +120,7 @@ def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk
 
 
 def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
-    """Where each record stands, its id and its fields."""
+    """Yields each record's place, id and fields."""
     for where, row in rows:
         field = id_field or next((name for name in ID_FIELDS if row.get(name)), "id")
         key = str(row.get(field) or "").strip()

@@ -1,6 +1,6 @@
-"""Rows of a CSV, JSON, JSONL or parquet file, one at a time, each with the line or row where it stands.
+"""Rows of a CSV, JSON, JSONL or parquet file, one at a time, each with its line or row.
 
-Files are read in parts, apart from `.json`, whose text is in memory, though never its rows.
+Files are read in parts, except `.json`, whose text is in memory, though never all its rows.
 """
 
 import csv
@@ -22,16 +22,16 @@ from vaserl.files.storage import UNDECODED, open_file
 TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
 DELIMITERS = (",", ";", "\t")
-"""Of a CSV; spreadsheets write semicolons where the comma is for decimals."""
+"""Delimiters of a CSV; spreadsheets write semicolons where the comma is the decimal mark."""
 
 TableRow = tuple[str, dict[str, Any]]
-"""Where it stands, "FILE:LINE", and its fields."""
+"""Its place, "FILE:LINE", and its fields."""
 
 
 def read_table(place: str, report: Report) -> Iterator[TableRow]:
-    """The file's rows; lines and rows are counted from 1, a CSV's header being line 1.
+    """Yields the file's rows; lines and rows are counted from 1, a CSV's header being line 1.
 
-    What can't be read as a row is reported. A `.json` file holds a list of objects, or an object of objects, whose keys
+    Lines that are no row are reported. A `.json` file holds a list of objects, or an object of objects, whose keys
     become the field "id".
 
     Raises: UserError when the file is missing or has another suffix.
@@ -50,7 +50,7 @@ def read_table(place: str, report: Report) -> Iterator[TableRow]:
 
 
 def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
-    """A JSON object; None after a report. `where` is the file and the line on which the text starts."""
+    """Parses a JSON object; returns None after a report. `where` is the file and the line on which the text starts."""
     place, _, line = where.rpartition(":")
     try:
         entry = json.loads(text)
@@ -77,7 +77,7 @@ def _json_lines(place: str, stream: IO[bytes], report: Report) -> Iterator[Table
 
 
 def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
-    # detached at the end: the stream is its opener's to close
+    # detached at the end, because the caller closes the stream
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors="surrogateescape")
     header = text.readline()
     delimiter = _delimiter(header)
@@ -107,13 +107,13 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
 
 
 def _delimiter(header: str) -> str:
-    """The mark outside of quotes that there is most of, a comma if there is none."""
+    """Returns the commonest delimiter outside of quotes, a comma if there is none."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(DELIMITERS, key=bare.count)
 
 
 def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
-    """Element by element, so that the objects of a long list are never held together."""
+    """Yields element by element, so that the objects of a long list are never held together."""
     content = stream.read()
     try:
         text = content.decode("utf-8-sig")

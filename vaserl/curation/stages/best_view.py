@@ -1,73 +1,121 @@
-"""One photograph for each vase: the most frontal of those that came through."""
+"""The choice of one photograph for each vase: the most frontal of those that passed the filters."""
 
 import math
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 
-from vaserl.curation.job.batch import RowBatch, rejecting, remaining
 from vaserl.curation.settings import BestViewSettings
-from vaserl.curation.stages.intact import VIEW
+from vaserl.curation.stage import (
+    Kept,
+    KeptPhotograph,
+    Measure,
+    Photograph,
+    Recipe,
+    Rejected,
+    Stage,
+    StageContext,
+    Verdict,
+)
+from vaserl.curation.stages.intact import FRONT
+from vaserl.dataset import Row
 
-STAGE = "best_view"
+FRONTAL = "intact"
+"""The labelled kind that the best view of a vase should be; one from above is whole and sharp, but not frontal."""
 
 
 class BestView:
     """Keeps the view with the highest `front` score of each vase and rejects the others, naming the winner.
 
-    With a threshold, views that score less, or were not scored, are rejected first, an only view like one of many.
-    Equal scores go by the photograph's content hash and then by path; views that no model has scored go by their
-    number before that, view 1 being the one that a museum took first. So the choice does not depend on the order of
-    the rows. A batch must hold all the views of its vases.
+    With a threshold, views that score less, or were not scored, are rejected first; an only view has to reach it too.
+    Equal scores go by the photograph's content hash and then by path. Views that no model has scored go by their
+    number before that, because museums take view 1 first. So the choice does not depend on the order of the rows. The
+    photographs judged together must be all the views of their vases.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
-        """Without settings the best view is kept however it scores."""
-        assert settings is None or settings.quantile is None, "a quantile is worked out before the stage is made"
+        """Without settings the best view is kept whatever its score."""
+        assert settings is None or settings.quantile is None, "a quantile is resolved before the stage is made"
         self._threshold = settings.threshold if settings else None
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        scored = batch.get(VIEW)
+    def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
+        """Returns one verdict for each view."""
+        verdicts: list[Verdict] = [Kept()] * len(photographs)
         views: defaultdict[str, list[int]] = defaultdict(list)
-        reasons: dict[int, str] = {}
-
-        def score(index: int) -> float:
-            return float(scored[index]) if scored is not None else math.nan
-
-        def rank(index: int) -> tuple[float, list[tuple[int, str]], str, str]:
-            unscored = math.isnan(score(index))
-            order = _natural(batch["view"][index]) if unscored else []
-            return (
-                math.inf if unscored else -score(index),
-                order,
-                batch["photo_sha256"][index],
-                batch["photo"][index],
+        for index, photograph in enumerate(photographs):
+            score = _score(photograph)
+            if self._threshold is None or score >= self._threshold:
+                views[photograph.vase_id].append(index)
+                continue
+            verdicts[index] = Rejected(
+                reason="no model has judged how frontal it is"
+                if math.isnan(score)
+                else f"shown too little from the front: {score:.3f}, needed {self._threshold:g}"
             )
-
-        for index in remaining(batch):
-            if self._threshold is not None and not score(index) >= self._threshold:
-                reasons[index] = (
-                    "no model has judged how frontal it is"
-                    if math.isnan(score(index))
-                    else f"shown too little from the front: {score(index):.3f}, needed {self._threshold:g}"
-                )
-            else:
-                views[batch["vase_id"][index]].append(index)
         for indices in views.values():
-            winner, *others = sorted(indices, key=rank)
+            winner, *others = sorted(indices, key=lambda index: _rank(photographs[index]))
+            reason = f"of {len(indices)} views, {_name(photographs[winner])} " + (
+                "comes first; no model has judged how frontal they are"
+                if math.isnan(_score(photographs[winner]))
+                else "is shown more frontally"
+            )
             for index in others:
-                reasons[index] = f"of {len(indices)} views, {_name(batch, winner)} " + (
-                    "comes first; no model has judged how frontal they are"
-                    if math.isnan(score(winner))
-                    else "is shown more frontally"
-                )
-        return rejecting(batch, STAGE, reasons)
+                verdicts[index] = Rejected(reason=reason)
+        return verdicts
 
 
-def _name(batch: RowBatch, index: int) -> str:
-    view = batch["view"][index]
-    return f"view {view}" if view else batch["photo"][index].rsplit("/", 1)[-1]
+def _score(photograph: Photograph) -> float:
+    return float(photograph.columns.get(FRONT.name, math.nan))
+
+
+def _rank(photograph: Photograph) -> tuple[float, list[tuple[int, str]], str, str]:
+    unscored = math.isnan(_score(photograph))
+    return (
+        math.inf if unscored else -_score(photograph),
+        _natural(photograph.view) if unscored else [],
+        photograph.columns["photo_sha256"],
+        photograph.photo,
+    )
+
+
+def _name(photograph: Photograph) -> str:
+    return f"view {photograph.view}" if photograph.view else photograph.photo.rsplit("/", 1)[-1]
 
 
 def _natural(view: str) -> list[tuple[int, str]]:
-    """Sort key under which view 2 comes before view 10."""
+    """Returns a sort key under which view 2 comes before view 10."""
     return [(int(number) if number else -1, text) for number, text in re.findall(r"(\d+)|(\D+)", view)]
+
+
+def _recipe(context: StageContext) -> Recipe:
+    return Recipe(make=BestView, arguments=(context.settings.best_view,))
+
+
+def _tell(kept: KeptPhotograph) -> str:
+    row, rivals = kept.row, kept.rivals
+    if not rivals:
+        return "kept it: the only view left" + (f" ({kept.measured})" if kept.measured else "")
+    against = ", ".join(
+        _name_of_row(other) + ("" if math.isnan(_front(other)) else f" {_front(other):.3f}") for other in rivals
+    )
+    if math.isnan(_front(row)):
+        return f"preferred it to {against}: none of them has a score, so the first view counts"
+    return f"preferred it: {kept.measured} against {against}"
+
+
+def _front(row: Row) -> float:
+    return float(row.scores.get(FRONT.name, math.nan))
+
+
+def _name_of_row(row: Row) -> str:
+    return f"view {row.view}" if row.view else row.photo.rsplit("/", 1)[-1]
+
+
+BEST_VIEW = Stage(
+    name="best_view",
+    section="best_view",
+    recipe=_recipe,
+    measures=(Measure(name=FRONT.name, limit="threshold"),),
+    hint="best_view.threshold, or give best_view.quantile instead",
+    tell=_tell,
+)

@@ -1,73 +1,81 @@
-"""From a record to two captions: the complete one, and the one that a catalogue would print.
+"""The stage that words two captions from a record: the complete one, and the one that a catalogue would print.
 
 Catalogues are silent about much that a record states: labels leave out technique and date, and a good part of them
-the attribution. `caption` imitates that with stated shares, `reference` says everything. Whoever words a caption, the
-reward's own parser must read from it what the record states, nothing else and nothing less.
+the attribution. `caption` imitates that with stated shares, `reference` states everything. Whether rules or a model
+word a caption, the reward's own parser must read from it what the record states, nothing else and nothing less.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from vaserl.curation.job.batch import RowBatch, remaining, with_column
-from vaserl.curation.settings import DescribeSettings, SilenceSettings
+from vaserl.curation.settings import CurateSettings, DescribeSettings, PoolSettings, SilenceSettings
+from vaserl.curation.stage import Column, Kept, KeptPhotograph, Photograph, Recipe, Stage, StageContext, Verdict
+from vaserl.curation.stages.writer import check_writer, read_prompt
+from vaserl.curation.stamps import code_of_file, file_stamps
 from vaserl.rewards.vase import reference_caption
 from vaserl.rewards.vase.parse import parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
-FALLBACK = "describe_fallback"
-INVENTS, LOSES = "caption_invents", "caption_loses"
+REFERENCE, CAPTION = Column(name="reference", kind=str), Column(name="caption", kind=str)
+FALLBACK = Column(name="describe_fallback", is_score=False)
+"""1.0 where the first wording of the caption failed the check of facts and another stands in for it, else 0.0."""
+INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
+"""In how many dimensions the first wording stated what the record does not, and left out what it does."""
+_POOL = PoolSettings(num_cpus=1, batch_size=64)
 
 Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
-"""Captions of records, of which only the fields that are to be stated are given; "" where it has none."""
+"""Returns captions of records that hold only the fields to be stated; "" for a record without one."""
 
 
 class Describe:
-    """Adds `reference` and `caption`, and `describe_fallback`: 1.0 where the first wording of the caption failed the
-    check of facts and another stands in for it, else 0.0. `caption_invents` and `caption_loses` say in how many
-    dimensions the first wording was wrong; they are NaN where it was right.
+    """Adds `reference`, `caption` and what the check of facts found; it rejects nothing.
 
     The first wording is the writer's, where there is one. Behind it come the rules' caption of the same fields, and
-    last the rules' caption of the whole record, which is the reference.
+    last the rules' caption of the whole record, which is the reference. `caption_invents` and `caption_loses` are NaN
+    where the first wording was right.
     """
 
-    def __init__(self, settings: DescribeSettings, seed: int, write: Write | None = None) -> None:
+    def __init__(self, settings: DescribeSettings, seed: int, make_writer: Callable[[], Write] | None = None) -> None:
         self._silence, self._seed = settings.silence, seed
-        self._write = write
+        self._write = make_writer() if make_writer else None
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        rows = remaining(batch)
-        records = [json.loads(batch["record"][index]) for index in rows]
+    def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
+        """Returns each photograph with its captions."""
+        records: list[dict[str, str]] = [json.loads(photograph.record) for photograph in photographs]
         stated = [
-            without(record, silent_dimensions(batch["vase_id"][index], record, self._silence, self._seed))
-            for index, record in zip(rows, records, strict=True)
+            without(record, silent_dimensions(photograph.vase_id, record, self._silence, self._seed))
+            for photograph, record in zip(photographs, records, strict=True)
         ]
         by_rules = [reference_caption(fields) for fields in stated]
         first = self._write(stated) if self._write else by_rules
-        references: dict[int, str] = {}
-        captions: dict[int, str] = {}
-        measures: dict[str, dict[int, float]] = {FALLBACK: {}, INVENTS: {}, LOSES: {}}
-        for index, record, fields, *wordings in zip(rows, records, stated, first, by_rules, strict=True):
-            references[index] = reference_caption(record)
-            captions[index] = settled(wordings, record, fields) or references[index]
-            measures[FALLBACK][index] = float(captions[index] != wordings[0])
-            for name, wrong in (
-                (INVENTS, invented_dimensions(wordings[0], record)),
-                (LOSES, lost_dimensions(wordings[0], fields)),
-            ):
-                if wrong:
-                    measures[name][index] = float(len(wrong))
-        described = with_column(with_column(batch, "reference", references, ""), "caption", captions, "")
-        for name, values in measures.items():
-            described = with_column(described, name, values, float("nan"))
-        return described
+        return [
+            Kept(columns=_columns(record, fields, wordings))
+            for record, fields, *wordings in zip(records, stated, first, by_rules, strict=True)
+        ]
+
+
+def _columns(record: Mapping[str, str], stated: Mapping[str, str], wordings: Sequence[str]) -> dict[str, float | str]:
+    reference = reference_caption(record)
+    caption = settled(wordings, record, stated) or reference
+    wrong = {
+        INVENTS.name: invented_dimensions(wordings[0], record),
+        LOSES.name: lost_dimensions(wordings[0], stated),
+    }
+    return {
+        REFERENCE.name: reference,
+        CAPTION.name: caption,
+        FALLBACK.name: float(caption != wordings[0]),
+        **{name: float(len(dimensions)) for name, dimensions in wrong.items() if dimensions},
+    }
 
 
 def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[str, str]) -> str:
-    """The first of the wordings that is faithful, the rules' being the last; "" if not even that one will do.
+    """Returns the first faithful wording, the rules' being the last; "" if the rules' invents something.
 
-    What the parser can't read back from the rules' own words counts as lost, and no other wording would bring it back:
-    they stand as long as they invent nothing.
+    What the parser can't read back from the rules' own words counts as lost, and no other wording would state it
+    better: they stand as long as they invent nothing.
     """
     for wording in wordings:
         if is_faithful(wording, record, stated):
@@ -76,16 +84,16 @@ def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[
 
 
 def is_faithful(caption: str, record: Mapping[str, str], stated: Mapping[str, str]) -> bool:
-    """Whether the caption says nothing that the record doesn't, and all that the fields to be stated do."""
+    """Returns whether the caption states nothing that the record doesn't, and all that the stated fields do."""
     return not invented_dimensions(caption, record) and not lost_dimensions(caption, stated)
 
 
 def silent_dimensions(
     vase_id: str, record: Mapping[str, str], shares: SilenceSettings, seed: int
 ) -> tuple[Dimension, ...]:
-    """What this vase's catalogue leaves out: a pure function of vase, dimension and seed.
+    """Returns what this vase's catalogue leaves out: a pure function of vase, dimension and seed.
 
-    If that were all that the record states, the first of them is said nevertheless: a caption says something.
+    If that were all that the record states, the first of them is stated nevertheless: no caption is empty.
     """
     stated: list[Dimension] = [d for d in DIMENSIONS if record.get(FIELD_OF_DIMENSION[d])]
     silent: list[Dimension] = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
@@ -93,30 +101,78 @@ def silent_dimensions(
 
 
 def without(record: Mapping[str, str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
-    """The record with those dimensions' fields left out."""
+    """Returns the record with those dimensions' fields left out."""
     left_out = {FIELD_OF_DIMENSION[dimension] for dimension in dimensions}
     return {field: value for field, value in record.items() if field not in left_out}
 
 
 def invented_dimensions(caption: str, record: Mapping[str, str]) -> tuple[Dimension, ...]:
-    """Dimensions in which the caption states a value that the record does not, as the reward's parser reads both."""
-    said, known = parse_caption(caption), parse_record(record)
-    return tuple(dimension for dimension in DIMENSIONS if not set(said[dimension]) <= set(known[dimension]))
+    """Returns the dimensions in which the caption states a value that the record does not, as the reward's parser reads
+    both."""
+    found, known = parse_caption(caption), parse_record(record)
+    return tuple(dimension for dimension in DIMENSIONS if not set(found[dimension]) <= set(known[dimension]))
 
 
 def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension, ...]:
-    """Dimensions of which the caption leaves out a value of the fields that are to be stated, as the reward's parser
+    """Returns the dimensions of which the caption leaves out a value of the fields to be stated, as the reward's parser
     reads both. A record's attributions are alternatives, of which one is enough."""
-    said, known = parse_caption(caption), parse_record(stated)
+    found, due = parse_caption(caption), parse_record(stated)
 
     def is_lost(dimension: Dimension) -> bool:
-        there, wanted = set(said[dimension]), set(known[dimension])
-        return bool(wanted) and (not there & wanted if dimension == "attribution" else not wanted <= there)
+        there, needed = set(found[dimension]), set(due[dimension])
+        return bool(needed) and (not there & needed if dimension == "attribution" else not needed <= there)
 
     return tuple(dimension for dimension in DIMENSIONS if is_lost(dimension))
 
 
 def _draw(vase_id: str, dimension: Dimension, seed: int) -> float:
-    """In [0, 1), uniform over vases and independent between dimensions."""
+    """Returns a number in [0, 1), uniform over vases and independent between dimensions."""
     digest = hashlib.sha256(f"silence/{seed}/{dimension}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
+
+
+def _recipe(context: StageContext) -> Recipe:
+    settings, seed = context.settings.describe, context.settings.seed
+    if settings.writer == "rules":
+        return Recipe(make=Describe, arguments=(settings, seed), depends={"seed": seed})
+    assert settings.llm is not None and context.make_writer is not None, "checked before the run"
+    pool = context.settings.pool.of(DESCRIBE.name, _POOL)
+    return Recipe(
+        make=Describe,
+        arguments=(settings, seed, partial(context.make_writer, settings.llm, pool, seed)),
+        depends={
+            "seed": seed,
+            "prompt": read_prompt(settings.llm.prompt),
+            "weights": file_stamps(settings.llm.path),
+            "writer": code_of_file(context.make_writer),
+        },
+    )
+
+
+def _holds_a_model(settings: CurateSettings) -> bool:
+    return settings.describe.writer != "rules"
+
+
+def _check(context: StageContext) -> None:
+    check_writer(context.settings.describe)
+
+
+def _tell(kept: KeptPhotograph) -> str:
+    """Returns the caption, and what the check of facts found wrong with its first wording."""
+    scores = kept.row.scores
+    found = {"invented": scores.get(INVENTS.name, 0.0), "lost": scores.get(LOSES.name, 0.0)}
+    wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)
+    return f"“{kept.row.caption}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "")
+
+
+DESCRIBE = Stage(
+    name="describe",
+    section="describe",
+    recipe=_recipe,
+    check=_check,
+    columns=(REFERENCE, CAPTION, FALLBACK, INVENTS, LOSES),
+    hint="describe.llm, and at the memory and time of its pool",
+    pool=_POOL,
+    opens_pool=_holds_a_model,
+    tell=_tell,
+)

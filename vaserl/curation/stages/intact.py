@@ -1,77 +1,47 @@
-"""Does the photograph show a whole vase, and how squarely? Zero-shot scores of a CLIP model against prompt families."""
+"""The stage that rejects photographs of anything but a whole vase. Its body, a CLIP model, is `bodies.intact`."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import torch
-
-from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
-from vaserl.curation.settings import IntactSettings
-from vaserl.encoders.open_clip import Tokenizer, load_open_clip
+from vaserl.curation.settings import IntactSettings, PoolSettings
+from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
+from vaserl.curation.stamps import file_stamps
 from vaserl.errors import UserError
-from vaserl.files.photograph import read_photograph
-from vaserl.settings import OpenClipSettings
 
-STAGE = "intact"
+INTACTNESS = Column(name="intact")
+"""Cosine to the intact family of prompts minus that to the nearest family against it."""
+FRONT = Column(name="front")
+"""How frontally the vase is shown; the best view is chosen by it."""
 DEFAULT_THRESHOLD = 0.0
-"""A photograph is as near to the intact family as to the best one against it."""
-VIEW = "front"
+"""At 0 a photograph is as near to the intact family as to the best one against it."""
 
 
-class Intact:
-    """Adds `intact` and `front`, and rejects what looks more like one of the families against it.
+def _recipe(context: StageContext) -> Recipe:
+    from vaserl.curation.bodies.intact import Intact
 
-    `intact` is cos(image, intact family) minus the largest cos(image, family against it), where a family is the
-    normalised mean of its prompts' normalised text features. `front` ranks the views of a vase; both scores come from
-    one pass over the image.
-    """
+    settings, model = context.settings.intact, context.settings.open_clip
+    return Recipe(make=Intact, arguments=(settings, model), depends={"weights": file_stamps(model.path)})
 
-    def __init__(self, settings: IntactSettings, clip: OpenClipSettings) -> None:
-        assert settings.quantile is None, "a quantile is worked out before the stage is made"
-        self._threshold = DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold
-        self._path = clip.path
-        self._model, self._preprocess, tokenizer = load_open_clip(clip)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model.to(self._device)
-        self._against = tuple(settings.against)
-        families = [settings.intact, settings.front, settings.not_front, *settings.against.values()]
-        self._families = torch.stack([self._family(tokenizer, prompts) for prompts in families])  # [3 + A, E]
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        rows = remaining(batch)
-        cosines = dict(zip(rows, self.cosines([batch["photo"][index] for index in rows]), strict=True))
-        intact, front, reasons = {}, {}, {}
-        for index, (to_intact, to_front, to_not_front, *to_others) in cosines.items():
-            nearest = max(range(len(to_others)), key=to_others.__getitem__)
-            intact[index] = to_intact - to_others[nearest]
-            front[index] = to_front - to_not_front
-            if intact[index] < self._threshold:
-                reasons[index] = (
-                    f"looks like {self._against[nearest]}: cosine {to_others[nearest]:.3f} against {to_intact:.3f} to "
-                    f"intact, a difference of {intact[index]:.3f}, needed {self._threshold:g}"
-                )
-        scored = with_column(with_column(batch, STAGE, intact, float("nan")), VIEW, front, float("nan"))
-        return rejecting(scored, STAGE, reasons)
+def _check(context: StageContext) -> None:
+    from vaserl.encoders.open_clip import load_open_clip
 
-    @torch.inference_mode()
-    def cosines(self, photos: Sequence[Path | str]) -> list[list[float]]:
-        """[N][3 + A] cosine of each photograph to the families intact, front, not front and the A against.
+    if context.settings.open_clip.path is None:
+        raise UserError("intact.enabled needs open_clip.path, an open_clip model; or set intact.enabled = false")
+    load_open_clip(context.settings.open_clip)
 
-        Raises: UserError when the model's answer is no number, which every threshold would let through.
-        """
-        if not photos:
-            return []
-        pixels = torch.stack([self._preprocess(read_photograph(path)) for path in photos])
-        features = self._model.encode_image(pixels.to(self._device), normalize=True)
-        cosines = features @ self._families.T
-        if not cosines.isfinite().all():
-            raise UserError(f"clip.path {self._path}: the model's answers aren't numbers; its weights are damaged")
-        return cosines.tolist()
 
-    @torch.inference_mode()
-    def _family(self, tokenizer: Tokenizer, prompts: Sequence[str]) -> torch.Tensor:
-        """[E] of unit length, or zeros for an empty family."""
-        if not prompts:
-            return torch.zeros_like(self._family(tokenizer, ["a vase"]))
-        features = self._model.encode_text(tokenizer(list(prompts)).to(self._device), normalize=True)
-        return torch.nn.functional.normalize(features.mean(dim=0), dim=0)
+def _default_threshold(settings: IntactSettings) -> tuple[IntactSettings, str]:
+    return settings.model_copy(update={"threshold": DEFAULT_THRESHOLD}), "default"
+
+
+INTACT = Stage(
+    name="intact",
+    section="intact",
+    can_be_off=True,
+    recipe=_recipe,
+    check=_check,
+    columns=(INTACTNESS, FRONT),
+    measures=(Measure(name=INTACTNESS.name, limit="threshold"),),
+    unwanted_kinds=frozenset({"fragment", "sketch", "blur", "crop"}),
+    default_threshold=_default_threshold,
+    hint="intact.threshold, or give intact.quantile instead; and at open_clip.path",
+    pool=PoolSettings(batch_size=64),
+)

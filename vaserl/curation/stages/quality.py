@@ -1,190 +1,50 @@
-"""Is the photograph any good? A ResNet that tells sharp photographs of vases from blurs, sketches and crops."""
+"""The stage that rejects bad photographs: blurs, sketches and crops. Its body, a ResNet, is `bodies.quality`."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import safetensors
-import safetensors.torch
-import torch
-from PIL import Image
-from torchvision.models.resnet import Bottleneck, ResNet
-
-from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
-from vaserl.curation.settings import QualitySettings
+from vaserl.curation.settings import PoolSettings, QualitySettings
+from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
+from vaserl.curation.stamps import file_stamps
 from vaserl.errors import UserError
-from vaserl.files.photograph import read_photograph
 
-STAGE = "quality"
-_CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResNetConfig:
-    """The shape of a ResNet of bottleneck blocks, and how it wants its images. The defaults are those of ResNet-50."""
-
-    layers: tuple[int, ...] = (3, 4, 6, 3)
-    """Blocks of each of the four stages."""
-    width_per_group: int = 64
-    """Channels inside the first stage's bottlenecks; the others follow from it."""
-    expansion: int = 4
-    """Channels between the blocks, relative to 64, 128, 256 and 512."""
-    image_size: int = 224
-    """Side of the square to which a photograph is squeezed, its edges included: a crop shows at the edges."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per channel, of values in [0, 1]."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    """Per channel, of values in [0, 1]."""
-
-    def build(self) -> ResNet:
-        """A network with random weights and two classes: 0 low, 1 high."""
-        block = type("Bottleneck", (Bottleneck,), {"expansion": self.expansion})
-        return ResNet(block, list(self.layers), num_classes=2, width_per_group=self.width_per_group)
-
-    def squeezed(self, image: Image.Image) -> np.ndarray:
-        """uint8 [S, S, 3]."""
-        return np.asarray(image.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR, reducing_gap=2.0))
-
-    def normalised(self, images: np.ndarray) -> torch.Tensor:
-        """uint8 [N, S, S, 3] to float32 [N, 3, S, S]."""
-        values = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
-        return (values - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+PROBABILITY = Column(name="quality")
+"""Calibrated probability that the photograph is good."""
+UNWANTED = frozenset({"blur", "sketch", "crop"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """How a network's two logits become a verdict."""
+def _recipe(context: StageContext) -> Recipe:
+    from vaserl.curation.bodies.quality import Quality
 
-    temperature: float = 1.0
-    """What they are divided by, so that probabilities mean what they say."""
-    threshold: float = 0.5
-    """Least probability of high quality that is let through."""
-    trained: bool = False
-    """Whether these were chosen for the weights they lie beside, on labelled photographs."""
+    settings = context.settings.quality
+    return Recipe(make=Quality, arguments=(settings,), depends={"weights": file_stamps(settings.path)})
 
 
-class Quality:
-    """Adds `quality`, the probability that a photograph is good, and rejects those below the threshold."""
+def _check(context: StageContext) -> None:
+    from vaserl.curation.bodies.quality import load_resnet
 
-    def __init__(self, settings: QualitySettings) -> None:
-        assert settings.path is not None, "checked before the run"
-        self._path, self._decision = settings.path, decision_of(settings)
-        self._model, self._config = load_resnet(settings.path)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model.to(self._device)
-
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        rows = remaining(batch)
-        probabilities = dict(zip(rows, self.probabilities([batch["photo"][i] for i in rows]), strict=True))
-        reasons = {
-            index: f"probability of good quality {p:.3f}, needed {self._decision.threshold:g}"
-            for index, p in probabilities.items()
-            if p < self._decision.threshold
-        }
-        return rejecting(with_column(batch, STAGE, probabilities, float("nan")), STAGE, reasons)
-
-    @torch.inference_mode()
-    def probabilities(self, photos: Sequence[Path | str]) -> list[float]:
-        """[N] calibrated probability of high quality for each photograph.
-
-        Raises: UserError when the network's answer is no number, which every threshold would let through.
-        """
-        if not photos:
-            return []
-        size = self._config.image_size
-        images = np.stack([self._config.squeezed(read_photograph(path, shorter_side=size)) for path in photos])
-        logits = self._model(self._config.normalised(images).to(self._device)).double()
-        if not logits.isfinite().all():
-            raise UserError(f"quality.path {self._path}: the network's answers aren't numbers; its weights are damaged")
-        return (logits / self._decision.temperature).softmax(dim=1)[:, 1].tolist()
+    path = context.settings.quality.path
+    if path is None:
+        raise UserError("quality.enabled needs quality.path, a ResNet; or set quality.enabled = false")
+    load_resnet(path)
 
 
-def decision_of(settings: QualitySettings) -> Decision:
-    """What was saved with the weights, where the settings say nothing else.
+def _default_threshold(settings: QualitySettings) -> tuple[QualitySettings, str]:
+    from vaserl.curation.bodies.quality import decision_of
 
-    Raises: UserError when the config beside the weights is damaged.
-    """
-    assert settings.path is not None, "checked before the run"
-    saved = _read_config(settings.path / _CONFIG)[1] if settings.path.is_dir() else Decision()
-    return Decision(
-        temperature=saved.temperature if settings.temperature is None else settings.temperature,
-        threshold=saved.threshold if settings.threshold is None else settings.threshold,
-        trained=saved.trained,
-    )
+    decision = decision_of(settings)
+    chosen = {"threshold": decision.threshold, "temperature": decision.temperature}
+    origin = "chosen when the classifier was trained" if decision.trained else "default"
+    return settings.model_copy(update=chosen), origin
 
 
-def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
-    """The network in evaluation mode: a folder with config.json and model.safetensors, or a file for a ResNet-50.
-
-    Raises: UserError when either is missing or the weights don't fit.
-    """
-    path = Path(path)
-    config, weights = ResNetConfig(), path
-    if path.is_dir():
-        weights = path / WEIGHTS
-        config = _read_config(path / _CONFIG)[0]
-    if not weights.is_file():
-        raise UserError(f"quality.path {path}: no such file or folder, or no {WEIGHTS} in it")
-    model = config.build()
-    try:
-        model.load_state_dict(_read_weights(weights, "quality.path"))
-    except RuntimeError as error:
-        raise UserError(f"quality.path {weights}: not the weights of {config}: {error}") from error
-    return model.eval(), config
-
-
-def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
-    """A network to go on training from: all of the weights but those of a last layer for other classes.
-
-    Raises: UserError when the file is missing or doesn't fit.
-    """
-    if not weights.is_file():
-        raise UserError(f"init {weights}: no such file")
-    found = _read_weights(weights, "init")
-    model = config.build()
-    fresh = {name: value for name, value in model.state_dict().items() if name.startswith("fc.")}
-    if any(name in found and found[name].shape != value.shape for name, value in fresh.items()):
-        found |= fresh
-    try:
-        model.load_state_dict(found)
-    except RuntimeError as error:
-        raise UserError(f"init {weights}: not the weights of {config}: {error}") from error
-    return model
-
-
-def save_resnet(model: ResNet, config: ResNetConfig, folder: Path, decision: Decision | None = None) -> None:
-    """Writes the folder that `load_resnet` and `decision_of` read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fields: dict[str, Any] = asdict(config)
-    if decision is not None:
-        fields["decision"] = {"temperature": decision.temperature, "threshold": decision.threshold}
-    safetensors.torch.save_file(model.state_dict(), folder / WEIGHTS)
-    (folder / _CONFIG).write_text(json.dumps(fields, indent=2) + "\n")
-
-
-def _read_weights(path: Path, setting: str) -> dict[str, torch.Tensor]:
-    if path.suffix != ".safetensors":
-        raise UserError(
-            f"{setting} {path}: pickled weights can run code and are not read. Convert them once: "
-            "safetensors.torch.save_file(torch.load(path, weights_only=True), 'model.safetensors')"
-        )
-    try:
-        return safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{setting} {path}: not a file of weights: {error}") from error
-
-
-def _read_config(path: Path) -> tuple[ResNetConfig, Decision]:
-    try:
-        fields: dict[str, Any] = json.loads(path.read_text())
-        decision = fields.pop("decision", None)
-        for name in ("layers", "mean", "std"):
-            if name in fields:
-                fields[name] = tuple(fields[name])
-        return ResNetConfig(**fields), Decision(**decision, trained=True) if decision else Decision()
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"quality.path: {path} can't be read as the config of a ResNet: {error}") from error
+QUALITY = Stage(
+    name="quality",
+    section="quality",
+    can_be_off=True,
+    recipe=_recipe,
+    check=_check,
+    columns=(PROBABILITY,),
+    measures=(Measure(name=PROBABILITY.name, limit="threshold"),),
+    unwanted_kinds=UNWANTED,
+    default_threshold=_default_threshold,
+    hint="quality.threshold, and at quality.path: it may have been trained on too few photographs, or on others",
+    pool=PoolSettings(batch_size=64),
+)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from vaserl.curation.job.batch import RowBatch, remaining, with_column
+from vaserl.curation.stage import Column, Kept, KeptPhotograph, Photograph, Recipe, Stage, StageContext, Verdict
 from vaserl.dataset import PROVENANCE, Question, Topic
 from vaserl.rewards.vase import lexicon, parse_record, reference_caption
 from vaserl.rewards.vase.attribution import display
@@ -17,20 +17,22 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 PROVENANCE_FIELD = "Provenance"
 
 
-class Questions:
-    """Adds `questions`: [{"dimension", "question", "answer"}, …] as JSON."""
+QUESTIONS_COLUMN = Column(name="questions", kind=str, empty="[]")
+"""[{"dimension", "question", "answer"}, …] as JSON."""
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        texts = {}
-        for index in remaining(batch):
-            questions = questions_about(json.loads(batch["record"][index]))
-            texts[index] = json.dumps([asdict(question) for question in questions], ensure_ascii=False)
-        return with_column(batch, "questions", texts, "[]")
+
+class Questions:
+    """Adds `questions`; it rejects nothing."""
+
+    def judge(self, photograph: Photograph) -> Verdict:
+        """Returns the photograph with its questions."""
+        questions = [asdict(question) for question in questions_about(json.loads(photograph.record))]
+        return Kept(columns={QUESTIONS_COLUMN.name: json.dumps(questions, ensure_ascii=False)})
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """ "What is the fabric of the vase?" and its like for what the record states: the dimensions in their order, then
-    the provenance."""
+    """Returns a question such as "What is the fabric of the vase?" for each thing that the record states: the
+    dimensions in their order, then the provenance."""
     questions = [
         Question(dimension=dimension, question=question_about(dimension), answer=answer)
         for dimension in DIMENSIONS
@@ -42,19 +44,19 @@ def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
 
 
 def question_about(topic: Topic) -> str:
-    """As it is put to the model."""
+    """Returns the question as the model gets it."""
     return f"What is the {'date' if topic == 'dating' else topic} of the vase?"
 
 
 def findspot_of(record: Mapping[str, str]) -> str:
-    """The Beazley form's place, from the widest to the narrowest, as a catalogue prints it: "ITALY, ETRURIA, VULCI" is
-    "Vulci, Etruria, Italy"; "" where none is known."""
+    """Returns the findspot as a catalogue prints it: the record's "ITALY, ETRURIA, VULCI" becomes "Vulci, Etruria,
+    Italy"; "" where none is known."""
     parts = [part.strip() for part in record.get(PROVENANCE_FIELD, "").split(",")]
     return ", ".join(_place(part) for part in reversed(parts) if part)
 
 
 def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
-    """The record's value in the words of its caption: "red-figure", "the Antimenes Painter"; "" if it states none."""
+    """Returns the record's value in the words of its caption, such as "the Antimenes Painter"; "" if it states none."""
     facts = parse_record(record)
     if not facts[dimension]:
         return ""
@@ -69,7 +71,7 @@ def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
 
 
 def _place(text: str) -> str:
-    """With capitals as a name has them; what is written in mixed case already stays."""
+    """Returns a name in capitals with only its initials capital; one in mixed case stays."""
     if not text.isupper():
         return text
     return re.sub(r"[^\W\d_]+", lambda match: _cased(match[0].lower()), text)
@@ -80,3 +82,20 @@ def _cased(word: str) -> str:
 
 
 _SMALL = frozenset({"of", "near", "and", "the", "in"})
+
+
+def _recipe(context: StageContext) -> Recipe:
+    return Recipe(make=Questions)
+
+
+def _tell(kept: KeptPhotograph) -> str:
+    return f"asked for {', '.join(question.dimension for question in kept.row.questions) or 'nothing'}"
+
+
+QUESTIONS = Stage(
+    name="questions",
+    recipe=_recipe,
+    columns=(QUESTIONS_COLUMN,),
+    hint="the memory and time of the pool",
+    tell=_tell,
+)

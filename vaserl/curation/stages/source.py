@@ -1,31 +1,60 @@
-"""The first stage: reads each file once, before anything else does."""
+"""The first stage: reads each file once, before any other stage does, and rejects what does not decode."""
 
 import hashlib
 
-from vaserl.curation.job.batch import RowBatch, rejecting, remaining, with_column
-from vaserl.curation.source.read import STAGE
+from vaserl.curation.settings import PoolSettings
+from vaserl.curation.stage import (
+    Column,
+    Kept,
+    KeptPhotograph,
+    Photograph,
+    Recipe,
+    Rejected,
+    Stage,
+    StageContext,
+    Verdict,
+)
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.files.storage import is_for_good, no_answer, read_bytes
 
+DIGEST = Column(name="photo_sha256", kind=str)
 
-class Source:
-    """Fills in `photo_sha256` and rejects what doesn't decode.
 
-    Raises: UserError where a file system gives no answer, see `is_for_good`.
-    """
+class SourceReader:
+    """Adds `photo_sha256` and rejects files that don't decode."""
 
-    def __call__(self, batch: RowBatch) -> RowBatch:
-        digests: dict[int, str] = {}
-        reasons: dict[int, str] = {}
-        for index in remaining(batch):
-            try:
-                content = read_bytes(batch["photo"][index])
-                digests[index] = hashlib.sha256(content).hexdigest()
-                read_photograph(content)
-            except OSError as error:
-                if not is_for_good(error):
-                    raise no_answer(batch["photo"][index], error) from error
-                reasons[index] = f"can't be read: {error.strerror or type(error).__name__}"
-            except UnreadablePhotograph as error:
-                reasons[index] = str(error)
-        return rejecting(with_column(batch, "photo_sha256", digests, ""), STAGE, reasons)
+    def judge(self, photograph: Photograph) -> Verdict:
+        """Raises: UserError where a file system gives no answer, see `is_for_good`."""
+        digest = ""
+        try:
+            content = read_bytes(photograph.photo)
+            digest = hashlib.sha256(content).hexdigest()
+            read_photograph(content)
+        except OSError as error:
+            if not is_for_good(error):
+                raise no_answer(photograph.photo, error) from error
+            reason = f"can't be read: {error.strerror or type(error).__name__}"
+            return Rejected(reason=reason, columns={DIGEST.name: digest})
+        except UnreadablePhotograph as error:
+            return Rejected(reason=str(error), columns={DIGEST.name: digest})
+        return Kept(columns={DIGEST.name: digest})
+
+
+def _recipe(context: StageContext) -> Recipe:
+    return Recipe(make=SourceReader)
+
+
+def _tell(kept: KeptPhotograph) -> str:
+    row = kept.row
+    return f"read it: sha256 {row.photo_sha256[:12]}…, a record of {len(row.record)} fields"
+
+
+SOURCE = Stage(
+    name="source",
+    section="source",
+    recipe=_recipe,
+    columns=(DIGEST,),
+    hint="source.path, source.pattern, source.id_field and, behind a URL, source.storage_options",
+    pool=PoolSettings(batch_size=128),
+    tell=_tell,
+)

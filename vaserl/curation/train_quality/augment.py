@@ -1,4 +1,4 @@
-"""What training photographs go through anew each time they are seen."""
+"""Augmentation: random changes of training photographs, drawn again in every epoch."""
 
 import numpy as np
 import torch
@@ -8,8 +8,8 @@ from vaserl.curation.train_quality.settings import AugmentSettings
 
 
 def augmented(pixels: torch.Tensor, rng: np.random.Generator, settings: AugmentSettings) -> torch.Tensor:
-    """[N, 3, S, S] normalised pixels, some mirrored, all shifted by whole pixels with edges repeated, and their colours
-    stretched and moved channel by channel. A pure function of the generator's state."""
+    """Returns normalised pixels [N, 3, S, S], some mirrored, all shifted by whole pixels with edges repeated, with a
+    random gain and offset for each channel. A pure function of the generator's state."""
     num, size = len(pixels), pixels.shape[-1]
     reach = round(settings.shift * size)
     padded = F.pad(pixels, [reach] * 4, mode="replicate")

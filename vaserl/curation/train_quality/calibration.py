@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean what they say, and from these to a threshold with a stated precision."""
+"""From logits to calibrated probabilities, and from these to a threshold with a stated precision."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 TEMPERATURES = (0.02, 50.0)
-"""Bounds of the search."""
+"""Bounds of the search for the temperature."""
 PRIOR_SPREAD = 0.5
 NUM_BINS = 15
 
@@ -30,20 +30,20 @@ class ChosenThreshold:
     """A threshold and what it gives on the photographs that it was chosen on."""
 
     value: float
-    """Least probability that is let through."""
+    """Least probability that passes."""
     precision: float
-    """Share of good ones among those let through."""
+    """Share of good photographs among those that pass."""
     recall: float
-    """Share of those let through among the good ones."""
+    """Share of those that pass among the good photographs."""
     reached: bool
-    """Whether the precision is the wanted one; otherwise it is the highest there is."""
+    """True if the precision reaches the target; otherwise it is the highest that any threshold has."""
 
 
 def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
-    """The T for which sigmoid(margin / T) has the smallest cross-entropy (Guo et al. 2017, temperature scaling).
+    """Returns the T for which sigmoid(margin / T) has the least cross-entropy (temperature scaling, Guo et al. 2017).
 
-    With it goes a prior, log T normal about 0 with a standard deviation of PRIOR_SPREAD. It decides where a few
-    photographs are told apart without a fault, which would otherwise ask for T = 0, and weighs nothing beside many.
+    The loss includes a prior: log T is normal about 0 with standard deviation PRIOR_SPREAD. It decides where a few
+    photographs are separated perfectly, which would otherwise give T = 0, and has no weight beside many photographs.
 
     margins: float [N] logit of good minus logit of bad. is_good: bool [N].
     """
@@ -59,12 +59,12 @@ def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
 
 
 def probabilities_of(margins: np.ndarray, temperature: float) -> np.ndarray:
-    """[N] probability of being good."""
+    """Returns [N] probabilities of being good."""
     return expit(np.asarray(margins, dtype=np.float64) / temperature)
 
 
 def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> list[Bin]:
-    """Equally wide bins of the probability of being good, empty ones left out."""
+    """Returns equally wide bins of the probability of being good, without empty ones."""
     numbers = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
     return [
         Bin(
@@ -78,13 +78,13 @@ def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_
 
 
 def expected_calibration_error(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> float:
-    """Mean over photographs of |confidence - accuracy| of their bin (Naeini et al. 2015), over the probability of being
-    good, in [0, 1]."""
+    """Returns the mean over photographs of |confidence - accuracy| of their bin (Naeini et al. 2015), in [0, 1]."""
     return sum(b.num * abs(b.confidence - b.accuracy) for b in bins_of(probabilities, is_good, num_bins)) / len(is_good)
 
 
 def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """([K] thresholds falling, [K] precision, [K] recall) at each distinct probability, all at or above it let through.
+    """Returns ([K] falling thresholds, [K] precision, [K] recall): one for each distinct probability, at or above which
+    a photograph passes.
 
     Raises: ValueError when nothing is good: recall has no meaning then.
     """
@@ -97,14 +97,14 @@ def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np
 
 
 def choose_threshold(probabilities: np.ndarray, is_good: np.ndarray, target_precision: float) -> ChosenThreshold:
-    """The threshold of the greatest recall among those with the wanted precision; the highest precision where none has.
+    """Returns the threshold with the greatest recall among those that reach the target, else the most precise one.
 
-    It lies half-way between the last photograph that it lets through and the next one, so that it rests on neither.
+    It lies half-way between the last photograph that passes and the next one, so that it equals neither.
     """
     thresholds, precision, recall = precision_recall(probabilities, is_good)
     enough = precision >= target_precision
     if enough.any():
-        # equal recall: fewer bad ones come along
+        # equal recall: fewer bad ones pass
         best = max(np.flatnonzero(enough), key=lambda k: (recall[k], precision[k]))
     else:
         best = max(range(len(precision)), key=lambda k: (precision[k], recall[k]))

@@ -1,4 +1,4 @@
-"""Why a classifier's threshold may not be worth what it seems, each with the way out, for whoever trained it."""
+"""Warnings that a classifier's threshold may perform worse than it seems, each with a remedy."""
 
 import math
 
@@ -8,9 +8,9 @@ from vaserl.curation.train_quality.calibration import ChosenThreshold
 from vaserl.intervals import Z_95, wilson_interval
 
 LEAST_RECALL = 0.5
-"""A filter that loses more of the good test photographs than that is doubted aloud."""
+"""Least share of the good test photographs that a filter must pass; below it the report warns."""
 PLAIN_THRESHOLD = 0.5
-"""What a calibrated probability suggests by itself."""
+"""Threshold of a calibrated probability where no precision is asked for."""
 
 
 def doubts_about(
@@ -19,7 +19,7 @@ def doubts_about(
     val: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, ...]:
-    """In words, the gravest first; () for a threshold that the photographs bear out.
+    """Returns warnings, the gravest first; () for a threshold that the photographs confirm.
 
     val, test: (probabilities [N], is_good [N]), calibrated.
     """
@@ -33,9 +33,9 @@ def _loses_good_ones(chosen: ChosenThreshold, probabilities: np.ndarray, is_good
     plain = probabilities >= PLAIN_THRESHOLD
     good, bad = int(plain[is_good].sum()), int(plain[~is_good].sum())
     return (
-        f"of {num_good} good test photographs the threshold {chosen.value:.4f} lets {hits or 'none'} through, and a "
-        f"curation would lose as many. Set its quality.threshold yourself ({PLAIN_THRESHOLD:g} lets {good} good and "
-        f"{bad} of {len(is_good) - num_good} bad ones through), train for a lower target_precision, or label more"
+        f"of {num_good} good test photographs the threshold {chosen.value:.4f} passes {hits or 'none'}, and a "
+        f"curation would lose the others. Set its quality.threshold yourself ({PLAIN_THRESHOLD:g} passes {good} good "
+        f"and {bad} of {len(is_good) - num_good} bad ones), train for a lower target_precision, or label more"
     )
 
 
@@ -55,7 +55,7 @@ def _is_unproven(
     # Wilson's lower bound of n out of n is n / (n + z²)
     needed = math.ceil(Z_95**2 * target_precision / (1 - target_precision))
     return (
-        f"a precision of {target_precision:g} is reached on validation and not shown: {hits} of the {num_passed} that "
-        f"are let through are good, which may be a precision of {shown:.2f}. To show it, {needed} good ones and no bad "
-        "one must be let through: label more photographs, or raise val_share"
+        f"a precision of {target_precision:g} is reached on validation but not shown: {hits} of the {num_passed} that "
+        f"pass are good, which is compatible with a precision of {shown:.2f}. To show it, {needed} good ones and no "
+        "bad one must pass: label more photographs, or raise val_share"
     )

@@ -1,6 +1,6 @@
-"""The loop: epochs over augmented photographs until the loss on validation no longer falls.
+"""The training loop: epochs over augmented photographs until the loss on validation no longer falls.
 
-Left out on purpose: a data loader. Photographs are decoded once, to bytes of the size that the network sees, in a file
+There is no data loader on purpose. Photographs are decoded once, to bytes of the size that the network sees, in a file
 that the system keeps in memory as far as it fits; an epoch reads from there.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from vaserl.curation.stages.quality import ResNetConfig
+from vaserl.curation.bodies.quality import ResNetConfig
 from vaserl.curation.train_quality.augment import augmented
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
@@ -29,31 +29,31 @@ class Examples:
     """Decoded photographs with their labels."""
 
     images: np.ndarray
-    """uint8 [M, S, S, 3], those of all sets, in a file."""
+    """uint8 [M, S, S, 3], the photographs of all sets, memory-mapped."""
     rows: np.ndarray
-    """int [N] which of them these are."""
+    """int [N], indices into `images`."""
     is_good: np.ndarray
     """bool [N]."""
 
     def pixels(self, chosen: np.ndarray | slice, config: ResNetConfig) -> torch.Tensor:
-        """float32 [B, 3, S, S], normalised: of these photographs, as they are."""
+        """Returns the chosen photographs, normalised and not augmented, float32 [B, 3, S, S]."""
         return config.normalised(self.images[self.rows[chosen]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What one pass over the training photographs came to."""
+    """Losses of one pass over the training photographs."""
 
     number: int
-    """From 1."""
+    """Counted from 1."""
     train_loss: float
-    """Mean over its steps, augmented photographs."""
+    """Mean over its steps, on augmented photographs."""
     val_loss: float
-    """Over validation, photographs as they are."""
+    """On validation, without augmentation."""
 
 
 def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads: int) -> tuple[np.ndarray, list[str]]:
-    """uint8 [N, S, S, 3] in `file`, and for each photograph why it can't be read, or ""."""
+    """Decodes photographs into `file`. Returns: uint8 [N, S, S, 3], and "" or an error for each photograph."""
     size = config.image_size
     images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
 
@@ -80,7 +80,7 @@ def fit(
     The loss is the cross-entropy with each class weighted by what it lacks to half of the training photographs, in
     training as in validation. Returns: the epochs, the best of which has the smallest val_loss.
 
-    Raises: UserError when the loss stops being a number.
+    Raises: UserError when the loss becomes NaN or infinite.
     """
     rng = np.random.default_rng(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -102,7 +102,9 @@ def fit(
             model.train()
             order = rng.permutation(len(train.is_good))
             total = 0.0
-            for start in range(0, num_batches * size, size):  # the few left over come another time
+            for start in range(
+                0, num_batches * size, size
+            ):  # the remainder of an epoch is dropped; the next epoch shuffles
                 chosen = np.sort(order[start : start + size])
                 pixels = augmented(train.pixels(chosen, config), rng, settings.augment).to(device)
                 labels = torch.from_numpy(train.is_good[chosen].astype(np.int64)).to(device)
@@ -125,13 +127,13 @@ def fit(
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """The one with the smallest loss on validation, the first of equals."""
+    """Returns the epoch with the smallest loss on validation, the first of equals."""
     return min(epochs, key=lambda epoch: epoch.val_loss)
 
 
 @torch.inference_mode()
 def margins_of(model: torch.nn.Module, config: ResNetConfig, examples: Examples, batch_size: int) -> np.ndarray:
-    """float64 [N] logit of good minus logit of bad, photographs as they are."""
+    """Returns float64 [N], logit of good minus logit of bad, without augmentation."""
     model.eval()
     device = next(model.parameters()).device
     margins = []

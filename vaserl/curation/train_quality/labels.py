@@ -1,4 +1,4 @@
-"""Photographs that someone called good or bad, and their split into three sets that share no vase."""
+"""Photographs labelled good or bad, and their split into three sets that share no vase."""
 
 import hashlib
 import re
@@ -22,15 +22,13 @@ class Labelled:
     """A photograph and its label. Example: Labelled(path=Path("high/v1_2.jpg"), vase_id="v1", is_good=True)"""
 
     path: Path
-    """The image."""
     vase_id: str
     """The vase on it; photographs of one vase look alike and must not straddle the split."""
     is_good: bool
-    """The label."""
 
 
 def read_labels(settings: LabelSettings) -> list[Labelled]:
-    """Every labelled photograph, by path.
+    """Returns every labelled photograph, sorted by path.
 
     Raises: UserError naming folder, or file and line, for what is missing, unknown or listed twice, and when a class is
     empty.
@@ -50,10 +48,11 @@ def read_labels(settings: LabelSettings) -> list[Labelled]:
 
 
 def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, float], seed: int) -> list[str]:
-    """[N] train, val or test for each photograph: whole vases, each class in every set in proportion to `shares`.
+    """Returns train, val or test for each photograph [N]: whole vases, each class in every set in proportion to
+    `shares`.
 
-    Vases are dealt out, those with many photographs first and by hash among equals, each to the set that it brings
-    closest to its due: the sum over sets and classes of (given - due)² / due is kept as small as one step can.
+    Vases are assigned in order of their number of photographs, most first, and by hash among equals. Each goes to the
+    set that keeps the sum over sets and classes of (given - due)² / due smallest.
 
     Raises: UserError when a set would lack a class.
     """

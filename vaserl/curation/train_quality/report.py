@@ -1,4 +1,4 @@
-"""What the classifier is worth, on photographs of vases that nothing was learned from or chosen on."""
+"""The classifier's performance on test photographs, of vases used neither for training nor for a choice."""
 
 import json
 from collections import defaultdict
@@ -17,6 +17,7 @@ from vaserl.curation.train_quality.calibration import (
 )
 from vaserl.curation.train_quality.doubts import doubts_about
 from vaserl.curation.train_quality.fit import Epoch, best_epoch
+from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.intervals import ConfidenceInterval, wilson_interval
 from vaserl.report import drawing
 
@@ -27,22 +28,22 @@ FIGURES = ("precision_recall.svg", "reliability.svg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """How training went and what the test photographs say."""
+    """The course of training and the result on the test photographs."""
 
     num_photographs: Mapping[str, int]
     """By split: train, val, test."""
     num_unreadable: int
     """Labelled photographs that can't be decoded."""
     epochs: Sequence[Epoch]
-    """All that were run."""
+    """All epochs that ran."""
     best_epoch: int
-    """The one whose weights were kept."""
+    """Number of the epoch whose weights were kept."""
     target_precision: float
-    """Asked of the threshold on validation."""
+    """Target of the threshold on validation."""
     threshold: ChosenThreshold
-    """As chosen on validation."""
+    """Chosen on validation."""
     temperature: float
-    """As fitted on validation."""
+    """Fitted on validation."""
     calibration_error: Mapping[str, tuple[float, float]]
     """Expected calibration error (before, after) the temperature, on val and on test."""
     precision: ConfidenceInterval
@@ -52,34 +53,46 @@ class QualityReport:
     f1: ConfidenceInterval
     """On test, bootstrap over vases."""
     doubts: Sequence[str]
-    """Why the threshold may not be worth what it seems, see `doubts_about`."""
+    """Warnings about the threshold, see `doubts_about`."""
     confusion: Mapping[str, int]
-    """On test: true_positives, false_positives, false_negatives, true_negatives; a positive is let through."""
+    """On test: true_positives, false_positives, false_negatives, true_negatives; a positive passes the filter."""
     test_probabilities: Sequence[float]
     """[N] calibrated, for the figures."""
     test_is_good: Sequence[bool]
-    """[N]."""
+    """[N], labels of the same photographs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPhotographs:
+    """A set of photographs as the trained network scores them."""
+
+    margins: np.ndarray
+    """float [N], logit of good minus logit of bad."""
+    is_good: np.ndarray
+    """bool [N]."""
+    vases: Sequence[str]
+    """[N], the vase on each."""
 
 
 def report_of(
+    settings: TrainQualitySettings,
     *,
     epochs: Sequence[Epoch],
     chosen: ChosenThreshold,
-    target_precision: float,
     temperature: float,
     num_photographs: Mapping[str, int],
     num_unreadable: int,
-    val: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-    test_vases: Sequence[str],
-    seed: int,
+    val: ScoredPhotographs,
+    test: ScoredPhotographs,
 ) -> QualityReport:
-    """val and test are (margins [N], is_good [N])."""
+    """Returns the report of a training run; `num_photographs` are by split."""
     errors = {}
-    for name, (margins, is_good) in (("val", val), ("test", test)):
-        before, after = (expected_calibration_error(probabilities_of(margins, t), is_good) for t in (1.0, temperature))
+    for name, scored in (("val", val), ("test", test)):
+        before, after = (
+            expected_calibration_error(probabilities_of(scored.margins, t), scored.is_good) for t in (1.0, temperature)
+        )
         errors[name] = (before, after)
-    probabilities, is_good = probabilities_of(test[0], temperature), test[1]
+    probabilities, is_good = probabilities_of(test.margins, temperature), test.is_good
     passed = probabilities >= chosen.value
     hits, num_passed, num_good = int((passed & is_good).sum()), int(passed.sum()), int(is_good.sum())
     return QualityReport(
@@ -87,15 +100,18 @@ def report_of(
         num_unreadable=num_unreadable,
         epochs=epochs,
         best_epoch=best_epoch(epochs).number,
-        target_precision=target_precision,
+        target_precision=settings.target_precision,
         threshold=chosen,
         temperature=temperature,
         calibration_error=errors,
         precision=wilson_interval(hits, num_passed) if num_passed else ConfidenceInterval(mean=0.0, low=0.0, high=1.0),
         recall=wilson_interval(hits, num_good),
-        f1=f1_interval(passed, is_good, test_vases, seed=seed),
+        f1=f1_interval(passed, is_good, test.vases, seed=settings.seed),
         doubts=doubts_about(
-            chosen, target_precision, (probabilities_of(val[0], temperature), val[1]), (probabilities, is_good)
+            chosen,
+            settings.target_precision,
+            (probabilities_of(val.margins, temperature), val.is_good),
+            (probabilities, is_good),
         ),
         confusion={
             "true_positives": hits,
@@ -111,9 +127,10 @@ def report_of(
 def f1_interval(
     passed: np.ndarray, is_good: np.ndarray, vases: Sequence[str], *, seed: int, num_resamples: int = NUM_RESAMPLES
 ) -> ConfidenceInterval:
-    """F1 with its 95 % percentile bootstrap interval; whole vases are resampled, since their photographs are alike.
+    """Returns F1 with its 95 % percentile bootstrap interval; whole vases are resampled, because their photographs are
+    alike.
 
-    passed, is_good: bool [N]. A resample with nothing good and nothing let through counts as 0.
+    passed, is_good: bool [N]. A resample in which nothing is good and nothing passes counts as 0.
     """
     by_vase: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
     for vase, through, good in zip(vases, passed, is_good, strict=True):
@@ -130,7 +147,7 @@ def _f1(sums: np.ndarray) -> np.ndarray:
 
 
 def write_filter_report(folder: Path, report: QualityReport) -> None:
-    """report.md, report.json, precision_recall.svg and reliability.svg."""
+    """Writes report.md, report.json, precision_recall.svg and reliability.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(asdict(report), indent=1) + "\n")
     (folder / MARKDOWN).write_text(_markdown(report))
@@ -153,7 +170,7 @@ def _markdown(report: QualityReport) -> str:
         f"Trained for {len(report.epochs)} epochs; the weights are those of epoch {report.best_epoch}, with the "
         "smallest loss on validation.",
         "",
-        *(f"**Mind:** {doubt}.\n" for doubt in report.doubts),
+        *(f"**Warning:** {doubt}.\n" for doubt in report.doubts),
         "## Test",
         "",
         "| | with 95 % interval |",
@@ -162,7 +179,7 @@ def _markdown(report: QualityReport) -> str:
         f"| recall | {share(report.recall)} |",
         f"| F1 | {share(report.f1)} |",
         "",
-        "| | let through | rejected |",
+        "| | passed | rejected |",
         "|---|---:|---:|",
         f"| good | {confusion['true_positives']:,} | {confusion['false_negatives']:,} |",
         f"| bad | {confusion['false_positives']:,} | {confusion['true_negatives']:,} |",
@@ -171,7 +188,7 @@ def _markdown(report: QualityReport) -> str:
         "",
         "## Threshold and calibration",
         "",
-        f"Least probability let through: {chosen.value:.4f}, for a precision of {report.target_precision:g} on "
+        f"Least probability that passes: {chosen.value:.4f}, for a precision of {report.target_precision:g} on "
         f"validation; there it has precision {chosen.precision:.3f} and recall {chosen.recall:.3f}.",
         "",
         f"Logits are divided by {report.temperature:.3f}. Expected calibration error, before and after:",
@@ -207,7 +224,7 @@ def _precision_recall_figure(probabilities: np.ndarray, is_good: np.ndarray, rep
             ha="right",
             color=drawing.RL,
         )
-        drawing.level(axes, float(is_good.mean()), "all let through", drawing.GUESS)
+        drawing.level(axes, float(is_good.mean()), "all pass", drawing.GUESS)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.03))
         axes.set_title(f"{len(is_good)} test photographs")
         return drawing.svg_file(figure)

@@ -16,14 +16,14 @@ class LabelSettings(Section):
     path: Path
     """Folder with one folder of photographs for each class, or a list of photographs with labels (.csv, .jsonl)."""
     low: tuple[str, ...] = ("low", "0")
-    """Names of the folder, or values of the label, that say "not usable"."""
+    """Names of the folder, or values of the label, of photographs that are not usable."""
     high: tuple[str, ...] = ("high", "1")
-    """The same for good photographs."""
+    """Names of the folder, or values of the label, of good photographs."""
     label_field: str = "label"
     """Field of a list that holds the label; beside it stand `file`, relative to the list, and `vase_id`."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?:\d+|front|back|left|right|top|bottom))?"
-    """Regular expression over a file's name without suffix, where no `vase_id` is listed: its group vase_id says which
-    photographs show one vase and stay together in the split."""
+    """Regular expression over a file's name without suffix, where no `vase_id` is listed: its group vase_id names
+    the vase, whose photographs stay together in the split."""
 
     @pydantic.field_validator("pattern")
     @classmethod
@@ -58,9 +58,9 @@ class ShapeSettings(Section):
 
 
 class AugmentSettings(Section):
-    """What each photograph goes through anew in every epoch of training, and never elsewhere.
+    """Random changes of each photograph, drawn again in every epoch of training and applied nowhere else.
 
-    Left out on purpose: rotation, zoom and every other resampling. They blur, and a blur is what is to be recognised.
+    There is no rotation, zoom or other resampling on purpose: they blur, and the network must recognise blurs.
     """
 
     mirror: float = pydantic.Field(default=0.5, ge=0, le=1)
@@ -69,7 +69,7 @@ class AugmentSettings(Section):
     """Largest shift in whole pixels, as a share of the side; edges are repeated."""
     colour: float = pydantic.Field(default=0.2, ge=0)
     """Standard deviation of a random gain and offset of each channel, in units of normalised pixels: neither lamp nor
-    backdrop says what a photograph shows."""
+    backdrop should decide."""
 
 
 class TrainQualitySettings(Section):
@@ -82,25 +82,25 @@ class TrainQualitySettings(Section):
     """torchvision's weights of that network (.safetensors; its last layer may have any number of classes). Left out,
     training starts at random, which a ResNet-50 needs many thousand photographs for."""
     seed: int = 0
-    """Of the split, the first weights, the order and the augmentation."""
+    """Seed of the split, the first weights, the order and the augmentation."""
     shape: ShapeSettings = ShapeSettings()
     augment: AugmentSettings = AugmentSettings()
     val_share: float = _Share
-    """Share of the photographs that early stop, temperature and threshold are chosen on; whole vases."""
+    """Share of the photographs on which early stop, temperature and threshold are chosen; whole vases."""
     test_share: float = _Share
-    """Share that nothing is chosen on, for the report; whole vases."""
+    """Share of the photographs that only the report uses; whole vases."""
     num_epochs: int = pydantic.Field(default=40, ge=1)
-    """At most so many passes over the training photographs; the learning rate falls over all of them."""
+    """Largest number of passes over the training photographs; the learning rate decays over all of them."""
     patience: int = pydantic.Field(default=8, ge=1)
-    """Stop after so many epochs without a smaller loss on validation; the best epoch's weights are kept either way."""
+    """Epochs without a smaller loss on validation after which training stops; the best epoch's weights are kept."""
     batch_size: int = pydantic.Field(default=32, ge=2)
-    """Photographs of a step."""
+    """Photographs in a step."""
     learning_rate: float = pydantic.Field(default=5e-4, gt=0)
-    """The highest, reached after a twentieth of the steps."""
+    """Highest learning rate, reached after a twentieth of the steps."""
     weight_decay: float = pydantic.Field(default=0.05, ge=0)
-    """AdamW's, of matrices and kernels only."""
+    """AdamW's weight decay, of matrices and kernels only."""
     target_precision: float = pydantic.Field(default=0.95, gt=0, lt=1)
-    """The threshold lets through as many good photographs as it can while this share of what it lets through is good,
-    on validation."""
+    """Precision on validation that the threshold must reach; among such thresholds the one with the greatest recall is
+    chosen."""
     num_threads: int = pydantic.Field(default=4, ge=1)
     """Threads that decode photographs."""

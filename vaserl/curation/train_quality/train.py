@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaserl.curation.stages.quality import WEIGHTS, Decision, ResNetConfig, load_pretrained, save_resnet
+from vaserl.curation.bodies.quality import WEIGHTS, Decision, ResNetConfig, load_pretrained, save_resnet
 from vaserl.curation.train_quality.calibration import choose_threshold, probabilities_of, temperature_of
 from vaserl.curation.train_quality.fit import Examples, decode, fit, margins_of
 from vaserl.curation.train_quality.labels import Labelled, read_labels, split_by_vase
-from vaserl.curation.train_quality.report import QualityReport, report_of, write_filter_report
+from vaserl.curation.train_quality.report import QualityReport, ScoredPhotographs, report_of, write_filter_report
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
@@ -22,7 +22,7 @@ from vaserl.runs.versions import versions
 from vaserl.settings.section import dump_config
 
 NUM_NAMED = 5
-"""Unreadable photographs that are named; of the others only the number is said."""
+"""Unreadable photographs that are named; the others are only counted."""
 
 
 def train_quality(settings: TrainQualitySettings) -> QualityReport:
@@ -37,7 +37,7 @@ def train_quality(settings: TrainQualitySettings) -> QualityReport:
 
 
 def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> QualityReport:
-    """The same for photographs whose labels are known already."""
+    """Like `train_quality`, for photographs whose labels are read already."""
     config = ResNetConfig(**settings.shape.model_dump())
     torch.manual_seed(settings.seed)
     model = config.build() if settings.init is None else load_pretrained(settings.init, config)
@@ -45,7 +45,7 @@ def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> Qu
         images, problems = decode(
             [p.path for p in labelled], config, Path(scratch) / "images.npy", settings.num_threads
         )
-        _say_unreadable(labelled, problems)
+        _print_unreadable(labelled, problems)
         readable = [index for index, problem in enumerate(problems) if not problem]
         kept = [labelled[index] for index in readable]
         shares = (1 - settings.val_share - settings.test_share, settings.val_share, settings.test_share)
@@ -56,17 +56,16 @@ def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> Qu
     temperature = temperature_of(val_margins, val.is_good)
     chosen = choose_threshold(probabilities_of(val_margins, temperature), val.is_good, settings.target_precision)
     decision = Decision(temperature=temperature, threshold=chosen.value, trained=True)
+    vases = np.array([photograph.vase_id for photograph in kept])
     report = report_of(
+        settings,
         epochs=epochs,
         chosen=chosen,
-        target_precision=settings.target_precision,
         temperature=temperature,
         num_photographs={name: int((splits == name).sum()) for name in SPLITS},
         num_unreadable=len(labelled) - len(kept),
-        val=(val_margins, val.is_good),
-        test=(test_margins, test.is_good),
-        test_vases=[p.vase_id for p, split in zip(kept, splits, strict=True) if split == "test"],
-        seed=settings.seed,
+        val=ScoredPhotographs(margins=val_margins, is_good=val.is_good, vases=vases[splits == "val"].tolist()),
+        test=ScoredPhotographs(margins=test_margins, is_good=test.is_good, vases=vases[splits == "test"].tolist()),
     )
     save_resnet(model.cpu(), config, settings.out, decision)
     (settings.out / "train_quality.toml").write_text(dump_config(settings))
@@ -82,7 +81,7 @@ def _examples(images: np.ndarray, readable: Sequence[int], kept: Sequence[Labell
     return Examples(images=images, rows=np.array(readable)[chosen], is_good=is_good)
 
 
-def _say_unreadable(labelled: Sequence[Labelled], problems: Sequence[str]) -> None:
+def _print_unreadable(labelled: Sequence[Labelled], problems: Sequence[str]) -> None:
     unreadable = [(photograph, problem) for photograph, problem in zip(labelled, problems, strict=True) if problem]
     for photograph, problem in unreadable[:NUM_NAMED]:
         print(f"train-quality: {photograph.path} is left out: {problem}", file=sys.stderr)

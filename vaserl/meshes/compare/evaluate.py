@@ -61,7 +61,7 @@ class PairMeter:
     def __init__(self, settings: VaseEvalSettings, turntable: TurntableRenderer) -> None:
         self._settings, self._turntable = settings, turntable
         self._lpips = load_lpips(settings.lpips) if settings.lpips.path else None
-        self._clip = OpenClipScores(settings.clip) if settings.clip.path else None
+        self._clip = OpenClipScores(settings.open_clip) if settings.open_clip.path else None
         self._texts = _read_texts(settings.texts) if settings.texts else {}
 
     def __call__(self, id_: str, generated: Path, true: Path) -> Pair:

@@ -77,7 +77,7 @@ class OpenClipScores:
         pixels = torch.stack([self._preprocess(Image.fromarray(picture)) for picture in pictures])
         features = self._model.encode_image(pixels, normalize=True)
         if not features.isfinite().all():
-            raise UserError(f"clip.path {self._path}: the model's output isn't finite; its weights are damaged")
+            raise UserError(f"open_clip.path {self._path}: the model's output isn't finite; its weights are damaged")
         return features
 
     def image_score(self, generated: torch.Tensor, true: torch.Tensor) -> float:

@@ -1,7 +1,7 @@
 """Settings of VaseEval."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
@@ -22,6 +22,8 @@ class LpipsSettings(Section):
 class VaseEvalSettings(Section):
     """A comparison of generated meshes with true ones of the same name."""
 
+    RENAMED: ClassVar = {"clip": "[open_clip]"}
+
     run_dir: Path
     """Folder for vaseeval.json and vaseeval.md."""
     seed: int = 0
@@ -32,7 +34,7 @@ class VaseEvalSettings(Section):
     """Folder with the true GLBs, Y up as in glTF."""
     texts: Path | None = None
     """JSON object from a GLB's name without suffix to its caption; without it, the text score is omitted."""
-    clip: OpenClipSettings = OpenClipSettings()
+    open_clip: OpenClipSettings = OpenClipSettings()
     """open_clip model of the image and text scores; without a path, they are omitted."""
     lpips: LpipsSettings = LpipsSettings()
     num_views: int = pydantic.Field(default=8, ge=1)

@@ -6,6 +6,20 @@ imported from their modules.
 """
 
 from vaserl.meshes.generators.generator import Generator, LiftFailure
-from vaserl.meshes.generators.settings import Hunyuan3DSettings, TripoSGSettings
+from vaserl.meshes.generators.settings import (
+    CommandSettings,
+    GivenSettings,
+    Hunyuan3DSettings,
+    LatheSettings,
+    TripoSGSettings,
+)
 
-__all__ = ["Generator", "Hunyuan3DSettings", "LiftFailure", "TripoSGSettings"]
+__all__ = [
+    "CommandSettings",
+    "Generator",
+    "GivenSettings",
+    "Hunyuan3DSettings",
+    "LatheSettings",
+    "LiftFailure",
+    "TripoSGSettings",
+]

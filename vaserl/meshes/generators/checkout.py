@@ -48,7 +48,7 @@ def usable_device(device: str, setting: str) -> str:
     """Returns the device. Raises: UserError for CUDA when the process sees no CUDA device."""
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
-            f'{setting}.device "{device}": this process sees no CUDA device; set lift.pool.num_gpus, '
+            f'{setting}.device "{device}": this process sees no CUDA device; set pool.lift.num_gpus, '
             "or choose another device"
         )
     return device

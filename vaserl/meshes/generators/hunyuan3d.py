@@ -18,7 +18,7 @@ from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings
 from vaserl.meshes.glb import write_glb
 
-_SETTING = "lift.hunyuan3d"
+_SETTING = "lift.generator_args"
 
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:

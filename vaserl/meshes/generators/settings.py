@@ -1,10 +1,47 @@
-"""Settings of the generators that run from a checkout."""
+"""Options of each generator: what [lift.generator_args] may hold for it."""
 
 from pathlib import Path
 
 import pydantic
 
 from vaserl.settings.section import Section
+
+
+class LatheSettings(Section):
+    """The lathe has no options."""
+
+
+class GivenSettings(Section):
+    path: str
+    """Path of an existing GLB, with {vase_id} in it. A relative path starts in the source's folder."""
+
+    @pydantic.field_validator("path")
+    @classmethod
+    def _names_the_vase(cls, value: str) -> str:
+        if "{vase_id}" not in value:
+            raise ValueError("needs {vase_id} in it, as in scans/{vase_id}.glb")
+        return value
+
+
+class CommandSettings(Section):
+    command: tuple[str, ...]
+    """Program and arguments, with {photo} and {glb} in them."""
+    timeout_s: float = pydantic.Field(default=300.0, gt=0)
+    """Seconds after which the program is killed, with every process that it started."""
+    num_retries: int = pydantic.Field(default=0, ge=0)
+    """Further attempts of a program that failed or exceeded its time."""
+
+    @pydantic.field_validator("command")
+    @classmethod
+    def _has_its_places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(any(name in part for part in value) for name in ("{photo}", "{glb}")):
+            raise ValueError("needs {photo} and {glb} in it")
+        return value
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds that a vase may take, retries included."""
+        return (1 + self.num_retries) * self.timeout_s
 
 
 class TripoSGSettings(Section):

@@ -21,7 +21,7 @@ from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import TripoSGSettings
 from vaserl.meshes.glb import write_glb
 
-_SETTING = "lift.triposg"
+_SETTING = "lift.generator_args"
 PLACES = ("", "scripts")
 """Folders of the checkout that contain its modules."""
 

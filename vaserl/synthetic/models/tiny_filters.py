@@ -20,8 +20,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch.nn import functional as F
 
+from vaserl.curation.bodies.quality import WEIGHTS
 from vaserl.curation.settings import IntactSettings, TinyFilterSettings
-from vaserl.curation.stages.quality import WEIGHTS
 from vaserl.curation.train_quality.augment import augmented
 from vaserl.curation.train_quality.doubts import LEAST_RECALL
 from vaserl.curation.train_quality.labels import Labelled

@@ -1,0 +1,182 @@
+"""From a photograph to a 3D model: one interface, five generators, two of which are models from a checkout.
+
+A generator is called with the row's photograph and the path of the GLB to write. It raises `LiftFailure` where it
+can't, which rejects that photograph only.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.curation.settings import LiftSettings
+from vaserl.curation.stage import Kept, Photograph, Rejected, Verdict
+from vaserl.curation.stages.lift import MESH, SILHOUETTE, place_of_given
+from vaserl.dataset import UNFINISHED_MODEL, mesh_name
+from vaserl.errors import UserError
+from vaserl.files import write_atomic
+from vaserl.files.photograph import read_photograph
+from vaserl.files.storage import is_for_good, local_copy, no_answer, read_bytes
+from vaserl.meshes.generators import (
+    CommandSettings,
+    Generator,
+    Hunyuan3DSettings,
+    LiftFailure,
+    TripoSGSettings,
+)
+from vaserl.meshes.glb import write_glb
+from vaserl.meshes.lathe import LatheError, lathe
+
+
+class Lift:
+    """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one.
+
+    Also adds `silhouette_iou` where the generator has measured it.
+    """
+
+    def __init__(self, settings: LiftSettings, source: Path | str, dataset: Path) -> None:
+        self._generate = build_generator(settings, source)
+        self._dataset = dataset
+
+    def judge(self, photograph: Photograph) -> Verdict:
+        """Returns the verdict, after the model is written."""
+        mesh = mesh_name(photograph.vase_id)
+        try:
+            overlap = self._write(photograph.photo, photograph.vase_id, self._dataset / mesh)
+        except LiftFailure as failure:
+            return Rejected(reason=str(failure))
+        return Kept(columns={MESH.name: mesh} | ({} if overlap is None else {SILHOUETTE.name: overlap}))
+
+    def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
+        """Has the generator write into a scratch folder, and moves the GLB to `target` atomically."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED_MODEL) as scratch:
+            glb = Path(scratch) / "model.glb"
+            try:
+                local = local_copy(photo, Path(scratch))
+            except OSError as error:
+                raise no_answer(photo, error) from error
+            try:
+                overlap = self._generate(local, vase_id, glb)
+            except LiftFailure as failure:  # a program may name its file, whose folder is another one each time
+                raise LiftFailure(str(failure).replace(scratch, "…")) from failure
+            content = glb.read_bytes() if glb.is_file() else b""
+            if not content.startswith(b"glTF"):
+                raise LiftFailure("the generator wrote no GLB")
+            write_atomic(target, content)
+        return overlap
+
+
+def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
+    """Writes the vase that its outline describes; see `vaserl.meshes.lathe`."""
+    try:
+        result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
+    except LatheError as error:
+        raise LiftFailure(str(error)) from error
+    write_glb(glb, result.mesh)
+    return result.silhouette_iou
+
+
+class Given:
+    """Copies GLBs that exist: scans, or what a generator elsewhere has made."""
+
+    def __init__(self, place: Callable[[str], str]) -> None:
+        """`place` returns path or URL of a vase's model."""
+        self._place = place
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        """Raises: LiftFailure without a model; UserError where a file system gives no answer, see `is_for_good`."""
+        place = self._place(vase_id)
+        try:
+            glb.write_bytes(read_bytes(place))
+        except OSError as error:
+            if not is_for_good(error):
+                raise no_answer(place, error) from error
+            raise LiftFailure(f"no model given: {place}") from error
+
+
+class Command:
+    """Runs any program that takes an image and writes a GLB, in a session of its own that can be killed whole."""
+
+    def __init__(self, settings: CommandSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
+        arguments = [part.replace("{photo}", str(photo)).replace("{glb}", str(glb)) for part in self._settings.command]
+        problem, num_retries = "", self._settings.num_retries
+        for _ in range(1 + num_retries):
+            problem = self._run(arguments)
+            if not problem:
+                return
+            glb.unlink(missing_ok=True)
+        tries = f", {1 + num_retries} attempts" if num_retries else ""
+        raise LiftFailure(f"{Path(arguments[0]).name} {problem}{tries}")
+
+    def _run(self, arguments: list[str]) -> str:
+        """Returns "" after success, else what went wrong."""
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                code = process.wait(self._settings.timeout_s)
+            except subprocess.TimeoutExpired:
+                return f"was killed after {self._settings.timeout_s:g} s"
+            finally:
+                _kill_session(process)
+            if code == 0:
+                return ""
+            log.seek(max(log.tell() - 2000, 0))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+            return f"ended with code {code}: {lines[-1] if lines else 'it printed nothing'}"
+
+
+def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
+    """Builds the generator that the settings name.
+
+    Raises: UserError when its program, checkout, weights or device isn't there.
+    """
+    place, arguments = place_of_given(settings, source), settings.arguments
+    if place is not None:
+        return Given(place)
+    if isinstance(arguments, CommandSettings):
+        if shutil.which(arguments.command[0]) is None:
+            raise UserError(f"lift.generator_args.command: no program {arguments.command[0]!r} on this machine")
+        return Command(arguments)
+    if isinstance(arguments, TripoSGSettings):
+        from vaserl.meshes.generators.triposg import TripoSG  # torch, which the others do without
+
+        return TripoSG(arguments)
+    if isinstance(arguments, Hunyuan3DSettings):
+        from vaserl.meshes.generators.hunyuan3d import Hunyuan3D
+
+        return Hunyuan3D(arguments)
+    return turn_on_the_lathe
+
+
+def check_generator(settings: LiftSettings, source: Path | str) -> None:
+    """Raises: UserError if the generator could not be built. Loads no model and needs no GPU."""
+    arguments = settings.arguments
+    if isinstance(arguments, TripoSGSettings):
+        from vaserl.meshes.generators.triposg import check_triposg
+
+        check_triposg(arguments)
+    elif isinstance(arguments, Hunyuan3DSettings):
+        from vaserl.meshes.generators.hunyuan3d import check_hunyuan3d
+
+        check_hunyuan3d(arguments)
+    else:
+        build_generator(settings, source)
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kills the session, also after a clean end: a child that the program left running would keep the GPU."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

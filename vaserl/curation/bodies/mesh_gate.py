@@ -1,0 +1,66 @@
+"""The mesh gate over photographs: measures of each lifted model, then a mesh judge where the settings name one."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.curation.settings import MeshGateSettings
+from vaserl.curation.stage import Kept, Photograph, Rejected, Verdict
+from vaserl.curation.stages.lift import MESH, SILHOUETTE
+from vaserl.curation.stages.mesh_gate import JUDGE, OPEN_EDGES, SYMMETRY
+from vaserl.errors import UserError
+from vaserl.files.photograph import read_photograph
+from vaserl.meshes import Candidate, load_judge
+from vaserl.meshes.gate import Thresholds, gate
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
+
+_MEASURES = {column.name for column in (SILHOUETTE, SYMMETRY, OPEN_EDGES)}
+"""Measures of the mesh gate that are worth a column."""
+
+
+class MeshGate:
+    """Adds `symmetry` and `open_edges`, and rejects models that `vaserl.meshes.gate` rejects.
+
+    Compares the silhouette where the generator has not done so, and fills in `silhouette_iou`; the generator knew the
+    photograph's camera, which the gate must guess. Where the vase can't be cut out of its photograph, the silhouette
+    is not compared. A mesh judge sees the models that passed; its score is the column `judge`.
+    """
+
+    def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
+        self._dataset = dataset
+        self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled", "judge"}))
+        self._judge = load_judge(settings.judge) if settings.judge else None
+
+    def judge(self, photograph: Photograph) -> Verdict:
+        """Returns the verdict on the photograph's model."""
+        path = self._dataset / photograph.columns[MESH.name]
+        try:
+            mesh = load_mesh(path).to_mesh()
+        except UserError as error:
+            # the row names its model already, and a reason must not depend on where the data set lies
+            return Rejected(reason=str(error).removeprefix(f"{path}: "))
+        known = float(photograph.columns[SILHOUETTE.name])
+        mask = _mask(photograph.photo) if math.isnan(known) else None
+        verdict = gate(mesh, mask, self._thresholds)
+        measures = {SILHOUETTE.name: known, **{name: v for name, v in verdict.measures.items() if name in _MEASURES}}
+        if not verdict.accepted:
+            return Rejected(reason=verdict.reason, columns=measures)
+        if self._judge is None:
+            return Kept(columns=measures)
+        judgement = self._judge(Candidate(vase_id=photograph.vase_id, photo=photograph.photo, mesh=path))
+        measures[JUDGE.name] = judgement.score
+        if not judgement.accepted:
+            return Rejected(reason=f"the judge refuses it: {judgement.reason}", columns=measures)
+        return Kept(columns=measures)
+
+
+def _mask(photo: str) -> np.ndarray | None:
+    """Returns bool [h, w], the vase in its photograph; None where it can't be told from the background."""
+    image = read_photograph(photo, keep_alpha=True)
+    image.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    try:
+        return segment(np.asarray(image))
+    except LatheError:
+        return None
