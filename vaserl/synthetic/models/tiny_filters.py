@@ -160,7 +160,7 @@ def train_tiny_quality(
 def train_tiny_clip(
     photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
-    """Trains a small open_clip model on pairs of a photograph and a text, and saves it as a folder for `open_clip.path`.
+    """Trains a small open_clip model on pairs of a photograph and a text, and saves its folder for `open_clip.path`.
 
     In each step, the text is sampled from those that are true of the photograph; a text listed n times is n times as
     likely. The loss is that of Radford et al. (2021), except that every text of the batch that is true of a photograph
