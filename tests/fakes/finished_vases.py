@@ -1,4 +1,4 @@
-"""The vases of a fake run: what their records say, what two systems say of them, and how they look."""
+"""The vases of a fake run: their records, the captions of two systems, and their turntables."""
 
 import zlib
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ COLOURS = {
 
 
 def describe(values: dict[Dimension, str | None]) -> str:
-    """A caption that leaves out what is None."""
+    """Returns a caption that states what is not None."""
     head = " ".join(value for name in ("fabric", "technique", "shape") if (value := values[name]))
     tail = [
         f"c. {values['dating']} BCE" if values["dating"] else "",
@@ -52,40 +52,40 @@ def bag_of_words(texts: Sequence[str]) -> np.ndarray:
 
 def draw_vase(rng: np.random.Generator) -> dict[Dimension, str | None]:
     values: dict[Dimension, str | None] = {name: str(rng.choice(options)) for name, options in VALUES.items()}
-    if rng.random() < 0.5:  # a favourite scene for each shape: what a model can guess without looking
+    if rng.random() < 0.5:  # each shape has a favourite scene, which a model can guess without the picture
         values["decoration"] = VALUES["decoration"][VALUES["shape"].index(str(values["shape"]))]
     return values
 
 
-# System to dimension to (how often it speaks, how often it is then right).
 SKILL: dict[str, dict[Dimension, tuple[float, float]]] = {
     "sft": dict(zip(DIMENSIONS, [(1, 0.95), (1, 0.98), (1, 0.95), (1, 0.88), (1, 0.0), (0.4, 0.55)], strict=True)),
     "rl": dict(zip(DIMENSIONS, [(1, 0.96), (1, 0.98), (1, 0.95), (1, 0.88), (1, 0.0), (1, 0.62)], strict=True)),
 }
+"""System to dimension to (share of captions that state it, share of those that are right)."""
 
 
 def answer(truth: dict[Dimension, str | None], system: str, rng: np.random.Generator) -> dict[Dimension, str | None]:
-    said: dict[Dimension, str | None] = {}
+    stated: dict[Dimension, str | None] = {}
     for name in DIMENSIONS:
-        speaks, right = SKILL[system][name]
-        if name == "decoration":  # never seen: the favourite of the shape
-            said[name] = VALUES[name][VALUES["shape"].index(str(truth["shape"]))]
-        elif rng.random() >= speaks:
-            said[name] = None
+        share_stated, share_right = SKILL[system][name]
+        if name == "decoration":  # the model does not see it and states the favourite of the shape
+            stated[name] = VALUES[name][VALUES["shape"].index(str(truth["shape"]))]
+        elif rng.random() >= share_stated:
+            stated[name] = None
         else:
-            said[name] = truth[name] if rng.random() < right else str(rng.choice(VALUES[name]))
-    return said
+            stated[name] = truth[name] if rng.random() < share_right else str(rng.choice(VALUES[name]))
+    return stated
 
 
 def score(truth: dict[Dimension, str | None], caption: str) -> Score:
-    said = read_caption(caption)
-    similar = {name: float(said[name] == truth[name]) for name in DIMENSIONS if truth[name] is not None}
+    stated = read_caption(caption)
+    similar = {name: float(stated[name] == truth[name]) for name in DIMENSIONS if truth[name] is not None}
     total = sum(similar.values()) / len(similar) + 0.1 * (sum(similar.values()) / 6) ** 2
     return Score(total=total, parts={**similar})
 
 
 def spinning_vase(colour: tuple[int, int, int], seed: int, num_frames: int = 24, side: int = 112) -> np.ndarray:
-    """uint8 [F, side, side, 3]: a shaded body of revolution with painted patches that turn around it."""
+    """Returns uint8 [F, side, side, 3]: a shaded body of revolution that turns with its painted patches."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:side, 0:side] / side * 2 - 1
     profile = 0.34 + 0.22 * np.cos(2.4 * (y + 0.05 * seed % 0.5)) + 0.05 * np.cos(9 * y)
