@@ -76,7 +76,7 @@ class RewardPool:
 
     @property
     def sha256(self) -> dict[str, str]:
-        """Name of each reward function to the hash of its code."""
+        """Hash of the code of each reward function, by its name."""
         return {source.name: source.sha256 for source in self._sources}
 
     def wait_until_ready(self) -> None:

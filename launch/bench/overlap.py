@@ -1,8 +1,7 @@
-"""What the overlapped loop makes of two equal halves: how much longer a step is than the longer of them.
+"""Seconds of a step of the overlapped loop with two equal halves, sampling and learning, against the longer half.
 
-Twice. With actors that sleep, which measures the loop and Ray alone: nothing competes for the machine. And with the
-real engine and learner on a core each, the whole job: there the halves share the machine's memory, its cores' clock and
-whatever else runs, and the step pays for it.
+Measured twice: with actors that sleep, which shows the overhead of the loop and Ray alone; and with the real engine and
+learner on a core each, where the halves also compete for memory bandwidth and clock.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from typing import Any
 
 from actors.cluster import connect
 from launch import train as job
-from launch.bench.sleepers import SleepingEngines, SleepingLearner, TurnAbout
+from launch.bench.sleepers import AlternatingRewards, SleepingEngines, SleepingLearner
 from launch.bench.subject import PROMPT, add_model_arguments, make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
@@ -28,12 +27,12 @@ from vaserl.settings import ClusterSettings, TrainSettings
 from vaserl.types import DIMENSIONS, Task
 
 WARM_UP = 2
-"""Steps at the beginning that are not counted: first calls compile, and the pipeline fills."""
+"""Number of first steps that are not counted: they compile, and the pipeline fills."""
 _GROUP_SIZE = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured; the defaults suit two CPU cores."""
+    """Declares the options; the defaults suit two CPU cores."""
     parser.add_argument("--num-steps", type=int, default=12, help="of each run, warm-up included (%(default)s)")
     parser.add_argument("--half", type=float, default=0.5, help="seconds that a sleeping half takes (%(default)s)")
     parser.add_argument("--no-real", action="store_true", help="sleeping halves only")
@@ -44,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for sleeping and for real halves, seconds of rollout and learn when nothing overlaps, of a
-    step on-policy and ahead; ratio_step_over_longer_half of the medians, which an ideal loop would bring to 1; and
-    ratio_step_over_longer_span, the same against the halves as they were while they overlapped: what the loop itself
-    loses, where the machine loses more."""
+    """Measures. Returns: for sleeping and for real halves, seconds of rollout and learn without overlap, and of a step
+    on-policy and ahead; ratio_step_over_longer_half of the medians, 1 for an ideal loop; and
+    ratio_step_over_longer_span, against the halves measured while they overlap, which excludes their slowing each other
+    down."""
     if arguments.num_steps < WARM_UP + 2:
-        raise UserError(f"a measurement needs {WARM_UP + 2} steps at least")
+        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs {WARM_UP + 2} steps or more")
     cluster = ClusterSettings(num_cpus=2)
     with connect(cluster), tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch:
         measured = {"sleeping": compare_loops(partial(run_sleeping, arguments, Path(scratch) / "sleeping"))}
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """The measurement for people."""
+    """Formats the measurement for reading."""
     lines = []
     for name in ("sleeping", "real"):
         if name in measured:
@@ -79,7 +78,7 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, Any]:
-    """Both loops, from what their timelines say. run_loop: "on_policy" or "ahead" -> spans."""
+    """Compares both loops by their timelines. run_loop: "on_policy" or "ahead" -> spans."""
     on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
     rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
     found: dict[str, Any] = {
@@ -102,18 +101,18 @@ def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, An
 
 
 def phase_seconds(spans: Sequence[TimelineSpan], phase: str) -> list[float]:
-    """Of each step after the warm-up."""
+    """Returns the seconds of a phase in each step after the warm-up."""
     return [s.end_s - s.start_s for s in spans if s.phase == phase and s.step > WARM_UP]
 
 
 def step_seconds(spans: Sequence[TimelineSpan]) -> list[float]:
-    """From the end of one learn to the end of the next, after the warm-up."""
+    """Returns the seconds from the end of one learn to the end of the next, after the warm-up."""
     ends = [span.end_s for span in spans if span.phase == "learn" and span.step >= WARM_UP]
     return [later - earlier for earlier, later in itertools.pairwise(ends)]
 
 
 def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[TimelineSpan]:
-    """The spans of a run with halves that sleep."""
+    """Runs a loop with halves that sleep. Returns: its spans."""
     tasks = [
         Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
         for n in range(arguments.num_tasks)
@@ -132,12 +131,12 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
     grpo, engines = Grpo(settings=settings, tasks=tasks), SleepingEngines(arguments.half, _GROUP_SIZE)
     with GrpoRecorder(found, settings) as recorder:
         run_steps = train_ahead if loop == "ahead" else train
-        run_steps(grpo, engines, TurnAbout(), SleepingLearner(arguments.half), recorder)
+        run_steps(grpo, engines, AlternatingRewards(), SleepingLearner(arguments.half), recorder)
     return found.timeline
 
 
 def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str) -> list[TimelineSpan]:
-    """The spans of a whole job, engine and learner on a core each."""
+    """Runs the whole job, engine and learner on a core each. Returns: its spans."""
     settings = TrainSettings.model_validate(
         {
             "run_dir": folder / loop,
@@ -153,7 +152,7 @@ def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: 
                 "num_cpus": 0.8,
                 "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},
             },
-            # a random model's words earn nothing from a record
+            # the vase reward of a random model's text is 0
             "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},
             "learner": {"num_cpus": 0.9, "learning_rate": 1e-5, "lora": {"rank": 8, "alpha": 16}},
         }

@@ -1,4 +1,4 @@
-"""Engines and ranks that sleep instead of working, in processes of their own: what is left is the loop and Ray."""
+"""Engines and ranks that sleep instead of working, in processes of their own, to measure the loop and Ray alone."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGro
 
 
 class Sleeper:
-    """Takes its time for what an engine or a rank would do."""
+    """An actor that sleeps for as long as an engine or a rank would work."""
 
     def __init__(self, seconds: float):
         self._seconds, self._version = seconds, 0
@@ -37,7 +37,7 @@ SleepingActor = ray.remote(Sleeper)
 
 
 class SleepingEngines:
-    """One engine, with the methods that both loops ask of a pool."""
+    """One engine, with the methods of a pool that both loops use."""
 
     def __init__(self, seconds: float, group_size: int):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -63,7 +63,7 @@ class SleepingEngines:
 
 
 class SleepingLearner:
-    """One rank, with the methods that both loops ask of a learner."""
+    """One rank, with the methods of a learner that both loops use."""
 
     def __init__(self, seconds: float):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -78,8 +78,8 @@ class SleepingLearner:
         """Writes nothing: there is no policy."""
 
 
-class TurnAbout:
-    """Scores that differ within a group and cost nothing."""
+class AlternatingRewards:
+    """Rewards 0, 1, 0, 1, … within a group, at no cost."""
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
         return [

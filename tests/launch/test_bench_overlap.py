@@ -71,4 +71,4 @@ def test_overlap_bench_prints_only_json(capsys, monkeypatch):
 
 def test_overlap_bench_refuses_too_few_steps(capsys):
     assert main(["overlap", "--num-steps", "3"]) == 2
-    assert "needs 4 steps" in capsys.readouterr().err
+    assert "--num-steps 3: a measurement needs 4 steps" in capsys.readouterr().err
