@@ -63,9 +63,8 @@ def policy_loss(
     variant = VARIANTS[loss.variant]
     current = logprobs.detach()
     is_missing = ~engine_logprobs.isfinite()
-    sampled = torch.where(
-        is_missing, current, engine_logprobs
-    )  # counts as on-policy, so that it can't make the step NaN
+    # a missing logprob counts as on-policy, so that it can't make the step NaN
+    sampled = torch.where(is_missing, current, engine_logprobs)
     engine_ratio = bounded_exp(current - sampled)
 
     def by_token(values_S: torch.Tensor) -> torch.Tensor:
