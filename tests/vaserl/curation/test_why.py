@@ -78,7 +78,7 @@ def dataset(tmp_path: Path) -> DataSet:
     return dataset
 
 
-def test_a_vase_that_came_through(dataset):
+def test_why_tells_every_stage_of_a_vase_that_came_through(dataset):
     (dataset.path / "config.toml").write_text(CONFIG)
     story = why(dataset, "v1")
     assert story.startswith("vase v1: 4 photographs; view 2 came through, into test\n")
@@ -101,27 +101,27 @@ def test_a_vase_that_came_through(dataset):
 
 
 @pytest.mark.parametrize("name", ["/museum/v1_3.jpg", "v1_3.jpg", "v1_3"])
-def test_a_photograph_by_its_name(dataset, name):
+def test_why_finds_a_photograph_by_its_name(dataset, name):
     story = why(dataset, name)
     assert story.count("/museum/") == 1 and "labelled intact" in story
     assert "quality    passed: quality 0.800\n" in story  # no settings beside the data set, no thresholds
 
 
-def test_by_the_beginning_of_a_hash(dataset):
+def test_why_finds_a_photograph_by_the_beginning_of_a_hash(dataset):
     assert "/museum/v1_2.jpg" in why(dataset, "c" * 8)
     assert "/museum/v2.jpg" in why(dataset, hashlib.sha256(b"v2.jpg").hexdigest()[:8])
     with pytest.raises(UserError):
         why(dataset, "c" * 7)
 
 
-def test_none_came_through(dataset):
+def test_why_of_a_vase_without_a_kept_photograph(dataset):
     story = why(dataset, "v2")
     assert story.startswith("vase v2: 2 photographs, none came through; v2.jpg came farthest, to mesh_gate")
     assert "quality    measured nothing" in story and "kept it: the only view left" in story
     assert "mesh_gate  rejected it: open (open_edges 0.300)" in story
 
 
-def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
+def test_why_of_unscored_views_and_measures_of_other_programs(tmp_path):
     texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "scores": {"judge": 0.75}}
     rows = [row("v4_1.jpg", "v4", "1", **texts), row("v4_2.jpg", "v4", "2", rejected_by="best_view", reason="view 1")]
     dataset = DataSet(tmp_path)
@@ -132,30 +132,30 @@ def test_views_that_no_model_has_scored_and_measures_of_somebody_else(tmp_path):
     assert "reference " not in story, "it is the caption"
 
 
-def test_settings_that_are_no_toml_are_named(dataset):
+def test_why_names_settings_that_are_no_toml(dataset):
     (dataset.path / "config.toml").write_text("[quality\n")
     with pytest.raises(UserError, match=r"(?s)config\.toml: .*remove config\.toml"):
         why(dataset, "v1")
 
 
-def test_a_stage_that_did_not_run(dataset):
+def test_why_names_a_stage_that_did_not_run(dataset):
     (dataset.path / "config.toml").write_text(CONFIG.replace("threshold = 0.5", "enabled = false"))
     story = why(dataset, "v2")
     assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
 
 
-def test_a_photograph_of_no_known_vase_and_a_stage_of_another_program(dataset):
+def test_why_of_an_unknown_vase_and_a_stage_of_another_program(dataset):
     assert "source     rejected it: its name does not fit source.pattern x" in why(dataset, "lost")
     assert why(dataset, "v3").endswith("glaze      rejected it: a stage of somebody's own")
 
 
-def test_a_part_of_a_long_id_is_enough_to_name_it(dataset):
+def test_why_suggests_an_id_by_a_part_of_it(dataset):
     dataset.write_rows([row("p.jpg", "Inv. 1904-4, from the Kerameikos at Athens", "")])
     with pytest.raises(UserError, match=r"nearest: Inv\. 1904-4, from the Kerameikos"):
         why(dataset, "kerameikos")
 
 
-def test_an_unknown_id_names_the_nearest(dataset, capsys):
+def test_why_of_an_unknown_id_names_the_nearest(dataset, capsys):
     assert main(["why", "v1_5.jpg", "--dataset", str(dataset.path)]) == 2
     error = capsys.readouterr().err
     assert "no vase and no photograph 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error

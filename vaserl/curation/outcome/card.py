@@ -1,4 +1,4 @@
-"""DATASET.md: what a data set holds, where it came from and what became of every photograph, beside its pictures."""
+"""The card of a data set: what it holds, where it came from and what became of every photograph."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -22,14 +22,14 @@ NUM_CREDITS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the run found out besides the rows."""
+    """What the card states besides the rows."""
 
     filters: Sequence[FilterReport] = ()
-    """The filters against the truth, where photographs are labelled."""
+    """The filters against the labels; empty without labelled photographs."""
     best_view: BestViewReport | None = None
-    """The choice of views against the truth, where photographs are labelled."""
+    """The choice of views against the labels; None without labelled photographs."""
     thresholds: Sequence[Threshold] = ()
-    """What each filter asked for."""
+    """The threshold of each filter."""
     off: Collection[str] = ()
     """Stages that did not run."""
     pipeline: Pipeline = PIPELINE
@@ -38,22 +38,22 @@ class Findings:
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """What the card counts, gathered in one pass: a data set may have more rows than fit into memory."""
+    """What the card counts, in one pass, because a data set may have more rows than fit into memory."""
 
     num_rows: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     values: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
-    """By field of the record: (value, split)."""
+    """Field of the record to counts of (value, split)."""
     rights: Counter[str] = field(default_factory=Counter)
     credits: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By field and value in small letters, the value as it was first written."""
+    """(field, value in lower case) to the value as it first occurred."""
 
     def _spelling(self, name: str, value: str) -> str:
-        """One spelling for "ATHENIAN" and "Athenian", which are one fabric."""
+        """Returns one spelling for values that differ in case only, such as "ATHENIAN" and "Athenian"."""
         return self.spellings.setdefault((name, value.casefold()), value)
 
     @property
@@ -62,7 +62,7 @@ class _Tally:
 
     def add(self, row: Row) -> None:
         self.num_rows += 1
-        if row.rejected_by:
+        if not row.kept:
             return
         self.splits[row.split] += 1
         for dimension in DIMENSIONS:
@@ -76,8 +76,8 @@ class _Tally:
 
 
 def write_card(dataset: DataSet, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
-    """Writes DATASET.md and contact_sheet.png beside the manifest; `rows` are the manifest's, gone through several
-    times and never held together."""
+    """Writes the card and its contact sheet. `rows` are those of the manifest, iterated several times and never held
+    in memory together."""
     sheet = contact_sheet(dataset, pictured(rows, settings.num_pictured))
     picture = dataset.sheet.name if sheet is not None else ""
     dataset.write_card(dataset_card(rows, settings, findings, picture), sheet)
@@ -174,7 +174,7 @@ def _share_row(name: str, part: int, whole: int) -> str:
 
 
 def _texts(tally: _Tally) -> list[str]:
-    """Questions by what they ask for, and captions whose first wording did not agree with the record."""
+    """Counts questions by what they ask for, and captions whose first wording did not agree with the record."""
     refused, asked = tally.refused, tally.asked
     lines = [
         "",
@@ -190,7 +190,7 @@ def _texts(tally: _Tally) -> list[str]:
 
 
 def _rights(tally: _Tally) -> list[str]:
-    """Licenses and credit lines of the photographs that the vases were lifted from."""
+    """Counts licenses and credit lines of the photographs that the vases were lifted from."""
     lines = ["", "## Rights", ""]
     if not any(value for counts in (tally.rights, tally.credits) for value in counts):
         return [*lines, "None of the photographs states rights or a credit line."]
@@ -208,9 +208,9 @@ def _counted(counts: Counter[str], num_shown: int) -> list[str]:
 
 
 def _histogram(counts: Counter[tuple[str, str]], width: int = 30) -> list[str]:
-    """The commonest values as a table with bars, the longest of `width` characters, and how the splits share them.
+    """Returns a table of the commonest values, by split, with bars of at most `width` characters.
 
-    counts: of (value, split).
+    counts: (value, split) to the number of vases.
     """
     splits = [name for name in SPLITS if any(split == name for _, split in counts)]
     values: Counter[str] = Counter()

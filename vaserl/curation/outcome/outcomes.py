@@ -1,4 +1,4 @@
-"""The manifest from the journal's shards, a shard at a time, in the order of the photographs."""
+"""Builds the rows of the manifest from the journal's shards, one shard in memory at a time."""
 
 import math
 from collections import defaultdict
@@ -43,7 +43,7 @@ class Outcomes:
                         yield row
 
     def num_fallbacks(self) -> int:
-        """Counts terse captions that failed the check of facts."""
+        """Returns the number of captions that failed the check of facts and were replaced by the complete one."""
         count = 0
         for shards in self._lifted.values():
             for shard in shards:

@@ -1,4 +1,4 @@
-"""What curation did, as queries over the manifest: retention, reasons, and how often the filters were right."""
+"""Queries over the manifest: retention, reasons, and how often filters and choice were right."""
 
 import math
 import re

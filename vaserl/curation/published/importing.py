@@ -1,4 +1,4 @@
-"""From a published data set to a manifest, so that everything here trains and evaluates on it."""
+"""Imports a published data set, so that every job trains and evaluates on it."""
 
 import hashlib
 import logging
@@ -40,14 +40,14 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What was written."""
+    """What an import wrote."""
 
     num_vases: Mapping[str, int]
     """Vases that came through, by split."""
     rejected: Mapping[str, str]
-    """Reason by name of the vase."""
+    """Name of the vase to the reason."""
     num_questions_left_out: int
-    """Questions about something that is none of the six dimensions, nor provenance."""
+    """Questions about neither one of the six dimensions nor provenance."""
     num_records_from_texts: int
     """Vases without metadata, whose record was read from their questions or caption."""
 
@@ -113,7 +113,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 
 def problem_of(vase: PublishedVase) -> str:
-    """Why the vase can't be used, naming the file and the way out, or ""."""
+    """Returns why the vase can't be used, with the file and what to do; empty if it can be used."""
     for view in PUBLISHED_VIEWS:
         if view not in vase.views:
             return f"view {view!r} is missing; add it to the other views of {vase.name!r}"
@@ -134,15 +134,15 @@ def problem_of(vase: PublishedVase) -> str:
 
 
 def published_record(vase: PublishedVase) -> Mapping[str, str]:
-    """The museum's, or else what its questions answer, or else what its caption states."""
+    """Returns the museum's record, or else what the questions answer, or else what the caption states."""
     if states_something(vase.record):
         return vase.record
-    said = record_from_questions(vase.questions) or record_from_caption(vase.caption)
-    return {**vase.record, **said} if said else {}
+    stated = record_from_questions(vase.questions) or record_from_caption(vase.caption)
+    return {**vase.record, **stated} if stated else {}
 
 
 def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
-    """uint8 [4, resolution, resolution, 3]: the views around the vase, whole, on white."""
+    """Returns a clip uint8 [4, resolution, resolution, 3] of the views around the vase, padded with white."""
     frames = [
         ImageOps.pad(read_photograph(vase.views[view]), (resolution, resolution), color=(255, 255, 255))
         for view in AROUND
