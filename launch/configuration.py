@@ -10,6 +10,7 @@ import tomli_w
 
 from launch.jobs import JOBS
 from launch.main import settings_class
+from vaserl.curation.settings.lift import GENERATOR_OPTIONS
 from vaserl.settings.keys import ABSENT, REQUIRED, Key, KeyTable, key_tables
 
 CONFIGURATION_PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -41,6 +42,12 @@ def configuration_page() -> str:
             places[table.path, table.section].append((job, table))
     parts.append("## Tables\n\nTables that several jobs have mean the same in each of them.\n")
     parts += [_section(tables) for _, tables in sorted(places.items(), key=lambda item: item[0][0].split("."))]
+    parts.append(
+        "## Options of the generators\n\n`[lift.generator_args]` of curate holds the options of `lift.generator`.\n"
+    )
+    parts += [
+        f'### generator = "{name}"\n\n{table.meaning}\n\n{_table([("curate", table)])}' for name, table in _generators()
+    ]
     return "\n".join(parts)
 
 
@@ -51,7 +58,14 @@ def undocumented() -> list[str]:
         for table in key_tables(settings_class(job)):
             found += [f"{job}: [{table.path}]"] * (not table.meaning)
             found += [f"{job}: {table.path}.{key.name}" for key in table.keys if not key.meaning]
+    for name, table in _generators():
+        found += [f"generator {name}"] * (not table.meaning)
+        found += [f"generator {name}: {key.name}" for key in table.keys if not key.meaning]
     return found
+
+
+def _generators() -> list[tuple[str, KeyTable]]:
+    return [(name, key_tables(options)[0]) for name, options in GENERATOR_OPTIONS.items()]
 
 
 def _configured() -> list[str]:

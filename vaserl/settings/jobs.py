@@ -116,7 +116,8 @@ class SftSettings(Section):
     questions_per_vase: int = pydantic.Field(default=0, ge=0)
     """Questions drawn for each clip and step; they share the forward pass over the clip."""
     rotate_clips: bool = True
-    """Starts each clip at a random frame of the turn, because the position of the front says nothing about the vase."""
+    """Starts each clip at a random frame of the turn, because the front's position carries no information about the
+    vase."""
     max_shift: int = pydantic.Field(default=0, ge=0)
     """Largest shift of a clip in pixels, drawn for each pass, vertically and horizontally; without it a small model
     that is trained from random weights memorises the clips."""

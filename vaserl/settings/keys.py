@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
-from vaserl.settings.section import Section, section_class
+from vaserl.settings.section import Section, extra_class, section_class
 
 REQUIRED, ABSENT = "required", "absent"
 """Defaults of a key that must be given, and of one that has no value unless it is given."""
@@ -70,7 +70,7 @@ def _tables(kind: type[Section], values: Section | None, path: str, *, optional:
         else:
             keys.append(_key(name, field, _default(field, name, values)))
     yield KeyTable(path=path, section=kind, optional=optional, keys=tuple(keys))
-    extra = _mapped_section(typing.get_type_hints(kind).get("__pydantic_extra__"))
+    extra = extra_class(kind)
     if extra is not None:
         yield from _tables(extra, None, f"{path}.<name>".lstrip("."), optional=True)
     for where, field, section in inner:

@@ -14,7 +14,7 @@ class QualitySettings(Section):
     RENAMED: ClassVar = {"pool": "[pool.quality]"}
 
     enabled: bool = True
-    """Whether the stage runs."""
+    """Runs the stage."""
     path: Path | None = None
     """Folder that `python -m launch.curate train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
     of two classes, low and high."""
@@ -49,7 +49,7 @@ class IntactSettings(ThresholdSettings):
     RENAMED: ClassVar = {"pool": "[pool.intact]"}
 
     enabled: bool = True
-    """Whether the stage runs."""
+    """Runs the stage."""
     intact: tuple[str, ...] = (
         "a photograph of an intact vase",
         "a photograph of a complete Greek vase",

@@ -16,13 +16,14 @@ from vaserl.settings.section import Section
 
 GeneratorSettings = LatheSettings | GivenSettings | CommandSettings | TripoSGSettings | Hunyuan3DSettings
 
-_KINDS: dict[str, type[GeneratorSettings]] = {
+GENERATOR_OPTIONS: dict[str, type[GeneratorSettings]] = {
     "lathe": LatheSettings,
     "given": GivenSettings,
     "command": CommandSettings,
     "triposg": TripoSGSettings,
     "hunyuan3d": Hunyuan3DSettings,
 }
+"""Class of [lift.generator_args] for each generator."""
 
 
 class LiftSettings(Section):
@@ -49,9 +50,9 @@ class LiftSettings(Section):
         if generator is None:  # its own error is reported already
             return value
         try:
-            stated = _KINDS[generator].model_validate(value).model_dump(exclude_unset=True)
+            stated = GENERATOR_OPTIONS[generator].model_validate(value).model_dump(exclude_unset=True)
         except pydantic.ValidationError as error:
-            known = ", ".join(_KINDS[generator].model_fields) or "none"
+            known = ", ".join(GENERATOR_OPTIONS[generator].model_fields) or "none"
             wrong = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
             raise ValueError(f'{wrong} (options of generator = "{generator}": {known})') from None
         # absolute, because workers start in folders of their own
@@ -60,16 +61,16 @@ class LiftSettings(Section):
     @property
     def arguments(self) -> GeneratorSettings:
         """The generator's options, typed."""
-        return _KINDS[self.generator].model_validate(self.generator_args)
+        return GENERATOR_OPTIONS[self.generator].model_validate(self.generator_args)
 
 
 class MeshGateSettings(Section):
     """The checks of each model before its turntable is rendered."""
 
     enabled: bool = True
-    """Whether the stage runs."""
+    """Runs the stage."""
     needs_texture: bool = True
-    """Whether a model without a texture image or colours is rejected."""
+    """Rejects models without a texture image or colours."""
     max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)
     """Largest share of edges with a face on one side only; a scan that lacks its underside has about 0.01."""
     min_symmetry: float = pydantic.Field(default=0.75, ge=0, le=1)
@@ -91,5 +92,5 @@ class TurntableSettings(Section):
     resolution: int = pydantic.Field(default=224, ge=16, multiple_of=2)
     """Width and height of a frame in pixels."""
     stills: bool = False
-    """Whether the six canonical views of each model and their normal maps are kept too, for mesh judges: twelve more
-    renderings for each vase."""
+    """Keeps the six canonical views of each model and their normal maps too, for mesh judges: twelve more renderings
+    for each vase."""

@@ -12,6 +12,8 @@ class LatheSettings(Section):
 
 
 class GivenSettings(Section):
+    """Meshes that exist already."""
+
     path: str
     """Path of an existing GLB, with {vase_id} in it. A relative path starts in the source's folder."""
 
@@ -24,6 +26,8 @@ class GivenSettings(Section):
 
 
 class CommandSettings(Section):
+    """A program that takes an image and writes a GLB."""
+
     command: tuple[str, ...]
     """Program and arguments, with {photo} and {glb} in them."""
     timeout_s: float = pydantic.Field(default=300.0, gt=0)
@@ -45,6 +49,8 @@ class CommandSettings(Section):
 
 
 class TripoSGSettings(Section):
+    """TripoSG, from a checkout of its repository."""
+
     checkout: Path
     """Folder of the TripoSG repository."""
     weights: Path
@@ -53,6 +59,7 @@ class TripoSGSettings(Section):
     """Folder of RMBG-1.4, the checkout's own background remover, which handles cluttered scenes; without it, the
     lathe's segmentation is used, which needs a plain background."""
     device: str = "cuda"
+    """Torch device that the model runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
     """Steps of the sampler."""
     guidance: float = 7.0
@@ -66,6 +73,8 @@ class TripoSGSettings(Section):
 
 
 class Hunyuan3DSettings(Section):
+    """Hunyuan3D, from a checkout of its repository."""
+
     checkout: Path
     """Folder of the Hunyuan3D-2 or 2.1 repository."""
     weights: Path
@@ -73,6 +82,7 @@ class Hunyuan3DSettings(Section):
     subfolder: str = "hunyuan3d-dit-v2-0"
     """Name of the published shape model."""
     device: str = "cuda"
+    """Torch device that the model runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
     """Steps of the sampler."""
     guidance: float = 5.0
