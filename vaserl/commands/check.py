@@ -17,14 +17,16 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         metavar="DATA",
         help="folder, URL or list of photographs, as source.path; or the folder of a curated or published data set",
     )
-    parser.add_argument("--config", type=Path, metavar="CONFIG", help="of launch.curate: its section [source] counts")
+    parser.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="config of launch.curate whose section [source] describes DATA"
+    )
     parser.add_argument("--model", type=Path, metavar="MODEL", help="show prompts through this model's chat template")
     parser.add_argument(
         "--max-photographs",
         type=int,
         default=1000,
         metavar="N",
-        help="decode at most so many, evenly spread (%(default)s)",
+        help="decode at most N photographs, evenly spread (%(default)s)",
     )
 
 

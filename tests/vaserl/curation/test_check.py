@@ -1,4 +1,4 @@
-"""What a check says of an input or a data set, planted flaw by planted flaw."""
+"""What a check reports for an input or a data set with planted flaws."""
 
 import hashlib
 import json

@@ -31,7 +31,7 @@ from vaserl.types import DIMENSIONS
 
 NUM_VASES = 3
 NAMES = [f"7fa{index}-42d1_{index + 1}" for index in range(NUM_VASES)]
-"""As the archive names its pictures: an id, and which view of the vase was lifted."""
+"""Names in the archive's form: an id, and the number of the view that was lifted."""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_read_layout_matches_an_id_to_the_only_model_that_begins_with_it(copy):
     edit(copy / "annotations" / "captions.json", lambda c: c[1].update(images=["7fa1-42d.jpg"]))
     problems = []
     read_layout(copy, problems.append)
-    # the record and its split are of one id, which is said once
+    # record and split have one id, which is reported once
     assert [(Path(problem.where).name, problem.message) for problem in problems] == [
         ("captions.json", "'7fa1-42d' has no model; add its files or remove it"),
         ("metadata.json", "'7fa0-42d1' could be any of 7fa0-42d1_1, 7fa0-42d1_9; add its files or remove it"),
@@ -167,7 +167,7 @@ def test_import_published_films_models_when_asked(layout, tmp_path):
 
 
 def test_import_published_reads_other_forms_of_the_same_annotations(layout, copy, tmp_path):
-    """By model instead of in a list, nested, with other names of fields: the manifest is the same."""
+    """Annotations by model instead of in a list, nested, with other names of fields, give the same manifest."""
     names = dict(zip((name.rpartition("_")[0] for name in NAMES), NAMES, strict=True))
     edit(copy / "annotations" / "captions.json", lambda c: {e["images"][0]: [e["caption"]] for e in c})
 
@@ -213,7 +213,7 @@ def test_import_published_reads_the_layout_of_the_evaluation(layout, tmp_path):
     for index, vase in enumerate(DataSet(tmp_path / "out").vases("test")):
         truth = parse_record(beazley_record(vase.id, index, traits_of(11, index)))
         found = parse_record(vase.record)
-        # a caption says all that its record does, so its record is found again
+        # a caption states all that its record does, so the record can be read back
         assert {d: found[d] for d in DIMENSIONS if found[d]} == {d: truth[d] for d in DIMENSIONS if found[d]}
         assert sum(bool(found[d]) for d in DIMENSIONS) >= 4
     rejected = import_published(

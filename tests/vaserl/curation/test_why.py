@@ -71,7 +71,7 @@ def dataset(tmp_path: Path) -> DataSet:
         row("v2.jpg", "v2", "", rejected_by="mesh_gate", reason="open", scores={"open_edges": 0.3}, mesh="m"),
         row("lost.jpg", "", "", rejected_by="source", reason="its name does not fit source.pattern x"),
         row("v2_b.jpg", "v2", "b", rejected_by="quality", reason="too blurred"),
-        row("v3.jpg", "v3", "", rejected_by="glaze", reason="a stage of somebody's own"),
+        row("v3.jpg", "v3", "", rejected_by="glaze", reason="a stage of another program"),
     ]
     dataset = DataSet(tmp_path)
     dataset.write_rows(rows)
@@ -95,7 +95,7 @@ def test_why_tells_every_stage_of_a_vase_that_came_through(dataset):
     assert "reference  “Athenian amphora, c. 525–500 BCE.”" in story
     # the other two views tell where they ended, and nothing that came after
     assert "quality    rejected it: too blurred (quality 0.200 (at least 0.5))" in story
-    assert "quality    rejected it: is 0.100, needed 0.5\n" in story + "\n", "not said twice"
+    assert "quality    rejected it: is 0.100, needed 0.5\n" in story + "\n", "not stated twice"
     assert "best_view  rejected it: of 2 views, view 2 is shown more frontally (front 0.220)" in story
     assert story.count("lift ") == 1
 
@@ -146,7 +146,7 @@ def test_why_names_a_stage_that_did_not_run(dataset):
 
 def test_why_of_an_unknown_vase_and_a_stage_of_another_program(dataset):
     assert "source     rejected it: its name does not fit source.pattern x" in why(dataset, "lost")
-    assert why(dataset, "v3").endswith("glaze      rejected it: a stage of somebody's own")
+    assert why(dataset, "v3").endswith("glaze      rejected it: a stage of another program")
 
 
 def test_why_suggests_an_id_by_a_part_of_it(dataset):

@@ -107,7 +107,7 @@ def _clip(dataset: DataSet, row: Row) -> Iterator[Problem]:
         message = f"{name} is missing; curate again"
         yield _problem("clip missing", row, message, "stops the run")
     elif sha256_of(path) != row.clip:
-        message = f"{name} has other content than its name says; remove it and curate again"
+        message = f"{name} does not have the content hash that is its name; remove it and curate again"
         yield _problem("clip changed", row, message, "stops the run")
     else:
         try:

@@ -51,9 +51,9 @@ def pictured(rows: Collection[Row], number: int) -> list[Row]:
     """Returns `number` of the rows that have a turntable, or all if there are fewer: evenly spaced, with the first and
     the last. Iterates over the rows twice and holds only what it returns."""
     num_filmed = sum(bool(row.clip) for row in rows)
-    wanted = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
+    chosen = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
     filmed = (row for row in rows if row.clip)
-    return [row for index, row in enumerate(filmed) if index in wanted]
+    return [row for index, row in enumerate(filmed) if index in chosen]
 
 
 def _photograph(place: str) -> Image.Image | None:

@@ -56,11 +56,11 @@ class BestViewReport:
     num_vases: int
     """Vases with such a photograph among those that came in."""
     num_right: int
-    """Of these, the ones whose kept photograph is right; where the filters lost every right one, it is not."""
+    """Vases of `num_vases` whose kept photograph is right; it is not where the filters rejected every right one."""
     num_choices: int
-    """Of these, the ones of which right and wrong photographs reached the choice."""
+    """Vases of `num_vases` of which right and wrong photographs reached the choice."""
     num_choices_right: int
-    """Of these, the ones of which a right one was chosen."""
+    """Vases of `num_choices` of which a right photograph was chosen."""
 
     @property
     def share(self) -> float:
