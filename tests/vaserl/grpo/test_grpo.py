@@ -16,6 +16,13 @@ TASK = scored([0.0]).group.task
 TASKS = [replace(TASK, id=str(index)) for index in range(40)]
 
 
+class NoRewards:
+    """Rewards of a run without a baseline, which scores nothing for its metrics."""
+
+    def score(self, groups):
+        raise AssertionError("nothing to score")
+
+
 def draw_all(rounds: list[list[bool]], max_refills: int, **loss: bool) -> tuple[Draw, list[int]]:
     """Draws a step in which round k brings groups with signal where `rounds[k]` is True. Returns the last draw, and
     the number of tasks in each round."""
@@ -107,6 +114,6 @@ def test_grpo_metrics_end_with_the_counts():
     draw = grpo.refill(grpo.draw(1), [scored([0.0, 1.0])])
     update = Update(step=1, metrics={"loss": 0.5})
     published = Publication(version=1, fingerprint_gap=0.25, seconds={})
-    values = grpo.metrics(draw, update, published, rewards=None)  # pyright: ignore[reportArgumentType]
+    values = grpo.metrics(draw, update, published, NoRewards())
     assert (values["reward/mean"], values["publish/fingerprint_gap"], values["loss"]) == (0.5, 0.25, 0.5)
     assert list(values)[-4:] == ["refills", "refilled_groups", "dropped_groups", "learned_completions"]
