@@ -173,7 +173,8 @@ def test_policy_loss_does_not_depend_on_ranks_micro_batches_or_layout(world: Wor
         for name, (loss, gradients) in run_step(world, LAYOUTS[layout], cuts, num_ranks).items():
             expected_loss, expected = whole[name]
             cell = f"{name}, {num_ranks} ranks x {accumulation}"
-            assert abs(loss - expected_loss) <= 1e-6, cell
+            # relative above 1, like the gradients: float32 rounds a loss of 2.9 by 2e-7 for each part that is added
+            assert abs(loss - expected_loss) <= 1e-6 * max(1.0, abs(expected_loss)), cell
             largest = max(float(g.abs().max()) for g in expected)
             assert largest > 1e-3, cell  # there is something to compare
             for found, wanted in zip(gradients, expected, strict=True):
