@@ -1,6 +1,6 @@
 """Curation: python -m launch curate CONFIG [--section.key value …]
 
-`python -m launch.curate train-quality CONFIG` trains its quality filter: see launch/train_quality.py.
+`python -m launch train-quality CONFIG` trains its quality filter: see launch/train_quality.py.
 """
 
 import sys

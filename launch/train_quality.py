@@ -10,7 +10,7 @@ from vaserl.curation.train_quality.train import train_quality
 
 
 def run(settings: TrainQualitySettings) -> QualityReport:
-    """Trains the classifier and says what it is worth."""
+    """Trains the classifier and prints its precision and recall."""
     report = train_quality(settings)
     for doubt in report.doubts:
         print(f"train-quality: warning: {doubt}", file=sys.stderr)

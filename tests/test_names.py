@@ -68,3 +68,32 @@ def test_signatures_have_at_most_eight_parameters():
                 if count > MAX_PARAMETERS:
                     long[f"{path.relative_to(ROOT)}:{node.name}"] = count
     assert not long
+
+
+FRAGMENTS = ("Of ", "Whether ", "In words", "By what ", "As it ")
+"""Beginnings of docstrings that are no sentence and name no thing."""
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    """Every docstring of a module, those of fields and constants included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for statement in getattr(node, "body", None) or []:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                if isinstance(statement.value.value, str):
+                    yield statement.value.value.strip()
+
+
+def test_docstrings_begin_with_a_verb_or_name_the_thing():
+    wrong = [
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for path in modules()
+        for text in docstrings(path)
+        if text.startswith(FRAGMENTS)
+    ]
+    assert not wrong
+
+
+def test_docstrings_sees_those_of_fields(tmp_path: Path):
+    file = tmp_path / "x.py"
+    file.write_text('"""M."""\nA = 1\n"""Of A."""\n\n\nclass C:\n    """C."""\n\n    b: int\n    """B."""\n')
+    assert list(docstrings(file)) == ["M.", "Of A.", "C.", "B."]

@@ -18,7 +18,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="folder, URL or list of photographs, as source.path; or the folder of a curated or published data set",
     )
     parser.add_argument(
-        "--config", type=Path, metavar="CONFIG", help="config of launch.curate whose section [source] describes DATA"
+        "--config", type=Path, metavar="CONFIG", help="config of the curate job whose section [source] describes DATA"
     )
     parser.add_argument("--model", type=Path, metavar="MODEL", help="show prompts through this model's chat template")
     parser.add_argument(

@@ -13,7 +13,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         description="Writes a folder that the Hugging Face hub shows and `datasets` loads from anywhere. Vases whose "
         "photographs state no rights are left out and counted.",
     )
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder that launch.curate wrote")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder that the curate job wrote")
     parser.add_argument("--out", type=Path, required=True, help="new folder")
     parser.add_argument(
         "--rights",

@@ -79,7 +79,7 @@ class Column:
     file: str = ""
     """Pattern of the file that a text names, relative to the data set, such as "clips/{}.mp4"; "" if it names none."""
     is_score: bool = True
-    """Whether the manifest lists the number among the row's scores; otherwise it stays in the journal."""
+    """True if the manifest lists the number among the row's scores; otherwise it stays in the journal."""
 
     @property
     def default(self) -> float | str:
@@ -95,7 +95,7 @@ class Measure:
     limit: str
     """Key of its threshold in the stage's section."""
     is_least: bool = True
-    """Whether the threshold is the least value that passes; otherwise it is the largest."""
+    """True if the threshold is the least value that passes, False if it is the largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ class Stage:
     section: str = ""
     """Key of its section in CurateSettings; "" if it has no settings."""
     can_be_off: bool = False
-    """Whether its section has the key `enabled`."""
+    """True if its section has the key `enabled`."""
     columns: tuple[Column, ...] = ()
     measures: tuple[Measure, ...] = ()
     unwanted_kinds: frozenset[str] = frozenset()
@@ -169,7 +169,7 @@ class Stage:
     pool: PoolSettings = field(default_factory=PoolSettings)
     """Defaults of the pool that the stage opens, if it is the first of its pool."""
     opens_pool: Callable[[CurateSettings], bool] = always
-    """Of the first stage of a group: whether the group has processes of its own, or joins those of the group before."""
+    """Returns True if the group that this stage begins has processes of its own, False if it joins the group before."""
     check: Callable[[StageContext], None] = check_nothing
     """Raises UserError, naming the setting, for what would make the stage fail once it runs; it starts no process and
     loads nothing onto a GPU."""

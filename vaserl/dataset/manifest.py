@@ -1,6 +1,6 @@
 """The manifest: a parquet file with one row for each photograph that came in.
 
-`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` says why. So
+`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` gives the cause. So
 retention is a query over the manifest, and no photograph is unaccounted for.
 """
 
@@ -57,7 +57,7 @@ class Manifest(Collection[Row]):
     def _open(self) -> pq.ParquetFile:
         if not self.path.is_file():
             raise UserError(
-                f"data set {self.path.parent} has no {self.path.name}. Make one with `python -m launch.curate CONFIG`."
+                f"data set {self.path.parent} has no {self.path.name}. Make one with `python -m launch curate CONFIG`."
             )
         try:
             file = pq.ParquetFile(self.path)
@@ -66,5 +66,5 @@ class Manifest(Collection[Row]):
         missing = [n for n in ROW_SCHEMA.names if n not in file.schema_arrow.names and n not in _OPTIONAL]
         if missing:
             file.close()
-            raise UserError(f"{self.path} lacks the columns {', '.join(missing)}; it was not written by launch.curate")
+            raise UserError(f"{self.path} lacks the columns {', '.join(missing)}; it was not written by the curate job")
         return file

@@ -64,7 +64,7 @@ class Decision:
     threshold: float = 0.5
     """Least probability of high quality that passes."""
     trained: bool = False
-    """Whether these were chosen for the weights they lie beside, on labelled photographs."""
+    """True if both were chosen for these weights on labelled photographs."""
 
 
 class Quality:

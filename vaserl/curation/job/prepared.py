@@ -35,7 +35,7 @@ class PreparedStage:
     """(callable, arguments) pickled; only the process that runs the stage unpickles it, because that imports a model's
     library."""
     digest: str
-    """Of everything besides the row that decides outcomes: settings, models, code; hex."""
+    """Hash of everything besides the row that decides outcomes (settings, models, code), hex."""
     files: Mapping[str, str]
     """By column of the rows that leave the stage, the pattern of the file that it names; see `Column.file`."""
 

@@ -16,7 +16,7 @@ class QualitySettings(Section):
     enabled: bool = True
     """Runs the stage."""
     path: Path | None = None
-    """Folder that `python -m launch.curate train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
+    """Folder that `python -m launch train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
     of two classes, low and high."""
     threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
     """Least calibrated probability of high quality that passes; by default the one saved with the weights, or 0.5."""

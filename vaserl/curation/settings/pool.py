@@ -1,6 +1,6 @@
 """The processes that run stages: a default for every pool, and what single pools have in its place.
 
-A pool is a number of processes that run the same stages. It is called after the first of them; `pipeline` says which
+A pool is a number of processes that run the same stages. It is called after the first of them; `pipeline` lists which
 stages share one.
 """
 

@@ -1,4 +1,4 @@
-"""The settings of `python -m launch.curate train-quality`."""
+"""The settings of `python -m launch train-quality`."""
 
 import re
 from pathlib import Path
