@@ -77,10 +77,11 @@ FRAGMENTS = ("Of ", "Whether ", "In words", "By what ", "As it ")
 def docstrings(path: Path) -> Iterator[str]:
     """Every docstring of a module, those of fields and constants included."""
     for node in ast.walk(ast.parse(path.read_text())):
-        for statement in getattr(node, "body", None) or []:
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                if isinstance(statement.value.value, str):
-                    yield statement.value.value.strip()
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else []:
+            value = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value.strip()
 
 
 def test_docstrings_begin_with_a_verb_or_name_the_thing():

@@ -1,7 +1,7 @@
 """The manifest: a parquet file with one row for each photograph that came in.
 
-`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` gives the cause. So
-retention is a query over the manifest, and no photograph is unaccounted for.
+`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` gives the
+cause. So retention is a query over the manifest, and no photograph is unaccounted for.
 """
 
 import itertools
