@@ -49,11 +49,6 @@ class Clip:
         if not self.fps > 0:
             raise ValueError(f"fps must be above 0, got {self.fps}")
 
-    @property
-    def duration_s(self) -> float:
-        """Duration of the clip in seconds."""
-        return len(self.frames) / self.fps
-
 
 def encode_mp4(clip: Clip) -> bytes:
     """Encodes the clip as an H.264 mp4 file, with the same bytes for the same clip.

@@ -49,8 +49,6 @@ class DimensionStory:
     dimension: Dimension
     sft_reading: Reading
     """How the supervised model arrives at its statements."""
-    rl_reading: Reading
-    """How the reinforced model arrives at its statements."""
     rl_gain: int
     """1 if RL raised the accuracy, -1 if it lowered it, 0 if the interval of the difference holds zero."""
     sentences: tuple[str, ...]
@@ -146,9 +144,7 @@ def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> Dime
     sft_reading, rl_reading = reading(sft), reading(rl)
     if sft_reading == "no target" or change["accuracy"] is None:
         sentences = (f"No held-out record states {noun}, so nothing can be said.",)
-        return DimensionStory(
-            dimension=dimension, sft_reading="no target", rl_reading="no target", rl_gain=0, sentences=sentences
-        )
+        return DimensionStory(dimension=dimension, sft_reading="no target", rl_gain=0, sentences=sentences)
     sentences = [_what_sft_does(noun, sft, sft_reading), *_what_rl_added(noun, sft, rl, change)]
     if rl_reading != sft_reading:
         sentences.append(_how_rl_comes_by_it(noun, rl, rl_reading))
@@ -156,7 +152,6 @@ def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> Dime
     return DimensionStory(
         dimension=dimension,
         sft_reading=sft_reading,
-        rl_reading=rl_reading,
         rl_gain=direction(change["accuracy"]),
         sentences=tuple(sentences),
     )

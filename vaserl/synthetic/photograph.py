@@ -6,7 +6,7 @@ foreshortened.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import trimesh
@@ -19,7 +19,6 @@ from vaserl.meshes.turntable import Camera, Light, TurntableRenderer
 PhotographKind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
 """Kind of a photograph; "intact" is also frontal, "above" is a whole vase seen from above."""
 
-PHOTOGRAPH_KINDS: tuple[PhotographKind, ...] = get_args(PhotographKind)
 FLAWED: tuple[PhotographKind, ...] = ("fragment", "blur", "sketch", "crop")
 
 RESOLUTION = 224

@@ -1,5 +1,7 @@
 """Photographs of a synthetic vase: each kind has its characteristics."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,10 @@ from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.synthetic import photograph as photograph_module
 from vaserl.synthetic.mesh import build_mesh, to_glb
 from vaserl.synthetic.paint import paint_vase
-from vaserl.synthetic.photograph import PHOTOGRAPH_KINDS, shard_of, take_photograph
+from vaserl.synthetic.photograph import PhotographKind, shard_of, take_photograph
 from vaserl.synthetic.vase import VaseTraits
+
+KINDS = get_args(PhotographKind)
 
 
 def test_take_photograph_kinds_have_their_characteristics(traits: VaseTraits, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +21,7 @@ def test_take_photograph_kinds_have_their_characteristics(traits: VaseTraits, mo
     mesh = build_mesh(traits, paint_vase(traits))
     to_glb(mesh)
     with TurntableRenderer(photograph_module.RESOLUTION) as camera:
-        images = {kind: take_photograph(camera, mesh, kind, np.random.default_rng(5)) for kind in PHOTOGRAPH_KINDS}
+        images = {kind: take_photograph(camera, mesh, kind, np.random.default_rng(5)) for kind in KINDS}
         again = take_photograph(camera, mesh, "intact", np.random.default_rng(5))
     assert all(image.shape == (224, 224, 3) and image.dtype == np.uint8 for image in images.values())
     assert (again == images["intact"]).all()
@@ -41,7 +45,7 @@ def test_take_photograph_kinds_have_their_characteristics(traits: VaseTraits, mo
         return int(rows[-1] - rows[0])
 
     assert height("above") < 0.93 * height("intact"), "a body seen from above is foreshortened"
-    colourful = {kind: np.ptp(images[kind].astype(int), axis=-1).max() for kind in PHOTOGRAPH_KINDS}
+    colourful = {kind: np.ptp(images[kind].astype(int), axis=-1).max() for kind in KINDS}
     assert colourful["sketch"] < 40 < colourful["intact"]
 
 
