@@ -210,6 +210,7 @@ def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, mes
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 def test_curate_killed_twice_resumes_and_writes_the_same_manifest(world, run, tmp_path):
     """Two kills of the driver, one among the filters and one in the second pass; then it is let through."""
     dataset, config = tmp_path / "vases", tmp_path / "config.toml"

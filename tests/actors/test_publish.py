@@ -140,6 +140,7 @@ def inside(pool: RolloutPool, change):
     return ray.get(pool._pool.actors[0].__ray_call__.remote(change))
 
 
+@pytest.mark.slow
 def test_rollout_pool_publish_mixes_no_versions_over_many_swaps(
     pool: RolloutPool, versions: Versions, tasks: list[Task], request: pytest.FixtureRequest
 ):

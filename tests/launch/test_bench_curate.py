@@ -11,6 +11,7 @@ from launch.bench.curate_memory import photographs
 from vaserl.curation.source import SOURCE_SCHEMA
 
 
+@pytest.mark.slow
 def test_driver_memory_over_a_few_thousand_rows(cluster, tmp_path, capsys):
     picture = tmp_path / "memory.svg"
     given = ["curate", "--only", "memory", "--rows", "1500", "--memory-svg", str(picture), "--json"]

@@ -10,6 +10,8 @@ from vaserl.cli import main as vaserl
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 run_dir = "{root}/run"
 seed = 3

@@ -91,6 +91,7 @@ def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: P
     assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
 
 
+@pytest.mark.slow
 def test_train_job_repeats_its_metrics_file_to_the_byte(finished: Path, config: Path):
     before = (finished / "metrics.jsonl").read_bytes()
     again = finished.parent / "again"

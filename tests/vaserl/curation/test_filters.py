@@ -63,6 +63,7 @@ def rows_from(examples: list[FilterExample]) -> list[dict]:
     return [{"photo": str(e.path), "vase_id": "v", "view": "", "rejected_by": "", "reason": ""} for e in examples]
 
 
+@pytest.mark.slow
 def test_filters_are_right_about_vases_they_have_not_seen(models, others):
     quality = over_batches(QUALITY, Quality, QualitySettings(path=models / "quality"))
     intact = over_batches(INTACT, Intact, IntactSettings(), OpenClipSettings(path=models / "clip"))
@@ -82,6 +83,7 @@ def test_filters_are_right_about_vases_they_have_not_seen(models, others):
     assert named.most_common(1)[0][0] == "fragment", named
 
 
+@pytest.mark.slow
 def test_filters_scores_do_not_depend_on_the_batch(models, others):
     paths = [example.path for example in others[:6]]
     quality = Quality(QualitySettings(path=models / "quality"))
@@ -93,6 +95,7 @@ def test_filters_scores_do_not_depend_on_the_batch(models, others):
     )
 
 
+@pytest.mark.slow
 def test_intact_scores_are_the_stated_formula(models, others):
     """Recomputed with open_clip alone."""
     settings = IntactSettings(
@@ -134,6 +137,7 @@ def test_intact_scores_are_the_stated_formula(models, others):
         assert rows_of(just(batch_of(rows_from([example]))))[0]["rejected_by"] == stage
 
 
+@pytest.mark.slow
 def test_intact_prompts_weigh_the_same_however_long_their_features_are(models):
     """A family is the mean of normalised features: the text that the model answers loudest must not decide it."""
     intact = Intact(IntactSettings(intact=("a whole vase", "pottery sherds")), OpenClipSettings(path=models / "clip"))
@@ -153,6 +157,7 @@ def table_from(examples: list[FilterExample]) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
+@pytest.mark.slow
 def test_resolve_thresholds_quantile_becomes_a_value_that_rejects_that_share(models, others):
     settings = CurateSettings.model_validate(
         {
@@ -247,6 +252,7 @@ def test_quantile_of_does_not_depend_on_the_last_digits_of_scores():
     assert here == elsewhere == 0.3
 
 
+@pytest.mark.slow
 def test_check_thresholds_refuses_thresholds_without_scores_and_twice(models):
     base = {"dataset": "/nowhere", "source": {"path": "/nowhere"}, "quality": {"enabled": False}}
     for intact, best_view in (({}, {"threshold": 0.1}), ({}, {"quantile": 0.5}), ({"quantile": 0.5}, {})):
@@ -260,6 +266,7 @@ def test_check_thresholds_refuses_thresholds_without_scores_and_twice(models):
         resolve_thresholds(empty, pa.table({n: pa.array([], pa.string()) for n in ("vase_id", "view", "photo")}))
 
 
+@pytest.mark.slow
 def test_load_open_clip_without_weights_is_refused_and_never_replaced(tmp_path, models):
     (tmp_path / "open_clip_config.json").write_bytes((models / "clip" / "open_clip_config.json").read_bytes())
     with pytest.raises(UserError, match=r"open_clip\.path .*(weights|can't load)"):
@@ -275,6 +282,7 @@ def test_train_tiny_clip_is_a_function_of_its_seed(tmp_path, others):
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 def test_train_tiny_filters_keeps_models_that_exist(tmp_path, models, monkeypatch):
     monkeypatch.setattr(tiny_vision, "photograph_examples", lambda *_: pytest.fail("it began to train"))
     tiny_vision.train_tiny_filters(TinyFilterSettings(), models / "quality", models / "clip")
@@ -313,6 +321,7 @@ def test_save_resnet_comes_back(tmp_path):
     torch.testing.assert_close(loaded(pixels), model(pixels))
 
 
+@pytest.mark.slow
 def test_filters_weights_that_return_nan_are_an_error(tmp_path, models, others):
     photos = [others[0].path]
     config = ResNetConfig(layers=(1, 1, 1, 1), width_per_group=8, expansion=1, image_size=32)

@@ -51,6 +51,7 @@ def gone_within(pid: int, seconds: float) -> bool:
     return not is_alive(pid)
 
 
+@pytest.mark.slow
 def test_isolated_each_kind_of_death_costs_its_photograph_and_no_other(notes):
     photos = ["a", "segfault-1", "b", "exit-2", "c", "hang-3", "lock-4", "d", "eat-5", "e"]
     stage, effort = perilous(notes), Effort()
@@ -153,6 +154,7 @@ def test_stage_guard_and_stage_end_with_a_killed_parent(notes):
     assert gone_within(worker, 20) and gone_within(guard, 20)
 
 
+@pytest.mark.slow
 def test_stage_guard_stage_is_killed_first_when_memory_is_short_and_with_its_guard(notes):
     stage = perilous(notes, num_retries=1)
     stage.run(0, batch("a"), Effort())
