@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from launch.curate import main
+from vaserl.curation.bodies.quality import decision_of
 from vaserl.curation.settings import QualitySettings
-from vaserl.curation.stages.quality import decision_of
 
 CONFIG = """out = "{out}"
 num_epochs = {num_epochs}
