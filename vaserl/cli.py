@@ -1,4 +1,4 @@
-"""The `vaserl` command: everything that needs no cluster, one module of `vaserl.commands` for each verb."""
+"""The `vaserl` command, for work that needs no cluster; each subcommand is a module of `vaserl.commands`."""
 
 import argparse
 import os
@@ -27,13 +27,13 @@ VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, expo
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb.
+    """Runs a subcommand.
 
-    Returns: its exit code; 0 if it returns none, 2 after a UserError, whose message is printed, and 141 when the reader
-    of standard output has closed the pipe, as `| head` does.
+    Returns: the subcommand's exit code (0 if it returns none); 2 after a UserError, whose message is printed; 141 when
+    the reader of standard output has closed the pipe, as `| head` does.
     """
     parser = argparse.ArgumentParser(prog="vaserl", description="Greek vases, described by a vision-language model.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="SUBCOMMAND")
     runs = {}
     for verb in VERBS:
         verb.add(verbs)

@@ -1,4 +1,4 @@
-"""What the user can correct: errors that end a command, and problems of an input, which are collected and shown."""
+"""Exceptions that end a command or a run, and `Problem`: a defect of an input."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,36 +8,38 @@ USER_ERROR_EXIT = 2
 
 
 class UserError(Exception):
-    """An input of the user can't be used. The message names the file, the place in it and the remedy.
+    """A file, setting or argument given by the user can't be used. The message names it, the place in it and the
+    remedy.
 
     Commands print the message without a traceback and exit with code 2.
     """
 
 
 class ParityError(RuntimeError):
-    """Learner and engine disagree about the policy: the sampled policy is not the trained one."""
+    """The log-probabilities of engine and learner differ too much: completions are sampled from another policy than the
+    trained one."""
 
 
 class RewardError(RuntimeError):
-    """A reward function broke; the message names the function and the completion. It stops the run, because training
-    would learn from any score put in its place."""
+    """A reward function failed or returned an invalid score; the message names the function and the completion. The
+    error stops the run, because training would learn from any score put in its place."""
 
 
 Effect = Literal["stops the run", "drops the row", "keeps the row"]
-"""What a problem of an input does to a run over it."""
+"""What a run does because of a problem in its input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something wrong with an input, at one place in it.
+    """A defect of an input file or data set, at one place in it.
 
     Example: Problem(kind="not JSON", where="records.jsonl:7", message="not JSON: expected a value")
     """
 
     kind: str
-    """What problems of its kind share, as tables count them."""
+    """Short name of the kind of problem; tables count problems by it."""
     where: str
-    """File and line, or row."""
+    """Place of the problem: file and line, or row."""
     message: str
-    """What is wrong there, and what to do."""
+    """Text that tells what is wrong at that place and what to do."""
     effect: Effect = "stops the run"

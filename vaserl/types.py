@@ -1,9 +1,10 @@
-"""The types that cross a process or a room, one frozen type for each hand-over.
+"""The frozen types of the data that is passed between processes and between packages.
 
-Task -> Group -> ScoredGroup -> Sample -> Batch -> Update -> Weights -> Publication. A stage that adds knowledge makes
-the next type, so no field is ever unset. Videos are not part of these types: a task names its clip by content hash.
+Task -> Group -> ScoredGroup -> Sample -> Batch -> Update -> Weights -> Publication. Each stage of a training step adds
+its results by making the next type, so no field is ever unset. Videos are not part of these types: a task names its
+clip by content hash.
 
-Axis suffixes used everywhere: P task, G group member, T token, D dimension.
+Letters of axes, in shapes and as suffixes of names: P tasks, G completions of a task, T tokens, D dimensions.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Dimension = Literal["fabric", "technique", "shape", "dating", "decoration", "attribution"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "decoration", "attribution")
-"""The six archaeological dimensions, in the order of every table and plot."""
+"""The six properties of a vase that are asked for and scored, in the order of every table and plot."""
 
 FIELD_OF_DIMENSION: Mapping[Dimension, str] = {
     "fabric": "Fabric",
@@ -26,36 +27,37 @@ FIELD_OF_DIMENSION: Mapping[Dimension, str] = {
     "decoration": "Decoration",
     "attribution": "Attributed To",
 }
-"""Maps each dimension to the field of a record in the Beazley form that states it."""
+"""Maps each dimension to the field that states it in a museum's record, with field names of the Beazley Archive."""
 
 FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A clip and a question or caption request about it.
+    """A clip (turntable video of a vase) and a question about it or a request for a caption.
 
     Example: Task(id="v0007/caption", clip="9f2c…", prompt="Describe the vase.", dimensions=DIMENSIONS,
     record={"Fabric": "ATHENIAN", "Date": "-525 to -475", …}, reference="Athenian black-figure …")
     """
 
     id: str
-    """Vase and question; unique within a data set."""
+    """Identifier made of the vase and the question; unique within a data set."""
     clip: str
-    """Content hash (sha256, hex) of the turntable video, which is in the clip store."""
+    """sha256, in hexadecimal, of the turntable video's content; the clip store has the video under it."""
     prompt: str
     """The user's text after the video, without chat markup."""
     dimensions: tuple[Dimension, ...]
-    """Dimensions that are asked for: all six for a caption, one for a question."""
+    """Properties of the vase that are asked for: all six for a caption, one for a question."""
     record: Mapping[str, str]
-    """The museum's record in the Beazley form, field name to raw value. Fields without a value are left out."""
+    """The museum's record of the vase, as field name (of the Beazley Archive) to raw value. Fields without a value are
+    left out."""
     reference: str
-    """A perfect answer: a complete caption for a caption task, a value for a question."""
+    """The correct answer: a complete caption for a caption task, one value for a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sampled answer with the engine's log-probabilities.
+    """One sampled answer with the log-probabilities that the inference engine computed.
 
     Example: Completion(text="Athenian", token_ids=(91, 8, 2), logprobs=(-0.1, -0.7, -0.0), finish_reason="stop",
     weights_version=3)
@@ -66,22 +68,22 @@ class Completion:
     token_ids: tuple[int, ...]
     """[T] generated tokens, including the end-of-turn token if it was generated."""
     logprobs: tuple[float, ...]
-    """[T] natural log-probability of each token, under the policy that sampled it and at the sampling temperature."""
+    """[T] natural log-probability of each token under the weights that sampled it, at the sampling temperature."""
     finish_reason: FinishReason
     """"stop": the model ended its turn; "length": the token limit cut it off."""
     weights_version: int
-    """Version of the weights that generated the answer, as the engine reports it."""
+    """Number of the version of the weights that generated the answer, as the engine reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """G completions of one task."""
+    """The completions sampled for one task; advantages are computed by comparing their rewards."""
 
     task: Task
     prompt_ids: tuple[int, ...]
-    """Tokens of the engine's prompt, with one video placeholder for each token of the clip."""
+    """Token ids of the prompt that the engine used, with one video placeholder for each token of the clip."""
     completions: tuple[Completion, ...]
-    """[G]."""
+    """[G] completions of the task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ class Score:
     total: float
     """The reward that advantages are computed from."""
     parts: Mapping[str, float]
-    """Named values for curves and tables: "fabric", "penalty/length", "bonus", …"""
+    """Name to value of each part of the reward, for plots and tables: "fabric", "penalty/length", "bonus", …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,31 +105,31 @@ class ScoredGroup:
 
     group: Group
     scores: tuple[Score, ...]
-    """[G], in the order of `group.completions`."""
+    """[G] score of each completion, in the order of `group.completions`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A completion with its advantage, as the learner receives it."""
+    """A completion with its advantage, as it is sent to the learner."""
 
     token_ids: tuple[int, ...]
-    """[T] tokens of the completion."""
+    """[T] token ids of the completion."""
     logprobs: tuple[float, ...]
-    """[T] natural log-probabilities under the policy that sampled them."""
+    """[T] natural log-probability of each token under the weights that sampled it."""
     advantage: float
-    """Advantage of the whole completion; every token has it."""
+    """Advantage of the whole completion, used for each of its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSamples:
-    """The samples that share one prompt: the learner computes the prompt once for all of them."""
+    """The samples of one prompt: the learner computes the prompt once for all of them."""
 
     clip: str
-    """Content hash of the turntable video."""
+    """sha256, in hexadecimal, of the turntable video's content."""
     prompt_ids: tuple[int, ...]
-    """Tokens of the prompt, with one video placeholder for each token of the clip."""
+    """Token ids of the prompt, with one video placeholder for each token of the clip."""
     samples: tuple[Sample, ...]
-    """[G], in the group's order; fewer if some were left out."""
+    """[G] samples, in the order in which the completions were sampled; fewer if some were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,91 +137,93 @@ class Batch:
     """The data of one optimizer step, for all ranks together."""
 
     step: int
-    """Training step, counted from 1."""
+    """Number of the optimizer step, counted from 1."""
     groups: tuple[PromptSamples, ...]
-    """One item for each prompt."""
+    """The samples of each prompt in the step."""
 
     @property
     def num_loss_tokens(self) -> int:
-        """Trained tokens of the step over all ranks and micro-batches: a denominator of the loss."""
+        """Number of trained tokens in the step, over all ranks and micro-batches: a denominator of the loss."""
         return sum(len(sample.token_ids) for group in self.groups for sample in group.samples)
 
     @property
     def num_sequences(self) -> int:
-        """Non-empty completions of the step over all ranks and micro-batches: a denominator of the loss."""
+        """Number of non-empty completions in the step, over all ranks and micro-batches: a denominator of the loss."""
         return sum(len(sample.token_ids) > 0 for group in self.groups for sample in group.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demonstration:
     """A clip with prompts and the answers to imitate, for supervised fine-tuning. The learner computes the clip once
-    for all of them.
+    for all prompts.
 
     Example: Demonstration(clip="9f2c…", rotation=3, shift=(0, -2), turns=(("Describe the vase.", "Athenian …"),))
     """
 
     clip: str
-    """Content hash of the turntable video."""
+    """sha256, in hexadecimal, of the turntable video's content."""
     rotation: int
-    """Index of the frame with which the turn begins (augmentation)."""
+    """Index of the frame at which the turntable video begins (augmentation); the frames before it come last."""
     shift: tuple[int, int]
-    """Pixels by which every frame is moved down and right (augmentation)."""
+    """Number of pixels by which every frame is moved (down, right); negative for up and left (augmentation)."""
     turns: tuple[tuple[str, str], ...]
-    """Prompt and answer of each question; the turns do not see each other."""
+    """(prompt, answer) of each question; tokens of one pair do not attend to those of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """The result of one optimizer step."""
+    """The learner's report on one optimizer step."""
 
     step: int
-    """Training step, counted from 1."""
+    """Number of the optimizer step, counted from 1."""
     metrics: Mapping[str, float]
-    """Named scalars: "loss", "grad_norm", "kl", "entropy", "learning_rate", …"""
+    """Name to value of each metric: "loss", "grad_norm", "kl", "entropy", "learning_rate", …"""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall time of each part, on the slowest rank: "features", "layout", "forward", "backward", "optimizer"."""
+    """Wall time in seconds of each part of the step, on the slowest rank: "features", "layout", "forward", "backward",
+    "optimizer"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A policy's log-probabilities of a fixed text: equal, up to rounding, wherever the same weights are loaded."""
+    """A policy's log-probabilities of a fixed probe text. They are equal, up to rounding, in every process that has
+    loaded the same weights, so they show whether an engine serves the learner's weights."""
 
     token_ids: tuple[int, ...]
-    """[T] tokens of the text; empty for weights without a fingerprint."""
+    """[T] token ids of the probe text; empty for weights without a fingerprint."""
     logprobs: tuple[float, ...]
-    """[T-1] natural log-probability of each token after the first, at temperature 1."""
+    """[T-1] natural log-probability of each token of the probe text after the first, at temperature 1."""
 
 
 UNVOUCHED = Fingerprint(token_ids=(), logprobs=())
-"""The fingerprint of weights that come from a folder without one."""
+"""The empty fingerprint, of weights loaded from a folder that stores none; it is not compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A published version of the policy: a LoRA adapter, or the whole model after full fine-tuning."""
+    """A version of the policy's weights for the engines: a LoRA adapter, or the whole model after full fine-tuning."""
 
     version: int
-    """Increases by one with every publish and is never reused."""
+    """Number of the version: increases by one each time weights are sent to the engines, and is never reused."""
     files: Mapping[str, "bytes | np.ndarray"]
     """File name to content of the folder that PEFT or transformers would save; empty when the tensors were sent from
     GPU to GPU. Large files are [num_bytes] uint8 arrays, which the processes of a machine share."""
     digest: str
-    """sha256, hex, over the files' names and contents."""
+    """sha256, in hexadecimal, over the files' names and contents."""
     fingerprint: Fingerprint = UNVOUCHED
-    """The learner's own fingerprint under these weights."""
+    """The learner's log-probabilities of the probe text under these weights."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall time of each part of making them: "gather", "digest", "fingerprint"."""
+    """Wall time in seconds of each part of making this version: "gather", "digest", "fingerprint"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """The result of publishing a version."""
+    """The result of sending a version of the weights to all engines."""
 
     version: int
-    """Version that every engine now serves."""
+    """Number of the version that every engine now serves."""
     fingerprint_gap: float
-    """Largest mean |Δ log-probability| between an engine and the learner on the probe text; nan for weights without a
-    fingerprint."""
+    """Largest mean |Δ log-probability| between an engine and the learner on the fixed probe text; nan for weights
+    without a fingerprint."""
     seconds: Mapping[str, float]
-    """Wall time of each part, on the slowest engine: "put", "digest", "load", "fingerprint"; and "total" on the
-    driver."""
+    """Wall time in seconds of each part of sending, on the slowest engine: "put", "digest", "load", "fingerprint"; and
+    "total" on the driver."""

@@ -1,5 +1,6 @@
-"""The verbs of the `vaserl` command.
+"""The subcommands of the `vaserl` command.
 
-A module is named like its verb and has two functions: `add(verbs)` declares name, help and arguments, and
-`run(arguments)` does the work. `run` imports what it needs itself, so that `vaserl --help` loads nothing heavy.
+Each module is named like its subcommand and has two functions: `add(verbs)` declares name, help and arguments, and
+`run(arguments)` does the work. Imports are inside `run`, so that `vaserl --help` does not load torch or other large
+packages.
 """

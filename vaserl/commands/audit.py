@@ -1,4 +1,4 @@
-"""vaserl audit: what captions that ignore the picture would earn, computed before training."""
+"""vaserl audit: computes, before training, the reward of captions that ignore the picture."""
 
 import argparse
 import json
@@ -8,12 +8,13 @@ from typing import Any
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
+    """Declares the subcommand."""
     parser = verbs.add_parser(
         "audit",
-        help="show what captions that ignore the picture would earn",
-        description="Scores the constant answer, shuffled references and every known attack against the targets, and "
-        "prints the entropy of each dimension. A policy could earn these rewards without using the picture.",
+        help="compute the reward of captions that ignore the picture",
+        description="Scores one constant caption of the commonest values, shuffled reference captions and every known "
+        "attack on the reward against the targets, and prints the entropy of each dimension. A policy could earn these "
+        "rewards without using the picture.",
     )
     parser.add_argument(
         "--targets",
@@ -24,17 +25,22 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument("--split", default="train", help="split of the data set (%(default)s)")
     parser.add_argument(
-        "--config", type=Path, metavar="REWARD.toml", help="a [reward] table, or constants of the vase reward"
+        "--config",
+        type=Path,
+        metavar="REWARD.toml",
+        help="file with a [reward] table or with constants of the vase reward",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the shuffle and the draw (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--max-attacked", type=int, default=500, help="targets that the attacks are tried on (%(default)s)"
+        "--seed", type=int, default=0, help="seed for shuffling captions and drawing attacked targets (%(default)s)"
+    )
+    parser.add_argument(
+        "--max-attacked", type=int, default=500, help="number of targets that the attacks are tried on (%(default)s)"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the audit. Raises: UserError when the targets can't be used."""
+    """Prints the rewards and the entropies. Raises: UserError when the targets can't be used."""
     from vaserl.errors import UserError
     from vaserl.evaluation.audit import audit
     from vaserl.evaluation.predictions import read_targets, refuse_lines
@@ -58,8 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def audit_table(result: dict[str, Any]) -> str:
-    """Formats two tables: what each kind of caption earns, and the distribution of each dimension's values."""
-    rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'as good as honest on':>21}"]
+    """Formats two tables: the reward of each kind of caption, and the distribution of each dimension's values."""
+    rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'reaches reference on':>21}"]
     captions = {
         "the reference": result["honest"],
         "the constant answer": result["constant"],

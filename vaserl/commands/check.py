@@ -1,26 +1,31 @@
-"""vaserl check DATA: photographs and records before a run, or a data set before training."""
+"""vaserl check DATA: checks photographs and records before a curation run, or a data set before training."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
+    """Declares the subcommand."""
     parser = verbs.add_parser(
         "check",
         help="list what is wrong with photographs and records, or with a data set, before a run",
-        description="Counts what is there, lists by file and row what would stop a run or drop a row, and shows what a "
-        "model is given for three of the vases. Exit code 1 if something would stop a run or drop a row.",
+        description="Counts photographs, records and rows, lists by file and row the problems that would stop a run or "
+        "drop a row, and shows prompts and answers for three of the vases. Exit code 1 if there is such a problem.",
     )
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="folder, URL or list of photographs, as source.path; or the folder of a curated or published data set",
+        help="folder, URL or list of photographs (see source.path), or folder of a curated or published data set",
     )
     parser.add_argument(
         "--config", type=Path, metavar="CONFIG", help="config of the curate job whose section [source] describes DATA"
     )
-    parser.add_argument("--model", type=Path, metavar="MODEL", help="show prompts through this model's chat template")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="folder of a model whose chat template is applied to the prompts shown",
+    )
     parser.add_argument(
         "--max-photographs",
         type=int,
@@ -31,7 +36,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the page. Returns: 1 if something would stop a run or drop a row, else 0."""
+    """Prints counts, problems and examples. Returns: 1 if a problem would stop a run or drop a row, else 0."""
     from vaserl.curation.check import check_dataset, check_photographs, check_published
     from vaserl.curation.check.checked import page
     from vaserl.curation.published import is_published

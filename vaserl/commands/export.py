@@ -1,14 +1,14 @@
-"""vaserl export RUN: writes a trained run as an ordinary Hugging Face folder."""
+"""vaserl export RUN: writes the model that a run trained as an ordinary Hugging Face folder."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
-    parser = verbs.add_parser("export", help="write a trained run as an ordinary Hugging Face folder")
+    """Declares the subcommand."""
+    parser = verbs.add_parser("export", help="write the model that a run trained as an ordinary Hugging Face folder")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
-    parser.add_argument("--out", type=Path, required=True, help="new folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder to create")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,30 +1,30 @@
-"""vaserl export-hub DATASET: a data set as self-contained files for the Hugging Face hub."""
+"""vaserl export-hub DATASET: writes a data set as self-contained files for the Hugging Face hub."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb; `publish` is its earlier name."""
+    """Declares the subcommand; its earlier name, `publish`, is kept as an alias."""
     parser = verbs.add_parser(
         "export-hub",
         aliases=["publish"],
-        help="write a data set as parquet files that hold pictures, turntables and models, for the hub",
-        description="Writes a folder that the Hugging Face hub shows and `datasets` loads from anywhere. Vases whose "
-        "photographs state no rights are left out and counted.",
+        help="write a data set as parquet files with pictures, videos and 3D models, for the Hugging Face hub",
+        description="Writes a folder that the Hugging Face hub can display and the `datasets` library can load. Vases "
+        "whose photographs state no rights are left out and counted.",
     )
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder that the curate job wrote")
-    parser.add_argument("--out", type=Path, required=True, help="new folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder to create")
     parser.add_argument(
         "--rights",
         default=".+",
         metavar="REGEX",
-        help='export photographs whose rights match it wholly, such as "CC0.*"; ".*" exports all (%(default)s)',
+        help='export only photographs whose whole rights text matches, such as "CC0.*"; ".*" exports all (%(default)s)',
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder and prints what is in it."""
+    """Writes the folder and prints its files and the number of vases."""
     from vaserl.curation.outcome.hub_export import export_to_hub
     from vaserl.dataset import DataSet
 

@@ -1,24 +1,34 @@
-"""vaserl lathe PHOTO: makes a model and a profile drawing of the vase in a photograph."""
+"""vaserl lathe PHOTO: makes a 3D model and a profile drawing of the vase in a photograph."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
-    parser = verbs.add_parser("lathe", help="make a GLB, a turntable and a profile drawing from a photograph")
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="one vase on a plain or transparent background")
+    """Declares the subcommand."""
+    parser = verbs.add_parser(
+        "lathe", help="make a 3D model (GLB), a turntable video and a profile drawing from a photograph"
+    )
+    parser.add_argument(
+        "photo", type=Path, metavar="PHOTO", help="photograph of one vase on a plain or transparent background"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for model.glb, profile.svg and the pictures")
     parser.add_argument(
-        "--height-mm", type=float, help="height without handles; if absent, the drawing is not to scale"
+        "--height-mm", type=float, help="height of the vase without handles; if absent, the drawing is not to scale"
     )
-    parser.add_argument("--wall-mm", type=float, help="measured thickness of the wall; fills the section black")
-    parser.add_argument("--scale", type=float, default=0.5, help="scale of the drawing, 0.5 prints 1:2 (%(default)s)")
-    parser.add_argument("--resolution", type=int, default=448, help="pixels of a frame's side (%(default)s)")
+    parser.add_argument(
+        "--wall-mm", type=float, help="measured thickness of the wall; if given, the section is drawn black"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=0.5, help="scale of the drawing; 0.5 prints at 1:2 (%(default)s)"
+    )
+    parser.add_argument(
+        "--resolution", type=int, default=448, help="width and height of a frame in pixels (%(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the files and prints the result with its warnings."""
+    """Writes the files and prints the number of handles, the silhouette's overlap and the warnings."""
     import numpy as np
     from PIL import Image
 
@@ -54,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _save(path: Path, columns) -> None:
-    """Writes images uint8 [N, H, W, 3] side by side as one file."""
+    """Writes N images of H x W pixels, uint8 [N, H, W, 3], side by side into one file."""
     import numpy as np
     from PIL import Image
 

@@ -1,20 +1,22 @@
-"""vaserl render FILE.glb: renders a model's turntable clip and six views."""
+"""vaserl render FILE.glb: renders a turntable video and six views of a 3D model."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
-    parser = verbs.add_parser("render", help="render a GLB model's turntable clip and six views")
+    """Declares the subcommand."""
+    parser = verbs.add_parser("render", help="render a turntable video and six views of a 3D model")
     parser.add_argument("file", type=Path, metavar="FILE.glb")
     parser.add_argument("--out", type=Path, required=True, help="folder for turntable.mp4 and the views")
-    parser.add_argument("--num-frames", type=int, default=24, help="frames of the turn (%(default)s)")
-    parser.add_argument("--resolution", type=int, default=448, help="pixels of a frame's side (%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=24, help="number of frames of the video (%(default)s)")
+    parser.add_argument(
+        "--resolution", type=int, default=448, help="width and height of a frame in pixels (%(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the clip and the views and prints the clip's path."""
+    """Writes the video and the views and prints the video's path."""
     from PIL import Image
 
     from vaserl.files.clip import write_mp4

@@ -1,4 +1,4 @@
-"""vaserl rescore RUN: applies another reward to the stored rollouts of a run."""
+"""vaserl rescore RUN: scores the stored completions of a run with another reward."""
 
 import argparse
 import json
@@ -10,27 +10,33 @@ if TYPE_CHECKING:
     from vaserl.runs.rescore import Rescored
 
 _WIDTH = 100
-"""Characters of a completion that are shown."""
+"""Number of characters of a completion that are shown."""
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
+    """Declares the subcommand."""
     parser = verbs.add_parser(
         "rescore",
-        help="apply another reward to the stored rollouts of a run",
-        description="Scores every stored completion of a run again: rank correlation with the old reward, share of "
-        "advantages that change sign, and the completions whose advantage changes most. Needs neither model nor GPU.",
+        help="score the stored completions of a run with another reward",
+        description="Scores every stored completion of a run again and prints the rank correlation with the old "
+        "reward, the share of advantages that change sign, and the completions whose advantage changes most. Needs "
+        "neither model nor GPU.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--reward", metavar="NAME", help="package.module:function or path/to/file.py:function")
-    which.add_argument("--config", type=Path, metavar="REWARD.toml", help="as for score")
-    parser.add_argument("--biggest", type=int, default=20, help="changes to show (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    which.add_argument(
+        "--config",
+        type=Path,
+        metavar="REWARD.toml",
+        help="file with a [reward] table or with constants of the vase reward",
+    )
+    parser.add_argument("--biggest", type=int, default=20, help="number of completions to show (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the comparison. Raises: UserError when the run or the reward can't be used."""
+    """Prints the comparison of the two rewards. Raises: UserError when the run or the reward can't be used."""
     from vaserl.rewards import load_scorer, make_scorer
     from vaserl.rewards.vase.reward_file import read_reward
     from vaserl.runs.rescore import rescore
@@ -42,14 +48,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def rescore_table(result: "Rescored") -> str:
-    """Returns the comparison as lines of text."""
+    """Returns the comparison of the two rewards as lines of text."""
     rows = [
         f"{result.num_completions} completions in {result.num_groups} groups",
         f"mean reward               {result.old_mean:.3f} -> {result.new_mean:.3f}",
         f"rank correlation          {_number(result.rank_correlation)} over all, "
         f"{_number(result.rank_correlation_in_group)} within groups",
         f"advantages                {result.sign_changes:.1%} change sign, {result.lost:.1%} become 0, "
-        f"{result.gained:.1%} are 0 no longer",
+        f"{result.gained:.1%} are no longer 0",
         "",
         f"{'step':>5} {'task':24} {'':>3} {'reward':>16} {'advantage':>16}  completion",
     ]

@@ -9,26 +9,34 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """
-Scores predictions, JSON lines {"id", "caption"} or {"id", "question", "answer"}, against targets, JSON lines
-{"id", "record"} with the fields of the Beazley form or {"id", "caption"}. Years are historical: -525 is 525 BCE, and
-there is no year 0.
+Scores predictions against targets. Predictions are JSON lines {"id", "caption"} or {"id", "question", "answer"};
+targets are JSON lines {"id", "record"}, with the Beazley Archive's field names, or {"id", "caption"}. Years are
+historical: -525 is 525 BCE, and there is no year 0.
 """
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
+    """Declares the subcommand."""
     parser = verbs.add_parser("score", help="score captions and answers against records", description=DESCRIPTION)
     parser.add_argument("--predictions", type=Path, required=True, metavar="P.jsonl")
     parser.add_argument("--targets", type=Path, required=True, metavar="T.jsonl")
     parser.add_argument(
-        "--config", type=Path, metavar="REWARD.toml", help="a [reward] table, or constants of the vase reward"
+        "--config",
+        type=Path,
+        metavar="REWARD.toml",
+        help="file with a [reward] table or with constants of the vase reward",
     )
-    parser.add_argument("--json", action="store_true", help="one object a line: id, total, parts, parsed")
-    parser.add_argument("--lenient", action="store_true", help="count unusable lines instead of stopping at them")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object per prediction: id, total, parts, parsed"
+    )
+    parser.add_argument("--lenient", action="store_true", help="leave out and count unusable lines instead of stopping")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the table, or the lines. Raises: UserError naming file and line of unusable lines."""
+    """Prints a table of mean scores, or one line for each prediction.
+
+    Raises: UserError that names file and line of unusable lines.
+    """
     from vaserl.errors import UserError
     from vaserl.evaluation.predictions import read_predictions, read_targets, refuse_lines, unmatched
     from vaserl.rewards import make_scorer
@@ -54,12 +62,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
-    """Returns an object for each prediction: id, question where there is one, total, parts, parsed."""
+    """Returns, for each prediction, its id, question (if it has one), total reward, parts of the reward and parsed
+    facts."""
     from vaserl.evaluation.predictions import completion_of
     from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
 
-    # parsed like the reward does, with its constants
+    # captions are parsed with the reward's own constants, so that the facts shown are those it scored
     vase_rewards = [reward.function for reward in scorer.rewards if isinstance(reward.function, VaseReward)]
     parser = vase_rewards[0].config.parser if vase_rewards else ParserConfig()
     groups = [
@@ -85,7 +94,8 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
 
 
 def score_table(scored: Sequence[dict[str, Any]]) -> str:
-    """Formats means over the predictions: each dimension over those with a target, every other part, the total."""
+    """Formats a table of mean scores: of each dimension, over predictions whose target states it; of every other part
+    of the reward; and of the total."""
     from vaserl.types import DIMENSIONS
 
     values: dict[str, list[float]] = {}

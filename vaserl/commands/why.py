@@ -1,20 +1,24 @@
-"""vaserl why ID: what became of a vase or a photograph."""
+"""vaserl why ID: prints what each curation stage did with a vase or a photograph."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the verb."""
-    parser = verbs.add_parser("why", help="tell what became of a vase or a photograph in curation")
+    """Declares the subcommand."""
+    parser = verbs.add_parser("why", help="print what each curation stage did with a vase or a photograph")
     parser.add_argument("id", metavar="ID", help="vase id, photograph (path, file name or sha256), or clip")
     parser.add_argument(
-        "--dataset", type=Path, default=Path(), metavar="DIR", help="the data set (the working directory)"
+        "--dataset",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder of the data set (default: the working directory)",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the story. Raises: UserError when the folder is no data set, or has no such ID."""
+    """Prints what each stage did. Raises: UserError when the folder is no data set, or the data set has no such ID."""
     from vaserl.curation.outcome.why import why
     from vaserl.dataset import DataSet
     from vaserl.errors import UserError

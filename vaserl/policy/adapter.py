@@ -1,4 +1,4 @@
-"""LoRA adapters in PEFT's form: where they attach, and their folder as bytes in memory."""
+"""LoRA adapters in PEFT's format: adding one to a model, merging it, and the files of its folder as bytes in memory."""
 
 import copy
 import tempfile
@@ -16,7 +16,7 @@ ADAPTER_TENSORS = "adapter_model.safetensors"
 
 
 def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAGE_MODEL_LINEARS) -> Any:
-    """Adds a fresh LoRA adapter to `model` (B = 0, so the policy starts as the base).
+    """Adds a new LoRA adapter to `model`. Its factor B is 0, so the policy at first equals the base model.
 
     Returns: the PEFT model; the layers of `model` itself are replaced in place.
     """
@@ -27,7 +27,7 @@ def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAG
 
 
 class AdapterWriter:
-    """Writes a PEFT model's adapter as the files that PEFT would save, into memory that every call reuses."""
+    """Serialiser of a PEFT model's adapter: makes the files that PEFT would save, in a buffer that calls reuse."""
 
     def __init__(self, peft_model: Any):
         self._peft_model = peft_model
@@ -39,7 +39,7 @@ class AdapterWriter:
         self._tensors = TensorFile()
 
     def files(self) -> dict[str, FileContent]:
-        """Returns file name to content. The next call overwrites the content that this one returned."""
+        """Returns the adapter's files, as file name to content. The next call overwrites this content."""
         from peft import get_peft_model_state_dict
 
         state = get_peft_model_state_dict(self._peft_model, save_embedding_layers=False)
@@ -47,12 +47,12 @@ class AdapterWriter:
 
 
 def adapter_files(peft_model: Any) -> dict[str, FileContent]:
-    """Returns the folder that PEFT would save, as file name to content."""
+    """Returns the files of the adapter folder that PEFT would save, as file name to content."""
     return AdapterWriter(peft_model).files()
 
 
 def merge_adapter(model: Any, files: Mapping[str, FileContent]) -> Any:
-    """Writes the adapter's W0 + s·B·A into the weights of `model`. Returns: an ordinary Hugging Face model."""
+    """Adds the adapter's update s·B·A to the weights of `model`. Returns: an ordinary Hugging Face model."""
     from peft import PeftModel
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,8 +2,8 @@
 
 Each group is a prefix and the branches that continue it. The prefix attends causally to itself; a branch attends to
 the whole prefix and causally to itself. A dense mask over the row would spend most of its arithmetic on pairs that are
-masked out (for 3,092 prompt tokens and 8 x 256 answer tokens 26 million pairs instead of 12). So the row is cut into
-one variable-length flash call on a GPU in half precision, and elsewhere into two plain calls for each group.
+masked out (for 3,092 prompt tokens and 8 x 256 answer tokens 26 million pairs instead of 12). So attention is computed
+by one variable-length flash call on a GPU in half precision, and elsewhere by two plain calls for each group.
 
 Axes: S tokens of the row, H query heads, K key heads (a divisor of H), D head size.
 """
@@ -17,51 +17,55 @@ import torch
 import torch.nn.functional as F
 
 ATTENTION_NAME = "shared_prefix"
-"""The name under which transformers finds this implementation."""
+"""Name under which this implementation is registered in transformers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpan:
-    """A group's place in a packed row, as token indices."""
+    """Token indices of one group (a prefix and the branches that continue it) in a packed row."""
 
     start: int
-    """Index of the first token."""
+    """Index of the group's first token."""
     prefix_end: int
-    """Index after the prefix's last token."""
+    """Index one past the prefix's last token."""
     branch_ends: tuple[int, ...]
-    """Index after each branch's last token; a branch begins where the one before it ends."""
+    """Index one past each branch's last token; a branch begins where the one before it ends."""
 
     @property
     def branches(self) -> tuple[tuple[int, int], ...]:
-        """Begin and end of each branch that is not empty."""
+        """Indices (first token, one past the last) of each branch that is not empty."""
         begins = (self.prefix_end, *self.branch_ends[:-1])
         return tuple((begin, end) for begin, end in zip(begins, self.branch_ends, strict=True) if end > begin)
 
     @property
     def end(self) -> int:
-        """Index after the group's last token."""
+        """Index one past the group's last token."""
         return self.branch_ends[-1] if self.branch_ends else self.prefix_end
 
 
 class AttentionPlan(Protocol):
-    """Attention over one row, prepared once and called by every layer."""
+    """A function that computes attention over one row; it is prepared once and called by every layer."""
 
     def __call__(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
     ) -> torch.Tensor:
-        """Returns [1, S, H, D]. query: [1, H, S, D]; key and value: [1, K, S, D]."""
+        """Returns the attention output, [1, S, H, D], of S tokens with H heads of size D.
+
+        query: [1, H, S, D]; key and value: [1, K, S, D] with K key heads.
+        """
         ...
 
 
 def plan_attention(spans: Sequence[TokenSpan], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
-    """Returns the fastest exact plan for this device: flash kernels exist for half precision on a GPU only."""
+    """Returns the fastest exact attention for this device: flash kernels exist for half precision on a GPU only."""
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16):
         return VariableLengthPlan(spans, device)
     return GroupwisePlan(spans, device)
 
 
 class GroupwisePlan:
-    """Two calls for each group: its prefix causally, then all branches together under a mask of that group."""
+    """Attention by two calls for each group: its prefix with a causal mask, then its branches with a mask of the
+    group."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         self._groups = [(span, branch_mask(span).to(device)) for span in spans]
@@ -84,8 +88,9 @@ class GroupwisePlan:
 
 
 class VariableLengthPlan:
-    """One flash call: every prefix and every branch is a sequence of queries, and a branch's keys are its prefix's and
-    its own. The kernel aligns causality to the end of the keys, which is what a branch needs."""
+    """Attention by one flash call, in which every prefix and every branch is a sequence of queries. The keys of a
+    branch are those of its prefix, then its own. The kernel aligns the causal mask to the end of the keys, as branches
+    need."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         query_lengths, key_ranges = [], []
@@ -124,8 +129,8 @@ class VariableLengthPlan:
 
 
 class _GatherRows(torch.autograd.Function):
-    """Row selection whose gradient is summed in float32: a prefix is gathered once for each branch, and a sum of their
-    bfloat16 gradients in bfloat16 would lose precision with each addend."""
+    """Row selection whose gradient is summed in float32: a prefix is gathered once for each branch, and a sum of the
+    branches' bfloat16 gradients in bfloat16 would lose precision with each addend."""
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -142,12 +147,16 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Returns rows[index], [N, …], with gradients summed in float32. rows: [R, …]; index: [N]."""
+    """Returns `rows[index]`; the gradients of a row that is selected several times are summed in float32.
+
+    rows: [R, …]; index: [N]. Returns: [N, …].
+    """
     return _GatherRows.apply(rows, index)  # pyright: ignore[reportReturnType]
 
 
 def branch_mask(span: TokenSpan) -> torch.Tensor:
-    """Returns [branch tokens, group tokens] bool: True where a branch's token attends to a token of its group."""
+    """Returns the attention mask of a group's branches, [branch tokens, group tokens] bool: True where a branch's token
+    attends to a token of the group."""
     num_prefix = span.prefix_end - span.start
     mask = torch.zeros((span.end - span.prefix_end, span.end - span.start), dtype=torch.bool)
     mask[:, :num_prefix] = True
@@ -199,7 +208,8 @@ def _cumulative(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
 
 
 def _causal_arguments() -> dict[str, Any]:
-    """Returns the arguments for causal attention with grouped queries, which differ between torch versions."""
+    """Returns the arguments of `varlen_attn` for causal attention with fewer key heads than query heads; their names
+    differ between torch versions."""
     from torch.nn.attention import varlen
 
     known = inspect.signature(varlen.varlen_attn).parameters

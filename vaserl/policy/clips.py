@@ -1,4 +1,4 @@
-"""A clip on either side of the vision tower: pixels that it reads, features that it returns."""
+"""A clip (the frames of a turntable video) before and after the vision tower: its input pixels, its output features."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ import torch
 from vaserl.policy.positions import VideoGrid
 
 ClipView = tuple[str, int, tuple[int, int]]
-"""What is shown of a clip: its content hash, the index of the first frame, the shift (down, right) in pixels."""
+"""An augmented clip: its content hash, the index of the frame shown first, and the shift (down, right) in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,16 +15,16 @@ class ClipPixels:
     """A clip after the video processor: the vision tower's input."""
 
     patches: torch.Tensor
-    """[patches, channels · temporal patch · patch²] float32."""
+    """[number of patches, values of a patch] float32; a patch has channels · frames · height · width values."""
     patch_grid: tuple[int, int, int]
-    """Patches in time, height and width, before merging."""
+    """Number of patches in time, height and width, before the tower merges neighbouring patches."""
     seconds_per_patch: float
     """Seconds between two temporal patches."""
     grid: VideoGrid
-    """Tokens after merging, and the time between two temporal patches."""
+    """Number of tokens in time, height and width, after merging; distance between two temporal patches."""
 
     def encoded(self, features: torch.Tensor) -> "ClipFeatures":
-        """Returns this clip as the vision tower encoded it. features: [tokens, H]."""
+        """Returns this clip with the vision tower's output in place of its pixels. features: [tokens, hidden size]."""
         return ClipFeatures(
             features=features,
             patch_grid=self.patch_grid,
@@ -35,26 +35,26 @@ class ClipPixels:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClipFeatures:
-    """A clip after the vision tower: all that the language model sees of it."""
+    """A clip after the vision tower: the language model's input."""
 
     features: torch.Tensor
-    """[tokens, H] in the tower's precision."""
+    """[tokens, hidden size of the language model] output of the vision tower, in its precision."""
     patch_grid: tuple[int, int, int]
-    """Patches in time, height and width, before merging."""
+    """Number of patches in time, height and width, before the tower merges neighbouring patches."""
     seconds_per_patch: float
     """Seconds between two temporal patches."""
     grid: VideoGrid
-    """Tokens after merging, and the time between two temporal patches."""
+    """Number of tokens in time, height and width, after merging; distance between two temporal patches."""
 
     def begun_later(self, num_patches: int) -> "ClipFeatures":
-        """Returns the features of this turn when it begins `num_patches` temporal patches later.
+        """Returns the features of the same turntable video when it begins `num_patches` temporal patches later.
 
         The tower attends within a temporal patch only and encodes positions in height and width alone, so these are
-        the present features in another order.
+        this clip's features in another order.
         """
         in_time = self.features.unflatten(0, (self.grid.time, -1))
         return replace(self, features=in_time.roll(-num_patches, 0).flatten(0, 1))
 
 
 ClipInput = ClipPixels | ClipFeatures
-"""A clip in either form that a policy accepts."""
+"""A clip as pixels or as features; a policy accepts both."""

@@ -1,4 +1,5 @@
-"""The feature store: a folder with one checked file for each clip's features, shared by the processes of a machine.
+"""The feature store: a folder with one checksummed file for each clip's features (the vision tower's output), shared by
+the processes of a machine.
 
 An entry is one line of JSON and a safetensors payload. A checksum over both is verified at every read; an entry that
 fails it is removed and counted, so that it is computed again and never used. Writes are atomic. A reader holds a shared
@@ -8,7 +9,7 @@ the locks of a process that dies.
 The payload is written and read by the safetensors package: its tensors own their memory, while those of `tensor_file`
 share it with the file's bytes.
 
-Not here: computing an entry, and transferring it to another machine (`actors/encoder.py`).
+`actors/encoder.py` computes entries and transfers them to other machines.
 """
 
 import errno
@@ -37,34 +38,34 @@ _logger = logging.getLogger(__name__)
 _FORMAT = "vaserl-features-1"
 _SUFFIX = ".features"
 _NUM_READERS = 4
-"""Threads with which one process reads entries: a clip of 22 MB takes about 20 ms, mostly its checksum."""
+"""Number of threads in which one process reads entries: one of 22 MB takes about 20 ms, mostly for its checksum."""
 
 ABANDONED_S = 600.0
-"""Age above which a temporary file counts as left by a writer that died: writing an entry is much faster."""
+"""Age in seconds above which a temporary file counts as left by a writer that died: writing an entry is much faster."""
 
 
 class DamagedEntry(ValueError):
-    """The bytes are no valid entry, or the entry of another key."""
+    """The bytes of an entry are invalid, or they were stored under another key."""
 
 
 @dataclass(slots=True, kw_only=True)
 class StoreCounts:
-    """Counts of what one `FeatureStore` object did."""
+    """Numbers of reads, removals and refusals of one `FeatureStore` object."""
 
     hits: int = 0
-    """Reads that found a valid entry."""
+    """Number of reads that found a valid entry."""
     misses: int = 0
-    """Reads that found none."""
+    """Number of reads that found no entry."""
     damaged: int = 0
-    """Damaged entries and abandoned temporary files that were removed."""
+    """Number of damaged entries and abandoned temporary files that were removed."""
     evicted: int = 0
-    """Entries removed to stay within the limit."""
+    """Number of entries removed to stay within the size limit."""
     refused: int = 0
-    """Entries not stored: larger than the limit, or the disk was full."""
+    """Number of entries not stored because they exceed the size limit or the disk was full."""
 
 
 def pack_entry(key: str, clip: ClipFeatures) -> bytes:
-    """Returns the entry of a clip's features."""
+    """Returns the bytes of the file that stores a clip's features under `key`."""
     payload = safetensors.torch.save({"features": clip.features.contiguous()})
     facts = {"patch_grid": clip.patch_grid, "seconds_per_patch": clip.seconds_per_patch, "grid": asdict(clip.grid)}
     header = {"format": _FORMAT, "key": key, "clip": facts, "sha256": _checksum(key, facts, payload)}
@@ -72,18 +73,18 @@ def pack_entry(key: str, clip: ClipFeatures) -> bytes:
 
 
 def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
-    """Returns the features of an entry.
+    """Returns the features in the bytes of an entry.
 
-    Raises: DamagedEntry when any bit of it has changed, or it was packed under another key.
+    Raises: DamagedEntry when any bit of them has changed, or they were packed under another key.
     """
     line, newline, payload = entry.partition(b"\n")
     try:
         header = json.loads(line)
         facts, stated = header["clip"], (header["format"], header["key"], header["sha256"])
     except (ValueError, TypeError, KeyError) as error:
-        raise DamagedEntry(f"no header: {error!r}") from error
+        raise DamagedEntry(f"it has no valid header: {error!r}") from error
     if not newline or stated != (_FORMAT, key, _checksum(key, facts, payload)) or line != json.dumps(header).encode():
-        raise DamagedEntry("format, key or checksum differ")
+        raise DamagedEntry("its format, key or checksum does not match")
     return ClipFeatures(
         features=safetensors.torch.load(payload)["features"],
         patch_grid=tuple(facts["patch_grid"]),
@@ -93,7 +94,8 @@ def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
 
 
 class FeatureStore:
-    """Entries by key in one folder. Above `max_bytes` in all, the least recently read are removed first.
+    """A store of clip features by key, in one folder. Above `max_bytes` in all, the least recently read are removed
+    first.
 
     Any number of processes may share the folder. Raises: UserError when the folder can't be created.
     """
@@ -108,23 +110,23 @@ class FeatureStore:
             self._sweep(left)
 
     def path(self, key: str) -> Path:
-        """Returns the path of this key's entry, whether or not it exists."""
+        """Returns the path of the entry of `key`, whether or not it exists."""
         return self.folder / f"{key}{_SUFFIX}"
 
     def get_all(self, keys: Sequence[str]) -> list[ClipFeatures | None]:
-        """Returns the features of each key, None where there is no valid entry. Several threads read them."""
+        """Returns the features stored under each key, None where there is no valid entry. Several threads read."""
         with ThreadPoolExecutor(_NUM_READERS) as threads:
             found = [self._count(outcome) for outcome in threads.map(self._read, keys)]
         return [valid and valid.features for valid in found]
 
     def entry(self, key: str) -> bytes | None:
-        """Returns the verified entry itself, for another machine's store; None where there is no valid one."""
+        """Returns the verified bytes of an entry, for another machine's store; None if there is no valid entry."""
         valid = self._count(self._read(key))
         return valid and valid.entry
 
     def put(self, key: str, entry: bytes) -> None:
-        """Stores an entry and evicts others if the limit requires it. An entry that can't be stored is counted and
-        logged."""
+        """Stores the bytes of an entry and evicts other entries if the size limit requires it. An entry that can't be
+        stored is counted and logged."""
         if self.path(key).exists():
             return
         if len(entry) > self.max_bytes:
@@ -140,12 +142,12 @@ class FeatureStore:
         self._evict(spare=self.path(key))
 
     def num_bytes(self) -> int:
-        """Returns the size of all entries together."""
+        """Returns the total size of all entries in bytes."""
         return sum(size for _, size, _ in self._entries())
 
     @contextmanager
     def in_use(self, key: str) -> Iterator[BinaryIO]:
-        """Opens an entry's file and keeps every process from evicting it meanwhile. Raises: FileNotFoundError."""
+        """Opens an entry's file; while it is open, no process can evict it. Raises: FileNotFoundError."""
         with self.path(key).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield file
@@ -158,7 +160,7 @@ class FeatureStore:
                 try:
                     valid = _Valid(entry=entry, features=unpack_entry(key, entry))
                 except DamagedEntry as damage:
-                    _logger.warning("%s is damaged and will be computed again: %s", self.path(key), damage)
+                    _logger.warning("feature file %s is damaged and will be computed again: %s", self.path(key), damage)
                     # unless another process has already replaced it by a valid one
                     if os.stat(self.path(key)).st_ino == os.fstat(file.fileno()).st_ino:
                         self.path(key).unlink()
@@ -180,7 +182,7 @@ class FeatureStore:
 
     def _evict(self, spare: Path) -> None:
         with (self.folder / ".lock").open("w") as lock:
-            # one process at a time, or each of them would evict for all
+            # one process at a time: several at once would each remove the whole excess
             fcntl.flock(lock, fcntl.LOCK_EX)
             entries = sorted(self._entries())
             excess = sum(size for _, size, _ in entries) - self.max_bytes
@@ -191,10 +193,10 @@ class FeatureStore:
                     self.counts.evicted += 1
                     excess -= size
             if excess > 0:
-                _logger.warning("%s is %d bytes above its limit: everything in it is in use", self.folder, excess)
+                _logger.warning("%s is %d bytes above its limit: all its entries are in use", self.folder, excess)
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
-        """Yields time of the last read in ns, size and path of each entry."""
+        """Yields (time of the last read in ns, size in bytes, path) of each entry."""
         for found in os.scandir(self.folder):
             if found.name.endswith(_SUFFIX):
                 try:
@@ -211,16 +213,16 @@ class FeatureStore:
         except FileNotFoundError:
             return
         self.counts.damaged += 1
-        _logger.warning("%s was left half-written and is removed", temporary)
+        _logger.warning("feature file %s was left half-written and is removed", temporary)
 
     def _refuse(self, key: str, reason: str) -> None:
         self.counts.refused += 1
-        _logger.warning("features %s are not stored: %s", key, reason)
+        _logger.warning("the features with the key %s are not stored: %s", key, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _Valid:
-    """A verified entry."""
+    """An entry whose checksum was verified."""
 
     entry: bytes
     features: ClipFeatures

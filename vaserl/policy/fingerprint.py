@@ -1,8 +1,9 @@
-"""The fingerprint of published weights: the log-probabilities of a fixed text, by the learner and by every engine.
+"""The fingerprint of a policy's weights: the log-probabilities of a fixed probe text, by the learner and every engine.
 
-A step's own logprobs also show a wrong policy, but only after a rollout and only as a mean over what was sampled. The
-fingerprint costs each side one short forward pass right after a publish, and its error names the engine. It covers text
-only: a difference between vision towers shows in the step's logprob gap.
+The logprobs of sampled completions also show that an engine serves wrong weights, but only after a rollout and only as
+a mean over all engines' completions. The fingerprint takes one short forward pass on each side, right after the engines
+have received new weights, and its error names the engine. The probe is text only: a difference between vision towers
+shows in the gap between the engine's and the learner's logprobs of sampled completions.
 """
 
 import math
@@ -19,14 +20,14 @@ PROBE_TEXT = (
     "B: a youth with a lyre. Terracotta, height 34.2 cm, from Vulci; inventory 17.230.12."
 )
 _UNMOVED_SHARE = 0.1
-"""An engine whose fingerprint is unchanged to the bit is stale if the learner's moved by more than this share of the
-limit."""
+"""Share of the limit `max_gap`. An engine whose fingerprint is unchanged to the bit still serves the old weights if the
+learner's fingerprint moved by more than this share."""
 
 
 def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
-    """Returns [T] the probe text's tokens in the model's own vocabulary.
+    """Returns the token ids of the probe text in the model's own vocabulary.
 
-    Raises: ValueError when there are fewer than two.
+    Raises: ValueError when there are fewer than two tokens.
     """
     token_ids = tuple(tokenize(PROBE_TEXT))
     if len(token_ids) < 2:
@@ -35,7 +36,7 @@ def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
 
 
 def probe_layout(token_ids: Sequence[int]) -> Layout:
-    """Returns the layout of one row of text in which every token but the first is predicted."""
+    """Returns the model's input for a fingerprint: one row of text in which every token but the first is predicted."""
     text = PrefixGroup(
         prefix_ids=tuple(token_ids[:1]),
         video_start=1,
@@ -46,10 +47,11 @@ def probe_layout(token_ids: Sequence[int]) -> Layout:
 
 
 class FingerprintGate:
-    """Compares each engine's fingerprint with the learner's, and with its own at the previous version."""
+    """The check that every engine serves the weights just sent to it: compares its log-probabilities of the probe text
+    with the learner's, and with its own at the previous version of the weights."""
 
     def __init__(self, max_gap: float):
-        """max_gap: largest mean |Δ log-probability| between an engine and the learner that passes."""
+        """max_gap: largest mean |Δ log-probability| between an engine and the learner that passes the check."""
         self._max_gap = max_gap
         self._before: tuple[Fingerprint, list[tuple[float, ...]]] | None = None
 
@@ -57,7 +59,7 @@ class FingerprintGate:
         """Returns the largest mean |Δ log-probability| between an engine and the learner; nan when the weights have no
         fingerprint (`UNVOUCHED`).
 
-        engines: [E][T-1] each engine's logprobs of `learner.token_ids` under the weights that it serves.
+        engines: for each engine, its logprobs of `learner.token_ids[1:]` under the weights that it serves.
 
         Raises: ParityError when the result is above the limit, or when an engine's logprobs are exactly those of the
         previous version although the learner's have moved. Near the resolution of bfloat16 one step's change is smaller
@@ -70,9 +72,9 @@ class FingerprintGate:
             # not (a <= b): a nan must not pass
             if not gap <= self._max_gap:
                 raise ParityError(
-                    f"engine {index} does not serve v{version} as the learner has it: on the probe text its mean "
+                    f"engine {index} does not serve v{version} of the learner's weights: on the probe text its mean "
                     f"log-probability is {_mean(engine):.6f}, the learner's {_mean(learner.logprobs):.6f}, and they "
-                    f"differ by {gap:.2e} a token; the limit is {self._max_gap:.2e} (rollout.max_fingerprint_gap)"
+                    f"differ by {gap:.2e} per token; the limit is {self._max_gap:.2e} (rollout.max_fingerprint_gap)"
                 )
             self._refuse_stale(version, learner, index, engine)
         self._before = learner, list(engines)
@@ -91,7 +93,7 @@ class FingerprintGate:
 
 
 def mean_gap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Returns the mean absolute difference.
+    """Returns the mean absolute difference between the elements of two sequences.
 
     Raises: ValueError when the lengths differ.
     """

@@ -1,4 +1,5 @@
-"""Prefix groups: a prefix, its clip and the branches that continue it, made from what the learner receives.
+"""Prefix groups: a prefix (tokens with one clip) and the branches that continue it, made from samples or
+demonstrations.
 
 A branch may begin with context that is not trained: in supervised fine-tuning the prefix ends after the clip, and
 each branch is a question and its answer.
@@ -13,7 +14,7 @@ from vaserl.types import Demonstration, PromptSamples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A continuation of a prefix."""
+    """Tokens that continue a prefix: a completion, or a question with its answer."""
 
     context_ids: tuple[int, ...]
     """Tokens between the prefix and the trained ones; empty when the prefix is the whole prompt."""
@@ -23,28 +24,28 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixGroup:
-    """A prefix, its clip, and the branches that share both."""
+    """A prefix with one clip, and the branches that continue it."""
 
     prefix_ids: tuple[int, ...]
-    """Tokens, with one video placeholder for each token of the clip."""
+    """Tokens of the prefix; the video placeholder is repeated once for each token of the clip."""
     video_start: int
-    """Index of the first placeholder."""
+    """Index of the first video placeholder in `prefix_ids`."""
     grid: VideoGrid
-    """The clip's token grid."""
+    """Number of the clip's tokens in time, height and width."""
     branches: tuple[Branch, ...]
-    """At least one."""
+    """The branches, at least one."""
 
     @property
     def num_tokens(self) -> int:
-        """Tokens that this group occupies in a row."""
+        """Number of tokens of the prefix and all branches."""
         return len(self.prefix_ids) + sum(len(b.context_ids) + len(b.target_ids) for b in self.branches)
 
 
 def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) -> PrefixGroup:
-    """Returns a GRPO group: the prefix is the whole prompt, each completion a branch.
+    """Returns the prefix group of GRPO samples: the prefix is the whole prompt, each completion a branch.
 
     Raises: ValueError when the number of video placeholders in the prompt is not the number of the clip's tokens:
-    engine and learner then see different clips.
+    engine and learner then process the clip differently.
     """
     num_placeholders = samples.prompt_ids.count(video_token_id)
     if num_placeholders != grid.num_tokens:
@@ -61,10 +62,11 @@ def samples_group(samples: PromptSamples, grid: VideoGrid, video_token_id: int) 
 
 
 def demonstration_group(demonstration: Demonstration, grid: VideoGrid, prompter: Prompter) -> PrefixGroup:
-    """Returns a supervised group: the prefix ends with the clip, each branch is a question with its answer."""
+    """Returns the prefix group of a supervised demonstration: the prefix ends with the clip, each branch is a question
+    with its answer."""
     prompts = [prompter.token_ids(prompt, grid) for prompt, _ in demonstration.turns]
     video_start = prompts[0].index(prompter.video_token_id)
-    # one more than the placeholders: the token that closes the video belongs to the prefix
+    # one token after the placeholders, which closes the video, belongs to the prefix too
     end = video_start + grid.num_tokens + 1
     return PrefixGroup(
         prefix_ids=prompts[0][:end],

@@ -1,8 +1,9 @@
 """The shared-prefix layout: each group's prompt once, followed by all completions of the group.
 
 A padded batch repeats the prompt G times. Here a group is [prefix][branch 1] … [branch G]: each branch attends to the
-prefix and to itself, and continues the prefix's positions, so tokens fall from G·(P+C) to P+G·C while every logprob
-and gradient stays what it was. Several groups follow one another in one row, without padding.
+prefix and to itself, and continues the prefix's positions. A prompt of P tokens with G completions of C tokens then has
+P+G·C tokens instead of G·(P+C), and every logprob and gradient is the same. Several groups follow one another in one
+row, without padding.
 
 Axes: B rows, S tokens of a row, N trained tokens of all rows together.
 """
@@ -20,22 +21,23 @@ from vaserl.policy.positions import continue_positions, prompt_positions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The model's input for one pass, and the places of the trained tokens' predictions."""
+    """Input of one forward pass, and the places at which the trained tokens are predicted."""
 
     input_ids: torch.Tensor
-    """[B, S] int64."""
+    """[B, S] int64 token ids of B rows with S tokens each."""
     position_ids: torch.Tensor
-    """[3, B, S] int64."""
+    """[3, B, S] int64 rotary positions in time, height and width of B rows with S tokens each."""
     video_mask: torch.Tensor
-    """[B, S] bool, True on video placeholders, row-major in the order of the groups' clips."""
+    """[B, S] bool, True on video placeholders; in row-major order they belong to the clips in the groups' order."""
     predictor: torch.Tensor
-    """[N] for each trained token, index into the flattened [B·S] tokens of the hidden state that predicts it."""
+    """[N] for each of the N trained tokens, the index, in the flattened [B·S] tokens, of the token that predicts it."""
     target_ids: torch.Tensor
-    """[N] the trained tokens."""
+    """[N] ids of the N trained tokens."""
     branch_lengths: tuple[int, ...]
-    """Trained tokens of each branch, groups in order: splits any [N] tensor by completion."""
+    """Number of trained tokens in each branch of each group: splits a tensor over all trained tokens by completion."""
     spans: tuple[TokenSpan, ...]
-    """The groups of a packed row, which determine attention; empty when every row is an ordinary causal sequence."""
+    """Token indices of each group in a packed row, which determine attention; empty when every row is an ordinary
+    causal sequence."""
 
     def to(self, device: torch.device) -> "Layout":
         """Returns a copy whose tensors are on `device`."""
@@ -44,7 +46,7 @@ class Layout:
 
 
 def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
-    """Lays out the groups one after the other in one row (B = 1), each prefix once.
+    """Lays out the groups one after the other in one row, each prefix once.
 
     Raises: ValueError when there is no group, or a group without a prefix or a branch.
     """
@@ -90,8 +92,8 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
 
 
 def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
-    """Lays out every completion in a row of its own with its own copy of the prompt: the ordinary layout, against which
-    the shared one is tested.
+    """Lays out every completion in a row of its own with its own copy of the prompt. Tests compare the shared layout
+    with this ordinary one.
 
     Padding is on the right, where no other token attends to it. A clip's features must be repeated once for each branch
     of its group.
@@ -118,7 +120,8 @@ def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
     """Splits groups into consecutive micro-batches of at most `max_tokens` tokens; a longer group is a micro-batch of
     its own.
 
-    Returns: indices into `lengths`, in order, each exactly once.
+    lengths: number of tokens in each group.
+    Returns: indices of the groups in each micro-batch, in order, each exactly once.
     """
     batches: list[list[int]] = []
     total = 0

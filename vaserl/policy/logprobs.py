@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens from hidden states, in chunks: the full logits never exist at once."""
+"""Log-probabilities of given tokens from hidden states, in chunks: the logits of all tokens never exist at once."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,10 @@ def token_logprobs(
     project: Callable[[torch.Tensor], torch.Tensor],
     temperature: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the log-probability of each target and the entropy of each distribution, at the sampling temperature.
+    """Computes the log-probability of each target token and the entropy of the distribution that predicts it.
 
-    hidden: [N, H] states that predict the targets; target_ids: [N]; project: the vocabulary head, [n, H] -> [n, V].
+    hidden: [N, H] hidden states, of size H, that predict the N targets; target_ids: [N]; project: the vocabulary head,
+    which maps hidden states to logits; temperature: the sampling temperature, by which logits are divided.
     Returns: logprobs [N] and entropy [N] in nats, float32; the entropy carries no gradient.
 
     With gradients on, each chunk's logits are recomputed in the backward pass instead of kept.

@@ -1,7 +1,7 @@
-"""Merging a LoRA adapter into the weights that it was trained on: W0 + s·B·A, always from the pristine W0.
+"""Merges a LoRA adapter (factors A and B, scale s) into the weights W0 that it was trained on: W0 + s·B·A.
 
-Adding to an already merged matrix would accumulate rounding errors. From a pristine copy the hundredth version equals,
-to the bit, what it would have been as the first.
+Each version is merged into an unchanged copy of W0: adding to an already merged matrix would accumulate rounding
+errors. So a version of the weights is the same, to the bit, however many versions came before it.
 """
 
 import json
@@ -21,20 +21,21 @@ _PEFT_PREFIX = "base_model.model."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFactors:
-    """The two factors of an adapter for one matrix."""
+    """The factors A and B of a LoRA adapter for one weight matrix."""
 
     a: torch.Tensor
-    """[r, in] applied to the layer's input."""
+    """[r, in] the factor A, which multiplies the layer's input; r is the adapter's rank."""
     b: torch.Tensor
-    """[out, r] applied to the product of `a` and the input."""
+    """[out, r] the factor B, which multiplies the product of A and the input."""
     scale: float
-    """s = alpha / r."""
+    """The factor s in W0 + s·B·A: alpha / r, or alpha / √r for rsLoRA."""
 
 
 def read_factors(files: Mapping[str, FileContent], device: torch.device | str = "cpu") -> dict[str, LoraFactors]:
-    """Returns the factors in a PEFT folder's files, by the name that their weight has in the Hugging Face model.
+    """Returns the LoRA factors in a PEFT folder's files, by the name of the weight that they change in the Hugging Face
+    model.
 
-    Raises: UserError when the adapter is more than plain LoRA on linear layers: the formula then does not apply.
+    Raises: UserError when the adapter is more than plain LoRA on linear layers: W0 + s·B·A then does not apply.
     """
     config = json.loads(bytes(files[ADAPTER_CONFIG]))
     beyond = [name for name in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save") if config.get(name)]
@@ -51,28 +52,29 @@ def read_factors(files: Mapping[str, FileContent], device: torch.device | str = 
             weight = f"{module.removeprefix(_PEFT_PREFIX)}.weight"
             factors[weight] = LoraFactors(a=a, b=tensors[f"{module}.lora_B.weight"], scale=scale)
     if 2 * len(factors) != len(tensors):
-        raise UserError(f"{ADAPTER_TENSORS} holds more than pairs of lora_A and lora_B and can't be merged")
+        raise UserError(f"{ADAPTER_TENSORS} holds tensors other than pairs of lora_A and lora_B and can't be merged")
     return factors
 
 
 def merge_matrix(base: torch.Tensor, factors: LoraFactors, dtype: torch.dtype) -> torch.Tensor:
-    """Returns W0 + s·B·A, computed in float32 and rounded once to `dtype`, on the factors' device.
+    """Returns the merged matrix W0 + s·B·A, computed in float32 and rounded once to `dtype`, on the factors' device.
 
-    base: [out, in] W0, on any device.
+    base: W0, [out, in], on any device.
     """
     delta = (factors.b.float() @ factors.a.float()) * factors.scale
     return (base.to(delta.device, non_blocking=True).float() + delta).to(dtype)
 
 
 class PristineBase:
-    """Copies of the layers that an adapter changes, with the values of the model's folder.
+    """Copies of the layers that an adapter changes, with the unchanged values of the model's folder.
 
     Whole layers are kept: an adapted matrix with its biases and with the neighbours that an engine fuses into one
     matrix (q, k, v; gate, up), because an engine that repacks weights at loading accepts only whole fused matrices.
     """
 
     def __init__(self, folder: Path, adapted: frozenset[str], *, device: torch.device | str, pin_memory: bool):
-        """adapted: names of weights in the Hugging Face model. device: where the copies are kept.
+        """adapted: names of the changed weights in the Hugging Face model. device: where the copies are kept, unless
+        they are in page-locked memory (pin_memory).
 
         Raises: UserError when `folder` has no weight of one of these names.
         """
@@ -90,17 +92,17 @@ class PristineBase:
             )
 
     def merged(self, factors: Mapping[str, LoraFactors], dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-        """Yields all kept weights under the folder's names: adapted ones merged, the others unchanged.
+        """Yields (name in the model's folder, value) of every kept weight: merged if adapted, unchanged otherwise.
 
-        Raises: ValueError when the factors belong to other matrices than `adapted`.
+        Raises: ValueError when the factors are not those of exactly the weights in `adapted`.
         """
         if set(factors) != self.adapted:
-            raise ValueError("this adapter changes other matrices than the first one published")
+            raise ValueError("this adapter changes other matrices than the first adapter sent to the engines")
         for name, tensor in self._tensors.items():
             found = factors.get(name)
             yield self._stored_name[name], tensor if found is None else merge_matrix(tensor, found, dtype)
 
 
 def _layer(weight: str) -> str:
-    """Returns the block that a weight is in: `….layers.0.self_attn.q_proj.weight` -> `….layers.0.self_attn`."""
+    """Returns the block that contains a weight: `….layers.0.self_attn.q_proj.weight` -> `….layers.0.self_attn`."""
     return weight.rsplit(".", 2)[0]

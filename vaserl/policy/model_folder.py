@@ -1,4 +1,4 @@
-"""A folder with a Qwen2.5-VL checkpoint in the Hugging Face form: its check, and its weights read one by one."""
+"""Checks a folder with a Qwen2.5-VL checkpoint in the Hugging Face format, and reads its weights one by one."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +13,8 @@ def check_model_folder(folder: Path | str) -> None:
     path = Path(folder)
     if not path.is_dir():
         raise UserError(
-            f"model folder {path} does not exist. Give a folder with a Qwen2.5-VL checkpoint in the Hugging Face form "
-            "(model.path), or make the small one with `make quickstart`."
+            f"model folder {path} does not exist. Give a folder with a Qwen2.5-VL checkpoint in the Hugging Face "
+            "format (model.path), or make the small one with `make quickstart`."
         )
     config = path / "config.json"
     if not config.is_file() or '"qwen2_5_vl"' not in config.read_text():
@@ -22,9 +22,9 @@ def check_model_folder(folder: Path | str) -> None:
 
 
 def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields name and value of the weights whose name satisfies `is_wanted`, sorted by name; only these are read.
+    """Yields (name, value) of each weight whose name satisfies `is_wanted`, sorted by name; only these are read.
 
-    Both the predicate and the result have the names that the folder gives them, see `name_in_model`.
+    Names are those in the folder's files, which differ from those in the loaded model, see `name_in_model`.
     """
     from safetensors import safe_open
 
@@ -38,7 +38,7 @@ def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[t
 
 
 def name_in_model(stored_name: str) -> str:
-    """Returns the name that a weight of a Qwen2.5-VL folder has in the loaded model: folders keep the names of the
+    """Returns the name that a weight of a Qwen2.5-VL folder has in the loaded model: the files keep the names of the
     first release."""
     if stored_name.startswith(("model.language_model.", "model.visual.", "lm_head.")):
         return stored_name

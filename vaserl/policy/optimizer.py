@@ -1,4 +1,4 @@
-"""The learning-rate schedule of every training job, and the optimizer of those that train a whole small network."""
+"""The learning-rate schedule of every training job, and the optimizer of the jobs that train a whole small network."""
 
 import math
 
@@ -10,8 +10,8 @@ _MAX_GRADIENT_NORM = 1.0
 
 
 def learning_rate(step: int, *, peak: float, warmup_steps: int, num_steps: int, cosine: bool) -> float:
-    """Returns the rate of `step` (from 1): linear warm-up to `peak`, then constant or along a cosine to a fiftieth of
-    `peak`."""
+    """Returns the learning rate of `step`, counted from 1: linear warm-up to `peak`, then constant, or along a cosine
+    to a fiftieth of `peak`."""
     if step <= warmup_steps:
         return peak * step / warmup_steps
     if not cosine:

@@ -1,4 +1,4 @@
-"""Processed clips in memory, up to a limit."""
+"""A cache of processed clips (the vision tower's input) in memory, up to a limit in bytes."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ MAX_CACHE_BYTES = 2 * 1024**3
 
 
 class PixelCache:
-    """Processed clips by content hash and rotation. Above `max_bytes`, the least recently used are dropped first."""
+    """A cache of processed clips, by content hash and first frame. Above `max_bytes`, the least recently used are
+    dropped first."""
 
     def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_CACHE_BYTES):
         self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
@@ -25,8 +26,8 @@ class PixelCache:
         return [self.get(*view) for view in views]
 
     def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
-        """Returns the processed clip, begun `rotation` frames later and shifted by `shift` pixels. Shifted clips rarely
-        repeat and are not kept."""
+        """Returns the processed clip, beginning `rotation` frames later and shifted (down, right) by `shift` pixels.
+        Shifted clips rarely repeat and are not kept."""
         key = (clip_hash, rotation % self._num_frames)
         if shift != (0, 0):
             return self._prompter.pixels(shifted(self._load(*key), shift))
@@ -46,7 +47,7 @@ class PixelCache:
 
 
 def rotated(clip: Clip, num_frames: int) -> Clip:
-    """Returns the same turn begun `num_frames` later."""
+    """Returns the same turntable video, beginning `num_frames` frames later; the skipped frames come last."""
     return Clip(
         frames=np.roll(clip.frames, -num_frames, axis=0),
         fps=clip.fps,
@@ -56,7 +57,7 @@ def rotated(clip: Clip, num_frames: int) -> Clip:
 
 
 def shifted(clip: Clip, shift: tuple[int, int]) -> Clip:
-    """Returns the clip with every frame moved down and right by `shift` pixels; its edge pixels fill the gap."""
+    """Returns the clip with every frame moved (down, right) by `shift` pixels; the frame's edge pixels fill the gap."""
     height, width = clip.frames.shape[1:3]
     rows = np.clip(np.arange(height) - shift[0], 0, height - 1)
     columns = np.clip(np.arange(width) - shift[1], 0, width - 1)

@@ -1,4 +1,4 @@
-"""A Qwen2.5-VL policy: the model of a folder, and its forward pass over a layout."""
+"""The policy: a Qwen2.5-VL loaded from a folder, and its forward pass over rows of prompts and completions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,17 +15,17 @@ from vaserl.policy.model_folder import check_model_folder
 
 
 class Policy(nn.Module):
-    """A Qwen2.5-VL whose forward pass maps a layout to logprobs."""
+    """A Qwen2.5-VL whose forward pass returns the log-probabilities of a layout's trained tokens."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model: Any = model
 
     def video_features(self, clips: Sequence[ClipInput]) -> torch.Tensor:
-        """Returns [tokens of all clips, H] the language model's input for the clips: given features unchanged, and the
-        vision tower's output for pixels.
+        """Returns the language model's input for the clips, [tokens of all clips, hidden size]: features are used as
+        they are, and pixels are encoded by the vision tower.
 
-        Raises: ValueError for features when the tower is trained: an older version of the tower made them.
+        Raises: ValueError for features when the tower is trained: they are the output of an older version of it.
         """
         device = self.model.device
         vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
@@ -46,8 +46,10 @@ class Policy(nn.Module):
     def forward(
         self, clips: Sequence[ClipInput], layout: Layout, temperature: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns logprobs [N] and entropies [N] of the layout's trained tokens. clips: one for each group; empty for
-        rows of text."""
+        """Returns log-probabilities [N] and entropies [N], in nats, of the layout's N trained tokens.
+
+        clips: one for each group; empty for rows of text only.
+        """
         features = self.video_features(clips)
         layout = layout.to(self.model.device)
         embeds = self.model.get_input_embeddings()(layout.input_ids)
@@ -64,7 +66,7 @@ class Policy(nn.Module):
 
 
 def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
-    """Loads the folder's Qwen2.5-VL, with attention plans installed in its language model.
+    """Loads the folder's Qwen2.5-VL and replaces its language model's attention (`install_attention`).
 
     Raises: UserError when the folder is missing or holds no Qwen2.5-VL.
     """

@@ -20,32 +20,33 @@ class VideoGrid:
     """
 
     time: int
-    """Temporal patches."""
+    """Number of temporal patches."""
     height: int
-    """Rows of merged patches."""
+    """Number of rows of merged patches."""
     width: int
-    """Columns of merged patches."""
+    """Number of columns of merged patches."""
     temporal_interval: float
-    """Position units between two temporal patches: seconds per patch times the model's tokens_per_second."""
+    """Distance between two temporal patches in rotary position units: seconds per patch times the model's
+    tokens_per_second."""
 
     @property
     def num_tokens(self) -> int:
-        """Placeholder tokens of the clip in a prompt."""
+        """Number of placeholder tokens that stand for the clip in a prompt."""
         return self.time * self.height * self.width
 
 
 def temporal_interval(fps: float, temporal_patch_size: int, tokens_per_second: float) -> float:
-    """Returns the position units between two temporal patches of a clip.
+    """Returns the distance, in rotary position units, between two consecutive temporal patches of a clip.
 
-    The engine rounds the seconds of a patch to float32 first, so this does too: at 3 frames and 25 positions a second
-    the fourth patch begins at 50; in float64 it would begin at 49.
+    The engine first rounds the seconds of a patch to float32, and so does this function: at 3 frames and 25 positions a
+    second the fourth patch begins at 50; in float64 it would begin at 49.
     """
     seconds_per_patch = torch.tensor(temporal_patch_size / fps, dtype=torch.float32).item()
     return seconds_per_patch * tokens_per_second
 
 
 def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torch.Tensor:
-    """Computes the positions of a prompt whose video placeholders begin at `video_start`.
+    """Computes the rotary positions of a prompt whose video placeholders begin at index `video_start`.
 
     Temporal positions are rounded down after the multiplication, as the engine does.
 
@@ -68,7 +69,7 @@ def prompt_positions(num_tokens: int, video_start: int, grid: VideoGrid) -> torc
 
 
 def continue_positions(prefix: torch.Tensor, num_tokens: int) -> torch.Tensor:
-    """Returns positions [3, num_tokens] of text that follows `prefix` ([3, P]): consecutive, from its largest plus
-    one."""
+    """Returns the positions, [3, num_tokens], of text that follows a prefix with the positions `prefix`: consecutive,
+    from the prefix's largest position plus one."""
     start = int(prefix.max()) + 1 if prefix.numel() else 0
     return (torch.arange(num_tokens) + start).expand(3, -1)

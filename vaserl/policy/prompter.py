@@ -1,4 +1,4 @@
-"""A model's input: tokens of a prompt and pixels of a clip, made with the processor of the model's folder."""
+"""Makes a model's input, the tokens of a prompt and the pixels of a clip, with the processor in the model's folder."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -34,14 +34,15 @@ class Prompter:
         self.answer_ids = lru_cache(maxsize=65536)(self._tokenise_answer)
 
     def text(self, prompt: str) -> str:
-        """Returns the chat-template text of a user turn with one video and `prompt`, up to where the answer begins."""
+        """Returns the text, by the model's chat template, of a user turn with one video and `prompt`, up to where the
+        answer begins."""
         content = [{"type": "video"}, {"type": "text", "text": prompt}]
         return self._processor.apply_chat_template(
             [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
         )
 
     def token_ids(self, prompt: str, grid: VideoGrid) -> tuple[int, ...]:
-        """Returns the prompt's tokens, the single video placeholder repeated once for each token of the clip."""
+        """Returns the prompt's tokens, with the video placeholder repeated once for each token of the clip."""
         ids = self._template_ids(prompt)
         at = ids.index(self.video_token_id)
         return (*ids[:at], *(self.video_token_id,) * grid.num_tokens, *ids[at + 1 :])
@@ -58,7 +59,7 @@ class Prompter:
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
 
     def pixels(self, clip: Clip) -> ClipPixels:
-        """Returns the clip after the video processor, which uses all frames and does not resample them."""
+        """Returns the clip after the video processor, the vision tower's input; all frames are used, none resampled."""
         frames = torch.tensor(clip.frames).permute(0, 3, 1, 2)
         processed = self._processor.video_processor(
             videos=[frames], do_sample_frames=False, return_tensors="pt", video_metadata=[video_metadata(clip)]

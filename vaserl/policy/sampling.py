@@ -1,4 +1,4 @@
-"""Sampling from a policy without an engine: for machines without vLLM, and as the reference in tests of the engine."""
+"""Sampling from a policy without an engine: for machines without vLLM, and for comparison in tests of the engine."""
 
 import torch
 
@@ -21,8 +21,8 @@ def sample(
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Samples one answer to `prompt` about `clip`, greedily at temperature 0.
 
-    Returns: token ids, the end-of-turn token included when it was reached, and their logprobs at the sampling
-    temperature (at 1 if greedy).
+    Returns: the token ids, including the end-of-turn token if it was sampled, and their log-probabilities at the
+    sampling temperature (at temperature 1 if greedy).
     """
     model, device = policy.model, policy.model.device
     pixels = prompter.pixels(clip)

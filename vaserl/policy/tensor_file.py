@@ -3,7 +3,8 @@
 The format is eight bytes of header length, a JSON header with each tensor's type, shape and offsets, then the tensors'
 raw bytes, little-endian and row-major (https://github.com/huggingface/safetensors, "Format"). The package's own `save`
 and `load` copy each tensor and the whole file through Python bytes: 0.36 s of a core for a 161 MB adapter, where this
-takes 0.03 s. Every publish pays that time, so `adapter`, `merge` and the actors use this module for weights in transit.
+takes 0.03 s. That time passes whenever weights are sent to the engines, so `adapter`, `merge` and the actors use this
+module.
 """
 
 import json
@@ -30,9 +31,9 @@ _TYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
 class TensorFile:
-    """A safetensors file in memory, whose buffer is reused for new values of the same tensors.
+    """A safetensors file in memory, whose buffer is reused for new values of tensors with the same names and shapes.
 
-    The buffer is page-locked when the tensors are on a GPU, so that copies run at the speed of the bus.
+    The buffer is page-locked when the tensors are on a GPU, so that copies from the GPU run at full bus bandwidth.
     """
 
     def __init__(self):
@@ -40,11 +41,11 @@ class TensorFile:
         self._buffer = torch.empty(0, dtype=torch.uint8)
 
     def fill(self, tensors: Mapping[str, torch.Tensor]) -> np.ndarray:
-        """Returns the file of `tensors`, [num_bytes] uint8. The next call overwrites it.
+        """Returns the safetensors file that holds `tensors`, [num_bytes] uint8. The next call overwrites it.
 
         Raises: KeyError when a tensor has an unsupported type.
         """
-        # the widest types first: each tensor then begins at a multiple of its item's size
+        # the widest types first: each tensor then begins at a multiple of its own item size
         names = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
         header = _header(tensors, names)
         if header != self._header:
@@ -64,27 +65,27 @@ class TensorFile:
 
 
 def byte_view(content: FileContent) -> memoryview:
-    """Returns the bytes of a file's content, without a copy."""
+    """Returns a view of a file's content as bytes, without a copy."""
     return np.frombuffer(content, np.uint8).data
 
 
 def read_tensors(content: FileContent, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
     """Returns the tensors of a safetensors file by name. On the CPU they share `content`'s memory and must not be
-    changed; to another device everything is moved in one copy.
+    changed; to another device the whole file is moved in one copy.
 
     Raises: ValueError when `content` is no safetensors file or is truncated.
     """
     data = np.frombuffer(content, np.uint8)
     length = int.from_bytes(data[:8].tobytes(), "little")
     if len(data) < 8 or length > len(data) - 8:
-        raise ValueError(f"{len(data)} bytes are no safetensors file: they state a header of {length} bytes")
+        raise ValueError(f"no safetensors file: its {len(data)} bytes can't hold the stated header of {length} bytes")
     header = json.loads(data[8 : 8 + length].tobytes())
     header.pop("__metadata__", None)
     body = data[8 + length :]
     if body.size != max((entry["data_offsets"][1] for entry in header.values()), default=0):
-        raise ValueError(f"a safetensors file of {len(data)} bytes does not end where its header says")
+        raise ValueError(f"a safetensors file of {len(data)} bytes does not end where its header states")
     with warnings.catch_warnings():
-        # the memory may be the object store's, which is read-only; no caller writes to these tensors
+        # the content may lie in the object store, which is read-only; no caller writes to these tensors
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         flat = torch.from_numpy(body).to(device)
     tensors = {}
@@ -93,7 +94,7 @@ def read_tensors(content: FileContent, device: torch.device | str = "cpu") -> di
         piece = flat[first:end]
         dtype, shape = _TYPES[entry["dtype"]], entry["shape"]
         if math.prod(shape) * dtype.itemsize != end - first:
-            raise ValueError(f"{name} of {shape} does not fill its {end - first} bytes")
+            raise ValueError(f"tensor {name} of shape {shape} does not fill its {end - first} bytes")
         aligned = piece if (piece.data_ptr() % dtype.itemsize) == 0 else piece.clone()
         tensors[name] = aligned.view(dtype).view(shape)
     return tensors

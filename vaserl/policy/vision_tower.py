@@ -1,7 +1,8 @@
-"""The vision tower without its language model: it computes the features that a feature store keeps.
+"""The vision tower without its language model: computes the features of clips that a feature store keeps.
 
 A frozen tower's output for a clip is constant. `FeatureRecipe` lists everything that it depends on and is part of a
-stored entry's key, so features made by another tower, processor or precision are never found under this one's key.
+stored entry's key, so features made by another tower, processor or precision have another key and are never used by
+mistake.
 """
 
 import hashlib
@@ -23,28 +24,29 @@ _TOWER = "model.visual."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureRecipe:
-    """Everything that a clip's features depend on besides the clip."""
+    """Everything besides the clip that its features (the vision tower's output) depend on."""
 
     num_frames: int
-    """Frames of the clip that the tower sees, evenly spaced."""
+    """Number of the clip's frames that are given to the tower, evenly spaced."""
     frames_per_patch: int
-    """Frames that become one temporal patch."""
+    """Number of consecutive frames that become one temporal patch."""
     processor: str
-    """sha256 of the video processor's settings."""
+    """sha256 of the settings of the video processor, which turns frames into patches."""
     vision: str
     """sha256 of the tower's configuration and weights, and of the library that runs it."""
     dtype: str
-    """Precision of tower and features: "float32" or "bfloat16"."""
+    """Precision of the tower and of its features: "float32" or "bfloat16"."""
 
     def key(self, clip_hash: str, rotation: int) -> str:
-        """Returns the sha256, hex, of the clip's content, the index of its first frame and this recipe: the key of the
-        features in a store."""
+        """Returns the key of a clip's features in a store: a sha256 over the clip's content hash, the index of the
+        frame shown first and this recipe."""
         parts = [clip_hash, rotation, self.num_frames, self.frames_per_patch, self.processor, self.vision, self.dtype]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
-    """Returns the recipe of a model folder. Reads the tower's weights once: about a second for 1.3 GB.
+    """Returns the recipe of the features that a model folder's vision tower makes. Reads the tower's weights once:
+    about a second for 1.3 GB.
 
     Raises: UserError when the folder holds no Qwen2.5-VL with a vision tower.
     """
@@ -83,17 +85,17 @@ class VisionTower:
 
     @torch.no_grad()
     def encode(self, pixels: ClipPixels) -> ClipFeatures:
-        """Returns one clip's features, on the CPU. Clips are never batched: a batch rounds differently, and features
-        must be the same whenever they are computed again."""
+        """Returns one clip's features, on the CPU. Clips are never batched: a batch is rounded differently, and
+        features must be the same whenever they are computed again."""
         patches = pixels.patches.to(self._tower.device, self._tower.dtype)
         output = self._tower(patches, grid_thw=torch.tensor([pixels.patch_grid], device=patches.device))
         return pixels.encoded(output.pooler_output.cpu())
 
 
 def _vision_weights(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields name within the tower and value of each of its weights, sorted by name.
+    """Yields (name within the tower, value) of each of the tower's weights, sorted by name.
 
-    Raises: UserError when there is none.
+    Raises: UserError when the folder has no such weight.
     """
     is_empty = True
     for name, tensor in stored_weights(folder, lambda stored: name_in_model(stored).startswith(_TOWER)):

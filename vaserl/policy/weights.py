@@ -1,4 +1,4 @@
-"""Published weights: their digest, and the folder in which a version is stored."""
+"""Weights that the learner sends to the engines: their digest, and the folder in which a version is stored."""
 
 import dataclasses
 import hashlib
@@ -16,12 +16,13 @@ _DIGEST_CHUNK = 4 << 20
 
 
 def make_weights(version: int, files: Mapping[str, FileContent], fingerprint: Fingerprint = UNVOUCHED) -> Weights:
-    """Returns the weights of these files with their digest."""
+    """Returns the version of the weights that consists of these files, with their digest."""
     return Weights(version=version, files=dict(files), digest=digest_files(files), fingerprint=fingerprint)
 
 
 def digest_files(files: Mapping[str, FileContent]) -> str:
-    """Returns the sha256, hex, over the sorted file names, each followed by the sha256 of every 4 MiB of its content.
+    """Returns one sha256, in hexadecimal, of all files: over the name, length and sha256 of each 4 MiB chunk, sorted by
+    file name.
 
     The chunks are hashed in parallel: one thread needs more than a tenth of a second for a 7B model's adapter.
     """
@@ -40,13 +41,16 @@ def digest_files(files: Mapping[str, FileContent]) -> str:
 
 
 def check_digest(weights: Weights) -> None:
-    """Raises ValueError when the files differ from those that the digest was computed over."""
+    """Raises ValueError when the files differ from those that the digest was computed from."""
     if digest_files(weights.files) != weights.digest:
         raise ValueError(f"weights v{weights.version} were damaged in transfer: their digest does not match")
 
 
 def write_weights(weights: Weights, folder: Path) -> Path:
-    """Writes the files, and the fingerprint if the weights have one, into `folder`. Returns: the folder.
+    """Writes the files of the weights, and their fingerprint (logprobs of a fixed text) if they have one, into
+    `folder`.
+
+    Returns: the folder.
 
     Raises: ValueError when the digest does not match.
     """
