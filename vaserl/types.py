@@ -27,7 +27,7 @@ FIELD_OF_DIMENSION: Mapping[Dimension, str] = {
     "decoration": "Decoration",
     "attribution": "Attributed To",
 }
-"""Maps each dimension to the field that states it in a museum's record, with field names of the Beazley Archive."""
+"""Maps each of the six properties to the field of a museum's record that states it, named as in the Beazley Archive."""
 
 FinishReason = Literal["stop", "length"]
 

@@ -89,8 +89,8 @@ class GroupwisePlan:
 
 class VariableLengthPlan:
     """Attention by one flash call, in which every prefix and every branch is a sequence of queries. The keys of a
-    branch are those of its prefix, then its own. The kernel aligns the causal mask to the end of the keys, as branches
-    need."""
+    branch are those of its prefix, then its own. The kernel aligns the causal mask to the end of the keys, so a
+    branch's last query attends to all its keys."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         query_lengths, key_ranges = [], []

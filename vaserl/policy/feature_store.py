@@ -114,7 +114,7 @@ class FeatureStore:
         return self.folder / f"{key}{_SUFFIX}"
 
     def get_all(self, keys: Sequence[str]) -> list[ClipFeatures | None]:
-        """Returns the features stored under each key, None where there is no valid entry. Several threads read."""
+        """Returns the features stored under each key, None where there is no valid entry. Uses several threads."""
         with ThreadPoolExecutor(_NUM_READERS) as threads:
             found = [self._count(outcome) for outcome in threads.map(self._read, keys)]
         return [valid and valid.features for valid in found]

@@ -70,7 +70,8 @@ def write_files(files: Mapping[str, FileContent], folder: Path) -> Path:
 
 
 def read_fingerprint(folder: Path) -> Fingerprint:
-    """Returns the fingerprint that `write_weights` stored in `folder`, or UNVOUCHED if there is none."""
+    """Returns the fingerprint that `write_weights` stored in `folder`, or the empty one, UNVOUCHED, if there is
+    none."""
     if not (folder / FINGERPRINT_FILE).is_file():
         return UNVOUCHED
     found = json.loads((folder / FINGERPRINT_FILE).read_text())
