@@ -39,7 +39,8 @@ def temporal_interval(fps: float, temporal_patch_size: int, tokens_per_second: f
     """Returns the distance, in rotary position units, between two consecutive temporal patches of a clip.
 
     The engine first rounds the seconds of a patch to float32, and so does this function: at 3 frames and 25 positions
-    per second the fourth patch begins at 50; in float64 it would begin at 49."""
+    per second the fourth patch begins at 50; in float64 it would begin at 49.
+    """
     seconds_per_patch = torch.tensor(temporal_patch_size / fps, dtype=torch.float32).item()
     return seconds_per_patch * tokens_per_second
 
