@@ -1,8 +1,8 @@
-"""Engine of rewards: finds reward functions by name, ships their code to workers, calls them, sums their scores.
+"""Reward engine: finds reward functions by name, ships their code to workers, calls them and sums their scores.
 
-`vaserl.rewards.vase` holds the verifiable reward and its parser. Its reward functions are re-exported here because
-configs name them as `vaserl.rewards:VaseReward`; the engine itself imports nothing from there. Importing this package
-loads neither torch nor Ray nor transformers.
+`vaserl.rewards.vase` holds the reward of vase descriptions and its parser. Its reward functions are re-exported here
+because configs name them as `vaserl.rewards:VaseReward`; no other module of the reward engine imports it. Importing
+this package loads neither torch nor Ray nor transformers.
 """
 
 from vaserl.rewards.call import RewardError, Unavailable

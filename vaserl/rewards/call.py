@@ -1,15 +1,15 @@
 """Calls reward functions: for each completion or each group, synchronous or async, with retries for a remote service.
 
-The signature decides the form:
+A group is the completions sampled for one task. A function's signature decides how it is called:
 
     def f(task, completion)      -> float | Score | None              called for each completion
-    def f(group)                 -> a sequence of these               called for each group; parameter named `group`
-    async def …                                                       either form; the calls of a step run together
+    def f(group)                 -> one of these for each completion  called for each group; parameter named `group`
+    async def …                                                       either form; its calls run concurrently
     class F: __init__(**arguments), __call__ as above, prepare(records) if it learns from the training records
 
 None means that the function has no score for this completion.
 
-Axes: F function, P task, G group member.
+Axes of nested lists: F reward functions; P tasks, each with one group; G completions of a group.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
 LOCAL_CONCURRENCY = 64
-"""Concurrent calls of an async function that is not declared remote."""
+"""Largest number of concurrent calls of an async function without a `reward.remote` table in the config."""
 
 
 class Unavailable(Exception):
-    """Raised by a reward function whose service is down: the call is retried as `reward.remote` configures.
-    TimeoutError and ConnectionError mean the same."""
+    """Error that a reward function raises when the service that it calls is down. The call is retried as
+    `reward.remote` configures. TimeoutError and ConnectionError are handled in the same way."""
 
 
 FAILURES = (Unavailable, TimeoutError, ConnectionError)
@@ -42,46 +42,46 @@ class Outcome(NamedTuple):
     """Result of a reward function for one completion."""
 
     score: Score | None
-    """None where the function has no score."""
+    """Score of the completion; None if the function has no score for it."""
     failed: bool = False
     """True when the service failed on every attempt; `score` then comes from `reward.remote.NAME.on_failure`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundReward:
-    """A reward function with its arguments bound."""
+    """A reward function with the arguments that the config gives it."""
 
     name: str
-    """Name in the config, for messages."""
+    """Name of the function in the config, for error messages."""
     function: Any
-    """Takes (task, completion) or (group)."""
+    """The callable; it takes (task, completion), or (group) if `takes_group` is True."""
     takes_group: bool
-    """True when it is called once for a group."""
+    """True if the function is called once for a whole group, False if once for each completion."""
     remote: RemoteSettings | None
-    """Time-out and retries; None for a function that calls no service."""
+    """Time-out, retries and concurrency of the calls; None for a function that calls no remote service."""
 
     @property
     def waits(self) -> bool:
-        """True when its calls run concurrently."""
+        """True if the function is remote or async, so that its calls run concurrently."""
         return self.remote is not None or is_async(self.function)
 
 
 def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> BoundReward:
     """Binds arguments to an imported function, or makes an instance of an imported class with them.
 
-    Raises: UserError when it doesn't accept them, or can't be called with a completion or a group.
+    Raises: UserError when it doesn't accept these arguments, or can't be called with (task, completion) or (group).
     """
     if not callable(found):
-        raise UserError(f"reward {name!r} is {found!r}, which can't be called")
+        raise UserError(f"reward {name!r} is {found!r}, which is neither a function nor a class")
     try:
         inspect.signature(found).bind_partial(**arguments)
-    except (TypeError, ValueError) as error:  # ValueError: written in C without a signature
-        raise UserError(f"reward {name!r}: [reward.arguments] don't fit: {error}") from error
+    except (TypeError, ValueError) as error:  # ValueError: a function written in C has no signature
+        raise UserError(f"reward {name!r}: it doesn't accept its [reward.arguments]: {error}") from error
     if isinstance(found, type | Factory):
         try:
             inspect.signature(found).bind(**arguments)
         except TypeError as error:
-            raise UserError(f"reward {name!r}: [reward.arguments] are incomplete: {error}") from error
+            raise UserError(f"reward {name!r}: its [reward.arguments] are incomplete: {error}") from error
         function = found(**arguments)
     else:
         function = functools.partial(found, **arguments) if arguments else found
@@ -98,7 +98,7 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
 
 
 def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    """Returns [F][P][G], the outcome of every function for every completion.
+    """Returns the outcome of every reward function for every completion of every group, as nested lists [F][P][G].
 
     Raises: RewardError when a function raises, or returns something that is not a finite score.
     """
@@ -165,8 +165,8 @@ async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
 
 
 async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
-    """Runs a blocking function in a daemon thread. A thread that outlives its time-out is abandoned; being a daemon it
-    blocks neither the event loop nor the end of the process."""
+    """Runs a blocking function in a daemon thread. A thread that outlives its time-out is abandoned; as a daemon
+    thread it blocks neither the event loop nor the exit of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -191,7 +191,7 @@ def _calls(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
 
 
 def _outcomes(reward: BoundReward, group: Group, returned: list[Any]) -> list[Outcome]:
-    """Returns [G] the outcomes of a group, from what its calls returned."""
+    """Converts the values that a group's calls returned to one outcome for each of its completions, [G]."""
     size = len(group.completions)
     if reward.takes_group:
         (whole,) = returned
@@ -218,7 +218,7 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     try:
         score = value if isinstance(value, Score) else Score(total=float(value), parts={})
     except (TypeError, ValueError) as error:
-        raise _broken(reward, group, member, f"{value!r} is no score") from error
+        raise _broken(reward, group, member, f"it returned {value!r}, which is no number, Score or None") from error
     for name, number in (("", score.total), *score.parts.items()):
         if not math.isfinite(number):
             raise RewardError(
@@ -228,6 +228,6 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
 
 
 def _broken(reward: BoundReward, group: Group, member: int, reason: str) -> RewardError:
-    # a function of whole groups breaks on all of their completions
+    # a function that is called once for a group fails for all its completions
     where = group.task.id if reward.takes_group else f"{group.task.id}, completion {member}"
     return RewardError(f"reward {reward.name} failed on {where}: {reason}")

@@ -1,7 +1,8 @@
-"""The weighted sum of several reward functions, with every part of it under its name.
+"""Weighted sum of several reward functions; the named parts of their scores are kept.
 
-Where a function has no score for a completion (it returned None, or its service failed and the config declares
-"neutral"), the mean of its scores for the group's other completions is used, which moves no advantage.
+If a function has no score for a completion (it returned None, or its service failed and the config sets
+`on_failure = "neutral"`), the mean of its scores for the group's other completions is used. The function then shifts
+the completion neither above nor below the group's mean, so that it contributes nothing to its advantage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +14,24 @@ from vaserl.rewards.source import RewardSource, import_source, read_reward_sourc
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
 
-# the errors too: users' reward files import Unavailable from here
+# the two errors are listed because users' reward files import Unavailable from here
 __all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer", "read_sources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """The weighted sum of reward functions. Axes: F function, P task, G group member."""
+    """A weighted sum of reward functions.
+
+    Axes: F reward functions; P tasks, each with one group of completions; G completions of a group.
+    """
 
     rewards: tuple[BoundReward, ...]
-    """[F] in the order of the config."""
+    """[F] reward functions, in the order of the config."""
     weights: tuple[float, ...]
-    """[F] one for each function."""
+    """[F] weight of each function in the sum."""
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the training records to the functions that have a `prepare`."""
+        """Passes the museum's records of the training vases to every function that has a `prepare` method."""
         for reward in self.rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)
@@ -35,12 +39,12 @@ class Scorer:
     def score(self, group: Group) -> ScoredGroup:
         """Scores every completion of a group.
 
-        Raises: RewardError when a function raises or returns something that is not finite.
+        Raises: RewardError when a function raises or returns a value that is not a finite score.
         """
         return self.score_all([group])[0]
 
     def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Scores [P] groups, in order; functions that wait for something are called concurrently.
+        """Returns the scored groups, [P] in the order of `groups`; async and remote functions are called concurrently.
 
         Raises: RewardError, like `score`.
         """
@@ -54,7 +58,7 @@ class Scorer:
         totals = [0.0] * len(group.completions)
         parts: list[dict[str, float]] = [{} for _ in group.completions]
         for reward, weight, outcomes_G in zip(self.rewards, self.weights, outcomes_F_G, strict=True):
-            # a single function's parts keep their names; with several, the function's name is put before them
+            # a single function's parts keep their names; with several functions, each name is put before its parts
             prefix = "" if len(self.rewards) == 1 else f"{reward.name.rpartition(':')[2]}/"
             stated = [outcome.score.total for outcome in outcomes_G if outcome.score]
             neutral = sum(stated) / len(stated) if stated else 0.0
@@ -70,14 +74,17 @@ class Scorer:
 
 
 def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) -> Scorer:
-    """Imports the reward functions that settings name; from `sources` when their code was read on another machine.
+    """Imports the reward functions that the settings name and returns their weighted sum.
 
-    Raises: UserError naming the function that can't be found, imported or called, or the resource it lacks.
+    sources: the functions' code, if it was read on another machine; without them it is read on this one.
+
+    Raises: UserError naming the function that can't be found, imported or called, or that needs more GPUs than
+    `reward.num_gpus`.
     """
     rewards = []
     for source, name in zip(sources or read_sources(settings), settings.short_names, strict=True):
         found = import_source(source)
-        needed = getattr(found, "num_gpus", 0)  # a function or class may declare the GPUs it needs
+        needed = getattr(found, "num_gpus", 0)  # attribute of a function or class that needs GPUs
         if needed > settings.num_gpus:
             raise UserError(
                 f"reward {source.name!r} needs num_gpus = {needed:g}, but reward.num_gpus is {settings.num_gpus:g}"
@@ -87,10 +94,16 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
 
 
 def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
-    """Reads the code of each function of the settings on this machine. Raises: UserError."""
+    """Returns the code of each reward function that the settings name, read on this machine.
+
+    Raises: UserError naming the function whose code can't be found.
+    """
     return tuple(map(read_reward_source, settings.functions))
 
 
 def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:
-    """Imports functions that take no arguments, like `make_scorer`. Raises: UserError."""
+    """Returns the scorer of reward functions that need no arguments, by their names in a config.
+
+    weights: weight of each function; empty for all 1. Raises: UserError like `make_scorer`.
+    """
     return make_scorer(RewardSettings(functions=tuple(names), weights=tuple(weights)))

@@ -1,12 +1,12 @@
 """Ships a user's Python file as text, with the files of its folder that it imports, and runs it on any machine.
 
-Nothing is put on `sys.path`: `import helpers` finds the file's own sibling on every node, also where another reward
-file has a different sibling of that name. Like a script's folder, the file's folder comes before installed packages,
-but not before the standard library. Packages (folders) beside the file don't travel.
+Nothing is put on `sys.path`: `import helpers` finds the `helpers.py` beside the file on every node, even if another
+reward file has a different `helpers.py` beside it. Like a script's folder, the file's folder is searched before
+installed packages, but not before the standard library. Packages (folders) beside the file are not shipped.
 
 cloudpickle's `register_pickle_by_value` can't replace this. It pickles a function together with the globals that it
 uses, so a module that holds a lock, a socket or a client can't be pickled, and an import inside a function looks for
-the sibling on the worker and fails. It also runs the file on the driver, which may lack what the workers have.
+`helpers.py` on the worker and fails. It also runs the file on the driver, which may lack what the workers have.
 """
 
 import ast
@@ -23,21 +23,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippedCode:
-    """Text of a Python file and of its siblings.
+    """Text of a Python file and of its siblings, the files of the same folder that it imports.
 
     Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})
     """
 
     path: str
-    """Path of the file, for messages; the file need not exist where the code runs."""
+    """Path of the file, for tracebacks and error messages; the file need not exist where the code runs."""
     text: str
-    """Content of the file."""
+    """Source code of the file."""
     beside: Mapping[str, str]
-    """Module name to text of each file of its folder that it imports, directly or through another of these."""
+    """Source code of the siblings by module name, including those that only another sibling imports."""
 
     @property
     def sha256(self) -> str:
-        """Hex digest over the file's text, then over the name and text of each sibling."""
+        """SHA-256 (hex) of the file's text followed by the name and text of each sibling."""
         digest = hashlib.sha256(self.text.encode())
         for name, text in sorted(self.beside.items()):
             digest.update(f"\0{name}\0{text}".encode())
@@ -45,7 +45,10 @@ class ShippedCode:
 
 
 def read_code(path: Path) -> ShippedCode:
-    """Reads a file and the files of its folder that it imports. Raises: OSError, UnicodeDecodeError."""
+    """Reads a Python file and the files of its folder that it imports.
+
+    Raises: OSError when one of them can't be read, UnicodeDecodeError when it isn't UTF-8.
+    """
     text = path.read_text(encoding="utf-8")
     beside: dict[str, str] = {}
     open_texts = [text]
@@ -59,7 +62,10 @@ def read_code(path: Path) -> ShippedCode:
 
 
 def run_code(code: ShippedCode) -> types.ModuleType:
-    """Runs the file once in a process and returns it as a module. Raises: what the code raises."""
+    """Runs the file and returns it as a module; a second call in the same process returns the module of the first.
+
+    Raises: any exception that the code raises.
+    """
     name = f"vaserl_shipped_{code.sha256[:16]}"
     if name not in sys.modules:
         _run(name, code.path, code.text, code)
@@ -67,7 +73,10 @@ def run_code(code: ShippedCode) -> types.ModuleType:
 
 
 def _imported(text: str) -> set[str]:
-    """Returns the top-level names of the modules that a text imports anywhere; none if it doesn't parse."""
+    """Returns the top-level names of all modules that Python source code imports, even inside a function.
+
+    The set is empty if the code has a syntax error.
+    """
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except SyntaxError:  # reported with its line when the code is run
@@ -81,7 +90,7 @@ def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
     module = types.ModuleType(name)
     module.__file__ = path
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(code)}
-    # so that tracebacks show the lines even where the file doesn't exist
+    # so that tracebacks show the lines even on a machine without the file
     linecache.cache[path] = (len(text), None, text.splitlines(True), path)
     sys.modules[name] = module  # dataclasses and pickle look up a class's module
     try:
@@ -92,7 +101,7 @@ def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
 
 
 def _importer(code: ShippedCode) -> Any:
-    """Returns an `__import__` that resolves the names of the shipped siblings and leaves all others to Python's."""
+    """Returns a replacement of `__import__` that finds the shipped siblings and calls Python's own for other names."""
 
     def import_(name: str, globals_: Any = None, locals_: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if level or name not in code.beside:

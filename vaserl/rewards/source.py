@@ -1,9 +1,9 @@
 """Resolves the name of a reward function in a config to its code: a hash and, for a file, its text.
 
 vaserl.rewards:VaseReward        a dotted name; it must be importable on every node that has reward workers
-rewards/mine.py:concise          a file; its text travels to the workers, together with the files of its folder that
+rewards/mine.py:concise          a file; its text is sent to the workers, together with the files of its folder that
                                  it imports, so the workers need no copy
-trl+rewards/mine.py:concise      either of the two, behind an adapter of `vaserl.rewards.adapters`
+trl+rewards/mine.py:concise      either of the two, written for another trainer; `vaserl.rewards.adapters` wraps it
 """
 
 import hashlib
@@ -22,28 +22,31 @@ from vaserl.rewards.shipped_code import ShippedCode, read_code, run_code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardSource:
-    """The code of a reward function.
+    """Location, hash and, for a file, source code of a reward function.
 
     Example: RewardSource(name="mine.py:concise", adapter="", module="/home/me/mine.py", function="concise",
     code=ShippedCode(path=…, text="def concise(…", beside={}), sha256="3b1f…")
     """
 
     name: str
-    """Name in the config."""
+    """Name of the function in the config."""
     adapter: str
-    """Key of `ADAPTERS`; empty for a function in this system's own form."""
+    """Key of `ADAPTERS`; empty for a function with a signature of vaserl's own."""
     module: str
-    """Dotted module, or the absolute path of a file."""
+    """Dotted name of the module, or absolute path of the file."""
     function: str
-    """Function or class in the module; parts, arguments and remote settings use this as the reward's short name."""
+    """Name of the function or class in the module; also its short name in the config and in the parts of scores."""
     code: ShippedCode | None
-    """Text of the file and of what it imports from its folder; None for a dotted module."""
+    """Text of the file and of the files of its folder that it imports; None for a dotted module."""
     sha256: str
-    """Hex digest over the file and its siblings, or over every file of a package."""
+    """SHA-256 (hex) of the file and the files that it imports from its folder, or of all files of a dotted module."""
 
 
 def read_reward_source(name: str) -> RewardSource:
-    """Finds the code of a reward without running it. Raises: UserError when there is none, or no such adapter."""
+    """Finds the code of a reward function by its name in a config, without running it.
+
+    Raises: UserError when the name is malformed, the code can't be found, or there is no such adapter.
+    """
     match = _NAME.fullmatch(name)
     if match is None:
         raise UserError(f"reward {name!r}: write it as package.module:function or path/to/file.py:function")
@@ -61,15 +64,17 @@ def read_reward_source(name: str) -> RewardSource:
 
 
 def check_reward_source(source: RewardSource) -> str:
-    """Returns the hash of the same code on this machine; for a file, that of the text in `source`.
+    """Returns the SHA-256 of the code that this machine runs for `source`.
 
-    Raises: UserError when a dotted module isn't installed here.
+    This is the hash of the installed module or, for a file, that of the text in `source`.
+
+    Raises: UserError when a dotted module isn't installed on this machine.
     """
     return source.sha256 if source.code is not None else read_reward_source(source.name).sha256
 
 
 def import_source(source: RewardSource) -> Any:
-    """Runs the module and returns its function or class, behind the adapter if there is one.
+    """Runs the module and returns its function or class, wrapped by the adapter if the name has one.
 
     Raises: UserError when the module raises or lacks the function.
     """
@@ -81,7 +86,7 @@ def import_source(source: RewardSource) -> Any:
         hint = ""
         if source.code and isinstance(error, ModuleNotFoundError) and error.name:
             folder = Path(source.module).parent / error.name.partition(".")[0]
-            hint = f"; {folder} doesn't travel: put its code into .py files beside the reward file" * folder.is_dir()
+            hint = f"; {folder} isn't shipped: put its code into .py files beside the reward file" * folder.is_dir()
         raise UserError(f"reward {source.name!r} can't be imported: {error!r}{hint}") from error
     try:
         found = getattr(module, source.function)
@@ -91,9 +96,9 @@ def import_source(source: RewardSource) -> Any:
 
 
 def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[str, str]]]) -> str:
-    """Returns a table of the workers whose code differs from `sources`; empty when all agree.
+    """Formats a table of the workers whose code differs from `sources`; an empty string if there are none.
 
-    found: for each worker its host and, by reward name, the hash of its code or the reason why it has none.
+    found: for each worker its host and, by reward name, the hash of the code or the reason why the worker has none.
     """
     rows = [
         (f"{index} on {host}", source.name, source.sha256[:12], here.get(source.name, "nothing"))
@@ -104,7 +109,7 @@ def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[
     if not rows:
         return ""
     lines = [f"{'worker':24} {'reward':40} {'here':14} there"]
-    # hashes are shortened, reasons are not
+    # hashes are shortened, reasons are printed in full
     lines += [f"{w:24} {name:40} {h:14} {t[:12] if _HASH.fullmatch(t) else t}" for w, name, h, t in rows]
     return "\n".join(lines)
 
@@ -124,7 +129,7 @@ def _read_code(path: Path, name: str) -> ShippedCode:
 def _sha256_of_module(module: str, name: str) -> str:
     try:
         spec = importlib.util.find_spec(module)
-    except Exception as error:  # finding a submodule runs its packages
+    except Exception as error:  # finding a submodule imports the packages around it
         raise UserError(f"reward {name!r} can't be imported: {error!r}") from error
     if spec is None:
         raise UserError(f"reward {name!r} can't be imported: there is no module {module}")
@@ -136,7 +141,7 @@ def _sha256_of_module(module: str, name: str) -> str:
 
 
 def _files(origin: str | None, folders: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yields the relative name and path of every file of a package, or of a module's one file."""
+    """Yields the relative name and the path of every file of a package, or of a module's only file."""
     if not folders:
         if origin and Path(origin).is_file():
             yield Path(origin).name, Path(origin)

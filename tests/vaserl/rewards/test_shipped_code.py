@@ -95,5 +95,5 @@ def test_import_source_explains_that_packages_dont_travel(folder: Path):
     (folder / "helpers").mkdir()
     (folder / "helpers" / "__init__.py").write_text("")
     (folder / "main.py").write_text("import helpers\n")
-    with pytest.raises(UserError, match=r"helpers doesn't travel: put its code into \.py files beside"):
+    with pytest.raises(UserError, match=r"helpers isn't shipped: put its code into \.py files beside"):
         import_source(read_reward_source(f"{folder}/main.py:words"))

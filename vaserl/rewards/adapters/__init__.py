@@ -1,8 +1,8 @@
-"""Reward functions written for other trainers, run unchanged: `trl+my_rewards.py:length_reward`.
+"""Adapters that run reward functions written for other trainers unchanged: `trl+my_rewards.py:length_reward`.
 
-Each adapter takes the foreign function and returns one in this system's own form. A class, or a function that makes a
-reward function, becomes a `Factory`. `arguments` of the config reach the foreign function as keywords. The forms are
-those of TRL 1.16, verl 0.9 and OpenRLHF 0.11.
+An adapter takes the foreign function and returns one with a signature of vaserl's own. A class, or a function that
+makes a reward function, becomes a `Factory`. `reward.arguments` of the config are passed to the foreign function as
+keyword arguments. The foreign signatures are those of TRL 1.16, verl 0.9 and OpenRLHF 0.11.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,4 +19,4 @@ ADAPTERS: Mapping[str, Callable[[Any], Any]] = {
     "verl-batch": verl_batch,
     "openrlhf": openrlhf,
 }
-"""Prefix before the `+` of a reward's name to adapter."""
+"""Adapters by the prefix before the `+` in a reward's name."""

@@ -1,4 +1,4 @@
-"""Calls foreign reward functions: passes the keywords that they accept and reads what they return, sync or async."""
+"""Calls reward functions of other trainers, sync or async, with the keyword arguments that they accept."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,11 +8,12 @@ from typing import Any
 from vaserl.types import Group, Score
 
 GroupReward = Callable[..., Any]
-"""Takes (group, **arguments) and returns a score or None for each completion; async if the wrapped function is."""
+"""A reward function that takes (group, **arguments) and returns a score or None for each of the completions.
+It is async if it wraps an async function."""
 
 
 def is_async(function: Any) -> bool:
-    """Returns True if calling it returns a coroutine: for an `async def`, or an object whose `__call__` is one."""
+    """Returns True if a call returns a coroutine: for an `async def`, or an object with an async `__call__`."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
@@ -21,8 +22,11 @@ def on_groups(
     inputs: Callable[[Group], Mapping[str, Any]],
     read: Callable[[Any, Group, Mapping[str, Any]], Sequence[Score | None]],
 ) -> GroupReward:
-    """Returns a reward function of groups: it calls `function` with the keywords from `inputs`, and `read` turns the
-    result into scores."""
+    """Wraps a foreign function as a reward function that is called once for a group.
+
+    inputs: makes the foreign keyword arguments from the group. read: makes one score for each completion from the
+    returned value, the group and the keyword arguments.
+    """
 
     def keywords(group: Group, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return accepted(function, {**inputs(group), **arguments})
@@ -50,9 +54,9 @@ class Factory:
     """
 
     make: Any
-    """The class or function; called once, with the arguments of the config."""
+    """The foreign class or function; called once, with the function's `reward.arguments` of the config."""
     adapt: Callable[[Any], Any]
-    """Adapter for the reward function that it makes."""
+    """Adapter of the reward function that `make` returns."""
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -63,7 +67,10 @@ class Factory:
 
 
 def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -> Any:
-    """Returns `adapt(function)`, or a Factory for a class or a function that has none of the `form`'s keywords."""
+    """Returns `adapt(function)` for a reward function, or a Factory for a class or function that makes one.
+
+    form: parameters of the foreign signature; a function that has none of them makes a reward function.
+    """
     if not callable(function):
         return function  # `bind` reports it
     parameters = inspect.signature(function).parameters.values()
@@ -72,7 +79,7 @@ def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -
 
 
 def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the keywords that a function has as parameters; all of them if it takes `**kwargs`."""
+    """Returns the keyword arguments that a function accepts: its parameters, or all of them if it takes `**kwargs`."""
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return dict(keywords)
@@ -80,7 +87,7 @@ def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the values that are numbers or hold a single one, like a tensor; texts and lists are left out."""
+    """Returns the values that are numbers or single-element tensors, as floats by name; all others are left out."""
     found = {}
     for name, value in values.items():
         if isinstance(value, str) or value is None:

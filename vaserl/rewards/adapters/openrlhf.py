@@ -1,9 +1,9 @@
-"""OpenRLHF's form: reward_func(queries, prompts, labels), called by position with lists of one.
+"""Adapter of OpenRLHF's reward functions: reward_func(queries, prompts, labels), called with three one-item lists.
 
 Prompts are in the chat markup of Qwen. A query is the whole sequence with its special tokens: the prompt, the
-completion, and the end-of-turn token unless the token limit cut the completion off. Labels are the references. The
-function returns a dict with "rewards" and "extra_logs", whose numbers become parts; older functions return the reward
-alone.
+completion, and the end-of-turn token unless the token limit cut the completion off. A label is the task's reference,
+the perfect answer. The function returns a dict with "rewards" and "extra_logs"; the numbers of "extra_logs" become
+parts of the score. Older functions return only the reward.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _FORM = ("queries", "prompts", "labels")
 
 
 def openrlhf(function: Any) -> Any:
-    """Adapts a function or class. A function takes the three lists by position, so its parameters may have any name."""
+    """Adapts a function or class written for OpenRLHF. Arguments are positional, so parameters may have any name."""
     return adapted(function, _FORM, _each) if isinstance(function, type) else _each(function)
 
 
@@ -48,7 +48,7 @@ def _score(returned: Any) -> Score:
 
 
 def _single(value: Any) -> float:
-    """Returns the one number that is given as a number, a tensor or a list."""
+    """Returns as a float a number, or the only item of a tensor or list."""
     if isinstance(value, list | tuple):
         (value,) = value
     return float(value)

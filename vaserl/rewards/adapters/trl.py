@@ -1,10 +1,12 @@
-"""TRL's form: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, **columns).
+"""Adapters of TRL's reward functions: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric,
+**columns), which return a number or None for each completion.
 
-It returns a number or None for each completion. The columns are those of a data set of vaserl: task, clip, record,
-reference, and the reference again as `solution` and `ground_truth`, which many published functions expect. The mean of
-the values passed to `log_metric` becomes a part of the group's scores. `log_extra` is accepted and ignored, because the
-stored rollouts contain the completions anyway. `trainer_state` has only `global_step`, the version of the weights that
-generated the group. A function that makes a reward function (`get_soft_overlong_punishment`) is called first.
+The columns are task (its id), clip (hash of the turntable video), record (the museum's fields), reference (the perfect
+answer), and the reference again as `solution` and `ground_truth`, which many published functions expect. The mean of
+the values passed to `log_metric` under a name becomes a part of every score of the group. `log_extra` is accepted and
+ignored, because the stored rollouts contain the completions anyway. `trainer_state` has only `global_step`, the newest
+version of the weights that generated the group's completions. A function that makes a reward function
+(`get_soft_overlong_punishment`) is called first, with the arguments of the config.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +21,17 @@ _KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_e
 
 
 def trl(function: Any) -> Any:
-    """Adapts a function for conversational data sets: prompts and completions are lists of messages."""
+    """Adapts a TRL reward function for conversational data sets: prompts and completions are lists of messages."""
     return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _conversation, _read))
 
 
 def trl_text(function: Any) -> Any:
-    """Adapts a function for standard data sets: prompts and completions are texts."""
+    """Adapts a TRL reward function for standard data sets: prompts and completions are strings."""
     return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _text, _read))
 
 
 class _Metrics(dict[str, list[float]]):
-    """The `log_metric` of a call: collects the values passed under each name."""
+    """The `log_metric` function passed to one call: collects the logged values by metric name."""
 
     def __call__(self, name: str, value: float) -> None:
         self.setdefault(name, []).append(float(value))

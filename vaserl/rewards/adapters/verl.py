@@ -1,9 +1,9 @@
-"""verl's form: compute_score(data_source, solution_str, ground_truth, extra_info) -> a number or a dict with "score".
+"""Adapters of verl's reward functions: compute_score(data_source, solution_str, ground_truth, extra_info).
 
-The other numbers of the dict become parts. `extra_info` holds index (the task's id), question, record, clip,
-finish_reason, and verl's own num_turns and rollout_reward_scores, empty. The arguments of the config take precedence
-over these keywords, as `reward_kwargs` do in verl: `data_source = "openai/gsm8k"` serves a function that dispatches on
-the source.
+They return a number, or a dict with "score" whose other numbers become parts of the score. `extra_info` holds index
+(the task's id), question (the prompt), record (the museum's fields), clip (hash of the turntable video), finish_reason,
+and num_turns and rollout_reward_scores without values. As `reward_kwargs` do in verl, the arguments of the config take
+precedence over these keywords: set `data_source = "openai/gsm8k"` for a function that selects its rule by the source.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,13 @@ _FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def verl(function: Any) -> Any:
-    """Adapts a function of one completion."""
+    """Adapts a verl reward function that is called for one completion."""
     return adapted(function, _FORM, _each)
 
 
 def verl_batch(function: Any) -> Any:
-    """Adapts a function of lists: compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
+    """Adapts a verl reward function that is called once for a group, with lists: compute_score(data_sources,
+    solution_strs, ground_truths, extra_infos)."""
     return adapted(function, [f"{name}s" for name in _FORM], lambda f: on_groups(f, _batch, _read))
 
 

@@ -1,12 +1,14 @@
-"""The verifiable reward: scores how well a text states a museum's record of a vase, dimension by dimension.
+"""The verifiable reward: scores how well a text states the facts of a museum's record of a vase.
+
+The facts have six dimensions: fabric, technique, shape, dating, decoration and attribution.
 
     from vaserl.rewards.vase import reference_caption, vase_caption
     score = vase_caption(task, completion)
 
 The functions are pure: no model, no clock, no randomness, no files but the lexicons. Neither torch nor Ray nor
-transformers is imported, except by a reward that is configured with a sentence encoder.
+transformers is imported, unless the reward is configured with a sentence encoder.
 
-Three words: the record is the museum's row; the reference is the complete text that a perfect policy would write; the
+Three terms: the record is the museum's row; the reference is the complete text that a perfect policy would write; the
 target is what a completion is compared with, namely the values that the record states, or those of the reference where
 the record states none.
 """

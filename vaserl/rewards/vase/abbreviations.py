@@ -1,11 +1,11 @@
-"""Expands catalogue shorthand: "Attic r.f. kylix, attrib. to Douris" is an Attic red-figure kylix."""
+"""Expands abbreviations of catalogues: "r.f. kylix, attrib. to Douris" is a red-figure kylix, attributed to Douris."""
 
 import re
 
 
 def expand(normal: str) -> str:
     """Returns a normalised text with abbreviations of techniques, attributions and quarters of a century expanded."""
-    # Most captions have no abbreviation, and searching for these hints is cheaper than the pattern.
+    # Most captions have no abbreviation, and a search for these hints is cheaper than the regular expression.
     return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
 
 

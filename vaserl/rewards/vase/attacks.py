@@ -1,4 +1,7 @@
-"""Attacks: texts that try to earn a reward without describing the vase. The reward must not pay for any of them."""
+"""Adversarial captions: texts that a policy might write to raise its reward without describing the vase better.
+
+Each must score below the reference caption.
+"""
 
 import random
 import re
@@ -11,12 +14,12 @@ _HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, ne
 _CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
 _WIDEST = "1000 BCE–1 CE"
 _DATE = re.compile(r"\bc\. [^,.;]*CE\b")
-_LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic
+_LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic letters that look like these Latin ones
 
 
 def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -> Mapping[str, str]:
-    """Returns attack name to text for a vase with this reference: the prompt repeated, noise, and the reference itself
-    distorted or inflated in the ways that a policy might find."""
+    """Returns adversarial captions by name, for a vase with this reference caption: the prompt repeated, noise, and the
+    reference distorted or padded."""
     draw = random.Random(seed)
     words = reference.split()
     draw.shuffle(words)

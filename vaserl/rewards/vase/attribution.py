@@ -1,7 +1,7 @@
-"""Reads to whom a vase is attributed: the name, its role, and how closely the vase is connected with it.
+"""Reads attributions of vases: the name, its role ("painter"), and a qualifier such as "near" or "manner of".
 
-Running text and the Beazley archive's field give the same value: "attributed to the Antimenes Painter" and
-`ANTIMENES P by BEAZLEY` are the Antimenes Painter, `<em>Near</em> ANTIMENES P by SHEFTON` is near him.
+Running text and a field of the Beazley archive give the same value: "attributed to the Antimenes Painter" and
+`ANTIMENES P by BEAZLEY` are the Antimenes Painter; `<em>Near</em> ANTIMENES P by SHEFTON` is that name with "near".
 """
 
 import re
@@ -14,18 +14,22 @@ from vaserl.rewards.vase.text import CUT
 
 @dataclass(frozen=True, slots=True, order=True)
 class Attribution:
-    """An attributed hand. Example: Attribution("antimenes", "painter", "near") is near the Antimenes Painter."""
+    """A painter, potter or group to whom a vase is attributed.
+
+    Example: Attribution("antimenes", "painter", "near") is "near the Antimenes Painter".
+    """
 
     name: str
-    """Lower case, without the role: "lydos", "antimenes", "of the woolly satyrs"."""
+    """Name in lower case, without the role: "lydos", "antimenes", "of the woolly satyrs"."""
     role: str = ""
-    """"painter", "potter", "group", "class", "workshop", or empty: "lydos"."""
+    """Role in the name: "painter", "potter", "group", "class", "workshop"; empty for a plain name like "lydos"."""
     qualifier: str = ""
-    """"near", "manner", "follower", "circle", "workshop", "compare", or empty for the hand itself."""
+    """How the vase is related to the name: "near", "manner", "follower", "circle", "workshop", "compare"; empty if it
+    is attributed to the painter, potter or group itself."""
 
     @property
     def core(self) -> str:
-        """The part that distinguishes names: "berlin 1686" in "the Painter of Berlin 1686"."""
+        """The name without "of" and "the" before it: "berlin 1686" for "the Painter of Berlin 1686"."""
         return self.name.removeprefix("of ").removeprefix("the ")
 
 
@@ -56,7 +60,7 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
-    """Reads the attributions of a normalised field; alternatives are separated by `|`, commas, "/" or "or"."""
+    """Returns the attributions in a normalised attribution field; "|", ",", ";", "/" or "or" separates alternatives."""
     read: list[Attribution | None] = []
     for alternative in names.split("|"):
         cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
@@ -156,7 +160,7 @@ _BY_ROLE = re.compile(
 
 @cache
 def _origins() -> frozenset[str]:
-    """Returns words that are no hand's name, as in "made by an Athenian potter"."""
+    """Returns words for an origin, which are no painter's or potter's name: "made by an Athenian potter"."""
     return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names) | {"greek"}
 
 
@@ -174,7 +178,7 @@ _QUALIFIER_AFTER = re.compile(
 
 @cache
 def _inverted() -> re.Pattern[str]:
-    """Returns the pattern of a qualifier after the name: "Lydos, circle of", "Baltimore Painter (workshop of)"."""
+    """Returns the pattern of a name before its qualifier: "Lydos, circle of", "Baltimore Painter (workshop of)"."""
     return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
 
 
@@ -202,7 +206,8 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _alone() -> re.Pattern[str]:
-    """Returns the pattern of a name between punctuation: "Attic, red-figure, cup, Lydos", "cup, Brygos Painter"."""
+    """Returns the pattern of a name alone between punctuation marks: "Attic, red-figure, cup, Lydos", "cup,
+    Brygos Painter"."""
     common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
     scene = r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small"
     return re.compile(

@@ -1,4 +1,4 @@
-"""B, the bonus: how closely a caption follows the words of the reference."""
+"""Bonus B of the reward: how closely a caption follows the words of the reference, the perfect caption."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,7 +9,10 @@ from vaserl.rewards.vase.config import RewardConfig
 def sequence_bonus(
     words: Sequence[str], reference_words: Sequence[str], any_passed: bool, config: RewardConfig
 ) -> float:
-    """Returns the scaled `sequence_ratio`; 0 below `bonus_min_ratio` or when no dimension reached tau."""
+    """Returns `config.bonus` times the `sequence_ratio` of a caption and its reference.
+
+    It is 0 if the ratio is below `bonus_min_ratio`, or if `any_passed` is False: no dimension's similarity reached tau.
+    """
     if not any_passed:
         return 0.0
     ratio = sequence_ratio(words, reference_words, config.bonus_min_ratio)
@@ -17,22 +20,23 @@ def sequence_bonus(
 
 
 def sequence_ratio(words: Sequence[str], reference_words: Sequence[str], cutoff: float = 0.0) -> float:
-    """Returns twice the words in matching blocks over all words, in [0, 1], after Ratcliff and Obershelp.
+    """Returns how similar two sequences of words are, in [0, 1]: 2 M / T (Ratcliff and Obershelp).
 
-    The longest common block of words is matched (the first of several), then recursively what stands to its left and
-    to its right. The result equals `difflib.SequenceMatcher(autojunk=False).ratio()`, which is slower. Returns 0
-    without comparing words when the lengths alone rule out `cutoff`.
+    M is the number of words in matching blocks, T the number of words in both sequences. The longest common block of
+    words is matched (the first of several), then recursively the words to its left and those to its right. The result
+    equals `difflib.SequenceMatcher(autojunk=False).ratio()`, which is slower. Returns 0 without comparing words when
+    the lengths alone rule out `cutoff`.
     """
     total = len(words) + len(reference_words)
     if not words or not reference_words or 2 * min(len(words), len(reference_words)) < cutoff * total:
-        return 0.0  # a caption of thousands of words would take long
+        return 0.0  # comparing thousands of words would take long
     places = _places(tuple(reference_words))
     matched = 0
     open_blocks = [(0, len(words), 0, len(reference_words))]
     while open_blocks:
         low, high, reference_low, reference_high = open_blocks.pop()
         end = reference_end = size = 0
-        lengths: dict[int, int] = {}  # place in the reference to the length of the block that ends there
+        lengths: dict[int, int] = {}  # by position in the reference: the length of the common block that ends there
         for index in range(low, high):
             longer: dict[int, int] = {}
             for place in places.get(words[index], ()):
@@ -52,7 +56,7 @@ def sequence_ratio(words: Sequence[str], reference_words: Sequence[str], cutoff:
 
 @lru_cache(maxsize=4096)
 def _places(reference_words: tuple[str, ...]) -> dict[str, list[int]]:
-    """Returns the positions of each word; cached because a group's completions share their reference."""
+    """Returns the positions of each word in the reference; cached because all completions of a task share it."""
     places: dict[str, list[int]] = {}
     for place, word in enumerate(reference_words):
         places.setdefault(word, []).append(place)

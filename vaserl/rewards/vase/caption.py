@@ -1,4 +1,7 @@
-"""The reward R = sum of w_i r_i - P + B of a caption, and that of an answer to a question about one dimension."""
+"""Reward of a caption, R = sum of w_i r_i - P + B, and reward of an answer to a question about one dimension.
+
+w_i is the weight of dimension i and r_i its similarity to the target value, P are the penalties, B is the bonus.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,9 +31,10 @@ def vase_caption(
 ) -> Score:
     """Scores a caption; the total lies in [-0.5, 1.1] with the default constants.
 
-    Parts: for every dimension asked for, "has_target/fabric" (0 or 1); where it is 1 also "raw/fabric" (the best
-    similarity) and "fabric" (after tau and the division among several values); "penalty/length",
-    "penalty/repetition", "penalty/irrelevance" and "bonus", each as it enters the total.
+    Parts: for every dimension that the task asks for, "has_target/fabric" (1 if there is a value to compare with, else
+    0); where it is 1 also "raw/fabric" (the highest similarity) and "fabric" (0 if that is below tau; with several
+    values see `_dimension`); "penalty/length", "penalty/repetition", "penalty/irrelevance" and "bonus", each as it
+    enters the total.
     """
     target = target_facts(task, config)
     given = parse_caption(completion.text, config.parser)
@@ -51,7 +55,7 @@ def vase_caption(
 def vase_question(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores an answer to "What is the {dimension} of the vase?": similarity after tau, minus the penalties.
+    """Scores an answer to "What is the {dimension} of the vase?": its similarity (0 below tau) minus the penalties.
 
     The parts are those of `vase_caption` without irrelevance and bonus.
 
@@ -70,7 +74,8 @@ def vase_question(
 
 
 def target_facts(task: Task, config: RewardConfig = _DEFAULT) -> Facts:
-    """Returns the facts of the record, or those of the reference where the record states none of the six dimensions."""
+    """Returns the facts that a completion is compared with: those of the museum's record or, if the record states none
+    of the six dimensions, those of the reference."""
     facts = parse_record(task.record, config.parser)
     return facts if facts != _EMPTY else _caption_facts(task.reference, config.parser)
 
@@ -89,7 +94,7 @@ def _record_text(task: Task) -> str:
 
 @lru_cache(maxsize=65536)
 def _reference(reference: str, record: str, max_chars: int) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Returns the words of the reference in order, and the lemmas of all words of reference and record."""
+    """Returns the words of the reference in order, and the lemmas of all content words of reference and record."""
     words = tuple(sequence_words(reference))
     normal = f"{reference} {normalize(record, max_chars)}"
     return words, frozenset(content_words(sequence_words(normal)))
@@ -115,11 +120,12 @@ _PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 def _dimension(
     dimension: Dimension, given: tuple, target: tuple, config: RewardConfig, context: RewardContext
 ) -> tuple[float, float]:
-    """Returns the best similarity, and what the dimension earns.
+    """Returns the highest similarity of a stated and a target value, and r_i, the dimension's reward in [0, 1].
 
-    Every stated value is matched to one target value at most, matches below tau earn nothing, and the sum is divided
-    by the number of values stated. Where the target has several at once (a black-figure cup on white ground), it is
-    divided by their number if that is greater; of alternative attributions, naming one is enough.
+    Every stated value is matched to at most one target value. r_i is the sum of the matches' similarities, without
+    those below tau, divided by the number of stated values. If the target has several values at once (a black-figure
+    cup on white ground) and this number is greater, the sum is divided by it. Several attributions are alternatives:
+    one of them is enough.
     """
     if not given:
         return 0.0, 0.0
@@ -129,7 +135,7 @@ def _dimension(
         else:
             raw = words_similarity(given, target, config, context)
         return raw, raw if raw >= config.tau else 0.0
-    if len(given) == len(target) == 1:  # fast path for the commonest case; the general one gives the same
+    if len(given) == len(target) == 1:  # fast path for the commonest case; the code below it gives the same result
         raw = _similarity(dimension, given[0], target[0], config, context)
         return raw, raw if raw >= config.tau else 0.0
     pairs = sorted(
@@ -167,7 +173,7 @@ def _encoder(context: RewardContext):
 
 
 def _weighted(dimensions: Sequence[Dimension], parts: dict[str, float], config: RewardConfig) -> float:
-    """Returns the weighted sum of what the dimensions earned."""
+    """Returns the sum of w_i r_i; `config.missing` decides how dimensions without a target enter it."""
     earned = total = 0.0
     for dimension in dimensions:
         weight = config.weights[dimension]

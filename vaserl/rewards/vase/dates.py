@@ -1,7 +1,8 @@
 """Reads dates as intervals of signed historical years, without a year zero.
 
 -525 is 525 BCE, as the Beazley archive and Kerameikos write it; ISO 8601 has a year zero and would write -0524.
-Lengths are measured on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is BCE.
+Lengths of intervals are measured on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is
+BCE.
 
 Parts of a century are fixed fractions of it: early (or beginning), mid and late (or end) are its thirds; halves, thirds
 and quarters are exact. The 6th century BCE is [-600, -500], its third quarter [-550, -525], "late" [-533, -500].
@@ -16,7 +17,7 @@ from vaserl.rewards.vase.text import CUT
 
 @dataclass(frozen=True, slots=True, order=True)
 class YearInterval:
-    """A span of years. Example: YearInterval(-525, -475) is 525–475 BCE."""
+    """A span of years, both ends included. Example: YearInterval(-525, -475) is 525–475 BCE."""
 
     start: int
     """First year, negative for BCE, never 0."""
@@ -25,11 +26,11 @@ class YearInterval:
 
     def __post_init__(self) -> None:
         if self.start > self.end or self.start == 0 or self.end == 0:
-            raise ValueError(f"not an interval of historical years: {self.start} to {self.end}")
+            raise ValueError(f"not an interval of historical years: {self.start} to {self.end} (there is no year 0)")
 
     def __str__(self) -> str:
         if self.end < 0:
-            # "211–10 BCE" could be meant for 211–210
+            # "211–10 BCE" could be read as 211–210 BCE
             to = "–" if len(str(self.start)) == len(str(self.end)) else " to "
             return f"c. {-self.start}{to}{-self.end} BCE"
         return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
@@ -42,8 +43,9 @@ class YearInterval:
 def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[YearInterval, ...], str]:
     """Returns the dates in a normalised text, and the text with each of them replaced by `CUT`.
 
-    A number is a date only with an era, a sign, "c." or as a falling range; `bare=True`, for a field that holds nothing
-    but a date, reads any number. An interval that contains another one only restates it and is left out.
+    A number is read as a date only with an era, a sign or "c.", or in a falling range such as 525-475. `bare=True`, for
+    a field that contains only a date, reads any number. A single year gets `margin_years` on both sides. An interval
+    that contains another one only restates it less precisely and is left out.
     """
     found: list[YearInterval] = []
 
@@ -53,7 +55,7 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
         found.append(interval)
         return f" {CUT} "
 
-    # Most captions fail the cheap searches, which saves them the expensive ones.
+    # In most captions the cheap searches find nothing, and the expensive patterns need not be tried.
     if _MAYBE_CENTURY.search(normal):
         normal = _CENTURIES.sub(lambda m: take(_centuries(m), m), normal)
     if "0s" in normal or "0's" in normal:
@@ -77,7 +79,7 @@ def ordinal(year: int) -> int:
 
 
 def _interval_from_ordinals(start: int, end: int) -> YearInterval:
-    """Inverts `ordinal` at both ends."""
+    """Returns the interval whose ends have these positions on the axis of `ordinal`."""
     return YearInterval(*(o if o < 0 else o + 1 for o in (start, end)))
 
 
@@ -164,7 +166,7 @@ def _number(ordinal_word: str) -> int:
 
 
 def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
-    """Returns begin and end of a part of a century, as ordinals."""
+    """Returns begin and end of a part of a century, as positions on the axis of `ordinal`."""
     n = _number(number)
     century = 100 * (n - 1) if ce else -100 * n
     begin, end = _fractions(part)
@@ -220,7 +222,7 @@ def _completed(first: str, to: str, second: str) -> str:
 
 def _single(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
     y = int(m["y"])
-    plausible = abs(y) >= 100  # "about 20 youths" and "-12" are no dates
+    plausible = abs(y) >= 100  # "about 20 youths" and "-12" are not dates
     if y == 0 or not (bare or m["e"] or m["ad"] or (plausible and (m["circa"] or y < 0))):
         return None
     return _around(y if y < 0 or m["ad"] or _is_ce(m["e"]) else -y, margin)

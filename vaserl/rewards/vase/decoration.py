@@ -1,4 +1,4 @@
-"""Reads what is painted on a vase: the content words that remain when everything else has been read."""
+"""Reads what is painted on a vase: the content words that remain when the other five dimensions have been read."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,17 +12,17 @@ _ENDS = frozenset((".", ";", "|", CUT, "this"))
 
 
 def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the distinct lemmas of tokens that describe the decoration, in order; catalogue phrases are dropped."""
+    """Returns the distinct lemmas of the tokens, in order, without function words and catalogue words ("scene")."""
     lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
     return tuple(dict.fromkeys(w for w in lemmas if w not in CONNECTIVES))
 
 
 def depicted(words: Sequence[str]) -> list[bool]:
-    """Returns for each token whether it lies within a depiction, where a hydria or a Corinthian helmet is painted.
+    """Returns for each token whether it is part of a depiction, where "hydria" is a painted object and not the shape.
 
     A cue such as "depicting" or a part label "A:" opens a depiction; the end of the sentence, a date, an attribution or
-    "this" closes it. "With" and "decorated" open one too, unless the technique follows, which also closes a depiction
-    that they opened: "decorated in black-figure with a warrior", "with twisted handles, Attic red-figure".
+    "this" closes it. "With" and "decorated" open one too, unless the technique follows. A technique also closes a
+    depiction that they opened: "decorated in black-figure with a warrior", "with twisted handles, Attic red-figure".
     """
     inside, open_, weakly = [], False, False
     for index, word in enumerate(words):
@@ -38,7 +38,7 @@ def depicted(words: Sequence[str]) -> list[bool]:
 
 def _technique_follows(words: Sequence[str], index: int) -> bool:
     ahead = [w for w in words[index : index + 6] if w not in ("in", "a", "an", "the", "on")]
-    # directly, or after the fabric
+    # the technique follows directly, or after the fabric
     return tuple(ahead[:2]) in _TECHNIQUE_PAIRS or (tuple(ahead[1:3]) in _TECHNIQUE_PAIRS and ahead[0] in _origins())
 
 

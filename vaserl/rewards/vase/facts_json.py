@@ -10,7 +10,7 @@ from vaserl.types import DIMENSIONS, Dimension
 
 
 def facts_as_json(facts: Facts, dimensions: Sequence[Dimension] | None = None) -> dict[str, list[Any]]:
-    """Returns each dimension's values; an empty list where nothing was read.
+    """Returns the values of each of `dimensions` (default: all six); an empty list where nothing was read.
 
     Example: {"fabric": ["athenian"], "technique": ["black_figure"], "shape": ["amphora/neck"],
     "dating": [[-525, -475]], "decoration": ["warrior"],

@@ -1,7 +1,7 @@
-"""Finds the names of fabrics, techniques, shapes and artists that catalogues use, from the tables in `lexicon/`.
+"""Lexicons of fabrics, techniques, shapes and artists (tables in `lexicon/`), and a search for their names in a text.
 
 Entries have ids of their own; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
-attributes of an entry, kept in a file of their own because their license differs.
+attributes of an entry, kept in a separate file because it has another license.
 """
 
 import csv
@@ -21,29 +21,29 @@ Vocabulary = Literal["fabric", "technique", "shape", "artist"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row of a lexicon. Example: the neck-amphora."""
+    """A fabric, technique, shape or artist in a lexicon. Example: the neck-amphora."""
 
     id: str
     """Id in the lexicon: "amphora/neck"."""
     names: tuple[str, ...]
-    """Spellings in running text; references use the first."""
+    """Spellings in running text; the first one is used in reference captions."""
     record_names: tuple[str, ...]
-    """Further spellings, in catalogue fields: "amphora, neck"."""
+    """Further spellings, which occur in catalogue fields: "amphora, neck"."""
     within: str
     """Id of the wider entry that contains it (East Greek contains Chian); empty for none."""
     source: str
-    """The handbooks that use the term, by the keys in the head of the table."""
+    """Handbooks that use the term, as abbreviated in the comment at the top of the table."""
     uri: str
-    """Kerameikos concept; empty where none is known."""
+    """URI of the concept in Kerameikos.org; empty if none is known."""
     getty: str
-    """Getty AAT, TGN or ULAN identifier; empty where none is known."""
+    """Getty AAT, TGN or ULAN identifier; empty if none is known."""
 
 
 class Mention(NamedTuple):
-    """An entry found in a list of tokens."""
+    """A place in a list of tokens where an entry of a lexicon is named."""
 
     vocabulary: Vocabulary
-    """Lexicon of the entry."""
+    """Lexicon that contains the entry."""
     id: str
     """Id of the entry."""
     start: int
@@ -106,11 +106,12 @@ def places() -> Mapping[str, str]:
 
 
 def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
-    """Finds fabrics, techniques and shapes in a list of tokens; longest match first, without overlap, in order.
+    """Returns the fabrics, techniques and shapes that a list of tokens names, in order and without overlap.
 
-    `record=True` also reads the spellings of catalogue fields. Misspelt names are found too: a word, or two words of
-    which one is known, with at least `spelling_cutoff` Indel similarity to an entry, and a long word at edit distance 1
-    (insertion, deletion, substitution, transposition) from a single entry.
+    Where several names begin at a token, the longest is taken. `record=True` also reads the spellings of catalogue
+    fields. Misspelt names are found too: a word, or two words of which one is known, with at least `spelling_cutoff`
+    Indel similarity to a name, and a long word at edit distance 1 (insertion, deletion, substitution, transposition)
+    from the names of exactly one entry.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
@@ -124,7 +125,7 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
                 index += length
                 break
         else:
-            # Short words have too many neighbours to be read as misspelt; this also excludes punctuation.
+            # Short words are similar to too many others to be read as misspelt; this also excludes punctuation.
             misspelt = len(words[index]) > 4 and _misspelt(words, index, record, spelling_cutoff)
             if misspelt:
                 mentions.append(misspelt)
@@ -176,32 +177,32 @@ def _phrases(record: bool) -> Mapping[tuple[str, ...], tuple[Vocabulary, str]]:
             for name in entry.names + inversions:
                 phrase = tuple(word for word in tokens(normalize(name, len(name))) if not record or word != ",")
                 if phrases.setdefault(phrase, (vocabulary, entry.id)) != (vocabulary, entry.id):
-                    raise ValueError(f"lexicon: {name!r} names both {phrases[phrase][1]} and {entry.id}")
+                    raise ValueError(f"lexicon: {name!r} names both {phrases[phrase][1]} and {entry.id}; keep one")
     return phrases
 
 
 def _is_inversion(name: str) -> bool:
-    """Returns True if a catalogue's spelling may also occur in running text: "Krater, column" may,
-    but "amphora, neck …" may begin a description of the neck."""
+    """Returns True if a catalogue's spelling is also read in running text: "krater, column" is, but "amphora, neck …"
+    isn't, because it may begin a description of the neck."""
     after = name.partition(", ")[2].partition(" ")[0]
     return after == "type" or (len(after) > 4 and after not in CONNECTIVES)
 
 
 @cache
 def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
-    # Short words have too many neighbours to be read as misspelt.
+    # Short words are similar to too many others to be read as misspelt.
     return {" ".join(p): found for p, found in _phrases(record).items() if sum(map(len, p)) > 4}
 
 
 @cache
 def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
-    """Returns the phrases whose length differs from `length` by one at most: candidates for edit distance 1."""
+    """Returns the names whose number of characters is within 1 of `length`: candidates for edit distance 1."""
     return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
 
 
 @cache
 def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
-    """Maps the first word of a phrase to the lengths of the phrases that it begins, longest first."""
+    """Maps the first word of a name to the lengths, in words, of all names that begin with it, longest first."""
     lengths: dict[str, set[int]] = {}
     for phrase in _phrases(record):
         lengths.setdefault(phrase[0], set()).add(len(phrase))

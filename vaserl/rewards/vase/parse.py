@@ -1,7 +1,8 @@
-"""Parses text into the six dimensions: one parser for a policy's captions, references and museum records.
+"""Parses text into the six dimensions of a vase: one parser for generated captions, references and museum records.
 
-Its mistakes therefore affect both sides of a comparison alike. Labelled parts (`Fabric: …; Technique: …`) are read by
-their labels first, then free text in the order dates, attributions, lexicon entries; what remains is decoration.
+A mistake of the parser therefore affects both sides of a comparison alike. Labelled parts (`Fabric: …; Technique: …`)
+are read by their labels first, then free text in the order dates, attributions, lexicon entries; what remains is
+decoration.
 """
 
 import re
@@ -21,30 +22,30 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 @dataclass(frozen=True, slots=True, order=True)
 class Term:
-    """A fabric, technique or shape. Example: Term("amphora/neck", "amphora neck")."""
+    """A fabric, technique or shape that a text states. Example: Term("amphora/neck", "")."""
 
     id: str
     """Id in the lexicon; empty for a term that the lexicon doesn't know."""
     text: str
-    """Normalised words that it was read from; empty for a known id, so that synonyms are equal."""
+    """Normalised words of a term that the lexicon doesn't know; empty for a known one, so that synonyms are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The facts that a text states: each dimension's values; an empty tuple where it states none."""
+    """The facts that a text states about a vase: the values of each dimension, an empty tuple if it states none."""
 
     fabric: tuple[Term, ...] = ()
-    """Distinct values, in order."""
+    """Distinct fabrics, in the order of the text."""
     technique: tuple[Term, ...] = ()
-    """Distinct values, in order."""
+    """Distinct techniques, in the order of the text."""
     shape: tuple[Term, ...] = ()
-    """Distinct values, in order."""
+    """Distinct shapes, in the order of the text."""
     dating: tuple[YearInterval, ...] = ()
-    """Distinct intervals, none within another."""
+    """Distinct intervals in chronological order, none of which contains another."""
     decoration: tuple[str, ...] = ()
-    """Distinct lemmas of what is depicted, in order."""
+    """Distinct lemmas of the words that describe the decoration, in the order of the text."""
     attribution: tuple[Attribution, ...] = ()
-    """Distinct attributions, in order; those of a record are alternatives."""
+    """Distinct attributions, in the order of the text; several attributions of a museum's record are alternatives."""
 
     def __getitem__(self, dimension: Dimension) -> tuple:
         return getattr(self, dimension)
@@ -54,7 +55,7 @@ _DEFAULT = ParserConfig()
 
 
 def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """Reads a caption in free or labelled form; only the first `max_chars` characters."""
+    """Returns the facts in the first `max_chars` characters of a caption, in free text or labelled ("Shape: cup")."""
     free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
     facts = _parse_free(free, parser)
     if not labelled:
@@ -66,12 +67,13 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
 
 
 def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
-    """Reads a museum's record in the Beazley form; fields other than the six are ignored."""
+    """Returns the facts of a museum's record with the Beazley archive's field names; only those of the six dimensions
+    are read."""
     return _record_facts(tuple(record.get(FIELD_OF_DIMENSION[dimension]) or "" for dimension in DIMENSIONS), parser)
 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """Reads the answer to a question about one dimension: "The fabric of the vase is ATHENIAN." or a bare value."""
+    """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
     return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
 
@@ -92,15 +94,15 @@ _LABELS: Mapping[str, Dimension] = {
     "hand": "attribution",
     "painter": "attribution",
 }
-# "By the Brygos Painter: a cup" has no label; "…; painter: Lydos" has one.
+# In "By the Brygos Painter: a cup", "painter:" is not a label; in "…; painter: Lydos" it is one.
 _NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
 _LABEL = re.compile(_NAMED)
-# In a list that begins with "1." the numbers are not part of the values; in "… Louvre F 6. Fabric: …" the 6 is.
+# In a list that begins with "1." the numbers belong to the labels; in "… Louvre F 6. Fabric: …" the 6 doesn't.
 _NUMBERED = re.compile(r"\W*1[.)] ")
 _NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
 _ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
 _PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
-_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # "c. 500"
+_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # the point of "c. 500" ends nothing
 _ANSWER = re.compile(
     r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
     r"(?: of (?:the|this) (?:vase|vessel))?"
@@ -112,12 +114,12 @@ _GLOSS = re.compile(
     r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
 )
 _UNSTATED = frozenset(("vase", "vessel", "pot"))
-# The findspot of a vase is none of the six dimensions.
+# The findspot of a vase belongs to none of the six dimensions.
 _FOUND = re.compile(
     r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on)"
     rf"|(?:said to (?:be|have come)|reportedly|allegedly|probably) from|find-?spot:?|provenance:?)\b[^,;.:()|{CUT}]*"
 )
-# Names of a vessel's part when another shape is named: "a rhyton with symposiasts on the bowl".
+# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
 _PARTS = frozenset(("bowl", "lid"))
 
 
@@ -135,7 +137,7 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
     free, labelled = [pieces[0]], []
     for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         dimension, value, rest = _LABELS[label], piece, ""
-        if dimension in _ONE_PHRASE:  # the text after the phrase is free again
+        if dimension in _ONE_PHRASE:  # the text after the phrase is free text
             end = _DATE_END if dimension == "dating" else _PHRASE_END
             value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
         free.append(rest)
@@ -144,7 +146,7 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
 
 
 def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
-    """Reads the values of a field that holds only one dimension."""
+    """Returns the values in the text of a field that contains only one dimension."""
     if not normal:
         return ()
     if dimension == "dating":
@@ -186,7 +188,7 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
 
 
 def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
-    """Returns places that imply the fabric: those where the vase was made, and any other if no fabric is named."""
+    """Returns the fabrics implied by places: those where the vase was made, and any place if no fabric is named."""
     if places().keys().isdisjoint(words):
         return []
     named = {m.id for m in mentions if m.vocabulary == "fabric"}
@@ -206,7 +208,7 @@ _MADE = frozenset(("made", "produced", "manufactured", "potted", "painted"))
 def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
     ids = list(dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary))
     if len(ids) > 1:
-        # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider one only restates the other.
+        # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider term only restates the narrower one.
         around = frozenset().union(*(wider(vocabulary)[i] for i in ids))
         ids = [i for i in ids if i not in around]
     if vocabulary == "shape" and len(ids) > 1:

@@ -1,4 +1,4 @@
-"""P, the penalties for length, repetition and irrelevance."""
+"""Penalties P of the reward: for length, repetition and irrelevance."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,14 +10,15 @@ from vaserl.rewards.vase.text import CONNECTIVES, content_words, lemma
 
 
 def count_words(text: str, config: RewardConfig) -> int:
-    """Counts words between white space; a run longer than `word_chars` counts as several."""
+    """Counts the words of a text between white space; a run longer than `word_chars` characters counts as several."""
     return len(_runs(config.word_chars).findall(text))
 
 
 def length_penalty(num_words: int, truncated: bool, question: bool, config: RewardConfig) -> float:
-    """Returns 0 up to the free length and then a linear rise to the full penalty.
+    """Returns the length penalty: 0 up to the free number of words, then rising linearly to the full penalty.
 
-    A completion that the token limit cut off gets the full penalty, a caption that is too short `short_penalty`.
+    A completion that the token limit cut off (`truncated`) gets the full penalty; a caption with fewer than
+    `short_words` words gets `short_penalty`.
     """
     if truncated:
         return config.length_penalty
@@ -29,7 +30,7 @@ def length_penalty(num_words: int, truncated: bool, question: bool, config: Rewa
 
 
 def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
-    """Returns the scaled share of n-grams that repeat an earlier one."""
+    """Returns `config.repetition_penalty` times the share of n-grams that repeat an earlier one."""
     n = config.repetition_ngram
     if len(words) < max(config.repetition_min_words, n):
         return 0.0
@@ -41,9 +42,11 @@ def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
 def irrelevance_penalty(
     words: Sequence[str], relevant: Collection[str], unfounded: Collection[str], config: RewardConfig
 ) -> float:
-    """Returns the scaled share of content words that are neither relevant, nor in a lexicon, nor catalogue words.
+    """Returns `config.irrelevance_penalty` times the share of content words that are irrelevant.
 
-    relevant: lemmas of reference and record. unfounded: words that count as irrelevant in any case.
+    A word is irrelevant if it is neither in `relevant`, nor in a lexicon, nor a catalogue word such as "scene".
+
+    relevant: lemmas of reference and record. unfounded: words that are irrelevant in any case.
     """
     content = content_words(list(words))
     if not content:

@@ -1,4 +1,4 @@
-"""Writes the reference: the complete caption of a record, in the form that museums use and the parser reads back.
+"""Writes the reference: the complete caption of a museum's record, in a form that museums use and the parser reads.
 
 Example: Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter.
 """
@@ -20,10 +20,10 @@ _DEFAULT = RewardConfig()
 
 
 def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
-    """Returns the caption that a perfect policy would write for a record in the Beazley form.
+    """Returns the caption that a perfect policy would write for a record with the Beazley archive's field names.
 
-    It scores at least 0.95 + B if it fits the free length; a decoration that is too long or repetitive is reduced to
-    its content words. A value that the lexicon doesn't know is stated with its label.
+    Up to `length_free_words` words, it scores at least 0.95 plus the bonus. A decoration that makes it longer, or that
+    repeats itself, is reduced to its content words. A value that the lexicon doesn't know is stated with its label.
 
     Raises: ValueError when the record states none of the six dimensions.
     """
@@ -39,7 +39,10 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
 
 
 def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:
-    """Returns the caption that states these facts, the decoration as bare words. Raises: ValueError without facts."""
+    """Returns the caption that states these facts, the decoration as a sequence of lemmas.
+
+    Raises: ValueError if there are no facts.
+    """
     if facts == Facts():
         raise ValueError("there are no facts to state")
     return _caption(facts, " ".join(facts.decoration), config)
@@ -63,7 +66,7 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     text = f"{sentence[0].upper()}{sentence[1:]}." + (f" {unknown}." if unknown else "")
     if count_words(text, config) >= config.short_words:
         return text
-    # A caption of a few words would be penalised as too short.
+    # A caption of fewer words would get the penalty for short captions.
     subject = "This vase is" if facts.shape and facts.shape[0].id else "This is"
     return f"{subject} {_article(head)} {sentence}." + (f" {unknown}." if unknown else "")
 
@@ -82,7 +85,7 @@ def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
 
 
 def _phrase(decoration: str) -> str:
-    """Formats a normalised decoration field to follow "depicting"; a scene on both sides is stated once."""
+    """Formats a normalised decoration field as the words after "depicting"; a scene on both sides is named once."""
     scenes: dict[str, str] = {}
     for part in _PARTS.split(decoration):
         part = part.strip()
@@ -91,14 +94,14 @@ def _phrase(decoration: str) -> str:
         scene = scene.replace(" ,", ",").strip(", ")
         if scene:
             place = _SIDES.get(label["label"], "") if label else ""
-            # A scene that occurs twice is on both sides and needs no place.
+            # A scene that occurs twice is on both sides, and its place is not named.
             scenes[scene] = "" if scene in scenes else place
     sided = len(scenes) > 1
     return ", ".join(f"{_written(scene)}{' ' + place if sided and place else ''}" for scene, place in scenes.items())
 
 
 def _written(scene: str) -> str:
-    """Capitalises names and puts an article before a single figure."""
+    """Returns the scene with names capitalised and, if it begins with a single figure, an article."""
     names = proper_names() | _adjectives()
     noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
     words = [word.capitalize() if word.rstrip(",") in names else word for word in scene.split(" ")]

@@ -1,6 +1,6 @@
-"""Reads the file that `--config` of the scoring commands names.
+"""Reads the reward settings in the file given to `--config` of the subcommands that score texts.
 
-It has a `[reward]` table like a training config (a run's own config.toml is one), or only constants of the vase reward
+The file has a `[reward]` table, as the config.toml of a training run has, or only constants of the vase reward
 (`tau = 0.6`, `[weights] fabric = 0.3`).
 """
 
@@ -18,17 +18,18 @@ _DEFAULT = "vaserl.rewards:VaseReward"
 
 
 class RewardFile(Section):
-    """The `[reward]` table of a config; other tables are ignored."""
+    """A config file of which only the `[reward]` table is read; other tables are ignored."""
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     reward: RewardSettings
+    """The `[reward]` table: reward functions with their weights and arguments."""
 
 
 def read_reward(path: Path | None) -> RewardSettings:
-    """Reads the reward settings of a file; None gives the vase reward with its defaults.
+    """Returns the reward settings in a file, or for None the vase reward with its default constants.
 
-    Raises: UserError naming file and key.
+    Raises: UserError naming the file and the wrong key.
     """
     if path is None:
         return RewardSettings(functions=(_DEFAULT,))
@@ -41,7 +42,7 @@ def read_reward(path: Path | None) -> RewardSettings:
     if "reward" in values:
         return load_config(RewardFile, path).reward
     if "functions" in values:
-        raise UserError(f"config {path}: put functions and their settings into a [reward] table")
+        raise UserError(f"config {path}: put `functions` and their settings into a [reward] table")
     try:
         reward_config(values)
     except UserError as error:

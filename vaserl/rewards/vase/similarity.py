@@ -1,4 +1,4 @@
-"""sim_i, the similarity of a stated value and a target value of each dimension: in [0, 1] and symmetric."""
+"""Similarity of a stated and a target value, with a function for each dimension: in [0, 1] and symmetric."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardContext:
-    """Inputs of the reward beside its constants, the task and the completion."""
+    """Further inputs of the reward beside constants, task and completion: word weights and a sentence encoder."""
 
     word_weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Lemma of the decoration to its weight."""
+    """Weights of the words that describe the decoration, by lemma."""
     unseen_weight: float = 1.0
     """Weight of every lemma that `word_weights` lacks."""
     encode: Encode | None = None
@@ -36,9 +36,10 @@ class RewardContext:
 def fit_word_weights(
     records: Sequence[Mapping[str, str]], parser: ParserConfig | None = None
 ) -> tuple[Mapping[str, float], float]:
-    """Returns decoration lemmas' inverse document frequencies over training records, and the weight of an unseen lemma.
+    """Returns the weights of the decoration's lemmas in the training records, and the weight of any other lemma.
 
-    weight = 1 + ln((1 + N) / (1 + n)), with n of N records naming the lemma: 1 for a word that every record has.
+    A weight is an inverse document frequency, 1 + ln((1 + N) / (1 + n)), if n of N records contain the lemma; it is 1
+    for a lemma in every record.
     """
     counts: dict[str, int] = {}
     for record in records:
@@ -50,14 +51,15 @@ def fit_word_weights(
 
 
 def term_similarity(a: Term, b: Term) -> float:
-    """Compares two fabrics or techniques: 1 for the same entry, Indel similarity if the lexicon knows neither."""
+    """Returns the similarity of two fabrics or techniques: 1 for the same lexicon entry, 0 for different ones, Indel
+    similarity of the words if both are unknown to the lexicon."""
     if a.id or b.id:
         return float(a.id == b.id)
     return text_similarity(a.text, b.text)
 
 
 def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
-    """Compares two shapes like `term_similarity`, with partial credit within a family."""
+    """Returns the similarity of two shapes: as `term_similarity`, but with a value between 0 and 1 within a family."""
     if a.id == b.id or not (a.id and b.id):
         return term_similarity(a, b)
     family_a, _, subtype_a = a.id.partition("/")
@@ -78,8 +80,8 @@ def interval_similarity(a: YearInterval, b: YearInterval) -> float:
 
 
 def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig) -> float:
-    """Returns 1 for equal attributions, `attribution_other_qualifier` for the same name with another role or qualifier,
-    and else the names' Indel similarity."""
+    """Returns the similarity of two attributions: 1 if they are equal, `attribution_other_qualifier` for the same name
+    with another role or qualifier, else the Indel similarity of the names."""
     if a == b:
         return 1.0
     if a.core == b.core:
@@ -88,7 +90,11 @@ def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig)
 
 
 def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, context: RewardContext) -> float:
-    """Returns the F1 of fuzzy one-to-one matches, best first, between two sets of lemmas weighted by `context`."""
+    """Returns the F1 score of two sets of lemmas, weighted by `context`.
+
+    Equal lemmas match; then, in descending order of Indel similarity, each further lemma matches at most one other with
+    a similarity of at least `word_cutoff`.
+    """
     if not a or not b:
         return 0.0
     weigh = context.word_weight
@@ -117,7 +123,7 @@ def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, c
 
 
 def cosine_similarity(a: str, b: str, encode: Encode) -> float:
-    """Returns the cosine of the encoder's vectors; negative cosines become 0."""
+    """Returns the cosine similarity of the encoder's vectors of two texts; 0 if the cosine is negative."""
     u, v = encode([a, b])
     norm = sqrt(sum(x * x for x in u)) * sqrt(sum(y * y for y in v))
     return max(0.0, min(1.0, sum(x * y for x, y in zip(u, v, strict=True)) / norm)) if norm else 0.0

@@ -1,4 +1,4 @@
-"""Normalises text and splits it into words, for all parsing.
+"""Normalises text and splits it into words; all parsing begins with this.
 
 Unicode is folded only where that is harmless: compatibility forms, accents, dashes, quotes, invisible characters. A
 Cyrillic letter that looks like a Latin one is not folded, and a word that contains one matches only itself.
@@ -13,7 +13,7 @@ from pathlib import Path
 from rapidfuzz import fuzz
 
 CUT = "¦"
-"""Replaces a recognised span of a text; ends an open phrase."""
+"""Character that replaces a recognised part of a text, such as a date; like punctuation, it ends a phrase."""
 
 
 def word_list(file: str) -> frozenset[str]:
@@ -38,27 +38,27 @@ def normalize(text: str, max_chars: int) -> str:
 
 
 def tokens(normal: str) -> list[str]:
-    """Returns words and the punctuation marks that end phrases, in order; hyphens separate words."""
+    """Splits a normalised text into words and the punctuation marks that end phrases; a hyphen separates two words."""
     return _TOKEN.findall(normal)
 
 
 def sequence_words(text: str) -> list[str]:
     """Returns the words, numbers and markup characters of a text of any length, in order and lower case.
 
-    N-grams and matching blocks are made of these. Markup is dropped before parsing but counts here, so that formatting
-    earns nothing.
+    The repetition penalty and the bonus are computed from them. Markup is dropped before parsing but kept here, so that
+    formatting raises no score.
     """
     return _WORD.findall(text.lower())
 
 
 def content_words(words: list[str]) -> list[str]:
-    """Returns the lemmas of content words, in order: no function words, numbers or single letters."""
+    """Returns the lemmas of those words, in order, that are not function words, numbers or single letters."""
     return [lemma(w) for w in words if len(w) > 1 and w not in STOP_WORDS and not w[0].isdigit()]
 
 
 @lru_cache(maxsize=65536)
 def lemma(word: str) -> str:
-    """Returns the word without possessive and plural endings. Greek names in -os, -is and -us are left unchanged."""
+    """Returns the lemma: the word without possessive and plural endings. Words in -ss, -us, -os and -is keep the s."""
     word = word.removesuffix("'s").removesuffix("'")
     if word in _IRREGULAR:
         return _IRREGULAR[word]
@@ -70,7 +70,10 @@ def lemma(word: str) -> str:
 
 
 def text_similarity(a: str, b: str) -> float:
-    """Returns the normalised Indel similarity in [0, 1]; 0 or 1 if either text has a character outside ASCII."""
+    """Returns the Indel similarity of two texts, 1 - insertions and deletions / characters of both, in [0, 1].
+
+    Texts with a non-ASCII character are only tested for equality: 0 or 1.
+    """
     if a == b:
         return 1.0
     if not (a.isascii() and b.isascii()):
@@ -95,7 +98,8 @@ _IRREGULAR = {
 }
 
 STOP_WORDS = word_list("stop_words.txt")
-"""Function words: they state no fact and don't count as irrelevant."""
+"""Function words such as "the" and "with": they state no fact, and don't count as irrelevant."""
 
 CONNECTIVES = word_list("catalogue_words.txt") | word_list("findspots.txt")
-"""Catalogue words and findspots: part of any description, so neither decoration nor irrelevant."""
+"""Catalogue words such as "scene", and findspots. They may occur in any description, so they count neither as
+decoration nor as irrelevant."""

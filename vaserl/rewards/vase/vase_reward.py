@@ -1,4 +1,5 @@
-"""The vase reward as a class for configs: constants from the config, word weights from the training records."""
+"""The vase reward as a class that a config can name; it takes its constants from the config and the weights of words
+from the training records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from vaserl.types import Completion, Score, Task
 
 
 class VaseReward:
-    """Scores captions and answers to questions. Example, in a config:
+    """The vase reward of captions and of answers to questions. Example of a config:
 
     [reward]
     functions = ["vaserl.rewards:VaseReward"]
@@ -24,7 +25,10 @@ class VaseReward:
     """
 
     def __init__(self, **constants: Any) -> None:
-        """constants: fields of RewardConfig; the others keep their defaults. Raises: UserError for a wrong constant."""
+        """Validates the constants and loads the sentence encoder, if one is set.
+
+        constants: fields of RewardConfig; the others keep their defaults. Raises: UserError for a wrong constant.
+        """
         self.config = reward_config(constants)
         encode = None
         if self.config.encoder is not None:
@@ -34,7 +38,7 @@ class VaseReward:
         self.context = RewardContext(encode=encode)
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Sets the decoration's word weights to inverse document frequencies over these records; before, all are 1."""
+        """Sets the weights of decoration words, 1 before, to inverse document frequencies over these records."""
         weights, unseen = fit_word_weights(records, self.config.parser)
         self.context = replace(self.context, word_weights=weights, unseen_weight=unseen)
 
@@ -45,7 +49,10 @@ class VaseReward:
 
 
 def reward_config(constants: Mapping[str, Any]) -> RewardConfig:
-    """Validates the constants of a config. Raises: UserError naming each unknown field and each wrong value."""
+    """Validates the constants of the vase reward that a config sets.
+
+    Raises: UserError naming each unknown constant and each wrong value.
+    """
     try:
         return RewardConfig.model_validate(constants)
     except ValidationError as error:
@@ -57,4 +64,4 @@ def _explain(field: str, kind: str, message: str) -> str:
     if kind != "extra_forbidden":
         return f"{field}: {message}" if field else message
     meant = nearest_name(field, RewardConfig.model_fields)
-    return f"{field}: no such constant" + (f"; did you mean {meant!r}?" if meant else "")
+    return f"{field}: there is no such constant" + (f"; did you mean {meant!r}?" if meant else "")
