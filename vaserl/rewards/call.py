@@ -98,7 +98,7 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
 
 
 def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    """Returns the outcome of every reward function for every completion of every group, as nested lists [F][P][G].
+    """Returns the outcome of every reward function for every completion, indexed by function, group and completion.
 
     Raises: RewardError when a function raises, or returns something that is not a finite score.
     """

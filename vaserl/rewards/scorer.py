@@ -1,8 +1,8 @@
 """Weighted sum of several reward functions; the named parts of their scores are kept.
 
 If a function has no score for a completion (it returned None, or its service failed and the config sets
-`on_failure = "neutral"`), the mean of its scores for the group's other completions is used. The function then shifts
-the completion neither above nor below the group's mean, so that it contributes nothing to its advantage.
+`on_failure = "neutral"`), the mean of its scores for the group's other completions is used. The function then moves
+the completion neither above nor below the group's mean, so that it contributes nothing to the advantage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class Scorer:
         return self.score_all([group])[0]
 
     def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Returns the scored groups, [P] in the order of `groups`; async and remote functions are called concurrently.
+        """Scores every completion of several groups; async and remote functions are called concurrently.
 
         Raises: RewardError, like `score`.
         """

@@ -48,7 +48,7 @@ def _score(returned: Any) -> Score:
 
 
 def _single(value: Any) -> float:
-    """Returns as a float a number, or the only item of a tensor or list."""
+    """Converts a number, or a tensor or list with one item, to a float."""
     if isinstance(value, list | tuple):
         (value,) = value
     return float(value)

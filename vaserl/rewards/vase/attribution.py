@@ -24,8 +24,8 @@ class Attribution:
     role: str = ""
     """Role in the name: "painter", "potter", "group", "class", "workshop"; empty for a plain name like "lydos"."""
     qualifier: str = ""
-    """How the vase is related to the name: "near", "manner", "follower", "circle", "workshop", "compare"; empty if it
-    is attributed to the painter, potter or group itself."""
+    """How the vase is related to the name: "near", "manner", "follower", "circle", "workshop", "compare"; empty if the
+    vase is attributed to the painter, potter or group itself."""
 
     @property
     def core(self) -> str:

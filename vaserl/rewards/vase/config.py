@@ -34,7 +34,7 @@ class ParserConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     """Constants of the parser, which reads captions, answers and museum records alike."""
 
     max_chars: int = Field(default=4000, gt=0)
-    """Number of characters after which the parser ignores a text; penalties and bonus are computed from all of it."""
+    """Number of characters that the parser reads; it ignores the rest of a text, penalties and bonus do not."""
     spelling_cutoff: float = Field(default=0.88, gt=0, le=1)
     """Smallest Indel similarity (1 - insertions and deletions / characters of both words) at which a misspelt word is
     read as a lexicon entry, in (0, 1]."""
@@ -100,7 +100,7 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     bonus: float = Field(default=0.1, ge=0)
     """Largest bonus; it is multiplied by the share of words that caption and reference have in the same order."""
     bonus_min_ratio: float = Field(default=0.3, ge=0, le=1)
-    """Share of words in the same order as in the reference below which a caption gets no bonus."""
+    """Smallest share of words in the same order as in the reference for which a caption gets a bonus."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

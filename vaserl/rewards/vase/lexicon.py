@@ -30,7 +30,7 @@ class Entry:
     record_names: tuple[str, ...]
     """Further spellings, which occur in catalogue fields: "amphora, neck"."""
     within: str
-    """Id of the wider entry that contains it (East Greek contains Chian); empty for none."""
+    """Id of the wider entry that contains this one (East Greek contains Chian); empty if there is none."""
     source: str
     """Handbooks that use the term, as abbreviated in the comment at the top of the table."""
     uri: str
@@ -47,9 +47,9 @@ class Mention(NamedTuple):
     id: str
     """Id of the entry."""
     start: int
-    """Index of the first token."""
+    """Index of the first token of the name."""
     end: int
-    """Index after the last token."""
+    """Index after the last token of the name."""
 
 
 @cache

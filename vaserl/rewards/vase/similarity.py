@@ -1,4 +1,4 @@
-"""Similarity of a stated and a target value, with a function for each dimension: in [0, 1] and symmetric."""
+"""Similarity of a stated and a target value, for each kind of value: in [0, 1] and symmetric."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +59,8 @@ def term_similarity(a: Term, b: Term) -> float:
 
 
 def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
-    """Returns the similarity of two shapes: as `term_similarity`, but with a value between 0 and 1 within a family."""
+    """Returns the similarity of two shapes: as `term_similarity`, but `shape_family` or `shape_other_subtype` for
+    different shapes of one family."""
     if a.id == b.id or not (a.id and b.id):
         return term_similarity(a, b)
     family_a, _, subtype_a = a.id.partition("/")

@@ -17,7 +17,7 @@ CUT = "¦"
 
 
 def word_list(file: str) -> frozenset[str]:
-    """Returns the words of a file in `lexicon/`, without its comments."""
+    """Returns the words of a file in `lexicon/`, without its comment lines."""
     lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 

@@ -38,7 +38,7 @@ class VaseReward:
         self.context = RewardContext(encode=encode)
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Sets the weights of decoration words, 1 before, to inverse document frequencies over these records."""
+        """Weighs the words of decorations by inverse document frequency over these records; until then all are 1."""
         weights, unseen = fit_word_weights(records, self.config.parser)
         self.context = replace(self.context, word_weights=weights, unseen_weight=unseen)
 
