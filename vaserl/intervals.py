@@ -14,7 +14,7 @@ Z_95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
 _RESAMPLES_PER_CHUNK = 1_000
-"""Number of resamples drawn at once; bounds the memory of 10,000 resamples of many values."""
+"""Number of bootstrap resamples drawn at once; bounds the memory of 10,000 resamples of many values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def bootstrap_mean_interval(
 def paired_difference(
     a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, *, num_resamples: int = 10_000, seed: int
 ) -> ConfidenceInterval:
-    """Returns the mean of a - b over pairs [N] with its interval; resampling keeps pairs together.
+    """Returns the mean of a - b over N pairs with its bootstrap interval; resampling keeps pairs together.
 
     Pairing removes what both have in common (a hard vase is hard for both), so the interval is narrower than that of
     two separate means.
@@ -70,8 +70,8 @@ def paired_difference(
 def wilson_interval(num_successes: int, num_trials: int) -> ConfidenceInterval:
     """Returns the share of successes with its 95 % score interval (Wilson 1927).
 
-    (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike the bootstrap interval it keeps a width
-    above 0 when all trials succeed or none does.
+    (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p the share, n the trials and z = Z_95. Unlike the bootstrap
+    interval, its width is above 0 even when all trials succeed or none does.
 
     Raises: ValueError if there are no trials, or more successes than trials.
     """

@@ -98,7 +98,7 @@ def test_quickstart_leaves_a_foreign_folder_alone(tmp_path: Path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("ten years of work")
     assert main([str(tmp_path / "quickstart.toml")]) == 2
-    assert "holds something that no quick start made" in capsys.readouterr().err
+    assert "contains files that no quick start wrote" in capsys.readouterr().err
     assert (tmp_path / "run" / "thesis.txt").read_text() == "ten years of work"
 
 

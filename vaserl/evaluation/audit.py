@@ -1,7 +1,7 @@
 """Audits a reward before a run: what the constant answer, another vase's reference and every known attack would earn.
 
-Only the targets are needed. A reward worth training on leaves a wide gap between `honest` and everything else; in a
-dimension of low entropy the constant answer is often right.
+The constant answer is one caption for all vases. Only the targets are needed. A reward worth training on leaves a wide
+gap between `honest` and everything else; in a dimension of low entropy the constant answer is often right.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class Earned:
     highest: float
     """Highest reward on any target."""
     share_at_honest: float
-    """Share of targets on which it earns at least as much as the reference, in [0, 1]."""
+    """Share of targets on which the caption earns at least as much as the vase's own reference, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +47,27 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """The audit of a set of targets."""
+    """Result of auditing a reward on a set of targets."""
 
     num_targets: int
     num_attacked: int
-    """Number of targets that the attacks were tried on."""
+    """Number of targets on which the attacks were tried."""
     honest: Earned
-    """Earned by the reference of each vase."""
+    """What each vase's own reference earns."""
     constant_caption: str
-    """The constant answer: the commonest value of every dimension as a caption."""
+    """The constant answer: a caption with the commonest value of every dimension."""
     constant: Earned
-    """Earned by that caption, given to every vase."""
+    """What `constant_caption` earns when every vase gets it."""
     shuffled: Earned
-    """Earned by the reference of another vase."""
+    """What the reference of another vase earns."""
     attacks: Mapping[str, Earned]
-    """Attack name to what it earned."""
+    """What each attack earns, by the attack's name."""
     spread: Mapping[Dimension, Spread]
-    """Has the dimensions that at least one target states."""
+    """Distribution of the targets' values in each dimension that at least one target states."""
 
 
 def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked: int = 500) -> Audit:
-    """Scores captions that need no picture against every task, and the attacks against `max_attacked` drawn tasks.
+    """Scores captions that need no picture against every task, and attacks against `max_attacked` randomly drawn tasks.
 
     Raises: ValueError for fewer than two tasks, because a single one can't be shuffled.
     """
@@ -101,7 +101,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
 
 
 def spread_of(values: Sequence[tuple]) -> Spread:
-    """Returns the distribution of one dimension's values; an empty tuple is a target that doesn't state it."""
+    """Returns the distribution of one dimension's values; an empty tuple stands for a target that doesn't state it."""
     counts = Counter(value for value in values if value)
     total = counts.total()
     shares = [count / total for count in counts.values()]

@@ -1,7 +1,8 @@
 """Two baselines that need no picture: the commonest value, and a guess from the other five dimensions.
 
 Records are correlated (a white-ground vase is a lekythos, a painter works in one technique), so a caption may be
-right about a dimension that the model didn't see. Only what beats these baselines counts as read from pixels.
+right about a dimension that the model did not read from the video. Only accuracy above these baselines counts as read
+from pixels.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +15,7 @@ from vaserl.evaluation.dimensions import Values
 from vaserl.types import DIMENSIONS, Dimension
 
 SameValue = Callable[[Dimension, str, str], bool]
-"""Takes (dimension, guess, truth) and returns True if the guess counts as right."""
+"""Function of (dimension, guess, truth) that returns True if the guess counts as right."""
 
 SMOOTHING = 0.5
 """Pseudo-count of every value (Jeffreys' prior)."""
@@ -32,7 +33,7 @@ def majority_value(train: Sequence[Values], dimension: Dimension) -> str | None:
 
 
 class GuessFromOthers:
-    """Naive Bayes from five dimensions to the sixth, fitted by counting.
+    """A naive Bayes classifier that predicts one dimension from the other five, fitted by counting.
 
     argmax over v of  log(n(v) + s) + Σ over the other dimensions e of  log((n(v, x_e) + s) / (n(v, e) + s·K_e)),
     with n(v) the number of training records of value v, n(v, x_e) of those that also have this vase's value x_e,
@@ -80,7 +81,7 @@ class GuessFromOthers:
 
 
 def hits(dimension: Dimension, guesses: Sequence[str | None], truths: Sequence[Values], same: SameValue) -> np.ndarray:
-    """Returns bool [N]: which guesses are right; False where the vase has no value."""
+    """Returns which of the N guesses are right, bool [N]; False where the vase has no value."""
     found = np.zeros(len(truths), dtype=bool)
     for n, (guess, values) in enumerate(zip(guesses, truths, strict=True)):
         truth = values.get(dimension)

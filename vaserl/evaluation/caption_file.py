@@ -41,12 +41,12 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
 
 
 def _read_photograph(path: Path) -> np.ndarray:
-    """Returns [H, W, 3] or [H, W, 4] uint8. Raises: UserError for a file that is no picture."""
+    """Returns RGB or RGBA pixels, uint8 [H, W, 3 or 4]. Raises: UserError for a file that isn't a picture."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))
     except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path} is neither a GLB model nor a picture: {error}") from error
+        raise UserError(f"{path} is neither a GLB file nor a picture: {error}") from error
 
 
 def _lift(path: Path, out_dir: Path | None):

@@ -1,8 +1,9 @@
 """Caption metrics of the VaseVQA-3D benchmark. All of them compare text with text and use no picture.
 
-Each has two modes. "paper" reproduces the published definition, flaws included, so that numbers are comparable with
-published ones; "strict" corrects the flaw that the docstring names. The text encoder is a parameter: a CLIP text
-tower for the published cosine and recall, a sentence encoder for the published FID, or any other.
+Lexical similarity and recall have two modes. "paper" reproduces the published definition, flaws included, so that
+numbers are comparable with published ones; "strict" corrects the flaw that the docstring names. The text encoder is a
+parameter: a CLIP text tower for the published cosine and recall, a sentence encoder for the published FID, or any
+other.
 """
 
 import string
@@ -14,7 +15,7 @@ from scipy.linalg import sqrtm
 
 Mode = Literal["paper", "strict"]
 TextEncoder = Callable[[Sequence[str]], np.ndarray]
-"""Maps texts [N] to embeddings float [N, E], E the width of the embedding; their lengths may differ from 1."""
+"""Function from N texts to embeddings, float [N, E], E the embedding's width; the vectors need not have length 1."""
 
 RECALL_RANKS = (1, 5, 10)
 
@@ -22,15 +23,17 @@ _PUNCTUATION = string.punctuation + "–—‘’“”…·"
 """Characters that "strict" strips from both ends of a word but not from its inside: "black-figure" is one word."""
 
 _REGULARISATION = 1e-6
-"""Added to the diagonal of both covariances, as published: fewer captions than dimensions make them singular."""
+"""Added to both covariances' diagonals, as published: with fewer captions than embedding axes they are singular."""
 
 _MAX_IMAGINARY_SHARE = 1e-3
 """Largest imaginary part of the matrix root that counts as rounding, relative to the largest real part."""
 
 
 def metric_words(text: str, mode: Mode) -> list[str]:
-    """Returns lower-case words. "paper" splits at white space only, so "lekythos," differs from "lekythos"; "strict"
-    strips punctuation."""
+    """Returns the text's words in lower case.
+
+    "paper" splits at white space only, so "lekythos," differs from "lekythos"; "strict" strips punctuation.
+    """
     tokens = text.lower().split()
     if mode == "paper":
         return tokens
@@ -44,18 +47,23 @@ def lexical_similarity(caption: str, reference: str, mode: Mode) -> float:
 
 
 def cosine_similarities(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Returns [N], the cosine of each caption embedding [N, E] with its own reference embedding [N, E]."""
+    """Returns the cosine of each of N captions' embeddings [N, E] with that of its own reference [N, E], float [N]."""
     return np.einsum("ne,ne->n", _unit(captions), _unit(references))
 
 
 def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[str], mode: Mode) -> np.ndarray:
-    """Returns [N], the rank (from 1) at which each caption [N, E] finds its reference [N, E] among all N by cosine.
+    """Returns the rank of each caption's own reference among all N references by cosine, counted from 1, int [N].
 
-    "paper" searches for the vase's index, so of several vases with the same reference text only one can have rank 1;
-    "strict" takes the best rank of any reference with that text. Equal cosines are ranked by index, lowest first.
+    captions, references: embeddings [N, E]. texts: the references' N texts.
+
+    In "paper", only the reference with the caption's index counts, so of several vases with the same reference text
+    only one can have rank 1; in "strict", any reference with that text counts, and the best rank is taken. Equal
+    cosines are ranked by index, lowest first.
     """
     if not len(captions) == len(references) == len(texts):
-        raise ValueError(f"{len(captions)} captions, {len(references)} references, {len(texts)} texts")
+        raise ValueError(
+            f"expected equal numbers, got {len(captions)} captions, {len(references)} references, {len(texts)} texts"
+        )
     # Rounded, because the same text encoded in two batches may differ in its last bits and must still tie.
     cosines = np.round(_unit(captions) @ _unit(references).T, 6)
     order = np.argsort(-cosines, axis=1, kind="stable")
@@ -69,7 +77,7 @@ def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[s
 
 
 def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
-    """Returns the Fréchet distance of two clouds of embeddings [N, E] and [M, E]; lower is better.
+    """Returns the Fréchet distance of the embeddings of N captions [N, E] and M references [M, E]; lower is better.
 
     |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982).
 

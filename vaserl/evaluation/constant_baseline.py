@@ -10,7 +10,7 @@ from vaserl.types import DIMENSIONS, Group, Task
 
 
 def score_constant_caption(caption: str, tasks: Sequence[Task], scorer: Scorer) -> dict[str, float | str]:
-    """Returns means over the tasks of one caption's reward and its dimensions: {"caption", "reward", "fabric", …}."""
+    """Returns one caption's mean reward and mean part of each dimension: {"caption", "reward", "fabric", …}."""
     groups = [Group(task=task, prompt_ids=(), completions=(completion_of(caption),)) for task in tasks]
     scores = [scored.scores[0] for scored in scorer.score_all(groups)]
     result: dict[str, float | str] = {"caption": caption, "reward": float(np.mean([s.total for s in scores]))}

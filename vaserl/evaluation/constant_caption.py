@@ -1,4 +1,4 @@
-"""Makes the caption of the constant answer: the commonest value of every dimension, the best without a picture."""
+"""Makes the constant answer: one caption for all vases, with the commonest value of every dimension."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ Value = TypeVar("Value", str, tuple)
 
 
 def constant_caption(records: Sequence[Mapping[str, str]]) -> str:
-    """Returns the reference of the record that has each field's commonest value, the alphabetically first on a tie.
+    """Returns the reference of a record that has each field's commonest value, the alphabetically first on a tie.
 
     A field that is empty in more records than share any value is left out, unless that would leave no field.
 
@@ -22,7 +22,7 @@ def constant_caption(records: Sequence[Mapping[str, str]]) -> str:
 
 
 def constant_caption_from_facts(facts: Sequence[Facts]) -> str:
-    """Makes the constant caption from facts, for targets without records; it has the decoration as bare words.
+    """Makes the constant caption from parsed facts, for targets without records; it lists the decoration as bare words.
 
     On a tie the lowest value wins. Raises: ValueError when none of the facts has a value.
     """
@@ -30,7 +30,7 @@ def constant_caption_from_facts(facts: Sequence[Facts]) -> str:
 
 
 def _commonest(values: Mapping[Dimension, Sequence[Value]], nothing: Value) -> dict[Dimension, Value]:
-    """Returns each dimension's commonest value; `nothing` is a value like others, unless it would win everywhere."""
+    """Returns each dimension's commonest value; `nothing` (unstated) counts as one, unless it would win everywhere."""
     commonest: dict[Dimension, Value] = {d: _first(Counter(each), nothing) for d, each in values.items()}
     if any(commonest.values()):
         return commonest

@@ -1,4 +1,4 @@
-"""Accuracy of captions per dimension, how often they state it, and the margin over a baseline without pixels.
+"""Measures captions' accuracy per dimension, how often they state it, and the margin over a baseline without pixels.
 
 Axis: N held-out vases. A dimension that a vase's record doesn't state has no target there, and the vase is left out of
 the accuracy. A caption that doesn't state the dimension counts as wrong in `accuracy` and is left out of
@@ -26,29 +26,29 @@ class DimensionOutcomes:
     """
 
     has_target: np.ndarray
-    """bool [N] the record states the dimension."""
+    """bool [N]: True where the record states the dimension."""
     stated: np.ndarray
-    """bool [N] the caption states it."""
+    """bool [N]: True where the caption states the dimension."""
     correct: np.ndarray
-    """bool [N] there is a target and the score's part of the dimension reaches tau."""
+    """bool [N]: True where there is a target and the score's part of the dimension reaches tau."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionResult:
-    """Results of one system in one dimension. An interval is None where it has no vases."""
+    """Results of one system in one dimension. An interval is None where no vase counts for it."""
 
     num_targets: int
     """Number of vases whose record states the dimension."""
     num_stated: int
-    """Number of these whose caption states it too."""
+    """Number of vases whose record and caption both state the dimension."""
     stated: ConfidenceInterval | None
-    """num_stated / num_targets."""
+    """Share of the vases with a target whose caption states the dimension: num_stated / num_targets."""
     accuracy: ConfidenceInterval | None
-    """Share right among vases with a target; a caption that doesn't state the dimension is wrong."""
+    """Share of right captions among vases with a target; a caption that doesn't state the dimension is wrong."""
     accuracy_when_stated: ConfidenceInterval | None
-    """Share right among vases with a target whose caption states the dimension."""
+    """Share of right captions among vases with a target whose caption states the dimension."""
     guess_when_stated: ConfidenceInterval | None
-    """Share that the best baseline without pixels gets right on the same vases."""
+    """Share of right guesses of the best baseline without pixels, on the vases of `accuracy_when_stated`."""
     over_guess: ConfidenceInterval | None
     """`accuracy_when_stated` - `guess_when_stated`, paired; above zero, the system reads the dimension from pixels."""
     invented: ConfidenceInterval | None
@@ -78,7 +78,7 @@ def dimension_outcomes(
 
     Correct means that the dimension's part of the score reaches `tau`. The part is taken after its division among
     several stated values, so that naming two shapes, one of them right, isn't correct. A correct caption counts as
-    stating the dimension even if the reader of captions finds no value.
+    stating the dimension even if the parser finds no value in it.
 
     Raises: ValueError if a score lacks the part of a dimension that the record states; the vase would be left out of
     the accuracy unnoticed.
@@ -98,7 +98,7 @@ def dimension_outcomes(
 def measure_dimension(
     outcomes: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
 ) -> DimensionResult:
-    """Returns accuracy, stated rate and the margin over a baseline that is right on `guess_correct` bool [N]."""
+    """Returns one system's results; `guess_correct`, bool [N], is True where the baseline without pixels is right."""
     spoke = outcomes.has_target & outcomes.stated
     over_guess = None
     if spoke.any():
@@ -120,7 +120,7 @@ def measure_dimension(
 def compare_dimension(
     a: DimensionOutcomes, b: DimensionOutcomes, *, num_resamples: int, seed: int
 ) -> dict[str, ConfidenceInterval | None]:
-    """Returns paired differences a - b: "accuracy" and "stated" where there is a target, "accuracy_when_both_state"."""
+    """Returns the paired differences a - b of two systems: "accuracy", "stated" and "accuracy_when_both_state"."""
     if not np.array_equal(a.has_target, b.has_target):
         raise ValueError("two systems were scored against different targets")
     both = a.has_target & a.stated & b.stated

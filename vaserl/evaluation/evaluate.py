@@ -31,23 +31,23 @@ class EvaluationRow:
     reference: str
     """The complete caption that a perfect answer would give."""
     captions: Mapping[str, str]
-    """System to caption, for each of `SYSTEMS`."""
+    """Caption by each system in `SYSTEMS`."""
     scores: Mapping[str, Score]
-    """System to score; the score has a part for each dimension with a target: "fabric", "technique", …"""
+    """Score of each system's caption, with a part for each dimension that has a target: "fabric", "technique", …"""
     clip: str = ""
-    """Content hash of the captioned turntable, which the report shows; empty if unknown."""
+    """Content hash of the captioned turntable video, which the report shows; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Functions that read canonical values from text; the reward's own parser, so that evaluation and reward agree."""
+    """Functions that read canonical values from text with the reward's parser, so that evaluation and reward agree."""
 
     record: Callable[[Mapping[str, str]], Values]
-    """Returns the values of a museum record."""
+    """Function that returns the values of a museum record."""
     caption: Callable[[str], Values]
-    """Returns the values of a caption; None for a dimension that it doesn't state."""
+    """Function that returns the values of a caption; None for a dimension that it doesn't state."""
     same: SameValue = same_exactly
-    """Decides whether a baseline's guess counts as right."""
+    """Function that decides whether a baseline's guess counts as right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,9 @@ class EvaluationConfig:
     """Settings that change an evaluation's numbers."""
 
     tau: float = 0.7
-    """Value of a score's part from which the dimension counts as right; the reward's own similarity threshold."""
+    """Smallest part of the score at which a dimension counts as right; equal to the reward's similarity threshold."""
     smoothing: float = SMOOTHING
-    """Pseudo-count of `GuessFromOthers`."""
+    """Pseudo-count of every value in the naive Bayes baseline, `GuessFromOthers`."""
     num_resamples: int = 10_000
     """Number of bootstrap resamples."""
     seed: int = 0
@@ -66,12 +66,12 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """Result of an evaluation."""
+    """Metrics of both systems, and the vases that they were computed from."""
 
     summary: dict[str, Any]
-    """Has "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"; all JSON values."""
+    """Metrics as JSON values: "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
     vases: list[EvaluatedVase]
-    """[N] each row with the values read from record and captions."""
+    """The N rows, each with the values read from its record and captions."""
 
 
 def evaluate_captions(
@@ -180,7 +180,7 @@ def _check(rows: Sequence[EvaluationRow]) -> None:
 def _per_vase(
     rows: Sequence[EvaluationRow], system: str, vectors: np.ndarray, reference_vectors: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Returns name to [N] for each metric that is a mean over vases."""
+    """Returns the values [N] of the N vases, for each metric that is a mean over vases."""
     captions = [row.captions[system] for row in rows]
     references = [row.reference for row in rows]
     values: dict[str, np.ndarray] = {"reward": np.array([row.scores[system].total for row in rows])}

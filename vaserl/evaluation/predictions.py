@@ -49,7 +49,7 @@ class Target:
     """Line in its file, counted from 1."""
 
     def task(self, dimension: Dimension | None = None, question: str = "") -> Task:
-        """Returns the caption task, or the question about one dimension."""
+        """Returns the task of captioning the vase, or of answering a question about one dimension."""
         return Task(
             id=self.id,
             clip="",
@@ -61,7 +61,7 @@ class Target:
 
 
 def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
-    """Returns the usable lines in order, and the problems of the others. Raises: UserError for an unreadable file."""
+    """Returns the usable predictions, and a problem for each other line. Raises: UserError for an unreadable file."""
     found: dict[tuple[str, str], Prediction] = {}
     problems: list[Problem] = []
     for line, text in _lines(path):
@@ -80,7 +80,7 @@ def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
 
 
 def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
-    """Returns the usable targets by id, and the problems of the others. Raises: UserError for an unreadable file."""
+    """Returns the usable targets by id, and a problem for each other line. Raises: UserError for an unreadable file."""
     found: dict[str, Target] = {}
     problems: list[Problem] = []
     for line, text in _lines(path):
@@ -134,7 +134,7 @@ def refuse_lines(problems: Sequence[Problem], remedy: str = "correct these lines
 
 
 def completion_of(text: str) -> Completion:
-    """Wraps a text as a completion that the token limit did not cut off."""
+    """Wraps a text in a `Completion` that the token limit did not cut off."""
     return Completion(text=text, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0)
 
 
@@ -175,7 +175,7 @@ def _object(text: bytes) -> tuple[str, dict[str, Any]]:
     except RecursionError as error:
         raise ValueError("not JSON: nested too deeply") from error
     if not isinstance(value, dict):
-        raise ValueError(f"not an object but {type(value).__name__}")
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")
     identity = value.get("id")
     if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
         raise ValueError('"id" is missing' if identity is None else f'"id" is {identity!r}, not a text')

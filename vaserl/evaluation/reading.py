@@ -10,7 +10,7 @@ from vaserl.rewards.vase.similarity import interval_similarity, shape_similarity
 from vaserl.types import DIMENSIONS, Dimension
 
 SEPARATOR = " | "
-"""Separates several values of one dimension."""
+"""Separator between several values of one dimension."""
 
 
 def canonical_values(facts: Any) -> Values:

@@ -1,4 +1,4 @@
-"""The report of a finished run: one HTML page, and the lines printed at its end."""
+"""The report of a finished quick start: one HTML page, and a summary for the terminal."""
 
 from vaserl.report.console import console_summary
 from vaserl.report.page import write_report

@@ -1,4 +1,4 @@
-"""The anatomy of a GRPO step: the seconds of its phases and of their pieces, drawn to scale."""
+"""Draws to scale how the seconds of a GRPO step divide into phases, and those of a phase into its timed pieces."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def step_figure(measured: Mapping[str, Any]) -> bytes:
 
 
 def _pieces(measured: Mapping[str, Any], phase: str, seconds: float) -> dict[str, float]:
-    """Returns the pieces that were timed, largest first, and the remaining time as "other"."""
+    """Returns the seconds of a phase's timed pieces, longest first, and of the remaining time as "other"."""
     known = {name: lasts for name, lasts in measured["pieces_s"].get(phase, {}).items() if name != "total"}
     if not known:
         return {}

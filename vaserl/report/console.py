@@ -1,4 +1,4 @@
-"""The result of a quick start as lines for the terminal."""
+"""Summarises the result of a quick start as lines for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from vaserl.types import DIMENSIONS
 
 
 def console_summary(summary: Mapping[str, Any]) -> str:
-    """Returns ten lines: data, training, evaluation, dimensions that are read and guessed, time, claims."""
+    """Returns ten lines: photographs, training, evaluation, dimensions read from pixels or guessed, time, verdict."""
     lines = [
         ("photographs", _retention(summary)),
         ("training reward", _training(summary)),

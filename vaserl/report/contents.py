@@ -1,4 +1,4 @@
-"""What a report reads from the folder of a quick start. Absent parts are named, so that the page can say so."""
+"""Reads what a report shows from the folder of a quick start, and lists the absent parts, which the page names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ class ReportContents:
 
     folder: QuickstartFolder
     summary: dict[str, Any]
-    """The numbers of all stages."""
+    """Content of summary.json: the numbers of all stages."""
     photographs: list[Row]
     """Rows of the data set's manifest, one for each photograph, rejected ones included."""
     sft: list[dict[str, float]]
@@ -24,27 +24,29 @@ class ReportContents:
     grpo: list[dict[str, float]]
     """Metrics of each step of GRPO."""
     timeline: list[TimelineSpan]
-    """Spans of GRPO."""
+    """Time spans of the phases of each GRPO step."""
     captions: list[EvaluatedVase]
+    """Held-out vases with the captions of both systems."""
     absent: dict[str, str]
-    """Part to the reason why it is empty: "sft" -> "sft/metrics.jsonl is not in this run folder"."""
+    """Reason why a list is empty, by the list's name: "sft" -> "sft/metrics.jsonl is not in this run folder"."""
 
     def clip(self, digest: str) -> Path | None:
-        """Returns the file of a turntable, None where it is absent."""
+        """Returns the file of the turntable video with this content hash, None where it is absent."""
         path = self.folder.dataset.clip_path(digest)
         return path if digest and path.is_file() else None
 
     def photograph(self, name: str) -> Path | None:
-        """Returns the file of a photograph, None where it is absent. Its name in the manifest is a path, absolute or
-        relative to the data set or to the folder."""
+        """Returns the file of a photograph, None where it is absent.
+
+        name: its path in the manifest; absolute, or relative to the data set or to the folder."""
         candidates = (self.folder.dataset.path / name, self.folder.path / name, Path(name))
         return next((path for path in candidates if name and path.is_file()), None)
 
 
 def read_contents(folder: QuickstartFolder) -> ReportContents:
-    """Reads the folder.
+    """Reads everything that a report shows.
 
-    Raises: UserError when it has no summary, when one of its files can't be read, or when a newer vaserl wrote it.
+    Raises: UserError when the folder has no summary or an unreadable file, or when a newer vaserl wrote it.
     """
     summary = folder.summary
     for run in (folder.sft, folder.grpo, folder.evaluation):

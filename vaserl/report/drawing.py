@@ -1,7 +1,8 @@
-"""How every figure is drawn: as SVG inside a data URI, so that the page makes no request.
+"""Style and helpers of all figures. A figure is an SVG in a data URI, so that the page makes no request.
 
 Figures are narrow, because a phone shows them at a width of about 340 pixels, where their labels must stay legible. The
-colours are those of Okabe and Ito, which colour-blind readers can distinguish; a system has one colour and one marker.
+colours are those of Okabe and Ito, which colour-blind readers can distinguish. SFT and RL each have one colour and one
+marker.
 """
 
 import io
@@ -20,7 +21,7 @@ INK, FAINT, GRID = "#2b2723", "#8b857c", "#e7e2d8"
 SFT, RL, PERFECT, GUESS = "#0072b2", "#d55e00", "#009e73", "#8b857c"
 
 MAX_POINTS = 300
-"""Longer curves are averaged down to this many points; more could not be distinguished and would enlarge the page."""
+"""Largest number of points of a curve; longer ones are averaged down, since more can't be told apart on the page."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -79,7 +80,7 @@ def svg_file(figure: Figure) -> bytes:
 
 
 def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns steps and values of one metric where it is a finite number, averaged down to `MAX_POINTS`."""
+    """Returns the steps at which a metric is a finite number, and its values; averaged down to `MAX_POINTS`."""
     known = [(row["step"], row[name]) for row in rows if row.get(name) is not None and np.isfinite(row[name])]
     steps, values = np.array([pair[0] for pair in known], float), np.array([pair[1] for pair in known], float)
     width = max(1, -(-len(known) // MAX_POINTS))
@@ -87,12 +88,12 @@ def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.
 
 
 def binned(values: np.ndarray, width: int) -> np.ndarray:
-    """Returns the means of `width` neighbours each; the last bin may be smaller."""
+    """Returns the mean of each bin of `width` consecutive values; the last bin may be smaller."""
     return np.array([values[start : start + width].mean() for start in range(0, len(values), width)])
 
 
 def level(axes: Axes, value: float, label: str, colour: str) -> None:
-    """Draws a labelled horizontal line."""
+    """Draws a labelled horizontal line at `value`."""
     axes.axhline(value, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.annotate(
         label,

@@ -1,4 +1,4 @@
-"""Captions of both systems beside the record: which vases to show, and what each caption got right."""
+"""Chooses the vases whose captions the report shows, and marks what each caption states correctly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,31 +11,32 @@ from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
-"""Vases in each list."""
+"""Largest number of vases in each list."""
 MAX_CHARACTERS = 600
-"""A longer caption is cut here, and its length is shown."""
+"""Number of characters after which a caption is cut; its length is then shown."""
 
 Mark = Literal["right", "wrong", "silent", "no record", "unscored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Neighbouring words of a caption that are all in the reference, or none of them."""
+    """Consecutive words of a caption; either all or none of them are in the reference."""
 
     text: str
-    """With case and punctuation as the model wrote it."""
+    """The words, with case and punctuation as in the caption."""
     matched: bool
     """True if the reference has these words; case and punctuation are ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One system's statement about one dimension."""
+    """What one system's caption states about one dimension of a vase, and whether that is right."""
 
     mark: Mark
-    """"right" if the dimension's part of the score reaches tau, as in the accuracy."""
+    """"right" if the dimension's part of the score is at least `tau`, as in the accuracy; "silent" if the caption
+    states no value; "no record" if the record states none."""
     value: str
-    """The value read from the caption; empty where the caption states none, or where the file lacks it."""
+    """The value read from the caption; empty where the caption states none, or captions.jsonl has no values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +46,26 @@ class CaptionExample:
     id: str
     """Id of the vase."""
     clip: str
-    """Content hash of its turntable."""
+    """Content hash of its turntable video."""
     reference: str
     """The text of a perfect answer."""
     gain: float
     """RL's reward minus SFT's."""
     rewards: Mapping[str, float]
-    """System to reward."""
+    """Reward of each system's caption."""
     captions: Mapping[str, tuple[Passage, ...]]
-    """System to caption."""
+    """Caption of each system, split into passages."""
     truth: Mapping[str, str]
-    """Dimension to the record's value, empty if it has none."""
+    """The record's value of each dimension; empty if the record has none."""
     statements: Mapping[str, Mapping[str, Statement]]
-    """System to dimension to statement."""
+    """Statement of each system about each dimension: {system: {dimension: statement}}."""
 
 
 def choose(vases: Sequence[EvaluatedVase], tau: float) -> dict[str, list[CaptionExample]]:
-    """Returns the vases with the best gains, with typical ones (nearest to the median gain) and with the worst.
+    """Returns the vases on which RL gained most ("best"), least ("worst") and nearest to the median ("typical").
 
-    Each list has `NUM_EACH` vases, or a third of all where there are too few; no vase is in two. Ties are broken by id,
-    so that the choice is deterministic.
+    A vase's gain is RL's reward minus SFT's. Each list has `NUM_EACH` vases, or a third of all where there are too few;
+    no vase is in two lists. Ties are broken by id, so that the choice is deterministic. tau: see `Statement.mark`.
     """
     ordered = sorted(vases, key=lambda vase: (-_gain(vase), vase.id))
     num_each = min(NUM_EACH, len(ordered) // 3)
@@ -77,7 +78,7 @@ def choose(vases: Sequence[EvaluatedVase], tau: float) -> dict[str, list[Caption
 
 
 def example(vase: EvaluatedVase, tau: float) -> CaptionExample:
-    """Returns an evaluated vase as the page shows it."""
+    """Converts an evaluated vase to what the page shows of it."""
     read = vase.values.get("truth", {})
     return CaptionExample(
         id=vase.id,
@@ -95,7 +96,7 @@ def example(vase: EvaluatedVase, tau: float) -> CaptionExample:
 
 
 def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
-    """Splits the caption into passages. A very long one is cut, and its last passage states the length."""
+    """Splits the caption into passages. One over `MAX_CHARACTERS` is cut, and its last passage states the length."""
     known = set(metric_words(reference, "strict"))
     by_match = groupby(
         caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(metric_words(word, "strict"))

@@ -1,4 +1,4 @@
-"""The figures of training and evaluation."""
+"""Draws the report's figures of training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from vaserl.types import DIMENSIONS, Dimension
 
 def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
     """Draws the mean reward of each step, the means that the verdict compares, and lines for a perfect policy and the
-    best constant answer."""
+    best constant answer (one caption for all vases)."""
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=3.0)
         steps, values = drawing.curve(rows, "reward/mean")
@@ -83,11 +83,11 @@ HEALTH = {
     "entropy": ("entropy", "nats per token"),
     "length/mean": ("answer length", "tokens"),
     "grad_norm": ("gradient norm", ""),
-    "zero_variance_share": ("groups without signal", "share"),
+    "zero_variance_share": ("groups with equal rewards", "share"),
     "truncated_share": ("answers cut off", "share"),
     "logprob_gap": ("learner against engine", "mean |Δ logprob|"),
 }
-"""Metric to its title and unit, for the metrics that show defects of a run."""
+"""Title and unit of each metric that can show a defect of a run."""
 
 
 def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

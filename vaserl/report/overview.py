@@ -1,4 +1,4 @@
-"""One vase through the whole program in one picture: photograph, profile, turntable, captions."""
+"""Draws one vase's way through the pipeline as one picture: photograph, profile, turntable, captions."""
 
 import io
 import textwrap
@@ -16,15 +16,15 @@ from vaserl.report.contents import ReportContents
 
 NUM_FRAMES_SHOWN = 4
 CAPTION_WIDTH = 46
-"""Characters of a line of the caption."""
+"""Number of characters in a line of a caption."""
 LINE_HEIGHT = 0.062
-"""Distance of two lines of the captions, as a share of the picture's height."""
+"""Distance between two lines of the captions, as a share of the picture's height."""
 
 
 def vase_overview(contents: ReportContents, vase_id: str) -> bytes | None:
     """Returns the picture of a held-out vase as a PNG file.
 
-    None where its photograph, clip or captions are absent, or where the lathe finds no profile in the photograph.
+    None where its photograph, video or captions are absent, or where the lathe finds no profile in the photograph.
     """
     row = next((row for row in contents.photographs if row.kept and row.vase_id == vase_id), None)
     vase = next((vase for vase in contents.captions if vase.id == vase_id), None)
@@ -49,10 +49,10 @@ def vase_overview(contents: ReportContents, vase_id: str) -> bytes | None:
 def overview_png(
     photograph: np.ndarray, profile: np.ndarray, frames: np.ndarray, captions: Sequence[tuple[str, str]]
 ) -> bytes:
-    """Returns the strip as a PNG file.
+    """Draws photograph, profile, turntable and captions side by side. Returns: a PNG file.
 
-    photograph: uint8 [H, W, 3 or 4]. profile: float [N, 2] (radius, height) from foot to lip, in any one unit.
-    frames: uint8 [F, h, w, 3], one turn. captions: (heading, text) pairs, printed below each other.
+    photograph: uint8 [H, W, 3 or 4]. profile: float [N, 2] (radius, height) from foot to lip, in any unit.
+    frames: uint8 [F, h, w, 3], the F frames of one turn. captions: (heading, text) pairs, printed below each other.
     """
     with drawing.style():
         figure = Figure(figsize=(13, 3.6), layout="constrained", facecolor="white")

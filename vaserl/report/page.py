@@ -35,7 +35,7 @@ EXAMPLE_TITLES = {
 def write_report(folder: QuickstartFolder) -> Path:
     """Writes the report of a quick start into its folder. Returns: the page's path.
 
-    A part that the folder lacks is named on the page in its place.
+    Where the folder lacks a part, the page states what is missing.
 
     Raises: UserError when there is no summary, or when a file can't be read.
     """
@@ -44,7 +44,7 @@ def write_report(folder: QuickstartFolder) -> Path:
 
 
 def render(contents: ReportContents) -> str:
-    """Returns the page's HTML. Text from models and museums is escaped."""
+    """Returns the page's HTML. Text from captions and museum records is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -91,7 +91,7 @@ def _has_dimensions(evaluation: Mapping[str, Any]) -> bool:
 
 
 def _training(contents: ReportContents) -> dict[str, Any]:
-    """Returns figures of SFT, GRPO and the timeline; None or empty where the run has no such metric."""
+    """Returns the figures of SFT, GRPO and the timeline by name; None or empty where the run has no such metric."""
     rewarded = any(row.get("reward/mean") is not None for row in contents.grpo)
     return {
         "reward": figures.reward_curve(contents.grpo, contents.summary) if rewarded else None,
@@ -118,7 +118,7 @@ def _clips(contents: ReportContents, examples: Sequence[CaptionExample]) -> dict
 
 
 def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
-    """Returns a few vases, spread evenly over the list, each with its photograph; held-out ones where they suffice."""
+    """Returns a few vases, spread evenly over the list, each with its photograph; held-out ones if there are enough."""
     rows = [row for row in contents.photographs if row.kept and contents.clip(row.clip)]
     rows.sort(key=lambda row: (row.split != "test", row.vase_id))
     held_out = [row for row in rows if row.split == "test"]
@@ -127,7 +127,7 @@ def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
     for row in _spread(pool, NUM_TURNTABLES):
         clip, photo = contents.clip(row.clip), contents.photograph(row.photo)
         if clip is None:
-            raise UserError(f"clip {row.clip} disappeared while the report was written; write it again")
+            raise UserError(f"clip {row.clip} disappeared while the report was written; write the report again")
         shown.append(
             {
                 "id": row.vase_id,
@@ -141,7 +141,7 @@ def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
 
 
 def _rejected(contents: ReportContents) -> list[dict[str, Any]]:
-    """Returns, for each stage that rejected something, how much, and a few of the photographs with the reason."""
+    """Returns, for each stage that rejected photographs, their number and a few of them with the reason."""
     by_stage: dict[str, list[Row]] = {}
     for row in contents.photographs:
         if row.rejected_by:

@@ -1,4 +1,4 @@
-"""Figures that VaseVQA-3D (ICLR 2026) reports, printed beside ours."""
+"""Numbers that VaseVQA-3D (ICLR 2026) reports, printed beside ours."""
 
 from collections.abc import Mapping
 
@@ -8,4 +8,4 @@ PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
     "best_view": (6_330, 3_880),
     "lift": (3_880, 664),
 }
-"""Photographs in and out of the stages that VaseVQA-3D reports; its last one covers the gate and the turntable too."""
+"""Photographs into and out of each stage of VaseVQA-3D's curation; its "lift" includes our gate and turntable."""

@@ -1,4 +1,4 @@
-"""Photographs and turntables as data URIs: small, self-contained, animated without a script."""
+"""Converts photographs and turntable videos to data URIs, which a page embeds and animates without a script."""
 
 import base64
 import io
@@ -11,21 +11,21 @@ from PIL import Image, UnidentifiedImageError
 from vaserl.files.clip import read_mp4
 
 MAX_TURNTABLE_FRAMES = 16
-"""16 frames of 22.5 degrees still look like a turn and take half the bytes of 32."""
+"""Largest number of frames of an animation: 16 frames still look like a turn and take half the bytes of 32."""
 TURN_S = 4.0
-"""Seconds of one turn on the page, independent of the clip's frame rate."""
+"""Duration of one turn on the page in seconds, independent of the clip's frame rate."""
 WEBP_QUALITY = 60
 """WebP quality at which painted bands stay sharp at the size shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurntableFrames:
-    """An animation, and the still that replaces it in print and where the browser asks for reduced motion."""
+    """A turntable as an animation, and the still that replaces it in print or for reduced motion."""
 
     animated: str
     """Animated WebP as a data URI."""
     still: str
-    """Its first frame."""
+    """The first frame, as WebP in a data URI."""
 
 
 def photograph_uri(path: Path, side: int) -> str | None:
@@ -42,7 +42,7 @@ def photograph_uri(path: Path, side: int) -> str | None:
 
 
 def turntable(path: Path, side: int) -> TurntableFrames:
-    """Returns the clip, scaled down to fit `side` pixels, as an endless animation.
+    """Returns the turntable video, scaled down to fit `side` pixels, as an endless animation.
 
     Raises: UserError when it can't be read.
     """

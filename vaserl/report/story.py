@@ -1,6 +1,6 @@
-"""Sentences derived from a run's numbers: which claims hold, which dimensions are read from pixels, which are guessed.
+"""Derives sentences from a run's numbers: which claims hold, which dimensions are read from pixels or guessed.
 
-Each sentence chooses its verb according to an interval that lies above, below or across zero.
+The verb of a sentence depends on whether a confidence interval lies above, below or across zero.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ PERFECT_REWARD = 1.1
 """Reward of an answer with every dimension right and the full bonus for the wording."""
 
 MIN_GAP_SHARE = 0.15
-"""Least share of the gap between the first steps' reward and a perfect policy's that training must close."""
+"""Smallest share of the gap between the first steps' reward and `PERFECT_REWARD` that training must close."""
 
 MIN_STATED = 10
-"""With fewer statements than this, reading can't be distinguished from guessing."""
+"""Smallest number of captions stating a dimension at which reading can be distinguished from guessing."""
 
 NOUN: Mapping[Dimension, str] = {
     "fabric": "the fabric",
@@ -33,7 +33,7 @@ Reading = Literal["read", "guessed", "below guess", "silent", "no target"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim that a run is tested on."""
+    """A claim about a run, and whether the run's numbers support it."""
 
     text: str
     holds: bool | None
@@ -44,15 +44,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionStory:
-    """What supervised and reinforced training did for one dimension."""
+    """How SFT's captions come to state one dimension, and what RL changed."""
 
     dimension: Dimension
     sft_reading: Reading
-    """How the supervised model arrives at its statements."""
+    """"read" if SFT's statements are right more often than a guess without pixels, "guessed" if no more often."""
     rl_gain: int
-    """1 if RL raised the accuracy, -1 if it lowered it, 0 if the interval of the difference holds zero."""
+    """1 if RL raised the accuracy, -1 if it lowered it, 0 if the difference's interval contains zero."""
     sentences: tuple[str, ...]
-    """One paragraph, in reading order."""
+    """The sentences of one paragraph, in order."""
 
 
 def claims(summary: Mapping[str, Any]) -> tuple[Claim, Claim, Claim]:
@@ -78,7 +78,10 @@ def _better(summary: Mapping[str, Any], metric: str, name: str) -> Claim:
 
 
 def gap_share(summary: Mapping[str, Any]) -> float | None:
-    """Returns (last - first) / (perfect - first), or None without both rewards."""
+    """Returns the share of the gap to a perfect policy that training closed: (last - first) / (perfect - first).
+
+    None without both rewards, or if there was no gap.
+    """
     first, last = summary.get("reward_first"), summary.get("reward_last")
     if first is None or last is None or first >= PERFECT_REWARD:
         return None
@@ -128,7 +131,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def reading(result: Mapping[str, Any]) -> Reading:
-    """Returns how a system arrives at its statements, from their margin over a guess without pixels."""
+    """Returns how a system arrives at its statements, decided by their margin over a guess without pixels."""
     if result["num_targets"] == 0:
         return "no target"
     if result["num_stated"] < MIN_STATED or result["over_guess"] is None:
@@ -137,13 +140,13 @@ def reading(result: Mapping[str, Any]) -> Reading:
 
 
 def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> DimensionStory:
-    """Returns what SFT reads or guesses of a dimension, and what RL added; `evaluation` is the evaluation's summary."""
+    """Describes what SFT reads or guesses of a dimension, and what RL added. evaluation: content of evaluation.json."""
     sft, rl = (evaluation[system]["dimensions"][dimension] for system in ("sft", "rl"))
     change = evaluation["difference"]["dimensions"][dimension]
     noun = NOUN[dimension]
     sft_reading, rl_reading = reading(sft), reading(rl)
     if sft_reading == "no target" or change["accuracy"] is None:
-        sentences = (f"No held-out record states {noun}, so nothing can be said.",)
+        sentences = (f"No held-out record states {noun}, so accuracy is undefined.",)
         return DimensionStory(dimension=dimension, sft_reading="no target", rl_gain=0, sentences=sentences)
     sentences = [_what_sft_does(noun, sft, sft_reading), *_what_rl_added(noun, sft, rl, change)]
     if rl_reading != sft_reading:
@@ -198,11 +201,11 @@ def _what_rl_added(noun: str, sft: Mapping[str, Any], rl: Mapping[str, Any], cha
 
 
 def accuracy_shares(sft: Mapping[str, Any], rl: Mapping[str, Any]) -> tuple[float, float]:
-    """Splits the change of accuracy into speaking more often and being right more often when speaking.
+    """Splits the change of accuracy into stating the dimension more often and being right more often when stating it.
 
     accuracy = s q, with s the stated share and q the accuracy when stated; the change is exactly
     (s₁-s₀)(q₀+q₁)/2 + (q₁-q₀)(s₀+s₁)/2 (Kitagawa 1955). A system that never states the dimension has no q and gets the
-    other's, so that the whole change counts as speaking.
+    other's, so that the whole change counts as stating more often.
     """
     s_0, s_1 = sft["stated"]["mean"], rl["stated"]["mean"]
     either = sft["accuracy_when_stated"] or rl["accuracy_when_stated"] or {"mean": 0.0}
@@ -217,9 +220,9 @@ def _how_rl_comes_by_it(noun: str, rl: Mapping[str, Any], how: Reading) -> str:
         return f"RL names {noun} on only {rl['num_stated']} of {rl['num_targets']} vases."
     margin = points(rl["over_guess"])
     return {
-        "read": f"What RL says of it is read from the picture: {margin} above the guess on the vases where it speaks.",
-        "guessed": f"What RL says of it is no better than the guess on the vases where it speaks ({margin}).",
-        "below guess": f"What RL says of it is worse than the guess on the vases where it speaks ({margin}).",
+        "read": f"RL reads it from the picture: {margin} above the guess on the vases where RL names it.",
+        "guessed": f"RL is no better than the guess on the vases where it names it ({margin}).",
+        "below guess": f"RL is worse than the guess on the vases where it names it ({margin}).",
     }[how]
 
 

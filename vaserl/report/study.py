@@ -1,4 +1,4 @@
-"""The plots of the studies, as files with a white background; they are no part of the report."""
+"""Draws the figures of the studies as SVG files with a white background; the report doesn't contain them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,10 @@ SMOOTHING_STEPS = 5
 
 
 def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
-    """Draws the reward of each step beside the constant answer's on the same tasks, and how often the policy gives that
-    answer."""
+    """Draws each step's reward beside that of the constant answer (one caption for all) on the same tasks.
+
+    A second panel has the share of samples that are the constant answer. Returns: an SVG file.
+    """
     steps = found["steps"]
     with drawing.style():
         figure = Figure(figsize=(6.4, 4.6), layout="constrained", facecolor="white")
@@ -41,7 +43,7 @@ def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
-    """Draws each dimension over the run, smoothed, with the means of its first and last steps."""
+    """Draws the reward of each dimension over the run's steps, smoothed, with the means of the first and last steps."""
     steps = found["steps"]
     with drawing.style():
         figure = Figure(figsize=(7.4, 4.6), layout="constrained", facecolor="white")
@@ -70,6 +72,6 @@ def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Returns centred means over `SMOOTHING_STEPS` neighbours, fewer at the ends."""
+    """Returns the mean around each value over `SMOOTHING_STEPS` neighbours, fewer at the ends."""
     half = SMOOTHING_STEPS // 2
     return np.array([values[max(0, at - half) : at + half + 1].mean() for at in range(len(values))])

@@ -1,4 +1,4 @@
-"""The report's tables as rows of formatted text: retention, evaluation, seconds."""
+"""Formats the report's tables as rows of text: photographs kept, evaluation, seconds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from vaserl.types import DIMENSIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRow:
-    """One stage of curation, in this run and in the paper."""
+    """How many photographs a stage of curation kept, in this run and in the paper."""
 
     stage: str
     num_in: str
     num_out: str
     kept: str
-    """num_out / num_in; a dash where num_in is 0."""
+    """Share kept, num_out / num_in; a dash where num_in is 0."""
     paper: str
-    """The paper's numbers, or the reason why there are none."""
+    """The paper's numbers in and out, or the reason why there are none."""
     paper_kept: str
-    """The paper's share; empty where it has none."""
+    """Share that the paper's stage kept; empty where the paper has no such stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One metric of both systems."""
+    """The values of one metric for both systems, and their difference."""
 
     name: str
     sft: str
@@ -38,7 +38,7 @@ class MetricRow:
 
 
 def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
-    """Returns the run's stages beside the paper's; the last row covers all stages together."""
+    """Returns a row for each stage of the run, beside the paper's numbers; the last row covers all stages together."""
     rows, last = [], ""
     for stage in stages:
         name = str(stage["stage"])
@@ -46,7 +46,7 @@ def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
         if name in PAPER_RETENTION:
             text, share = _flow(*PAPER_RETENTION[name])
             last = name
-        elif last == "lift":  # the paper's last step goes from photograph to finished turntable
+        elif last == "lift":  # the paper's last stage goes from photograph to finished turntable
             text = "counted with lift"
         rows.append(_row(name.replace("_", " "), stage["in"], stage["out"], text, share))
     if rows:
@@ -81,11 +81,11 @@ _METRICS = {
     "overall_paper": "overall, as published",
     "num_words": "words in a caption",
 }
-"""Metric to its title, in the table's order."""
+"""Title of each metric, in the table's order."""
 
 
 def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
-    """Returns the reward, the accuracy of each dimension, then the other `_METRICS` that the evaluation has."""
+    """Returns the table's rows: the reward, the accuracy of each dimension, the other `_METRICS` in the evaluation."""
     rows = {}
     for name, title in _METRICS.items():
         sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
@@ -125,7 +125,7 @@ def _share(measured: Mapping[str, float]) -> str:
 
 
 def seconds(stages: Mapping[str, float], total: float | None) -> list[tuple[str, str, float]]:
-    """Returns a row a stage: its name, its formatted duration, and the duration as a share of the longest.
+    """Returns a row for each stage: its name, its formatted duration, and the duration as a share of the longest.
 
     Time between the stages gets a row of its own.
     """

@@ -1,4 +1,4 @@
-"""Where a step's seconds go, from the spans of its timeline, in numbers and in two figures."""
+"""Computes and draws how a step's seconds divide into phases, from the timeline's spans."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ PHASE_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9
 
 
 def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
-    """Returns the length of the union of the spans: workers that overlap in time count once."""
+    """Returns the length of the spans' union in seconds: time in which several workers overlap counts once."""
     total, end = 0.0, float("-inf")
     for start, stop in sorted((span.start_s, span.end_s) for span in spans):
         total += max(0.0, stop - max(start, end))
@@ -22,7 +22,7 @@ def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
 
 
 def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
-    """Returns the phases in the order in which they first begin within a step."""
+    """Returns the names of the phases in the order in which they first begin within a step."""
     begins: dict[int, float] = {}
     for span in spans:
         begins[span.step] = min(span.start_s, begins.get(span.step, span.start_s))
@@ -34,7 +34,7 @@ def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
 
 
 def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float]]:
-    """Returns phase to step to the seconds that the phase took of that step."""
+    """Returns the seconds that each phase took in each step: {phase: {step: seconds}}."""
     by_phase: dict[str, dict[int, list[TimelineSpan]]] = {phase: {} for phase in phases_of(spans)}
     for span in spans:
         by_phase[span.phase].setdefault(span.step, []).append(span)
@@ -87,7 +87,7 @@ def step_gantt(spans: Sequence[TimelineSpan]) -> str:
 
 
 def seconds_per_step(spans: Sequence[TimelineSpan]) -> str:
-    """Draws the seconds of each phase stacked per step; the legend has the means."""
+    """Draws a bar for each step with the seconds of its phases stacked; the legend has each phase's mean."""
     by_phase = seconds_by_phase(spans)
     steps = sorted({span.step for span in spans})
     width = -(-len(steps) // drawing.MAX_POINTS)

@@ -1,22 +1,22 @@
-"""How the report writes numbers: signs, percentages, intervals, durations."""
+"""Formats numbers for the report: signs, percentages, intervals, durations."""
 
 from collections.abc import Mapping
 from typing import Any
 
 Measured = Mapping[str, float]
-"""A mean with its interval, as the evaluation writes it: "mean", "low", "high"."""
+"""A mean with the bounds of its interval, under the keys "mean", "low", "high"."""
 
 MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Formats like 0.834. A negative number gets a typographic minus, unless it rounds to zero."""
+    """Formats a number like 0.834. A negative number gets a typographic minus, unless it rounds to zero."""
     text = f"{abs(value):.{digits}f}"
     return MINUS + text if value < 0 and float(text) else text
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Formats like +0.079 or −0.012; 0.000 has no sign."""
+    """Formats a number with its sign like +0.079 or −0.012; 0.000 has no sign."""
     text = number(value, digits)
     return text if text.startswith(MINUS) or not float(text) else f"+{text}"
 
@@ -72,7 +72,7 @@ def enumeration(items: list[str]) -> str:
 
 
 def dig(tree: Mapping[str, Any] | None, *path: str) -> Any:
-    """Returns the value under a path of keys, or None where any key of it is absent."""
+    """Returns the value under a path of keys in nested mappings, or None where a key is absent."""
     node: Any = tree
     for key in path:
         node = node.get(key) if isinstance(node, Mapping) else None

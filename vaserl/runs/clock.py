@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """A stopwatch that starts when it is made."""
+    """A stopwatch that starts when it is created."""
 
     def __init__(self, wait: Callable[[], None] = lambda: None):
         """wait: called before each reading, so that asynchronous work (CUDA kernels) has ended."""
@@ -21,5 +21,5 @@ class Clock:
 
     @property
     def total(self) -> float:
-        """Seconds since the clock was made."""
+        """Seconds since the clock was created."""
         return time.perf_counter() - self._started

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: captions of held-out vases by two systems, and what they are worth.
+"""The folder of an evaluation: captions of held-out vases by two systems, and their metrics.
 
 config.toml  versions.json  features.json  captions.jsonl  evaluation.json
 """
@@ -18,26 +18,26 @@ from vaserl.types import Dimension, Score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedVase:
-    """A held-out vase as two systems, "sft" and "rl", captioned it."""
+    """A held-out vase with the captions of two systems, "sft" and "rl", and their scores."""
 
     id: str
     record: Mapping[str, str]
-    """The museum's record, Beazley form."""
+    """The museum's record in the Beazley form."""
     reference: str
     """The text of a perfect answer."""
     captions: Mapping[str, str]
-    """System to caption."""
+    """Caption of each system."""
     scores: Mapping[str, Score]
-    """System to score."""
+    """Score of each system's caption."""
     values: Mapping[str, Mapping[Dimension, str | None]]
-    """System to dimension to the value that its caption states, None where it states none; the record's values under
-    "truth". Empty where the file has none."""
+    """Value of each dimension that a system's caption states, None where it states none: {system: {dimension: value}}.
+    The key "truth" has the record's values. Empty where the file has no values."""
     clip: str
-    """Content hash of the turntable; empty where the file has none."""
+    """Content hash of the turntable video; empty where the file has none."""
 
 
 class EvaluationRun(JobFolder[EvaluateSettings]):
-    """Paths, atomic writes and reads of an evaluation."""
+    """The folder of an evaluation: paths, atomic writes and typed reads."""
 
     def __init__(self, path: Path):
         super().__init__(path, EvaluateSettings)
@@ -52,7 +52,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
 
     @property
     def captions(self) -> list[EvaluatedVase]:
-        """The held-out vases; empty where the file is absent. Raises: UserError naming a row that can't be read."""
+        """The held-out vases; empty where the file is absent. Raises: UserError that names the unreadable row."""
         rows = enumerate(read_json_lines(self.captions_file), start=1)
         return [_evaluated_vase(row, f"{self.captions_file}, row {number}") for number, row in rows]
 
@@ -60,7 +60,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
     def summary(self) -> dict[str, Any]:
         """Metrics of both systems and their paired difference; see `evaluate_captions`.
 
-        Raises: UserError when there is none.
+        Raises: UserError when the file is absent or is not JSON.
         """
         try:
             return json.loads(self.summary_file.read_text())

@@ -1,4 +1,4 @@
-"""Exports a trained run as an ordinary Hugging Face folder and checks the result."""
+"""Exports a run's trained model as an ordinary Hugging Face folder and checks the result."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,17 +16,17 @@ from vaserl.runs.versions import PACKAGES
 from vaserl.types import DIMENSIONS
 
 MAX_LOGIT_GAP = 1e-3
-"""Largest difference between the export's logits and base + adapter's, relative to their spread."""
+"""Largest difference between the export's logits and base + adapter's, relative to their standard deviation."""
 
 _WINDOW = 10
-"""Steps at a run's beginning and end over which the card averages."""
+"""Number of steps at a run's beginning, and as many at its end, over which the model card averages."""
 
 
 def export_run(run: Run, out_dir: Path) -> Path:
     """Merges a GRPO run's last weights into its base and writes model, processor, chat template and model card.
 
-    Refuses to finish unless the exported folder's logits are those of base + adapter and differ from the base's:
-    a merged export may silently equal its base.
+    Checks that the exported folder's logits are those of base + adapter and differ from the base's: without an error,
+    a merged export may equal its base.
 
     Raises: UserError when the run has no weights or `out_dir` is not empty; RuntimeError when a check fails.
     """
@@ -64,7 +64,7 @@ def _check(base: Path, weights: Path, out_dir: Path) -> None:
     Raises: RuntimeError when they differ from the former or equal the latter.
     """
     original = load_model(base).eval()
-    # without the special tokens, which stand for media at the end of the vocabulary or its beginning
+    # without the special tokens at either end of the vocabulary, some of which stand for images and videos
     ids = torch.arange(100, 164)[None] % original.config.text_config.vocab_size
     before = original(input_ids=ids).logits
     if (weights / "adapter_config.json").is_file():

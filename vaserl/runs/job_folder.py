@@ -15,9 +15,9 @@ SettingsT = TypeVar("SettingsT", bound=Section)
 
 
 class JobFolder(Generic[SettingsT]):
-    """Paths, atomic writes and typed reads of config.toml, versions.json and features.json.
+    """The folder of a job: paths, atomic writes and typed reads of config.toml, versions.json and features.json.
 
-    Making the object touches no disk.
+    Creating the object reads and writes nothing.
     """
 
     def __init__(self, path: Path, kind: type[SettingsT]):
@@ -32,7 +32,7 @@ class JobFolder(Generic[SettingsT]):
 
     @property
     def features_file(self) -> Path:
-        """What the vision encoders did, where the job had any."""
+        """Counts of what the vision encoders did; absent where the job had none."""
         return self.path / "features.json"
 
     @property
@@ -44,7 +44,7 @@ class JobFolder(Generic[SettingsT]):
         """The settings that the job ran with, defaults included.
 
         Raises: UserError when the file is absent or does not fit this version of vaserl; it names the file, the key,
-        the version that wrote the folder, and the way out.
+        the version that wrote the folder, and what to do.
         """
         self.check_format()
         try:
@@ -72,16 +72,16 @@ class JobFolder(Generic[SettingsT]):
             )
 
     def begin(self, settings: SettingsT, reward_sha256: Mapping[str, str] | None = None) -> None:
-        """Makes the folder and writes the settings and the versions of the software that runs now.
+        """Creates the folder and writes the settings and the versions of the software that runs now.
 
-        reward_sha256: reward function to the hash of its source file.
+        reward_sha256: hash of each reward function's source file, by the function's name.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.config_file, dump_config(settings).encode())
         self._write_json(self._versions_file, current_versions(reward_sha256).as_dict())
 
     def write_features(self, counts: Mapping[str, int]) -> None:
-        """Writes how many clips the encoders encoded, evicted and so on."""
+        """Writes how many turntable videos the vision encoders encoded, evicted from their cache and so on."""
         self._write_json(self.features_file, counts)
 
     def _write_json(self, path: Path, content: object) -> None:

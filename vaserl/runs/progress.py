@@ -9,11 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 LINE_EVERY_S = 30.0
+"""Longest time between two printed lines in seconds, while work is counted."""
 
 
 class Progress:
     """Progress of a stage of `total` units. Off a terminal it prints a line after each tenth of the work and after at
-    most `LINE_EVERY_S`, without carriage returns or colour, so that job logs stay readable.
+    most `LINE_EVERY_S` seconds, without carriage returns or colour, so that job logs stay readable.
 
     Example: with Progress("grpo", total=30) as progress: progress.advance(reward=0.81)
     """

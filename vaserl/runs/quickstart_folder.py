@@ -1,4 +1,4 @@
-"""The folder of a quick start, and of what is laid out like one: a data set and the runs that were made from it.
+"""The folder of a quick start, or one with the same layout: a data set and the runs that were trained on it.
 
 world/  models/{quality,clip,tiny}/  dataset/  sft/  grpo/  evaluation/  export/  summary.json  report.html
 """
@@ -19,7 +19,7 @@ from vaserl.runs.run import Run, SftRun
 
 @dataclass(frozen=True, slots=True)
 class QuickstartFolder:
-    """Paths, atomic writes and typed reads; each run owns its own files. Making the object touches no disk."""
+    """The folder of a quick start: paths, atomic writes, typed reads. The object itself reads and writes nothing."""
 
     path: Path
 
@@ -38,7 +38,7 @@ class QuickstartFolder:
 
     @property
     def tiny_model(self) -> Path:
-        """The model that supervised fine-tuning starts from."""
+        """The small vision-language model that supervised fine-tuning starts from."""
         return self.path / "models" / "tiny"
 
     @property
@@ -72,7 +72,7 @@ class QuickstartFolder:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The numbers of all stages; a key is absent where its stage did not run.
+        """Content of summary.json: the numbers of all stages; a key is absent where its stage did not run.
 
         Raises: UserError when the file is absent or damaged.
         """
@@ -88,13 +88,13 @@ class QuickstartFolder:
         write_atomic(self._summary_file, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
 
     def make_room(self) -> None:
-        """Makes the folder, and empties it where an earlier quick start made it.
+        """Creates the folder, and empties it if an earlier quick start created it.
 
-        Raises: UserError when the folder holds anything else.
+        Raises: UserError when the folder contains anything else.
         """
         if self.path.exists() and any(self.path.iterdir()):
             if not self._marker.is_file():
-                raise UserError(f"run_dir {self.path} holds something that no quick start made; give another --run_dir")
+                raise UserError(f"run_dir {self.path} contains files that no quick start wrote; give another --run_dir")
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._marker.touch()
@@ -105,5 +105,5 @@ class QuickstartFolder:
 
     @property
     def _marker(self) -> Path:
-        """The empty file that tells a quick start's folder from any other."""
+        """An empty file in each folder that a quick start created, and that another one may therefore empty."""
         return self.path / ".quickstart"

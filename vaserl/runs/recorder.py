@@ -1,4 +1,4 @@
-"""What a run writes while it goes on."""
+"""Writes the files of a run while it trains: metrics, timeline, completions, weights."""
 
 import json
 import threading
@@ -20,8 +20,8 @@ from vaserl.types import ScoredGroup, Weights
 
 
 class Recorder(Generic[SettingsT]):
-    """Writes the metrics and the timeline of a run, step by step. Making it moves an earlier run in the same folder
-    aside and writes the settings and the versions."""
+    """Writer of a run's metrics and timeline, step by step. Its constructor renames an earlier run's folder and writes
+    the settings and the versions."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Recorder(Generic[SettingsT]):
         trackers: Sequence[str] = (),
         reward_sha256: Mapping[str, str] | None = None,
     ):
-        """reward_sha256: reward function to the hash of its source file."""
+        """reward_sha256: hash of each reward function's source file, by the function's name."""
         self._run = run
         run.set_aside()
         run.begin(settings, reward_sha256)
@@ -51,13 +51,13 @@ class Recorder(Generic[SettingsT]):
             _write_line(self._timeline, asdict(span))
 
     def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
-        """Appends the seconds of the pieces that a phase was made of."""
+        """Appends the seconds of a phase's pieces (its timed parts)."""
         rounded = {name: round(value, 4) for name, value in seconds.items()}
         with self._timeline_lock, self._run.pieces_file.open("a") as file:
             _write_line(file, {"step": step, "phase": phase, **rounded})
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a step's metrics and mirrors them to the trackers."""
+        """Appends a step's metrics and sends them to the trackers (TensorBoard, Weights & Biases)."""
         _write_line(self._metrics, {"step": step, **values})
         for tracker in self._trackers:
             tracker(step, values)
@@ -71,7 +71,7 @@ class Recorder(Generic[SettingsT]):
 
 
 class GrpoRecorder(Recorder[TrainSettings]):
-    """Writes the completions of each step and saves weights as well, and shows the progress of the run."""
+    """Recorder of a GRPO run, which also writes the completions of each step, saves weights and shows progress."""
 
     def __init__(
         self,
@@ -85,22 +85,22 @@ class GrpoRecorder(Recorder[TrainSettings]):
         self._progress = Progress("grpo", settings.num_steps)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a step's metrics, mirrors them to the trackers, and counts the step as done."""
+        """Appends a step's metrics, sends them to the trackers, and counts the step as done."""
         super().metrics(step, values)
         self._progress.advance(1, **{word: values[name] for word, name in _SHOWN.items() if name in values})
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
-        """Writes every completion of the step with its score and its advantage."""
+        """Writes every completion of the step with its score and its advantage: P groups of G completions."""
         self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
 
     def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step published: every `save_every` steps, and after the last one."""
+        """Saves the weights that a step produced: every `save_every` steps, and after the last step."""
         save_every = self._settings.save_every
         if step == self._settings.num_steps or (save_every and step % save_every == 0):
             with self._grpo.saving_weights(weights.version) as folder:
                 if weights.files:
                     write_weights(weights, folder)
-                else:  # the tensors went from GPU to GPU
+                else:  # without files: the tensors are sent from GPU to GPU
                     learner.save(folder)
 
     def __enter__(self) -> Self:
@@ -113,7 +113,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
 
 
 _SHOWN = {"reward": "reward/mean", "length": "length/mean"}
-"""Metrics beside the progress."""
+"""Metrics that the progress line shows, by their label there."""
 
 
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:

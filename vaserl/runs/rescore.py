@@ -1,6 +1,7 @@
-"""Applies another reward to the rollouts that a run has stored: its scores, and the advantages they give.
+"""Applies another reward to the rollouts that a run has stored, and computes the advantages that follow from it.
 
-The advantages are computed as the run computed its own. Reward functions see everything but the log-probabilities.
+The advantages are computed with the run's settings. The completions given to the reward functions have no
+log-probabilities.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,51 +20,51 @@ from vaserl.types import Completion, Group, ScoredGroup, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One completion under both rewards."""
+    """The reward and the advantage of one completion, from the run's reward (old) and from the other one (new)."""
 
     step: int
     task: str
     """Id of the task."""
     member: int
-    """Place in its group, counted from 0."""
+    """Position in its group (the completions of one task), counted from 0."""
     old_reward: float
-    """The run's."""
+    """Total of the run's reward."""
     new_reward: float
-    """The other reward's."""
+    """Total of the other reward."""
     old_advantage: float
     new_advantage: float
     text: str
-    """The completion."""
+    """Text of the completion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """A run under another reward."""
+    """Comparison of a run's reward (old) with another one (new) over all completions."""
 
     num_completions: int
     num_groups: int
     old_mean: float
-    """Mean reward of the run."""
+    """Mean of the run's reward."""
     new_mean: float
     """Mean of the other reward."""
     rank_correlation: float | None
-    """Spearman's, over all completions; None where one of the two rewards is the same for all."""
+    """Spearman's rank correlation of the rewards over all completions; None where one of them is the same for all."""
     rank_correlation_in_group: float | None
-    """Mean over the groups in which both rewards vary; None where there is none."""
+    """Mean of Spearman's correlation over the groups in which both rewards vary; None if there is no such group."""
     sign_changes: float
-    """Share of completions whose advantage changes from positive to negative, or the other way."""
+    """Share of completions whose advantage changes from positive to negative or the reverse."""
     lost: float
-    """Share whose advantage becomes 0."""
+    """Share of completions whose advantage becomes 0."""
     gained: float
-    """Share whose advantage was 0 and becomes another number."""
+    """Share of completions whose advantage was 0 and becomes another number."""
     biggest: tuple[Change, ...]
     """The completions whose advantage changes most, the largest change first."""
 
 
 def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
-    """Applies `scorer` to all rollouts of a run. Functions that learn from records get those of the rollouts.
+    """Applies `scorer` to all rollouts of a run. Functions that need all records beforehand get those of the rollouts.
 
-    Raises: UserError when the run has no rollouts, or they can't be read; RewardError as the functions do.
+    Raises: UserError when the run has no rollouts, or they can't be read; RewardError when a reward function fails.
     """
     if not run.steps:
         raise UserError(f"{run.path} has no rollouts; a GRPO run stores them with every step")
@@ -81,7 +82,7 @@ def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
 
 
 def _groups(rows: Sequence[RolloutRow]) -> Iterator[list[RolloutRow]]:
-    """Yields the rows group by group. A group begins with its member 0: one task may come twice in a step."""
+    """Yields the rows of each group, which begins with member 0: the task can't delimit it, as it may occur twice."""
     group: list[RolloutRow] = []
     for row in rows:
         if group and row.member == 0:

@@ -16,39 +16,40 @@ from vaserl.types import DIMENSIONS, Dimension, FinishReason, ScoredGroup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRow:
-    """One completion of a step, with everything that the step computed from it. The fields are the file's columns, in
-    TRL's names where it has them."""
+    """One completion of a step, with everything that the step computed from it. The fields are the file's columns,
+    named as in TRL where TRL has them."""
 
     step: int
     """The training step, counted from 1."""
     task: str
     """Id of the task."""
     member: int
-    """Place in its group, counted from 0. A step's rows lie group after group; one task may have several groups."""
+    """Position in its group, the completions of one task sampled together, counted from 0. A step's rows are ordered by
+    group; one task may have several groups."""
     prompt: str
     completion: str
     """The decoded answer."""
     dimensions: tuple[Dimension, ...]
-    """What the task asks for. A run without this column gets those that its reward marked as having a target."""
+    """Dimensions that the task asks for. A run without this column gets those that its reward marked as targets."""
     reference: str
     """The text of a perfect answer."""
     record: Mapping[str, str]
-    """The museum's record, Beazley form."""
+    """The museum's record in the Beazley form."""
     clip: str
-    """Content hash of the turntable."""
+    """Content hash of the turntable video."""
     reward: float
     parts: Mapping[str, float]
     """Named parts of the reward."""
     advantage: float
     token_ids: tuple[int, ...]
-    """[T] generated tokens."""
+    """Ids of the T generated tokens."""
     logprobs: tuple[float, ...]
-    """[T] natural log-probabilities under the policy that sampled them."""
+    """Natural log-probability of each of the T tokens under the policy that sampled them."""
     finish_reason: FinishReason
     weights_version: int
-    """Version of the weights that wrote the completion."""
+    """Version of the weights that sampled the completion."""
     learner_version: int
-    """Version of the weights that learned from it. A run without this column gets the step's number."""
+    """Version of the weights that were trained on the completion. A run without this column gets the step's number."""
 
 
 _JSON_COLUMNS = ("record", "parts")
@@ -63,7 +64,7 @@ class TimelineSpan:
 
     step: int
     phase: str
-    """"rollout", "reward", "learn", "weights" or "publish"."""
+    """Name of the phase: "rollout", "reward", "learn", "weights" or "publish" (sends the weights to the engines)."""
     worker: str
     start_s: float
     """Seconds since the run began."""
@@ -72,12 +73,12 @@ class TimelineSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhasePieces:
-    """What one phase of a step was made of."""
+    """The seconds of the pieces (timed parts) of one phase of a step."""
 
     step: int
     phase: str
     seconds: Mapping[str, float]
-    """Piece to seconds, the slowest worker's."""
+    """Seconds of each piece on the slowest worker, by its name."""
 
 
 def rollout_rows(
@@ -104,7 +105,7 @@ def rollout_rows(
                 logprobs=completion.logprobs,
                 finish_reason=completion.finish_reason,
                 weights_version=completion.weights_version,
-                learner_version=step,  # version k learns step k
+                learner_version=step,  # step k trains version k
             )
 
 

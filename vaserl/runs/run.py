@@ -25,7 +25,7 @@ _RowT = TypeVar("_RowT", TimelineSpan, PhasePieces)
 
 
 class RecordedRun(JobFolder[SettingsT]):
-    """A run that was recorded step by step."""
+    """The folder of a run that records metrics and a timeline step by step."""
 
     @property
     def metrics_file(self) -> Path:
@@ -45,20 +45,20 @@ class RecordedRun(JobFolder[SettingsT]):
 
     @property
     def metrics(self) -> list[dict[str, float]]:
-        """One row a step: "step" and the named scalars. Empty before the first step.
+        """One row for each step: "step" and the named scalars. Empty before the first step.
 
-        Raises: UserError naming a line that can't be read, like the other reads of rows.
+        Raises: UserError that names a line that can't be read; `timeline` and `pieces` raise it too.
         """
         return read_json_lines(self.metrics_file)
 
     @property
     def timeline(self) -> list[TimelineSpan]:
-        """Spans in the order in which they ended."""
+        """Time spans of the phases, in the order in which they ended."""
         return _typed(TimelineSpan, self.timeline_file, read_json_lines(self.timeline_file))
 
     @property
     def pieces(self) -> list[PhasePieces]:
-        """What the phases were made of, in the order in which they were reported."""
+        """Seconds of the phases' pieces (timed parts), in the order in which they were recorded."""
         rows = [
             {"step": row.pop("step", None), "phase": row.pop("phase", None), "seconds": row}
             for row in read_json_lines(self.pieces_file)
@@ -66,14 +66,14 @@ class RecordedRun(JobFolder[SettingsT]):
         return _typed(PhasePieces, self.pieces_file, rows)
 
     def set_aside(self) -> None:
-        """Renames the folder to <name>.before-<n> where it holds a run.
+        """Renames the folder to <name>.before-<n> if it contains a run.
 
-        Raises: UserError when the folder holds anything else.
+        Raises: UserError when the folder contains anything else.
         """
         if not self.path.exists() or not any(self.path.iterdir()):
             return
         if not self.metrics_file.is_file():
-            raise UserError(f"run_dir {self.path} is not empty and holds no run; name another with --run_dir")
+            raise UserError(f"run_dir {self.path} is not empty and contains no run; name another folder with --run_dir")
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
             number += 1
@@ -86,7 +86,7 @@ class SavedWeights:
     """Weights that a run saved: the folder of an adapter, or of a whole model."""
 
     version: int
-    """Version k is what step k samples and learns with; step k makes version k + 1."""
+    """Number of the version: step k samples and trains with version k and produces version k + 1."""
     folder: Path
 
 
@@ -128,19 +128,19 @@ class Run(RecordedRun[TrainSettings]):
 
     @property
     def weights(self) -> list[SavedWeights]:
-        """Every saved version, the latest last."""
+        """Every saved version of the weights, the latest last."""
         folders = self._weights_folder.glob("v[0-9]*")
         saved = [SavedWeights(version=int(folder.name.removeprefix("v")), folder=folder) for folder in folders]
         return sorted(saved, key=lambda weights: weights.version)
 
     def weights_folder(self, version: int) -> Path:
-        """Returns the folder of a version, saved or not."""
+        """Returns the folder of a version of the weights, saved or not."""
         return self._weights_folder / f"v{version:05d}"
 
     @contextmanager
     def saving_weights(self, version: int) -> Iterator[Path]:
-        """Yields an empty folder, which becomes the version's when the block ends: a killed run leaves no part of a
-        version under its name."""
+        """Yields an empty folder, which is renamed to the version's folder when the block ends: a killed run leaves no
+        part of a version under its name."""
         self._weights_folder.mkdir(exist_ok=True)
         aside = self._weights_folder / UNFINISHED.replace("*", f"v{version:05d}")
         shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Trackers: where a run's metrics are mirrored while it goes on."""
+"""Sends a run's metrics to trackers (TensorBoard, Weights & Biases) while it trains."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from vaserl.runs.run import RecordedRun
 from vaserl.settings.section import Section
 
 Tracker = Callable[[int, Mapping[str, float]], None]
-"""Takes a step and its metrics."""
+"""Function that logs metrics; takes the step's number and the metrics by name."""
 
 
 def start_tracker(name: str, run: RecordedRun[Any], settings: Section) -> Tracker:

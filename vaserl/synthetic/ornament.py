@@ -1,4 +1,4 @@
-"""Ornaments of six vase-painters ("hands"), each identified by one motif on all vases of the hand.
+"""Ornaments of six vase-painters ("hands"): each has one motif, which is on all vases of that hand.
 
 Attribution after Morelli and Beazley relies on a painter's habitual details. Here that is one motif for each hand,
 large and coarse so that it stays visible in small images, drawn in the paint layers of `pen`.
@@ -15,7 +15,7 @@ from vaserl.synthetic.pen import BODY, RED, WHITE, Pen, coverage
 
 @cache
 def motif(hand: str) -> np.ndarray:
-    """Draws one repeat of the hand's ornament, which tiles horizontally; returns paint layers, uint8 [H, W]."""
+    """Draws one tile of the hand's ornament, which repeats horizontally. Returns: paint layer numbers, uint8 [H, W]."""
     aspect, draw = _MOTIFS[hand]
     pen = Pen(aspect)
     draw(pen)
@@ -25,10 +25,10 @@ def motif(hand: str) -> np.ndarray:
 
 
 def band(hand: str, height: int, width: int, circumference_over_height: float) -> np.ndarray:
-    """Returns each paint layer's coverage of a band around the vase, from 0 to 255, uint8 [height, width, 5].
+    """Returns how far each of the five paint layers covers the pixels of a band around the vase, 0 to 255.
 
-    The number of repeats follows from the motif's proportions and the band's circumference and height; it is a whole
-    number, so there is no seam.
+    Shape and type: uint8 [height, width, 5]. The number of repeats follows from the motif's proportions and the band's
+    circumference and height; it is a whole number, so there is no seam.
     """
     canvas = motif(hand)
     aspect = canvas.shape[1] / canvas.shape[0]

@@ -17,9 +17,9 @@ from vaserl.synthetic.vase import VaseTraits, shape_of
 
 WIDTH, HEIGHT = 768, 384
 MARGIN = 10
-"""Rows of flat colour at the top and at the bottom edge."""
+"""Number of rows of flat colour at the top edge, and as many at the bottom edge."""
 _WIDEST = 0.36
-"""Largest share of the circumference that one figure may cover; wider ones would never be visible as a whole."""
+"""Largest share of the circumference that one figure may cover; a wider one is never visible as a whole."""
 
 Colour = tuple[int, int, int]
 
@@ -55,7 +55,7 @@ class Palette:
 
 
 def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
-    """Returns the fabric's clay and slip, varied a little at random, in the arrangement of the technique."""
+    """Returns the colours of the vase's fabric, varied a little at random and assigned as its technique requires."""
     clay = _shifted(CLAY[traits.facts.fabric], rng, 5.0)
     slip = _shifted(SLIP[traits.facts.fabric], rng, 3.0)
     if traits.facts.technique == "BLACK-FIGURE":
@@ -97,7 +97,7 @@ def paint_vase(traits: VaseTraits) -> Image.Image:
 
 
 class _Canvas:
-    """A texture being painted; heights are in units of the shape's drawing."""
+    """The texture of a vase while it is painted; heights are in units of the shape's drawing."""
 
     def __init__(self, traits: VaseTraits, palette: Palette) -> None:
         self.pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -152,7 +152,7 @@ class _Canvas:
                 self._lay(covered, top + round(share * height), x)
 
     def _lay(self, covered: np.ndarray, top: int, left: int) -> None:
-        """Blends layer coverages over the texture; columns wrap around the vase."""
+        """Blends paint layers over the texture by their coverage [height, width, 5]; columns wrap around the vase."""
         columns = np.arange(left, left + covered.shape[1]) % WIDTH
         below = self.pixels[top : top + covered.shape[0], columns].astype(np.float32)
         share = covered.astype(np.float32) / 255
@@ -163,7 +163,7 @@ class _Canvas:
         return float(np.diff(np.interp([low, high], self._heights, self._along))[0])
 
     def _around(self, low: float, high: float) -> float:
-        """Returns circumference over height of a band, both measured on the wall."""
+        """Returns a band's circumference divided by its height, both measured along the wall."""
         inside = (self._heights >= low) & (self._heights <= high)
         radius = self._radii[inside].mean() if inside.any() else np.interp((low + high) / 2, self._heights, self._radii)
         return float(2 * np.pi * radius / self._along_between(low, high))
@@ -177,7 +177,7 @@ def _shifted(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
 
 
 def _weathered(pixels: np.ndarray, palette: Palette, rng: np.random.Generator) -> np.ndarray:
-    """Adds uneven firing, traces of the wheel, grain and a few chips down to the clay; seamless around the vase."""
+    """Returns the texture with uneven firing, traces of the potter's wheel, grain and a few chips, without a seam."""
     coarse = rng.normal(0, 1, (7, 13)).astype(np.float32)
     coarse = np.concatenate([coarse, coarse[:, :1]], axis=1)
     firing = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))

@@ -10,16 +10,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 EMPTY, BODY, LINE, RED, WHITE = range(5)
-"""Paint layers: bare ground, silhouette, incision (or relief line), added red, added white."""
+"""Numbers of the paint layers: bare ground, silhouette, incision (or relief line), added red, added white."""
 
 CANVAS_HEIGHT = 320
-"""Pixels; three to four times a figure's size on the vase, so that edges become smooth."""
+"""Height of a canvas in pixels: three to four times a figure's height on the vase, so that edges become smooth."""
 
 Point = tuple[float, float]
 
 
 class Pen:
-    """Draws on a canvas one unit high and `aspect` wide, origin at the top left, y downwards."""
+    """A pen with a canvas one unit high and `aspect` wide, origin at the top left, y downwards."""
 
     def __init__(self, aspect: float) -> None:
         self.image = Image.new("L", (round(aspect * CANVAS_HEIGHT), CANVAS_HEIGHT), EMPTY)
@@ -40,7 +40,7 @@ class Pen:
         self._draw.ellipse((left, top, right, bottom), fill=layer)
 
     def limb(self, *points: tuple[float, float, float], layer: int = BODY) -> None:
-        """Draws a smooth stroke through (x, y, width) points: arms, legs, necks, tails."""
+        """Draws a smooth stroke through the (x, y, width) points: an arm, a leg, a neck, a tail."""
         curve = _spline([points[0], *points, points[-1]])
         for (x0, y0, w0), (x1, y1, w1) in pairwise(curve):
             step = np.array([x1 - x0, y1 - y0])
@@ -57,7 +57,7 @@ class Pen:
 
 
 def coverage(canvas: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Reduces a canvas of layers to each layer's coverage of each pixel, 0 to 255, uint8 [height, width, 5]."""
+    """Scales a canvas down. Returns: how far each layer covers each pixel, 0 to 255, uint8 [height, width, 5]."""
     layers = [
         np.asarray(
             Image.fromarray((canvas == layer).astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
@@ -71,7 +71,7 @@ _STEPS = 8
 
 
 def _spline(points: Sequence[tuple[float, ...]]) -> np.ndarray:
-    """Returns the Catmull-Rom curve from the second to the last but one point, `_STEPS` samples for each piece."""
+    """Returns the Catmull-Rom curve from the second to the last but one point, `_STEPS` samples between two points."""
     knots = np.array(points, dtype=float)
     t = np.linspace(0, 1, _STEPS, endpoint=False)[:, None]
     pieces = [

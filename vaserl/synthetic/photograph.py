@@ -17,12 +17,12 @@ from trimesh.visual.texture import TextureVisuals
 from vaserl.meshes.turntable import Camera, Light, TurntableRenderer
 
 PhotographKind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
-"""Kind of a photograph; "intact" is also frontal, "above" is a whole vase seen from above."""
+"""Kind of a photograph. "intact" shows a whole vase from the front, "above" a whole vase from above."""
 
 FLAWED: tuple[PhotographKind, ...] = ("fragment", "blur", "sketch", "crop")
 
 RESOLUTION = 224
-"""Pixels of each side of a photograph."""
+"""Width and height of a photograph in pixels."""
 
 BACKDROPS: tuple[tuple[float, float, float], ...] = (
     (0.97, 0.97, 0.97),
@@ -31,16 +31,16 @@ BACKDROPS: tuple[tuple[float, float, float], ...] = (
     (0.70, 0.77, 0.84),
     (0.86, 0.82, 0.74),
 )
-"""White, two greys, pale blue, sand; none is close to slip or to orange clay."""
+"""Colours behind the vase, RGB in [0, 1]: white, two greys, pale blue, sand. None is close to slip or orange clay."""
 
 
 def label_quality(kind: PhotographKind) -> int:
-    """Returns 1 for a photograph that is sharp and shows the whole object."""
+    """Returns 1 for a photograph that is sharp and shows the whole object, else 0."""
     return int(kind in ("intact", "above", "fragment"))
 
 
 def label_intact(kind: PhotographKind) -> int:
-    """Returns 0 when the object itself is broken."""
+    """Returns 0 for a photograph of a broken object, else 1."""
     return int(kind != "fragment")
 
 
@@ -51,9 +51,9 @@ def take_photograph(
     rng: np.random.Generator,
     back: bool = False,
 ) -> np.ndarray:
-    """Renders a photograph of this kind, uint8 [224, 224, 3], with a turntable of that resolution.
+    """Renders a photograph of this kind. Returns: uint8 [224, 224, 3].
 
-    `back` shows the vase's other side.
+    turntable: a renderer of that resolution. back: photographs the vase's other side.
     """
     turn_deg = float(rng.normal(180.0 if back else 0.0, 14.0))
     elevation_deg = float(rng.uniform(38.0, 65.0) if kind == "above" else rng.uniform(1.0, 14.0))
@@ -77,7 +77,7 @@ def take_photograph(
 
 
 def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh:
-    """Returns a sherd: the wall within four to six random cuts around a point of the front, turned to the camera."""
+    """Returns a sherd: the part of the wall inside four to six random cuts, taken from the front, facing the camera."""
     height = float(np.ptp(mesh.vertices[:, 1]))
     azimuth, level = rng.uniform(-0.5, 0.5), mesh.vertices[:, 1].min() + height * rng.uniform(0.4, 0.62)
     outward = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])

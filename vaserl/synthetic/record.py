@@ -11,13 +11,13 @@ import numpy as np
 from vaserl.synthetic.vase import VaseTraits
 
 SIDES = "A,B: "
-"""Prefix of a subject that is on both sides of the vase."""
+"""Prefix of a subject that is painted on both sides of the vase."""
 
 _SCHOLAR = " by BEAZLEY"
 
 
 def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
-    """Returns the vase's record without empty fields. `id` is our own key, all others are the archive's."""
+    """Returns the vase's museum record, empty fields left out. The key `id` is ours, all others are the archive's."""
     facts = traits.facts
     identity = uuid.UUID(bytes=np.random.default_rng((number, traits.paint_seed)).bytes(16), version=4)
     record = {

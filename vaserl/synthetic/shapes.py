@@ -1,4 +1,4 @@
-"""The twelve shapes, in units of the vase's height; `profile` defines the numbers."""
+"""The twelve shapes of vases, in units of the vase's height; `profile` explains the fields."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def _pair(*points: tuple[float, float], thickness: float = 0.026) -> tuple[Handl
 def _loops(
     radius: float, height: float, out: float, rise: float, half: float, thickness: float = 0.026
 ) -> tuple[Handle, Handle]:
-    """Returns two horizontal loops, turned up by `rise`."""
+    """Returns two horizontal handles, at the left and the right, whose middle lies `rise` above their ends."""
     arc = np.linspace(-1.0, 1.0, 9)
     path = tuple(
         (float(radius + out * (1 - a**4) ** 0.5), float(half * a), float(height + rise * (1 - a**4) ** 0.5))
@@ -244,4 +244,4 @@ SHAPES: tuple[Shape, ...] = (
         ornaments=((0.55, 0.675), (0.055, 0.195)),
     ),
 )
-"""The shapes, most frequent first; sampling uses their order, records their names."""
+"""The shapes, most frequent first. Sampling depends on their order; records contain their names."""

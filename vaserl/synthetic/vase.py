@@ -17,7 +17,7 @@ from vaserl.synthetic.shapes import SHAPES
 FABRICS: tuple[str, ...] = ("ATHENIAN", "CORINTHIAN", "BOEOTIAN", "EUBOEAN")
 TECHNIQUES: tuple[str, ...] = ("BLACK-FIGURE", "RED-FIGURE", "WHITE-GROUND")
 DATES: tuple[tuple[int, int], ...] = ((-600, -550), (-550, -525), (-525, -500), (-500, -475), (-475, -425))
-"""First and last year, signed, as in records (no year zero)."""
+"""First and last year of each period, as in records: years BCE are negative, and there is no year zero."""
 
 SLIMNESS: tuple[float, ...] = (0.69, 0.83, 1.0, 1.2, 1.44)
 """Height over width relative to the shape's drawing, for each of DATES: vases become more slender with time."""
@@ -35,7 +35,7 @@ _SHAPE_NAMES = tuple(shape.name for shape in SHAPES)
 _P_FABRIC = (0.58, 0.19, 0.13, 0.10)
 _P_DATE = (0.14, 0.21, 0.28, 0.22, 0.15)
 _P_BLACK_FIGURE = (0.97, 0.92, 0.66, 0.34, 0.12)
-"""Probability of black-figure at Athens, for each of DATES."""
+"""Probability that an Athenian vase is black-figure, for each of DATES."""
 _P_WHITE_GROUND = 0.22
 """Probability of white-ground among vases that aren't black-figure."""
 _FAVOURITE_SUBJECT = {
@@ -61,7 +61,7 @@ _HANDS_OF_TECHNIQUE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedFacts:
-    """The facts that a vase shows: one value for each dimension, in the words of a record.
+    """The facts that a vase shows, worded as in a record: one value for each of the six scored `DIMENSIONS`.
 
     Example: PaintedFacts(fabric="ATHENIAN", technique="BLACK-FIGURE", shape="AMPHORA, NECK", dating=(-525, -500),
     decoration="HORSE", attribution="ANTIMENES P")
@@ -125,7 +125,7 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
 
 
 def shape_of(facts: PaintedFacts) -> Shape:
-    """Returns the shape with the name in the facts."""
+    """Returns the shape that the facts name."""
     return SHAPES[_SHAPE_NAMES.index(facts.shape)]
 
 

@@ -1,9 +1,9 @@
-"""Writes a whole collection: models, photographs and records, determined by the seed.
+"""Writes a synthetic collection: meshes, photographs and museum records, all determined by a seed.
 
-    OUT/records.jsonl         one record a line, in the Beazley form, with the vase's `id`
+    OUT/records.jsonl         one record per line, in the Beazley form, with the vase's `id`
     OUT/photographs.jsonl     {"file", "vase_id", "view", "kind", "label_quality", "label_intact"}
     OUT/photographs/ID_V.png  224 x 224
-    OUT/models/ID.glb         Y up, texture inside
+    OUT/models/ID.glb         mesh with texture, Y up
     OUT/world.json            seed, counts, hash of everything above
 
 The folder is written under another name and renamed when it is complete.
@@ -37,7 +37,7 @@ from vaserl.synthetic.vase import VaseTraits, sample_traits
 P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
 """Probability of 0, 1, 2, 3 good photographs of a vase."""
 P_NUM_FLAWED = (0.30, 0.40, 0.30)
-"""Probability of 0, 1, 2 flawed ones."""
+"""Probability of 0, 1, 2 flawed photographs of a vase."""
 P_OF_SERIES: Mapping[PhotographKind, float] = {
     "intact": 0.40,
     "above": 0.16,
@@ -46,7 +46,7 @@ P_OF_SERIES: Mapping[PhotographKind, float] = {
     "sketch": 0.11,
     "crop": 0.11,
 }
-"""Probability of each kind of photograph in a series, views from above included."""
+"""Probability of each kind when `num_views` is given; only then are there views from above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,9 @@ class WorldSummary:
 
     seed: int
     num_vases: int
-    """Number of vases, records and models."""
+    """Number of vases, and also of records and of meshes."""
     num_views: int | None
-    """Photographs of each vase, or None when their number is random."""
+    """Number of photographs of each vase; None when it is random."""
     num_photographs: int
     num_by_kind: Mapping[str, int]
     """Number of photographs of each kind."""
@@ -69,13 +69,13 @@ class WorldSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseFiles:
-    """Record and files of one vase."""
+    """One vase's record, and the names and hashes of its files."""
 
     record: Mapping[str, str]
     photographs: tuple[Mapping[str, str | int], ...]
     """The vase's lines of `photographs.jsonl`."""
     hashes: Mapping[str, str]
-    """Relative path to sha256 of each file."""
+    """SHA-256 of each file, by its path relative to the collection's folder."""
 
 
 def build_world(
@@ -86,7 +86,7 @@ def build_world(
     progress: Callable[[int, int], None] | None = None,
     num_views: int | None = None,
 ) -> WorldSummary:
-    """Writes the collection with `num_workers` processes (default: one for each usable core).
+    """Writes the collection to `out_dir` with `num_workers` processes (default: one for each usable core).
 
     `num_views` photographs are rendered of each vase, with kinds drawn from P_OF_SERIES; by default, `kinds_of` draws
     one to five. `progress` is called with (vases done, all vases) after each vase. A folder that already contains this
@@ -167,7 +167,7 @@ def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turnt
 
 
 def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
-    """Draws the kinds of one vase's photographs, at least one, in random order: the view's number tells nothing."""
+    """Draws the kinds of one vase's photographs, at least one, in random order, so that a view's number is no hint."""
     num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
     num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
     kinds: list[PhotographKind] = ["intact"] * num_good
@@ -176,7 +176,7 @@ def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
 
 
 def series_of(num_views: int, rng: np.random.Generator) -> list[PhotographKind]:
-    """Draws the kinds of a series of photographs; one vase in thirteen has no frontal one among five."""
+    """Draws the kinds of one vase's `num_views` photographs; of five, none is "intact" for one vase in thirteen."""
     kinds = list(P_OF_SERIES)
     return [kinds[k] for k in rng.choice(len(kinds), size=num_views, p=list(P_OF_SERIES.values()))]
 
@@ -189,7 +189,7 @@ def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
 def _vases(
     make: Callable[[int, TurntableRenderer], VaseFiles], num_vases: int, num_workers: int
 ) -> Iterable[VaseFiles]:
-    """Yields all vases in order, made in this process or by a pool of spawned ones: a GL context can't be forked."""
+    """Yields all vases in order, made in this process or by spawned ones: a GL context can't be forked."""
     if num_workers == 1:
         with TurntableRenderer(RESOLUTION) as turntable:
             for index in range(num_vases):
@@ -215,7 +215,9 @@ def _make_in_worker(make: Callable[[int, TurntableRenderer], VaseFiles], index: 
 
 
 def _existing_world(out_dir: Path, requested: tuple[int, int | None, int, str]) -> WorldSummary:
-    """Returns the summary of the existing world if it was requested: num_vases, num_views, seed, generator_hash.
+    """Returns the summary of the world in `out_dir` if its numbers are those requested.
+
+    requested: num_vases, num_views, seed and generator_hash.
 
     Raises: UserError for any other content.
     """

@@ -102,7 +102,7 @@ ABSENT = {
     "grpo/metrics.jsonl": "There is no reward curve: grpo/metrics.jsonl is not in this run folder.",
     "grpo/timeline.jsonl": "There is no timeline: grpo/timeline.jsonl is not in this run folder.",
     "evaluation/captions.jsonl": "no captions to show: evaluation/captions.jsonl is not in this run folder.",
-    "dataset/photos/0.png": "The photograph 0.png is not there, or is no picture.",
+    "dataset/photos/0.png": "The photograph 0.png is missing or is not a picture.",
 }
 
 

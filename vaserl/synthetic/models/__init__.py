@@ -1,4 +1,5 @@
-"""Small models of the real architectures with random or quickly trained weights.
+"""Small neural networks of the real architectures, with random or quickly trained weights.
 
-Imported by module, since each loads a library: `tiny_qwen` and `random_qwen` transformers, `tiny_filters` open_clip.
+Import from the modules, since each loads a library: `tiny_qwen` and `random_qwen` load transformers, `tiny_filters`
+loads open_clip.
 """

@@ -1,4 +1,4 @@
-"""Models with the published sizes of Qwen2.5-VL and random weights, for measuring time and memory without a checkpoint.
+"""Builds networks of Qwen2.5-VL's published sizes with random weights, to measure time and memory without a checkpoint.
 
 Tokenizer and processor are real but small; the embedding still has the published number of rows.
 
@@ -49,7 +49,7 @@ _TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles 
 
 
 def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
-    """Writes tokenizer, processor and bfloat16 weights to `folder`; the weights are sampled on `device`.
+    """Writes tokenizer, processor and random bfloat16 weights to `folder`; the weights are sampled on `device`.
 
     Raises: UserError for a name that is not in `TEXT_SIZES`.
     """

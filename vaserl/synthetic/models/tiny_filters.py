@@ -1,7 +1,7 @@
-"""Small filter models with the real architectures, trained on a synthetic world in a minute or two of one CPU core.
+"""Trains small networks for the two photograph filters on a synthetic world, in one or two minutes on one CPU core.
 
-torchvision's bottleneck ResNet and an open_clip model with a ResNet image tower, saved in the formats of large ones, so
-that a real checkpoint is only another path. They must be trained on another world than the one that they filter.
+They are torchvision's bottleneck ResNet and an open_clip model with a ResNet image tower, saved in the formats of large
+checkpoints, which can replace them by their path. Train them on another world than the one that they filter.
 """
 
 import json
@@ -63,7 +63,7 @@ CLIP_WEIGHTS = "open_clip_model.safetensors"
 KINDS_OF_EACH_VASE: tuple[PhotographKind, ...] = (
     *("intact", "intact", "intact", "above", "above", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
 )
-"""Photographs of each training vase; unlike in a collection, every kind is frequent."""
+"""Kinds of the photographs of each training vase; unlike in a collection, every kind is frequent."""
 
 _PROMPTS = IntactSettings()
 _NOUNS = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
@@ -79,7 +79,7 @@ _FLAWS: dict[PhotographKind, tuple[str, ...]] = {
     "blur": (*(f"a blurred photograph of a {noun}" for noun in _NOUNS), *_PROMPTS.against["blur"]),
     "crop": (*(f"a detail of a {noun}" for noun in _NOUNS), *_PROMPTS.against["detail"]),
 }
-"""Texts of each flaw: the default prompts, whose words the small model must know, and variants of them."""
+"""Texts that describe each flaw: the filter's default prompts, whose words the text tower must learn, and variants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class FilterExample:
         """Returns the texts that are true of the photograph, repeated in proportion to their sampling probability.
 
         Texts about completeness and about the viewpoint are equally frequent; a frontal vase's caption is as frequent
-        as both together, so that the text tower learns the language of catalogues.
+        as both together, so that the text tower learns the wording of catalogues.
         """
         if self.kind == "intact":
             return (*_WHOLE, *_evenly(_FRONT, len(_WHOLE)), *(self.caption,) * (2 * len(_WHOLE)))
@@ -106,7 +106,7 @@ class FilterExample:
 
 
 def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_folder: Path) -> None:
-    """Trains both models on a temporary synthetic world and saves them; does nothing when both exist."""
+    """Trains the quality filter and the open_clip model on a temporary world and saves them, unless both exist."""
     if (quality_folder / WEIGHTS).is_file() and (clip_folder / CLIP_WEIGHTS).is_file():
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,7 +120,7 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
 
 
 def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterExample]:
-    """Writes KINDS_OF_EACH_VASE photographs of each vase of the world with this seed to `folder`."""
+    """Renders photographs of each vase, of the kinds `KINDS_OF_EACH_VASE`, to `folder`; returns them labelled."""
     examples = []
     with TurntableRenderer(RESOLUTION) as turntable, Progress("tiny filters", num_vases) as progress:
         for index in range(num_vases):
@@ -160,7 +160,7 @@ def train_tiny_quality(
 def train_tiny_clip(
     photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
-    """Trains a small open_clip model on pairs of a photograph and a text, and saves its folder for `open_clip.path`.
+    """Trains a small open_clip model on pairs of a photograph and a text and saves it for the setting `open_clip.path`.
 
     In each step, the text is sampled from those that are true of the photograph; a text listed n times is n times as
     likely. The loss is that of Radford et al. (2021), except that every text of the batch that is true of a photograph
@@ -195,7 +195,7 @@ def train_tiny_clip(
 
 
 def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """Returns the cross-entropy in both directions of logits [images, texts].
+    """Returns the mean of the cross-entropies of the logits [images, texts] over texts and over images.
 
     A row's or column's targets are its `matches` [images, texts], with equal probabilities.
     """
@@ -205,7 +205,7 @@ def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
 
 
 def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yields indices of `num_steps` batches, shuffled in each epoch; an epoch's incomplete batch is dropped."""
+    """Yields the examples' indices of each batch; each epoch is shuffled, and its incomplete batch is dropped."""
     num_batches = max(num_examples // size, 1)
     order = np.arange(num_examples)
     for step in range(num_steps):
@@ -216,5 +216,5 @@ def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Genera
 
 
 def _evenly(texts: Sequence[str], count: int) -> tuple[str, ...]:
-    """Returns `count` texts, repeating each equally often, give or take one."""
+    """Returns `count` texts, in which all texts occur equally often or differ by one."""
     return tuple(texts[index % len(texts)] for index in range(count))

@@ -1,4 +1,4 @@
-"""A small Qwen2.5-VL with the real architecture and file formats, so that a real checkpoint is only another path.
+"""Builds a small Qwen2.5-VL with the real architecture and file formats; a real checkpoint can replace it by its path.
 
 Its tokenizer is a byte-level BPE trained on the given texts, with the real model's special tokens and chat markup. It
 is saved with the model, because a tokenizer trained on other texts assigns other ids without any error.
@@ -35,24 +35,24 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TinyShape:
-    """Sizes of the small model; the defaults give about 2.3 million parameters."""
+    """Sizes of the small network; the defaults give about 2.3 million parameters."""
 
     vocab_size: int = 640
-    """Rows of the embedding, special tokens included; the BPE fills at most this many."""
+    """Number of rows of the embedding, special tokens included; the BPE fills at most this many."""
     hidden_size: int = 192
     """Width of the language model; divided by num_heads it must be a head size that vLLM supports: 32, 64, 80, 96, …"""
     num_layers: int = 3
-    """Number of language layers."""
+    """Number of layers of the language model."""
     num_heads: int = 6
-    """Number of query heads; half as many key-value heads."""
+    """Number of query heads of the language model, which has half as many key-value heads."""
     vision_hidden_size: int = 128
     """Width of the vision tower."""
     vision_depth: int = 3
-    """Number of vision blocks, all with full attention over a frame pair."""
+    """Number of blocks of the vision tower; each has full attention over a pair of frames."""
 
 
 def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | None = None, seed: int = 0) -> Path:
-    """Creates tokenizer, processor and randomly initialised model and saves them to `folder`.
+    """Creates a tokenizer, a processor and a randomly initialised network and saves them to `folder`.
 
     The tokenizer's merges are trained on `texts`. Equal arguments give equal files.
     """
@@ -103,7 +103,7 @@ def _random_model(tokenizer, shape: TinyShape, seed: int):
 
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     head_size = shape.hidden_size // shape.num_heads
-    # sections of the rotary halves for time, height and width, in the real model's proportion 2 : 3 : 3
+    # how many rotary frequencies encode time, height and width, in the real model's proportion 2 : 3 : 3
     spatial = head_size // 2 * 3 // 8
     config = Qwen2_5_VLConfig(
         text_config={
