@@ -34,7 +34,7 @@ def _commonest(values: Mapping[Dimension, Sequence[Value]], nothing: Value) -> d
     commonest: dict[Dimension, Value] = {d: _first(Counter(each), nothing) for d, each in values.items()}
     if any(commonest.values()):
         return commonest
-    # most dimensions are mostly unstated: take the commonest stated values
+    # `nothing` is the commonest in every dimension: take the commonest stated values
     return {d: _first(Counter(value for value in each if value), nothing) for d, each in values.items()}
 
 

@@ -147,7 +147,7 @@ def _dimension(
     guess = GuessFromOthers(train, dimension, config.smoothing)
     majority_hits = hits(dimension, [majority] * len(rows), truths, reader.same)
     guess_hits = hits(dimension, [guess(values) for values in truths], truths, reader.same)
-    # The better of the two: naive Bayes may fall below the majority where evidence is thin.
+    # The better of the two baselines: naive Bayes may fall below the majority where evidence is thin.
     best_hits = guess_hits if guess_hits.sum() >= majority_hits.sum() else majority_hits
     has_target = outcomes["sft"].has_target
     compared = compare_dimension(outcomes["rl"], outcomes["sft"], **draw)

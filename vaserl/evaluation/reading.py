@@ -22,7 +22,7 @@ def canonical_values(facts: Any) -> Values:
 
 
 def reward_reader(config: RewardConfig | None = None) -> Reader:
-    """Returns a reader that parses like the reward and is as lenient with a baseline's guess as with a caption."""
+    """Returns a reader with the reward's parser; its `same` applies the reward's similarity threshold to a guess."""
     chosen = config or RewardConfig()
 
     def record(fields: Mapping[str, str]) -> Values:

@@ -74,7 +74,7 @@ def svg(figure: Figure) -> str:
 def svg_file(figure: Figure) -> bytes:
     """Returns the figure as an SVG file, equal figures as equal bytes."""
     file = io.BytesIO()
-    # Creator, Date and the like hold links and the time, which would make equal figures differ
+    # the metadata contain links and the time, which would make the files of equal figures differ
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return file.getvalue()
 

@@ -37,7 +37,7 @@ class Claim:
 
     text: str
     holds: bool | None
-    """None if the run lacks the numbers that decide it."""
+    """True or False by the run's numbers; None if the run lacks them."""
     detail: str
     """The numbers that decide it."""
 

@@ -14,7 +14,7 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
-        """Ends a lap and adds the time since the last one to `seconds[name]`."""
+        """Ends a lap and adds the time since the previous one to `seconds[name]`."""
         self._wait()
         now = time.perf_counter()
         self.seconds[name], self._lap = self.seconds.get(name, 0.0) + now - self._lap, now

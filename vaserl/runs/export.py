@@ -25,8 +25,8 @@ _WINDOW = 10
 def export_run(run: Run, out_dir: Path) -> Path:
     """Merges a GRPO run's last weights into its base and writes model, processor, chat template and model card.
 
-    Checks that the exported folder's logits are those of base + adapter and differ from the base's: without an error,
-    a merged export may equal its base.
+    Checks that the exported folder's logits are those of base + adapter and differ from the base's: a merge
+    can leave the base unchanged without an error.
 
     Raises: UserError when the run has no weights or `out_dir` is not empty; RuntimeError when a check fails.
     """
@@ -64,7 +64,7 @@ def _check(base: Path, weights: Path, out_dir: Path) -> None:
     Raises: RuntimeError when they differ from the former or equal the latter.
     """
     original = load_model(base).eval()
-    # without the special tokens at either end of the vocabulary, some of which stand for images and videos
+    # none of the special tokens at either end of the vocabulary, some of which stand for images and videos
     ids = torch.arange(100, 164)[None] % original.config.text_config.vocab_size
     before = original(input_ids=ids).logits
     if (weights / "adapter_config.json").is_file():
@@ -120,7 +120,7 @@ def _metrics_table(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def _held_out(folder: QuickstartFolder) -> str:
-    """Returns a sentence about the evaluation beside the run; empty where there is none."""
+    """Returns the model card's sentence about the evaluation in the run's quick-start folder; empty without one."""
     if not folder.evaluation.summary_file.is_file():
         return ""
     result = folder.evaluation.summary

@@ -100,7 +100,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
             with self._grpo.saving_weights(weights.version) as folder:
                 if weights.files:
                     write_weights(weights, folder)
-                else:  # without files: the tensors are sent from GPU to GPU
+                else:  # the weights have no files, because their tensors are sent from GPU to GPU
                     learner.save(folder)
 
     def __enter__(self) -> Self:

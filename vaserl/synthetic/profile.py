@@ -71,5 +71,5 @@ def _smooth(points: np.ndarray, count: int) -> np.ndarray:
     """Returns `count` points of a smooth curve through the points, which doesn't leave their range."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     curve = PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
-    curve[-1] = points[-1]  # exactly, so that runs join
+    curve[-1] = points[-1]  # exactly the last point, so that consecutive runs join
     return curve

@@ -51,11 +51,11 @@ P_OF_SERIES: Mapping[PhotographKind, float] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSummary:
-    """Content of `world.json`."""
+    """Content of `world.json`: how the collection was generated, and hashes to compare it by."""
 
     seed: int
     num_vases: int
-    """Number of vases, and also of records and of meshes."""
+    """Number of vases; each has one record and one mesh."""
     num_views: int | None
     """Number of photographs of each vase; None when it is random."""
     num_photographs: int

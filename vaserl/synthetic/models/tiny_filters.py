@@ -175,7 +175,7 @@ def train_tiny_clip(
     tokenizer = open_clip.SimpleTokenizer(context_length=CLIP_CONFIG["text_cfg"]["context_length"])
     pixels = torch.stack([preprocess(read_photograph(path)) for path in photographs])
     vocabulary = sorted({text for own in texts for text in own})
-    tokens = tokenizer(vocabulary)  # [V, context]
+    tokens = tokenizer(vocabulary)  # [V, C]: V texts of C tokens
     number = {text: index for index, text in enumerate(vocabulary)}
     numbers = [[number[text] for text in own] for own in texts]
     is_true = torch.zeros(len(photographs), len(vocabulary), dtype=torch.bool)

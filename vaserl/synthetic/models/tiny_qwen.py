@@ -60,7 +60,7 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
 
     shape = shape or TinyShape()
     tokenizer = train_tokenizer(texts, shape.vocab_size)
-    # a 112 x 112 clip of four frames must not be resized; the default minimum would enlarge it
+    # a video of four 112 x 112 frames must not be resized; the processors' default minimum would enlarge it
     pixels = {"shortest_edge": 4 * 28 * 28, "longest_edge": 768 * 28 * 28}
     processor = Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=pixels),
