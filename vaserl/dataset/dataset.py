@@ -1,13 +1,13 @@
 """The folder of a curated data set. `DataSet` is its only reader and writer:
 
-manifest.parquet         one row for each photograph that came in, see `Row`
-clips/<sha256>.mp4       turntables
-models/<vase>.glb        models
-views/<vase>/<view>.png  canonical views and their normal maps, where they were asked for
-DATASET.md               the card, with contact_sheet.png
+manifest.parquet         one row for each input photograph, see `Row`
+clips/<sha256>.mp4       turntable videos
+models/<vase>.glb        3D models
+views/<vase>/<view>.png  canonical views of the 3D models and their normal maps, if turntable.stills is set
+DATASET.md               the card, which describes the data set, with contact_sheet.png
 config.toml              the settings that the data set was curated with
-curation.json            what the run did, and the version that wrote the data set
-.work/                   finished shards of the curation job
+curation.json            summary of the curation run, and the version of vaserl that wrote the data set
+.work/                   the curation job's lock, and its finished shards, from which a killed job resumes
 """
 
 import io
@@ -35,19 +35,20 @@ _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 class DataSet:
-    """A data set's folder: its paths, typed reads and atomic writes. Nothing is read before it is asked for."""
+    """A data set's folder: its paths, typed reads and atomic writes. A file is read when the property or method for it
+    is used, not on construction."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
 
     @property
     def exists(self) -> bool:
-        """The folder holds a manifest."""
+        """True if the folder holds a manifest."""
         return (self.path / names.MANIFEST).is_file()
 
     @property
     def rows(self) -> Manifest:
-        """Every row of the manifest, read again at each iteration, one batch in memory at a time.
+        """All rows of the manifest. Each iteration reads the file again and holds one batch of rows in memory.
 
         Raises: UserError when a newer version wrote the data set in a format that this one does not know.
         """
@@ -60,10 +61,10 @@ class DataSet:
         return Manifest(self.path / names.MANIFEST)
 
     def vases(self, split: str) -> list[Vase]:
-        """Returns the vases of one split, by id.
+        """Returns the vases of one split, sorted by id.
 
-        Raises: UserError when there is none, when a vase's record states none of the six dimensions, or when its clip
-        is missing.
+        Raises: UserError when the split has no vase, when a vase's record states none of the six dimensions (fabric,
+        technique, …), or when its turntable video is missing.
         """
         splits: set[str] = set()
         vases: list[Vase] = []
@@ -80,15 +81,15 @@ class DataSet:
 
     @property
     def clips(self) -> ClipStore:
-        """The turntables, by content hash."""
+        """Store of the turntable videos, which are named by content hash."""
         return ClipStore(self.path / names.CLIPS)
 
     def clip_path(self, digest: str) -> Path:
-        """Returns the path of the turntable of this content hash, whether or not there is such a file."""
+        """Returns the path of the turntable video with this content hash; the file need not exist."""
         return self.path / names.clip_name(digest)
 
     def mesh(self, row: Row | Vase) -> Path:
-        """Returns the path of the row's GLB; the row must name one."""
+        """Returns the path of the row's 3D model (GLB); the row must name one."""
         return self.path / row.mesh
 
     def place(self, name: str) -> str:
@@ -97,7 +98,7 @@ class DataSet:
 
     @property
     def models(self) -> Path:
-        """Folder of the GLBs."""
+        """Folder of the 3D models (GLB files)."""
         return self.path / names.MODELS
 
     @property
@@ -107,18 +108,18 @@ class DataSet:
 
     @property
     def sheet(self) -> Path:
-        """The card's picture, whether or not there is one."""
+        """Path of the contact sheet, the picture in the card; the file need not exist."""
         return self.path / names.SHEET
 
     @property
     def card(self) -> str | None:
-        """The text of the card; None where there is none."""
+        """Text of the card, which describes the data set; None if there is no card."""
         path = self.path / names.CARD
         return path.read_text() if path.is_file() else None
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the curation run did; empty where no run left a summary, as in an imported data set.
+        """Summary of the curation run; empty if there is none, as in an imported data set.
 
         Raises: UserError when the file is damaged.
         """
@@ -130,13 +131,13 @@ class DataSet:
 
     @property
     def writer(self) -> Writer:
-        """The software that wrote the data set."""
+        """Version of vaserl and of the data set format that the data set was written with."""
         return Writer.of_summary(self.summary)
 
     def settings(self, kind: type[_SectionT]) -> _SectionT | None:
-        """Returns the settings that the data set was curated with; None where there are none.
+        """Returns the settings that the data set was curated with; None if it has no settings file.
 
-        Raises: UserError with the version that wrote them when they are no settings of this version.
+        Raises: UserError, naming the version that wrote the settings, when this version can't read them.
         """
         path = self.path / names.SETTINGS
         if not path.is_file():
@@ -150,22 +151,22 @@ class DataSet:
             ) from error
 
     def views(self, mesh: str) -> Path:
-        """Returns the folder of the canonical views of the model with this path."""
+        """Returns the folder of the canonical views of the 3D model whose path is `mesh`."""
         return self.path / names.VIEWS / Path(mesh).stem
 
     def write_rows(self, rows: Iterable[Row]) -> None:
-        """Writes the manifest atomically, sorted by photograph."""
+        """Writes the manifest atomically, sorted by the photographs' paths."""
         self.rows.write(sorted(rows, key=lambda row: row.photo))
 
     def link_files(self, source: "DataSet") -> None:
-        """Makes the clips and models of another data set available here as symbolic links to their folders."""
+        """Links the folders of turntable videos and 3D models of another data set into this one, as symbolic links."""
         for name in (names.CLIPS, names.MODELS):
             target = (source.path / name).resolve()
             if target.is_dir() and not (self.path / name).exists():
                 (self.path / name).symlink_to(target)
 
     def write_card(self, text: str, sheet: Image.Image | None) -> None:
-        """Writes the card atomically, after its picture if it has one."""
+        """Writes the contact sheet, if there is one, and then the card, each atomically."""
         if sheet is not None:
             picture = io.BytesIO()
             sheet.save(picture, format="PNG", optimize=True)
@@ -173,18 +174,18 @@ class DataSet:
         write_atomic(self.path / names.CARD, text.encode())
 
     def write_settings(self, settings: Section) -> None:
-        """Writes the settings atomically, in the form that `settings` reads."""
+        """Writes the settings atomically, in the format that `settings` reads."""
         write_atomic(self.path / names.SETTINGS, dump_config(settings).encode())
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Writes the summary of a run atomically, with the version and the format that write it."""
+        """Writes the summary of a run atomically, with the version of vaserl and the number of the data set format."""
         content = {"vaserl": CURRENT_WRITER.vaserl, "format": CURRENT_WRITER.format, **summary}
         write_atomic(self.path / names.SUMMARY, (json.dumps(content, indent=2) + "\n").encode())
 
     def sweep(self) -> int:
-        """Removes what killed processes left unfinished. The caller must hold the lock in `work`.
+        """Removes unfinished files and folders that killed processes left. The caller must hold the lock in `work`.
 
-        Returns: how many files and folders it removed.
+        Returns: the number of files and folders removed.
         """
         folders = ("", f"{names.WORK}/*/", f"{names.MODELS}/", f"{names.CLIPS}/", f"{names.VIEWS}/*/")
         patterns = [*(f"{folder}{UNFINISHED}" for folder in folders), f"{names.MODELS}/{names.UNFINISHED_MODEL}*"]
@@ -200,9 +201,11 @@ class DataSet:
         manifest = self.path / names.MANIFEST
         if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
             raise UserError(
-                f"{manifest}: vase {row.vase_id} ({row.photo}) has a record without a single dimension; "
+                f"{manifest}: vase {row.vase_id} ({row.photo}) has a record that states no dimension; "
                 f"it needs one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
             )
         if not self.clip_path(row.clip).is_file():
-            raise UserError(f"{manifest}: vase {row.vase_id}: its clip {names.clip_name(row.clip)} is missing")
+            raise UserError(
+                f"{manifest}: vase {row.vase_id}: its turntable video {names.clip_name(row.clip)} is missing"
+            )
         return Vase.of_row(row)

@@ -1,7 +1,8 @@
-"""The manifest: a parquet file with one row for each photograph that came in.
+"""The manifest: a parquet file with one row for each input photograph.
 
-`rejected_by` is empty for a photograph that came through; for the others it names the stage, and `reason` gives the
-cause. So retention is a query over the manifest, and no photograph is unaccounted for.
+`rejected_by` is empty for a photograph that was kept; otherwise it names the stage that rejected the photograph, and
+`reason` states why. So the number of photographs that each stage kept is a query over the manifest, and none is
+unaccounted for.
 """
 
 import itertools
@@ -16,15 +17,15 @@ from vaserl.errors import UserError
 from vaserl.files import atomic_file
 
 _OPTIONAL = frozenset({"view", "kind", "rights", "credit"})
-"""Columns that manifests of older versions lack."""
+"""Columns that manifests written by older versions lack."""
 _ROWS_IN_GROUP = 2048
 _ROWS_IN_BATCH = 1024
 
 
 class Manifest(Collection[Row]):
-    """The rows of a manifest's file. Each iteration reads the file again and holds one batch of rows in memory.
+    """The rows of a manifest file. Each iteration reads the file again and holds one batch of rows in memory.
 
-    Raises: UserError on every access when there is no such file, or when it is not a manifest.
+    Raises: UserError on every access when the file is missing or is not a manifest.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,9 +45,9 @@ class Manifest(Collection[Row]):
                 yield from map(Row.from_columns, batch.to_pylist())
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Writes the file atomically, in the order of `rows`; holds one row group in memory.
+        """Writes the rows to the file atomically, in the order of `rows`; holds one row group in memory.
 
-        Row groups have one length, so the bytes depend on nothing but the rows.
+        Row groups have a fixed length, so equal rows give equal bytes.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         columns = (row.as_columns() for row in rows)

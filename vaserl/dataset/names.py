@@ -1,4 +1,4 @@
-"""Names of the files in a data set, relative to its folder. Nothing outside this room spells them."""
+"""Names of the files in a data set, relative to its folder. Other rooms use these constants and functions."""
 
 import hashlib
 import re
@@ -11,21 +11,23 @@ SETTINGS = "config.toml"
 SUMMARY = "curation.json"
 MODELS, CLIPS, VIEWS, WORK = "models", "clips", "views", ".work"
 UNFINISHED_MODEL = ".lift-"
-"""Beginning of the names of folders in which generators write, inside the folder of the models."""
+"""Prefix of the temporary folders that 3D generators write to, inside the folder of the 3D models."""
 
 _MAX_NAME = 255 - len(".glb")
-"""Characters of a vase's name among the files, all of them ASCII: file systems allow 255 bytes."""
+"""Largest number of characters in the name of a vase's file, without suffix. All of them are ASCII, and file systems
+allow 255 bytes."""
 
 
 def clip_name(digest: str) -> str:
-    """Returns clips/<digest>.mp4, the turntable of this content hash."""
+    """Returns clips/<digest>.mp4, the path of the turntable video with this content hash."""
     return f"{CLIPS}/{digest}.mp4"
 
 
 def mesh_name(vase_id: str) -> str:
-    """Returns models/<vase_id>.glb, with what cannot stand in a file name escaped; no two vases share a name.
+    """Returns models/<vase_id>.glb, with characters escaped that file names can't contain; no two ids share a name.
 
-    A name that is too long for a file system is cut and ends with "=" and a digest of the id; no escaped id holds "=".
+    A name that is too long for a file system is cut and ends with "=" and a hash of the id; escaped ids contain no
+    "=", so the two forms never collide.
     """
     name = quote(vase_id, safe=" ,()[]")
     if name.startswith("."):  # a hidden file would be removed with the unfinished ones

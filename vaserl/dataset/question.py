@@ -8,23 +8,23 @@ from vaserl.types import Dimension
 
 PROVENANCE = "provenance"
 Topic = Dimension | Literal["provenance"]
-"""What a question asks for: a dimension, or where the vase was found."""
+"""What a question asks for: one of the six dimensions, or the provenance, which is where the vase was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question about one topic, with the answer that the record gives.
+    """A question about one topic, with the answer that the museum's record gives.
 
     Example: Question(dimension="fabric", question="What is the fabric of the vase?", answer="Athenian")
     """
 
     dimension: Topic
     question: str
-    """The words that the model is given."""
+    """Question in words, as the vision-language model is asked."""
     answer: str
-    """The words that the model is taught to answer."""
+    """Answer in words, as supervised fine-tuning teaches it."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Question":
-        """Returns the question of a decoded JSON object; a key that is absent gives an empty text."""
+        """Returns the question that a decoded JSON object holds; a missing key becomes an empty text."""
         return cls(**{name: value.get(name, "") for name in ("dimension", "question", "answer")})

@@ -1,6 +1,7 @@
 """A row of the manifest: what became of one photograph, and the vase that it shows.
 
-The manifest keeps every value as text; the record, the scores and the questions are JSON there and typed values here.
+The manifest keeps every value as text: `record`, `scores` and `questions` are JSON in its columns, and typed values in
+`Row`.
 """
 
 import json
@@ -13,55 +14,56 @@ import pyarrow as pa
 from vaserl.dataset.question import Question
 
 SPLITS = ("train", "val", "test")
-"""What a vase is for: learning from it, choosing by it, reporting on it."""
+"""Names of the splits: vases for training, for choices such as the best checkpoint, and for the reported results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One photograph. A stage that it did not reach leaves the default; the fields are the manifest's columns."""
+    """The outcome of curation for one photograph. The fields are the manifest's columns; those of stages that the
+    photograph did not reach hold their defaults."""
 
     photo: str
     """Path or URL of the photograph, absolute or relative to the data set."""
     photo_sha256: str = ""
-    """Hash of the photograph's file, hex."""
+    """SHA-256 of the photograph's file, in hexadecimal."""
     vase_id: str
-    """The museum's or the world's identifier."""
+    """Identifier of the vase, from the museum or from the generator of synthetic vases."""
     view: str = ""
-    """A number, or a name like "front"; empty if unknown."""
+    """View that the photograph shows: a number, or a name like "front"; empty if unknown."""
     kind: str = ""
-    """The labelled kind of the photograph; empty where unlabelled."""
+    """Label of what the photograph shows, such as "intact" or "blur"; empty if unlabelled."""
     rights: str = ""
     """Terms of use of the photograph; empty if none are stated."""
     credit: str = ""
-    """The line to print beside the photograph; empty if none is stated."""
+    """Credit line to print beside the photograph; empty if none is stated."""
     record: Mapping[str, str] = field(default_factory=dict)
-    """The museum's record, Beazley form, present fields only."""
+    """The museum's record: text by field name of the Beazley archive, such as "Fabric"; without empty fields."""
     rejected_by: str = ""
-    """The stage that rejected the photograph; empty for a row that came through."""
+    """Name of the stage that rejected the photograph; empty if it was kept."""
     reason: str = ""
-    """Why it was rejected."""
+    """Why the stage rejected the photograph; empty if it was kept."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """What the stages measured, by measure: {"quality": 0.98, …}."""
+    """Numbers that the stages measured, by name of the measure: {"quality": 0.98, …}."""
     mesh: str = ""
-    """Path of the GLB, relative to the data set."""
+    """Path of the 3D model (GLB), relative to the data set."""
     clip: str = ""
-    """Content hash of the turntable, hex."""
+    """SHA-256 of the turntable video, in hexadecimal, which names the video's file."""
     caption: str = ""
-    """The catalogue's caption, which supervised fine-tuning imitates."""
+    """Catalogue caption, which supervised fine-tuning imitates; it may omit facts of the record."""
     reference: str = ""
-    """Everything that the record states, as a perfect caption."""
+    """Complete caption, which states every fact of the record."""
     questions: tuple[Question, ...] = ()
-    """One for each dimension that the record states, and one for its provenance."""
+    """Questions about the vase: one for each dimension that the record states, and one for its provenance."""
     split: str = ""
-    """One of SPLITS; empty for a rejected row."""
+    """One of SPLITS: train, val or test; empty for a rejected photograph."""
 
     @property
     def kept(self) -> bool:
-        """No stage rejected the photograph."""
+        """True if no stage rejected the photograph."""
         return not self.rejected_by
 
     def as_columns(self) -> dict[str, str]:
-        """Returns the row as the manifest keeps it: a text for each column."""
+        """Returns the row in the form of the manifest: a text for each column."""
         values = {name: getattr(self, name) for name in ROW_SCHEMA.names}
         return values | {
             "record": _dumped(dict(self.record)),
@@ -71,7 +73,7 @@ class Row:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> "Row":
-        """Returns the row that the manifest keeps as these columns; an absent or empty one gives the default."""
+        """Returns the row that the manifest's columns hold; an absent or empty column gives the field's default."""
         texts = {name: columns.get(name) or "" for name in ROW_SCHEMA.names}
         parsed = {name: json.loads(texts[name] or "{}") for name in ("record", "scores", "questions")}
         parsed["questions"] = tuple(Question.from_json(question) for question in parsed["questions"])
@@ -79,7 +81,7 @@ class Row:
 
 
 ROW_SCHEMA = pa.schema([(column.name, pa.string()) for column in fields(Row)])
-"""Columns of the manifest: the fields of a row in their order, each a text."""
+"""Columns of the manifest: the fields of `Row` in their order, each a string column."""
 
 
 def _dumped(value: Any) -> str:

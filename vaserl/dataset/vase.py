@@ -1,4 +1,4 @@
-"""A vase to learn from or to report on: a row that came through, without the photograph's own data."""
+"""A vase for training or evaluation: the manifest row of a kept photograph, without the photograph's own data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ CAPTION_PROMPT = "Describe the vase."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vase:
-    """A vase that came through curation, with its clip and texts."""
+    """A vase of the curated data set, with its turntable video and texts."""
 
     id: str
-    """The museum's or the world's identifier."""
+    """Identifier of the vase, from the museum or from the generator of synthetic vases."""
     record: Mapping[str, str]
-    """Beazley-form fields, present ones only."""
+    """The museum's record: text by field name of the Beazley archive, such as "Fabric"; without empty fields."""
     photo: str
-    """Path or URL of the photograph that the vase was lifted from."""
+    """Path or URL of the photograph from which the 3D model was generated."""
     mesh: str
-    """Path of the GLB, relative to the data set."""
+    """Path of the 3D model (GLB), relative to the data set."""
     clip: str
-    """Content hash of the turntable, hex."""
+    """SHA-256 of the turntable video, in hexadecimal, which names the video's file."""
     caption: str
-    """The catalogue's caption."""
+    """Catalogue caption, which supervised fine-tuning imitates; it may omit facts of the record."""
     reference: str
-    """The complete caption."""
+    """Complete caption, which states every fact of the record."""
     questions: tuple[Question, ...]
-    """One for each dimension that the record states, and one for its provenance."""
+    """Questions about the vase: one for each dimension that the record states, and one for its provenance."""
     split: str
-    """One of SPLITS."""
+    """Split of the vase: train, val or test."""
 
     @classmethod
     def of_row(cls, row: Row) -> "Vase":
-        """Returns the vase of a row that came through."""
+        """Returns the vase of a row that no stage rejected."""
         return cls(
             id=row.vase_id,
             record=row.record,
@@ -49,7 +49,7 @@ class Vase:
         )
 
     def caption_task(self) -> Task:
-        """Returns the task of describing the whole vase."""
+        """Returns the task that asks the vision-language model for a caption of the whole vase."""
         return Task(
             id=f"{self.id}/caption",
             clip=self.clip,

@@ -1,4 +1,4 @@
-"""Which version of the software wrote a data set, as its summary states it."""
+"""The version of vaserl that wrote a data set, as the summary of its curation run states it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Any
 import vaserl
 
 DATASET_FORMAT = 1
-"""Number of the data set's layout. It grows when a file or a column changes its meaning or its place."""
+"""Number of the data set format. It is increased when a file or a column changes its meaning or its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """The software that wrote a data set."""
+    """Version of vaserl and of the data set format that a data set was written with."""
 
     vaserl: str
     """Version of vaserl."""
     format: int
-    """Number of the folder's layout; see `DATASET_FORMAT`."""
+    """Number of the data set format; see `DATASET_FORMAT`."""
 
     @classmethod
     def of_summary(cls, summary: Mapping[str, Any]) -> "Writer":
-        """Returns the writer that a summary states; one that states none is of format 0, which vaserl 0.1.0 wrote."""
+        """Returns the writer that a run's summary states; without one, vaserl 0.1.0 and format 0."""
         return cls(vaserl=summary.get("vaserl", "0.1.0"), format=summary.get("format", 0))
 
     def __str__(self) -> str:

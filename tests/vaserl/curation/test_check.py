@@ -90,7 +90,7 @@ def test_check_photographs_names_row_effect_and_remedy_of_every_flaw(source):
     assert "source.fields" in found["record without a dimension"].message
     assert found["name fits no pattern"].where == "x+y.png"
     assert found["photograph that can't be read"].where == "d_1.png"
-    assert "'LATE' states nothing" in found["Date not understood"].message and checked.costs
+    assert "'LATE' can't be parsed" in found["Date not understood"].message and checked.costs
     assert ("photographs", "7, of which 3 can be used") in checked.counts  # a_1, a_2 and d_2
 
 
@@ -224,7 +224,7 @@ def test_check_dataset_finds_flaws(tmp_path):
         "clip missing": "stops the run",
         "clip changed": "stops the run",
         "no caption": "stops the run",
-        "question without ground": "keeps the row",
+        "question without an answer": "keeps the row",
         "no split": "drops the row",
         "record without a dimension": "stops the run",
         "question incomplete": "stops the run",

@@ -148,7 +148,7 @@ def test_export_to_hub_withholds_by_rights(dataset, tmp_path):
     assert export_to_hub(dataset, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
     assert export_to_hub(dataset, tmp_path / "b", rights=".*").num_withheld == 0
     for rights in ("PD", "CC0"):  # the whole of what is stated, "CC0 1.0", must fit
-        with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that fit '{rights}'"):
+        with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that match '{rights}'"):
             export_to_hub(dataset, tmp_path / "c", rights=rights)
     with pytest.raises(UserError, match="not a regular expression"):
         export_to_hub(dataset, tmp_path / "c", rights="(")

@@ -103,11 +103,11 @@ def test_import_published_writes_a_data_set(layout, tmp_path):
 def test_import_published_counts_vases_without_a_split(copy, tmp_path, caplog):
     edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1] | {"split": ""}, m[2]])
     assert import_published(copy, DataSet(tmp_path / "a")).num_vases == {"test": 1, "train": 2}
-    assert "of 3 vases 1 are named in no split and go into train" in caplog.text
+    assert "of 3 vases, 1 have no split and go into train" in caplog.text
     caplog.clear()
     edit(copy / "annotations" / "metadata.json", lambda m: [e | {"split": ""} for e in m])
     import_published(copy, DataSet(tmp_path / "b"))
-    assert "named in no split" not in caplog.text, "all of them are drawn"
+    assert "have no split" not in caplog.text, "all of them are drawn"
 
 
 def test_import_published_draws_by_seed_and_keeps_rights_out_of_records(copy, tmp_path):
@@ -219,7 +219,7 @@ def test_import_published_reads_the_layout_of_the_evaluation(layout, tmp_path):
     rejected = import_published(
         source, DataSet(tmp_path / "filmed"), turntable=TurntableSettings(resolution=32)
     ).rejected
-    assert set(rejected) == set(NAMES) and "no model to render" in rejected[NAMES[0]]
+    assert set(rejected) == set(NAMES) and "no 3D model to render" in rejected[NAMES[0]]
 
 
 def captions(change: Callable) -> Callable[[Path], None]:
@@ -240,10 +240,13 @@ def metadata(change: Callable) -> Callable[[Path], None]:
         (shutil.rmtree, "is no published data set: expected models/, images/ and annotations/"),
         (lambda f: (f / "annotations" / "captions.json").unlink(), "annotations/captions.json: no such file"),
         (lambda f: (f / "annotations" / "captions.json").write_text('[\n{"id": }]'), "captions.json:2: not JSON"),
-        (captions(lambda c: "x"), "captions.json: expected a list of objects, or an object by model, got str"),
+        (
+            captions(lambda c: "x"),
+            "captions.json: expected a list of objects, or an object with a key for each model, got str",
+        ),
         (
             captions(lambda c: c[1].pop("images") and None),
-            "captions.json, entry 2: names no model; give it one of the fields",
+            "captions.json, entry 2: names no model; add one of the fields",
         ),
         (
             captions(lambda c: c[0].update(caption=" ")),
@@ -259,7 +262,7 @@ def metadata(change: Callable) -> Callable[[Path], None]:
         (questions(lambda q: q.append(3)), "qa_pairs.json, entry 10: expected an object, got int"),
         (metadata(lambda m: m[0].update(split="dev")), "metadata.json, entry 1: field \"split\": 'dev' is none of"),
         (metadata(lambda m: {"a": "b"}), "metadata.json, 'a': expected an object like"),
-        (lambda f: shutil.rmtree(f / "images" / "left"), "images/left: no such folder; the layout has six views"),
+        (lambda f: shutil.rmtree(f / "images" / "left"), "images/left: no such folder; the layout requires six views"),
         (lambda f: [path.unlink() for path in (f / "models").iterdir()], "models: no *.glb in it"),
     ],
 )

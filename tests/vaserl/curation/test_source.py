@@ -283,7 +283,7 @@ def test_read_source_wrong_mappings_are_named(tmp_path):
         rows(tmp_path, fields={"Technique": "fabric"})
     (tmp_path / "records.csv").write_text("No,Fabric,picture\na,ATHENIAN,a.png\n")
     with pytest.raises(
-        UserError, match="'picture' is a column of the records, and file one of the list of photographs"
+        UserError, match="'picture' is a column of the records, but file is a field of the list of photographs"
     ):
         rows(tmp_path, id_field="No", fields={"file": "picture"})
 

@@ -172,7 +172,7 @@ def test_quality_reads_saved_temperature_and_threshold_unless_the_settings_state
 def test_train_quality_same_seed_trains_the_same_weights(trained, folder, tmp_path):
     train_quality(training(folder, tmp_path / "again"))
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained[0] / "model.safetensors").read_bytes()
-    with pytest.raises(UserError, match="there are weights already"):
+    with pytest.raises(UserError, match="already holds weights"):
         train_quality(training(folder, tmp_path / "again"))
 
 

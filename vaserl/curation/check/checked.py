@@ -1,4 +1,4 @@
-"""What a check found, and the page that shows it: a hundred problems of one kind take five lines and a number."""
+"""The result of a check, and the text that shows it: the first five problems of each kind, then their number."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ _WIDTH = 110
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseExample:
-    """What a model is given and taught about one vase."""
+    """The prompts that the vision-language model is given about one vase, with the answers that it is taught."""
 
     vase_id: str
     turns: Sequence[tuple[str, str]]
-    """(prompt, taught answer): the caption first, then each question."""
+    """Pairs of (prompt, taught answer): first the caption, then each question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,9 @@ class Checked:
     """The result of checking a folder."""
 
     counts: Sequence[tuple[str, str]]
-    """(name, text) of each line of the overview."""
+    """Lines of the overview as (name, text), such as ("vases", "48: 40 train, 8 test")."""
     problems: Sequence[Problem]
-    """In the order in which they were found."""
+    """Problems in the order in which they were found."""
     examples: Sequence[VaseExample]
 
     @property

@@ -17,8 +17,10 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 
 def check_dataset(dataset: DataSet, model: Path | None = None) -> Checked:
-    """Returns what training on this data set would be given. Reads and hashes every clip.
+    """Checks a data set and returns its counts, its problems and examples of the texts that training on it uses. Reads
+    and hashes every turntable video.
 
+    model: folder of the vision-language model whose chat template the examples show; None shows plain prompts.
     Raises: UserError when there is no manifest, or no model in `model`.
     """
     rows = list(dataset.rows)
@@ -55,7 +57,7 @@ def _counts(rows: Sequence[Row], kept: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _structure(rows: Sequence[Row]) -> Iterator[Problem]:
-    """Yields problems that only several rows together show."""
+    """Yields problems of the rows as a set, such as a photograph that is listed twice."""
     photos = Counter(row.photo for row in rows)
     vases: defaultdict[str, list[str]] = defaultdict(list)
     pictures: dict[str, Row] = {}
@@ -67,13 +69,13 @@ def _structure(rows: Sequence[Row]) -> Iterator[Problem]:
         if row.kept:
             other = pictures.setdefault(row.photo_sha256 or row.photo, row)
             if other.vase_id != row.vase_id:
-                message = f"shows {row.vase_id}, in {row.split}, and {other.vase_id}, in {other.split}, in one"
-                message += " and the same picture; remove one of the vases"
+                message = f"vases {row.vase_id} (in {row.split}) and {other.vase_id} (in {other.split})"
+                message += " have the same photograph; remove one of the vases"
                 yield _problem("one picture for two vases", row, message, "keeps the row")
             vases[row.vase_id].append(row.split)
             if len(vases[row.vase_id]) > 1:
                 splits = " and ".join(sorted(set(vases[row.vase_id])))
-                message = f"vase {row.vase_id} came through already, in {splits}; keep one of its photographs"
+                message = f"vase {row.vase_id} has several kept photographs, in {splits}; keep one of them"
                 yield _problem("vase twice", row, message, "stops the run")
 
 
@@ -86,7 +88,7 @@ def _vase(dataset: DataSet, row: Row) -> Iterator[Problem]:
         yield _problem("record without a dimension", row, message, "stops the run")
     yield from _clip(dataset, row)
     if not row.mesh or not dataset.mesh(row).is_file():
-        message = f"{row.mesh or 'its model'} is missing; training needs the clip alone, viewers and judges need it"
+        message = f"{row.mesh or 'its 3D model'} is missing; training works without it, viewers and mesh judges don't"
         yield _problem("model missing", row, message, "keeps the row")
     for name, text in (("caption", row.caption), ("reference", row.reference)):
         if not text.strip():
@@ -97,8 +99,8 @@ def _vase(dataset: DataSet, row: Row) -> Iterator[Problem]:
         if not all(text.strip() for text in texts.values()):
             yield _problem("question incomplete", row, f"{texts}; complete or remove it", "stops the run")
         elif question.dimension in DIMENSIONS and not known[question.dimension]:
-            message = f"asks for {question.dimension}, which the record doesn't state; remove it"
-            yield _problem("question without ground", row, message, "keeps the row")
+            message = f"asks for {question.dimension}, which the record doesn't state; remove the question"
+            yield _problem("question without an answer", row, message, "keeps the row")
 
 
 def _clip(dataset: DataSet, row: Row) -> Iterator[Problem]:
@@ -107,7 +109,7 @@ def _clip(dataset: DataSet, row: Row) -> Iterator[Problem]:
         message = f"{name} is missing; curate again"
         yield _problem("clip missing", row, message, "stops the run")
     elif sha256_of(path) != row.clip:
-        message = f"{name} does not have the content hash that is its name; remove it and curate again"
+        message = f"the content hash of {name} is not its name, so the file was changed; remove it and curate again"
         yield _problem("clip changed", row, message, "stops the run")
     else:
         try:

@@ -10,9 +10,10 @@ from vaserl.errors import Problem
 
 
 def check_published(source: Path, model: Path | None = None) -> Checked:
-    """Returns what `vaserl import-published` would make of the folder. Decodes every picture in it.
+    """Returns the counts, problems and examples of the data set that `vaserl import-published` would write from the
+    folder. Decodes every picture in it.
 
-    Raises: UserError when the folder has no published layout.
+    Raises: UserError when the folder has neither layout of a published data set.
     """
     problems: list[Problem] = []
     vases = read_layout(source, problems.append)

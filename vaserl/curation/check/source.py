@@ -1,4 +1,4 @@
-"""Checks photographs and records before a run."""
+"""Checks photographs and records before a curation run."""
 
 import json
 from collections import Counter
@@ -29,13 +29,14 @@ _KINDS = {
     ),
     "its record states none": ("record without a dimension", "fill in one of them, or map its column in source.fields"),
 }
-"""Kind of problem and remedy, by the beginning of a row's reason."""
+"""(kind of problem, remedy), by the beginning of the reason for which a row is rejected."""
 
 
 def check_photographs(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
-    """Returns what a run on these settings would be given.
+    """Checks the input of a curation run with these settings and returns its counts, its problems and examples of the
+    texts that its vases would give.
 
-    max_photographs: number of files that are read and decoded, spread evenly over the usable ones.
+    max_photographs: largest number of files to read and decode, evenly spaced among the usable ones.
     Raises: UserError when there are no photographs or no records at all.
     """
     problems: list[Problem] = []
@@ -77,7 +78,7 @@ def _rest(number: int) -> str:
 
 
 def _rejected(inspected: Inspected) -> Iterator[Problem]:
-    # a record that has its photographs already isn't the one that a misspelt name means
+    # only a record without photographs can be the one that a misspelt name means
     without = sorted(inspected.records.ids - set(inspected.rows["vase_id"].to_pylist()))
     rows = inspected.rows.filter(pa.array([bool(stage) for stage in inspected.rows["rejected_by"].to_pylist()]))
     for row in rows.select(["photo", "vase_id", "reason"]).to_pylist():
@@ -98,26 +99,26 @@ def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
 
 
 def _unlisted(inspected: Inspected) -> Iterator[Problem]:
-    """Yields pictures that the list of photographs does not name, so no run will read them."""
+    """Yields image files that the list of photographs does not name, so that no run reads them."""
     listed = set(inspected.rows["photo"].to_pylist())
     for name in files_below(inspected.folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and joined(inspected.folder, name) not in listed:
             yield _problem(
                 "picture in no list",
                 name,
-                "the list of photographs doesn't name it; add it, or leave it",
+                "the list of photographs doesn't name it; add it if it should be used",
                 "keeps the row",
             )
 
 
 def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Problem]:
-    """Yields fields in which the reward's parser finds nothing, so no question will ask about them."""
+    """Yields fields of records that the reward's parser can't read, so that no question asks about them."""
     for vase_id, record in _records(usable).items():
         facts = parse_record(record)
         for dimension in DIMENSIONS:
             field = FIELD_OF_DIMENSION[dimension]
             if record.get(field) and not facts[dimension]:
-                message = f"{field} {record[field]!r} states nothing that can be read; {_expected(field)}"
+                message = f"{field} {record[field]!r} can't be parsed; {_expected(field)}"
                 where = f"{inspected.records.origin}, {vase_id}"
                 yield _problem(f"{field} not understood", where, message, "keeps the row")
 
@@ -132,7 +133,7 @@ def _expected(field: str) -> str:
 
 
 def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
-    """Returns the record of each vase."""
+    """Returns the record of each vase, by vase id."""
     return {
         row["vase_id"]: json.loads(row["record"])
         for row in {row["vase_id"]: row for row in rows.select(["vase_id", "record"]).to_pylist()}.values()
@@ -140,7 +141,7 @@ def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
 
 
 def _every(rows: pa.Table, number: int) -> pa.Table:
-    """Returns at most `number` of the rows, evenly spread."""
+    """Returns at most `number` of the rows, evenly spaced."""
     if rows.num_rows <= number:
         return rows
     return rows.take(pa.array([k * rows.num_rows // number for k in range(number)]))

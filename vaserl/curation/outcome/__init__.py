@@ -1,4 +1,4 @@
-"""What a curation leaves: the rows of the manifest, splits, retention, card, contact sheet, hub export, `vaserl why`.
+"""Results of a curation: manifest rows, splits, retention, card, contact sheet, hub export, `vaserl why`.
 
-It re-exports nothing: the card loads matplotlib, the hub export pyarrow. Import from the modules.
+Nothing is re-exported, because the card loads matplotlib and the hub export pyarrow: import from the modules.
 """

@@ -1,4 +1,4 @@
-"""The card of a data set: what it holds, where it came from and what became of every photograph."""
+"""The card of a data set (DATASET.md): its contents, their rights, and why photographs were rejected."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -16,41 +16,41 @@ from vaserl.report.paper import PAPER_RETENTION
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 NUM_VALUES = 12
-"""Commonest values of a dimension that are listed."""
+"""Number of values that a table lists, the commonest first; the others are only counted."""
 NUM_CREDITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the card states besides the rows."""
+    """Results of the curation run that the card states besides the rows."""
 
     filters: Sequence[FilterReport] = ()
-    """The filters against the labels; empty without labelled photographs."""
+    """Comparison of each filter with the labels of the photographs; empty without labels."""
     best_view: BestViewReport | None = None
-    """The choice of views against the labels; None without labelled photographs."""
+    """Comparison of the chosen views with the labels of the photographs; None without labels."""
     thresholds: Sequence[Threshold] = ()
-    """The threshold of each filter."""
+    """Threshold that each filter used."""
     off: Collection[str] = ()
-    """Stages that did not run."""
+    """Names of the stages that did not run."""
     pipeline: Pipeline = PIPELINE
-    """All stages in their order."""
+    """All stages, in their order."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """What the card counts, in one pass, because a data set may have more rows than fit into memory."""
+    """Counts for the card, made in one pass over the rows, because they may not fit into memory."""
 
     num_rows: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     values: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
-    """Field of the record to counts of (value, split)."""
+    """Number of vases by (value, split), for each field of the record."""
     rights: Counter[str] = field(default_factory=Counter)
     credits: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(field, value in lower case) to the value as it first occurred."""
+    """The value as it first occurred, by (field, value in lower case)."""
 
     def _spelling(self, name: str, value: str) -> str:
         """Returns one spelling for values that differ in case only, such as "ATHENIAN" and "Athenian"."""
@@ -76,8 +76,8 @@ class _Tally:
 
 
 def write_card(dataset: DataSet, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
-    """Writes the card and its contact sheet. `rows` are those of the manifest, iterated several times and never held
-    in memory together."""
+    """Writes the card and its contact sheet. `rows`, the rows of the manifest, are iterated several times and never
+    held in memory together."""
     sheet = contact_sheet(dataset, pictured(rows, settings.num_pictured))
     picture = dataset.sheet.name if sheet is not None else ""
     dataset.write_card(dataset_card(rows, settings, findings, picture), sheet)
@@ -174,7 +174,8 @@ def _share_row(name: str, part: int, whole: int) -> str:
 
 
 def _texts(tally: _Tally) -> list[str]:
-    """Counts questions by what they ask for, and captions whose first wording did not agree with the record."""
+    """Returns the lines of the card that count questions by what they ask for, and captions whose first wording did not
+    agree with the record."""
     refused, asked = tally.refused, tally.asked
     lines = [
         "",
@@ -190,7 +191,8 @@ def _texts(tally: _Tally) -> list[str]:
 
 
 def _rights(tally: _Tally) -> list[str]:
-    """Counts licenses and credit lines of the photographs that the vases were lifted from."""
+    """Returns the lines of the card that count licenses and credit lines of the photographs from which the 3D models
+    were generated."""
     lines = ["", "## Rights", ""]
     if not any(value for counts in (tally.rights, tally.credits) for value in counts):
         return [*lines, "None of the photographs states rights or a credit line."]
@@ -210,7 +212,7 @@ def _counted(counts: Counter[str], num_shown: int) -> list[str]:
 def _histogram(counts: Counter[tuple[str, str]], width: int = 30) -> list[str]:
     """Returns a table of the commonest values, by split, with bars of at most `width` characters.
 
-    counts: (value, split) to the number of vases.
+    counts: number of vases by (value, split).
     """
     splits = [name for name in SPLITS if any(split == name for _, split in counts)]
     values: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Draws the contact sheet of a data set: photographs, and beside each the turntable made from it."""
+"""Draws the contact sheet of a data set: photographs, and beside each two frames of its turntable video."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from vaserl.files.clip import read_mp4
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 SIDE = 128
-"""Width and height of each picture, in pixels."""
+"""Width and height of each picture in pixels."""
 NUM_COLUMNS = 4
 GAP = 10
 LABEL_HEIGHT = 18
@@ -25,8 +25,8 @@ PAPER, INK, FAINT = (255, 255, 255), (43, 39, 35), (139, 133, 124)
 def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
     """Returns an RGB picture with a cell for each row; None without rows.
 
-    Each cell holds the photograph, the turntable's first frame and the one a third of a turn later. The place of a
-    photograph that can't be read stays empty.
+    Each cell shows the photograph, the first frame of the turntable video and the frame a third of a turn later. The
+    place of a photograph that can't be read stays empty.
     """
     if not rows:
         return None
@@ -48,8 +48,8 @@ def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
 
 
 def pictured(rows: Collection[Row], number: int) -> list[Row]:
-    """Returns `number` of the rows that have a turntable, or all if there are fewer: evenly spaced, with the first and
-    the last. Iterates over the rows twice and holds only what it returns."""
+    """Returns `number` of the rows that have a turntable video, evenly spaced from the first to the last, or all of
+    them if there are fewer. Iterates over `rows` twice and holds only the returned rows in memory."""
     num_filmed = sum(bool(row.clip) for row in rows)
     chosen = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
     filmed = (row for row in rows if row.clip)
@@ -64,7 +64,7 @@ def _photograph(place: str) -> Image.Image | None:
 
 
 def _fitted(text: str, font: Any, width: int) -> str:
-    """Returns the text, cut to `width` pixels."""
+    """Returns the text, cut at its end to at most `width` pixels."""
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text

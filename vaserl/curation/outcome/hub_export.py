@@ -1,8 +1,8 @@
-"""A data set in the form of the Hugging Face hub: parquet files that hold photographs, turntables and models.
+"""Exports a data set for the Hugging Face hub: parquet files that hold photographs, turntable videos and 3D models.
 
 The manifest names files by paths, which only this package can follow: `datasets` resolves a path column from the
-process's working directory, and the hub's viewer resolves none. So the export is self-contained, and the manifest stays
-small, without a second copy of every model beside the one that training reads.
+process's working directory, and the hub's viewer resolves none. So the export contains the files themselves, and the
+manifest stays small, without a second copy of every 3D model and video beside the one that training reads.
 """
 
 import json
@@ -25,31 +25,31 @@ LICENSES = (
     *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-4.0"),
     *("pddl", "odbl", "odc-by", "apache-2.0", "mit"),
 )
-"""The hub's names of the licenses that data sets are commonly given."""
+"""The hub's identifiers of licenses that are common for data sets."""
 ROWS_IN_GROUP = 32
-"""Rows that the hub's viewer must fetch to show one page."""
+"""Rows in a row group, the smallest part of a parquet file that the hub's viewer can fetch to show a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubExport:
-    """What an export wrote."""
+    """The result of an export: its files, and how many vases were exported and withheld."""
 
     num_vases: Mapping[str, int]
-    """Vases by split."""
+    """Number of exported vases, by split."""
     num_withheld: int
-    """Vases whose rights do not allow export, or are unknown."""
+    """Number of vases that were not exported, because their rights are unknown or do not allow it."""
     files: Sequence[Path]
-    """The parquet files."""
+    """Paths of the parquet files."""
     num_bytes: int
-    """Total size of the parquet files."""
+    """Total size of the parquet files in bytes."""
 
 
 def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: int = 500_000_000) -> HubExport:
     """Writes data/<split>-<n>-of-<m>.parquet, README.md and the card's picture into the new folder `out`.
 
-    A vase is exported if `rights`, a regular expression, matches the whole of its photograph's rights; its model and
-    turntable are made from that photograph. A file is closed after the first row group that takes it beyond
-    `max_bytes`.
+    A vase is exported if `rights`, a regular expression, matches all of the text that states its photograph's rights,
+    because its 3D model and turntable video are derived from that photograph. A file is closed after the first row
+    group that makes it larger than `max_bytes`.
 
     Raises: UserError when no vase may be exported, a named file is missing, or `out` is not empty.
     """
@@ -60,8 +60,8 @@ def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: in
     rows = [row for row in kept if allowed.fullmatch(row.rights)]
     if not rows:
         raise UserError(
-            f"{dataset.path}: of {len(kept)} vases that came through, none has rights that fit {rights!r}; state them "
-            'in the column "rights" of the photographs or records, or export what states none with --rights ".*"'
+            f"{dataset.path}: of {len(kept)} vases that came through, none has rights that match {rights!r}; state "
+            'them in the column "rights" of the photographs or records, or export what states none with --rights ".*"'
         )
     final, out = out, out.with_name(f".{out.name}.writing")  # an interrupted export leaves nothing under the final name
     shutil.rmtree(out, ignore_errors=True)
@@ -87,7 +87,8 @@ def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: in
 
 
 def features() -> Any:
-    """Returns the columns as `datasets.Features`; `clip` is the turntable's key in clip and feature stores."""
+    """Returns the columns of the export as `datasets.Features`. The column `clip` is the content hash by which this
+    package finds the turntable video and the features computed from it."""
     from datasets import Features, Image, List, Mesh, Value, Video
 
     text = Value("string")
@@ -131,13 +132,13 @@ def _write_split(dataset: DataSet, out: Path, split: str, rows: Sequence[Row], m
 
 
 def _groups(dataset: DataSet, rows: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
-    """Yields the rows with their files' contents, a row group at a time."""
+    """Yields one row group at a time: the columns of its rows, with the contents of their files."""
     for start in range(0, len(rows), ROWS_IN_GROUP):
         yield [_columns(dataset, row) for row in rows[start : start + ROWS_IN_GROUP]]
 
 
 def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
-    """Returns the columns of `features` for a row, in the form that pyarrow converts."""
+    """Returns the columns of `features` for a row, as values that pyarrow converts."""
     contents = {}
     for column, name in {"photo": row.photo, "video": clip_name(row.clip), "mesh": row.mesh}.items():
         place = dataset.place(name)
@@ -164,7 +165,7 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
 
 
 def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> str:
-    """Returns the hub's card: its header names the files of each split, its body is the data set's own card.
+    """Returns the hub's README.md: its header names the files of each split, its body is the data set's own card.
 
     Where vases are withheld, the body states how many and omits the picture, which may show them.
     """
@@ -186,7 +187,7 @@ def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> s
 
 
 def _picture(name: str) -> re.Pattern[str]:
-    """Returns a pattern of the picture in the card, with the line below it."""
+    """Returns a pattern that matches the picture in the card and the line below it."""
     return re.compile(rf"!\[[^]]*\]\({re.escape(name)}\)\n\n.*\n\n")
 
 

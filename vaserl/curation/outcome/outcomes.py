@@ -1,4 +1,4 @@
-"""Builds the rows of the manifest from the journal's shards, one shard in memory at a time."""
+"""Builds the rows of the manifest from the shards of finished work; holds one shard in memory at a time."""
 
 import math
 from collections import defaultdict
@@ -17,7 +17,7 @@ from vaserl.dataset import Row
 
 
 class Outcomes:
-    """The outcome of every photograph, read from the shards at each iteration."""
+    """The outcome of every photograph of a curation run, read from the shards of finished work at each iteration."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Outcomes:
             self._lifted[shard.file].append(shard)
 
     def survivors(self, *columns: str) -> Iterator[dict[str, Any]]:
-        """Yields some columns of the rows that came through, in the order of the photographs."""
+        """Yields the given columns of each photograph that no stage rejected, in the order of the photographs."""
         for shards in self._lifted.values():
             for shard in shards:
                 table = pq.read_table(self._journal.path(shard.step, shard.key), columns=[*columns, "rejected_by"])
@@ -43,7 +43,7 @@ class Outcomes:
                         yield row
 
     def num_fallbacks(self) -> int:
-        """Returns the number of captions that failed the check of facts and were replaced by the complete one."""
+        """Returns the number of captions whose first wording failed the check against the record and was replaced."""
         count = 0
         for shards in self._lifted.values():
             for shard in shards:
@@ -55,7 +55,7 @@ class Outcomes:
         return count
 
     def manifest_rows(self, splits: Mapping[str, str]) -> Iterator[Row]:
-        """Yields the rows of the manifest, shard by shard of the filters, each survivor in its vase's split."""
+        """Yields the rows of the manifest in the order of the filters' shards, with the splits of kept photographs."""
         for parent in self._filtered:
             rows = rows_of(parent.read(self._journal))
             for number, reason in self._losers.get(parent.number, {}).items():
@@ -68,7 +68,7 @@ class Outcomes:
             yield from (self._manifest_row(row, splits) for row in rows)
 
     def _manifest_row(self, row: Mapping[str, Any], splits: Mapping[str, str]) -> Row:
-        """Returns the row of a photograph from the columns that its stages have filled."""
+        """Returns the manifest row of a photograph, from the columns that the stages filled in."""
         hidden = {column.name for column in self._pipeline.columns if not column.is_score}
         scores = {
             name: value

@@ -1,4 +1,5 @@
-"""Queries over the manifest: retention, reasons, and how often filters and choice were right."""
+"""Queries over the manifest: how many photographs each stage kept, why it rejected the others, and how often the
+filters and the choice of views were right."""
 
 import math
 import re
@@ -15,27 +16,27 @@ from vaserl.dataset import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterReport:
-    """A filter against the labelled kinds; a positive is a photograph that it kept."""
+    """How often a filter's decisions agree with the photographs' labels; a positive is a photograph that it kept."""
 
     stage: str
-    """Its name."""
+    """Name of the filter's stage."""
     true_positives: int
-    """Kept, rightly."""
+    """Number of photographs that the filter kept and should keep."""
     false_positives: int
-    """Kept, wrongly."""
+    """Number of photographs that the filter kept and should reject."""
     false_negatives: int
-    """Rejected, wrongly."""
+    """Number of photographs that the filter rejected and should keep."""
     true_negatives: int
-    """Rejected, rightly."""
+    """Number of photographs that the filter rejected and should reject."""
 
     @property
     def precision(self) -> float:
-        """Share of right ones among those kept; 0 if none was."""
+        """Share of the kept photographs that should be kept; 0 if none was kept."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        """Share of those kept among the ones that should be; 0 if there were none."""
+        """Among the photographs that should be kept, the share that the filter kept; 0 if there are none."""
         return _share(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
@@ -44,41 +45,43 @@ class FilterReport:
         return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the counts and the shares, for JSON."""
+        """Returns the counts and the shares derived from them, as values that JSON can hold."""
         return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestViewReport:
-    """The photograph that was kept of each vase, against the labelled kinds; a right one shows it whole, sharp and from
+    """How often the photograph kept of a vase is a right one, which by its label shows the vase whole, sharp and from
     the front."""
 
     num_vases: int
-    """Vases with such a photograph among those that came in."""
+    """Number of vases with a right photograph in the input."""
     num_right: int
-    """Vases of `num_vases` whose kept photograph is right; it is not where the filters rejected every right one."""
+    """Number of the vases in `num_vases` whose kept photograph is right. It excludes vases whose right photographs were
+    all rejected by the filters."""
     num_choices: int
-    """Vases of `num_vases` of which right and wrong photographs reached the choice."""
+    """Number of the vases in `num_vases` of which right and wrong photographs reached the choice of the best view."""
     num_choices_right: int
-    """Vases of `num_choices` of which a right photograph was chosen."""
+    """Number of the vases in `num_choices` of which a right photograph was chosen."""
 
     @property
     def share(self) -> float:
-        """Share of vases whose kept photograph is right, whatever stage rejected the right ones."""
+        """Share of vases whose kept photograph is right; errors of the filters and of the choice both lower it."""
         return _share(self.num_right, self.num_vases)
 
     @property
     def choice_share(self) -> float:
-        """Share of choices that were right: the choice of the best view alone."""
+        """Share of choices between right and wrong photographs that were right; errors of the filters don't count."""
         return _share(self.num_choices_right, self.num_choices)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the counts and the shares, for JSON."""
+        """Returns the counts and the shares derived from them, as values that JSON can hold."""
         return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
 
 
 def retention_counts(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> list[dict[str, Any]]:
-    """Returns [{"stage", "in", "out"}, …] for each stage in order; a stage's `in` is the `out` of the one before it."""
+    """Returns how many photographs reached and passed each stage, in order: [{"stage", "in", "out"}, …]. A stage's `in`
+    is the `out` of the stage before it."""
     rejected = Counter(row.rejected_by for row in rows if row.rejected_by)
     unknown = set(rejected) - set(pipeline.names)
     assert not unknown, f"rows rejected by stages that the pipeline doesn't list: {unknown}"
@@ -90,10 +93,10 @@ def retention_counts(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> li
 
 
 def emptied(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> str | None:
-    """Returns a warning if one stage rejected all that reached it, else None.
+    """Returns a warning if one stage rejected every photograph that reached it, else None.
 
-    It names the reason that came nearest to passing or was commonest, and the settings to look at. Thresholds chosen
-    for other photographs end like that.
+    The warning names the settings to look at, and the reason of the photograph with the best score, or for a stage
+    without a single score the commonest reason. Thresholds that were chosen for other photographs have this effect.
     """
     counts = zip(pipeline.stages, retention_counts(rows, pipeline), strict=True)
     stage, entry = next(((s, e) for s, e in counts if e["in"] and not e["out"]), (None, {}))
@@ -111,14 +114,17 @@ def emptied(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> str | None:
 
 
 def reasons(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
-    """Counts rejected rows by stage and kind of reason: the reason without its figures and names."""
+    """Returns the number of rejected rows by (stage, kind of reason): the reason without its numbers and names."""
     return Counter((row.rejected_by, _kind_of(row.reason)) for row in rows if row.rejected_by)
 
 
 def filter_report(
     rows: Iterable[Row], kinds: Mapping[str, str], stage: Stage, pipeline: Pipeline = PIPELINE
 ) -> FilterReport:
-    """Compares a filter with the labelled kinds, by photograph, over the rows that reached it."""
+    """Compares a filter's decisions with the labels of the photographs that reached it.
+
+    kinds: the label of what each photograph shows, by path of the photograph.
+    """
     earlier = pipeline.names[: pipeline.names.index(stage.name)]
     counts: Counter[tuple[bool, bool]] = Counter()
     for row in rows:
@@ -135,7 +141,10 @@ def filter_report(
 
 
 def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str], pipeline: Pipeline = PIPELINE) -> BestViewReport:
-    """Compares the photograph kept of each vase with the labelled kinds; vases with an unlabelled one are left out."""
+    """Compares the photograph kept of each vase with the labels; vases with an unlabelled photograph are left out.
+
+    kinds: the label of what each photograph shows, by path of the photograph.
+    """
     views: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
     unlabelled: set[str] = set()
     for row in rows:
@@ -161,8 +170,8 @@ def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str], pipeline: Pi
 
 
 def _kind_of(reason: str) -> str:
-    """Returns what reasons of one kind share: figures and quoted names become "…", and what follows a colon or a
-    parenthesis is cut off."""
+    """Returns the text that all reasons of one kind share: numbers and quoted names become "…", and the text after a
+    colon or a parenthesis is cut off."""
     return re.sub(r"-?\d+(?:\.\d+)?|'[^']*'", "…", re.split(r": | \(", reason)[0])
 
 

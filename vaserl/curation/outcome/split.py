@@ -1,8 +1,9 @@
 """Assigns vases to training, validation and test by hash, so that the order of the vases does not matter.
 
-Two requirements exclude each other. A test set that stays the same when vases are added must depend on each vase alone;
-one with the same mixture of vases as the rest depends on the rest. A test set given as a share is of the first kind. A
-test set given as a number, and validation, on which nothing is reported, are of the second.
+Two requirements exclude each other. If vases must not move between the splits when others are added, the test set must
+depend on each vase alone; if the test set must have the same mixture of vases as the rest, it depends on the rest. A
+test set given as a share meets the first requirement. A test set given as a number meets the second, and so does
+validation, on which no results are reported.
 """
 
 import hashlib
@@ -14,11 +15,11 @@ from vaserl.rewards.vase.parse import Facts, parse_record
 
 
 def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -> dict[str, str]:
-    """Returns train, val or test for each vase id.
+    """Returns the split, train, val or test, by vase id.
 
-    strata: vase id to stratum, see `stratum_of`. Test vases are those whose hash lies below `test_share`, whatever
-    their stratum, or `num_test` that are drawn stratum by stratum. Validation vases are drawn stratum by stratum from
-    the rest.
+    strata: the stratum of each vase, by vase id; see `stratum_of`. Test vases are those whose hash lies below
+    `test_share`, whatever their stratum, or `num_test` that are drawn stratum by stratum. Validation vases are drawn
+    stratum by stratum from the rest.
     """
     if settings.num_test is None:
         test = {vase_id for vase_id in strata if position(vase_id, seed) < settings.test_share}
@@ -31,9 +32,10 @@ def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -
 
 
 def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
-    """Returns `number` vases, or all if there are fewer.
+    """Returns the ids of `number` vases, or all if there are fewer.
 
-    Each stratum gives its share, rounded by largest remainders, and gives the vases with the smallest hashes.
+    Each stratum contributes in proportion to its size, rounded by largest remainders; of its vases those with the
+    smallest hashes are drawn.
     """
     members: defaultdict[str, list[str]] = defaultdict(list)
     for vase_id in sorted(strata, key=lambda v: (position(v, seed), v)):
@@ -52,13 +54,13 @@ def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
 
 
 def stratum_of(record: Mapping[str, str]) -> str:
-    """Returns fabric, technique and shape, as the reward's parser reads them, as one text."""
+    """Returns the stratum of a vase: fabric, technique and shape, as the reward's parser reads them, joined by "/"."""
     facts: Facts = parse_record(record)
     return "/".join(_names(facts[dimension]) for dimension in ("fabric", "technique", "shape"))
 
 
 def position(vase_id: str, seed: int) -> float:
-    """Returns a number in [0, 1), uniform over vases: a pure function of id and seed."""
+    """Returns a hash of id and seed as a number in [0, 1), uniformly distributed over vases."""
     digest = hashlib.sha256(f"split/{seed}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 

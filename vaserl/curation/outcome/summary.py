@@ -10,31 +10,31 @@ from vaserl.curation.outcome.retention import BestViewReport, FilterReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurationSummary:
-    """What a curation run did."""
+    """Counts, thresholds and times of a curation run."""
 
     num_photographs: int
-    """Photographs that came in, which is the number of rows of the manifest."""
+    """Number of input photographs, which is the number of rows of the manifest."""
     num_vases: Mapping[str, int]
-    """Vases that came through, by split."""
+    """Number of vases in the data set, by split."""
     retention: Sequence[Mapping[str, Any]]
-    """[{"stage", "in", "out"}, …]."""
+    """How many photographs reached and passed each stage: [{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
-    """The filters against the labels; empty without labelled photographs."""
+    """Comparison of each filter with the labels of the photographs; empty without labels."""
     best_view: BestViewReport | None
-    """The choice of views against the labels; None without labelled photographs."""
+    """Comparison of the chosen views with the labels of the photographs; None without labels."""
     thresholds: Sequence[Threshold]
-    """The threshold of each filter, quantiles resolved."""
+    """Threshold that each filter used, as a value, even if the settings give a quantile."""
     num_fallbacks: int
-    """Captions that failed the check of facts and were replaced by the complete one."""
+    """Number of captions whose first wording failed the check against the record and was replaced."""
     stages: Mapping[str, Mapping[str, float]]
-    """Stage to what this run did: rows, seconds and rows_per_s of one process, deaths of its process, and killed_rows,
-    the photographs rejected because of them."""
+    """Work of this run, by stage: rows, seconds and rows_per_s of one process, deaths of the stage's processes, and
+    killed_rows, the number of photographs rejected because of these deaths."""
     reused_rows: Mapping[str, int]
-    """Pass to the number of rows that an earlier run had finished."""
+    """Number of rows that an earlier run had finished, by pass of the job: "filters" or "lift"."""
     num_stale_shards: int
-    """Files of finished work that belong to other settings, photographs or code."""
+    """Number of files of finished work that belong to other settings, photographs or code and were not used."""
     seconds: Mapping[str, float]
-    """Pass to its wall time in seconds, the start of its processes included."""
+    """Wall time in seconds, including the start of the processes, by pass of the job: "filters" or "lift"."""
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the summary as values that JSON can hold."""

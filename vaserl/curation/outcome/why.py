@@ -1,4 +1,4 @@
-"""What became of a vase or a photograph, told from the manifest that curation left."""
+"""Explains from the manifest what each stage did with a photograph or with the photographs of a vase."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +13,8 @@ from vaserl.errors import UserError
 
 
 def why(dataset: DataSet, name: str, pipeline: Pipeline = PIPELINE) -> str:
-    """Returns the story of every photograph that `name` denotes: a vase's id, a photograph's path, file name or content
-    hash, or a clip's hash. A hash may be cut to its first 8 digits.
+    """Returns a text that states what each stage did with every photograph that `name` denotes. `name` is a vase's id,
+    a photograph's path, file name or content hash, or a turntable video's hash; of a hash 8 digits are enough.
 
     Raises: UserError with the nearest names when `name` denotes nothing.
     """
@@ -36,10 +36,10 @@ def why(dataset: DataSet, name: str, pipeline: Pipeline = PIPELINE) -> str:
 def story(
     row: Row, views: Sequence[Row], settings: CurateSettings | None, pipeline: Pipeline = PIPELINE
 ) -> Iterator[tuple[str, str]]:
-    """Yields (stage, what it did) for each stage that the photograph reached.
+    """Yields (name of the stage, what it did with the photograph) for each stage that the photograph reached.
 
     views: all photographs of its vase.
-    settings: those that the data set was curated with; None if they are unknown.
+    settings: the settings that the data set was curated with; None if they are unknown.
     """
     for stage in pipeline.stages:
         if row.rejected_by == stage.name:
@@ -86,7 +86,7 @@ def _passed(stage: Stage, row: Row, views: Sequence[Row], settings: CurateSettin
 
 
 def _rejected(stage: Stage, row: Row, settings: CurateSettings | None) -> str:
-    """Returns the reason, and what was measured unless the reason states it already."""
+    """Returns the reason for the rejection, with the values that the stage measured unless the reason states them."""
     scores = [row.scores[measure.name] for measure in stage.measures if measure.name in row.scores]
     stated = any(f"{score:.3f}" in row.reason for score in scores)
     measured = f" ({_measured(stage, row, settings)})" if scores and not stated else ""
@@ -104,7 +104,7 @@ def _measured(stage: Stage, row: Row, settings: CurateSettings | None) -> str:
 
 
 def _order(stage: str, pipeline: Pipeline, unknown: int) -> int:
-    """Returns a stage's place in the order; `unknown` for "" and for stages of other programs."""
+    """Returns the stage's index in the pipeline; `unknown` for "" and for names that the pipeline does not contain."""
     return pipeline.names.index(stage) if stage in pipeline.names else unknown
 
 
@@ -125,5 +125,6 @@ def _is_named(name: str, row: Row) -> bool:
 def _nearest(rows: Sequence[Row], name: str) -> str:
     known = sorted(({row.vase_id for row in rows} | {_file(row) for row in rows}) - {""})
     near = [found for found, _, _ in process.extract(name, known, scorer=fuzz.ratio, limit=3, score_cutoff=50)]
-    near = near or [found for found in known if name.casefold() in found.casefold()][:3]  # a part of a long number
+    # `name` may be part of a long number
+    near = near or [found for found in known if name.casefold() in found.casefold()][:3]
     return f"; nearest: {', '.join(near)}" if near else ""

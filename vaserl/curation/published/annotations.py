@@ -1,14 +1,14 @@
 """Reads the annotation files of a published data set. Their fields have no specification, so every plausible form is
 accepted.
 
-Each file is a list of objects, or an object from a model's name to its entry; either may be the value of a single key.
-In a list, one of NAME_FIELDS names the model, by an id, a file name, or a list of file names of which the first counts.
-An entry of
+Each file is a list of objects, or an object that maps the name of a 3D model to its entry; either may be the value of a
+single key. In a list, one of NAME_FIELDS names the 3D model, by an id, a file name, or a list of file names of which
+the first counts. An entry of
 
 * captions is a text, a list of texts of which the first counts, or an object with one of CAPTION_FIELDS,
 * Q&A is {"question", "answer"} with, if possible, one of KIND_FIELDS, or a list of these, alone or under one of
   LIST_FIELDS,
-* metadata is an object in the Beazley form, headers in any spelling, perhaps with a "split".
+* metadata is an object with the field names of the Beazley archive in any spelling, perhaps with a "split".
 """
 
 import json
@@ -33,7 +33,7 @@ KIND_FIELDS = ("dimension", "field", "type", "question_type", "category", "attri
 
 TOPICS = (*DIMENSIONS, PROVENANCE)
 OTHER = "other"
-"""Dimension of a question about anything else."""
+"""Value of "dimension" for a question about none of TOPICS."""
 
 _DIMENSION_OF = {
     **{topic: topic for topic in TOPICS},
@@ -41,14 +41,14 @@ _DIMENSION_OF = {
 }
 _ASKS = re.compile(rf"\b({'|'.join(sorted(_DIMENSION_OF, key=len, reverse=True))})\b", re.IGNORECASE)
 _TEMPLATE = re.compile(r"^the (?:of )?[\w ]+? (?:of )?the vase is (.+?)\.?$", re.IGNORECASE | re.DOTALL)
-"""“The fabric of the vase is X.”, and “The of fabric the vase is X.”, which occurs in the published data."""
+"""Matches “The fabric of the vase is X.”, and “The of fabric the vase is X.”, which occurs in the published data."""
 _ENDINGS = re.compile(
     r"(?:\.(?:glb|gltf|jpe?g|png|webp|mp4)|_shaded|_textured(?:_\dk)?|_mesh|_ac001001)$", re.IGNORECASE
 )
 
 
 def vase_key(text: str) -> str:
-    """Returns the key that models, views and annotations of one vase share.
+    """Returns the key that the 3D model, the views and the annotations of one vase share, from a name of any of them.
 
     Example: "7f_2" for "a/7f_2_textured_2k.glb_shaded.glb" and "7f_2_ac001001.jpg"; of a URI the last part counts.
     """
@@ -59,7 +59,7 @@ def vase_key(text: str) -> str:
 
 
 def read_captions(path: Path, report: Report) -> dict[str, str]:
-    """Returns captions by model name."""
+    """Returns the caption of each 3D model, by the key of `vase_key`."""
     captions: dict[str, str] = {}
     for where, name, entry in _entries(path, report):
         value = _first_of(entry, CAPTION_FIELDS) if isinstance(entry, Mapping) else entry
@@ -76,7 +76,8 @@ def read_captions(path: Path, report: Report) -> dict[str, str]:
 
 
 def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]]:
-    """Returns [{"dimension", "question", "answer"}, …] by model name; dimensions are TOPICS, or OTHER."""
+    """Returns the questions about each 3D model, by the key of `vase_key`: [{"dimension", "question", "answer"}, …].
+    The dimension is one of TOPICS, or OTHER."""
     questions: dict[str, list[dict[str, str]]] = {}
     for where, name, entry in _entries(path, report):
         pairs = _first_of(entry, LIST_FIELDS) if isinstance(entry, Mapping) else entry
@@ -95,7 +96,7 @@ def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]
 
 
 def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Returns records and splits by model name."""
+    """Returns (records, splits), each by the key of `vase_key`; a vase without a split is absent from the splits."""
     renaming = Renaming(RECORD_FIELDS, {})
     records: dict[str, dict[str, str]] = {}
     splits: dict[str, str] = {}
@@ -149,17 +150,17 @@ def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
 
 
 def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
-    """Yields (where, model name, entry) for each entry of a file."""
+    """Yields (where, key of the 3D model, entry) for each entry of a file; `where` names its place in messages."""
     if not path.is_file():
-        report(Problem(where=str(path), kind="file missing", message="no such file; the layout has one"))
+        report(Problem(where=str(path), kind="file missing", message="no such file; the layout requires one"))
         return
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        report(Problem(where=str(path), kind="not UTF-8", message="not UTF-8; save the file in that encoding"))
+        report(Problem(where=str(path), kind="not UTF-8", message="not UTF-8; save the file as UTF-8"))
         return
     except json.JSONDecodeError as error:
-        message = f"not JSON: {error.msg}; write the file again"
+        message = f"not JSON: {error.msg}; correct the file"
         report(Problem(where=f"{path}:{error.lineno}", kind="not JSON", message=message))
         return
     if isinstance(content, dict) and len(content) == 1 and isinstance(next(iter(content.values())), list):
@@ -169,7 +170,7 @@ def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
             yield f"{path}, {key!r}", vase_key(key), entry
         return
     if not isinstance(content, list):
-        message = f"expected a list of objects, or an object by model, got {type(content).__name__}"
+        message = f"expected a list of objects, or an object with a key for each model, got {type(content).__name__}"
         report(Problem(where=str(path), kind="no list", message=message))
         return
     for number, entry in enumerate(content, start=1):
@@ -181,14 +182,14 @@ def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
         named = _first_of(entry, NAME_FIELDS)
         named = named[0] if isinstance(named, list) and named else named
         if not isinstance(named, str | int) or not vase_key(str(named)):
-            message = f"names no model; give it one of the fields {', '.join(NAME_FIELDS[:6])}, …"
+            message = f"names no model; add one of the fields {', '.join(NAME_FIELDS[:6])}, …"
             report(Problem(where=where, kind="names no model", message=message))
             continue
         yield where, vase_key(str(named)), entry
 
 
 def _first_of(entry: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """Returns the value of the first of these fields that is not empty; None if all are."""
+    """Returns the value of the first of these fields that is not empty; None if all are empty."""
     return next((entry[name] for name in names if entry.get(name)), None)
 
 

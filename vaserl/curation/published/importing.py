@@ -1,4 +1,4 @@
-"""Imports a published data set, so that every job trains and evaluates on it."""
+"""Imports a published data set, so that every job can train and evaluate on it."""
 
 import hashlib
 import logging
@@ -31,7 +31,7 @@ from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.rewards.vase import reference_caption
 
 AROUND = ("front", "left", "back", "right")
-"""Views in the order in which a turntable shows them."""
+"""The four views around a vase, in the order in which a turntable video shows them."""
 STILLS_FPS = 2.0
 _SHOWN_PROBLEMS = 5
 
@@ -40,30 +40,31 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What an import wrote."""
+    """The result of an import: how many vases were imported, and what was left out."""
 
     num_vases: Mapping[str, int]
-    """Vases that came through, by split."""
+    """Number of vases imported, by split."""
     rejected: Mapping[str, str]
-    """Name of the vase to the reason."""
+    """Reason why a vase was rejected, by the vase's name."""
     num_questions_left_out: int
-    """Questions about neither one of the six dimensions nor provenance."""
+    """Number of questions left out because they ask about neither one of the six dimensions nor the provenance."""
     num_records_from_texts: int
-    """Vases without metadata, whose record was read from their questions or caption."""
+    """Number of vases without metadata, whose record was derived from their questions or caption."""
 
 
 def import_published(
     source: Path, dataset: DataSet, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
 ) -> Imported:
-    """Writes a published data set as one of ours: manifest, models, clips and card. `layout` documents its layouts.
+    """Converts a published data set into a curated one: manifest, 3D models, turntable videos and card. The module
+    `layout` documents the layouts that it reads.
 
-    With `turntable` each GLB is rendered into a clip; without, the four views around the vase make a clip of four
-    frames, resolution x resolution. A vase whose files are missing or damaged is a rejected row. Splits are the
-    published ones; if it names none at all, `seed` draws them, and a vase that it leaves out goes into train.
+    With `turntable` each GLB is rendered into a video; without it, the four views around the vase become a video of
+    four frames, resolution x resolution pixels. A vase whose files are missing or damaged becomes a rejected row. The
+    published splits are kept, and a vase without one goes into train; if no vase has one, `seed` draws all splits.
 
-    Raises: UserError for annotations that can't be used, with every file, entry and field at fault.
+    Raises: UserError for annotations that can't be used, naming file, entry and field of the first few of each kind.
     """
-    # matplotlib and torch, which checking a folder does without
+    # imported here because it loads matplotlib and torch, which checking a folder does not need
     from vaserl.curation.outcome.card import Findings, write_card
 
     problems: list[Problem] = []
@@ -73,7 +74,7 @@ def import_published(
     drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
     unnamed = sum(not vase.split for vase in vases) - len(drawn)
     if unnamed:
-        _logger.warning("of %s vases %s are named in no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
+        _logger.warning("of %s vases, %s have no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
     rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
     if turntable is not None:
         rows = _rendered(rows, dataset, turntable)
@@ -99,7 +100,7 @@ def import_published(
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
-    """Raises: UserError naming the first few problems of each kind, if there are any."""
+    """Raises a UserError that names the first few problems of each kind, if there are any."""
     kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
@@ -113,7 +114,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 
 def problem_of(vase: PublishedVase) -> str:
-    """Returns why the vase can't be used, with the file and what to do; empty if it can be used."""
+    """Returns why the vase can't be used, naming the file and the remedy; an empty text if it can be used."""
     for view in PUBLISHED_VIEWS:
         if view not in vase.views:
             return f"view {view!r} is missing; add it to the other views of {vase.name!r}"
@@ -134,7 +135,8 @@ def problem_of(vase: PublishedVase) -> str:
 
 
 def published_record(vase: PublishedVase) -> Mapping[str, str]:
-    """Returns the museum's record, or else what the questions answer, or else what the caption states."""
+    """Returns the vase's record: the museum's if it states a dimension, or else one derived from the answers to the
+    questions, or else one derived from the caption; empty if none of them states a dimension."""
     if states_something(vase.record):
         return vase.record
     stated = record_from_questions(vase.questions) or record_from_caption(vase.caption)
@@ -142,7 +144,8 @@ def published_record(vase: PublishedVase) -> Mapping[str, str]:
 
 
 def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
-    """Returns a clip uint8 [4, resolution, resolution, 3] of the views around the vase, padded with white."""
+    """Returns a video of the four views around the vase, each padded with white: uint8 [4, resolution, resolution, 3],
+    RGB."""
     frames = [
         ImageOps.pad(read_photograph(vase.views[view]), (resolution, resolution), color=(255, 255, 255))
         for view in AROUND
@@ -184,10 +187,10 @@ def _row(vase: PublishedVase, dataset: DataSet, split: str) -> Row:
 
 
 def _rendered(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings) -> list[Row]:
-    from vaserl.curation.bodies.turntable import Turntable  # a graphics context, which stills don't need
+    from vaserl.curation.bodies.turntable import Turntable  # it opens a graphics context, which views don't need
 
     body = Turntable(settings, dataset.path)
-    reason = "no model to render; leave turntables out to use its views"
+    reason = "no 3D model to render; import without turntables to use the views"
     done = []
     for row in rows:
         if row.kept and not row.mesh:

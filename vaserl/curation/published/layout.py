@@ -1,10 +1,10 @@
-"""Where a published data set keeps its models, views and annotations. It has one of two layouts, read into one form:
+"""Reads a published data set: 3D models, views and annotations. It has one of two layouts.
 
     models/*.glb   images/{front,back,left,right,top,bottom}/*   annotations/{captions,qa_pairs,metadata}.json
 
-is the layout of the data set. Its evaluation code reads another one: a folder for each model, with six views in it, and
-groundTruth.json, a list of {"images": [name], "caption"}. A groundTruth.json beside the first layout names the vases
-that are held out.
+is the layout of the data itself. Its evaluation code reads another layout: a folder for each 3D model, which holds six
+views, and groundTruth.json, a list of {"images": [name], "caption"}. If the first layout also has a groundTruth.json,
+the vases in it are the test split.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,17 +27,17 @@ class PublishedVase:
     name: str
     """The key that its files and annotations share, see `vase_key`."""
     model: Path | None
-    """Path of the GLB; None in the layout of the evaluation."""
+    """Path of the 3D model (GLB); None in the layout of the evaluation code, which has none."""
     views: Mapping[str, Path]
-    """Picture by name of the view, for those of PUBLISHED_VIEWS that exist."""
+    """Path of each view's picture, by name of the view; views without a picture are absent."""
     caption: str
-    """Empty if there is none."""
+    """Published caption; empty if there is none."""
     questions: tuple[Mapping[str, str], ...]
-    """Mappings with the keys dimension, question and answer; the dimension may be OTHER."""
+    """Questions about the vase, with the keys dimension, question and answer; the dimension may be OTHER."""
     record: Mapping[str, str]
-    """The museum's record, Beazley form; empty if there is none."""
+    """The museum's record: text by field name of the Beazley archive; empty if there is none."""
     split: str
-    """train, val or test; empty where the data set names none."""
+    """Split of the vase: train, val or test; empty if the data set states none."""
 
 
 def is_published(folder: Path) -> bool:
@@ -46,7 +46,7 @@ def is_published(folder: Path) -> bool:
 
 
 def read_layout(source: Path, report: Report) -> list[PublishedVase]:
-    """Returns every vase of the data set, sorted by name. Passes the problems of its annotations to `report`.
+    """Returns every vase of the data set, sorted by name. Problems of its annotations go to `report`.
 
     Raises: UserError when the folder has neither layout.
     """
@@ -67,13 +67,15 @@ def _published(source: Path, report: Report) -> list[PublishedVase]:
     records, splits = read_metadata(notes / "metadata.json", report)
     models = {vase_key(path.name): path for path in sorted((source / "models").glob("*.glb"))}
     if not models:
-        message = "no *.glb in it; the layout has one for each vase"
+        message = "no *.glb in it; the layout requires one for each vase"
         report(Problem(where=str(source / "models"), kind="no models", message=message))
     views: dict[str, dict[str, Path]] = {}
     for view in PUBLISHED_VIEWS:
         folder = source / "images" / view
         if not folder.is_dir():
-            report(Problem(where=str(folder), kind="no such view", message="no such folder; the layout has six views"))
+            report(
+                Problem(where=str(folder), kind="no such view", message="no such folder; the layout requires six views")
+            )
             continue
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -109,7 +111,8 @@ def _evaluation(source: Path, report: Report) -> list[PublishedVase]:
 
 
 class _Matching:
-    """Maps a name to its model: the one of that name, or else the only one that starts with the name and "_"."""
+    """Maps a name in the annotations to that of a 3D model: the model with the same name, or else the only model whose
+    name starts with the name and "_"."""
 
     def __init__(self, models: Mapping[str, Path | None], report: Report) -> None:
         self._models, self._report = models, report

@@ -1,4 +1,4 @@
-"""Builds a record for a vase of which only texts were published."""
+"""Builds a record for a vase that was published without one, from its questions or its caption."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,8 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
 def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Returns the answers in the fields that their questions ask for, without those that the reward's parser can't read
-    there. Where two questions ask for one field, the first counts."""
+    """Returns a record that holds each answer in the field that its question asks for. Answers that the reward's parser
+    can't read are left out; if two questions ask for one field, the first counts."""
     record: dict[str, str] = {}
     for question in questions:
         field = FIELD_OF_DIMENSION.get(question["dimension"])  # pyright: ignore[reportArgumentType]
@@ -19,7 +19,8 @@ def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, s
 
 
 def record_from_caption(caption: str) -> dict[str, str]:
-    """Returns what the reward's parser finds in the caption, except values that it reads differently in a record."""
+    """Returns a record of the values that the reward's parser finds in the caption, except values that it would read
+    differently in a record."""
     facts = parse_caption(caption)
     record = {}
     for dimension in DIMENSIONS:

@@ -1,4 +1,4 @@
-"""The filters of photographs: quality, intactness, the best view."""
+"""Settings of the stages that select photographs: quality, intactness, best view."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -9,7 +9,7 @@ from vaserl.settings.section import Section
 
 
 class QualitySettings(Section):
-    """The filter of bad photographs."""
+    """Settings of the filter that rejects photographs of low quality."""
 
     RENAMED: ClassVar = {"pool": "[pool.quality]"}
 
@@ -17,23 +17,27 @@ class QualitySettings(Section):
     """Runs the stage."""
     path: Path | None = None
     """Folder that `python -m launch train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
-    of two classes, low and high."""
+    that classifies photographs as low or high quality."""
     threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
-    """Least calibrated probability of high quality that passes; by default the one saved with the weights, or 0.5."""
+    """Least calibrated probability of high quality at which a photograph passes; by default the threshold saved with
+    the weights, or 0.5."""
     temperature: float | None = pydantic.Field(default=None, gt=0)
-    """Divisor of the logits, which calibrates the probabilities; by default the one saved with the weights, or 1."""
+    """Number by which the logits are divided to calibrate the probabilities; by default the temperature saved with the
+    weights, or 1."""
 
 
 class ThresholdSettings(Section):
-    """The least score that passes, as a value or as a quantile of a sample of the collection."""
+    """Settings of a stage's threshold, which is the least score at which a photograph passes: a value, or a quantile of
+    the scores of a sample of the collection."""
 
     threshold: float | None = None
-    """The least score as a value."""
+    """The threshold as a value."""
     quantile: float | None = pydantic.Field(default=None, gt=0, lt=1)
-    """Instead of a value: the score that this share of a sample stays below. It is resolved once, before the pass, and
-    written into the card."""
+    """The threshold as a quantile, instead of a value: this share of a sample of photographs scores below it. Its value
+    is computed once, before the filters start, and written into the data set's card."""
     sample: int = pydantic.Field(default=500, ge=20)
-    """Photographs of that sample, drawn by `seed` from those that pass the earlier stages."""
+    """Number of photographs of which the quantile is computed. `seed` draws them from those that pass the earlier
+    stages."""
 
     @pydantic.model_validator(mode="after")
     def _one_of_the_two(self):
@@ -43,8 +47,9 @@ class ThresholdSettings(Section):
 
 
 class IntactSettings(ThresholdSettings):
-    """The filter of photographs that show no whole vase. The score is the cosine to the intact family minus that to the
-    best family against it; 0 is its threshold where none is given."""
+    """Settings of the filter that rejects photographs without a whole vase. OpenCLIP scores each photograph: its cosine
+    similarity to the prompts of `intact` minus that to the nearest family of prompts in `against`. The default
+    threshold is 0."""
 
     RENAMED: ClassVar = {"pool": "[pool.intact]"}
 
@@ -91,19 +96,20 @@ class IntactSettings(ThresholdSettings):
         },
         min_length=1,
     )
-    """Families of prompts for what the stage should reject; the reason names the nearest one."""
+    """Families of prompts for what the stage rejects, by name; the reason names the family nearest to the image."""
     front: tuple[str, ...] = (
         "a photograph of an intact vase seen from the front",
         "a complete Greek vase, frontal view",
         "a vase at eye level, its profile from foot to lip in view",
     )
-    """Prompts for a frontal view, by which the views of a vase are ranked."""
+    """Prompts for a frontal view, by which the photographs of a vase are ranked."""
     not_front: tuple[str, ...] = (
         "a vase seen from above",
         "a photograph looking down into the mouth of a vase",
         "the underside of a vase, its foot seen from below",
     )
-    """Prompts whose cosine is subtracted from that score; if empty, `front` alone ranks the views."""
+    """Prompts for other views, whose cosine similarity is subtracted from that of `front`; if empty, `front` alone
+    ranks the photographs of a vase."""
 
     @pydantic.field_validator("intact", "front")
     @classmethod
@@ -114,17 +120,18 @@ class IntactSettings(ThresholdSettings):
 
 
 class BestViewSettings(ThresholdSettings):
-    """The choice of one view of each vase. The score is the cosine to `intact.front` minus that to `intact.not_front`.
-    Without a threshold the best of a vase's views is kept whatever its score; with one, an only view has to reach it
-    too."""
+    """Settings of the choice of one photograph of each vase. The score is the photograph's cosine similarity to the
+    prompts of `intact.front` minus that to `intact.not_front`. Without a threshold the best photograph of a vase is
+    kept whatever its score; with one, the best or only photograph must reach it."""
 
 
 class TinyFilterSettings(Section):
-    """Small filter models, trained on a synthetic world before the job."""
+    """Settings of small filter networks that are trained on synthetic vases before the job."""
 
     num_vases: int = pydantic.Field(default=48, ge=8)
-    """Vases of the synthetic world that the filters are trained on."""
+    """Number of synthetic vases that the small networks are trained on."""
     seed: int = 1_000_003
-    """Seed of that world; it must differ from that of the world which is curated."""
+    """Seed of those synthetic vases. It must differ from the seed of the synthetic vases that are curated, or the
+    networks filter what they were trained on."""
     clip_steps: int = pydantic.Field(default=140, ge=1)
-    """Steps for which the small CLIP is trained; fewer make a trial run faster and its choices worse."""
+    """Training steps of the small CLIP network; fewer steps make a trial run faster and its choices worse."""

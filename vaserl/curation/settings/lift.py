@@ -1,4 +1,4 @@
-"""From a photograph to a turntable: the generator, the mesh gate, the turntable."""
+"""Settings of the stages from a photograph to a turntable video: lift (3D generator), mesh gate, turntable."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -23,11 +23,11 @@ GENERATOR_OPTIONS: dict[str, type[GeneratorSettings]] = {
     "triposg": TripoSGSettings,
     "hunyuan3d": Hunyuan3DSettings,
 }
-"""Class of [lift.generator_args] for each generator."""
+"""Settings class that parses [lift.generator_args], by name of the generator."""
 
 
 class LiftSettings(Section):
-    """The generator of 3D models."""
+    """Settings of the lift, which generates a 3D model from each photograph."""
 
     RENAMED: ClassVar = {
         "pool": "[pool.lift]",
@@ -37,11 +37,12 @@ class LiftSettings(Section):
     }
 
     generator: Literal["lathe", "given", "command", "triposg", "hunyuan3d"] = "lathe"
-    """"lathe": turn the photograph's silhouette, without a model. "given": take GLBs that exist. "command": run a
-    program that takes an image and writes a GLB. "triposg", "hunyuan3d": these models, from their checkouts."""
+    """Generator of the 3D models. "lathe": rotates the photograph's silhouette about its axis, without a network.
+    "given": takes existing GLBs. "command": runs a program that takes an image and writes a GLB. "triposg",
+    "hunyuan3d": runs the neural network of that name from its checkout."""
     generator_args: dict[str, Any] = pydantic.Field(default_factory=dict, validate_default=True)
-    """The generator's own options, see vaserl/meshes/generators/settings.py: "given" needs path, "command" command,
-    the models checkout and weights."""
+    """Options of the generator, see vaserl/meshes/generators/settings.py. "given" requires path; "command" requires
+    command; "triposg" and "hunyuan3d" require checkout and weights."""
 
     @pydantic.field_validator("generator_args")
     @classmethod
@@ -60,37 +61,38 @@ class LiftSettings(Section):
 
     @property
     def arguments(self) -> GeneratorSettings:
-        """The generator's options, typed."""
+        """The generator's options as a settings object of the generator's class."""
         return GENERATOR_OPTIONS[self.generator].model_validate(self.generator_args)
 
 
 class MeshGateSettings(Section):
-    """The checks of each model before its turntable is rendered."""
+    """Settings of the mesh gate, which checks each 3D model before its turntable video is rendered."""
 
     enabled: bool = True
     """Runs the stage."""
     needs_texture: bool = True
-    """Rejects models without a texture image or colours."""
+    """Rejects 3D models that have neither a texture image nor colours."""
     max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)
-    """Largest share of edges with a face on one side only; a scan that lacks its underside has about 0.01."""
+    """Largest share of the mesh's edges that have a face on one side only; a scan that lacks its underside has about
+    0.01."""
     min_symmetry: float = pydantic.Field(default=0.75, ge=0, le=1)
-    """Least rotational symmetry; 1 is a perfect surface of revolution."""
+    """Least rotational symmetry of the mesh; 1 is a perfect surface of revolution."""
     min_iou: float = pydantic.Field(default=0.8, ge=0, le=1)
-    """Least agreement of the model's silhouette with the photograph's."""
+    """Least intersection over union (IoU) of the 3D model's silhouette and the photograph's."""
     judge: str = ""
-    """package.module:name of a function or class that judges the models which passed the measures; see
-    vaserl/meshes/judge.py. Empty: the measures decide alone."""
+    """Import path, package.module:name, of a function or class that judges the meshes which passed the limits above;
+    see vaserl/meshes/judge.py. If empty, the limits alone decide."""
 
 
 class TurntableSettings(Section):
-    """The clips: one turn of each model."""
+    """Settings of the turntable videos, each of which shows one turn of a 3D model."""
 
     num_frames: int = pydantic.Field(default=16, ge=2)
-    """Frames of one turn."""
+    """Number of frames in one turn."""
     fps: float = pydantic.Field(default=8.0, gt=0)
-    """Frames a second; num_frames / fps is how long the turn lasts."""
+    """Frames per second; the video lasts num_frames / fps seconds."""
     resolution: int = pydantic.Field(default=224, ge=16, multiple_of=2)
     """Width and height of a frame in pixels."""
     stills: bool = False
-    """Keeps the six canonical views of each model and their normal maps too, for mesh judges: twelve more renderings
-    for each vase."""
+    """Also keeps six canonical views of each 3D model and their normal maps, for mesh judges: twelve more renderings
+    per vase."""

@@ -1,7 +1,7 @@
-"""The processes that run stages: a default for every pool, and what single pools have in its place.
+"""Settings of the worker processes that run stages, which form pools: defaults for all pools, and overrides for one.
 
-A pool is a number of processes that run the same stages. It is called after the first of them; `pipeline` lists which
-stages share one.
+A pool is a number of processes that run the same stages. It is named after the first of these stages; `pipeline` lists
+which stages share a pool.
 """
 
 import pydantic
@@ -10,53 +10,56 @@ from vaserl.settings.section import Section
 
 
 class PoolSettings(Section):
-    """What one pool has, all defaults filled in."""
+    """Settings of one pool of worker processes, with all defaults filled in."""
 
     num_workers: int = pydantic.Field(default=1, ge=1)
-    """Processes."""
+    """Number of processes in the pool."""
     num_cpus: float = pydantic.Field(default=0.5, ge=0)
     """CPUs reserved for each process."""
     num_gpus: float = pydantic.Field(default=0, ge=0)
-    """GPUs reserved for each process, whose models then run there; a fraction lets several processes share one GPU."""
+    """GPUs reserved for each process, on which its neural networks run; a fraction lets several processes share one
+    GPU."""
     batch_size: int = pydantic.Field(default=32, ge=1)
-    """Rows that a stage gets at once; a larger batch only helps where a GPU waits for work. A batch ends with its
-    shard."""
+    """Photographs that a stage processes at once; a larger batch only helps where a GPU waits for work. A batch never
+    spans two shards (files of photographs)."""
     timeout_s: float = pydantic.Field(default=600.0, gt=0)
-    """Seconds that a stage may take over a batch. Then its process is killed and the batch's photographs run one by
-    one, with the same limit each; those that exceed it alone are rejected."""
+    """Seconds that a stage may take for a batch. After that its process is killed and the batch's photographs run one
+    by one, each with the same limit; a photograph that exceeds it on its own is rejected."""
     memory_gb: float | None = pydantic.Field(default=None, gt=0)
-    """GiB that a stage's process and its descendants may hold before they are killed; None: half of the machine's."""
+    """Memory in GiB that a stage's process and its descendants may use before they are killed; None: half of the
+    machine's memory."""
     num_retries: int = pydantic.Field(default=1, ge=0)
-    """Further attempts of a photograph over which the process died or was killed, before it is rejected."""
+    """Number of further attempts at a photograph whose process died or was killed, before it is rejected."""
 
 
 class PoolOverrides(Section):
-    """Fields of `PoolSettings` that differ from a pool's own defaults; a field that is left out stays as it is."""
+    """Settings that replace a pool's defaults; a field that is left out keeps the default."""
 
     num_workers: int | None = pydantic.Field(default=None, ge=1)
-    """Processes of the pool."""
+    """Number of processes in the pool."""
     num_cpus: float | None = pydantic.Field(default=None, ge=0)
     """CPUs reserved for each process."""
     num_gpus: float | None = pydantic.Field(default=None, ge=0)
-    """GPUs reserved for each process, whose models then run there; a fraction lets several processes share one GPU."""
+    """GPUs reserved for each process, on which its neural networks run; a fraction lets several processes share one
+    GPU."""
     batch_size: int | None = pydantic.Field(default=None, ge=1)
-    """Rows that a stage gets at once; a larger batch only helps where a GPU waits for work."""
+    """Photographs that a stage processes at once; a larger batch only helps where a GPU waits for work."""
     timeout_s: float | None = pydantic.Field(default=None, gt=0)
-    """Seconds that a stage may take over a batch before its process is killed and the photographs run one by one."""
+    """Seconds that a stage may take for a batch before its process is killed and the photographs run one by one."""
     memory_gb: float | None = pydantic.Field(default=None, gt=0)
-    """GiB that a stage's process and its descendants may hold before they are killed; by default half of the
-    machine's."""
+    """Memory in GiB that a stage's process and its descendants may use before they are killed; by default half of the
+    machine's memory."""
     num_retries: int | None = pydantic.Field(default=None, ge=0)
-    """Further attempts of a photograph over which the process died or was killed, before it is rejected."""
+    """Number of further attempts at a photograph whose process died or was killed, before it is rejected."""
 
     def over(self, pool: PoolSettings) -> PoolSettings:
-        """Returns the pool with the fields that are stated here."""
+        """Returns a copy of `pool` in which the fields that are set here replace its own."""
         stated = {name: getattr(self, name) for name in PoolSettings.model_fields}
         return pool.model_copy(update={name: value for name, value in stated.items() if value is not None})
 
 
 class PoolsSettings(PoolOverrides):
-    """[pool] holds for every pool, [pool.NAME] for the pool of that name.
+    """Settings of the pools: [pool] applies to every pool, [pool.NAME] to the pool of that name.
 
     Example: [pool] num_workers = 2 and [pool.lift] num_workers = 8.
     """
@@ -65,11 +68,11 @@ class PoolsSettings(PoolOverrides):
     __pydantic_extra__: dict[str, PoolOverrides] = pydantic.Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def of(self, name: str, default: PoolSettings) -> PoolSettings:
-        """Returns a pool: its own overrides over those of all pools over its defaults."""
+        """Returns the settings of a pool: [pool.NAME] takes precedence over [pool], which does over `default`."""
         own = self.named.get(name, PoolOverrides())
         return own.over(self.over(default))
 
     @property
     def named(self) -> dict[str, PoolOverrides]:
-        """Overrides of single pools, by name."""
+        """The settings in [pool.NAME], by name of the pool."""
         return self.__pydantic_extra__ or {}

@@ -1,4 +1,4 @@
-"""The settings of a curation run as a whole: the split, finished work, the card, and the sections of the stages."""
+"""Settings of a whole curation run: the split, the journal of finished work, the card, and a section for each stage."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -20,56 +20,58 @@ from vaserl.settings.section import Section
 
 
 class SplitSettings(Section):
-    """Which vases are held out."""
+    """Settings of the split into training, validation and test vases."""
 
     num_test: int | None = pydantic.Field(default=None, ge=0)
-    """Exact number of held-out vases, each fabric, technique and shape in proportion. A vase that is added later may
-    replace one of them, so use `test_share` for a data set that grows."""
+    """Exact number of test vases, drawn so that fabrics, techniques and shapes are in proportion. A vase that is added
+    later may replace one of them, so use `test_share` for a data set that grows."""
     num_val: int | None = pydantic.Field(default=None, ge=0)
-    """Exact number of validation vases, drawn like those of `num_test` from the rest."""
+    """Exact number of validation vases, drawn in the same way as `num_test` from the vases that are not test."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Where `num_test` is absent: vases whose hash lies below this share are held out, whatever else is in the data
-    set, so that no vase ever moves between test and the rest."""
+    """Share of test vases, if `num_test` is absent. A vase is test if its hash, as a number from 0 to 1, lies below
+    this share. That depends on the vase alone, so no vase moves in or out of the test split when others are added."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Where `num_val` is absent: share of the data set that is validation, drawn like `num_val`."""
+    """Share of all vases that are validation, if `num_val` is absent; they are drawn in the same way."""
 
 
 class JournalSettings(Section):
-    """Shards and what is kept of finished ones, so that a killed job resumes."""
+    """Settings of the journal, which keeps the results of finished shards (groups of photographs), so that a killed job
+    resumes."""
 
     num_rows: int = pydantic.Field(default=128, ge=1)
-    """Photographs in a shard of the filters. One worker works on a shard, a kill costs the shards at work, and each
-    stage writes one small file for each shard."""
+    """Photographs in a shard of the filters. One worker processes a shard at a time, a killed job loses the shards in
+    progress, and each stage writes one small file per shard."""
     num_rows_lift: int = pydantic.Field(default=4, ge=1)
-    """Photographs in a shard of lift, mesh gate, turntable and texts, where one takes seconds or minutes."""
+    """Photographs in a shard of lift, mesh gate, turntable and texts, where one photograph takes seconds or minutes."""
     stale: Literal["keep", "remove"] = "keep"
-    """Finished shards of other settings: "keep" keeps them for a return to those settings, "remove" frees the space
-    once the run has succeeded."""
+    """What to do with finished shards of other settings: "keep" leaves them for a return to those settings, "remove"
+    deletes them once the run has succeeded."""
 
 
 class CardSettings(Section):
-    """The data set's card, DATASET.md."""
+    """Settings of the data set's card, the file DATASET.md that describes it."""
 
     title: str = "Data set"
     """Heading of DATASET.md."""
     license: str = ""
     """License of the data set, as the card states it; if empty, the card says that none was stated."""
     num_pictured: int = pydantic.Field(default=24, ge=0)
-    """Vases on the contact sheet; 0 draws none."""
+    """Number of vases on the contact sheet; 0 draws no sheet."""
 
 
 class CurateSettings(Section):
-    """A curation run: photographs and records in, a data set out."""
+    """Settings of a curation run, which makes a data set from photographs and records."""
 
     RENAMED: ClassVar = {"clip": "[open_clip]"}
 
     dataset: Path
-    """Folder of the data set: manifest.parquet, models/, clips/, DATASET.md."""
+    """Folder that the data set is written to: manifest.parquet, models/, clips/, DATASET.md."""
     seed: int = 0
-    """Draws which captions are silent about what, and the split."""
+    """Seed of the split, of the samples for thresholds, and of which captions omit which facts."""
     source: SourceSettings
     tiny_filters: TinyFilterSettings | None = None
-    """Trains small filter models on a synthetic world first, unless quality.path and open_clip.path exist."""
+    """Settings of small filter networks; if present, they are trained on synthetic vases before the run, unless
+    quality.path and open_clip.path exist."""
     open_clip: OpenClipSettings = OpenClipSettings()
     quality: QualitySettings = QualitySettings()
     intact: IntactSettings = IntactSettings()

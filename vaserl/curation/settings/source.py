@@ -1,4 +1,4 @@
-"""The places of photographs and records, and the names of their columns."""
+"""Settings of the input: the places of photographs and records, and the names of their columns."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from vaserl.settings.section import Section
 
 
 class SourceSettings(Section):
-    """The photographs and the records."""
+    """Settings of the input: the photographs, and the museum's records of the vases on them."""
 
     RENAMED: ClassVar = {"pool": "[pool.source]"}
 
@@ -21,21 +21,24 @@ class SourceSettings(Section):
     """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
     a file system that fsspec supports, such as s3://bucket/vases."""
     photographs: str | None = None
-    """Table that lists the photographs, relative to `path` or a URL; absent: photographs.csv, .json, .jsonl or .parquet
-    if there is one, else the image files below `path`."""
+    """Table that lists the photographs, relative to `path` or a URL. If absent: photographs.csv, .json, .jsonl or
+    .parquet in `path`, or without such a table every image file below `path`."""
     records: str | None = None
-    """Table of the records, likewise; absent: records.csv, .json, .jsonl or .parquet, else one <vase_id>.json each."""
+    """Table of the records, relative to `path` or a URL. If absent: records.csv, .json, .jsonl or .parquet in `path`,
+    or without such a table one file <vase_id>.json for each vase."""
     id_field: str = ""
-    """The records' column that holds the id of the vase; empty: "id", else the end of "URI", else "Vase Number"."""
+    """Column of the records that holds the vase's id. If empty: "id", or else the last part of "URI", or else "Vase
+    Number"."""
     fields: dict[str, str] = pydantic.Field(default_factory=dict)
-    """Column of the records or of the list of photographs for each field that has another name there, such as
-    Fabric = "fabric_name" or vase_id = "object"."""
+    """Maps a field to the column that holds it in the records or in the list of photographs, if the column has another
+    name. Example: Fabric = "fabric_name", vase_id = "object"."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
-    """Regular expression over a file's name without suffix, where no list says which vase it shows; names the groups
-    vase_id and, if there are several views, view. With a "/" in it, it is matched against the path below `path`."""
+    """Regular expression that finds the vase in a photograph's file name without suffix, for photographs whose vase no
+    list states. It has a group vase_id and, if vases have several views, a group view. If it contains "/", it is
+    matched against the path below `path`."""
     storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
-    """What fsspec opens the file system of a URL with, such as endpoint_url; never written beside the results, because
-    it may hold keys."""
+    """Options with which fsspec opens the file system of a URL, such as endpoint_url. They are never written beside the
+    results, because they may contain keys."""
 
     @pydantic.field_validator("path", mode="before")
     @classmethod

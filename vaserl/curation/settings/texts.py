@@ -1,4 +1,4 @@
-"""How captions are worded, and what they leave out."""
+"""Settings of captions: how they are worded, and which facts they omit."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -11,52 +11,53 @@ _Share = pydantic.Field(default=0.0, ge=0, le=1)
 
 
 class SilenceSettings(Section):
-    """Shares of catalogue captions that leave a dimension out though the record states it."""
+    """Settings of the facts that catalogue captions omit although the record states them."""
 
     fabric: float = _Share
-    """Share of captions without the fabric."""
+    """Share of captions that omit the fabric."""
     technique: float = _Share
-    """Share of captions without the technique."""
+    """Share of captions that omit the technique."""
     shape: float = _Share
-    """Share of captions without the shape."""
+    """Share of captions that omit the shape."""
     dating: float = _Share
-    """Share of captions without the date."""
+    """Share of captions that omit the date."""
     decoration: float = _Share
-    """Share of captions without the decoration."""
+    """Share of captions that omit the decoration."""
     attribution: float = _Share
-    """Share of captions without the attribution."""
+    """Share of captions that omit the attribution."""
 
 
 class WriterSettings(Section):
-    """A language model that words the captions; each statement is checked against the record."""
+    """Settings of the language model that words the captions; each of its statements is checked against the record."""
 
     RENAMED: ClassVar = {"pool": "[pool.describe]"}
 
     path: Path
-    """Its folder in Hugging Face's form."""
+    """Folder of the language model in Hugging Face's format."""
     prompt: Path = Path("configs/curate/describe.txt")
-    """Its prompt: a text with {record} where the fields that the caption may state are inserted, one a line."""
+    """File of the language model's prompt, a text in which {record} is replaced by the fields that the caption may
+    state, one per line."""
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """Precision in which it computes."""
+    """Floating-point type in which the language model computes."""
     max_new_tokens: int = pydantic.Field(default=160, ge=1)
-    """Largest number of tokens of a caption; a longer one is refused."""
+    """Largest number of tokens in a caption; a longer caption is replaced by the rules' wording."""
     temperature: float = pydantic.Field(default=0.0, ge=0)
-    """Sampling temperature; 0 is greedy. Higher values make captions of similar vases differ more, and more of them are
-    refused."""
+    """Sampling temperature; 0 is greedy. Higher values make the captions of similar vases differ more, and more of them
+    fail the check against the record."""
     engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
-    """Further arguments of vllm.LLM, passed through untouched."""
+    """Further arguments of vllm.LLM, passed through unchanged."""
 
 
 class DescribeSettings(Section):
-    """The captions."""
+    """Settings of the captions."""
 
     writer: Literal["rules", "llm"] = "rules"
-    """"rules": the record's values in a fixed sentence. "llm": a language model's words where they state just what the
-    record does, else the rules; [describe.llm] says which model."""
+    """How captions are worded. "rules": the record's values in a fixed sentence. "llm": the language model's wording if
+    it states exactly what the record does, otherwise that of the rules; [describe.llm] configures the model."""
     llm: WriterSettings | None = None
-    """The model of writer = "llm"."""
+    """Settings of the language model; required with writer = "llm"."""
     silence: SilenceSettings = SilenceSettings()
-    """Shares of silence; with 0 everywhere captions state all that the records do."""
+    """Shares of captions that omit a fact; with 0 everywhere, captions state all that the records do."""
 
     @pydantic.model_validator(mode="after")
     def _llm_has_a_model(self):

@@ -1,8 +1,8 @@
-"""The input of curation: photographs, and the museum's records of the vases on them, as one table.
+"""Reads the input of curation: photographs, joined with the museum's records of the vases on them into one table.
 
 Photographs are listed in a table (CSV, JSON, JSONL, parquet) with the columns file, vase_id and view, or else are the
-image files of a folder, whose names say vase and view. Records are another such table in the Beazley form, or one
-`<vase_id>.json` for each vase. Both are local files, or URLs that fsspec reads.
+image files of a folder, whose names contain vase and view. Records are another such table, with the field names of the
+Beazley archive, or one `<vase_id>.json` for each vase. Both are local files, or URLs that fsspec reads.
 """
 
 from vaserl.curation.source.problem import Report

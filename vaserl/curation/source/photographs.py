@@ -1,4 +1,4 @@
-"""Photographs from a table, or from the image files of a folder."""
+"""Reads the list of photographs from a table, or from the image files of a folder."""
 
 import re
 import unicodedata
@@ -14,22 +14,25 @@ from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
-"""Name, without suffix, of the default table of photographs."""
+"""Name of the default table of photographs, without suffix."""
 
 PHOTOGRAPHS_SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
-"""`problem` is why a photograph can't be used, or ""."""
+"""Columns of the list of photographs; `problem` states why a photograph can't be used, or is empty."""
 
 
 class Grouping:
-    """Derives the vase and view of a photograph from its file's name."""
+    """Derives the id of the vase and the view from the file name of a photograph."""
 
     def __init__(self, pattern: str, ids: Collection[str]) -> None:
         self._pattern, self._ids = re.compile(pattern), ids
         self._whole = "/" in pattern
 
     def __call__(self, file: str) -> dict[str, str]:
-        """Returns vase_id and view, or problem. An id may itself end like a view: a record under the whole name
-        decides."""
+        """Returns {"vase_id", "view", "problem"}; problem is empty if the name fits the pattern.
+
+        The end of an id may look like a view, as in "v1_2": if a record has the whole name as its id, the name is the
+        id and the view is empty.
+        """
         path = unicodedata.normalize("NFC", file.rpartition(".")[0])  # macOS decomposes accents in file names
         stem = path.rsplit("/", 1)[-1]
         if stem in self._ids:
@@ -42,7 +45,7 @@ class Grouping:
 
 
 def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
-    """Yields every image file below the folder, recognised by its suffix."""
+    """Yields the row of every image file below the folder; image files are recognised by their suffix."""
     for name in files_below(folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
             yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
@@ -51,7 +54,7 @@ def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
 def listed_photographs(
     folder: str, place: str, group: Grouping, renaming: Renaming, report: Report
 ) -> Iterator[dict[str, str]]:
-    """Yields every photograph of a table; files are relative to the folder, or URLs."""
+    """Yields the row of every photograph that a table lists; its files are relative to the folder, or URLs."""
     seen: dict[str, str] = {}
     present = set(files_below(folder)) if is_url(folder) else None
     for where, row in read_table(place, report):
@@ -62,7 +65,7 @@ def listed_photographs(
             continue
         fields = renaming(row)
         entry = {name: fields.get(name, "") for name in PHOTOGRAPH_FIELDS}
-        # as Windows writes paths
+        # paths from Windows have backslashes
         file = entry["file"] = entry["file"] if is_url(entry["file"]) else entry["file"].replace("\\", "/")
         if not file:
             message = 'lacks "file"; a row is {"file": …, "vase_id": …, "view": …}, or set source.fields.file'

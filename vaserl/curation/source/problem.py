@@ -1,4 +1,4 @@
-"""How a reader of the input reports what is wrong with it."""
+"""Reporting of problems in the input: a function that receives each problem."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -6,9 +6,9 @@ from typing import NoReturn
 from vaserl.errors import Problem, UserError
 
 Report = Callable[[Problem], None]
-"""Receives a problem. If it returns, the reader continues without what the problem is about."""
+"""A function that receives a problem. If it returns, the reader leaves out the faulty row or file and continues."""
 
 
 def stop(problem: Problem) -> NoReturn:
-    """Reports a problem of a run. Raises: UserError, always."""
+    """Ends the run with the problem. Raises: UserError, always."""
     raise UserError(f"{problem.where}: {problem.message}")

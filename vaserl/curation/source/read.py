@@ -1,4 +1,4 @@
-"""Photographs and records joined into the rows that a curation run starts from."""
+"""Joins photographs and records into the rows that a curation run starts from."""
 
 import logging
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ SOURCE_SCHEMA = pa.schema(
         ("vase_id", pa.string()),
         ("view", pa.string()),  # a number, or a name like "front"; "" if unknown
         ("kind", pa.string()),  # the labelled kind: intact, blur, …; "" where unlabelled
-        ("rights", pa.string()),  # who may use the picture, "" if unstated
-        ("credit", pa.string()),  # the line to print beside it, "" if unstated
-        ("record", pa.string()),  # the vase's record, Beazley form, as JSON
-        ("rejected_by", pa.string()),  # the stage of `stages.source` for a row that can't be used
+        ("rights", pa.string()),  # terms of use of the picture, "" if unstated
+        ("credit", pa.string()),  # credit line to print beside the picture, "" if unstated
+        ("record", pa.string()),  # the vase's record with the field names of the Beazley archive, as JSON
+        ("rejected_by", pa.string()),  # name of the source stage if the row can't be used, else ""
         ("reason", pa.string()),
     ]
 )
@@ -39,27 +39,28 @@ SOURCE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """An input, read completely."""
+    """The input of a curation run: the photographs joined with their records, and all records."""
 
     folder: str
-    """Folder that the names of files are relative to."""
+    """Folder, or URL of a folder, that file names are relative to."""
     rows: pa.Table
-    """SOURCE_SCHEMA, sorted by photo."""
+    """One row for each photograph, with the columns of SOURCE_SCHEMA, sorted by photo."""
     records: Records
     """All records, including those without a photograph."""
 
 
 _logger = logging.getLogger(__name__)
 
-_pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
+_pc: Any = pyarrow.compute  # its functions are defined at import, so type checkers don't know them
 
 
 def read_photograph_source(settings: SourceSettings) -> pa.Table:
-    """Returns every photograph with its record: SOURCE_SCHEMA, sorted by photo; no file is opened yet.
+    """Returns one row for each photograph with its vase's record, in the columns of SOURCE_SCHEMA, sorted by photo. The
+    photographs themselves are not opened.
 
     Rows are made a few thousand at a time and kept as columns, so that a large collection fits in memory.
 
-    Raises: UserError when the photographs or the records are missing or can't be parsed: file and line.
+    Raises: UserError, with file and line, when the photographs or the records are missing or can't be parsed.
     """
     table = inspect_source(settings, stop).rows
     unstated = {name: _pc.sum(_pc.equal(table[name], "")).as_py() for name in ("rights", "credit")}
@@ -72,8 +73,8 @@ def read_photograph_source(settings: SourceSettings) -> pa.Table:
 
 
 def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
-    """Like `read_photograph_source`, with the records; problems of the files go to `report`, and if it returns, reading
-    continues."""
+    """Reads the input like `read_photograph_source` and returns all records too. Problems of the files go to `report`;
+    if it returns, reading continues."""
     use_storage_options(settings.path, settings.storage_options)
     folder, place = _places(settings)
     records = read_records(folder, settings, report)
@@ -94,8 +95,11 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
 
 
 def check_apart(settings: SourceSettings, dataset: Path) -> None:
-    """Raises: UserError for a data set below a folder whose image files all count as photographs: its contact sheet and
-    stills would be rows of the next run."""
+    """Checks that the data set does not lie in the folder of the photographs.
+
+    Raises: UserError when it does and all image files of that folder count as photographs: the next run would read the
+    data set's contact sheet and rendered views as photographs.
+    """
     folder, place = _places(settings)
     if place is None and not is_url(folder) and dataset.is_relative_to(folder):
         raise UserError(
@@ -106,10 +110,10 @@ def check_apart(settings: SourceSettings, dataset: Path) -> None:
 
 
 def _unused(field: str, column: str, records: Records, listed: frozenset[str], place: str | None) -> str:
-    """Returns why a mapping of source.fields has matched no column, and the remedy."""
+    """Returns why the column that source.fields gives for a field was not found, and the remedy."""
     if column in records.columns and field not in RECORD_FIELDS:
-        way = "the records' own id is source.id_field" if field == "vase_id" else "it belongs into the list"
-        return f"{column!r} is a column of the records, and {field} one of the list of photographs; {way}"
+        way = "set source.id_field for the records' id" if field == "vase_id" else "move the column to that list"
+        return f"{column!r} is a column of the records, but {field} is a field of the list of photographs; {way}"
     columns = sorted(records.columns | listed)
     near = nearest_name(column, columns)
     hint = f"did you mean {near!r}?" if near else f"there are {', '.join(columns)}"
@@ -117,7 +121,7 @@ def _unused(field: str, column: str, records: Records, listed: frozenset[str], p
 
 
 def folder_of(settings: SourceSettings) -> str:
-    """Returns the folder that the names of files are relative to: `source.path`, or that of the table it names."""
+    """Returns the folder that file names are relative to: `source.path`, or the folder of the table that it names."""
     return settings.path.rpartition("/")[0] if is_file(settings.path) else settings.path
 
 
@@ -126,7 +130,7 @@ def _places(settings: SourceSettings) -> tuple[str, str | None]:
     path, folder = settings.path, folder_of(settings)
     if folder != path:
         return folder, path
-    # an object store has no empty folders, so a URL is accepted here, and an empty one is noticed later
+    # an object store has no empty folders, so a URL is accepted here; if no file is below it, reading fails later
     if not is_url(path) and not is_folder(path):
         raise UserError(f"source.path {path}: no such folder")
     if settings.photographs is not None:
@@ -168,7 +172,7 @@ def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
 
 
 def _places_of(folder: str, files: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Applies `joined` to a column."""
+    """Returns the path or URL of each file of a column, like `joined` for one file."""
     return _pc.if_else(
         _pc.match_substring(files, "://"),
         files,

@@ -1,4 +1,4 @@
-"""The museum's records of the vases, from one table or one JSON file for each vase."""
+"""Reads the museum's records of the vases, from one table or from one JSON file for each vase."""
 
 import itertools
 import json
@@ -18,36 +18,36 @@ from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
 RECORDS = "records"
-"""Name, without suffix, of the default table of records."""
+"""Name of the default table of records, without suffix."""
 ID_FIELDS = ("id", "URI", "Vase Number")
-"""Columns that may name the vase, in order of preference, where the settings name none."""
+"""Columns that may hold the vase's id, in order of preference, if source.id_field is empty."""
 
 RECORDS_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("id", "record", *RIGHTS_FIELDS)),
-        ("stated", pa.bool_()),  # it states one of the six dimensions
+        ("stated", pa.bool_()),  # True if the record states one of the six dimensions
     ]
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """All records, as columns."""
+    """The records of all vases, as columns of an Arrow table."""
 
     table: pa.Table
-    """RECORDS_SCHEMA, one row for each vase; `record` is JSON."""
+    """One row for each vase, with the columns of RECORDS_SCHEMA; `record` holds the fields as JSON."""
     ids: frozenset[str]
     """Ids of the vases that have a record."""
     origin: str
-    """Name of the records' file or files for messages."""
+    """File name of the table, or "<vase_id>.json" for one file each; used in messages."""
     columns: frozenset[str]
-    """All columns of the records."""
+    """Names of all columns that occur in the records."""
     used: frozenset[str]
-    """Columns of source.fields that the records have."""
+    """Names of the columns in source.fields that occur in the records."""
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
-    """Reads the records in `source.records`, or those of the folder.
+    """Reads the records from the table that `source.records` names, or without it from the folder.
 
     Raises: UserError when there are none.
     """
@@ -63,7 +63,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
                 name for name in files if name.endswith(TABLE_SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")
             ]
             raise UserError(
-                f"{folder} holds no records: give it {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
+                f"{folder} holds no records: add {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
                 f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
                 + (f", to {' or '.join(tables[:3])} perhaps" if tables else "")
@@ -83,7 +83,9 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
                 name for name, value in row.items() if isinstance(value, dict) and renaming.name(name) in RECORD_FIELDS
             ]
             if nested:
-                message = f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; give a text"
+                message = (
+                    f"{nested[0]!r} holds {json.dumps(row[nested[0]], ensure_ascii=False)[:60]}; replace it by a text"
+                )
                 report(Problem(where=where, kind="no text", message=message))
                 continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
@@ -97,8 +99,10 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
 
 def find_table(folder: str, stem: str) -> str | None:
-    """Returns the table of that name in the folder, with any suffix; None without one. Raises: UserError when there are
-    several."""
+    """Returns the path of the table in the folder whose name is `stem` and one of TABLE_SUFFIXES; None without one.
+
+    Raises: UserError when there are several.
+    """
     found = [name for suffix in TABLE_SUFFIXES if is_file(joined(folder, name := stem + suffix))]
     if len(found) > 1:
         raise UserError(f"{folder} holds {' and '.join(found)}: remove one, or name it in source.{stem}")
@@ -106,12 +110,12 @@ def find_table(folder: str, stem: str) -> str | None:
 
 
 def states_something(record: Mapping[str, str]) -> bool:
-    """Returns whether the record has one of the fields that state a dimension."""
+    """Returns whether the record states one of the six dimensions, such as fabric or shape."""
     return any(record.get(field) for field in FIELD_OF_DIMENSION.values())
 
 
 def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
-    """Returns rows as columns; holds `chunk` of them as Python objects at a time."""
+    """Returns the rows as an Arrow table; holds only `chunk` of them as Python objects at a time."""
     rows = iter(rows)
     batches = []
     while part := list(itertools.islice(rows, chunk)):
@@ -120,11 +124,11 @@ def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk
 
 
 def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
-    """Yields each record's place, id and fields."""
+    """Yields (place, id, fields) for each record; the place is "FILE:LINE"."""
     for where, row in rows:
         field = id_field or next((name for name in ID_FIELDS if row.get(name)), "id")
         key = str(row.get(field) or "").strip()
-        if field == "URI":  # …/record/<uuid>, urn:uuid:<uuid>: the images are named by its end
+        if field == "URI":  # …/record/<uuid>, urn:uuid:<uuid>: image files are named after the uuid
             key = key.rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]
         if not key:
             message = (

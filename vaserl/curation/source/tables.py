@@ -1,6 +1,6 @@
-"""Rows of a CSV, JSON, JSONL or parquet file, one at a time, each with its line or row.
+"""Reads the rows of a CSV, JSON, JSONL or parquet file one at a time, each with its line or row number.
 
-Files are read in parts, except `.json`, whose text is in memory, though never all its rows.
+Files are read in parts, except `.json`: its whole text is in memory, but its rows are parsed one at a time.
 """
 
 import csv
@@ -22,23 +22,23 @@ from vaserl.files.storage import UNDECODED, open_file
 TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
 DELIMITERS = (",", ";", "\t")
-"""Delimiters of a CSV; spreadsheets write semicolons where the comma is the decimal mark."""
+"""Delimiters that a CSV may have; spreadsheets write semicolons where the comma is the decimal mark."""
 
 TableRow = tuple[str, dict[str, Any]]
-"""Its place, "FILE:LINE", and its fields."""
+"""A row as (place, fields): the place is "FILE:LINE", the fields are values by column name."""
 
 
 def read_table(place: str, report: Report) -> Iterator[TableRow]:
-    """Yields the file's rows; lines and rows are counted from 1, a CSV's header being line 1.
+    """Yields the rows of the file at `place`; lines and rows are counted from 1, and a CSV's header is line 1.
 
-    Lines that are no row are reported. A `.json` file holds a list of objects, or an object of objects, whose keys
-    become the field "id".
+    Lines that can't be parsed are reported and left out. A `.json` file holds a list of objects, or an object of
+    objects, whose keys become the field "id".
 
     Raises: UserError when the file is missing or has another suffix.
     """
     suffix = place[place.rfind(".") :].lower()
     if suffix not in TABLE_SUFFIXES:
-        raise UserError(f"{place}: the suffixes of tables that are read are {', '.join(TABLE_SUFFIXES)}")
+        raise UserError(f"{place}: a table must have one of the suffixes {', '.join(TABLE_SUFFIXES)}")
     try:
         stream = open_file(place)
     except OSError as error:
@@ -50,7 +50,8 @@ def read_table(place: str, report: Report) -> Iterator[TableRow]:
 
 
 def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
-    """Parses a JSON object; returns None after a report. `where` is the file and the line on which the text starts."""
+    """Returns the JSON object that the text holds; if it holds none, reports that and returns None. `where` is the file
+    and the line on which the text starts."""
     place, _, line = where.rpartition(":")
     try:
         entry = json.loads(text)
@@ -107,13 +108,13 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
 
 
 def _delimiter(header: str) -> str:
-    """Returns the commonest delimiter outside of quotes, a comma if there is none."""
+    """Returns the delimiter that is most frequent in the header outside of quotes; a comma if there is none."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(DELIMITERS, key=bare.count)
 
 
 def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
-    """Yields element by element, so that the objects of a long list are never held together."""
+    """Yields the rows of a JSON file one by one, so that the objects of a long list are never in memory together."""
     content = stream.read()
     try:
         text = content.decode("utf-8-sig")
@@ -172,7 +173,7 @@ def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow
 
 
 def _not_utf8(where: str) -> Problem:
-    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file in that encoding")
+    return Problem(where=where, kind="not UTF-8", message="not UTF-8; save the file as UTF-8")
 
 
 def _no_object(where: str, entry: Any) -> Problem:

@@ -1,1 +1,1 @@
-"""Training of the quality filter: labelled photographs in, a calibrated classifier with a report out."""
+"""Trains the quality filter, a calibrated classifier, on labelled photographs, and reports its precision and recall."""

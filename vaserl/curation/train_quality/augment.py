@@ -1,4 +1,4 @@
-"""Augmentation: random changes of training photographs, drawn again in every epoch."""
+"""Augmentation of training photographs: random changes, drawn again in every epoch."""
 
 import numpy as np
 import torch
@@ -8,8 +8,11 @@ from vaserl.curation.train_quality.settings import AugmentSettings
 
 
 def augmented(pixels: torch.Tensor, rng: np.random.Generator, settings: AugmentSettings) -> torch.Tensor:
-    """Returns normalised pixels [N, 3, S, S], some mirrored, all shifted by whole pixels with edges repeated, with a
-    random gain and offset for each channel. A pure function of the generator's state."""
+    """Returns N photographs with random changes, float [N, 3, S, S], where S is the side. Some are mirrored; all are
+    shifted by whole pixels with their edges repeated, and get a random gain and offset for each channel.
+
+    pixels: [N, 3, S, S], normalised. The result is a pure function of the arguments and the generator's state.
+    """
     num, size = len(pixels), pixels.shape[-1]
     reach = round(settings.shift * size)
     padded = F.pad(pixels, [reach] * 4, mode="replicate")

@@ -1,4 +1,4 @@
-"""From logits to calibrated probabilities, and from these to a threshold with a stated precision."""
+"""Converts logits to calibrated probabilities, and chooses a threshold on them that has a stated precision."""
 
 import math
 from dataclasses import dataclass
@@ -8,44 +8,44 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 TEMPERATURES = (0.02, 50.0)
-"""Bounds of the search for the temperature."""
+"""Smallest and largest temperature (divisor of the logits) that the fit considers."""
 PRIOR_SPREAD = 0.5
 NUM_BINS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Photographs of like probability. Example: Bin(num=40, confidence=0.93, accuracy=0.90)"""
+    """A bin of photographs with similar probabilities. Example: Bin(num=40, confidence=0.93, accuracy=0.90)"""
 
     num: int
-    """Photographs in it."""
+    """Number of photographs in the bin."""
     confidence: float
-    """Mean probability of being good."""
+    """Mean predicted probability that a photograph of the bin is good."""
     accuracy: float
-    """Share that is good."""
+    """Share of the bin's photographs that are good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenThreshold:
-    """A threshold and what it gives on the photographs that it was chosen on."""
+    """A threshold, with its precision and recall on the photographs on which it was chosen."""
 
     value: float
-    """Least probability that passes."""
+    """Least probability of being good at which a photograph passes."""
     precision: float
-    """Share of good photographs among those that pass."""
+    """Share of the passing photographs that are good."""
     recall: float
-    """Share of those that pass among the good photographs."""
+    """Share of the good photographs that pass."""
     reached: bool
-    """True if the precision reaches the target; otherwise it is the highest that any threshold has."""
+    """True if the precision reaches the target. If False, `precision` is the highest that any threshold has."""
 
 
 def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
-    """Returns the T for which sigmoid(margin / T) has the least cross-entropy (temperature scaling, Guo et al. 2017).
+    """Returns the temperature T for which sigmoid(margin / T) has the least cross-entropy (Guo et al. 2017).
 
-    The loss includes a prior: log T is normal about 0 with standard deviation PRIOR_SPREAD. It decides where a few
-    photographs are separated perfectly, which would otherwise give T = 0, and has no weight beside many photographs.
+    The loss includes a prior: log T is normal about 0 with standard deviation PRIOR_SPREAD. Without it T would be 0 if
+    the margins separate a few photographs perfectly; with many photographs the prior hardly changes T.
 
-    margins: float [N] logit of good minus logit of bad. is_good: bool [N].
+    margins: float [N], the logit of good minus the logit of bad of each of N photographs. is_good: bool [N].
     """
     signs = np.where(is_good, 1.0, -1.0)
 
@@ -59,12 +59,13 @@ def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
 
 
 def probabilities_of(margins: np.ndarray, temperature: float) -> np.ndarray:
-    """Returns [N] probabilities of being good."""
+    """Returns the probability that each of N photographs is good: float64 [N]."""
     return expit(np.asarray(margins, dtype=np.float64) / temperature)
 
 
 def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> list[Bin]:
-    """Returns equally wide bins of the probability of being good, without empty ones."""
+    """Groups photographs into `num_bins` equally wide bins of their probability of being good; returns the bins that
+    are not empty."""
     numbers = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
     return [
         Bin(
@@ -83,10 +84,10 @@ def expected_calibration_error(probabilities: np.ndarray, is_good: np.ndarray, n
 
 
 def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns ([K] falling thresholds, [K] precision, [K] recall): one for each distinct probability, at or above which
-    a photograph passes.
+    """Returns (thresholds, precision, recall), each [K]: the K distinct probabilities in falling order, and the
+    precision and recall with each of them as the threshold, which photographs at or above it pass.
 
-    Raises: ValueError when nothing is good: recall has no meaning then.
+    Raises: ValueError when no photograph is good, because recall is undefined then.
     """
     if not is_good.any():
         raise ValueError("none of the photographs is good")
@@ -97,14 +98,15 @@ def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np
 
 
 def choose_threshold(probabilities: np.ndarray, is_good: np.ndarray, target_precision: float) -> ChosenThreshold:
-    """Returns the threshold with the greatest recall among those that reach the target, else the most precise one.
+    """Returns the threshold with the greatest recall among those whose precision reaches the target; if none does, the
+    threshold with the highest precision.
 
-    It lies half-way between the last photograph that passes and the next one, so that it equals neither.
+    It lies half-way between the lowest probability that passes and the next lower one, so that it equals neither.
     """
     thresholds, precision, recall = precision_recall(probabilities, is_good)
     enough = precision >= target_precision
     if enough.any():
-        # equal recall: fewer bad ones pass
+        # at equal recall, the one that passes fewer bad photographs
         best = max(np.flatnonzero(enough), key=lambda k: (recall[k], precision[k]))
     else:
         best = max(range(len(precision)), key=lambda k: (precision[k], recall[k]))

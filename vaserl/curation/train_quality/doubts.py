@@ -1,4 +1,4 @@
-"""Warnings that a classifier's threshold may perform worse than it seems, each with a remedy."""
+"""Warnings that the quality filter's threshold may perform worse than its report suggests, each with a remedy."""
 
 import math
 
@@ -10,7 +10,7 @@ from vaserl.intervals import Z_95, wilson_interval
 LEAST_RECALL = 0.5
 """Least share of the good test photographs that a filter must pass; below it the report warns."""
 PLAIN_THRESHOLD = 0.5
-"""Threshold of a calibrated probability where no precision is asked for."""
+"""Threshold on calibrated probabilities that one would use without a target precision."""
 
 
 def doubts_about(
@@ -19,9 +19,9 @@ def doubts_about(
     val: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, ...]:
-    """Returns warnings, the gravest first; () for a threshold that the photographs confirm.
+    """Returns warnings about the threshold, the gravest first; () if validation and test photographs confirm it.
 
-    val, test: (probabilities [N], is_good [N]), calibrated.
+    val, test: (calibrated probabilities [N], is_good [N]) of the N photographs of that split.
     """
     return tuple(filter(None, (_loses_good_ones(chosen, *test), _is_unproven(chosen, target_precision, *val))))
 
@@ -34,7 +34,7 @@ def _loses_good_ones(chosen: ChosenThreshold, probabilities: np.ndarray, is_good
     good, bad = int(plain[is_good].sum()), int(plain[~is_good].sum())
     return (
         f"of {num_good} good test photographs the threshold {chosen.value:.4f} passes {hits or 'none'}, and a "
-        f"curation would lose the others. Set its quality.threshold yourself ({PLAIN_THRESHOLD:g} passes {good} good "
+        f"curation would reject the others. Set its quality.threshold yourself ({PLAIN_THRESHOLD:g} passes {good} good "
         f"and {bad} of {len(is_good) - num_good} bad ones), train for a lower target_precision, or label more"
     )
 

@@ -1,7 +1,7 @@
 """The training loop: epochs over augmented photographs until the loss on validation no longer falls.
 
-There is no data loader on purpose. Photographs are decoded once, to bytes of the size that the network sees, in a file
-that the system keeps in memory as far as it fits; an epoch reads from there.
+There is no data loader on purpose. Photographs are decoded once, at the size of the network's input, into a
+memory-mapped file, which the page cache holds as far as it fits; each epoch reads from that file.
 """
 
 import copy
@@ -26,34 +26,37 @@ from vaserl.runs.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """Decoded photographs with their labels."""
+    """The photographs of one split, decoded, with their labels."""
 
     images: np.ndarray
-    """uint8 [M, S, S, 3], the photographs of all sets, memory-mapped."""
+    """Photographs of all splits, memory-mapped: uint8 [M, S, S, 3] for M photographs of side S."""
     rows: np.ndarray
-    """int [N], indices into `images`."""
+    """Indices of this split's N photographs in `images`: int [N]."""
     is_good: np.ndarray
-    """bool [N]."""
+    """Label of each photograph, True if it is good: bool [N]."""
 
     def pixels(self, chosen: np.ndarray | slice, config: ResNetConfig) -> torch.Tensor:
-        """Returns the chosen photographs, normalised and not augmented, float32 [B, 3, S, S]."""
+        """Returns the B chosen photographs, normalised and not augmented: float32 [B, 3, S, S]."""
         return config.normalised(self.images[self.rows[chosen]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """Losses of one pass over the training photographs."""
+    """The losses of one pass over the training photographs."""
 
     number: int
-    """Counted from 1."""
+    """Number of the epoch, counted from 1."""
     train_loss: float
-    """Mean over its steps, on augmented photographs."""
+    """Mean loss of the epoch's steps, on augmented training photographs."""
     val_loss: float
-    """On validation, without augmentation."""
+    """Loss on the validation photographs after the epoch, without augmentation."""
 
 
 def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads: int) -> tuple[np.ndarray, list[str]]:
-    """Decodes photographs into `file`. Returns: uint8 [N, S, S, 3], and "" or an error for each photograph."""
+    """Decodes N photographs into `file`.
+
+    Returns: the memory-mapped photographs, uint8 [N, S, S, 3] with side S, and an error or "" for each of them.
+    """
     size = config.image_size
     images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
 
@@ -75,10 +78,11 @@ def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads:
 def fit(
     model: torch.nn.Module, config: ResNetConfig, train: Examples, val: Examples, settings: TrainQualitySettings
 ) -> list[Epoch]:
-    """Trains `model` ([N, 3, S, S] -> [N, 2] logits) in place and leaves it with the weights of its best epoch.
+    """Trains `model` ([N, 3, S, S] -> [N, 2] logits of N photographs) in place and leaves it with the weights of its
+    best epoch, which has the smallest loss on validation.
 
-    The loss is the cross-entropy with each class weighted by what it lacks to half of the training photographs, in
-    training as in validation. Returns: the epochs, the best of which has the smallest val_loss.
+    The loss, in training and on validation, is the cross-entropy with each class weighted so that both classes count as
+    half of the training photographs. Returns: all epochs that ran.
 
     Raises: UserError when the loss becomes NaN or infinite.
     """
@@ -104,7 +108,7 @@ def fit(
             total = 0.0
             for start in range(
                 0, num_batches * size, size
-            ):  # the remainder of an epoch is dropped; the next epoch shuffles
+            ):  # drops the last, incomplete batch; the next epoch has another order
                 chosen = np.sort(order[start : start + size])
                 pixels = augmented(train.pixels(chosen, config), rng, settings.augment).to(device)
                 labels = torch.from_numpy(train.is_good[chosen].astype(np.int64)).to(device)
@@ -127,13 +131,13 @@ def fit(
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """Returns the epoch with the smallest loss on validation, the first of equals."""
+    """Returns the epoch with the smallest loss on validation; among equals the first."""
     return min(epochs, key=lambda epoch: epoch.val_loss)
 
 
 @torch.inference_mode()
 def margins_of(model: torch.nn.Module, config: ResNetConfig, examples: Examples, batch_size: int) -> np.ndarray:
-    """Returns float64 [N], logit of good minus logit of bad, without augmentation."""
+    """Returns the logit of good minus the logit of bad of each of N photographs, without augmentation: float64 [N]."""
     model.eval()
     device = next(model.parameters()).device
     margins = []

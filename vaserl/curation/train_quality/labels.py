@@ -1,4 +1,4 @@
-"""Photographs labelled good or bad, and their split into three sets that share no vase."""
+"""Reads photographs labelled good or bad, and splits them into training, validation and test without common vases."""
 
 import hashlib
 import re
@@ -23,15 +23,15 @@ class Labelled:
 
     path: Path
     vase_id: str
-    """The vase on it; photographs of one vase look alike and must not straddle the split."""
+    """Id of the vase on the photograph; photographs of one vase look alike, so all of them must be in one split."""
     is_good: bool
 
 
 def read_labels(settings: LabelSettings) -> list[Labelled]:
     """Returns every labelled photograph, sorted by path.
 
-    Raises: UserError naming folder, or file and line, for what is missing, unknown or listed twice, and when a class is
-    empty.
+    Raises: UserError, with the folder or with file and line, when a photograph or field is missing, a label is unknown,
+    a photograph is listed twice, or a class has no photographs.
     """
     path = settings.path
     if path.is_dir():
@@ -48,13 +48,14 @@ def read_labels(settings: LabelSettings) -> list[Labelled]:
 
 
 def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, float], seed: int) -> list[str]:
-    """Returns train, val or test for each photograph [N]: whole vases, each class in every set in proportion to
-    `shares`.
+    """Returns the split, train, val or test, of each of N photographs. All photographs of a vase are in one split, and
+    each split has its share of each class, as far as possible; `shares` are those of train, val and test.
 
     Vases are assigned in order of their number of photographs, most first, and by hash among equals. Each goes to the
-    set that keeps the sum over sets and classes of (given - due)² / due smallest.
+    split that keeps the sum over splits and classes of (given - due)² / due smallest, where `given` is the number of
+    photographs assigned so far and `due` is the number that `shares` demands.
 
-    Raises: UserError when a set would lack a class.
+    Raises: UserError when a split would have no photograph of a class.
     """
     members: defaultdict[str, list[int]] = defaultdict(list)
     for index, photograph in enumerate(labelled):

@@ -1,4 +1,4 @@
-"""The classifier's performance on test photographs, of vases used neither for training nor for a choice."""
+"""Reports the quality filter's performance on test photographs, of vases used neither for training nor for a choice."""
 
 import json
 from collections import defaultdict
@@ -28,50 +28,51 @@ FIGURES = ("precision_recall.svg", "reliability.svg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """The course of training and the result on the test photographs."""
+    """The epochs of training, the chosen threshold, and the results on the test photographs."""
 
     num_photographs: Mapping[str, int]
-    """By split: train, val, test."""
+    """Number of photographs by split: train, val, test."""
     num_unreadable: int
-    """Labelled photographs that can't be decoded."""
+    """Number of labelled photographs that can't be decoded."""
     epochs: Sequence[Epoch]
-    """All epochs that ran."""
+    """The losses of all epochs that ran."""
     best_epoch: int
     """Number of the epoch whose weights were kept."""
     target_precision: float
-    """Target of the threshold on validation."""
+    """Precision that the threshold had to reach on the validation photographs."""
     threshold: ChosenThreshold
-    """Chosen on validation."""
+    """Threshold chosen on the validation photographs, with its precision and recall on these."""
     temperature: float
-    """Fitted on validation."""
+    """Divisor of the logits that calibrates the probabilities, fitted on the validation photographs."""
     calibration_error: Mapping[str, tuple[float, float]]
-    """Expected calibration error (before, after) the temperature, on val and on test."""
+    """Expected calibration error as (before, after) division of the logits by the temperature, for "val" and "test"."""
     precision: ConfidenceInterval
-    """On test, Wilson."""
+    """Share of the passing test photographs that are good, with its 95 % Wilson interval."""
     recall: ConfidenceInterval
-    """On test, Wilson."""
+    """Share of the good test photographs that pass, with its 95 % Wilson interval."""
     f1: ConfidenceInterval
-    """On test, bootstrap over vases."""
+    """F1 on the test photographs, with its 95 % bootstrap interval over vases."""
     doubts: Sequence[str]
     """Warnings about the threshold, see `doubts_about`."""
     confusion: Mapping[str, int]
-    """On test: true_positives, false_positives, false_negatives, true_negatives; a positive passes the filter."""
+    """Number of test photographs that are true_positives, false_positives, false_negatives and true_negatives; a
+    positive passes the filter."""
     test_probabilities: Sequence[float]
-    """[N] calibrated, for the figures."""
+    """Calibrated probability of being good of each of the N test photographs, for the figures."""
     test_is_good: Sequence[bool]
-    """[N], labels of the same photographs."""
+    """Label of each of the N test photographs, True if it is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPhotographs:
-    """A set of photographs as the trained network scores them."""
+    """The scores of the trained network for the N photographs of a split."""
 
     margins: np.ndarray
-    """float [N], logit of good minus logit of bad."""
+    """Logit of good minus logit of bad of each photograph: float [N]."""
     is_good: np.ndarray
-    """bool [N]."""
+    """Label of each photograph, True if it is good: bool [N]."""
     vases: Sequence[str]
-    """[N], the vase on each."""
+    """Id of the vase on each of the N photographs."""
 
 
 def report_of(
@@ -85,7 +86,7 @@ def report_of(
     val: ScoredPhotographs,
     test: ScoredPhotographs,
 ) -> QualityReport:
-    """Returns the report of a training run; `num_photographs` are by split."""
+    """Returns the report of a training run. `num_photographs` maps each split to its number of photographs."""
     errors = {}
     for name, scored in (("val", val), ("test", test)):
         before, after = (
@@ -127,15 +128,16 @@ def report_of(
 def f1_interval(
     passed: np.ndarray, is_good: np.ndarray, vases: Sequence[str], *, seed: int, num_resamples: int = NUM_RESAMPLES
 ) -> ConfidenceInterval:
-    """Returns F1 with its 95 % percentile bootstrap interval; whole vases are resampled, because their photographs are
-    alike.
+    """Returns F1 with its 95 % percentile bootstrap interval. Whole vases are resampled, because the photographs of a
+    vase are alike.
 
-    passed, is_good: bool [N]. A resample in which nothing is good and nothing passes counts as 0.
+    passed, is_good: bool [N]; vases: id of the vase on each of the N photographs. A resample in which no photograph is
+    good and none passes counts as 0.
     """
     by_vase: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
     for vase, through, good in zip(vases, passed, is_good, strict=True):
         by_vase[vase] += (through and good, through, good)
-    counts = np.array([by_vase[vase] for vase in sorted(by_vase)])  # [V, 3]: hits, passed, good
+    counts = np.array([by_vase[vase] for vase in sorted(by_vase)])  # [V, 3] for V vases: hits, passed, good
     drawn = np.random.default_rng(seed).integers(0, len(counts), (num_resamples, len(counts)))
     low, high = np.percentile(_f1(counts[drawn].sum(axis=1)), [2.5, 97.5])
     return ConfidenceInterval(mean=float(_f1(counts.sum(axis=0)[None])[0]), low=float(low), high=float(high))

@@ -1,4 +1,4 @@
-"""From labelled photographs to a folder that the quality filter reads: weights, temperature, threshold, report."""
+"""Trains the quality filter and writes the folder that curation reads: weights, temperature, threshold and report."""
 
 import csv
 import json
@@ -22,22 +22,22 @@ from vaserl.runs.versions import versions
 from vaserl.settings.section import dump_config
 
 NUM_NAMED = 5
-"""Unreadable photographs that are named; the others are only counted."""
+"""Number of unreadable photographs that are printed by name; the others are only counted."""
 
 
 def train_quality(settings: TrainQualitySettings) -> QualityReport:
     """Reads the labels, trains, and writes settings.out: model.safetensors, config.json, train_quality.toml,
     versions.json, splits.csv and report/.
 
-    Raises: UserError when the labels, the first weights or the folder can't be used.
+    Raises: UserError when the labels or the initial weights can't be used, or when settings.out has weights already.
     """
     if (settings.out / WEIGHTS).exists():
-        raise UserError(f"out {settings.out}: there are weights already; name another folder or move them away")
+        raise UserError(f"out {settings.out} already holds weights; name another folder or move them away")
     return train_on(read_labels(settings.labels), settings)
 
 
 def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> QualityReport:
-    """Like `train_quality`, for photographs whose labels are read already."""
+    """Trains and writes settings.out like `train_quality`, on photographs whose labels are read already."""
     config = ResNetConfig(**settings.shape.model_dump())
     torch.manual_seed(settings.seed)
     model = config.build() if settings.init is None else load_pretrained(settings.init, config)
