@@ -47,7 +47,7 @@ def test_train_quality_command_trains_and_prints_the_result(tmp_path, capsys):
     assert "stage=train-quality" in said and "left_s=" in said, "progress with an estimate"
     assert "test: precision " in said and str(tmp_path / "quality" / "report" / "report.md") in said
     assert "no threshold" not in said
-    assert "warning: a precision of 0.9 is reached on validation and not shown" in said, "by three photographs"
+    assert "warning: a precision of 0.9 is reached on validation but not shown" in said, "by three photographs"
     assert decision_of(QualitySettings(path=tmp_path / "quality")).trained
     assert "seed = 3" in (tmp_path / "quality" / "train_quality.toml").read_text()
 
@@ -56,7 +56,7 @@ def test_train_quality_command_warns_of_a_precision_that_no_threshold_has(tmp_pa
     # each picture is called good and bad, so half of what any threshold lets through is bad
     assert run(tmp_path, num_epochs=1, blur=0.0) == 0
     assert "no threshold has a precision of 0.9 on validation; the best has 0.500" in capsys.readouterr().err
-    assert "**Mind:** no threshold has" in (tmp_path / "quality" / "report" / "report.md").read_text()
+    assert "**Warning:** no threshold has" in (tmp_path / "quality" / "report" / "report.md").read_text()
 
 
 def test_train_quality_command_too_few_labels_are_a_users_error(tmp_path, capsys):
