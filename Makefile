@@ -25,7 +25,7 @@ test: setup
 	$(pytest)
 
 test-fast: setup
-	$(pytest) -p tests.without_cluster tests/vaserl tests/test_layers.py tests/test_names.py
+	$(pytest) -p tests.without_cluster tests/vaserl tests/test_*.py --ignore tests/test_wheel.py
 
 test-slow: setup
 	$(pytest) -m "slow and not gpu"
