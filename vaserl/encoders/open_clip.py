@@ -1,4 +1,4 @@
-"""open_clip models, loaded from local files."""
+"""Loads open_clip models from local files."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _BATCH_SIZE = 256
 
 
 def load_open_clip(settings: OpenClipSettings) -> tuple[Any, Preprocess, Tokenizer]:
-    """Loads an open_clip model in evaluation mode, its image preprocessing and its tokenizer.
+    """Returns an open_clip model in evaluation mode, its image preprocessing and its tokenizer.
 
     Raises: UserError when the folder or file is missing or open_clip can't load it.
     """
@@ -51,13 +51,11 @@ def _check_folder(folder: Path) -> None:
     try:
         json.loads(config.read_text())["model_cfg"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"open_clip.path {folder}: {config.name} is missing or states no model_cfg ({error})"
-        ) from error
+        raise UserError(f"open_clip.path {folder}: {config.name} is missing or has no model_cfg ({error})") from error
 
 
 def open_clip_text_encoder(folder: Path) -> Callable[[Sequence[str]], np.ndarray]:
-    """Returns a function from N texts to their unnormalised embeddings, float32 [N, width].
+    """Returns a function that encodes N texts as unnormalised embeddings of E numbers, float32 [N, E].
 
     Raises: UserError when the folder is not an open_clip model.
     """

@@ -1,7 +1,7 @@
-"""A sentence encoder from a local folder of transformers or sentence-transformers.
+"""A sentence encoder, loaded from a local model folder of transformers or sentence-transformers.
 
-A folder of sentence-transformers defines in `1_Pooling/config.json` how its token vectors are pooled; mean and first
-token are supported, and its dense layers are ignored. Without that file, the mean is used.
+A folder of sentence-transformers defines in `1_Pooling/config.json` how the tokens' vectors are pooled; their mean and
+the first token's vector are supported, and the folder's dense layers are ignored. Without that file, the mean is used.
 """
 
 import json
@@ -15,7 +15,7 @@ CACHED_TEXTS = 65536
 
 
 class SentenceEncoder:
-    """Encodes texts as unit vectors, on CPU in float32; caches the last `CACHED_TEXTS` texts.
+    """An encoder of texts as unit vectors, on CPU in float32; caches the last `CACHED_TEXTS` vectors.
 
     Example: SentenceEncoder("/models/all-MiniLM-L6-v2")(["a warrior", "an armed man"])
     """
@@ -38,7 +38,7 @@ class SentenceEncoder:
         self._encode_one = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
-        """Returns one vector for each text."""
+        """Returns the unit vector of each text."""
         return [self._encode_one(text) for text in texts]
 
     def _encode(self, text: str) -> tuple[float, ...]:
@@ -67,7 +67,7 @@ def _takes_first_token(folder: Path) -> bool:
     modes |= {settings["pooling_mode"]} if isinstance(settings.get("pooling_mode"), str) else set()
     if modes not in ({"mean"}, {"cls"}):
         raise UserError(
-            f"encoder {folder}: its pooling {', '.join(sorted(modes)) or 'is not stated'}; "
+            f"encoder {folder}: its pooling mode {', '.join(sorted(modes)) or 'is not stated'}; "
             "only the mean of the tokens and the first token are supported"
         )
     return modes == {"cls"}

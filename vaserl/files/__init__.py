@@ -1,8 +1,7 @@
-"""Files on disk and behind URLs: atomic writes, JSON lines, a lock, digests, clips, photographs, untrusted GLBs, remote
-storage.
+"""Files on disk and behind URLs: atomic writes, JSON lines, a lock, hashes, videos, photographs, GLBs.
 
-What needs only the standard library is imported from here. The others are imported from their modules, each of which
-loads a library: `clip` (PyAV), `photograph` and `glb` (Pillow), `storage` (fsspec).
+Functions that need only the standard library are imported from here. The others are imported from their modules, each
+of which loads a library: `clip` (PyAV), `photograph` and `glb` (Pillow), `storage` (fsspec).
 """
 
 from vaserl.files.atomic import UNFINISHED, atomic_file, write_atomic

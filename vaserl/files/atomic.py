@@ -35,6 +35,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Writes the content in one atomic step; see `atomic_file`."""
+    """Writes the content atomically; see `atomic_file`."""
     with atomic_file(path) as file:
         file.write(content)

@@ -19,14 +19,14 @@ from vaserl.errors import UserError
 from vaserl.files.atomic import write_atomic
 
 X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0"}
-"""Options of the encoder. crf 10 is nearly lossless: incised lines are one or two pixels wide and must survive.
+"""Options of the H.264 encoder. crf 10 is nearly lossless: incised lines are one or two pixels wide and must survive.
 mbtree=0 disables x264's macroblock tree, which reads uninitialised memory in small pictures, so that equal frames would
 sometimes give different bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
-    """A decoded clip, or evenly spaced frames of one.
+    """A decoded turntable video, or evenly spaced frames of one.
 
     Example, 8 of the 24 frames of a turn at 12 frames a second:
         Clip(frames=uint8[8, 112, 112, 3], fps=4.0, frame_indices=(0, 3, 6, …, 21), num_source_frames=24)
@@ -35,11 +35,11 @@ class Clip:
     frames: np.ndarray
     """uint8 [F, H, W, 3], RGB."""
     fps: float
-    """Frames a second at which `frames` play; the duration of the turn doesn't depend on how many frames are kept."""
+    """Frames per second of `frames`; with fewer frames it is lower, so that the turn takes the same time."""
     frame_indices: tuple[int, ...]
-    """[F] index of each frame in the source clip, from 0."""
+    """Index in the source clip of each of the F frames, from 0."""
     num_source_frames: int
-    """Number of frames of the source clip."""
+    """Number of frames of the source clip, from which `frames` were taken."""
 
     def __post_init__(self) -> None:
         if self.frames.dtype != np.uint8 or self.frames.ndim != 4 or self.frames.shape[3] != 3:
@@ -51,11 +51,12 @@ class Clip:
 
 
 def encode_mp4(clip: Clip) -> bytes:
-    """Encodes the clip as an H.264 mp4 file, with the same bytes for the same clip.
+    """Returns the content of an H.264 mp4 file with the clip; equal clips give equal bytes.
 
-    One thread and bit-exact muxing keep the bytes fixed. yuv420p halves the colour planes, so both sides must be even.
+    One thread and bit-exact muxing keep the bytes fixed. yuv420p halves the colour planes, so width and height must be
+    even.
 
-    Raises: UserError for an odd side.
+    Raises: UserError for an odd width or height.
     """
     _, height, width, _ = clip.frames.shape
     if height % 2 or width % 2:
@@ -79,7 +80,7 @@ def encode_mp4(clip: Clip) -> bytes:
 
 
 def write_mp4(path: Path, clip: Clip) -> None:
-    """Writes the clip as an mp4 file in one atomic step; see `encode_mp4`."""
+    """Writes the clip as an mp4 file atomically; see `encode_mp4`."""
     write_atomic(Path(path), encode_mp4(clip))
 
 
@@ -87,7 +88,7 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     """Reads all frames of a file, or `num_frames` evenly spaced ones that include the first.
 
     A turn is periodic, so frame k of N shows k/N of the turn and the last frame isn't special. Files of other programs
-    lack our timing; for them the stream's average frame rate is used and the frames are numbered in order.
+    lack the stored timing; for them, the stream's average frame rate is used and the frames are numbered in order.
 
     Raises: UserError naming a file that is missing, is not a video, or has too few frames.
     """
@@ -118,9 +119,12 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
 
 
 def frame_indices_over(num_available: int, num_wanted: int, what: str = "the clip") -> tuple[int, ...]:
-    """Returns the indices floor(k * available / wanted) for k < wanted, which are even over a full turn.
+    """Returns `num_wanted` evenly spaced frame indices over a full turn: floor(k * num_available / num_wanted)
+    for k from 0.
 
-    Raises: UserError when more frames are wanted than available.
+    `what` names the clip in the error message.
+
+    Raises: UserError when `num_wanted` is not in 1 to `num_available`.
     """
     if not 0 < num_wanted <= num_available:
         raise UserError(f"{what}: {num_wanted} frames requested, 1 to {num_available} are available")
@@ -128,7 +132,7 @@ def frame_indices_over(num_available: int, num_wanted: int, what: str = "the cli
 
 
 class ClipStore:
-    """A folder of clips, each named by the hash of its file, so that equal clips are stored once.
+    """A folder of clips, each named by the hash of its mp4 file, so that equal clips are stored once.
 
     Keeps the `num_cached` most recently used decoded clips in memory.
     """
@@ -139,7 +143,7 @@ class ClipStore:
         self._decoded: OrderedDict[tuple[str, int | None], Clip] = OrderedDict()
 
     def add(self, clip: Clip) -> str:
-        """Stores the clip and returns its hash; a file of that name but another length is damaged and replaced."""
+        """Stores the clip and returns its hash. An existing file of another length is damaged and is replaced."""
         content = encode_mp4(clip)
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(digest)
@@ -153,7 +157,7 @@ class ClipStore:
         return self.root / f"{digest}.mp4"
 
     def load(self, digest: str, num_frames: int | None = None) -> Clip:
-        """Loads the clip, or `num_frames` of its frames; the frames are read-only.
+        """Returns the clip with this hash, or `num_frames` evenly spaced frames of it; the frames are read-only.
 
         Raises: UserError when the store doesn't contain it.
         """
@@ -173,7 +177,7 @@ class ClipStore:
 
 
 def _timing(comment: str) -> tuple[float, tuple[int, ...], int] | None:
-    """Parses the timing that `encode_mp4` stored; None for any other comment."""
+    """Returns the frame rate, frame indices and number of source frames that `encode_mp4` stored; else None."""
     try:
         stored = json.loads(comment)
         return float(stored["fps"]), tuple(int(k) for k in stored["frame_indices"]), int(stored["num_source_frames"])

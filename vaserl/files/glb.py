@@ -22,21 +22,21 @@ from vaserl.errors import UserError
 MAX_FILE_BYTES = 512 * 2**20
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_FACES = 5_000_000
-"""A mesh that ten nodes place counts ten times."""
+"""Largest number of faces; a mesh that ten nodes refer to counts ten times."""
 MAX_VERTICES = 8_000_000
 MAX_TEXTURE_PIXELS = 8192 * 8192
-"""Pixels of one texture; 200 MB when decoded."""
+"""Largest number of pixels of one texture, which is 200 MB when decoded."""
 MAX_TEXTURES = 32
 MAX_NODES = 10_000
 
 _BYTES_OF_COMPONENT = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TRIANGLES = 4
-"""The mode of a primitive that is a list of triangles, glTF's default."""
+"""glTF's number for a primitive that is a list of triangles, the default mode."""
 
 
 class _Unsound(Exception):
-    """A fault in the file; the message doesn't name the file."""
+    """A reason to reject the file; the message doesn't name the file."""
 
 
 def check_glb(path: Path) -> None:
@@ -53,7 +53,7 @@ def check_glb(path: Path) -> None:
 
 
 def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Reads the JSON header and the binary chunk."""
+    """Returns the parsed JSON header and the content of the binary chunk."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise _Unsound(f"{size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
@@ -125,7 +125,10 @@ def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, An
 
 
 def _check_geometry(header: Mapping[str, Any]) -> None:
-    """Counts faces and vertices, once for each node that places a mesh, and checks that the nodes form a tree."""
+    """Checks that faces and vertices are within the limits and that the nodes form a tree.
+
+    A mesh is counted once for each node that refers to it.
+    """
     accessors, meshes, nodes = header.get("accessors", []), header.get("meshes", []), header.get("nodes", [])
     if len(nodes) > MAX_NODES:
         raise _Unsound(f"{len(nodes):,} nodes; the limit is {MAX_NODES:,}")
@@ -151,7 +154,8 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
 
 
 def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
-    """Tells whether nodes, none of which has two parents, contain a cycle: one that no root reaches."""
+    """Tells whether the nodes, none of which has two parents, contain a cycle: nodes that can't be reached from a
+    root."""
     all_children = {child for node in nodes for child in node.get("children", [])}
     waiting = [index for index in range(len(nodes)) if index not in all_children]
     num_reached = 0

@@ -8,9 +8,10 @@ from vaserl.errors import UserError
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Returns the objects of the file in order; blank lines are skipped. An absent file has none.
+    """Returns the JSON objects of the file in order; blank lines are skipped. An absent file gives an empty list.
 
-    Raises: UserError naming the line that is not a JSON object, such as the last line of a killed writer.
+    Raises: UserError naming the line that is not a JSON object, such as a last line that a killed process left
+    incomplete.
     """
     if not path.is_file():
         return []

@@ -1,4 +1,4 @@
-"""Reading untrusted photographs: few formats, bounded size, EXIF orientation applied, transparency laid on white."""
+"""Reads untrusted photographs: few formats, bounded size, EXIF orientation applied, transparent parts turned white."""
 
 import io
 import warnings
@@ -11,7 +11,7 @@ from vaserl.files.storage import is_url, read_bytes
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
-"""Images whose header states more pixels are rejected before decoding."""
+"""Largest number of pixels; an image whose header states more is rejected before decoding."""
 
 
 class UnreadablePhotograph(Exception):
@@ -21,13 +21,13 @@ class UnreadablePhotograph(Exception):
 def read_photograph(
     source: Path | str | bytes, shorter_side: int | None = None, keep_alpha: bool = False
 ) -> Image.Image:
-    """Returns the photograph in RGB, rotated by its EXIF orientation, transparent parts laid on white.
+    """Returns the photograph in RGB, rotated by its EXIF orientation, with transparent parts on white.
 
     `source` is a path, a URL that fsspec reads, or the file's content. With `shorter_side`, a JPEG may be decoded at a
     fraction of its size, with at least that many pixels on its shorter side. With `keep_alpha`, an image with
     transparency is returned as RGBA.
 
-    Raises: UnreadablePhotograph.
+    Raises: UnreadablePhotograph with the reason.
     """
     try:
         with warnings.catch_warnings():

@@ -18,15 +18,15 @@ import fsspec.config
 from vaserl.errors import UserError
 
 UNDECODED = re.compile("[\udc80-\udcff]")
-"""Surrogates that stand for undecodable bytes in file names and tables (PEP 383)."""
+"""Pattern of surrogates, which stand for undecodable bytes in file names and tables (PEP 383)."""
 _DIGESTS = ("etag", "contentmd5", "md5hash", "md5", "sha256", "sha", "blobid", "crc32c", "crc", "generation", "ukey")
-"""Keys under which fsspec's file systems report a digest or version of the content, lower case, without punctuation."""
+"""Keys under which fsspec's file systems report a digest or version of a file, in lower case without punctuation."""
 _TIMES = ("mtime", "modify", "modified", "lastmodified", "updated", "datetime", "created")
-"""Keys under which they report a modification time."""
+"""Keys under which fsspec's file systems report a file's modification time, in lower case without punctuation."""
 
 
 def is_url(place: str) -> bool:
-    """Tells whether the place is read through fsspec and not by the operating system."""
+    """Tells whether the place is a URL, which is read through fsspec and not by the operating system."""
     return "://" in place
 
 
@@ -43,7 +43,7 @@ def joined(folder: str, name: str) -> str:
 
 
 def read_bytes(place: str | Path) -> bytes:
-    """Reads the file's content. Raises: OSError."""
+    """Returns the file's content. Raises: OSError."""
     if isinstance(place, Path) or not is_url(place):
         return Path(place).read_bytes()
     system, path = _system(place)
@@ -53,8 +53,8 @@ def read_bytes(place: str | Path) -> bytes:
 def is_for_good(error: OSError) -> bool:
     """Tells whether a read error is permanent: missing file, no permission, not a file, invalid name.
 
-    Any other error, such as a time-out or an unmounted disk, may be gone at the next run. A row must not be rejected
-    for it, because rejections are kept.
+    Any other error, such as a time-out or an unmounted disk, may not occur in the next run. A data set's row must not
+    be rejected because of it, because rejections are permanent.
     """
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
     return isinstance(error, kinds) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
@@ -62,7 +62,7 @@ def is_for_good(error: OSError) -> bool:
 
 def no_answer(place: str, error: OSError) -> UserError:
     """Returns the error that ends a run after a read error that isn't permanent, so that no row is rejected for it."""
-    return UserError(f"{place}: {type(error).__name__}: {error}. Run the same command again when the storage answers")
+    return UserError(f"{place}: {type(error).__name__}: {error}. Run the command again when the storage is available")
 
 
 def open_file(place: str) -> IO[bytes]:
@@ -110,10 +110,10 @@ def files_below(folder: str) -> Iterator[str]:
 
 
 def versions_below(folder: str) -> dict[str, list[str]]:
-    """Returns a version of each file below a URL, by place, as far as one listing of the URL states it.
+    """Returns the version of each file below a URL, by the file's place, from one listing of the URL.
 
-    A version is the content's digest, or else the modification time, and the size. Empty for a local folder, whose
-    files can be examined one by one.
+    A version is the content's digest, or else the modification time, and the size, as far as the listing has them. The
+    result is empty for a local folder, whose files can be examined one by one.
     """
     if not is_url(folder):
         return {}
@@ -131,7 +131,7 @@ def local_copy(place: str, folder: Path) -> Path:
 
 
 def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
-    """Sets the options of the place's file system, for this process and for those that get `storage_environment`."""
+    """Sets fsspec's options of the place's file system in this process; `storage_environment` passes them on."""
     if is_url(place):
         # in "simplecache::s3://…" the options belong to the last protocol, the one that uses the network
         protocol = place.partition("://")[0].rpartition("::")[2]
@@ -144,7 +144,7 @@ def storage_environment() -> dict[str, str]:
 
 
 def _listed(folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields each file below a URL: its name relative to it, and what the file system reports about it."""
+    """Yields, for each file below a URL, its name relative to the URL and its attributes from the file system."""
     system, path = _system(folder)
     start = path.rstrip("/") + "/"
     for found, facts in system.find(path, detail=True).items():

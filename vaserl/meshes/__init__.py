@@ -1,6 +1,6 @@
-"""Meshes: image-to-3D generators, rendering, the mesh gate, the interface of a mesh judge, comparison with true meshes.
+"""3D meshes of vases: generation from photographs, rendering, rejection of bad ones, evaluation.
 
-What loads trimesh, torch or the renderer is imported from its module: `glb` (load_mesh, write_glb), `turntable`
+Modules that load trimesh, torch or the renderer are imported directly: `glb` (load_mesh, write_glb), `turntable`
 (TurntableRenderer), `gate` (gate, Thresholds), `silhouette`, `lathe`, `generators`, `compare`.
 """
 

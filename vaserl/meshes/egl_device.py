@@ -1,4 +1,4 @@
-"""The EGL device that a process renders on: the GPU that it computes on.
+"""Chooses the EGL device for rendering: the GPU that the process also computes on.
 
 EGL lists all GPUs of a machine regardless of CUDA_VISIBLE_DEVICES, and pyrender uses the first of the list unless
 EGL_DEVICE_ID names another. Without this choice, all workers of a node with eight GPUs would render on one of them.
@@ -7,24 +7,27 @@ EGL_DEVICE_ID names another. Without this choice, all workers of a node with eig
 import ctypes
 from collections.abc import Sequence
 
-_EGL_CUDA_DEVICE_NV = 0x323A  # extension EGL_NV_device_cuda: index among the devices that CUDA shows this process
+_EGL_CUDA_DEVICE_NV = 0x323A  # extension EGL_NV_device_cuda: index among the devices visible to CUDA in this process
 _MAX_DEVICES = 64
 
 
 def device_of_this_process() -> int:
-    """Returns the index in EGL's list of the first GPU that CUDA shows this process; 0 if there is none or EGL can't
-    tell."""
+    """Returns the EGL index of the first GPU that is visible to CUDA in this process; 0 if there is none or EGL doesn't
+    report CUDA indices."""
     return index_of_lowest(cuda_ordinals())
 
 
 def index_of_lowest(ordinals: Sequence[int | None]) -> int:
-    """Returns the index of the lowest ordinal; 0 if there is none."""
+    """Returns the list index of the smallest ordinal; 0 if the list has none."""
     seen = [(ordinal, index) for index, ordinal in enumerate(ordinals) if ordinal is not None]
     return min(seen)[1] if seen else 0
 
 
 def cuda_ordinals() -> list[int | None]:
-    """Returns, for each of EGL's devices, its index among those that CUDA shows this process, or None."""
+    """Returns the CUDA index of each EGL device, None for one that isn't visible to CUDA in this process.
+
+    The list is empty when EGL is missing or can't list its devices.
+    """
     try:
         egl = ctypes.CDLL("libEGL.so.1")
     except OSError:

@@ -1,8 +1,8 @@
 """The mesh gate: checks a mesh's geometry, then its agreement with the photograph, and states why it rejects a mesh.
 
 The mesh is measured as it would be rendered, after repairs that don't change its shape: vertices at texture seams are
-merged, empty and repeated faces removed, windings made consistent. Nothing is replaced by a hull or a remesh, because a
-gate that repairs shapes accepts everything.
+merged, zero-area and duplicate faces removed, windings made consistent. Nothing is replaced by a hull or a remesh,
+because a gate that repairs shapes accepts everything.
 """
 
 from collections.abc import Mapping
@@ -16,33 +16,34 @@ from scipy.sparse.csgraph import connected_components
 from vaserl.meshes.silhouette import silhouette_iou
 
 NUM_SLICES, NUM_SECTORS = 24, 16
-"""Horizontal slices and directions in which the radius is compared for symmetry."""
+"""Number of horizontal slices, and of directions around the axis in each slice, for measuring rotational symmetry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Limits that a mesh must keep."""
+    """Limits that a mesh must meet to pass the gate."""
 
     min_faces: int = 200
-    """Smallest number of faces; fewer can't show a profile."""
+    """Smallest number of faces; with fewer, the vase's profile isn't recognisable."""
     max_components: int = 40
-    """Largest number of connected pieces: body, handles, lid and some fragments from scanning."""
+    """Largest number of connected components: body, handles and lid may be separate, and scans add fragments."""
     min_main_share: float = 0.5
-    """Smallest share of the surface area in the largest piece."""
+    """Smallest share of the surface area that the largest connected component must have."""
     max_open_edges: float = 0.02
-    """Largest share of edges with only one face: 0 is watertight; a scan without its underside has about 0.01."""
+    """Largest share of edges that belong to only one face. A watertight mesh has 0, a scan without its underside about
+    0.01."""
     needs_texture: bool = True
-    """Rejects meshes that have neither a texture image nor colours."""
+    """Rejects meshes that have neither a texture image nor vertex or face colours."""
     min_height_to_width: float = 0.2
-    """Smallest height over width: a plate on its foot."""
+    """Smallest ratio of height to width; the default admits a plate on its foot."""
     max_height_to_width: float = 8.0
-    """Largest height over width: an alabastron or loutrophoros."""
+    """Largest ratio of height to width; the default admits tall, narrow shapes (alabastron, loutrophoros)."""
     min_fill: float = 0.01
-    """Smallest enclosed volume as a share of the bounding box; a sheet encloses none."""
+    """Smallest enclosed volume, as a share of the bounding box's volume; an open sheet encloses none."""
     min_symmetry: float = 0.75
-    """Smallest rotational symmetry; 1 is a perfect surface of revolution, handles hardly count."""
+    """Smallest rotational symmetry: 1 is a perfect surface of revolution, and handles hardly reduce it."""
     min_iou: float = 0.8
-    """Smallest intersection over union of the silhouette and the photograph's mask."""
+    """Smallest intersection over union of the mesh's silhouette and the photograph's mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,11 @@ class GateResult:
     """
 
     accepted: bool
-    """True when the mesh keeps all limits."""
+    """True when the mesh meets all limits."""
     reason: str
-    """Empty when accepted, else the first limit that the mesh breaks, with its measure."""
+    """The first limit that the mesh breaks, with the measured value; empty when the mesh is accepted."""
     measures: Mapping[str, float]
-    """Measures by name, up to the one that broke a limit."""
+    """Measured values by name, such as "open_edges"; measuring stops at the first limit that the mesh breaks."""
 
 
 def gate(
@@ -65,7 +66,8 @@ def gate(
 ) -> GateResult:
     """Checks a mesh with Y up and its front towards +Z; the mesh isn't changed.
 
-    `photo_mask` is bool [H, W], the vase in its photograph; without it the silhouette isn't compared.
+    `photo_mask` is bool [H, W] (height, width), True on the vase in its photograph; without it, the silhouette isn't
+    compared.
     """
     limits = thresholds or Thresholds()
     measures: dict[str, float] = {"num_faces": float(len(mesh.faces))}
@@ -82,7 +84,7 @@ def gate(
         return reject("all its faces are points or lines")
     width, height, depth = (float(extent) for extent in solid.extents)
     if min(width, height, depth) <= 1e-9:
-        return reject("the model is flat: it has no extent in at least one direction")
+        return reject("the mesh is flat: it has no extent in at least one direction")
 
     shares = _component_shares(solid)
     measures |= {"num_components": float(len(shares)), "main_share": float(shares.max())}
@@ -119,10 +121,12 @@ def gate(
 
 
 def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
-    """Returns 1 minus the typical deviation of the radius from its median around the axis, relative to it; at least 0.
+    """Returns the rotational symmetry, 0 to 1: 1 minus the mean relative deviation of the radius around the axis.
 
-    In each horizontal slice, the radius is that of the outermost point in each direction. A handle fills few directions
-    and slices and hardly changes their medians. The axis is the vertical through the median of the slices' centres.
+    In each horizontal slice, the radius in a direction is the distance of the outermost point from the axis, and its
+    deviation is measured from the slice's median radius. The median over all slices is returned. A handle fills few
+    directions and slices and hardly changes the medians. The axis is the vertical through the median of the slices'
+    centres.
     """
     points = _surface_points(mesh)
     low, high = points[:, 1].min(), points[:, 1].max()
@@ -136,7 +140,8 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
         outermost = np.zeros(NUM_SLICES * NUM_SECTORS)
         np.maximum.at(outermost, level * NUM_SECTORS + sector, np.hypot(dx, dz))
         radii = outermost.reshape(NUM_SLICES, NUM_SECTORS)
-        # a circle off the axis by d has the radius r + d cos(a - a0): its first harmonic is the offset
+        # a circle whose centre lies d off the axis has the radius r + d cos(a - a0) at azimuth a: its first harmonic is
+        # the offset
         middle = (np.arange(NUM_SECTORS) + 0.5) / NUM_SECTORS * 2 * np.pi - np.pi
         typical = np.median(radii, axis=1, keepdims=True)
         excess = np.clip(radii - typical, -0.5 * typical, 0.5 * typical)
@@ -148,7 +153,7 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
 
 
 def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns the repaired surface at unit size: merging and empty faces use absolute tolerances, meshes any unit."""
+    """Returns a repaired copy at unit size, because trimesh's tolerances are absolute and a mesh may have any unit."""
     size = float(np.ptp(mesh.vertices, axis=0).max())
     solid = trimesh.Trimesh(mesh.vertices / (size or 1.0), mesh.faces, process=False)
     solid.merge_vertices()
@@ -161,7 +166,7 @@ def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def _component_shares(solid: trimesh.Trimesh) -> np.ndarray:
-    """Returns each connected piece's share of the surface area, float64 [C]."""
+    """Returns the share of the surface area of each of C connected components, float64 [C]."""
     pairs = solid.edges_unique
     graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(solid.vertices),) * 2)
     _, labels = connected_components(graph, directed=False)
@@ -170,7 +175,7 @@ def _component_shares(solid: trimesh.Trimesh) -> np.ndarray:
 
 
 def _open_edges(solid: trimesh.Trimesh) -> float:
-    """Returns the share of edges that have only one face."""
+    """Returns the share of edges that belong to only one face."""
     counts = np.bincount(solid.edges_unique_inverse)
     return float((counts == 1).mean())
 
@@ -187,6 +192,9 @@ def _is_textured(mesh: trimesh.Trimesh) -> bool:
 
 
 def _surface_points(mesh: trimesh.Trimesh, num_points: int = 12_000) -> np.ndarray:
-    """Returns points on the surface, float64 [N, 3], by area: long thin triangles must not leave sectors empty."""
+    """Returns points on the surface, float64 [N, 3]: random points, evenly by area, and all vertices.
+
+    Vertices alone would leave directions empty where triangles are long and thin.
+    """
     points = trimesh.sample.sample_surface(mesh, num_points, seed=0)[0]
     return np.concatenate([np.asarray(points), mesh.vertices])

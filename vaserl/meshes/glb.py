@@ -1,4 +1,4 @@
-"""Meshes as binary glTF: reading untrusted files, and writing the same bytes for the same mesh."""
+"""Reads untrusted GLB files (binary glTF) as meshes, and writes meshes with the same bytes for the same mesh."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from vaserl.errors import UserError
 from vaserl.files.glb import check_glb
 
 MAX_COORDINATE = 1e9
-"""Areas and volumes of larger meshes are lost to rounding."""
+"""Largest absolute coordinate of a vertex; beyond it, areas and volumes are lost to rounding."""
 
 
 def load_mesh(path: Path) -> trimesh.Scene:
-    """Loads an untrusted GLB.
+    """Loads an untrusted GLB, after checking its size and content; the scene has at least one triangle.
 
     Raises: UserError naming the file and what is wrong with it.
     """
@@ -27,7 +27,7 @@ def load_mesh(path: Path) -> trimesh.Scene:
     check_glb(path)
     try:
         scene = trimesh.load_scene(path, file_type="glb")
-    except Exception as error:  # a damaged file surfaces as whatever the parser trips over
+    except Exception as error:  # the parser raises many types for damaged files
         raise UserError(f"{path}: damaged GLB model ({type(error).__name__}: {error}); export it again") from error
     if not any(isinstance(part, trimesh.Trimesh) and len(part.faces) for part in scene.geometry.values()):
         raise UserError(f"{path}: the GLB model holds no triangles")
@@ -39,14 +39,14 @@ def load_mesh(path: Path) -> trimesh.Scene:
                 f"{path}: some vertices are not finite or too large (above {MAX_COORDINATE:g}); export it again"
             )
         if part.faces.max(initial=-1) >= len(part.vertices):
-            raise UserError(f"{path}: damaged GLB model: faces name vertices that aren't there; export it again")
+            raise UserError(f"{path}: damaged GLB model: faces refer to vertices that don't exist; export it again")
     if not sum(part.area for part in scene.geometry.values() if isinstance(part, trimesh.Trimesh)) > 0:
         raise UserError(f"{path}: the GLB model has no surface: all its triangles are points or lines")
     return scene
 
 
 def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
-    """Writes the mesh with its normals and, as PNG, its texture; the bytes depend on the mesh alone."""
+    """Writes the mesh with its normals and, as PNG, its texture; equal meshes give equal bytes."""
     content = mesh.export(file_type="glb", include_normals=True)
     assert isinstance(content, bytes)  # what trimesh returns for this file type
     path.write_bytes(content)

@@ -1,8 +1,8 @@
-"""Interface of a mesh judge: a vision-language model, or any other code, that decides after the gate's own checks.
+"""Interface of a mesh judge: a vision-language model or other code that accepts or rejects meshes after the gate.
 
-The settings name a judge as "package.module:name". It gets the meshes that passed the gate's geometric checks, and may
-read the photograph, render the mesh or call a server. A function is called directly; a class is instantiated once,
-without arguments, in the process that runs the gate, and its instance is called.
+The setting mesh_gate.judge names the judge as "package.module:name". It gets the meshes that passed the gate's
+geometric checks, and may read the photograph, render the mesh or call a server. A function is called directly; a class
+is instantiated once, without arguments, in the process that runs the gate, and its instance is called.
 """
 
 import importlib
@@ -35,27 +35,35 @@ class Judgement:
     """
 
     accepted: bool
-    """True when the mesh goes on to the turntable."""
+    """True when the mesh is accepted; only accepted meshes are rendered."""
     score: float
-    """Quality on the judge's own scale, larger is better; the manifest's column `judge`."""
+    """Quality on the judge's own scale, larger is better; stored in the manifest's column `judge`."""
     reason: str
-    """Why it was rejected; becomes the row's reason."""
+    """Why the mesh was rejected; stored as the reason in the photograph's row."""
 
 
 class MeshJudge(Protocol):
-    """Judges one mesh. An exception ends the run: a failing judge must not look like a rejection."""
+    """A callable that judges one mesh.
+
+    An exception that it raises ends the run: a failing judge must not look like a rejection.
+    """
 
     def __call__(self, candidate: Candidate) -> Judgement: ...
 
 
 def load_judge(name: str) -> MeshJudge:
-    """Returns the judge of that name. Raises: UserError when it can't be imported or isn't callable."""
+    """Returns the judge that "package.module:name" refers to; a class is instantiated.
+
+    Raises: UserError when it can't be imported or isn't callable.
+    """
     judge = find_judge(name)
     return cast(MeshJudge, judge() if isinstance(judge, type) else judge)
 
 
 def find_judge(name: str) -> Any:
-    """Returns the function, or the class without instantiating it, which could load a model.
+    """Returns the function or class that "package.module:name" refers to.
+
+    A class isn't instantiated, because its constructor may load a neural network.
 
     Raises: UserError like `load_judge`.
     """
@@ -74,7 +82,10 @@ def find_judge(name: str) -> Any:
 
 
 def file_of_judge(name: str) -> Path | None:
-    """Returns the file whose hash invalidates cached judgements; None for a built-in. Raises: UserError."""
+    """Returns the source file of the judge's module, whose hash invalidates cached judgements; None for a built-in.
+
+    Raises: UserError like `load_judge`.
+    """
     find_judge(name)
     file = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
     return Path(file) if file else None

@@ -1,17 +1,21 @@
-"""Silhouettes of meshes, and how well two silhouettes agree."""
+"""Silhouettes of meshes, and their intersection over union with a photograph's mask."""
 
 import numpy as np
 import trimesh
 from PIL import Image, ImageDraw
 
 ELEVATIONS_DEG = (0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 26.0)
-"""Camera elevations from which a photograph may have been taken; the best agreement counts."""
+"""Camera elevations in degrees that are tried, since a photograph's is unknown; the best agreement counts."""
 SILHOUETTE_SIDE = 160
-"""Pixels along the longer side of the silhouettes that are compared."""
+"""Length in pixels to which the longer side of a silhouette is scaled before two are compared."""
 
 
 def fill_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Returns bool [H, W]: the pixels that triangles [F, 3, 2] (column, row) cover; pixel centres are integers."""
+    """Returns the pixels that F triangles cover, bool [H, W].
+
+    `corners` is float [F, 3, 2]: (column, row) of each triangle's corners, where pixel centres are integers. `shape` is
+    (H, W).
+    """
     canvas = Image.new("L", (shape[1], shape[0]))
     draw = ImageDraw.Draw(canvas)
     for triangle in np.round(corners, 2).reshape(len(corners), 6).tolist():
@@ -20,16 +24,16 @@ def fill_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def intersection_over_union(a: np.ndarray, b: np.ndarray) -> float:
-    """Returns 1 for equal masks, 0 for disjoint or empty ones."""
+    """Returns the intersection over union of two masks: 1 for equal masks, 0 for disjoint or empty ones."""
     union = np.count_nonzero(a | b)
     return float(np.count_nonzero(a & b) / union) if union else 0.0
 
 
 def silhouette_iou(mesh: trimesh.Trimesh, photo_mask: np.ndarray) -> float:
-    """Returns the best intersection over union of the mesh's front view and a photograph's mask, bool [H, W].
+    """Returns the intersection over union of the mesh's silhouette from the front and a photograph's mask, bool [H, W].
 
-    The camera's elevation is tried over `ELEVATIONS_DEG`. Only scale and place are fitted; the proportions of both are
-    kept, so a vase that is too slim doesn't agree.
+    All camera elevations of `ELEVATIONS_DEG` are tried and the largest value is returned. Scale and position are
+    fitted, proportions are not: a mesh that is too slim gets a low value.
 
     Raises: ValueError for an empty mask.
     """
@@ -46,7 +50,7 @@ def silhouette_iou(mesh: trimesh.Trimesh, photo_mask: np.ndarray) -> float:
 
 
 def _fitted_mask(mask: np.ndarray) -> np.ndarray:
-    """Returns bool [2 S, 2 S]: the mask centred and scaled to a longer extent of S = `SILHOUETTE_SIDE` pixels."""
+    """Returns the mask centred and scaled to a longer side of S = `SILHOUETTE_SIDE` pixels, bool [2 S, 2 S]."""
     rows, columns = np.nonzero(mask)
     if not len(rows):
         raise ValueError("the photograph's mask is empty")

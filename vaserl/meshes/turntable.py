@@ -1,8 +1,8 @@
-"""The turntable: a fixed camera and fixed lights that render a model over one full turn, which gives a clip.
+"""Turntable renderer: renders a mesh over one full turn by a fixed camera and fixed lights; the frames form a clip.
 
-Models follow glTF: Y is up and the front faces +Z. Every model is first centred on its axis and scaled to unit height,
-and the camera's distance follows from its bounding sphere, so a model's size and placement don't show in a clip.
-Camera and lights stand still and the model turns.
+Meshes follow glTF: Y is up and the front faces +Z. Every mesh is first centred on its axis and scaled to unit height,
+and the camera's distance follows from its bounding sphere, so a mesh's size and position aren't visible in a clip.
+Camera and lights stand still and the mesh turns.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from trimesh.visual.color import ColorVisuals
 from vaserl.files.clip import Clip
 from vaserl.meshes.egl_device import device_of_this_process
 
-os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before pyrender is imported: no display needed
+os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # rendering without a display; must be set before pyrender's import
 if not hasattr(np, "infty"):
     np.infty = np.inf  # type: ignore[attr-defined]  # pyrender 0.1.45 uses this name, which numpy 2 removed
 with contextlib.suppress(ImportError):
     # Mesa's software renderer and triton each contain an LLVM, and triton crashes the process when it is loaded second.
-    # torch imports triton at some later time, so it is loaded here first; that takes a quarter of a second.
+    # torch imports triton at some later time, so it is loaded here first, which takes a quarter of a second.
     import triton._C.libtriton  # noqa: F401  # pyright: ignore[reportMissingImports]
 import pyrender
 
@@ -38,21 +38,23 @@ SIX_VIEWS: dict[str, tuple[float, float]] = {
     "top": (0.0, 89.99),
     "bottom": (0.0, -89.99),
 }
-"""The canonical views by name: (turn of the model, elevation of the camera) in degrees."""
+"""The six views by name: (turn of the mesh about its axis, elevation of the camera) in degrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """A perspective camera that looks at the centre of the model's bounding sphere."""
+    """A perspective camera that looks at the centre of the mesh's bounding sphere."""
 
     elevation_deg: float = 12.0
-    """Degrees above the horizon: enough to see the mouth, little enough to keep the profile."""
+    """Degrees above the horizontal: high enough to show the vase's mouth, low enough to show its profile."""
     field_of_view_deg: float = 24.0
-    """Degrees in both directions; narrow, as in catalogue photographs, so that lips and feet look nearly flat."""
+    """Horizontal and vertical field of view in degrees; narrow, as in catalogue photographs, so that lips and feet look
+    nearly flat."""
     margin: float = 1.02
-    """Distance relative to the one at which the bounding sphere touches the frame; below 1 crops."""
+    """Distance relative to the one at which the bounding sphere touches the image's border; below 1, the image crops
+    the mesh."""
     aim: tuple[float, float] = (0.0, 0.0)
-    """Shift of the camera to the right and up, parallel to the image, in radii of the bounding sphere."""
+    """Shift of the camera to the right and upwards, parallel to the image, in radii of the bounding sphere."""
 
     def pose(self, radius: float) -> np.ndarray:
         """Returns the float64 [4, 4] camera-to-world matrix for a bounding sphere of this radius at the origin."""
@@ -64,27 +66,27 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """Ambient light, a key light and a weaker fill light from the other side, fixed to the camera.
+    """Lighting that is fixed to the camera: ambient light, a key light and a weaker fill light from the other side.
 
-    The ambient light is strong because black slip reflects a tenth of what clay does: with a single light, incised
-    lines and added colours can't be seen on the shadow side.
+    The ambient light is strong because black slip, the vases' paint, reflects a tenth of what clay does: with a single
+    light, incised lines and added colours can't be seen on the shadow side.
     """
 
     ambient: float = 0.58
-    """Share of the surface colour that is seen without key and fill light."""
+    """Intensity of the ambient light: the share of the surface colour that is visible without key and fill light."""
     key: float = 1.8
     """Intensity of the key light."""
     key_direction_deg: tuple[float, float] = (-35.0, 30.0)
-    """Direction of the key light from the model: degrees to the right of the camera, degrees above it."""
+    """Direction from the mesh to the key light: degrees to the right of the camera (negative: left) and above it."""
     fill: float = 0.7
-    """Intensity of the fill light, on the other side of the camera and half as high."""
+    """Intensity of the fill light, which is on the other side of the camera and half as high as the key light."""
 
 
 def parts_of(model: Model) -> list[trimesh.Trimesh]:
-    """Returns copies of the model's meshes with every node's placement applied, without empty ones.
+    """Returns copies of the non-empty meshes of a mesh or scene, with the transforms of the scene's nodes applied.
 
-    A mesh of negative volume is wound inside out, as some scans are; its faces are reversed, since it would be lit from
-    behind otherwise.
+    A mesh with negative volume has its faces wound inside out, as in some scans; they are reversed, since it would be
+    lit from behind otherwise.
     """
     parts = [model.copy()] if isinstance(model, trimesh.Trimesh) else model.dump()
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
@@ -95,11 +97,12 @@ def parts_of(model: Model) -> list[trimesh.Trimesh]:
 
 
 def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray, float]:
-    """Returns the float64 [4, 4] transform that centres a model on its axis at unit height, and its radius after it.
+    """Returns the transform, float64 [4, 4], that centres a mesh on its vertical axis at unit height, and the mesh's
+    radius after the transform.
 
     The axis runs through the surface's centroid: a single handle shifts the bounding box but hardly the centroid, so
-    a jug turns about its body and doesn't wobble. The radius is that of the smallest sphere about the middle of the
-    axis that contains the model.
+    a jug turns about its body and doesn't wobble. The radius is that of the smallest sphere around the middle of the
+    axis that contains the mesh.
     """
     vertices = np.concatenate([part.vertices for part in parts])
     low, high = vertices[:, 1].min(), vertices[:, 1].max()
@@ -113,7 +116,7 @@ def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray,
 
 
 class TurntableRenderer:
-    """Renders models off screen; a context manager, because the graphics context must be released.
+    """An off-screen renderer of meshes; a context manager, because the graphics context must be released.
 
     Example:
         with TurntableRenderer(resolution=112) as turntable:
@@ -121,7 +124,7 @@ class TurntableRenderer:
     """
 
     background: tuple[float, float, float] = (0.86, 0.86, 0.86)
-    """RGB from 0 to 1. Light grey: white ground and black slip both contrast with it."""
+    """Background colour, RGB from 0 to 1: light grey, which contrasts with both white-ground vases and black slip."""
 
     def __init__(self, resolution: int, camera: Camera | None = None, light: Light | None = None) -> None:
         self.resolution = resolution
@@ -144,21 +147,22 @@ class TurntableRenderer:
             _release_renderer()
 
     def render_clip(self, model: Model, num_frames: int = 8, fps: float = 4.0) -> Clip:
-        """Renders one full turn: frame k shows the model turned by k * 360 / num_frames degrees about its axis."""
+        """Renders one full turn: frame k shows the mesh turned by k * 360 / num_frames degrees about its axis."""
         frames = self.render_views(
             model, [(360.0 * k / num_frames, self.camera.elevation_deg) for k in range(num_frames)]
         )
         return Clip(frames=frames, fps=fps, frame_indices=tuple(range(num_frames)), num_source_frames=num_frames)
 
     def render_six_views(self, model: Model) -> dict[str, np.ndarray]:
-        """Renders front, back, left, right, top and bottom, uint8 [H, W, 3] each."""
+        """Renders the views of `SIX_VIEWS` and returns the image of each by name, uint8 [H, W, 3]."""
         return dict(zip(SIX_VIEWS, self.render_views(model, list(SIX_VIEWS.values())), strict=True))
 
     def render_normal_maps(self, model: Model, views: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
-        """Renders surface normals in the camera's frame as colours (n + 1) / 2, uint8 [N, H, W, 3].
+        """Renders the surface normals n in the camera's frame as colours (n + 1) / 2; returns uint8 [N, H, W, 3].
 
-        They show shape without paint: x to the right is red, y up is green, towards the camera is blue; the background
-        is (128, 128, 128), which is no direction. `views` defaults to the six views.
+        Normal maps show the shape without the painted decoration: red is x (to the right), green y (up) and blue z
+        (towards the camera). The background is (128, 128, 128), a normal of zero. `views` are N pairs (turn, elevation)
+        in degrees, by default those of `SIX_VIEWS`.
         """
         merged = [_without_seams(part) for part in parts_of(model)]
         transform, radius = normalising_transform(merged)
@@ -184,10 +188,11 @@ class TurntableRenderer:
         background: tuple[float, float, float] | None = None,
         framed_by: Model | None = None,
     ) -> np.ndarray:
-        """Renders the model from each view (turn of the model, elevation) in degrees, uint8 [N, H, W, 3].
+        """Renders the mesh from N views and returns the images, uint8 [N, H, W, 3].
 
-        Camera, light and background default to the turntable's. The view's elevation replaces the camera's. The camera
-        is placed by the size and place of the model, or of `framed_by`, so that two models can share one camera.
+        A view is (turn of the mesh about its axis, elevation of the camera) in degrees; the elevation replaces the
+        camera's own. Camera, light and background default to the renderer's. The camera is placed so that the bounding
+        sphere of the mesh, or that of `framed_by`, fits the image; with `framed_by`, two meshes can share one camera.
         """
         light, camera = light or self.light, camera or self.camera
         parts = parts_of(model)
@@ -223,7 +228,8 @@ _num_users = 0
 
 
 def _acquire_renderer() -> pyrender.OffscreenRenderer:
-    """Returns the process's only renderer: deleting one of several would end the EGL display that all share."""
+    """Returns the process's only pyrender renderer. With several, deleting one would end the EGL display that all
+    share."""
     global _renderer, _num_users
     if _renderer is None:
         with _egl_device_in_environment():
@@ -234,7 +240,8 @@ def _acquire_renderer() -> pyrender.OffscreenRenderer:
 
 @contextlib.contextmanager
 def _egl_device_in_environment() -> Iterator[None]:
-    """Sets EGL_DEVICE_ID, from which pyrender reads the card, only for the block: child processes use other cards."""
+    """Sets EGL_DEVICE_ID, the GPU that pyrender renders on, within the block only: child processes inherit the
+    environment and may use other GPUs."""
     if "EGL_DEVICE_ID" in os.environ:
         yield
         return
@@ -258,7 +265,7 @@ def _camera_node(camera: Camera) -> pyrender.PerspectiveCamera:
 
 
 def _render_mesh(part: trimesh.Trimesh) -> pyrender.Mesh:
-    """Returns a smoothly shaded mesh, except for colours by face, which pyrender can only draw flat."""
+    """Returns pyrender's mesh with smooth shading; with face colours it is flat, since pyrender can't smooth them."""
     return pyrender.Mesh.from_trimesh(part, smooth=part.visual.kind != "face")  # type: ignore[union-attr]
 
 
@@ -267,13 +274,13 @@ def _turn(degrees: float) -> np.ndarray:
 
 
 def _light_pose(right_deg: float, up_deg: float) -> np.ndarray:
-    """Returns a light's pose relative to the camera; a directional light shines along its own -z."""
+    """Returns a light's pose relative to the camera, float64 [4, 4]; a directional light shines along its own -z."""
     about_y = trimesh.transformations.rotation_matrix(np.radians(right_deg), [0, 1, 0])
     return about_y @ trimesh.transformations.rotation_matrix(-np.radians(up_deg), [1, 0, 0])
 
 
 def _without_seams(part: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns the surface without texture, its vertices merged at texture seams, so that normals are smooth there."""
+    """Returns a copy without texture whose vertices are merged at texture seams, so that normals are smooth there."""
     bare = trimesh.Trimesh(part.vertices, part.faces, process=False)
     bare.merge_vertices()
     return bare

@@ -102,7 +102,7 @@ def test_gate_rejects_faces_without_any_area(faces: list[int]) -> None:
 def test_gate_rejects_flat() -> None:
     mesh = vase()
     mesh.vertices[:, 2] = 0.0
-    assert gate(mesh).reason.startswith("the model is flat")
+    assert gate(mesh).reason.startswith("the mesh is flat")
 
 
 def test_gate_rejects_crumbs_and_no_main_body() -> None:

@@ -106,7 +106,7 @@ def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path)
 def test_usable_device_names_a_missing_gpu_only_where_the_model_is_loaded(triposg, tmp_path):
     wants_gpu = settings(triposg, device="cuda")
     check_generator(wants_gpu, tmp_path)
-    with pytest.raises(UserError, match=r'lift\.generator_args\.device "cuda": this process sees no CUDA device'):
+    with pytest.raises(UserError, match=r'lift\.generator_args\.device "cuda": no CUDA device is visible'):
         build_generator(wants_gpu, tmp_path)
 
 

@@ -1,8 +1,8 @@
-"""VaseEval: compares generated meshes with true ones in shape and appearance, after aligning them.
+"""VaseEval: compares generated meshes with ground-truth meshes in shape and appearance, after aligning them.
 
 `evaluate.evaluate` compares folders of GLBs, `table.comparison_table` formats the result; they load torch and are
-imported from their modules. The other modules are steps: `surface` samples points, `align` aligns, `geometry` and
-`pictures` compute metrics.
+imported from their modules. The other modules are steps of the comparison: `surface` samples points, `align` aligns,
+`geometry` and `pictures` compute metrics.
 """
 
 from vaserl.meshes.compare.settings import LpipsSettings, VaseEvalSettings

@@ -1,9 +1,10 @@
-"""Aligns two meshes before they are compared: height, place, turn about the axis and a small lean.
+"""Aligns a generated mesh with the ground-truth mesh: size, position, turn about the vertical axis and a small lean.
 
 The shape of a vase hardly determines the turn about its axis, so the colours decide it. Both meshes are first centred
-on their axes at unit height. Then all turns are compared by the distance of points from the other surface and their
-difference in colour there. Iterated closest points (Besl and McKay, 1992) with scale refine place, size and lean. Since
-closest points slide along a round wall, the turn is then searched once more in small steps.
+on their axes at unit height. Then turns in steps of `COARSE_STEP_DEG` are compared by the distance of points from the
+other surface and their difference in colour there. Iterative closest point (ICP; Besl and McKay, 1992) with scale
+refines position, size and lean. Since ICP slides along a round wall, the turn is refined last, in steps of
+`FINE_STEP_DEG`.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from vaserl.meshes.compare.surface import Surface, sample_surface
 from vaserl.meshes.turntable import normalising_transform
 
 _NUM_POINTS = 4_000
-"""Number of points for comparing alignments."""
+"""Number of points sampled on each mesh for comparing alignments."""
 COARSE_STEP_DEG, FINE_STEP_DEG = 5.0, 0.5
 COLOUR_WEIGHT = 0.25
-"""Distance in heights that counts as much as a mean difference of all channels by 1."""
+"""Weight of the colours in the misfit: the distance in vase heights that counts as much as a mean colour difference of
+1 in all channels."""
 MAX_ITERATIONS = 40
-"""Largest number of iterations of closest points."""
+"""Largest number of ICP iterations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +34,20 @@ class Alignment:
     """
 
     to_frame: np.ndarray
-    """float64 [4, 4] similarity from the generated mesh to the common frame."""
+    """float64 [4, 4] similarity transform from the generated mesh to the common frame."""
     true_to_frame: np.ndarray
-    """float64 [4, 4] similarity from the true mesh, which is upright, one unit high and centred in the common frame."""
+    """float64 [4, 4] similarity transform from the true mesh to the common frame, in which it is upright, one unit high
+    and centred."""
     turn_deg: float
-    """Turn about the axis before the refinement, in [0, 360)."""
+    """Turn of the generated mesh about its axis that the coarse search found, in degrees in [0, 360)."""
     misfit: float
-    """Mean distance of points in heights, plus `COLOUR_WEIGHT` times their mean difference in colour."""
+    """Mean distance of the generated mesh's points from the true mesh, in heights of the true mesh, plus
+    `COLOUR_WEIGHT` times their mean difference in colour."""
 
 
 def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
-    """Finds the best alignment; both meshes have Y up, the generated one up to a small lean."""
+    """Returns the alignment with the smallest misfit found; both meshes have Y up, the generated one up to a small
+    lean."""
     true_to_frame = normalising_transform([true])[0]
     stands = normalising_transform([generated])[0]
     target = _moved(sample_surface(true, _NUM_POINTS), true_to_frame)
@@ -67,7 +72,7 @@ def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
 
 
 class _Misfit:
-    """Computes the misfit of a transform of the generated mesh."""
+    """A function from a transform of the generated mesh to its misfit; see `Alignment.misfit`."""
 
     def __init__(self, target: Surface, source: Surface) -> None:
         self._target, self._source, self._tree = target, source, KDTree(target.points)
@@ -78,7 +83,7 @@ class _Misfit:
         return float(np.mean(distance)) + COLOUR_WEIGHT * float(colours.mean())
 
     def better(self, best: np.ndarray, cost: float, other: np.ndarray) -> tuple[np.ndarray, float]:
-        """Returns the better of two transforms and its misfit; ties go to `best`."""
+        """Returns the transform with the smaller misfit, and that misfit; `cost` is that of `best`, which wins ties."""
         found = self(other)
         return (other, found) if found < cost * (1 - 1e-6) - 1e-9 else (best, cost)
 

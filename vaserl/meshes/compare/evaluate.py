@@ -1,8 +1,8 @@
-"""Compares folders of generated GLBs with a folder of true ones.
+"""Compares folders of generated GLBs with a folder of ground-truth GLBs of the same file names.
 
-A true mesh without a generated one, and a pair with a mesh that can't be read or rendered, are failed pairs: they have
-no scores and are counted beside the means, since a generator that skips hard vases would look better otherwise.
-Generated meshes without a true one are listed and not compared.
+A pair fails when the generated mesh is missing or either mesh can't be read or rendered. Failed pairs have no scores;
+their number is reported with the means, since a generator that skips hard vases would look better otherwise. Generated
+meshes without a true one are listed and not compared.
 """
 
 import json
@@ -27,11 +27,11 @@ from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
-"""Metrics in the order of the table; those whose model or captions aren't given are omitted."""
+"""Metrics in the order of the table's columns; those whose network or captions aren't given are omitted."""
 BACKGROUND = (1.0, 1.0, 1.0)
 PAPER = {"TripoSG": {"ssim": 0.8676, "lpips": 0.1308, "chamfer": 0.1490}}
-"""Figures that VaseVQA-3D reports for its generator on 24 scans. Its cameras, alignment and unit of the Chamfer
-distance aren't published, so the figures are context and can't be compared."""
+"""Metrics that the VaseVQA-3D paper reports for its generator on 24 scans. Its cameras, alignment and unit of the
+Chamfer distance aren't published, so the figures are for context only and can't be compared."""
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +46,17 @@ class Pair:
     id: str
     """The GLB's name without suffix."""
     failure: str
-    """Why there are no scores; otherwise empty."""
+    """Why the pair has no scores; empty when it has scores."""
     turn_deg: float
-    """Turn of the generated mesh about its axis; NaN after a failure."""
+    """Turn of the generated mesh about its axis, in degrees (`Alignment.turn_deg`); NaN after a failure."""
     misfit: float
-    """Misfit after alignment; NaN after a failure."""
+    """Misfit after alignment (`Alignment.misfit`); NaN after a failure."""
     scores: Mapping[str, float]
-    """Score by metric."""
+    """Score by name of the metric."""
 
 
 class PairMeter:
-    """Measures pairs of meshes with a turntable and the models that the settings name."""
+    """A function that measures pairs of meshes, by a turntable renderer and the networks that the settings name."""
 
     def __init__(self, settings: VaseEvalSettings, turntable: TurntableRenderer) -> None:
         self._settings, self._turntable = settings, turntable
@@ -105,7 +105,8 @@ class PairMeter:
 def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
     """Compares every generator's meshes with the true ones.
 
-    Returns: by generator, its pairs, means with intervals and failures.
+    Returns: for each generator by name, its `comparison_summary`, all pairs, and the generated meshes that have no true
+    mesh ("unmatched").
 
     Raises: UserError for folders without GLBs and for weights or captions that can't be read.
     """
@@ -124,7 +125,7 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
                 progress.advance(1)
             extra = sorted(models.keys() - true.keys())
             if extra:
-                log.warning("%s: %d meshes have no true one and are omitted, first %s", name, len(extra), extra[0])
+                log.warning("%s: %d meshes have no true mesh of the same name, first %s", name, len(extra), extra[0])
             result[name] = {
                 **comparison_summary(pairs, settings.seed),
                 "unmatched": extra,
@@ -134,7 +135,7 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
 
 
 def comparison_summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
-    """Returns means with 95 % bootstrap intervals over the pairs that have the score, and the failed pairs.
+    """Returns each metric's mean with a 95 % bootstrap interval over the pairs that have it, and the failed pairs.
 
     Pairs of equal images have an infinite PSNR; they are counted as `num_equal` and omitted from its mean.
     """

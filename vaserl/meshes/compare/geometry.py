@@ -7,20 +7,20 @@ from vaserl.meshes.compare.surface import Surface
 
 
 def chamfer_distance(one: Surface, other: Surface) -> float:
-    """Returns the mean distance from points to the nearest point of the other surface, averaged over both directions.
+    """Returns the Chamfer distance: the mean distance from a surface's points to the nearest points of the other.
 
-    Its unit is that of the points, in VaseEval the true vase's height. Some publications sum the directions or square
-    the distances; their numbers can't be compared with these.
+    It is averaged over both directions. Its unit is that of the points, in VaseEval the true vase's height. Some
+    publications sum the directions or square the distances; their numbers can't be compared with these.
     """
     there, back = _nearest(one, other)[0], _nearest(other, one)[0]
     return (float(there.mean()) + float(back.mean())) / 2
 
 
 def normal_consistency(one: Surface, other: Surface) -> float:
-    """Returns the mean |cos| between the normals of points and of their nearest neighbours on the other surface.
+    """Returns the normal consistency: the mean |cos| between normals of points and of their nearest neighbours.
 
-    Averaged over both directions; 1 for equal surfaces. The sign is ignored, since scans are wound either way
-    (Mescheder et al., 2019).
+    Neighbours are on the other surface. The value is averaged over both directions and 1 for equal surfaces. The sign
+    of the cosine is ignored, since scans are wound either way (Mescheder et al., 2019).
     """
     ways = []
     for here, there in ((one, other), (other, one)):

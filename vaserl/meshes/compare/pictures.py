@@ -1,7 +1,7 @@
-"""Metrics of two sets of images: PSNR, SSIM, LPIPS, and similarities of an open_clip model.
+"""Metrics of generated and true images: PSNR, SSIM, LPIPS, and similarities of an open_clip model.
 
-All are means over the views. PSNR, SSIM and LPIPS are torchmetrics'. Models are loaded from paths; nothing is
-downloaded.
+The images are views of a generated mesh and the same views of the true one. PSNR, SSIM and LPIPS are those of
+torchmetrics. Neural networks are loaded from paths; nothing is downloaded.
 """
 
 import re
@@ -22,7 +22,7 @@ from vaserl.meshes.compare.settings import LpipsSettings
 from vaserl.settings import OpenClipSettings
 
 Pictures = np.ndarray
-"""uint8 [V, H, W, 3], one image for each view."""
+"""RGB images of V views, uint8 [V, H, W, 3]."""
 
 
 def psnr(generated: Pictures, true: Pictures) -> float:
@@ -31,7 +31,7 @@ def psnr(generated: Pictures, true: Pictures) -> float:
 
 
 def ssim(generated: Pictures, true: Pictures) -> float:
-    """Returns the structural similarity (Wang et al., 2004); 1 for equal images.
+    """Returns the structural similarity (Wang et al., 2004), averaged over the views; 1 for equal images.
 
     The window is Gaussian with 11 pixels and sigma 1.5, and images are mirrored at their borders.
     """
@@ -40,7 +40,7 @@ def ssim(generated: Pictures, true: Pictures) -> float:
 
 
 def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]:
-    """Loads LPIPS (Zhang et al., 2018) with the backbone's weights from a file; it is 0 for equal images.
+    """Returns the LPIPS metric (Zhang et al., 2018) with its backbone's weights from a file; it is 0 for equal images.
 
     Raises: UserError when the file is missing or contains another network's weights.
     """
@@ -65,7 +65,7 @@ def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]
 
 
 class OpenClipScores:
-    """Cosine similarities of an open_clip model: image to image for each view, and image to caption."""
+    """Cosine similarities of an open_clip model: of generated and true views, and of generated views and a caption."""
 
     def __init__(self, settings: OpenClipSettings) -> None:
         self._path = settings.path
@@ -73,7 +73,10 @@ class OpenClipScores:
 
     @torch.inference_mode()
     def features(self, pictures: Pictures) -> torch.Tensor:
-        """Returns features of unit length, float32 [V, E]. Raises: UserError when the model's output isn't finite."""
+        """Returns E features of unit length for each view, float32 [V, E].
+
+        Raises: UserError when the network's output isn't finite.
+        """
         pixels = torch.stack([self._preprocess(Image.fromarray(picture)) for picture in pictures])
         features = self._model.encode_image(pixels, normalize=True)
         if not features.isfinite().all():
@@ -81,12 +84,15 @@ class OpenClipScores:
         return features
 
     def image_score(self, generated: torch.Tensor, true: torch.Tensor) -> float:
-        """Returns the mean cosine of the views' features [V, E]."""
+        """Returns the mean over the views of the cosine between generated and true features, [V, E] each."""
         return float((generated * true).sum(dim=1).mean())
 
     @torch.inference_mode()
     def text_score(self, generated: torch.Tensor, caption: str) -> float:
-        """Returns the mean cosine of the views' features [V, E] and the caption, truncated to the model's context."""
+        """Returns the mean over the views of the cosine between features [V, E] and those of the caption.
+
+        The caption is truncated to the model's context length.
+        """
         text = self._model.encode_text(self._tokenizer([caption]), normalize=True)
         return float((generated @ text.T).mean())
 
@@ -96,7 +102,7 @@ def _tensor(pictures: Pictures) -> torch.Tensor:
 
 
 def _fill_backbone(net: Any, weights: Any, backbone: str, path: Path) -> None:
-    """Copies torchvision's weights `features.N.…` into the net's slices, whose modules are named by N."""
+    """Copies torchvision's weights `features.N.…` into the backbone of LPIPS, whose modules are also named by N."""
     found = {name.partition(".")[2]: value for name, value in weights.items() if name.startswith("features.")}
     try:
         for name, parameter in net.net.named_parameters():

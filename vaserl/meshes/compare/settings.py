@@ -10,37 +10,39 @@ from vaserl.settings.section import Section
 
 
 class LpipsSettings(Section):
-    """The network of the LPIPS metric."""
+    """Settings of the LPIPS metric, a perceptual distance of images."""
 
     path: Path | None = None
-    """torchvision's ImageNet weights of the backbone (such as alexnet-owt-7be5be79.pth); without it, LPIPS is omitted.
-    The weights of the linear layers are part of torchmetrics."""
+    """File of torchvision's ImageNet weights for the backbone (such as alexnet-owt-7be5be79.pth); without it, LPIPS is
+    omitted. The weights of the linear layers are part of torchmetrics."""
     backbone: Literal["alex", "vgg", "squeeze"] = "alex"
-    """The network of the weights; most papers report "alex"."""
+    """Backbone network that `path` has weights of; most papers report "alex"."""
 
 
 class VaseEvalSettings(Section):
-    """A comparison of generated meshes with true ones of the same name."""
+    """Settings of the job that compares generated meshes with ground-truth meshes of the same file name."""
 
     RENAMED: ClassVar = {"clip": "[open_clip]"}
 
     run_dir: Path
-    """Folder for vaseeval.json and vaseeval.md."""
+    """Folder that the results are written to: vaseeval.json and vaseeval.md."""
     seed: int = 0
-    """Seed of the bootstrap."""
+    """Seed of the bootstrap that computes the confidence intervals."""
     generated: dict[str, Path] = pydantic.Field(min_length=1)
-    """Name of each generator and the folder with its GLBs."""
+    """Folder with the GLBs of each generator, by the generator's name."""
     true: Path
-    """Folder with the true GLBs, Y up as in glTF."""
+    """Folder with the ground-truth GLBs, Y up as in glTF."""
     texts: Path | None = None
-    """JSON object from a GLB's name without suffix to its caption; without it, the text score is omitted."""
+    """JSON file with an object from a GLB's name without suffix to its caption; without it, the similarity of views and
+    caption is omitted."""
     open_clip: OpenClipSettings = OpenClipSettings()
-    """open_clip model of the image and text scores; without a path, they are omitted."""
+    """open_clip model for the similarities of views and of views and caption; without a path, both are omitted."""
     lpips: LpipsSettings = LpipsSettings()
+    """LPIPS metric; without a path, it is omitted."""
     num_views: int = pydantic.Field(default=8, ge=1)
-    """Number of views of one turn."""
+    """Number of views of each mesh, evenly spaced over one turn."""
     resolution: int = pydantic.Field(default=256, ge=32)
-    """Width and height of an image in pixels; SSIM and LPIPS depend on it."""
+    """Width and height of a rendered view in pixels; SSIM and LPIPS depend on it."""
     num_points: int = pydantic.Field(default=20_000, ge=500)
-    """Points on each surface. Two samples of one surface are about sqrt(area / num_points) / 2 apart, which is the
-    smallest Chamfer distance of surfaces that aren't the same mesh."""
+    """Number of points sampled on each mesh. Two samples of the same surface are about sqrt(area / num_points) / 2
+    apart, so the Chamfer distance of two meshes that aren't identical doesn't fall below that."""

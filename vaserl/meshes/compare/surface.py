@@ -8,23 +8,23 @@ import trimesh
 from PIL import Image
 
 GREY = 0.5
-"""Colour of a surface without colours, which is neutral for the turn."""
+"""RGB value for a mesh without colours; it is the same everywhere, so it doesn't influence the alignment's turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """Points on a surface."""
+    """Points sampled on a mesh, with normals and colours."""
 
     points: np.ndarray
-    """float64 [N, 3]."""
+    """float64 [N, 3] positions of the N points."""
     normals: np.ndarray
-    """float64 [N, 3] unit normals of the points' faces."""
+    """float64 [N, 3] unit normals of the faces that the points lie on."""
     colours: np.ndarray
     """float64 [N, 3] RGB from 0 to 1; grey when the mesh has neither texture nor colours."""
 
 
 def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
-    """Samples points with a fixed seed: a moved copy of a mesh gets the same points, moved."""
+    """Samples points with a fixed seed: a transformed copy of a mesh gets the same points, transformed."""
     sampled: Any = trimesh.sample.sample_surface(mesh, num_points, return_barycentric=True, seed=0)
     points, faces, weights = sampled
     return Surface(
@@ -35,7 +35,10 @@ def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
 
 
 def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Returns colours, float64 [N, 3], of points given by their faces' corners and barycentric weights, [N, 3] each."""
+    """Returns the RGB colours of N points, float64 [N, 3].
+
+    `corners` are the vertex indices of each point's face, int [N, 3], `weights` its barycentric coordinates, [N, 3].
+    """
     visual: Any = mesh.visual
     if visual is not None and visual.defined:
         if visual.kind in ("vertex", "face"):

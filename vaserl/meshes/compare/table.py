@@ -1,4 +1,4 @@
-"""The result of VaseEval as a table: one row for each generator, and one for published figures."""
+"""Formats the result of VaseEval as a table: one row for each generator, and one for published figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ HEADINGS = {
     "chamfer": ("Chamfer, heights ↓", 4),
     "normal_consistency": ("normal consistency ↑", 4),
 }
-"""Heading and number of decimals of each metric."""
+"""Column heading and number of decimals of each metric."""
 
 
 def comparison_table(result: Mapping[str, Any]) -> str:
-    """Returns a Markdown table of means with 95 % intervals; metrics that weren't measured have no column."""
+    """Returns a Markdown table of the means with 95 % intervals; metrics that weren't measured have no column."""
     names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
     lines = [
         "| generator | pairs | failed | " + " | ".join(HEADINGS[name][0] for name in names) + " |",
@@ -32,8 +32,9 @@ def comparison_table(result: Mapping[str, Any]) -> str:
         lines.append(f"| {generator}, as VaseVQA-3D reports it | 24 |  | {' | '.join(cells)} |")
     lines += [
         "",
-        "The last row is context: other vases, and cameras, alignment and Chamfer distance that aren't published.",
-        "Failed pairs have no numbers; a mean is over the others.",
+        "The last row is context only: it was measured on other vases, with unpublished cameras, alignment and Chamfer "
+        "distance.",
+        "Failed pairs have no scores; the means are over the other pairs.",
     ]
     for generator, found in result.items():
         lines += [f"* {generator} {id_}: {reason}" for id_, reason in found["failures"].items()]

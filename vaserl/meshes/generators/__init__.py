@@ -1,8 +1,8 @@
-"""Image-to-3D generators from other projects: loaded once from a checkout, called once for each photograph.
+"""Image-to-3D generators from other projects: loaded once from a clone of their repository, called for each photograph.
 
-`triposg` and `hunyuan3d` give a bare surface; `finish` turns it into a model of the photograph: one piece, small holes
-closed, a given number of faces, upright with the front towards +Z, in the photograph's colours. Both load torch and are
-imported from their modules.
+`triposg` and `hunyuan3d` generate a mesh without colours. `finish` turns it into a mesh of the photographed vase: one
+connected piece, small holes closed, a given number of faces, upright with the front towards +Z, in the photograph's
+colours. `triposg` and `hunyuan3d` load torch and are imported from their modules.
 """
 
 from vaserl.meshes.generators.generator import Generator, LiftFailure

@@ -1,4 +1,4 @@
-"""Loads modules and weights from folders that the settings name; installs and downloads nothing."""
+"""Imports modules from a generator's checkout and checks that its files exist; installs and downloads nothing."""
 
 import importlib
 import sys
@@ -12,7 +12,9 @@ from vaserl.errors import UserError
 
 
 def import_from(checkout: Path, places: Sequence[str], module: str, setting: str) -> ModuleType:
-    """Imports a module, with the folders `places` of the checkout on the import path.
+    """Imports a module of the checkout, after adding the checkout's folders `places` to sys.path.
+
+    `setting` is the table of settings that error messages name.
 
     Raises: UserError when the checkout or the module is missing, or one of the checkout's requirements isn't installed.
     """
@@ -35,7 +37,7 @@ def import_from(checkout: Path, places: Sequence[str], module: str, setting: str
 
 
 def need_files(folder: Path, names: Sequence[str], setting: str, remedy: str = "download the weights there") -> Path:
-    """Returns the folder if it contains these files and folders. Raises: UserError naming what is missing."""
+    """Returns the folder if it contains all of `names`. Raises: UserError naming what is missing, and the remedy."""
     if not folder.is_dir():
         raise UserError(f"{setting} {folder}: no such folder; {remedy}")
     missing = [name for name in names if not (folder / name).exists()]
@@ -45,10 +47,10 @@ def need_files(folder: Path, names: Sequence[str], setting: str, remedy: str = "
 
 
 def usable_device(device: str, setting: str) -> str:
-    """Returns the device. Raises: UserError for CUDA when the process sees no CUDA device."""
+    """Returns the device. Raises: UserError for CUDA when no CUDA device is visible to the process."""
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
-            f'{setting}.device "{device}": this process sees no CUDA device; set pool.lift.num_gpus, '
+            f'{setting}.device "{device}": no CUDA device is visible to this process; set pool.lift.num_gpus, '
             "or choose another device"
         )
     return device

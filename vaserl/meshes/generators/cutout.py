@@ -1,4 +1,4 @@
-"""Cuts the vase out of its photograph, as generators expect their input."""
+"""Cuts the vase out of its photograph, because generators expect an image without background."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +11,24 @@ from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.lathe import LatheError, segment
 
 MAX_SIDE = 2000
-"""Larger photographs are reduced to this many pixels; the generators use at most about a thousand."""
+"""Length in pixels to which the longer side of larger photographs is reduced; generators use about a thousand."""
 SEGMENTED_SIDE = 448
-"""The photograph is segmented in a copy whose longer side has at most this many pixels."""
+"""Length in pixels to which the longer side of larger photographs is reduced for segmentation."""
 PADDING = 0.1
-"""White margin on each side, as a share of the vase's longer side."""
+"""White margin on each side, as a share of the longer side of the vase's bounding box."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
-    """A vase cut out of its photograph."""
+    """A photograph and the mask of the vase in it."""
 
     photo: Image.Image
-    """RGB, upright, at most `MAX_SIDE` on its longer side."""
+    """RGB, rotated by its EXIF orientation, at most `MAX_SIDE` pixels on its longer side."""
     mask: np.ndarray
-    """bool [H, W] of the photograph's size: the vase, without the gaps under handles."""
+    """bool [H, W] of the photograph's size, True on the vase and False in the gaps under handles."""
 
     def on_white(self) -> Image.Image:
-        """Returns a square RGB image with the vase in the middle on white."""
+        """Returns a square RGB image with the vase in the middle of a white background."""
         rows, columns = np.nonzero(self.mask)
         pixels = np.where(self.mask[..., None], np.asarray(self.photo), 255).astype(np.uint8)
         cut = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -47,9 +47,10 @@ class Cutout:
 
 
 def read_for_generator(photo: Path) -> Image.Image:
-    """Reads the photograph by its EXIF orientation, reduced to `MAX_SIDE`, as RGBA if it has transparency.
+    """Returns the photograph rotated by its EXIF orientation and reduced to `MAX_SIDE`: RGBA if it has transparency,
+    otherwise RGB.
 
-    Raises: LiftFailure.
+    Raises: LiftFailure when it can't be read.
     """
     try:
         image = read_photograph(photo, keep_alpha=True)
@@ -60,9 +61,9 @@ def read_for_generator(photo: Path) -> Image.Image:
 
 
 def cut_out(image: Image.Image) -> Cutout:
-    """Cuts the vase out by the lathe's segmentation, which needs a plain or transparent background.
+    """Returns the vase cut out by the lathe's segmentation, which needs a plain or transparent background.
 
-    Raises: LiftFailure.
+    Raises: LiftFailure when the segmentation fails.
     """
     small = image.copy()
     small.thumbnail((SEGMENTED_SIDE, SEGMENTED_SIDE))

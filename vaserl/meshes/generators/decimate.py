@@ -1,8 +1,9 @@
-"""Mesh decimation: collapses the cheapest edges by quadric error (Garland and Heckbert, 1997).
+"""Mesh decimation: collapses the edges with the smallest quadric error (Garland and Heckbert, 1997).
 
-Many edges are collapsed in each round: those that are cheaper than every edge near them, so that no two touch the same
-face. Quadrics are computed from the mesh of that round (Lindstrom and Turk, 1998). The surface's topology is kept: an
-edge is collapsed only if its ends have exactly two common neighbours, edges at holes stay, and no face may flip.
+Many edges are collapsed in each round: those whose error is smaller than that of every edge near them, so that no two
+touch the same face. Quadrics are computed from the current mesh in each round (Lindstrom and Turk, 1998). The surface's
+topology is kept: an edge is collapsed only if its ends have exactly two common neighbours, edges at holes stay, and no
+face may flip.
 
 trimesh's `simplify_quadric_decimation` (fast-simplification 0.2.0) is deterministic and much faster, but doesn't
 keep topology: it pinches a thin ring, such as a handle, into an open surface, and moves and partly closes the edges of
@@ -15,15 +16,15 @@ from scipy import sparse
 
 MAX_ROUNDS = 200
 SHARE = 0.5
-"""Share of the edges, cheapest first, that one round considers."""
+"""Share of the edges that one round considers, those with the smallest errors."""
 MIN_COSINE = 0.2
-"""Smallest cosine between a face's normals before and after a collapse."""
+"""Smallest allowed cosine between a face's normals before and after a collapse; a smaller one counts as a flip."""
 _REGULARISATION = 1e-3
-"""Weight that pulls the new vertex to the edge's midpoint; on a flat surface the quadric has no unique minimum."""
+"""Weight of the pull of the new vertex to the edge's midpoint; on a flat surface the quadric has no unique minimum."""
 
 
 def decimate(mesh: trimesh.Trimesh, num_faces: int) -> trimesh.Trimesh:
-    """Returns a mesh of at most `num_faces` faces, or more where topology or `MAX_ROUNDS` doesn't allow so few.
+    """Returns a mesh of at most `num_faces` faces, or more where topology or `MAX_ROUNDS` prevents further collapses.
 
     Colours and textures are dropped: decimate before painting.
     """
@@ -42,7 +43,10 @@ def decimate(mesh: trimesh.Trimesh, num_faces: int) -> trimesh.Trimesh:
 
 
 def _collapse(vertices: np.ndarray, faces: np.ndarray, max_collapses: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns vertices and faces after one round of at most `max_collapses`; None when no edge can be collapsed."""
+    """Runs one round of at most `max_collapses` collapses.
+
+    Returns: the new vertices and faces; None when no edge can be collapsed.
+    """
     sides = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     keys, counts = np.unique(sides[:, 0] * len(vertices) + sides[:, 1], return_counts=True)
     edges = np.stack(np.divmod(keys, len(vertices)), axis=1)
@@ -68,9 +72,10 @@ def _collapse(vertices: np.ndarray, faces: np.ndarray, max_collapses: int) -> tu
 
 
 def _costs(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each collapse's cost, float64 [E], and the new vertex, float64 [E, 3].
+    """Returns the cost of collapsing each of E edges, float64 [E], and the vertex that replaces it, float64 [E, 3].
 
-    The cost is the squared distance from the planes around the edge, weighted by area.
+    The cost is the quadric error: the area-weighted sum of the vertex's squared distances from the planes of the faces
+    around the edge.
     """
     corners = vertices[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -94,7 +99,10 @@ def _costs(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> tuple[
 
 
 def _apart(candidates: np.ndarray, cost: np.ndarray, edges: np.ndarray, num_vertices: int) -> np.ndarray:
-    """Returns the indices, int [C], of the candidates that are cheaper than all others one edge from their ends."""
+    """Returns the indices, int [C], of C candidates that can be collapsed in the same round.
+
+    Each has a smaller cost than every other candidate that is at most one edge away from its ends.
+    """
     order = np.argsort(cost, kind="stable")[: max(1, int(SHARE * len(cost)))]
     rank = np.arange(len(order))
     nearest = np.full(num_vertices, len(order))
@@ -106,7 +114,10 @@ def _apart(candidates: np.ndarray, cost: np.ndarray, edges: np.ndarray, num_vert
 
 
 def _keeps_topology(chosen: np.ndarray, edges: np.ndarray, num_vertices: int) -> np.ndarray:
-    """Returns bool [C]: the ends have exactly two common neighbours, so that collapsing keeps the topology."""
+    """Returns whether the ends of each of C edges have exactly two common neighbours, bool [C].
+
+    Only then does collapsing the edge keep the topology.
+    """
     ones = np.ones(2 * len(edges), np.int32)
     both = np.concatenate([edges, edges[:, ::-1]])
     neighbours = sparse.csr_array((ones, (both[:, 0], both[:, 1])), shape=(num_vertices, num_vertices))
@@ -115,7 +126,10 @@ def _keeps_topology(chosen: np.ndarray, edges: np.ndarray, num_vertices: int) ->
 
 
 def _flips_no_face(vertices: np.ndarray, faces: np.ndarray, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Returns bool [C]: no face around the edge flips. Chosen edges share no face, so all are tested at once."""
+    """Returns whether the collapse of each of C edges flips no face, bool [C].
+
+    The chosen edges share no face, so all are tested at once.
+    """
     moved, owner = vertices.copy(), np.full(len(vertices), -1)
     for end in range(2):
         moved[chosen[:, end]] = place

@@ -1,10 +1,10 @@
-"""Finishes a generated surface into a model of its photograph, without inventing shape.
+"""Turns a generator's mesh into the finished mesh of the photographed vase, without inventing shape.
 
-Keeps the largest piece by area, since what floats beside a vase is noise; closes small holes, never by a hull; reduces
-the number of faces; turns the model upright with its front towards +Z, one unit high on y = 0; colours it from the
-photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used whose
+Keeps the largest connected piece by area, since what floats beside a vase is noise; closes small holes, never by a
+hull; reduces the number of faces; turns the mesh upright with its front towards +Z, one unit high on y = 0; colours it
+from the photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used whose
 silhouette agrees best with the photograph. Front and back have mirrored silhouettes: for a symmetric vase the
-photograph can't tell them apart, and the generator's own front is kept.
+photograph can't distinguish them, and the generator's own front is kept.
 """
 
 import itertools
@@ -20,13 +20,16 @@ from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.silhouette import silhouette_iou
 
 COARSE_FACES = 1500
-"""Number of faces of the copy whose silhouettes are compared."""
+"""Number of faces of the decimated copy whose silhouettes are compared with the photograph."""
 _MARGIN = 0.015
-"""Improvement in intersection over union that another rotation needs to replace the generator's own orientation."""
+"""Smallest gain in intersection over union for which another rotation replaces the generator's own orientation."""
 
 
 def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
-    """Returns the finished model. Raises: LiftFailure when the surface is empty, flat or not finite."""
+    """Returns the finished mesh of a generator's `surface`.
+
+    Raises: LiftFailure when the surface is empty, flat or not finite.
+    """
     if len(surface.faces) < 4 or not np.isfinite(surface.vertices).all():
         raise LiftFailure(f"unusable surface: {len(surface.faces)} faces, or vertices that are not finite numbers")
     solid = largest_piece(surface)
@@ -44,7 +47,8 @@ def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> tri
 
 
 def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns the connected piece of the largest area, with equal vertices merged and empty faces removed."""
+    """Returns the connected piece with the largest area, after merging equal vertices and removing zero-area and
+    duplicate faces."""
     whole = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
     whole.merge_vertices()
     whole.update_faces(whole.nondegenerate_faces())
@@ -56,7 +60,7 @@ def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
-    """Returns the rotation by right angles, float64 [4, 4], whose silhouette agrees best with the mask [H, W].
+    """Returns the rotation by right angles, float64 [4, 4], that makes the silhouette agree best with the mask [H, W].
 
     Ties, as between front and back of a symmetric vase, go to the identity.
     """
@@ -72,10 +76,10 @@ def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
 
 
 def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
-    """Returns the photograph's colour at each vertex, uint8 [V, 4], projected from the front without perspective.
+    """Returns the colour of each of V vertices, uint8 RGBA [V, 4], projected from the photograph without perspective.
 
-    The silhouette's bounding box is mapped to that of the vase in the photograph. A vertex that the camera didn't see
-    gets the colour of what is in front of it, so the back shows the front's mirror image.
+    The bounding box of the mesh's silhouette is mapped to that of the vase in the photograph. A vertex that is hidden
+    from the camera gets the colour of the surface in front of it, so the back shows the front's mirror image.
     """
     rows, columns = np.nonzero(cutout.mask)
     pixels = np.asarray(cutout.photo)
@@ -89,7 +93,10 @@ def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
 
 
 def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Moves points to the nearest pixel at least two pixels inside the mask: the outline is mixed with background."""
+    """Moves points to the nearest pixel at least two pixels inside the mask.
+
+    Pixels nearer to the outline are mixed with background.
+    """
     inner = np.asarray(ndimage.binary_erosion(mask, iterations=2), bool)
     inner = inner if inner.any() else mask
     nearest = np.asarray(ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True))
@@ -98,7 +105,7 @@ def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tup
 
 
 def _right_turns() -> list[np.ndarray]:
-    """Returns the 24 rotations that map axes to axes, float64 [4, 4] each."""
+    """Returns the 24 rotations that map coordinate axes to coordinate axes, float64 [4, 4] each."""
     turns = []
     for axes in itertools.permutations(range(3)):
         for signs in itertools.product((1.0, -1.0), repeat=3):

@@ -1,7 +1,7 @@
-"""Hunyuan3D's shape model from its checkout and weights.
+"""Runs the shape network of Hunyuan3D from a clone of its repository and local weights.
 
 Both layouts of the repository are supported: Hunyuan3D-2 (package `hy3dgen` at the root) and 2.1 (package `hy3dshape`
-in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The texture model
+in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The texture network
 isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. The calls have been tested
 against stand-ins with the published layout and signatures, not against the real weights.
 """
@@ -22,9 +22,11 @@ _SETTING = "lift.generator_args"
 
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
-    """Returns the folder and the module of the checkout's pipelines, after checking that they and the weights exist.
+    """Checks that checkout and weights exist.
 
-    Raises: UserError.
+    Returns: the checkout's folder to import from ("" for its root), and the name of the module with the pipelines.
+
+    Raises: UserError naming what is missing.
     """
     newer = (settings.checkout / "hy3dshape" / "hy3dshape").is_dir()
     package = "hy3dshape" if newer else "hy3dgen"
@@ -34,10 +36,10 @@ def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
 
 
 class Hunyuan3D:
-    """A generator that holds Hunyuan3D's pipeline."""
+    """A generator that runs Hunyuan3D's pipeline."""
 
     def __init__(self, settings: Hunyuan3DSettings) -> None:
-        """Loads the pipeline. Raises: UserError."""
+        """Loads the pipeline. Raises: UserError when checkout, weights or CUDA device are missing."""
         self._settings = settings
         place, module = check_hunyuan3d(settings)
         self._device = usable_device(settings.device, _SETTING)

@@ -1,4 +1,4 @@
-"""Options of each generator: what [lift.generator_args] may hold for it."""
+"""Settings of each generator, which are the keys of [lift.generator_args]."""
 
 from pathlib import Path
 
@@ -8,14 +8,15 @@ from vaserl.settings.section import Section
 
 
 class LatheSettings(Section):
-    """The lathe has no options."""
+    """Settings of the lathe: it has no options."""
 
 
 class GivenSettings(Section):
-    """Meshes that exist already."""
+    """Settings of the generator that uses existing GLBs."""
 
     path: str
-    """Path of an existing GLB, with {vase_id} in it. A relative path starts in the source's folder."""
+    """Path of a vase's GLB, in which {vase_id} stands for the vase's id. A relative path starts in the folder that the
+    photographs' names are relative to."""
 
     @pydantic.field_validator("path")
     @classmethod
@@ -26,14 +27,14 @@ class GivenSettings(Section):
 
 
 class CommandSettings(Section):
-    """A program that takes an image and writes a GLB."""
+    """Settings of the generator that runs a program, which takes an image and writes a GLB."""
 
     command: tuple[str, ...]
-    """Program and arguments, with {photo} and {glb} in them."""
+    """Program and arguments, in which {photo} and {glb} stand for the paths of the photograph and of the GLB."""
     timeout_s: float = pydantic.Field(default=300.0, gt=0)
-    """Seconds after which the program is killed, with every process that it started."""
+    """Time limit of an attempt in seconds; after it, the program and every process that it started are killed."""
     num_retries: int = pydantic.Field(default=0, ge=0)
-    """Further attempts of a program that failed or exceeded its time."""
+    """Number of further attempts after the program failed or exceeded its time limit."""
 
     @pydantic.field_validator("command")
     @classmethod
@@ -44,52 +45,52 @@ class CommandSettings(Section):
 
     @property
     def longest_s(self) -> float:
-        """Seconds that a vase may take, retries included."""
+        """Longest time in seconds that a vase may take, retries included."""
         return (1 + self.num_retries) * self.timeout_s
 
 
 class TripoSGSettings(Section):
-    """TripoSG, from a checkout of its repository."""
+    """Settings of TripoSG, which runs from a clone of its repository."""
 
     checkout: Path
-    """Folder of the TripoSG repository."""
+    """Folder with a clone of the TripoSG repository."""
     weights: Path
-    """Folder of its weights (VAST-AI/TripoSG): model_index.json and the folders that it names."""
+    """Folder with the weights (VAST-AI/TripoSG): model_index.json and the folders that it names."""
     rmbg: Path | None = None
-    """Folder of RMBG-1.4, the checkout's own background remover, which handles cluttered scenes; without it, the
-    lathe's segmentation is used, which needs a plain background."""
+    """Folder with the weights of RMBG-1.4, the background remover of TripoSG's repository, which handles cluttered
+    scenes; without it, the lathe's segmentation is used, which needs a plain background."""
     device: str = "cuda"
-    """Torch device that the model runs on."""
+    """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
-    """Steps of the sampler."""
+    """Number of sampler steps."""
     guidance: float = 7.0
     """Scale of classifier-free guidance; above 1, each step runs the network twice."""
     seed: int = 42
-    """The seed decides the unseen back."""
+    """Seed of the sampler; it decides the shape of the back, which the photograph doesn't show."""
     num_faces: int = pydantic.Field(default=50_000, ge=200)
-    """Number of faces of the finished model."""
+    """Number of faces that the finished mesh is reduced to."""
     flash_decoder: bool = True
-    """Uses the fast surface extractor, which needs the package diso; otherwise marching cubes."""
+    """Extracts the surface by TripoSG's fast decoder, which needs the package diso; otherwise by marching cubes."""
 
 
 class Hunyuan3DSettings(Section):
-    """Hunyuan3D, from a checkout of its repository."""
+    """Settings of Hunyuan3D, which runs from a clone of its repository."""
 
     checkout: Path
-    """Folder of the Hunyuan3D-2 or 2.1 repository."""
+    """Folder with a clone of the Hunyuan3D-2 or 2.1 repository."""
     weights: Path
-    """Folder of its weights, with `subfolder` in it."""
+    """Folder with the weights, which contains `subfolder`."""
     subfolder: str = "hunyuan3d-dit-v2-0"
-    """Name of the published shape model."""
+    """Folder of the shape network within `weights`; its name is that of the published model."""
     device: str = "cuda"
-    """Torch device that the model runs on."""
+    """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
-    """Steps of the sampler."""
+    """Number of sampler steps."""
     guidance: float = 5.0
     """Scale of classifier-free guidance."""
     seed: int = 42
-    """The seed decides the unseen back."""
+    """Seed of the sampler; it decides the shape of the back, which the photograph doesn't show."""
     num_faces: int = pydantic.Field(default=50_000, ge=200)
-    """Number of faces of the finished model."""
+    """Number of faces that the finished mesh is reduced to."""
     octree_resolution: int = pydantic.Field(default=384, ge=16)
-    """Grid cells along each side for extracting the surface; memory grows with its cube."""
+    """Number of grid cells along each side from which the surface is extracted; memory grows with its cube."""

@@ -1,9 +1,9 @@
-"""TripoSG from its checkout and weights: a rectified flow over shapes, conditioned on the photograph.
+"""Runs TripoSG, a rectified flow that generates shapes from a photograph, from a clone of its repository.
 
 The checkout is the repository as published (packages `triposg` and, under scripts/, `image_process` and `briarmbg`);
-the weights are the folders that its inference script downloads. It gives shape without texture. The calls are those of
-its scripts/inference_triposg.py; they have been tested against stand-ins with the published layout and signatures, not
-against the real weights, which need a GPU with about 8 GB.
+the weights are the folders that its inference script downloads. TripoSG generates shapes without texture. The calls are
+those of its scripts/inference_triposg.py; they have been tested against stand-ins with the published layout and
+signatures, not against the real weights, which need a GPU with about 8 GB.
 """
 
 from pathlib import Path
@@ -23,13 +23,13 @@ from vaserl.meshes.glb import write_glb
 
 _SETTING = "lift.generator_args"
 PLACES = ("", "scripts")
-"""Folders of the checkout that contain its modules."""
+"""Folders of the checkout that its modules are imported from."""
 
 
 def check_triposg(settings: TripoSGSettings) -> None:
-    """Checks that checkout and weights exist, without loading anything: the driver may have no GPU.
+    """Checks that checkout and weights exist, without loading them: the driver process may have no GPU.
 
-    Raises: UserError.
+    Raises: UserError naming what is missing.
     """
     need_files(
         settings.checkout, ("triposg", "scripts"), f"{_SETTING}.checkout", "clone VAST-AI-Research/TripoSG there"
@@ -40,10 +40,10 @@ def check_triposg(settings: TripoSGSettings) -> None:
 
 
 class TripoSG:
-    """A generator that holds TripoSG's pipeline and, if its weights are given, the background remover."""
+    """A generator that runs TripoSG's pipeline and, if its weights are given, the background remover."""
 
     def __init__(self, settings: TripoSGSettings) -> None:
-        """Loads the pipeline. Raises: UserError."""
+        """Loads the pipeline. Raises: UserError when checkout, weights or CUDA device are missing."""
         check_triposg(settings)
         self._settings = settings
         self._device = usable_device(settings.device, _SETTING)
@@ -81,7 +81,7 @@ class TripoSG:
         write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
 
     def _without_background(self, image: Image.Image, scratch: Path) -> Image.Image:
-        """Puts the vase on white by the checkout's background remover, which reads a file."""
+        """Returns the vase on white, cut out by the checkout's background remover, which reads a file in `scratch`."""
         path = scratch / "photo.png"
         image.save(path)
         try:

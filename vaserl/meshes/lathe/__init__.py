@@ -1,4 +1,4 @@
-"""The lathe: reconstructs a wheel-thrown vase from the outline in one photograph."""
+"""The lathe: reconstructs the 3D mesh of a wheel-thrown vase from its outline in one photograph."""
 
 from vaserl.meshes.lathe.drawing import profile_drawing
 from vaserl.meshes.lathe.failure import LatheError

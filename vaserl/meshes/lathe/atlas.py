@@ -12,7 +12,7 @@ AtlasBand = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atlas:
-    """Bands of rows over the image's whole width, half-open (first, last + 1), counted from the top.
+    """Layout of the texture image in bands of rows; a band is half-open (first, last + 1), counted from the top.
 
     Example: lay_out((512, 256), num_handles=2).wall == (36, 252)
     """
@@ -20,16 +20,17 @@ class Atlas:
     size: tuple[int, int]
     """Width and height of the image in pixels."""
     inside: AtlasBand
-    """Single colour of the vase's inside."""
+    """Band of the vase's inside, which has a single colour."""
     handles: tuple[AtlasBand, ...]
-    """One strip for each handle, its length from left to right."""
+    """Band of each handle, with the handle's length from left to right."""
     wall: AtlasBand
-    """The outside: the first row is the lip, the last the edge of the foot."""
+    """Band of the wall's outside: the first row is the lip, the last the edge of the foot."""
     underside: AtlasBand
-    """Single colour of the vase's underside."""
+    """Band of the vase's underside, which has a single colour."""
 
     def v_span(self, band: AtlasBand) -> tuple[float, float]:
-        """Returns the texture coordinate v at the centres of a band's lowest and highest row; v is 0 at the bottom."""
+        """Returns the texture coordinate v at the centres of a band's lowest and highest row; v is 0 at the image's
+        bottom."""
         height = self.size[1]
         return 1 - (band[1] - 0.5) / height, 1 - (band[0] + 0.5) / height
 
@@ -39,13 +40,13 @@ class Atlas:
 
 
 def lay_out(size: tuple[int, int], num_handles: int) -> Atlas:
-    """Returns the layout for an image of this width and height.
+    """Returns the layout of an image with `size` (width, height) in pixels.
 
     Raises: ValueError below 32 x 64 pixels or for an odd width.
     """
     width, height = size
     if width < 32 or height < 64 or width % 2:
-        raise ValueError(f"a texture is at least 32 x 64 and its width even, not {width} x {height}")
+        raise ValueError(f"a texture must have at least 32 x 64 pixels and an even width, not {width} x {height}")
     patch, strip = max(3, height // 64), max(6, height // 16)
     edges = [patch + index * strip for index in range(num_handles + 1)]
     return Atlas(

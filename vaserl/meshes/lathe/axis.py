@@ -1,7 +1,7 @@
 """Finds the axis of rotation in a mask: the line about which the silhouette is its own mirror image.
 
 The axis minimises the mean distance of the mirrored outline from the outline. Distances are capped, so a single handle,
-which has no counterpart, hardly moves the axis.
+which has no counterpart on the other side, hardly moves the axis.
 """
 
 from dataclasses import dataclass
@@ -13,29 +13,34 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import depth
 
 MAX_TILT_DEG = 20.0
-"""Largest tilt of the search; a vase with a larger tilt lies on its side."""
+"""Largest tilt of the axis that is searched; a vase that tilts more is taken to lie on its side."""
 MAX_OUTLINE = 400
 """Approximate number of outline points that are mirrored."""
 MIRROR_CAP = 0.03
-"""Cap of a mirrored point's distance from the outline, as a share of the vase's size."""
+"""Largest distance from the outline that a mirrored point counts with, as a share of the vase's size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """The projected axis of rotation, which defines the upright frame whose middle column it is.
+    """The vase's axis of rotation in the image.
+
+    The upright frame, in which the body is measured, is the image rotated so that the axis is its middle column.
 
     Example: Axis(x=112.3, y=111.5, tilt_deg=1.2) leans 1.2 degrees to the right.
     """
 
     x: float
-    """Column of a point on the axis, in pixels."""
+    """Column, in pixels, of a point on the axis."""
     y: float
-    """Row of that point: the middle of the image."""
+    """Row of the same point, which is the middle of the image."""
     tilt_deg: float
     """Angle between the axis and the image's vertical, positive when the top leans to the right."""
 
     def to_photo(self, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Converts distances from the axis and along it to columns and rows of the photograph."""
+        """Returns columns and rows in the photograph of points in the upright frame.
+
+        `across` is a point's signed distance from the axis in pixels, `down` its distance below (x, y) along the axis.
+        """
         cosine, sine = np.cos(np.radians(self.tilt_deg)), np.sin(np.radians(self.tilt_deg))
         return self.x + across * cosine - down * sine, self.y + across * sine + down * cosine
 
@@ -77,23 +82,24 @@ def find_axis(mask: np.ndarray) -> Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mirror:
-    """An outline; calling it measures its distance from its mirror image."""
+    """A function from an axis to the mean distance between the outline and its mirror image about that axis."""
 
     x: np.ndarray
-    """float64 [N] columns of points on the outline."""
+    """float64 [N] columns of N points on the outline."""
     y: np.ndarray
-    """float64 [N] their rows."""
+    """float64 [N] rows of the same points."""
     to_outline: np.ndarray
-    """float64 [H, W] distance to the outline, at most the cap."""
+    """float64 [H, W] distance of each pixel from the outline, at most `cap`."""
     cap: float
-    """Largest distance in pixels; also used outside the image."""
+    """Largest distance in pixels that a point counts with; also that of points outside the image."""
     middle_row: float
-    """Row in which the axis's column is given."""
+    """Row at which the axis's column is given: the middle of the image."""
 
     def __call__(self, x: float, tilt_deg: float) -> float:
         """Returns the mean distance in pixels of the mirrored points from the outline, for an axis through column x.
 
-        Adds a hundredth of a pixel for each degree of tilt: a round vase, whose tilt is undetermined, becomes upright.
+        A hundredth of a pixel is added for each degree of tilt: a round vase, whose tilt is undetermined, becomes
+        upright.
         """
         angle = np.radians(tilt_deg)
         normal = np.cos(angle), np.sin(angle)
@@ -104,9 +110,10 @@ class _Mirror:
 
 
 def straighten(mask: np.ndarray, axis: Axis) -> np.ndarray:
-    """Resamples the mask into the upright frame, float32 [D, 2 R + 1], with the axis in column R.
+    """Returns the mask resampled into the upright frame, float32 [D, 2 R + 1], with the axis in column R.
 
-    Row d is (d - (D - 1) / 2) pixels along the axis below `axis.y`. Values between 0 and 1 occur at edges.
+    Each of the D rows has R pixels on both sides of the axis. Row d is (d - (D - 1) / 2) pixels along the axis below
+    `axis.y`. Values between 0 and 1 occur at edges.
     """
     rows, columns = np.nonzero(mask)
     cosine, sine = np.cos(np.radians(axis.tilt_deg)), np.sin(np.radians(axis.tilt_deg))

@@ -1,8 +1,8 @@
 """Estimates how steeply the camera looks down, from the curves of foot and lip.
 
-A horizontal circle of radius r appears as an ellipse, r wide and s r high: s is the sine of the angle at which its
-plane is seen. A camera at a finite distance sees the foot more steeply than the lip, so s is measured at both ends
-and interpolated linearly; otherwise the projection is treated as orthographic.
+A horizontal circle of radius r appears as an ellipse with half-axes r and s r: its flatness s is the sine of the angle
+at which its plane is seen. From a camera at a finite distance, the foot is seen at a steeper angle than the lip, so s
+is measured at both ends and interpolated linearly; otherwise the projection is treated as orthographic.
 """
 
 from dataclasses import dataclass
@@ -10,50 +10,51 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_FLATNESS = 0.52
-"""Steepest view that is accepted, as s: 31 degrees."""
+"""Largest flatness s that is accepted: a view from 31 degrees above."""
 LEAST_FLATNESS = 0.03
-"""Smallest s: flatter circles can't be measured in pixels and are treated as this flat."""
+"""Smallest flatness s that is measured; flatter circles are only a few pixels high and are given this value."""
 USUAL_DIFFERENCE = 0.25
-"""Usual difference of s between foot and lip: a photograph from a distance of four heights."""
+"""Usual difference of the flatness s between foot and lip: a photograph from a distance of four heights."""
 MAX_END = 0.25
-"""Largest distance of the last circle's centre from the end of the silhouette, as a share of the rows."""
+"""Largest distance of the outermost circle's centre from the end of the silhouette, as a share of its rows."""
 ARC_SHARE = 0.85
-"""Share of the arc's radius that is fitted; further out, a rounded lip or foot departs from the ellipse."""
+"""Half width up to which the arc is fitted, as a share of the circle's radius; further out, a rounded lip or foot departs from
+the ellipse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraView:
     """The nearly orthographic camera, in the upright frame.
 
-    For a circle of radius r whose centre appears in row c, the point at azimuth a (0: towards the camera) appears
-    r sin(a) beside the axis in row c + s(c) r cos(a).
+    For a circle of radius r whose centre appears in row c, with the flatness s(c), the point at azimuth a (0: towards
+    the camera) appears r sin(a) beside the axis in row c + s(c) r cos(a).
     """
 
     mouth_row: float
     """Row in which the centre of the mouth's circle appears, counted from the body's first row."""
     foot_row: float
-    """Row in which the centre of the foot's circle appears; greater than the mouth's."""
+    """Row in which the centre of the foot's circle appears, counted likewise; greater than `mouth_row`."""
     mouth_flatness: float
-    """s at the mouth; negative when the camera is below the lip and sees its underside."""
+    """Flatness s at the mouth; negative when the camera is below the lip and looks at its underside."""
     foot_flatness: float
-    """s at the foot, always positive."""
+    """Flatness s at the foot, always positive."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
-        """Returns s for circles whose centres appear in these rows."""
+        """Returns the flatness s of circles whose centres appear in these rows."""
         share = (row - self.mouth_row) / (self.foot_row - self.mouth_row)
         return self.mouth_flatness + np.clip(share, 0.0, 1.0) * (self.foot_flatness - self.mouth_flatness)
 
     @property
     def foreshortening(self) -> float:
-        """Apparent over true height: the cosine of the mean angle of view."""
+        """Ratio of apparent to true height: the cosine of the mean angle of view."""
         return float(np.cos((np.arcsin(self.mouth_flatness) + np.arcsin(self.foot_flatness)) / 2))
 
 
 def find_view(half_width: np.ndarray) -> CameraView:
-    """Estimates the view of a body with these half widths, float64 [N] in pixels, top row first.
+    """Estimates the camera from the body's half width in each of N rows, float64 [N] in pixels, top row first.
 
-    The silhouette is the same for a camera above and below the lip; the sign is chosen that agrees better with a
-    photograph from the usual distance.
+    A camera above the lip and one below it give the same silhouette. Of the two signs of the flatness at the mouth, the
+    one is chosen that agrees better with a photograph from the usual distance.
     """
     mouth, mouth_flatness = _arc(half_width)
     foot, foot_flatness = _arc(half_width[::-1])
@@ -69,7 +70,7 @@ def find_view(half_width: np.ndarray) -> CameraView:
 
 
 def _arc(half_width: np.ndarray) -> tuple[float, float]:
-    """Returns the row of the centre of the silhouette's first circle, and the circle's flatness s.
+    """Returns the row of the centre of the circle at the silhouette's first row, and the circle's flatness s.
 
     On the circle's near or far half, row and half width w obey row = c - s sqrt(R^2 - w^2). For a given R, c and s
     follow by linear least squares; R is the half width in row c. The two steps alternate until c converges. The flat
@@ -92,7 +93,7 @@ def _arc(half_width: np.ndarray) -> tuple[float, float]:
         if abs(centre - previous) < 0.01:
             break
     if flatness <= MAX_FLATNESS:
-        # not so near the end that the circle would exceed the silhouette
+        # the centre stays so far from the end that the circle doesn't exceed the silhouette
         return max(centre, flatness * float(np.interp(centre, np.arange(farthest), outermost)) - 0.5), flatness
     # a round bottom or dome and not a circle seen from above: use a plane at the usual angle that cuts it
     return float(np.argmax(np.arange(farthest) >= USUAL_DIFFERENCE * outermost)), USUAL_DIFFERENCE

@@ -1,4 +1,4 @@
-"""Profile drawings as in publications: section on the left, outside on the right, centre line in between.
+"""Profile drawings as in archaeological publications: section on the left, outside on the right, centre line between.
 
 A photograph doesn't show the wall's thickness: unless it is given, the left half is only the outline and the caption
 states so. The drawing is an SVG document in millimetres whose groups are layers: section, exterior, handles,
@@ -12,16 +12,16 @@ from vaserl.meshes.lathe.revolve import inside_of
 from vaserl.meshes.lathe.sweep import Tube
 
 MARGIN_MM = 12.0
-"""Margin around the drawing."""
+"""Margin around the drawing, on paper."""
 UNSCALED_MM = 120.0
 """Height on paper of a vase whose true height is unknown."""
 MIN_HALF_MM = 28.0
-"""Smallest half width of the drawing, which leaves room for the caption of a small vase."""
+"""Smallest half width of the drawing on paper, which leaves room for the caption of a small vase."""
 LINE_MM = 0.35
-"""Width of the outline."""
+"""Width of the outline on paper."""
 CORNER_POINTS = 96
 MIN_CORNER_DEG = 35.0
-"""Smallest turn of the outside's profile that is drawn as a horizontal line: at a lip, a neck or a foot."""
+"""Smallest angle of a corner of the profile that is marked by a horizontal line, as at a lip, a neck or a foot."""
 
 
 def profile_drawing(
@@ -98,9 +98,9 @@ def profile_drawing(
 
 
 def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
-    """Returns both edges of a handle from the front, float64 [M, 2] (across, height), without parts behind the body.
+    """Returns the visible parts of a handle's two edges from the front, float64 [M, 2] (across, height) each.
 
-    A loop's edges run to its tip and around it.
+    Parts behind the body are left out. For a loop, a handle seen end-on, the edges meet at its tip and form one line.
     """
     curve, radius = tube.curve[:, :2], tube.radius
     if np.ptp(tube.curve[:, 2]) > float(radius.mean()):
@@ -123,7 +123,8 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
 
 
 def _corners(profile: np.ndarray) -> np.ndarray:
-    """Returns the corners of the profile, float64 [C, 2]: the sharpest point of each run of sharp turns.
+    """Returns the C corners of the profile, float64 [C, 2] (radius, height): the sharpest point of each run of sharp
+    turns.
 
     The profile is resampled to `CORNER_POINTS` points, so the corners don't depend on its resolution.
     """

@@ -1,8 +1,8 @@
-"""Finds the body's edge in the upright mask, row by row, with the handles removed.
+"""Finds the edge of the vase's body in the upright mask, row by row, with the handles removed.
 
 Where there is a gap between a handle and the body, the body's edge is visible. Above and below the gap the handle joins
-the body, and the edge is bridged by the smoothest curve that stays within the silhouette. A handle seen end-on has no
-gap: it is a spike much longer than thick, and is bridged in the same way. Lips and feet end at the top or bottom row
+the body, and a bridge replaces the edge: the smoothest curve that stays within the silhouette. A handle seen end-on has
+no gap: it is a spike much longer than thick, and is bridged in the same way. Lips and feet end at the top or bottom row
 and are never treated as spikes.
 """
 
@@ -14,36 +14,39 @@ from scipy import ndimage
 from vaserl.meshes.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
-"""Longest joint between a handle and the body, as a share of the height."""
+"""Longest joint between a handle and the body, as a share of the body's height."""
 END_SHARE = 0.1
-"""Share of the height at each end within which the outline closes over the lip or under the foot."""
+"""Height of the zone at either end in which the outline closes over the lip or under the foot, as a share of the
+body's height."""
 MAX_ARCH = 2.5
-"""Highest arch of a handle above its gap, in thicknesses of the handle."""
+"""Largest height of a handle's arch above its gap, in thicknesses of the handle."""
 MAX_SPIKE = 0.13
-"""Greatest thickness of a handle seen end-on, as a share of the height."""
+"""Largest thickness of a handle seen end-on, as a share of the body's height."""
 EASE_SHARE = 0.02
-"""Length over which the joint between a bridge and the wall is smoothed, as a share of the height."""
+"""Length over which the joint between the wall and a bridge (the curve that replaces a handle) is smoothed, as a share
+of the body's height."""
 MIN_SPIKE_REACH = 0.05
-"""Smallest length of such a handle, and smallest excess of its length over its thickness, as shares of the height."""
+"""Smallest length of a handle seen end-on, and smallest excess of its length over its thickness, as shares of the
+body's height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyEdges:
-    """The body's silhouette without handles, in the upright frame."""
+    """The silhouette of the vase's body, without handles, in the upright frame."""
 
     top: int
-    """First row of the frame in which the axis runs through the body."""
+    """First row of the upright frame in which the axis runs through the body."""
     half_width: np.ndarray
-    """float64 [N] distance of the body's edge from the axis in rows top … top + N - 1, in pixels."""
+    """float64 [N] distance of the body's edge from the axis in the N rows from `top` on, in pixels."""
     asymmetry: float
-    """Mean difference of the two sides as a share of their mean, 0 for a perfect silhouette of revolution; without the
-    fifth of the rows that differ most, where a handle may remain on one side."""
+    """Mean difference of the left and right half widths relative to their mean, 0 for a perfect silhouette of
+    revolution; without the fifth of the rows that differ most, where a handle may remain on one side."""
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
-    """Finds the body in an upright frame, float32 [D, 2 R + 1], whose middle column is the axis.
+    """Finds the body in an upright frame, float32 [D, 2 R + 1]: D rows with R columns on both sides of the axis.
 
-    Raises: LatheError when nothing lies on the axis.
+    Raises: LatheError when too few rows show the body, or parts of the mask lie below its foot.
     """
     top, bottom = _rows_on_axis(upright)
     middle = upright.shape[1] // 2
@@ -62,7 +65,10 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
-    """Returns first row and last row + 1 of the run of rows with the axis inside the mask that has the largest area."""
+    """Returns the first row and last row + 1 of the body.
+
+    It is the run of rows with the axis inside the mask that has the largest area.
+    """
     middle = upright.shape[1] // 2
     stretches = _runs(upright[:, middle] > 0.5)
     if not stretches:
@@ -76,9 +82,9 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
 
 
 def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the body's edge on one side, float64 [N], and where it is bridged, bool [N].
+    """Returns the body's edge on one side, float64 [N] distances from the axis, and where it is bridged, bool [N].
 
-    `rows` is that side of the frame, float32 [N, R + 1] from the axis outwards.
+    `rows` is that side of the frame, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
     """
     seen, thickness = _edge_and_thickness(rows)
     edge = seen
@@ -100,7 +106,7 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
-    """Smooths the half widths around bridges; the ends of the outline stay sharp.
+    """Returns the half widths, smoothed around bridged rows; the ends of the outline stay sharp.
 
     Bridge and wall agree in value and slope, but a wheel-thrown wall has no sudden change of curvature either.
     """
@@ -114,7 +120,11 @@ def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
 
 
 def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the subpixel end of the run that begins at the axis, and the number of vase pixels after a gap."""
+    """Returns, for each of N rows, the body's edge and the thickness of the handle beyond a gap, both in pixels.
+
+    The edge, float64 [N], is the subpixel end of the run of vase pixels that begins at the axis; the thickness, int
+    [N], is the number of vase pixels further out.
+    """
     inside = rows > 0.5
     length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
     index = np.arange(len(rows))
@@ -125,7 +135,10 @@ def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
-    """Bridges at most `longest` rows above (step -1) or below (step 1) `row` in which a handle widens the edge."""
+    """Returns the edge with a handle's root bridged: at most `longest` rows above (step -1) or below (step 1) `row`.
+
+    In these rows, the joint of the handle widens the edge.
+    """
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
     ahead = edge[row::step]  # ahead[0] is the last row in which the body is visible
@@ -150,7 +163,8 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
 
 
 def _without_spikes(edge: np.ndarray) -> np.ndarray:
-    """Bridges runs of rows that stand out from the body much further than they are thick."""
+    """Returns the edge with spikes bridged: runs of rows that stand out from the body much further than they are
+    thick."""
     num_rows = len(edge)
     window = 2 * round(MAX_SPIKE * num_rows / 2) + 1
     if window < 3:
@@ -175,7 +189,7 @@ def _without_spikes(edge: np.ndarray) -> np.ndarray:
 
 
 def _end_of_line(values: np.ndarray) -> tuple[float, float]:
-    """Fits a straight line; returns its value at the first point and its slope."""
+    """Fits a straight line to equally spaced values; returns its value at the first point and its slope."""
     if len(values) < 2:
         return float(values[0]), 0.0
     at = np.arange(len(values)) - (len(values) - 1) / 2
@@ -186,8 +200,8 @@ def _end_of_line(values: np.ndarray) -> tuple[float, float]:
 def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
     """Returns the cubic with these values and slopes at 0 and `length`, float64 [length + 1].
 
-    Slopes are those towards the other end, limited to three times the chord's, so that the cubic doesn't overshoot
-    (Fritsch and Carlson, 1980).
+    Both slopes are in the direction from 0 to `length` and limited to three times the chord's, so that the cubic
+    doesn't overshoot (Fritsch and Carlson, 1980).
     """
     t = np.arange(length + 1) / length
     limit = 3 * abs(end - start) / length
@@ -209,6 +223,6 @@ def _turning(curve: np.ndarray) -> float:
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Returns (start, stop) of each run of true flags."""
+    """Returns (first, last + 1) of each run of true flags."""
     change = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
     return list(zip(np.nonzero(change == 1)[0].tolist(), np.nonzero(change == -1)[0].tolist(), strict=True))

@@ -15,29 +15,32 @@ from skimage.graph import route_through_array
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_AREA = 0.003
-"""Smallest area of a handle, as a share of the body's area."""
+"""Smallest area of a handle, as a share of the body's area in the mask."""
 MIN_REACH = 0.04
-"""Smallest distance that a handle reaches from the body, as a share of the body's rows."""
+"""Smallest distance from the body that a handle must reach, as a share of the body's rows."""
 MAX_HANDLES = 4
-"""Greek vases have no more; further pieces are noise."""
+"""Largest number of handles: Greek vases have no more, and further pieces are noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleOutline:
-    """A handle in the upright frame."""
+    """A handle in the upright frame, as K points of its middle line."""
 
     kind: Literal["upright", "loop"]
-    """"upright" meets the body at two heights, "loop" at one."""
+    """Kind of handle: "upright" meets the body at two heights, "loop" at one."""
     across: np.ndarray
-    """float64 [K] signed distance of its middle line from the axis, in pixels; a loop's line runs from body to tip."""
+    """float64 [K] signed distance of the middle line from the axis, in pixels; a loop's line runs from body to tip."""
     row: np.ndarray
-    """float64 [K] row of its middle line, counted from the body's first row."""
+    """float64 [K] row of the middle line, counted from the body's first row."""
     radius: np.ndarray
-    """float64 [K] half its thickness, in pixels."""
+    """float64 [K] half the handle's thickness, in pixels."""
 
 
 def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
-    """Returns the handles, largest first, of an upright frame whose body has these half widths from row `top` on."""
+    """Returns the handles in an upright frame, largest first.
+
+    `half_width` are the body's half widths in the rows from `top` on, in pixels.
+    """
     vase = upright > 0.5
     across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
     reach = np.zeros(len(vase))

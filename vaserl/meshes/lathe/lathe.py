@@ -1,8 +1,8 @@
-"""Reconstructs a textured model from one photograph of a wheel-thrown vase, without a GPU or learned weights.
+"""Reconstructs a textured mesh from one photograph of a wheel-thrown vase, without a GPU or learned weights.
 
-Silhouette, axis, camera, profile, handles, texture, solid: each step is a module of this folder. Not supported: shapes
-that aren't wheel-thrown (figure vases, fragments), what a silhouette doesn't show (the wall's thickness, the back,
-handles in front or behind), and photographs with a cluttered background.
+The steps are silhouette, axis, camera, profile, handles, texture and solid; each is a module of this folder. Not
+supported: shapes that aren't wheel-thrown (figure vases, fragments), what a silhouette doesn't show (the wall's
+thickness, the back, handles in front or behind), and photographs with a cluttered background.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from vaserl.meshes.lathe.texture import Exposure, paint_atlas
 from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 
 WORKING_SIDE = 448
-"""Geometry is measured in a copy with at most this many pixels on its longer side; colours use the full photograph."""
+"""Length in pixels to which a photograph's longer side is reduced for measuring geometry; colours use the full size."""
 MAX_ASYMMETRY = 0.12
-"""Largest mean difference between the two sides, without handles, relative to their mean."""
+"""Largest mean difference between the two sides of the body, without handles, relative to their mean half width."""
 MIN_IOU = 0.87
-"""Smallest intersection over union of the finished model's silhouette and the photograph's mask."""
+"""Smallest intersection over union of the finished mesh's silhouette and the photograph's mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +37,23 @@ class LatheResult:
     """A reconstructed vase."""
 
     mesh: trimesh.Trimesh
-    """Textured, watertight, Y up, the front towards +Z, standing on y = 0; the body is one unit high."""
+    """Textured, watertight mesh: Y up, the front towards +Z, standing on y = 0; the body is one unit high."""
     profile: np.ndarray
     """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in body heights."""
     tubes: tuple[Tube, ...]
-    """The handles, in body heights, x to the right."""
+    """The handles; lengths are in body heights, x points to the right."""
     mask: np.ndarray
-    """bool [h, w]: the vase in the photograph, reduced to `WORKING_SIDE` if larger."""
+    """bool [h, w] mask of the vase in the photograph, which is reduced to `WORKING_SIDE` if larger."""
     view: CameraView
     """Estimated camera of the photograph."""
     tilt_deg: float
-    """Tilt of the vase to the right in the photograph; the model is upright."""
+    """Degrees by which the vase tilts to the right in the photograph; the mesh is upright."""
     silhouette: np.ndarray
-    """bool [h, w]: the model seen by this camera, in the same pixels as the mask."""
+    """bool [h, w] silhouette of the mesh from the estimated camera, in the same pixels as `mask`."""
     silhouette_iou: float
-    """Intersection over union of the model's silhouette and the mask."""
+    """Intersection over union of `silhouette` and `mask`."""
     warnings: tuple[str, ...]
-    """Reasons to check the model before using it."""
+    """Reasons to check the mesh before using it."""
 
     @property
     def num_handles(self) -> int:
@@ -98,7 +98,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     iou = intersection_over_union(silhouette, mask)
     if iou < MIN_IOU:
         raise LatheError(
-            f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
+            f"not a vessel of revolution: as one, it would overlap the photograph's silhouette by only {iou:.2f}"
         )
     return LatheResult(
         mesh=mesh,
@@ -114,7 +114,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
 
 
 def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the photograph reduced to `WORKING_SIDE` by area averaging, and the scale."""
+    """Returns the photograph reduced to `WORKING_SIDE` by area averaging, and the scale factor."""
     if photo.ndim != 3 or photo.dtype != np.uint8:
         raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
     scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
@@ -125,7 +125,7 @@ def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
-    """Returns the model's silhouette as the photograph's camera sees it, bool [h, w]."""
+    """Returns the mesh's silhouette from the photograph's estimated camera, bool [h, w]."""
     view, pixels = exposure.view, exposure.pixels
     across, height, towards = mesh.vertices.T
     centre = view.foot_row - height * (view.foot_row - view.mouth_row)
@@ -133,7 +133,7 @@ def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
     x, y = exposure.axis.to_photo(across * pixels, row + exposure.first_row)
     corners = np.stack([x, y], axis=1)[mesh.faces]
     one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    # the mesh is closed, so the faces that face the camera cover the whole silhouette
+    # the mesh is closed, so the triangles that face the camera cover the whole silhouette
     facing = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
     return fill_triangles(corners[facing], exposure.mask.shape)
 
@@ -141,11 +141,11 @@ def _seen(mesh: trimesh.Trimesh, exposure: Exposure) -> np.ndarray:
 def _warnings(mask: np.ndarray, asymmetry: float, iou: float, tubes: list[Tube]) -> tuple[str, ...]:
     found = []
     if mask[[0, -1]].any() or mask[:, [0, -1]].any():
-        found.append("the vase touches the frame")
+        found.append("the vase touches the image's border")
     if asymmetry > MAX_ASYMMETRY / 3:
         found.append(f"the two sides differ by {asymmetry:.0%} of their width")
     if iou < 0.95:
         found.append(f"the model's silhouette overlaps the photograph's by only {iou:.2f}")
     if len(tubes) == 1:
-        found.append("one handle was found; a second may hide in front or behind")
+        found.append("one handle was found; a second may be hidden in front of the body or behind it")
     return tuple(found)

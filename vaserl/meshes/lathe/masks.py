@@ -5,10 +5,10 @@ from scipy import ndimage
 
 
 def components(mask: np.ndarray, *, corners: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the connected components of a bool array: int32 labels of its shape, and their sizes, int64 [1 + C].
+    """Returns the C connected components of a bool array: each element's label, int32, and the sizes, int64 [1 + C].
 
-    Labels start at 1 and are 0 outside; the size of label 0 is given as 0. With `corners`, pixels that meet at a corner
-    are connected.
+    Labels start at 1; elements outside all components have label 0, whose size is given as 0. With `corners`, pixels
+    that meet at a corner are connected.
     """
     labels = np.empty(mask.shape, np.int32)
     ndimage.label(mask, np.ones((3,) * mask.ndim) if corners else None, output=labels)
@@ -23,5 +23,5 @@ def depth(mask: np.ndarray) -> np.ndarray:
 
 
 def nearest(mask: np.ndarray) -> np.ndarray:
-    """Returns row and column of the mask's pixel nearest to each pixel, int [2, H, W]."""
+    """Returns row and column of the mask's pixel that is nearest to each pixel, int [2, H, W]."""
     return np.asarray(ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True))

@@ -1,4 +1,4 @@
-"""Computes the radius at each height from the half widths of a silhouette that a camera sees from above.
+"""Computes a vase's radius at each height from the half widths of its silhouette, for a camera that looks down on it.
 
 The silhouette is the union of the ellipses that the vase's horizontal circles appear as. The largest possible radius at
 a height is that of the largest ellipse centred there that the silhouette contains:
@@ -16,13 +16,14 @@ from scipy import ndimage
 from vaserl.meshes.lathe.camera import LEAST_FLATNESS, CameraView
 
 SUBROWS = 4
-"""Interpolated rows for each row of the image."""
+"""Number of interpolated rows for each row of the image."""
 
 
 def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rows of circle centres from foot to mouth and the circles' radii, float64 [M] each, in pixels."""
+    """Returns the rows of M circle centres from foot to mouth, and the circles' radii, float64 [M] each, in pixels."""
     num_rows = len(half_width)
-    ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])  # it ends half a row further
+    # the silhouette ends half a row beyond its first and its last row
+    ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])
     rows = np.linspace(-0.5, num_rows - 0.5, SUBROWS * num_rows + 1)
     width = np.interp(rows, ends, np.concatenate([[0.0], half_width, [0.0]]))
     num_centres = max(8, round(view.foot_row - view.mouth_row))
@@ -34,7 +35,10 @@ def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray,
 
 
 def profile_of(half_width: np.ndarray, view: CameraView, num_sections: int) -> np.ndarray:
-    """Returns (radius, height) from foot to lip in body heights, evenly along the curve, float64 [num_sections, 2]."""
+    """Returns the profile, float64 [num_sections, 2]: (radius, height) in body heights from foot to lip.
+
+    The points are equally spaced along the curve.
+    """
     centres, radius = radius_by_row(half_width, view)
     pixels = (view.foot_row - view.mouth_row) / view.foreshortening
     height = (view.foot_row - centres) / (view.foot_row - view.mouth_row)

@@ -1,4 +1,4 @@
-"""Builds a closed, textured solid from a profile: outside, lip, inside, floor and foot ring, handles as closed tubes.
+"""Builds a closed, textured mesh from a profile: outside, lip, inside, floor and foot ring, handles as closed tubes.
 
 The mesh encloses the clay, so it is watertight although the vase is open. A photograph doesn't show the wall's
 thickness, so it is assumed. Y is up, the front faces +Z as in glTF, lengths are in body heights, and the body stands on
@@ -16,17 +16,17 @@ from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.sweep import Tube, grid_faces, sweep
 
 _NUM_SEGMENTS = 64
-"""Number of corners of each horizontal section."""
+"""Number of vertices around each horizontal section."""
 WALL = 0.022
 """Assumed thickness of the wall, in body heights."""
 FOOT_RECESS = 0.008
 """Depth of the underside within the foot ring, in body heights."""
 STEM_SHARE = 0.35
-"""Below the widest point, the inside ends where the outside is narrower than this share of it: stems are solid."""
+"""Radius of the outside, as a share of the largest, below which a stem or foot under the widest point is solid."""
 
 
 def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.ndarray) -> trimesh.Trimesh:
-    """Returns the finished vase.
+    """Returns the mesh of the vase.
 
     `profile` is float64 [N, 2] (radius, height) from foot to lip, `texture` uint8 [height, width, 3] as the atlas
     lays it out, with one strip for each tube.
@@ -47,7 +47,7 @@ def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.nd
 
 
 def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
-    """Returns the inside, float64 [M, 2] (radius, height), from the lip to the centre of the floor.
+    """Returns the inside's profile, float64 [M, 2] (radius, height), from the lip to the centre of the floor.
 
     It is the outside eroded by a disc of radius `wall`, so the wall is as thick under a flat shoulder as in the belly.
     """
@@ -66,7 +66,7 @@ def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
 
 
 def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2] of the body."""
+    """Returns the body's vertices [V, 3], normals [V, 3], faces [F, 3] and texture coordinates [V, 2]."""
     foot = float(profile[0, 0])
     underside = np.array([[0.0, FOOT_RECESS], [0.7 * foot, FOOT_RECESS], [0.78 * foot, 0.0]])
     inside = inside_of(profile)
@@ -88,13 +88,17 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _turned(curve: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """Rotates (radial, axial) pairs about the y axis, float64 [len(curve) * len(sine), 3]."""
+    """Returns the points of (radial, axial) pairs rotated about the y axis to each azimuth, float64 [points, 3].
+
+    There are len(curve) * len(sine) points; the azimuths are given by their `sine` and `cosine`.
+    """
     radial, axial = curve[:, :1], curve[:, 1:]
     return np.stack(np.broadcast_arrays(radial * sine, axial, radial * cosine), axis=-1).reshape(-1, 3)
 
 
 def _normals(run: np.ndarray) -> np.ndarray:
-    """Returns unit normals to the right of the curve's direction, away from the clay, float64 [N, 2]."""
+    """Returns the unit normals of N points of a curve, float64 [N, 2], to the right of its direction: away from the
+    clay."""
     tangent = np.gradient(run, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)

@@ -2,9 +2,10 @@
 
 The background may be white, grey or coloured, and may have a gradient: a quadratic surface is fitted to the image's rim
 in CIELAB. The background grows from the rim until an outline stops it, however faint. An enclosed region is vase
-whatever its colour, so white ground on a pale backdrop isn't lost, unless it has the background's colour: then it is a
-gap under a handle. Between certain background and certain vase, a watershed on the colour gradient puts the edge where
-the colour changes fastest, so a soft shadow becomes background and a sharp lip doesn't. Cluttered scenes are rejected.
+whatever its colour, so a white-ground vase on a pale backdrop isn't lost, unless it has the background's colour: then
+it is a gap under a handle. Between certain background and certain vase, a watershed on the colour gradient puts the
+edge where the colour changes fastest, so a soft shadow becomes background and a sharp lip doesn't. Cluttered scenes are
+rejected.
 """
 
 import numpy as np
@@ -16,21 +17,22 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_SHARE = 0.01
-"""Smallest share of the image that a vase may cover."""
+"""Smallest share of the image that the vase must cover."""
 MAX_RIM_SPREAD = 9.0
-"""Largest median distance of the rim from the fitted background, in CIELAB units, for a plain background."""
+"""Largest median distance of the image's rim from the fitted background, in CIELAB units, for a plain background."""
 MAX_CONTACT = 0.10
-"""Longest contact with one side of the image that isn't a cut, as a share of the vase's extent along that side."""
+"""Longest contact of the vase with one side of the image that doesn't count as a cut, as a share of the vase's extent
+along that side."""
 LEAST_OUTLINE = 16.0
-"""Smallest Sobel gradient in CIELAB, summed over its kernel, of an outline on a background without grain; a step of one
-unit of lightness has 4."""
+"""Smallest colour gradient of an outline on a background without grain. The gradient is that of the unnormalised Sobel
+operator in CIELAB: a step of one unit of lightness has 4."""
 GRAIN_MARGIN = 2.5
-"""Smallest gradient of an outline relative to the rim's 95th percentile."""
+"""Smallest colour gradient of an outline, as a multiple of the 95th percentile in the image's rim (the grain)."""
 MAX_SHADE = 0.92
-"""Lightness relative to the background below which an enclosed region of its hue may be a sharp shadow."""
+"""Lightness relative to the background below which an enclosed region of the background's hue may be a sharp shadow."""
 MIN_HOLE_SHARE = 2.5e-3
-"""Smallest gap between handle and body, as a share of the vase; smaller regions in the background's colour are
-highlights."""
+"""Smallest area of a gap between handle and body, as a share of the vase's area; smaller regions in the background's
+colour are highlights."""
 
 
 def segment(photo: np.ndarray) -> np.ndarray:
@@ -57,7 +59,7 @@ def segment(photo: np.ndarray) -> np.ndarray:
 
 
 def refuse_cut(mask: np.ndarray) -> None:
-    """Checks that the vase lies within the image; short contact with a side is allowed.
+    """Checks that the vase lies within the image; contact with a side up to `MAX_CONTACT` is allowed.
 
     Raises: LatheError naming the side where the vase is cut.
     """
@@ -67,7 +69,7 @@ def refuse_cut(mask: np.ndarray) -> None:
     sides["right"] = (mask[:, -1], height)
     cut = [name for name, (line, extent) in sides.items() if line.sum() > MAX_CONTACT * extent]
     if cut:
-        raise LatheError(f"the frame cuts the vase at the {' and '.join(cut)}")
+        raise LatheError(f"the image's border cuts the vase at the {' and '.join(cut)}")
 
 
 def _departing_from_background(photo: np.ndarray) -> np.ndarray:
@@ -98,7 +100,10 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
 def _patches(
     gradient: np.ndarray, distance: np.ndarray, lab: np.ndarray, background: np.ndarray, near: float, vase_area: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns certain background and certain vase that an outline encloses, bool [H, W] each."""
+    """Returns the mask of certain background and that of certain vase, bool [H, W] each.
+
+    Certain vase are the regions that an outline encloses, without gaps under handles and shadows.
+    """
     rim = _rim(gradient.shape)
     outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))
     # opening closes gaps of a pixel or two in the outline
@@ -123,7 +128,7 @@ def _patches(
 
 
 def _rim(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the outermost fiftieth of the image on each side, bool [H, W]."""
+    """Returns the mask of the image's rim, the outermost fiftieth on each side, bool [H, W]."""
     band = max(2, round(0.02 * min(shape)))
     rim = np.ones(shape, bool)
     rim[band:-band, band:-band] = False
@@ -131,9 +136,10 @@ def _rim(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
-    """Fits a quadratic surface to the rim, float32 [H, W, 3]; also returns the rim's median distance from it.
+    """Returns the background's colour in CIELAB, float32 [H, W, 3], and the rim's median distance from it.
 
-    Tukey's biweight excludes a handle that reaches into the rim.
+    The colour is a quadratic surface fitted to the image's rim. Tukey's biweight excludes a handle that reaches into
+    the rim.
     """
     height, width = lab.shape[:2]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -151,7 +157,7 @@ def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _like_a_shadow(lab: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Returns where a pixel has the background's hue and between half and all of its lightness, bool [H, W]."""
+    """Returns the mask of pixels with the background's hue and between half and all of its lightness, bool [H, W]."""
     ratio = lab[..., 0] / np.maximum(background[..., 0], 1.0)
     tint = np.linalg.norm(lab[..., 1:] - background[..., 1:] * ratio[..., None], axis=2)
     return (ratio > 0.5) & (ratio < 1.0) & (tint < 5.0)
@@ -163,9 +169,9 @@ def _largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
-    """Fills holes that can't be gaps under handles: small ones, and those that cross the middle of the body.
+    """Returns the mask without holes that can't be gaps under handles: small ones, and those in the body's middle.
 
-    The middle is the column of the centre of the largest disc in the filled silhouette.
+    The middle is a band around the column of the centre of the largest disc in the filled silhouette.
     """
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
     deepest = depth(filled).max(axis=0)

@@ -9,23 +9,26 @@ from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.texture import Exposure
 
 NUM_SIDES = 12
-"""Number of corners of a tube's section."""
+"""Number of corners of a tube's cross-section."""
 NUM_STATIONS = 40
-"""Number of sections of a tube."""
+"""Number of cross-sections along a tube."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tube:
-    """A round bar along a curve, in body heights, Y up."""
+    """A handle as a round tube along a curve; lengths are in body heights, Y is up."""
 
     curve: np.ndarray
-    """float64 [K, 3] middle line; both ends lie inside the wall."""
+    """float64 [K, 3] points of the middle line; both ends lie inside the vase's wall."""
     radius: np.ndarray
-    """float64 [K] half the thickness."""
+    """float64 [K] radius of the tube at each point."""
 
 
 def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> Tube:
-    """Places the handle in space: an upright one in the image plane, a loop in the plane of its bar and the z axis."""
+    """Returns the handle as a tube in space.
+
+    An upright handle lies in the image plane, a loop in the plane of its visible bar and the z axis.
+    """
     view, pixels = exposure.view, exposure.pixels
     height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)
     across, radius = handle.across / pixels, handle.radius / pixels
@@ -51,10 +54,10 @@ def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> T
 
 
 def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns vertices, normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
+    """Returns the tube's vertices [V, 3], normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
 
-    Sections are transported along the curve without twist. Around the bar, the texture's strip runs up and down again,
-    so it has no seam: both sides show what the camera saw of one.
+    Cross-sections are transported along the curve without twist. Around the tube, the texture coordinate v runs through
+    `v_span` and back, so there is no seam: the hidden side repeats the one that the photograph shows.
     """
     tangent = np.gradient(tube.curve, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -81,7 +84,7 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
 
 
 def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ...] = ()) -> np.ndarray:
-    """Returns the triangles of a grid of vertices whose first and last row are single points, int64 [F, 3].
+    """Returns the triangles of a grid of vertices, int64 [F, 3], whose first and last rows are each a single point.
 
     Rows in `skip` repeat the row before them; no faces are made between the two.
     """
@@ -94,7 +97,7 @@ def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ..
 
 
 def _into_the_wall(end: np.ndarray, radius: float, profile: np.ndarray) -> np.ndarray:
-    """Returns a point from a tube's end towards the axis, just inside the clay."""
+    """Returns the point just inside the clay, float64 [3], to which a tube's end is extended towards the axis."""
     outside = float(np.interp(end[1], profile[:, 1], profile[:, 0]))
     distance = float(np.hypot(end[0], end[2]))
     depth = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)

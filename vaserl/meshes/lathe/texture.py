@@ -1,4 +1,4 @@
-"""Computes the texture from the photograph: each point of the visible half is sampled where the camera sees it.
+"""Computes the texture from the photograph: each point of the visible half has the colour of its place in the image.
 
 The back is not in the photograph; it repeats the front rotated by 180 degrees, since many vases have similar scenes on
 both sides. Towards the outline, where the camera sees the wall edge-on or not at all, the paint fades into the ground
@@ -18,19 +18,20 @@ from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
-"""Largest azimuth up to which the wall is sampled from the photograph; it is foreshortened to a seventh there."""
+"""Largest azimuth up to which the wall is sampled from the photograph; the wall is foreshortened to a seventh there."""
 LEAST_SEEN_DEG = 40.0
-"""Smallest such azimuth, where most of the wall faces away from the camera."""
+"""Smallest azimuth up to which the wall is sampled, even where most of it faces away from the camera."""
 LEAST_FACING = 0.15
 """Smallest cosine between the wall's normal and the line of sight for the wall to count as visible."""
 FADE_DEG = 6.0
-"""Width of the fade from paint, which is mirrored there, into ground colour beyond the visible wall."""
+"""Width of the zone beyond the visible wall in which the mirrored paint fades into the ground colour."""
 GROUND_SHARE = 0.05
-"""Standard deviation, as a share of the wall's length, over which rows decide together which colour is the ground."""
+"""Standard deviation, as a share of the wall's length, of the smoothing over rows by which the ground colour is
+found."""
 BLEND_DEG = 12.0
 """Half the width of the zone at 90 degrees in which front and back are blended."""
 RIM = 2
-"""Pixels inside the silhouette's edge that aren't used, because they are mixed with the background."""
+"""Number of pixels inside the silhouette's edge that aren't used, because they are mixed with the background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +39,17 @@ class Exposure:
     """A photograph and where the vase appears in it."""
 
     photo: np.ndarray
-    """uint8 [H, W, 3] at full size."""
+    """uint8 [H, W, 3] photograph at full size."""
     mask: np.ndarray
-    """bool [h, w]: the vase in the photograph, reduced by `scale`."""
+    """bool [h, w] mask of the vase in the photograph, reduced by `scale`."""
     scale: float
     """Pixels of the mask per pixel of the photograph."""
     axis: Axis
-    """The axis in the mask."""
+    """Axis of rotation, in pixels of the mask."""
     first_row: float
-    """Distance of the body's first row below `axis.y`, along the axis."""
+    """Distance along the axis from `axis.y` down to the body's first row, in pixels."""
     view: CameraView
-    """The camera, in rows from the body's first row."""
+    """Camera, with rows counted from the body's first row."""
 
     @property
     def pixels(self) -> float:
@@ -57,7 +58,8 @@ class Exposure:
 
 
 def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[HandleOutline]) -> np.ndarray:
-    """Returns the texture of a body with this profile [N, 2] (radius, height) and these handles, uint8 [h, w, 3]."""
+    """Returns the texture image, uint8 [h, w, 3], of a body with this profile [N, 2] (radius, height) and these
+    handles."""
     look_up = _Lookup(exposure)
     width, height = atlas.size
     texture = np.zeros((height, width, 3))
@@ -71,7 +73,10 @@ def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: 
 
 
 class _Lookup:
-    """Samples colours at points of the upright frame; outside the silhouette, at its nearest inner point."""
+    """A function that samples the photograph at points of the upright frame.
+
+    A point outside the silhouette gets the colour of the nearest point inside it.
+    """
 
     def __init__(self, exposure: Exposure) -> None:
         self._exposure = exposure
@@ -80,7 +85,7 @@ class _Lookup:
         self._nearest = nearest(self._inner)
 
     def __call__(self, across: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Returns colours, float64 [..., 3], at distances from the axis and rows from the body's first row."""
+        """Returns colours, float64 [..., 3], at distances `across` from the axis and rows from the body's first row."""
         exposure = self._exposure
         x, y = exposure.axis.to_photo(across, row + exposure.first_row)
         height, width = exposure.mask.shape
@@ -123,12 +128,12 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
 
 
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Returns the ground colour behind the figures of each row of [rows, N, 3], float64 [rows, 3].
+    """Returns the ground colour behind the painted figures in each row, float64 [rows, 3].
 
-    `seen` is bool [rows, N]. The ground is the median of the row's darker or of its lighter colours; the median of all
-    would be a mixture in a band half clay, half slip. The neighbouring rows decide together which of the two it is,
-    since a row through a figure's body is mostly figure; a row of nearly one kind, such as a line around the vase,
-    decides alone.
+    `colours` is float64 [rows, N, 3]; `seen`, bool [rows, N], is True where the photograph shows the wall. The ground
+    colour is the median of the row's darker or of its lighter colours; the median of all would be a mixture in a band
+    half clay, half slip. Which of the two it is follows from the neighbouring rows together, since a row through a
+    figure's body is mostly figure; for a row of nearly one kind, such as a line around the vase, from that row alone.
     """
     light = np.where(seen, colours.sum(axis=2), np.nan)
     middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
@@ -141,10 +146,12 @@ def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:
-    """Returns the azimuth up to which each circle is visible, float64 [N]; lengths in pixels, lip first.
+    """Returns the azimuth in degrees up to which each of N circles is visible, float64 [N]; lengths in pixels, lip
+    first.
 
-    The wall's normal is (sin a, -dr/dh, cos a) and the line of sight (0, sin e, cos e); up to their lengths, the cosine
-    between them is cos a - dr/dh tan e. The `RIM` pixels at the outline are excluded.
+    At azimuth a, the wall's normal is (sin a, -dr/dh, cos a), and the line of sight is (0, sin e, cos e) for a camera
+    elevation e; up to normalisation, the cosine between them is cos a - dr/dh tan e. The `RIM` pixels at the outline
+    are excluded.
     """
     slope = ndimage.gaussian_filter1d(np.diff(radius) / np.minimum(np.diff(height), -1e-3), 2.0, mode="nearest")
     slope = np.append(slope, slope[-1])
@@ -157,7 +164,7 @@ def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray)
 
 
 def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -> np.ndarray:
-    """Returns the side of a handle that faces the camera, straightened, float64 [num_rows, width, 3]."""
+    """Returns a handle's texture, float64 [num_rows, width, 3]: the side that faces the camera, straightened."""
     at = np.linspace(0.0, len(handle.row) - 1.0, width)
     index = np.arange(len(handle.row))
     across, row, radius = (np.interp(at, index, values) for values in (handle.across, handle.row, handle.radius))
@@ -168,7 +175,7 @@ def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -
 
 
 def _inside_colour(exposure: Exposure, look_up: _Lookup, profile: np.ndarray, lip: np.ndarray) -> np.ndarray:
-    """Returns the colour of the far inner wall if the camera sees into the mouth, otherwise the lip's."""
+    """Returns the colour of the far inner wall if the photograph shows it through the mouth, otherwise the lip's."""
     view = exposure.view
     radius = float(profile[-1, 0]) * exposure.pixels
     if view.mouth_flatness * radius < 4 * RIM:
