@@ -18,8 +18,8 @@ USUAL_DIFFERENCE = 0.25
 MAX_END = 0.25
 """Largest distance of the outermost circle's centre from the end of the silhouette, as a share of its rows."""
 ARC_SHARE = 0.85
-"""Half width up to which the arc is fitted, as a share of the circle's radius; further out, a rounded lip or foot departs from
-the ellipse."""
+"""Half width up to which the arc is fitted, as a share of the circle's radius; further out, a rounded lip or foot
+departs from the ellipse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
