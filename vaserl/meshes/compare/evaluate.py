@@ -125,7 +125,9 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
                 progress.advance(1)
             extra = sorted(models.keys() - true.keys())
             if extra:
-                log.warning("%s: %d meshes have no true mesh of the same name, first %s", name, len(extra), extra[0])
+                log.warning(
+                    "%s: omits %d meshes without a true mesh of that name, first %s", name, len(extra), extra[0]
+                )
             result[name] = {
                 **comparison_summary(pairs, settings.seed),
                 "unmatched": extra,
