@@ -1,1 +1,1 @@
-"""From photographs and records to models, turntables and captions: one file for each stage."""
+"""Builds a data set from photographs and records of vases: 3D models, videos, captions, questions."""

@@ -1,4 +1,4 @@
-"""Maps columns of an input to fields: by Beazley's own headers, and by the user's mapping for other names."""
+"""Renames columns of an input table to field names: Beazley headers automatically, others by the user's mapping."""
 
 import math
 import re
@@ -23,19 +23,19 @@ BEAZLEY_FIELDS = (
     "LIMC ID",
     "LIMC Web",
 )
-"""Headers of a Beazley Archive export; a record keeps columns under other names as they are."""
+"""Headers of a Beazley Archive export. A record may have other columns too; these keep their names."""
 
 RIGHTS_FIELDS = ("rights", "credit")
-"""Fields of a picture rather than of the vase: who may use it, and the line to print beside it."""
+"""Fields of a picture, not of the vase: `rights` states who may use it, `credit` is the line to print beside it."""
 
 PHOTOGRAPH_FIELDS = ("file", "vase_id", "view", "kind", *RIGHTS_FIELDS)
 RECORD_FIELDS = (*BEAZLEY_FIELDS, *RIGHTS_FIELDS)
 FIELDS = tuple(dict.fromkeys((*RECORD_FIELDS, *PHOTOGRAPH_FIELDS)))
-"""Fields that a mapping may name."""
+"""Field names to which the user's mapping may map a column."""
 
 
 class Renaming:
-    """Renames the columns of a table's rows to fields; `used` are the columns of the mapping that occurred."""
+    """Renames the columns of a table's rows to field names; `used` holds the columns of the mapping that rows had."""
 
     def __init__(self, fields: Iterable[str], mapping: Mapping[str, str]) -> None:
         self._of_header = {_plain(field): field for field in fields}
@@ -44,7 +44,7 @@ class Renaming:
         self.used: set[str] = set()
 
     def __call__(self, row: Mapping[Any, Any]) -> dict[str, str]:
-        """Returns the non-empty fields as text; where two columns are one field, the mapped one counts."""
+        """Returns the row's non-empty fields as text; of two columns for one field, the one in the mapping is used."""
         renamed: dict[str, str] = {}
         for column, value in row.items():
             mapped = column in self._of_column
@@ -58,18 +58,18 @@ class Renaming:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that occurred."""
+        """Names of the columns that occurred in the rows so far."""
         return frozenset(self._known)
 
     def name(self, column: str) -> str:
-        """Returns the field of a column; the column's own name if it is none."""
+        """Returns the field name of a column; the column's own name if it belongs to no field."""
         if column not in self._known:
             self._known[column] = self._of_column.get(column) or self._of_header.get(_plain(column), column)
         return self._known[column]
 
 
 def _plain(header: str) -> str:
-    """Returns a header's letters and digits: "shape_name", "ShapeName" and "Shape Name" are one header."""
+    """Returns a header's letters and digits in lower case, so that "shape_name" and "Shape Name" are equal."""
     return re.sub(r"[\W_]+", "", header).casefold()
 
 
@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a column of numbers with gaps, as spreadsheets and parquet keep it
+        return str(int(value))  # spreadsheets and parquet store a column of integers with gaps as floats
     if isinstance(value, list):
-        return " | ".join(filter(None, map(_text, value)))  # as the archive itself joins several values
+        return " | ".join(filter(None, map(_text, value)))  # the separator that the Beazley Archive itself uses
     return str(value).strip()

@@ -1,4 +1,4 @@
-"""The end of a curation run: manifest, card, settings and summary, from the shards that both passes have finished."""
+"""Writes the results of a curation run (manifest, data card, settings, summary) from the shards of both passes."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedPasses:
-    """What both passes and the choice between them have left."""
+    """Results of both passes, and of the choice of the best view between them."""
 
     filters: PassSummary
     losers: Losers
@@ -34,7 +34,7 @@ class FinishedPasses:
 
     @property
     def by_name(self) -> dict[str, PassSummary]:
-        """The passes under the names that curation.json gives them."""
+        """Summaries of both passes, under the names that curation.json gives them."""
         return {"filters": self.filters, "lift": self.lift}
 
 
@@ -46,9 +46,9 @@ def write_results(
     num_stale_shards: int,
     pipeline: Pipeline,
 ) -> CurationSummary:
-    """Writes manifest.parquet, config.toml, DATASET.md with its picture, and curation.json.
+    """Writes manifest.parquet, config.toml, DATASET.md with its picture, and curation.json. Returns: the summary.
 
-    `kinds` are the labelled kinds by photograph, for those that have one.
+    `kinds` maps the path or URL of each labelled photograph to its kind, such as "blur".
     """
     journal = Journal(settings.dataset)
     outcomes = Outcomes(passes.filters.shards, passes.losers, passes.lift.shards, journal, pipeline)
@@ -88,7 +88,7 @@ def write_results(
 
 
 def files_of_pass(shards: Sequence[Shard], pools: Sequence[Pool], journal: Journal) -> set[Path]:
-    """Returns every file of the journal that a pass over these shards reads or writes."""
+    """Returns the paths of all journal files that a pass over these shards reads or writes."""
     files = {journal.path(INPUT, shard.key) for shard in shards}
     for shard in shards:
         key = shard.key
@@ -99,11 +99,13 @@ def files_of_pass(shards: Sequence[Shard], pools: Sequence[Pool], journal: Journ
 
 
 def tidy(settings: CurateSettings, stale: Sequence[Path]) -> int:
-    """Warns about shards of other settings, and removes them if `journal.stale` asks for it. Returns: their number."""
+    """Warns about journal files of other settings; deletes them if `journal.stale` is "remove". Returns: how many."""
     remove = settings.journal.stale == "remove"
     for path in stale if remove else ():
         path.unlink(missing_ok=True)
     if stale:
-        what = "removed" if remove else 'kept; journal.stale = "remove" clears them'
-        _logger.warning("%s: %d finished shards of other settings: %s", settings.dataset, len(stale), what)
+        what = "removed" if remove else 'kept; journal.stale = "remove" deletes them'
+        _logger.warning(
+            "%s: %d finished shards in the journal are of other settings: %s", settings.dataset, len(stale), what
+        )
     return len(stale)

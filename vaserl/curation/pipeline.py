@@ -1,7 +1,8 @@
-"""The order of the stages, and where it is cut into passes and pools: a new stage is one line here.
+"""Order of the curation stages, and their division into passes and pools; a new stage is added here in one line.
 
-The filters look at every photograph. Then the choice of the best view needs all the views of a vase at once. The
-second pass makes and describes the models of the photographs that are left.
+A pool is a set of worker processes that run the same stages. The first pass filters every photograph. Then the choice
+of the best view needs all the views of a vase at once. The second pass makes a 3D model of each chosen photograph,
+renders it, and writes captions and questions.
 """
 
 from dataclasses import dataclass
@@ -21,42 +22,42 @@ from vaserl.curation.stages.turntable import TURNTABLE
 from vaserl.errors import UserError
 
 Groups = tuple[tuple[Stage, ...], ...]
-"""Stages in their order, grouped by the pool that runs them."""
+"""Stages in order, grouped by the pool (set of worker processes) that runs them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """All stages of curation in their order."""
+    """All curation stages, in the order in which they run."""
 
     filters: Groups
-    """First pass: every photograph."""
+    """Stages of the first pass, which goes over every photograph."""
     choice: Stage
-    """Between the passes: judges all views of a vase together."""
+    """Stage between the passes, which compares all views of a vase and keeps one."""
     lift: Groups
-    """Second pass: the views that are left."""
+    """Stages of the second pass, which goes over the kept views only."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Every stage, in order."""
+        """All stages, in order."""
         filters, lift = ([stage for group in groups for stage in group] for groups in (self.filters, self.lift))
         return (*filters, self.choice, *lift)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every stage's name, in order."""
+        """Names of all stages, in order."""
         return tuple(stage.name for stage in self.stages)
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Every column that a stage adds, without repetition."""
+        """All columns that the stages add, each once."""
         return tuple({column.name: column for stage in self.stages for column in stage.columns}.values())
 
     def stage(self, name: str) -> Stage | None:
-        """Returns the stage of that name; None if there is none, as in data sets of other programs."""
+        """Returns the stage with that name; None if there is none, as for a data set that another program wrote."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def check(self, context: StageContext) -> None:
-        """Checks that every enabled stage can be made, before a cluster is started.
+        """Checks that the settings name existing pools and that every enabled stage can be built; starts no cluster.
 
         Raises: UserError naming the setting.
         """
@@ -71,19 +72,19 @@ class Pipeline:
                 stage.check(context)
 
     def filter_pools(self, context: StageContext) -> list[Pool]:
-        """Returns the pools of the first pass."""
+        """Returns the pools of worker processes for the first pass."""
         return self._pools(self.filters, context)
 
     def lift_pools(self, context: StageContext) -> list[Pool]:
-        """Returns the pools of the second pass."""
+        """Returns the pools of worker processes for the second pass."""
         return self._pools(self.lift, context)
 
     def choice_over_batches(self, context: StageContext) -> StageOverBatches:
-        """Returns the choice between views, made."""
+        """Builds the stage that chooses between a vase's views."""
         return StageOverBatches(self.choice.name, self.choice.columns, self.choice.recipe(context))
 
     def prepared(self, stage: Stage, context: StageContext) -> PreparedStage:
-        """Returns a stage before it is made; its rows name the files of all stages up to it."""
+        """Returns a stage in the form that is sent to its process, with the columns up to it that name files."""
         until = self.stages[: self.names.index(stage.name) + 1]
         files = {column.name: column.file for earlier in until for column in earlier.columns if column.file}
         return prepare(stage, stage.recipe(context), files)

@@ -1,4 +1,4 @@
-"""What tells one version of a file from another, where outcomes depend on it: stamps of weights, digests of code."""
+"""Stamps (size and time) of weight files, and digests of code: they show when stored outcomes are out of date."""
 
 import hashlib
 import inspect
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def file_stamps(path: Path | None) -> Mapping[str, tuple[int, int]]:
-    """Returns size and time of change in ns of a file, or of each file in a folder, by name; {} where there is none.
+    """Returns size in bytes and modification time in ns of a file, or of each file in a folder, by name; {} for None.
 
-    They tell that weights were exchanged without reading gigabytes.
+    Replaced weights are detected by these stamps without reading gigabytes.
     """
     if path is None:
         return {}
@@ -19,5 +19,5 @@ def file_stamps(path: Path | None) -> Mapping[str, tuple[int, int]]:
 
 
 def code_of_file(thing: Any) -> str:
-    """Returns the digest of the file that defines a function or class, hex."""
+    """Returns the SHA-256 of the file that defines a function or class, as a hexadecimal string."""
     return hashlib.sha256(Path(inspect.getfile(thing)).read_bytes()).hexdigest()

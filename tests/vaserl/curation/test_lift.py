@@ -299,7 +299,7 @@ def test_mesh_gate_judge_by_name_decides_after_the_measures(tmp_path):
     gate = over_batches(MESH_GATE, MeshGate, MeshGateSettings(judge=f"{__name__}:slender_only"), tmp_path)
     slim, squat, box = rows_of(gate(batch))
     assert not slim["rejected_by"] and slim["judge"] == pytest.approx(5.0, rel=0.01)
-    assert squat["rejected_by"] == "mesh_gate" and squat["reason"] == "the judge refuses it: squat is squat"
+    assert squat["rejected_by"] == "mesh_gate" and squat["reason"] == "the mesh judge rejects it: squat is squat"
     assert squat["judge"] == pytest.approx(1.25, rel=0.01)
     assert "faces" in box["reason"] and np.isnan(box["judge"]), "geometry has refused it already"
     counted = rows_of(

@@ -1,4 +1,4 @@
-"""Zero-shot scores of a CLIP model: whether a photograph shows a whole vase, and how frontally."""
+"""Scores photographs zero-shot with a CLIP model: whether a whole vase is shown, and how frontally."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,16 @@ from vaserl.settings import OpenClipSettings
 
 
 class Intact:
-    """Adds `intact` and `front`, and rejects what looks more like a family against it.
+    """Adds the columns `intact` and `front`, and rejects photographs whose `intact` is below the threshold.
 
-    `intact` is cos(image, intact family) minus the largest cos(image, family against it), where a family is the
-    normalised mean of its prompts' normalised text features. `front` ranks the views of a vase; both scores come from
-    one pass over the image.
+    A family is a list of text prompts for one kind of photograph; its embedding is the normalised mean of the prompts'
+    normalised text features. `intact` is cos(image, intact family) minus the largest cos(image, F) over the families F
+    of `intact.against`, such as fragments. `front` is cos(image, front) minus cos(image, not front), and ranks the
+    views of a vase. Both scores come from one forward pass over the image.
     """
 
     def __init__(self, settings: IntactSettings, open_clip: OpenClipSettings) -> None:
-        assert settings.quantile is None, "a quantile is resolved before the stage is made"
+        assert settings.quantile is None, "replace the quantile by a threshold before building the stage"
         self._threshold = DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold
         self._path = open_clip.path
         self._model, self._preprocess, tokenizer = load_open_clip(open_clip)
@@ -31,10 +32,11 @@ class Intact:
         self._model.to(self._device)
         self._against = tuple(settings.against)
         families = [settings.intact, settings.front, settings.not_front, *settings.against.values()]
-        self._families = torch.stack([self._family(tokenizer, prompts) for prompts in families])  # [3 + A, E]
+        # [3 + A, E]: A families of `intact.against`, E features
+        self._families = torch.stack([self._family(tokenizer, prompts) for prompts in families])
 
     def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
-        """Returns the verdicts, from one pass of the model."""
+        """Returns one verdict for each photograph, from one forward pass of the CLIP model."""
         return [self._verdict(cosines) for cosines in self.cosines([photograph.photo for photograph in photographs])]
 
     def _verdict(self, cosines: Sequence[float]) -> Verdict:
@@ -52,7 +54,9 @@ class Intact:
 
     @torch.inference_mode()
     def cosines(self, photos: Sequence[Path | str]) -> list[list[float]]:
-        """Returns [N][3 + A]: cosines of each photograph to the families intact, front, not front and the A against.
+        """Returns the cosines between each of N photographs and each family of prompts, [N][3 + A].
+
+        The families are intact, front, not front and the A families of `intact.against`, in that order.
 
         Raises: UserError when the model returns NaN, which would pass every threshold.
         """
@@ -67,7 +71,7 @@ class Intact:
 
     @torch.inference_mode()
     def _family(self, tokenizer: Tokenizer, prompts: Sequence[str]) -> torch.Tensor:
-        """Returns [E] of unit length, or zeros for an empty family."""
+        """Returns the embedding of a family of prompts: [E], E features, of unit length; zeros for an empty family."""
         if not prompts:
             return torch.zeros_like(self._family(tokenizer, ["a vase"]))
         features = self._model.encode_text(tokenizer(list(prompts)).to(self._device), normalize=True)

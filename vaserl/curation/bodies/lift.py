@@ -1,7 +1,7 @@
-"""From a photograph to a 3D model: one interface, five generators, two of which are models from a checkout.
+"""Makes a 3D model from a photograph: one interface, five generators, two of them neural networks in a code checkout.
 
-A generator is called with the row's photograph and the path of the GLB to write. It raises `LiftFailure` where it
-can't, which rejects that photograph only.
+A generator is a callable that gets the photograph's path, the vase's id and the path of the GLB to write. It raises
+`LiftFailure` if it can't make a model, which rejects that photograph only.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ from vaserl.meshes.lathe import LatheError, lathe
 
 
 class Lift:
-    """Adds `mesh`, the path of each vase's GLB relative to the data set, and rejects rows without one.
+    """Adds the column `mesh`, the path of each vase's GLB relative to the data set; rejects photographs that gave none.
 
-    Also adds `silhouette_iou` where the generator has measured it.
+    Also adds `silhouette_iou` if the generator has measured it.
     """
 
     def __init__(self, settings: LiftSettings, source: Path | str, dataset: Path) -> None:
@@ -45,7 +45,7 @@ class Lift:
         self._dataset = dataset
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Returns the verdict, after the model is written."""
+        """Writes the vase's 3D model, and returns the verdict."""
         mesh = mesh_name(photograph.vase_id)
         try:
             overlap = self._write(photograph.photo, photograph.vase_id, self._dataset / mesh)
@@ -54,7 +54,7 @@ class Lift:
         return Kept(columns={MESH.name: mesh} | ({} if overlap is None else {SILHOUETTE.name: overlap}))
 
     def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
-        """Has the generator write into a scratch folder, and moves the GLB to `target` atomically."""
+        """Runs the generator in a scratch folder and writes `target` atomically. Returns: `silhouette_iou` or None."""
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED_MODEL) as scratch:
             glb = Path(scratch) / "model.glb"
@@ -64,7 +64,7 @@ class Lift:
                 raise no_answer(photo, error) from error
             try:
                 overlap = self._generate(local, vase_id, glb)
-            except LiftFailure as failure:  # a program may name its file, whose folder is another one each time
+            except LiftFailure as failure:  # may contain the scratch path, which differs between runs
                 raise LiftFailure(str(failure).replace(scratch, "…")) from failure
             content = glb.read_bytes() if glb.is_file() else b""
             if not content.startswith(b"glTF"):
@@ -74,7 +74,7 @@ class Lift:
 
 
 def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
-    """Writes the vase that its outline describes; see `vaserl.meshes.lathe`."""
+    """Writes the surface of revolution of the vase's outline, see `vaserl.meshes.lathe`. Returns: `silhouette_iou`."""
     try:
         result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
     except LatheError as error:
@@ -84,14 +84,14 @@ def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
 
 
 class Given:
-    """Copies GLBs that exist: scans, or what a generator elsewhere has made."""
+    """Copies GLBs that exist already: scans, or models that were made elsewhere."""
 
     def __init__(self, place: Callable[[str], str]) -> None:
-        """`place` returns path or URL of a vase's model."""
+        """`place` returns the path or URL of a vase's 3D model, by the vase's id."""
         self._place = place
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        """Raises: LiftFailure without a model; UserError where a file system gives no answer, see `is_for_good`."""
+        """Copies the GLB. Raises: LiftFailure if there is none; UserError if its storage fails, see `is_for_good`."""
         place = self._place(vase_id)
         try:
             glb.write_bytes(read_bytes(place))
@@ -102,7 +102,7 @@ class Given:
 
 
 class Command:
-    """Runs any program that takes an image and writes a GLB, in a session of its own that can be killed whole."""
+    """Runs a program that takes an image and writes a GLB, in a process session that is killed as a whole."""
 
     def __init__(self, settings: CommandSettings) -> None:
         self._settings = settings
@@ -119,7 +119,7 @@ class Command:
         raise LiftFailure(f"{Path(arguments[0]).name} {problem}{tries}")
 
     def _run(self, arguments: list[str]) -> str:
-        """Returns "" after success, else what went wrong."""
+        """Runs the program once. Returns: "" after success, else a description of what went wrong."""
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -140,7 +140,7 @@ class Command:
 def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     """Builds the generator that the settings name.
 
-    Raises: UserError when its program, checkout, weights or device isn't there.
+    Raises: UserError if its program, checkout, weights or device is missing.
     """
     place, arguments = place_of_given(settings, source), settings.arguments
     if place is not None:
@@ -150,7 +150,7 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
             raise UserError(f"lift.generator_args.command: no program {arguments.command[0]!r} on this machine")
         return Command(arguments)
     if isinstance(arguments, TripoSGSettings):
-        from vaserl.meshes.generators.triposg import TripoSG  # torch, which the others do without
+        from vaserl.meshes.generators.triposg import TripoSG  # imports torch, which the other generators don't need
 
         return TripoSG(arguments)
     if isinstance(arguments, Hunyuan3DSettings):
@@ -161,7 +161,10 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
 
 
 def check_generator(settings: LiftSettings, source: Path | str) -> None:
-    """Raises: UserError if the generator could not be built. Loads no model and needs no GPU."""
+    """Checks that the generator can be built, but loads no neural network and needs no GPU.
+
+    Raises: UserError if its program, checkout, weights or device is missing.
+    """
     arguments = settings.arguments
     if isinstance(arguments, TripoSGSettings):
         from vaserl.meshes.generators.triposg import check_triposg
@@ -176,7 +179,7 @@ def check_generator(settings: LiftSettings, source: Path | str) -> None:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """Kills the session, also after a clean end: a child that the program left running would keep the GPU."""
+    """Kills the program's session, even after a clean exit: a child that it left running would keep its GPU memory."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

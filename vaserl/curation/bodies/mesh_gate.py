@@ -1,4 +1,4 @@
-"""The mesh gate over photographs: measures of each lifted model, then a mesh judge where the settings name one."""
+"""Checks the 3D model of each photograph: measures with thresholds, then a mesh judge if the settings name one."""
 
 import math
 from pathlib import Path
@@ -17,15 +17,15 @@ from vaserl.meshes.glb import load_mesh
 from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
 
 _MEASURES = {column.name for column in (SILHOUETTE, SYMMETRY, OPEN_EDGES)}
-"""Measures of the mesh gate that are worth a column."""
+"""Measures of the mesh gate that are stored as columns."""
 
 
 class MeshGate:
-    """Adds `symmetry` and `open_edges`, and rejects models that `vaserl.meshes.gate` rejects.
+    """Adds the columns `symmetry` and `open_edges`, and rejects 3D models that `vaserl.meshes.gate` rejects.
 
-    Compares the silhouette where the generator has not done so, and fills in `silhouette_iou`; the generator knew the
-    photograph's camera, which the gate must guess. Where the vase can't be cut out of its photograph, the silhouette
-    is not compared. A mesh judge sees the models that passed; its score is the column `judge`.
+    Fills in `silhouette_iou` where the generator has not measured it; a generator's value takes precedence, because it
+    knew the photograph's camera, which the gate must estimate. Silhouettes are not compared if the vase can't be
+    segmented from its background. The models that passed are given to the mesh judge; its score is the column `judge`.
     """
 
     def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
@@ -34,12 +34,12 @@ class MeshGate:
         self._judge = load_judge(settings.judge) if settings.judge else None
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Returns the verdict on the photograph's model."""
+        """Returns the verdict on the 3D model that was made from the photograph."""
         path = self._dataset / photograph.columns[MESH.name]
         try:
             mesh = load_mesh(path).to_mesh()
         except UserError as error:
-            # the row names its model already, and a reason must not depend on where the data set lies
+            # the row names the model's file already, and a reason must not depend on the data set's path
             return Rejected(reason=str(error).removeprefix(f"{path}: "))
         known = float(photograph.columns[SILHOUETTE.name])
         mask = _mask(photograph.photo) if math.isnan(known) else None
@@ -52,12 +52,12 @@ class MeshGate:
         judgement = self._judge(Candidate(vase_id=photograph.vase_id, photo=photograph.photo, mesh=path))
         measures[JUDGE.name] = judgement.score
         if not judgement.accepted:
-            return Rejected(reason=f"the judge refuses it: {judgement.reason}", columns=measures)
+            return Rejected(reason=f"the mesh judge rejects it: {judgement.reason}", columns=measures)
         return Kept(columns=measures)
 
 
 def _mask(photo: str) -> np.ndarray | None:
-    """Returns bool [h, w], the vase in its photograph; None where it can't be told from the background."""
+    """Returns the vase's mask in its photograph, bool [height, width]; None if it can't be told from the background."""
     image = read_photograph(photo, keep_alpha=True)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))
     try:

@@ -1,4 +1,4 @@
-"""A ResNet that tells sharp photographs of vases from blurs, sketches and crops: its shape, its files, its verdict."""
+"""A ResNet that tells sharp photographs of vases from blurs, sketches and crops: network, files and verdict."""
 
 import json
 from collections.abc import Sequence
@@ -25,66 +25,67 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResNetConfig:
-    """The shape of a ResNet of bottleneck blocks, and the form of its images. The defaults are those of ResNet-50."""
+    """Architecture of a ResNet of bottleneck blocks, and format of its input images. The defaults give ResNet-50."""
 
     layers: tuple[int, ...] = (3, 4, 6, 3)
-    """Blocks of each of the four stages."""
+    """Number of blocks in each of the network's four stages."""
     width_per_group: int = 64
-    """Channels inside the first stage's bottlenecks; the others follow from it."""
+    """Channels inside the bottlenecks of the network's first stage; they double from stage to stage."""
     expansion: int = 4
-    """Channels between the blocks, relative to 64, 128, 256 and 512."""
+    """Output channels of the blocks in the four stages, as a multiple of 64, 128, 256 and 512."""
     image_size: int = 224
-    """Side of the square to which a photograph is squeezed, its edges included: a crop shows at the edges."""
+    """Side of the input image in pixels. Photographs are resized to it and not cropped: whether a vase is cut off shows
+    at the edges."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per channel, of values in [0, 1]."""
+    """Mean of each colour channel over pixel values in [0, 1]; subtracted from the input."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    """Per channel, of values in [0, 1]."""
+    """Standard deviation of each colour channel over pixel values in [0, 1]; the input is divided by it."""
 
     def build(self) -> ResNet:
-        """A network with random weights and two classes: 0 low, 1 high."""
+        """Returns a network with random weights and two output classes: 0 is low quality, 1 is high quality."""
         block = type("Bottleneck", (Bottleneck,), {"expansion": self.expansion})
         return ResNet(block, list(self.layers), num_classes=2, width_per_group=self.width_per_group)
 
     def squeezed(self, image: Image.Image) -> np.ndarray:
-        """uint8 [S, S, 3]."""
+        """Resizes an image to a square of side S = `image_size`, ignoring its proportions. Returns: uint8 [S, S, 3]."""
         return np.asarray(image.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
     def normalised(self, images: np.ndarray) -> torch.Tensor:
-        """uint8 [N, S, S, 3] to float32 [N, 3, S, S]."""
+        """Converts N square images of side S, uint8 [N, S, S, 3], to the network's input, float32 [N, 3, S, S]."""
         values = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
         return (values - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """How a network's two logits become a verdict."""
+    """Temperature and threshold by which the network's two logits become a verdict."""
 
     temperature: float = 1.0
-    """Divisor of the logits, which calibrates the probabilities."""
+    """Number by which the logits are divided, so that the probabilities are calibrated."""
     threshold: float = 0.5
-    """Least probability of high quality that passes."""
+    """Least probability of high quality with which a photograph passes."""
     trained: bool = False
-    """True if both were chosen for these weights on labelled photographs."""
+    """True if temperature and threshold were chosen for these weights, on labelled photographs."""
 
 
 class Quality:
-    """Adds `quality`, the probability that a photograph is good, and rejects those below the threshold."""
+    """Adds the column `quality`, the probability that a photograph is good; rejects photographs below the threshold."""
 
     def __init__(self, settings: QualitySettings) -> None:
-        assert settings.path is not None, "checked before the run"
+        assert settings.path is not None, "quality.path must be checked before the run"
         self._path, self._decision = settings.path, decision_of(settings)
         self._model, self._config = load_resnet(settings.path)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
 
     def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
-        """Returns the verdicts, from one pass of the network."""
+        """Returns one verdict for each photograph, from one forward pass of the network."""
         probabilities = self.probabilities([photograph.photo for photograph in photographs])
         return [self._verdict(probability) for probability in probabilities]
 
     @torch.inference_mode()
     def probabilities(self, photos: Sequence[Path | str]) -> list[float]:
-        """Returns the calibrated probability of high quality of each photograph, [N].
+        """Returns the calibrated probability that each of N photographs has high quality, [N].
 
         Raises: UserError when the network returns NaN, which would pass every threshold.
         """
@@ -106,11 +107,11 @@ class Quality:
 
 
 def decision_of(settings: QualitySettings) -> Decision:
-    """Returns the decision that the settings state, completed by the one saved with the weights.
+    """Returns temperature and threshold: those of the settings, or else those saved with the weights.
 
-    Raises: UserError when the config beside the weights is damaged.
+    Raises: UserError when the config.json beside the weights is damaged.
     """
-    assert settings.path is not None, "checked before the run"
+    assert settings.path is not None, "quality.path must be checked before the run"
     saved = _read_config(settings.path / _CONFIG)[1] if settings.path.is_dir() else Decision()
     return Decision(
         temperature=saved.temperature if settings.temperature is None else settings.temperature,
@@ -120,10 +121,10 @@ def decision_of(settings: QualitySettings) -> Decision:
 
 
 def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
-    """Loads the network in evaluation mode from a folder with config.json and model.safetensors, or a ResNet-50 from
-    a file.
+    """Loads a network in evaluation mode: from a folder with config.json and model.safetensors, or from one file with
+    the weights of a ResNet-50.
 
-    Raises: UserError when either is missing or the weights don't fit.
+    Raises: UserError when a file is missing or the weights don't fit the network.
     """
     path = Path(path)
     config, weights = ResNetConfig(), path
@@ -141,9 +142,11 @@ def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
 
 
 def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
-    """Loads a network to train further: all of the weights except those of a last layer for other classes.
+    """Loads a network for further training.
 
-    Raises: UserError when the file is missing or doesn't fit.
+    If the last layer in the file is for other classes, it is not loaded: the network's last layer keeps random weights.
+
+    Raises: UserError when the file is missing or its weights don't fit the network.
     """
     if not weights.is_file():
         raise UserError(f"init {weights}: no such file")
@@ -160,7 +163,7 @@ def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
 
 
 def save_resnet(model: ResNet, config: ResNetConfig, folder: Path, decision: Decision | None = None) -> None:
-    """Writes the folder that `load_resnet` and `decision_of` read."""
+    """Writes a network, its config and its `decision` (temperature, threshold) into a folder for `load_resnet`."""
     folder.mkdir(parents=True, exist_ok=True)
     fields: dict[str, Any] = asdict(config)
     if decision is not None:

@@ -1,6 +1,7 @@
-"""One turn of a model on the turntable, rendered into a clip that is stored by the hash of its content.
+"""Renders one turn of a vase's 3D model into a video clip, whose file is named by the hash of its content.
 
-On request the six canonical views and their normal maps are kept too: views/<vase>/front.png, front_normals.png, …
+With `turntable.stills` the six canonical views and their normal maps are written too: views/<vase>/front.png,
+front_normals.png, …
 """
 
 import weakref
@@ -22,10 +23,10 @@ from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer
 
 
 class Turntable:
-    """Adds `clip`, the hash under which the clip lies in clips/, and rejects models that can't be rendered.
+    """Adds the column `clip`, the hash that names the video in clips/, and rejects 3D models that can't be loaded.
 
-    Holds a graphics context for as long as it lives, on a thread of its own: a context serves the thread that made it,
-    and a pool's calls come from other threads than its `__init__`.
+    Holds a graphics context for its whole lifetime, on a thread of its own: a context is usable only on the thread that
+    created it, and a pool calls `judge` on other threads than `__init__`.
     """
 
     def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
@@ -33,16 +34,16 @@ class Turntable:
         self._store = self._dataset.clips
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._renderer = self._thread.submit(TurntableRenderer, resolution=settings.resolution).result()
-        # closed on its thread too: collected on another one it would stay current there and block later contexts
+        # closed on its own thread: collected on another one it would stay current there and block later contexts
         weakref.finalize(self, _close, self._thread, self._renderer).atexit = False
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Returns the verdict on the photograph's model, after its clip is written."""
+        """Writes the clip of the photograph's 3D model, and returns the verdict."""
         path, settings = self._dataset.path / photograph.columns[MESH.name], self._settings
         try:
             model = load_mesh(path)
         except UserError as error:
-            # the row names its model already, and a reason must not depend on where the data set lies
+            # the row names the model's file already, and a reason must not depend on the data set's path
             return Rejected(reason=str(error).removeprefix(f"{path}: "))
         clip = self._thread.submit(self._renderer.render_clip, model, settings.num_frames, settings.fps).result()
         digest = self._store.add(clip)
@@ -52,7 +53,7 @@ class Turntable:
 
 
 def write_stills(renderer: TurntableRenderer, model: Model, folder: Path) -> None:
-    """Writes each of `SIX_VIEWS` as NAME.png, and as NAME_normals.png the normals that the camera sees there."""
+    """Writes each of `SIX_VIEWS` as NAME.png, and its surface normals in the camera's frame as NAME_normals.png."""
     folder.mkdir(parents=True, exist_ok=True)
     normals = dict(zip(SIX_VIEWS, renderer.render_normal_maps(model), strict=True))
     for name, view in renderer.render_six_views(model).items():

@@ -1,1 +1,1 @@
-"""How the curation job runs stages: batches, shards, supervised processes, the journal of finished work."""
+"""Runs the stages of the curation job: batches and shards of rows, supervised processes, a journal of finished work."""

@@ -1,8 +1,8 @@
-"""Batches of rows, as they travel between stages.
+"""Batches of rows: the form in which rows go from stage to stage.
 
-A batch maps column names to arrays of one length [N], one entry for each photograph. A stage adds its columns to the
-remaining rows, and rejects rows by writing its name and the reason. Rejected rows travel on unchanged, so that the
-manifest accounts for every photograph that came in.
+A batch maps column names to arrays of one length [N], with one entry for each of N photographs. A stage adds its
+columns, and rejects a row by writing its name and the reason into it. Rejected rows stay in the batch, so that the
+manifest accounts for every photograph of the input.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 RowBatch = dict[str, np.ndarray]
-"""Column name to [N] values; texts are object arrays, because fixed-width ones would truncate a longer reason."""
+"""Array [N] of each column, by name, for N rows. Texts are object arrays: fixed-width ones would truncate reasons."""
 
 INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
-"""Columns of each row from the source; `record` is JSON."""
+"""Columns that each row has before the filters add theirs; `record` is a JSON object."""
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> RowBatch:
-    """Returns rows as a batch; `columns` default to those of the first row."""
+    """Returns rows as a batch with the given columns; by default with those of the first row."""
     names = columns if columns is not None else list(rows[0]) if rows else []
     return {name: _array([row[name] for row in rows]) for name in names}
 
@@ -46,16 +46,16 @@ def remaining(batch: Mapping[str, np.ndarray]) -> list[int]:
 
 
 def taken(batch: Mapping[str, np.ndarray], indices: Sequence[int]) -> RowBatch:
-    """Returns the rows of those indices, in that order."""
+    """Returns a batch of the rows at those indices, in that order."""
     return {name: values[list(indices)] for name, values in batch.items()}
 
 
 def merged(
     batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int], Mapping[str, np.ndarray]]]
 ) -> RowBatch:
-    """Returns the batch with some of its rows replaced: each part's rows go to its indices.
+    """Returns the batch with some rows replaced. Each part is a pair: row indices, and the rows to put there.
 
-    A column that only some of the rows have is NaN in the others where it holds floats, and "" where it holds texts.
+    Rows that lack a column of other rows get NaN there if the column holds floats, and "" if it holds texts.
     """
     columns = {name: list(values.tolist()) for name, values in batch.items()}
     for indices, part in parts:
@@ -68,12 +68,12 @@ def merged(
 
 
 def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int, Any], default: Any) -> RowBatch:
-    """Returns the batch with one more column: `values` by row index, `default` in every other row."""
+    """Returns the batch with one more column; `values` maps row index to value, and all other rows get `default`."""
     return {**batch, name: _array([values.get(index, default) for index in range(len(batch["rejected_by"]))])}
 
 
 def rejecting(batch: Mapping[str, np.ndarray], stage: str, reasons: Mapping[int, str]) -> RowBatch:
-    """Returns the batch with some rows rejected by `stage`, reasons by row index."""
+    """Returns the batch with some rows rejected by `stage`; `reasons` maps the index of each to its reason."""
     rejected_by, reason = (np.array(batch[name], dtype=object) for name in ("rejected_by", "reason"))
     for index, why in reasons.items():
         assert not rejected_by[index], f"row {index} was rejected by {rejected_by[index]} already"

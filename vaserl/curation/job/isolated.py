@@ -1,9 +1,9 @@
-"""Stages in processes of their own: a photograph that crashes, hangs or bloats a stage is rejected alone.
+"""Runs stages in a child process: a photograph that crashes it, hangs it or exhausts its memory is rejected alone.
 
 The failing photograph is found by trial. When the process dies over a batch, a new one gets the batch's photographs
-one at a time, which costs one more start for each failing photograph; halving would cost a start for each halving, and
-starting is slow. If no photograph kills the process alone, the whole batch runs once more, so that a death by chance
-changes no figure. Exceptions are not deaths: they end the job and name the photograph.
+one at a time. This needs one more start for each failing photograph; bisection would need one for each halving, and a
+start is slow. If no photograph kills the process alone, the whole batch runs once more, so that a random death changes
+no result. An exception in a stage is not a death: it ends the job, with a message that names the photograph.
 """
 
 import os
@@ -17,25 +17,25 @@ from vaserl.curation.job.stage_process import StageDied, StageFailed, StageProce
 from vaserl.curation.settings import PoolSettings
 
 MAX_CONSECUTIVE_KILLS = 20
-"""Consecutive photographs that may kill one stage's process; after that the stage is at fault, and the job ends."""
+"""If this many consecutive photographs kill a stage's process, the stage is taken to be at fault and the job ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of a stage."""
+    """Limits on the process that runs a pool's stages, and on each call of a stage."""
 
     batch_size: int
-    """Rows that it gets at once."""
+    """Largest number of rows in one call of a stage."""
     timeout_s: float
-    """Seconds for a batch, and for a row that runs alone."""
+    """Seconds that one call of a stage may take, for a batch as for a single row."""
     memory_bytes: int | None = None
-    """Memory of its process and all descendants; None: half of the machine's."""
+    """Largest memory of the process and all its descendants, in bytes; None: half of the machine's memory."""
     num_retries: int = 1
-    """Further attempts of a row over which the process has died alone."""
+    """Further attempts with a single row on which the process died."""
 
     @classmethod
     def of(cls, pool: PoolSettings) -> Self:
-        """Returns the limits of a pool's stages."""
+        """Returns the limits that the settings of a pool state."""
         memory = pool.memory_gb
         return cls(
             batch_size=pool.batch_size,
@@ -47,29 +47,29 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Effort:
-    """The cost of a stage, summed over calls."""
+    """Work of one stage, summed over its calls: rows, seconds and process deaths."""
 
     rows: int = 0
-    """Rows that it has judged."""
+    """Number of rows that the stage judged."""
     seconds: float = 0.0
-    """Seconds of its body at work; starts and deaths are not included."""
+    """Seconds in which the stage judged rows, without process starts and without calls in which the process died."""
     deaths: int = 0
-    """Number of times its process died or was killed."""
+    """Number of times the stage's process died or was killed."""
     killed_rows: int = 0
-    """Rows rejected because of that."""
+    """Number of rows rejected because the process died on them."""
 
     def add(self, other: "Effort") -> None:
-        """Adds another effort to this one."""
+        """Adds the numbers of another `Effort` to this one."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 class JobFailed(RuntimeError):
-    """A stage has a fault of its own; the message names the stage and the photograph."""
+    """An error of a stage itself, not of a photograph; the message names the stage and the photographs in the call."""
 
 
 class Isolated:
-    """Runs stages in a process of their own, which starts when first needed and again after each death."""
+    """Runs a pool's stages in a child process, which starts when it is first needed and again after each death."""
 
     def __init__(self, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._stages, self._limits = stages, limits
@@ -78,9 +78,9 @@ class Isolated:
         self._num_consecutive_kills = [0] * len(stages)
 
     def run(self, index: int, batch: RowBatch, effort: Effort) -> RowBatch:
-        """Runs the stage of that index over the batch, in pieces of `batch_size` remaining rows; adds up in `effort`.
+        """Runs the stage of that index over the batch's unrejected rows, `batch_size` at a time, and adds to `effort`.
 
-        Rows over which the process died are rejected, and the reason states how it died.
+        Rows on which the process died are rejected, with a reason that states how it died. Returns: the new batch.
 
         Raises: UserError from the stage; JobFailed for any other exception of the stage, or after
         MAX_CONSECUTIVE_KILLS.
@@ -92,7 +92,7 @@ class Isolated:
         return merged(batch, [(piece, self._piece(index, taken(batch, piece), effort)) for piece in pieces])
 
     def close(self) -> None:
-        """Ends the process, if there is one."""
+        """Ends the child process, if there is one."""
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -151,7 +151,7 @@ class Isolated:
         return answer
 
     def _raise_for_failing_row(self, index: int, piece: RowBatch, failure: StageFailed) -> None:
-        """Raises: JobFailed naming the first photograph that fails alone, or else all of them."""
+        """Runs each row alone. Raises: JobFailed naming the first photograph that fails, or all if none does."""
         for k in range(len(piece["rejected_by"])):
             self._alone(index, taken(piece, [k]), Effort())
         raise self._failed(index, piece, failure)
@@ -163,7 +163,7 @@ class Isolated:
 
 
 def memory_of_machine() -> int:
-    """Returns bytes of memory: the machine's, or the container's limit if that is lower."""
+    """Returns the machine's memory in bytes, or the container's limit if that is lower."""
     total = os.sysconf("SC_PAGESIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:

@@ -1,14 +1,14 @@
 """The journal: the rows of each shard after each stage, kept under the data set, so that a killed job resumes.
 
-A shard is a few rows that travel together. After each stage they are written atomically to
+A shard is a few rows that pass the stages together. After each stage they are written atomically to
 
     <data set>/.work/<stage>/<key>.parquet
 
 The key is a digest of the rows that came in and of all the stages that they have passed. A job over the same rows with
-the same settings therefore finds them finished, and a change of a stage's settings costs that stage and those after
-it. There is no list of finished shards: two processes that work on the same shard write the same file.
+the same settings therefore finds them finished. After a change of one stage's settings only that stage and those after
+it run again. There is no list of finished shards: two processes that work on the same shard write the same file.
 
-Every node must see the folder, like the data set that it lies in.
+The folder must be on storage that every node of the cluster can access, as must the data set that contains it.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _FILES = b"files"
 
 
 def key_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Returns the digest of rows before any stage, hex."""
+    """Returns the key of these rows before the first stage: their hexadecimal digest."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode() + b"\n")
@@ -38,29 +38,29 @@ def key_of(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def key_after(key: str, stages: Sequence[PreparedStage]) -> str:
-    """Returns the key of the same rows after these stages."""
+    """Returns the key that rows with the key `key` get after these stages."""
     for stage in stages:
         key = hashlib.sha256(f"{key} {stage.digest}".encode()).hexdigest()[:32]
     return key
 
 
 class Journal:
-    """The finished shards of a data set."""
+    """The finished shards of a data set. `step` is the last stage that a shard has passed, "input" before the first."""
 
     def __init__(self, dataset: Path) -> None:
         self._dataset, self._folder = Path(dataset), DataSet(dataset).work
 
     def path(self, step: str, key: str) -> Path:
-        """Returns the path of the shard of that key after that stage, whether it exists or not."""
+        """Returns the path of the shard with that key after that stage, whether the file exists or not."""
         return self._folder / step / f"{key}.parquet"
 
     def has(self, step: str, key: str) -> bool:
-        """Returns whether that shard is finished, and the files that its rows name are unchanged since."""
+        """Returns whether that shard is finished, and the files that its rows name, such as GLBs, are unchanged."""
         path = self.path(step, key)
         try:
             metadata = pq.read_metadata(path).metadata or {}
         except (FileNotFoundError, pa.ArrowInvalid):
-            return False  # ArrowInvalid: after a loss of power a file system may keep the name and lose the content
+            return False  # ArrowInvalid: a file system may lose a file's content, but not its name, in a power failure
         files: dict[str, list[int]] = json.loads(metadata.get(_FILES, b"{}"))
         return all(_stamp(self._dataset / name) == stamp for name, stamp in files.items())
 
@@ -69,28 +69,28 @@ class Journal:
         return batch_from(pq.read_table(self.path(step, key)))
 
     def write(self, step: str, key: str, batch: RowBatch, files: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Writes a finished shard with the stamps of the files that its rows name; see `PreparedStage.files`."""
+        """Writes a finished shard, with size and time of the files that its rows name; see `PreparedStage.files`."""
         names = [pattern.format(name) for column, pattern in files.items() for name in batch.get(column, ()) if name]
         stamps = {name: _stamp(self._dataset / name) for name in names}
         table = table_of(batch).replace_schema_metadata({_FILES: json.dumps(stamps)})
         self.write_table(step, key, table)
 
     def write_table(self, step: str, key: str, table: pa.Table) -> None:
-        """Writes rows that no stage has seen."""
+        """Writes the rows of a shard as they are, atomically."""
         path = self.path(step, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
             pq.write_table(table, file)
 
     def stale(self, used: set[Path]) -> list[Path]:
-        """Returns the shards that this run has not used: of other settings, photographs or code."""
+        """Returns the paths of all shards but those in `used`: they belong to other settings, photographs or code."""
         return sorted(path for path in self._folder.glob("*/*.parquet") if path not in used)
 
     def adopt(self) -> int:
-        """Marks the journal as one of this version. The caller must hold the data set's lock.
+        """Writes this version's `LAYOUT` into the journal. The caller must hold the data set's lock.
 
-        Returns: how many finished shards an earlier version has left. Their keys differ from this version's, so none
-        of them is reused.
+        Returns: the number of finished shards that were written with another layout. Their keys differ from this
+        version's, so none of them is reused.
         """
         mark = self._folder / "layout"
         if mark.is_file() and mark.read_text() == LAYOUT:
@@ -102,7 +102,10 @@ class Journal:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Returns size, and time of change in ns unless the name is the content's hash; [] where there is no file."""
+    """Returns a file's size in bytes and modification time in ns; [] if there is no file.
+
+    The time is left out for a file that is named by the hash of its content.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The result of one pass over the shards."""
+"""The result of one pass of the curation job over its shards."""
 
 from dataclasses import dataclass, field
 
@@ -8,13 +8,13 @@ from vaserl.curation.job.shards import Shard
 
 @dataclass(slots=True, kw_only=True)
 class PassSummary:
-    """What a pass did."""
+    """Finished shards, rows and times of one pass."""
 
     shards: list[Shard]
-    """All shards, finished, in order."""
+    """All shards after the last stage of the pass, in order."""
     num_reused: int
-    """Rows that an earlier run had finished."""
+    """Number of rows that an earlier run had finished, so that this one skipped them."""
     seconds: float = 0.0
-    """Wall time, the start of its processes included."""
+    """Wall time of the pass in seconds, including the start of its processes."""
     efforts: dict[str, Effort] = field(default_factory=dict)
-    """By stage."""
+    """Rows, seconds and process deaths of each stage, by its name."""

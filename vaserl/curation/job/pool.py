@@ -1,4 +1,4 @@
-"""A pool: stages that share processes."""
+"""A pool: stages that share worker processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from vaserl.curation.settings import PoolSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Stages that share processes, and how many of these there are."""
+    """Stages that share worker processes, and the number, resources and limits of these processes."""
 
     stages: Sequence[PreparedStage]
-    """In the order in which a row passes them."""
+    """The stages, in the order in which a row passes them."""
     settings: PoolSettings

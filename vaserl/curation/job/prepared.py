@@ -1,4 +1,4 @@
-"""A stage before its body is made: how its process makes it, and the digest of what its outcomes depend on."""
+"""A stage in the form that is sent to its process: how to build it there, and a digest of what decides its outcomes."""
 
 import hashlib
 import json
@@ -17,31 +17,31 @@ from vaserl.settings.section import Section
 
 PACKAGE = Path(__file__).parents[2]
 CODE = ("curation", "dataset", "encoders", "files", "meshes", "rewards", "types.py")
-"""The part of the package that decides a row's outcome, lexicons included; its digest invalidates finished work."""
+"""Parts of the package that decide a row's outcome, lexicons included; a change in them invalidates finished work."""
 
 LAYOUT = "2"
-"""Version of the journal's layout and of how digests are taken; every digest covers it."""
+"""Version of the journal's layout and of the way digests are computed; every digest includes it."""
 
 HOW_AND_NOT_WHAT = frozenset({"enabled"})
-"""Settings that decide whether rows are looked at, not what becomes of them."""
+"""Settings left out of digests: they decide whether a stage runs, not what its outcomes are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedStage:
-    """A stage that a process can make."""
+    """A stage that is not built yet, in a form that can be sent to the process that runs it."""
 
     name: str
     maker: bytes
-    """(callable, arguments) pickled; only the process that runs the stage unpickles it, because that imports a model's
-    library."""
+    """Pickled (callable, arguments) that build the stage. Only the process that runs the stage unpickles it, because
+    that imports the library of a neural network."""
     digest: str
-    """Hash of everything besides the row that decides outcomes (settings, models, code), hex."""
+    """Hexadecimal SHA-256 of everything besides the row that decides outcomes: settings, weights, code."""
     files: Mapping[str, str]
-    """By column of the rows that leave the stage, the pattern of the file that it names; see `Column.file`."""
+    """File pattern of each column that names files, for the rows that leave the stage; see `Column.file`."""
 
 
 class StageOverBatches:
-    """A stage's body over batches of rows: rejected rows pass untouched, the others get the stage's columns."""
+    """Runs a stage's body over batches: judges the rows that are not rejected yet, and adds the stage's columns."""
 
     def __init__(self, name: str, columns: Sequence[Column], recipe: Recipe) -> None:
         self._name, self._columns = name, columns
@@ -60,14 +60,14 @@ class StageOverBatches:
 
 
 def judged(body: StageBody | BatchStageBody, photographs: Sequence[Photograph]) -> Sequence[Verdict]:
-    """Returns a body's verdict on each photograph."""
+    """Returns the verdict of a stage's body on each photograph, in their order."""
     if hasattr(body, "judge_all"):
         return cast(BatchStageBody, body).judge_all(photographs)
     return [cast(StageBody, body).judge(photograph) for photograph in photographs]
 
 
 def prepare(stage: Stage, recipe: Recipe, files: Mapping[str, str] = MappingProxyType({})) -> PreparedStage:
-    """Prepares a stage. `files` are those of the columns that rows have when they leave it, see `PreparedStage.files`.
+    """Returns a stage in the form that is sent to its process. `files` becomes `PreparedStage.files`.
 
     The digest covers the settings among the recipe's arguments, the package's code, the file that defines
     `recipe.make`, and what `recipe.depends` names.
@@ -87,7 +87,7 @@ def prepare(stage: Stage, recipe: Recipe, files: Mapping[str, str] = MappingProx
 
 @cache
 def code_of(package: Path) -> str:
-    """Returns the digest of the package's CODE, hex; the files are read once in a process."""
+    """Returns the hexadecimal SHA-256 of the package's files that `CODE` names; cached, so they are read only once."""
     digest = hashlib.sha256()
     for name in CODE:
         path = package / name

@@ -1,4 +1,4 @@
-"""One worker of a pool: runs the pool's stages over shards, in a process that can be killed."""
+"""One worker of a pool: runs the pool's stages over shards (a few rows each), in a process that can be killed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,14 +12,14 @@ from vaserl.curation.job.shards import Shard
 
 
 class ShardWorker:
-    """Runs the stages that the journal doesn't list for a shard. Nothing is loaded for a finished shard."""
+    """Runs those stages over a shard whose results are not in the journal yet; loads nothing for a finished shard."""
 
     def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._journal, self._stages = Journal(dataset), stages
         self._isolated = Isolated(stages, limits)
 
     def __call__(self, shard: Shard) -> tuple[Shard, Mapping[str, Effort]]:
-        """Returns the shard after this pool's stages, and the effort of each of them.
+        """Returns the shard after this pool's stages, and the rows, seconds and deaths of each stage by its name.
 
         Raises: UserError or JobFailed, see `Isolated.run`.
         """
@@ -40,5 +40,5 @@ class ShardWorker:
         return shard, efforts
 
     def close(self) -> None:
-        """Ends the stages' process."""
+        """Ends the process that runs the stages."""
         self._isolated.close()

@@ -1,4 +1,4 @@
-"""Cuts the rows of each pass into shards. Only one shard's rows are held as Python objects."""
+"""Divides the rows of each pass into shards of a few rows. Only one shard's rows at a time are Python objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,38 +13,38 @@ from vaserl.curation.job.journal import Journal, key_of
 from vaserl.files.storage import is_url
 
 INPUT = "input"
-"""The journal's folder of rows that no stage has seen."""
+"""Name of the journal's folder for shards before the first stage."""
 
 Versions = Mapping[str, Sequence[str]]
-"""By URL, the version of the file there; see `versions_below`."""
+"""Version of the file at each URL (digest or modification time, and size); see `versions_below`."""
 
 Losers = Mapping[int, Mapping[int, str]]
-"""By shard and row: why the choice between views rejected it."""
+"""Reason why the choice between views rejected a row, by the shard's number and the row's index in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """A few rows on their way through the pools of a pass. The rows themselves are in a file.
+    """A few rows that pass the stages together. The rows themselves are in a file.
 
     Example: Shard(number=3, file="/data/.work/input/5e….parquet", rows=None, columns=None, num_rows=128, key="5e…")
     """
 
     number: int
-    """Its place in the pass."""
+    """Position among the shards of the pass, from 0."""
     file: str
-    """Path of its rows as they were before the pass."""
+    """Path of the Parquet file with the rows as they were before the pass."""
     rows: tuple[int, ...] | None
-    """Indices of its rows in the file; None: all."""
+    """Indices of the shard's rows in the file; None: all rows."""
     columns: tuple[str, ...] | None
-    """Columns that it reads; None: all."""
+    """Columns to read from the file; None: all columns."""
     num_rows: int
     key: str
-    """Its key in the journal after the last stage that it has passed."""
+    """Digest under which the journal keeps the shard after its last finished stage."""
     step: str = ""
-    """The last stage that it has passed; "" before the first."""
+    """Name of the last finished stage; "" before the first."""
 
     def read(self, journal: Journal) -> RowBatch:
-        """Reads its rows as they are now."""
+        """Returns the shard's rows as they are after its last finished stage."""
         if self.step:
             return journal.read(self.step, self.key)
         table = pq.read_table(self.file, columns=None if self.columns is None else list(self.columns))
@@ -54,9 +54,10 @@ class Shard:
 def source_shards(
     photographs: pa.Table, journal: Journal, num_rows: int, versions: Versions = MappingProxyType({})
 ) -> list[Shard]:
-    """Returns all photographs, in their order, `num_rows` to a shard, and writes their rows to the journal.
+    """Returns shards of `num_rows` photographs each, in their order, and writes their rows to the journal.
 
-    A photograph whose file has changed since gives its shard another key; `versions` are those of URLs.
+    The key covers the size and time of each file, so a changed file gives its shard another key. `versions` are the
+    versions of files behind URLs.
     """
     shards = []
     for number, start in enumerate(range(0, photographs.num_rows, num_rows)):
@@ -77,13 +78,13 @@ def lift_shards(
     given: Callable[[str], str] | None = None,
     versions: Versions = MappingProxyType({}),
 ) -> list[Shard]:
-    """Returns the best views of the vases that passed the filters, at most `num_rows` to a shard.
+    """Returns the chosen views of the vases that passed the filters, in shards of at most `num_rows` rows.
 
-    A shard never holds photographs from two of the filters' shards, so that one vase more or less leaves the other
-    shards alone. Nor does it hold their scores, so that another score invalidates no model.
+    A shard never holds photographs from two shards of the first pass, so that a vase more or less leaves the keys of
+    the other shards unchanged. Nor does it hold their scores, so that a changed score invalidates no 3D model.
 
-    given: the place of a vase's model, if models are given; one that was added or exchanged gives its shard another
-    key.
+    given: returns the path or URL of a vase's 3D model by the vase's id, where models are given and not made. A model
+    that was added or replaced gives its shard another key.
     """
     shards: list[Shard] = []
     for parent in filtered:
@@ -110,7 +111,7 @@ def lift_shards(
 
 
 def _changed(place: str, versions: Versions) -> Sequence[int | str]:
-    """Returns size and time of change of a local file, or the version of a URL; [] where there is none."""
+    """Returns size in bytes and modification time in ns of a local file, or the version of a URL; [] without a file."""
     if is_url(place):
         return versions.get(place, [])
     try:

@@ -1,12 +1,15 @@
-"""The process that runs stages, and the guard that ends it with everything it started.
+"""The process that runs stages, and the guard: its parent process, which kills it with everything it started.
 
-python -m vaserl.curation.job.stage_guard CONNECTION LIFELINE REPORT MEMORY: three file descriptors, a number of bytes
+Usage: python -m vaserl.curation.job.stage_guard CONNECTION LIFELINE REPORT MEMORY
 
-The program forks before it has imported anything. The child makes the stages and answers batches on the connection;
+The first three arguments are file descriptors: a socket for batches, the reading end of a pipe that the caller keeps
+open, and a pipe to which the guard writes. MEMORY is a limit in bytes.
+
+The program forks before it has imported anything. The child builds the stages and answers batches on the connection;
 it may crash, hang, or leave programs behind that run in sessions of their own. The parent, the guard, imports no
-library that could do so. It waits for one of three events: the child ends; the child and its descendants exceed their
-memory; or the lifeline closes, because the process at its other end closed it or was itself killed. Then it kills and
-reaps every descendant, orphans included (it is their subreaper), writes to the report how the child ended, and exits.
+library that could do so. It waits for one of three events: the child ends; the child and its descendants exceed the
+memory limit; or the lifeline closes, because the caller closed it or was itself killed. Then it kills and reaps every
+descendant, orphans included (it is their subreaper), writes to the report how the child ended, and exits.
 
 Linux only: prctl and /proc/…/children.
 """
@@ -47,17 +50,17 @@ def main(connection: int, lifeline: int, report: int, memory_bytes: int) -> None
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != guard:
         os._exit(1)
-    # short of memory, the kernel shall kill this process first: it costs a row, any other process the job
+    # the kernel is to kill this process first when memory runs out: that loses one row, any other process the whole job
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     _serve(Connection(connection))
 
 
 def _serve(connection: Connection) -> None:
-    """Receives the stages' makers, then (index of stage, batch) until the connection closes.
+    """Receives the pickled stages, then messages (index of stage, batch) until the connection closes.
 
-    Answers each batch with ("made", None) once the stage is made, and with one of ("done", (batch, seconds)),
-    ("user_error", message) and ("failed", traceback).
+    Sends ("ready", None) after the stages. Answers each batch with ("made", None) once the stage is built, and then
+    with one of ("done", (batch, seconds)), ("user_error", message) and ("failed", traceback).
     """
     import pickle
     import time
@@ -102,7 +105,7 @@ def _guard(worker: int, lifeline: int, woken: int, report: int, memory_bytes: in
 
 
 def _reap(worker: int) -> int | None:
-    """Reaps exited children. Returns: the worker's status if it is among them."""
+    """Reaps exited children. Returns: the wait status of the process `worker` if it is among them."""
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -115,14 +118,14 @@ def _reap(worker: int) -> int | None:
 
 
 def _end_all(worker: int) -> int | None:
-    """Kills and reaps every descendant, new ones included. Returns: the worker's status if it ended here."""
+    """Kills and reaps all descendants, new ones included. Returns: the wait status of `worker` if it was among them."""
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:
             for pid in _descendants(os.getpid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            pid, ended = os.waitpid(-1, 0)  # raises when no child is left, and orphans become children
+            pid, ended = os.waitpid(-1, 0)  # raises when no child is left; orphans become children of this process
             if pid == worker:
                 status = ended
     return status
@@ -140,7 +143,7 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _resident(pid: int) -> int:
-    """Returns resident bytes of a process; 0 once it has ended."""
+    """Returns the resident memory of a process in bytes; 0 once it has ended."""
     try:
         with open(f"/proc/{pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")

@@ -1,4 +1,4 @@
-"""A process that runs stages and can be killed: the parent's end of `vaserl.curation.job.stage_guard`."""
+"""Starts and calls the process that runs stages, and kills it if need be: the caller's side of `stage_guard`."""
 
 import json
 import os
@@ -18,14 +18,15 @@ from vaserl.curation.job.prepared import PreparedStage
 from vaserl.errors import UserError
 
 _START_TIMEOUT_S = 900.0
-"""Time for importing a stage's libraries and loading its model, from a slow disk too."""
+"""Seconds that importing a stage's libraries and loading its neural network may take, even from a slow disk."""
 KILL_TIMEOUT_S = 30.0
+"""Seconds to wait until the guard has killed its child and all descendants, and reported how the child ended."""
 TRANSFER_TIMEOUT_S = 60
-"""Time for a message to cross, once it has begun to."""
+"""Seconds for which one read or write of a message may block once the transfer has begun."""
 
 
 class StageDied(Exception):
-    """The process died, or was killed for exceeding its time or memory; the message continues "the process"."""
+    """The process died, or was killed for exceeding its time or memory. The message reads like "died of SIGSEGV"."""
 
 
 class StageFailed(Exception):
@@ -33,16 +34,16 @@ class StageFailed(Exception):
 
 
 class StageProcess:
-    """Runs one of its stages on one batch at a time. Call `close` after `StageDied`, or when it's no longer needed.
+    """A child process that runs stages, one batch at a time. Call `close` after `StageDied` and at the end.
 
-    When the process that holds this object ends, for whatever reason, the stages' process ends too.
+    When the process that owns this object ends, even by SIGKILL, the child process is killed too.
     """
 
     def __init__(self, stages: Sequence[PreparedStage], memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._names = [stage.name for stage in stages]
         near, far = socket.socketpair()
-        # otherwise writing to a stopped process, or reading from one that stopped midway, never returns
+        # without timeouts, writing to a stopped process, or reading from one that stopped midway, would never return
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             near.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", TRANSFER_TIMEOUT_S, 0))
         lifeline, self._lifeline = os.pipe()
@@ -51,7 +52,7 @@ class StageProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", stage_guard.__name__, *map(str, handles), str(memory_bytes)],
             stdin=subprocess.DEVNULL,
-            stdout=2,  # output of libraries is not the job's result
+            stdout=2,  # to stderr: what libraries print is not part of the job's output
             pass_fds=handles,
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -77,9 +78,9 @@ class StageProcess:
         return self._process.pid
 
     def call(self, index: int, batch: RowBatch, timeout_s: float) -> tuple[RowBatch, float]:
-        """Runs the stage of that index over the batch. Returns: the batch, and the seconds that the stage worked.
+        """Runs the stage of that index over the batch. Returns: the new batch, and the seconds that the stage took.
 
-        Raises: StageDied; StageFailed; UserError, if the stage raised one.
+        Raises: StageDied; StageFailed; UserError, if the stage raised one or its process died while it was built.
         """
         self._send((index, batch))
         is_new = index not in self._made
@@ -93,7 +94,7 @@ class StageProcess:
         return self._receive("done", timeout_s)
 
     def close(self) -> None:
-        """Kills the process and all that it started; may be called twice."""
+        """Kills the process and all its descendants; may be called twice."""
         if self._lifeline < 0:
             return
         os.close(self._lifeline)
@@ -118,8 +119,11 @@ class StageProcess:
             raise StageDied(self._ending()) from None
 
     def _receive(self, expected: str, timeout_s: float) -> Any:
-        """Returns the content of a message of that kind. The guard's report arrives when it ends, even if a program
-        that outlives its stage still holds the connection open."""
+        """Waits for a message of the expected kind and returns its content.
+
+        The guard's report ends the wait too. It comes when the process ends, even if a program that the stage left
+        running holds the connection open.
+        """
         ready = wait([self._connection, self._report], timeout_s)
         if not ready:
             raise StageDied(f"gave no answer within {timeout_s:g} s and was killed")
@@ -137,12 +141,12 @@ class StageProcess:
         return content
 
     def _ending(self) -> str:
-        """Returns how the process ended, from the guard's report."""
+        """Returns words for how the process ended, from the guard's report."""
         if not select.select([self._report], [], [], KILL_TIMEOUT_S)[0]:
             return "stopped answering and was killed"
         content = os.read(self._report, 4096)
         if not content:
-            return "lost its guard and was killed"
+            return "was killed because its guard had ended"
         report = json.loads(content)
         if report["over_memory"]:
             return f"took more than {self._memory_bytes / 2**30:.3g} GiB of memory and was killed"

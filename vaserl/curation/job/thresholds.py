@@ -1,6 +1,7 @@
-"""Resolves thresholds that are given as a quantile into values, once and before the pass that applies them.
+"""Computes the thresholds that the settings give as a quantile of scores, once, before the filters apply them.
 
-The sample is drawn by hash, so it is the same in every run over the same photographs, wherever their folder lies.
+The scores are those of a sample of the photographs. It is drawn by hash, so it is the same in every run over the same
+photographs, in whatever folder they are.
 """
 
 import contextlib
@@ -25,21 +26,21 @@ GIVEN = "the config"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """The least score that passes a stage, and where it came from.
+    """The least score with which a photograph passes a stage, and where this value came from.
 
     Example: Threshold(stage="…", value=0.021, origin="quantile 0.25 of 500 photographs")
     """
 
     stage: str
-    """Its name."""
+    """Name of the stage."""
     value: float
-    """In the units of the stage's score."""
+    """Least score that passes, in the units of the stage's score."""
     origin: str
-    """Words for the card."""
+    """Where the value came from, in words for the data card."""
 
 
 def check_thresholds(settings: CurateSettings, pipeline: Pipeline = PIPELINE) -> None:
-    """Raises: UserError for a threshold on a score that no enabled stage gives."""
+    """Checks that the score of each threshold is computed by an enabled stage. Raises: UserError naming the setting."""
     for stage in pipeline.stages:
         section = stage.settings_in(settings)
         if not isinstance(section, ThresholdSettings):
@@ -49,19 +50,19 @@ def check_thresholds(settings: CurateSettings, pipeline: Pipeline = PIPELINE) ->
         source = _source_of(measure.name, pipeline)
         if asked and not source.is_enabled(settings) and (asked == "quantile" or source is not stage):
             raise UserError(
-                f"{stage.section}.{asked} is over the score {measure.name!r}, which {source.section}.enabled = false "
-                "leaves out"
+                f"{stage.section}.{asked} applies to the score {measure.name!r}, which is not computed because "
+                f"{source.section}.enabled = false"
             )
 
 
 def resolve_thresholds(
     settings: CurateSettings, photographs: pa.Table, pipeline: Pipeline = PIPELINE
 ) -> tuple[CurateSettings, tuple[Threshold, ...]]:
-    """Returns the settings with a value for every threshold of an enabled filter, and where each value came from.
+    """Returns the settings with a number for every threshold of an enabled filter, and where each number came from.
 
-    Quantiles are over the first photographs, in the order of their hashes, that pass the earlier filters. They are
-    scored on this machine, in a process that a photograph may kill. The result is a pure function of settings and
-    photographs (columns as the source gives them).
+    A quantile is taken over the first photographs, ordered by hash, that pass the earlier filters. They are scored on
+    this machine, in a child process whose death doesn't end the job. The result is a pure function of the settings and
+    of the table of photographs.
 
     Raises: UserError when no photograph of a sample can be scored.
     """
@@ -93,7 +94,7 @@ def resolve_thresholds(
 
 
 def _source_of(measure: str, pipeline: Pipeline) -> Stage:
-    """Returns the stage whose column a measure is."""
+    """Returns the stage that adds the column of this name."""
     return next(stage for stage in pipeline.stages if any(column.name == measure for column in stage.columns))
 
 
@@ -102,8 +103,10 @@ def _is_scored(stage: Stage, settings: CurateSettings, pipeline: Pipeline) -> bo
 
 
 def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence[str], seed: int) -> list[int]:
-    """Returns indices in the order in which photographs are drawn: by hash of vase, view and file name, without the
-    folder."""
+    """Returns the photographs' indices in the order in which a sample takes them: by hash of vase, view and file name.
+
+    The folder is not part of the hash, so that the order stays the same when it is moved.
+    """
 
     def position(index: int) -> bytes:
         name = photos[index].rsplit("/", 1)[-1]
@@ -115,7 +118,7 @@ def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence
 def _scored(
     settings: CurateSettings, photographs: pa.Table, num_needed: int, pipeline: Pipeline
 ) -> list[Mapping[str, Any]]:
-    """Returns the scores of the first photographs that reach the last filter with a quantile, at most `num_needed`."""
+    """Returns the rows of the first `num_needed` photographs that could be scored, with their scores."""
     rows: list[Mapping[str, Any]] = []
     for batch in _batches(settings, photographs, pipeline):
         rows += [row for row in batch if not row["rejected_by"]]
@@ -125,7 +128,7 @@ def _scored(
 
 
 def _batches(settings: CurateSettings, photographs: pa.Table, pipeline: Pipeline) -> Iterator[list[dict[str, Any]]]:
-    """Yields photographs in the sample's order, after all filters, of which those with a quantile reject nothing."""
+    """Yields photographs in the sample's order, scored by all filters; those with a threshold reject nothing here."""
     filters = [stage for group in pipeline.filters for stage in group if stage.is_enabled(settings)]
     for stage in filters:
         if isinstance(section := stage.settings_in(settings), ThresholdSettings):
@@ -153,18 +156,19 @@ def _resolved(stage: Stage, asked: ThresholdSettings, scores: Sequence[float]) -
         return Threshold(stage=stage.name, value=section.threshold, origin=origin)
     if not scores:
         raise UserError(
-            f"{stage.section}.quantile: none of the photographs reaches that filter; give a threshold instead"
+            f"{stage.section}.quantile: no photograph reaches this filter, so there is no quantile; give a threshold"
         )
     origin = f"quantile {asked.quantile:g} of {len(scores):,} photographs"
     return Threshold(stage=stage.name, value=quantile_of(scores, asked.quantile), origin=origin)
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
-    """Returns a value that this share of the scores lies below, rounded up to a whole score: about half-way between the
-    highest of those and the next, so that the last digit of a score, which depends on its batch, decides nothing.
+    """Returns a threshold below which the share `quantile` of the scores lies; their number is rounded up.
 
-    It has as few digits as keep it apart from both: the last digits depend on the machine too, and because the value
-    is a part of the settings, they would invalidate finished work elsewhere.
+    It is about half-way between the highest score below it and the next, because the last digit of a score depends on
+    its batch and must not decide a verdict. It is rounded to as few digits as keep it apart from both: the last digits
+    differ between machines, and because the threshold becomes part of the settings, they would invalidate finished work
+    on other machines.
     """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     number = min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)

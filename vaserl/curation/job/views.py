@@ -1,6 +1,7 @@
-"""The choice between a vase's views, between the passes: it needs all of them, in whatever shards they are.
+"""Chooses one view of each vase after the first pass. A vase's views may be in different shards.
 
-The columns that it needs of all photographs are held as Arrow tables, a few thousand rows at a time as Python objects.
+The columns that this needs are held for all photographs as Arrow tables; only a few thousand rows at a time are
+converted to Python objects.
 """
 
 from collections import defaultdict
@@ -18,16 +19,16 @@ from vaserl.curation.job.prepared import StageOverBatches
 from vaserl.curation.job.shards import Losers, Shard
 
 VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "rejected_by", "reason")
-"""Columns that the choice reads, besides what it measures."""
+"""Columns that the choice reads besides the scores that it compares."""
 NUM_AT_ONCE = 4096
 
-_pc: Any = pyarrow.compute  # its functions are made when it is imported, which no type checker sees
+_pc: Any = pyarrow.compute  # its functions are created at import, so type checkers don't know them
 
 
 def choose_views(
     filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, measures: Sequence[str] = ()
 ) -> Losers:
-    """Runs the stage that chooses over every vase's views. `measures` are the columns of numbers that it reads.
+    """Runs the stage `choice` over the views of every vase. `measures` names the score columns that it reads.
 
     Returns: the views that it rejected, with the reasons.
     """
@@ -52,7 +53,7 @@ def choose_views(
 
 
 def _whole_vases(views: pa.Table) -> Iterator[pa.Table]:
-    """Yields about NUM_AT_ONCE rows at a time of a table sorted by vase; no vase is cut in two."""
+    """Yields slices of about NUM_AT_ONCE rows of a table sorted by vase; all views of a vase are in one slice."""
     start = 0
     while start < len(views):
         end = min(start + NUM_AT_ONCE, len(views))

@@ -1,4 +1,5 @@
-"""The stages of curation, one module each: the declaration, and the body unless it imports a heavy library.
+"""The stages of curation, one module each: the declaration, and the judging class unless it imports a heavy library.
 
-Importing a stage's module imports no model's library. `vaserl.curation.pipeline` lists the stages in their order.
+Importing one of these modules doesn't import the library of a neural network. `vaserl.curation.pipeline` lists the
+stages in their order.
 """

@@ -1,4 +1,4 @@
-"""The choice of one photograph for each vase: the most frontal of those that passed the filters."""
+"""The stage that keeps one photograph of each vase: the most frontal of those that passed the filters."""
 
 import math
 import re
@@ -21,25 +21,27 @@ from vaserl.curation.stages.intact import FRONT
 from vaserl.dataset import Row
 
 FRONTAL = "intact"
-"""The labelled kind that the best view of a vase should be; one from above is whole and sharp, but not frontal."""
+"""The labelled kind that a best view should have; a view from above, by contrast, is whole and sharp, not frontal."""
 
 
 class BestView:
-    """Keeps the view with the highest `front` score of each vase and rejects the others, naming the winner.
+    """Keeps the view of each vase with the highest `front` score; rejects the others, with a reason that names it.
 
-    With a threshold, views that score less, or were not scored, are rejected first; an only view has to reach it too.
-    Equal scores go by the photograph's content hash and then by path. Views that no model has scored go by their
-    number before that, because museums take view 1 first. So the choice does not depend on the order of the rows. The
-    photographs judged together must be all the views of their vases.
+    If there is a threshold, views with a lower score or with none are rejected first, even if a vase has no other.
+    Equal scores are ordered by the photograph's content hash, then by its path. Views without a score are ordered by
+    view number first, because museums photograph view 1 first. So the choice does not depend on the order of the
+    rows. One call must get all the views of each of its vases.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
-        """Without settings the best view is kept whatever its score."""
-        assert settings is None or settings.quantile is None, "a quantile is resolved before the stage is made"
+        """Without settings there is no threshold: the best view is kept whatever its score."""
+        assert settings is None or settings.quantile is None, (
+            "replace the quantile by a threshold before building the stage"
+        )
         self._threshold = settings.threshold if settings else None
 
     def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
-        """Returns one verdict for each view."""
+        """Returns one verdict for each photograph, in their order."""
         verdicts: list[Verdict] = [Kept()] * len(photographs)
         views: defaultdict[str, list[int]] = defaultdict(list)
         for index, photograph in enumerate(photographs):
@@ -83,7 +85,7 @@ def _name(photograph: Photograph) -> str:
 
 
 def _natural(view: str) -> list[tuple[int, str]]:
-    """Returns a sort key under which view 2 comes before view 10."""
+    """Returns a sort key of a view's name, by which view 2 comes before view 10."""
     return [(int(number) if number else -1, text) for number, text in re.findall(r"(\d+)|(\D+)", view)]
 
 

@@ -1,8 +1,9 @@
-"""The stage that words two captions from a record: the complete one, and the one that a catalogue would print.
+"""The stage that writes two captions from a record: a complete one, and one such as a catalogue would print.
 
-Catalogues are silent about much that a record states: labels leave out technique and date, and a good part of them
-the attribution. `caption` imitates that with stated shares, `reference` states everything. Whether rules or a model
-word a caption, the reward's own parser must read from it what the record states, nothing else and nothing less.
+Catalogues leave out much that a record states: labels often lack technique and date, many also the attribution. The
+column `caption` imitates that: each dimension (fabric, shape, …) is left out of that share of the captions which
+`describe.silence` states. `reference` states everything. Whether rules or a language model write a caption, the
+reward's own parser must read from it exactly what it is to state.
 """
 
 import hashlib
@@ -20,21 +21,21 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 REFERENCE, CAPTION = Column(name="reference", kind=str), Column(name="caption", kind=str)
 FALLBACK = Column(name="describe_fallback", is_score=False)
-"""1.0 where the first wording of the caption failed the check of facts and another stands in for it, else 0.0."""
+"""1.0 if the first wording of the caption stated wrong facts and another wording is used instead, else 0.0."""
 INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
-"""In how many dimensions the first wording stated what the record does not, and left out what it does."""
+"""Number of dimensions in which the first wording stated what the record doesn't, or left out what it had to state."""
 _POOL = PoolSettings(num_cpus=1, batch_size=64)
 
 Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
-"""Returns captions of records that hold only the fields to be stated; "" for a record without one."""
+"""Returns one caption for each record, "" where it wrote none. The records hold only the fields to be stated."""
 
 
 class Describe:
-    """Adds `reference`, `caption` and what the check of facts found; it rejects nothing.
+    """Adds the columns `reference` and `caption`, and what checking the caption's facts found; rejects nothing.
 
-    The first wording is the writer's, where there is one. Behind it come the rules' caption of the same fields, and
-    last the rules' caption of the whole record, which is the reference. `caption_invents` and `caption_loses` are NaN
-    where the first wording was right.
+    The first wording is that of the language model, if there is one. If its facts are wrong, the caption by rules from
+    the same fields is used; if that is wrong too, the caption by rules from the whole record, which is the reference.
+    `caption_invents` and `caption_loses` are NaN where the first wording was right.
     """
 
     def __init__(self, settings: DescribeSettings, seed: int, make_writer: Callable[[], Write] | None = None) -> None:
@@ -42,7 +43,7 @@ class Describe:
         self._write = make_writer() if make_writer else None
 
     def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
-        """Returns each photograph with its captions."""
+        """Returns `Kept` with the captions for each photograph, in their order."""
         records: list[dict[str, str]] = [json.loads(photograph.record) for photograph in photographs]
         stated = [
             without(record, silent_dimensions(photograph.vase_id, record, self._silence, self._seed))
@@ -72,10 +73,10 @@ def _columns(record: Mapping[str, str], stated: Mapping[str, str], wordings: Seq
 
 
 def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[str, str]) -> str:
-    """Returns the first faithful wording, the rules' being the last; "" if the rules' invents something.
+    """Returns the first wording with the right facts, else the last, which is by rules; "" if that invents something.
 
-    What the parser can't read back from the rules' own words counts as lost, and no other wording would state it
-    better: they stand as long as they invent nothing.
+    A fact that the parser can't read back from a wording by rules counts as lost. No other wording would state it
+    better, so the wording by rules is used as long as it invents nothing.
     """
     for wording in wordings:
         if is_faithful(wording, record, stated):
@@ -84,16 +85,17 @@ def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[
 
 
 def is_faithful(caption: str, record: Mapping[str, str], stated: Mapping[str, str]) -> bool:
-    """Returns whether the caption states nothing that the record doesn't, and all that the stated fields do."""
+    """Returns whether the caption states only facts of `record`, and all facts of `stated`, the fields to be stated."""
     return not invented_dimensions(caption, record) and not lost_dimensions(caption, stated)
 
 
 def silent_dimensions(
     vase_id: str, record: Mapping[str, str], shares: SilenceSettings, seed: int
 ) -> tuple[Dimension, ...]:
-    """Returns what this vase's catalogue leaves out: a pure function of vase, dimension and seed.
+    """Returns the dimensions that this vase's caption leaves out, drawn by hash of vase, dimension and seed.
 
-    If that were all that the record states, the first of them is stated nevertheless: no caption is empty.
+    `shares` is the probability of each dimension. If all that the record states were left out, the first is kept, so
+    that no caption is empty.
     """
     stated: list[Dimension] = [d for d in DIMENSIONS if record.get(FIELD_OF_DIMENSION[d])]
     silent: list[Dimension] = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
@@ -101,7 +103,7 @@ def silent_dimensions(
 
 
 def without(record: Mapping[str, str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
-    """Returns the record with those dimensions' fields left out."""
+    """Returns the record without the fields of those dimensions."""
     left_out = {FIELD_OF_DIMENSION[dimension] for dimension in dimensions}
     return {field: value for field, value in record.items() if field not in left_out}
 
@@ -114,8 +116,8 @@ def invented_dimensions(caption: str, record: Mapping[str, str]) -> tuple[Dimens
 
 
 def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension, ...]:
-    """Returns the dimensions of which the caption leaves out a value of the fields to be stated, as the reward's parser
-    reads both. A record's attributions are alternatives, of which one is enough."""
+    """Returns the dimensions in which the caption lacks a value of `stated`, the fields to be stated, as the reward's
+    parser reads both. A record's attributions are alternatives, of which one is enough."""
     found, due = parse_caption(caption), parse_record(stated)
 
     def is_lost(dimension: Dimension) -> bool:
@@ -126,7 +128,7 @@ def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension,
 
 
 def _draw(vase_id: str, dimension: Dimension, seed: int) -> float:
-    """Returns a number in [0, 1), uniform over vases and independent between dimensions."""
+    """Returns a number in [0, 1) from a hash: uniform over vases and independent between dimensions."""
     digest = hashlib.sha256(f"silence/{seed}/{dimension}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
@@ -135,7 +137,7 @@ def _recipe(context: StageContext) -> Recipe:
     settings, seed = context.settings.describe, context.settings.seed
     if settings.writer == "rules":
         return Recipe(make=Describe, arguments=(settings, seed), depends={"seed": seed})
-    assert settings.llm is not None and context.make_writer is not None, "checked before the run"
+    assert settings.llm is not None and context.make_writer is not None, "the writer must be checked before the run"
     pool = context.settings.pool.of(DESCRIBE.name, _POOL)
     return Recipe(
         make=Describe,
@@ -158,7 +160,7 @@ def _check(context: StageContext) -> None:
 
 
 def _tell(kept: KeptPhotograph) -> str:
-    """Returns the caption, and what the check of facts found wrong with its first wording."""
+    """Returns the caption, and the number of dimensions that its first wording invented or lost."""
     scores = kept.row.scores
     found = {"invented": scores.get(INVENTS.name, 0.0), "lost": scores.get(LOSES.name, 0.0)}
     wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)

@@ -1,4 +1,4 @@
-"""The stage that rejects photographs of anything but a whole vase. Its body, a CLIP model, is `bodies.intact`."""
+"""The stage that rejects photographs of anything but a whole vase. `bodies.intact` does the work, with a CLIP model."""
 
 from vaserl.curation.settings import IntactSettings, PoolSettings
 from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
@@ -6,11 +6,11 @@ from vaserl.curation.stamps import file_stamps
 from vaserl.errors import UserError
 
 INTACTNESS = Column(name="intact")
-"""Cosine to the intact family of prompts minus that to the nearest family against it."""
+"""Cosine of the photograph to the prompts for a whole vase, minus its largest cosine to a family of other prompts."""
 FRONT = Column(name="front")
-"""How frontally the vase is shown; the best view is chosen by it."""
+"""Score of how frontally the vase is shown; of a vase's views, the one with the highest score is kept."""
 DEFAULT_THRESHOLD = 0.0
-"""At 0 a photograph is as near to the intact family as to the best one against it."""
+"""Threshold of `intact`; at 0 a photograph is as near to the prompts for a whole vase as to the nearest others."""
 
 
 def _recipe(context: StageContext) -> Recipe:

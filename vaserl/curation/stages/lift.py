@@ -1,4 +1,4 @@
-"""The stage that makes a 3D model of the vase on a photograph. Its body and the generators' is `bodies.lift`."""
+"""The stage that makes a 3D model of the vase in a photograph. `bodies.lift` does the work, and has the generators."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,12 @@ from vaserl.meshes.generators import CommandSettings, GivenSettings, Hunyuan3DSe
 MESH = Column(name="mesh", kind=str, file="{}")
 """Path of the vase's GLB, relative to the data set."""
 SILHOUETTE = Column(name="silhouette_iou")
-"""Overlap of the model's silhouette with the photograph's, where the generator has measured it."""
+"""IoU of the 3D model's silhouette with the vase's in the photograph; NaN if neither generator nor gate measured it."""
 _POOL = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
 
 def place_of_given(settings: LiftSettings, source: Path | str) -> Callable[[str], str] | None:
-    """Returns where a vase's given model ought to be, by the vase's id; None where models are made and not given."""
+    """Returns a function from a vase's id to the path or URL of its given 3D model; None if models are made instead."""
     given = settings.arguments
     if not isinstance(given, GivenSettings):
         return None
@@ -27,7 +27,7 @@ def place_of_given(settings: LiftSettings, source: Path | str) -> Callable[[str]
 
 
 def weights_of(settings: LiftSettings) -> list[Path]:
-    """Returns the folders with the weights of the generator's networks, their parts one level down; [] without any."""
+    """Returns the folders with the weights of the generator's networks, and their subfolders; [] if it has none."""
     model = settings.arguments
     if not isinstance(model, TripoSGSettings | Hunyuan3DSettings):
         return []

@@ -1,6 +1,6 @@
-"""The mesh gate: each lifted model against its photograph, before its turntable is rendered.
+"""The mesh gate: the stage that rejects a bad 3D model, or one unlike its photograph, before the turntable is rendered.
 
-Its body is `bodies.mesh_gate`, the measures are `vaserl.meshes.gate`'s.
+`bodies.mesh_gate` does the work, with the measures of `vaserl.meshes.gate`.
 """
 
 from vaserl.curation.settings import MeshGateSettings
@@ -11,7 +11,7 @@ from vaserl.meshes import file_of_judge, find_judge
 
 SYMMETRY, OPEN_EDGES = Column(name="symmetry"), Column(name="open_edges")
 JUDGE = Column(name="judge")
-"""The mesh judge's score, where there is a judge."""
+"""Score that the mesh judge gave the 3D model; NaN if the settings name no judge."""
 
 
 def _recipe(context: StageContext) -> Recipe:

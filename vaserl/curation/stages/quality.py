@@ -1,4 +1,4 @@
-"""The stage that rejects bad photographs: blurs, sketches and crops. Its body, a ResNet, is `bodies.quality`."""
+"""The stage that rejects bad photographs: blurs, sketches and crops. `bodies.quality` does the work, with a ResNet."""
 
 from vaserl.curation.settings import PoolSettings, QualitySettings
 from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext

@@ -1,6 +1,7 @@
-"""Questions about a vase: one for each dimension that its record states, and one for its findspot where that is known.
+"""Questions about a vase: one for each dimension (fabric, shape, …) that its record states, and one for its findspot.
 
-The findspot can't be seen. Its question completes the data set; training and reward take the six dimensions only.
+The findspot can't be seen in a picture. Its question is only part of the data set; training and reward use the six
+dimensions.
 """
 
 import json
@@ -18,21 +19,21 @@ PROVENANCE_FIELD = "Provenance"
 
 
 QUESTIONS_COLUMN = Column(name="questions", kind=str, empty="[]")
-"""[{"dimension", "question", "answer"}, …] as JSON."""
+"""The questions with their answers, as JSON: [{"dimension", "question", "answer"}, …]."""
 
 
 class Questions:
-    """Adds `questions`; it rejects nothing."""
+    """Adds the column `questions`; rejects nothing."""
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Returns the photograph with its questions."""
+        """Returns `Kept` with the questions about the photograph's vase."""
         questions = [asdict(question) for question in questions_about(json.loads(photograph.record))]
         return Kept(columns={QUESTIONS_COLUMN.name: json.dumps(questions, ensure_ascii=False)})
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """Returns a question such as "What is the fabric of the vase?" for each thing that the record states: the
-    dimensions in their order, then the provenance."""
+    """Returns the questions, such as "What is the fabric of the vase?", that the record answers: those about dimensions
+    in their order, then that about the provenance."""
     questions = [
         Question(dimension=dimension, question=question_about(dimension), answer=answer)
         for dimension in DIMENSIONS
@@ -44,26 +45,26 @@ def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
 
 
 def question_about(topic: Topic) -> str:
-    """Returns the question as the model gets it."""
+    """Returns the text of the question about a dimension or the provenance, as it stands in prompts."""
     return f"What is the {'date' if topic == 'dating' else topic} of the vase?"
 
 
 def findspot_of(record: Mapping[str, str]) -> str:
     """Returns the findspot as a catalogue prints it: the record's "ITALY, ETRURIA, VULCI" becomes "Vulci, Etruria,
-    Italy"; "" where none is known."""
+    Italy". Returns "" if the record states none."""
     parts = [part.strip() for part in record.get(PROVENANCE_FIELD, "").split(",")]
     return ", ".join(_place(part) for part in reversed(parts) if part)
 
 
 def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
-    """Returns the record's value in the words of its caption, such as "the Antimenes Painter"; "" if it states none."""
+    """Returns the record's value of a dimension in caption words, such as "the Antimenes Painter"; "" without one."""
     facts = parse_record(record)
     if not facts[dimension]:
         return ""
     if dimension == "dating":
         return " and ".join(str(interval) for interval in facts.dating)
     if dimension == "attribution":
-        return display(facts.attribution[0])  # the others are alternatives
+        return display(facts.attribution[0])  # the others are alternatives to the first
     if dimension == "decoration":
         field = FIELD_OF_DIMENSION[dimension]
         return reference_caption({field: record[field]}).partition("depicting ")[2].rstrip(".")
@@ -71,7 +72,7 @@ def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
 
 
 def _place(text: str) -> str:
-    """Returns a name in capitals with only its initials capital; one in mixed case stays."""
+    """Converts a place name in capitals to initial capitals; a name in mixed case is returned unchanged."""
     if not text.isupper():
         return text
     return re.sub(r"[^\W\d_]+", lambda match: _cased(match[0].lower()), text)

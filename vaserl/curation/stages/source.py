@@ -1,4 +1,4 @@
-"""The first stage: reads each file once, before any other stage does, and rejects what does not decode."""
+"""The first stage: reads each photograph's file before any other stage does, and rejects files that don't decode."""
 
 import hashlib
 
@@ -21,10 +21,10 @@ DIGEST = Column(name="photo_sha256", kind=str)
 
 
 class SourceReader:
-    """Adds `photo_sha256` and rejects files that don't decode."""
+    """Adds the column `photo_sha256`, the hash of the file; rejects files that can't be read or decoded."""
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Raises: UserError where a file system gives no answer, see `is_for_good`."""
+        """Returns the verdict on the file. Raises: UserError if its storage can't be reached, see `is_for_good`."""
         digest = ""
         try:
             content = read_bytes(photograph.photo)

@@ -1,10 +1,10 @@
-"""The stage that renders one turn of each model into a clip. Its body is `bodies.turntable`."""
+"""The stage that renders one turn of each 3D model into a video clip. `bodies.turntable` does the work."""
 
 from vaserl.curation.stage import Column, KeptPhotograph, Recipe, Stage, StageContext
 from vaserl.dataset import clip_name
 
 CLIP = Column(name="clip", kind=str, file=clip_name("{}"))
-"""Hash of the clip's content, its name in clips/."""
+"""Hash of the video's content, by which its file in clips/ is named."""
 
 
 def _recipe(context: StageContext) -> Recipe:

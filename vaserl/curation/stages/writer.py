@@ -1,4 +1,4 @@
-"""What a language model that words captions is given: its prompt, with the fields of the record in it."""
+"""The prompt of the language model that writes captions, and the fields of a record that are put into it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,30 +8,31 @@ from vaserl.errors import UserError
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 PLACE = "{record}"
+"""Placeholder in the prompt, which is replaced by the fields of the record."""
 
 
 def check_writer(settings: DescribeSettings) -> None:
-    """Raises: UserError when the prompt or the model's folder is missing."""
+    """Checks that a language model for captions has its prompt and folder. Raises: UserError when either is missing."""
     if settings.writer == "llm":
-        from vaserl.policy.model_folder import check_model_folder  # torch, which the rules do without
+        from vaserl.policy.model_folder import check_model_folder  # imports torch, which the rules don't need
 
-        assert settings.llm is not None, "checked by the settings"
+        assert settings.llm is not None, "the settings must check that describe.llm is there"
         read_prompt(settings.llm.prompt)
         check_model_folder(settings.llm.path)
 
 
 def read_prompt(path: Path) -> str:
-    """Returns the prompt. Raises: UserError when it is missing or has no place for the record."""
+    """Returns the prompt's text. Raises: UserError when the file is missing or has no placeholder for the record."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"describe.llm.prompt {path}: can't be read: {error}") from error
     if PLACE not in text:
-        raise UserError(f"describe.llm.prompt {path}: has no {PLACE}, where the fields of the record are to stand")
+        raise UserError(f"describe.llm.prompt {path}: has no {PLACE}, the placeholder for the fields of the record")
     return text
 
 
 def fields_of(record: Mapping[str, str]) -> str:
-    """Returns the fields that a caption may state, one a line; museum numbers and findspots are left out."""
+    """Returns the record's fields that a caption may state, one a line; museum number and findspot are left out."""
     fields = [FIELD_OF_DIMENSION[dimension] for dimension in DIMENSIONS]
     return "\n".join(f"{field}: {record[field]}" for field in fields if record.get(field))
