@@ -1,6 +1,6 @@
 """Everything that owns a process or a GPU: rollout engines, reward workers, learner ranks, encoders, curation.
 
-Import from the modules: `placement` (room for a job's actors), `pool` (placing, dealing, time-outs), `rollout`,
-`reward`, `learner` and `encoder` (the pools), `publish` (how weights reach the engines). They load Ray; an engine loads
-vLLM and a rank DeepSpeed in its own process only.
+Import from the modules: `placement` (reserves resources for a job's actors), `pool` (starts actors and deals work to
+them), `rollout`, `reward`, `learner` and `encoder` (the pools), `publish` (transfers weights to the engines). They load
+Ray. vLLM is loaded only in an engine's process, and DeepSpeed only in a rank's.
 """

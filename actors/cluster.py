@@ -15,13 +15,15 @@ WORKER_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-"""Environment of every worker process of a job."""
+"""Environment variables of every worker process of a job."""
 
 
 @contextmanager
 def connect(settings: ClusterSettings) -> Iterator[None]:
-    """Connects to Ray for the duration of a job: to one that this process runs already, to a cluster, or to a local one
-    that is started here and shut down at the end.
+    """Connects to Ray for the duration of a `with` block.
+
+    Keeps a connection that this process has already, joins a running cluster, or starts a local Ray; a connection made
+    here is closed at the end, and with it a local Ray.
     """
     if ray.is_initialized():
         yield
@@ -31,10 +33,10 @@ def connect(settings: ClusterSettings) -> Iterator[None]:
         # otherwise a local Ray switches token authentication on and writes a token into the home folder
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        # Ray gives its workers niceness 15 to spare a shared head node; here they are the job
+        # Ray gives its workers niceness 15 to spare a shared head node; on one machine that would slow the job
         os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(
-        # "local" and not None, which would join whatever cluster was started on this machine
+        # "local" and not None, with which Ray would join any cluster that is running on this machine
         address=address or "local",
         num_cpus=settings.num_cpus if address is None else None,
         include_dashboard=None if address else False,

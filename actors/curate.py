@@ -1,9 +1,9 @@
 """The curation job: the stages of `vaserl.curation.pipeline` on pools of Ray Data.
 
-Two passes with the choice of the best view between them, because that choice needs all the views of a vase: first
-every photograph through the filters, then the survivors through lift, mesh gate, turntable and texts. Photographs
-travel as paths, and the stages decode them. Finished rows stay in files, so that the same command resumes a killed run
-and writes the manifest that the run would have written.
+There are two passes. The first runs every photograph through the filters. Then the best view of each vase is chosen,
+which needs all of its views. The second pass runs the chosen photographs through lift (photograph to mesh), mesh gate,
+turntable and texts. Photographs are passed on as paths, and the stages decode them. Finished rows are kept in files, so
+that the same command resumes a killed run and writes the manifest that the run would have written.
 """
 
 import contextlib
@@ -37,13 +37,13 @@ _logger = logging.getLogger(__name__)
 
 
 def curate(settings: CurateSettings, pipeline: Pipeline = PIPELINE) -> CurationSummary:
-    """Runs the job and writes the data set: manifest.parquet, models/, clips/, DATASET.md with its picture, the
-    settings with every threshold resolved, and curation.json.
+    """Runs the curation job, writes the data set and returns a summary.
 
-    Work that a run under the same settings has finished is reused, however that run ended.
+    Files of the data set: manifest.parquet, models/, clips/, DATASET.md with its picture, the settings with the value
+    of every threshold, and curation.json. Rows that an earlier run with the same settings has finished are reused.
 
-    Raises: UserError for an input, a model or a program that can't be used, before anything is started, and when
-    another process is at work on the data set.
+    Raises: UserError, before any actor is started, for an input, a model or a program that can't be used, and when
+    another process is curating the same data set.
     """
     photographs = read_photograph_source(settings.source)
     check_apart(settings.source, settings.dataset)
@@ -59,7 +59,10 @@ def curate_table(
     thresholds: Sequence[Threshold] = (),
     pipeline: Pipeline = PIPELINE,
 ) -> CurationSummary:
-    """Runs the job over photographs that `read_photograph_source` returned; `thresholds` are for the card."""
+    """Runs the curation job over a table of photographs from `read_photograph_source`, and returns a summary.
+
+    thresholds: values and origins of the thresholds, listed in DATASET.md.
+    """
     context = StageContext(settings=settings, make_writer=CaptionEngine)
     filters, lift = pipeline.filter_pools(context), pipeline.lift_pools(context)
     dataset = DataSet(settings.dataset)
@@ -72,14 +75,14 @@ def curate_table(
         journal = Journal(settings.dataset)
         if num_earlier := journal.adopt():
             _logger.warning(
-                "%s: curated by an earlier version, whose %d finished shards can't be reused; starting from the "
-                "photographs",
+                "%s: the %d finished shards of an earlier version of vaserl can't be reused; starting again from "
+                "the photographs",
                 settings.dataset,
                 num_earlier,
             )
         num_unfinished = dataset.sweep()
         if num_unfinished:
-            _logger.warning("%s: removed %d unfinished files of a killed run", settings.dataset, num_unfinished)
+            _logger.warning("%s: removed %d unfinished files that a killed run left", settings.dataset, num_unfinished)
         source = folder_of(settings.source)
         versions = versions_below(source)
         shards = source_shards(photographs, journal, settings.journal.num_rows, versions)
@@ -98,7 +101,12 @@ def curate_table(
 
 
 def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
-    """Raises: UserError when the cluster is too small for one of the passes, which would then never start."""
+    """Checks that the cluster has the CPUs and GPUs that the pools of each pass reserve.
+
+    passes: pools by the name of the pass.
+
+    Raises: UserError when it has fewer, because the pass would then never start.
+    """
     has = ray.cluster_resources()
     for name, pools in passes.items():
         for resource, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
@@ -111,6 +119,6 @@ def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
 
 
 def labelled_kinds(photographs: pa.Table) -> dict[str, str]:
-    """Returns the labelled kind of each photograph that has one."""
+    """Returns the labelled kind of each photograph that has a label, by the value of its column `photo`."""
     labelled = photographs.select(["photo", "kind"]).to_pylist()
     return {row["photo"]: row["kind"] for row in labelled if row["kind"]}

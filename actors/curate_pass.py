@@ -1,8 +1,8 @@
-"""One pass of the curation job: shards through pools of Ray Data, several pools at work at once.
+"""One pass of the curation job: runs shards of rows through pools of Ray Data actors, several pools at the same time.
 
-A worker of a pool is an actor, its stages live in a process below it (`vaserl.curation.job.isolated`), and its rows lie
-in files (`vaserl.curation.job.journal`). Only a shard's name crosses between processes, so the driver's memory doesn't
-grow with the number of rows. Finished shards are left out, and if all are finished, no cluster is started.
+A worker of a pool is an actor that runs its stages in a child process (`vaserl.curation.job.isolated`) and keeps rows
+in files (`vaserl.curation.job.journal`). Only a shard's name is sent between processes, so the driver's memory doesn't
+grow with the number of rows. Finished shards are skipped, and if all are finished, no cluster is started.
 """
 
 import logging
@@ -29,22 +29,25 @@ from vaserl.files.storage import storage_environment
 from vaserl.runs.progress import Progress
 
 WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
-"""Threads of arithmetic and of software rendering; the pools are sized to the machine already."""
+"""Environment that limits a worker to one thread for arithmetic and one for software rendering: the pools have a worker
+for each core already."""
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
-"""Hides the GPUs, because Ray shows all of them to a worker that asked for none."""
+"""Environment that hides the GPUs from a worker that reserved none: Ray would show it all of them."""
 
 SEEN_WITHIN_S, LOOK_EVERY_S = 90.0, 0.5
-"""Deadline and interval for seeing a file that another machine has written: NFS caches a folder's names, absent ones
-included, for up to a minute."""
+"""Time-out and polling interval, in seconds, for a file that another machine has written to appear: NFS caches which
+names a folder has and has not for up to a minute."""
 
 
 def run_pass(
     name: str, shards: Sequence[Shard], pools: Sequence[Pool], dataset: Path, start_cluster: Callable[[], None]
 ) -> PassSummary:
-    """Runs every shard through every pool; finished ones are left as they are.
+    """Runs every shard through every pool, except finished ones, and returns a summary of the pass.
 
-    Raises: UserError or JobFailed from a stage; UserError where shards are finished and can't be seen from here;
-    and the exceptions of `start_cluster`.
+    start_cluster: called before the first shard runs, if any is unfinished.
+
+    Raises: UserError or JobFailed from a stage; UserError when the files of finished shards can't be found on this
+    machine; and the exceptions of `start_cluster`.
     """
     started = time.monotonic()
     journal, stages = Journal(dataset), [stage for pool in pools for stage in pool.stages]
@@ -69,23 +72,27 @@ def run_pass(
 
 
 def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
-    """Waits until this machine sees what workers have finished. Raises: UserError after SEEN_WITHIN_S."""
+    """Waits until this machine can read the files of the shards that workers have finished.
+
+    Raises: UserError after SEEN_WITHIN_S seconds.
+    """
     deadline = time.monotonic() + SEEN_WITHIN_S
     while unseen := [shard for shard in finished if not journal.has(shard.step, shard.key)]:
         if time.monotonic() > deadline:
             places = ", ".join(str(journal.path(shard.step, shard.key)) for shard in unseen[:3])
             raise UserError(
-                f"{name}: of {len(finished)} shards that workers have finished, {len(unseen)} can't be seen from here, "
-                f"or not the models and clips that they name: {places}. Does every node have the data set's folder "
-                "under this path?"
+                f"{name}: workers have finished {len(finished)} shards, but {len(unseen)} can't be found on this "
+                f"machine, or not the models and clips that they name: {places}. Check that every node has the "
+                "data set's folder under this path"
             )
         time.sleep(LOOK_EVERY_S)
 
 
 class _PoolWorker:
-    """A `ShardWorker` as Ray Data calls it: one shard a batch, pickled, with the efforts of the pools before it.
+    """Adapter of `ShardWorker` for Ray Data: a batch is one pickled shard with the work (`Effort`) spent on it so far.
 
-    A failure travels like a shard, because an exception would lose its type among those that Ray puts around it.
+    A failure is returned like a shard and raised by the driver, because Ray would wrap an exception in one of its own
+    types.
     """
 
     def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
@@ -105,7 +112,7 @@ class _PoolWorker:
 
 
 def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> Iterator[tuple[Shard, dict[str, Effort]]]:
-    """Yields shards as they are finished, in any order, with the effort of each stage on them."""
+    """Yields finished shards, in order of completion, each with the work (`Effort`) that each stage spent on it."""
     _quiet()
     items = [{"shard": pickle.dumps((shard, {}))} for shard in missing]
     data = ray.data.from_items(items, override_num_blocks=len(items))
@@ -118,7 +125,8 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
             batch_format="numpy",
             num_cpus=pool.settings.num_cpus,
             num_gpus=pool.settings.num_gpus or None,
-            # photographs kill a worker's stages and never the worker; another cause must not kill it endlessly
+            # a photograph can kill the child process with the stages, but not the worker; if a worker dies all the
+            # same, the cause would recur, so it is not restarted
             max_restarts=0,
             runtime_env={"env_vars": _environment(pool.settings)},
         )
@@ -135,14 +143,15 @@ def _environment(settings: PoolSettings) -> dict[str, str]:
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:
-    """Returns rows per second at work of one process of each stage, and the number of deaths."""
+    """Returns texts for the progress line: rows per second of one process of each stage, and the number of processes
+    that died."""
     rates = {name: f"{effort.rows / effort.seconds:.3g}/s" for name, effort in efforts.items() if effort.seconds}
     deaths = sum(effort.deaths for effort in efforts.values())
     return rates | ({"deaths": str(deaths)} if deaths else {})
 
 
 def _quiet() -> None:
-    """Silences Ray Data's bars, logs and deprecation notes; the pass prints one progress line of its own."""
+    """Silences Ray Data's progress bars, logs and deprecation warnings; the pass prints its own progress line."""
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated", module="actors.curate_pass")

@@ -1,4 +1,4 @@
-"""The language model that words captions: a vLLM engine without pictures."""
+"""The language model that writes the data set's captions from museum records, in a vLLM engine without image input."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from vaserl.curation.stages.writer import PLACE, fields_of, read_prompt
 
 
 class CaptionEngine:
-    """Words captions. The engine lives in this very process, so the process must be the stage's own: a worker of a
-    pool, or the process below it."""
+    """Writer of captions: a language model in a vLLM engine. The engine runs in the calling process and sets its
+    environment, so the process must belong to this stage alone: a pool's worker, or its child process."""
 
     def __init__(self, settings: WriterSettings, pool: PoolSettings, seed: int) -> None:
         self._prompt = read_prompt(settings.prompt)
-        # vLLM reads the environment when it is imported
+        # must be set before vLLM is imported, because the import reads it
         os.environ.update(engine_environment(pool.num_gpus, max(int(pool.num_cpus), 1)))
         from vllm import LLM, SamplingParams
 
@@ -31,7 +31,8 @@ class CaptionEngine:
         self._sampling = SamplingParams(temperature=settings.temperature, max_tokens=settings.max_new_tokens, seed=seed)
 
     def __call__(self, records: Sequence[Mapping[str, str]]) -> list[str]:
-        """Returns the model's captions; "" for one that it did not end, or whose record is too long for it."""
+        """Returns a caption for each museum record, in order; "" if the record is too long for the language model or
+        its answer reached the token limit."""
         return self._answers([self._prompt.replace(PLACE, fields_of(record)) for record in records])
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
@@ -46,7 +47,8 @@ class CaptionEngine:
         return answers
 
     def _tokens(self, prompt: str) -> list[int]:
-        """Returns a prompt's tokens. The chat template writes the first token itself where the model needs one."""
+        """Returns the token ids of a prompt in the chat template, which adds a first token itself if the model needs
+        one."""
         chat = self._tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
         )

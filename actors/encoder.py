@@ -1,8 +1,8 @@
-"""Encoders: each clip is decoded once and passes the frozen vision tower once; its features are stored for all actors.
+"""Encoder actors: they decode each clip and run the frozen vision tower on it once, and store the output (features).
 
-Every clip belongs to one encoder, so a clip that ten processes ask for is encoded once. A reader looks in the store of
-its own machine first, and asks the owner of the clip otherwise; the answer comes through Ray's object store and stays
-in the reader's store.
+Every clip is assigned to one encoder, so a clip that ten processes request is encoded once. A reader (in an engine or a
+learner rank) looks in the store of its own machine first. If the clip is not there, it calls the clip's encoder, which
+returns the features through Ray's object store, and puts them into its own store.
 """
 
 from collections import OrderedDict, deque
@@ -30,18 +30,16 @@ BYTES_PER_GB = 10**9
 
 
 def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None:
-    """Returns the reason why a run can keep no features, None where it can."""
+    """Returns the reason why a run can't use stored features, None if it can."""
     if learner.train_vision:
         return "learner.train_vision changes the vision tower, and with it the features, at every step"
     if max_shift:
-        return (
-            f"max_shift = {max_shift} moves each clip to a new place at each draw, so features are hardly ever reused"
-        )
+        return f"max_shift = {max_shift} shifts a clip differently each time, so stored features would hardly be reused"
     return None
 
 
 class EncoderWorker:
-    """A vision tower and the feature store of its machine; an ordinary class, made an actor below."""
+    """Encoder of clips: a vision tower and the feature store of its machine. An ordinary class, made an actor below."""
 
     def __init__(self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, folder: Path):
         torch.set_num_threads(settings.num_threads)
@@ -50,16 +48,17 @@ class EncoderWorker:
         self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
         self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
         self._num_encoded = self._num_damaged_elsewhere = 0
-        self._entry_bytes = 0  # size of the last entry made; all clips of a data set have the same
+        self._entry_bytes = 0  # size of the last entry written; the same for all clips of a data set
 
     def recipe(self) -> FeatureRecipe:
-        """Returns what the features made here depend on."""
+        """Returns what this encoder's features depend on: model, precision and frames."""
         return self._recipe
 
     def entry(self, clip_hash: str, rotation: int, num_damaged: int) -> np.ndarray:
-        """Returns the store's entry of a clip's features, uint8 [num_bytes]; encodes the clip if there is none.
+        """Returns the store's entry with a clip's features, uint8 [num_bytes]; encodes the clip if there is none.
 
-        num_damaged: damaged entries that the reader found in its own store.
+        rotation: index of the frame with which the clip begins. num_damaged: number of damaged entries that the caller
+        found in its own store, for `counts`.
         """
         self._num_damaged_elsewhere += num_damaged
         key = self._recipe.key(clip_hash, rotation)
@@ -67,8 +66,10 @@ class EncoderWorker:
         return np.frombuffer(entry, dtype=np.uint8)
 
     def make_ahead(self, clip_hash: str) -> bool:
-        """Encodes a clip before a reader asks for it. Returns: False when the store is full; nothing is encoded then,
-        because the new entry would evict an earlier one."""
+        """Encodes a clip before a reader requests it, unless it is stored already.
+
+        Returns False if the store is full; nothing is encoded then, because the new entry would evict another.
+        """
         key = self._recipe.key(clip_hash, 0)
         if not self._store.path(key).exists():
             if self._store.num_bytes() + self._entry_bytes > self._store.max_bytes:
@@ -77,8 +78,8 @@ class EncoderWorker:
         return True
 
     def counts(self) -> dict[str, int]:
-        """Returns "encoded": clips that passed the tower; "damaged": damaged entries found here and by readers;
-        "evicted", "refused": see `StoreCounts`."""
+        """Returns counts by name: "encoded", clips encoded; "damaged", damaged entries found here and by readers;
+        "evicted" and "refused", see `StoreCounts`."""
         store = self._store.counts
         return {
             "encoded": self._num_encoded,
@@ -96,14 +97,18 @@ class EncoderWorker:
 
 
 class _Encoder(EncoderWorker):
-    """An encoder as an actor: it can encode ahead without delaying a reader."""
+    """Encoder actor, which can also encode clips ahead of use without delaying a reader's call."""
 
     def __init__(self, *args: Any):
         super().__init__(*args)
         self._ahead: deque[str] = deque()
 
     def fill(self, clip_hashes: Sequence[str] = ()) -> None:
-        """Encodes one clip ahead and queues the next call to itself, behind the readers that wait by then."""
+        """Encodes one clip ahead of use, then queues a call of itself for the next, behind the readers' calls that
+        wait.
+
+        clip_hashes: clips to append to the list of those still to encode.
+        """
         self._ahead.extend(clip_hashes)
         if self._ahead and self.make_ahead(self._ahead.popleft()):
             ray.get_runtime_context().current_actor.fill.remote()
@@ -113,7 +118,7 @@ EncoderActor = ray.remote(_Encoder)
 
 
 class FeatureReader:
-    """Access of an engine or a learner rank to features; the driver makes it and sends it to them."""
+    """Reader of stored features for an engine or a learner rank; created by the driver and sent to their processes."""
 
     def __init__(self, encoders: Sequence[Any], folder: Path, max_bytes: int):
         self._encoders, self._folder, self._max_bytes = list(encoders), folder, max_bytes
@@ -122,34 +127,36 @@ class FeatureReader:
 
     @cached_property
     def store(self) -> FeatureStore:
-        """The store of the machine where the reader is used first."""
+        """Feature store on the machine of the process that uses the reader."""
         return FeatureStore(self._folder, self._max_bytes)
 
     @cached_property
     def recipe(self) -> FeatureRecipe:
-        """The recipe of all encoders.
+        """What the features of all encoders depend on: model, precision and frames.
 
-        Raises: UserError when they differ: their machines have different models under one path.
+        Raises: UserError when the encoders' machines have different models under the same path.
         """
         calls = [encoder.recipe.remote() for encoder in self._encoders]
         recipes = set(wait_for(calls, "features", "recipe", START_TIMEOUT_S))
         if len(recipes) > 1:
-            raise UserError(f"model.path holds different models on the machines of the encoders: {recipes}")
+            raise UserError(
+                f"model.path holds different models on the encoders' machines; copy one of them to all: {recipes}"
+            )
         return recipes.pop()
 
     def key(self, clip_hash: str) -> str:
-        """Returns the key of a clip's features, in the store and in an engine's caches."""
+        """Returns the key of an unrotated clip's features, in the store and in an engine's caches."""
         return self.recipe.key(clip_hash, 0)
 
     def get_all(self, views: Sequence[ClipView]) -> list[ClipFeatures]:
-        """Returns the features of each view, from memory, this machine's store or the encoders.
+        """Returns the features of each view of a clip, from memory, this machine's store or an encoder, in order.
 
-        Raises: ValueError for a shifted view, whose features are not stored.
+        Raises: ValueError for a view with a shift, because features of shifted frames are not stored.
         """
         if any(shift != (0, 0) for _, _, shift in views):
-            raise ValueError("features of shifted clips are not kept; use their pixels")
+            raise ValueError("features of shifted clips are not stored; use the clips' pixels")
         step, num_frames = self.recipe.frames_per_patch, self.recipe.num_frames
-        # a clip that starts a whole number of patches later has the same features in another order
+        # if a clip starts a whole number of temporal patches later, it has the same features in another order
         wanted = [(clip, rotation % num_frames % step) for clip, rotation, _ in views]
         found = self._fetch(list(dict.fromkeys(wanted)))
         return [
@@ -188,7 +195,7 @@ class FeatureReader:
 
 
 class EncoderPool:
-    """N encoders with ordinary methods. A clip belongs to the encoder that its hash names, see `owner`."""
+    """A pool of encoder actors with ordinary methods. A clip's hash determines its encoder, see `owner`."""
 
     def __init__(
         self,
@@ -206,29 +213,29 @@ class EncoderPool:
             place,
             (model, data, settings, self._folder),
             environment=_environment(settings),
-            # everything that an encoder holds is on disk, so a restarted one goes on from there
+            # all state of an encoder is on disk, so a restarted one continues from there
             max_restarts=3,
             max_task_retries=3,
         )
 
     def reader(self) -> FeatureReader:
-        """Returns a reader for an engine or a rank, which may be on any machine."""
+        """Returns a reader for an engine or a learner rank on any machine."""
         return FeatureReader(self._pool.actors, self._folder, self._max_bytes)
 
     def fill(self, clip_hashes: Sequence[str]) -> None:
-        """Encodes clips ahead, in this order, as far as the store has room. Returns at once."""
+        """Starts encoding clips before they are requested, in this order, until the store is full. Returns at once."""
         size = len(self._pool.actors)
         for index, encoder in enumerate(self._pool.actors):
             encoder.fill.remote([clip for clip in clip_hashes if owner(clip, size) == index])
 
     def counts(self) -> dict[str, int]:
-        """Returns sums over the encoders, see `EncoderWorker.counts`."""
+        """Returns the counts of `EncoderWorker.counts`, summed over the encoders."""
         counts = self._pool.wait([encoder.counts.remote() for encoder in self._pool.actors], "counts")
         return {name: sum(each[name] for each in counts) for name in counts[0]}
 
 
 def owner(clip_hash: str, num_encoders: int) -> int:
-    """Returns the index of the encoder that makes the entries of a clip."""
+    """Returns the index of the encoder to which a clip is assigned."""
     return int(clip_hash[:8], 16) % num_encoders
 
 

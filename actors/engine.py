@@ -1,4 +1,4 @@
-"""vLLM behind one small class; everything that depends on its version is in this file.
+"""Wrapper of vLLM; all code that depends on vLLM's version is in this file.
 
 Runs with vLLM 0.26 (the newest for torch 2.11) to 0.32.
 """
@@ -30,28 +30,28 @@ GPU_ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": 
 
 
 def engine_environment(num_gpus: float, num_threads: int) -> dict[str, str]:
-    """Returns the environment of a process that will hold an engine; to be set before vLLM is imported."""
+    """Returns the environment variables of a process with an engine, to be set before vLLM is imported."""
     threads = {"OMP_NUM_THREADS": str(num_threads)}
     return {**GPU_ENVIRONMENT, **threads} if num_gpus else {**CPU_ENVIRONMENT, **threads}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt with its clip."""
+    """One prompt with its video (clip)."""
 
     text: str
-    """The chat-template text with a single video placeholder."""
+    """Prompt after the chat template, with a single video placeholder."""
     video: Clip | ClipFeatures
-    """The frames that the model sees, or the output of its vision tower for them."""
+    """Frames of the video that the model gets, or the output of the vision tower for them."""
     video_hash: str
-    """Key of the video in the engine's caches: a repeated one is neither hashed nor processed again."""
+    """Key of the video in the engine's caches: a video whose key is cached is neither hashed nor processed again."""
     seed: int
-    """Seed of the samples of this prompt."""
+    """Seed of the sampling of this prompt's completions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOutput:
-    """One sampled answer. Its text is decoded once, in the worker."""
+    """One sampled completion, without its text: the worker decodes the token ids."""
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -60,28 +60,30 @@ class EngineOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorPlace:
-    """One tensor of a transfer from GPU to GPU."""
+    """Name, type and shape of one tensor that is sent from the learner's GPU to the engines'."""
 
     name: str
-    """Name in the Hugging Face model."""
+    """Name of the tensor in the Hugging Face model."""
     dtype: str
-    """"bfloat16", …"""
+    """Name of the element type: "bfloat16", …"""
     shape: tuple[int, ...]
     """Shape of the whole tensor, however the learner shards it."""
 
 
 class TransferSender:
-    """The learner's end of a transfer from GPU to GPU: member 0 of an NCCL group; the engines' workers follow."""
+    """Sender of tensors from the learner's GPU to the engines': member 0 of an NCCL group whose other members are the
+    engines' shards."""
 
     def __init__(self, address: str, port: int, num_ranks: int):
-        """Blocks until all members have joined."""
+        """Blocks until all `num_ranks` members have joined the group."""
         from vllm.distributed.weight_transfer.nccl_common import trainer_init
 
         group = {"master_address": address, "master_port": port, "world_size": num_ranks}
         self._group = trainer_init(group)
 
     def send(self, tensor: Any) -> None:
-        """Broadcasts one tensor, on the current stream. Tensors must be sent in the order of the engines' manifest."""
+        """Broadcasts one tensor on the current CUDA stream. Tensors must be sent in the order of the manifest that the
+        engines have."""
         import torch
 
         self._group.broadcast(tensor.contiguous(), src=0, stream=torch.cuda.current_stream())
@@ -101,23 +103,23 @@ class Engine:
         takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """max_lora_rank: None serves no adapters. takes_transfers: weights come over NCCL. takes_features: requests
-        contain features, not frames; the engine then has no vision tower."""
+        """max_lora_rank: None if no adapters are served. takes_transfers: weights arrive by NCCL. takes_features:
+        requests contain the vision tower's output instead of frames; the engine then has no vision tower."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
         if max_lora_rank is not None:
-            # one is served at a time; two are in memory while one replaces the other
+            # one adapter is served at a time; two are in memory while one replaces the other
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
         transfer = {"weight_transfer_config": {"backend": "nccl"}} if takes_transfers else {}
         defaults: dict[str, Any] = {
             "max_model_len": 4096,
-            # without a video to encode vLLM leaves the tower out, and still accepts features
+            # with a limit of 0 videos vLLM does not load the vision tower, and still accepts features
             "limit_mm_per_prompt": {"image": 0, "video": 0 if takes_features else 1},
             "enable_mm_embeds": takes_features,
         }
         if not os.environ.get("CUDA_VISIBLE_DEVICES"):
-            # a chunked prompt would have to undo a draw of its seeded generator, which CPU generators can't
+            # with a chunked prompt vLLM must undo a draw of the seeded generator, which CPU generators don't support
             defaults |= {"enforce_eager": True, "enable_chunked_prefill": False}
         self._llm = LLM(
             model=str(model),
@@ -135,9 +137,10 @@ class Engine:
     def generate(
         self, requests: Sequence[Request], *, num_samples: int, temperature: float, max_new_tokens: int
     ) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
-        """Returns for each request the prompt's tokens, placeholders expanded, and `num_samples` outputs.
+        """Returns, for each request, the token ids of its prompt (video placeholders expanded) and `num_samples`
+        outputs.
 
-        Temperature 0 is greedy. top_p and top_k stay off, because they would bias the importance ratio.
+        Temperature 0 is greedy decoding. top_p and top_k are off, because they would bias the importance ratio.
         """
         from vllm import SamplingParams
 
@@ -156,7 +159,7 @@ class Engine:
                 top_p=1.0,
                 top_k=-1,
                 max_tokens=max_new_tokens,
-                logprobs=0,  # only the sampled token's
+                logprobs=0,  # that of the sampled token only
                 seed=request.seed,
                 stop_token_ids=[self._eos_token_id],
                 detokenize=False,
@@ -164,47 +167,56 @@ class Engine:
             for request in requests
         ]
         if num_samples > 1 and self._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching:
-            # Samples of one prompt that are scheduled in one step don't find each other's prefix in the cache and
-            # compute it again, six times for prompts of 3,000 tokens. One token of each prompt first caches it for all.
+            # Samples of one prompt that are scheduled in the same engine step don't find each other's prefix in the
+            # cache and compute it again, six times for prompts of 3,000 tokens. Generating one token of each prompt
+            # first puts the prefix into the cache for all samples.
             once = SamplingParams(max_tokens=1, temperature=0.0, detokenize=False)
             self._llm.generate(prompts, once, use_tqdm=False, lora_request=self._lora_request)
         outputs = self._llm.generate(prompts, params, use_tqdm=False, lora_request=self._lora_request)
         return [(tuple(o.prompt_token_ids or ()), [_read(c) for c in o.outputs]) for o in outputs]
 
     def load_adapter(self, version: int, folder: Path) -> None:
-        """Serves a LoRA adapter. Its version is its id and is never reused: prefix caches are keyed by the id."""
+        """Serves a LoRA adapter from now on, in place of the one before.
+
+        Its version is its id in vLLM and must never be reused, because prefix caches are keyed by the id.
+        """
         from vllm.lora.request import LoRARequest
 
         request = LoRARequest(f"v{version}", version, str(folder))
         if not self._llm.llm_engine.add_lora(request):
-            raise RuntimeError(f"the engine did not take adapter v{version}")
+            raise RuntimeError(f"vLLM refused adapter v{version} ({folder})")
         if self._lora_request is not None:
             self._llm.llm_engine.remove_lora(self._lora_request.lora_int_id)
         self._lora_request = request
 
     def load_merged(self, files: Mapping[str, FileContent], base_copy: str) -> None:
-        """Writes an adapter into the served weights, W0 + s·B·A from a pristine W0 that the first call reads.
+        """Merges an adapter into the served weights: W0 + alpha / rank · B·A, with an unchanged copy of the base W0
+        that the first call reads from the checkpoint.
 
-        The vision tower does not change, so encoded clips stay valid; cached prefixes are dropped.
+        The vision tower does not change, so cached encodings of videos stay valid; cached prefixes are dropped.
         """
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
         self._drop_prefixes()
 
     def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
-        """Replaces the weights in place by those of a Hugging Face folder's file, and invalidates the caches: prefixes,
-        and encoded clips if the vision tower changed."""
+        """Replaces the served weights in place by those of a Hugging Face folder's files, and invalidates the cached
+        prefixes and, if the vision tower changed, the cached encodings of videos."""
         self._llm.collective_rpc(_write_full, args=(dict(files),))
         self._drop_prefixes()
         if vision_changed:
             self._llm.llm_engine.reset_encoder_cache()
 
     def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
-        """Joins the NCCL group in which a learner's rank 0 sends weights from GPU to GPU; needs `takes_transfers`."""
+        """Joins the NCCL group in which the learner's rank 0 sends weights; needs `takes_transfers`.
+
+        first_rank: number of this engine's first shard in the group. num_ranks: number of members.
+        """
         group = {"master_address": address, "master_port": port, "rank_offset": first_rank, "world_size": num_ranks}
         self._llm.init_weight_transfer_engine({"init_info": group})
 
     def receive(self, manifest: Sequence[TensorPlace], *, vision_changed: bool) -> None:
-        """Receives the tensors of `manifest` from the group, in its order, while the learner sends them."""
+        """Receives the tensors of `manifest` from the NCCL group, in the order of the manifest, while the learner sends
+        them, and invalidates the caches as `load_full` does."""
         update = {
             "names": [place.name for place in manifest],
             "dtype_names": [place.dtype for place in manifest],
@@ -218,8 +230,8 @@ class Engine:
             self._llm.llm_engine.reset_encoder_cache()
 
     def logprobs(self, token_ids: Sequence[int]) -> tuple[float, ...]:
-        """Returns [T-1] the natural log-probability of each token of a text but the first, at temperature 1, under the
-        weights served."""
+        """Returns the natural log-probability of each of a text's T tokens but the first, [T-1], at temperature 1 and
+        under the served weights."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, temperature=1.0, seed=0, prompt_logprobs=0, detokenize=False)
@@ -232,11 +244,12 @@ class Engine:
 
     def _drop_prefixes(self) -> None:
         if not self._llm.reset_prefix_cache():
-            raise RuntimeError("the engine kept its prefix cache: a request is still running")
+            raise RuntimeError("vLLM could not drop its prefix cache, because a request is still running")
 
 
 def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], base_copy: str) -> None:
-    """Runs inside each worker of an engine, which keeps the pristine base as its attribute."""
+    """Merges an adapter into the weights of one of vLLM's workers, in that worker's process; the worker keeps the copy
+    of the base as an attribute."""
     is_gpu = worker.device.type == "cuda"
     factors = read_factors(files, worker.device)
     base = getattr(worker, "vaserl_base", None)
@@ -258,8 +271,8 @@ def _write_full(worker: Any, files: Mapping[str, FileContent]) -> None:
 
 
 def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
-    """Loads weights in the checkpoint's form into the model that serves, through its own mapping of names, fused
-    matrices and tensor parallel shards."""
+    """Loads weights in the checkpoint's form into the served model by vLLM's own loader, which maps names, fused
+    matrices and tensor-parallel shards."""
     import torch
     from vllm.config import set_current_vllm_config
     from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
@@ -267,10 +280,10 @@ def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
     model = worker.model_runner.get_model()
     with set_current_vllm_config(worker.vllm_config), torch.no_grad():
         if worker.device.type == "cuda":
-            # into the same storage, which captured CUDA graphs read
+            # overwrites the storage that captured CUDA graphs read
             model.load_weights(tensors)
             return
-        # on CPU a linear layer holds only the packed form of its matrix, so whole layers are packed again
+        # on CPU a linear layer keeps only the packed form of its matrix, so whole layers must be packed again
         initialize_layerwise_reload(model)
         model.load_weights(tensors)
         finalize_layerwise_reload(model, worker.model_config)
@@ -284,12 +297,12 @@ def _read(output: Any) -> EngineOutput:
 
 
 def _video(video: Clip | ClipFeatures) -> Any:
-    """Returns a video in the form that vLLM takes."""
+    """Returns a video, or its features, in the form of vLLM's multi_modal_data."""
     if isinstance(video, ClipFeatures):
         return {
             "video_embeds": video.features,
             "video_grid_thw": torch.tensor([video.patch_grid]),
             "second_per_grid_ts": torch.tensor([video.seconds_per_patch]),
         }
-    # vLLM would sample the frames a second time
+    # without do_sample_frames=False vLLM would sample from the frames a second time
     return [(video.frames, {**video_metadata(video), "do_sample_frames": False})]

@@ -1,4 +1,4 @@
-"""The learner: DeepSpeed ranks as actors, behind a group with ordinary methods."""
+"""The learner: DeepSpeed ranks (processes) as actors, and one object with ordinary methods for all of them."""
 
 import dataclasses
 import socket
@@ -19,7 +19,7 @@ from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
 
 class _Rank(LearnerRank):
-    """A rank as an actor: it can state where the others meet it."""
+    """Rank actor; rank 0 also returns the address at which the other ranks connect to it."""
 
     def meeting_point(self) -> tuple[str, int]:
         with socket.socket() as free:
@@ -44,7 +44,7 @@ class LearnerGroup:
         seed: int,
         num_steps: int,
     ):
-        """num_steps: of the run, for the learning rate's schedule."""
+        """seed: of the adapter's initial weights. num_steps: steps of the run, for the learning rate's schedule."""
         num_ranks = place.request.num_actors
         self._pool = ActorPool(
             LearnerActor,
@@ -56,13 +56,14 @@ class LearnerGroup:
         self._sends_tensors = False
 
     def wait_until_ready(self) -> int:
-        """Blocks until the ranks have joined each other. Returns: the number of trained parameters."""
+        """Blocks until the ranks are connected, and returns the number of trained parameters."""
         address, port = self.meeting_point()
         calls = [rank.join.remote(address, port) for rank in self._pool.actors]
         return self._pool.wait(calls, "join", START_TIMEOUT_S)[0]
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """Takes one GRPO step. An empty batch (no group had a signal) takes no step and is counted as skipped."""
+        """Takes one GRPO step and returns its metrics. For an empty batch no step is taken and the metric "skipped" is
+        1."""
         if not batch.groups:
             return Update(step=batch.step, metrics={"skipped": 1.0})
         reference = ray.put(batch)
@@ -71,16 +72,17 @@ class LearnerGroup:
         return dataclasses.replace(update, metrics={**update.metrics, "skipped": 0.0})
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration]) -> Update:
-        """Takes one supervised step."""
+        """Takes one supervised step, on the answers of these demonstrations, and returns its metrics."""
         reference = ray.put(demonstrations)
         (num_tokens,) = self._pool.wait([self._first.count_answer_tokens.remote(reference)], "count_answer_tokens")
         calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._pool.actors]
         return _update(step, self._pool.wait(calls, "imitate"))
 
     def weights(self, version: int) -> Weights:
-        """Returns the current policy. Rank 0 returns its bytes, so the driver owns them and they outlive the rank.
+        """Returns the current policy's weights, marked with a version number.
 
-        After `open_transfer` the weights have no files: `send` sends the tensors themselves.
+        Their files are copied to the driver, so they remain after rank 0 has ended. After `open_transfer` they have
+        no files: `send` sends the tensors themselves.
         """
         if self._sends_tensors:
             return make_weights(version, {}, self.fingerprint())
@@ -91,7 +93,7 @@ class LearnerGroup:
         return self._pool.wait([rank.fingerprint.remote() for rank in self._pool.actors], "fingerprint")[0]
 
     def manifest(self) -> tuple[TensorPlace, ...]:
-        """Returns the tensors that `send` sends, in its order."""
+        """Returns name, type and shape of the tensors that `send` sends, in the order of sending."""
         return self._pool.wait([self._first.manifest.remote()], "manifest")[0]
 
     def meeting_point(self) -> tuple[str, int]:
@@ -99,16 +101,18 @@ class LearnerGroup:
         return self._pool.wait([self._first.meeting_point.remote()], "meeting_point", START_TIMEOUT_S)[0]
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> Any:
-        """Has rank 0 open an NCCL group for whole models. Returns the call, to be waited for with the others'."""
+        """Has rank 0 open an NCCL group of `num_ranks` members for whole models, and returns the Ray reference of the
+        call, to be waited for with the engines' calls that join the group."""
         self._sends_tensors = True
         return self._first.open_transfer.remote(address, port, num_ranks)
 
     def send(self) -> list[Any]:
-        """Has all ranks send the trained parameters. Returns the calls, to be waited for with the engines'."""
+        """Has all ranks send the trained parameters, and returns the Ray references of the calls, to be waited for with
+        the engines' calls that receive them."""
         return [rank.send.remote() for rank in self._pool.actors]
 
     def save(self, folder: Path) -> None:
-        """Writes the current policy as a complete Hugging Face folder, an adapter merged into its base."""
+        """Writes the current policy as a complete Hugging Face folder, with an adapter merged into the base model."""
         self._pool.wait([rank.save.remote(folder) for rank in self._pool.actors], "save")
 
     @property
@@ -122,8 +126,11 @@ def _environment(settings: LearnerSettings) -> dict[str, str]:
 
 
 def _update(step: int, sums: Sequence[Sums]) -> Update:
-    """Returns per-token means over all ranks. The loss is the sum of parts that are divided already; gradient norm and
-    learning rate are the same on all ranks; durations are those of the slowest rank."""
+    """Returns the metrics of a step from the sums of each rank: means over the tokens of all ranks.
+
+    The loss is added up, because each rank's is divided by the tokens of all ranks already. Gradient norm and learning
+    rate are the same on all ranks. Durations are those of the slowest rank.
+    """
     seconds = {name.removeprefix(SECONDS): max(s[name] for s in sums) for name in sums[0] if name.startswith(SECONDS)}
     tokens = sum(s.get("tokens", 0.0) for s in sums)
     metrics = {"loss": sum(s.get("loss", 0.0) for s in sums), "tokens": tokens}

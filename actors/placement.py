@@ -1,4 +1,4 @@
-"""The placement of a job: room for all its actors at once, handed out in slices by name."""
+"""Placement of a job's actors: reserves the resources of all actors at once, as one Ray placement group."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +15,32 @@ from vaserl.settings import ClusterSettings, FeatureSettings, LearnerSettings, R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorRequest:
-    """Room for like actors."""
+    """Resources to reserve for a number of actors of one class."""
 
     num_actors: int
     num_cpus: float
-    """CPUs of each actor."""
+    """CPUs reserved for each actor."""
     num_gpus: float = 0
-    """GPUs of each actor."""
+    """GPUs reserved for each actor."""
 
     @property
     def bundle(self) -> dict[str, float]:
-        """The resources of one actor, without a GPU key where it needs none."""
+        """Resources of one actor in Ray's form, without the key "GPU" if it needs none."""
         return {"CPU": self.num_cpus, **({"GPU": self.num_gpus} if self.num_gpus else {})}
 
 
 def actor_request(settings: RolloutSettings | RewardSettings | LearnerSettings | FeatureSettings) -> ActorRequest:
-    """Returns the room that a section of the settings reserves for its actors."""
+    """Returns the resources that a section of the settings reserves for its actors."""
     num_actors = settings.num_ranks if isinstance(settings, LearnerSettings) else settings.num_workers
     return ActorRequest(num_actors=num_actors, num_cpus=settings.num_cpus, num_gpus=settings.num_gpus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementSlice:
-    """The consecutive bundles of a placement group that hold like actors, one each."""
+    """Consecutive bundles (reserved resources) of a placement group, one for each actor of a class."""
 
     name: str
-    """The actors in messages, "rollout"."""
+    """Name of the actors in messages, for example "rollout"."""
     group: PlacementGroup
     first_bundle: int
     request: ActorRequest
@@ -52,13 +52,13 @@ class PlacementSlice:
 
 @contextmanager
 def placed(requests: Mapping[str, ActorRequest], settings: ClusterSettings) -> Iterator[dict[str, PlacementSlice]]:
-    """Creates one placement group with a bundle for each actor, and removes it at the end.
+    """Creates one placement group with a bundle for each actor, and removes it at the end of the `with` block.
 
     Example: with placed({"rollout": actor_request(settings.rollout)}, settings.cluster) as placement:
     RolloutPool(…, placement["rollout"], …)
 
-    Yields: the slice of each request. Raises: UserError when the cluster has no room for all actors within the
-    time-out; the message states the request and the resources of each node.
+    Yields: the slice of each request, by its name. Raises: UserError when the cluster has no room for all actors within
+    the time-out; the message states the requests and the resources of each node.
     """
     bundles = [request.bundle for request in requests.values() for _ in range(request.num_actors)]
     group = placement_group(bundles, strategy="PACK")
@@ -99,7 +99,7 @@ def _shortfall(requests: Mapping[str, ActorRequest], timeout_s: float) -> str:
     lines += [f"    {node['NodeManagerAddress']}: {_format(node['Resources'])}" for node in nodes]
     lines.append(
         "  lower rollout.num_workers, rollout.num_cpus, learner.num_ranks or learner.num_cpus (or the num_gpus), "
-        "raise cluster.num_cpus, or wait for nodes with cluster.placement_timeout_s"
+        "raise cluster.num_cpus, or wait longer for nodes with cluster.placement_timeout_s"
     )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A pool of like actors: placing them, dealing work to them in turn, and collecting it in order."""
+"""A pool of actors of one class: starts them, deals work to them in turn, and collects the results in order."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,17 +9,17 @@ from ray.exceptions import GetTimeoutError
 from actors.placement import PlacementSlice
 
 START_TIMEOUT_S = 600.0
-"""Deadline of a call that waits for an actor to load its model."""
+"""Time-out in seconds of a call that waits for an actor to load its model."""
 CALL_TIMEOUT_S = 1800.0
-"""Deadline of any other call."""
+"""Time-out in seconds of any other call."""
 
 _T = TypeVar("_T")
 
 
 class ActorPool:
-    """The actors of one slice of a placement, in the order of its bundles.
+    """Actors of one class, each on the resources (bundle) that a slice of a job's placement reserves for it.
 
-    Work is dealt in turn: actor k of N receives items k, k + N, k + 2N, … So the actor that does an item does not
+    Work is dealt in turn: actor k of N receives items k, k + N, k + 2N, … So the actor that processes an item does not
     depend on the actors' speed, and a run repeats exactly.
     """
 
@@ -35,11 +35,12 @@ class ActorPool:
         timeout_setting: str = "",
         **options: Any,
     ):
-        """Starts the actors and returns at once.
+        """Starts the actors without waiting for them.
 
-        actor: class made by `ray.remote`. arguments: its positional arguments. each: further keyword arguments, one
-        mapping for each actor. environment: of its process. timeout_setting: key of the configuration that sets
-        `timeout_s`. options: further ones of Ray.
+        actor: class made by `ray.remote`. arguments: positional arguments of all actors. each: keyword arguments, one
+        mapping for each actor. environment: environment variables of the actors' processes. timeout_s: time-out of
+        calls. timeout_setting: key of the config that sets `timeout_s`, for the error message. options: further
+        options of Ray.
         """
         self.name = place.name
         self._timeout_s, self._timeout_setting = timeout_s, timeout_setting
@@ -56,14 +57,15 @@ class ActorPool:
         ]
 
     def deal(self, items: Sequence[_T]) -> list[tuple[Any, Sequence[_T]]]:
-        """Returns the share of each actor as (actor, items), without the actors that have none."""
+        """Returns (actor, its share of the items) for each actor, without the actors whose share is empty."""
         size = len(self.actors)
         return [(actor, items[index::size]) for index, actor in enumerate(self.actors) if items[index::size]]
 
     def collect(self, calls: Sequence[Any], call: str, num_items: int) -> list[Any]:
-        """Returns the results of dealt work in the order of its items.
+        """Blocks until dealt work is complete, and returns one result for each item, in the order of the items.
 
-        calls: one for each share, in the order of `deal`; each returns a list of one result for each item.
+        calls: one for each share, in the order of `deal`, whose result is a list of one result for each item of the
+        share. call: name of the method, for the error message.
         """
         results: list[Any] = [None] * num_items
         for index, share in enumerate(self.wait(calls, call)):
@@ -71,7 +73,7 @@ class ActorPool:
         return results
 
     def wait(self, calls: Sequence[Any], call: str, timeout_s: float | None = None) -> list[Any]:
-        """Returns the results of calls; see `wait_for`. timeout_s: the pool's own where it is None."""
+        """Returns the results of calls; see `wait_for`. timeout_s: time-out in seconds, None for the pool's own."""
         seconds = self._timeout_s if timeout_s is None else timeout_s
         return wait_for(calls, self.name, call, seconds, setting="" if timeout_s else self._timeout_setting)
 
@@ -79,9 +81,11 @@ class ActorPool:
 def wait_for(
     calls: Sequence[Any], pool: str, call: str, timeout_s: float = CALL_TIMEOUT_S, *, setting: str = ""
 ) -> list[Any]:
-    """Returns the results of calls to actors. pool, call, setting: names in the message.
+    """Blocks until calls to actors return, and returns their results.
 
-    Raises: TimeoutError when one is missing after `timeout_s` seconds, and the error of a call that failed.
+    pool, call, setting: names of the actors, the method and the setting of the time-out, for the error message.
+
+    Raises: TimeoutError when a result is missing after `timeout_s` seconds, and the error of a call that failed.
     """
     try:
         return ray.get(list(calls), timeout=timeout_s)

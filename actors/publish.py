@@ -1,7 +1,7 @@
-"""How weights travel from the learner to the engines.
+"""Transfer of new weights from the learner to the engines.
 
 Adapters and, on CPU, whole models go through Ray's object store. A 7B model is a hundred times the size of an adapter,
-so where every rank and every engine has GPUs of its own, the whole model goes by NCCL from the learner's GPUs to the
+so where every rank and every engine has GPUs of its own, the whole model is sent by NCCL from the learner's GPUs to the
 engines', through vLLM's weight-transfer interface.
 """
 
@@ -18,41 +18,44 @@ from vaserl.types import Weights
 
 
 def goes_by_transfer(learner: LearnerSettings, rollout: RolloutSettings) -> bool:
-    """Tells whether a run publishes from GPU to GPU. NCCL has at most one member on a GPU, so a rank that shares its
-    GPU with an engine publishes through the object store."""
+    """Tells whether a run sends whole models to the engines by NCCL, from GPU to GPU.
+
+    NCCL allows one member for each GPU, so a rank that shares its GPU with an engine uses the object store instead.
+    """
     return learner.method == "full" and learner.num_gpus >= 1 and rollout.num_gpus >= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
-    """Weights on their way to the engines."""
+    """Weights that are being sent to the engines, with the handles of the calls that send and receive them."""
 
     weights: Weights
     calls: tuple[Any, ...]
-    """One for each engine."""
+    """Ray reference of the receiving call to each engine."""
     sending: tuple[Any, ...]
-    """One for each rank that sends the tensors itself."""
+    """Ray reference of the sending call to each learner rank; empty if the object store is used."""
     clock: Clock
-    """Started when the weights were submitted."""
+    """Measures the pieces of the publish in seconds, from the submission on."""
 
 
 class WeightTransport(Protocol):
-    """A way for weights to reach the engines of a pool."""
+    """Method of sending weights to the engines of a pool."""
 
     opens_transfer: bool
-    """The engines are started with vLLM's weight transfer."""
+    """True if the engines must be started with vLLM's weight-transfer interface."""
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Prepares loaded engines; called once, before the first `submit`."""
+        """Prepares loaded engines; called once, before the first `submit`. shards_per_engine: GPUs that share an
+        engine's weights."""
         ...
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
-        """Sends weights to every engine, behind the calls submitted before; returns at once."""
+        """Queues the weights at every engine, behind the calls submitted before, and returns at once."""
         ...
 
 
 class ObjectStoreTransport:
-    """The files of the weights, through Ray's object store."""
+    """Transport through Ray's object store, which every engine reads the files of the weights from."""
 
     opens_transfer = False
 
@@ -60,7 +63,7 @@ class ObjectStoreTransport:
         """Does nothing: every engine reads the object store."""
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
-        """Puts the weights into the object store and has every engine load them."""
+        """Puts the weights into the object store and queues their loading at every engine."""
         clock = Clock()
         reference = ray.put(weights)
         clock.lap("put")
@@ -69,8 +72,10 @@ class ObjectStoreTransport:
 
 
 class NcclTransport:
-    """The trained tensors, broadcast by the learner's rank 0 to every shard of every engine. The weights themselves
-    have a version and a fingerprint, and no files."""
+    """Transport by NCCL: the learner's rank 0 broadcasts the trained tensors to every shard of every engine.
+
+    The `Weights` that are submitted have a version and a fingerprint, but no files.
+    """
 
     opens_transfer = True
 
@@ -78,7 +83,8 @@ class NcclTransport:
         self._ranks = ranks
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Opens the NCCL group: the learner's rank 0 is its member 0, the shards of the engines follow in order."""
+        """Opens the NCCL group: the learner's rank 0 is member 0, and the shards of the engines are the next, in
+        order."""
         num_members = 1 + shards_per_engine * len(engines.actors)
         address, port = self._ranks.meeting_point()
         opening = self._ranks.open_transfer(address, port, num_members)
@@ -90,8 +96,11 @@ class NcclTransport:
         self._manifest = self._ranks.manifest()
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
-        """Has the ranks send their current parameters and every engine receive them. The ranks take no further step
-        until the engines have received them, so they can't send the next parameters under this version."""
+        """Queues the sending of the current parameters at the ranks and their receipt at every engine.
+
+        A rank runs its calls in order, so it takes no further step before the parameters are sent: the engines can't
+        receive later parameters under this version.
+        """
         sending = tuple(self._ranks.send())
         calls = tuple(engine.receive.remote(weights, self._manifest) for engine in engines.actors)
         return Publishing(weights=weights, calls=calls, sending=sending, clock=Clock())

@@ -1,4 +1,4 @@
-"""One DeepSpeed rank of the learner: an ordinary class, made an actor elsewhere."""
+"""One DeepSpeed rank (process) of the learner: an ordinary class, which `actors.learner` makes an actor."""
 
 import dataclasses
 import os
@@ -35,16 +35,17 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Item = TypeVar("Item", PromptSamples, Demonstration)
 
 Sums = dict[str, float]
-"""Sums over a rank's tokens; the group adds those of all ranks and divides once."""
+"""Sums of metrics over a rank's tokens, by name; the driver adds those of all ranks and divides them by the number of
+tokens."""
 
 SECONDS = "seconds/"
-"""Prefix of the durations among them."""
+"""Prefix of the names in `Sums` that are durations in seconds instead of sums."""
 
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[ClipInput], Layout], tuple[torch.Tensor, Sums]]
 
 
 class LearnerRank:
-    """One rank of the learner: the policy, its optimizer, and the rank's share of every step."""
+    """One rank of the learner: holds the policy and its optimizer, and processes its share of every step."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class LearnerRank:
         torch.manual_seed(seed)
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path)
-        # pixels where the vision tower is trained, its stored output otherwise
+        # pixels if the vision tower is trained or the feature store is off, else the tower's stored output
         self._videos = features or PixelCache(DataSet(data.path).clips, self._prompter, data.num_frames)
         hf_model = load_model(model.path, _DTYPES[model.dtype])
         hf_model.config.use_cache = False
@@ -80,8 +81,8 @@ class LearnerRank:
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
         if learner.compile:
-            # fused layers would not round the adapter's addition to bfloat16 as the engine does: small updates would
-            # act here and not there, and learner and engine would drift apart with every step
+            # without this, fused layers would not round the adapter's addition to bfloat16 as the engine does: small
+            # updates would change the learner's outputs but not the engine's, and the two would drift apart
             inductor.emulate_precision_casts = True
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
@@ -91,7 +92,10 @@ class LearnerRank:
         self._model_file = TensorFile()
 
     def join(self, address: str, port: int) -> int:
-        """Joins the other ranks and builds the DeepSpeed engine. Returns: the number of trained parameters."""
+        """Connects to the other ranks, builds the DeepSpeed engine and returns the number of trained parameters.
+
+        address, port: where rank 0 listens.
+        """
         is_gpu = self._learner.num_gpus > 0
         os.environ.update(
             RANK=str(self._rank),
@@ -103,8 +107,8 @@ class LearnerRank:
         )
         import deepspeed
 
-        # DeepSpeed compiles its own CPU all-reduce at the first start. A process killed then leaves a lock on which
-        # later runs hang, and the op leaves 67 MB a rank in /dev/shm; gloo does the same work.
+        # DeepSpeed compiles its own CPU all-reduce at the first start. A process killed meanwhile leaves a lock on
+        # which later runs hang, and the op leaves 67 MB in /dev/shm for each rank; gloo does the same work.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
@@ -133,7 +137,11 @@ class LearnerRank:
         return sum(getattr(p, "ds_numel", p.numel()) for p in trained)
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:
-        """Does this rank's part of a GRPO step. Returns: sums over its tokens, "grad_norm" and "learning_rate"."""
+        """Processes this rank's share of a GRPO step, and returns sums over its tokens, "grad_norm" and
+        "learning_rate".
+
+        temperature: sampling temperature of the batch, at which log-probabilities are computed.
+        """
 
         def group_of(samples: PromptSamples, grid: VideoGrid) -> PrefixGroup:
             return samples_group(samples, grid, self._prompter.video_token_id)
@@ -162,8 +170,10 @@ class LearnerRank:
         return self._step(batch.step, batch.groups, group_of, clip_of, loss_of, temperature)
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
-        """Does this rank's part of a supervised step, whose loss is the mean negative log-likelihood of the answer
-        tokens."""
+        """Processes this rank's share of a supervised step, and returns sums over its tokens.
+
+        The loss is the mean negative log-likelihood of the answer tokens. num_loss_tokens: their number over all ranks.
+        """
 
         def group_of(item: Demonstration, grid: VideoGrid) -> PrefixGroup:
             return demonstration_group(item, grid, self._prompter)
@@ -180,7 +190,8 @@ class LearnerRank:
         return self._step(step, demonstrations, group_of, clip_of, loss_of, 1.0)
 
     def count_answer_tokens(self, demonstrations: Sequence[Demonstration]) -> int:
-        """Returns the number of answer tokens of a supervised step, the denominator of its loss."""
+        """Returns the number of answer tokens in the demonstrations of a supervised step, the denominator of its
+        loss."""
         return sum(len(self._prompter.answer_ids(answer)) for item in demonstrations for _, answer in item.turns)
 
     def _step(
@@ -192,10 +203,13 @@ class LearnerRank:
         loss_of: LossOf,
         temperature: float,
     ) -> Sums:
-        """Runs forward and backward over this rank's items in micro-batches, then one optimizer step.
+        """Runs forward and backward passes over this rank's items in micro-batches, then one optimizer step.
 
-        Every rank runs as many micro-batches as the rank with the most, the surplus with weight zero: a collective that
-        one rank skips would hang the others.
+        Returns sums over this rank's tokens. items: those of all ranks. group_of: tokens of an item. clip_of: the
+        item's view of its clip, by `id(item)`. loss_of: loss and sums of a micro-batch.
+
+        All ranks run as many micro-batches as the rank with the most, surplus ones with weight 0: if one rank skipped a
+        collective operation, the others would hang.
         """
         clock = Clock(wait=self._wait)
         share = items[self._rank :: self._num_ranks]
@@ -224,7 +238,7 @@ class LearnerRank:
             clock.lap("layout")
             logprobs, entropy = self._engine(shown, layout, temperature)
             loss, parts = loss_of(logprobs, entropy, members, shown, layout)
-            # ranks' gradients are averaged; the loss is already divided by the tokens of all of them
+            # DeepSpeed averages the gradients over ranks, but the loss is divided by the tokens of all ranks already
             weight = 0.0 if is_surplus else float(self._num_ranks)
             clock.lap("forward")
             self._engine.set_gradient_accumulation_boundary(index == num_micro_batches - 1)
@@ -240,26 +254,29 @@ class LearnerRank:
         return sums | {f"{SECONDS}{name}": seconds for name, seconds in clock.seconds.items()}
 
     def _wait(self) -> None:
-        """Waits for the GPU, which works on after a call has returned."""
+        """Waits until the GPU has finished the operations queued so far, so that durations include them."""
         if self._policy.model.device.type == "cuda":
             torch.cuda.synchronize()
 
     def _largest(self, count: int) -> int:
-        """Returns the largest of all ranks' counts."""
+        """Returns the largest `count` of all ranks."""
         counts = torch.tensor(count, device=self._policy.model.device)
         torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.MAX)
         return int(counts)
 
     @torch.no_grad()
     def _reference(self, videos: Sequence[ClipInput], layout: Layout, temperature: float) -> torch.Tensor:
-        """Returns [N] logprobs under the base, with the adapter disabled. Full fine-tuning keeps no base; the settings
-        refuse beta there."""
+        """Returns the log-probability of each of the N trained tokens under the base model (adapter disabled), [N].
+
+        Full fine-tuning keeps no base model, so the settings allow `loss.beta` with an adapter only.
+        """
         assert self._peft is not None
         with self._peft.disable_adapter():
             return self._engine(videos, layout, temperature)[0]
 
     def weights(self, version: int) -> Weights | None:
-        """Returns the adapter or the whole model on rank 0, None on the others. All ranks must call it together."""
+        """Returns the adapter or the whole model on rank 0, None on the other ranks. All ranks must call it
+        together."""
         clock = Clock()
         files = self._files()
         clock.lap("gather")
@@ -279,7 +296,8 @@ class LearnerRank:
         return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))
 
     def manifest(self) -> tuple[TensorPlace, ...]:
-        """Returns the tensors that `send` sends, in its order: the trained parameters of a whole model."""
+        """Returns name, type and shape of the tensors that `send` sends, in the order of sending: all trained
+        parameters."""
         return tuple(
             TensorPlace(
                 name=name,
@@ -290,12 +308,15 @@ class LearnerRank:
         )
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> None:
-        """Opens, as member 0, the NCCL group in which whole models travel from GPU to GPU."""
+        """Opens, as member 0, the NCCL group in which trained parameters are sent to the engines.
+
+        num_ranks: number of members: this rank and all shards of the engines.
+        """
         self._transfer = TransferSender(address, port, num_ranks)
 
     def send(self) -> None:
-        """Sends the trained parameters to the engines. All ranks must call it together: under ZeRO 3 each holds a part
-        of them, and rank 0 sends."""
+        """Sends the trained parameters to the engines. All ranks must call it together: under ZeRO 3 each rank holds a
+        part of every parameter, which rank 0 gathers and sends."""
         import deepspeed
 
         for _, parameter in self._trained():
@@ -305,7 +326,10 @@ class LearnerRank:
         torch.cuda.synchronize()
 
     def save(self, folder: Path) -> None:
-        """Writes a complete Hugging Face folder, an adapter merged into its base. All ranks must call it together."""
+        """Writes the policy as a complete Hugging Face folder, with an adapter merged into the base model.
+
+        All ranks must call it together; rank 0 writes.
+        """
         files = self._files()
         if self._rank != 0:
             return
@@ -320,7 +344,8 @@ class LearnerRank:
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 
     def _files(self) -> dict[str, FileContent]:
-        """Returns the files of `weights` on rank 0, {} on the others. All ranks must call it together."""
+        """Returns the files that `weights` publishes on rank 0, {} on the other ranks. All ranks must call it
+        together."""
         import deepspeed
 
         published = self._trained() if self._peft is not None else self._named_parameters()
@@ -336,7 +361,7 @@ class LearnerRank:
         return [(name, parameter) for name, parameter in self._named_parameters() if parameter.requires_grad]
 
     def _named_parameters(self) -> list[tuple[str, torch.nn.Parameter]]:
-        """Returns the parameters under the model's own names, without the policy's prefix."""
+        """Returns (name, parameter) of all parameters, with their names in the Hugging Face model."""
         return [(name.removeprefix("model."), parameter) for name, parameter in self._policy.named_parameters()]
 
     def _is_zero_3(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reward workers: CPU or GPU actors that score groups, behind a pool with ordinary methods."""
+"""Reward workers: CPU or GPU actors that score groups of completions, and a pool of them with ordinary methods."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from vaserl.types import Group, Score, ScoredGroup
 
 
 class RewardWorker:
-    """Holds the imported reward functions."""
+    """Reward worker: imports the reward functions and scores groups with them."""
 
     _scorer: Scorer
 
     def load(self, settings: RewardSettings, sources: Sequence[RewardSource]) -> tuple[str, dict[str, str]]:
-        """Imports the functions if the code on this machine is that of `sources`.
+        """Imports the reward functions if their code on this machine is the same as in `sources`.
 
-        Returns: this host, and for each reward the hash of its code here, or the reason why there is none.
+        Returns: the name of this host, and for each function the hash of its code here, or the reason why it has none.
         """
         found = {}
         for source in sources:
@@ -34,16 +34,17 @@ class RewardWorker:
         if all(found[source.name] == source.sha256 for source in sources):
             try:
                 self._scorer = make_scorer(settings, sources)
-            except UserError as error:  # could be imported on the driver, but not here; the message names the function
+            except UserError as error:  # importable on the driver, but not here; the message names the function
                 found = {source.name: str(error) for source in sources}
         return socket.gethostname(), found
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the training records to the functions that learn from them."""
+        """Passes the museum records of the training vases to the reward functions that have a `prepare`."""
         self._scorer.prepare(records)
 
     def score(self, groups: Sequence[Group]) -> list[tuple[Score, ...]]:
-        """Returns [P][G] scores in order, without the groups, which the driver has."""
+        """Returns the score of each completion of each group, in order, [groups][completions]. The groups themselves
+        are left out, because the driver has them."""
         return [scored.scores for scored in self._scorer.score_all(groups)]
 
 
@@ -52,16 +53,15 @@ RewardActor = ray.remote(RewardWorker)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingScores:
-    """A batch that is being scored."""
+    """Groups that are being scored, with the handles of the calls that score them."""
 
     groups: tuple[Group, ...]
-    """[P]"""
     calls: tuple[Any, ...]
-    """One for each worker that has a share of them."""
+    """Ray reference of the call to each worker that has a share of the groups."""
 
 
 class RewardPool:
-    """N reward workers with ordinary methods; groups are dealt to them in turn."""
+    """A pool of reward workers with ordinary methods; groups are dealt to them in turn."""
 
     def __init__(self, settings: RewardSettings, place: PlacementSlice):
         self._settings = settings
@@ -76,40 +76,42 @@ class RewardPool:
 
     @property
     def sha256(self) -> dict[str, str]:
-        """Hash of the code of each reward function, by its name."""
+        """Hash of the code of each reward function, by the function's name."""
         return {source.name: source.sha256 for source in self._sources}
 
     def wait_until_ready(self) -> None:
-        """Blocks until every worker has imported its functions.
+        """Blocks until every worker has imported the reward functions.
 
-        Raises: UserError with a table when the reward code of a worker differs from the driver's or can't be imported.
+        Raises: UserError with a table of the hosts when a worker's reward code differs from the driver's or can't be
+        imported.
         """
         calls = [worker.load.remote(self._settings, self._sources) for worker in self._pool.actors]
         if table := mismatches(self._sources, self._pool.wait(calls, "load")):
             raise UserError(
                 f"the reward code is not the same everywhere:\n{table}\n"
-                "install it on every node, or name it as path/to/file.py:function, which travels with the run"
+                "install it on every node, or name it as path/to/file.py:function, which is sent to every node"
             )
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the training records to every worker's functions that learn from them."""
+        """Passes the museum records of the training vases to every worker's reward functions that have a `prepare`."""
         shared = ray.put([dict(record) for record in records])
         self._pool.wait([worker.prepare.remote(shared) for worker in self._pool.actors], "prepare")
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Returns [P] the groups with their scores, in order.
+        """Returns the groups with the score of each completion, in order.
 
         Raises: RewardError when a function fails.
         """
         return self.collect(self.submit(groups))
 
     def submit(self, groups: Sequence[Group]) -> PendingScores:
-        """Deals out a batch and returns at once, so that it is scored while the next one is generated."""
+        """Queues groups for scoring and returns the handle for `collect` at once, so that the next groups can be
+        sampled meanwhile."""
         calls = tuple(worker.score.remote(share) for worker, share in self._pool.deal(tuple(groups)))
         return PendingScores(groups=tuple(groups), calls=calls)
 
     def collect(self, pending: PendingScores) -> list[ScoredGroup]:
-        """Returns [P] scored groups in the order of `submit`; blocks until they are complete.
+        """Blocks until the groups of a `submit` are scored, and returns them with their scores, in order.
 
         Raises: RewardError when a function fails.
         """

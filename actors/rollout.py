@@ -1,4 +1,4 @@
-"""A pool of rollout workers with ordinary methods: one vLLM engine each, in an actor of its own."""
+"""A pool of rollout workers with ordinary methods: each is an actor with one vLLM engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ RolloutActor = ray.remote(RolloutWorker)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingGroups:
-    """Tasks that the engines were given."""
+    """Tasks that were submitted to the engines, with the handles of the calls that sample them."""
 
     num_tasks: int
-    """P."""
+    """Number of tasks submitted."""
     calls: tuple[Any, ...]
-    """One for each worker that has a share of them."""
+    """Ray reference of the call to each worker that has a share of the tasks."""
     version: int
-    """Version of the weights that answer them: the last that were submitted before."""
+    """Version of the weights that sample the tasks: the last submitted before them."""
 
 
 class RolloutPool:
@@ -47,7 +47,8 @@ class RolloutPool:
         seed: int,
         transport: WeightTransport | None = None,
     ):
-        """max_lora_rank: None where no adapters come. transport: the object store where it is None."""
+        """max_lora_rank: None if no adapters will be published. seed: of the run. transport: None for the object
+        store."""
         self._settings, self._seed, self._version = settings, seed, 0
         self._gate = FingerprintGate(settings.max_fingerprint_gap)
         self._transport = transport or ObjectStoreTransport()
@@ -61,26 +62,27 @@ class RolloutPool:
         )
 
     def wait_until_ready(self) -> None:
-        """Blocks until every engine has loaded and weights can reach it."""
+        """Blocks until every engine has loaded the base model and its connection for weights is open."""
         self._pool.wait([worker.ready.remote() for worker in self._pool.actors], "ready", START_TIMEOUT_S)
         self._transport.connect(self._pool, int(self._settings.engine_args.get("tensor_parallel_size", 1)))
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and has passed the fingerprint check.
+        """Blocks until every engine serves these weights and its log-probabilities of the probe text match the
+        learner's.
 
-        Raises: as `confirm`.
+        Raises: the same as `confirm`.
         """
         return self.confirm(self.submit_weights(weights))
 
     def submit_weights(self, weights: Weights) -> Publishing:
-        """Queues `weights` at every engine behind the work submitted before, and returns at once. An engine does one
-        thing at a time, so it finishes a completion under way with the weights that began it."""
+        """Queues new weights at every engine behind the calls submitted before, and returns the handle for `confirm`
+        at once. An engine runs one call at a time, so a completion is never sampled with two versions of weights."""
         self._version = weights.version
         return self._transport.submit(weights, self._pool)
 
     def confirm(self, publishing: Publishing) -> Publication:
-        """Blocks until every engine serves the weights and has passed the fingerprint check; to be called in the order
-        of submission.
+        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of the probe
+        text match the learner's. Must be called in the order of submission.
 
         Raises: RuntimeError when an engine serves another version; ParityError when an engine's log-probabilities of
         the probe text differ from the learner's.
@@ -89,7 +91,7 @@ class RolloutPool:
         answers: list[Served] = self._pool.wait([*calls, *publishing.sending], "publish")[: len(calls)]
         if any(answer.version != weights.version for answer in answers):
             served = [answer.version for answer in answers]
-            raise RuntimeError(f"published version {weights.version}, the engines serve {served}")
+            raise RuntimeError(f"published weights v{weights.version}, but the engines serve versions {served}")
         gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
         pieces = {name for answer in answers for name in answer.seconds}
         slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}
@@ -100,33 +102,36 @@ class RolloutPool:
         )
 
     def generate(self, tasks: Sequence[Task], step: int, refill: int = 0) -> list[Group]:
-        """Returns [P] groups of `group_size` completions at the training temperature. (step, refill) decide the seeds.
+        """Returns a group of `group_size` completions for each task, in order, [P tasks].
 
-        Raises: as `collect`.
+        They are sampled at the training temperature, with seeds that depend on the run's seed, `step` and `refill`.
+
+        Raises: the same as `collect`.
         """
         return self.collect(self.submit(tasks, step, refill))
 
     def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> PendingGroups:
-        """Deals out tasks behind the work submitted before, and returns at once."""
+        """Queues tasks at the engines behind the calls submitted before, and returns the handle for `collect` at
+        once."""
         seeds = sampling_seeds(self._seed, step, len(tasks), refill)
         return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
 
     def collect(self, pending: PendingGroups) -> list[Group]:
-        """Returns [P] groups in the order of `submit`; blocks until they are complete.
+        """Blocks until the tasks of a `submit` are sampled. Returns one group for each task, in order, [P tasks].
 
-        Raises: RuntimeError when other weights wrote a completion than those submitted last before its `submit`.
+        Raises: RuntimeError when a completion was sampled by other weights than the last ones submitted before it.
         """
         groups: list[Group] = self._pool.collect(pending.calls, "generate", pending.num_tasks)
         for group in groups:
             for completion in group.completions:
                 if completion.weights_version != pending.version:
                     raise RuntimeError(
-                        f"{group.task.id}: written by v{completion.weights_version}, asked of v{pending.version}"
+                        f"{group.task.id}: sampled by weights v{completion.weights_version}, not by v{pending.version}"
                     )
         return groups
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
-        """Returns [P] groups of one completion each, at temperature 0."""
+        """Returns a group of one completion at temperature 0 (greedy decoding) for each task, in order, [P tasks]."""
         return self.collect(self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0))
 
     def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> PendingGroups:
@@ -139,6 +144,6 @@ class RolloutPool:
 
 
 def sampling_seeds(seed: int, step: int, num_tasks: int, refill: int = 0) -> list[int]:
-    """Returns [P] one seed for each task of a step, a function of the run's seed, the step and the refill alone."""
+    """Returns one sampling seed for each task, [num_tasks]; they depend on the run's seed, the step and the refill."""
     state = np.random.SeedSequence([seed, step, refill]).generate_state(num_tasks)
     return [int(value) & 0x7FFFFFFF for value in state]

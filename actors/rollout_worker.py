@@ -1,4 +1,4 @@
-"""A rollout worker: one vLLM engine that samples groups of completions and takes new weights."""
+"""A rollout worker: one vLLM engine that samples groups of completions and loads new weights."""
 
 import hashlib
 import shutil
@@ -25,20 +25,21 @@ from vaserl.types import Completion, Fingerprint, Group, Task, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """An engine's answer to a publish."""
+    """Result of loading new weights into one engine."""
 
     version: int
-    """Version that it serves now."""
+    """Version of the weights that the engine serves now."""
     logprobs: tuple[float, ...]
-    """[T-1] its log-probabilities of the fingerprint's text; empty when the weights have no fingerprint."""
+    """The engine's log-probabilities of the probe text's T tokens but the first, [T-1]; empty when the weights have no
+    fingerprint."""
     seconds: Mapping[str, float]
-    """Seconds of the pieces "digest", "load" and "fingerprint"."""
+    """Duration in seconds of each piece of the work: "digest", "load" and "fingerprint"."""
 
 
 class RolloutWorker:
-    """An engine with its weights; an ordinary class that `ray.remote` makes an actor.
+    """One vLLM engine with its prompts, videos and weights; an ordinary class that `ray.remote` makes an actor.
 
-    With a `FeatureReader` the engine gets features, without one it gets pixels.
+    With a `FeatureReader` the engine gets the vision tower's stored output for a video, without one it gets frames.
     """
 
     def __init__(
@@ -69,13 +70,13 @@ class RolloutWorker:
         self._version = 0
 
     def ready(self) -> int:
-        """Returns the version served; 0 is the base as loaded."""
+        """Returns the version of the served weights; 0 is the base model as loaded."""
         return self._version
 
     def publish(self, weights: Weights) -> Served:
-        """Serves `weights` from the next request on.
+        """Loads `weights`, to be served from the next request on.
 
-        Raises: ValueError when the digest does not match.
+        Raises: ValueError when the files do not match the digest of the weights.
         """
         clock = Clock()
         check_digest(weights)
@@ -92,12 +93,14 @@ class RolloutWorker:
         return self._served(weights.version, weights.fingerprint, clock)
 
     def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
-        """Joins the NCCL group in which a learner sends whole models from GPU to GPU."""
+        """Joins the NCCL group in which the learner sends whole models; see `Engine.open_transfer`."""
         self._engine.open_transfer(address, port, first_rank=first_rank, num_ranks=num_ranks)
 
     def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
-        """Receives the tensors that the learner sends, and serves them from the next request on. `weights` has no
-        files."""
+        """Receives the tensors that the learner sends, to be served from the next request on.
+
+        weights: version and fingerprint, without files. manifest: the tensors, in the order in which they are sent.
+        """
         clock = Clock()
         self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))
         clock.lap("load")
@@ -105,13 +108,14 @@ class RolloutWorker:
 
     def _served(self, version: int, fingerprint: Fingerprint, clock: Clock) -> Served:
         self._version = version
-        # both sides score the text at temperature 1, whatever the sampling temperature of the run
+        # learner and engine both score the probe text at temperature 1, whatever the run's sampling temperature
         logprobs = self._engine.logprobs(fingerprint.token_ids) if fingerprint.token_ids else ()
         clock.lap("fingerprint")
         return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
 
     def _is_new_vision(self, files: Mapping[str, FileContent]) -> bool:
-        """Tells whether the vision tower differs from the one published before; the first one counts as new."""
+        """Tells whether the vision tower in these files differs from that of the previous call; true for the first
+        call."""
         vision = hashlib.sha256()
         for content in files.values():
             for name, tensor in sorted(read_tensors(content).items()):
@@ -124,7 +128,7 @@ class RolloutWorker:
     def generate(
         self, tasks: Sequence[Task], seeds: Sequence[int], *, num_samples: int, temperature: float
     ) -> list[Group]:
-        """Returns one group of `num_samples` completions for each task."""
+        """Returns one group of `num_samples` completions for each task, in order. seeds: sampling seed of each task."""
         requests = [
             Request(text=self._prompter.text(task.prompt), video=video, video_hash=video_hash, seed=seed)
             for task, (video, video_hash), seed in zip(tasks, self._videos(tasks), seeds, strict=True)
@@ -141,7 +145,7 @@ class RolloutWorker:
         ]
 
     def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
-        """Returns what the engine gets of each task's clip, and its key in the engine's caches."""
+        """Returns, for each task, its video as frames or as features, and the video's key in the engine's caches."""
         if self._features is None:
             return [(self._clips.load(t.clip, self._num_frames), f"{t.clip}-{self._num_frames}") for t in tasks]
         features = self._features.get_all([(task.clip, 0, (0, 0)) for task in tasks])

@@ -46,5 +46,5 @@ def test_run_pass_folder_that_workers_do_not_share_ends_the_job(tmp_path, monkey
     monkeypatch.setattr(curate_pass, "stream", lambda missing, *_: ((shard, {}) for shard in missing))
     monkeypatch.setattr(curate_pass, "SEEN_WITHIN_S", 0.1)
     monkeypatch.setattr(curate_pass, "LOOK_EVERY_S", 0.05)
-    with pytest.raises(UserError, match="of 1 shards that workers have finished, 1 can't be seen from here"):
+    with pytest.raises(UserError, match="workers have finished 1 shards, but 1 can't be found on this machine"):
         run(tmp_path)

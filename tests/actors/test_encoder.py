@@ -125,7 +125,7 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
 
         other = data.model_copy(update={"num_frames": 4})
         odd = EncoderPool(model, other, FeatureSettings(), placement["odd"], run_dir=tmp_path / "x")
-        with pytest.raises(UserError, match="different models on the machines"):
+        with pytest.raises(UserError, match="different models on the encoders' machines"):
             FeatureReader([*here._encoders, *odd._pool.actors], tmp_path / "there", PLENTY).key(clips[0])
 
         # `fill` makes the rest, each by its owner, while readers ask

@@ -63,7 +63,7 @@ def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny
         assert written(late) == by_two
         assert len(written(pool.collect(also_second))) == settings.group_size
 
-        with pytest.raises(RuntimeError, match=r"v00/caption: written by v4, asked of v5"):
+        with pytest.raises(RuntimeError, match=r"v00/caption: sampled by weights v4, not by v5"):
             pool.collect(replace(second, version=5))
-        with pytest.raises(RuntimeError, match=r"published version 5, the engines serve \[4\]"):
+        with pytest.raises(RuntimeError, match=r"published weights v5, but the engines serve versions \[4\]"):
             pool.confirm(replace(second_publish, weights=make_weights(5, two)))

@@ -1,7 +1,7 @@
 """GRPO: the two training loops and the arithmetic between sampling and the optimizer step.
 
 Importing this package loads neither torch nor Ray. The losses need torch: import them from `vaserl.grpo.loss` and
-`vaserl.grpo.variants`. `vaserl.grpo.parts` has the Protocols of a run's parts.
+`vaserl.grpo.variants`. `vaserl.grpo.parts` has the Protocols of a run's parts: engines, rewards, learner and recorder.
 """
 
 from vaserl.grpo.advantage import advantages, group_advantages

@@ -1,10 +1,11 @@
-"""Advantages: from the scores of a group to the advantage of each completion, on the sum or dimension by dimension.
+"""Advantages of completions, computed from the total scores of a group or part by part.
 
-On the sum: GRPO, Shao et al., arXiv 2402.03300; without the division, Dr. GRPO, Liu et al., arXiv 2503.20783. Summing
-first lets the part that varies most decide alone. Dimension by dimension (GDPO, Liu et al., arXiv 2601.05242), every
-part is normalised within its group before the parts are added, and the sums are whitened over the step.
+From the totals: GRPO, Shao et al., arXiv 2402.03300; without the division by the standard deviation, Dr. GRPO, Liu et
+al., arXiv 2503.20783. The part of the reward that varies most then decides almost alone. Part by part: GDPO, Liu et
+al., arXiv 2601.05242. Every part is normalised within its group before the parts are added, and the sums are divided
+by their standard deviation over the step.
 
-Axes: P task, G group member, D part.
+Axes: P tasks of a step, G completions of a group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +16,22 @@ from vaserl.errors import UserError
 from vaserl.types import ScoredGroup
 
 ZERO_VARIANCE = 1e-6
-"""Rewards of a group that lie closer together count as equal: their advantages are 0, not amplified rounding noise."""
+"""Smallest difference between the largest and the smallest reward of a group that is used. If they differ by less, the
+group's advantages are 0, because dividing by the tiny standard deviation would amplify rounding noise."""
 
 STD_EPSILON = 1e-4
-"""Added to a group's standard deviation, as TRL does."""
+"""Constant added to a standard deviation before dividing by it, as in TRL."""
 
 
 def advantages(
     scored_P: Sequence[ScoredGroup], *, normalise: bool = True, part_weights: Mapping[str, float] | None = None
 ) -> list[tuple[float, ...]]:
-    """Returns [P][G] the advantages of a step: of the totals, or with `part_weights` of the parts that it names.
+    """Returns the advantages of a step's completions, [P][G].
 
-    Raises: UserError when `part_weights` names no part of these scores, ValueError when it comes without `normalise`.
+    They are computed from the total scores, or with `part_weights` from the parts of the reward that it names.
+
+    Raises: UserError when `part_weights` names none of the parts of these scores, ValueError when it is given with
+    `normalise` False.
     """
     if part_weights is None:
         return [group_advantages([score.total for score in scored.scores], normalise=normalise) for scored in scored_P]
@@ -43,10 +48,12 @@ def advantages(
 
 
 def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
-    """Returns (r - mean) / (std + 1e-4) within a group, std unbiased; without `normalise`, r - mean (Dr. GRPO).
+    """Returns the advantages of one group's rewards r, [G].
+
+    They are (r - mean) / (std + 1e-4) with the unbiased std; with `normalise` False, r - mean (Dr. GRPO).
 
     Computed in float64: in float32 the mean of eight equal rewards differs from them often enough that dividing by a
-    tiny std gives advantages of order 100. The advantages of a group without variance, or of one member, are 0.
+    tiny std gives advantages of order 100. The advantages are 0 if all rewards are equal or there is only one.
 
     Raises: ValueError for a reward that is not finite.
     """
@@ -62,16 +69,17 @@ def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> t
 
 
 def has_signal(rewards_G: Sequence[float]) -> bool:
-    """Tells whether the rewards of a group differ, so that the policy can learn from it."""
+    """Tells whether the rewards of a group differ, so that the policy can learn from the group."""
     return len(rewards_G) > 1 and max(rewards_G) - min(rewards_G) >= ZERO_VARIANCE
 
 
 def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> tuple[float, ...]:
-    """Returns the sum over D of  w_d (r_d - mean_d) / (std_d + 1e-4)  within a group.
+    """Returns the advantages of one group, [G]: the sum over the parts d of  w_d (r_d - mean_d) / (std_d + 1e-4).
 
-    A part without variance adds nothing, whatever its weight: otherwise the last bit of a dimension that all
-    completions have right would count as much as one that half of them miss. A completion that lacks a part neither
-    moves its mean nor gains from it. A negative weight makes a part a cost.
+    Mean and std are those of part d over the group. A part that is equal for all completions adds nothing: otherwise
+    rounding noise in a part that all completions get right would count as much as a part that half of them miss. A
+    completion whose score lacks a part is left out of that part's mean and std, and the part adds nothing to its
+    advantage. A part with a negative weight is a penalty.
     """
     sums = np.zeros(len(parts_G))
     for name, weight in weights.items():
@@ -82,8 +90,12 @@ def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str
 
 
 def whiten(advantages_P_G: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    """Divides the advantages of a step by their standard deviation over the groups that have any, so that the size of
-    the step does not grow with the number of parts. Their mean is 0 already, group by group."""
+    """Divides the advantages of a step, [P][G], by their standard deviation, so that the size of the optimizer step
+    does not grow with the number of parts.
+
+    Groups whose advantages are all 0 do not count in the standard deviation. No mean is subtracted: it is 0 in every
+    group already.
+    """
     live = [a for group in advantages_P_G if any(group) for a in group]
     scale = float(np.std(live, ddof=1)) if len(live) > 1 else 0.0
     if scale < ZERO_VARIANCE:

@@ -1,4 +1,4 @@
-"""The constant baseline: what a policy earns that ignores the clip and always gives the most common caption."""
+"""The constant baseline: the reward of a policy that ignores the video and gives every vase one fixed caption."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from vaserl.types import Completion, Group, ScoredGroup, Task
 
 
 class ConstantBaseline:
-    """The reward of one constant caption on the tasks of a step, to compare a policy's reward with.
+    """Baseline for a policy's reward: the mean reward of one fixed caption on the same tasks.
 
-    Scores each task once in a run. A reward function that fails on a text without tokens ends the comparison, not the
-    run.
+    Each task is scored only once in a run. If a reward function fails on the caption, which has no token ids, the
+    metric is left out from then on and the run continues.
     """
 
     def __init__(self, caption: str):
@@ -23,7 +23,7 @@ class ConstantBaseline:
         self._has_failed = False
 
     def metrics(self, scored: Sequence[ScoredGroup], rewards: Rewards) -> dict[str, float]:
-        """Returns {"reward/constant_baseline": mean over the tasks of these groups}, or {} after a failure."""
+        """Returns {"reward/constant_baseline": mean over the tasks of these groups}, or {} once scoring has failed."""
         if self._has_failed:
             return {}
         tasks = {group.group.task.id: group.group.task for group in scored}
@@ -31,7 +31,7 @@ class ConstantBaseline:
             self._score([task for name, task in tasks.items() if name not in self._earned], rewards)
         except RewardError as error:
             self._has_failed = True
-            print(f"no reward/constant_baseline: {error}", file=sys.stderr)
+            print(f"the metric reward/constant_baseline is left out from now on: {error}", file=sys.stderr)
             return {}
         return {"reward/constant_baseline": float(np.mean([self._earned[group.group.task.id] for group in scored]))}
 

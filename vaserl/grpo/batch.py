@@ -1,4 +1,4 @@
-"""The batch that a step learns from. Axes: P task, G group member."""
+"""Assembly of a step's training batch from its scored groups. Axes: P tasks, G completions of a group."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,12 @@ def assemble(
     keep_without_signal: bool = False,
     mask_truncated: bool = False,
 ) -> Batch:
-    """Returns the batch of a step: every completion with its advantage.
+    """Returns the training batch of a step: its completions with their advantages.
 
-    A group of equal rewards teaches nothing and would only dilute the mean over tokens, so it is left out (and
-    counted, as `zero_variance_share`) unless `keep_without_signal`, which a KL term needs. With `mask_truncated`,
-    completions that the token limit cut off are left out, and groups that consist of such completions.
+    A group whose advantages are all 0 has no policy gradient and would only dilute the mean over tokens. It is left
+    out (the metric `zero_variance_share` counts such groups) unless `keep_without_signal` is set, as it must be for a
+    KL term. With `mask_truncated`, completions that the token limit cut off are left out, and so are groups that
+    consist of such completions.
     """
     groups = []
     for scored, advantages_G in zip(scored_P, advantages_P_G, strict=True):

@@ -1,9 +1,9 @@
-"""Dynamic sampling: a step replaces groups without signal by new draws, in a bounded number of rounds.
+"""Dynamic sampling: a step replaces groups of equal rewards, which have no gradient, by groups of newly drawn tasks.
 
-From DAPO, Yu et al., arXiv 2503.14476, which draws until the batch is full. Here the rounds are bounded, so that a
-policy which always or never succeeds can't hold up a run.
+From DAPO, Yu et al., arXiv 2503.14476, which draws until the batch is full. Here the number of rounds is bounded, so
+that a policy which always or never succeeds can't stall a run.
 
-Axes: P task, G group member.
+Axes: P tasks, G completions of a group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,34 +12,37 @@ from dataclasses import dataclass
 from vaserl.types import Batch, ScoredGroup, Task
 
 Advantages = Sequence[Sequence[float]]
-"""[P][G] the advantage of each completion."""
+"""The advantage of each completion, [P][G]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """What a step has drawn so far and what it samples next. `Grpo.draw` makes the first, `Grpo.refill` the next ones;
-    the step learns from the last, which has no `tasks`.
+    """State of a step's sampling: the groups scored so far, and the tasks to sample next.
 
-    Example: with 3 tasks a step, of which one group had no signal: Draw(step=7, refill=1, tasks=(one task,),
+    `Grpo.draw` returns the first state of a step, `Grpo.refill` each further one. The step learns from the last state,
+    whose `tasks` are empty.
+
+    Example: with 3 tasks a step, one of which got equal rewards: Draw(step=7, refill=1, tasks=(one task,),
     scored=(three groups,), …)
     """
 
     step: int
     refill: int
-    """Round of `tasks`: 0 is the first draw of the step, refills count from 1."""
+    """Number of the sampling round of `tasks`: 0 is the step's first draw, 1 its first refill."""
     tasks: tuple[Task, ...]
-    """[P] tasks to sample and score next; empty once the batch is full or all rounds are used."""
+    """Tasks to sample and score next, [P]; empty once the batch is full or all rounds are used."""
     scored: tuple[ScoredGroup, ...]
-    """[P] all groups of the step so far, the first draw before the refills."""
+    """All groups of the step so far, [P]; those of the first draw come before those of the refills."""
     advantages_P_G: Advantages
-    """Advantages of `scored`."""
+    """Advantages of the completions of `scored`."""
     batch: Batch
-    """The groups of `scored` to learn from."""
+    """Training batch: the groups of `scored` that the step learns from."""
 
     def metrics(self, num_tasks: int) -> Mapping[str, float]:
-        """Returns the number of refills, groups they brought, groups left out, and completions to learn from.
+        """Returns metrics of the step's sampling: the number of refills, of groups that they added, of groups left out
+        of the batch, and of completions in the batch.
 
-        num_tasks: size of the first draw.
+        num_tasks: number of tasks in the first draw.
         """
         return {
             "refills": float(self.refill),

@@ -1,4 +1,4 @@
-"""The arithmetic of a GRPO run: which tasks a step draws, and what their scores become."""
+"""The computations of a GRPO step that need no actor: drawing tasks, then advantages, batch and metrics from scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,33 +17,37 @@ from vaserl.types import Batch, Publication, ScoredGroup, Task, Update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpo:
-    """The settings and tasks of a run, and everything that a step computes from them without an actor."""
+    """Settings and tasks of a GRPO run, with the computations of a step that need no actor."""
 
     settings: TrainSettings
     tasks: Sequence[Task]
-    """Every task of the run."""
+    """All tasks that the steps draw from."""
     baseline: ConstantBaseline | None = None
-    """Adds `reward/constant_baseline` to the metrics."""
+    """Computes the metric `reward/constant_baseline`; with None it is left out."""
 
     def draw(self, step: int) -> Draw:
-        """Returns the first draw of a step, counted from 1."""
+        """Returns the first draw of a step: its tasks, with no groups yet. Steps count from 1."""
         tasks, batch = tuple(self.tasks_of(step, 0)), Batch(step=step, groups=())
         return Draw(step=step, refill=0, tasks=tasks, scored=(), advantages_P_G=(), batch=batch)
 
     def tasks_of(self, step: int, refill: int) -> Sequence[Task]:
-        """Returns [P] the tasks of a round of a step, a function of (seed, step, refill) alone."""
+        """Returns the tasks of a step's first draw (refill 0) or of a refill (from 1), [P].
+
+        They depend on (seed, step, refill) only.
+        """
         num_tasks, seed = self.settings.tasks_per_step, self.settings.seed
         return draw_items(self.tasks, num_per_step=num_tasks, seed=seed, step=step, refill=refill)
 
     def clips(self) -> list[str]:
-        """Returns the hashes of the clips that the first draws show, in the order in which the steps need them."""
+        """Returns the content hashes of the videos of all steps' first draws, each once, in the order of first use."""
         steps = range(1, self.settings.num_steps + 1)
         return list(dict.fromkeys(task.clip for step in steps for task in self.tasks_of(step, 0)))
 
     def refill(self, draw: Draw, scored: Sequence[ScoredGroup]) -> Draw:
-        """Adds the scored groups of `draw.tasks`, and draws as many new tasks as the batch lacks groups with signal.
+        """Returns the next state of a step: adds the scored groups of `draw.tasks`, and draws new tasks if the batch is
+        short of groups and refills are left.
 
-        Applies the length penalty, and forms the advantages over all groups of the step.
+        Applies the length penalty, and computes the advantages over all groups of the step.
         """
         settings, step = self.settings, draw.step
         penalised = punish_overlong(scored, settings.overlong, settings.rollout.max_new_tokens)
@@ -57,7 +61,7 @@ class Grpo:
             scored_P,
             advantages_P_G,
             step,
-            # a group that a refill replaced must not come back for its KL term
+            # a group that a refill replaced must not be in the batch for its KL term
             keep_without_signal=settings.loss.beta > 0 and settings.max_refills == 0,
             mask_truncated=settings.loss.mask_truncated,
         )
@@ -69,7 +73,10 @@ class Grpo:
         return Draw(step=step, refill=refill, tasks=tasks, scored=scored_P, advantages_P_G=advantages_P_G, batch=batch)
 
     def metrics(self, draw: Draw, update: Update, published: Publication, rewards: Rewards) -> dict[str, float]:
-        """Returns the metrics of a step in the order of metrics.jsonl. published: of the weights that wrote it."""
+        """Returns the metrics of a step, in the order of metrics.jsonl.
+
+        published: the publication of the weights that sampled the step.
+        """
         values = step_metrics(draw.scored, draw.advantages_P_G, update, published)
         values |= draw.metrics(self.settings.tasks_per_step)
         return values if self.baseline is None else values | self.baseline.metrics(draw.scored, rewards)

@@ -1,4 +1,4 @@
-"""A thread for work that is done in order, one piece at a time."""
+"""A worker thread that runs submitted functions one at a time, in order."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +11,10 @@ _T = TypeVar("_T")
 
 
 class Lane:
-    """A thread that does its work in the order of submission, each piece as a phase of the run's timeline. After a
-    failure it does no further work: every later piece fails with the same error.
+    """A thread that runs functions in the order of submission and records each as a phase of the run's timeline.
 
-    Leaving the `with` block does not wait for the work under way, which after a failure elsewhere could take long.
+    After one has failed, the later ones do not run: their futures raise the same error. Leaving the `with` block does
+    not wait for the function that is running, because after a failure elsewhere that could take long.
     """
 
     def __init__(self, recorder: RunRecorder):
@@ -23,13 +23,16 @@ class Lane:
         self._last: Future[Any] | None = None
 
     def submit(self, step: int, phase: str, work: Callable[[_A], _T], argument: _A) -> Future[_T]:
-        """Submits `work(argument)`."""
+        """Queues `work(argument)` and returns its future. phase: name of its span in the timeline."""
         given: Future[_A] = Future()
         given.set_result(argument)
         return self.submit_after(step, phase, work, given)
 
     def submit_after(self, step: int, phase: str, work: Callable[[_A], _T], given: Future[_A]) -> Future[_T]:
-        """Submits `work` on the result of another thread. The phase covers the work, not the wait for `given`."""
+        """Queues `work` on the result of `given`, a future of another thread, and returns the future of `work`.
+
+        The recorded phase covers the work, not the wait for `given`.
+        """
         self._last = future = self._thread.submit(self._run, step, phase, work, given, self._last)
         return future
 

@@ -10,10 +10,11 @@ from vaserl.types import Weights
 
 
 def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, recorder: RunRecorder) -> Weights:
-    """Runs the steps of a run, each of sample, score, learn and publish, and returns the weights published last.
+    """Runs all steps of a run (sample, score, learn, publish) and returns the weights published last.
 
-    Raises: ParityError when the learner's logprobs of the sampled tokens differ from the engine's by more than
-    `max_logprob_gap`, as a mean over the step, or when an engine's fingerprint is not the learner's after a publish.
+    Raises: ParityError when the learner's logprobs of a step's sampled tokens differ from the engine's by more than
+    `max_logprob_gap` on average, or when after a publish an engine's logprobs of the probe text differ from the
+    learner's by more than `max_fingerprint_gap`.
     """
     settings = grpo.settings
     weights = learner.weights(version=1)

@@ -1,16 +1,17 @@
 """The overlapped GRPO loop: while the ranks learn a step, the engines sample the next one and the workers score it.
 
-It differs from `vaserl.grpo.loop` in the weights that write step k. There they are the current ones; here they are
-`max_staleness` versions older, so that the engines need not wait for the learner. With max_staleness = 1:
+It differs from `vaserl.grpo.loop` in the weights that sample step k. There they are the learner's current ones; here
+they are `max_staleness` versions older, so that the engines need not wait for the learner. With max_staleness = 1
+("v2 3": weights v2 sample step 3; "2->v3": the update of step 2 makes weights v3):
 
     engines   v1 1 2    v2 3     v3 4     v4 5
     workers       1      2        3        4
     learner        1->v2   2->v3    3->v4    4->v5
 
-The schedule follows from the data, not from the speed of the parts: version max(1, k - max_staleness) writes step k,
-so a run repeats exactly. The learner has version k when it learns step k, which bounds the staleness of each sample.
-The learner waits for late engines and they wait for a late learner; nothing is dropped. The importance ratio is to the
-logprobs of the weights that wrote the sample, so the loss is that of the on-policy loop.
+The schedule does not depend on the speed of the parts: version max(1, k - max_staleness) samples step k, so a run
+repeats exactly. The learner has version k when it learns step k, which bounds the staleness of each sample. The learner
+waits for slow engines and the engines wait for a slow learner; no sample is dropped. The denominator of the importance
+ratio is the probability under the weights that generated the sample, so the loss is that of the on-policy loop.
 """
 
 from collections import deque
@@ -29,15 +30,16 @@ from vaserl.types import Publication, ScoredGroup, Weights
 def train_ahead(
     grpo: Grpo, engines: QueuedEngines, rewards: Rewards, learner: Learner, recorder: RunRecorder
 ) -> Weights:
-    """Runs the steps of a run as `vaserl.grpo.loop.train` does, with samples of weights up to `max_staleness` versions
+    """Runs all steps of a run as `vaserl.grpo.loop.train` does, on samples from weights up to `max_staleness` versions
     older than the learner's, and returns the weights published last. With max_staleness = 0 the two loops are equal.
 
-    A step asks for its refills when its first draw is scored, so the newest weights write them and the learner waits.
+    A step requests its refills after its first draw is scored, so the newest weights sample them while the learner
+    waits.
 
-    Raises: ParityError when an engine's fingerprint is not the learner's after a publish, and when the logprobs differ
-    on a step that the learner's own version wrote. On other steps the difference contains the policy's movement, so it
-    is reported as `logprob_drift` and stops nothing. StalenessError when a sample is outside the bound, before the
-    step learns.
+    Raises: ParityError when after a publish an engine's logprobs of the probe text differ from the learner's, or when
+    the logprobs of the sampled tokens do on a step that the learner's own version sampled. On other steps that
+    difference contains the change of the policy since, so it is reported as `logprob_drift` and does not stop the run.
+    StalenessError, before the step learns, when a sample comes from weights that are too old.
     """
     settings = grpo.settings
     num_steps, bound = settings.num_steps, settings.max_staleness
@@ -70,7 +72,7 @@ def train_ahead(
 
 
 class _Ahead:
-    """The work in flight: one thread waits for the engines, another for the reward workers."""
+    """The draws that are being sampled and scored: one thread waits for the engines, another for the reward workers."""
 
     def __init__(self, engines: QueuedEngines, rewards: Rewards, sampling: Lane, scoring: Lane):
         self._engines, self._rewards = engines, rewards
@@ -78,17 +80,18 @@ class _Ahead:
         self._published: dict[int, Publication] = {}
 
     def begin(self, draw: Draw) -> Future[list[ScoredGroup]]:
-        """Queues a draw's tasks at the engines. They are scored as soon as they are sampled."""
+        """Queues the sampling and then the scoring of a draw's tasks, and returns the future of the scored groups."""
         pending = self._engines.submit(draw.tasks, draw.step, draw.refill)
         groups = self._sampling.submit(draw.step, "rollout", self._engines.collect, pending)
         return self._scoring.submit_after(draw.step, "reward", self._rewards.score, groups)
 
     def confirm(self, publishing: Any) -> None:
-        """Blocks until every engine serves the weights of a `submit_weights`."""
+        """Blocks until every engine serves the weights of a `submit_weights`, and keeps the publication."""
         publication = self._engines.confirm(publishing)
         self._published[publication.version] = publication
 
     def least_alike(self, draw: Draw) -> Publication:
-        """Returns the publication with the largest fingerprint gap among the versions that wrote a step."""
+        """Returns, among the publications whose weights sampled a step, the one with the largest fingerprint gap (mean
+        difference between the engine's and the learner's logprobs of the probe text)."""
         wrote = [self._published[draw.step - age] for age in set(staleness(draw.scored, draw.step))]
         return max(wrote, key=lambda publication: publication.fingerprint_gap)

@@ -1,12 +1,12 @@
 """The GRPO loss of a micro-batch.
 
-Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`. Weights
-that correct for the engine, truncated: Yao et al., "Your efficient RL framework secretly brings you off-policy RL
-training" (2025).
+Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`. The
+truncated importance weights that correct for differences between engine and learner: Yao et al., "Your efficient RL
+framework secretly brings you off-policy RL training" (2025).
 
-Left out on purpose: a value network, and several updates on one batch.
+Not implemented, on purpose: a value network, and several updates on one batch.
 
-Axes: S completions of a micro-batch, N their trained tokens.
+Axes: S completions of a micro-batch, N trained tokens of all of them.
 """
 
 import math
@@ -24,14 +24,16 @@ class PolicyLoss:
     """The loss of a micro-batch and the sums behind its metrics."""
 
     loss: torch.Tensor
-    """Scalar with gradient: the micro-batch's part of the loss of the step."""
+    """The micro-batch's part of the loss of the step: a scalar with gradient."""
     sums: Mapping[str, float]
-    """Sums over the micro-batch's tokens; the caller adds them up and divides by the tokens of the step.
+    """Sums over the micro-batch's tokens, by metric; the caller adds those of all micro-batches and divides by the
+    number of tokens of the step.
 
-    "ratio", the importance ratio; "clipped", 1 where the variant bounded it; "kl", k3 against the reference, absent
-    without one. Learner against engine, before the update: "logprob_gap", |log pi - log pi_engine|; "engine_ratio",
-    exp of that difference; "engine_kl", k3 of KL(engine || learner); "engine_missing", 1 where the engine gave no
-    finite logprob; "engine_truncated", 1 where the importance weight was bounded, absent without weights."""
+    "ratio", the importance ratio; "clipped", 1 where the variant bounded it; "kl", the estimate k3 of the KL divergence
+    from the reference policy, absent without one. Differences between learner and engine, before the update:
+    "logprob_gap", |log pi - log pi_engine|; "engine_ratio", exp(log pi - log pi_engine); "engine_kl", k3 of
+    KL(engine || learner); "engine_missing", 1 where the engine returned no finite logprob; "engine_truncated", 1 where
+    the importance weight was bounded, absent without importance weights."""
 
 
 def policy_loss(
@@ -45,15 +47,18 @@ def policy_loss(
     num_tokens: int,
     num_sequences: int,
 ) -> PolicyLoss:
-    """Returns the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
+    """Returns the loss of a micro-batch, with the sums behind its metrics.
+
+    The loss is the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
 
     logprobs, engine_logprobs, reference_logprobs: [N]; advantages: [S]; lengths: [S] trained tokens of each completion.
-    num_tokens, num_sequences: of the whole optimizer step, over all ranks and micro-batches.
+    num_tokens, num_sequences: trained tokens and non-empty completions of the whole optimizer step, over all ranks and
+    micro-batches.
 
     rho = exp(log pi - log pi_old). With `old_logprobs` "engine", pi_old is the engine's policy and w is 1. With
-    "learner" it is the learner's before the update, which this forward pass computes: the weights do not change before
-    the optimizer's step. w is then exp(log pi_old - log pi_engine), at most
-    `importance_cap`, without gradient and on the policy term only.
+    "learner" it is the learner's policy before the update, which this forward pass computes: the weights do not change
+    before the optimizer's step. w is then exp(log pi_old - log pi_engine), at most `importance_cap`, without gradient
+    and on the policy term only.
 
     k3 is weighted with the ratio, which makes its gradient that of the KL divergence off-policy as well (TRL's
     `use_bias_correction_kl`).
@@ -99,5 +104,5 @@ def policy_loss(
         token_budget=loss.token_budget,
     )
     weights = by_token(torch.tensor(weights_S, dtype=logprobs.dtype, device=logprobs.device))
-    values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one wait for the device
+    values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one device sync
     return PolicyLoss(loss=(per_token * weights).sum(), sums=dict(zip(sums, values, strict=True)))

@@ -1,4 +1,4 @@
-"""The metrics of a GRPO step, from its scores and the learner's update. Axes: P task, G group member."""
+"""The metrics of a GRPO step, from its scores and the learner's update. Axes: P tasks, G completions of a group."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,13 @@ from vaserl.types import Publication, ScoredGroup, Update
 def step_metrics(
     scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]], update: Update, published: Publication
 ) -> dict[str, float]:
-    """Returns one flat mapping: `reward/…` means over all completions of the step (a part's over those that have it),
-    `length/…` in tokens, shares between 0 and 1, `staleness/…` in versions, and the learner's own metrics.
+    """Returns the metrics of a step by name.
 
-    published: the publication of the weights that wrote the step.
+    `reward/…` are means over all completions of the step (for a part of the reward, over those that have it),
+    `length/…` are in tokens, shares are between 0 and 1, `staleness/…` are in versions. The learner's own metrics
+    follow.
+
+    published: the publication of the weights that sampled the step.
     """
     totals = [[score.total for score in group.scores] for group in scored]
     flat = [total for group in totals for total in group]
@@ -43,17 +46,18 @@ def step_metrics(
 
 
 def staleness(scored: Sequence[ScoredGroup], version: int) -> list[int]:
-    """Returns [P * G] for each sample the number of versions by which the learner is ahead of the one that wrote it.
+    """Returns, for each sample, the learner's version minus the version of the weights that generated it, [P * G].
 
-    version: the learner's, which is the number of the step: version 1 learns step 1 and becomes version 2.
+    version: the learner's version, which equals the number of the step: version 1 learns step 1 and becomes version 2.
     """
     return [version - completion.weights_version for group in scored for completion in group.group.completions]
 
 
 def name_gap(values: dict[str, float]) -> dict[str, float]:
-    """Renames `logprob_gap`, mean |log pi - log pi_sampler|, to `logprob_drift` on a step that older weights wrote.
+    """Renames the metric `logprob_gap`, mean |log pi - log pi_sampler|, to `logprob_drift` if older weights sampled the
+    step.
 
-    There it contains the movement of the policy since, beside the difference between learner and engine.
+    The value then contains the change of the policy since, besides the difference between learner and engine.
     """
     if values["staleness/max"] > 0 and "logprob_gap" in values:
         return {"logprob_drift" if name == "logprob_gap" else name: value for name, value in values.items()}

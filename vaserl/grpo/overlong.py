@@ -1,4 +1,4 @@
-"""Soft overlong punishment: nearing the token limit costs reward before the limit cuts the completion off.
+"""Soft overlong punishment: a penalty on the reward that grows as a completion's length nears the token limit.
 
 DAPO, Yu et al., arXiv 2503.14476, equation 13.
 """
@@ -11,15 +11,19 @@ from vaserl.types import Score, ScoredGroup
 
 
 def overlong_share(num_tokens: int, *, limit: int, num_soft: int) -> float:
-    """Returns 0 up to limit - num_soft tokens, from there linear to 1 at the limit."""
+    """Returns the share of the full penalty at a length: 0 up to limit - num_soft tokens, then linear up to 1 at the
+    limit."""
     return min(1.0, max(0.0, (num_tokens - (limit - num_soft)) / num_soft))
 
 
 def punish_overlong(
     scored_P: Sequence[ScoredGroup], settings: OverlongSettings, max_new_tokens: int
 ) -> list[ScoredGroup]:
-    """Returns [P] the groups with the penalty subtracted from each total and recorded as a part, a cost above 0. With
-    `num_tokens` 0 the groups are unchanged."""
+    """Returns the groups, in order, with the length penalty subtracted from each completion's total score.
+
+    The penalty is recorded as the score part OVERLONG_PART, as a positive number. With `settings.num_tokens` 0 the
+    groups are unchanged.
+    """
     if settings.num_tokens == 0:
         return list(scored_P)
 

@@ -1,4 +1,7 @@
-"""The parts of a training run as the loops use them; `actors` implements them, tests fake them in ten lines each."""
+"""Protocols of the parts of a training run that the loops call; `actors` implements them, and tests have small fakes.
+
+Axis: P tasks or groups of the call.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,13 +16,14 @@ class Engines(Protocol):
     """Engines that sample completions of tasks."""
 
     def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
-        """Returns [P] one group for each task, in order. (step, refill) decide the seeds of the samples."""
+        """Returns one group of completions for each task, in order, [P]. (step, refill) set the sampling seeds."""
         ...
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and has passed the fingerprint check.
+        """Blocks until every engine serves these weights and its log-probabilities of the probe text match the
+        learner's.
 
-        Raises: ParityError when an engine's fingerprint is not the learner's.
+        Raises: ParityError when they differ.
         """
         ...
 
@@ -28,59 +32,59 @@ class QueuedEngines(Protocol):
     """Engines that queue work: each one runs its calls one at a time, in the order of submission."""
 
     def submit_weights(self, weights: Weights) -> Any:
-        """Queues new weights behind the work submitted before. Returns at once, with the handle for `confirm`."""
+        """Queues new weights behind the calls submitted before. Returns the handle for `confirm` at once."""
         ...
 
     def confirm(self, publishing: Any) -> Publication:
-        """Blocks until every engine serves the weights of a `submit_weights` and has passed the fingerprint check.
+        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of the probe
+        text match the learner's.
 
-        Raises: ParityError when an engine's fingerprint is not the learner's.
+        Raises: ParityError when they differ.
         """
         ...
 
     def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
-        """Queues tasks, which the weights submitted last will answer. Returns at once, with the handle for
-        `collect`."""
+        """Queues tasks, to be sampled with the weights submitted last. Returns the handle for `collect` at once."""
         ...
 
     def collect(self, pending: Any) -> list[Group]:
-        """Returns [P] the groups of a `submit`, one for each task, in order; blocks until they are complete."""
+        """Blocks until the tasks of a `submit` are sampled. Returns one group for each task, in order, [P]."""
         ...
 
 
 class Rewards(Protocol):
-    """Reward functions."""
+    """The reward functions of a run."""
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Returns [P] the groups with their scores, in order."""
+        """Returns the groups with the score of each completion, in order, [P]."""
         ...
 
 
 class Learner(Protocol):
-    """The ranks that hold the trained policy."""
+    """The processes (ranks) that train the policy."""
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """Takes one optimizer step; none when the batch is empty. `temperature` is that of sampling."""
+        """Takes one optimizer step, or none when the batch is empty. temperature: that of the batch's sampling."""
         ...
 
     def weights(self, version: int) -> Weights:
-        """Returns the current policy under a version number."""
+        """Returns the current policy's weights, marked with a version number."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Writes the current policy as a complete Hugging Face folder."""
+        """Writes the current policy as a complete Hugging Face model folder."""
         ...
 
 
 class RunRecorder(Protocol):
-    """The record of a run: its timeline, metrics, rollouts and saved weights."""
+    """Writer of a run's timeline, metrics, rollouts and saved weights."""
 
     def phase(self, step: int, name: str) -> AbstractContextManager[None]:
-        """Times the body as one span of the timeline."""
+        """Returns a context manager that records its `with` block as one span of the run's timeline."""
         ...
 
     def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
-        """Records how a phase's seconds divide."""
+        """Records how long each piece of a phase took. seconds: duration by name of the piece."""
         ...
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -88,9 +92,9 @@ class RunRecorder(Protocol):
         ...
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
-        """Records every completion of a step."""
+        """Records every completion of a step with its score and advantage, [P][G completions of the group]."""
         ...
 
     def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step published, if the run saves those of this step."""
+        """Saves the weights that a step published, if the run's settings ask for a save after this step."""
         ...

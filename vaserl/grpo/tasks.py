@@ -1,4 +1,4 @@
-"""Tasks of a step: a pure function of (seed, step, refill), so a resumed run needs no saved state to draw them."""
+"""Drawing of a step's tasks: a pure function of (seed, step, refill), so a resumed run needs no saved state."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -11,11 +11,11 @@ _T = TypeVar("_T")
 
 
 def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
-    """Returns the `num_per_step` items of a step, counted from 1.
+    """Returns the `num_per_step` items that a step draws. Steps count from 1.
 
-    Each pass over the items is a fresh permutation, and the steps cut the stream of passes into slices, so every item
-    comes once before any comes twice. Each `refill` (from 1; 0 is the first draw of the step) uses the same slice of
-    a stream of its own.
+    The items are repeated in passes, each a new random permutation, and step k takes the k-th slice of this stream, so
+    every item is drawn once before any is drawn twice. Refill 0 is the first draw of a step; each further refill takes
+    the k-th slice of another stream.
 
     Raises: UserError when there are no items.
     """

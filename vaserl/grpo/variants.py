@@ -1,6 +1,6 @@
-"""Policy losses as small pure functions: which ratio, which objective for each token, and what each token weighs.
+"""Variants of the policy loss as small pure functions: importance ratio, objective and weight of each token.
 
-    variant   ratio      objective   a token weighs                     published as
+    variant   ratio      objective   weight of a token                  published as
     grpo      token      clipped     1 / (completions · its length)     Shao et al., arXiv 2402.03300
     dr_grpo   token      clipped     1 / (completions · token budget)   Liu et al., arXiv 2503.20783
     dapo      token      clipped     1 / tokens                         Yu et al., arXiv 2503.14476
@@ -8,9 +8,10 @@
     cispo     token      capped      1 / tokens                         MiniMax-M1, arXiv 2506.13585
 
 Completions and tokens are those of the whole optimizer step, over all ranks and micro-batches: the loss of a step is
-the sum over its tokens of weight times objective, and so does not depend on how the step is cut up.
+the sum over its tokens of weight times objective, and so does not depend on how the step is divided
+into micro-batches.
 
-Axes: S completions of a micro-batch, N their trained tokens, one completion after the other.
+Axes: S completions of a micro-batch, N trained tokens of all of them, one completion after the other.
 """
 
 import math
@@ -23,34 +24,34 @@ import torch
 from vaserl.settings import LossSettings
 
 LOG_RATIO_LIMIT = 20.0
-"""Log-ratios are clamped to ± this before exp, so that one extreme token can't overflow a step."""
+"""Bound to which log-ratios are clamped (±) before exp, so that one extreme token can't make the loss overflow."""
 
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, LossSettings], tuple[torch.Tensor, torch.Tensor]]
-"""(logprobs, ratio, advantages, settings), the first three [N] -> loss of each token [N], and a mask [N] of the tokens
-whose ratio was bounded."""
+"""Function of (logprobs, ratio, advantages, settings), the first three [N], that returns the loss of each token [N] and
+a mask [N] of the tokens whose ratio was bounded."""
 
 Normalisation = Literal["token", "sequence", "constant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A variant of the policy loss, as `loss.variant` names it."""
+    """A variant of the policy loss, chosen by the setting `loss.variant`."""
 
     sequence_ratio: bool
-    """One ratio for each completion, the geometric mean of its tokens', instead of one for each token."""
+    """True: one ratio for each completion, the geometric mean of its tokens' ratios. False: one for each token."""
     objective: Objective
-    """The loss of each token before weighting."""
+    """Function that computes the loss of each token before weighting."""
     normalisation: Normalisation
-    """The weight of each token."""
+    """How the loss is normalised: the weight of each token in the step's sum, see `token_weights`."""
 
 
 def clipped(
     logprobs: torch.Tensor, ratio: torch.Tensor, advantages: torch.Tensor, loss: LossSettings
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns -min(rho A, clip(rho, 1 - low, 1 + high) A), with rho <= `ratio_cap` where A < 0, which the clip leaves
-    unbounded.
+    """Returns the clipped loss of each token, [N], and a mask of the tokens whose ratio rho was bounded, [N].
 
-    The cap is the dual clip of Ye et al., arXiv 1912.09729 (c), and TRL's `delta`: above 1 + high the two are equal.
+    The loss is -min(rho A, clip(rho, 1 - low, 1 + high) A). Where A < 0 this leaves rho unbounded, so there rho is
+    bounded by `ratio_cap`: the dual clip of Ye et al., arXiv 1912.09729 (c), with the cap as c, and TRL's `delta`.
     """
     low, high, cap = (math.inf if bound is None else bound for bound in (loss.clip_low, loss.clip_high, loss.ratio_cap))
     capped = ratio.clamp(max=cap)
@@ -62,9 +63,10 @@ def clipped(
 def capped_gradient(
     logprobs: torch.Tensor, ratio: torch.Tensor, advantages: torch.Tensor, loss: LossSettings
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns -sg(min(rho, `ratio_cap`)) A log pi: every token keeps a gradient, of bounded weight.
+    """Returns the CISPO loss of each token, [N], and a mask of the tokens whose ratio rho was bounded, [N].
 
-    The cap is absolute, as TRL's `epsilon_high` is for this loss; verl counts its cap from 1.
+    The loss is -sg(min(rho, `ratio_cap`)) A log pi, where sg stops the gradient: every token keeps a gradient, whose
+    weight is bounded. The cap is absolute, as TRL's `epsilon_high` is for this loss; verl counts its cap from 1.
     """
     weight = ratio.detach().clamp(max=math.inf if loss.ratio_cap is None else loss.ratio_cap)
     return -weight * advantages * logprobs, weight != ratio.detach()
@@ -80,21 +82,24 @@ VARIANTS = {
 
 
 def bounded_exp(log_ratio: torch.Tensor) -> torch.Tensor:
-    """Returns exp of a log-ratio clamped to ±20."""
+    """Returns exp(log_ratio), with the log-ratio clamped to ±LOG_RATIO_LIMIT."""
     return log_ratio.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
 
 
 def sequence_mean(values: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-    """Returns [N] each token's value replaced by the mean over its completion. lengths: [S], with sum N."""
+    """Returns, for each token, the mean of `values` over its completion, [N].
+
+    lengths: tokens of each completion, [S].
+    """
     # not index_add: its order on a GPU, and with it the last bit of the sum, changes from run to run
     means = [(piece.sum() / max(len(piece), 1)).expand(len(piece)) for piece in values.split(list(lengths))]
     return torch.cat(means) if means else values
 
 
 def k3(logprobs: torch.Tensor, other_logprobs: torch.Tensor) -> torch.Tensor:
-    """Returns [N] estimates of KL(pi || other) from tokens that pi sampled: exp(d) - d - 1 with d = log other - log pi.
+    """Returns an estimate of KL(pi || other) for each token, [N]: exp(d) - d - 1 with d = log other - log pi.
 
-    Unbiased and never negative: Schulman, "Approximating KL divergence" (2020).
+    Unbiased on tokens that pi sampled, and never negative: Schulman, "Approximating KL divergence" (2020).
     """
     d = (other_logprobs - logprobs).clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT)
     return d.exp() - d - 1
@@ -108,10 +113,11 @@ def token_weights(
     num_sequences: int,
     token_budget: int | None,
 ) -> list[float]:
-    """Returns [S] the weight of each token of a completion in the loss. lengths: [S].
+    """Returns, for each completion, the weight of its tokens in the loss, [S].
 
-    num_tokens, num_sequences: trained tokens, and completions that have any, of the whole optimizer step. Where both
-    are 0 the weights are still finite, so that the loss of a step without tokens is 0 and not NaN.
+    lengths: trained tokens of each completion, [S]. num_tokens, num_sequences: trained tokens, and completions that
+    have any, of the whole optimizer step. If both are 0 the weights are still finite, so that the loss of a step
+    without tokens is 0 and not NaN.
 
     Raises: ValueError for "constant" without a token budget.
     """
@@ -120,5 +126,5 @@ def token_weights(
     if normalisation == "sequence":
         return [1 / (max(num_sequences, 1) * max(length, 1)) for length in lengths]
     if token_budget is None:
-        raise ValueError("the constant denominator needs loss.token_budget")
+        raise ValueError('the normalisation "constant" needs loss.token_budget')
     return [1 / (max(num_sequences, 1) * token_budget)] * len(lengths)

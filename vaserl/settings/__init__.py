@@ -1,5 +1,5 @@
-"""Settings of the jobs: the strict TOML loader, the sections that jobs share, and one class for each job of the
-model."""
+"""Settings of the jobs: the strict TOML loader, the sections that jobs share, and one class for each training
+or evaluation job."""
 
 from vaserl.settings.advantage import OVERLONG_PART, AdvantageSettings, OverlongSettings
 from vaserl.settings.cluster import ClusterSettings

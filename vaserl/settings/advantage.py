@@ -1,4 +1,4 @@
-"""How scores become advantages: length penalty, and weights of the reward's parts."""
+"""Settings of the advantages: length penalty, and weights of the reward's parts."""
 
 import pydantic
 
@@ -9,13 +9,13 @@ OVERLONG_PART = "penalty/overlong"
 
 
 class OverlongSettings(Section):
-    """Penalty on completions that come close to the token limit (DAPO's soft overlong punishment)."""
+    """Settings of the penalty on completions that come close to the token limit (DAPO's soft overlong punishment)."""
 
     num_tokens: int = pydantic.Field(default=0, ge=0)
-    """Width of the penalised zone before rollout.max_new_tokens, in tokens; the penalty grows linearly inside it. 0
-    turns the penalty off."""
+    """Width in tokens of the penalised zone below rollout.max_new_tokens; the penalty grows linearly inside it. 0 turns
+    the penalty off."""
     penalty: float = pydantic.Field(default=1.0, gt=0)
-    """Reward subtracted from a completion that reaches the limit."""
+    """Amount subtracted from the reward of a completion that reaches the limit."""
 
 
 PART_WEIGHTS = {
@@ -30,17 +30,17 @@ PART_WEIGHTS = {
     "penalty/irrelevance": -0.05,
     "bonus": 0.05,
 }
-"""The six dimensions weigh what they weigh in the reward, penalties count negatively. Penalties and bonus weigh half
-of the most that they can change the reward by: normalising makes a small difference in them as large as the difference
-between a right and a wrong dimension."""
+"""Default of `AdvantageSettings.weights`. The six archaeological dimensions have their weights in the reward; penalties
+have negative weights. The weights of penalties and bonus are half of the largest amount by which they can change the
+reward: normalising makes a small difference in them as large as the difference between a right and a wrong answer."""
 
 
 class AdvantageSettings(Section):
-    """How the scores of a group become advantages."""
+    """Settings of how advantages are computed from the scores of a group."""
 
     per_dimension: bool = False
-    """Normalises each part of the reward within its group before the parts are added, instead of their sum (GDPO): a
-    dimension that varies little is then learned as much as one that varies a lot."""
+    """Normalises each part of the reward within its group before the parts are added (GDPO), instead of normalising
+    their sum: a part that varies little then has as much effect as one that varies a lot."""
     weights: dict[str, float] = pydantic.Field(default_factory=lambda: dict(PART_WEIGHTS))
-    """With `per_dimension`: weight of each part of the reward; a part that is not listed counts nothing. With several
-    reward functions a part's name starts with its function's: "brevity/total"."""
+    """Weight of each part of the reward, used with `per_dimension` only; a part that is not listed has weight 0. With
+    several reward functions, a part's name starts with the function's name: "brevity/total"."""

@@ -1,4 +1,4 @@
-"""The feature store and its encoders."""
+"""Settings of the feature store and its encoders."""
 
 from pathlib import Path
 
@@ -8,19 +8,20 @@ from vaserl.settings.section import Section
 
 
 class FeatureSettings(Section):
-    """The store of the frozen vision tower's output: each clip is decoded and encoded once, for all engines, ranks,
-    epochs and later runs with the same tower, processor and precision."""
+    """Settings of the feature store, which keeps the frozen vision tower's output: each clip is decoded and encoded
+    once, for all engines, ranks, epochs and later runs with the same tower, processor and precision."""
 
     num_workers: int = pydantic.Field(default=1, ge=0)
-    """Encoder actors; 0 turns the store off: engines and learner then run the vision tower on each clip themselves."""
+    """Number of encoder actors; 0 turns the store off: engines and learner then run the vision tower on each clip
+    themselves."""
     num_gpus: float = pydantic.Field(default=0, ge=0)
-    """GPUs of each encoder, usually a small fraction of one; 0 encodes on CPU."""
+    """GPUs reserved for each encoder, usually a small fraction of one; 0 encodes on CPU."""
     num_cpus: float = 0.1
-    """CPUs reserved for each encoder, which works only while clips are new."""
+    """CPUs reserved for each encoder; an encoder is idle once all clips are stored."""
     num_threads: int = pydantic.Field(default=1, ge=1)
     """OpenMP threads of each encoder."""
     folder: Path | None = None
-    """Folder of the store on each machine, best on a fast local disk or a memory disk; without it, the run folder's
-    name with ".features" appended."""
+    """Folder of the store on each machine, best on a fast local disk or a memory disk. Default: the run folder's
+    path with ".features" appended."""
     max_gb: float = pydantic.Field(default=16.0, gt=0)
-    """Largest size of the folder in 10^9 bytes; the least recently read entries are evicted first."""
+    """Largest size of the folder, in units of 10^9 bytes; the least recently read entries are evicted first."""

@@ -17,30 +17,31 @@ from vaserl.settings.section import Section
 
 
 class TrainSettings(Section):
-    """A GRPO run on the caption tasks of a data set."""
+    """Settings of a GRPO run on the caption tasks of a data set."""
 
     run_dir: Path
-    """Folder that the run writes to."""
+    """Folder that the run writes its files to."""
     seed: int = 0
-    """Seed of task order, sampling and initial adapter."""
+    """Seed of the task order, the sampling and the adapter's initial weights."""
     num_steps: int = pydantic.Field(ge=1)
-    """Number of GRPO updates."""
+    """Number of GRPO steps, each with one update of the weights."""
     loop: Literal["on_policy", "ahead"] = "on_policy"
-    """"on_policy" samples each step with the weights of the step before. "ahead" samples the next steps while one is
-    learned, with weights up to `max_staleness` versions older."""
+    """"on_policy" samples each step with the weights that the step before produced. "ahead" samples the next steps
+    while the learner trains on one, with weights up to `max_staleness` versions older."""
     max_staleness: int = pydantic.Field(default=1, ge=0)
-    """With loop = "ahead": versions by which the learner may be ahead of the weights that a sample was drawn with. 1
-    overlaps sampling with learning; more evens out steps of unequal length; 0 equals the on-policy loop."""
+    """Number of versions by which the learner may be ahead of the weights that generated a completion; used with
+    loop = "ahead" only. 1 overlaps sampling with learning; a larger value also evens out steps of unequal length;
+    0 equals the on-policy loop."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
-    """P, tasks in one step."""
+    """Number of tasks in one step; rollout.group_size completions are sampled for each."""
     max_refills: int = pydantic.Field(default=0, ge=0)
-    """Rounds in which a step replaces tasks whose group has no signal by new ones (DAPO's dynamic sampling); after the
-    last round it learns from the groups that it has."""
+    """Largest number of rounds in which a step replaces tasks whose completions all have the same reward by new tasks
+    (DAPO's dynamic sampling); after the last round the step learns from the groups that it has."""
     save_every: int = pydantic.Field(default=0, ge=0)
-    """Steps between two saves of the weights; 0 saves only after the last step, which is always saved."""
+    """Number of steps between two saves of the weights; 0 saves only after the last step, which is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
-    """Largest mean absolute difference between the learner's and the engine's logprobs, over the tokens of a step that
-    was sampled with the learner's current weights; a larger one stops the run."""
+    """Largest mean absolute difference between the learner's and the engine's log-probabilities of the tokens of a step
+    that was sampled with the learner's current weights; a larger one stops the run."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
     """Where metrics go besides metrics.jsonl, which is always written."""
     model: ModelSettings
@@ -66,7 +67,7 @@ class TrainSettings(Section):
             raise ValueError("advantage.per_dimension normalises each part: it needs loss.normalise_advantages = true")
         if self.advantage.per_dimension and self.overlong.num_tokens and OVERLONG_PART not in self.advantage.weights:
             raise ValueError(
-                f"advantage.per_dimension learns from the parts in advantage.weights alone: give {OVERLONG_PART!r} a "
+                f"advantage.per_dimension uses only the parts in advantage.weights: give {OVERLONG_PART!r} a "
                 "negative weight there, or set overlong.num_tokens to 0"
             )
         return self
@@ -77,50 +78,54 @@ class TrainSettings(Section):
         if self.overlong.num_tokens > limit:
             raise ValueError(f"overlong.num_tokens must be at most rollout.max_new_tokens = {limit}")
         if self.loss.beta > 0 and self.learner.method == "full":
-            raise ValueError('loss.beta needs a reference, and learner.method = "full" keeps none; set it to 0')
+            raise ValueError(
+                'loss.beta needs the base model as reference, and learner.method = "full" keeps none; '
+                "set loss.beta to 0"
+            )
         if self.loss.variant == "dr_grpo" and self.loss.token_budget is None:
-            # frozen, yet this default stands in another section
+            # the sections are frozen, and this default comes from another section
             object.__setattr__(self, "loss", self.loss.model_copy(update={"token_budget": limit}))
         return self
 
 
 class TinyModelSettings(Section):
-    """A small Qwen2.5-VL with random weights, built at `model.path` before training instead of starting from a
-    checkpoint."""
+    """Settings of a small Qwen2.5-VL with random weights, built at `model.path` before training instead of starting
+    from a checkpoint."""
 
     vocab_size: int = 640
-    """Largest vocabulary of its tokenizer, which is trained on the data set's texts."""
+    """Largest number of entries in the vocabulary of its tokenizer, which is trained on the data set's texts."""
     hidden_size: int = 192
-    """Width of the language model; hidden_size / num_heads must be a head size that vLLM knows (32, 64, 80, 96, …)."""
+    """Size of the language model's hidden states; hidden_size / num_heads must be a head size that vLLM knows (32, 64,
+    80, 96, …)."""
     num_layers: int = 3
-    """Layers of the language model."""
+    """Number of layers of the language model."""
     num_heads: int = 6
-    """Attention heads of the language model; even, because two share one key and value head."""
+    """Number of attention heads of the language model; even, because two share one key and value head."""
     vision_hidden_size: int = 128
-    """Width of the vision tower, whose 4 heads divide it."""
+    """Size of the vision tower's hidden states; a multiple of 4, its number of attention heads."""
     vision_depth: int = 3
-    """Blocks of the vision tower."""
+    """Number of transformer blocks of the vision tower."""
 
 
 class SftSettings(Section):
-    """A supervised fine-tuning run."""
+    """Settings of a supervised fine-tuning run."""
 
     run_dir: Path
-    """Folder that the run writes to; the model goes to its folder model/."""
+    """Folder that the run writes its files to; the trained model is written to its subfolder model/."""
     seed: int = 0
-    """Seed of initial weights, order, questions, rotations and shifts."""
+    """Seed of the initial weights, the order of the vases, and the random questions, rotations and shifts."""
     num_epochs: int = pydantic.Field(default=2, ge=1)
-    """Passes over the training vases."""
+    """Number of passes over the training vases."""
     vases_per_step: int = pydantic.Field(default=16, ge=1)
-    """Clips in one optimizer step, each with its caption and `questions_per_vase` questions."""
+    """Number of vases in one optimizer step, each with its clip, its caption and `questions_per_vase` questions."""
     questions_per_vase: int = pydantic.Field(default=0, ge=0)
-    """Questions drawn for each clip and step; they share the forward pass over the clip."""
+    """Number of questions drawn for each vase of a step; they share the forward pass over the vase's clip."""
     rotate_clips: bool = True
-    """Starts each clip at a random frame of the turn, because the front's position carries no information about the
-    vase."""
+    """Starts each clip at a random frame of the turn, so that the model can't use the frame at which the front
+    appears."""
     max_shift: int = pydantic.Field(default=0, ge=0)
-    """Largest shift of a clip in pixels, drawn for each pass, vertically and horizontally; without it a small model
-    that is trained from random weights memorises the clips."""
+    """Largest random shift of a clip, vertically and horizontally, in pixels; drawn again for each pass. Without it a
+    small model that is trained from random weights memorises the clips."""
     tiny_model: TinyModelSettings | None = None
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
     """Where metrics go besides metrics.jsonl, which is always written."""
@@ -132,22 +137,23 @@ class SftSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """A comparison of a model's captions of held-out vases before and after a GRPO run."""
+    """Settings of a comparison of a model's captions of held-out vases before and after a GRPO run."""
 
     run_dir: Path
     """Folder that captions.jsonl and evaluation.json are written to."""
     seed: int = 0
-    """Seed of the bootstrap behind the confidence intervals."""
+    """Seed of the bootstrap that computes the confidence intervals."""
     trained: Path
-    """Weights folder of a GRPO run (`weights/v…`), compared with the model at `model.path`."""
+    """Weights folder of a GRPO run (`weights/v…`); its captions are compared with those of the model at
+    `model.path`."""
     split: str = "test"
-    """Split of the data set whose vases are captioned."""
+    """Name of the split of the data set whose vases are captioned."""
     clip_model: Path
-    """open_clip folder; its text tower computes the caption metrics against the reference."""
+    """Folder of an open_clip model, whose text tower compares each caption with the vase's reference caption."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
     features: FeatureSettings = FeatureSettings(num_workers=0)
-    """Off by default: one engine captions each clip twice and caches its own encodings."""
+    """The feature store is off by default: one engine captions each clip twice and caches its own encodings."""
     cluster: ClusterSettings = ClusterSettings()

@@ -1,4 +1,4 @@
-"""The keys of a settings class as a help text or a page shows them."""
+"""Tables of the keys of a settings class, for `--help` and docs/configuration.md."""
 
 import inspect
 import json
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from vaserl.settings.section import Section, extra_class, section_class
 
 REQUIRED, ABSENT = "required", "absent"
-"""Defaults of a key that must be given, and of one that has no value unless it is given."""
+"""Values of `Key.default` for a key that must be given, and for one that has no value unless it is given."""
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path", type(None): "", Any: "any"}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of", "min_length": "length ≥"}
@@ -22,13 +22,13 @@ _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of a table."""
+    """One key of a table of the config."""
 
     name: str
     kind: str
-    """Its type in words, with its bounds: "integer ≥ 1", "path", '"lora" or "full"'."""
+    """Type of its value in words, with bounds: "integer ≥ 1", "path", '"lora" or "full"'."""
     default: str
-    """As TOML, or REQUIRED, or ABSENT."""
+    """Default value as TOML, or REQUIRED, or ABSENT."""
     meaning: str
     """Docstring of the field on one line; empty where it has none."""
 
@@ -41,9 +41,9 @@ class KeyTable:
     """Dotted name, empty for the keys above the first table; "reward.remote.<name>" for each table of a mapping."""
     section: type[Section]
     optional: bool
-    """The table has no effect, and no values, unless the config has it."""
+    """True if the table may be left out of the config and its defaults then have no effect either."""
     keys: tuple[Key, ...]
-    """Keys with values; tables inside this one are tables of their own."""
+    """Keys whose values are not tables; tables inside this one have a `KeyTable` of their own."""
 
     @property
     def meaning(self) -> str:
@@ -52,7 +52,7 @@ class KeyTable:
 
 
 def key_tables(kind: type[Section]) -> list[KeyTable]:
-    """Returns the tables of a config of this class, in the order of its fields."""
+    """Returns the tables of a config of class `kind`, in the order of its fields."""
     return list(_tables(kind, None, "", optional=False))
 
 
@@ -113,7 +113,7 @@ def _bare(key: str) -> str:
 
 
 def _mapped_section(annotation: Any) -> type[Section] | None:
-    """Returns the section class of `dict[str, Section]`."""
+    """Returns the section class S of an annotation `dict[str, S]`, None for another annotation."""
     arguments = typing.get_args(annotation)
     return section_class(arguments[1]) if typing.get_origin(annotation) is dict else None
 

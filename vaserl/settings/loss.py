@@ -1,4 +1,4 @@
-"""The policy loss: its variant and the bounds of the importance ratio."""
+"""Settings of the policy loss: its variant and the bounds of the importance ratio."""
 
 from typing import Any, Literal
 
@@ -13,40 +13,44 @@ CLIP_OF_VARIANT: dict[str, dict[str, float]] = {
     "gspo": {"clip_low": 3e-4, "clip_high": 4e-4},
     "cispo": {"ratio_cap": 5.0},
 }
-"""Bounds that each variant was published with; a configured bound overrides them."""
+"""Default bounds of the importance ratio for each variant, as published with it; a configured bound overrides them."""
 
 
 class LossSettings(Section):
-    """The policy loss; docs/losses.md has the formulas."""
+    """Settings of the policy loss; docs/losses.md has the formulas."""
 
     variant: Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"] = "dapo"
-    """Policy loss: "grpo" weighs completions equally, "dapo" tokens, "dr_grpo" divides by a constant, "gspo" clips one
-    ratio for each completion, "cispo" bounds the weight of a token's gradient without cutting it off."""
+    """Variant of the policy loss: "grpo" weighs all completions equally, "dapo" weighs all tokens equally, "dr_grpo"
+    divides by a constant, "gspo" clips one ratio for each completion, "cispo" bounds the weight of a token's gradient
+    but never sets it to 0."""
     clip_low: float | None = pydantic.Field(default=None, ge=0, lt=1)
-    """The ratio is clipped at 1 - clip_low. Default: 0.2, gspo 3e-4; not with cispo."""
+    """Distance below 1 at which the importance ratio is clipped, at 1 - clip_low. Default: 0.2, with gspo 3e-4; not
+    used by cispo."""
     clip_high: float | None = pydantic.Field(default=None, ge=0)
-    """The ratio is clipped at 1 + clip_high; a value above clip_low lets rare good tokens grow. Default: 0.2, dapo
-    0.28, gspo 4e-4; not with cispo."""
+    """Distance above 1 at which the importance ratio is clipped, at 1 + clip_high; a value above clip_low lets the
+    probability of rare good tokens grow. Default: 0.2, with dapo 0.28, with gspo 4e-4; not used by cispo."""
     ratio_cap: float | None = pydantic.Field(default=None, gt=1)
-    """Absolute bound of the ratio where the clip leaves it unbounded: on tokens of negative advantage (the dual clip,
-    TRL's delta; default: none), with cispo on every token (default 5)."""
+    """Largest importance ratio where the clip sets no bound: on tokens of negative advantage (the dual clip, TRL's
+    delta; default: none), and with cispo on every token (default: 5)."""
     token_budget: int | None = pydantic.Field(default=None, ge=1)
-    """With dr_grpo: the constant that replaces a completion's length in the denominator. Default:
+    """Constant that replaces a completion's length in the denominator of the loss; used by dr_grpo only. Default:
     rollout.max_new_tokens."""
     beta: float = pydantic.Field(default=0.0, ge=0)
-    """Weight of the KL term against the reference (the base model without the adapter); 0 skips the reference pass."""
+    """Weight of the KL divergence from the reference policy (the base model without the adapter) in the loss; with 0
+    the reference's forward pass is skipped."""
     normalise_advantages: bool = True
-    """Divides advantages by the group's standard deviation. Default: true, with dr_grpo false."""
+    """Divides advantages by the standard deviation of their group's rewards. Default: true, with dr_grpo false."""
     mask_truncated: bool = False
-    """Leaves completions that reached the token limit out of the loss and its denominator; they still count in the mean
-    of their group."""
+    """Leaves completions that reached the token limit out of the loss and its denominator; their rewards still count in
+    the mean and the standard deviation of their group."""
     old_logprobs: Literal["engine", "learner"] = "engine"
-    """Denominator of the ratio. "engine": the logprobs that the tokens were sampled with, so that the clip bounds both
-    staleness and the numerical gap between engine and learner. "learner": the learner's own before the update; a batch
-    makes one update, so the ratio is 1 and nothing is clipped, and truncated importance weights correct the gap."""
+    """Source of the log-probabilities in the denominator of the importance ratio. "engine": the policy that sampled the
+    tokens, so that the clip bounds both staleness and the numerical gap between engine and learner. "learner": the
+    learner's policy before the update; there is one update for each batch, so the ratio is 1 and nothing is clipped,
+    and truncated importance weights correct the gap."""
     importance_cap: float | None = pydantic.Field(default=None, gt=0)
-    """With old_logprobs = "learner": largest importance weight exp(learner's - engine's logprob) of a token's policy
-    term. Default: 2."""
+    """Largest importance weight exp(learner's - engine's log-probability) of a token's policy term; used with
+    old_logprobs = "learner" only. Default: 2."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -9,29 +9,29 @@ from vaserl.settings.section import Section
 
 
 class WorldSettings(Section):
-    """The synthetic collection that the quick start generates."""
+    """Settings of the synthetic collection of vases that the quick start generates."""
 
     num_vases: int = 720
-    """Vases in the collection."""
+    """Number of vases in the collection."""
     num_workers: int = 2
-    """Processes that generate them."""
+    """Number of processes that generate the vases."""
 
 
 class StageSettings(Section):
-    """The config of each job that the quick start runs; their paths and seeds are replaced by its own."""
+    """Config file of each job that the quick start runs; its own paths and seed replace those in the files."""
 
     curate: Path
-    """Config of curate."""
+    """Config file of the curation job."""
     sft: Path
-    """Config of sft."""
+    """Config file of the supervised fine-tuning job."""
     train: Path
-    """Config of train."""
+    """Config file of the GRPO training job."""
     evaluate: Path
-    """Config of evaluate."""
+    """Config file of the evaluation job."""
 
 
 class QuickstartSettings(Section):
-    """All jobs in sequence, on a synthetic collection."""
+    """Settings of the quick start, which runs all jobs in sequence on a synthetic collection."""
 
     run_dir: Path
     """Folder that everything is written to. Emptied at the start if an earlier quick start created it."""
@@ -40,5 +40,5 @@ class QuickstartSettings(Section):
     world: WorldSettings = WorldSettings()
     stages: StageSettings
     overrides: dict[str, list[str]] = pydantic.Field(default_factory=dict)
-    """Further settings of a job, as on its command line: train = ["--num_steps", "3"]."""
+    """Further settings by job, written as on the job's command line: train = ["--num_steps", "3"]."""
     cluster: ClusterSettings = ClusterSettings()

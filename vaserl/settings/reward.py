@@ -1,4 +1,4 @@
-"""The reward functions, their weights and time limits."""
+"""Settings of the reward functions, their weights and time limits."""
 
 from typing import Any, Literal
 
@@ -8,35 +8,39 @@ from vaserl.settings.section import Section
 
 
 class RemoteSettings(Section):
-    """Time-out and retries of a reward function that calls a service, and the score of a failed call. A call fails by
-    raising `vaserl.rewards.Unavailable`, TimeoutError or ConnectionError; any other exception stops the run."""
+    """Settings of a reward function that calls a service: time-out, retries, and the score of a failed call. A call
+    fails by raising `vaserl.rewards.Unavailable`, TimeoutError or ConnectionError; any other exception stops the
+    run."""
 
     timeout_s: float = pydantic.Field(default=30.0, gt=0)
     """Seconds after which one call counts as failed."""
     retries: int = pydantic.Field(default=2, ge=0)
-    """Further calls after a failed one."""
+    """Number of further calls after a failed one."""
     backoff_s: float = pydantic.Field(default=0.5, ge=0)
     """Seconds before the first retry; doubles before each further one."""
     max_concurrency: int = pydantic.Field(default=16, ge=1)
-    """Concurrent calls of each reward actor."""
+    """Largest number of calls that a reward actor has under way at once."""
     on_failure: Literal["stop", "neutral"] | float = "stop"
-    """"stop" ends the run with the sample's id; "neutral" scores the mean of the group's other completions, so that no
-    advantage moves; a number is the score itself."""
+    """What happens to a completion whose last retry has failed. "stop" ends the run with an error that names the
+    sample; "neutral" gives it the mean score of its group's other completions, so that the group's mean does not
+    change; a number is given as the score."""
 
 
 class RewardSettings(Section):
-    """The reward: one function, or a weighted sum of several."""
+    """Settings of the reward: one function, or a weighted sum of several."""
 
     functions: tuple[str, ...] = ("vaserl.rewards:VaseReward",)
-    """Each `package.module:function` or `path/to/file.py:function`; several are added with their weights."""
+    """Reward functions, each `package.module:function` or `path/to/file.py:function`; the reward is their weighted
+    sum."""
     weights: tuple[float, ...] = ()
-    """Weight of each function, in the same order; empty: all 1."""
+    """Weight of each function, in the order of `functions`; empty: all 1."""
     arguments: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
-    """Keyword arguments by function name without module: of the function, or of the constructor of a class."""
+    """Keyword arguments of each function (of the constructor, for a class), by the function's name without its
+    module."""
     remote: dict[str, RemoteSettings] = pydantic.Field(default_factory=dict)
-    """Time-out, retries and score on failure, by name (without module) of a function that calls a service."""
+    """Settings of each function that calls a service, by the function's name without its module."""
     num_workers: int = pydantic.Field(default=1, ge=1)
-    """Reward actors, which share a step's groups."""
+    """Number of reward actors, among which the groups of a step are divided."""
     num_cpus: float = 0.1
     """CPUs reserved for each reward actor."""
     num_gpus: float = pydantic.Field(default=0, ge=0)
@@ -46,7 +50,7 @@ class RewardSettings(Section):
 
     @property
     def short_names(self) -> tuple[str, ...]:
-        """Each function's name without its module, as parts, `arguments` and `remote` name it."""
+        """Name of each function without its module: its key in `arguments`, `remote` and the names of score parts."""
         return tuple(name.rpartition(":")[2] for name in self.functions)
 
     @pydantic.model_validator(mode="after")
@@ -56,7 +60,7 @@ class RewardSettings(Section):
         if len(set(self.functions)) != len(self.functions):
             raise ValueError("functions names the same reward twice")
         if len(set(self.short_names)) != len(self.functions):
-            raise ValueError("two functions have one name; their parts could not be told apart")
+            raise ValueError("two functions have the same name, so their score parts would too; rename one")
         if self.weights and len(self.weights) != len(self.functions):
             raise ValueError(f"{len(self.weights)} weights for {len(self.functions)} functions")
         if self.weights and not any(self.weights):

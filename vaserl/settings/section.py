@@ -1,4 +1,4 @@
-"""Strict TOML configs: an unknown key or a wrong value stops the job with file, line and key."""
+"""Strict TOML configs: an unknown key or a wrong value stops the job with an error that names file, line and key."""
 
 import json
 import re
@@ -24,19 +24,19 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
-    """By key of an earlier version: the key or table that replaces it."""
+    """Replacements of keys of earlier versions: old key to the key or table that replaces it."""
 
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = ()) -> _SectionT:
-    """Reads a TOML file as `kind`, then applies `--section.key value` overrides.
+    """Returns the settings in a TOML file as a `kind`, after applying overrides like `--section.key value`.
 
     An override's value is parsed as TOML (`3`, `true`, `[1, 2]`) and taken as plain text where that fails. Paths are
     resolved against the working directory.
 
-    Raises: UserError with file, line and key of everything that does not fit.
+    Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
     path = Path(path)
     try:
@@ -60,7 +60,10 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
-    """["--a.b", "3", "--c=x"] -> [(["a", "b"], 3), (["c"], "x")]. Raises: UserError for a key without a value."""
+    """Returns the (dotted key, value) pairs of overrides: ["--a.b", "3", "--c=x"] -> [(["a", "b"], 3), (["c"], "x")].
+
+    Raises: UserError for an override without a value.
+    """
     pairs = []
     remaining = list(arguments)
     while remaining:
@@ -84,7 +87,8 @@ def dump_config(config: Section) -> str:
 
 
 def find_line(text: str, location: Sequence[str]) -> int:
-    """Returns the line of TOML text, counted from 1, that sets a dotted key, or else that of its nearest table."""
+    """Returns the number of the line, counted from 1, that sets a dotted key in TOML text, or opens the innermost table
+    that contains it, or 1."""
     table: tuple[str, ...] = ()
     best, best_depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -104,7 +108,8 @@ def find_line(text: str, location: Sequence[str]) -> int:
 
 
 def section_class(annotation: Any) -> type[Section] | None:
-    """Returns the section class of a field's annotation (`LoraSettings`, `WriterSettings | None`), None for a value."""
+    """Returns the section class of a field's annotation (`LoraSettings`, `WriterSettings | None`), None for any other
+    annotation."""
     candidates = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
 
@@ -125,7 +130,8 @@ def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
 
 
 def extra_class(kind: type[Section]) -> type[Section] | None:
-    """Returns the class of the tables that a section holds under names of the user's choice, as [pool] does."""
+    """Returns the class of the tables that a section allows under names of the user's choice, as [pool] does; None if
+    it allows none."""
     if kind.model_config.get("extra") != "allow":
         return None
     annotation = typing.get_type_hints(kind)["__pydantic_extra__"]
@@ -133,7 +139,7 @@ def extra_class(kind: type[Section]) -> type[Section] | None:
 
 
 def _absolute(config: _SectionT) -> _SectionT:
-    """Makes every Path absolute, because workers start in folders of their own."""
+    """Returns the config with every Path made absolute, because workers start in other working directories."""
     changes: dict[str, Any] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
@@ -145,7 +151,7 @@ def _absolute(config: _SectionT) -> _SectionT:
 
 
 def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Mapping[tuple[str, ...], str]) -> str:
-    """Words one of pydantic's errors; `flags` are the overrides by key."""
+    """Returns the message for one of pydantic's errors. flags: the override that set a key, by key."""
     location = tuple(str(part) for part in problem["loc"])
     # an error of a whole section is caused by one of its overridden keys, if any was overridden
     causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]
@@ -172,7 +178,7 @@ def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:
 
 
 def _section_at(kind: type[Section], location: Sequence[str]) -> type[Section] | None:
-    """Returns the class of the table at a dotted key; None if the key is no table."""
+    """Returns the class of the table at a dotted key; None if there is no table at that key."""
     for part in location:
         field = kind.model_fields.get(part)
         section = section_class(field.annotation) if field else extra_class(kind)
