@@ -1,4 +1,4 @@
-"""Everything that owns a process or a GPU: rollout engines, reward workers, learner ranks, encoders, curation.
+"""Ray actors and the pools that hold them: rollout engines, reward workers, learner ranks, encoders, curation.
 
 Import from the modules: `placement` (reserves resources for a job's actors), `pool` (starts actors and deals work to
 them), `rollout`, `reward`, `learner` and `encoder` (the pools), `publish` (transfers weights to the engines). They load

@@ -159,7 +159,7 @@ class Engine:
                 top_p=1.0,
                 top_k=-1,
                 max_tokens=max_new_tokens,
-                logprobs=0,  # that of the sampled token only
+                logprobs=0,  # returns the sampled token's only
                 seed=request.seed,
                 stop_token_ids=[self._eos_token_id],
                 detokenize=False,
@@ -193,14 +193,14 @@ class Engine:
         """Merges an adapter into the served weights: W0 + alpha / rank · B·A, with an unchanged copy of the base W0
         that the first call reads from the checkpoint.
 
-        The vision tower does not change, so cached encodings of videos stay valid; cached prefixes are dropped.
+        The vision tower does not change, so the cached encodings of videos stay valid; the prefix cache is cleared.
         """
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
         self._drop_prefixes()
 
     def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
-        """Replaces the served weights in place by those of a Hugging Face folder's files, and invalidates the cached
-        prefixes and, if the vision tower changed, the cached encodings of videos."""
+        """Replaces the served weights in place by those of a Hugging Face folder's files, and clears the prefix
+        cache and, if the vision tower changed, the cache of video encodings."""
         self._llm.collective_rpc(_write_full, args=(dict(files),))
         self._drop_prefixes()
         if vision_changed:

@@ -89,7 +89,7 @@ class LearnerGroup:
         return self._pool.wait([rank.weights.remote(version) for rank in self._pool.actors], "weights")[0]
 
     def fingerprint(self) -> Fingerprint:
-        """Returns the current policy's log-probabilities of the probe text."""
+        """Returns the current policy's log-probabilities of a fixed probe text."""
         return self._pool.wait([rank.fingerprint.remote() for rank in self._pool.actors], "fingerprint")[0]
 
     def manifest(self) -> tuple[TensorPlace, ...]:
@@ -97,7 +97,7 @@ class LearnerGroup:
         return self._pool.wait([self._first.manifest.remote()], "manifest")[0]
 
     def meeting_point(self) -> tuple[str, int]:
-        """Returns an address and a free port on the machine of rank 0."""
+        """Returns an address and a free port on the machine of rank 0, for other processes to connect to."""
         return self._pool.wait([self._first.meeting_point.remote()], "meeting_point", START_TIMEOUT_S)[0]
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> Any:

@@ -35,7 +35,7 @@ class Publishing:
     sending: tuple[Any, ...]
     """Ray reference of the sending call to each learner rank; empty if the object store is used."""
     clock: Clock
-    """Measures the pieces of the publish in seconds, from the submission on."""
+    """Clock, started at the submission, that measures the duration of each piece of the publish."""
 
 
 class WeightTransport(Protocol):
@@ -45,8 +45,8 @@ class WeightTransport(Protocol):
     """True if the engines must be started with vLLM's weight-transfer interface."""
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Prepares loaded engines; called once, before the first `submit`. shards_per_engine: GPUs that share an
-        engine's weights."""
+        """Prepares loaded engines; called once, before the first `submit`. shards_per_engine: number of GPUs over
+        which an engine's weights are divided."""
         ...
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
@@ -74,7 +74,7 @@ class ObjectStoreTransport:
 class NcclTransport:
     """Transport by NCCL: the learner's rank 0 broadcasts the trained tensors to every shard of every engine.
 
-    The `Weights` that are submitted have a version and a fingerprint, but no files.
+    The `Weights` that are submitted have a version and a fingerprint (log-probabilities of a fixed text), but no files.
     """
 
     opens_transfer = True

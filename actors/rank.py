@@ -290,7 +290,7 @@ class LearnerRank:
 
     @torch.no_grad()
     def fingerprint(self) -> Fingerprint:
-        """Returns the policy's log-probabilities of the probe text. All ranks must call it together."""
+        """Returns the policy's log-probabilities of a fixed probe text. All ranks must call it together."""
         token_ids = probe_ids(lambda text: self._prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
         logprobs, _ = self._engine([], probe_layout(token_ids), 1.0)
         return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))

@@ -67,7 +67,7 @@ class RolloutPool:
         self._transport.connect(self._pool, int(self._settings.engine_args.get("tensor_parallel_size", 1)))
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and its log-probabilities of the probe text match the
+        """Blocks until every engine serves these weights and its log-probabilities of a fixed probe text match the
         learner's.
 
         Raises: the same as `confirm`.
@@ -81,7 +81,7 @@ class RolloutPool:
         return self._transport.submit(weights, self._pool)
 
     def confirm(self, publishing: Publishing) -> Publication:
-        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of the probe
+        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of a fixed probe
         text match the learner's. Must be called in the order of submission.
 
         Raises: RuntimeError when an engine serves another version; ParityError when an engine's log-probabilities of

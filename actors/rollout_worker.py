@@ -30,8 +30,8 @@ class Served:
     version: int
     """Version of the weights that the engine serves now."""
     logprobs: tuple[float, ...]
-    """The engine's log-probabilities of the probe text's T tokens but the first, [T-1]; empty when the weights have no
-    fingerprint."""
+    """The engine's log-probabilities of a fixed probe text's T tokens but the first, [T-1]; empty when the weights have
+    no fingerprint."""
     seconds: Mapping[str, float]
     """Duration in seconds of each piece of the work: "digest", "load" and "fingerprint"."""
 
@@ -99,7 +99,8 @@ class RolloutWorker:
     def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
         """Receives the tensors that the learner sends, to be served from the next request on.
 
-        weights: version and fingerprint, without files. manifest: the tensors, in the order in which they are sent.
+        weights: version and fingerprint (the learner's log-probabilities of a fixed text), without files. manifest: the
+        tensors, in the order in which they are sent.
         """
         clock = Clock()
         self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))

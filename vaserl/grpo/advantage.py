@@ -16,8 +16,8 @@ from vaserl.errors import UserError
 from vaserl.types import ScoredGroup
 
 ZERO_VARIANCE = 1e-6
-"""Smallest difference between the largest and the smallest reward of a group that is used. If they differ by less, the
-group's advantages are 0, because dividing by the tiny standard deviation would amplify rounding noise."""
+"""Difference between the largest and the smallest reward of a group below which the rewards count as equal. The
+group's advantages are then 0, because dividing by the tiny standard deviation would amplify rounding noise."""
 
 STD_EPSILON = 1e-4
 """Constant added to a standard deviation before dividing by it, as in TRL."""

@@ -27,15 +27,16 @@ def check_parity(step: int, values: Mapping[str, float], max_logprob_gap: float)
         raise ParityError(f"step {step}: the engine gave no log-probability for {missing:.1%} of the sampled tokens")
     if (gap := values.get("logprob_gap", 0.0)) > max_logprob_gap:
         raise ParityError(
-            f"step {step}: learner and engine differ by {gap:.2e} in mean |log-probability| of the sampled tokens, "
-            f"the limit is {max_logprob_gap:.2e} (max_logprob_gap). Their weights, positions or precision differ."
+            f"step {step}: the log-probabilities of the sampled tokens from learner and engine differ by {gap:.2e} on "
+            f"average, the limit is {max_logprob_gap:.2e} (max_logprob_gap); check that their weights, positions "
+            "and precision agree"
         )
 
 
 def check_staleness(scored: Sequence[ScoredGroup], version: int, max_staleness: int) -> None:
-    """Checks that each sample comes from weights at most `max_staleness` versions older than the learner's `version`.
+    """Checks that each sample comes from the learner's `version` of the weights or one at most `max_staleness` older.
 
-    Raises: StalenessError when a sample was not.
+    Raises: StalenessError when a sample comes from other weights.
     """
     ages = staleness(scored, version)
     for age in (min(ages), max(ages)):

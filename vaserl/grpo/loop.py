@@ -13,7 +13,7 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
     """Runs all steps of a run (sample, score, learn, publish) and returns the weights published last.
 
     Raises: ParityError when the learner's logprobs of a step's sampled tokens differ from the engine's by more than
-    `max_logprob_gap` on average, or when after a publish an engine's logprobs of the probe text differ from the
+    `max_logprob_gap` on average, or when after a publish an engine's logprobs of a fixed probe text differ from the
     learner's by more than `max_fingerprint_gap`.
     """
     settings = grpo.settings

@@ -1,4 +1,4 @@
-"""The overlapped GRPO loop: while the ranks learn a step, the engines sample the next one and the workers score it.
+"""The overlapped GRPO loop: while the learner trains on a step, the next one is sampled and scored.
 
 It differs from `vaserl.grpo.loop` in the weights that sample step k. There they are the learner's current ones; here
 they are `max_staleness` versions older, so that the engines need not wait for the learner. With max_staleness = 1
@@ -36,8 +36,8 @@ def train_ahead(
     A step requests its refills after its first draw is scored, so the newest weights sample them while the learner
     waits.
 
-    Raises: ParityError when after a publish an engine's logprobs of the probe text differ from the learner's, or when
-    the logprobs of the sampled tokens do on a step that the learner's own version sampled. On other steps that
+    Raises: ParityError when after a publish an engine's logprobs of a fixed probe text differ from the learner's, or
+    when the logprobs of the sampled tokens do on a step that the learner's own version sampled. On other steps that
     difference contains the change of the policy since, so it is reported as `logprob_drift` and does not stop the run.
     StalenessError, before the step learns, when a sample comes from weights that are too old.
     """
@@ -86,12 +86,13 @@ class _Ahead:
         return self._scoring.submit_after(draw.step, "reward", self._rewards.score, groups)
 
     def confirm(self, publishing: Any) -> None:
-        """Blocks until every engine serves the weights of a `submit_weights`, and keeps the publication."""
+        """Blocks until every engine serves the weights of a `submit_weights`, and keeps the result for
+        `least_alike`."""
         publication = self._engines.confirm(publishing)
         self._published[publication.version] = publication
 
     def least_alike(self, draw: Draw) -> Publication:
-        """Returns, among the publications whose weights sampled a step, the one with the largest fingerprint gap (mean
-        difference between the engine's and the learner's logprobs of the probe text)."""
+        """Returns, of the publications whose weights sampled a step, the one with the largest fingerprint gap (mean
+        difference between the engine's and the learner's logprobs of a fixed probe text)."""
         wrote = [self._published[draw.step - age] for age in set(staleness(draw.scored, draw.step))]
         return max(wrote, key=lambda publication: publication.fingerprint_gap)

@@ -21,7 +21,7 @@ from vaserl.settings import LossSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLoss:
-    """The loss of a micro-batch and the sums behind its metrics."""
+    """The loss of a micro-batch, and the sums from which its metrics are computed."""
 
     loss: torch.Tensor
     """The micro-batch's part of the loss of the step: a scalar with gradient."""
@@ -47,9 +47,10 @@ def policy_loss(
     num_tokens: int,
     num_sequences: int,
 ) -> PolicyLoss:
-    """Returns the loss of a micro-batch, with the sums behind its metrics.
+    """Returns the loss of a micro-batch, and the sums from which its metrics are computed.
 
-    The loss is the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].
+    The loss is the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ]  with the variant's weight of the
+    token, an importance weight w, the importance ratio rho, the advantage A and the KL estimate k3.
 
     logprobs, engine_logprobs, reference_logprobs: [N]; advantages: [S]; lengths: [S] trained tokens of each completion.
     num_tokens, num_sequences: trained tokens and non-empty completions of the whole optimizer step, over all ranks and
@@ -104,5 +105,5 @@ def policy_loss(
         token_budget=loss.token_budget,
     )
     weights = by_token(torch.tensor(weights_S, dtype=logprobs.dtype, device=logprobs.device))
-    values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one device sync
+    values = torch.stack([value.to(logprobs.dtype) for value in sums.values()]).tolist()  # one device synchronisation
     return PolicyLoss(loss=(per_token * weights).sum(), sums=dict(zip(sums, values, strict=True)))

@@ -20,7 +20,7 @@ class Engines(Protocol):
         ...
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and its log-probabilities of the probe text match the
+        """Blocks until every engine serves these weights and its log-probabilities of a fixed probe text match the
         learner's.
 
         Raises: ParityError when they differ.
@@ -36,7 +36,7 @@ class QueuedEngines(Protocol):
         ...
 
     def confirm(self, publishing: Any) -> Publication:
-        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of the probe
+        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of a fixed probe
         text match the learner's.
 
         Raises: ParityError when they differ.
@@ -64,7 +64,7 @@ class Learner(Protocol):
     """The processes (ranks) that train the policy."""
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """Takes one optimizer step, or none when the batch is empty. temperature: that of the batch's sampling."""
+        """Takes one optimizer step, or none for an empty batch. temperature: sampling temperature of the batch."""
         ...
 
     def weights(self, version: int) -> Weights:
@@ -92,7 +92,7 @@ class RunRecorder(Protocol):
         ...
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
-        """Records every completion of a step with its score and advantage, [P][G completions of the group]."""
+        """Records every completion of a step with its score and advantage (P groups of G completions)."""
         ...
 
     def keep(self, step: int, weights: Weights, learner: Learner) -> None:

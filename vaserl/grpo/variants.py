@@ -8,8 +8,8 @@
     cispo     token      capped      1 / tokens                         MiniMax-M1, arXiv 2506.13585
 
 Completions and tokens are those of the whole optimizer step, over all ranks and micro-batches: the loss of a step is
-the sum over its tokens of weight times objective, and so does not depend on how the step is divided
-into micro-batches.
+the sum over its tokens of weight times objective, and does not depend on how the step is divided into
+micro-batches.
 
 Axes: S completions of a micro-batch, N trained tokens of all of them, one completion after the other.
 """

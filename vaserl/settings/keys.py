@@ -30,7 +30,7 @@ class Key:
     default: str
     """Default value as TOML, or REQUIRED, or ABSENT."""
     meaning: str
-    """Docstring of the field on one line; empty where it has none."""
+    """Docstring of the settings field on one line; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ class KeyTable:
     """One TOML table of a config."""
 
     path: str
-    """Dotted name, empty for the keys above the first table; "reward.remote.<name>" for each table of a mapping."""
+    """Dotted name of the table, empty for the keys above the first table; "reward.remote.<name>" for each table of a
+    mapping."""
     section: type[Section]
     optional: bool
     """True if the table may be left out of the config and its defaults then have no effect either."""
@@ -47,7 +48,7 @@ class KeyTable:
 
     @property
     def meaning(self) -> str:
-        """Docstring of the section on one line; empty where it has none."""
+        """Docstring of the table's settings class on one line; empty if it has none."""
         return _one_line(self.section.__dict__.get("__doc__"))
 
 

@@ -27,8 +27,8 @@ class RolloutSettings(Section):
     """Largest length of a completion in tokens."""
     publish: Literal["adapter", "merge"] = "merge"
     """How an engine serves a trained LoRA adapter: "adapter" loads it beside the base model; "merge" writes the merged
-    weights W0 + alpha / rank · B·A over the engine's. A merging engine decodes several times faster, but
-    keeps a second copy of the base weights that the adapter changes. With learner.method = "full", the trained weights
+    weights W0 + alpha / rank · B·A over the engine's. A merging engine decodes several times faster, but keeps
+    a second copy of the base weights that the adapter changes. With learner.method = "full", the trained weights
     always replace the engine's."""
     base_copy: Literal["device", "host"] = "device"
     """Where an engine on a GPU with publish = "merge" keeps its copy of the base weights (13 GB for a 7B model):

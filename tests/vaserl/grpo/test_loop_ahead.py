@@ -58,7 +58,9 @@ def test_train_ahead_without_staleness_equals_train(num_steps, max_refills):
     assert (other == on_policy) == (num_steps == 1)
 
 
-@pytest.mark.parametrize(("served", "words"), [(1, "by v1, but the learner has v3"), (9, "by v9, but the learner")])
+@pytest.mark.parametrize(
+    ("served", "words"), [(1, "by weights v1, but the learner has v3"), (9, "by weights v9, but the learner")]
+)
 def test_train_ahead_never_learns_a_sample_outside_the_bound(served: int, words: str):
     class Stuck(Engines):
         def write(self, task, step):
