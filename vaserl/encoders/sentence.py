@@ -58,7 +58,7 @@ def _takes_first_token(folder: Path) -> bool:
     if not path.is_file():
         return False
     settings = json.loads(path.read_text())
-    # older folders have one key for each mode, newer ones name the mode
+    # older folders have one key for each pooling mode, newer ones name the mode
     modes = {
         name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
         for name, value in settings.items()

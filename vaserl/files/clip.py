@@ -35,7 +35,7 @@ class Clip:
     frames: np.ndarray
     """uint8 [F, H, W, 3], RGB."""
     fps: float
-    """Frames per second of `frames`; with fewer frames it is lower, so that the turn takes the same time."""
+    """Frames per second of `frames`; lower than the source's if frames are left out: the turn takes the same time."""
     frame_indices: tuple[int, ...]
     """Index in the source clip of each of the F frames, from 0."""
     num_source_frames: int

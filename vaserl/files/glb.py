@@ -113,7 +113,7 @@ def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, An
     if count > 3 * MAX_FACES:
         raise _Unsound(f"claims {count:,} values in one accessor; the limit is {3 * MAX_FACES:,}")
     if "bufferView" not in accessor:
-        return  # zeros; the count is limited above
+        return  # all values are zero; their count is limited above
     view = views[_natural(accessor["bufferView"])]
     size = _BYTES_OF_COMPONENT[accessor["componentType"]] * _COMPONENTS[accessor["type"]]
     stride = _natural(view.get("byteStride", 0)) or size

@@ -16,7 +16,7 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds an exclusive lock on <folder>/lock, which states the holder's process id, host and start time.
+    """Holds an exclusive lock on the file <folder>/lock, which states the holder's process id, host and start time.
 
     Raises: UserError naming the holder when another process has the lock; UserError when the file system has no locks.
     """

@@ -153,7 +153,10 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
 
 
 def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns a repaired copy at unit size, because trimesh's tolerances are absolute and a mesh may have any unit."""
+    """Returns a copy with vertices merged, zero-area and duplicate faces removed and windings made consistent.
+
+    The copy has unit size, because trimesh's tolerances are absolute and a mesh may have any unit.
+    """
     size = float(np.ptp(mesh.vertices, axis=0).max())
     solid = trimesh.Trimesh(mesh.vertices / (size or 1.0), mesh.faces, process=False)
     solid.merge_vertices()

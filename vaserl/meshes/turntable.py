@@ -51,8 +51,8 @@ class Camera:
     """Horizontal and vertical field of view in degrees; narrow, as in catalogue photographs, so that lips and feet look
     nearly flat."""
     margin: float = 1.02
-    """Distance relative to the one at which the bounding sphere touches the image's border; below 1, the image crops
-    the mesh."""
+    """Distance of the camera relative to the one at which the bounding sphere touches the image's border; below 1, the
+    image crops the mesh."""
     aim: tuple[float, float] = (0.0, 0.0)
     """Shift of the camera to the right and upwards, parallel to the image, in radii of the bounding sphere."""
 

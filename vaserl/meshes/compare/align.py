@@ -28,7 +28,7 @@ MAX_ITERATIONS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """Transforms of the generated and the true mesh into a common frame.
+    """Transforms of the generated mesh and the true (ground-truth) mesh into a common frame.
 
     Example: Alignment(to_frame=…, true_to_frame=…, turn_deg=35.0, misfit=0.02)
     """

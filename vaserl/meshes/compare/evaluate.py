@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Comparison of one generator's mesh of one vase with the true mesh.
+    """Comparison of one generator's mesh of one vase with the ground-truth mesh.
 
     Example: Pair(id="v00012", failure="", turn_deg=5.0, misfit=0.03, scores={"psnr": 24.1, "ssim": 0.91, …})
     """
@@ -103,7 +103,7 @@ class PairMeter:
 
 
 def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
-    """Compares every generator's meshes with the true ones.
+    """Compares every generator's meshes with the ground-truth meshes.
 
     Returns: for each generator by name, its `comparison_summary`, all pairs, and the generated meshes that have no true
     mesh ("unmatched").

@@ -1,4 +1,4 @@
-"""Settings of VaseEval."""
+"""Settings of VaseEval, the comparison of generated meshes with ground-truth meshes."""
 
 from pathlib import Path
 from typing import ClassVar, Literal

@@ -98,9 +98,10 @@ def profile_drawing(
 
 
 def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
-    """Returns the visible parts of a handle's two edges from the front, float64 [M, 2] (across, height) each.
+    """Returns the visible parts of a handle's two edges from the front, float64 [M, 2] each.
 
-    Parts behind the body are left out. For a loop, a handle seen end-on, the edges meet at its tip and form one line.
+    The M points are (distance from the axis, height). Parts behind the body are left out. For a loop, a handle seen
+    end-on, the edges meet at its tip and form one line.
     """
     curve, radius = tube.curve[:, :2], tube.radius
     if np.ptp(tube.curve[:, 2]) > float(radius.mean()):
@@ -133,7 +134,7 @@ def _corners(profile: np.ndarray) -> np.ndarray:
     coarse = np.stack([np.interp(at, along, column) for column in profile.T], axis=1)
     step = np.diff(coarse, axis=0)
     angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
-    # over two steps, because resampling splits a corner in two
+    # the turn over two steps, because resampling splits a corner in two
     turn = np.abs(angle[2:] - angle[:-2])
     sharp = np.nonzero(turn > np.radians(MIN_CORNER_DEG))[0]
     groups = np.split(sharp, np.nonzero(np.diff(sharp) > 1)[0] + 1)

@@ -100,9 +100,9 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
 def _patches(
     gradient: np.ndarray, distance: np.ndarray, lab: np.ndarray, background: np.ndarray, near: float, vase_area: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the mask of certain background and that of certain vase, bool [H, W] each.
+    """Returns the pixels that are certainly background and those that are certainly vase, bool [H, W] each.
 
-    Certain vase are the regions that an outline encloses, without gaps under handles and shadows.
+    The latter are the regions that an outline encloses, except gaps under handles and shadows.
     """
     rim = _rim(gradient.shape)
     outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))

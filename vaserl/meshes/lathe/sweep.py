@@ -27,7 +27,7 @@ class Tube:
 def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> Tube:
     """Returns the handle as a tube in space.
 
-    An upright handle lies in the image plane, a loop in the plane of its visible bar and the z axis.
+    An upright handle lies in the image plane, a loop in the plane of its visible bar and the line of sight (z axis).
     """
     view, pixels = exposure.view, exposure.pixels
     height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)
