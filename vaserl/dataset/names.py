@@ -1,4 +1,4 @@
-"""Names of the files in a data set, relative to its folder. Other rooms use these constants and functions."""
+"""Names of the files in a data set, relative to its folder. Other packages import them instead of spelling them."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""A question about a vase, and what it may ask for."""
+"""A question about a vase, and the topics that it may ask about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Question:
 
     dimension: Topic
     question: str
-    """Question in words, as the vision-language model is asked."""
+    """Text of the question, as the vision-language model is given it."""
     answer: str
-    """Answer in words, as supervised fine-tuning teaches it."""
+    """Text of the answer, as supervised fine-tuning teaches it."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Question":

@@ -23,7 +23,7 @@ class Vase:
     mesh: str
     """Path of the 3D model (GLB), relative to the data set."""
     clip: str
-    """SHA-256 of the turntable video, in hexadecimal, which names the video's file."""
+    """SHA-256 of the turntable video in hexadecimal; the video's file is named after it."""
     caption: str
     """Catalogue caption, which supervised fine-tuning imitates; it may omit facts of the record."""
     reference: str

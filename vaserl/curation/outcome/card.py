@@ -38,7 +38,7 @@ class Findings:
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """Counts for the card, made in one pass over the rows, because they may not fit into memory."""
+    """Counts for the card, made in one pass, because the rows may not all fit into memory."""
 
     num_rows: int = 0
     splits: Counter[str] = field(default_factory=Counter)

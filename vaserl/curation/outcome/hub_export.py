@@ -27,7 +27,7 @@ LICENSES = (
 )
 """The hub's identifiers of licenses that are common for data sets."""
 ROWS_IN_GROUP = 32
-"""Rows in a row group, the smallest part of a parquet file that the hub's viewer can fetch to show a page."""
+"""Rows per row group of a parquet file. The hub's viewer must fetch a whole row group to show one page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class HubExport:
 def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: int = 500_000_000) -> HubExport:
     """Writes data/<split>-<n>-of-<m>.parquet, README.md and the card's picture into the new folder `out`.
 
-    A vase is exported if `rights`, a regular expression, matches all of the text that states its photograph's rights,
-    because its 3D model and turntable video are derived from that photograph. A file is closed after the first row
+    A vase is exported if the regular expression `rights` matches the whole text of its photograph's rights, because its
+    3D model and turntable video are derived from that photograph. A file is closed after the first row
     group that makes it larger than `max_bytes`.
 
     Raises: UserError when no vase may be exported, a named file is missing, or `out` is not empty.

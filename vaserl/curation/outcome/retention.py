@@ -55,14 +55,14 @@ class BestViewReport:
     the front."""
 
     num_vases: int
-    """Number of vases with a right photograph in the input."""
+    """Number of vases with a right photograph, which is whole, sharp and frontal, in the input."""
     num_right: int
-    """Number of the vases in `num_vases` whose kept photograph is right. It excludes vases whose right photographs were
-    all rejected by the filters."""
+    """How many of the `num_vases` vases kept a right photograph. A vase of which the filters rejected every right
+    photograph counts as wrong."""
     num_choices: int
-    """Number of the vases in `num_vases` of which right and wrong photographs reached the choice of the best view."""
+    """How many of the `num_vases` vases had both right and wrong photographs left when the best view was chosen."""
     num_choices_right: int
-    """Number of the vases in `num_choices` of which a right photograph was chosen."""
+    """For how many of the `num_choices` vases a right photograph was chosen."""
 
     @property
     def share(self) -> float:

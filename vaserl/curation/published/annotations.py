@@ -48,7 +48,7 @@ _ENDINGS = re.compile(
 
 
 def vase_key(text: str) -> str:
-    """Returns the key that the 3D model, the views and the annotations of one vase share, from a name of any of them.
+    """Returns the key of a vase from the name of its 3D model, a view or an annotation, which all give the same key.
 
     Example: "7f_2" for "a/7f_2_textured_2k.glb_shaded.glb" and "7f_2_ac001001.jpg"; of a URI the last part counts.
     """

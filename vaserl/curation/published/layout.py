@@ -2,9 +2,9 @@
 
     models/*.glb   images/{front,back,left,right,top,bottom}/*   annotations/{captions,qa_pairs,metadata}.json
 
-is the layout of the data itself. Its evaluation code reads another layout: a folder for each 3D model, which holds six
-views, and groundTruth.json, a list of {"images": [name], "caption"}. If the first layout also has a groundTruth.json,
-the vases in it are the test split.
+is the layout of the data set. The evaluation code published with it reads another: a folder for each 3D model, which
+holds six views, and groundTruth.json, a list of {"images": [name], "caption"}. If the first layout also has a
+groundTruth.json, the vases in it are the test split.
 """
 
 from collections.abc import Collection, Mapping

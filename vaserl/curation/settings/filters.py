@@ -14,7 +14,7 @@ class QualitySettings(Section):
     RENAMED: ClassVar = {"pool": "[pool.quality]"}
 
     enabled: bool = True
-    """Runs the stage."""
+    """Runs the stage; if false, the stage is skipped."""
     path: Path | None = None
     """Folder that `python -m launch train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
     that classifies photographs as low or high quality."""
@@ -36,8 +36,8 @@ class ThresholdSettings(Section):
     """The threshold as a quantile, instead of a value: this share of a sample of photographs scores below it. Its value
     is computed once, before the filters start, and written into the data set's card."""
     sample: int = pydantic.Field(default=500, ge=20)
-    """Number of photographs of which the quantile is computed. `seed` draws them from those that pass the earlier
-    stages."""
+    """Number of photographs in the sample that the quantile is computed from. They are drawn with `seed` from the
+    photographs that pass the earlier stages."""
 
     @pydantic.model_validator(mode="after")
     def _one_of_the_two(self):
@@ -54,7 +54,7 @@ class IntactSettings(ThresholdSettings):
     RENAMED: ClassVar = {"pool": "[pool.intact]"}
 
     enabled: bool = True
-    """Runs the stage."""
+    """Runs the stage; if false, the stage is skipped."""
     intact: tuple[str, ...] = (
         "a photograph of an intact vase",
         "a photograph of a complete Greek vase",

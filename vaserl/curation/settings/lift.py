@@ -69,7 +69,7 @@ class MeshGateSettings(Section):
     """Settings of the mesh gate, which checks each 3D model before its turntable video is rendered."""
 
     enabled: bool = True
-    """Runs the stage."""
+    """Runs the stage; if false, the stage is skipped."""
     needs_texture: bool = True
     """Rejects 3D models that have neither a texture image nor colours."""
     max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)

@@ -21,7 +21,7 @@ class PoolSettings(Section):
     GPU."""
     batch_size: int = pydantic.Field(default=32, ge=1)
     """Photographs that a stage processes at once; a larger batch only helps where a GPU waits for work. A batch never
-    spans two shards (files of photographs)."""
+    spans two shards (groups of photographs)."""
     timeout_s: float = pydantic.Field(default=600.0, gt=0)
     """Seconds that a stage may take for a batch. After that its process is killed and the batch's photographs run one
     by one, each with the same limit; a photograph that exceeds it on its own is rejected."""
@@ -68,7 +68,7 @@ class PoolsSettings(PoolOverrides):
     __pydantic_extra__: dict[str, PoolOverrides] = pydantic.Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def of(self, name: str, default: PoolSettings) -> PoolSettings:
-        """Returns the settings of a pool: [pool.NAME] takes precedence over [pool], which does over `default`."""
+        """Returns the settings of one pool: [pool.NAME] takes precedence over [pool], and [pool] over `default`."""
         own = self.named.get(name, PoolOverrides())
         return own.over(self.over(default))
 

@@ -28,10 +28,11 @@ class SplitSettings(Section):
     num_val: int | None = pydantic.Field(default=None, ge=0)
     """Exact number of validation vases, drawn in the same way as `num_test` from the vases that are not test."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Share of test vases, if `num_test` is absent. A vase is test if its hash, as a number from 0 to 1, lies below
-    this share. That depends on the vase alone, so no vase moves in or out of the test split when others are added."""
+    """Share of vases that are test, if `num_test` is absent. A vase is test if its hash, as a number from 0 to 1, lies
+    below this share. That depends on the vase alone, so no vase moves in or out of the test split when others are
+    added."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Share of all vases that are validation, if `num_val` is absent; they are drawn in the same way."""
+    """Share of all vases that are validation, if `num_val` is absent; they are drawn like those of `num_val`."""
 
 
 class JournalSettings(Section):
@@ -54,7 +55,7 @@ class CardSettings(Section):
     title: str = "Data set"
     """Heading of DATASET.md."""
     license: str = ""
-    """License of the data set, as the card states it; if empty, the card says that none was stated."""
+    """License of the data set, as the card states it; if empty, the card states that there is none."""
     num_pictured: int = pydantic.Field(default=24, ge=0)
     """Number of vases on the contact sheet; 0 draws no sheet."""
 

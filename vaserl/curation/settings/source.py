@@ -33,9 +33,9 @@ class SourceSettings(Section):
     """Maps a field to the column that holds it in the records or in the list of photographs, if the column has another
     name. Example: Fabric = "fabric_name", vase_id = "object"."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
-    """Regular expression that finds the vase in a photograph's file name without suffix, for photographs whose vase no
-    list states. It has a group vase_id and, if vases have several views, a group view. If it contains "/", it is
-    matched against the path below `path`."""
+    """Regular expression that finds the vase's id in the file name (without suffix) of a photograph, if no table states
+    the id. It has a group vase_id and, if vases have several views, a group view. If it contains "/", it is matched
+    against the path below `path`."""
     storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
     """Options with which fsspec opens the file system of a URL, such as endpoint_url. They are never written beside the
     results, because they may contain keys."""

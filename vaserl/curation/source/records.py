@@ -47,7 +47,7 @@ class Records:
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
-    """Reads the records from the table that `source.records` names, or without it from the folder.
+    """Reads the records from the table that `source.records` names, or else from the table or JSON files in `folder`.
 
     Raises: UserError when there are none.
     """
@@ -99,7 +99,7 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
 
 def find_table(folder: str, stem: str) -> str | None:
-    """Returns the path of the table in the folder whose name is `stem` and one of TABLE_SUFFIXES; None without one.
+    """Returns the path of `stem` plus one of TABLE_SUFFIXES in the folder; None if there is no such table.
 
     Raises: UserError when there are several.
     """

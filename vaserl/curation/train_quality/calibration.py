@@ -79,13 +79,14 @@ def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_
 
 
 def expected_calibration_error(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> float:
-    """Returns the mean over photographs of |confidence - accuracy| of their bin (Naeini et al. 2015), in [0, 1]."""
+    """Returns the expected calibration error (Naeini et al. 2015), in [0, 1]: the mean over photographs of |confidence
+    - accuracy| of the photograph's bin."""
     return sum(b.num * abs(b.confidence - b.accuracy) for b in bins_of(probabilities, is_good, num_bins)) / len(is_good)
 
 
 def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (thresholds, precision, recall), each [K]: the K distinct probabilities in falling order, and the
-    precision and recall with each of them as the threshold, which photographs at or above it pass.
+    precision and recall with each as the threshold; photographs at or above a threshold pass.
 
     Raises: ValueError when no photograph is good, because recall is undefined then.
     """

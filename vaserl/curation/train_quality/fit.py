@@ -55,7 +55,7 @@ class Epoch:
 def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads: int) -> tuple[np.ndarray, list[str]]:
     """Decodes N photographs into `file`.
 
-    Returns: the memory-mapped photographs, uint8 [N, S, S, 3] with side S, and an error or "" for each of them.
+    Returns: the memory-mapped photographs, uint8 [N, S, S, 3] with side S, and for each the error, or "".
     """
     size = config.image_size
     images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))

@@ -62,7 +62,7 @@ def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, floa
         members[photograph.vase_id].append(index)
     is_good = np.array([photograph.is_good for photograph in labelled])
     totals = np.array([(~is_good).sum(), is_good.sum()], dtype=float)
-    due = np.array(shares)[:, None] * totals  # [3, 2]
+    due = np.array(shares)[:, None] * totals  # [3 splits, 2 classes]
     given = np.zeros_like(due)
     splits = [""] * len(labelled)
 
