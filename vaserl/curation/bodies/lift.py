@@ -64,7 +64,7 @@ class Lift:
                 raise no_answer(photo, error) from error
             try:
                 overlap = self._generate(local, vase_id, glb)
-            except LiftFailure as failure:  # may contain the scratch path, which differs between runs
+            except LiftFailure as failure:  # its message may contain the scratch path, which differs between runs
                 raise LiftFailure(str(failure).replace(scratch, "…")) from failure
             content = glb.read_bytes() if glb.is_file() else b""
             if not content.startswith(b"glTF"):
@@ -91,7 +91,10 @@ class Given:
         self._place = place
 
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        """Copies the GLB. Raises: LiftFailure if there is none; UserError if its storage fails, see `is_for_good`."""
+        """Copies the vase's GLB to the path `glb`.
+
+        Raises: LiftFailure if there is no such file; UserError if its storage fails temporarily, see `is_for_good`.
+        """
         place = self._place(vase_id)
         try:
             glb.write_bytes(read_bytes(place))

@@ -76,14 +76,14 @@ class Journal:
         self.write_table(step, key, table)
 
     def write_table(self, step: str, key: str, table: pa.Table) -> None:
-        """Writes the rows of a shard as they are, atomically."""
+        """Writes a table as the rows of a finished shard, atomically."""
         path = self.path(step, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
             pq.write_table(table, file)
 
     def stale(self, used: set[Path]) -> list[Path]:
-        """Returns the paths of all shards but those in `used`: they belong to other settings, photographs or code."""
+        """Returns the paths of all shards that are not in `used`: those of other settings, photographs or code."""
         return sorted(path for path in self._folder.glob("*/*.parquet") if path not in used)
 
     def adopt(self) -> int:

@@ -1,4 +1,4 @@
-"""Starts and calls the process that runs stages, and kills it if need be: the caller's side of `stage_guard`."""
+"""Starts, calls and kills the process that runs stages: the caller's side of `vaserl.curation.job.stage_guard`."""
 
 import json
 import os

@@ -30,7 +30,7 @@ def choose_views(
 ) -> Losers:
     """Runs the stage `choice` over the views of every vase. `measures` names the score columns that it reads.
 
-    Returns: the views that it rejected, with the reasons.
+    Returns: the reason for each view that it rejected, by shard number and row index.
     """
     parts, names = [], {*VIEW_COLUMNS, *measures}
     for shard in filtered:

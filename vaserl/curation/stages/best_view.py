@@ -34,7 +34,7 @@ class BestView:
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
-        """Without settings there is no threshold: the best view is kept whatever its score."""
+        """Takes the threshold from `settings`; without settings the best view is kept whatever its score."""
         assert settings is None or settings.quantile is None, (
             "replace the quantile by a threshold before building the stage"
         )

@@ -21,7 +21,7 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 REFERENCE, CAPTION = Column(name="reference", kind=str), Column(name="caption", kind=str)
 FALLBACK = Column(name="describe_fallback", is_score=False)
-"""1.0 if the first wording of the caption stated wrong facts and another wording is used instead, else 0.0."""
+"""1.0 if the first wording of the caption did not state the right facts and another one is used instead, else 0.0."""
 INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
 """Number of dimensions in which the first wording stated what the record doesn't, or left out what it had to state."""
 _POOL = PoolSettings(num_cpus=1, batch_size=64)
@@ -94,8 +94,8 @@ def silent_dimensions(
 ) -> tuple[Dimension, ...]:
     """Returns the dimensions that this vase's caption leaves out, drawn by hash of vase, dimension and seed.
 
-    `shares` is the probability of each dimension. If all that the record states were left out, the first is kept, so
-    that no caption is empty.
+    `shares` gives the probability with which each dimension is left out. If the draw would leave out all that the
+    record states, the first dimension is kept, so that no caption is empty.
     """
     stated: list[Dimension] = [d for d in DIMENSIONS if record.get(FIELD_OF_DIMENSION[d])]
     silent: list[Dimension] = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
