@@ -36,7 +36,7 @@ echo "import _vaserl_torchvision_hook" > "$site/_vaserl_torchvision_hook.pth"
 
 # Off-screen OpenGL: pyrender renders through EGL, its imports load the other libraries, and Mesa renders without a GPU.
 packages="libegl1 libgl1 libgl1-mesa-dri libgles2 libglu1-mesa libx11-6"
-renders() { .venv/bin/python -c 'from vaserl.meshes.turntable import Turntable; Turntable(16).close()'; }
+renders() { .venv/bin/python -c 'from vaserl.meshes.turntable import TurntableRenderer; TurntableRenderer(16).close()'; }
 if ! renders > /dev/null 2>&1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
         echo "setup: installing $packages"
