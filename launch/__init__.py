@@ -1,1 +1,1 @@
-"""The jobs, one module each: `python -m launch JOB CONFIG` starts one, launch/jobs.py lists them."""
+"""The jobs, one module each. `python -m launch JOB CONFIG` starts a job; launch/jobs.py lists them."""

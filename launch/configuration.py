@@ -1,4 +1,4 @@
-"""docs/configuration.md from the settings classes: python -m launch.configuration"""
+"""Generates docs/configuration.md from the settings classes: python -m launch.configuration"""
 
 import sys
 import tomllib
@@ -15,7 +15,7 @@ from vaserl.settings.keys import ABSENT, REQUIRED, Key, KeyTable, key_tables
 
 CONFIGURATION_PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 _MAX_DEFAULT = 60
-"""Characters of a default in a table's cell; a longer one stands below the table."""
+"""Largest number of characters of a default in a table's cell; a longer default is printed below the table."""
 
 _OPENING = """# Configuration
 
@@ -32,7 +32,7 @@ has it.
 
 
 def configuration_page() -> str:
-    """Returns the text of the page."""
+    """Returns the text of docs/configuration.md."""
     parts = [_OPENING, _jobs()]
     places: defaultdict[tuple[str, type], list[tuple[str, KeyTable]]] = defaultdict(list)
     for job in _configured():
@@ -52,7 +52,7 @@ def configuration_page() -> str:
 
 
 def undocumented() -> list[str]:
-    """Returns the keys and tables without a meaning, as job: section.key."""
+    """Returns the keys and tables that have no docstring, each as "job: section.key"."""
     found = []
     for job in _configured():
         for table in key_tables(settings_class(job)):
@@ -84,12 +84,13 @@ def _jobs() -> str:
 def _section(tables: list[tuple[str, KeyTable]]) -> str:
     first = tables[0][1]
     jobs = ", ".join(f"[{job}](#{job})" for job, _ in tables)
-    absent = " Without this table in the config it has no effect." if first.optional else ""
+    absent = " The table is optional: if the config lacks it, its defaults have no effect." if first.optional else ""
     return f"### `[{first.path}]`\n\n{_sentence(first.meaning)}{absent} Jobs: {jobs}.\n\n{_table(tables)}"
 
 
 def _table(tables: list[tuple[str, KeyTable]]) -> str:
-    """Returns the rows of one table; a default that differs between jobs is given for each of them."""
+    """Returns a Markdown table of the keys of one section. A default that differs between jobs is given
+    for each of them."""
     first = tables[0][1]
     if not first.keys:
         return ""
@@ -112,7 +113,7 @@ def _cell(key: Key) -> str:
 
 
 def _in_full(path: str, key: Key) -> str:
-    """Returns a long default as TOML on several lines."""
+    """Returns a key with its long default as a block of TOML."""
     value: Any = {key.name: tomllib.loads(f"default = {key.default}")["default"]}
     for part in reversed(path.split(".") if path else []):
         value = {part: value}
@@ -128,7 +129,7 @@ def _escaped(text: str) -> str:
 
 
 def main() -> int:
-    """Writes the page. Returns: 0, or 1 after naming the keys that have no meaning yet."""
+    """Writes docs/configuration.md. Returns: exit code 0, or 1 after printing the keys that have no docstring."""
     if missing := undocumented():
         print(f"give each key a docstring that states its meaning: {', '.join(missing)}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Curation: python -m launch curate CONFIG [--section.key value …]
+"""Turns photographs and records into a data set: python -m launch curate CONFIG [--section.key value …]
 
 `python -m launch train-quality CONFIG` trains its quality filter: see launch/train_quality.py.
 """
@@ -14,7 +14,7 @@ from vaserl.errors import UserError
 
 
 def run(settings: CurateSettings) -> CurationSummary:
-    """Turns photographs and records into a data set and prints what became of them."""
+    """Turns photographs and records into a data set and prints how many photographs each stage kept."""
     if settings.tiny_filters is not None:
         from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 

@@ -33,13 +33,13 @@ from vaserl.settings import EvaluateSettings
 from vaserl.types import Group, Score
 
 _BATCH_SIZE = 32
-"""Vases that are captioned between two updates of the progress."""
+"""Number of vases captioned between two updates of the progress line."""
 
 
 def run(settings: EvaluateSettings) -> dict[str, Any]:
-    """Captions one split greedily with the model ("sft") and with the trained weights on it ("rl"), and compares both.
+    """Captions the vases of one split greedily, with the model ("sft") and with the weights that GRPO trained ("rl").
 
-    Writes the folder of an `EvaluationRun`. Returns: its summary.
+    Writes the captions and their comparison to the folder of an `EvaluationRun`. Returns: the folder's summary.
     """
     folder = EvaluationRun(settings.run_dir)
     check_model_folder(settings.model.path)
@@ -48,7 +48,9 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
-    bypass_reason = None if rank else "the trained weights are a whole model, whose vision tower may be another"
+    bypass_reason = (
+        None if rank else "the trained weights are a whole model, whose vision tower may differ from the base model's"
+    )
     requests = {
         "rollout": actor_request(settings.rollout),
         "features": encoder_request(settings.features, bypass_reason),
@@ -88,7 +90,7 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) -> list[Group]:
-    """Returns one greedy caption for each vase."""
+    """Returns one group per vase, which holds one greedy caption."""
     groups: list[Group] = []
     for start in range(0, len(vases), _BATCH_SIZE):
         chosen = vases[start : start + _BATCH_SIZE]
@@ -98,7 +100,7 @@ def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) ->
 
 
 def trained_files(folder: Path) -> tuple[dict[str, FileContent], int | None]:
-    """Returns the files of saved weights and the adapter's rank, None for a whole model.
+    """Returns the files of saved weights and the rank of their adapter; the rank is None for a whole model.
 
     Raises: UserError when the folder holds neither.
     """

@@ -1,4 +1,4 @@
-"""The feature store as the jobs share it: room for its encoders, starting them, and what they did."""
+"""The jobs' use of the store of vision features: it requests, starts and reports the encoders that fill it."""
 
 import dataclasses
 import sys
@@ -11,7 +11,8 @@ from vaserl.settings import EvaluateSettings, FeatureSettings, SftSettings, Trai
 
 
 def encoder_request(settings: FeatureSettings, bypass_reason: str | None) -> ActorRequest:
-    """Returns the room for a job's encoders: none when there is a reason to keep no features, which is printed."""
+    """Returns the request for a job's encoders. If there is a reason to bypass the feature store, it is printed, and no
+    encoder is requested."""
     request = actor_request(settings)
     if bypass_reason is None:
         return request
@@ -23,15 +24,15 @@ def encoder_request(settings: FeatureSettings, bypass_reason: str | None) -> Act
 def start_encoders(
     settings: TrainSettings | SftSettings | EvaluateSettings, place: PlacementSlice
 ) -> EncoderPool | None:
-    """Starts a job's encoders in their slice of its placement. Returns: None where the slice has no room."""
+    """Starts a job's encoders on the resources reserved for them. Returns: their pool, None without encoders."""
     if place.request.num_actors == 0:
         return None
     return EncoderPool(settings.model, settings.data, settings.features, place, run_dir=settings.run_dir)
 
 
 def report_features(encoders: EncoderPool | None, run: JobFolder[Any]) -> None:
-    """Writes and prints the encoders' counts. They lie apart from the run's metrics, because a second run finds in the
-    store what the first one encoded."""
+    """Writes the encoders' counts to the run folder and prints them. They are kept apart from the run's metrics,
+    because they differ in a second run, which finds the stored features of the first one."""
     if encoders is None:
         return
     counts = encoders.counts()

@@ -17,9 +17,9 @@ _KEY_WIDTH = 42
 
 
 def start_job(name: str, argv: Sequence[str] | None = None) -> int:
-    """Runs a job of the table on CONFIG and its `--section.key value` overrides.
+    """Runs the job `name` on the CONFIG and the `--section.key value` overrides in `argv`.
 
-    Returns: 0, or 2 after printing a UserError without a traceback. Any other exception is raised.
+    Returns: exit code 0, or 2 after printing a UserError without a traceback. Any other exception is raised.
     """
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
@@ -45,13 +45,13 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
 
 
 def settings_class(name: str) -> type[Section]:
-    """Returns the settings class of a job that has one, without importing the job."""
+    """Returns the settings class of a job with a CONFIG, without importing the job's module."""
     module, _, kind = (JOBS[name].settings or "").partition(":")
     return getattr(importlib.import_module(module), kind)
 
 
 def _keys_as_text(kind: type[Section]) -> str:
-    """Lists each key with its default, and the first sentence of its meaning below it."""
+    """Returns a text that lists each key with its default and, below it, the first sentence of its docstring."""
     lines = ["keys, each with its default; docs/configuration.md explains them in full:"]
     for table in key_tables(kind):
         for key in table.keys:

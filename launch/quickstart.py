@@ -1,4 +1,4 @@
-"""Runs the whole program, small: python -m launch quickstart configs/quickstart.toml
+"""Runs all jobs in sequence on a small synthetic collection: python -m launch quickstart configs/quickstart.toml
 
 photographs and records -> data set -> SFT -> GRPO -> evaluation -> report, in one Ray session on one machine.
 """
@@ -25,7 +25,7 @@ from vaserl.settings.section import load_config
 from vaserl.synthetic.world import build_world
 
 _WINDOW = 10
-"""Steps at the beginning and at the end of GRPO whose rewards are averaged."""
+"""Number of steps at the beginning and at the end of GRPO whose rewards are averaged for the summary."""
 
 
 def run(settings: QuickstartSettings) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
 def stage_settings(
     settings: QuickstartSettings,
 ) -> tuple[CurateSettings, SftSettings, TrainSettings, EvaluateSettings]:
-    """Returns each stage's settings: its config, the paths that tie the stages together, then the quick start's own
-    overrides."""
+    """Returns the settings of each stage: its config file, in which the paths between the stages are set first and the
+    quick start's own overrides last."""
     folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
     data, model = ["--data.path", str(folder.dataset.path)], ["--model.path", str(folder.sft.model_folder)]
     clip = str(folder.clip_model)

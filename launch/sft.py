@@ -24,7 +24,7 @@ from vaserl.types import Demonstration
 
 
 def run(settings: SftSettings) -> None:
-    """Fine-tunes on the training vases and writes a complete model folder to `run_dir`/model."""
+    """Fine-tunes a model on the training vases and writes a complete model folder to `run_dir`/model."""
     run_folder = SftRun(settings.run_dir)
     vases = DataSet(settings.data.path).vases("train")
     if settings.tiny_model is not None:
@@ -68,9 +68,10 @@ def run(settings: SftSettings) -> None:
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
-    """Returns the caption and some questions of a vase, on its clip from a random frame and moved by a few pixels."""
+    """Returns a conversation to imitate: a vase's caption and some questions with answers, about its turntable video,
+    which starts at a random frame and is shifted by a few pixels."""
     rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
-    # a picture doesn't show where a vase was found: that question would teach guessing
+    # a video doesn't show where a vase was found, so that question would teach the model to guess
     visible = [question for question in vase.questions if question.dimension != PROVENANCE]
     num_questions = min(settings.questions_per_vase, len(visible))
     asked = random.choice(len(visible), num_questions, replace=False) if num_questions else []

@@ -1,9 +1,9 @@
-"""Puts two questions to the reward with a finished quick start: python -m launch study NAME RUN --out DIR
+"""Answers a question about the reward, from a finished quick start: python -m launch study NAME RUN --out DIR
 
 constant-answer   does GRPO lead a policy away from one and the same answer to every vase?
-per-dimension     does any dimension end lower than it began when advantages are computed by dimension (GDPO)?
+per-dimension     does the reward of any dimension (fabric, shape, …) fall if each has its own advantages (GDPO)?
 
-Each writes its runs and NAME.json into DIR, and the plot NAME.svg.
+Each study writes its runs, the numbers NAME.json and the plot NAME.svg into DIR.
 """
 
 import argparse
@@ -35,13 +35,15 @@ from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")
 _WINDOW = 10
-"""Steps at a run's beginning and end that are averaged."""
+"""Number of steps at the beginning and at the end of a run whose rewards are averaged."""
 
 
 def study_constant_answer(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Fine-tunes the quick start's model on one caption for every vase, then runs GRPO from there."""
+    """Fine-tunes the quick start's model on one caption for all vases, then trains it by GRPO. Returns: the caption;
+    for each step the mean reward, the reward of that caption and its share of the completions; and the final
+    evaluation."""
     vases = quickstart.dataset.vases("train")
     caption = constant_caption([vase.record for vase in vases])
     _write_constant_dataset(quickstart.dataset, out.dataset, caption)
@@ -78,7 +80,8 @@ def study_constant_answer(
 def study_per_dimension(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Runs the quick start's GRPO with every part of the reward normalised by itself."""
+    """Runs the quick start's GRPO with advantages computed for each part of the reward by itself. Returns: the rewards
+    of each step, their means at the beginning and the end, and the final evaluation."""
     per_dimension = ["--advantage.per_dimension", "true", *overrides]
     training = _training(quickstart, out, quickstart.sft.model_folder, per_dimension)
     train.run(training)
@@ -100,8 +103,8 @@ def _training(
 
 
 def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: TrainSettings) -> dict[str, Any]:
-    """Evaluates the run. Returns: rewards before and after it, and each dimension's mean similarity with the paired
-    difference and its interval."""
+    """Evaluates the trained weights of a run. Returns: the rewards before and after GRPO, and for each dimension its
+    mean similarity before and after, with the paired difference and its interval."""
     trained = Run(training.run_dir).weights_folder(training.num_steps + 1)
     tied = [
         *("--run_dir", str(out.evaluation.path), "--data.path", str(training.data.path), "--trained", str(trained)),
@@ -126,7 +129,7 @@ def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: T
 
 
 def _share_of(caption: str, rows: Sequence[RolloutRow]) -> float:
-    """Returns the share of completions that are the caption, word for word."""
+    """Returns the share of completions that equal the caption word for word."""
     return float(np.mean([row.completion.strip() == caption for row in rows]))
 
 
@@ -143,7 +146,7 @@ STUDIES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a study. Returns: 0, or 2 after printing a user's error."""
+    """Runs a study. Returns: exit code 0, or 2 after printing a UserError."""
     parser = argparse.ArgumentParser(prog="python -m launch study", description=__doc__)
     parser.add_argument("name", choices=STUDIES)
     parser.add_argument("quickstart", type=Path, metavar="RUN", help="folder of a finished quick start")

@@ -23,7 +23,7 @@ from vaserl.settings import TrainSettings
 
 
 def run(settings: TrainSettings) -> None:
-    """Trains the policy of `settings`, and leaves metrics, rollouts and the last weights in its run folder."""
+    """Trains a model by GRPO and writes metrics, completions and the last weights to the run folder."""
     check_model_folder(settings.model.path)
     tasks = [vase.caption_task() for vase in DataSet(settings.data.path).vases("train")]
     records = [task.record for task in tasks]
@@ -56,7 +56,7 @@ def run(settings: TrainSettings) -> None:
 
 
 def start_ranks(settings: TrainSettings, place: PlacementSlice, features: FeatureReader | None) -> LearnerGroup:
-    """Starts the learner's ranks in their slice of the placement."""
+    """Starts the learner's ranks (processes) on the resources reserved for them."""
     return LearnerGroup(
         settings.model,
         settings.data,
@@ -71,7 +71,8 @@ def start_ranks(settings: TrainSettings, place: PlacementSlice, features: Featur
 def start_engines(
     settings: TrainSettings, place: PlacementSlice, features: FeatureReader | None, ranks: LearnerGroup
 ) -> RolloutPool:
-    """Starts the engines in their slice of the placement. Weights reach them from `ranks` by NCCL where it can be."""
+    """Starts the engines on the resources reserved for them. New weights reach them from `ranks` from GPU to GPU over
+    NCCL where `goes_by_transfer` holds, and otherwise through Ray's object store."""
     learner = settings.learner
     by_nccl = goes_by_transfer(learner, settings.rollout)
     return RolloutPool(

@@ -1,4 +1,4 @@
-"""Training of the quality filter: python -m launch train-quality CONFIG [--section.key value …]"""
+"""Trains the quality filter: python -m launch train-quality CONFIG [--section.key value …]"""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from vaserl.curation.train_quality.train import train_quality
 
 
 def run(settings: TrainQualitySettings) -> QualityReport:
-    """Trains the classifier and prints its precision and recall."""
+    """Trains the quality filter's classifier and prints its precision and recall on the test photographs."""
     report = train_quality(settings)
     for doubt in report.doubts:
         print(f"train-quality: warning: {doubt}", file=sys.stderr)

@@ -14,9 +14,9 @@ from vaserl.runs.versions import versions
 
 
 def run(settings: VaseEvalSettings) -> dict[str, Any]:
-    """Measures, prints the table and writes it to vaseeval.md, with every pair's numbers in vaseeval.json.
+    """Compares the meshes, prints a table and writes it to vaseeval.md, and the numbers of every pair to vaseeval.json.
 
-    Returns: the latter's content.
+    Returns: the numbers in vaseeval.json, not yet converted for JSON.
     """
     result = {"generators": evaluate(settings), "reported_elsewhere": PAPER, "versions": versions()}
     JobFolder(settings.run_dir, VaseEvalSettings).begin(settings)
@@ -28,7 +28,8 @@ def run(settings: VaseEvalSettings) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Returns the value with None for infinity and NaN, which JSON lacks; `failure` and `num_equal` explain them."""
+    """Returns the value with None in place of infinity and NaN, which JSON lacks. The fields `failure` and `num_equal`
+    tell why a number is None."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -10,23 +10,23 @@ from collections.abc import Sequence
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 BENCHES = {
-    "curate": "rows per second of each curation stage, its overhead, and the driver's memory over rows",
-    "curate_kills": "a curation job killed at random moments and restarted: its manifest against an undisturbed one",
-    "lathe": "the lathe's mesh of a photograph against the true one: silhouettes, Chamfer distance, profile in mm",
-    "learner": "forward and backward pass of a group: padded layout against shared prefix",
-    "overlap": "wall time of a step of the overlapped loop, relative to the longer of its halves",
-    "parity": "logprobs of the learner against the engine's, and of the layouts against each other",
-    "precision": "logprob gap between engine and learner in bfloat16, while a policy is trained",
-    "publish": "seconds from an optimizer step to all engines serving it, merged and as an adapter",
+    "curate": "rows per second of each curation stage, the job's overhead, and the driver's memory",
+    "curate_kills": "whether a curation job that is killed and restarted writes an uninterrupted job's manifest",
+    "lathe": "accuracy of the lathe's mesh of a photograph: silhouettes, Chamfer distance, profile in mm",
+    "learner": "seconds of the learner's pass over a group, in the padded and the shared-prefix layout",
+    "overlap": "wall time of a step of the overlapped loop, relative to the longer of sampling and learning",
+    "parity": "differences of log-probabilities between learner and engine, and between the layouts",
+    "precision": "differences of log-probabilities in bfloat16 between engine and learner during training",
+    "publish": "seconds from an optimizer step until all engines serve its weights, merged or as an adapter",
     "reward": "captions scored per second, on one core and through the pool",
-    "rollout": "seconds of prefill and decode from stored features",
+    "rollout": "seconds of the engine's prefill and decode from stored vision features",
     "step": "seconds of a whole GRPO step, by phase",
 }
-"""Each bench, a module of this folder, with what it measures."""
+"""What each bench measures. The key is the bench's name and that of its module in this folder."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a bench and prints its measurement. Returns: 0, or 2 after printing a UserError."""
+    """Runs a bench and prints its measurement. Returns: exit code 0, or 2 after printing a UserError."""
     listed = "\n".join(f"  {name:12} {what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m launch bench",
@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     name = parser.parse_args(given[:1]).name
-    # imports this bench only: what the others import would disturb an engine in this process
+    # imports this bench only: the imports of other benches would disturb an engine in this process
     bench = importlib.import_module(f"launch.bench.{name}")
     bench_parser = argparse.ArgumentParser(prog=f"python -m launch bench {name}", description=bench.__doc__)
-    bench_parser.add_argument("--json", action="store_true", help="one JSON object")
+    bench_parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     bench.add_arguments(bench_parser)
     arguments = bench_parser.parse_args(given[1:])
     try:

@@ -1,4 +1,6 @@
-"""A reward for models with random weights, whose answers would all score 0: it only has to differ between answers."""
+"""A reward for models with random weights, which would get 0 from the vase reward for every answer.
+
+It is arbitrary: it only has to differ between answers."""
 
 from vaserl.types import Completion, Task
 

@@ -1,8 +1,8 @@
-"""Rows a second of each curation stage by number of workers, what the job adds to the CLIP stage, and the driver's
-memory over a hundred thousand rows.
+"""Measures the curation job: rows per second of each stage by number of workers; seconds of the CLIP stage in the job
+against those of a bare loop; and the driver's memory while a hundred thousand rows pass.
 
-Photographs come from a synthetic world unless others are given; ResNet-50 and CLIP have random weights and their full
-size.
+The photographs are those of a synthetic world unless --source is given. ResNet-50 and CLIP have their full size and
+random weights.
 """
 
 import argparse
@@ -53,29 +53,43 @@ from vaserl.synthetic.world import build_world
 PARTS = ("stages", "overhead", "memory")
 _STAGES = [stage.name for group in (*PIPELINE.filters, *PIPELINE.lift) for stage in group]
 _NUM_COMPARED = 2
-"""Batches over which the CLIP stage is compared with a bare loop; more pairs say more than longer ones."""
+"""Number of batches in each comparison of the CLIP stage with a bare loop. The accuracy comes from repeated
+comparisons, not from long ones."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what is measured, and on how much."""
-    parser.add_argument("--only", choices=PARTS, help="one part of the measurement")
-    parser.add_argument("--source", type=Path, help="photographs and records, instead of a world that is made")
-    parser.add_argument("--num-vases", type=int, default=96, help="vases of that world (%(default)s)")
+    """Declares the parts and the size of the measurement."""
+    parser.add_argument("--only", choices=PARTS, help="measure this part only")
+    parser.add_argument("--source", type=Path, help="folder of photographs and records, instead of a synthetic world")
+    parser.add_argument("--num-vases", type=int, default=96, help="vases of the synthetic world (%(default)s)")
     parser.add_argument("--until", choices=_STAGES, default=_STAGES[-1], help="last stage to measure (%(default)s)")
-    parser.add_argument("--num-workers", type=int, nargs="+", default=[1, 2], help="workers of a stage (%(default)s)")
-    parser.add_argument("--num-gpus", type=float, default=0.0, help="of a worker of quality and intact (%(default)s)")
-    parser.add_argument("--clip", default="ViT-B-32", help="open_clip's name of the model (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=16, help="photographs of a batch and a shard (%(default)s)")
-    parser.add_argument("--num-repeats", type=int, default=9, help="pairs of the overhead (%(default)s)")
-    parser.add_argument("--rows", type=int, default=100_000, help="rows without pixels (%(default)s)")
-    parser.add_argument("--memory-svg", type=Path, help="draw the driver's memory into this file")
+    parser.add_argument(
+        "--num-workers", type=int, nargs="+", default=[1, 2], help="numbers of workers of a stage (%(default)s)"
+    )
+    parser.add_argument(
+        "--num-gpus", type=float, default=0.0, help="GPUs of each worker of the stages quality and intact (%(default)s)"
+    )
+    parser.add_argument("--clip", default="ViT-B-32", help="name of the CLIP architecture in open_clip (%(default)s)")
+    parser.add_argument(
+        "--batch-size", type=int, default=16, help="photographs in a batch, and in a shard (%(default)s)"
+    )
+    parser.add_argument(
+        "--num-repeats", type=int, default=9, help="comparisons of the CLIP stage with a bare loop (%(default)s)"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=100_000, help="rows of the memory measurement, without pixels (%(default)s)"
+    )
+    parser.add_argument("--memory-svg", type=Path, help="SVG file to draw the driver's memory into")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: rows_per_s by stage and number of workers; overhead_clip, the median over pairs of the job's
-    seconds over those of a bare loop on the same photographs; memory, see `driver_memory`."""
+    """Measures the chosen parts.
+
+    Returns: `rows_per_s` by stage and number of workers; `overhead_clip`, the seconds of the CLIP stage in the job
+    divided by those of a bare loop on the same photographs (median of the repeats); `memory`, see `driver_memory`.
+    """
     if arguments.num_vases < 8 or arguments.num_repeats < 1 or arguments.rows < 1:
-        raise UserError("a measurement needs 8 vases, one repeat and one row at least")
+        raise UserError("--num-vases must be at least 8, --num-repeats and --rows at least 1")
     parts = [arguments.only] if arguments.only else PARTS
     torch.set_num_threads(1)
     measured: dict[str, Any] = {}
@@ -100,7 +114,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement as text."""
+    """Returns the measurement as text."""
     lines = [
         f"{stage:12} " + "  ".join(f"{n} workers {rate:9.1f} rows/s" for n, rate in rates.items())
         for stage, rates in measured.get("rows_per_s", {}).items()
@@ -120,7 +134,8 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSettings:
-    """Returns a job over the photographs, with models of random weights that reject nothing."""
+    """Returns the settings of a curation job over the photographs, with models of random weights and thresholds that
+    reject no photograph."""
     world = arguments.source
     if world is None:
         world = folder / "world"
@@ -148,7 +163,8 @@ def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSe
 def stage_rates(
     settings: CurateSettings, shards: Sequence[Shard], num_workers: Sequence[int], until: str
 ) -> dict[str, dict[str, float]]:
-    """Returns, by stage and number of workers, rows a second through a pool of that stage alone, start excluded."""
+    """Returns the rows per second through a pool of one stage, by stage and number of workers. The time in which the
+    workers start is not counted."""
     journal, rates, context = Journal(settings.dataset), {}, StageContext(settings=settings)
     with connect(settings.cluster):
         for pools, is_lift in ((PIPELINE.filter_pools(context), False), (PIPELINE.lift_pools(context), True)):
@@ -158,7 +174,7 @@ def stage_rates(
             for stage, one in ((stage, pool.settings) for pool in pools for stage in pool.stages):
                 rates[stage.name] = {}
                 for number in num_workers:
-                    # a digest of its own, or the second measurement would find all shards finished
+                    # another digest, because the second measurement would otherwise find all shards finished
                     again = replace(stage, digest=f"{stage.digest} {number}")
                     alone = one.model_copy(update={"num_workers": number, "num_cpus": 0.5})
                     rates[stage.name][str(number)], passed = _rate(
@@ -171,7 +187,7 @@ def stage_rates(
 
 
 def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
-    """Returns rows a second, counted after about two shards a worker, and the shards as they are then."""
+    """Returns the rows per second, measured after about two shards per worker, and the shards that leave the pool."""
     passed: list[Shard] = []
     warm_s, num_warm = 0.0, min(2 * pool.settings.num_workers, len(shards) - 1)
     for shard, _ in stream(shards, [pool], dataset):
@@ -183,10 +199,11 @@ def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, li
 
 
 def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repeats: int) -> dict[str, Any]:
-    """Compares the stage as a worker runs it, in its isolated process, with its shards read and written, with a loop
-    that reads, decodes and encodes the same photographs in the same batches and keeps nothing.
+    """Compares the CLIP stage in the job with a bare loop over the same photographs in the same batches.
 
-    The two alternate, and so does their order, so that other load on the machine falls on both.
+    In the job, a worker runs the stage in an isolated process and reads and writes shards. The loop reads, decodes and
+    encodes the photographs and stores nothing. The two alternate, and so does their order, so that other load on the
+    machine affects both. Returns: the ratio of their seconds, their rows per second, and the seconds of each pair.
     """
     context = StageContext(settings=settings)
     (pool,) = [pool for pool in PIPELINE.filter_pools(context) if pool.stages[0].name == INTACT.name]
@@ -195,7 +212,7 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     bare = Intact(settings.intact, settings.open_clip)
 
     def job(repeat: int) -> None:
-        for shard in chosen:  # under a key that is not finished yet
+        for shard in chosen:  # with a key under which no shard is finished
             worker(replace(shard, key=f"{shard.key[:16]}{repeat:016x}"))
 
     def loop() -> None:
@@ -206,7 +223,7 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     for repeat in range(num_repeats + 1):
         sides = (partial(job, repeat), loop)
         seconds = {side: seconds_of(sides[side]) for side in ((0, 1) if repeat % 2 else (1, 0))}
-        if repeat:  # the first pair loads the model
+        if repeat:  # the first pair isn't counted: it loads the model
             pairs.append((seconds[0], seconds[1]))
     worker.close()
     num_rows = sum(shard.num_rows for shard in chosen)

@@ -1,9 +1,9 @@
-"""The curation job, killed at random moments: whether the same command afterwards writes the same data set.
+"""Kills the curation job at random moments and checks that the same command, run again, writes the same data set.
 
-Each kill is a SIGKILL of a real `python -m launch.curate`, over a data set of its own, at a moment drawn from the time
-that an undisturbed run takes from its first finished shard to its end: a kill before that loses nothing. The same
-command is then run to its end. Its manifest must equal the undisturbed run's to the byte, and no finished shard may
-have been written again. All stages take part, ResNet and CLIP with random weights and a small size.
+Each kill sends SIGKILL to a real `python -m launch.curate` with a data set of its own. The moment is drawn between the
+first finished shard and the end of the job, as timed in an uninterrupted run; a kill before the first shard loses
+nothing. The same command is then run to its end. Its manifest must equal that of the uninterrupted run byte for byte,
+and no finished shard may have been written again. All stages take part, ResNet and CLIP as tiny models.
 """
 
 import argparse
@@ -45,29 +45,39 @@ from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 from vaserl.synthetic.world import build_world
 
 QUALITY_MODEL, CLIP_MODEL = "resnet", "open_clip"
-"""Folders of the models, below that of the measurement."""
+"""Names of the two models' folders, inside the temporary folder of the measurement."""
 
 Finished = dict[str, tuple[int, int]]
-"""By file of the journal, relative to it: inode and time of change in ns."""
+"""Inode and modification time (ns) of each finished shard, by its path relative to the journal's folder. Writing a
+shard again changes both."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how often the job is killed."""
-    parser.add_argument("--num-kills", type=int, default=20, help="kills (%(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="leave out so many kills, to go on with a measurement")
-    parser.add_argument("--seed", type=int, default=0, help="draws the moments (%(default)s)")
-    parser.add_argument("--num-vases", type=int, default=16, help="vases of the world that is curated (%(default)s)")
+    """Declares the number of kills and the size of the data set."""
+    parser.add_argument("--num-kills", type=int, default=20, help="number of kills (%(default)s)")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of kills to skip, to continue an earlier measurement"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the moments and of the synthetic world (%(default)s)"
+    )
+    parser.add_argument(
+        "--num-vases", type=int, default=16, help="vases of the synthetic world that is curated (%(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Kills and resumes the job. Returns: for each kill its moment, the shards finished then, by stage, whether the
-    manifest equals the undisturbed one, and how many finished shards were written again."""
+    """Kills and resumes the job `num_kills` times.
+
+    Returns: totals over all kills, and for each kill its moment, the number of shards finished then by stage, whether
+    the manifest equals that of the uninterrupted run, and how many finished shards were written again.
+    """
     if arguments.num_kills < 1:
-        raise UserError("curate_kills needs --num-kills 1 at least")
+        raise UserError("--num-kills must be at least 1")
     with tempfile.TemporaryDirectory(prefix="kills-") as scratch, contextlib.ExitStack() as running:
         folder = Path(scratch)
         build_world(folder / "world", num_vases=arguments.num_vases, seed=arguments.seed, num_workers=1)
-        # one cluster for all jobs: the drivers start faster, and workers of killed ones may linger
+        # one cluster for all jobs: drivers start faster, and a killed driver's workers may still run in the next job
         running.enter_context(connect(ClusterSettings(num_cpus=2)))
         os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
         running.callback(os.environ.pop, "RAY_ADDRESS")
@@ -101,10 +111,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement as text."""
+    """Returns the measurement as text."""
     lines = [
-        f"after kill -9 and the same command {measured['num_identical']} of {measured['num_kills']} manifests were "
-        f"identical, {measured['num_shards_redone']} finished shards done again; undisturbed "
+        f"after SIGKILL and a restart, {measured['num_identical']} of {measured['num_kills']} manifests were identical "
+        f"and {measured['num_shards_redone']} finished shards were written again; an uninterrupted run took "
         f"{measured['undisturbed_s']:.1f} s, {measured['from_first_shard_s']:.1f} s of them after the first shard"
     ]
     for kill in measured["kills"]:
@@ -115,12 +125,15 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: str) -> dict[str, Any]:
-    """Kills a job `moment_s` after its first finished shard and resumes it. Returns: what came of it."""
+    """Kills a job `moment_s` after its first finished shard and runs the same command to its end.
+
+    `undisturbed` is the SHA-256 of the uninterrupted run's manifest. Returns: the kill's entry in the measurement.
+    """
     process = start(config)
     wait_for_a_shard(process, dataset)
     try:
         process.wait(moment_s)
-        was_running = False  # the run ended before the moment
+        was_running = False  # the job ended before the kill
     except subprocess.TimeoutExpired:
         was_running = True
     process.send_signal(signal.SIGKILL)
@@ -140,13 +153,13 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
 
 
 def wait_for_a_shard(process: subprocess.Popen[bytes], dataset: Path) -> None:
-    """Waits until a stage has finished a shard, or the job has ended."""
+    """Waits until a stage has finished its first shard, or the job has ended."""
     while process.poll() is None and not any(not name.startswith(INPUT) for name in finished(dataset)):
         time.sleep(0.02)
 
 
 def make_models(folder: Path, seed: int) -> None:
-    """Writes a ResNet and a CLIP with random weights."""
+    """Writes a small ResNet with random weights, and a tiny CLIP after one training step."""
     torch.manual_seed(seed)
     resnet = ResNetConfig(layers=(1, 1, 1, 1), image_size=64)
     save_resnet(resnet.build(), resnet, folder / QUALITY_MODEL)
@@ -162,7 +175,9 @@ def write_config(dataset: Path, folder: Path) -> Path:
         open_clip=OpenClipSettings(path=folder / CLIP_MODEL),
         quality=QualitySettings(path=folder / QUALITY_MODEL, threshold=0.0),
         intact=IntactSettings(threshold=-2.0),
-        mesh_gate=MeshGateSettings(min_iou=0.0, min_symmetry=0.0),  # the best view may be a fragment here
+        mesh_gate=MeshGateSettings(
+            min_iou=0.0, min_symmetry=0.0
+        ),  # the best view may be a fragment, as no filter rejects it
         turntable=TurntableSettings(num_frames=8, fps=2.0, resolution=112),
         journal=JournalSettings(num_rows=4, num_rows_lift=1),
         cluster=ClusterSettings(num_cpus=2),
@@ -173,7 +188,7 @@ def write_config(dataset: Path, folder: Path) -> Path:
 
 
 def start(config: Path) -> subprocess.Popen[bytes]:
-    """Starts the job as a user does."""
+    """Starts `python -m launch.curate` on the config, in a process of its own."""
     with config.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "launch.curate", str(config)],
@@ -191,7 +206,7 @@ def finish_curation(process: subprocess.Popen[bytes]) -> None:
 
 
 def finished(dataset: Path) -> Finished:
-    """Returns the finished shards of the journal."""
+    """Returns the inode and modification time of each finished shard in the journal."""
     marks = {}
     for path in DataSet(dataset).work.glob("*/*.parquet"):
         status = path.stat()
@@ -200,5 +215,5 @@ def finished(dataset: Path) -> Finished:
 
 
 def _digest(dataset: Path) -> str:
-    """Returns the SHA-256 of the manifest's bytes, hex."""
+    """Returns the SHA-256 of the manifest file as hexadecimal digits."""
     return hashlib.sha256(DataSet(dataset).rows.path.read_bytes()).hexdigest()

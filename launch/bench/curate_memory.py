@@ -1,7 +1,7 @@
-"""Memory of the curation job's driver over many rows that cost nothing: whether it grows with them.
+"""Measures whether the memory of the curation job's driver grows with the number of rows.
 
-The rows are photographs that no stage reads, each with a record of its own. They pass the job's real driver:
-shards, a pool of filters, the choice of the best view, a pool after it, the manifest and the reports.
+Each row names a photograph that no stage reads, and has a museum record. The rows pass the job's real driver: shards, a
+pool of filters, the choice of the best view, a pool after it, the manifest and the reports.
 """
 
 import json
@@ -53,8 +53,11 @@ _STEPS = (INDIFFERENT.name, QUESTIONS.name)
 
 
 def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, Any]:
-    """Runs the job. Returns: resident MiB of this process before, at the end, at the most, and the means over the
-    halves of the rows; the samples [[rows that have passed both pools' stages, MiB], …]."""
+    """Runs the job over `num_rows` rows and samples the resident memory of this process, which is the driver.
+
+    Returns: the memory in MiB before and after the job, its maximum, and its mean in the first pass over the rows and
+    in the second; and the samples [[rows done in both passes together, MiB], …].
+    """
     settings = CurateSettings(
         dataset=folder,
         source=SourceSettings(path=str(folder)),
@@ -87,7 +90,8 @@ def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, An
 
 
 def photographs(num_rows: int) -> pa.Table:
-    """Returns [num_rows] as the source gives them: one photograph of each vase, records of a synthetic world."""
+    """Returns a table of `num_rows` photographs in the source's schema: one of each vase, with records of synthetic
+    vases. The photographs' files do not exist."""
     records = [json.dumps(beazley_record(f"v{n}", n, traits_of(0, n)), sort_keys=True) for n in range(200)]
     names = [f"v{n:07d}" for n in range(num_rows)]
     columns: dict[str, Any] = {name: [""] * num_rows for name in SOURCE_SCHEMA.names}
@@ -102,7 +106,7 @@ def photographs(num_rows: int) -> pa.Table:
 
 @contextmanager
 def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iterator[None]:
-    """Samples this process's memory and the number of finished shards a few times a second."""
+    """Appends the rows done and this process's memory to `samples` in a thread, a few times a second."""
     over = threading.Event()
 
     def look() -> None:
@@ -121,13 +125,13 @@ def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iter
 
 
 def resident_mib() -> float:
-    """Returns the resident MiB of this process."""
+    """Returns the resident memory of this process in MiB."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 def memory_figure(samples: list[tuple[int, float]], num_rows: int) -> bytes:
-    """Draws memory over rows. Returns: an SVG."""
+    """Draws the driver's memory over the number of rows done. Returns: an SVG file."""
     with drawing.style():
         figure = Figure(figsize=(7.2, 3.0), layout="constrained", facecolor="white")
         axes = figure.add_subplot()

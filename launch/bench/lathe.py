@@ -1,13 +1,14 @@
-"""Measures the accuracy of the lathe on synthetic vases, whose dimensions are known.
+"""Measures the accuracy of the lathe, which reconstructs a vase from one photograph, on synthetic vases of known shape.
 
 Each vase is photographed once from the front with random light, backdrop and elevation, and reconstructed from that
-photograph; a second time without its handles, which gives the accuracy of the wall alone. Model and true mesh have the
-same axis and are compared at equal body height, turned as the camera saw the vase.
+photograph; a second time without its handles, which gives the accuracy of the wall alone. The reconstructed and the
+true mesh have the same axis and are compared at equal body height, turned as the camera saw the vase.
 
-Silhouettes: the model's, seen by the camera that the lathe estimated, and the vase's true mask in the photograph; and
-both meshes from the side, level. Chamfer distance: the mean distance of points on each surface from the other, averaged
-over both directions, in percent of the body's height. Profile: radius at 199 equal heights, for a vase 300 mm high. A
-trefoil lip isn't round; there the true radius is that of the drawing.
+Silhouettes are compared twice: the reconstruction's, seen by the camera that the lathe estimated, with the vase's true
+mask in the photograph; and those of both meshes, seen horizontally. Chamfer distance: the mean distance of points on
+each surface from the other surface, averaged over both directions, in percent of the body's height. Profile: the radius
+at 199 equally spaced heights, for a vase 300 mm high. A trefoil lip isn't round; its true radius is that of the
+generated profile.
 """
 
 import argparse
@@ -35,7 +36,7 @@ HEIGHT_MM = 300.0
 NUM_HEIGHTS = 199
 _NUM_POINTS = 20_000
 _SIDE = 300
-"""Height of the body in the level silhouettes, in pixels."""
+"""Height of a vase's body in the horizontal silhouettes, in pixels."""
 _MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
 
 
@@ -46,23 +47,23 @@ class Lifted:
     index: int
     """Number of the vase in the synthetic world."""
     shape: str
-    """Shape in the words of a record."""
+    """Shape as a museum record names it."""
     technique: str
-    """Technique in the words of a record; white-ground is hard to segment on a pale backdrop."""
+    """Technique as a museum record names it; white-ground is hard to segment on a pale backdrop."""
     failure: str
-    """Why the lathe rejected the photograph, with NaN in all numbers below; otherwise empty."""
+    """Reason why the lathe rejected the photograph; then all numbers below are NaN. Empty if it did not."""
     iou_photo: float
-    """Intersection over union of the model's silhouette and the vase's true mask in the photograph."""
+    """Intersection over union of the reconstruction's silhouette and the vase's true mask in the photograph."""
     iou_mask: float
-    """Intersection over union of the lathe's mask and the true one."""
+    """Intersection over union of the mask that the lathe cut out of the photograph and the true mask."""
     iou_level: float
-    """Intersection over union of the silhouettes of model and true mesh from the side."""
+    """Intersection over union of the silhouettes of the reconstructed and the true mesh, seen horizontally."""
     chamfer_percent: float
-    """Chamfer distance in percent of the body's height."""
+    """Chamfer distance between the reconstructed and the true mesh, in percent of the body's height."""
     profile_mean_mm: float
-    """Mean error of the radius over the heights."""
+    """Mean absolute error of the radius over 199 heights, in mm for a vase 300 mm high."""
     profile_p95_mm: float
-    """95th percentile of the error of the radius."""
+    """95th percentile of the same errors."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,10 +119,11 @@ def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
 def compare_model(
     result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray
 ) -> dict[str, float]:
-    """Compares one model with the true mesh.
+    """Compares one reconstruction with the true mesh. Returns: the numbers of `Lifted` by name.
 
-    `truth` is the vase turned as the camera saw it, its body one unit high on the y axis; `profile` is its outside,
-    float64 [N, 2] (radius, height); `mask` is its mask in the photograph, bool [h, w].
+    `truth` is the true mesh, turned as the camera saw the vase, its body one unit high along the y axis. `profile` is
+    the outline of its outside: N points (radius, height), float64 [N, 2]. `mask` marks the vase's pixels in the
+    photograph, bool [height, width].
     """
     heights = np.linspace(0.0, 1.0, NUM_HEIGHTS + 2)[1:-1]
     radius = np.interp(heights, result.profile[:, 1], result.profile[:, 0])
@@ -137,14 +139,16 @@ def compare_model(
 
 
 def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
-    """Returns the mean distance to the other surface, averaged over both directions, in the meshes' unit."""
+    """Returns the mean distance of points on each surface from the other, averaged over both directions, in the meshes'
+    unit."""
     first, second = (np.asarray(trimesh.sample.sample_surface(mesh, _NUM_POINTS, seed=0)[0]) for mesh in (one, other))
     there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
     return float(there.mean() + back.mean()) / 2
 
 
 def level_silhouette(mesh: trimesh.Trimesh) -> np.ndarray:
-    """Returns the mesh's level silhouette from the front, bool [H, W], at `_SIDE` pixels per unit."""
+    """Returns the mesh's silhouette, seen horizontally from the front: bool [height, width], `_SIDE` pixels per
+    unit."""
     x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
     corners = np.stack([x * _SIDE + 1.5 * _SIDE, 1.75 * _SIDE - y * _SIDE], axis=1)[mesh.faces]
     return fill_triangles(corners, (2 * _SIDE, 3 * _SIDE))
@@ -179,7 +183,7 @@ def _measured(
 
 
 def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns the wall alone, which is the first piece of a synthetic mesh."""
+    """Returns the wall without handles, which is the first connected component of a synthetic mesh."""
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
     bare = mesh.copy()
     bare.update_faces(labels == labels[0])
@@ -208,7 +212,7 @@ class _RecordingRenderer(TurntableRenderer):
         )
 
     def mask(self, model: Model) -> np.ndarray:
-        """Returns the vase's mask in the last image, bool [h, w]: the pixels that don't change with the backdrop."""
+        """Returns the vase's mask in the last image, bool [height, width]: pixels that don't vary with the backdrop."""
         blue, green = (
             super(_RecordingRenderer, self).render_views(model, self._views, camera=self._used, background=colour)[0]
             for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))

@@ -1,5 +1,8 @@
-"""A learner's pass over a group: the padded layout, which encodes the clip in every row, against the shared prefix with
-stored features. The variants are timed alternately in one run, and their logprobs and gradients are compared.
+"""Measures the learner's forward and backward pass over groups, each of them a prompt with several answers.
+
+The padded layout has one row for each answer and encodes the clip in every row. The shared-prefix layout holds the
+prompt once and reads stored vision features. The variants are timed alternately in one run, and their log-probabilities
+and gradients are compared.
 """
 
 import argparse
@@ -24,21 +27,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
     parser.add_argument("--num-groups", type=int, default=2, help="groups of a micro-batch (%(default)s)")
-    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
-    parser.add_argument("--num-answer-tokens", type=int, default=128 if on_gpu else 64, help="C (%(default)s)")
-    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 18, help="(%(default)s)")
-    parser.add_argument("--size", type=int, default=448 if on_gpu else 224, help="pixels of a side (%(default)s)")
-    parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
-    parser.add_argument("--num-repeats", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--checkpointing", action="store_true", help="recompute activations, in every variant")
+    parser.add_argument("--group-size", type=int, default=8, help="answers of a group, G (%(default)s)")
+    parser.add_argument(
+        "--num-answer-tokens", type=int, default=128 if on_gpu else 64, help="tokens of an answer, C (%(default)s)"
+    )
+    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 18, help="frames of a clip (%(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=448 if on_gpu else 224, help="width and height of a frame in pixels (%(default)s)"
+    )
+    parser.add_argument("--rank", type=int, default=32, help="rank of the LoRA adapter (%(default)s)")
+    parser.add_argument("--num-repeats", type=int, default=5, help="timed passes of each variant (%(default)s)")
+    parser.add_argument("--checkpointing", action="store_true", help="use gradient checkpointing in every variant")
     parser.add_argument("--compile", action="store_true", help="compile the layers of the language model")
     parser.add_argument("--variants", nargs="+", choices=_VARIANTS, default=list(_VARIANTS))
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: seconds of a group by variant, ratio_padded_over_shared (padded with pixels over shared with
-    features, paired within each repeat), the differences of logprobs and gradients between the layouts, the peak
-    memory, and the roofline of the shared pass."""
+    """Measures the variants.
+
+    Returns: the seconds per group of each variant; `ratio_padded_over_shared`, the seconds of padded_pixels divided by
+    those of shared_features in the same repeat; the differences of log-probabilities and gradients between the layouts;
+    the peak memory in GiB; and the roofline, a lower bound for the seconds of the pass in the shared-prefix layout.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     with model_folder(arguments.model, arguments.scratch) as folder:
@@ -114,10 +124,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     lines = [
-        f"{measured['model']}, P = {measured['num_prompt_tokens']}, G = {measured['group_size']}, "
-        f"C = {measured['num_answer_tokens']}, {measured['dtype']}"
+        f"{measured['model']}, a group: {measured['num_prompt_tokens']} prompt tokens, "
+        f"{measured['group_size']} answers of {measured['num_answer_tokens']} tokens, {measured['dtype']}"
     ]
     for name, each in measured["seconds_per_group"].items():
         lines.append(
@@ -148,7 +158,7 @@ def _with_adapter(model: Any, arguments: argparse.Namespace) -> Policy:
 
 
 def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.Tensor:
-    """Makes one forward and backward pass over all groups. Returns: logprobs [N]."""
+    """Makes one forward and backward pass over all groups. Returns: log-probabilities of their N answer tokens, [N]."""
     policy.zero_grad(set_to_none=True)
     logprobs = []
     num_targets = sum(len(layout.target_ids) for _, layout in work)
@@ -164,12 +174,12 @@ def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.T
 
 
 def _gradients(policy: Policy) -> torch.Tensor:
-    """Returns all gradients of the last pass, flattened."""
+    """Returns all gradients of the last pass in one flat tensor."""
     return torch.cat([p.grad.flatten().float() for p in policy.parameters() if p.grad is not None]).cpu()
 
 
 def _compared(results: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, float]:
-    """Returns the differences of logprobs and gradients between shared and padded layout, if both were measured."""
+    """Returns the differences of log-probabilities and gradients between the two layouts, if both were measured."""
     if not {"padded_features", "shared_features"} <= set(results):
         return {}
     (padded, padded_gradient), (shared, shared_gradient) = results["padded_features"], results["shared_features"]

@@ -1,7 +1,8 @@
-"""Seconds of a step of the overlapped loop with two equal halves, sampling and learning, against the longer half.
+"""Measures a step of the overlapped loop, in which sampling and learning run at the same time.
 
-Measured twice: with actors that sleep, which shows the overhead of the loop and Ray alone; and with the real engine and
-learner on a core each, where the halves also compete for memory bandwidth and clock.
+Its seconds are compared with those of the longer half, sampling or learning. Measured twice: with actors that sleep for
+equal times, which shows the overhead of the loop and of Ray alone; and with the real engine and learner on one core
+each, where the halves also compete for memory bandwidth and clock rate.
 """
 
 import argparse
@@ -27,32 +28,42 @@ from vaserl.settings import ClusterSettings, TrainSettings
 from vaserl.types import DIMENSIONS, Task
 
 WARM_UP = 2
-"""Number of first steps that are not counted: they compile, and the pipeline fills."""
+"""Number of first steps that are not counted: code is compiled in them, and the pipeline fills."""
 _GROUP_SIZE = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options; the defaults suit two CPU cores."""
-    parser.add_argument("--num-steps", type=int, default=12, help="of each run, warm-up included (%(default)s)")
-    parser.add_argument("--half", type=float, default=0.5, help="seconds that a sleeping half takes (%(default)s)")
-    parser.add_argument("--no-real", action="store_true", help="sleeping halves only")
+    parser.add_argument("--num-steps", type=int, default=12, help="steps of each run, warm-up included (%(default)s)")
+    parser.add_argument("--half", type=float, default=0.5, help="seconds that each half sleeps (%(default)s)")
+    parser.add_argument("--no-real", action="store_true", help="measure the sleeping halves only")
     add_model_arguments(parser, "tiny")
-    parser.add_argument("--num-tasks", type=int, default=8, help="P of the real step (%(default)s)")
-    parser.add_argument("--num-frames", type=int, default=16, help="of a clip: the learner's half grows with it")
-    parser.add_argument("--max-new-tokens", type=int, default=44, help="the engine's half grows with it (%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=8, help="tasks of a step (%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=16, help="frames of a clip: more frames make learning longer")
+    parser.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=44,
+        help="tokens of a completion at most: more tokens make sampling longer (%(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for sleeping and for real halves, seconds of rollout and learn without overlap, and of a step
-    on-policy and ahead; ratio_step_over_longer_half of the medians, 1 for an ideal loop; and
-    ratio_step_over_longer_span, against the halves measured while they overlap, which excludes their slowing each other
-    down."""
+    """Measures both loops.
+
+    Returns, for sleeping and for real halves: the seconds of sampling (rollout) and learning without overlap, and of a
+    step of the on-policy and of the overlapped loop; `ratio_step_over_longer_half`, the median overlapped step divided
+    by the longer half, 1 for an ideal loop; and `ratio_step_over_longer_span`, the same with the halves timed while
+    they overlap, which leaves out how much they slow each other down.
+    """
     if arguments.num_steps < WARM_UP + 2:
         raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs {WARM_UP + 2} steps or more")
     cluster = ClusterSettings(num_cpus=2)
     with connect(cluster), tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch:
         measured = {"sleeping": compare_loops(partial(run_sleeping, arguments, Path(scratch) / "sleeping"))}
-        measured["sleeping"]["note"] = "halves that sleep: overhead of loop and Ray only, no work and no contention"
+        measured["sleeping"]["note"] = (
+            "the halves sleep: this is the overhead of the loop and Ray, without work and contention"
+        )
         if not arguments.no_real:
             with model_folder(arguments.model, arguments.scratch) as model:
                 dataset = make_dataset(
@@ -64,7 +75,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     lines = []
     for name in ("sleeping", "real"):
         if name in measured:
@@ -78,7 +89,8 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, Any]:
-    """Compares both loops by their timelines. run_loop: "on_policy" or "ahead" -> spans."""
+    """Runs both loops and compares their timelines. `run_loop` runs the loop "on_policy" or "ahead" and returns the
+    time span of each phase."""
     on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
     rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
     found: dict[str, Any] = {
@@ -106,13 +118,13 @@ def phase_seconds(spans: Sequence[TimelineSpan], phase: str) -> list[float]:
 
 
 def step_seconds(spans: Sequence[TimelineSpan]) -> list[float]:
-    """Returns the seconds from the end of one learn to the end of the next, after the warm-up."""
+    """Returns the seconds of each step after the warm-up: from the end of one learn phase to the end of the next."""
     ends = [span.end_s for span in spans if span.phase == "learn" and span.step >= WARM_UP]
     return [later - earlier for earlier, later in itertools.pairwise(ends)]
 
 
 def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[TimelineSpan]:
-    """Runs a loop with halves that sleep. Returns: its spans."""
+    """Runs a loop with halves that sleep. Returns: the time spans of its phases."""
     tasks = [
         Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
         for n in range(arguments.num_tasks)
@@ -136,7 +148,7 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
 
 
 def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str) -> list[TimelineSpan]:
-    """Runs the whole job, engine and learner on a core each. Returns: its spans."""
+    """Runs the real job, with engine and learner on one core each. Returns: the time spans of its phases."""
     settings = TrainSettings.model_validate(
         {
             "run_dir": folder / loop,
@@ -152,7 +164,7 @@ def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: 
                 "num_cpus": 0.8,
                 "engine_args": {"max_model_len": 2048, "max_num_seqs": 128},
             },
-            # the vase reward of a random model's text is 0
+            # a random model's texts would all get 0 from the vase reward
             "reward": {"functions": ("launch.bench.arbitrary:arbitrary",)},
             "learner": {"num_cpus": 0.9, "learning_rate": 1e-5, "lora": {"rank": 8, "alpha": 16}},
         }

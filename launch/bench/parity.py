@@ -1,7 +1,8 @@
-"""Logprobs of engine against learner, and of the shared against the padded layout, in float32.
+"""Measures the differences of log-probabilities between engine and learner, and between the learner's two layouts.
 
-Twelve clips differ in length, frame rate and size. Each is given as pixels and as stored features, with an adapter that
-changes the policy. The engine samples in a process of its own; the learner computes the logprobs of its tokens.
+Twelve clips differ in length, frame rate and size. Each is given as pixels and as stored vision features, with an
+adapter that changes the policy, in float32. The engine samples in a process of its own; the learner computes the
+log-probabilities of the sampled tokens, in the shared-prefix and in the padded layout.
 """
 
 import argparse
@@ -35,13 +36,17 @@ _START_TIMEOUT_S = 600.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the size of the measurement."""
     add_model_arguments(parser, "tiny")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (%(default)s)")
-    parser.add_argument("--num-new-tokens", type=int, default=24, help="(%(default)s)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="temperature of sampling (%(default)s)")
+    parser.add_argument("--num-new-tokens", type=int, default=24, help="tokens of a sample at most (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: max_abs_dlogp_engine over all clips, and by clip and form of input; max_abs_dlogp_shared and
-    max_rel_dgrad_shared, the differences between shared and padded layout over the same samples."""
+    """Measures the differences.
+
+    Returns: `max_abs_dlogp_engine`, the largest |difference| of a token's log-probability between engine and learner,
+    over all clips and by clip and form of input; `max_abs_dlogp_shared` and `max_rel_dgrad_shared`, the differences of
+    log-probabilities and gradients between the two layouts on the same samples.
+    """
     with model_folder(arguments.model, arguments.scratch) as folder, connect(ClusterSettings(num_cpus=2)):
         prompter, model = Prompter(folder), load_model(folder)
         peft = add_lora(model, rank=8, alpha=16)
@@ -80,13 +85,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     return "\n".join(
         [
             f"{measured['model']}, {measured['num_combinations']} clips, pixels and features, with an adapter, float32",
-            f"  engine against learner, max |difference| of a logprob: {measured['max_abs_dlogp_engine']:.1e}",
-            f"  shared against padded layout: {measured['max_abs_dlogp_shared']:.1e}, "
-            f"gradients {measured['max_rel_dgrad_shared']:.1e} of the largest",
+            f"  engine and learner, largest |difference| of a log-probability: {measured['max_abs_dlogp_engine']:.1e}",
+            f"  shared-prefix and padded layout: {measured['max_abs_dlogp_shared']:.1e}, "
+            f"of gradients {measured['max_rel_dgrad_shared']:.1e} of the largest gradient",
         ]
     )
 
@@ -98,7 +103,7 @@ def _sampled(
     videos: Sequence[Clip | ClipFeatures],
     arguments: argparse.Namespace,
 ) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
-    """Returns prompt tokens and answers of an engine with the adapter for each clip."""
+    """Returns, for each clip, the tokens of the prompt and the answers that an engine with the adapter samples."""
     takes_features = isinstance(videos[0], ClipFeatures)
     actor: Any = ray.remote(Engine).options(num_cpus=1, runtime_env={"env_vars": engine_environment(0, 1)})
     engine = actor.remote(
@@ -158,7 +163,8 @@ def _engine_gap(
 def _layout_gaps(
     policy: Policy, prompter: Prompter, pixels: Sequence[ClipPixels], groups: Sequence[PrefixGroup]
 ) -> dict[str, float]:
-    """Returns the differences between all groups in one shared row and one padded row for each answer."""
+    """Returns the differences between the shared-prefix layout, all groups in one row, and the padded layout, one row
+    for each answer."""
     shared = _with_gradients(policy, list(pixels), shared_prefix_layout(groups))
     repeated = [one for one, group in zip(pixels, groups, strict=True) for _ in group.branches]
     padded = _with_gradients(policy, repeated, padded_layout(groups, prompter.pad_token_id))

@@ -1,8 +1,9 @@
-"""What bfloat16 costs: logprobs of engine against learner, and of shared against padded layout, as a policy is trained.
+"""Measures the rounding errors of bfloat16 in log-probabilities while a policy is trained.
 
-Random weights give all tokens nearly the same probability, and rounding errors are largest there; a policy with which
-GRPO starts has been fine-tuned. So the same model is measured before and during supervised fine-tuning, on its own
-samples, together with its entropy at that moment.
+They are the differences between engine and learner, and between the learner's shared-prefix and padded layouts. Random
+weights give all tokens nearly the same probability, and rounding errors are largest there; GRPO starts with a
+fine-tuned policy. So one model is measured before and during supervised fine-tuning, on its own samples, together with
+their entropy.
 """
 
 import argparse
@@ -54,7 +55,7 @@ from vaserl.synthetic.vase import sample_traits
 from vaserl.types import Batch, Demonstration, Group, PromptSamples, Sample, Weights
 
 _NUM_COMPARED = 2
-"""Number of groups whose layouts are compared: the padded rows need much memory."""
+"""Number of groups in the comparison of the layouts; it is small because the padded rows need much memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,21 +64,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16" if on_gpu else "float32")
     parser.add_argument(
-        "--at", type=int, nargs="+", default=[0, 25, 75], help="supervised steps before each measurement"
+        "--at",
+        type=int,
+        nargs="+",
+        default=[0, 25, 75],
+        help="numbers of supervised steps after which to measure (%(default)s)",
     )
-    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the supervised steps (%(default)s)")
-    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
-    parser.add_argument("--vases-per-step", type=int, default=4, help="of the supervised steps (%(default)s)")
-    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
-    parser.add_argument("--num-new-tokens", type=int, default=128 if on_gpu else 32, help="(%(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=5e-4, help="learning rate of the supervised steps (%(default)s)"
+    )
+    parser.add_argument(
+        "--num-tasks", type=int, default=16 if on_gpu else 4, help="tasks that are sampled (%(default)s)"
+    )
+    parser.add_argument("--vases-per-step", type=int, default=4, help="vases of a supervised step (%(default)s)")
+    parser.add_argument("--group-size", type=int, default=8, help="completions of a task (%(default)s)")
+    parser.add_argument(
+        "--num-new-tokens", type=int, default=128 if on_gpu else 32, help="tokens of a completion at most (%(default)s)"
+    )
     add_clip_arguments(parser)
-    parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
+    parser.add_argument("--rank", type=int, default=32, help="rank of the LoRA adapter (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for each moment the supervised loss, the entropy of the samples (nats a token), the mean |Δ|
-    between engine and learner of a sampled token's logprob and of the fingerprint's; and for the last moment the |Δ|
-    between shared and padded layout."""
+    """Measures after each number of supervised steps in --at.
+
+    Returns: for each of these moments the supervised loss, the entropy of the samples (nats per token), and the mean
+    |difference| of log-probabilities between engine and learner, on the samples and on the fixed probe text of the
+    fingerprint; for the last moment also the |difference| between shared-prefix and padded layout.
+    """
     on_gpu = torch.cuda.is_available()
     moments: list[dict[str, float | None]] = []
     with (
@@ -139,14 +153,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     lines = [f"{measured['model']}, {measured['dtype']}", "  steps    loss  entropy  engine-learner  fingerprint"]
     lines += [
         f"  {m['supervised_steps']:5} {m['supervised_loss'] or float('nan'):7.3f} {m['entropy']:8.3f} "
         f"{m['mean_abs_dlogp_engine']:15.1e} {m['fingerprint_gap']:12.1e}"
         for m in measured["moments"]
     ]
-    return "\n".join([*lines, f"  shared against padded at the end: {measured['mean_abs_dlogp_shared']:.1e}"])
+    return "\n".join([*lines, f"  shared-prefix and padded layout at the end: {measured['mean_abs_dlogp_shared']:.1e}"])
 
 
 def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
@@ -160,7 +174,7 @@ def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
 
 
 def _taught(vases: Sequence[Vase]) -> list[Vase]:
-    """Returns the vases with captions of synthetic records."""
+    """Returns the vases with captions that state synthetic records."""
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))
@@ -175,8 +189,10 @@ def _demonstrations(vases: Sequence[Vase], step: int, arguments: argparse.Namesp
 
 
 def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float | None]:
-    """Publishes, samples, and computes the learner's logprobs of the samples. All advantages are 0, so the policy stays
-    as it is."""
+    """Sends the learner's weights to the engines, samples, and computes the learner's log-probabilities of the samples.
+
+    All advantages are 0, so the policy does not change. Returns: the entropy and the differences of one moment.
+    """
     gap = engines.publish(ranks.weights(version)).fingerprint_gap
     groups = engines.generate([vase.caption_task() for vase in vases], step=version)
     update = ranks.learn(Batch(step=version, groups=tuple(map(_samples, groups))), LossSettings(), 1.0)
@@ -201,7 +217,8 @@ def _samples(group: Group) -> PromptSamples:
 def _layout_gap(
     folder: Path, dtype: str, weights: Weights, groups: Sequence[Group], reader: FeatureReader
 ) -> dict[str, float]:
-    """Returns mean and largest |Δ logprob| between the shared and the padded layout over the policy's own samples."""
+    """Returns the mean and largest |difference| of log-probabilities between the shared-prefix and the padded layout,
+    over the policy's own samples."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     prompter = Prompter(folder)
     model = merge_adapter(load_model(folder, getattr(torch, dtype)), weights.files).to(device)

@@ -1,7 +1,8 @@
-"""Seconds from an optimizer step until every engine serves the new version, by part, for both ways of serving an
-adapter.
+"""Measures the seconds from an optimizer step until every engine serves the new weights, by part.
 
-The learner makes a real step before each publish: versions with equal weights would have equal fingerprints.
+Both ways of publishing an adapter are measured: merged into the base weights, and as an adapter beside them. The
+learner makes a real optimizer step before each publish: equal weights would give equal log-probabilities of the probe
+text (the fingerprint), and the check of the new version would show nothing.
 """
 
 import argparse
@@ -46,21 +47,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the size of the measurement."""
     add_model_arguments(parser)
     parser.add_argument(
-        "--swaps", type=int, default=5, help="publishes measured for each way, after a first one (%(default)s)"
+        "--swaps", type=int, default=5, help="publishes to measure for each way, after a first one (%(default)s)"
     )
     parser.add_argument("--engines", type=int, default=1, help="engines that load each version (%(default)s)")
     parser.add_argument("--rank", type=int, default=32, help="rank of the adapter (%(default)s)")
-    parser.add_argument("--base-copy", choices=("device", "host"), default="device", help="rollout.base_copy")
+    parser.add_argument(
+        "--base-copy",
+        choices=("device", "host"),
+        default="device",
+        help="value of the setting rollout.base_copy (%(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: for each way the median seconds of a publish by part, the seconds of the first publish, the
-    largest fingerprint gap, and the adapter's size.
+    """Measures both ways of publishing.
+
+    Returns: for each way the median seconds of a publish by part, the seconds of the first publish, the largest
+    |difference| between engine and learner in a log-probability of the probe text, and the adapter's size in MB.
 
     On a machine with a GPU the learner and all engines share one GPU.
     """
     if arguments.swaps < 1:
-        raise UserError(f"--swaps {arguments.swaps}: a measurement needs at least one swap")
+        raise UserError(f"--swaps {arguments.swaps}: at least 1 publish must be measured")
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as folder,
@@ -78,7 +86,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: Mapping[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     pieces = [name for name in measured[WAYS[0]] if name.endswith("_s")]
     lines = [f"{measured['model']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"]
     lines += [f"{'':28}" + "".join(f"{way:>12}" for way in WAYS)]
@@ -129,7 +137,7 @@ def _measure(
 def _started(
     way: Literal["adapter", "merge"], folder: Path, scratch: Path, arguments: argparse.Namespace
 ) -> Iterator[Any]:
-    """Yields engines and a learner of one rank, once they are ready."""
+    """Yields engines and a learner with one rank (one process) when they are ready."""
     on_gpu = torch.cuda.is_available()
     share = 1 / (arguments.engines + 1) if on_gpu else 0
     model = ModelSettings(path=folder, dtype="bfloat16" if on_gpu else "float32")
@@ -157,7 +165,7 @@ def _started(
 
 
 def _batches(folder: Path, scratch: Path) -> Callable[[int], Batch]:
-    """Returns a function from a step to a batch of two random answers, one with advantage +1 and one with -1."""
+    """Returns a function that makes a step's batch: two random answers, one with advantage +1 and one with -1."""
     frames = np.random.default_rng(0).integers(0, 255, (NUM_FRAMES, 56, 56, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=4.0, frame_indices=tuple(range(NUM_FRAMES)), num_source_frames=NUM_FRAMES)
     clips = DataSet(scratch).clips

@@ -1,4 +1,4 @@
-"""Captions that the reward scores per second: on one core, and through the pool of Ray actors.
+"""Measures how many captions per second the reward scores, on one core and through the pool of Ray actors.
 
 The captions resemble those of a half-trained policy: the eight of a task differ, and some facts are wrong, left out or
 misspelt. No caption or record occurs twice in a measurement, so the parser can't answer from its cache.
@@ -37,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: captions_per_second_per_core, the best repeat in CPU time, which other programs do not slow
-    down; the spread of the repeats in CPU time and in wall time; and the pool's throughput in wall time
-    by number of workers."""
+    """Measures the reward's throughput.
+
+    Returns: `captions_per_second_per_core`, the best repeat in CPU time, which other programs do not slow down; the
+    spread of the repeats in CPU time and in wall time; and the pool's throughput in wall time by number of workers.
+    """
     if arguments.num_tasks < 1 or arguments.num_repeats < 1:
         raise UserError("--num-tasks and --num-repeats must be at least 1")
     repeats = [make_groups(repeat, arguments.num_tasks) for repeat in range(arguments.num_repeats)]
@@ -57,12 +59,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def rate_spread(rates: Sequence[float]) -> dict[str, float]:
-    """Returns best, median and lowest of the repeats."""
+    """Returns the best, median and lowest rate of the repeats."""
     return {"best": max(rates), "median": statistics.median(rates), "lowest": min(rates)}
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     lines = [f"{measured['num_repeats']} x {measured['num_captions']:,} distinct captions, captions a second:"]
     rows = {"one core, CPU time": measured["per_core"], "one core, by the clock": measured["by_the_clock"]}
     for num_workers, pool in measured["pool"].items():
@@ -75,7 +77,7 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
-    """Returns captions per second of wall time and per second of CPU time."""
+    """Returns the captions scored per second of wall time and per second of CPU time."""
     reward = VaseReward()
     reward.prepare([group.task.record for group in groups])
     wall, cpu = time.perf_counter(), time.process_time()
@@ -88,8 +90,8 @@ def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
 
 
 def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, float]]:
-    """Returns captions per second by number of workers, including the transfer to the actors and back. Every worker
-    counts as one CPU of the local Ray, even if the machine has fewer."""
+    """Returns the captions scored per second by number of workers, including the transfer to the actors and back. Every
+    worker counts as one CPU of the local Ray, even if the machine has fewer."""
     cluster = ClusterSettings(num_cpus=max(POOL_SIZES))
     with connect(cluster):
         return {str(num_workers): _through_pool(num_workers, repeats, cluster) for num_workers in POOL_SIZES}
@@ -112,7 +114,7 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
 
 
 def make_groups(repeat: int, num_tasks: int) -> list[Group]:
-    """Returns [P] tasks, each with 8 captions, on synthetic vases that occur in no other repeat."""
+    """Returns a group of 8 captions for each of `num_tasks` tasks, about synthetic vases of no other repeat."""
     rng = np.random.default_rng(repeat)
     first = repeat * num_tasks
     records = [beazley_record(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]

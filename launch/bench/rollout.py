@@ -1,8 +1,8 @@
-"""Seconds of prefill and decode of an engine that generates groups from stored features, with or without support for
-adapters.
+"""Measures the seconds of prefill and decode of an engine that generates groups of answers from stored vision features.
 
-The engine runs in this process, without Ray. A second call with the same prompts finds them in the engine's prefix
-cache and only decodes; the difference between the two calls is the prefill.
+With --rank, the engine is started with support for adapters. The engine runs in this process,
+without Ray. A second call with the same prompts finds them in the engine's prefix cache and only decodes; the
+difference between the two calls is the prefill.
 """
 
 import argparse
@@ -30,17 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
-    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
-    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
-    parser.add_argument("--num-new-tokens", type=int, default=256 if on_gpu else 32, help="(%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="tasks of a rollout (%(default)s)")
+    parser.add_argument("--group-size", type=int, default=8, help="answers of a task (%(default)s)")
+    parser.add_argument(
+        "--num-new-tokens", type=int, default=256 if on_gpu else 32, help="tokens of an answer at most (%(default)s)"
+    )
     add_clip_arguments(parser)
     parser.add_argument("--rank", type=int, help="start the engine with support for adapters of this rank")
-    parser.add_argument("--num-repeats", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--num-repeats", type=int, default=3, help="timed rollouts (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: seconds of a rollout, of its prefill and its decoding, tokens per second, and as rooflines the
-    seconds for reading weights and cache (decode) and for multiplying by the weights (prefill)."""
+    """Measures rollouts.
+
+    Returns: the seconds of a rollout, of its prefill and its decode; the tokens per second; and the rooflines, lower
+    bounds in seconds: for reading weights and key-value cache (decode) and for multiplying by the weights (prefill).
+    """
     on_gpu = torch.cuda.is_available()
     os.environ.update(engine_environment(1.0 if on_gpu else 0.0, 1))
     if on_gpu:
@@ -78,7 +83,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         return sum(len(output.token_ids) for _, outputs in answers for output in outputs)
 
-    rollout(requests(10**6), 8)  # first calls compile
+    rollout(requests(10**6), 8)  # the first call compiles
     cold, warm, num_tokens = [], [], 0
     for repeat in range(arguments.num_repeats):
         asked = requests(repeat)
@@ -117,7 +122,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     return "\n".join(
         [
             f"{measured['model']}, {measured['num_tasks']} x {measured['group_size']} x "

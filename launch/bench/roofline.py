@@ -1,8 +1,8 @@
 """Lower bounds for the time of a computation on this device, from the rates of a large matrix product and a large copy.
 
-Operations: 2 for each weight and token forward, as many again for the gradient of the input, none for the gradient of
-a frozen weight; attention 4 for each pair of tokens, head dimension and layer forward, 2.5 times that backward (flash
-attention recomputes the scores).
+Operations of a weight matrix: 2 for each weight and token in the forward pass, as many for the gradient of the input,
+none for the gradient of a frozen weight. Operations of attention: 4 for each pair of tokens, hidden dimension and layer
+in the forward pass, 2.5 times as many in the backward pass (flash attention recomputes the scores).
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,23 @@ class Work:
     """Floating-point operations of one forward and backward pass of a learner."""
 
     linear: float
-    """In the frozen weights of the language model."""
+    """Operations with the frozen weight matrices of the language model's layers."""
     attention: float
-    """In attention, between each token and those that it attends to."""
+    """Operations of attention between each token and those that it attends to."""
     head: float
-    """In the vocabulary projection, of trained tokens only."""
+    """Operations of the projection to the vocabulary, for trained tokens only."""
 
     @property
     def total(self) -> float:
-        """All operations."""
+        """Sum of all operations."""
         return self.linear + self.attention + self.head
 
 
 def learner_work(config: Any, *, num_tokens: int, num_pairs: float, num_targets: int, checkpointing: bool) -> Work:
-    """Returns the least work of a pass over a layout with an adapter on a frozen base.
+    """Returns the fewest operations of a forward and backward pass over a layout, with an adapter on a frozen base.
 
-    config: the language model's; num_pairs: pairs of a token and one that it attends to, see `visible_pairs`.
+    `config` is the config of the language model; `num_pairs` counts the pairs of a token and one that it attends to,
+    see `visible_pairs`; `num_targets` counts the trained tokens.
     """
     hidden = config.hidden_size
     weights = config.num_hidden_layers * num_layer_weights(config)
@@ -54,7 +55,8 @@ def num_layer_weights(config: Any) -> int:
 
 
 def visible_pairs(spans: tuple[TokenSpan, ...]) -> float:
-    """Returns the number of pairs of a token and one that it attends to, over the groups of a packed row."""
+    """Returns the number of pairs of a token and one that it attends to, over the groups in a packed row of the
+    shared-prefix layout."""
     pairs = 0.0
     for span in spans:
         prefix = span.prefix_end - span.start

@@ -1,4 +1,5 @@
-"""Engines and ranks that sleep instead of working, in processes of their own, to measure the loop and Ray alone."""
+"""A fake engine and a fake learner that sleep instead of working, in processes of their own. With them the bench
+measures the loop and Ray alone."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGro
 
 
 class Sleeper:
-    """An actor that sleeps for as long as an engine or a rank would work."""
+    """An actor that sleeps for as long as an engine or a learner would work."""
 
     def __init__(self, seconds: float):
         self._seconds, self._version = seconds, 0
@@ -37,7 +38,7 @@ SleepingActor = ray.remote(Sleeper)
 
 
 class SleepingEngines:
-    """One engine, with the methods of a pool that both loops use."""
+    """A fake pool of engines: one sleeping actor, with the methods of a pool that the two loops call."""
 
     def __init__(self, seconds: float, group_size: int):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -63,7 +64,7 @@ class SleepingEngines:
 
 
 class SleepingLearner:
-    """One rank, with the methods of a learner that both loops use."""
+    """A fake learner: one sleeping actor, with the methods of a learner that the two loops call."""
 
     def __init__(self, seconds: float):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -79,7 +80,7 @@ class SleepingLearner:
 
 
 class AlternatingRewards:
-    """Rewards 0, 1, 0, 1, … within a group, at no cost."""
+    """A fake reward: 0, 1, 0, 1, … for the completions of a group, without any computation."""
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
         return [

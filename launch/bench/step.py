@@ -1,4 +1,4 @@
-"""Seconds of a whole GRPO step by phase and part: the real job, with engines and learner resident together."""
+"""Measures the seconds of a GRPO step, by phase and part, in the real job. Engine and learner share one device."""
 
 import argparse
 import statistics
@@ -27,31 +27,36 @@ from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 
 _WARM_UP = 1
-"""Number of first steps that are not counted: they compile and encode."""
+"""Number of first steps that are not counted: code is compiled and clips are encoded in them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
-    parser.add_argument("--num-steps", type=int, default=4, help="warm-up included (%(default)s)")
-    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="P (%(default)s)")
-    parser.add_argument("--group-size", type=int, default=8, help="G (%(default)s)")
-    parser.add_argument("--num-new-tokens", type=int, default=256 if on_gpu else 32, help="(%(default)s)")
+    parser.add_argument("--num-steps", type=int, default=4, help="steps of the run, warm-up included (%(default)s)")
+    parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="tasks of a step (%(default)s)")
+    parser.add_argument("--group-size", type=int, default=8, help="completions of a task (%(default)s)")
+    parser.add_argument(
+        "--num-new-tokens", type=int, default=256 if on_gpu else 32, help="tokens of a completion at most (%(default)s)"
+    )
     add_clip_arguments(parser)
-    parser.add_argument("--rank", type=int, default=32, help="of the adapter (%(default)s)")
+    parser.add_argument("--rank", type=int, default=32, help="rank of the LoRA adapter (%(default)s)")
     parser.add_argument("--publish", choices=("merge", "adapter"), default="merge")
-    parser.add_argument("--compile", action="store_true", help="learner.compile")
-    parser.add_argument("--checkpointing", action="store_true", help="learner.gradient_checkpointing")
-    parser.add_argument("--svg", type=Path, help="file for a drawing of the step to scale")
-    parser.add_argument("--max-tokens", type=int, default=6000, help="of a micro-batch (%(default)s)")
+    parser.add_argument("--compile", action="store_true", help="set learner.compile")
+    parser.add_argument("--checkpointing", action="store_true", help="set learner.gradient_checkpointing")
+    parser.add_argument("--svg", type=Path, help="SVG file for a drawing of the step to scale")
+    parser.add_argument("--max-tokens", type=int, default=6000, help="tokens of a micro-batch at most (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures. Returns: seconds of a step and of its phases after the warm-up, the parts of learn and publish, and the
-    gaps between learner and engine."""
+    """Measures the steps after the warm-up.
+
+    Returns: the seconds of a step and of its phases, those of the parts of learn and publish, and the differences of
+    log-probabilities between learner and engine.
+    """
     if arguments.num_steps <= _WARM_UP:
-        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {_WARM_UP}")
+        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {_WARM_UP} steps")
     with (
         tempfile.TemporaryDirectory(prefix="vaserl-bench-") as scratch,
         model_folder(arguments.model, arguments.scratch) as model,
@@ -108,7 +113,7 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
 
 
 def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
-    """Returns the measurement, from the records of the run."""
+    """Returns the measurement, read from the timeline and the metrics of the run."""
     run = Run(run_dir)
     spans, rows = run.timeline, run.metrics
     steps = range(_WARM_UP + 1, arguments.num_steps + 1)
@@ -140,7 +145,7 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Formats the measurement for reading."""
+    """Returns the measurement as text."""
     lines = [
         f"{measured['model']}: a step of {measured['num_tasks']} x {measured['group_size']} takes "
         f"{measured['step_s']['median']:.2f} s"

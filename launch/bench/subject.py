@@ -1,4 +1,4 @@
-"""What a bench measures: a model folder with random clips, groups and data sets for it, and the engine's arguments."""
+"""Inputs of the benches: a model folder, random clips, groups and data sets for it, and the engine's arguments."""
 
 import argparse
 import tempfile
@@ -25,26 +25,29 @@ _TEXTS = (
     "Athenian black-figure lekythos, c. 525–500 BCE, depicting a warrior, attributed to the Berlin Painter.",
 )
 CUDA_GRAPHS: Mapping[str, Any] = {"compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64, 128]}}
-"""Argument of an engine on a GPU that records graphs for few batch sizes only, so that it starts faster."""
+"""Argument of vLLM on a GPU: it captures CUDA graphs for few batch sizes only and so starts faster."""
 GPU_SHARES: Mapping[str, float] = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
-"""Shares of the one GPU for Ray's scheduler. The engine's memory is limited by its own arguments."""
+"""Share of the one GPU that Ray's scheduler reserves for each actor. vLLM's own arguments limit the engine's memory."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, default: str = "") -> None:
-    """Declares --model and --scratch. default: the model; empty for the 7B shape on a GPU and else the tiny model."""
+    """Declares --model and --scratch. `default` is the default of --model; if it is empty, that is the 7B shape on a
+    GPU and the tiny model on a CPU."""
     parser.add_argument(
         "--model",
         default=default or ("shape:7b" if torch.cuda.is_available() else "tiny"),
         help="a model folder, tiny, or shape:3b and shape:7b: random weights of the published sizes (%(default)s)",
     )
-    parser.add_argument("--scratch", type=Path, help="where a generated model is kept for the next measurement")
+    parser.add_argument("--scratch", type=Path, help="folder that keeps a generated model for the next measurement")
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares --num-frames and --size of the clips."""
     on_gpu = torch.cuda.is_available()
-    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="of a clip (%(default)s)")
-    parser.add_argument("--size", type=int, default=448 if on_gpu else 112, help="of a frame's side, px (%(default)s)")
+    parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="frames of a clip (%(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=448 if on_gpu else 112, help="width and height of a frame in pixels (%(default)s)"
+    )
 
 
 def engine_args(on_gpu: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def model_folder(name: str, scratch: Path | None) -> Iterator[Path]:
 
 
 def random_clip(seed: int, *, num_frames: int, size: int, fps: float = 8.0) -> Clip:
-    """Returns a clip of random blocks, `size` pixels high and wide."""
+    """Returns a clip of random colour blocks, `size` pixels wide and high."""
     blocks = np.random.default_rng(seed).integers(0, 255, (num_frames, size // 14, size // 14, 3), dtype=np.uint8)
     return Clip(
         frames=blocks.repeat(14, 1).repeat(14, 2),
@@ -88,7 +91,7 @@ def random_clip(seed: int, *, num_frames: int, size: int, fps: float = 8.0) -> C
 def random_group(
     seed: int, prompter: Prompter, pixels: ClipPixels, *, group_size: int, num_answer_tokens: int
 ) -> PrefixGroup:
-    """Returns a prompt about the clip with `group_size` random answers, all of one length."""
+    """Returns a prompt about the clip with `group_size` random answers, each of `num_answer_tokens` tokens."""
     ids = prompter.token_ids(PROMPT, pixels.grid)
     answers = np.random.default_rng(seed).integers(10, 300, (group_size, num_answer_tokens))
     return PrefixGroup(
@@ -102,7 +105,7 @@ def random_group(
 def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
     """Writes a data set of random clips. Returns: its folder.
 
-    With as many vases as a step has tasks, no clip is new after the first step.
+    If it has as many vases as a step has tasks, the first step uses all clips and later steps repeat them.
     """
     dataset = DataSet(folder)
     dataset.write_rows(

@@ -1,4 +1,5 @@
-"""Clocks, spreads and circumstances of a measurement. Clocks wait for the GPU, which finishes after a call returns."""
+"""Clocks, spreads, and the hardware and versions of a measurement. The clocks wait for the GPU, whose work may still
+run when a call returns."""
 
 import os
 import platform
@@ -24,18 +25,18 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 
 def synchronise() -> None:
-    """Waits until the GPU, if there is one, has finished."""
+    """Waits until the GPU, if there is one, has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Returns median, lowest and highest."""
+    """Returns the median, lowest and highest of the values."""
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
 def circumstances() -> dict[str, Any]:
-    """Returns hardware, versions and command, without which a measurement can't be interpreted."""
+    """Returns the hardware, versions and command of a measurement, without which it can't be interpreted."""
     hardware: dict[str, Any] = {"processor": _processor(), "num_cpus": len(os.sched_getaffinity(0))}
     if torch.cuda.is_available():
         hardware["gpu"] = torch.cuda.get_device_name(0)
