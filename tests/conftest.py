@@ -1,4 +1,4 @@
-"""Fixtures: a tiny Qwen2.5-VL with random weights, a small data set of drawn clips, a local Ray."""
+"""Shared fixtures: a tiny Qwen2.5-VL with random weights, a small data set of generated clips, a local Ray."""
 
 import os
 
@@ -34,7 +34,7 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a Qwen2.5-VL of 0.4 million random parameters."""
+    """Returns the folder of a Qwen2.5-VL with 0.4 million random parameters."""
     from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 
     shape = TinyShape(hidden_size=128, num_layers=2, num_heads=4, vision_hidden_size=64, vision_depth=2)
@@ -42,7 +42,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56, fps: float = 4.0) -> Clip:
-    """Returns a clip of random colour blocks: cheap to make, different for each seed, and easy to encode as video."""
+    """Returns a clip of random colour blocks, fast to generate, different for each seed, and easy to encode as
+    video."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 255, (num_frames, height // 14, width // 14, 3), dtype=np.uint8)
     return Clip(
@@ -88,13 +89,14 @@ def make_dataset(folder: Path, num_vases: int = 6) -> Path:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six vases with 56 x 56 clips of eight frames: four to train, two to test."""
+    """Returns the folder of a data set of six vases with clips of eight frames of 56 x 56 pixels; four vases are in the
+    training split, two in the test split."""
     return make_dataset(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic world of six vases, seed 3, shared by all tests: do not write into it."""
+    """Returns the folder of a synthetic world of six vases, seed 3. All tests share it: do not write into it."""
     from vaserl.synthetic.world import build_world
 
     folder = tmp_path_factory.mktemp("worlds") / "world"
@@ -104,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """A local Ray with room for the tests' actors, shared by all of them."""
+    """Starts a local Ray with four CPUs for the tests' actors; all tests share it."""
     from actors.cluster import connect
     from vaserl.settings import ClusterSettings
 
@@ -113,5 +115,5 @@ def cluster() -> Iterator[None]:
 
 
 def read_json(path: Path):
-    """Returns a JSON file's content."""
+    """Returns the content of a JSON file."""
     return json.loads(path.read_text())

@@ -1,7 +1,7 @@
-"""docs/rooms.svg, drawn from the imports of the code: python -m tests.rooms_picture
+"""Draws docs/rooms.svg from the imports of the code: python -m tests.rooms_picture
 
-Rows are levels: each room lies above all rooms that it imports. An arrow that follows from others is left out (the
-transitive reduction); the picture would be unreadable with them.
+The rooms (parts) of vaserl are boxes in rows: each room lies above all rooms that it imports. An arrow that follows
+from other arrows is left out (transitive reduction), because the picture would be unreadable with all of them.
 """
 
 import ast
@@ -16,19 +16,20 @@ from tests.test_layers import ROOT, files_of, imported, room_of, rooms_imported
 
 PICTURE = ROOT / "docs" / "rooms.svg"
 LAYERS = ("actors", "launch")
-"""Drawn beside the rooms of vaserl, each as one box."""
+"""Packages that are drawn beside the rooms of vaserl, each as one box."""
 
 _WIDTH, _HEIGHT, _GAP, _LANE, _RISE = 224, 76, 24, 28, 44
-"""Of a box, between boxes, of the lane of an arrow that passes a row, between rows; in pixels."""
+"""In pixels: width and height of a box, gap between boxes, width of the lane of an arrow that passes a row, and gap
+between rows."""
 
 _HEAD = 'stroke-width="1.3" marker-end="url(#head)"'
-"""Attributes of an arrow."""
+"""SVG attributes of an arrow."""
 
 Graph = dict[str, set[str]]
 """Each room and the rooms that it imports."""
 
 Node = str | tuple[str, str, int]
-"""A room, or the place where the arrow (from, to) passes a row."""
+"""A room, or the place (from, to, row) where the arrow between two rooms passes a row."""
 
 
 def import_graph() -> Graph:
@@ -46,7 +47,7 @@ def import_graph() -> Graph:
 
 
 def reduced(graph: Graph) -> Graph:
-    """Returns the graph without the arrows that follow from others."""
+    """Returns the graph without the arrows that follow from other arrows (its transitive reduction)."""
     reach: Graph = {}
     for room in TopologicalSorter(graph).static_order():
         reach[room] = graph[room].union(*(reach[other] for other in graph[room]))
@@ -66,7 +67,7 @@ def levels(graph: Graph) -> dict[str, int]:
 
 
 def sentence(room: str) -> str:
-    """Returns the first sentence of the room's docstring."""
+    """Returns the first sentence of the docstring of a room's `__init__`."""
     folder = ROOT / room if room in LAYERS else ROOT / "vaserl" / room
     file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
     words = " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split())
@@ -74,7 +75,7 @@ def sentence(room: str) -> str:
 
 
 def svg() -> str:
-    """Returns the picture."""
+    """Returns the picture as the text of an SVG file."""
     graph = reduced(import_graph())
     level = levels(graph)
     chains = [_chain(room, to, level) for room in graph for to in sorted(graph[room])]
@@ -84,7 +85,7 @@ def svg() -> str:
     height = (max(level.values()) + 1) * (_HEIGHT + _RISE) - _RISE + 2 * _GAP
 
     def place(node: Node) -> tuple[float, float]:
-        """The middle of the node's upper edge."""
+        """Returns x and y of the middle of the node's upper edge."""
         row = level[node] if isinstance(node, str) else node[2]
         return centres[node] - left + _GAP, row * (_HEIGHT + _RISE) + _GAP
 
@@ -110,7 +111,8 @@ def _size(node: Node) -> int:
 
 
 def _centres(graph: Graph, level: dict[str, int], chains: list[list[Node]]) -> dict[Node, float]:
-    """Returns the middle of each node: a row is centred at 0 and sorted by the mean place of its neighbours."""
+    """Returns the x of each node's middle. Each row is centred at 0 and sorted by the mean x of its nodes'
+    neighbours."""
     rows: defaultdict[int, list[Node]] = defaultdict(list)
     for room in graph:
         rows[level[room]].append(room)
@@ -134,7 +136,8 @@ def _centres(graph: Graph, level: dict[str, int], chains: list[list[Node]]) -> d
 
 
 def _curve(points: list[tuple[float, float]]) -> str:
-    """Returns an arrow from the first box's lower edge to the last one's upper edge; vertical where it passes a row."""
+    """Returns the SVG path of an arrow from the first box's lower edge to the last one's upper edge. It is vertical
+    where it passes a row."""
     (x, y), *rest = points
     y += _HEIGHT
     path = f"M{x:.1f} {y:.1f}"

@@ -1,4 +1,4 @@
-"""The pages about the repository name files that exist, and link to pages that exist."""
+"""Tests that the documentation names files that exist and links to pages that exist."""
 
 import re
 from pathlib import Path
@@ -11,17 +11,17 @@ PAGES = [
     *(ROOT / "docs").rglob("*.md"),
 ]
 FOLDERS = {"vaserl", "actors", "launch", "configs", "tests", "docs"}
-"""Where a path in a page begins."""
+"""First folders of the paths that a page may name."""
 
 
 def paths_named(text: str) -> set[str]:
-    """Returns what stands in backticks and looks like a path of the repository."""
+    """Returns the texts in backticks that look like paths of the repository."""
     words = re.findall(r"`([\w.-]+(?:/[\w.-]+)*/?)`", text)
     return {word for word in words if "/" in word and word.partition("/")[0] in FOLDERS}
 
 
 def links(text: str) -> set[str]:
-    """Returns the targets of links to other files."""
+    """Returns the targets of a page's links to other files."""
     return {target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target} - {""}
 
 

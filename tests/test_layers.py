@@ -1,4 +1,4 @@
-"""Imports run one way: launch -> actors -> vaserl, and inside vaserl along the table of rooms."""
+"""Tests that imports go one way: launch -> actors -> vaserl, and inside vaserl along the table of rooms (its parts)."""
 
 import ast
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
         *("settings", "types"),
     },
     "cli": {"commands", "errors"},
-    # coming: the pairwise mesh judge, the run browser, supervision of workers
+    # rooms without code yet: the pairwise mesh judge, the run browser, supervision of workers
     "judge": {"dataset", "errors", "files", "intervals", "meshes", "runs", "settings", "types"},
     "browser": {"dataset", "errors", "evaluation", "files", "report", "rewards", "runs", "settings", "types"},
     "supervision": {"errors", "files", "runs", "settings", "types"},
@@ -57,35 +57,35 @@ COMING = {"judge", "browser", "supervision"}
 
 
 def imported(path: Path) -> set[str]:
-    """Dotted names of every import in a file, those inside functions included."""
+    """Returns the dotted names of all imports in a file, including those inside functions."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            # `from vaserl import files` names a room in its second half
+            # `from vaserl import files` names a room after `import`
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
 def top_of(name: str) -> str:
-    """ "ray" for "ray.data"."""
+    """Returns the first part of a dotted name: "ray" for "ray.data"."""
     return name.partition(".")[0]
 
 
 def room_of(path: Path) -> str:
-    """The room that a file of vaserl lies in."""
+    """Returns the room that a file of vaserl lies in."""
     return path.relative_to(ROOT / "vaserl").parts[0].removesuffix(".py")
 
 
 def rooms_imported(path: Path) -> set[str]:
-    """The other rooms that a file of vaserl imports."""
+    """Returns the other rooms that a file of vaserl imports."""
     rooms = {name.split(".")[1] for name in imported(path) if name.startswith("vaserl.")}
     return rooms - {room_of(path)}
 
 
 def files_of(layer: str) -> Iterator[Path]:
-    """Every module of a layer."""
+    """Returns the files of all modules of a layer."""
     yield from sorted((ROOT / layer).rglob("*.py"))
 
 

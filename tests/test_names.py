@@ -1,4 +1,4 @@
-"""One word for one thing: no public name of a module is defined twice."""
+"""Tests of names and docstrings in the code: no public name is defined in two modules."""
 
 import ast
 from collections import defaultdict
@@ -17,17 +17,17 @@ INTERFACES = {
 """Names that several modules define on purpose, because their callers know the module and not what it does."""
 
 MAX_PARAMETERS = 8
-"""Of a function, settings and constructors apart."""
+"""Most parameters that a function may have. Constructors may have more."""
 
 
 def modules() -> Iterator[Path]:
-    """Every module of the three layers."""
+    """Yields the files of all modules of the three layers."""
     for layer in ("vaserl", "actors", "launch"):
         yield from sorted((ROOT / layer).rglob("*.py"))
 
 
 def public_names(path: Path) -> set[str]:
-    """Functions, classes and variables that a module defines at its top level, without a leading underscore."""
+    """Returns the functions, classes and variables at a module's top level whose names have no leading underscore."""
     names: set[str] = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -71,11 +71,11 @@ def test_signatures_have_at_most_eight_parameters():
 
 
 FRAGMENTS = ("Of ", "Whether ", "In words", "By what ", "As it ")
-"""Beginnings of docstrings that are no sentence and name no thing."""
+"""Beginnings that a docstring must not have, because it would neither be a sentence nor name a thing."""
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    """Every docstring of a module, those of fields and constants included."""
+    """Yields all docstrings of a module, including those of fields and constants."""
     for node in ast.walk(ast.parse(path.read_text())):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else []:

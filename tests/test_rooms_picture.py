@@ -1,4 +1,4 @@
-"""The picture of the rooms: what is drawn, and that the committed one is current."""
+"""Tests the picture of vaserl's rooms: what is drawn, and that the committed docs/rooms.svg is current."""
 
 from tests.rooms_picture import PICTURE, import_graph, levels, reduced, svg
 from tests.test_layers import COMING, ROOMS

@@ -1,4 +1,4 @@
-"""The wheel holds vaserl alone, and imports in an environment that has nothing else."""
+"""Tests the wheel: it holds only vaserl, and vaserl imports in an environment with no other package."""
 
 import subprocess
 import sys

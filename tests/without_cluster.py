@@ -1,6 +1,6 @@
 """A pytest plugin for `make test-fast`: Ray, vLLM and DeepSpeed can't be imported, as if they were not installed.
 
-A test that needs one of them by accident fails here instead of making the fast tier slow.
+A fast test that imports one of them by accident fails instead of becoming slow.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Compiled layers in bfloat16 against the same layers run eagerly, which round as the engine does."""
+"""Tests compiled layers in bfloat16 against the same layers run eagerly, which round as the engine does."""
 
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from vaserl.policy.prompter import Prompter
 from vaserl.settings import DataSettings, LearnerSettings, LoraSettings, ModelSettings
 
 YOUNG = 1e-4
-"""Size of B after the first steps: the adapter's share of an activation is below the resolution of bfloat16."""
+"""Size of the LoRA matrix B after the first steps: what the adapter adds to an activation is below bfloat16's
+resolution."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The curation job on a Ray of its own: real stages, real models, small inputs."""
+"""Tests the curation job on a local Ray: real stages, real models, small inputs."""
 
 import json
 import random
@@ -32,7 +32,7 @@ NO_FILTERS = {"quality": {"enabled": False}, "intact": {"enabled": False}, **CPU
 
 GIVEN = {
     "lift": {"generator": "given", "generator_args": {"path": "models/{vase_id}.glb"}},
-    "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment here: no filter has looked
+    "mesh_gate": {"min_iou": 0.0},  # the best view may be a fragment, as the filters are off
     "describe": {"silence": {"attribution": 0.5}},
     "split": {"num_test": 2},
 }
@@ -47,7 +47,7 @@ def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
 
 @pytest.fixture(scope="module")
 def run(world, cluster, tmp_path_factory) -> tuple[Path, CurationSummary]:
-    """A data set made of the world's own models, and what the job said of it."""
+    """Returns the folder of a data set curated with the world's own meshes, and the job's summary."""
     folder = tmp_path_factory.mktemp("dataset")
     return folder, curate(settings(world, folder, **GIVEN))
 
@@ -212,7 +212,7 @@ def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, mes
 @pytest.mark.timeout(240)
 @pytest.mark.slow
 def test_curate_killed_twice_resumes_and_writes_the_same_manifest(world, run, tmp_path):
-    """Two kills of the driver, one among the filters and one in the second pass; then it is let through."""
+    """Kills the driver twice, once during the filters and once in the second pass, and then lets it finish."""
     dataset, config = tmp_path / "vases", tmp_path / "config.toml"
     shards = {"journal": {"num_rows": 5, "num_rows_lift": 1}}
     config.write_text(dump_config(settings(world, dataset, **GIVEN, **shards)))

@@ -1,4 +1,4 @@
-"""A pass without workers: how it waits for the files that they write."""
+"""Tests a pass over shards without workers: how it waits for the files that workers write."""
 
 import threading
 
@@ -26,7 +26,7 @@ def run(dataset) -> int:
 
 
 def test_run_pass_waits_for_a_shard_that_another_machine_has_written(tmp_path, monkeypatch):
-    """As over NFS, which goes on believing for a while that a name isn't there."""
+    """Delays the file as NFS can, which caches for a while that a name does not exist."""
     late: list[threading.Timer] = []
 
     def elsewhere(missing, pools, dataset):

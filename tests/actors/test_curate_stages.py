@@ -1,4 +1,4 @@
-"""The curation job's stages before a cluster is started."""
+"""Tests the check of the curation stages before a cluster is started."""
 
 import os
 import pickle
@@ -51,7 +51,7 @@ def test_pipeline_check_names_a_wrong_judge(tmp_path, judge_file):
         check(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge"}))
     with pytest.raises(UserError, match="a Mute can't be called with a candidate"):
         check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Mute"}))
-    # a class is only looked at: it may load a model when it is made
+    # a class is checked without an instance, because its constructor may load a model
     check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Strict"}))
     check(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge", "enabled": False}))
 

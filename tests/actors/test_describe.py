@@ -1,4 +1,5 @@
-"""Captions by a real engine: a small model that knows one caption by heart is believed once and refused elsewhere."""
+"""Tests captions by a real engine: those of a small model that has memorised one caption are accepted for the matching
+record and rejected for others."""
 
 import json
 import math
@@ -26,7 +27,7 @@ PROMPT = "Write its caption.\n{record}\n"
 
 
 def learn_by_heart(folder: Path, prompt: str, answer: str, num_steps: int = 150) -> None:
-    """Overfits a tiny model on one exchange until it says the answer greedily."""
+    """Overfits a tiny model on one prompt and answer until greedy decoding returns the answer."""
     from transformers import AutoTokenizer
 
     build_tiny_model(folder, [prompt, answer], shape=TinyShape(hidden_size=128, num_layers=2, num_heads=4))
@@ -66,7 +67,7 @@ def settings(tmp_path_factory) -> DescribeSettings:
 
 
 class Writing:
-    """The stage `describe` over an engine, in a process of its own."""
+    """An actor that runs the stage `describe` with an engine."""
 
     def __init__(self, settings: DescribeSettings) -> None:
         assert settings.llm is not None
@@ -96,7 +97,7 @@ def test_caption_engine_is_believed_where_the_record_agrees(cluster, settings):
         assert row["caption"] == row["reference"] != BY_HEART
         assert row["describe_fallback"] == 1.0 and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
     assert rejected["caption"] == ""
-    endless = {**KNOWN, "Decoration": "A: LION, " * 400}  # of 512 tokens, 48 are for the answer
+    endless = {**KNOWN, "Decoration": "A: LION, " * 400}  # 48 of the 512 tokens are reserved for the answer
     written = ray.get(actor.captions.remote([KNOWN, endless, KNOWN]))
     assert written == [BY_HEART, "", BY_HEART]
     ray.kill(actor)

@@ -1,4 +1,5 @@
-"""Encoders and readers: each clip is encoded once for all readers, and a damaged entry is made again."""
+"""Tests encoders and readers of vision features: each clip is encoded once for all readers, and a damaged entry
+again."""
 
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_encoder_worker_encodes_once_and_again_when_the_entry_is_damaged(
     file.write_bytes(file.read_bytes()[:-1])
     again = worker.entry(clips[0], 1, 2)
     assert again.tobytes() == entry.tobytes()
-    # one damaged here, two in the store of the reader
+    # one entry damaged here, two in the reader's store
     assert worker.counts() == counts(encoded=2, damaged=3)
     # another process with the same folder encodes nothing
     other = make_worker(model, data, tmp_path)
@@ -90,19 +91,19 @@ def test_encoder_worker_make_ahead_stops_before_it_evicts(model, data, clips, pi
     assert [worker.make_ahead(clip) for clip in clips[:4]] == [True, True, False, False]
     assert worker.make_ahead(clips[0])
     assert worker.counts() == counts(encoded=2)
-    worker.entry(clips[2], 0, 0)  # what is asked for is made, and pushes out
+    worker.entry(clips[2], 0, 0)  # the requested entry is encoded and evicts another
     assert worker.counts() == counts(encoded=3, evicted=1)
 
 
 def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data, clips, pixels, tower, tmp_path: Path):
-    """Two folders stand for two machines; each of two encoders makes only what it owns."""
+    """Uses two folders as two machines. Each of the two encoders encodes only the clips that it owns."""
     settings = FeatureSettings(num_workers=2)
     requests = {"features": actor_request(settings), "odd": actor_request(FeatureSettings())}
     with placed(requests, ClusterSettings()) as placement:
         pool = EncoderPool(model, data, settings, placement["features"], run_dir=tmp_path / "here")
         here = pool.reader()
         there = FeatureReader(here._encoders, tmp_path / "there", PLENTY)
-        # the rotations ask for every phase; a rotation by whole patches needs no further entry
+        # the rotations need every phase; a rotation by whole patches needs no further entry
         views = [(clips[0], 0, UPRIGHT), (clips[0], 3, UPRIGHT), (clips[1], 4, UPRIGHT), (clips[0], 7, UPRIGHT)]
         for reader in (here, there, here):
             for view, found in zip(views, reader.get_all(views), strict=True):
@@ -128,17 +129,18 @@ def test_feature_readers_on_two_machines_share_one_encoding(cluster, model, data
         with pytest.raises(UserError, match="different models on the encoders' machines"):
             FeatureReader([*here._encoders, *odd._pool.actors], tmp_path / "there", PLENTY).key(clips[0])
 
-        # `fill` makes the rest, each by its owner, while readers ask
+        # `fill` encodes the rest, each clip on its owner, while readers request others
         pool.fill(clips)
         asked = [here._encoders[owner(clip, 2)].entry.remote(clip, 0, 0) for clip in reversed(clips)]
         assert len(ray.get(asked)) == len(clips)
-        made = len(clips) + 1  # and one phase of the first
+        made = len(clips) + 1  # and one phase of the first clip
         assert pool.counts() == counts(encoded=made, damaged=1)
         assert len(list((tmp_path / "here.features").glob("*.features"))) == made
 
 
 def test_learner_group_imitates_rotated_clips_from_features(cluster, model, data, clips, pixels, tmp_path: Path):
-    """The loss of a supervised step with two ranks equals that of one process on pixels; only the encoders encoded."""
+    """Compares the loss of a supervised step on two ranks with that of one process on pixels. Only the encoders may run
+    the vision tower."""
     demonstrations = [
         Demonstration(clip=clip, rotation=rotation, shift=UPRIGHT, turns=((CAPTION_PROMPT, "Athenian"),) * (1 + index))
         for index, (clip, rotation) in enumerate([(clips[0], 0), (clips[1], 3), (clips[2], 6)])

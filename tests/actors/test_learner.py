@@ -1,4 +1,5 @@
-"""DeepSpeed ranks on CPU: the update does not depend on how a step is cut up, and equals plain PyTorch's."""
+"""Tests the learner's DeepSpeed ranks on CPU: the update does not depend on how a step is divided into micro-batches
+and among ranks, and equals plain PyTorch's."""
 
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,8 @@ def start(tiny_model, dataset, settings, placement) -> LearnerGroup:
 
 
 def files_left_to_others() -> list[str]:
-    """Returns DeepSpeed's buffers in /dev/shm that this test's processes have mapped; they would outlive them."""
+    """Returns DeepSpeed's buffers in /dev/shm that this test's processes have mapped; they would outlive the
+    processes."""
     children = psutil.Process().children(recursive=True)
     lines = [line for child in children for line in Path(f"/proc/{child.pid}/maps").read_text().splitlines()]
     return [line for line in lines if "deepspeed_" in line]
@@ -158,7 +160,8 @@ def _gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def test_policy_logprobs_equal_the_stock_forward(tiny_model, dataset):
-    """Compares with transformers' own forward pass on pixels, for clips where its positions equal the engine's."""
+    """Compares log-probabilities with those of transformers' own forward pass on pixels, for clips where its position
+    ids equal the engine's."""
     prompter, model = Prompter(tiny_model), load_model(tiny_model)
     clip = DataSet(dataset).clips.load(DataSet(dataset).vases("train")[0].clip, NUM_FRAMES)
     clip = type(clip)(
@@ -219,7 +222,8 @@ class ObservedRank(_Rank):
 
 
 def grpo_batch(dataset: Path, prompter: Prompter, cache: PixelCache) -> Batch:
-    """Returns ragged groups whose engine logprobs differ from those of random weights, near -6 a token."""
+    """Returns groups of completions of different lengths. Their engine log-probabilities differ from the random
+    model's, which are near -6 per token."""
     rng = torch.Generator().manual_seed(3)
     items = []
     for vase, sizes in zip(DataSet(dataset).vases("train"), ([4, 6], [3], [5, 2]), strict=False):
@@ -269,8 +273,8 @@ def plain_grpo(tiny_model, files, batch: Batch, cache: PixelCache, loss: LossSet
 
 @pytest.mark.parametrize("num_ranks", [1, 2])
 def test_learner_group_learn_takes_the_loss_of_the_formula(cluster, tiny_model, dataset, monkeypatch, num_ranks):
-    """Every variant on DeepSpeed's ranks, in one micro-batch a rank and in several: loss, gradients and metrics equal
-    those that one process computes from the definition at once."""
+    """Runs every variant of the loss on DeepSpeed's ranks, with one micro-batch per rank and with several. Loss,
+    gradients and metrics must equal those that one process computes from the definition in one batch."""
     monkeypatch.setattr("actors.learner.LearnerActor", ray.remote(ObservedRank))
     prompter = Prompter(tiny_model)
     cache = PixelCache(DataSet(dataset).clips, prompter, NUM_FRAMES)
@@ -290,7 +294,7 @@ def test_learner_group_learn_takes_the_loss_of_the_formula(cluster, tiny_model, 
             return ray.get([getattr(rank, method).remote(**arguments) for rank in group._pool.actors])
 
         first = group.learn(batch, LOSSES["dapo"], 0.9).metrics
-        assert first["kl"] == pytest.approx(0.0, abs=1e-9)  # the adapter starts as the base
+        assert first["kl"] == pytest.approx(0.0, abs=1e-9)  # a new adapter leaves the base unchanged
         files = group.weights(1).files
         on_all("gradients")
         for name, loss in LOSSES.items():

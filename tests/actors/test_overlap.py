@@ -1,4 +1,5 @@
-"""Weights that reach an engine while it samples wait until it has finished: no completion mixes two versions."""
+"""Tests that weights which reach an engine while it samples wait until it has finished: no completion mixes two
+versions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from vaserl.types import Group
 
 
 def adapters(model: Path) -> list[dict[str, bytes]]:
-    """Returns the files of two adapters that are far apart."""
+    """Returns the files of two adapters with very different weights."""
     peft = add_lora(load_model(model), rank=8, alpha=16)
     found = []
     for seed in (1, 2):
@@ -48,9 +49,9 @@ def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny
         by_one = written(pool.generate(tasks, step=1))
         pool.publish(make_weights(2, two))
         by_two = written(pool.generate(tasks, step=1))
-        assert by_one != by_two  # with the same seeds, so it is the weights that differ
+        assert by_one != by_two  # the seeds are equal, so the weights make the difference
 
-        # the same work, all submitted while the engine still samples the first, and collected out of order
+        # the same work, all submitted while the engine samples the first request, and collected out of order
         first_publish = pool.submit_weights(make_weights(3, one))
         first = pool.submit(tasks, step=1)
         second_publish = pool.submit_weights(make_weights(4, two))

@@ -1,4 +1,5 @@
-"""Learner and engine have equal logprobs on video, from pixels and from features, with an adapter: float32, 1e-5."""
+"""Tests that learner and engine have equal log-probabilities on video, to 1e-5 in float32: from pixels and from
+features, with an adapter."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""Pools of actors: where they are placed, how work is dealt and collected, and what a time-out states."""
+"""Tests pools of actors: where they are placed, how work is distributed and collected, and the message of a
+time-out."""
 
 import os
 import time
@@ -67,7 +68,7 @@ def test_placed_without_room_states_request_and_resources(cluster):
 def test_actor_pool_deals_in_turn_and_collects_in_order(pool: ActorPool, num_items: int):
     items = [str(index) for index in range(num_items)]
     calls = [actor.repeat.remote(share) for actor, share in pool.deal(items)]
-    assert len(calls) == min(num_items, 3)  # an actor without a share is not called
+    assert len(calls) == min(num_items, 3)  # an actor without work is not called
     assert pool.collect(calls, "repeat", num_items) == [f"e{index % 3}:{index}" for index in range(num_items)]
 
 
@@ -83,6 +84,6 @@ def test_actor_pool_timeout_names_pool_and_call(placement):
         TimeoutError, match=r"^the first actors did not answer sleep within 0\.5 s \(reward\.timeout_s\)$"
     ):
         own.wait([own.actors[0].sleep.remote()], "sleep")
-    # a deadline given with the call is not the setting's
+    # a deadline given with the call replaces the setting
     with pytest.raises(TimeoutError, match=r"within 0\.1 s$"):
         own.wait([own.actors[0].sleep.remote()], "sleep", 0.1)

@@ -1,4 +1,5 @@
-"""Publishing to a real engine in both ways: over many versions every token is from the version it states."""
+"""Tests publishing weights to a real engine, merged and as an adapter: over many versions, every token comes from the
+version that its completion states."""
 
 import dataclasses
 import json
@@ -26,15 +27,16 @@ from vaserl.types import Fingerprint, Group, PromptSamples, Sample, Task, Weight
 
 NUM_FRAMES = 8
 NUM_SWAPS = {"merge": 200, "adapter": 40}
-"""Versions published in each way; most for the default."""
+"""Number of versions published in each way; most of them in the default way."""
 TOLERANCE = 1e-5
 PROMPT = "Describe the vase. " * 12
-"""Long enough to fill blocks of the engine's prefix cache; a shorter prompt would find no stale prefix."""
+"""A prompt that fills blocks of the engine's prefix cache; with a shorter one no stale prefix could be found."""
 ENGINE_ARGS = {"max_model_len": 256, "max_num_seqs": 16, "block_size": 32, "enable_prefix_caching": True}
 
 
 class Versions:
-    """The learner's side, in this process: an adapter for every version number, and the policy's logprobs under it."""
+    """A fake learner in this process: an adapter for every version number, and the policy's log-probabilities with
+    it."""
 
     def __init__(self, folder: Path, dataset: Path):
         self._prompter, self._model = Prompter(folder), load_model(folder)
@@ -46,7 +48,7 @@ class Versions:
         self._ids = probe_ids(lambda text: self._prompter.tokenizer(text)["input_ids"])
 
     def set(self, version: int) -> None:
-        """Gives the policy the matrices B of `version`, far from those of any other."""
+        """Gives the policy the LoRA matrices B of `version`, which differ much from those of other versions."""
         random = torch.Generator().manual_seed(version)
         for name, parameter in self._peft.named_parameters():
             if "lora_B" in name:
@@ -57,7 +59,7 @@ class Versions:
         return make_weights(version, self._writer.files(), self.fingerprint())
 
     def full_weights(self, version: int, *, vision_scale: float) -> Weights:
-        """Returns the whole model, its vision tower's last layer scaled, the adapter merged."""
+        """Returns the weights of the whole model, with the adapter merged and the vision tower's last layer scaled."""
         self.set(version)
         self._model.model.visual.merger.mlp[2].weight.data.mul_(vision_scale)
         self._peft.merge_adapter()
@@ -78,7 +80,8 @@ class Versions:
 
     @torch.no_grad()
     def gap(self, groups: list[Group], version: int) -> float:
-        """Returns the largest |difference| of a sampled token's logprob between engine and this policy at `version`."""
+        """Returns the largest |difference| of a sampled token's log-probability between the engine and this policy at
+        `version`."""
         self.set(version)
         pixels = [self._load(group.task.clip) for group in groups]
         handed = [
@@ -136,7 +139,7 @@ def pool(request, cluster, tiny_model: Path, dataset: Path) -> Iterator[RolloutP
 
 
 def inside(pool: RolloutPool, change):
-    """Runs `change` on the worker itself, in its own process."""
+    """Runs `change` on the worker object, in the worker's process."""
     return ray.get(pool._pool.actors[0].__ray_call__.remote(change))
 
 
@@ -149,7 +152,8 @@ def test_rollout_pool_publish_mixes_no_versions_over_many_swaps(
     for version in range(1, num_swaps + 1):
         published = pool.publish(versions.weights(version))
         fingerprint_gap = max(fingerprint_gap, published.fingerprint_gap)
-        groups = pool.generate(tasks, step=1)  # the same prompts and seeds each time: a stale cache would answer
+        # the same prompts and seeds each time, so that a stale cache would be used
+        groups = pool.generate(tasks, step=1)
         first = first or groups
         gaps.append(versions.gap(groups, version))
         to_neighbours.append(min(versions.gap(groups, version - 1), versions.gap(groups, version + 1)))
@@ -158,7 +162,7 @@ def test_rollout_pool_publish_mixes_no_versions_over_many_swaps(
     assert fingerprint_gap <= TOLERANCE
     assert min(to_neighbours) > 1e-2
 
-    # the first adapter again, after all the others: equal to the bit to its first time
+    # the first adapter again, after all others: bit-equal to its first answers
     pool.publish(dataclasses.replace(versions.weights(1), version=num_swaps + 1))
     again = pool.generate(tasks, step=1)
     assert first is not None
@@ -191,7 +195,7 @@ def test_rollout_pool_publish_refuses_a_wrong_scale(pool: RolloutPool, versions:
 
 
 def test_rollout_pool_publish_refuses_another_base(pool: RolloutPool, versions: Versions):
-    """The learner's base is moved by a thousandth in one matrix; the engine's is not."""
+    """Changes the learner's base by a thousandth in one matrix, but not the engine's."""
     matrix = versions._model.model.language_model.layers[0].mlp.down_proj.base_layer.weight
     pristine = matrix.detach().clone()
     matrix.data.mul_(1.001)
@@ -210,7 +214,8 @@ def test_rollout_pool_publish_refuses_damaged_bytes(pool: RolloutPool, versions:
 def test_rollout_pool_publish_without_invalidating_prefixes_shows(
     pool: RolloutPool, versions: Versions, tasks: list[Task]
 ):
-    """The test of many swaps can fail: with the caches kept, merged weights answer from prefixes of the old version."""
+    """Shows that the test of many versions can fail: if the prefix caches are kept, an engine with merged weights
+    answers from prefixes of the old version."""
     pool.publish(versions.weights(341))
     pool.generate(tasks, step=1)
     inside(pool, lambda worker: setattr(worker._engine, "_drop_prefixes", lambda: None))
@@ -246,7 +251,8 @@ def test_rollout_pool_publish_keeps_encoded_clips_until_the_vision_tower_changes
     inside(pool, count_encodings)
     assert encoded_by(versions.weights(351)) == 0
     assert encoded_by(versions.weights(352)) == 0
-    assert encoded_by(versions.full_weights(353, vision_scale=1.0)) > 0  # nothing was known of the tower before
+    # no digest of the vision tower was known before
+    assert encoded_by(versions.full_weights(353, vision_scale=1.0)) > 0
     assert encoded_by(versions.full_weights(354, vision_scale=1.0)) == 0
     assert encoded_by(versions.full_weights(355, vision_scale=2.0)) > 0
     assert encoded_by(versions.full_weights(356, vision_scale=0.5)) > 0

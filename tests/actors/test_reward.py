@@ -1,4 +1,5 @@
-"""Reward workers as Ray actors: code reaches them, is compared before the run, and scores come back in order."""
+"""Tests reward workers as Ray actors: they receive the reward's code, which is compared before the run, and scores come
+back in order."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_reward_pool_ships_a_file_and_scores_in_order(cluster, file: Path):
         num_workers=3,
     )
     with pool(settings) as rewards:
-        file.unlink()  # the workers have no copy, nor of what it imports
+        file.unlink()  # the workers have no copy of the file, nor of the files that it imports
         file.with_name("counting.py").unlink()
         rewards.wait_until_ready()
         groups = [group(f"v{n}", "a " * n, "a") for n in range(7)]
@@ -74,7 +75,7 @@ def test_reward_pool_ships_a_file_and_scores_in_order(cluster, file: Path):
         assert rewards.collect(second)[0].scores[1].total == 0.5
         assert rewards.score([]) == []
         assert set(rewards.sha256) == {f"{file}:words", f"{file}:process"}
-        assert len(set(rewards.sha256.values())) == 1  # both are in one file
+        assert len(set(rewards.sha256.values())) == 1  # both functions are in one file
 
 
 def test_reward_pool_refuses_other_code_on_a_worker_with_a_table(cluster, tmp_path: Path, monkeypatch):

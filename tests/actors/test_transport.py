@@ -1,4 +1,5 @@
-"""How weights travel, with fake engines and ranks: whom a transport calls, in which order, as which member."""
+"""Tests the transports of weights with fake engines and ranks: which of them a transport calls, in which order, and as
+which member of the NCCL group."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from vaserl.settings import ClusterSettings, LearnerSettings, RolloutSettings
 
 
 class Calls:
-    """A fake engine, or a fake rank: it records its calls."""
+    """A fake engine or rank that records its calls."""
 
     def __init__(self):
         self._calls: list[tuple] = []
@@ -39,7 +40,7 @@ CallsActor = ray.remote(Calls)
 
 
 class Ranks:
-    """The part of a learner group that a transport uses, with one actor as its ranks."""
+    """A fake learner group with one rank: only the methods that a transport calls."""
 
     def __init__(self, actor: Any):
         self.actor = actor
@@ -59,7 +60,7 @@ class Ranks:
 
 @pytest.fixture
 def pools(cluster) -> Iterator[tuple[ActorPool, ActorPool]]:
-    """Two engines and one rank."""
+    """Returns pools of two fake engines and one fake rank."""
     requests = {
         "rollout": ActorRequest(num_actors=2, num_cpus=0.1),
         "learner": ActorRequest(num_actors=1, num_cpus=0.1),
@@ -100,7 +101,7 @@ def test_nccl_transport_opens_one_group_of_rank_0_and_every_shard(pools):
     ("learner", "num_gpus", "expected"),
     [
         (LearnerSettings(method="full", num_gpus=1), 1, True),
-        (LearnerSettings(method="full", num_gpus=0.5), 0.5, False),  # they may share a GPU
+        (LearnerSettings(method="full", num_gpus=0.5), 0.5, False),  # the rank and the engine may share a GPU
         (LearnerSettings(method="full"), 0, False),
         (LearnerSettings(num_gpus=1), 1, False),  # an adapter is small
     ],

@@ -1,5 +1,7 @@
-"""Fakes of a training run's parts in which everything depends on what came before: the engines' texts on the weights
-they serve, the next weights on all batches learned. So two runs with equal lines did the same in the same order."""
+"""Fakes of a training run's engines, rewards, learner and recorder, whose results depend on all earlier ones.
+
+The engines' texts depend on the weights that they serve, and the next weights on all batches learned. So two runs that
+record equal lines did the same work in the same order."""
 
 import hashlib
 import threading
@@ -25,13 +27,13 @@ def number(*parts: object) -> float:
 
 
 class Engines:
-    """One queue of work. `pace` states how many pieces it does before the next one is submitted; the rest is done when
-    a caller waits for it."""
+    """Fake engines with one queue of work. After each submission they do as many queued pieces as the next number of
+    `pace`; the rest is done when a caller waits for it."""
 
     def __init__(self, pace: Iterable[int] = ()):
         self._pace: Iterator[int] = chain(pace, repeat(0))
         self._queue: deque = deque()
-        self._lock = threading.Lock()  # held while it works, not while it is given work
+        self._lock = threading.Lock()  # held during work, not during a submission
         self.weights: Weights | None = None
 
     def submit_weights(self, weights):
@@ -90,7 +92,7 @@ class Engines:
 
 
 class Rewards:
-    """A third of the groups has equal rewards; the texts decide which ones."""
+    """Fake rewards: a third of the groups has equal rewards, and the texts decide which groups."""
 
     def score(self, groups):
         return [ScoredGroup(group=g, scores=tuple(self.score_of(g, c) for c in g.completions)) for g in groups]
@@ -147,14 +149,15 @@ def tasks_of(step: int, refill: int = 0) -> list[Task]:
 
 
 def grpo_of(num_steps: int, max_refills: int, max_staleness: int | None) -> Grpo:
-    """A run of two tasks a step; `max_staleness` None is on-policy."""
+    """Returns a run of two tasks per step, on-policy if `max_staleness` is None, otherwise overlapped."""
     loop = {} if max_staleness is None else {"loop": "ahead", "max_staleness": max_staleness}
     settings = train_settings(num_steps=num_steps, tasks_per_step=2, max_refills=max_refills, **loop)
     return StepTasks(settings=settings, tasks=())
 
 
 def run(max_staleness, num_steps, *, max_refills=0, engines=None, rewards=None, learner=None):
-    """Runs the overlapped loop, or the on-policy one for None. Returns all that was recorded, and the learner."""
+    """Runs the overlapped loop, or the on-policy one if `max_staleness` is None. Returns: all recorded lines with the
+    last weights, and the learner."""
     recorder, learner = Recorder(), learner or Learner()
     loop = train if max_staleness is None else train_ahead
     grpo = grpo_of(num_steps, max_refills, max_staleness)

@@ -1,6 +1,6 @@
-"""Stand-ins for generators' checkouts: the published repositories' module names and call signatures without networks.
+"""Fake checkouts of the mesh generators: the published repositories' module names and signatures, without the networks.
 
-The generated shape follows the given image, so a wrong cut-out is visible in it.
+The generated shape follows the outline in the given image, so a wrong cut-out is visible in it.
 """
 
 import json
@@ -117,7 +117,7 @@ class Hunyuan3DDiTFlowMatchingPipeline:
 
 
 def make_triposg(folder: Path) -> Path:
-    """Writes checkout/, weights/ and rmbg/; returns the folder."""
+    """Writes checkout/, weights/ and rmbg/ as TripoSG needs them. Returns: the folder."""
     package = folder / "checkout" / "triposg"
     _write(package / "stand_in.py", SHAPE_MODULE)
     _write(package / "pipelines" / "pipeline_triposg.py", TRIPOSG_PIPELINE)
@@ -131,7 +131,7 @@ def make_triposg(folder: Path) -> Path:
 
 
 def make_hunyuan3d(folder: Path, *, newer: bool) -> Path:
-    """Writes checkout/ in the layout of 2.0 or 2.1 and weights/; returns the folder."""
+    """Writes weights/, and checkout/ in the layout of Hunyuan3D 2.1 (`newer`) or 2.0. Returns: the folder."""
     package = folder / "checkout" / ("hy3dshape/hy3dshape" if newer else "hy3dgen")
     _write(package / "__init__.py", "")
     _write(package / "stand_in.py", SHAPE_MODULE)

@@ -1,4 +1,4 @@
-"""Stages for tests, in a module of their own: what a worker imports with them should be little."""
+"""Curation stages for tests. They have a module of their own, so that workers import little with them."""
 
 import ctypes
 import os
@@ -17,18 +17,19 @@ LENGTH = Column(name="length")
 def prepared(
     name: str, make: Any, arguments: tuple[Any, ...] = (), columns: tuple[Column, ...] = (), **depends: Any
 ) -> PreparedStage:
-    """A stage whose body is `make(*arguments)`, declared and prepared."""
+    """Returns a prepared stage, whose photographs are judged by the object `make(*arguments)`."""
     recipe = Recipe(make=make, arguments=arguments, depends=depends)
     return prepare(Stage(name=name, recipe=lambda context: recipe, columns=columns, hint=""), recipe)
 
 
 def over_batches(stage: Stage, make: Any, *arguments: Any) -> StageOverBatches:
-    """The body `make(*arguments)` of a declared stage over batches of rows, made in this process."""
+    """Returns a stage applied to batches of rows in this process. The object `make(*arguments)` judges the
+    photographs."""
     return StageOverBatches(stage.name, stage.columns, Recipe(make=make, arguments=arguments))
 
 
 class RejectOdd:
-    """Rejects rows whose photograph is an odd number."""
+    """Rejects rows whose photograph has an odd number as its name."""
 
     def judge(self, photograph: Photograph) -> Verdict:
         return Rejected(reason="odd") if int(photograph.photo) % 2 else Kept()
@@ -42,7 +43,7 @@ class KeepAll:
 
 
 class Environment:
-    """Rejects every row, an environment variable of its process being the reason."""
+    """Rejects every row; the reason is an environment variable of its process."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -52,13 +53,13 @@ class Environment:
 
 
 class Perilous:
-    """Adds `length`, the number of rows that it gets at once, and crashes on photographs of some names.
+    """Adds the column `length`, the number of rows that it gets at once, and crashes on photographs with certain names.
 
-    It notes in a file each photograph that it gets, and the process ids of what it starts.
+    It writes the name of each photograph that it gets, and the process ids of its children, into the file `notes`.
     """
 
     def __init__(self, notes: Path, only: str = "") -> None:
-        """With `only`, it crashes on photographs named <only>.… alone."""
+        """With `only`, it crashes only on photographs whose names begin with "<only>."."""
         self._notes, self._only = notes, only
 
     def judge_all(self, photographs: Sequence[Photograph]) -> list[Verdict]:
@@ -77,14 +78,15 @@ class Perilous:
 
 
 def crash(kind: str, notes: Path) -> None:
-    """Does what native code does to a process that calls it; nothing for other kinds."""
+    """Fails as native code can fail in the process that calls it: `kind` names the failure. Does nothing for other
+    kinds."""
     if kind in ("segfault", "orphan"):
         ctypes.string_at(0)
     elif kind == "exit":
         os._exit(0)
     elif kind == "hang":
         time.sleep(1000)
-    elif kind == "lock":  # in native code that holds the interpreter's lock: no thread of the process runs any more
+    elif kind == "lock":  # native code that holds the interpreter's lock: no thread of the process runs any more
         ctypes.PyDLL(None).sleep(1000)
     elif kind == "eat":
         hoard = []

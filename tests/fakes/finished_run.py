@@ -1,4 +1,4 @@
-"""A realistic folder of a quick start with invented numbers."""
+"""A fake folder of a finished quick start, with realistic but invented numbers."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
-    """Writes the folder and returns its path."""
+    """Writes the folder of a finished quick start. Returns: its path."""
     folder, rng = QuickstartFolder(root / "quickstart"), np.random.default_rng(7)
     rows, train_records = _write_dataset(folder.dataset, num_test, rng)
 
@@ -94,7 +94,8 @@ def _with_hostile_caption(vase: EvaluatedVase) -> EvaluatedVase:
 def _write_dataset(
     dataset: DataSet, num_test: int, rng: np.random.Generator
 ) -> tuple[list[EvaluationRow], list[dict[str, str]]]:
-    """Manifest, clips and photographs. Returns: what two systems say of the test vases, and the others' records."""
+    """Writes manifest, clips and photographs. Returns: two systems' captions of the test vases with their scores, and
+    the records of the training vases."""
     digests = _write_pictures(dataset)
     manifest, rows, train_records = [], [], []
     for k in range(num_test + 200):
@@ -145,7 +146,8 @@ def _write_dataset(
 
 
 def _write_pictures(dataset: DataSet) -> list[str]:
-    """Eight turntables with a photograph, and a cropped one, of each. Returns: the clips' digests."""
+    """Writes eight turntable videos, with a photograph and a cropped photograph of each. Returns: the clips'
+    digests."""
     store = dataset.clips
     spins = [spinning_vase(COLOURS[VALUES["fabric"][k % 4]], k) for k in range(8)]
     digests = [

@@ -1,4 +1,4 @@
-"""The vases of a fake run: their records, the captions of two systems, and their turntables."""
+"""The vases of a fake run: their records, the captions of two systems, and their turntable videos."""
 
 import zlib
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ COLOURS = {
 
 
 def describe(values: dict[Dimension, str | None]) -> str:
-    """Returns a caption that states what is not None."""
+    """Returns a caption that states all values that are not None."""
     head = " ".join(value for name in ("fabric", "technique", "shape") if (value := values[name]))
     tail = [
         f"c. {values['dating']} BCE" if values["dating"] else "",
@@ -52,7 +52,9 @@ def bag_of_words(texts: Sequence[str]) -> np.ndarray:
 
 def draw_vase(rng: np.random.Generator) -> dict[Dimension, str | None]:
     values: dict[Dimension, str | None] = {name: str(rng.choice(options)) for name, options in VALUES.items()}
-    if rng.random() < 0.5:  # each shape has a favourite scene, which a model can guess without the picture
+    if (
+        rng.random() < 0.5
+    ):  # half of the vases have the scene that goes with their shape, which a model can guess without pixels
         values["decoration"] = VALUES["decoration"][VALUES["shape"].index(str(values["shape"]))]
     return values
 
@@ -61,14 +63,15 @@ SKILL: dict[str, dict[Dimension, tuple[float, float]]] = {
     "sft": dict(zip(DIMENSIONS, [(1, 0.95), (1, 0.98), (1, 0.95), (1, 0.88), (1, 0.0), (0.4, 0.55)], strict=True)),
     "rl": dict(zip(DIMENSIONS, [(1, 0.96), (1, 0.98), (1, 0.95), (1, 0.88), (1, 0.0), (1, 0.62)], strict=True)),
 }
-"""System to dimension to (share of captions that state it, share of those that are right)."""
+"""For each system and dimension: the share of captions that state the dimension, and the share of those that are
+right."""
 
 
 def answer(truth: dict[Dimension, str | None], system: str, rng: np.random.Generator) -> dict[Dimension, str | None]:
     stated: dict[Dimension, str | None] = {}
     for name in DIMENSIONS:
         share_stated, share_right = SKILL[system][name]
-        if name == "decoration":  # the model does not see it and states the favourite of the shape
+        if name == "decoration":  # the model can't read the decoration and states the scene that goes with the shape
             stated[name] = VALUES[name][VALUES["shape"].index(str(truth["shape"]))]
         elif rng.random() >= share_stated:
             stated[name] = None
@@ -85,7 +88,7 @@ def score(truth: dict[Dimension, str | None], caption: str) -> Score:
 
 
 def spinning_vase(colour: tuple[int, int, int], seed: int, num_frames: int = 24, side: int = 112) -> np.ndarray:
-    """Returns uint8 [F, side, side, 3]: a shaded body of revolution that turns with its painted patches."""
+    """Returns the frames of a shaded vase with painted patches that turns once: uint8 [num_frames, side, side, 3]."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:side, 0:side] / side * 2 - 1
     profile = 0.34 + 0.22 * np.cos(2.4 * (y + 0.05 * seed % 0.5)) + 0.05 * np.cos(9 * y)

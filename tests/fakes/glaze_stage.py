@@ -1,4 +1,4 @@
-"""A stage of the tests' own, declared as any other: one file, and one line in a pipeline."""
+"""A curation stage that only tests use, declared as the real ones are: one file, and one line in a pipeline."""
 
 import numpy as np
 

@@ -5,7 +5,7 @@ import zlib
 
 
 def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
-    """Returns a PNG file of the chunks (kind, body), with their checksums."""
+    """Returns a PNG file of these chunks, each given as (kind, data), with correct checksums."""
     parts = [
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     ]
@@ -18,11 +18,11 @@ def png_header(width: int, height: int) -> tuple[bytes, bytes]:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """Returns a file with a valid header of this size and data of one pixel."""
+    """Returns a PNG file whose valid header claims this size, with the data of only one pixel."""
     return png_of(png_header(width, height), (b"IDAT", zlib.compress(b"\0" * 4)), (b"IEND", b""))
 
 
 def png_torn_in_its_pixels() -> bytes:
-    """Returns a file whose pixel data ends in an invalid chunk, which only decoding detects."""
+    """Returns a PNG file whose pixel data is followed by an invalid chunk, which only decoding detects."""
     pixels = zlib.compress(b"\0" * (1 + 3 * 64) * 64, level=0)
     return png_of(png_header(64, 64), (b"IDAT", pixels[:3000])) + b"\0\0\0\x09\0\1\2\3" + b"x" * 200

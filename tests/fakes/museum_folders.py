@@ -1,4 +1,4 @@
-"""Folders of photographs and records in the forms that museums deliver, and the table that the source reads there."""
+"""Helpers to write folders of photographs and records, and to read them as the curation source does."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def write_lines(path: Path, *entries: dict) -> None:
 
 
 def rows(folder: Path | str, **sections) -> list[dict]:
-    """Returns the rows that the source reads from the folder, records decoded."""
+    """Returns the rows that the curation source reads from the folder, with their records decoded from JSON."""
     table = read_photograph_source(SourceSettings(path=str(folder), **sections))
     assert table.schema == SOURCE_SCHEMA
     return [row | {"record": json.loads(row["record"])} for row in table.to_pylist()]

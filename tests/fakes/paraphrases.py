@@ -1,6 +1,6 @@
 """A grammar of captions: sixty templates that state a record as catalogues, labels, students and models do.
 
-Each fact has several wordings. A caption always states all of the record and nothing else.
+Each fact has several wordings. A caption states all facts of the record and no others.
 """
 
 from collections.abc import Iterator
@@ -133,7 +133,8 @@ TEMPLATES = (
 
 
 def paraphrases(facts: PaintedFacts, rng: np.random.Generator) -> Iterator[tuple[int, str]]:
-    """Yields the index and text of every template, each fact in a randomly drawn wording."""
+    """Yields a caption of the facts for every template, with the template's index. The wording of each fact is drawn at
+    random."""
     start, end = facts.dating
     for index, template in enumerate(TEMPLATES):
         ranges = tuple(form.format(a=-start, b=-end) for form in RANGES)

@@ -1,4 +1,4 @@
-"""A record and its task, and hypothesis strategies of records as museums write them, for the tests of the reward."""
+"""Inputs for tests of the reward: a record and its task, and hypothesis strategies of records as museums write them."""
 
 from hypothesis import strategies as st
 

@@ -4,7 +4,8 @@ from vaserl.types import Completion, Group, Score, Task
 
 
 def even_tokens(task: Task, completion: Completion) -> Score:
-    """Returns the share of generated tokens with an even id: it varies within a group, and a policy can learn it."""
+    """Returns the share of generated tokens with an even id, which varies within a group and which a policy can
+    learn."""
     share = sum(token % 2 == 0 for token in completion.token_ids) / len(completion.token_ids)
     return Score(total=share, parts={"even": share})
 

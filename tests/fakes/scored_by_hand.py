@@ -1,4 +1,4 @@
-"""Scored groups with given rewards."""
+"""Helper that makes a scored group with given rewards."""
 
 from vaserl.types import DIMENSIONS, Completion, Group, Score, ScoredGroup, Task
 

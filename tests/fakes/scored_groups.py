@@ -1,4 +1,4 @@
-"""Groups of completions with rewards, as a step scores them."""
+"""Helpers that make groups of completions with given texts and rewards."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "KYLI
 
 
 def group_of(task_id: str, *texts: str) -> Group:
-    """Returns a group whose completions have a token for each letter, written by version 3 of the weights."""
+    """Returns a group of completions with these texts, one token per letter, sampled with version 3 of the weights."""
     reference = reference_caption(RECORD)
     task = Task(id=task_id, clip="c", prompt="p", dimensions=DIMENSIONS, record=RECORD, reference=reference)
     completions = tuple(
@@ -26,6 +26,6 @@ def group_of(task_id: str, *texts: str) -> Group:
 
 
 def scored_group(task_id: str, texts: Sequence[str], rewards: Sequence[float]) -> ScoredGroup:
-    """Returns such a group with the reward of each completion."""
+    """Returns a group of completions with these texts and rewards."""
     scores = tuple(Score(total=reward, parts={"fabric": reward}) for reward in rewards)
     return ScoredGroup(group=group_of(task_id, *texts), scores=scores)

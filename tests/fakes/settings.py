@@ -1,4 +1,4 @@
-"""Settings of runs that have neither a model nor a data set."""
+"""Training settings for tests that need neither a model nor a data set."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from vaserl.settings import TrainSettings
 
 
 def train_settings(**changes: Any) -> TrainSettings:
-    """Returns the settings of an on-policy run of one task a step, with these keys changed."""
+    """Returns the settings of an on-policy run of one step with one task, with these keys changed."""
     settings = {
         "run_dir": "run",
         "num_steps": 1,

@@ -1,4 +1,4 @@
-"""A quality filter small enough to be trained in a test."""
+"""Settings of a quality filter that is small enough to be trained in a test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Traits of synthetic vases with chosen facts."""
+"""Helper that changes the facts of a synthetic vase."""
 
 from dataclasses import replace
 

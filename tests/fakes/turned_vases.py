@@ -1,4 +1,4 @@
-"""Photographs of vases with a known profile, by a rasteriser that projects each of the profile's circles."""
+"""Photographs of vases with a known profile, drawn by projecting each horizontal circle of the vase to an ellipse."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,13 @@ from PIL import Image, ImageDraw
 
 SIDE = 224
 HEIGHT = 150.0
-"""Pixels of one height of the vase, before foreshortening."""
+"""Height of the vase in pixels, before foreshortening."""
 CLAY, SLIP, PAPER = (196, 98, 48), (28, 24, 26), (238, 238, 236)
 
 
 def amphora(z: np.ndarray) -> np.ndarray:
-    """Returns the radius at heights from 0 to 1: foot 0.14, belly 0.3 at half height, neck 0.12, lip 0.17."""
+    """Returns the radius at heights z from 0 to 1: 0.14 at the foot, 0.3 at half height, 0.12 at the neck, 0.17 at the
+    lip."""
     knots = [0.0, 0.06, 0.12, 0.3, 0.5, 0.68, 0.8, 0.9, 0.96, 1.0]
     return np.interp(z, knots, [0.14, 0.14, 0.16, 0.26, 0.3, 0.25, 0.14, 0.12, 0.165, 0.17])
 
@@ -26,7 +27,8 @@ def seen_mask(
     height: float = HEIGHT,
     shift: float = 0.0,
 ) -> np.ndarray:
-    """Returns the mask, bool [side, side]: every circle as an ellipse, seen from `view_deg` above at lip and foot."""
+    """Returns the vase's mask, bool [side, side]. Every circle is an ellipse; `view_deg` gives the angles from above at
+    which the camera sees the circles of lip and foot."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     angle = np.radians(tilt_deg)
     across = (x - shift) * np.cos(angle) + y * np.sin(angle)
@@ -43,18 +45,19 @@ def seen_mask(
 
 
 def flatness(z: float, view_deg: tuple[float, float]) -> float:
-    """Returns the ratio of an ellipse's height to its width at height z."""
+    """Returns the ratio of height to width of the ellipse to which the circle at height z projects."""
     lip, foot = np.sin(np.radians(view_deg))
     return float(foot + z * (lip - foot))
 
 
 def centre_of(z: float, view_deg: tuple[float, float]) -> float:
-    """Returns how far above the middle of the image a circle's centre appears, in heights."""
+    """Returns how far above the image's middle the centre of the circle at height z appears, in heights of the vase."""
     return float((z - 0.5) * np.cos(np.radians(sum(view_deg) / 2)))
 
 
 def with_handles(mask: np.ndarray, sides: tuple[int, ...] = (-1, 1)) -> np.ndarray:
-    """Adds upright handles from the neck to the shoulder, 10 pixels thick, with a gap to the body."""
+    """Returns the mask with upright handles from neck to shoulder, 10 pixels thick, with a gap between handle and
+    body."""
     image = Image.fromarray((mask * 255).astype(np.uint8))
     draw, middle = ImageDraw.Draw(image), (mask.shape[1] - 1) / 2
     for side in sides:
@@ -67,12 +70,12 @@ def with_handles(mask: np.ndarray, sides: tuple[int, ...] = (-1, 1)) -> np.ndarr
 def photograph(
     mask: np.ndarray, *, clay: tuple[int, int, int] = SLIP, paper: tuple[int, int, int] = PAPER
 ) -> np.ndarray:
-    """Returns a photograph of the mask in flat colours with noise, uint8 [H, W, 3]."""
+    """Returns a photograph of the mask in flat colours with noise, uint8 [height, width, 3]."""
     photo = np.where(mask[..., None], np.array(clay), np.array(paper)).astype(np.float64)
     return (photo + np.random.default_rng(0).normal(0, 1.5, photo.shape)).clip(0, 255).astype(np.uint8)
 
 
 def departure(profile: np.ndarray, radius: Callable[[np.ndarray], np.ndarray] = amphora) -> float:
-    """Returns the largest difference in radius, in heights, without the ends of the profile."""
+    """Returns the largest difference between the radii of profile and vase, in heights of the vase, ends excluded."""
     z = np.linspace(0.03, 0.97, 95)
     return float(np.abs(np.interp(z, profile[:, 1], profile[:, 0]) - radius(z)).max())

@@ -1,4 +1,5 @@
-"""The one variable-length call of a packed row against a dense mask in float64, forward and backward."""
+"""Tests attention over a packed row, one variable-length call, against a dense mask in float64, forward and
+backward."""
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ def test_variable_length_plan_in_bfloat16_is_dense_attention_up_to_rounding():
     spans, mask = spans_of(RAGGED), dense_mask(RAGGED)
     device = torch.device("cuda")
     generator = torch.Generator().manual_seed(0)
-    shapes = [(1, 28, len(mask), 128), (1, 4, len(mask), 128), (1, 4, len(mask), 128)]  # 7B's heads
+    shapes = [(1, 28, len(mask), 128), (1, 4, len(mask), 128), (1, 4, len(mask), 128)]  # the heads of the 7B model
     rounded = [torch.randn(shape, generator=generator).to(device, torch.bfloat16) for shape in shapes]
     ours = [tensor.clone().requires_grad_() for tensor in rounded]
     exact = [tensor.double().requires_grad_() for tensor in rounded]

@@ -1,4 +1,4 @@
-"""Publishing on GPUs: merged in place under CUDA graphs, and whole models over NCCL. The fingerprint check
+"""Tests publishing on GPUs: merged in place under CUDA graphs, and whole models over NCCL. The fingerprint check
 raises when an engine's log-probabilities of the probe text differ from the learner's."""
 
 import itertools
@@ -33,7 +33,8 @@ ENGINE_ARGS = {"max_model_len": 1024, "max_num_seqs": 16, "gpu_memory_utilizatio
 
 
 def a_batch(model: Path, dataset: Path, step: int) -> Batch:
-    """One group of two answers, one with advantage +1 and one with -1, so that every step moves the policy."""
+    """Returns a batch of one group of two answers, one with advantage +1 and one with -1, so that every step changes
+    the policy."""
     vase, prompter = DataSet(dataset).vases("train")[0], Prompter(model)
     grid = prompter.pixels(DataSet(dataset).clips.load(vase.clip, NUM_FRAMES)).grid
     samples = tuple(

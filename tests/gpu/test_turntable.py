@@ -1,4 +1,4 @@
-"""Rendering on GPUs: each process uses the one that it computes on, and all give the same frames."""
+"""Tests rendering on GPUs: each process renders on the GPU that it computes on, and all render the same frames."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ print(device_of_this_process(), maker, hashlib.sha256(frames.tobytes()).hexdiges
 
 
 def drawn_with(devices: str) -> list[str]:
-    """Returns index of the GPU, its vendor, and the digest of the frames."""
+    """Returns the index of the GPU that rendered, its vendor, and the digest of the frames."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": devices}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
-"""The bench of the curation job: its real driver and pools over few rows; the proof of the kills in its arithmetic."""
+"""Tests the benches of the curation job: the memory bench with real driver and pools over few rows, and how the bench
+of kills detects that a shard was written again."""
 
 import json
 from pathlib import Path
@@ -18,7 +19,7 @@ def test_driver_memory_over_a_few_thousand_rows(cluster, tmp_path, capsys):
     assert main(given) == 0
     memory = json.loads(capsys.readouterr().out)["memory"]
     rows = [count for count, _ in memory["samples"]]
-    # three shards in each of two passes; a look now and then, so the last ones may be missed
+    # three shards in each of two passes, sampled at intervals, so that the last ones may be missed
     assert rows == sorted(rows) and 0 < rows[-1] <= 2 * memory["num_rows"] == 3000
     assert memory["highest_mib"] >= memory["before_mib"] > 50
     assert "1,500 photographs" in picture.read_text()

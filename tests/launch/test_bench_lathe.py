@@ -1,4 +1,4 @@
-"""The lathe's bench: equal meshes have no error, known differences give the known numbers."""
+"""Tests the lathe's bench: equal meshes have no error, and known differences give the numbers that follow from them."""
 
 import dataclasses
 import json
@@ -19,11 +19,11 @@ def test_compare_model_with_itself_and_with_a_wider_one() -> None:
     assert same["iou_level"] == same["iou_mask"] == 1.0 and same["chamfer_percent"] == 0.0
     assert same["profile_mean_mm"] == same["profile_p95_mm"] == 0.0
     assert same["iou_photo"] == result.silhouette_iou
-    # 0.01 heights more everywhere are 3 mm of 300
+    # a radius larger by 0.01 heights everywhere is 3 mm of 300
     assert compare_model(result, result.mesh, result.profile + np.array([0.01, 0.0]), result.mask)[
         "profile_mean_mm"
     ] == pytest.approx(3)
-    # the lathe itself against the profile that was drawn
+    # the lathe's profile against the one that the photograph was drawn from
     z = np.linspace(0, 1, 200)
     against_truth = compare_model(result, result.mesh, np.stack([amphora(z), z], axis=1), result.mask)
     assert 0 < against_truth["profile_mean_mm"] < 1.5
@@ -32,7 +32,7 @@ def test_compare_model_with_itself_and_with_a_wider_one() -> None:
 def test_chamfer_and_level_silhouette_by_hand() -> None:
     one, other = (trimesh.creation.icosphere(5, radius=radius) for radius in (0.5, 0.55))
     assert chamfer(one, other) == pytest.approx(0.05, abs=2e-3)
-    one.apply_translation([0.0, 0.5, 0.0])  # it stands on y = 0
+    one.apply_translation([0.0, 0.5, 0.0])  # the mesh stands on y = 0
     # a disc of radius 150 pixels
     assert level_silhouette(one).sum() == pytest.approx(np.pi * 150**2, rel=0.02)
 

@@ -1,4 +1,5 @@
-"""The learner bench: its roofline by hand, a measurement on the small model, and the figure of a step."""
+"""Tests the learner bench: its roofline against numbers by hand, a measurement on the tiny model, and the figure of a
+step."""
 
 import json
 from types import SimpleNamespace

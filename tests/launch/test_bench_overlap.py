@@ -1,4 +1,4 @@
-"""The overlap bench: its numbers from a timeline, by hand, and both loops with real Ray actors that sleep."""
+"""Tests the overlap bench: its numbers from a timeline written by hand, and both loops with Ray actors that sleep."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from vaserl.runs.rows import TimelineSpan
 
 
 def spans(*learns: tuple[float, float], rollout_s: float) -> list[TimelineSpan]:
-    """Returns steps that learn from one second to another, each after a rollout."""
+    """Returns the time spans of steps, each a rollout and then learning between the given seconds."""
     return [
         span
         for step, (start, end) in enumerate(learns, 1)
@@ -53,7 +53,7 @@ def test_overlap_bench_with_sleeping_halves(cluster, capsys):
     assert measured["rollout_s"]["lowest"] >= 0.4
     assert measured["learn_s"]["lowest"] >= 0.4
     assert measured["on_policy_step_s"]["lowest"] >= 0.8  # one half after the other
-    # a loaded machine adds to either, so the test does not compare them; the bench does
+    # load on the machine lengthens either, so the test does not compare them; the bench does
     assert measured["ahead_step_s"]["lowest"] >= 0.4
 
 

@@ -1,4 +1,4 @@
-"""The precision bench with a real learner and engine in float32, where both must agree at every stage of training."""
+"""Tests the precision bench with a real learner and engine in float32, where both must agree throughout training."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""The publish bench, through a real learner and engine; in one of the two ways, to save the start of an engine."""
+"""Tests the publish bench with a real learner and engine, in one of the two ways only, to save the start of an
+engine."""
 
 import json
 from pathlib import Path

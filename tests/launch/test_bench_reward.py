@@ -1,4 +1,4 @@
-"""The reward bench: distinct captions, each of them scored, with the real actors."""
+"""Tests the reward bench with real actors: its captions are distinct, and each is scored."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The table of benches has one line for each bench of the folder, and only those."""
+"""Tests that the table of benches has one line for each bench of the folder, and no other line."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""SFT, GRPO, evaluation, export and caption, one after the other on a small data set with the real engines."""
+"""Tests SFT, GRPO, evaluation, export and captioning in sequence, on a small data set with the real engines."""
 
 import json
 from pathlib import Path
@@ -80,7 +80,7 @@ engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, dataset: Path, cluster) -> Path:
-    """Returns the folder of the finished chain."""
+    """Returns the folder in which all jobs of the sequence have run."""
     from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 
     root = tmp_path_factory.mktemp("chain")

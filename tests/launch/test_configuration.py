@@ -1,4 +1,4 @@
-"""docs/configuration.md: every key has a meaning, and the committed page is the generated one."""
+"""Tests docs/configuration.md: every key has a docstring, and the committed page equals the generated one."""
 
 import pytest
 

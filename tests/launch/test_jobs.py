@@ -1,4 +1,4 @@
-"""One grammar for starting things: `python -m launch JOB CONFIG`, and each job's own `python -m launch.JOB`."""
+"""Tests the commands that start jobs: `python -m launch JOB CONFIG`, and each job's own `python -m launch.JOB`."""
 
 import subprocess
 import sys

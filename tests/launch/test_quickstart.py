@@ -1,4 +1,4 @@
-"""The whole quick start, small: every stage with its real engine, from the photographs to the report."""
+"""Tests a small quick start: every stage with the real engines, from the photographs to the report."""
 
 import itertools
 from pathlib import Path

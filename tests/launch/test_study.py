@@ -1,4 +1,4 @@
-"""The parts that only the studies have; the jobs that they start have tests of their own."""
+"""Tests the parts that only the studies use; the jobs that they start have tests of their own."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The GRPO job, small, with the real Ray, vLLM and DeepSpeed; and its messages when it can't start."""
+"""Tests small GRPO jobs with the real Ray, vLLM and DeepSpeed, and the messages of a job that can't start."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def config(tmp_path_factory, tiny_model: Path, dataset: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(config: Path, cluster) -> Path:
-    """Returns the run folder of three steps with two learner ranks."""
+    """Returns the folder of a finished run of three steps with two learner ranks."""
     assert main([str(config)]) == 0
     return config.parent / "run"
 
@@ -69,8 +69,8 @@ def test_train_job_leaves_metrics_rollouts_and_weights(finished: Path):
         assert (row["refills"], row["learned_completions"]) == (0, 12)
         assert row["tokens"] > 0
         assert 0 < row["reward/mean"] < 1
-    assert rows[0]["kl"] == pytest.approx(0, abs=1e-9)  # the adapter begins as the base
-    assert rows[2]["kl"] > 1e-6  # and has moved away from it, in the engine too
+    assert rows[0]["kl"] == pytest.approx(0, abs=1e-9)  # a new adapter leaves the base unchanged
+    assert rows[2]["kl"] > 1e-6  # the adapter has changed since, in the engine too
 
     table = pq.read_table(finished / "rollouts" / "step=00003.parquet").to_pylist()
     assert len(table) == 3 * 4
@@ -86,7 +86,8 @@ def test_train_job_leaves_metrics_rollouts_and_weights(finished: Path):
 
 
 def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: Path):
-    """Nine draws of four clips, two ranks, an engine and a reference. Other runs may begin before or after."""
+    """Draws four clips nine times for two ranks, an engine and a reference model. Other runs may start before or
+    after."""
     assert read_json(finished / "features.json") == {"encoded": 4, "damaged": 0, "evicted": 0, "refused": 0}
     assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
 
@@ -110,7 +111,7 @@ def test_train_job_ahead_learns_samples_one_version_old(finished: Path, config: 
     assert [(row["staleness/mean"], row["staleness/max"]) for row in rows] == [(0, 0), (1, 1), (1, 1), (1, 1)]
     assert rows[0] == read_json_lines(finished / "metrics.jsonl")[0]  # the first step is on-policy
     for row in rows[1:]:
-        assert 1e-6 < row["logprob_drift"] < 1  # the policy has moved since, and the loss knows
+        assert 1e-6 < row["logprob_drift"] < 1  # the policy has changed since, and the loss corrects for it
         assert row["ratio"] != pytest.approx(1.0, abs=1e-6)
         assert "logprob_gap" not in row
     for step, version in [(1, 1), (2, 1), (3, 2), (4, 3)]:
@@ -131,8 +132,8 @@ def test_train_job_ahead_learns_samples_one_version_old(finished: Path, config: 
 
 @pytest.mark.parametrize("vision_is_trained", [True, False])
 def test_train_job_full_fine_tuning_reaches_the_engine(config: Path, cluster, capsys, vision_is_trained: bool):
-    """A trained tower bypasses the features, and the engine encodes its clips again after each publish; the features of
-    a frozen one serve throughout."""
+    """Trains the vision tower, which bypasses the feature store: the engine encodes its clips again after each publish.
+    The features of a frozen tower stay valid throughout."""
     run_dir = config.parent / f"full-{vision_is_trained}"
     overrides = ["--learner.method", "full", "--learner.train_vision", str(vision_is_trained).lower()]
     overrides += ["--loss.beta", "0", "--num_steps", "2", "--learner.learning_rate", "0.001"]
@@ -142,10 +143,10 @@ def test_train_job_full_fine_tuning_reaches_the_engine(config: Path, cluster, ca
     assert all(row["logprob_gap"] <= 1e-5 for row in rows)
     # engine and learner agree, so no importance weight is far from 1
     assert [(row["ratio"], row["engine_truncated"]) for row in rows] == [(1.0, 0.0)] * 2
-    # the last 10 of 10 tokens are soft: each costs a tenth
+    # all 10 tokens are in the soft interval: each subtracts a tenth
     assert all(row["reward/penalty/overlong"] == pytest.approx(row["length/mean"] / 10) for row in rows)
     drawn = [set(row["task"] for row in _rollouts(run_dir, step)) for step in (1, 2)]
-    assert drawn[0] & drawn[1]  # a clip of the first version was seen again by the second
+    assert drawn[0] & drawn[1]  # a clip encoded by the first version was encoded again by the second
     assert (run_dir / "weights" / "v00003" / "model.safetensors").is_file()
     is_bypassed = "features: the store is bypassed: learner.train_vision" in capsys.readouterr().err
     assert is_bypassed == vision_is_trained
@@ -210,7 +211,7 @@ def test_train_job_user_errors_fit_one_screen_and_exit_2(config, overrides, word
 
 
 def test_train_job_without_room_states_request_and_resources(config: Path):
-    """Runs the job in a process of its own, with a cluster of its own."""
+    """Runs the job in a new process with a new cluster."""
     command = [sys.executable, "-m", "launch.train", str(config), "--rollout.num_workers", "9"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
     assert done.returncode == 2

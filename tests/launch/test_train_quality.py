@@ -1,4 +1,5 @@
-"""The command that trains the quality filter, from labelled folders to what the next curation reads."""
+"""Tests the job that trains the quality filter, from labelled folders to the model folder that the curation job
+reads."""
 
 from pathlib import Path
 
@@ -24,7 +25,8 @@ image_size = 32
 
 
 def labelled(folder: Path, *, num_vases: int, blur: float) -> Path:
-    """A checkerboard of each vase among the good ones, and the same, blurred, among the bad ones."""
+    """Returns a folder with a checkerboard for each vase among the good photographs, and the same one blurred among the
+    bad."""
     rng = np.random.default_rng(0)
     for vase in range(num_vases):
         image = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8).repeat(6, 0).repeat(6, 1))
@@ -53,7 +55,7 @@ def test_train_quality_command_trains_and_prints_the_result(tmp_path, capsys):
 
 
 def test_train_quality_command_warns_of_a_precision_that_no_threshold_has(tmp_path, capsys):
-    # each picture is called good and bad, so half of what any threshold lets through is bad
+    # each picture is labelled good and bad, so half of what any threshold keeps is bad
     assert run(tmp_path, num_epochs=1, blur=0.0) == 0
     assert "no threshold has a precision of 0.9 on validation; the best has 0.500" in capsys.readouterr().err
     assert "**Warning:** no threshold has" in (tmp_path / "quality" / "report" / "report.md").read_text()

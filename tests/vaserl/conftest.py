@@ -1,4 +1,5 @@
-"""Fixtures of several rooms: the folder of a finished quick start, made once a session; a synthetic vase."""
+"""Fixtures that several folders of tests share: a finished quick start's folder, made once per session; a synthetic
+vase."""
 
 from pathlib import Path
 from typing import Any
@@ -23,5 +24,5 @@ def run_summary(finished_run: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def traits() -> VaseTraits:
-    """Traits of one vase."""
+    """Returns the traits of one synthetic vase."""
     return sample_traits(np.random.default_rng(7))

@@ -1,4 +1,5 @@
-"""What all verbs share: the exit when standard output's reader has closed the pipe, and when another pipe breaks."""
+"""Tests the exit codes that all subcommands share: when the reader of standard output has closed the pipe, and when
+another pipe breaks."""
 
 import json
 import os
@@ -16,7 +17,7 @@ RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE"}
 
 @pytest.fixture
 def targets(tmp_path: Path) -> Path:
-    """Records and captions of 300 vases: more text than a buffer or a pipe holds."""
+    """Returns the file of records and captions of 300 vases, which are more text than a buffer or a pipe holds."""
     path = tmp_path / "targets.jsonl"
     lines = [{"id": f"v{i}", "record": RECORD, "caption": "Athenian black-figure vase."} for i in range(300)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))

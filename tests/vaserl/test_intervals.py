@@ -1,4 +1,4 @@
-"""Intervals against scipy's own bootstrap, closed forms and their defining laws."""
+"""Tests confidence intervals against scipy's bootstrap, closed forms and their defining properties."""
 
 import numpy as np
 import pytest

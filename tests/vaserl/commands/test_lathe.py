@@ -1,4 +1,4 @@
-"""vaserl lathe: one photograph in, a model and a drawing to scale out."""
+"""Tests `vaserl lathe`: from one photograph to a mesh and a drawing to scale."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
     assert load_mesh(out / "model.glb").extents[1] == pytest.approx(1.0, abs=1e-3)
     svg = (out / "profile.svg").read_text()
     assert "H. 300 mm, 1:3" in svg and "wall 5 mm as measured" in svg
-    # eight of the turn's frames in two rows, six views' normals in two rows
+    # eight frames of the turntable in two rows, and the normals of six views in two rows
     assert Image.open(out / "turntable.png").size == (4 * 48, 2 * 48)
     assert Image.open(out / "normals.png").size == (3 * 48, 2 * 48)
     assert np.asarray(Image.open(out / "turntable.png")).std() > 10

@@ -1,4 +1,4 @@
-"""vaserl score: what it prints by hand, and which lines it refuses."""
+"""Tests `vaserl score`: its output against numbers by hand, and the lines that it rejects."""
 
 import json
 import subprocess
@@ -26,7 +26,8 @@ CAPTION = (
 
 @pytest.fixture
 def files(tmp_path: Path):
-    """Writes predictions and targets, objects or raw lines, and gives the arguments that name them."""
+    """Writes files of predictions and targets, from objects or raw lines. Returns: the arguments that name the
+    files."""
 
     def write(predictions: list, targets: list) -> list[str]:
         arguments = []
@@ -51,7 +52,7 @@ def test_json_gives_id_total_parts_and_what_was_read(files, capsys):
     assert main([*files([{"id": "v1", "caption": CAPTION}], [{"id": "v1", "record": RECORD}]), "--json"]) == 0
     (line,) = lines_of(capsys)
     assert set(line) == {"id", "total", "parts", "parsed"}
-    # everything right, nothing missing, word for word: 1 + the whole bonus
+    # everything right, nothing missing, word for word: 1 and the full bonus
     assert (line["id"], line["total"]) == ("v1", pytest.approx(1.1))
     assert line["parts"]["fabric"] == 1
     assert line["parsed"] == {

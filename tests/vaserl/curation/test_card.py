@@ -1,4 +1,4 @@
-"""The card of a data set and its contact sheet."""
+"""Tests the card (README) of a data set and its contact sheet."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,8 @@ from vaserl.dataset import DataSet, Question, Row, Topic
 
 
 def manifest() -> list[Row]:
-    """Ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 lesser views, 3 vases."""
+    """Returns a manifest of ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 that aren't the best view,
+    and 3 vases."""
     entries = [
         ("source", "no such file"),
         ("quality", "probability of good quality 0.100, needed 0.5"),
@@ -74,7 +75,7 @@ def test_card_states_rights_thresholds_and_reports():
     )
     card = dataset_card(rows, CardSettings(license="CC0-1.0"), findings)
     assert "License: CC0-1.0." in card
-    # of the three that came through; rejected photographs are not given away
+    # of the three vases that were kept; rejected photographs are not published
     assert "| CC BY 4.0 | 2 |\n| *not stated* | 1 |" in card and "| Museum 7 | 1 |" in card and "Museum 6" not in card
     assert "| intact | 0.0213 | quantile 0.25 of 500 photographs |" in card
     assert "| quality | 20 | 0.800 | 1.000 | 0.889 |" in card
@@ -86,7 +87,7 @@ def test_card_counts_questions_and_captions_that_were_refused():
     rows = manifest()
     rows[7] = replace(rows[7], questions=asking("fabric", "provenance"), scores={"caption_invents": 1.0})
     rows[8] = replace(rows[8], questions=asking("fabric"), scores={"caption_invents": 2.0, "caption_loses": 1.0})
-    rows[0] = replace(rows[0], scores={"caption_invents": 1.0})  # did not come through
+    rows[0] = replace(rows[0], scores={"caption_invents": 1.0})  # a rejected row
     card = dataset_card(rows, CardSettings(), Findings())
     assert "3 captions; 2 were first worded" in card and "record: 2 stated what it does not, 1 left out" in card
     assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
@@ -121,13 +122,13 @@ def test_contact_sheet_shows_each_photograph_beside_its_turntable(tmp_path: Path
     dataset = DataSet(make_dataset(tmp_path / "data", num_vases=5))
     (dataset.path / "photographs").mkdir()
     rows = list(dataset.rows)
-    for row in rows[1:]:  # the first one's has gone
+    for row in rows[1:]:  # the first vase's file is missing
         Image.new("RGB", (60, 30), "red").save(dataset.path / row.photo)
     sheet = np.asarray(contact_sheet(dataset, rows))
     assert sheet.shape == (2 * (SIDE + LABEL_HEIGHT + GAP) + GAP, 4 * (3 * SIDE + GAP) + GAP, 3)
 
     def cell(column: int) -> np.ndarray:
-        """[SIDE, 3 * SIDE, 3] of the first line."""
+        """Returns the cell of the first row: pixels [SIDE, 3 * SIDE, 3], RGB."""
         left = GAP + column * (3 * SIDE + GAP)
         return sheet[GAP : GAP + SIDE, left : left + 3 * SIDE]
 
@@ -158,5 +159,5 @@ def test_contact_sheet_font_has_greek_letters():
 def test_pictured_spreads_vases_evenly(number, chosen):
     rows = [
         Row(photo="", vase_id=str(k // 2), clip="c" if k % 2 else "") for k in range(20)
-    ]  # every other one was rejected
+    ]  # every second row was rejected
     assert [int(row.vase_id) for row in pictured(rows, number)] == chosen

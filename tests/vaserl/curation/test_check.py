@@ -1,4 +1,4 @@
-"""What a check reports for an input or a data set with planted flaws."""
+"""Tests the reports of `vaserl check` for inputs and data sets with planted errors."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ RECORD = {"Fabric": "ATHENIAN", "Shape Name": "KYLIX", "Date": "-525 to -475", "
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Six photographs of four vases, nothing wrong with them."""
+    """Returns the folder of six photographs of four vases without errors."""
     folder = tmp_path / "museum"
     folder.mkdir()
     for name in ("a_1", "a_2", "b", "c", "d_1", "d_2"):
@@ -100,7 +100,7 @@ def test_check_page_shows_five_of_a_hundred_broken_records(source, capsys):
     assert main(["check", str(source)]) == 1
     text = capsys.readouterr().out
     assert "not JSON     100  stops the run" in text and text.count("not JSON: ") == 5 and "… and 95 more" in text
-    assert "photographs  6, of which 6 can be used" in text  # what can be read is judged nevertheless
+    assert "photographs  6, of which 6 can be used" in text  # the readable rest is checked nevertheless
 
 
 def test_check_photographs_names_a_near_id(source):
@@ -108,7 +108,7 @@ def test_check_photographs_names_a_near_id(source):
     (source / "b.png").rename(source / "vase-0043.png")
     (problem,) = check(source).problems
     assert "the nearest id there is 'vase-0042'" in problem.message
-    # a record with photographs of its own isn't the one that was meant
+    # a record with photographs of its own is no candidate
     Image.new("RGB", (64, 64)).save(source / "vase-0042.png")
     (problem,) = check(source).problems
     assert problem.where == "vase-0043.png" and "nearest" not in problem.message
@@ -162,7 +162,7 @@ def test_check_dataset_of_a_sound_one_shows_prompts_through_a_template(tmp_path,
     from vaserl.policy.prompter import Prompter
 
     assert Prompter(tiny_model).text(CAPTION_PROMPT) in text and "<|im_start|>assistant" in text
-    assert "── vase v00 " in text and "── vase v05 " not in text  # examples are of what is trained on
+    assert "── vase v00 " in text and "── vase v05 " not in text  # the examples are from the training split
 
 
 def test_check_dataset_finds_rare_flaws(tmp_path):
@@ -173,7 +173,7 @@ def test_check_dataset_finds_rare_flaws(tmp_path):
     rows[1] = replace(rows[1], reference="")
     rows[2] = replace(rows[2], rejected_by="intact", reason="a sherd", split="")
     rows += [replace(rows[3], rejected_by="quality", reason="blurred", split="")] * 2
-    # what can't be seen needs no ground in the six dimensions
+    # facts that can't be seen need no value in the six dimensions
     rows[4] = replace(rows[4], questions=asking("provenance", "Nola"))
     DataSet(folder).write_rows(rows)
     checked = check_dataset(DataSet(folder))
@@ -186,7 +186,7 @@ def test_check_dataset_finds_rare_flaws(tmp_path):
     counts = dict(checked.counts)
     assert counts["rejected"] == "2 by quality, 1 by intact", "in the stages' order"
     assert counts["rights"] == "stated for 0 vases, a credit line for 5"
-    # nothing is for training: what is whole is shown nevertheless, one of each end and one between
+    # the training split is empty: complete rows are shown nevertheless, the first, the last and one between
     assert [example.vase_id for example in checked.examples] == ["v04", "v05"]
 
 

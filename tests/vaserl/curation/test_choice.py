@@ -1,4 +1,4 @@
-"""Best view, split, retention: what decides over rows without looking at pixels."""
+"""Tests best view, split and retention, which are computed from rows without pixels."""
 
 import hashlib
 import math
@@ -183,7 +183,8 @@ def test_split_vases_another_seed_is_another_split():
 
 
 def manifest() -> list[Row]:
-    """Ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 lesser views, 3 vases."""
+    """Returns a manifest of ten photographs: 1 unreadable, 3 of low quality, 1 fragment, 2 that aren't the best view,
+    and 3 vases."""
     entries = [
         ("source", "no such file", ""),
         ("quality", "probability of good quality 0.100, needed 0.5", "blur"),
@@ -275,7 +276,7 @@ def test_filter_report_against_the_truth():
 def test_best_view_report_against_the_truth():
     entries = {  # vase: (kind, rejected by) of its photographs
         "chosen": [("intact", ""), ("above", "best_view"), ("blur", "quality")],
-        "wrong": [("intact", "best_view"), ("above", "lift")],  # what comes later is not its fault
+        "wrong": [("intact", "best_view"), ("above", "lift")],  # rejections by later stages don't count
         "no choice": [("intact", "mesh_gate"), ("fragment", "intact")],
         "two right": [("intact", "best_view"), ("intact", "")],
         "lost before": [("intact", "quality"), ("above", "")],

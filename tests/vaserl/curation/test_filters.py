@@ -1,4 +1,5 @@
-"""The filter models: trained small, saved in the forms of large ones, loaded, and right about another world."""
+"""Tests the filter models: small ones are trained, saved in the formats of large ones, loaded, and right on another
+world."""
 
 import json
 import math
@@ -50,7 +51,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> list[FilterExample]:
-    """Photographs of vases that no filter has seen."""
+    """Returns photographs of vases that no filter was trained on."""
     return photograph_examples(tmp_path_factory.mktemp("others"), 10, seed=12)
 
 
@@ -97,7 +98,7 @@ def test_filters_scores_do_not_depend_on_the_batch(models, others):
 
 @pytest.mark.slow
 def test_intact_scores_are_the_stated_formula(models, others):
-    """Recomputed with open_clip alone."""
+    """Recomputes the scores with open_clip alone."""
     settings = IntactSettings(
         intact=("a whole vase", "an intact vase"),
         against={"fragment": ("a sherd",), "drawing": ("a drawing of a vase",)},
@@ -139,7 +140,8 @@ def test_intact_scores_are_the_stated_formula(models, others):
 
 @pytest.mark.slow
 def test_intact_prompts_weigh_the_same_however_long_their_features_are(models):
-    """A family is the mean of normalised features: the text that the model answers loudest must not decide it."""
+    """Checks that a family of prompts is the mean of normalised features, so that a text with a long feature vector
+    does not dominate it."""
     intact = Intact(IntactSettings(intact=("a whole vase", "pottery sherds")), OpenClipSettings(path=models / "clip"))
     model, _, tokenizer = load_open_clip(OpenClipSettings(path=models / "clip"))
     with torch.inference_mode():
@@ -179,7 +181,7 @@ def test_resolve_thresholds_quantile_becomes_a_value_that_rejects_that_share(mod
     assert by_stage["quality"].origin == "chosen when the classifier was trained"
     assert resolved.quality.threshold == decision_of(settings.quality).threshold
 
-    # the sample, drawn here by the stated order, through the filters that the pass will use
+    # the sample, drawn here by the stated order, with the filters that the pass will use
     order = sample_order(*([e[k] for e in keys_of(others)] for k in range(3)), seed=0)
     judged = rows_of(over_batches(QUALITY, Quality, resolved.quality)(batch_of(rows_from([others[k] for k in order]))))
     reaching = [row for row in judged if not row["rejected_by"]][:24]

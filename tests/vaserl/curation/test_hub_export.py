@@ -1,4 +1,4 @@
-"""The hub export, loaded by `datasets` itself."""
+"""Tests the export for the Hugging Face hub by loading it with `datasets`."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from vaserl.files.clip import read_mp4
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> DataSet:
-    """Four vases with photograph, model and clip; the third states no rights."""
+    """Returns the folder of four vases with photograph, mesh and clip. The record of the third states no rights."""
     dataset = DataSet(make_dataset(tmp_path / "dataset", num_vases=4))
     rows = list(dataset.rows)
     for name in ("photographs", "models"):
@@ -42,7 +42,7 @@ def dataset(tmp_path: Path) -> DataSet:
 
 
 def loaded(out: Path, tmp_path: Path):
-    """The exported folder as `datasets` reads it, from a working directory that isn't it."""
+    """Returns the exported folder as `datasets` reads it from another working directory."""
     import datasets
 
     files = {split: str(out / "data" / f"{split}-*.parquet") for split in ("train", "test")}
@@ -55,7 +55,7 @@ def test_export_to_hub_is_loaded_with_pictures_videos_and_models(dataset, tmp_pa
 
     done = export_to_hub(dataset, tmp_path / "hub")
     assert (done.num_vases, done.num_withheld) == ({"train": 2, "test": 1}, 1)
-    # the folder that it was made of may go: the export holds everything
+    # the curated folder may be deleted: the export holds all files
     truth = {row.vase_id: row for row in dataset.rows}
     clips = {vase.id: dataset.clips.load(vase.clip) for vase in dataset.vases("train")}
     dataset.path.rename(tmp_path / "elsewhere")
@@ -66,7 +66,7 @@ def test_export_to_hub_is_loaded_with_pictures_videos_and_models(dataset, tmp_pa
     assert train["vase_id"][:] == ["v00", "v09"] and splits["test"]["vase_id"][:] == ["v03"]
     row = train.cast_column("video", Video(decode=False))[0]
     assert row["photo"].size == (30, 40) and row["photo"].getpixel((3, 3)) == (0, 90, 200)
-    # a GLB comes as a scene; its extents are the cylinder's
+    # a GLB loads as a scene; its extents are the cylinder's
     assert np.allclose(sorted(row["mesh"].extents), [2.0, 2.0, 2.0], atol=0.02)
     assert row["video"]["path"] == f"{truth['v00'].clip}.mp4" and row["clip"] == truth["v00"].clip
     (tmp_path / "clip.mp4").write_bytes(row["video"]["bytes"])
@@ -87,7 +87,7 @@ def test_export_to_hub_names_the_files_of_every_split_in_its_card(dataset, tmp_p
     assert [entry["split"] for entry in config["data_files"]] == ["train", "test"]
     card = (dataset.path / "DATASET.md").read_text()
     picture = "![photographs and turntables](contact_sheet.png)\n\nPhotographs, and beside each its turntable.\n\n"
-    # one vase has no rights: the sheet may show it, and stays behind
+    # one vase has no rights; the contact sheet may show it, so the sheet isn't exported
     exported = (
         "# Data set\n\nPublished here: 2 train, 1 test. The card below is that of the whole collection; 1 of its vases "
         "are withheld for the rights in their photographs.\n"
@@ -147,7 +147,7 @@ def test_export_to_hub_with_photographs_elsewhere_and_without_a_card(dataset, tm
 def test_export_to_hub_withholds_by_rights(dataset, tmp_path):
     assert export_to_hub(dataset, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
     assert export_to_hub(dataset, tmp_path / "b", rights=".*").num_withheld == 0
-    for rights in ("PD", "CC0"):  # the whole of what is stated, "CC0 1.0", must fit
+    for rights in ("PD", "CC0"):  # the whole value, "CC0 1.0", must match
         with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that match '{rights}'"):
             export_to_hub(dataset, tmp_path / "c", rights=rights)
     with pytest.raises(UserError, match="not a regular expression"):

@@ -1,4 +1,4 @@
-"""Stages in processes that crash, hang and bloat: only the photograph at fault is rejected."""
+"""Tests stages in processes that crash, hang and use too much memory: only the failing photograph is rejected."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def perilous(notes: Path, **limits) -> Isolated:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie is not."""
+    """Tells whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def test_isolated_each_kind_of_death_costs_its_photograph_and_no_other(notes):
     assert [bool(name) for name in answer["rejected_by"]] == ["-" in photo for photo in photos]
     lengths = dict(zip(photos, answer["length"], strict=True))
     assert all(np.isnan(lengths[photo]) == ("-" in photo) for photo in photos)
-    # pieces of 4, 4 and 2, each with a culprit: one death for the piece, then one for each culprit alone
+    # pieces of 4, 4 and 2 photographs, each with failing ones: one death per piece, then one per failing photograph
     assert (effort.rows, effort.killed_rows, effort.deaths) == (10, 5, 3 + 5)
 
 
@@ -85,7 +85,7 @@ def test_isolated_death_by_chance_leaves_no_trace_in_the_answer(notes):
     answer = stage.run(0, batch("a", "once-1", "b"), effort)
     stage.close()
     assert not any(answer["rejected_by"]) and effort.killed_rows == 0 and effort.deaths == 1
-    assert list(answer["length"]) == [3.0, 3.0, 3.0]  # as if all had gone well: in one piece
+    assert list(answer["length"]) == [3.0, 3.0, 3.0]  # as after a success: in one piece
 
 
 def test_isolated_rows_that_pass_alone_but_not_as_a_batch_run_alone(notes, monkeypatch):
@@ -124,7 +124,7 @@ def test_stage_guard_kills_what_a_dead_stage_had_started(notes):
 
 
 def test_stage_guard_and_stage_end_with_a_killed_parent(notes):
-    """Neither a stage that hangs with the interpreter's lock held, nor what another one has started."""
+    """Checks that neither a stage that hangs with the interpreter's lock held nor a child of another stage survives."""
     script = f"""
         from pathlib import Path
         from tests.fakes.curation_stages import Perilous
@@ -192,7 +192,8 @@ def test_isolated_counts_consecutive_kills_of_each_stage_apart(notes, monkeypatc
         [prepared("well", KeepAll), prepared("perilous", Perilous, (notes,), (LENGTH,))],
         Limits(batch_size=2, timeout_s=3, num_retries=0),
     )
-    stages.run(1, batch("exit-0", "exit-1", "a", "b"), Effort())  # a whole batch that is well ends the row of deaths
+    # a batch without a failure resets the count of consecutive deaths
+    stages.run(1, batch("exit-0", "exit-1", "a", "b"), Effort())
     stages.run(1, batch("exit-2", "exit-3"), Effort())
     stages.run(0, batch("exit-4"), Effort())
     with pytest.raises(JobFailed, match="over 3 consecutive photographs, the last one exit-4"):
@@ -208,7 +209,8 @@ def test_isolated_model_that_cannot_be_loaded_is_not_the_photographs_fault():
 
 
 def test_isolated_tells_apart_which_stage_of_a_process_died(notes):
-    """Two stages of one process: whose photograph it was is said by the stage at work, and the rest is complete."""
+    """Runs two stages in one process. The stage that was running is named in the rejection, and all other rows are
+    complete."""
     photos = ["a", "intact.segfault-1", "lift.exit-2", "b", "lift.eat-3", "c"]
     stages = [prepared(name, Perilous, (notes, name), (LENGTH,)) for name in ("intact", "lift")]
     pool = Isolated(stages, Limits(batch_size=4, timeout_s=20, memory_bytes=2**28, num_retries=0))

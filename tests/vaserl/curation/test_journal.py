@@ -1,4 +1,4 @@
-"""Finished shards: what they are known by, when they hold, and who may write them."""
+"""Tests finished shards: their keys, when they are valid, and which process may write them."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ def rows(*photos: str, **columns) -> list[dict]:
 
 
 def passed(journal: Journal, some: list[dict], num_rows: int, step: str = "intact") -> list[Shard]:
-    """Rows as a pass has left them, in shards."""
+    """Writes rows as the finished shards of a pass. Returns: the shards."""
     shards = []
     for number, start in enumerate(range(0, len(some), num_rows)):
         part = some[start : start + num_rows]
@@ -80,12 +80,12 @@ def test_journal_shard_holds_while_its_models_and_clips_are_unchanged(tmp_path):
     files = {column.name: column.file for column in (MESH, CLIP)}
     journal.write("turntable", "k", batch_of([{"mesh": "models/a.glb", "clip": "c1"}, {"mesh": "", "clip": ""}]), files)
     assert journal.has("turntable", "k")
-    mesh.write_bytes(b"54321")  # as a run with another generator would leave it
+    mesh.write_bytes(b"54321")  # as a run with another generator would write it
     os.utime(mesh, ns=(1, 1))
     assert not journal.has("turntable", "k")
     journal.write("turntable", "k", journal.read("turntable", "k"), files)
     assert journal.has("turntable", "k")
-    os.utime(clip, ns=(5, 5))  # its name says its content: another run wrote the same
+    os.utime(clip, ns=(5, 5))  # its name is the hash of its content: another run wrote the same
     assert journal.has("turntable", "k")
     clip.unlink()
     assert not journal.has("turntable", "k")
@@ -133,7 +133,7 @@ def test_prepare_digest_changes_with_code_and_lexicons(tmp_path, monkeypatch):
     monkeypatch.setattr(prepared, "PACKAGE", package)
 
     def digest() -> str:
-        prepared.code_of.cache_clear()  # it is read once in a process
+        prepared.code_of.cache_clear()  # it is read once per process
         return stage_of("questions", Questions).digest
 
     seen = [digest()]
@@ -181,7 +181,7 @@ def test_shard_worker_change_of_a_later_stage_leaves_the_earlier_ones_finished(t
 
 
 class Marking:
-    """In the place of the stages' process: each stage adds a column of its name."""
+    """Replaces the process of the stages: each stage adds a column of its name."""
 
     def __init__(self, stages, limits) -> None:
         self._names = [stage.name for stage in stages]
@@ -197,7 +197,7 @@ def test_shard_worker_goes_on_from_the_last_finished_stage(tmp_path, monkeypatch
     stages = [stage_of(name, KeepAll) for name in ("one", "two", "three")]
     worker = ShardWorker(tmp_path, stages, Limits(batch_size=8, timeout_s=60))
     done, _ = worker(shard)
-    for number in (1, 3):  # as a careless hand may leave it
+    for number in (1, 3):  # as a manual edit may leave it
         Journal(tmp_path).path(stages[number - 1].name, key_after(shard.key, stages[:number])).unlink()
     _, efforts = worker(shard)
     assert {name: effort.rows for name, effort in efforts.items()} == {"one": 1, "two": 0, "three": 1}
@@ -271,7 +271,8 @@ def test_choose_views_chooses_as_if_all_lay_together(tmp_path_factory, data):
     ]
     num_rows = data.draw(st.integers(1, 12))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))  # no vase is cut in two
+        # few rows at once, but the photographs of a vase stay together
+        patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))
         losers = choose_views(passed(journal, some, num_rows), journal, over_batches(BEST_VIEW, BestView), ["front"])
     chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
     together = rows_of(over_batches(BEST_VIEW, BestView)(batch_of(some)))

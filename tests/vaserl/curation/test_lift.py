@@ -48,7 +48,7 @@ def test_lift_command_writes_the_model_under_the_vases_name(tmp_path):
 
 
 GREEK = "Κρατήρ ελικωτός με παράσταση Διονύσου και Μαινάδων"
-"""A name of 50 letters, whose escaped form is too long for a disk."""
+"""A name of 50 letters, whose escaped form is too long for a file name."""
 
 
 def test_lift_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
@@ -241,7 +241,7 @@ def test_lift_lathe_lifts_a_drawn_pot(tmp_path):
 
 
 def test_mesh_gate_keeps_a_measured_silhouette_and_compares_others(tmp_path):
-    # a black disc is no cylinder's outline; only a generator that has measured it itself is believed
+    # a black disc is no cylinder's outline; only the numbers of a generator that measured them itself are used
     y, x = np.mgrid[:200, :200] - 100
     disc = np.where(x**2 + y**2 < 70**2, 20, 255).astype(np.uint8)
     Image.fromarray(np.repeat(disc[..., None], 3, axis=2)).save(tmp_path / "disc.png")
@@ -259,7 +259,7 @@ def test_mesh_gate_keeps_a_measured_silhouette_and_compares_others(tmp_path):
     assert 0.2 < judged["silhouette_iou"] < 0.27
     (lenient,) = rows_of(over_batches(MESH_GATE, MeshGate, MeshGateSettings(min_iou=0.2), tmp_path)(batch_of([row])))
     assert not lenient["rejected_by"]
-    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")  # no vase to be cut out
+    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")  # no vase can be segmented
     (unseen,) = rows_of(gate(batch_of([row | {"photo": str(tmp_path / "noise.png")}])))
     assert not unseen["rejected_by"] and np.isnan(unseen["silhouette_iou"])
     (trusted,) = rows_of(gate(batch_of([row | {"silhouette_iou": 0.93}])))
@@ -268,14 +268,14 @@ def test_mesh_gate_keeps_a_measured_silhouette_and_compares_others(tmp_path):
 
 
 def slender_only(candidate: Candidate) -> Judgement:
-    """A judge with an opinion: it opens the model and measures it."""
+    """Judges a mesh by its proportions: it loads the mesh and measures it."""
     width, height, _ = trimesh.load_scene(candidate.mesh).to_mesh().extents
     assert candidate.photo.endswith("photo.png")
     return Judgement(accepted=height > 3 * width, score=float(height / width), reason=f"{candidate.vase_id} is squat")
 
 
 class Counting:
-    """A judge that holds something, made once."""
+    """A judge that counts its calls; it is constructed once for all meshes."""
 
     def __init__(self) -> None:
         self.num_seen = 0

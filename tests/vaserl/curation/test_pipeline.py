@@ -1,4 +1,4 @@
-"""Stages declared once: a stage of the tests' own through the whole job, and what holds for every declaration."""
+"""Tests the declarations of stages: a stage of the tests passes the whole job, and rules for every declaration."""
 
 import ast
 import json
@@ -55,7 +55,7 @@ def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
 
 
 def through(pools: Sequence[Pool], shards: Sequence[Shard], dataset: Path) -> PassSummary:
-    """A pass in this process, without Ray; its stages have their own processes."""
+    """Runs a pass in this process, without Ray; the stages run in processes of their own."""
     efforts: dict[str, Effort] = {}
     for pool in pools:
         worker = ShardWorker(dataset, pool.stages, Limits.of(pool.settings))
@@ -70,7 +70,7 @@ def through(pools: Sequence[Pool], shards: Sequence[Shard], dataset: Path) -> Pa
 
 
 def curated(chosen: CurateSettings, pipeline: Pipeline) -> CurationSummary:
-    """The job without a cluster."""
+    """Runs the curation job without a cluster."""
     context, journal = StageContext(settings=chosen), Journal(chosen.dataset)
     shards = source_shards(read_photograph_source(chosen.source), journal, chosen.journal.num_rows)
     filtered = through(pipeline.filter_pools(context), shards, chosen.dataset)
@@ -139,11 +139,11 @@ SPELLED_ELSEWHERE = {
     "vaserl/rewards/vase/lexicon.py": {"source": "a column of the lexicons"},
     "vaserl/synthetic": {"intact": "a kind of photograph"},
 }
-"""Other things that are called like a stage: file or folder, the word, and what it means there."""
+"""Other things with the name of a stage: by file or folder, the word and what it means there."""
 
 
 def strings_of(path: Path) -> set[str]:
-    """Every string constant of a module, keys of settings as keyword arguments left out."""
+    """Returns all string constants of a module; settings' keys given as keyword arguments are none."""
     return {
         n.value
         for n in ast.walk(ast.parse(path.read_text()))
@@ -152,7 +152,7 @@ def strings_of(path: Path) -> set[str]:
 
 
 def is_excused(path: str, word: str) -> bool:
-    """True where the table lists the word for that file or its folder."""
+    """Tells whether SPELLED_ELSEWHERE lists the word for that file or its folder."""
     return any(path.startswith(place) and {word, "*"} & words.keys() for place, words in SPELLED_ELSEWHERE.items())
 
 
@@ -169,7 +169,7 @@ def test_stage_names_are_spelled_in_their_own_file_only():
 
 
 def leaf_keys(kind: type[Section]) -> int:
-    """Keys of a config; a mapping counts as one."""
+    """Returns the keys of a config; a mapping counts as one key."""
     count = int(extra_class(kind) is not None)
     for field in kind.model_fields.values():
         section = section_class(field.annotation)
@@ -216,7 +216,7 @@ def test_old_layout_config_names_the_new_keys(tmp_path):
 
 
 def test_old_layout_finished_shards_are_counted_and_never_reused(museum, tmp_path):
-    """A data set as the version before left it: settings with old keys, shards under keys of its own."""
+    """Uses a data set of the previous version: settings with old keys, and shards with keys of that version."""
     dataset = tmp_path / "vases"
     journal, chosen = Journal(dataset), settings(museum, dataset)
     (shard, _) = source_shards(read_photograph_source(chosen.source), journal, 2)

@@ -1,4 +1,4 @@
-"""Data sets in the layout of VaseVQA-3D, made here from synthetic vases, whole and damaged."""
+"""Tests the import of data sets in the layout of VaseVQA-3D, made of synthetic vases, complete and damaged."""
 
 import json
 import re
@@ -31,12 +31,12 @@ from vaserl.types import DIMENSIONS
 
 NUM_VASES = 3
 NAMES = [f"7fa{index}-42d1_{index + 1}" for index in range(NUM_VASES)]
-"""Names in the archive's form: an id, and the number of the view that was lifted."""
+"""Names as in the archive: an id, and the number of the view that was reconstructed."""
 
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """models/, images/ and annotations/ of three vases."""
+    """Returns a folder with models/, images/ and annotations/ of three vases."""
     folder = tmp_path_factory.mktemp("published")
     captions, questions, metadata = [], [], []
     (folder / "models").mkdir()
@@ -63,7 +63,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(layout: Path, tmp_path: Path) -> Path:
-    """One to damage."""
+    """Returns a copy of the folder, for a test to damage."""
     return Path(shutil.copytree(layout, tmp_path / "published"))
 
 
@@ -167,7 +167,8 @@ def test_import_published_films_models_when_asked(layout, tmp_path):
 
 
 def test_import_published_reads_other_forms_of_the_same_annotations(layout, copy, tmp_path):
-    """Annotations by model instead of in a list, nested, with other names of fields, give the same manifest."""
+    """Checks that annotations in other forms give the same manifest: keyed by model instead of in a list, nested, and
+    with other field names."""
     names = dict(zip((name.rpartition("_")[0] for name in NAMES), NAMES, strict=True))
     edit(copy / "annotations" / "captions.json", lambda c: {e["images"][0]: [e["caption"]] for e in c})
 
@@ -316,7 +317,7 @@ def test_check_published_lists_everything_before_an_import(layout, copy, capsys)
 
 
 def in_header(path: Path, old: bytes, new: bytes) -> None:
-    """Whole by its length, and a lie inside."""
+    """Replaces bytes of the header by as many others: the file keeps its length, and its header states wrong values."""
     path.write_bytes(path.read_bytes().replace(old, new))
 
 

@@ -1,4 +1,4 @@
-"""What comes in: every form that photographs and records have, and what is said of broken ones."""
+"""Tests the source of the curation job: every form of photographs and records, and the messages for broken ones."""
 
 import json
 import os
@@ -30,7 +30,8 @@ def test_read_source_listed_photographs_with_records_by_id(tmp_path):
     assert (first["photo"], first["view"], first["kind"]) == (str(tmp_path / "photos" / "a.png"), "1", "")
     assert (second["photo"], second["view"], second["kind"]) == (str(tmp_path / "photos" / "b.png"), "2", "blur")
     assert first["record"] == second["record"] == RECORD  # empty fields, the id and the rights are no fields
-    assert (first["rights"], second["rights"]) == ("?", "CC0")  # the picture's own before the vase's
+    # the photograph's own record has priority over the vase's
+    assert (first["rights"], second["rights"]) == ("?", "CC0")
     assert first["rejected_by"] == first["reason"] == first["photo_sha256"] == ""
 
 
@@ -41,7 +42,7 @@ def test_read_source_listed_photographs_with_records_by_id(tmp_path):
         ("v7_back.jpg", "v7", "back"),
         ("v7.webp", "v7", ""),
         ("vase_photo.png", "vase_photo", ""),  # "photo" is no view
-        ("lekythos_met_27_122_6.png", "lekythos_met_27_122_6", ""),  # a record under the whole name decides
+        ("lekythos_met_27_122_6.png", "lekythos_met_27_122_6", ""),  # a record under the whole name has priority
         ("krater_met_27_122_6.png", "krater_met_27_122", "6"),
         ("room 3/v7_2.png", "v7", "2"),
     ],
@@ -56,7 +57,7 @@ def test_read_source_ids_and_views_from_file_names(tmp_path, name, vase_id, view
 def test_read_source_one_record_file_for_each_vase(tmp_path):
     write_image(tmp_path / "pelike_1.png")
     write_image(tmp_path / ".thumbnails" / "pelike_2.png")
-    write_image(tmp_path / "._pelike_3.png")  # what other systems leave beside a file
+    write_image(tmp_path / "._pelike_3.png")  # files that other systems write beside a photograph
     (tmp_path / "pelike.json").write_text(json.dumps(RECORD), encoding="utf-8-sig")
     (tmp_path / ".thumbnails" / "index.json").write_text("[]")
     write_image(tmp_path / "room 3" / "pelike_4.png")
@@ -207,7 +208,7 @@ def test_read_source_missing_folder(tmp_path):
 
 
 PAPER_PATTERN = r"(?i)(?P<vase_id>[0-9a-f-]+)_(?P<view>\d+)_ac001001"
-"""The names that the paper's pictures have, as docs/data.md gives it."""
+"""Pattern of the names of the paper's photographs, as docs/data.md gives it."""
 
 ID = "4f3a9c12-0b7e-4d8a-9e55-1c2d3e4f5a6b"
 
@@ -227,7 +228,7 @@ def test_read_source_the_paper_s_names_and_the_archive_s_own_headers(tmp_path):
     assert (upper["vase_id"], upper["view"], upper["record"]["Shape Name"]) == (ID.upper(), "12", "AMPHORA, NECK")
     assert lower["record"]["URI"] == f"http://example.org/{ID}/", "the archive's own name of it stays in the record"
     assert "Sub Technique" not in upper["record"] and "Attributed To" not in upper["record"]
-    # a name that doesn't fit is a row, with the pattern that it doesn't fit
+    # a name that doesn't match becomes a row whose message has the pattern
     assert (other["rejected_by"], other["vase_id"]) == ("source", "")
     assert other["reason"] == f"its name does not fit source.pattern {PAPER_PATTERN}"
 
@@ -255,11 +256,12 @@ def test_read_source_columns_of_other_names(tmp_path):
     )
     assert (row["photo"], row["vase_id"], row["view"], row["rights"]) == (
         str(tmp_path / "img" / "a.png"),
-        "7",  # a column of whole numbers that parquet keeps as floats
+        "7",  # a column of whole numbers that parquet stores as floats
         "2",
         "CC0",
     )
-    assert row["record"] == {"Fabric": "ATHENIAN", "Shape Name": "KYLIX"}  # the mapped column before one of that name
+    # the mapped column has priority over a column of that name
+    assert row["record"] == {"Fabric": "ATHENIAN", "Shape Name": "KYLIX"}
 
 
 def test_read_source_cells_of_parquet_that_are_lists_or_no_numbers(tmp_path):
@@ -310,7 +312,7 @@ def test_read_source_rights_are_mapped_from_the_record_and_missing_ones_logged(t
 
 
 def test_read_source_many_rows_are_columns_and_not_objects(tmp_path):
-    """The peak of Python's own memory while 12,000 rows are read stays far below what their dicts would take."""
+    """Checks that Python's peak memory while 12,000 rows are read stays far below the size of their dicts."""
     write_lines(tmp_path / "photographs.jsonl", *({"file": f"{k}.png", "vase_id": f"v{k // 2}"} for k in range(12_000)))
     long = "A: WARRIOR WITH SHIELD, " * 20
     write_lines(tmp_path / "records.jsonl", *({"id": f"v{k}", **RECORD, "Decoration": long} for k in range(6_000)))

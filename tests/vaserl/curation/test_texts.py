@@ -1,4 +1,4 @@
-"""Captions, silence and questions against the reward's parser."""
+"""Tests captions, facts left out of them, and questions, all with the reward's parser."""
 
 import json
 import math
@@ -97,7 +97,7 @@ def test_lost_dimensions_are_those_that_the_caption_leaves_out():
 
 
 def write_well(records: Sequence[Mapping[str, str]]) -> list[str]:
-    """A writer with words of its own, who states what he is given: all facts, none beside."""
+    """A caption writer with other words than the template's, which states all given facts and no others."""
     texts = []
     for record in records:
         by = "Painted by the Antimenes Painter, this" if "Attributed To" in record else "This"
@@ -107,7 +107,7 @@ def write_well(records: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def wrong(row: dict) -> tuple[int, int]:
-    """In how many dimensions the first wording invented and lost."""
+    """Returns the number of dimensions that the first wording invented and that it lost."""
     invents, loses = (0 if math.isnan(row[name]) else int(row[name]) for name in ("caption_invents", "caption_loses"))
     return invents, loses
 

@@ -1,4 +1,4 @@
-"""Training of the quality filter: labels, split, what is written and what the stage reads."""
+"""Tests the training of the quality filter: labels, split, the files that it writes and that the stage reads."""
 
 import csv
 import json
@@ -41,7 +41,8 @@ NUM_VASES = 24
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sharp checkerboards and one blurred of each of 24 vases, and a file that is no image."""
+    """Returns a folder with two sharp checkerboards and a blurred one for each of 24 vases, and a file that is no
+    image."""
     root = tmp_path_factory.mktemp("labels")
     for name in ("high", "low"):
         (root / name).mkdir()
@@ -88,7 +89,7 @@ def test_train_quality_no_vase_is_in_two_sets(trained):
 
 
 def test_train_quality_temperature_and_threshold_are_those_of_validation(trained):
-    """Worked out again from the saved weights and the list of splits."""
+    """Recomputes temperature and threshold from the saved weights and the list of splits."""
     out, report = trained
     model, config = load_resnet(out)
     with (out / "splits.csv").open() as file:
@@ -198,13 +199,13 @@ def test_split_by_vase_keeps_vases_whole_and_classes_in_proportion(counts, seed)
     for is_good in (True, False):
         total = sum(photograph.is_good == is_good for photograph in labelled)
         for split, share in (("train", 0.6), ("val", 0.2), ("test", 0.2)):
-            # a set can miss its due by about one vase
+            # a split can miss its share by about one vase
             assert abs(found[split, is_good] - share * total) <= 5
     assert splits == split_by_vase(labelled, (0.6, 0.2, 0.2), seed)
 
 
 def of_vases(*counts: tuple[int, int]) -> list[Labelled]:
-    """So many good and bad photographs of each vase."""
+    """Returns labelled photographs: these numbers of good and bad ones for each vase."""
     return [
         Labelled(path=Path(f"{vase}_{k}"), vase_id=str(vase), is_good=k < good)
         for vase, (good, bad) in enumerate(counts)

@@ -1,4 +1,4 @@
-"""Temperature, calibration error, precision and recall, threshold: against arithmetic by hand and against scipy."""
+"""Tests temperature, calibration error, precision and recall, and threshold against numbers by hand and scipy."""
 
 import math
 
@@ -21,7 +21,7 @@ from vaserl.curation.train_quality.doubts import doubts_about
 
 
 def overconfident(num: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Margins that are `factor` times as large as those from which the labels were drawn."""
+    """Returns margins that are `factor` times as large as those from which the labels were drawn, and the labels."""
     rng = np.random.default_rng(0)
     margins = rng.normal(0, 2, num)
     return margins * factor, rng.random(num) < expit(margins)

@@ -1,4 +1,5 @@
-"""The loop that trains the quality filter: what the network is shown, when it stops, what a class counts."""
+"""Tests the loop that trains the quality filter: the network's inputs, early stopping, and the weights of the
+classes."""
 
 import math
 
@@ -14,7 +15,7 @@ from vaserl.errors import UserError
 
 
 class Recording(torch.nn.Module):
-    """Answers as it should on photographs whose first pixel is bright, and keeps all that it is shown."""
+    """A fake network that is right on photographs with a bright first pixel, and records all its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +69,8 @@ def test_augmented_shifts_either_way_and_stretches_and_moves_colours():
 
 
 def test_augmented_moves_by_whole_pixels_and_mirrors():
-    """Every pixel that comes out went in: nothing is blurred, since blur is what is to be recognised."""
+    """Checks that every output pixel is an input pixel: augmentation must not blur, because blur is to be
+    recognised."""
     images = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
     moved = augmented(images, np.random.default_rng(0), AugmentSettings(colour=0.0, shift=0.125))
     for before, after in zip(images, moved, strict=True):
@@ -81,7 +83,8 @@ def test_augmented_moves_by_whole_pixels_and_mirrors():
 
 
 def test_fit_stops_early_and_keeps_the_best_weights(tmp_path):
-    """Validation is labelled the other way round, so each step makes it worse: the first epoch stays the best."""
+    """Uses a validation set with inverted labels, so that each step makes its loss worse: the first epoch stays the
+    best."""
     rows, bright = np.arange(8), np.arange(8) % 2 == 0
     images = np.broadcast_to(np.where(bright, 200, 60).astype(np.uint8)[:, None, None, None], (8, 32, 32, 3))
     model, train, val = (
@@ -110,8 +113,8 @@ def test_fit_that_diverges_is_an_error_and_leaves_no_model(tmp_path):
 
 
 def test_fit_rare_class_counts_as_much(tmp_path):
-    """One bad photograph among eight: with class weights the loss of a model that knows nothing is ln 2 either way, and
-    a model that calls everything good with probability 7/8 does not gain by it."""
+    """Uses one bad photograph among eight. With class weights a model that gives 1/2 to everything has a loss of ln 2,
+    and a model that gives every photograph 7/8 for good has no lower one."""
     images = np.zeros((8, 32, 32, 3), dtype=np.uint8)
     train = Examples(images=images, rows=np.arange(8), is_good=np.arange(8) > 0)
 

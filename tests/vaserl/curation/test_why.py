@@ -1,4 +1,4 @@
-"""The story of a photograph, from hand-written manifests."""
+"""Tests `vaserl why`, which explains what happened to a photograph, on hand-written manifests."""
 
 import hashlib
 from pathlib import Path
@@ -93,7 +93,7 @@ def test_why_tells_every_stage_of_a_vase_that_came_through(dataset):
     assert "questions  asked for fabric\n" in story
     assert "caption_loses" not in story and "measured nothing" not in story
     assert "reference  “Athenian amphora, c. 525–500 BCE.”" in story
-    # the other two views tell where they ended, and nothing that came after
+    # for the other two views the last line is the stage that rejected them
     assert "quality    rejected it: too blurred (quality 0.200 (at least 0.5))" in story
     assert "quality    rejected it: is 0.100, needed 0.5\n" in story + "\n", "not stated twice"
     assert "best_view  rejected it: of 2 views, view 2 is shown more frontally (front 0.220)" in story

@@ -1,4 +1,4 @@
-"""The folder of a data set: typed reads, and the messages for one that can't be used."""
+"""Tests the folder of a data set: typed reads, and the messages for a folder that can't be used."""
 
 import json
 from dataclasses import replace
@@ -100,7 +100,7 @@ def test_settings_come_back(tmp_path: Path):
     ("summary", "writer"),
     [
         ('{"vaserl": "0.3.1", "format": 1}', r"vaserl 0\.3\.1 \(data set format 1\)"),
-        ('{"num_photographs": 3}', r"vaserl 0\.1\.0 \(data set format 0\)"),  # which stated no version yet
+        ('{"num_photographs": 3}', r"vaserl 0\.1\.0 \(data set format 0\)"),  # manifests of that time stated no version
     ],
 )
 def test_settings_of_another_version_name_it_and_the_remedy(tmp_path: Path, summary: str, writer: str):
@@ -136,5 +136,5 @@ def test_link_files_shares_clips_and_models(dataset: DataSet, tmp_path: Path):
     other = DataSet(tmp_path / "other")
     other.write_rows(dataset.rows)
     other.link_files(dataset)
-    other.link_files(dataset)  # what is there already stays
+    other.link_files(dataset)  # existing files stay
     assert [vase.clip for vase in other.vases("test")] == [vase.clip for vase in dataset.vases("test")]

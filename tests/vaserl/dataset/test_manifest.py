@@ -1,4 +1,4 @@
-"""The manifest's file: its order, its row groups, manifests of older versions and files that are none."""
+"""Tests the manifest's file: its order, its row groups, manifests of older versions, and files that are no manifest."""
 
 import json
 from dataclasses import replace

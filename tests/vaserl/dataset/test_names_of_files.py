@@ -1,4 +1,4 @@
-"""The names of a data set's files and folders stand in vaserl/dataset alone."""
+"""Tests that only vaserl/dataset contains the names of a data set's files and folders."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ NAMES = {names.MANIFEST, names.CARD, names.SHEET, names.SUMMARY, names.WORK, nam
 
 
 def texts(path: Path) -> Iterator[str]:
-    """The string constants of a file, f-strings' parts included, docstrings left out."""
+    """Returns the string constants of a file, with the parts of f-strings and without docstrings."""
     tree = ast.parse(path.read_text())
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""Rows of the manifest, to and from its columns."""
+"""Tests the conversion of manifest rows to and from columns."""
 
 import json
 

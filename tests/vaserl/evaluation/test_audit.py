@@ -1,4 +1,4 @@
-"""The audit, against numbers by hand, and from the command line."""
+"""Tests the audit of captions against numbers by hand, and its command line."""
 
 import json
 from math import log2

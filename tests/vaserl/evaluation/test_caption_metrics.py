@@ -1,4 +1,4 @@
-"""Caption metrics against numbers worked out by hand and closed forms."""
+"""Tests the caption metrics against numbers by hand and closed forms."""
 
 import numpy as np
 import pytest

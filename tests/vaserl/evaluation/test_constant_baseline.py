@@ -1,4 +1,4 @@
-"""The reward of the constant answer, by hand."""
+"""Tests the reward of one constant caption for all vases against numbers by hand."""
 
 import pytest
 

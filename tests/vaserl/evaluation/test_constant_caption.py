@@ -1,4 +1,4 @@
-"""The constant caption, by hand: from records, and from their facts."""
+"""Tests the constant caption, one caption for all vases, against texts by hand: from records, and from their facts."""
 
 import pytest
 

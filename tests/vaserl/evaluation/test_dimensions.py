@@ -1,4 +1,4 @@
-"""Accuracy, stated rate and the guesses without pixels, on vases small enough to count by hand."""
+"""Tests accuracy, stated rate and the guesses without pixels against counts by hand on few vases."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The whole evaluation on a small world whose numbers follow by hand."""
+"""Tests the whole evaluation on a few vases, against numbers by hand."""
 
 import json
 import zlib

@@ -1,4 +1,4 @@
-"""The reward's parser as the evaluation's reader: a guess is judged as leniently as a caption."""
+"""Tests the reward's parser as the evaluation's reader: a guess is judged as leniently as a caption."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,8 @@ def scored(record: dict[str, str], caption: str) -> Score:
 
 
 def test_reward_reader_agrees_with_the_reward_on_dimensions() -> None:
-    """One vase has no attribution; "sft" names two techniques and no painter, "rl" states every value."""
+    """Uses a vase without an attribution. The caption "sft" names two techniques and no painter, "rl" states every
+    value."""
     records = [RECORD, {name: value for name, value in RECORD.items() if name != "Attributed To"}]
     hedged = "Athenian black-figure and red-figure kylix, c. 525–475 BCE, depicting a warrior."
     rows = [

@@ -1,4 +1,4 @@
-"""Atomic writes: the old file stays until the new one is complete, and a failure leaves nothing."""
+"""Tests atomic writes: the old file stays until the new one is complete, and a failure leaves no temporary file."""
 
 import os
 from pathlib import Path

@@ -15,7 +15,7 @@ from vaserl.files.clip import Clip, ClipStore, encode_mp4, frame_indices_over, r
 
 
 def grey_levels(num_frames: int, fps: float = 4.0, side: int = 32) -> Clip:
-    """Frame k is uniformly 10 + 10 k, far enough apart to tell frames after lossy compression."""
+    """Returns frames of uniform grey: frame k is 10 + 10 k, far enough apart to tell them after lossy compression."""
     levels = (10 + 10 * np.arange(num_frames)).astype(np.uint8)
     frames = np.broadcast_to(levels[:, None, None, None], (num_frames, side, side, 3)).copy()
     return Clip(frames=frames, fps=fps, frame_indices=tuple(range(num_frames)), num_source_frames=num_frames)
@@ -158,7 +158,7 @@ def test_clip_store_names_the_missing_clip_and_its_folder(tmp_path: Path) -> Non
 
 
 def test_encode_mp4_does_not_depend_on_uninitialised_memory():
-    """Memory that is handed out filled with another value each time shows an encoder that reads it unwritten."""
+    """Fills allocated memory with another value each time, which reveals an encoder that reads it before writing."""
     script = """
 import hashlib, numpy as np
 from vaserl.files.clip import Clip, encode_mp4

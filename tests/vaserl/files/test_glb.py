@@ -1,4 +1,4 @@
-"""Hostile and damaged GLBs: each raises a UserError that names the file, in little memory and time."""
+"""Tests hostile and damaged GLBs: each raises a UserError that names the file, in little memory and time."""
 
 import base64
 import io
@@ -73,7 +73,8 @@ def textured(picture: bytes) -> bytes:
 
 
 def with_two_buffers(beside: bytes, within: bytes) -> bytes:
-    """A texture in a buffer of its own, embedded in the header; the binary chunk has another one at the same offset."""
+    """Returns a GLB with a texture in a second buffer, embedded in the header. The binary chunk has another texture at
+    the same offset."""
     picture = beside.ljust(len(within), b"\0")
     where = {"byteOffset": len(TRIANGLE), "byteLength": len(picture)}
     return glb(
@@ -253,7 +254,7 @@ def test_check_glb_rejects_too_much_with_the_limit(tmp_path, monkeypatch, limit,
 
 
 def test_load_mesh_rejects_all_hostile_models_in_little_memory(tmp_path: Path) -> None:
-    """Runs in a process with 1.5 GB of address space beyond its start that may open no other files."""
+    """Loads the models in a process that has 1.5 GB of address space left and may open no other files."""
     for number, (make, _) in enumerate(NASTY.values()):
         (tmp_path / f"{number}.glb").write_bytes(make())
     script = (

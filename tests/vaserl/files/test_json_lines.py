@@ -1,4 +1,4 @@
-"""The reader of JSON-lines files."""
+"""Tests the reader of JSON-lines files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Reading untrusted photographs: upright, on white, and rejected when unusable."""
+"""Tests reading untrusted photographs: upright, on white, and rejected if unusable."""
 
 import hashlib
 import json

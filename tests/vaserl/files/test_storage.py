@@ -1,4 +1,4 @@
-"""Photographs and records behind URLs, and file systems that don't respond."""
+"""Tests photographs and records at URLs, and file systems that don't respond."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from vaserl.files.storage import local_copy, storage_environment, use_storage_op
 
 @pytest.fixture
 def memory():
-    """fsspec's file system in memory, emptied afterwards."""
+    """Yields fsspec's file system in memory and empties it afterwards."""
     system = fsspec.filesystem("memory")
     yield system
     system.store.clear()
@@ -127,7 +127,8 @@ def test_storage_environment_gives_options_to_started_processes(monkeypatch):
 
 
 def test_no_answer_ends_the_run_and_rejects_nothing(monkeypatch, tmp_path):
-    """A missing file rejects its row; a network failure must not, since rejections are kept."""
+    """Checks that a network failure stops the run. A missing file rejects its row, but a network failure must not,
+    because rejections are stored."""
 
     def is_down(*_, **__):
         raise TimeoutError("no answer")

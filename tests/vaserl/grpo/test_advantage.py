@@ -1,4 +1,4 @@
-"""Advantages of the sum and dimension by dimension, by hand and by law."""
+"""Tests advantages of the reward's sum and of each dimension, against numbers by hand and by their invariances."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ def test_group_advantages_by_hand():
 
 
 def test_group_advantages_are_zero_without_variance():
-    # 0.1 + 0.2 and 0.3 differ in the last bit: that is rounding, not signal
+    # 0.1 + 0.2 and 0.3 differ in the last bit, by rounding: the group counts as equal
     assert group_advantages([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]) == (0.0,) * 8
     assert group_advantages([0.7]) == (0.0,)
     assert not has_signal([0.5])
@@ -67,7 +67,7 @@ def test_part_advantages_of_two_parts_by_hand():
 
 def test_part_advantages_weigh_a_small_difference_as_a_large_one():
     found = part_advantages(parts(a=[0.0, 0.0, 1.0], b=[0.01, 0.0, 0.0]), {"a": 1.0, "b": 1.0})
-    assert found[0] == pytest.approx(found[2], rel=0.06)  # the 1e-4 weighs on the smaller one
+    assert found[0] == pytest.approx(found[2], rel=0.06)  # the 1e-4 in the denominator matters more for the smaller one
     # on the sum, the third is far ahead
     of_sum = group_advantages([0.01, 0.0, 1.0])
     assert of_sum[0] < 0 < of_sum[2]
@@ -93,7 +93,7 @@ def test_part_advantages_leave_out_a_completion_that_lacks_the_part():
 
 
 def test_whiten_divides_by_the_std_of_groups_with_signal():
-    # -1, 1, -3, 3: unbiased std sqrt(20 / 3); the dead group neither counts nor changes
+    # -1, 1, -3, 3: unbiased std sqrt(20 / 3); the group of equal rewards neither counts nor changes
     scale = math.sqrt(20 / 3) + STD_EPSILON
     found = whiten([(-1.0, 1.0), (0.0, 0.0, 0.0), (-3.0, 3.0)])
     assert found == [
@@ -119,7 +119,7 @@ def test_part_advantages_obey_their_laws(table, level, scale):
     weights = {"a": 0.5, "b": 0.3, "c": -0.2, "d": 0.1}
     found = np.array(part_advantages(parts(**table), weights))
     assert found.sum() == pytest.approx(0, abs=1e-6)
-    # the level of a part says nothing, and its scale next to nothing, once it is well above the 1e-4
+    # the level of a part has no effect, and its scale almost none once it is well above the 1e-4
     changed = {name: [level + scale * value for value in values] for name, values in table.items()}
     if all(max(values) - min(values) > 0.1 or max(values) == min(values) for values in table.values()):
         assert part_advantages(parts(**changed), weights) == pytest.approx(found, abs=0.02)

@@ -1,4 +1,4 @@
-"""The constant baseline of a step, by hand."""
+"""Tests the constant baseline of a step (the reward of one caption for all its vases) against numbers by hand."""
 
 import pytest
 
@@ -21,12 +21,12 @@ TASKS = [
 
 
 def scored(*indices: int) -> list[ScoredGroup]:
-    """The groups of a step on these tasks."""
+    """Returns the scored groups of a step on these tasks."""
     return [ScoredGroup(group=Group(task=TASKS[i], prompt_ids=(), completions=()), scores=()) for i in indices]
 
 
 class Counted:
-    """Rewards that record which tasks they score."""
+    """Fake rewards that record the tasks they score."""
 
     def __init__(self, name: str):
         self.scorer, self.tasks = load_scorer([name]), []

@@ -1,4 +1,4 @@
-"""The assembled batch, by hand."""
+"""Tests the batch that a step assembles from its groups against numbers by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a run: how many tasks a refill draws, when the refills end, and what is counted."""
+"""Tests the draws of a step: how many tasks a refill draws, when the refills end, and the counts in the metrics."""
 
 from dataclasses import replace
 
@@ -17,15 +17,15 @@ TASKS = [replace(TASK, id=str(index)) for index in range(40)]
 
 
 class NoRewards:
-    """Rewards of a run without a baseline, which scores nothing for its metrics."""
+    """Fake rewards of a run without a baseline; they must not be called."""
 
     def score(self, groups):
         raise AssertionError("nothing to score")
 
 
 def draw_all(rounds: list[list[bool]], max_refills: int, **loss: bool) -> tuple[Draw, list[int]]:
-    """Draws a step in which round k brings groups with signal where `rounds[k]` is True. Returns the last draw, and
-    the number of tasks in each round."""
+    """Draws a step in which round k returns groups whose rewards differ where `rounds[k]` is True. Returns: the last
+    draw, and the number of tasks in each round."""
     settings = train_settings(tasks_per_step=len(rounds[0]), max_refills=max_refills, loss=loss)
     grpo, sizes = Grpo(settings=settings, tasks=TASKS), []
     draw = grpo.draw(7)
@@ -105,7 +105,7 @@ def test_grpo_tasks_are_a_function_of_seed_step_and_refill():
     first, refill = ids(1, 2, 0), ids(1, 2, 1)
     assert ids(1, 2, 1) == refill
     assert all(other != refill for other in (ids(2, 2, 1), ids(1, 3, 1), ids(1, 2, 2), first))
-    # a stream of its own: over the steps of an epoch, each task once
+    # refills have a random stream of their own: over the steps of an epoch, each task once
     assert sorted(int(name) for step in range(1, 5) for name in ids(1, step, 1)) == list(range(40))
 
 

@@ -1,4 +1,4 @@
-"""The on-policy loop against fakes: order of work, versions, and the parity check."""
+"""Tests the on-policy loop with fakes: order of work, versions, and the parity check."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +17,7 @@ TASK = Task(id="t", clip="c", prompt="p", dimensions=DIMENSIONS, record={}, refe
 
 
 class World:
-    """Engines, rewards, learner and recorder in one, with a log of their calls."""
+    """A fake that is engines, rewards, learner and recorder in one, with a log of their calls."""
 
     def __init__(self, gap: float = 0.0, dead: int = 0):
         self.log: list[str] = []
@@ -40,7 +40,7 @@ class World:
         return Publication(version=weights.version, fingerprint_gap=weights.version / 1000, seconds={})
 
     def score(self, groups):
-        """The first `dead` groups of a world have equal rewards."""
+        """Scores groups: the first `dead` of them get equal rewards."""
         dead, self.dead = min(self.dead, len(groups)), max(0, self.dead - len(groups))
         first = [1.0 if index < dead else 0.0 for index in range(len(groups))]
         return [
@@ -103,7 +103,7 @@ def test_train_samples_scores_learns_and_publishes_in_each_step():
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
-    assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which wrote the step's completions
+    assert values["publish/fingerprint_gap"] == 0.002  # of version 2, which sampled the step's completions
 
 
 def test_train_replaces_groups_without_signal_before_the_step_learns():

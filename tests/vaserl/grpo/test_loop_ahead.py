@@ -1,4 +1,4 @@
-"""The overlapped loop against fakes: the order of samples does not depend on the speed of the engines."""
+"""Tests the overlapped loop with fakes: the order of samples does not depend on the speed of the engines."""
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ def test_train_ahead_does_not_depend_on_the_pace_of_the_engines(num_steps, bound
 def test_train_ahead_without_staleness_equals_train(num_steps, max_refills):
     on_policy = run(None, num_steps, max_refills=max_refills)[0]
     assert run(0, num_steps, max_refills=max_refills)[0] == on_policy
-    # the fakes can show a difference: with one version of age the run differs from the second step on
+    # the fakes can show a difference: samples that are one version old change the run from the second step on
     other = run(1, num_steps, max_refills=max_refills)[0]
     assert other[:3] == on_policy[:3]
     assert (other == on_policy) == (num_steps == 1)
@@ -80,7 +80,7 @@ def test_train_ahead_checks_parity_on_samples_of_the_learners_own_version():
         run(1, 3, learner=Learner(gaps=[0.2]))
     with pytest.raises(ParityError, match=r"step 2: .* 2\.00e-01"):
         run(0, 3, learner=Learner(gaps=[0.0, 0.2]))
-    # the same distance one version later is the policy's movement, and is named so
+    # the same difference one version later is a change of the policy, and the message names it so
     lines, _ = run(1, 3, learner=Learner(gaps=[0.0, 0.2, 0.3]))
     metrics = [line[1] for line in lines[:-1] if len(line) == 2]
     told = [{name: v for name, v in values.items() if name.startswith("logprob_")} for values in metrics]
@@ -115,5 +115,5 @@ def test_train_ahead_stops_with_the_error_of_the_part_that_failed(where: str):
     learner = BrokenLearner()
     with pytest.raises(OSError, match=f"{where} broke"):
         run(1, 6, engines=Broken(), rewards=BrokenRewards(), learner=learner)
-    # a version that can't be served stops the step that it would have written, not the one written before
+    # a version that can't be served stops the step that it would have sampled, not the one sampled before
     assert [batch.step for batch in learner.batches] == [1, 2]

@@ -1,4 +1,4 @@
-"""Overlap in the overlapped loop, shown by threads that must meet."""
+"""Tests that sampling and learning overlap in the overlapped loop, with threads that must meet."""
 
 import threading
 
@@ -7,11 +7,11 @@ import pytest
 from tests.fakes.causal_parts import Engines, Learner, Rewards, run
 
 PATIENCE_S = 20.0
-"""Deadline of a meeting."""
+"""Seconds that a thread waits for the other one."""
 
 
 class Meetings:
-    """A barrier for each pair: two threads that name it must be there at the same time, or both fail."""
+    """Named barriers: two threads that wait at the same name must be there at the same time, or both fail."""
 
     def __init__(self, patience_s: float = PATIENCE_S):
         self._patience_s, self._lock = patience_s, threading.Lock()
@@ -24,7 +24,8 @@ class Meetings:
 
 
 def meeting_parts(meet: Meetings, num_steps: int):
-    """Parts that sample step k + 1 only while step k is scored, and then only while it is learned."""
+    """Returns fake engines, rewards and learner that meet: step k + 1 is sampled only while step k is scored, and then
+    only while it is learned."""
 
     class MeetingEngines(Engines):
         def write(self, task, step):

@@ -1,4 +1,5 @@
-"""Every variant's loss and gradients against TRL 1.16's on the same batch and model: ragged lengths, clipping, KL."""
+"""Tests every variant's loss and gradients against TRL 1.16 on the same batch and model, with ragged lengths, clipping
+and a KL penalty."""
 
 import warnings
 from pathlib import Path
@@ -120,7 +121,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"variant": "gspo", "clip_low": 0.05, "clip_high": 0.05, "ratio_cap": 1.1},
     ),
 }
-"""TRL's options, and ours of the same loss."""
+"""For each loss, TRL's options and the settings of `[loss]` that give the same loss."""
 
 
 def gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -171,13 +172,14 @@ def test_policy_loss_and_gradients_equal_trls(language_model: Path, tmp_path: Pa
         inputs["ref_per_token_logps"] = reference
     expected = trainer._compute_loss(model, inputs)
     result = own_loss(model, inputs, old, LossSettings(beta=beta, **ours), reference if beta else None)
-    assert 0 < result.sums["clipped"] < 19  # the batch exercises the bounds
+    assert 0 < result.sums["clipped"] < 19  # some ratios of the batch are outside the bounds
     assert_same(result.loss, expected, model)
 
 
 @pytest.mark.parametrize("case", ["grpo", "dr_grpo", "dapo", "gspo", "cispo"])
 def test_policy_loss_importance_weights_equal_trls(language_model: Path, tmp_path: Path, case: str):
-    """Against the learner's own logprobs, with the engine's corrected for by truncated weights; one is missing."""
+    """Takes ratios against the learner's own log-probabilities and corrects for the engine's by truncated weights. One
+    of the engine's is missing."""
     options, ours = CASES[case]
     trainer = trl_trainer(language_model, tmp_path, beta=0.04, **options)
     # the corrections that TRL makes when it samples with vLLM, without starting a vLLM

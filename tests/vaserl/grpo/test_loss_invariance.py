@@ -1,5 +1,5 @@
-"""The loss and gradients of a step do not depend on ranks, micro-batches and layouts, for every variant, through a real
-policy. tests/actors/test_learner.py shows the same for DeepSpeed's ranks."""
+"""Tests with a real policy that the loss and gradients of a step do not depend on ranks, micro-batches and layouts, for
+every variant. tests/actors/test_learner.py shows the same for DeepSpeed's ranks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -48,12 +48,12 @@ LOSSES = {
     "grpo-learner": LossSettings(variant="grpo", old_logprobs="learner"),
 }
 SIZES = ([5, 1, 9], [3], [2, 7], [6, 6], [1, 1, 1], [8, 2], [4], [3, 9])
-"""Tokens of each completion of each group: ragged, of one token, alone in the group."""
+"""Number of tokens of each completion, group by group: different lengths, single tokens, and a group of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A policy and a step for it."""
+    """A policy and a step's batch for it."""
 
     policy: Policy
     batch: Batch
@@ -165,7 +165,7 @@ def whole(world: World) -> dict[str, tuple[float, Any]]:
 def test_policy_loss_does_not_depend_on_ranks_micro_batches_or_layout(world: World, whole, layout: str):
     assert world.batch.num_sequences == sum(map(len, SIZES))
     cells = {(2, 2): cut(len(SIZES), 2, 2), (1, 3): [[0, 1, 2, 3, 4], [5, 6], [7]]}
-    if layout == "shared":  # the learner's own; how it is cut and how it is laid out don't meet elsewhere
+    if layout == "shared":  # the learner's layout gets every cut; others get two, as cut and layout are independent
         lonely = [[index] for index in range(len(SIZES))]
         cells |= {(1, 8): lonely, **{(r, a): cut(len(SIZES), r, a) for r, a in product((1, 2), (1, 2, 4))}}
     for (num_ranks, accumulation), cuts in cells.items():
@@ -182,7 +182,7 @@ def test_policy_loss_does_not_depend_on_ranks_micro_batches_or_layout(world: Wor
 
 
 def test_policy_loss_of_this_step_changes_with_a_wrong_denominator(world: World, whole):
-    """Micro-batches that divide by their own counts give another result, because the cut is uneven."""
+    """Checks that micro-batches which divide by their own counts give another result, because the cut is uneven."""
     cuts = cut(len(SIZES), 2, 2)
     means = dict.fromkeys(LOSSES, 0.0)
     for members in cuts:

@@ -1,4 +1,4 @@
-"""Soft overlong punishment, by hand from equation 13."""
+"""Tests the soft overlong punishment against numbers by hand from equation 13."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tasks of a step."""
+"""Tests which tasks a step draws."""
 
 import pytest
 from hypothesis import given

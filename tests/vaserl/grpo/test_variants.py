@@ -1,4 +1,6 @@
-"""Every variant of the loss by hand, and its independence of how a step is cut; TRL: `test_loss_against_trl`."""
+"""Tests every variant of the loss against numbers by hand, and that it does not depend on how a step is cut.
+
+`test_loss_against_trl` compares them with TRL."""
 
 import math
 
@@ -26,8 +28,8 @@ def loss_of(
     lengths: list[int] | None = None,
     reference_gap: float | None = None,
 ) -> tuple[PolicyLoss, list[float]]:
-    """Returns the loss and gradient of completions whose tokens differ from the engine's -2 by these log-ratios, the
-    only ones of their step."""
+    """Returns the loss and gradient of a step of these completions. Each token's log-probability differs from the
+    engine's, which is -2, by the given log-ratio."""
     engine = torch.full((len(log_ratios),), -2.0, dtype=torch.float64)
     logprobs = (engine + torch.tensor(log_ratios, dtype=torch.float64)).requires_grad_()
     reference = None if reference_gap is None else logprobs.detach() + reference_gap
@@ -81,7 +83,7 @@ def test_clipped_cap_is_the_dual_clip(log_ratio: float, advantage: float, cap: f
 
 
 def test_capped_gradient_of_cispo_by_hand():
-    """-min(rho, 5) A log pi, the ratio without gradient: the cap is absolute, not 1 + 5."""
+    """Checks -min(rho, 5) A log pi, where the ratio rho has no gradient. The cap is absolute, not 1 + 5."""
     cispo = settings_of("cispo")
     # ratio 2, log pi = -2 + log 2, A = -1
     result, gradient = loss_of([DOUBLE], -1.0, cispo)
@@ -109,7 +111,7 @@ def test_policy_loss_of_gspo_by_hand():
 
 
 def test_token_weights_by_hand():
-    """Completions of 3 tokens and 1 in a step of 10 tokens and 4 completions, budget 8."""
+    """Uses completions of 3 tokens and 1 token in a step of 10 tokens and 4 completions, with a budget of 8 tokens."""
     weights = {
         normalisation: token_weights(normalisation, [3, 1], num_tokens=10, num_sequences=4, token_budget=8)
         for normalisation in ("token", "sequence", "constant")
@@ -146,13 +148,14 @@ def test_k3_by_hand():
 
 
 def test_k3_estimates_the_divergence():
-    """Its mean over all tokens, each weighted with its probability, is the KL divergence exactly."""
+    """Checks that the mean of k3 over all tokens, each weighted with its probability, is exactly the KL divergence."""
     p, q = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64), torch.tensor([0.2, 0.2, 0.6], dtype=torch.float64)
     assert float((p * k3(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()), abs=1e-12)
 
 
 def test_policy_loss_importance_weights_by_hand():
-    """Against the learner's own logprobs the ratio is 1, and exp(learner - engine) weighs the policy term alone."""
+    """Takes the ratio against the learner's own log-probabilities, so that it is 1. exp(learner - engine) then weights
+    the policy term only."""
     learner = LossSettings(old_logprobs="learner", beta=0.1)
     assert (learner.importance_cap, learner.clip_low, learner.ratio_cap) == (2.0, None, None)
     # weights 8 -> 2, 1/8 and 1; A = 1, so each token's gradient is -w / 3; k3 is e^0.5 - 1.5, its gradient -0.5
@@ -224,7 +227,8 @@ def test_policy_loss_without_advantage_has_no_gradient(variant: str):
     st.data(),
 )
 def test_policy_loss_does_not_depend_on_how_a_step_is_cut(variant, old_logprobs, lengths, data):
-    """Loss, gradients and sums of any parts in any order add up to those of the whole."""
+    """Checks that losses, gradients and metrics of the parts of a step, in any order, add up to those of the whole
+    step."""
     total = sum(lengths)
     g = torch.Generator().manual_seed(total)
     logprobs, engine, ref = (torch.randn(total, generator=g, dtype=torch.float64) * 0.4 - 1 for _ in range(3))

@@ -1,4 +1,5 @@
-"""VaseEval against numbers by hand, scikit-image's SSIM, LPIPS' definition, and moved copies of a mesh."""
+"""Tests VaseEval, the comparison of generated with true meshes, against numbers by hand, scikit-image's SSIM, LPIPS'
+definition, and transformed copies of a mesh."""
 
 import json
 from pathlib import Path
@@ -29,11 +30,11 @@ from vaserl.settings import OpenClipSettings
 from vaserl.synthetic.models.tiny_filters import CLIP_CONFIG, CLIP_PREPROCESS, CLIP_WEIGHTS
 
 MARK_DEG = 40.0
-"""Azimuth of the one blue stripe, seen from above, 0 towards +Z."""
+"""Azimuth of the jar's only stripe, in degrees seen from above; 0 is towards +Z."""
 
 
 def jar(*, mark_deg: float = MARK_DEG, belly: float = 0.3) -> trimesh.Trimesh:
-    """A round jar without handles: only its stripe determines the turn."""
+    """Returns a round jar without handles, whose stripe alone determines its rotation."""
     z = np.linspace(0, 1, 40)
     radius = 0.12 + (belly - 0.12) * np.sin(np.pi * np.clip(z * 1.1, 0, 1)) ** 2
     angle = np.radians(np.linspace(-180, 180, 97))
@@ -108,7 +109,7 @@ def test_align_undoes_scale_place_and_lean():
 
 
 def test_sample_surface_looks_colours_up_with_v_upwards():
-    """A textured square: red above, blue below."""
+    """Uses a textured square that is red above and blue below."""
     picture = Image.fromarray(np.repeat(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8), 2, axis=1))
     corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
     visual = TextureVisuals(uv=corners[:, :2], material=SimpleMaterial(image=picture))
@@ -119,8 +120,8 @@ def test_sample_surface_looks_colours_up_with_v_upwards():
 
 
 def test_chamfer_distance_of_concentric_spheres_by_hand():
-    """Each point is 0.25 from the other sphere, so the Chamfer distance is 0.25 up to the sampling; the normals of
-    nearest points are equal."""
+    """Checks spheres whose radii differ by 0.25: the Chamfer distance is 0.25 up to the sampling error, and the normals
+    of nearest points are equal."""
     small, large = (sample_surface(trimesh.creation.icosphere(5, radius=r), 20_000) for r in (1.0, 1.25))
     assert chamfer_distance(small, large) == pytest.approx(0.25, abs=0.004)
     assert chamfer_distance(small, large) == chamfer_distance(large, small)
@@ -128,7 +129,7 @@ def test_chamfer_distance_of_concentric_spheres_by_hand():
 
 
 def test_normal_consistency_at_an_angle_by_hand():
-    """A square and a copy turned by 60 degrees: whichever points are nearest, |cos| = 0.5 everywhere."""
+    """Uses a square and a copy turned by 60 degrees: |cos| = 0.5 everywhere, whichever points are nearest."""
     square = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
     turned = square.copy()
     turned.apply_transform(trimesh.transformations.rotation_matrix(np.radians(60), [1, 0, 0]))
@@ -154,7 +155,8 @@ def test_psnr_by_hand_and_ssim_against_scikit_image():
 
 
 def test_load_lpips_is_the_distance_of_scaled_features(tmp_path):
-    """LPIPS by its definition: channels normalised at each pixel, differences squared, weighted, averaged, summed."""
+    """Computes LPIPS by its definition: channels normalised at each pixel, differences squared, weighted, averaged,
+    summed."""
     torch.manual_seed(0)
     alexnet = torchvision.models.alexnet(weights=None).eval()
     torch.save(alexnet.state_dict(), tmp_path / "alexnet.pth")
@@ -207,7 +209,7 @@ def test_load_lpips_fills_every_layer_of_squeezenet(tmp_path):
 
 
 def test_open_clip_scores_are_mean_cosines(tmp_path):
-    """Compares with plain open_clip calls, on a random model with the real architecture."""
+    """Compares the scores with plain open_clip calls, for random weights of the real architecture."""
     (tmp_path / "clip").mkdir()
     model = open_clip.CLIP(**CLIP_CONFIG).eval()  # type: ignore[arg-type]
     safetensors.torch.save_file(model.state_dict(), tmp_path / "clip" / CLIP_WEIGHTS)
@@ -264,7 +266,8 @@ def test_comparison_summary_counts_equal_pictures_beside_the_mean():
 
 
 def test_render_views_two_models_can_share_one_camera():
-    """A jar half as large, framed by the large one, covers a quarter of its pixels; framed by itself, as many."""
+    """Renders a jar of half the size. With the large jar's camera it covers a quarter of the large jar's pixels; with
+    its own camera, as many."""
     large, small = jar(), jar()
     small.apply_scale(0.5)
     with TurntableRenderer(resolution=96) as turntable:

@@ -1,4 +1,4 @@
-"""The choice of the EGL device; on real GPUs: tests/gpu/test_turntable.py."""
+"""Tests the choice of the EGL device. tests/gpu/test_turntable.py tests it on real GPUs."""
 
 import pytest
 

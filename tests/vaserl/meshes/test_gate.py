@@ -1,4 +1,4 @@
-"""Every rejection of the mesh gate, each by a vase with one fault only."""
+"""Tests every rejection of the mesh gate, each with a vase that has only one fault."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from vaserl.meshes.silhouette import silhouette_iou
 
 PROFILE = np.array([(0, 0), (0.2, 0), (0.32, 0.4), (0.3, 0.65), (0.12, 0.8), (0.18, 1.0), (0.15, 1.0), (0.1, 0.8),
                     (0.27, 0.62), (0.29, 0.4), (0.17, 0.05), (0, 0.05)])  # fmt: skip
-"""(radius, height) up the outside and down the inside."""
+"""Points (radius, height) of a vase's wall: up the outside and down the inside."""
 
 
 def vase(*, textured: bool = True) -> trimesh.Trimesh:
@@ -32,7 +32,7 @@ def dressed(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def outline(height: int = 200, slimmer: float = 1.0) -> np.ndarray:
-    """The vase's mask from the side, filled row by row from its profile."""
+    """Returns the vase's mask from the side, filled row by row from its profile."""
     z = 1 - (np.arange(height) + 0.5) / height
     radius = np.interp(z, PROFILE[1:6, 1], PROFILE[1:6, 0]) * height * slimmer
     x = np.arange(300) - 149.5
@@ -159,7 +159,7 @@ def test_gate_proportions_on_either_side_and_in_depth() -> None:
 
 
 def same_but_for_faces(mesh: trimesh.Trimesh, faces: np.ndarray) -> None:
-    """Other faces on the same vertices describe the same shape."""
+    """Checks that a mesh with other faces on the same vertices counts as the same shape."""
     changed = gate(dressed(trimesh.Trimesh(mesh.vertices, faces, process=False)))
     assert changed.accepted, changed.reason
     plain = gate(mesh).measures

@@ -1,4 +1,4 @@
-"""Generators from stand-in checkouts, and how a generated surface becomes a model."""
+"""Tests the mesh generators with fake checkouts, and the steps from a generated surface to a finished mesh."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ from vaserl.meshes.glb import load_mesh
 
 ROWS = np.arange(400)
 HALF_WIDTH = np.interp(ROWS, [40, 90, 220, 360], [50, 36, 90, 45]) * ((ROWS >= 40) & (ROWS <= 360))
-"""A pot 320 pixels high and 180 wide, its belly at 44 % of the height."""
+"""Half width in pixels of each row of a pot 320 pixels high and 180 wide, with its belly at 44 % of the height."""
 
 
 def pot_photo(path: Path, ground: np.ndarray | int = 255) -> Path:
@@ -62,7 +62,7 @@ def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_
     mesh = load_mesh(tmp_path / row["mesh"]).to_mesh()
     assert 1000 < len(mesh.faces) <= 2000
     width, height, depth = mesh.extents
-    # 180 pixels wide and 320 high; the fragment beside it is gone, and it is upright although it was generated lying
+    # 180 pixels wide and 320 high; the fragment beside it is removed; it stands upright although it was generated lying
     assert height == pytest.approx(1.0) and mesh.bounds[0][1] == pytest.approx(0.0, abs=1e-6)
     assert width == pytest.approx(180 / 320, rel=0.03) and depth == pytest.approx(width, rel=0.03)
     radius = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 2])
@@ -168,7 +168,7 @@ def test_decimate_keeps_topology_and_shape(euler_number, solid):
 
 
 def test_decimate_pinches_nothing_off_and_flips_no_face():
-    """Three vertices around a thin ring form no face, so an edge between two of them must stay."""
+    """Uses a thin ring. The three vertices around it form no face, so an edge between two of them must stay."""
     ring = trimesh.creation.torus(1.0, 0.02, major_sections=64, minor_sections=3)
     slim = decimate(ring, 100)
     assert len(slim.faces) < len(ring.faces) / 3
@@ -219,7 +219,7 @@ def test_finish_mesh_closes_small_holes_and_turns_inside_out_surfaces() -> None:
 
 
 def test_finish_mesh_keeps_open_mouths() -> None:
-    """A bowl stays hollow, and a bowl without thickness stays open."""
+    """Checks that a bowl stays hollow, and that a bowl without thickness stays open."""
     angle = np.linspace(0, np.pi / 2, 30)
     outside = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
     inside = np.stack([0.9 * np.sin(angle), 1 - 0.9 * np.cos(angle)], axis=1)[::-1]
@@ -244,13 +244,13 @@ def test_cutout_on_white_shows_the_vase_alone_in_the_middle():
 
 
 def bowl_cutout() -> Cutout:
-    """A half disc, the flat side up."""
+    """Returns the cut-out photograph of a half disc with the flat side up."""
     rows, columns = np.mgrid[-50:50, -50:50]
     return Cutout(photo=Image.new("RGB", (100, 100)), mask=(np.hypot(rows + 20, columns) < 45) & (rows > -20))
 
 
 def test_upright_another_turn_must_be_clearly_better() -> None:
-    """A box one percent higher than wide, in a photograph where it is half a percent wider than high."""
+    """Uses a box one percent higher than wide, and a photograph in which it is half a percent wider than high."""
     mask = np.zeros((260, 260), bool)
     mask[30:230, 30:231] = True
     assert np.array_equal(upright(trimesh.creation.box((1.0, 1.01, 1.0)), mask), np.eye(4))

@@ -1,4 +1,4 @@
-"""The lathe's geometry against vases whose truth is known: profile, camera, axis, handles, the closed mesh."""
+"""Tests the lathe's geometry on vases of known shape: profile, camera, axis, handles, and the closed mesh."""
 
 import json
 import subprocess
@@ -42,8 +42,8 @@ def test_lathe_recovers_the_profile_from_the_side_and_from_slightly_above(view_d
 
 
 def test_profile_of_without_the_camera_the_foot_would_be_wrong() -> None:
-    """The ellipse of the foot is 2 x 0.31 x 21 = 13 rows high: two rows from its end it is sqrt(1 - (4.5/6.5)^2) = 0.72
-    of its width, where the profile has the full 0.14."""
+    """Checks the radius near the foot, whose ellipse is 2 x 0.31 x 21 = 13 rows high. Two rows from its end the ellipse
+    has sqrt(1 - (4.5/6.5)^2) = 0.72 of its width, where the profile has the full radius of 0.14."""
     mask = seen_mask(view_deg=(4.0, 18.0))
     rows = np.nonzero(mask.any(axis=1))[0]
     naive = mask[rows[-1] - 1].sum() / 2 / HEIGHT
@@ -170,7 +170,8 @@ def test_lathe_a_round_vase_without_tilt_is_upright() -> None:
 
 
 def test_profile_of_heights_are_not_foreshortened() -> None:
-    """A cylinder of 50 pixels' radius, seen from 30 degrees above: its 100 rows are 100 / cos 30 pixels of height."""
+    """Uses a cylinder of radius 50 pixels, seen from 30 degrees above: its 100 rows are 100 / cos 30 pixels of
+    height."""
     from_end = np.minimum(np.arange(151), np.arange(151)[::-1])
     half_width = 50 * np.sqrt(1 - (np.clip(25 - from_end, 0, 25) / 25) ** 2)
     view = CameraView(mouth_row=25.0, foot_row=125.0, mouth_flatness=0.5, foot_flatness=0.5)

@@ -1,4 +1,4 @@
-"""The profile drawing, read back from its SVG."""
+"""Tests the profile drawing by reading back its SVG."""
 
 import xml.etree.ElementTree as ElementTree
 

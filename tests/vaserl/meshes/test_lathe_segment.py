@@ -1,4 +1,4 @@
-"""The vase cut out of its photograph, and photographs that are refused."""
+"""Tests cutting the vase out of its photograph, and the photographs that are rejected."""
 
 import numpy as np
 import pytest

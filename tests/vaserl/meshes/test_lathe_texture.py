@@ -1,4 +1,4 @@
-"""The lathe's texture against photographs whose paint is known."""
+"""Tests the lathe's texture on photographs of vases with known paint."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ from vaserl.meshes.lathe import lathe
 
 
 def test_paint_atlas_puts_colours_where_the_camera_saw_them() -> None:
-    """A level band, seen from 10 degrees above, is an arc in the picture and must be a straight row in the texture."""
+    """Uses a horizontal band, seen from 10 degrees above: it is an arc in the image and must be a straight row in the
+    texture."""
     view_deg = (4.0, 18.0)
     mask = seen_mask(view_deg=view_deg)
     photo = photograph(mask, clay=CLAY)
@@ -39,8 +40,8 @@ def test_paint_atlas_puts_colours_where_the_camera_saw_them() -> None:
 
 
 def test_paint_atlas_does_not_mirror_a_figure_beside_the_outline() -> None:
-    """The belly is 45 pixels wide and its last two and a half aren't used, so it is seen up to asin(42.5 / 45) = 71
-    degrees: a spot at 60 degrees, folded back there, would come again at 82."""
+    """Uses a belly with a radius of 45 pixels, whose last 2.5 pixels aren't used: it is seen up to asin(42.5 / 45) = 71
+    degrees. If the texture were mirrored there, a spot at 60 degrees would appear again at 82."""
     mask = seen_mask(view_deg=(0.0, 0.0))
     photo = photograph(mask, clay=CLAY)
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2

@@ -23,7 +23,7 @@ def turntable() -> Iterator[TurntableRenderer]:
 
 
 def flagged_column() -> trimesh.Trimesh:
-    """A tall box with colours by side: front red, right green, back blue, left white; y is up."""
+    """Returns a tall box whose sides have different colours: front red, right green, back blue, left white; y is up."""
     box = trimesh.creation.box((1.0, 2.0, 1.0))
     box.unmerge_vertices()
     colours = np.full((12, 4), 255, np.uint8)
@@ -34,13 +34,13 @@ def flagged_column() -> trimesh.Trimesh:
 
 
 def centre_colour(image: np.ndarray) -> int:
-    """Returns 0, 1, 2 for red, green, blue in the middle of the image; 3 when no channel dominates."""
+    """Returns the colour in the middle of the image: 0, 1, 2 for red, green, blue; 3 if no channel dominates."""
     pixel = image[image.shape[0] // 2, image.shape[1] // 2].astype(int)
     return int(pixel.argmax()) if pixel.max() - pixel.min() > 60 else 3
 
 
 def test_render_clip_shows_front_left_back_right(turntable: TurntableRenderer) -> None:
-    # the model turns anticlockwise seen from above: after a quarter its left side (-x) faces the camera
+    # the mesh turns anticlockwise seen from above: after a quarter turn its left side (-x) faces the camera
     clip = turntable.render_clip(flagged_column(), num_frames=4, fps=2.0)
     assert [centre_colour(frame) for frame in clip.frames] == [0, 3, 2, 1]
     assert (clip.fps, clip.frame_indices, clip.num_source_frames) == (2.0, (0, 1, 2, 3), 4)
@@ -114,7 +114,8 @@ def test_render_normal_maps_show_directions_as_colours(turntable: TurntableRende
 
 
 def test_render_clip_black_slip_is_not_lost_in_the_dark(turntable: TurntableRenderer) -> None:
-    """Slip of (28, 24, 24) and an incised line of clay on it stay apart even where the key light doesn't reach."""
+    """Checks that slip of (28, 24, 24) and an incised line of clay on it stay distinct even where the key light doesn't
+    reach."""
     texture = np.full((64, 64, 3), (28, 24, 24), np.uint8)
     texture[:, np.arange(64) % 8 < 3] = (204, 102, 48)
     ball = trimesh.creation.uv_sphere(radius=1.0, count=[32, 64])
@@ -181,7 +182,8 @@ def test_load_mesh_rejects_a_glb_without_triangles(tmp_path: Path) -> None:
 
 
 def test_turntable_renderer_torch_compilers_load_after_rendering():
-    """Mesa and triton each contain an LLVM; in the wrong order, the second one crashes the process."""
+    """Loads torch's compilers after rendering. Mesa and triton each contain an LLVM; in the wrong order, the second one
+    crashes the process."""
     script = (
         "import trimesh\n"
         "from vaserl.meshes.turntable import TurntableRenderer\n"

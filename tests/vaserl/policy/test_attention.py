@@ -1,4 +1,4 @@
-"""Attention by plan against one dense mask written down independently, in float64."""
+"""Tests attention over a packed row, computed by plan, against an independently written dense mask, in float64."""
 
 import torch
 from hypothesis import given
@@ -24,7 +24,8 @@ def spans_of(groups: list[tuple[int, list[int]]]) -> list[TokenSpan]:
 
 
 def dense_mask(groups: list[tuple[int, list[int]]]) -> torch.Tensor:
-    """Token by token: a key is seen when it is not later, of the same group, and of the prefix or the same branch."""
+    """Returns the mask, token by token: a query attends to a key that is not later, of the same group, and of the
+    prefix or of the same branch."""
     owner = []
     for number, (num_prefix, lengths) in enumerate(groups):
         owner += [(number, -1)] * num_prefix

@@ -1,4 +1,4 @@
-"""The feature store: what is read is what was put, bit for bit, or nothing."""
+"""Tests the store of vision features: a read returns what was written, bit for bit, or nothing."""
 
 import errno
 import fcntl
@@ -43,7 +43,7 @@ def same(one: ClipFeatures | None, other: ClipFeatures) -> bool:
 
 
 def filled(folder: Path, *, max_bytes: int = PLENTY, num_entries: int = 1) -> FeatureStore:
-    """A store with entries under the first keys, read least recently in their order."""
+    """Returns a store with entries under the first keys, of which the first was read least recently."""
     store = FeatureStore(folder, max_bytes)
     for index, key in enumerate(KEYS[:num_entries]):
         store.put(key, pack_entry(key, make_features(index)))
@@ -123,7 +123,7 @@ def with_anothers_hash(path: Path) -> None:
 
 
 def with_other_facts(path: Path) -> None:
-    """Changes the header so that the clip is shorter; the payload stays valid."""
+    """Changes the header so that it states a shorter clip; the payload stays valid."""
     path.write_bytes(path.read_bytes().replace(b'"time": 2', b'"time": 1'))
 
 
@@ -159,7 +159,7 @@ def test_feature_store_removes_abandoned_half_written_files(tmp_path: Path, capl
     assert store.get_all(KEYS[:1]) == [None]
     assert store.num_bytes() == 0
     assert not old.exists()
-    assert new.exists()  # its writer may be at work
+    assert new.exists()  # its writer may still be writing
     assert store.counts.damaged == 1
     assert "half-written" in caplog.text
 
@@ -193,7 +193,8 @@ def test_feature_store_evicts_the_least_recently_read(tmp_path: Path):
     size = len(pack_entry(KEYS[0], make_features()))
     store = filled(tmp_path, max_bytes=3 * size, num_entries=3)
     assert store.counts.evicted == 0
-    assert same(store.get_all(KEYS[:1])[0], make_features(0))  # the oldest becomes the youngest
+    # the least recently read entry becomes the most recently read
+    assert same(store.get_all(KEYS[:1])[0], make_features(0))
     store.put(KEYS[3], pack_entry(KEYS[3], make_features(3)))
     assert store.num_bytes() == 3 * size
     assert [store.path(key).exists() for key in KEYS[:4]] == [True, False, True, True]
@@ -235,7 +236,7 @@ def test_feature_store_refuses_a_folder_that_cannot_be_created(tmp_path: Path):
 
 
 def write_and_read(folder: Path, max_bytes: int, seed: int, num_rounds: int, results) -> None:
-    """One of several processes that put, read, evict and damage the same entries."""
+    """Writes, reads and evicts entries of a store that several processes share."""
     store = FeatureStore(folder, max_bytes)
     generator = torch.Generator().manual_seed(seed)
     num_read = 0

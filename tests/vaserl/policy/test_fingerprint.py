@@ -1,4 +1,4 @@
-"""The gate on published weights, on numbers by hand."""
+"""Tests the check of published weights by the log-probabilities of a probe text, with numbers by hand."""
 
 import math
 

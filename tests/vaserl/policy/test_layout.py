@@ -1,4 +1,5 @@
-"""The shared-prefix layout by hand; that it changes no logprob is tested beside the learner."""
+"""Tests the shared-prefix layout against layouts by hand. tests/actors/test_learner.py tests that it changes no
+log-probability."""
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_shared_prefix_layout_refuses_nothing(groups):
 
 
 def test_micro_batches_count_tokens_and_lose_nothing():
-    # 40 + 40 fit into 100, not with the 60; the 150 stands alone
+    # 40 + 40 fit into 100, but not with the 60; the 150 gets a row of its own
     assert micro_batches([40, 40, 60, 150, 10], 100) == [[0, 1], [2], [3], [4]]
     assert micro_batches([40, 40, 20, 1], 100) == [[0, 1, 2], [3]]
     assert micro_batches([], 100) == []

@@ -1,4 +1,4 @@
-"""Chunked logprobs against the plain formula, with gradients."""
+"""Tests log-probabilities computed in chunks against the plain formula, with gradients."""
 
 import pytest
 import torch

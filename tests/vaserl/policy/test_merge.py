@@ -1,4 +1,4 @@
-"""Merged weights against PEFT's own merge."""
+"""Tests merged weights against PEFT's own merge."""
 
 import json
 from pathlib import Path
@@ -33,13 +33,13 @@ def test_pristine_base_merges_like_peft_to_the_bit(tiny_model: Path, files):
     for name, tensor in merged.items():
         assert torch.equal(tensor, expected[name]), name
         assert torch.equal(tensor, original[name]) == (name not in factors), name
-    # the neighbours that an engine fuses with an adapted matrix are there, with their biases
+    # the neighbours that an engine fuses with an adapted matrix are included, with their biases
     assert "model.language_model.layers.1.self_attn.k_proj.bias" in merged
 
 
 def test_merge_matrix_rounds_once():
-    """W0 = 1, delta = 2^-8 + 2^-17: the sum is just above the midpoint of 1 and 1 + 2^-7, bfloat16's next number.
-    If delta were rounded first, to 2^-8, the sum would be the midpoint and would round to 1."""
+    """Uses W0 = 1 and delta = 2^-8 + 2^-17: the sum is just above the midpoint of 1 and 1 + 2^-7, bfloat16's next
+    number. If delta were rounded first, to 2^-8, the sum would be the midpoint and would round to 1."""
     factors = LoraFactors(a=torch.tensor([[1.0]]), b=torch.tensor([[2.0**-8 + 2.0**-17]]), scale=1.0)
     assert merge_matrix(torch.ones(1, 1, dtype=torch.bfloat16), factors, torch.bfloat16).item() == 1 + 2.0**-7
 

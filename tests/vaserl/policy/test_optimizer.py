@@ -1,4 +1,4 @@
-"""The learning-rate schedule by hand."""
+"""Tests the learning-rate schedule against numbers by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Turned and shifted clips by hand."""
+"""Tests rotated and shifted clips against pixels by hand."""
 
 import numpy as np
 

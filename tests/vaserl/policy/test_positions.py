@@ -1,4 +1,5 @@
-"""Positions by the engine's rule: by hand, and against vLLM's own function over frames, pace and size."""
+"""Tests position ids by the engine's rule: against numbers by hand, and against vLLM's own function for many numbers of
+frames, frame rates and sizes."""
 
 from types import SimpleNamespace
 

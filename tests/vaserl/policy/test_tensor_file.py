@@ -1,4 +1,4 @@
-"""The tensor file against the safetensors package."""
+"""Tests our reader and writer of tensor files against the safetensors package."""
 
 import pytest
 import safetensors.torch

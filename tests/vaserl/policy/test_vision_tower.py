@@ -1,4 +1,4 @@
-"""The vision tower against the whole model, and the key under which its features are stored."""
+"""Tests the vision tower against the whole model, and the key under which its features are stored."""
 
 import json
 import shutil
@@ -134,7 +134,7 @@ def test_feature_recipe_refuses_a_folder_without_a_tower(tmp_path: Path, tiny_mo
 
 
 def test_feature_recipe_of_a_sharded_folder_is_the_same(tmp_path: Path, tiny_model: Path, recipe: FeatureRecipe):
-    """The shards use the weight names of later transformers releases."""
+    """Uses shards with the weight names of later transformers releases."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()

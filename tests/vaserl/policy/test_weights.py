@@ -1,4 +1,4 @@
-"""The digest of published weights."""
+"""Tests the digest of published weights."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The picture of one vase through the whole program."""
+"""Tests the picture that shows one vase at every stage of the program."""
 
 import io
 from dataclasses import replace
@@ -17,7 +17,7 @@ from vaserl.runs.quickstart_folder import QuickstartFolder
 
 
 def contents_of(folder: Path, photo: Path) -> ReportContents:
-    """A quick start of one held-out vase with this photograph."""
+    """Returns the contents of a quick start with one held-out vase and this photograph."""
     quickstart = QuickstartFolder(folder)
     frames = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
     clip = quickstart.dataset.clips.add(

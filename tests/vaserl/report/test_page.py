@@ -1,4 +1,4 @@
-"""The page of a realistic run: it fetches nothing, shows every part, and names what is absent."""
+"""Tests the report's page for a realistic run: it fetches nothing, shows every part, and names missing parts."""
 
 import base64
 import re
@@ -21,7 +21,8 @@ def page(finished_run: Path) -> str:
 
 
 class Visible(HTMLParser):
-    """The text a reader sees, the addresses a browser would fetch, and the tags that were left open."""
+    """Parser of a page: its visible text, the addresses that a browser would fetch, and the tags that were left
+    open."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ def test_page_animates_turntables_and_has_a_still_for_paper(page: str) -> None:
     pictures = [decoded(address) for address in Visible(page).addresses if "webp" in address[:24]]
     animated = [picture for picture in pictures if b"ANMF" in picture]
     assert len(animated) >= 6 and len(pictures) > len(animated)
-    assert animated[0].count(b"ANMF") == 12  # 24 frames, every second one: 16 at most
+    assert animated[0].count(b"ANMF") == 12  # every second of the 24 frames, because 16 is the maximum
     assert 'media="print"' in page and 'media="(prefers-reduced-motion: reduce)"' in page
 
 
@@ -117,7 +118,8 @@ def test_page_names_each_absent_file(finished_run: Path, page: str, tmp_path: Pa
 
 def test_page_names_an_absent_manifest(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
-    for name in ("dataset/manifest.parquet", "grpo/metrics.jsonl", "sft/metrics.jsonl"):  # whose figures take long
+    # the two metrics files are removed as well, because their figures take long to draw
+    for name in ("dataset/manifest.parquet", "grpo/metrics.jsonl", "sft/metrics.jsonl"):
         (run / name).unlink()
     text = Visible(write_report(QuickstartFolder(run)).read_text()).text
     assert "no turntables to show: dataset/manifest.parquet is not in this run folder" in text

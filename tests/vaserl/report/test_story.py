@@ -1,4 +1,4 @@
-"""The sentences of a realistic run follow from its numbers."""
+"""Tests that the report's sentences about a realistic run follow from its numbers."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The report's number formats, choices and arithmetic, on values small enough to work out by hand."""
+"""Tests the report's number formats, choices and arithmetic against results by hand."""
 
 import numpy as np
 import pytest

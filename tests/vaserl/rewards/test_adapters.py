@@ -1,4 +1,5 @@
-"""Reward functions of other trainers run unchanged: TRL's own ones, and the forms of verl and OpenRLHF."""
+"""Tests that reward functions of other trainers run unchanged: TRL's own, and those with verl's and OpenRLHF's
+signatures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,8 @@ TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 @pytest.mark.parametrize("form", ["trl", "trl-text"])
 def test_trl_passes_the_keywords_of_trls_own_trainer(form: str, language_model: Path, tmp_path: Path):
-    """A function gets equal keywords from TRL's GRPOTrainer and from the adapter, also in their types."""
+    """Checks that a function gets the same keywords, with the same types, from TRL's GRPOTrainer and from the
+    adapter."""
     from datasets import Dataset
     from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
     from trl import GRPOConfig, GRPOTrainer

@@ -1,4 +1,4 @@
-"""Every form of a reward function, and the outcomes of a service that fails."""
+"""Tests every form of a reward function, and the results when a service fails."""
 
 import asyncio
 import threading
@@ -127,7 +127,7 @@ def test_call_rewards_runs_waiting_calls_concurrently():
     for function, remote in ((slow, None), (blocking, RemoteSettings(max_concurrency=12))):
         start = time.monotonic()
         assert totals(function, {}, remote, texts) == [1.0] * 12
-        assert time.monotonic() - start < 1.2  # one after the other they would take 2.4
+        assert time.monotonic() - start < 1.2  # in sequence they would take 2.4 s
 
 
 def test_call_rewards_keeps_to_max_concurrency():
@@ -147,7 +147,7 @@ def test_call_rewards_keeps_to_max_concurrency():
 
 
 class Flaky:
-    """Fails its first calls for a text, then answers."""
+    """A reward function that fails its first calls for a text and then returns a score."""
 
     def __init__(self, num_failures: int, error: type[Exception] = Unavailable):
         self.num_failures, self.error, self.calls = num_failures, error, {}

@@ -1,4 +1,4 @@
-"""The worked examples in configs/rewards, against real files, a real server and a real encoder."""
+"""Tests the examples in configs/rewards with real files, a real server and a real encoder."""
 
 import json
 import threading
@@ -48,7 +48,8 @@ def test_example_file_adds_brevity():
 
 
 class Judge(ThreadingHTTPServer):
-    """An HTTP judge that follows a script of statuses and delays in seconds; then it answers 200 and words / 10."""
+    """A fake HTTP judge that follows a list of statuses and delays in seconds; after that it answers 200 with words /
+    10."""
 
     daemon_threads = True
 
@@ -145,7 +146,7 @@ def test_example_http_without_a_server_is_neutral():
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory) -> Path:
-    """A BERT of one layer with random weights, and a word tokenizer."""
+    """Returns the folder of a BERT of one layer with random weights and a word tokenizer."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -178,7 +179,8 @@ def test_example_embedding_compares_decoration_and_attribution(encoder: Path):
 
 
 def cosine(folder: Path, a: str, b: str) -> float:
-    """Returns the expected cosine: of the means of the last hidden states, in float64, without `SentenceEncoder`."""
+    """Returns the expected cosine, computed without `SentenceEncoder`: of the means of the last hidden states, in
+    float64."""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Importing the rewards loads no heavy library and takes little time."""
+"""Tests that importing the rewards loads no heavy library and takes little time."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""Reward functions are found by name and summed; broken ones raise an error with the sample's id."""
+"""Tests that reward functions are found by name and summed, and that failing ones raise an error with the sample's
+id."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""A file travels with the siblings that it imports, and no other code can import those."""
+"""Tests reward files sent to workers: the sibling files that they import are sent with them, and no other code can
+import those."""
 
 import hashlib
 import pickle

@@ -1,4 +1,5 @@
-"""Reward code is found, hashed, shipped as text and run; an error in its name or its lines is explained."""
+"""Tests that reward code is found, hashed, sent as text and run, and that errors in its name or its lines are
+explained."""
 
 import sys
 from pathlib import Path

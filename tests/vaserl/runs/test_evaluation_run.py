@@ -1,4 +1,4 @@
-"""The folder of an evaluation."""
+"""Tests the folder of an evaluation run."""
 
 import json
 from pathlib import Path

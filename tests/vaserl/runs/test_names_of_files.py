@@ -1,4 +1,4 @@
-"""The file names of a run's folder stand in vaserl/runs alone."""
+"""Tests that only vaserl/runs contains the file names of a run's folder."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ OWNED = {
 
 
 def strings(path: Path) -> Iterator[str]:
-    """Yields the strings in the code of a file. Docstrings and messages name files inside longer texts."""
+    """Yields the strings in the code of a file. A docstring or message may name a file inside a longer text."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value.rpartition("/")[2]

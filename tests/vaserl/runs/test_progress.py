@@ -1,4 +1,4 @@
-"""Progress off a terminal."""
+"""Tests the progress output when it isn't a terminal."""
 
 from vaserl.runs.progress import Progress
 

@@ -1,4 +1,4 @@
-"""Recorders: what a run writes step by step."""
+"""Tests the recorders, which write a run's files step by step."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_recorder_leaves_a_folder_that_is_no_run_alone(settings: TrainSettings, 
 
 
 class SavingLearner:
-    """A learner whose tensors went from GPU to GPU: only it can save them."""
+    """A fake learner that saves the weights itself, as when they were published from GPU to GPU."""
 
     def learn(self, batch, loss, temperature):
         raise AssertionError("the recorder does not learn")

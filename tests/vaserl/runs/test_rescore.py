@@ -1,4 +1,4 @@
-"""Rescoring of runs that the recorder wrote, with numbers worked out by hand."""
+"""Tests rescoring of recorded runs against numbers by hand."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def flat(task, completion):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A run of two steps that was rewarded for few words; one task comes twice in the second."""
+    """Returns a run of two steps whose reward was higher for fewer words; one task occurs twice in the second step."""
     (tmp_path / "mine.py").write_text(REWARDS)
     scorer = load_scorer([f"{tmp_path / 'mine.py'}:few_words"])
     settings = TrainSettings(
@@ -54,7 +54,7 @@ def test_rescore_with_the_same_reward_changes_nothing(run: Run):
 
 
 def test_rescore_with_the_opposite_reward_by_hand(run: Run):
-    # tokens here are letters: 1, 3, 5 | 3, 1 | 1, 1, so the order within each group is turned round
+    # tokens here are letters: 1, 3, 5 | 3, 1 | 1, 1, so the order within each group is reversed
     result = rescore(run, load_scorer([f"{run.path.parent / 'mine.py'}:many_tokens"]), num_biggest=3)
     assert result.rank_correlation == pytest.approx(-1)
     assert result.rank_correlation_in_group == pytest.approx(-1)  # over the two groups that vary
@@ -76,7 +76,7 @@ def test_rescore_with_a_flat_reward_loses_every_advantage(run: Run):
 
 def test_rescore_gives_the_vase_reward_the_stored_records(run: Run):
     result = rescore(run, load_scorer(["vaserl.rewards:VaseReward"]))
-    # no dimension is stated, and every text is too short: -0.1, and nothing else
+    # no dimension is stated, and every text is too short: the reward is -0.1
     assert {change.new_reward for change in result.biggest} == {-0.1}
 
 

@@ -1,4 +1,4 @@
-"""The run folder: runs of older versions, of newer ones, and damaged ones."""
+"""Tests the run folder: runs of older versions, of newer versions, and damaged ones."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ ROLLOUT = {
 
 @pytest.fixture
 def old_run(tmp_path: Path) -> Path:
-    """A run without a format number, and with rollouts from before they had dimensions and learner_version."""
+    """Returns a run without a format number, whose rollouts lack the later fields dimensions and learner_version."""
     folder = tmp_path / "run"
     (folder / "rollouts").mkdir(parents=True)
     (folder / "weights" / "v00003").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The keys of a settings class: types and defaults in words, tables inside tables."""
+"""Tests the keys of a settings class: types and defaults in words, and tables inside tables."""
 
 from pathlib import Path
 from typing import Any, Literal

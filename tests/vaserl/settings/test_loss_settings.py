@@ -1,4 +1,5 @@
-"""Defaults of `[loss]` by variant, and the combinations that are refused because a key would have no effect."""
+"""Tests the defaults of `[loss]` by variant, and the combinations that are rejected because a key would have no
+effect."""
 
 from pathlib import Path
 

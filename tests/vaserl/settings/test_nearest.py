@@ -1,4 +1,4 @@
-"""Suggestions for misspelled names."""
+"""Tests the suggestions for misspelled names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Strict configs: an error names file, line and key; every file in configs/ loads."""
+"""Tests strict configs: an error names file, line and key, and every file in configs/ loads."""
 
 from pathlib import Path
 

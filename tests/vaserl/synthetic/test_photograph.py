@@ -1,4 +1,4 @@
-"""Photographs of a synthetic vase: each kind has its characteristics."""
+"""Tests photographs of a synthetic vase: each kind (intact, fragment, blurred …) has its characteristics."""
 
 from typing import get_args
 

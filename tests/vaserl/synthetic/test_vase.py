@@ -1,4 +1,4 @@
-"""One vase of the synthetic world: its vocabulary, its shape, its paint and its file."""
+"""Tests one vase of the synthetic world: its vocabulary, its shape, its paint and its file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,13 +59,14 @@ def test_dates_follow_each_other_without_gap_or_overlap() -> None:
 
 @pytest.mark.parametrize("first, second", list(combinations(CLAY, 2)))
 def test_clay_colours_differ(first: str, second: str) -> None:
-    """Far beyond what the firing (a standard deviation of 5 levels) or a colour cast of 1.5 % can blur."""
+    """Checks that the colours differ by far more than the firing (standard deviation 5 levels) or a colour cast of 1.5
+    % can change."""
     assert np.linalg.norm(np.subtract(CLAY[first], CLAY[second])) > 50
 
 
 @pytest.mark.parametrize("first, second", list(combinations(SUBJECTS, 2)))
 def test_silhouette_subjects_differ_in_mass(first: str, second: str) -> None:
-    """Reduced to 24 x 24, as in a small picture, any two silhouettes differ on a tenth of the pixels and more."""
+    """Checks that any two silhouettes, reduced to 24 x 24 pixels, differ in at least a tenth of the pixels."""
     small = [coverage(silhouette(subject), 24, 24)[..., 1:].sum(axis=-1) for subject in (first, second)]
     assert np.abs(small[0].astype(int) - small[1]).mean() / 255 > 0.1
 
@@ -84,7 +85,7 @@ def test_band_covers_every_pixel_once(hand: str, width: int, around: float) -> N
 
 
 def test_motif_tiles_without_a_seam() -> None:
-    """Paint at the right edge continues at the left edge."""
+    """Checks that paint at the right edge continues at the left edge."""
     for hand in HANDS:
         canvas = motif(hand) == BODY
         assert (canvas[:, 0] == canvas[:, -1]).mean() > 0.9, hand
@@ -129,7 +130,7 @@ def test_build_mesh_shapes_differ_in_silhouette(first: int, second: int, silhoue
 
 @pytest.fixture(scope="module")
 def silhouettes(traits: VaseTraits, turntable: TurntableRenderer) -> list[np.ndarray]:
-    """bool [H, W] from the front, handles and all, at equal slimness."""
+    """Returns the vases' silhouettes from the front with handles, at equal slimness, each bool [height, width]."""
     white = (1.0, 1.0, 1.0)
     meshes = [build_mesh(with_facts(replace(traits, slimness=1.0), shape=shape.name), BLANK) for shape in SHAPES]
     return [turntable.render_views(mesh, [(0.0, 5.0)], background=white)[0].min(axis=-1) < 250 for mesh in meshes]
@@ -147,7 +148,7 @@ def test_build_mesh_dates_show_in_the_proportions(traits: VaseTraits) -> None:
 @pytest.mark.parametrize("technique", TECHNIQUES)
 @pytest.mark.parametrize("fabric", FABRICS)
 def test_paint_vase_fabric_and_technique_show_in_the_colours(fabric: str, technique: str, traits: VaseTraits) -> None:
-    """In the frieze black-figure is mostly clay, red-figure mostly slip, white-ground mostly white."""
+    """Checks the frieze: black-figure is mostly clay, red-figure mostly slip, white-ground mostly white."""
     facts = {"fabric": fabric, "technique": technique, "shape": "AMPHORA, NECK", "decoration": "HORSE"}
     pixels = np.asarray(paint_vase(with_facts(traits, **facts)), float)
     assert pixels.shape == (HEIGHT, WIDTH, 3)
@@ -157,7 +158,7 @@ def test_paint_vase_fabric_and_technique_show_in_the_colours(fabric: str, techni
 
 
 def test_paint_vase_has_no_seam(traits: VaseTraits) -> None:
-    """Left and right edge meet at the back and differ no more than neighbouring columns."""
+    """Checks that the left and right edge, which meet at the back, differ no more than neighbouring columns."""
     pixels = np.asarray(paint_vase(traits), float)
     inner = np.abs(np.diff(pixels, axis=1)).mean(axis=(0, 2))
     assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() <= inner.max()

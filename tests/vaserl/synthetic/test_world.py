@@ -1,4 +1,4 @@
-"""The synthetic world: sampled traits, records, and the folder."""
+"""Tests the synthetic world: sampled traits, records, and the folder."""
 
 import io
 import json
@@ -25,7 +25,7 @@ from vaserl.synthetic.world import P_OF_SERIES, build_world, kinds_of, series_of
 
 @pytest.fixture(scope="module")
 def worlds(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two folders of one world, made in this process and by two other processes."""
+    """Returns two folders of one world, written by this process alone and by two other processes."""
     there = tmp_path_factory.mktemp("worlds") / "there"
     build_world(there, num_vases=6, seed=3, num_workers=2)
     return world, there

@@ -1,4 +1,5 @@
-"""Neither the constant answer nor an attack earns as much as the reference."""
+"""Tests that neither the constant caption nor an attack (a caption built to exploit the reward) earns as much as the
+reference."""
 
 import pytest
 from hypothesis import assume, given, settings

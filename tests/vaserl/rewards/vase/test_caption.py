@@ -1,4 +1,4 @@
-"""Properties of the whole reward: references earn most, empty texts and noise earn nothing."""
+"""Tests properties of the whole reward: references earn most, empty texts and noise earn nothing."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the reward's settings change, and which are refused."""
+"""Tests the effects of the reward's settings, and the settings that are rejected."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""Dates: every notation of the specification, the year that doesn't exist, and what is no date."""
+"""Tests dates: every notation of the specification, the missing year 0, and texts that are no date."""
 
 import pytest
 from hypothesis import given, settings

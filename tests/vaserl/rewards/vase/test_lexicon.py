@@ -1,4 +1,4 @@
-"""The lexicons: what they must contain, and that every name is read back as its own entry."""
+"""Tests the lexicons: entries that they must contain, and that every name is read back as its own entry."""
 
 import re
 import sys

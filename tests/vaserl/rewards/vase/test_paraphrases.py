@@ -1,4 +1,5 @@
-"""How well the parser reads: references without a mistake, paraphrases and cataloguers' captions nearly so."""
+"""Tests how well the parser reads captions: references without a mistake, paraphrases and cataloguers' captions with
+few."""
 
 import json
 from pathlib import Path
@@ -79,7 +80,8 @@ def test_parse_caption_reads_other_forms_that_models_write(text: str):
 
 
 def test_parse_caption_reads_captions_of_cataloguers():
-    """128 captions of all fabrics, written before the parser was run on any of them; it was extended after each set.
+    """Reads 128 captions of all fabrics. Each set of them was written before the parser was run on it, and the parser
+    was extended afterwards.
 
     The file lists the dimensions that are still misread of each caption, so the test notices both a newly misread
     caption and one that is no longer misread.

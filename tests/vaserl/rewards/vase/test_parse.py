@@ -1,4 +1,4 @@
-"""The facts that captions and records are read as, by hand."""
+"""Tests the facts that the parser reads from captions and records against facts by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The penalties and the bonus by hand."""
+"""Tests the reward's penalties and bonus against numbers by hand."""
 
 import pytest
 

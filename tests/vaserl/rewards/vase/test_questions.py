@@ -1,4 +1,4 @@
-"""Answers to questions about one dimension, by hand."""
+"""Tests the reward of answers to questions about one dimension against numbers by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The six similarities, their laws, and the matching blocks of the bonus against the standard library's."""
+"""Tests the six similarities and their invariances, and the matching blocks of the bonus against difflib's."""
 
 from difflib import SequenceMatcher
 from math import log

@@ -1,4 +1,4 @@
-"""The class that configs name: the formula for each kind of task, constants, and fitted word weights."""
+"""Tests the reward class that configs name: the formula for each kind of task, constants, and fitted word weights."""
 
 from dataclasses import replace
 
