@@ -1,4 +1,4 @@
-"""The connection of a job to Ray."""
+"""Connection of a job to a Ray cluster."""
 
 import logging
 import os

@@ -119,6 +119,6 @@ def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
 
 
 def labelled_kinds(photographs: pa.Table) -> dict[str, str]:
-    """Returns the labelled kind of each photograph that has a label, by the value of its column `photo`."""
+    """Returns the kind with which a photograph is labelled, by its `photo` key; unlabelled photographs are left out."""
     labelled = photographs.select(["photo", "kind"]).to_pylist()
     return {row["photo"]: row["kind"] for row in labelled if row["kind"]}

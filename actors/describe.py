@@ -1,4 +1,4 @@
-"""The language model that writes the data set's captions from museum records, in a vLLM engine without image input."""
+"""The language model that writes the data set's captions from museum records: a vLLM engine for text only."""
 
 import os
 from collections.abc import Mapping, Sequence

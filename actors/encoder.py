@@ -195,7 +195,7 @@ class FeatureReader:
 
 
 class EncoderPool:
-    """A pool of encoder actors with ordinary methods. A clip's hash determines its encoder, see `owner`."""
+    """A pool of encoder actors, called through ordinary methods. A clip's hash determines its encoder, see `owner`."""
 
     def __init__(
         self,

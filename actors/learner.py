@@ -1,4 +1,4 @@
-"""The learner: DeepSpeed ranks (processes) as actors, and one object with ordinary methods for all of them."""
+"""The learner: DeepSpeed ranks (processes) as actors, and one object through which all of them are called."""
 
 import dataclasses
 import socket
@@ -31,7 +31,7 @@ LearnerActor = ray.remote(_Rank)
 
 
 class LearnerGroup:
-    """All ranks of the learner as one object."""
+    """All rank actors of the learner, called through ordinary methods instead of Ray's."""
 
     def __init__(
         self,
@@ -44,7 +44,8 @@ class LearnerGroup:
         seed: int,
         num_steps: int,
     ):
-        """seed: of the adapter's initial weights. num_steps: steps of the run, for the learning rate's schedule."""
+        """seed: seed of the adapter's initial weights. num_steps: number of steps of the run, for the learning rate's
+        schedule."""
         num_ranks = place.request.num_actors
         self._pool = ActorPool(
             LearnerActor,

@@ -1,4 +1,4 @@
-"""Reward workers: CPU or GPU actors that score groups of completions, and a pool of them with ordinary methods."""
+"""Reward workers: CPU or GPU actors that score groups of completions, and the pool that holds them."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class PendingScores:
 
 
 class RewardPool:
-    """A pool of reward workers with ordinary methods; groups are dealt to them in turn."""
+    """A pool of reward workers, called through ordinary methods instead of Ray's; groups are dealt to them in turn."""
 
     def __init__(self, settings: RewardSettings, place: PlacementSlice):
         self._settings = settings

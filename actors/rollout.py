@@ -1,4 +1,4 @@
-"""A pool of rollout workers with ordinary methods: each is an actor with one vLLM engine."""
+"""A pool of rollout workers, which are actors with one vLLM engine each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class PendingGroups:
 
 
 class RolloutPool:
-    """N rollout workers with ordinary methods; tasks are dealt to them in turn."""
+    """A pool of rollout workers, called through ordinary methods instead of Ray's; tasks are dealt to them in turn."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class RolloutPool:
         seed: int,
         transport: WeightTransport | None = None,
     ):
-        """max_lora_rank: None if no adapters will be published. seed: of the run. transport: None for the object
+        """max_lora_rank: None if no adapters will be published. seed: seed of the run. transport: None for the object
         store."""
         self._settings, self._seed, self._version = settings, seed, 0
         self._gate = FingerprintGate(settings.max_fingerprint_gap)

@@ -23,7 +23,7 @@ class Grpo:
     tasks: Sequence[Task]
     """All tasks that the steps draw from."""
     baseline: ConstantBaseline | None = None
-    """Computes the metric `reward/constant_baseline`; with None it is left out."""
+    """Scorer for the metric `reward/constant_baseline`; with None the metric is left out."""
 
     def draw(self, step: int) -> Draw:
         """Returns the first draw of a step: its tasks, with no groups yet. Steps count from 1."""

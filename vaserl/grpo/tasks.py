@@ -14,8 +14,8 @@ def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, 
     """Returns the `num_per_step` items that a step draws. Steps count from 1.
 
     The items are repeated in passes, each a new random permutation, and step k takes the k-th slice of this stream, so
-    every item is drawn once before any is drawn twice. Refill 0 is the first draw of a step; each further refill takes
-    the k-th slice of another stream.
+    every item is drawn once before any is drawn twice. The stream depends on `refill`: 0 for the first draw of a step,
+    from 1 for the tasks that replace some of those.
 
     Raises: UserError when there are no items.
     """

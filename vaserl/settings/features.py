@@ -19,7 +19,7 @@ class FeatureSettings(Section):
     num_cpus: float = 0.1
     """CPUs reserved for each encoder; an encoder is idle once all clips are stored."""
     num_threads: int = pydantic.Field(default=1, ge=1)
-    """OpenMP threads of each encoder."""
+    """Number of OpenMP threads of each encoder."""
     folder: Path | None = None
     """Folder of the store on each machine, best on a fast local disk or a memory disk. Default: the run folder's
     path with ".features" appended."""

@@ -38,7 +38,7 @@ class LearnerSettings(Section):
     num_cpus: float = 1
     """CPUs reserved for each rank."""
     num_threads: int = pydantic.Field(default=1, ge=1)
-    """OpenMP threads of each rank that runs on CPU."""
+    """Number of OpenMP threads of each rank that runs on CPU."""
     learning_rate: float = pydantic.Field(default=1e-5, gt=0)
     """Peak learning rate of AdamW."""
     warmup_steps: int = pydantic.Field(default=0, ge=0)

@@ -18,7 +18,7 @@ class RolloutSettings(Section):
     num_cpus: float = 1
     """CPUs reserved for each worker."""
     num_threads: int = pydantic.Field(default=1, ge=1)
-    """OpenMP threads of each worker that runs on CPU."""
+    """Number of OpenMP threads of each worker that runs on CPU."""
     group_size: int = pydantic.Field(default=8, ge=1)
     """Number of completions sampled for each task."""
     temperature: float = pydantic.Field(default=1.0, gt=0)
