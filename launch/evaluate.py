@@ -1,6 +1,6 @@
 """Captions the held-out vases before and after training: python -m launch evaluate CONFIG [--section.key value …]
 
-`python -m launch vaseeval CONFIG` compares generated models with true ones instead: see launch/vaseeval.py.
+`python -m launch vaseeval CONFIG` compares generated meshes with true ones instead: see launch/vaseeval.py.
 """
 
 import json

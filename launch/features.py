@@ -1,4 +1,4 @@
-"""The jobs' use of the store of vision features: it requests, starts and reports the encoders that fill it."""
+"""Functions that the jobs share to request, start and report the encoders, which fill the store of vision features."""
 
 import dataclasses
 import sys
@@ -11,8 +11,8 @@ from vaserl.settings import EvaluateSettings, FeatureSettings, SftSettings, Trai
 
 
 def encoder_request(settings: FeatureSettings, bypass_reason: str | None) -> ActorRequest:
-    """Returns the request for a job's encoders. If there is a reason to bypass the feature store, it is printed, and no
-    encoder is requested."""
+    """Returns the request of resources for a job's encoders, the actors that compute vision features. If
+    `bypass_reason` is given, it is printed, and no encoder is requested."""
     request = actor_request(settings)
     if bypass_reason is None:
         return request

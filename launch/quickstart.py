@@ -88,7 +88,7 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
 def stage_settings(
     settings: QuickstartSettings,
 ) -> tuple[CurateSettings, SftSettings, TrainSettings, EvaluateSettings]:
-    """Returns the settings of each stage: its config file, in which the paths between the stages are set first and the
+    """Returns the settings of each stage: its config file, in which the paths from stage to stage are set first and the
     quick start's own overrides last."""
     folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
     data, model = ["--data.path", str(folder.dataset.path)], ["--model.path", str(folder.sft.model_folder)]

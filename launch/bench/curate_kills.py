@@ -168,7 +168,8 @@ def make_models(folder: Path, seed: int) -> None:
 
 
 def write_config(dataset: Path, folder: Path) -> Path:
-    """Writes the config of a job with small shards over every stage, whose filters reject no photograph."""
+    """Writes the config of a job with all stages and small shards, whose filters reject no photograph. Returns: its
+    path."""
     settings = CurateSettings(
         dataset=dataset,
         source=SourceSettings(path=str(folder / "world")),

@@ -119,7 +119,7 @@ def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
 def compare_model(
     result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray
 ) -> dict[str, float]:
-    """Compares one reconstruction with the true mesh. Returns: the numbers of `Lifted` by name.
+    """Compares one reconstruction with the true mesh. Returns: the numbers of `Lifted`, by field.
 
     `truth` is the true mesh, turned as the camera saw the vase, its body one unit high along the y axis. `profile` is
     the outline of its outside: N points (radius, height), float64 [N, 2]. `mask` marks the vase's pixels in the

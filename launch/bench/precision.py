@@ -174,7 +174,7 @@ def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
 
 
 def _taught(vases: Sequence[Vase]) -> list[Vase]:
-    """Returns the vases with captions that state synthetic records."""
+    """Returns the vases, each with the caption of a synthetic record."""
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))

@@ -114,7 +114,7 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
 
 
 def make_groups(repeat: int, num_tasks: int) -> list[Group]:
-    """Returns a group of 8 captions for each of `num_tasks` tasks, about synthetic vases of no other repeat."""
+    """Returns a group of 8 captions for each of `num_tasks` synthetic vases, which occur in no other repeat."""
     rng = np.random.default_rng(repeat)
     first = repeat * num_tasks
     records = [beazley_record(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]

@@ -1,8 +1,8 @@
 """Measures the seconds of prefill and decode of an engine that generates groups of answers from stored vision features.
 
-With --rank, the engine is started with support for adapters. The engine runs in this process,
-without Ray. A second call with the same prompts finds them in the engine's prefix cache and only decodes; the
-difference between the two calls is the prefill.
+With --rank, the engine is started with support for adapters. The engine runs in this process, without Ray. A second
+call with the same prompts finds them in the engine's prefix cache and only decodes; the difference between the two
+calls is the prefill.
 """
 
 import argparse

@@ -51,7 +51,8 @@ def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def engine_args(on_gpu: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns vLLM's arguments for up to 256 sequences of 4096 tokens; `on_gpu` is added on a machine with a GPU."""
+    """Returns vLLM's arguments for up to 256 sequences of 4096 tokens, and on a machine with a GPU also those of
+    `on_gpu`."""
     args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
     return args | {"max_num_batched_tokens": 16384, **on_gpu} if torch.cuda.is_available() else args
 

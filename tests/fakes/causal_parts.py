@@ -137,7 +137,7 @@ class Recorder:
 
 
 class StepTasks(Grpo):
-    """A run whose tasks are named after the step and the refill that draw them: "3.0.1"."""
+    """A run whose tasks are named by step, refill and number: "3.0.1" is the first task of step 3 before any refill."""
 
     def tasks_of(self, step, refill):
         return tasks_of(step, refill)

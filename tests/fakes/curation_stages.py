@@ -29,21 +29,21 @@ def over_batches(stage: Stage, make: Any, *arguments: Any) -> StageOverBatches:
 
 
 class RejectOdd:
-    """Rejects rows whose photograph has an odd number as its name."""
+    """A filter that rejects rows whose photograph has an odd number as its name."""
 
     def judge(self, photograph: Photograph) -> Verdict:
         return Rejected(reason="odd") if int(photograph.photo) % 2 else Kept()
 
 
 class KeepAll:
-    """Keeps every row and adds nothing."""
+    """A filter that keeps every row and adds nothing."""
 
     def judge(self, photograph: Photograph) -> Verdict:
         return Kept()
 
 
 class Environment:
-    """Rejects every row; the reason is an environment variable of its process."""
+    """A filter that rejects every row; the reason is the value of an environment variable of its process."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -53,7 +53,7 @@ class Environment:
 
 
 class Perilous:
-    """Adds the column `length`, the number of rows that it gets at once, and crashes on photographs with certain names.
+    """A stage that crashes on photographs with certain names and adds `length`, the number of rows in the batch.
 
     It writes the name of each photograph that it gets, and the process ids of its children, into the file `notes`.
     """

@@ -10,7 +10,7 @@ LEAST = 0.5
 
 
 class Glaze:
-    """Adds `gloss`, the mean brightness of a photograph in [0, 1], and rejects dark ones."""
+    """A filter that adds the column `gloss`, a photograph's mean brightness in [0, 1], and rejects dark photographs."""
 
     def judge(self, photograph: Photograph) -> Verdict:
         gloss = float(np.asarray(read_photograph(photograph.photo)).mean() / 255)
