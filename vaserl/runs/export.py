@@ -31,7 +31,7 @@ def export_run(run: Run, out_dir: Path) -> Path:
     Raises: UserError when the run has no weights or `out_dir` is not empty; RuntimeError when a check fails.
     """
     if not run.weights:
-        raise UserError(f"{run.path} is no finished GRPO run: it has no saved weights")
+        raise UserError(f"{run.path} has no saved weights: it is not the folder of a finished GRPO run")
     if out_dir.exists() and any(out_dir.iterdir()):
         raise UserError(f"{out_dir} is not empty; give a new folder with --out")
     base, last = run.settings.model.path, run.weights[-1]

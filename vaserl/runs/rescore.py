@@ -48,7 +48,8 @@ class Rescored:
     new_mean: float
     """Mean of the other reward."""
     rank_correlation: float | None
-    """Spearman's rank correlation of the rewards over all completions; None where one of them is the same for all."""
+    """Spearman's rank correlation between the old and the new reward over all completions; None if either reward is the
+    same for all completions."""
     rank_correlation_in_group: float | None
     """Mean of Spearman's correlation over the groups in which both rewards vary; None if there is no such group."""
     sign_changes: float
