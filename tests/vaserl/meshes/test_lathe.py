@@ -145,7 +145,7 @@ def sherd() -> np.ndarray:
         (sherd(), "parts of the outline lie below the foot"),
         (seen_mask(tilt_deg=30.0, height=130.0), "leans by more than 19 degrees"),
         (without_its_right(), "the sides differ by 33% of the width"),
-        (heart(), r"as one, it would overlap the photograph's silhouette by only 0\.8"),
+        (heart(), r"as one, its silhouette would overlap the real one by only 0\.8"),
     ],
     ids=["sherd", "fallen over", "half", "heart"],
 )

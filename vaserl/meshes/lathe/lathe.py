@@ -98,7 +98,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     iou = intersection_over_union(silhouette, mask)
     if iou < MIN_IOU:
         raise LatheError(
-            f"not a vessel of revolution: as one, it would overlap the photograph's silhouette by only {iou:.2f}"
+            f"not a vessel of revolution: as one, its silhouette would overlap the real one by only {iou:.2f}"
         )
     return LatheResult(
         mesh=mesh,

@@ -69,7 +69,7 @@ def refuse_cut(mask: np.ndarray) -> None:
     sides["right"] = (mask[:, -1], height)
     cut = [name for name, (line, extent) in sides.items() if line.sum() > MAX_CONTACT * extent]
     if cut:
-        raise LatheError(f"the image's border cuts the vase at the {' and '.join(cut)}")
+        raise LatheError(f"the frame cuts the vase at the {' and '.join(cut)}")
 
 
 def _departing_from_background(photo: np.ndarray) -> np.ndarray:
