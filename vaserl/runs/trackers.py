@@ -33,8 +33,6 @@ def _wandb(run: RecordedRun[Any], settings: Section) -> Tracker:
     try:
         import wandb  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise UserError(
-            "the setting trackers has wandb, which is not installed: pip install 'vaserl[wandb]'"
-        ) from None
+        raise UserError("the setting trackers has wandb, which is not installed: pip install 'vaserl[wandb]'") from None
     started = wandb.init(project="vaserl", dir=str(run.path), config=settings.model_dump(mode="json"))
     return lambda step, values: started.log(dict(values), step=step)
