@@ -1,7 +1,8 @@
-"""Files on disk and behind URLs: atomic writes, JSON lines, a lock, hashes, videos, photographs, GLBs.
+"""Reads and writes files on disk and behind URLs: JSON lines, mp4 clips, photographs, GLBs.
 
-Functions that need only the standard library are imported from here. The others are imported from their modules, each
-of which loads a library: `clip` (PyAV), `photograph` and `glb` (Pillow), `storage` (fsspec).
+It also writes files atomically, locks data sets and computes hashes. The package exports the functions that need only
+the standard library. Import the others from their modules, because each of these loads a library: `clip` loads PyAV,
+`photograph` and `glb` load Pillow, `storage` loads fsspec.
 """
 
 from vaserl.files.atomic import UNFINISHED, atomic_file, write_atomic

@@ -1,4 +1,4 @@
-"""Atomic file writes: a reader sees the old file or the new one, never part of either."""
+"""Atomic file writes: a reader sees the whole old file or the whole new one."""
 
 import os
 import secrets
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 UNFINISHED = ".writing-*"
-"""Glob pattern of the temporary files that a killed writer leaves in the folder of its target; safe to delete when no
-writer runs."""
+"""Glob pattern of the temporary files. A killed process can leave some in the folder to which it was writing; they
+are safe to delete when no process writes to the folder."""
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Opens a temporary file that is renamed to `path` when the block ends without an exception.
 
-    The temporary file lies in the folder of `path`, which must exist, and is flushed to disk before the rename: a power
-    failure can lose the new name but never leaves partial content under it. Concurrent writers of one path use
-    different temporary files; the last rename wins. Permissions follow the process's umask. After an exception the
-    temporary file is deleted and `path` is unchanged.
+    The temporary file is in the folder of `path`, which must exist. Its content is flushed to disk before the rename,
+    so after a power failure `path` may be the old file, but never an incomplete one. Concurrent writers of the same
+    path use different temporary files; the last rename wins. Permissions follow the process's umask. After an exception
+    the temporary file is deleted and `path` is unchanged.
     """
     # not the target's name plus a suffix: the target's name may already have the greatest length that the disk allows
     aside = path.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
@@ -35,6 +35,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Writes the content atomically; see `atomic_file`."""
+    """Writes the content to `path` atomically: a reader sees the whole old file or the whole new one."""
     with atomic_file(path) as file:
         file.write(content)

@@ -1,7 +1,7 @@
-"""Clips (turntable videos): frames with their exact timing, stored as mp4 files named by the hash of their content.
+"""Reads and writes clips, which are turntable videos, as mp4 files.
 
-A video model derives temporal positions from the frame rate, so the frame rate and the frame indices are stored in the
-file and read back exactly. Sound, variable frame rates and seeking are not supported.
+A video model derives temporal positions from the frame rate. Therefore the exact frame rate and the frame indices are
+stored in the mp4 file too. Sound, variable frame rates and seeking are not supported.
 """
 
 import hashlib
@@ -19,25 +19,26 @@ from vaserl.errors import UserError
 from vaserl.files.atomic import write_atomic
 
 X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0"}
-"""Options of the H.264 encoder. crf 10 is nearly lossless: incised lines are one or two pixels wide and must survive.
-mbtree=0 disables x264's macroblock tree, which reads uninitialised memory in small pictures, so that equal frames would
-sometimes give different bytes."""
+"""Options of the H.264 encoder. crf 10 is nearly lossless, so incised lines of one or two pixels stay visible. mbtree=0
+disables x264's macroblock tree: it reads uninitialised memory in small pictures, so equal frames would sometimes give
+different bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
     """A decoded turntable video, or evenly spaced frames of one.
 
-    Example, 8 of the 24 frames of a turn at 12 frames a second:
+    Example: 8 of the 24 frames of a turntable video with 12 frames per second:
         Clip(frames=uint8[8, 112, 112, 3], fps=4.0, frame_indices=(0, 3, 6, …, 21), num_source_frames=24)
     """
 
     frames: np.ndarray
-    """uint8 [F, H, W, 3], RGB."""
+    """RGB frames, uint8 [F, H, W, 3]: F frames, each H pixels high and W pixels wide."""
     fps: float
-    """Frames per second of `frames`; lower than the source's if frames are left out: the turn takes the same time."""
+    """Frames per second of `frames`. If only some frames of the source clip are used, `fps` is lower than in the source
+    clip, so that the turn takes the same time."""
     frame_indices: tuple[int, ...]
-    """Index in the source clip of each of the F frames, from 0."""
+    """Index of each of the F frames in the source clip, counted from 0."""
     num_source_frames: int
     """Number of frames of the source clip, from which `frames` were taken."""
 
@@ -45,22 +46,25 @@ class Clip:
         if self.frames.dtype != np.uint8 or self.frames.ndim != 4 or self.frames.shape[3] != 3:
             raise ValueError(f"frames must be uint8 [F, H, W, 3], got {self.frames.dtype} {self.frames.shape}")
         if len(self.frames) == 0 or len(self.frame_indices) != len(self.frames):
-            raise ValueError(f"{len(self.frames)} frames with {len(self.frame_indices)} frame indices")
+            raise ValueError(
+                "a clip must have at least one frame, and an index for each frame; "
+                f"got {len(self.frames)} frames with {len(self.frame_indices)} indices"
+            )
         if not self.fps > 0:
             raise ValueError(f"fps must be above 0, got {self.fps}")
 
 
 def encode_mp4(clip: Clip) -> bytes:
-    """Returns the content of an H.264 mp4 file with the clip; equal clips give equal bytes.
+    """Returns the clip as the content of an H.264 mp4 file. Equal clips give equal bytes.
 
-    One thread and bit-exact muxing keep the bytes fixed. yuv420p halves the colour planes, so width and height must be
-    even.
+    For equal bytes, the encoder uses one thread and bit-exact muxing. Width and height must be even, because yuv420p
+    stores colours at half the resolution.
 
     Raises: UserError for an odd width or height.
     """
     _, height, width, _ = clip.frames.shape
     if height % 2 or width % 2:
-        raise UserError(f"a clip of {width} x {height} pixels can't be stored as mp4: choose an even resolution")
+        raise UserError(f"a clip of {width} x {height} pixels can't be stored as mp4: width and height must be even")
     timing = {
         "fps": clip.fps,
         "frame_indices": list(clip.frame_indices),
@@ -80,17 +84,20 @@ def encode_mp4(clip: Clip) -> bytes:
 
 
 def write_mp4(path: Path, clip: Clip) -> None:
-    """Writes the clip as an mp4 file atomically; see `encode_mp4`."""
+    """Writes the clip atomically as an H.264 mp4 file."""
     write_atomic(Path(path), encode_mp4(clip))
 
 
 def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
-    """Reads all frames of a file, or `num_frames` evenly spaced ones that include the first.
+    """Reads all frames of an mp4 file, or `num_frames` evenly spaced ones that include the first.
 
-    A turn is periodic, so frame k of N shows k/N of the turn and the last frame isn't special. Files of other programs
-    lack the stored timing; for them, the stream's average frame rate is used and the frames are numbered in order.
+    The clip shows a full turn: frame k of N shows the vase after k/N of the turn, and a frame after the last one would
+    be the first again.
 
-    Raises: UserError naming a file that is missing, is not a video, or has too few frames.
+    A file of another program contains no exact timing. Then the frame rate is the average frame rate of the video
+    stream, and the frame indices are 0, 1, 2, ….
+
+    Raises: UserError with the path if the file is missing, is not a video, or has too few frames.
     """
     path = Path(path)
     try:
@@ -105,7 +112,7 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"{path}: can't be read as an mp4 ({error})") from error
     if not frames or (timing is None and not rate):
-        raise UserError(f"{path}: the video holds no frames with a frame rate")
+        raise UserError(f"{path}: the video has no frames or no frame rate")
     fps, indices, num_source_frames = timing or (float(rate or 0), tuple(range(len(frames))), len(frames))
     if len(indices) != len(frames):
         raise UserError(f"{path}: {len(frames)} frames but {len(indices)} frame indices; the file is damaged")
@@ -119,12 +126,11 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
 
 
 def frame_indices_over(num_available: int, num_wanted: int, what: str = "the clip") -> tuple[int, ...]:
-    """Returns `num_wanted` evenly spaced frame indices over a full turn: floor(k * num_available / num_wanted)
-    for k from 0.
+    """Returns the indices of `num_wanted` evenly spaced frames out of `num_available` frames of a full turn.
 
-    `what` names the clip in the error message.
+    Index k is floor(k * num_available / num_wanted), for k from 0. `what` is how the error message calls the clip.
 
-    Raises: UserError when `num_wanted` is not in 1 to `num_available`.
+    Raises: UserError unless `num_wanted` is between 1 and `num_available`.
     """
     if not 0 < num_wanted <= num_available:
         raise UserError(f"{what}: {num_wanted} frames requested, 1 to {num_available} are available")
@@ -132,9 +138,9 @@ def frame_indices_over(num_available: int, num_wanted: int, what: str = "the cli
 
 
 class ClipStore:
-    """A folder of clips, each named by the hash of its mp4 file, so that equal clips are stored once.
+    """A folder of clips. The name of each mp4 file is the hash of its content, so equal clips are stored once.
 
-    Keeps the `num_cached` most recently used decoded clips in memory.
+    The `num_cached` most recently used clips stay in memory, decoded.
     """
 
     def __init__(self, root: Path, num_cached: int = 64) -> None:
@@ -143,7 +149,7 @@ class ClipStore:
         self._decoded: OrderedDict[tuple[str, int | None], Clip] = OrderedDict()
 
     def add(self, clip: Clip) -> str:
-        """Stores the clip and returns its hash. An existing file of another length is damaged and is replaced."""
+        """Stores the clip and returns its hash. An existing file of wrong length is damaged and is replaced."""
         content = encode_mp4(clip)
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(digest)
@@ -157,15 +163,15 @@ class ClipStore:
         return self.root / f"{digest}.mp4"
 
     def load(self, digest: str, num_frames: int | None = None) -> Clip:
-        """Returns the clip with this hash, or `num_frames` evenly spaced frames of it; the frames are read-only.
+        """Returns the clip with this hash, or `num_frames` evenly spaced frames of it. The frames are read-only.
 
-        Raises: UserError when the store doesn't contain it.
+        Raises: UserError if the folder doesn't contain the clip.
         """
         key = (digest, num_frames)
         if key not in self._decoded:
             if not self.path(digest).is_file():
                 raise UserError(
-                    f"clip {digest} is not in {self.root}: render it again, or give the folder that contains it"
+                    f"clip {digest} is not in {self.root}: render it again, or choose the folder that contains it"
                 )
             clip = read_mp4(self.path(digest), num_frames)
             clip.frames.flags.writeable = False
@@ -177,7 +183,10 @@ class ClipStore:
 
 
 def _timing(comment: str) -> tuple[float, tuple[int, ...], int] | None:
-    """Returns the frame rate, frame indices and number of source frames that `encode_mp4` stored; else None."""
+    """Parses the comment that `encode_mp4` stored in an mp4 file.
+
+    Returns: frame rate, frame indices and number of source frames, or None for any other comment.
+    """
     try:
         stored = json.loads(comment)
         return float(stored["fps"]), tuple(int(k) for k in stored["frame_indices"]), int(stored["num_source_frames"])

@@ -1,8 +1,9 @@
-"""Checks an untrusted GLB before anything in it is decoded.
+"""Checks an untrusted GLB file before its meshes and textures are decoded.
 
-A few hundred bytes can claim ten million faces, refer to other files on this machine, or hold a texture that fills the
-memory, and parsers trust what the header claims. This check compares the claims with the file's size and with the
-limits below (glTF 2.0, sections 3.6, 3.9 and 4.4). It reads only JSON, lengths and the headers of textures.
+A file of a few hundred bytes can claim ten million faces, refer to other files on this machine, or contain a texture
+that fills the memory when decoded. Parsers trust the file's JSON header. Therefore this check compares the numbers in
+the header with the size of the file and with the limits below. It parses only the JSON header, lengths, and the headers
+of textures. Sections 3.6, 3.9 and 4.4 of the glTF 2.0 specification define the format.
 """
 
 import base64
@@ -22,27 +23,27 @@ from vaserl.errors import UserError
 MAX_FILE_BYTES = 512 * 2**20
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_FACES = 5_000_000
-"""Largest number of faces; a mesh that ten nodes refer to counts ten times."""
+"""Largest number of faces of a file. A mesh that ten nodes refer to counts ten times."""
 MAX_VERTICES = 8_000_000
 MAX_TEXTURE_PIXELS = 8192 * 8192
-"""Largest number of pixels of one texture, which is 200 MB when decoded."""
+"""Largest number of pixels of one texture. A texture of this size needs 200 MB when decoded."""
 MAX_TEXTURES = 32
 MAX_NODES = 10_000
 
 _BYTES_OF_COMPONENT = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TRIANGLES = 4
-"""glTF's number for a primitive that is a list of triangles, the default mode."""
+"""Value of a primitive's `mode` in glTF for separate triangles; this is the default."""
 
 
 class _Unsound(Exception):
-    """A reason to reject the file; the message doesn't name the file."""
+    """An error in a GLB file. The message is the reason for rejecting the file; it doesn't contain the path."""
 
 
 def check_glb(path: Path) -> None:
-    """Checks that the file can be loaded within the limits.
+    """Checks that the GLB file is complete, contains everything that it refers to, and is within the limits.
 
-    Raises: UserError naming the file and what is wrong with it.
+    Raises: UserError with the path and the reason if it isn't.
     """
     try:
         header, binary = _chunks(path)
@@ -53,7 +54,7 @@ def check_glb(path: Path) -> None:
 
 
 def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Returns the parsed JSON header and the content of the binary chunk."""
+    """Returns the file's parsed JSON header and the content of its binary chunk."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise _Unsound(f"{size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
@@ -154,8 +155,10 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
 
 
 def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
-    """Tells whether the nodes, none of which has two parents, contain a cycle: nodes that can't be reached from a
-    root."""
+    """Tells whether the graph of the nodes contains a cycle. No node may have two parents.
+
+    The nodes of a cycle can't be reached from any root, since none of them has a second parent.
+    """
     all_children = {child for node in nodes for child in node.get("children", [])}
     waiting = [index for index in range(len(nodes)) if index not in all_children]
     num_reached = 0
@@ -186,7 +189,10 @@ def _check_image(content: bytes) -> None:
 
 
 def _embedded(uri: str) -> bytes:
-    """Decodes a data URI. Any other URI names a file or a host, which an untrusted model must not do."""
+    """Returns the bytes in a base64 data URI.
+
+    Any other URI is rejected: it refers to a file or a host, which an untrusted model must not do.
+    """
     head, comma, body = uri.partition(",")
     if not head.startswith("data:") or not comma or not head.endswith(";base64"):
         raise _Unsound(f"refers to {uri[:80]!r} outside the file")

@@ -1,4 +1,4 @@
-"""JSON-lines files: one JSON object a line."""
+"""Reads JSON-lines files, which contain one JSON object a line."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ from vaserl.errors import UserError
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Returns the JSON objects of the file in order; blank lines are skipped. An absent file gives an empty list.
+    """Returns the JSON objects in the file in order and skips blank lines. If the file is absent, the list is empty.
 
-    Raises: UserError naming the line that is not a JSON object, such as a last line that a killed process left
-    incomplete.
+    Raises: UserError with the line's number if a line is not a JSON object, for example because a killed process left
+    the last line incomplete.
     """
     if not path.is_file():
         return []
@@ -24,6 +24,6 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError as error:
             raise UserError(f"{path}, line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise UserError(f"{path}, line {number}: expected an object, got {type(row).__name__}")
+            raise UserError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")
         rows.append(row)
     return rows

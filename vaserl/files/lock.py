@@ -1,4 +1,4 @@
-"""A lock that lets one job at a time write a data set; the kernel releases it when the holding process ends."""
+"""A file lock with which only one job at a time can write a data set. The kernel releases it when the process ends."""
 
 import fcntl
 import json
@@ -16,9 +16,12 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file <folder>/lock, which states the holder's process id, host and start time.
+    """Locks the file <folder>/lock for this process while the block runs.
 
-    Raises: UserError naming the holder when another process has the lock; UserError when the file system has no locks.
+    The file contains the process id, the host and the start time as JSON.
+
+    Raises: UserError, with the process's id and host, when another process has the lock; UserError when the file
+    system doesn't support locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
@@ -26,11 +29,13 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UserError(f"{folder.parent}: {_holder(file.read())}. Wait until it ends, or end it") from None
+            raise UserError(
+                f"{folder.parent}: {_holder(file.read())}. Wait until that process ends, or end it"
+            ) from None
         except OSError as error:
             raise UserError(
-                f"{folder.parent}: its file system can't lock files ({error.strerror}), so two jobs could write this "
-                "data set at once. Mount it with locks (Lustre: flock), or choose a folder on another file system"
+                f"{folder.parent}: the file system can't lock files ({error.strerror}), so two jobs could write this "
+                "data set at once. Mount the file system with locks (Lustre: option flock), or choose another folder"
             ) from error
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))

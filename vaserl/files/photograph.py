@@ -1,4 +1,8 @@
-"""Reads untrusted photographs: few formats, bounded size, EXIF orientation applied, transparent parts turned white."""
+"""Reads untrusted photographs.
+
+Only four image formats are accepted, and the number of pixels is limited. The image is rotated by its EXIF orientation,
+and transparent parts become white.
+"""
 
 import io
 import warnings
@@ -11,23 +15,23 @@ from vaserl.files.storage import is_url, read_bytes
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
-"""Largest number of pixels; an image whose header states more is rejected before decoding."""
+"""Largest number of pixels of a photograph. An image with more pixels according to its header is rejected undecoded."""
 
 
 class UnreadablePhotograph(Exception):
-    """A file that can't be used as a photograph; the message states the reason, without the path."""
+    """Error for a file that can't be used as a photograph. The message is the reason and doesn't contain the path."""
 
 
 def read_photograph(
     source: Path | str | bytes, shorter_side: int | None = None, keep_alpha: bool = False
 ) -> Image.Image:
-    """Returns the photograph in RGB, rotated by its EXIF orientation, with transparent parts on white.
+    """Returns the photograph as an RGB image, rotated by its EXIF orientation; transparent parts become white.
 
-    `source` is a path, a URL that fsspec reads, or the file's content. With `shorter_side`, a JPEG may be decoded at a
-    fraction of its size, with at least that many pixels on its shorter side. With `keep_alpha`, an image with
-    transparency is returned as RGBA.
+    `source` is a path, a URL that fsspec supports, or the content of an image file. If `shorter_side` is given, a JPEG
+    may be decoded at a reduced size, with at least that many pixels on its shorter side. If `keep_alpha` is true, an
+    image with transparency is returned as RGBA instead.
 
-    Raises: UnreadablePhotograph with the reason.
+    Raises: UnreadablePhotograph if the photograph can't be decoded or is too large.
     """
     try:
         with warnings.catch_warnings():

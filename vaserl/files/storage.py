@@ -1,7 +1,7 @@
-"""Local and remote storage of photographs and records.
+"""Reads and lists files in local folders and behind URLs.
 
-A place is a string: a local path, a file:// URL (treated as a local path), or a URL of any file system that fsspec
-supports.
+In this module, a place is a string with the location of a file or folder: a local path, a file:// URL (treated as a
+local path), or a URL of any file system that fsspec supports.
 """
 
 import errno
@@ -18,32 +18,35 @@ import fsspec.config
 from vaserl.errors import UserError
 
 UNDECODED = re.compile("[\udc80-\udcff]")
-"""Pattern of surrogates, which stand for undecodable bytes in file names and tables (PEP 383)."""
+"""Regular expression for surrogates, which represent undecodable bytes in strings such as file names (PEP 383)."""
 _DIGESTS = ("etag", "contentmd5", "md5hash", "md5", "sha256", "sha", "blobid", "crc32c", "crc", "generation", "ukey")
-"""Keys under which fsspec's file systems report a digest or version of a file, in lower case without punctuation."""
+"""Attributes by which fsspec's file systems report a digest or version of a file, in lower case without punctuation."""
 _TIMES = ("mtime", "modify", "modified", "lastmodified", "updated", "datetime", "created")
-"""Keys under which fsspec's file systems report a file's modification time, in lower case without punctuation."""
+"""Attributes by which fsspec's file systems report a file's modification time, in lower case without punctuation."""
 
 
 def is_url(place: str) -> bool:
-    """Tells whether the place is a URL, which is read through fsspec and not by the operating system."""
+    """Tells whether a place, which is a local path or a URL, is a URL. URLs are read through fsspec."""
     return "://" in place
 
 
 def normalised(place: str) -> str:
-    """Returns a URL without trailing slashes, and a local path or file:// URL as an absolute path."""
+    """Returns the normal form of a place.
+
+    A URL loses its trailing slashes; a local path or file:// URL becomes an absolute path.
+    """
     if place.startswith("file://"):
         place = place.removeprefix("file://")
     return place.rstrip("/") if is_url(place) else str(Path(place).absolute())
 
 
 def joined(folder: str, name: str) -> str:
-    """Returns the place of `name` in `folder`; a `name` that is a URL or an absolute path is returned unchanged."""
+    """Returns the path or URL of `name` in `folder`. If `name` is a URL or absolute path, it is returned unchanged."""
     return name if is_url(name) or name.startswith("/") else f"{folder.rstrip('/')}/{name}"
 
 
 def read_bytes(place: str | Path) -> bytes:
-    """Returns the file's content. Raises: OSError."""
+    """Returns the content of the file at a path or URL. Raises: OSError if it can't be read."""
     if isinstance(place, Path) or not is_url(place):
         return Path(place).read_bytes()
     system, path = _system(place)
@@ -53,20 +56,23 @@ def read_bytes(place: str | Path) -> bytes:
 def is_for_good(error: OSError) -> bool:
     """Tells whether a read error is permanent: missing file, no permission, not a file, invalid name.
 
-    Any other error, such as a time-out or an unmounted disk, may not occur in the next run. A data set's row must not
-    be rejected because of it, because rejections are permanent.
+    Any other error, such as a time-out, may be gone in the next run. A row of a data set must not be rejected for such
+    an error, because rejections are permanent.
     """
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
     return isinstance(error, kinds) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def no_answer(place: str, error: OSError) -> UserError:
-    """Returns the error that ends a run after a read error that isn't permanent, so that no row is rejected for it."""
+    """Returns the UserError with which a run ends after a read error that isn't permanent.
+
+    The run ends because a row must not be rejected for such an error: rejections are permanent.
+    """
     return UserError(f"{place}: {type(error).__name__}: {error}. Run the command again when the storage is available")
 
 
 def open_file(place: str) -> IO[bytes]:
-    """Opens the file for reading. Raises: OSError."""
+    """Opens the file at a path or URL for reading bytes. Raises: OSError if it can't be opened."""
     if not is_url(place):
         return open(place, "rb")
     system, path = _system(place)
@@ -74,7 +80,7 @@ def open_file(place: str) -> IO[bytes]:
 
 
 def is_file(place: str) -> bool:
-    """Tells whether the place is a file. Raises: UserError for a URL whose file system can't be opened."""
+    """Tells whether there is a file at a path or URL. Raises: UserError for a URL that fsspec can't handle."""
     if not is_url(place):
         return os.path.isfile(place)
     system, path = _system(place)
@@ -82,7 +88,7 @@ def is_file(place: str) -> bool:
 
 
 def is_folder(place: str) -> bool:
-    """Tells whether the place is a folder. Raises: UserError for a URL whose file system can't be opened."""
+    """Tells whether there is a folder at a path or URL. Raises: UserError for a URL that fsspec can't handle."""
     if not is_url(place):
         return os.path.isdir(place)
     system, path = _system(place)
@@ -90,9 +96,11 @@ def is_folder(place: str) -> bool:
 
 
 def files_below(folder: str) -> Iterator[str]:
-    """Yields the names of all files below the folder, relative to it, with "/" as separator, without hidden files.
+    """Yields the paths of all files in a folder and its subfolders, without hidden files and folders.
 
-    Raises: UserError for a name that isn't valid UTF-8.
+    The paths are relative to the folder, with "/" as separator.
+
+    Raises: UserError for a file name that isn't valid UTF-8.
     """
     if not is_url(folder):
         for root, folders, files in os.walk(folder):
@@ -110,10 +118,10 @@ def files_below(folder: str) -> Iterator[str]:
 
 
 def versions_below(folder: str) -> dict[str, list[str]]:
-    """Returns the version of each file below a URL, by the file's place, from one listing of the URL.
+    """Returns the version of each file below a URL, by the URL of the file, from one listing of the files.
 
-    A version is the content's digest, or else the modification time, and the size, as far as the listing has them. The
-    result is empty for a local folder, whose files can be examined one by one.
+    A version consists of the file's digest, or its modification time if the listing contains no digest, and of its size
+    if the listing contains it. For a local folder the result is empty: its files can be examined one by one.
     """
     if not is_url(folder):
         return {}
@@ -122,7 +130,10 @@ def versions_below(folder: str) -> dict[str, list[str]]:
 
 
 def local_copy(place: str, folder: Path) -> Path:
-    """Returns a local path of the file: the place itself, or a copy of a remote file in `folder`. Raises: OSError."""
+    """Returns a local path of the file at a path or URL; a remote file is copied to `folder`.
+
+    Raises: OSError if the file can't be read or copied.
+    """
     if not is_url(place):
         return Path(place)
     target = folder / place.rsplit("/", 1)[-1]
@@ -131,7 +142,10 @@ def local_copy(place: str, folder: Path) -> Path:
 
 
 def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
-    """Sets fsspec's options of the place's file system in this process; `storage_environment` passes them on."""
+    """Sets the options that fsspec uses for the file system of a URL, in this process; does nothing for a local path.
+
+    `storage_environment` passes the options on to other processes.
+    """
     if is_url(place):
         # in "simplecache::s3://…" the options belong to the last protocol, the one that uses the network
         protocol = place.partition("://")[0].rpartition("::")[2]
@@ -139,12 +153,12 @@ def use_storage_options(place: str, options: Mapping[str, Any]) -> None:
 
 
 def storage_environment() -> dict[str, str]:
-    """Returns environment variables that give another process the storage options of this one."""
+    """Returns environment variables by which another process gets the fsspec options of this process."""
     return {f"FSSPEC_{protocol.upper()}": json.dumps(options) for protocol, options in fsspec.config.conf.items()}
 
 
 def _listed(folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields, for each file below a URL, its name relative to the URL and its attributes from the file system."""
+    """Yields a pair for each file below a URL: its path relative to the URL, and the attributes that fsspec reports."""
     system, path = _system(folder)
     start = path.rstrip("/") + "/"
     for found, facts in system.find(path, detail=True).items():

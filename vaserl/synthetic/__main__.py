@@ -11,14 +11,21 @@ from vaserl.synthetic.world import build_world
 
 
 def main() -> int:
-    """Runs the command; returns exit code 0, or 2 after a UserError."""
+    """Runs the command. Returns: exit code 0, or 2 after a UserError."""
     parser = argparse.ArgumentParser(prog="python -m vaserl.synthetic", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder to write; must be empty or absent")
+    parser.add_argument("out", type=Path, help="output folder; must not exist or must be empty")
     parser.add_argument("--num-vases", type=int, default=700, help="number of vases (default: 700)")
-    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal files (default: 0)")
-    parser.add_argument("--num-workers", type=int, default=None, help="processes (default: one for each core)")
     parser.add_argument(
-        "--num-views", type=int, default=None, help="photographs of each vase (default: one to five, random)"
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the random generator; the same seed gives the same files (default: 0)",
+    )
+    parser.add_argument(
+        "--num-workers", type=int, default=None, help="number of processes (default: one for each core)"
+    )
+    parser.add_argument(
+        "--num-views", type=int, default=None, help="number of photographs of each vase (default: one to five, random)"
     )
     arguments = parser.parse_args()
     try:

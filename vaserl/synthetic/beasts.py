@@ -1,4 +1,4 @@
-"""Drawings of animals, facing right."""
+"""Drawings of a horse, a lion, an owl and an octopus; the animals face right."""
 
 from vaserl.synthetic.pen import LINE, RED, WHITE, Pen
 
@@ -96,7 +96,7 @@ def octopus(pen: Pen) -> None:
 
 
 def _quadruped(pen: Pen, x0: float, x1: float, y: float, depth: float, hooves: float, stride: float = 0.06) -> None:
-    """Draws the trunk and the four legs of an animal that faces right."""
+    """Draws the trunk and the four legs of a horse or lion that faces right."""
     pen.limb((x0, y, depth * 1.02), ((x0 + x1) / 2, y + 0.02, depth * 0.82), (x1, y - 0.01, depth * 1.08))
     hock = (hooves + y) / 2 + 0.06
     for hip, reach in ((x0 - 0.03, -stride), (x0 + 0.07, stride * 0.6)):

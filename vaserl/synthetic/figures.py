@@ -1,6 +1,6 @@
 """Drawings of the twelve subjects that are painted on the vases.
 
-They consist of a few large areas, so that a silhouette still shows its subject when the whole vase is 100 pixels high.
+Each drawing consists of a few large areas, so that its subject is recognisable when the whole vase is 100 pixels high.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from vaserl.synthetic.people import chariot, herakles, komast, siren, warrior
 
 @cache
 def silhouette(subject: str) -> np.ndarray:
-    """Draws one of `SUBJECTS`, facing right. Returns: the paint layer of each pixel (see `pen`), uint8 [H, W]."""
+    """Draws one of `SUBJECTS`, facing right. Returns: the number of each pixel's paint layer, 0 to 4, uint8 [H, W]."""
     aspect, draw = _DRAWINGS[subject]
     pen = Pen(aspect)
     draw(pen)
@@ -125,4 +125,4 @@ _DRAWINGS: dict[str, tuple[float, Callable[[Pen], None]]] = {
 }
 
 SUBJECTS: tuple[str, ...] = tuple(_DRAWINGS)
-"""The subjects, worded as in a record of the Beazley archive, most frequent first."""
+"""Names of the subjects, as in the records of the Beazley archive, most frequent first."""

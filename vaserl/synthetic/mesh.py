@@ -1,8 +1,8 @@
 """Builds a vase's mesh from its traits and its texture: the wall is a surface of revolution, handles are swept tubes.
 
-The wall's profile goes from the centre of the underside over foot, body, lip and inside to the floor. So the surface
-encloses the clay completely, and the vase is closed at the foot and open at the mouth. Y is up and the front faces +Z,
-as in glTF.
+The wall's profile is a curve from the centre of the underside over foot, body, lip and inner side to the centre of the
+floor. Its surface of revolution encloses the clay completely: the vase is closed at the foot and open at the mouth. Y
+is up and the vase's front faces +Z, as in glTF.
 """
 
 import io
@@ -20,7 +20,7 @@ from vaserl.synthetic.profile import Handle, Shape
 from vaserl.synthetic.vase import VaseTraits, shape_of
 
 _NUM_SEGMENTS = 48
-"""Number of corners of the polygon that a horizontal section of the wall is."""
+"""A horizontal section of the wall is a polygon with this number of corners."""
 
 _INSIDE_V = 1 - MARGIN / 2 / HEIGHT
 _UNDERSIDE_V = MARGIN / 2 / HEIGHT
@@ -28,7 +28,10 @@ _OUTSIDE_V = (MARGIN / HEIGHT, 1 - MARGIN / HEIGHT)
 
 
 def build_mesh(traits: VaseTraits, texture: Image.Image) -> trimesh.Trimesh:
-    """Returns the vase's textured mesh, `traits.slimness` units high, with the radii of the shape's drawing."""
+    """Returns the vase's textured mesh.
+
+    The mesh is `traits.slimness` units high; its radii are those of its shape in `shapes`, which is 1 unit high.
+    """
     shape = shape_of(traits.facts)
     pieces = [_wall(shape, traits.slimness), *(_tube(handle, traits.slimness) for handle in shape.handles)]
     offsets = np.cumsum([0, *(len(vertices) for vertices, _, _, _ in pieces[:-1])])
@@ -43,7 +46,7 @@ def build_mesh(traits: VaseTraits, texture: Image.Image) -> trimesh.Trimesh:
 
 
 def to_glb(mesh: trimesh.Trimesh) -> bytes:
-    """Returns the mesh as a GLB file with a JPEG texture, a tenth of the size of PNG because of the texture's grain."""
+    """Returns the mesh as the content of a GLB file. Its texture is a JPEG; a PNG of it would be ten times as large."""
     texture = mesh.visual.material.baseColorTexture  # type: ignore[union-attr]
     if texture.format != "JPEG":
         file = io.BytesIO()
@@ -53,7 +56,7 @@ def to_glb(mesh: trimesh.Trimesh) -> bytes:
 
 
 def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the wall's V vertices [V, 3], their normals [V, 3], F triangles [F, 3], texture coordinates [V, 2]."""
+    """Returns four arrays: the wall's vertices [V, 3], normals [V, 3], triangles [F, 3], texture coordinates [V, 2]."""
     stretch = np.array([1.0, slimness])
     outside, inside = shape.outside() * stretch, shape.inside() * stretch
     foot = outside[0]
@@ -90,7 +93,10 @@ def _wall(shape: Shape, slimness: float) -> tuple[np.ndarray, np.ndarray, np.nda
 def _tube(
     handle: Handle, slimness: float, num_sides: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the same arrays as `_wall` for a closed tube along the handle's path; its sections turn without twist."""
+    """Returns the vertices, normals, triangles and texture coordinates of a handle, shaped like those of `_wall`.
+
+    The handle is a closed tube along `handle.path`. Consecutive cross-sections are not twisted against each other.
+    """
     knots = np.array([(r, side, z * slimness) for r, side, z in handle.path])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     steps = np.linspace(0.0, along[-1], 4 * len(knots))
@@ -121,14 +127,17 @@ def _tube(
 
 
 def _profile_normals(profile: np.ndarray) -> np.ndarray:
-    """Returns the unit normals [N, 2] at a profile's N points, to the right of its direction, away from the clay."""
+    """Returns the unit normals [N, 2] at the N points of a profile. They point away from the clay."""
     tangents = np.gradient(profile, axis=0)
     normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
 
 
 def _grid_faces(num_rows: int, num_columns: int) -> np.ndarray:
-    """Returns the triangles [F, 3] of a vertex grid whose first and last row are points, counter-clockwise outside."""
+    """Returns the triangles [F, 3] between the vertices of a grid, numbered row by row.
+
+    All vertices of the first row coincide, and all of the last row. Seen from outside, triangles are counter-clockwise.
+    """
     row, column = np.meshgrid(np.arange(num_rows - 1), np.arange(num_columns - 1), indexing="ij")
     corner = row * num_columns + column
     lower = np.stack([corner, corner + 1, corner + num_columns + 1], axis=-1)[1:]

@@ -1,7 +1,7 @@
-"""Ornaments of six vase-painters ("hands"): each has one motif, which is on all vases of that hand.
+"""Drawings of the ornaments of six vase-painters ("hands"). All vases of a painter have that painter's ornament.
 
-Attribution after Morelli and Beazley relies on a painter's habitual details. Here that is one motif for each hand,
-large and coarse so that it stays visible in small images, drawn in the paint layers of `pen`.
+Morelli and Beazley attributed works to painters by habitual details. Here, the only such detail is the ornament. It is
+large and coarse, so that it is visible in small images.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,10 @@ from vaserl.synthetic.pen import BODY, RED, WHITE, Pen, coverage
 
 @cache
 def motif(hand: str) -> np.ndarray:
-    """Draws one tile of the hand's ornament, which repeats horizontally. Returns: paint layer numbers, uint8 [H, W]."""
+    """Draws one tile of the painter's ornament, which is repeated horizontally.
+
+    Returns: the number of each pixel's paint layer, 0 to 4, uint8 [H, W].
+    """
     aspect, draw = _MOTIFS[hand]
     pen = Pen(aspect)
     draw(pen)
@@ -25,10 +28,12 @@ def motif(hand: str) -> np.ndarray:
 
 
 def band(hand: str, height: int, width: int, circumference_over_height: float) -> np.ndarray:
-    """Returns how far each of the five paint layers covers the pixels of a band around the vase, 0 to 255.
+    """Draws the painter's ornament as a band around the vase.
 
-    Shape and type: uint8 [height, width, 5]. The number of repeats follows from the motif's proportions and the band's
-    circumference and height; it is a whole number, so there is no seam.
+    The motif is repeated a whole number of times, so there is no seam. The number is chosen such that the motif keeps
+    its proportions as nearly as possible; it is at least 4.
+
+    Returns: how far each of the five paint layers covers each pixel, 0 to 255, uint8 [height, width, 5].
     """
     canvas = motif(hand)
     aspect = canvas.shape[1] / canvas.shape[0]
@@ -103,4 +108,4 @@ _MOTIFS: dict[str, tuple[float, Callable[[Pen], None]]] = {
 }
 
 HANDS: tuple[str, ...] = tuple(_MOTIFS)
-"""The hands as a Beazley record names them ("P" for painter), most frequent first."""
+"""Painters, written as in the records of the Beazley archive ("P" means painter), most frequent first."""

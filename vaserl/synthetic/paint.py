@@ -1,8 +1,9 @@
 """Paints a vase's texture from its traits: clay, slip, bands, figures, and traces of firing and wear.
 
-The texture's x runs once around the vase with the front in the middle; its y runs along the outside from foot to
-lip, so figures keep their proportions on every shape. Two narrow margins have flat colours: the bottom one is used for
-the underside, the top one for the inside and the handles.
+The texture's horizontal axis runs once around the vase, with the front in the middle. Its vertical axis runs along the
+outside of the wall from foot to lip, so figures keep their proportions on every shape. A margin of
+one colour at the bottom edge is used for the underside of the vase, and a margin at the top edge is used for the inside
+and the handles.
 """
 
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from vaserl.synthetic.vase import VaseTraits, shape_of
 
 WIDTH, HEIGHT = 768, 384
 MARGIN = 10
-"""Number of rows of flat colour at the top edge, and as many at the bottom edge."""
+"""Height in pixels of the margin at the top edge and of the margin at the bottom edge."""
 _WIDEST = 0.36
-"""Largest share of the circumference that one figure may cover; a wider one is never visible as a whole."""
+"""Largest share of the circumference that one figure may cover. No view would show the whole of a wider figure."""
 
 Colour = tuple[int, int, int]
 
@@ -29,14 +30,14 @@ CLAY: dict[str, Colour] = {
     "BOEOTIAN": (158, 124, 98),
     "EUBOEAN": (146, 48, 34),
 }
-"""Fired colour of each fabric's clay: orange, buff, dull brown, dark red."""
+"""RGB colour of the fired clay of each fabric (region of production): orange, buff, dull brown, dark red."""
 SLIP: dict[str, Colour] = {
     "ATHENIAN": (28, 24, 24),
     "CORINTHIAN": (58, 40, 30),
     "BOEOTIAN": (40, 33, 32),
     "EUBOEAN": (24, 20, 22),
 }
-"""Fired colour of each fabric's slip."""
+"""RGB colour of the fired slip (the dark coating) of each fabric."""
 WHITE_GROUND: Colour = (242, 236, 222)
 ADDED_WHITE: Colour = (240, 230, 206)
 ADDED_RED: Colour = (150, 28, 46)
@@ -44,18 +45,22 @@ ADDED_RED: Colour = (150, 28, 46)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours of one vase."""
+    """RGB colours of one vase."""
 
     clay: Colour
     slip: Colour
     ground: Colour
     """Colour behind the figures."""
     layers: tuple[Colour, Colour, Colour, Colour, Colour]
-    """Colours of the paint layers of `pen`: ground, silhouette, incision, added red, added white."""
+    """Colours of the five paint layers: ground, silhouette, incision, added red, added white."""
 
 
 def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
-    """Returns the colours of the vase's fabric, varied a little at random and assigned as its technique requires."""
+    """Returns the colours of the vase.
+
+    Clay and slip have the colours of the vase's fabric with a small random deviation. The technique determines the
+    colours of the ground and of the figures.
+    """
     clay = _shifted(CLAY[traits.facts.fabric], rng, 5.0)
     slip = _shifted(SLIP[traits.facts.fabric], rng, 3.0)
     if traits.facts.technique == "BLACK-FIGURE":
@@ -69,7 +74,7 @@ def palette_of(traits: VaseTraits, rng: np.random.Generator) -> Palette:
 
 
 def paint_vase(traits: VaseTraits) -> Image.Image:
-    """Returns the vase's texture, RGB, WIDTH x HEIGHT; row 0 is the lip."""
+    """Returns the vase's texture, an RGB image of WIDTH x HEIGHT pixels. Row 0 is at the lip."""
     rng = np.random.default_rng(traits.paint_seed)
     palette = palette_of(traits, rng)
     canvas = _Canvas(traits, palette)
@@ -97,7 +102,7 @@ def paint_vase(traits: VaseTraits) -> Image.Image:
 
 
 class _Canvas:
-    """The texture of a vase while it is painted; heights are in units of the shape's drawing."""
+    """The texture of a vase while it is painted. Its methods use heights from 0 at the foot to 1 at the lip."""
 
     def __init__(self, traits: VaseTraits, palette: Palette) -> None:
         self.pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -110,7 +115,7 @@ class _Canvas:
         self._num_figures = 0
 
     def row(self, height: float) -> int:
-        """Returns the texture row at which the outside has this height."""
+        """Returns the row of the texture for this height on the outside of the vase."""
         share = np.interp(height, self._heights, self._along) / self._along[-1]
         return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
 
@@ -123,7 +128,7 @@ class _Canvas:
         self._lay(covered, top, 0)
 
     def figures(self, low: float, high: float) -> None:
-        """Paints as many figures as fit with some space between them, one of them at the front."""
+        """Paints the figure at the front and repeats it around the vase, on a frieze from height `low` to `high`."""
         drawing = silhouette(self._traits.facts.decoration)
         drawing = drawing[:, ::-1] if self._traits.mirrored else drawing
         aspect = drawing.shape[1] / drawing.shape[0]
@@ -137,7 +142,7 @@ class _Canvas:
             self._lay(figure, bottom - height, round(WIDTH / 2 + k * WIDTH / self._num_figures - width / 2))
 
     def rosettes(self, low: float, high: float) -> None:
-        """Paints dotted rosettes between the figures, as on Corinthian vases."""
+        """Paints dotted rosettes between the figures of a frieze from height `low` to `high`."""
         top, height = self.row(high), self.row(low) - self.row(high)
         size = max(6, round(0.2 * height))
         width = max(5, round(0.2 * WIDTH / self._around(low, high)))
@@ -152,7 +157,11 @@ class _Canvas:
                 self._lay(covered, top + round(share * height), x)
 
     def _lay(self, covered: np.ndarray, top: int, left: int) -> None:
-        """Blends paint layers over the texture by their coverage [height, width, 5]; columns wrap around the vase."""
+        """Blends the colours of the paint layers over the texture, from row `top` and column `left`.
+
+        covered: how far each layer covers each pixel, 0 to 255, [height, width, 5]. Columns beyond the right edge of
+        the texture continue at its left edge.
+        """
         columns = np.arange(left, left + covered.shape[1]) % WIDTH
         below = self.pixels[top : top + covered.shape[0], columns].astype(np.float32)
         share = covered.astype(np.float32) / 255
@@ -163,7 +172,7 @@ class _Canvas:
         return float(np.diff(np.interp([low, high], self._heights, self._along))[0])
 
     def _around(self, low: float, high: float) -> float:
-        """Returns a band's circumference divided by its height, both measured along the wall."""
+        """Returns the circumference of the band between two heights, divided by the band's height along the wall."""
         inside = (self._heights >= low) & (self._heights <= high)
         radius = self._radii[inside].mean() if inside.any() else np.interp((low + high) / 2, self._heights, self._radii)
         return float(2 * np.pi * radius / self._along_between(low, high))
@@ -177,7 +186,7 @@ def _shifted(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
 
 
 def _weathered(pixels: np.ndarray, palette: Palette, rng: np.random.Generator) -> np.ndarray:
-    """Returns the texture with uneven firing, traces of the potter's wheel, grain and a few chips, without a seam."""
+    """Adds uneven firing, traces of the potter's wheel, grain and a few chips to the pixels of the texture."""
     coarse = rng.normal(0, 1, (7, 13)).astype(np.float32)
     coarse = np.concatenate([coarse, coarse[:, :1]], axis=1)
     firing = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))

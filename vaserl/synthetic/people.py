@@ -1,4 +1,4 @@
-"""Drawings of people, alone and with animals, and of a siren, a bird with a woman's head; all face right."""
+"""Drawings of people, some with animals, and of a siren (a bird with a woman's head). All figures face right."""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def warrior(pen: Pen) -> None:
 
 
 def herakles(pen: Pen) -> None:
-    """Draws Herakles, who bends over the rearing lion and holds its neck."""
+    """Draws Herakles bending over a rearing lion and holding its neck."""
     _leg(pen, (0.34, 0.56), (0.25, 0.74), (0.10, 0.935), bulk=1.1)
     _leg(pen, (0.40, 0.56), (0.56, 0.70), (0.47, 0.945), bulk=1.1)
     pen.area((0.36, 0.22), (0.56, 0.22), (0.60, 0.34), (0.50, 0.50), (0.44, 0.62), (0.29, 0.61), (0.30, 0.42))
@@ -117,7 +117,7 @@ def siren(pen: Pen) -> None:
 
 
 def _head(pen: Pen, x: float, y: float, size: float = 0.075, beard: bool = True) -> None:
-    """Draws a head in profile, facing right: nose, beard, a band in the hair, a frontal eye."""
+    """Draws a head in profile, facing right, with nose, beard, a band in the hair and an eye seen from the front."""
     pen.disc(x, y, size)
     pen.polygon((x + 0.6 * size, y - 0.5 * size), (x + 1.35 * size, y + 0.15 * size), (x + 0.7 * size, y + 0.4 * size))
     if beard:

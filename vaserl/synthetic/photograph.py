@@ -1,8 +1,8 @@
 """Renders photographs of the vases: good ones, and the flawed kinds that are common in museum archives.
 
-Every photograph has a random viewpoint, light, backdrop and colour cast. Good ones are at most fifteen degrees above
-the horizon on a plain backdrop, as in catalogues; those from above are as sharp and complete, but show the profile
-foreshortened.
+Every photograph has a random viewpoint, light, backdrop and colour cast. In a good photograph, the camera is at most 15
+degrees above the horizontal and the backdrop is plain, as in catalogues. Photographs from above are as sharp and
+complete, but show the vase's profile foreshortened.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from trimesh.visual.texture import TextureVisuals
 from vaserl.meshes.turntable import Camera, Light, TurntableRenderer
 
 PhotographKind = Literal["intact", "above", "fragment", "blur", "sketch", "crop"]
-"""Kind of a photograph. "intact" shows a whole vase from the front, "above" a whole vase from above."""
+"""Kind of a photograph. It shows a whole vase from the side ("intact"), a whole vase from above ("above"), a sherd
+("fragment"), a blurred vase ("blur"), a line drawing of a vase ("sketch"), or a part of a vase ("crop")."""
 
 FLAWED: tuple[PhotographKind, ...] = ("fragment", "blur", "sketch", "crop")
 
@@ -31,16 +32,16 @@ BACKDROPS: tuple[tuple[float, float, float], ...] = (
     (0.70, 0.77, 0.84),
     (0.86, 0.82, 0.74),
 )
-"""Colours behind the vase, RGB in [0, 1]: white, two greys, pale blue, sand. None is close to slip or orange clay."""
+"""Backdrop colours, RGB in [0, 1]: white, two greys, pale blue, sand. None is similar to slip or orange clay."""
 
 
 def label_quality(kind: PhotographKind) -> int:
-    """Returns 1 for a photograph that is sharp and shows the whole object, else 0."""
+    """Returns 1 if photographs of this kind are sharp and show the whole object (a vase or a sherd), else 0."""
     return int(kind in ("intact", "above", "fragment"))
 
 
 def label_intact(kind: PhotographKind) -> int:
-    """Returns 0 for a photograph of a broken object, else 1."""
+    """Returns 0 if photographs of this kind show a broken object, else 1."""
     return int(kind != "fragment")
 
 
@@ -51,9 +52,9 @@ def take_photograph(
     rng: np.random.Generator,
     back: bool = False,
 ) -> np.ndarray:
-    """Renders a photograph of this kind. Returns: uint8 [224, 224, 3].
+    """Renders a photograph of the given kind. Returns: RGB pixels, uint8 [224, 224, 3].
 
-    turntable: a renderer of that resolution. back: photographs the vase's other side.
+    turntable: a renderer with a resolution of 224. back: True to show the back of the vase; ignored for a fragment.
     """
     turn_deg = float(rng.normal(180.0 if back else 0.0, 14.0))
     elevation_deg = float(rng.uniform(38.0, 65.0) if kind == "above" else rng.uniform(1.0, 14.0))
@@ -77,7 +78,7 @@ def take_photograph(
 
 
 def shard_of(mesh: trimesh.Trimesh, rng: np.random.Generator) -> trimesh.Trimesh:
-    """Returns a sherd: the part of the wall inside four to six random cuts, taken from the front, facing the camera."""
+    """Cuts a sherd with four to six random edges out of the front of the vase and turns it to face the camera."""
     height = float(np.ptp(mesh.vertices[:, 1]))
     azimuth, level = rng.uniform(-0.5, 0.5), mesh.vertices[:, 1].min() + height * rng.uniform(0.4, 0.62)
     outward = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
@@ -109,7 +110,7 @@ def _render(
     camera: Camera,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Renders one view with random light, backdrop and colour cast."""
+    """Renders the mesh from one view, (turn, elevation) in degrees, with random light, backdrop and colour cast."""
     light = Light(
         ambient=float(rng.uniform(0.42, 0.62)),
         key=float(rng.uniform(1.2, 2.4)),
@@ -130,7 +131,10 @@ def _varied(colour: Sequence[float], rng: np.random.Generator) -> tuple[float, f
 def _render_sketch(
     turntable: TurntableRenderer, mesh: trimesh.Trimesh, view: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """Renders one view as a line drawing on yellowed paper, with ink where brightness changes."""
+    """Renders the mesh from one view, (turn, elevation) in degrees, as a line drawing in ink on yellowed paper.
+
+    The lines are at the edges in the rendered image, where its brightness changes.
+    """
     flat = Light(ambient=0.95, key=0.25, fill=0.1)
     image = turntable.render_views(mesh, [view], camera=Camera(margin=1.12), light=flat, background=(1.0, 1.0, 1.0))[0]
     grey = np.asarray(Image.fromarray(image).convert("L").filter(ImageFilter.GaussianBlur(0.8)), np.float32)

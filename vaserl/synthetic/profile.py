@@ -1,8 +1,8 @@
-"""Defines the form of a vase: a profile curve, handles, and the bands for painting.
+"""Defines the form of a vase: its profile, its handles, and the bands that are painted.
 
-A profile is given in units of the vase's height, as runs, which are lists of (radius, height) points. A run is smooth,
-and two runs meet at a corner, such as between foot and body, shoulder and neck, or neck and lip. Heights never decrease
-along a profile.
+A profile is a curve in units of the vase's height. It consists of runs, which are tuples of (radius, height) points.
+The curve is smooth within a run. Between two runs it has a corner, for example between foot and body, shoulder and
+neck, or neck and lip. Heights never decrease along a profile.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ Band = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """A tube swept along a curve, in a vertical plane through the axis or bulging sideways out of it.
+    """A handle: a tube along a curve from one point of the vase's wall to another.
 
-    Example: a neck-amphora's handle begins at the neck under the lip and ends on the shoulder.
+    Example: a handle of a neck-amphora begins at the neck below the lip and ends on the shoulder.
     """
 
     azimuth_deg: float
-    """Position around the vase in degrees: 0 is the front, 90 the right-hand side, 180 the back."""
+    """Position of the handle around the vase in degrees: 0 is the front, 90 the right-hand side, 180 the back."""
     path: tuple[tuple[float, float, float], ...]
-    """Points (distance from the axis, sideways, height) of the tube's middle line; both ends lie inside the wall."""
+    """Points (distance from the vase's axis, offset to the side, height) of the tube's centre line, in units of the
+    vase's height. Both ends are inside the wall."""
     thickness: float = 0.026
     """Radius of the tube, in units of the vase's height."""
 
@@ -34,30 +35,36 @@ class Shape:
     """The form of one kind of vase, in units of the vase's height."""
 
     name: str
-    """Name as in a record of the Beazley archive: family, then kind."""
+    """Name in the records of the Beazley archive, for example "AMPHORA, NECK" for a neck-amphora."""
     runs: tuple[Polyline, ...]
-    """Profile of the outside, from the edge of the foot to the top of the lip."""
+    """Outer profile from the edge of the foot to the top of the lip. A run is a smooth curve through (radius, height)
+    points; there is a corner between two runs."""
     handles: tuple[Handle, ...]
     floor: float
-    """Height of the lowest point of the inside."""
+    """Height of the floor inside the vase, at the axis."""
     frieze: Band
-    """Lower and upper edge of the band in which the figures stand."""
+    """Heights of the lower and the upper edge of the band that contains the figures."""
     ornaments: tuple[Band, ...]
-    """Lower and upper edge of each band of the painter's ornament."""
+    """Heights of the lower and the upper edge of each band with the painter's ornament, the highest band first."""
     trefoil: float = 0.0
-    """Depth of the lip's three lobes, as a share of the lip's radius; 0 for a round lip."""
+    """Depth of the three lobes of a trefoil lip, as a fraction of the radius of the lip; 0 for a round lip."""
 
     def outside(self, num_points: int = 64) -> np.ndarray:
-        """Returns N points (radius, height) of the outside from foot to lip, corners included, float64 [N, 2].
+        """Returns N points (radius, height) of the outer profile from foot to lip, float64 [N, 2].
 
-        num_points: approximate number; the points are nearly evenly spaced."""
+        The points are nearly evenly spaced and include all corners of the profile, so N is only approximately
+        `num_points`.
+        """
         lengths = np.array([np.hypot(*np.diff(np.array(run), axis=0).T).sum() for run in self.runs])
         counts = np.maximum(2, np.round(num_points * lengths / lengths.sum())).astype(int)
         pieces = [_smooth(np.array(run), count) for run, count in zip(self.runs, counts, strict=True)]
         return np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
 
     def inside(self, num_points: int = 16, wall: float = 0.022) -> np.ndarray:
-        """Returns N = `num_points` (radius, height) of the inside from lip to the floor's centre, float64 [N, 2]."""
+        """Returns N = `num_points` points (radius, height) of the inner profile, float64 [N, 2].
+
+        They lead from the lip to the centre of the floor. `wall` is the thickness of the wall.
+        """
         outside = self.outside()
         lip = outside[-1]
         heights = np.linspace(lip[1], self.floor + wall, num_points - 1)
@@ -68,7 +75,7 @@ class Shape:
 
 
 def _smooth(points: np.ndarray, count: int) -> np.ndarray:
-    """Returns `count` points of a smooth curve through the points, which doesn't leave their range."""
+    """Returns `count` points of a smooth curve through the given points; between two of them it doesn't overshoot."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     curve = PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
     curve[-1] = points[-1]  # exactly the last point, so that consecutive runs join

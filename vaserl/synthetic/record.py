@@ -1,7 +1,8 @@
-"""Records in the form of the Beazley archive: field names, upper case, signed years, "P" for painter, "A,B:" for both
-sides.
+"""Creates museum records of synthetic vases in the form of the records of the Beazley archive.
 
-Only the form follows the archive; museum, numbers and findspots are invented.
+As in the archive, values are in upper case, years BCE are negative, "P" means painter, and "A,B:" means both sides of
+the vase. The field names are the archive's too. The museum and the numbers are invented,
+and findspots are random.
 """
 
 import uuid
@@ -17,7 +18,10 @@ _SCHOLAR = " by BEAZLEY"
 
 
 def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
-    """Returns the vase's museum record, empty fields left out. The key `id` is ours, all others are the archive's."""
+    """Returns the vase's museum record by field name.
+
+    `id` is the only field name that the Beazley archive doesn't have. An unknown findspot has no field.
+    """
     facts = traits.facts
     identity = uuid.UUID(bytes=np.random.default_rng((number, traits.paint_seed)).bytes(16), version=4)
     record = {

@@ -1,4 +1,4 @@
-"""The twelve shapes of vases, in units of the vase's height; `profile` explains the fields."""
+"""The twelve shapes of vases, with all lengths in units of the vase's height. `profile.Shape` explains the fields."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def _pair(*points: tuple[float, float], thickness: float = 0.026) -> tuple[Handl
 def _loops(
     radius: float, height: float, out: float, rise: float, half: float, thickness: float = 0.026
 ) -> tuple[Handle, Handle]:
-    """Returns two horizontal handles, at the left and the right, whose middle lies `rise` above their ends."""
+    """Returns two loop handles, left and right of the vase. The middle of a handle is `rise` above its ends."""
     arc = np.linspace(-1.0, 1.0, 9)
     path = tuple(
         (float(radius + out * (1 - a**4) ** 0.5), float(half * a), float(height + rise * (1 - a**4) ** 0.5))
@@ -26,7 +26,7 @@ def _loops(
 
 
 def _foot(radius: float, height: float, stem: float) -> tuple[Polyline, ...]:
-    """Returns the runs of a disc foot with a rounded edge and a ledge to the body."""
+    """Returns the foot's part of a profile: a disc with a rounded edge, then a ledge inwards to radius `stem`."""
     return (
         ((radius * 0.96, 0.0), (radius, height * 0.4), (radius * 0.97, height)),
         ((radius * 0.97, height), (stem, height * 1.12)),
@@ -244,4 +244,4 @@ SHAPES: tuple[Shape, ...] = (
         ornaments=((0.55, 0.675), (0.055, 0.195)),
     ),
 )
-"""The shapes, most frequent first. Sampling depends on their order; records contain their names."""
+"""All shapes of vases, most frequent first; `vase.sample_traits` derives their probabilities from this order."""

@@ -1,8 +1,8 @@
-"""Traits of a vase, sampled from a skewed and correlated distribution.
+"""Samples the traits of a vase.
 
-The skew follows real collections: one fabric dominates, the technique depends on date and fabric, a shape has
-a most frequent subject, most painters use one technique. A constant guess therefore scores well above chance, as on
-real data.
+The distribution of the traits resembles that in real collections. One fabric is the most frequent by far. The technique
+depends on date and fabric. Each shape has a favourite subject, and most painters use one technique. Therefore a model
+that always gives the same answer scores well above chance, as on real data.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from vaserl.synthetic.shapes import SHAPES
 FABRICS: tuple[str, ...] = ("ATHENIAN", "CORINTHIAN", "BOEOTIAN", "EUBOEAN")
 TECHNIQUES: tuple[str, ...] = ("BLACK-FIGURE", "RED-FIGURE", "WHITE-GROUND")
 DATES: tuple[tuple[int, int], ...] = ((-600, -550), (-550, -525), (-525, -500), (-500, -475), (-475, -425))
-"""First and last year of each period, as in records: years BCE are negative, and there is no year zero."""
+"""Periods as (first year, last year), as in museum records: years BCE are negative, and there is no year zero."""
 
 SLIMNESS: tuple[float, ...] = (0.69, 0.83, 1.0, 1.2, 1.44)
-"""Height over width relative to the shape's drawing, for each of DATES: vases become more slender with time."""
+"""Ratio of a vase's height to the height of its shape in `shapes`, at equal width, for each period of DATES: vases
+became more slender with time."""
 
 PROVENANCES: tuple[str, ...] = (
     "ITALY, ETRURIA, VULCI",
@@ -35,9 +36,9 @@ _SHAPE_NAMES = tuple(shape.name for shape in SHAPES)
 _P_FABRIC = (0.58, 0.19, 0.13, 0.10)
 _P_DATE = (0.14, 0.21, 0.28, 0.22, 0.15)
 _P_BLACK_FIGURE = (0.97, 0.92, 0.66, 0.34, 0.12)
-"""Probability that an Athenian vase is black-figure, for each of DATES."""
+"""Probability that an Athenian vase is black-figure, for each period of DATES."""
 _P_WHITE_GROUND = 0.22
-"""Probability of white-ground among vases that aren't black-figure."""
+"""Probability that a vase that isn't black-figure is white-ground."""
 _FAVOURITE_SUBJECT = {
     "AMPHORA, NECK": "WARRIOR WITH SHIELD AND SPEAR",
     "LEKYTHOS": "SIREN",
@@ -61,24 +62,24 @@ _HANDS_OF_TECHNIQUE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedFacts:
-    """The facts that a vase shows, worded as in a record: one value for each of the six scored `DIMENSIONS`.
+    """Six facts that the photographs of a vase show, worded as in a museum record. The reward scores captions by them.
 
     Example: PaintedFacts(fabric="ATHENIAN", technique="BLACK-FIGURE", shape="AMPHORA, NECK", dating=(-525, -500),
     decoration="HORSE", attribution="ANTIMENES P")
     """
 
     fabric: str
-    """One of FABRICS."""
+    """Region in which the vase was made, one of FABRICS."""
     technique: str
-    """One of TECHNIQUES."""
+    """Painting technique, one of TECHNIQUES."""
     shape: str
-    """The name of one of SHAPES."""
+    """Name of the vase's shape, which is one of SHAPES."""
     dating: tuple[int, int]
-    """One of DATES."""
+    """Period (first year, last year), one of DATES."""
     decoration: str
-    """One of SUBJECTS; it is repeated around the vase."""
+    """Subject of the painting, one of SUBJECTS; the same figure is repeated around the vase."""
     attribution: str
-    """One of HANDS."""
+    """Painter, one of HANDS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +88,18 @@ class VaseTraits:
 
     facts: PaintedFacts
     slimness: float
-    """Height over width relative to the shape's drawing: the date's `SLIMNESS` with a random deviation."""
+    """Ratio of the vase's height to the height of its shape in `shapes`, at equal width. It is the SLIMNESS of the
+    vase's period with a random deviation."""
     mirrored: bool
     """True when the figures face left."""
     height_cm: float
-    """Height stated in the record; it isn't visible in images."""
+    """Height in centimetres in the museum record. Images don't show it, because all vases are rendered at one size."""
     provenance: str | None
-    """Findspot, None when unknown."""
+    """Findspot; None when it is unknown."""
     collection: str
     """Museum and inventory number."""
     paint_seed: int
-    """Seed of the texture's random variation."""
+    """Seed of the random variation of the texture."""
 
 
 def sample_traits(rng: np.random.Generator) -> VaseTraits:
@@ -125,11 +127,11 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
 
 
 def shape_of(facts: PaintedFacts) -> Shape:
-    """Returns the shape that the facts name."""
+    """Returns the shape whose name is `facts.shape`."""
     return SHAPES[_SHAPE_NAMES.index(facts.shape)]
 
 
 def _skewed(rng: np.random.Generator, values: tuple[str, ...], ratio: float) -> str:
-    """Samples one of the values, each `ratio` times as likely as the one before."""
+    """Samples one of the values. Each value is `ratio` times as likely as the value before it."""
     weights = ratio ** np.arange(len(values))
     return str(rng.choice(values, p=weights / weights.sum()))

@@ -1,12 +1,12 @@
 """Writes a synthetic collection: meshes, photographs and museum records, all determined by a seed.
 
-    OUT/records.jsonl         one record per line, in the Beazley form, with the vase's `id`
-    OUT/photographs.jsonl     {"file", "vase_id", "view", "kind", "label_quality", "label_intact"}
-    OUT/photographs/ID_V.png  224 x 224
-    OUT/models/ID.glb         mesh with texture, Y up
-    OUT/world.json            seed, counts, hash of everything above
+    OUT/records.jsonl         one museum record a line, in the form of the Beazley archive, with the vase's `id`
+    OUT/photographs.jsonl     one photograph a line: file, vase_id, view, kind, label_quality, label_intact
+    OUT/photographs/ID_V.png  photograph V of vase ID, 224 x 224 pixels
+    OUT/models/ID.glb         mesh of vase ID with texture, Y up
+    OUT/world.json            seed, counts and a hash of all other files
 
-The folder is written under another name and renamed when it is complete.
+The collection is written to OUT.partial, which is renamed to OUT when it is complete.
 """
 
 import hashlib
@@ -35,9 +35,9 @@ from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.vase import VaseTraits, sample_traits
 
 P_NUM_GOOD = (0.03, 0.40, 0.35, 0.22)
-"""Probability of 0, 1, 2, 3 good photographs of a vase."""
+"""Probabilities that a vase has 0, 1, 2 or 3 good photographs."""
 P_NUM_FLAWED = (0.30, 0.40, 0.30)
-"""Probability of 0, 1, 2 flawed photographs of a vase."""
+"""Probabilities that a vase has 0, 1 or 2 flawed photographs."""
 P_OF_SERIES: Mapping[PhotographKind, float] = {
     "intact": 0.40,
     "above": 0.16,
@@ -46,36 +46,36 @@ P_OF_SERIES: Mapping[PhotographKind, float] = {
     "sketch": 0.11,
     "crop": 0.11,
 }
-"""Probability of each kind when `num_views` is given; only then are there views from above."""
+"""Probability of each kind of photograph when the caller passes `num_views`. Otherwise, no photograph is from above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSummary:
-    """Content of `world.json`: how the collection was generated, and hashes to compare it by."""
+    """Content of `world.json`: how a collection was generated, its counts, and hashes for comparing collections."""
 
     seed: int
     num_vases: int
     """Number of vases; each has one record and one mesh."""
     num_views: int | None
-    """Number of photographs of each vase; None when it is random."""
+    """Number of photographs of each vase; None when the number is random."""
     num_photographs: int
     num_by_kind: Mapping[str, int]
     """Number of photographs of each kind."""
     content_hash: str
     """SHA-256 of the names and hashes of all files except `world.json`."""
     generator_hash: str
-    """SHA-256 of the generator's source code; with another hash, the same seed may give another world."""
+    """SHA-256 of the source code that generated the collection. With other code, the same seed may give another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseFiles:
-    """One vase's record, and the names and hashes of its files."""
+    """The museum record of one vase, and the names and hashes of the files that were written for it."""
 
     record: Mapping[str, str]
     photographs: tuple[Mapping[str, str | int], ...]
-    """The vase's lines of `photographs.jsonl`."""
+    """The lines of `photographs.jsonl` for this vase, parsed."""
     hashes: Mapping[str, str]
-    """SHA-256 of each file, by its path relative to the collection's folder."""
+    """SHA-256 of each file of the vase, by the file's path relative to the collection's folder."""
 
 
 def build_world(
@@ -86,19 +86,20 @@ def build_world(
     progress: Callable[[int, int], None] | None = None,
     num_views: int | None = None,
 ) -> WorldSummary:
-    """Writes the collection to `out_dir` with `num_workers` processes (default: one for each usable core).
+    """Writes a collection to `out_dir` with `num_workers` processes (default: one for each usable core).
 
-    `num_views` photographs are rendered of each vase, with kinds drawn from P_OF_SERIES; by default, `kinds_of` draws
-    one to five. `progress` is called with (vases done, all vases) after each vase. A folder that already contains this
-    world is kept.
+    If `num_views` is given, that many photographs of each vase are rendered, of kinds sampled from P_OF_SERIES.
+    Otherwise `kinds_of` samples the kinds of one to five photographs. `progress` is called after each vase with the
+    number of finished vases and the number of all vases. If `out_dir` already contains the same collection, nothing is
+    written.
 
-    Raises: UserError when the folder contains anything else.
+    Raises: UserError when `out_dir` contains anything else.
     """
     out_dir = Path(out_dir)
     if num_vases < 1:
-        raise UserError(f"num_vases is {num_vases}: a world needs at least one vase")
+        raise UserError(f"num_vases must be at least 1, got {num_vases}")
     if num_views is not None and num_views < 1:
-        raise UserError(f"num_views is {num_views}: a vase needs at least one photograph")
+        raise UserError(f"num_views must be at least 1, got {num_views}")
     generator_hash = _generator_hash()
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         return _existing_world(out_dir, (num_vases, num_views, seed, generator_hash))
@@ -135,12 +136,12 @@ def build_world(
 
 
 def traits_of(seed: int, index: int) -> VaseTraits:
-    """Samples the traits of vase `index` of the world with this seed; they don't depend on the world's size."""
+    """Samples the traits of vase number `index`. They depend on seed and index, not on the number of vases."""
     return sample_traits(_generator(seed, index, "traits"))
 
 
 def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turntable: TurntableRenderer) -> VaseFiles:
-    """Generates mesh, texture, photographs and record of one vase, and writes its files."""
+    """Generates one vase, writes its mesh and photographs to `out_dir`, and returns its record and file hashes."""
     vase_id = f"v{index:05d}"
     traits = traits_of(seed, index)
     mesh = build_mesh(traits, paint_vase(traits))
@@ -167,7 +168,10 @@ def make_vase(out_dir: Path, seed: int, num_views: int | None, index: int, turnt
 
 
 def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
-    """Draws the kinds of one vase's photographs, at least one, in random order, so that a view's number is no hint."""
+    """Samples the kinds of the photographs of one vase; a vase has at least one photograph.
+
+    Their order is random, so that the number of a photograph gives no hint of its kind.
+    """
     num_good = int(rng.choice(len(P_NUM_GOOD), p=P_NUM_GOOD))
     num_flawed = max(int(rng.choice(len(P_NUM_FLAWED), p=P_NUM_FLAWED)), 1 if num_good == 0 else 0)
     kinds: list[PhotographKind] = ["intact"] * num_good
@@ -176,20 +180,26 @@ def kinds_of(rng: np.random.Generator) -> list[PhotographKind]:
 
 
 def series_of(num_views: int, rng: np.random.Generator) -> list[PhotographKind]:
-    """Draws the kinds of one vase's `num_views` photographs; of five, none is "intact" for one vase in thirteen."""
+    """Samples the kinds of `num_views` photographs of one vase.
+
+    It may be that none of them is "intact": with five photographs, this happens for one vase in thirteen.
+    """
     kinds = list(P_OF_SERIES)
     return [kinds[k] for k in rng.choice(len(kinds), size=num_views, p=list(P_OF_SERIES.values()))]
 
 
 def _generator(seed: int, index: int, purpose: str) -> np.random.Generator:
-    """Returns an independent random generator for each vase and purpose, so that a change in one affects no other."""
+    """Returns a random generator that is independent of those for other vases and other purposes.
+
+    So, if the code for one purpose uses more random numbers, everything else stays the same.
+    """
     return np.random.default_rng(np.random.SeedSequence([seed, index, *purpose.encode()]))
 
 
 def _vases(
     make: Callable[[int, TurntableRenderer], VaseFiles], num_vases: int, num_workers: int
 ) -> Iterable[VaseFiles]:
-    """Yields all vases in order, made in this process or by spawned ones: a GL context can't be forked."""
+    """Yields all vases in order. If there are several workers, they are spawned: a GL context can't be forked."""
     if num_workers == 1:
         with TurntableRenderer(RESOLUTION) as turntable:
             for index in range(num_vases):
@@ -215,21 +225,23 @@ def _make_in_worker(make: Callable[[int, TurntableRenderer], VaseFiles], index: 
 
 
 def _existing_world(out_dir: Path, requested: tuple[int, int | None, int, str]) -> WorldSummary:
-    """Returns the summary of the world in `out_dir` if its numbers are those requested.
+    """Returns the summary of the collection in `out_dir` if that is the requested one.
 
-    requested: num_vases, num_views, seed and generator_hash.
+    requested: num_vases, num_views, seed and generator_hash of the requested collection.
 
-    Raises: UserError for any other content.
+    Raises: UserError if `out_dir` contains anything else.
     """
     try:
         summary = WorldSummary(**json.loads((out_dir / "world.json").read_text()))
     except (OSError, TypeError, ValueError) as error:
-        raise UserError(f"{out_dir}: not empty and not a complete world; remove it or choose another folder") from error
+        raise UserError(
+            f"{out_dir}: the folder is not empty and is not a complete collection; remove it or choose another folder"
+        ) from error
     found = (summary.num_vases, summary.num_views, summary.seed, summary.generator_hash)
     if requested != found:
         by_other_code = ", made by another version of the code" if summary.generator_hash != requested[3] else ""
         raise UserError(
-            f"{out_dir}: contains another world (num_vases {found[0]}, num_views {found[1]}, seed {found[2]}"
+            f"{out_dir}: contains another collection (num_vases {found[0]}, num_views {found[1]}, seed {found[2]}"
             f"{by_other_code}); requested num_vases {requested[0]}, num_views {requested[1]}, seed {requested[2]}: "
             "remove it or choose another folder"
         )

@@ -15,7 +15,9 @@ def test_read_json_lines_skips_blank_lines_and_absent_files(tmp_path: Path):
     assert read_json_lines(path) == [{"a": 1}, {"a": 2}]
 
 
-@pytest.mark.parametrize(("line", "words"), [('{"a": ', "line 2 is not JSON"), ("[1]", "line 2: expected an object")])
+@pytest.mark.parametrize(
+    ("line", "words"), [('{"a": ', "line 2 is not JSON"), ("[1]", "line 2: expected a JSON object")]
+)
 def test_read_json_lines_names_the_line_that_is_no_object(tmp_path: Path, line: str, words: str):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n' + line)

@@ -151,7 +151,7 @@ def test_series_of_has_the_number_of_views_and_the_stated_kinds(tmp_path: Path) 
     assert len(list((tmp_path / "w" / "photographs").glob("v00001_*.png"))) == 5
     with pytest.raises(UserError, match=r"num_views 5, seed 0.*num_views None"):
         build_world(tmp_path / "w", num_vases=2, seed=0)
-    with pytest.raises(UserError, match="num_views is 0"):
+    with pytest.raises(UserError, match="num_views must be at least 1, got 0"):
         build_world(tmp_path / "v", num_vases=2, seed=0, num_views=0)
 
 
@@ -163,7 +163,7 @@ def test_build_world_keeps_an_existing_world_and_overwrites_no_other(worlds: tup
     with pytest.raises(UserError, match="seed 3"):
         build_world(worlds[0], num_vases=6, seed=4)
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(UserError, match="not a complete world"):
+    with pytest.raises(UserError, match="not a complete collection"):
         build_world(tmp_path, num_vases=1, seed=0)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
@@ -186,5 +186,5 @@ def test_build_world_reports_progress_and_leaves_no_world_when_interrupted(tmp_p
 
 
 def test_build_world_rejects_a_world_without_vases(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="num_vases is 0"):
+    with pytest.raises(UserError, match="num_vases must be at least 1, got 0"):
         build_world(tmp_path / "w", num_vases=0, seed=0)

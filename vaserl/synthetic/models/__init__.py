@@ -1,5 +1,5 @@
-"""Small neural networks of the real architectures, with random or quickly trained weights.
+"""Builds neural networks that stand in for large checkpoints in tests and measurements.
 
-Import from the modules, since each loads a library: `tiny_qwen` and `random_qwen` load transformers, `tiny_filters`
-loads open_clip.
+`tiny_qwen` builds a small Qwen2.5-VL, `random_qwen` one of a published size; their weights are random. `tiny_filters`
+trains small photograph filters. Import from these modules: the first two load transformers, the last loads open_clip.
 """

@@ -1,8 +1,8 @@
-"""Builds networks of Qwen2.5-VL's published sizes with random weights, to measure time and memory without a checkpoint.
+"""Builds Qwen2.5-VL networks of published size with random weights, to measure time and memory without a checkpoint.
 
-Tokenizer and processor are real but small; the embedding still has the published number of rows.
+The tokenizer has at most 600 entries; the network's embedding still has the published number of rows.
 
-Sizes: the configuration files of Qwen2.5-VL-3B-Instruct and Qwen2.5-VL-7B-Instruct.
+The sizes are those in the configuration files of Qwen2.5-VL-3B-Instruct and Qwen2.5-VL-7B-Instruct.
 """
 
 from pathlib import Path
@@ -49,9 +49,11 @@ _TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles 
 
 
 def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
-    """Writes tokenizer, processor and random bfloat16 weights to `folder`; the weights are sampled on `device`.
+    """Saves a tokenizer, a processor and a network with random bfloat16 weights to `folder`, and returns `folder`.
 
-    Raises: UserError for a name that is not in `TEXT_SIZES`.
+    `name` is the model size, "3b" or "7b". The weights are sampled on `device`.
+
+    Raises: UserError for an unknown size.
     """
     from transformers import (
         Qwen2_5_VLConfig,
@@ -62,7 +64,7 @@ def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") 
     )
 
     if name not in TEXT_SIZES:
-        raise UserError(f"unknown model size {name!r}; known: {', '.join(sorted(TEXT_SIZES))}")
+        raise UserError(f"unknown model size {name!r}; known sizes: {', '.join(sorted(TEXT_SIZES))}")
     tokenizer = train_tokenizer(_TEXTS, 600)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     text = TEXT_SIZES[name]

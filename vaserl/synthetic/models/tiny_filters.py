@@ -1,7 +1,8 @@
-"""Trains small networks for the two photograph filters on a synthetic world, in one or two minutes on one CPU core.
+"""Trains small networks for the two photograph filters, in one or two minutes on one CPU core.
 
-They are torchvision's bottleneck ResNet and an open_clip model with a ResNet image tower, saved in the formats of large
-checkpoints, which can replace them by their path. Train them on another world than the one that they filter.
+The quality filter's network is torchvision's bottleneck ResNet; the other filter's is an open_clip model with a ResNet
+image tower. Both are trained on photographs of synthetic vases; don't filter photographs of the same vases with them.
+Both are saved in the file formats of large checkpoints, so a large checkpoint can be used in their place.
 """
 
 import json
@@ -63,7 +64,7 @@ CLIP_WEIGHTS = "open_clip_model.safetensors"
 KINDS_OF_EACH_VASE: tuple[PhotographKind, ...] = (
     *("intact", "intact", "intact", "above", "above", "fragment", "fragment", "blur", "sketch", "crop", "crop"),
 )
-"""Kinds of the photographs of each training vase; unlike in a collection, every kind is frequent."""
+"""Kinds of the photographs of each training vase. Unlike in a collection, every kind is frequent."""
 
 _PROMPTS = IntactSettings()
 _NOUNS = ("vase", "Greek vase", "painted vase", "ancient vase", "vessel")
@@ -79,24 +80,26 @@ _FLAWS: dict[PhotographKind, tuple[str, ...]] = {
     "blur": (*(f"a blurred photograph of a {noun}" for noun in _NOUNS), *_PROMPTS.against["blur"]),
     "crop": (*(f"a detail of a {noun}" for noun in _NOUNS), *_PROMPTS.against["detail"]),
 }
-"""Texts that describe each flaw: the filter's default prompts, whose words the text tower must learn, and variants."""
+"""Texts that describe each flaw: the default prompts of the intact filter, whose words the text tower must learn, and
+variants of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterExample:
-    """A photograph of the training world with its labels."""
+    """A training photograph with its labels."""
 
     path: Path
     vase_id: str
     kind: PhotographKind
     caption: str
-    """Reference caption of the vase."""
+    """Caption of the vase, generated from its museum record."""
 
     def texts(self) -> tuple[str, ...]:
-        """Returns the texts that are true of the photograph, repeated in proportion to their sampling probability.
+        """Returns the texts that are true of the photograph. One that occurs n times is n times as likely in training.
 
-        Texts about completeness and about the viewpoint are equally frequent; a frontal vase's caption is as frequent
-        as both together, so that the text tower learns the wording of catalogues.
+        For a whole vase, texts about its completeness and texts about the viewpoint are equally frequent. If the vase
+        is seen from the front, its caption is as frequent as those texts together, so that the text tower learns the
+        wording of catalogues.
         """
         if self.kind == "intact":
             return (*_WHOLE, *_evenly(_FRONT, len(_WHOLE)), *(self.caption,) * (2 * len(_WHOLE)))
@@ -106,7 +109,10 @@ class FilterExample:
 
 
 def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_folder: Path) -> None:
-    """Trains the quality filter and the open_clip model on a temporary world and saves them, unless both exist."""
+    """Trains the quality filter and the open_clip model and saves each to its folder. If both exist, does nothing.
+
+    The training photographs are rendered to a temporary folder.
+    """
     if (quality_folder / WEIGHTS).is_file() and (clip_folder / CLIP_WEIGHTS).is_file():
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,7 +126,10 @@ def train_tiny_filters(settings: TinyFilterSettings, quality_folder: Path, clip_
 
 
 def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterExample]:
-    """Renders photographs of each vase, of the kinds `KINDS_OF_EACH_VASE`, to `folder`; returns them labelled."""
+    """Renders photographs of `num_vases` vases, one for each of `KINDS_OF_EACH_VASE`, and saves them to `folder`.
+
+    Returns: the photographs' paths and labels.
+    """
     examples = []
     with TurntableRenderer(RESOLUTION) as turntable, Progress("tiny filters", num_vases) as progress:
         for index in range(num_vases):
@@ -140,7 +149,7 @@ def photograph_examples(folder: Path, num_vases: int, seed: int) -> list[FilterE
 def train_tiny_quality(
     examples: Sequence[FilterExample], folder: Path, seed: int, num_epochs: int = 14
 ) -> QualityReport:
-    """Trains a small ResNet to separate good photographs from others, as `train-quality` does with a large one."""
+    """Trains a small ResNet to separate good photographs from others; `vaserl train-quality` trains a large one."""
     settings = TrainQualitySettings(
         labels=LabelSettings(path=folder),  # not read: the labels are passed below
         out=folder,
@@ -160,11 +169,13 @@ def train_tiny_quality(
 def train_tiny_clip(
     photographs: Sequence[Path], texts: Sequence[Sequence[str]], folder: Path, seed: int, num_steps: int
 ) -> None:
-    """Trains a small open_clip model on pairs of a photograph and a text and saves it for the setting `open_clip.path`.
+    """Trains a small open_clip model on photographs and texts and saves it to `folder`.
 
-    In each step, the text is sampled from those that are true of the photograph; a text listed n times is n times as
-    likely. The loss is that of Radford et al. (2021), except that every text of the batch that is true of a photograph
-    counts as its match: otherwise the loss would push photographs of whole vases apart.
+    The setting `open_clip.path` can be this folder. For each photograph, `texts` contains those that are true of it.
+
+    In each step, one of these texts is sampled; one that is listed n times is n times as likely. The loss is that of
+    Radford et al. (2021) with one change: every text of the batch that is true of a photograph counts as its match.
+    Otherwise the loss would push photographs of whole vases apart.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -195,9 +206,11 @@ def train_tiny_clip(
 
 
 def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """Returns the mean of the cross-entropies of the logits [images, texts] over texts and over images.
+    """Returns the contrastive loss of the logits [images, texts].
 
-    A row's or column's targets are its `matches` [images, texts], with equal probabilities.
+    It is the mean of two cross-entropies: that of the texts for each image, and that of the images for each text. The
+    targets are the `matches` [images, texts], 1 for a match and 0 otherwise; all matches of an image or text are
+    equally probable.
     """
     to_texts = matches / matches.sum(dim=1, keepdim=True)
     to_images = matches.T / matches.T.sum(dim=1, keepdim=True)
@@ -205,7 +218,7 @@ def _contrastive(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
 
 
 def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yields the examples' indices of each batch; each epoch is shuffled, and its incomplete batch is dropped."""
+    """Yields the indices of the examples of each batch. Each epoch is shuffled; an incomplete batch is dropped."""
     num_batches = max(num_examples // size, 1)
     order = np.arange(num_examples)
     for step in range(num_steps):
@@ -216,5 +229,5 @@ def _batches(num_examples: int, num_steps: int, size: int, rng: np.random.Genera
 
 
 def _evenly(texts: Sequence[str], count: int) -> tuple[str, ...]:
-    """Returns `count` texts, in which all texts occur equally often or differ by one."""
+    """Returns `count` texts by repeating the given ones in turn, so that all occur almost equally often."""
     return tuple(texts[index % len(texts)] for index in range(count))

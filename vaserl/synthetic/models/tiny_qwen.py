@@ -1,7 +1,8 @@
-"""Builds a small Qwen2.5-VL with the real architecture and file formats; a real checkpoint can replace it by its path.
+"""Builds a small Qwen2.5-VL with the architecture and file formats of the published model.
 
-Its tokenizer is a byte-level BPE trained on the given texts, with the real model's special tokens and chat markup. It
-is saved with the model, because a tokenizer trained on other texts assigns other ids without any error.
+Its tokenizer is a byte-level BPE with the published model's special tokens and chat markup, trained on texts that the
+caller passes. The tokenizer is saved with the model: one that was trained on other texts would assign other ids, and no
+error would show it.
 """
 
 from collections.abc import Iterable
@@ -38,23 +39,23 @@ class TinyShape:
     """Sizes of the small network; the defaults give about 2.3 million parameters."""
 
     vocab_size: int = 640
-    """Number of rows of the embedding, special tokens included; the BPE fills at most this many."""
+    """Number of rows of the embedding. The tokenizer has at most this many entries, special tokens included."""
     hidden_size: int = 192
-    """Width of the language model; divided by num_heads it must be a head size that vLLM supports: 32, 64, 80, 96, …"""
+    """Width of the language model; hidden_size / num_heads must be a head size that vLLM supports: 32, 64, 80, 96, …"""
     num_layers: int = 3
     """Number of layers of the language model."""
     num_heads: int = 6
-    """Number of query heads of the language model, which has half as many key-value heads."""
+    """Number of query heads of the language model. The number of key-value heads is half of it."""
     vision_hidden_size: int = 128
     """Width of the vision tower."""
     vision_depth: int = 3
-    """Number of blocks of the vision tower; each has full attention over a pair of frames."""
+    """Number of blocks of the vision tower. Each block has full attention over a pair of frames, without windows."""
 
 
 def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | None = None, seed: int = 0) -> Path:
-    """Creates a tokenizer, a processor and a randomly initialised network and saves them to `folder`.
+    """Saves a tokenizer, a processor and a randomly initialised network to `folder`, and returns `folder`.
 
-    The tokenizer's merges are trained on `texts`. Equal arguments give equal files.
+    The tokenizer is trained on `texts`. The same arguments give the same files.
     """
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
 
@@ -76,7 +77,7 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
-    """Trains a byte-level BPE of at most `vocab_size` entries, the model's special tokens first."""
+    """Trains a byte-level BPE tokenizer with at most `vocab_size` entries; the special tokens have the first ids."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
