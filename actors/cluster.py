@@ -22,8 +22,9 @@ WORKER_ENVIRONMENT = {
 def connect(settings: ClusterSettings) -> Iterator[None]:
     """Connects to Ray for the duration of a `with` block.
 
-    Keeps a connection that this process has already, joins a running cluster, or starts a local Ray; a connection made
-    here is closed at the end, and with it a local Ray.
+    If this process is connected to Ray already, that connection is used and remains open. Otherwise the process joins a
+    running cluster or starts a local Ray, as `settings.address` specifies. At the end of the block that connection is
+    closed and the local Ray is stopped.
     """
     if ray.is_initialized():
         yield

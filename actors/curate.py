@@ -1,9 +1,10 @@
 """The curation job: the stages of `vaserl.curation.pipeline` on pools of Ray Data.
 
 There are two passes. The first runs every photograph through the filters. Then the best view of each vase is chosen,
-which needs all of its views. The second pass runs the chosen photographs through lift (photograph to mesh), mesh gate,
-turntable and texts. Photographs are passed on as paths, and the stages decode them. Finished rows are kept in files, so
-that the same command resumes a killed run and writes the manifest that the run would have written.
+which needs all of its views. The second pass runs the chosen photographs through the other stages: lift (photograph to
+mesh), mesh gate (rejection of bad meshes), turntable (video of the mesh) and texts. Photographs are passed between
+stages as paths, and the stages decode them. Finished rows are saved in files, so that the same command resumes a killed
+run and writes the manifest that the run would have written.
 """
 
 import contextlib
@@ -105,7 +106,7 @@ def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
 
     passes: pools by the name of the pass.
 
-    Raises: UserError when it has fewer, because the pass would then never start.
+    Raises: UserError when the cluster has fewer, because the pass would then never start.
     """
     has = ray.cluster_resources()
     for name, pools in passes.items():
@@ -113,12 +114,12 @@ def check_resources(passes: Mapping[str, Sequence[Pool]]) -> None:
             asked = sum(pool.settings.num_workers * getattr(pool.settings, key) for pool in pools)
             if asked > has.get(resource, 0) + 1e-6:
                 raise UserError(
-                    f"{name} needs {asked:g} {resource}, the cluster has {has.get(resource, 0):g}; lower num_workers "
-                    f"or {key} of [pool] and [pool.NAME], or raise cluster.{key}"
+                    f"{name} needs {asked:g} {resource}, but the cluster has {has.get(resource, 0):g}; lower "
+                    f"num_workers or {key} of [pool] and [pool.NAME], or raise cluster.{key}"
                 )
 
 
 def labelled_kinds(photographs: pa.Table) -> dict[str, str]:
-    """Returns the kind with which a photograph is labelled, by its `photo` key; unlabelled photographs are left out."""
+    """Returns the kind label of each labelled photograph, by the photograph's `photo` key."""
     labelled = photographs.select(["photo", "kind"]).to_pylist()
     return {row["photo"]: row["kind"] for row in labelled if row["kind"]}

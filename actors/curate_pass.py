@@ -1,6 +1,6 @@
 """One pass of the curation job: runs shards of rows through pools of Ray Data actors, several pools at the same time.
 
-A worker of a pool is an actor that runs its stages in a child process (`vaserl.curation.job.isolated`) and keeps rows
+A worker of a pool is an actor that runs its stages in a child process (`vaserl.curation.job.isolated`) and saves rows
 in files (`vaserl.curation.job.journal`). Only a shard's name is sent between processes, so the driver's memory doesn't
 grow with the number of rows. Finished shards are skipped, and if all are finished, no cluster is started.
 """
@@ -32,17 +32,17 @@ WORKER_THREADS = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
 """Environment that limits a worker to one thread for arithmetic and one for software rendering: the pools have a worker
 for each core already."""
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
-"""Environment that hides the GPUs from a worker that reserved none: Ray would show it all of them."""
+"""Environment that hides all GPUs from a worker that reserved none; without it Ray would show the worker every GPU."""
 
 SEEN_WITHIN_S, LOOK_EVERY_S = 90.0, 0.5
-"""Time-out and polling interval, in seconds, for a file that another machine has written to appear: NFS caches which
-names a folder has and has not for up to a minute."""
+"""Time-out and polling interval, in seconds, of the wait for a file that another machine has written. NFS caches for up
+to a minute which files a folder has."""
 
 
 def run_pass(
     name: str, shards: Sequence[Shard], pools: Sequence[Pool], dataset: Path, start_cluster: Callable[[], None]
 ) -> PassSummary:
-    """Runs every shard through every pool, except finished ones, and returns a summary of the pass.
+    """Runs every unfinished shard through every pool, and returns a summary of the pass.
 
     start_cluster: called before the first shard runs, if any is unfinished.
 
@@ -82,8 +82,8 @@ def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
             places = ", ".join(str(journal.path(shard.step, shard.key)) for shard in unseen[:3])
             raise UserError(
                 f"{name}: workers have finished {len(finished)} shards, but {len(unseen)} can't be found on this "
-                f"machine, or not the models and clips that they name: {places}. Check that every node has the "
-                "data set's folder under this path"
+                f"machine, or their models and clips can't: {places}. Check that every node has the data set's folder "
+                "under this path"
             )
         time.sleep(LOOK_EVERY_S)
 
@@ -91,8 +91,8 @@ def _await(name: str, finished: Sequence[Shard], journal: Journal) -> None:
 class _PoolWorker:
     """Adapter of `ShardWorker` for Ray Data: a batch is one pickled shard with the work (`Effort`) spent on it so far.
 
-    A failure is returned like a shard and raised by the driver, because Ray would wrap an exception in one of its own
-    types.
+    If a stage fails, its exception is returned in place of the shard, and the driver raises it: Ray would wrap an
+    exception raised here in one of its own types.
     """
 
     def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
@@ -143,8 +143,8 @@ def _environment(settings: PoolSettings) -> dict[str, str]:
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:
-    """Returns texts for the progress line: rows per second of one process of each stage, and the number of processes
-    that died."""
+    """Returns values for the progress line, as texts: rows per second of one process of each stage, and the number of
+    processes that died."""
     rates = {name: f"{effort.rows / effort.seconds:.3g}/s" for name, effort in efforts.items() if effort.seconds}
     deaths = sum(effort.deaths for effort in efforts.values())
     return rates | ({"deaths": str(deaths)} if deaths else {})

@@ -12,8 +12,11 @@ from vaserl.curation.stages.writer import PLACE, fields_of, read_prompt
 
 
 class CaptionEngine:
-    """Writer of captions: a language model in a vLLM engine. The engine runs in the calling process and sets its
-    environment, so the process must belong to this stage alone: a pool's worker, or its child process."""
+    """Writer of captions: a language model in a vLLM engine.
+
+    The engine runs in the calling process and sets environment variables there, so the process must run nothing but
+    this stage: it is a pool's worker, or the worker's child process.
+    """
 
     def __init__(self, settings: WriterSettings, pool: PoolSettings, seed: int) -> None:
         self._prompt = read_prompt(settings.prompt)
@@ -32,7 +35,7 @@ class CaptionEngine:
 
     def __call__(self, records: Sequence[Mapping[str, str]]) -> list[str]:
         """Returns a caption for each museum record, in order; "" if the record is too long for the language model or
-        its answer reached the token limit."""
+        the model's answer reached the token limit."""
         return self._answers([self._prompt.replace(PLACE, fields_of(record)) for record in records])
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
@@ -47,8 +50,10 @@ class CaptionEngine:
         return answers
 
     def _tokens(self, prompt: str) -> list[int]:
-        """Returns the token ids of a prompt in the chat template, which adds a first token itself if the model needs
-        one."""
+        """Returns the token ids of a prompt after applying the chat template.
+
+        The tokenizer adds no start token, because the chat template adds one if the model needs it.
+        """
         chat = self._tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
         )

@@ -1,8 +1,8 @@
 """Encoder actors: they decode each clip and run the frozen vision tower on it once, and store the output (features).
 
 Every clip is assigned to one encoder, so a clip that ten processes request is encoded once. A reader (in an engine or a
-learner rank) looks in the store of its own machine first. If the clip is not there, it calls the clip's encoder, which
-returns the features through Ray's object store, and puts them into its own store.
+learner rank) first looks in the store of its own machine. If the clip is not there, the reader calls the clip's
+encoder, which returns the features through Ray's object store, and saves them in the store of its machine.
 """
 
 from collections import OrderedDict, deque
@@ -39,7 +39,8 @@ def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None
 
 
 class EncoderWorker:
-    """Encoder of clips: a vision tower and the feature store of its machine. An ordinary class, made an actor below."""
+    """Encoder of clips, with a vision tower and the feature store of its machine. `EncoderActor` is the actor made from
+    this ordinary class."""
 
     def __init__(self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, folder: Path):
         torch.set_num_threads(settings.num_threads)
@@ -51,11 +52,12 @@ class EncoderWorker:
         self._entry_bytes = 0  # size of the last entry written; the same for all clips of a data set
 
     def recipe(self) -> FeatureRecipe:
-        """Returns what this encoder's features depend on: model, precision and frames."""
+        """Returns the properties that determine this encoder's features: model, precision and frames."""
         return self._recipe
 
     def entry(self, clip_hash: str, rotation: int, num_damaged: int) -> np.ndarray:
-        """Returns the store's entry with a clip's features, uint8 [num_bytes]; encodes the clip if there is none.
+        """Returns the store's entry with a clip's features, uint8 [num_bytes]; encodes the clip if the store has no
+        entry.
 
         rotation: index of the frame with which the clip begins. num_damaged: number of damaged entries that the caller
         found in its own store, for `counts`.
@@ -78,8 +80,11 @@ class EncoderWorker:
         return True
 
     def counts(self) -> dict[str, int]:
-        """Returns counts by name: "encoded", clips encoded; "damaged", damaged entries found here and by readers;
-        "evicted" and "refused", see `StoreCounts`."""
+        """Returns counts by name.
+
+        "encoded": clips encoded. "damaged": damaged entries that this encoder and the readers found. "evicted" and
+        "refused": see `StoreCounts`.
+        """
         store = self._store.counts
         return {
             "encoded": self._num_encoded,
@@ -97,17 +102,18 @@ class EncoderWorker:
 
 
 class _Encoder(EncoderWorker):
-    """Encoder actor, which can also encode clips ahead of use without delaying a reader's call."""
+    """Encoder actor, which can also encode clips before they are requested, without delaying the readers' calls."""
 
     def __init__(self, *args: Any):
         super().__init__(*args)
         self._ahead: deque[str] = deque()
 
     def fill(self, clip_hashes: Sequence[str] = ()) -> None:
-        """Encodes one clip ahead of use, then queues a call of itself for the next, behind the readers' calls that
-        wait.
+        """Encodes the next clip of the list of clips still to encode, then queues another call of `fill`.
 
-        clip_hashes: clips to append to the list of those still to encode.
+        That call runs after the readers' calls that are already waiting.
+
+        clip_hashes: clips to append to the list first.
         """
         self._ahead.extend(clip_hashes)
         if self._ahead and self.make_ahead(self._ahead.popleft()):
@@ -118,7 +124,8 @@ EncoderActor = ray.remote(_Encoder)
 
 
 class FeatureReader:
-    """Reader of stored features for an engine or a learner rank; created by the driver and sent to their processes."""
+    """Reader of stored features for an engine or a learner rank. The driver creates it and sends it to the process of
+    the engine or rank."""
 
     def __init__(self, encoders: Sequence[Any], folder: Path, max_bytes: int):
         self._encoders, self._folder, self._max_bytes = list(encoders), folder, max_bytes
@@ -132,7 +139,7 @@ class FeatureReader:
 
     @cached_property
     def recipe(self) -> FeatureRecipe:
-        """What the features of all encoders depend on: model, precision and frames.
+        """Properties that determine the features of all encoders: model, precision and frames.
 
         Raises: UserError when the encoders' machines have different models under the same path.
         """
@@ -140,7 +147,8 @@ class FeatureReader:
         recipes = set(wait_for(calls, "features", "recipe", START_TIMEOUT_S))
         if len(recipes) > 1:
             raise UserError(
-                f"model.path holds different models on the encoders' machines; copy one of them to all: {recipes}"
+                "model.path contains different models on the encoders' machines; copy one model to all machines: "
+                f"{recipes}"
             )
         return recipes.pop()
 
@@ -149,7 +157,10 @@ class FeatureReader:
         return self.recipe.key(clip_hash, 0)
 
     def get_all(self, views: Sequence[ClipView]) -> list[ClipFeatures]:
-        """Returns the features of each view of a clip, from memory, this machine's store or an encoder, in order.
+        """Returns the features of each clip view (clip, rotation, shift), in order.
+
+        Features that are not in memory are read from this machine's store, and if they are not there, requested from an
+        encoder.
 
         Raises: ValueError for a view with a shift, because features of shifted frames are not stored.
         """
@@ -195,7 +206,8 @@ class FeatureReader:
 
 
 class EncoderPool:
-    """A pool of encoder actors, called through ordinary methods. A clip's hash determines its encoder, see `owner`."""
+    """A pool of encoder actors, called through ordinary methods. The hash of a clip determines its encoder; see
+    `owner`."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Wrapper of vLLM; all code that depends on vLLM's version is in this file.
+"""Wrapper around vLLM; all code that depends on vLLM's version is in this file.
 
-Runs with vLLM 0.26 (the newest for torch 2.11) to 0.32.
+Works with vLLM 0.26 (the newest version for torch 2.11) to 0.32.
 """
 
 import os
@@ -30,7 +30,7 @@ GPU_ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": 
 
 
 def engine_environment(num_gpus: float, num_threads: int) -> dict[str, str]:
-    """Returns the environment variables of a process with an engine, to be set before vLLM is imported."""
+    """Returns the environment variables of a process that runs an engine, to be set before vLLM is imported."""
     threads = {"OMP_NUM_THREADS": str(num_threads)}
     return {**GPU_ENVIRONMENT, **threads} if num_gpus else {**CPU_ENVIRONMENT, **threads}
 
@@ -42,7 +42,7 @@ class Request:
     text: str
     """Prompt after the chat template, with a single video placeholder."""
     video: Clip | ClipFeatures
-    """Frames of the video that the model gets, or the output of the vision tower for them."""
+    """Frames of the video. If the engine gets features: the output of the vision tower for these frames."""
     video_hash: str
     """Key of the video in the engine's caches: a video whose key is cached is neither hashed nor processed again."""
     seed: int
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOutput:
-    """One sampled completion, without its text: the worker decodes the token ids."""
+    """One sampled completion, without its text: the rollout worker decodes the token ids."""
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -82,15 +82,16 @@ class TransferSender:
         self._group = trainer_init(group)
 
     def send(self, tensor: Any) -> None:
-        """Broadcasts one tensor on the current CUDA stream. Tensors must be sent in the order of the manifest that the
-        engines have."""
+        """Broadcasts one tensor on the current CUDA stream. Tensors must be sent in the order of the manifest that is
+        passed to `Engine.receive`."""
         import torch
 
         self._group.broadcast(tensor.contiguous(), src=0, stream=torch.cuda.current_stream())
 
 
 class Engine:
-    """A vLLM instance that serves a base model, an adapter on it, or replaced weights."""
+    """A vLLM instance. It serves the base model, an adapter on the base model, or new weights in place of the base
+    model's."""
 
     def __init__(
         self,
@@ -103,8 +104,9 @@ class Engine:
         takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """max_lora_rank: None if no adapters are served. takes_transfers: weights arrive by NCCL. takes_features:
-        requests contain the vision tower's output instead of frames; the engine then has no vision tower."""
+        """max_lora_rank: largest rank of an adapter, None if no adapters are served. takes_transfers: True if new
+        weights arrive by NCCL. takes_features: True if requests contain the vision tower's output instead of frames;
+        the engine then has no vision tower."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
@@ -176,47 +178,52 @@ class Engine:
         return [(tuple(o.prompt_token_ids or ()), [_read(c) for c in o.outputs]) for o in outputs]
 
     def load_adapter(self, version: int, folder: Path) -> None:
-        """Serves a LoRA adapter from now on, in place of the one before.
+        """Loads a LoRA adapter, which the engine serves from now on in place of the previous one.
 
-        Its version is its id in vLLM and must never be reused, because prefix caches are keyed by the id.
+        The version is the adapter's id in vLLM and must never be reused, because prefix caches are keyed by the id.
         """
         from vllm.lora.request import LoRARequest
 
         request = LoRARequest(f"v{version}", version, str(folder))
         if not self._llm.llm_engine.add_lora(request):
-            raise RuntimeError(f"vLLM refused adapter v{version} ({folder})")
+            raise RuntimeError(f"vLLM refused to load adapter v{version} from {folder}")
         if self._lora_request is not None:
             self._llm.llm_engine.remove_lora(self._lora_request.lora_int_id)
         self._lora_request = request
 
     def load_merged(self, files: Mapping[str, FileContent], base_copy: str) -> None:
-        """Merges an adapter into the served weights: W0 + alpha / rank · B·A, with an unchanged copy of the base W0
-        that the first call reads from the checkpoint.
+        """Merges an adapter into the served weights, which become W0 + alpha / rank · B·A.
 
-        The vision tower does not change, so the cached encodings of videos stay valid; the prefix cache is cleared.
+        W0 is an unchanged copy of the base weights; the first call reads it from the checkpoint. The vision tower does
+        not change, so the cached encodings of videos stay valid; the prefix cache is cleared.
         """
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
         self._drop_prefixes()
 
     def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
-        """Replaces the served weights in place by those of a Hugging Face folder's files, and clears the prefix
-        cache and, if the vision tower changed, the cache of video encodings."""
+        """Replaces the served weights in place by those in the files of a Hugging Face model folder.
+
+        Clears the prefix cache, and if the vision tower changed, the cache of video encodings as well.
+        """
         self._llm.collective_rpc(_write_full, args=(dict(files),))
         self._drop_prefixes()
         if vision_changed:
             self._llm.llm_engine.reset_encoder_cache()
 
     def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
-        """Joins the NCCL group in which the learner's rank 0 sends weights; needs `takes_transfers`.
+        """Joins the NCCL group in which the learner's rank 0 sends weights. The engine must have `takes_transfers`.
 
-        first_rank: number of this engine's first shard in the group. num_ranks: number of members.
+        first_rank: number within the group of this engine's first shard. num_ranks: number of members of the group.
         """
         group = {"master_address": address, "master_port": port, "rank_offset": first_rank, "world_size": num_ranks}
         self._llm.init_weight_transfer_engine({"init_info": group})
 
     def receive(self, manifest: Sequence[TensorPlace], *, vision_changed: bool) -> None:
         """Receives the tensors of `manifest` from the NCCL group, in the order of the manifest, while the learner sends
-        them, and invalidates the caches as `load_full` does."""
+        them.
+
+        Clears the same caches as `load_full`.
+        """
         update = {
             "names": [place.name for place in manifest],
             "dtype_names": [place.dtype for place in manifest],
@@ -230,8 +237,8 @@ class Engine:
             self._llm.llm_engine.reset_encoder_cache()
 
     def logprobs(self, token_ids: Sequence[int]) -> tuple[float, ...]:
-        """Returns the natural log-probability of each of a text's T tokens but the first, [T-1], at temperature 1 and
-        under the served weights."""
+        """Returns the natural log-probabilities of a text's T tokens at temperature 1 under the served weights, [T-1]:
+        the first token has none."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, temperature=1.0, seed=0, prompt_logprobs=0, detokenize=False)
@@ -244,12 +251,12 @@ class Engine:
 
     def _drop_prefixes(self) -> None:
         if not self._llm.reset_prefix_cache():
-            raise RuntimeError("vLLM could not drop its prefix cache, because a request is still running")
+            raise RuntimeError("vLLM could not clear its prefix cache, because a request is still running")
 
 
 def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], base_copy: str) -> None:
-    """Merges an adapter into the weights of one of vLLM's workers, in that worker's process; the worker keeps the copy
-    of the base as an attribute."""
+    """Merges an adapter into the weights of one of vLLM's workers, in that worker's process. The worker stores its copy
+    of the base weights as an attribute."""
     is_gpu = worker.device.type == "cuda"
     factors = read_factors(files, worker.device)
     base = getattr(worker, "vaserl_base", None)
@@ -271,7 +278,7 @@ def _write_full(worker: Any, files: Mapping[str, FileContent]) -> None:
 
 
 def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
-    """Loads weights in the checkpoint's form into the served model by vLLM's own loader, which maps names, fused
+    """Loads weights, with the checkpoint's names and shapes, into the served model. vLLM's own loader maps names, fused
     matrices and tensor-parallel shards."""
     import torch
     from vllm.config import set_current_vllm_config
@@ -297,7 +304,7 @@ def _read(output: Any) -> EngineOutput:
 
 
 def _video(video: Clip | ClipFeatures) -> Any:
-    """Returns a video, or its features, in the form of vLLM's multi_modal_data."""
+    """Returns a video, as frames or as features, in the form that vLLM expects in multi_modal_data."""
     if isinstance(video, ClipFeatures):
         return {
             "video_embeds": video.features,

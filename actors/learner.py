@@ -57,7 +57,7 @@ class LearnerGroup:
         self._sends_tensors = False
 
     def wait_until_ready(self) -> int:
-        """Blocks until the ranks are connected, and returns the number of trained parameters."""
+        """Blocks until the ranks are connected to each other, and returns the number of trained parameters."""
         address, port = self.meeting_point()
         calls = [rank.join.remote(address, port) for rank in self._pool.actors]
         return self._pool.wait(calls, "join", START_TIMEOUT_S)[0]
@@ -73,7 +73,7 @@ class LearnerGroup:
         return dataclasses.replace(update, metrics={**update.metrics, "skipped": 0.0})
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration]) -> Update:
-        """Takes one supervised step, on the answers of these demonstrations, and returns its metrics."""
+        """Takes one supervised step on the answers of these demonstrations, and returns its metrics."""
         reference = ray.put(demonstrations)
         (num_tokens,) = self._pool.wait([self._first.count_answer_tokens.remote(reference)], "count_answer_tokens")
         calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._pool.actors]
@@ -82,8 +82,8 @@ class LearnerGroup:
     def weights(self, version: int) -> Weights:
         """Returns the current policy's weights, marked with a version number.
 
-        Their files are copied to the driver, so they remain after rank 0 has ended. After `open_transfer` they have
-        no files: `send` sends the tensors themselves.
+        The files of the weights are copied to the driver, so they remain after rank 0 has ended. Once `open_transfer`
+        was called, the weights have no files, because `send` sends the tensors themselves.
         """
         if self._sends_tensors:
             return make_weights(version, {}, self.fingerprint())
@@ -102,18 +102,22 @@ class LearnerGroup:
         return self._pool.wait([self._first.meeting_point.remote()], "meeting_point", START_TIMEOUT_S)[0]
 
     def open_transfer(self, address: str, port: int, num_ranks: int) -> Any:
-        """Has rank 0 open an NCCL group of `num_ranks` members for whole models, and returns the Ray reference of the
-        call, to be waited for with the engines' calls that join the group."""
+        """Starts opening an NCCL group of `num_ranks` members on rank 0, through which whole models are sent.
+
+        Returns the Ray reference of the call at once. Wait for it together with the engines' calls that join the group.
+        """
         self._sends_tensors = True
         return self._first.open_transfer.remote(address, port, num_ranks)
 
     def send(self) -> list[Any]:
-        """Has all ranks send the trained parameters, and returns the Ray references of the calls, to be waited for with
-        the engines' calls that receive them."""
+        """Starts sending the trained parameters from all ranks.
+
+        Returns the Ray references of the calls at once. Wait for them together with the engines' calls that receive.
+        """
         return [rank.send.remote() for rank in self._pool.actors]
 
     def save(self, folder: Path) -> None:
-        """Writes the current policy as a complete Hugging Face folder, with an adapter merged into the base model."""
+        """Writes the current policy as a complete Hugging Face folder; an adapter is merged into the base model."""
         self._pool.wait([rank.save.remote(folder) for rank in self._pool.actors], "save")
 
     @property
@@ -129,8 +133,8 @@ def _environment(settings: LearnerSettings) -> dict[str, str]:
 def _update(step: int, sums: Sequence[Sums]) -> Update:
     """Returns the metrics of a step from the sums of each rank: means over the tokens of all ranks.
 
-    The loss is added up, because each rank's is divided by the tokens of all ranks already. Gradient norm and learning
-    rate are the same on all ranks. Durations are those of the slowest rank.
+    The losses of the ranks are added, because each is divided by the tokens of all ranks already. Gradient norm and
+    learning rate are the same on all ranks. Durations are those of the slowest rank.
     """
     seconds = {name.removeprefix(SECONDS): max(s[name] for s in sums) for name in sums[0] if name.startswith(SECONDS)}
     tokens = sum(s.get("tokens", 0.0) for s in sums)

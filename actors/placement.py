@@ -25,7 +25,7 @@ class ActorRequest:
 
     @property
     def bundle(self) -> dict[str, float]:
-        """Resources of one actor in Ray's form, without the key "GPU" if it needs none."""
+        """Resources of one actor in Ray's form, without the key "GPU" if the actor needs no GPU."""
         return {"CPU": self.num_cpus, **({"GPU": self.num_gpus} if self.num_gpus else {})}
 
 
@@ -37,7 +37,7 @@ def actor_request(settings: RolloutSettings | RewardSettings | LearnerSettings |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementSlice:
-    """Consecutive bundles (reserved resources) of a placement group, one for each actor of a class."""
+    """Part of a placement group: consecutive bundles (reserved resources), one for each actor of a class."""
 
     name: str
     """Name of the actors in messages, for example "rollout"."""
@@ -52,13 +52,16 @@ class PlacementSlice:
 
 @contextmanager
 def placed(requests: Mapping[str, ActorRequest], settings: ClusterSettings) -> Iterator[dict[str, PlacementSlice]]:
-    """Creates one placement group with a bundle for each actor, and removes it at the end of the `with` block.
+    """Creates one placement group with a bundle (reserved resources) for each actor; the end of the `with` block
+    removes it.
 
-    Example: with placed({"rollout": actor_request(settings.rollout)}, settings.cluster) as placement:
-    RolloutPool(…, placement["rollout"], …)
+    Example:
 
-    Yields: the slice of each request, by its name. Raises: UserError when the cluster has no room for all actors within
-    the time-out; the message states the requests and the resources of each node.
+        with placed({"rollout": actor_request(settings.rollout)}, settings.cluster) as placement:
+            engines = RolloutPool(…, placement["rollout"], …)
+
+    Yields: the slice for each request, by the request's name. Raises: UserError when the cluster has no room for all
+    actors within the time-out; the message lists the requests and the resources of each node.
     """
     bundles = [request.bundle for request in requests.values() for _ in range(request.num_actors)]
     group = placement_group(bundles, strategy="PACK")

@@ -1,4 +1,5 @@
-"""A pool of actors of one class: starts them, deals work to them in turn, and collects the results in order."""
+"""A pool of actors of one class: starts them, distributes work to them round-robin, and collects the results in
+order."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from actors.placement import PlacementSlice
 START_TIMEOUT_S = 600.0
 """Time-out in seconds of a call that waits for an actor to load its model."""
 CALL_TIMEOUT_S = 1800.0
-"""Time-out in seconds of any other call."""
+"""Time-out in seconds of a call that does not wait for a model to load."""
 
 _T = TypeVar("_T")
 
@@ -19,8 +20,8 @@ _T = TypeVar("_T")
 class ActorPool:
     """Actors of one class, each on the resources (bundle) that a slice of a job's placement reserves for it.
 
-    Work is dealt in turn: actor k of N receives items k, k + N, k + 2N, … So the actor that processes an item does not
-    depend on the actors' speed, and a run repeats exactly.
+    Work is distributed round-robin: actor k of N receives items k, k + N, k + 2N, … So the actor that processes an item
+    does not depend on the actors' speed, and a run repeats exactly.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class ActorPool:
     ):
         """Starts the actors without waiting for them.
 
-        actor: class made by `ray.remote`. arguments: positional arguments of all actors. each: keyword arguments, one
-        mapping for each actor. environment: environment variables of the actors' processes. timeout_s: time-out of
-        calls. timeout_setting: key of the config that sets `timeout_s`, for the error message. options: further
-        options of Ray.
+        actor: class made by `ray.remote`. arguments: positional arguments for the constructor of every actor. each:
+        keyword arguments for the constructor, one mapping for each actor. environment: environment variables of the
+        actors' processes. timeout_s: time-out of calls to the actors. timeout_setting: key of the config that sets
+        `timeout_s`, for the error message. options: further options of Ray.
         """
         self.name = place.name
         self._timeout_s, self._timeout_setting = timeout_s, timeout_setting
@@ -57,15 +58,16 @@ class ActorPool:
         ]
 
     def deal(self, items: Sequence[_T]) -> list[tuple[Any, Sequence[_T]]]:
-        """Returns (actor, its share of the items) for each actor, without the actors whose share is empty."""
+        """Distributes items round-robin: returns (actor, its share of the items) for each actor with a share."""
         size = len(self.actors)
         return [(actor, items[index::size]) for index, actor in enumerate(self.actors) if items[index::size]]
 
     def collect(self, calls: Sequence[Any], call: str, num_items: int) -> list[Any]:
-        """Blocks until dealt work is complete, and returns one result for each item, in the order of the items.
+        """Blocks until calls on the shares of one `deal` return, and returns one result for each item, in the order of
+        the items.
 
-        calls: one for each share, in the order of `deal`, whose result is a list of one result for each item of the
-        share. call: name of the method, for the error message.
+        calls: Ray references of the calls, one for each share, in the order of `deal`. Each call returns a list of one
+        result for each item of its share. call: name of the method, for the error message.
         """
         results: list[Any] = [None] * num_items
         for index, share in enumerate(self.wait(calls, call)):
@@ -73,7 +75,10 @@ class ActorPool:
         return results
 
     def wait(self, calls: Sequence[Any], call: str, timeout_s: float | None = None) -> list[Any]:
-        """Returns the results of calls; see `wait_for`. timeout_s: time-out in seconds, None for the pool's own."""
+        """Blocks until calls to the actors return, and returns their results; see `wait_for`.
+
+        timeout_s: time-out in seconds, None for the time-out of the pool.
+        """
         seconds = self._timeout_s if timeout_s is None else timeout_s
         return wait_for(calls, self.name, call, seconds, setting="" if timeout_s else self._timeout_setting)
 
@@ -83,7 +88,8 @@ def wait_for(
 ) -> list[Any]:
     """Blocks until calls to actors return, and returns their results.
 
-    pool, call, setting: names of the actors, the method and the setting of the time-out, for the error message.
+    pool: name of the actors, for the error message. call: name of the method, for the error message. setting: name of
+    the config key that sets the time-out, for the error message.
 
     Raises: TimeoutError when a result is missing after `timeout_s` seconds, and the error of a call that failed.
     """

@@ -1,8 +1,8 @@
 """Transfer of new weights from the learner to the engines.
 
-Adapters and, on CPU, whole models go through Ray's object store. A 7B model is a hundred times the size of an adapter,
-so where every rank and every engine has GPUs of its own, the whole model is sent by NCCL from the learner's GPUs to the
-engines', through vLLM's weight-transfer interface.
+Adapters are sent through Ray's object store, and on CPU whole models as well. A 7B model is a hundred times the size of
+an adapter. So where every rank and every engine has GPUs of its own, the whole model is sent by NCCL from the learner's
+GPUs to the engines', through vLLM's weight-transfer interface.
 """
 
 from dataclasses import dataclass
@@ -31,11 +31,12 @@ class Publishing:
 
     weights: Weights
     calls: tuple[Any, ...]
-    """Ray reference of the receiving call to each engine."""
+    """Ray references of the calls that receive the weights, one for each engine."""
     sending: tuple[Any, ...]
-    """Ray reference of the sending call to each learner rank; empty if the object store is used."""
+    """Ray references of the calls that send the weights, one for each learner rank; empty if the object store is
+    used."""
     clock: Clock
-    """Clock, started at the submission, that measures the duration of each piece of the publish."""
+    """Clock that measures the duration of each part of the transfer, from the submission on."""
 
 
 class WeightTransport(Protocol):
@@ -45,22 +46,24 @@ class WeightTransport(Protocol):
     """True if the engines must be started with vLLM's weight-transfer interface."""
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Prepares loaded engines; called once, before the first `submit`. shards_per_engine: number of GPUs over
-        which an engine's weights are divided."""
+        """Prepares loaded engines for transfers; called once, before the first `submit`.
+
+        shards_per_engine: number of GPUs over which an engine's weights are divided.
+        """
         ...
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
-        """Queues the weights at every engine, behind the calls submitted before, and returns at once."""
+        """Queues the loading of the weights at every engine, after the calls submitted before, and returns at once."""
         ...
 
 
 class ObjectStoreTransport:
-    """Transport through Ray's object store, which every engine reads the files of the weights from."""
+    """Transport through Ray's object store, from which every engine reads the files of the weights."""
 
     opens_transfer = False
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Does nothing: every engine reads the object store."""
+        """Does nothing, because the object store needs no connection."""
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
         """Puts the weights into the object store and queues their loading at every engine."""
@@ -83,8 +86,8 @@ class NcclTransport:
         self._ranks = ranks
 
     def connect(self, engines: ActorPool, shards_per_engine: int) -> None:
-        """Opens the NCCL group: the learner's rank 0 is member 0, and the shards of the engines are the next, in
-        order."""
+        """Opens the NCCL group. The learner's rank 0 is member 0, and the engines' shards are members 1, 2, … in the
+        order of the engines."""
         num_members = 1 + shards_per_engine * len(engines.actors)
         address, port = self._ranks.meeting_point()
         opening = self._ranks.open_transfer(address, port, num_members)
@@ -96,7 +99,7 @@ class NcclTransport:
         self._manifest = self._ranks.manifest()
 
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
-        """Queues the sending of the current parameters at the ranks and their receipt at every engine.
+        """Queues calls that send the current parameters from the ranks, and calls that receive them at every engine.
 
         A rank runs its calls in order, so it takes no further step before the parameters are sent: the engines can't
         receive later parameters under this version.

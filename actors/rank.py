@@ -39,13 +39,13 @@ Sums = dict[str, float]
 tokens."""
 
 SECONDS = "seconds/"
-"""Prefix of the names in `Sums` that are durations in seconds instead of sums."""
+"""Prefix of those names in `Sums` whose values are durations in seconds instead of sums."""
 
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[ClipInput], Layout], tuple[torch.Tensor, Sums]]
 
 
 class LearnerRank:
-    """One rank of the learner: holds the policy and its optimizer, and processes its share of every step."""
+    """One rank of the learner, with the policy and its optimizer; processes its share of every step."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class LearnerRank:
     def join(self, address: str, port: int) -> int:
         """Connects to the other ranks, builds the DeepSpeed engine and returns the number of trained parameters.
 
-        address, port: where rank 0 listens.
+        address, port: address and port on which rank 0 listens.
         """
         is_gpu = self._learner.num_gpus > 0
         os.environ.update(
@@ -137,8 +137,9 @@ class LearnerRank:
         return sum(getattr(p, "ds_numel", p.numel()) for p in trained)
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Sums:
-        """Processes this rank's share of a GRPO step, and returns sums over its tokens, "grad_norm" and
-        "learning_rate".
+        """Processes this rank's share of a GRPO step.
+
+        Returns sums over the share's tokens, and the values "grad_norm" and "learning_rate".
 
         temperature: sampling temperature of the batch, at which log-probabilities are computed.
         """
@@ -170,9 +171,10 @@ class LearnerRank:
         return self._step(batch.step, batch.groups, group_of, clip_of, loss_of, temperature)
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration], num_loss_tokens: int) -> Sums:
-        """Processes this rank's share of a supervised step, and returns sums over its tokens.
+        """Processes this rank's share of a supervised step, and returns sums over the share's tokens.
 
-        The loss is the mean negative log-likelihood of the answer tokens. num_loss_tokens: their number over all ranks.
+        The loss is the mean negative log-likelihood of the answer tokens. num_loss_tokens: number of answer tokens of
+        all ranks.
         """
 
         def group_of(item: Demonstration, grid: VideoGrid) -> PrefixGroup:
@@ -205,11 +207,12 @@ class LearnerRank:
     ) -> Sums:
         """Runs forward and backward passes over this rank's items in micro-batches, then one optimizer step.
 
-        Returns sums over this rank's tokens. items: those of all ranks. group_of: tokens of an item. clip_of: the
-        item's view of its clip, by `id(item)`. loss_of: loss and sums of a micro-batch.
+        Returns sums over this rank's tokens. items: items of all ranks. group_of: function that returns an item's
+        tokens. clip_of: view of each item's clip, by `id(item)`. loss_of: function that returns loss and sums of a
+        micro-batch.
 
-        All ranks run as many micro-batches as the rank with the most, surplus ones with weight 0: if one rank skipped a
-        collective operation, the others would hang.
+        All ranks run the same number of micro-batches, that of the rank with the most; surplus ones have weight 0. If
+        one rank skipped a collective operation, the others would hang.
         """
         clock = Clock(wait=self._wait)
         share = items[self._rank :: self._num_ranks]
@@ -254,12 +257,13 @@ class LearnerRank:
         return sums | {f"{SECONDS}{name}": seconds for name, seconds in clock.seconds.items()}
 
     def _wait(self) -> None:
-        """Waits until the GPU has finished the operations queued so far, so that durations include them."""
+        """Waits until the GPU has finished the operations queued so far, so that measured durations include these
+        operations."""
         if self._policy.model.device.type == "cuda":
             torch.cuda.synchronize()
 
     def _largest(self, count: int) -> int:
-        """Returns the largest `count` of all ranks."""
+        """Returns the largest `count` among all ranks."""
         counts = torch.tensor(count, device=self._policy.model.device)
         torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.MAX)
         return int(counts)
@@ -296,8 +300,7 @@ class LearnerRank:
         return Fingerprint(token_ids=token_ids, logprobs=tuple(logprobs.tolist()))
 
     def manifest(self) -> tuple[TensorPlace, ...]:
-        """Returns name, type and shape of the tensors that `send` sends, in the order of sending: all trained
-        parameters."""
+        """Returns name, type and shape of all trained parameters, in the order in which `send` sends them."""
         return tuple(
             TensorPlace(
                 name=name,
@@ -344,7 +347,7 @@ class LearnerRank:
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 
     def _files(self) -> dict[str, FileContent]:
-        """Returns the files that `weights` publishes on rank 0, {} on the other ranks. All ranks must call it
+        """Returns the files of the adapter or the whole model on rank 0, {} on the other ranks. All ranks must call it
         together."""
         import deepspeed
 

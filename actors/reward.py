@@ -39,12 +39,14 @@ class RewardWorker:
         return socket.gethostname(), found
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the museum records of the training vases to the reward functions that have a `prepare`."""
+        """Passes the museum records of the training vases to the reward functions that have a `prepare` method."""
         self._scorer.prepare(records)
 
     def score(self, groups: Sequence[Group]) -> list[tuple[Score, ...]]:
-        """Returns the score of each completion of each group, in order, [groups][completions]. The groups themselves
-        are left out, because the driver has them."""
+        """Returns the score of each completion of each group, in order, [groups][completions].
+
+        The groups themselves are not returned, because the driver has them.
+        """
         return [scored.scores for scored in self._scorer.score_all(groups)]
 
 
@@ -57,11 +59,12 @@ class PendingScores:
 
     groups: tuple[Group, ...]
     calls: tuple[Any, ...]
-    """Ray reference of the call to each worker that has a share of the groups."""
+    """Ray references of the scoring calls, one for each worker that has a share of the groups."""
 
 
 class RewardPool:
-    """A pool of reward workers, called through ordinary methods instead of Ray's; groups are dealt to them in turn."""
+    """A pool of reward workers, called through ordinary methods instead of Ray's; groups are distributed to the workers
+    round-robin."""
 
     def __init__(self, settings: RewardSettings, place: PlacementSlice):
         self._settings = settings
@@ -76,7 +79,7 @@ class RewardPool:
 
     @property
     def sha256(self) -> dict[str, str]:
-        """Hash of the code of each reward function, by the function's name."""
+        """Hash of the code of each reward function, by the function's name in the config."""
         return {source.name: source.sha256 for source in self._sources}
 
     def wait_until_ready(self) -> None:
@@ -89,11 +92,13 @@ class RewardPool:
         if table := mismatches(self._sources, self._pool.wait(calls, "load")):
             raise UserError(
                 f"the reward code is not the same everywhere:\n{table}\n"
-                "install it on every node, or name it as path/to/file.py:function, which is sent to every node"
+                "install the code on every node, or write the function as path/to/file.py:function in "
+                "reward.functions: the file is then sent to every node"
             )
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the museum records of the training vases to every worker's reward functions that have a `prepare`."""
+        """Passes the museum records of the training vases to the reward functions that have a `prepare` method, in
+        every worker."""
         shared = ray.put([dict(record) for record in records])
         self._pool.wait([worker.prepare.remote(shared) for worker in self._pool.actors], "prepare")
 
@@ -105,13 +110,13 @@ class RewardPool:
         return self.collect(self.submit(groups))
 
     def submit(self, groups: Sequence[Group]) -> PendingScores:
-        """Queues groups for scoring and returns the handle for `collect` at once, so that the next groups can be
+        """Queues groups for scoring. Returns at once, with a handle for `collect`, so that the next groups can be
         sampled meanwhile."""
         calls = tuple(worker.score.remote(share) for worker, share in self._pool.deal(tuple(groups)))
         return PendingScores(groups=tuple(groups), calls=calls)
 
     def collect(self, pending: PendingScores) -> list[ScoredGroup]:
-        """Blocks until the groups of a `submit` are scored, and returns them with their scores, in order.
+        """Blocks until the groups of one `submit` call are scored, and returns them with their scores, in order.
 
         Raises: RewardError when a function fails.
         """

@@ -27,13 +27,14 @@ class PendingGroups:
     num_tasks: int
     """Number of tasks submitted."""
     calls: tuple[Any, ...]
-    """Ray reference of the call to each worker that has a share of the tasks."""
+    """Ray references of the sampling calls, one for each worker that has a share of the tasks."""
     version: int
-    """Version of the weights that sample the tasks: the last submitted before them."""
+    """Version of the weights that sample the tasks: the last version submitted before the tasks."""
 
 
 class RolloutPool:
-    """A pool of rollout workers, called through ordinary methods instead of Ray's; tasks are dealt to them in turn."""
+    """A pool of rollout workers, called through ordinary methods instead of Ray's; tasks are distributed to the workers
+    round-robin."""
 
     def __init__(
         self,
@@ -47,8 +48,8 @@ class RolloutPool:
         seed: int,
         transport: WeightTransport | None = None,
     ):
-        """max_lora_rank: None if no adapters will be published. seed: seed of the run. transport: None for the object
-        store."""
+        """max_lora_rank: largest rank of an adapter, None if no adapters will be published. seed: seed of the run.
+        transport: method of sending weights, None for the object store."""
         self._settings, self._seed, self._version = settings, seed, 0
         self._gate = FingerprintGate(settings.max_fingerprint_gap)
         self._transport = transport or ObjectStoreTransport()
@@ -62,27 +63,30 @@ class RolloutPool:
         )
 
     def wait_until_ready(self) -> None:
-        """Blocks until every engine has loaded the base model and its connection for weights is open."""
+        """Blocks until every engine has loaded the base model and can receive weights."""
         self._pool.wait([worker.ready.remote() for worker in self._pool.actors], "ready", START_TIMEOUT_S)
         self._transport.connect(self._pool, int(self._settings.engine_args.get("tensor_parallel_size", 1)))
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and its log-probabilities of a fixed probe text match the
-        learner's.
+        """Loads these weights into every engine, blocks until all engines serve them, and checks each engine's
+        log-probabilities of a fixed probe text.
 
         Raises: the same as `confirm`.
         """
         return self.confirm(self.submit_weights(weights))
 
     def submit_weights(self, weights: Weights) -> Publishing:
-        """Queues new weights at every engine behind the calls submitted before, and returns the handle for `confirm`
-        at once. An engine runs one call at a time, so a completion is never sampled with two versions of weights."""
+        """Queues the loading of new weights at every engine, after the calls submitted before. Returns at once, with a
+        handle for `confirm`.
+
+        An engine runs one call at a time, so a completion is never sampled with two versions of weights.
+        """
         self._version = weights.version
         return self._transport.submit(weights, self._pool)
 
     def confirm(self, publishing: Publishing) -> Publication:
-        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of a fixed probe
-        text match the learner's. Must be called in the order of submission.
+        """Blocks until every engine serves the weights of one `submit_weights` call, and checks each engine's
+        log-probabilities of a fixed probe text. Must be called in the order of submission.
 
         Raises: RuntimeError when an engine serves another version; ParityError when an engine's log-probabilities of
         the probe text differ from the learner's.
@@ -104,22 +108,25 @@ class RolloutPool:
     def generate(self, tasks: Sequence[Task], step: int, refill: int = 0) -> list[Group]:
         """Returns a group of `group_size` completions for each task, in order, [P tasks].
 
-        They are sampled at the training temperature, with seeds that depend on the run's seed, `step` and `refill`.
+        The completions are sampled at the training temperature, with seeds that depend on the run's seed, `step` and
+        `refill`.
 
         Raises: the same as `collect`.
         """
         return self.collect(self.submit(tasks, step, refill))
 
     def submit(self, tasks: Sequence[Task], step: int, refill: int = 0) -> PendingGroups:
-        """Queues tasks at the engines behind the calls submitted before, and returns the handle for `collect` at
-        once."""
+        """Queues tasks at the engines, after the calls submitted before. Returns at once, with a handle for
+        `collect`."""
         seeds = sampling_seeds(self._seed, step, len(tasks), refill)
         return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
 
     def collect(self, pending: PendingGroups) -> list[Group]:
-        """Blocks until the tasks of a `submit` are sampled. Returns one group for each task, in order, [P tasks].
+        """Blocks until the tasks of one `submit` call are sampled. Returns one group for each task, in order, [P
+        tasks].
 
-        Raises: RuntimeError when a completion was sampled by other weights than the last ones submitted before it.
+        Raises: RuntimeError when a completion was sampled by other weights than the last ones submitted before the
+        tasks.
         """
         groups: list[Group] = self._pool.collect(pending.calls, "generate", pending.num_tasks)
         for group in groups:

@@ -30,16 +30,17 @@ class Served:
     version: int
     """Version of the weights that the engine serves now."""
     logprobs: tuple[float, ...]
-    """The engine's log-probabilities of a fixed probe text's T tokens but the first, [T-1]; empty when the weights have
-    no fingerprint."""
+    """The engine's log-probabilities of the T tokens of a fixed probe text, without the first token, [T-1]. Empty when
+    the weights have no fingerprint (the learner's log-probabilities of that text)."""
     seconds: Mapping[str, float]
-    """Duration in seconds of each piece of the work: "digest", "load" and "fingerprint"."""
+    """Duration in seconds of each part of the loading: "digest", "load" and "fingerprint"."""
 
 
 class RolloutWorker:
     """One vLLM engine with its prompts, videos and weights; an ordinary class that `ray.remote` makes an actor.
 
-    With a `FeatureReader` the engine gets the vision tower's stored output for a video, without one it gets frames.
+    With a `FeatureReader` the engine receives the vision tower's stored output for each video. Without a
+    `FeatureReader` it receives the video's frames.
     """
 
     def __init__(

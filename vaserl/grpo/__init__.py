@@ -1,7 +1,8 @@
 """GRPO: the two training loops and the arithmetic between sampling and the optimizer step.
 
-Importing this package loads neither torch nor Ray. The losses need torch: import them from `vaserl.grpo.loss` and
-`vaserl.grpo.variants`. `vaserl.grpo.parts` has the Protocols of a run's parts: engines, rewards, learner and recorder.
+Importing this package loads neither torch nor Ray. The losses need torch, so they are imported from their modules,
+`vaserl.grpo.loss` and `vaserl.grpo.variants`. `vaserl.grpo.parts` defines the interfaces (Protocols) that the loops
+call: engines, rewards, learner and recorder.
 """
 
 from vaserl.grpo.advantage import advantages, group_advantages

@@ -1,9 +1,10 @@
-"""Advantages of completions, computed from the total scores of a group or part by part.
+"""Advantages of completions, computed from their total rewards or separately for each part of the reward.
 
-From the totals: GRPO, Shao et al., arXiv 2402.03300; without the division by the standard deviation, Dr. GRPO, Liu et
-al., arXiv 2503.20783. The part of the reward that varies most then decides almost alone. Part by part: GDPO, Liu et
-al., arXiv 2601.05242. Every part is normalised within its group before the parts are added, and the sums are divided
-by their standard deviation over the step.
+From the total rewards: GRPO (Shao et al., arXiv 2402.03300) or, without the division by the standard deviation, Dr.
+GRPO (Liu et al., arXiv 2503.20783). The part of the reward that varies most within a group dominates the advantage.
+
+Separately for each part: GDPO (Liu et al., arXiv 2601.05242). Each part is normalised within its group, the normalised
+parts are added, and the sums are divided by their standard deviation over the step.
 
 Axes: P tasks of a step, G completions of a group.
 """
@@ -16,7 +17,7 @@ from vaserl.errors import UserError
 from vaserl.types import ScoredGroup
 
 ZERO_VARIANCE = 1e-6
-"""Difference between the largest and the smallest reward of a group below which the rewards count as equal. The
+"""Threshold for the spread (largest minus smallest) of a group's rewards: below it the rewards count as equal. The
 group's advantages are then 0, because dividing by the tiny standard deviation would amplify rounding noise."""
 
 STD_EPSILON = 1e-4
@@ -28,21 +29,22 @@ def advantages(
 ) -> list[tuple[float, ...]]:
     """Returns the advantages of a step's completions, [P][G].
 
-    They are computed from the total scores, or with `part_weights` from the parts of the reward that it names.
+    Without `part_weights` they are computed from the total scores. With `part_weights` (part name to weight) they are
+    computed from the parts of the scores.
 
-    Raises: UserError when `part_weights` names none of the parts of these scores, ValueError when it is given with
-    `normalise` False.
+    Raises: UserError when none of the parts in `part_weights` occurs in the scores; ValueError when `part_weights` is
+    passed and `normalise` is False.
     """
     if part_weights is None:
         return [group_advantages([score.total for score in scored.scores], normalise=normalise) for scored in scored_P]
     if not normalise:
-        raise ValueError("advantages by part are always normalised: part_weights needs normalise=True")
+        raise ValueError("part_weights needs normalise=True: advantages by part are always normalised")
     parts_P_G = [[score.parts for score in scored.scores] for scored in scored_P]
     known = {name for parts_G in parts_P_G for parts in parts_G for name in parts}
     if known and not known & set(part_weights):
         raise UserError(
-            f"advantage.weights names none of the reward's parts: it has {', '.join(sorted(part_weights))}; "
-            f"the parts are {', '.join(sorted(known))}"
+            f"advantage.weights contains none of the reward's parts: its keys are {', '.join(sorted(part_weights))}; "
+            f"the reward's parts are {', '.join(sorted(known))}"
         )
     return whiten([part_advantages(parts_G, part_weights) for parts_G in parts_P_G])
 
@@ -50,10 +52,11 @@ def advantages(
 def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> tuple[float, ...]:
     """Returns the advantages of one group's rewards r, [G].
 
-    They are (r - mean) / (std + 1e-4) with the unbiased std; with `normalise` False, r - mean (Dr. GRPO).
+    They are (r - mean) / (std + 1e-4) with the unbiased std; with `normalise` False, r - mean (Dr. GRPO). If all
+    rewards are equal or there is only one, the advantages are 0.
 
-    Computed in float64: in float32 the mean of eight equal rewards differs from them often enough that dividing by a
-    tiny std gives advantages of order 100. The advantages are 0 if all rewards are equal or there is only one.
+    Computed in float64: in float32 the computed mean of eight equal rewards often differs slightly from the rewards,
+    and dividing that difference by a tiny std gives advantages of order 100.
 
     Raises: ValueError for a reward that is not finite.
     """
@@ -69,17 +72,19 @@ def group_advantages(rewards_G: Sequence[float], *, normalise: bool = True) -> t
 
 
 def has_signal(rewards_G: Sequence[float]) -> bool:
-    """Tells whether the rewards of a group differ, so that the policy can learn from the group."""
+    """Tells whether the rewards of a group differ; from a group of equal rewards the policy can't learn."""
     return len(rewards_G) > 1 and max(rewards_G) - min(rewards_G) >= ZERO_VARIANCE
 
 
 def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> tuple[float, ...]:
     """Returns the advantages of one group, [G]: the sum over the parts d of  w_d (r_d - mean_d) / (std_d + 1e-4).
 
-    Mean and std are those of part d over the group. A part that is equal for all completions adds nothing: otherwise
-    rounding noise in a part that all completions get right would count as much as a part that half of them miss. A
-    completion whose score lacks a part is left out of that part's mean and std, and the part adds nothing to its
-    advantage. A part with a negative weight is a penalty.
+    r_d is the completion's value of part d, mean_d and std_d are those of the group's values, and w_d is the weight in
+    `weights`. A negative weight makes the part a penalty.
+
+    A part with equal values for all completions adds nothing: otherwise rounding noise, divided by its tiny std, would
+    count as much as a real difference. If a completion's score lacks a part, the completion is left out of that part's
+    mean and std, and the part adds nothing to the completion's advantage.
     """
     sums = np.zeros(len(parts_G))
     for name, weight in weights.items():
@@ -90,11 +95,11 @@ def part_advantages(parts_G: Sequence[Mapping[str, float]], weights: Mapping[str
 
 
 def whiten(advantages_P_G: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    """Divides the advantages of a step, [P][G], by their standard deviation, so that the size of the optimizer step
-    does not grow with the number of parts.
+    """Returns the advantages of a step, [P][G], divided by their standard deviation.
 
-    Groups whose advantages are all 0 do not count in the standard deviation. No mean is subtracted: it is 0 in every
-    group already.
+    Without this division the size of the optimizer step would grow with the number of parts. Groups whose advantages
+    are all 0 are left out of the standard deviation. No mean is subtracted, because the mean of every group is 0
+    already.
     """
     live = [a for group in advantages_P_G if any(group) for a in group]
     scale = float(np.std(live, ddof=1)) if len(live) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""The constant baseline: the reward of a policy that ignores the video and gives every vase one fixed caption."""
+"""The constant baseline: the mean reward of a policy that ignores the video and answers with one fixed caption."""
 
 import sys
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from vaserl.types import Completion, Group, ScoredGroup, Task
 class ConstantBaseline:
     """Baseline for a policy's reward: the mean reward of one fixed caption on the same tasks.
 
-    Each task is scored only once in a run. If a reward function fails on the caption, which has no token ids, the
-    metric is left out from then on and the run continues.
+    Each task is scored only once in a run. The fixed caption has no token ids. If a reward function fails on it, the
+    metric is omitted from then on and the run continues.
     """
 
     def __init__(self, caption: str):
@@ -23,7 +23,10 @@ class ConstantBaseline:
         self._has_failed = False
 
     def metrics(self, scored: Sequence[ScoredGroup], rewards: Rewards) -> dict[str, float]:
-        """Returns {"reward/constant_baseline": mean over the tasks of these groups}, or {} once scoring has failed."""
+        """Returns the metric "reward/constant_baseline", or {} once scoring the fixed caption has failed.
+
+        The metric is the mean reward of the fixed caption over the tasks of these groups.
+        """
         if self._has_failed:
             return {}
         tasks = {group.group.task.id: group.group.task for group in scored}

@@ -15,10 +15,12 @@ def assemble(
 ) -> Batch:
     """Returns the training batch of a step: its completions with their advantages.
 
-    A group whose advantages are all 0 has no policy gradient and would only dilute the mean over tokens. It is left out
-    (the metric `zero_variance_share` counts such groups) unless `keep_without_signal` is set, as it must be for a KL
-    term, which has a gradient in such groups too. With `mask_truncated`, completions that the token limit cut off are
-    left out, and so are groups that consist of such completions.
+    A group whose advantages are all 0 has no policy gradient and would only dilute the mean over tokens, so it is left
+    out. The metric `zero_variance_share` counts such groups. `keep_without_signal` keeps them; a KL term needs that,
+    because it has a gradient in such groups too.
+
+    With `mask_truncated`, completions that the token limit cut off are left out, and so are groups without any other
+    completion.
     """
     groups = []
     for scored, advantages_G in zip(scored_P, advantages_P_G, strict=True):

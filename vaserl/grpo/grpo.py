@@ -1,4 +1,5 @@
-"""The computations of a GRPO step that need no actor: drawing tasks, then advantages, batch and metrics from scores."""
+"""The computations of a GRPO step that run without Ray actors: drawing its tasks, and computing advantages, batch and
+metrics from the scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,37 +18,41 @@ from vaserl.types import Batch, Publication, ScoredGroup, Task, Update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpo:
-    """Settings and tasks of a GRPO run, with the computations of a step that need no actor."""
+    """Settings and tasks of a GRPO run, with the computations of a step that run without Ray actors."""
 
     settings: TrainSettings
     tasks: Sequence[Task]
     """All tasks that the steps draw from."""
     baseline: ConstantBaseline | None = None
-    """Scorer for the metric `reward/constant_baseline`; with None the metric is left out."""
+    """Baseline that computes the metric `reward/constant_baseline`; with None the metric is omitted."""
 
     def draw(self, step: int) -> Draw:
-        """Returns the first draw of a step: its tasks, with no groups yet. Steps count from 1."""
+        """Returns the first state of a step's sampling: the tasks of its first draw, and no groups yet. Steps count
+        from 1."""
         tasks, batch = tuple(self.tasks_of(step, 0)), Batch(step=step, groups=())
         return Draw(step=step, refill=0, tasks=tasks, scored=(), advantages_P_G=(), batch=batch)
 
     def tasks_of(self, step: int, refill: int) -> Sequence[Task]:
-        """Returns the tasks of a step's first draw (refill 0) or of a refill (from 1), [P].
+        """Returns the tasks of a step's first draw (refill 0) or of one of its refills (1, 2, …), [P].
 
-        They depend on (seed, step, refill) only.
+        The tasks depend only on the run's seed, the step and the refill.
         """
         num_tasks, seed = self.settings.tasks_per_step, self.settings.seed
         return draw_items(self.tasks, num_per_step=num_tasks, seed=seed, step=step, refill=refill)
 
     def clips(self) -> list[str]:
-        """Returns the content hashes of the videos of all steps' first draws, each once, in the order of first use."""
+        """Returns the content hashes of the videos in the first draws of all steps, without duplicates, in the order of
+        first use."""
         steps = range(1, self.settings.num_steps + 1)
         return list(dict.fromkeys(task.clip for step in steps for task in self.tasks_of(step, 0)))
 
     def refill(self, draw: Draw, scored: Sequence[ScoredGroup]) -> Draw:
-        """Returns the next state of a step: adds the scored groups of `draw.tasks`, and draws new tasks if the batch is
-        short of groups and refills are left.
+        """Returns the state of a step's sampling after the tasks of `draw` are scored; draws new tasks if the batch has
+        too few groups and the limit on refills is not reached.
 
-        Applies the length penalty, and computes the advantages over all groups of the step.
+        Subtracts the length penalty from the scores, and computes the advantages over all groups of the step.
+
+        scored: the groups of `draw.tasks`.
         """
         settings, step = self.settings, draw.step
         penalised = punish_overlong(scored, settings.overlong, settings.rollout.max_new_tokens)
@@ -73,9 +78,9 @@ class Grpo:
         return Draw(step=step, refill=refill, tasks=tasks, scored=scored_P, advantages_P_G=advantages_P_G, batch=batch)
 
     def metrics(self, draw: Draw, update: Update, published: Publication, rewards: Rewards) -> dict[str, float]:
-        """Returns the metrics of a step, in the order of metrics.jsonl.
+        """Returns the metrics of a step, in the order in which metrics.jsonl lists them.
 
-        published: the publication of the weights that sampled the step.
+        published: result of publishing the weights that sampled the step.
         """
         values = step_metrics(draw.scored, draw.advantages_P_G, update, published)
         values |= draw.metrics(self.settings.tasks_per_step)

@@ -13,8 +13,8 @@ _T = TypeVar("_T")
 class Lane:
     """A thread that runs functions in the order of submission and records each as a phase of the run's timeline.
 
-    After one has failed, the later ones do not run: their futures raise the same error. Leaving the `with` block does
-    not wait for the function that is running, because after a failure elsewhere that could take long.
+    After a function has failed, the later ones do not run: their futures raise the same error. Leaving the `with` block
+    does not wait for the function that is running, because after a failure in another thread that could take long.
     """
 
     def __init__(self, recorder: RunRecorder):
@@ -23,15 +23,17 @@ class Lane:
         self._last: Future[Any] | None = None
 
     def submit(self, step: int, phase: str, work: Callable[[_A], _T], argument: _A) -> Future[_T]:
-        """Queues `work(argument)` and returns its future. phase: name of its span in the timeline."""
+        """Queues the call `work(argument)` and returns its future. phase: name of the call's span in the run's
+        timeline."""
         given: Future[_A] = Future()
         given.set_result(argument)
         return self.submit_after(step, phase, work, given)
 
     def submit_after(self, step: int, phase: str, work: Callable[[_A], _T], given: Future[_A]) -> Future[_T]:
-        """Queues `work` on the result of `given`, a future of another thread, and returns the future of `work`.
+        """Queues a call of `work` with the result of `given`, a future from another thread, and returns the call's
+        future.
 
-        The recorded phase covers the work, not the wait for `given`.
+        The recorded phase contains the call only, not the wait for `given`.
         """
         self._last = future = self._thread.submit(self._run, step, phase, work, given, self._last)
         return future

@@ -1,4 +1,4 @@
-"""The on-policy GRPO loop: each step samples with the weights that the step before published.
+"""The on-policy GRPO loop: each step samples with the weights that the previous step published.
 
 `vaserl.grpo.loop_ahead` is the loop in which sampling and learning overlap.
 """

@@ -1,17 +1,19 @@
 """The overlapped GRPO loop: while the learner trains on a step, the next one is sampled and scored.
 
-It differs from `vaserl.grpo.loop` in the weights that sample step k. There they are the learner's current ones; here
-they are `max_staleness` versions older, so that the engines need not wait for the learner. With max_staleness = 1
-("v2 3": weights v2 sample step 3; "2->v3": the update of step 2 makes weights v3):
+The loop in `vaserl.grpo.loop` samples step k with the learner's current weights. This loop samples it with weights that
+are `max_staleness` versions older, so that the engines need not wait for the learner. The schedule with max_staleness =
+1 ("v2 3": weights v2 sample step 3; "workers": the steps that the reward workers score; "2->v3": the update of step 2
+makes weights v3):
 
     engines   v1 1 2    v2 3     v3 4     v4 5
     workers       1      2        3        4
     learner        1->v2   2->v3    3->v4    4->v5
 
-The schedule does not depend on the speed of the parts: version max(1, k - max_staleness) samples step k, so a run
-repeats exactly. The learner has version k when it learns step k, which bounds the staleness of each sample. The learner
-waits for slow engines and the engines wait for a slow learner; no sample is dropped. The denominator of the importance
-ratio is the probability under the weights that generated the sample, so the loss is that of the on-policy loop.
+The schedule does not depend on the speed of engines, workers and learner: version max(1, k - max_staleness) samples
+step k, so a run repeats exactly. The learner has version k when it learns step k, so no sample is more than
+max_staleness versions old. The learner waits for slow engines and the engines wait for a slow learner; no sample is
+dropped. The denominator of the importance ratio is the probability under the weights that generated the sample, so the
+formula of the loss is that of the on-policy loop.
 """
 
 from collections import deque
@@ -30,16 +32,18 @@ from vaserl.types import Publication, ScoredGroup, Weights
 def train_ahead(
     grpo: Grpo, engines: QueuedEngines, rewards: Rewards, learner: Learner, recorder: RunRecorder
 ) -> Weights:
-    """Runs all steps of a run as `vaserl.grpo.loop.train` does, on samples from weights up to `max_staleness` versions
-    older than the learner's, and returns the weights published last. With max_staleness = 0 the two loops are equal.
+    """Runs all steps of a run as `vaserl.grpo.loop.train` does, but on samples from weights up to `max_staleness`
+    versions older than the learner's, and returns the weights published last. With max_staleness = 0 the two loops are
+    equal.
 
     A step requests its refills after its first draw is scored, so the newest weights sample them while the learner
     waits.
 
-    Raises: ParityError when after a publish an engine's logprobs of a fixed probe text differ from the learner's, or
-    when the logprobs of the sampled tokens do on a step that the learner's own version sampled. On other steps that
-    difference contains the change of the policy since, so it is reported as `logprob_drift` and does not stop the run.
-    StalenessError, before the step learns, when a sample comes from weights that are too old.
+    Raises: ParityError when, after weights are published, an engine's logprobs of a fixed probe text differ from the
+    learner's. ParityError also when engine and learner differ on the sampled tokens of a step whose samples come from
+    the learner's current version. On other steps that difference includes the change of the policy since the samples
+    were generated, so it is reported as `logprob_drift` and does not stop the run. StalenessError, before the step
+    learns, when a sample comes from weights that are too old.
     """
     settings = grpo.settings
     num_steps, bound = settings.num_steps, settings.max_staleness
@@ -72,7 +76,8 @@ def train_ahead(
 
 
 class _Ahead:
-    """The draws that are being sampled and scored: one thread waits for the engines, another for the reward workers."""
+    """Queue of the draws that are being sampled and scored. One thread waits for the engines, another for the reward
+    workers."""
 
     def __init__(self, engines: QueuedEngines, rewards: Rewards, sampling: Lane, scoring: Lane):
         self._engines, self._rewards = engines, rewards
@@ -80,19 +85,22 @@ class _Ahead:
         self._published: dict[int, Publication] = {}
 
     def begin(self, draw: Draw) -> Future[list[ScoredGroup]]:
-        """Queues the sampling and then the scoring of a draw's tasks, and returns the future of the scored groups."""
+        """Queues the sampling of a draw's tasks, then their scoring, and returns the future of the scored groups."""
         pending = self._engines.submit(draw.tasks, draw.step, draw.refill)
         groups = self._sampling.submit(draw.step, "rollout", self._engines.collect, pending)
         return self._scoring.submit_after(draw.step, "reward", self._rewards.score, groups)
 
     def confirm(self, publishing: Any) -> None:
-        """Blocks until every engine serves the weights of a `submit_weights`, and keeps the result for
+        """Blocks until every engine serves the weights of one `submit_weights` call, and stores the publication for
         `least_alike`."""
         publication = self._engines.confirm(publishing)
         self._published[publication.version] = publication
 
     def least_alike(self, draw: Draw) -> Publication:
-        """Returns, of the publications whose weights sampled a step, the one with the largest fingerprint gap (mean
-        difference between the engine's and the learner's logprobs of a fixed probe text)."""
+        """Returns the publication with the largest fingerprint gap among those whose weights sampled a step.
+
+        The fingerprint gap is the mean difference between the engine's and the learner's logprobs of a fixed probe
+        text.
+        """
         wrote = [self._published[draw.step - age] for age in set(staleness(draw.scored, draw.step))]
         return max(wrote, key=lambda publication: publication.fingerprint_gap)

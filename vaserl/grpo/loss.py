@@ -1,12 +1,12 @@
 """The GRPO loss of a micro-batch.
 
-Group Relative Policy Optimization: Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`. The
-truncated importance weights that correct for differences between engine and learner: Yao et al., "Your efficient RL
-framework secretly brings you off-policy RL training" (2025).
+Group Relative Policy Optimization is from Shao et al., arXiv 2402.03300; its variants are in `vaserl.grpo.variants`.
+The truncated importance weights, which correct for differences between engine and learner, are from Yao et al., "Your
+efficient RL framework secretly brings you off-policy RL training" (2025).
 
 Not implemented, on purpose: a value network, and several updates on one batch.
 
-Axes: S completions of a micro-batch, N trained tokens of all of them.
+Axes: S completions of a micro-batch, N trained tokens of all these completions together.
 """
 
 import math
@@ -24,16 +24,19 @@ class PolicyLoss:
     """The loss of a micro-batch, and the sums from which its metrics are computed."""
 
     loss: torch.Tensor
-    """The micro-batch's part of the loss of the step: a scalar with gradient."""
+    """The micro-batch's contribution to the step's loss: a scalar tensor with gradient."""
     sums: Mapping[str, float]
-    """Sums over the micro-batch's tokens, by metric; the caller adds those of all micro-batches and divides by the
-    number of tokens of the step.
+    """Sums over the micro-batch's tokens, by metric. The caller adds the sums of all micro-batches and divides them by
+    the number of tokens of the step.
 
-    "ratio", the importance ratio; "clipped", 1 where the variant bounded it; "kl", the estimate k3 of the KL divergence
-    from the reference policy, absent without one. Differences between learner and engine, before the update:
-    "logprob_gap", |log pi - log pi_engine|; "engine_ratio", exp(log pi - log pi_engine); "engine_kl", k3 of
-    KL(engine || learner); "engine_missing", 1 where the engine returned no finite logprob; "engine_truncated", 1 where
-    the importance weight was bounded, absent without importance weights."""
+    Of the loss: "ratio", the importance ratio; "clipped", 1 for a token whose ratio the variant bounded; "kl", the
+    estimate k3 of the KL divergence from the reference policy (absent without a reference policy).
+
+    Of the difference between learner and engine before the update: "logprob_gap", |log pi - log pi_engine|;
+    "engine_ratio", exp(log pi - log pi_engine); "engine_kl", k3 of KL(engine || learner); "engine_missing", 1 for a
+    token without a finite logprob from the engine; "engine_truncated", 1 for a token whose importance weight was
+    bounded (absent if the loss has no importance weights).
+    """
 
 
 def policy_loss(
@@ -49,17 +52,19 @@ def policy_loss(
 ) -> PolicyLoss:
     """Returns the loss of a micro-batch, and the sums from which its metrics are computed.
 
-    The loss is the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ]  with the variant's weight of the
-    token, an importance weight w, the importance ratio rho, the advantage A and the KL estimate k3.
+    The loss is the sum over tokens of  weight [ w objective(rho, A) + beta rho k3 ].  `weight` and `objective` depend
+    on the variant. w is an importance weight, rho the importance ratio, A the advantage, and k3 an estimate of the KL
+    divergence from the reference policy.
 
     logprobs, engine_logprobs, reference_logprobs: [N]; advantages: [S]; lengths: [S] trained tokens of each completion.
     num_tokens, num_sequences: trained tokens and non-empty completions of the whole optimizer step, over all ranks and
     micro-batches.
 
-    rho = exp(log pi - log pi_old). With `old_logprobs` "engine", pi_old is the engine's policy and w is 1. With
-    "learner" it is the learner's policy before the update, which this forward pass computes: the weights do not change
-    before the optimizer's step. w is then exp(log pi_old - log pi_engine), at most `importance_cap`, without gradient
-    and on the policy term only.
+    rho = exp(log pi - log pi_old). With `old_logprobs` "engine", pi_old is the engine's policy and w is 1.
+
+    With `old_logprobs` "learner", pi_old is the learner's policy before the update. This forward pass computes it,
+    because the weights do not change before the optimizer's step. w is then exp(log pi_old - log pi_engine), bounded by
+    `importance_cap`; it has no gradient and multiplies the policy term only.
 
     k3 is weighted with the ratio, which makes its gradient that of the KL divergence off-policy as well (TRL's
     `use_bias_correction_kl`).

@@ -12,11 +12,11 @@ def step_metrics(
 ) -> dict[str, float]:
     """Returns the metrics of a step by name.
 
-    `reward/…` are means over all completions of the step (for a part of the reward, over those that have it),
-    `length/…` are in tokens, shares are between 0 and 1, `staleness/…` are in versions. The learner's own metrics
-    follow.
+    `reward/…` are means over all completions of the step; the mean of a part of the reward is over the completions that
+    have the part. `length/…` are in tokens, shares are between 0 and 1, `staleness/…` are in versions. The learner's
+    own metrics follow.
 
-    published: the publication of the weights that sampled the step.
+    published: result of publishing the weights that sampled the step.
     """
     totals = [[score.total for score in group.scores] for group in scored]
     flat = [total for group in totals for total in group]
@@ -48,16 +48,17 @@ def step_metrics(
 def staleness(scored: Sequence[ScoredGroup], version: int) -> list[int]:
     """Returns, for each sample, the learner's version minus the version of the weights that generated it, [P * G].
 
-    version: the learner's version, which equals the number of the step: version 1 learns step 1 and becomes version 2.
+    version: the learner's version, which equals the number of the step: version 1 trains on step 1 and becomes version
+    2.
     """
     return [version - completion.weights_version for group in scored for completion in group.group.completions]
 
 
 def name_gap(values: dict[str, float]) -> dict[str, float]:
-    """Renames the metric `logprob_gap`, mean |log pi - log pi_sampler|, to `logprob_drift` if older weights sampled the
-    step.
+    """Returns the metrics, with `logprob_gap` renamed to `logprob_drift` if older weights sampled the step.
 
-    The value then contains the change of the policy since, besides the difference between learner and engine.
+    `logprob_gap` is the mean of |log pi - log pi_sampler|. With older weights it includes the change of the policy
+    since then, in addition to the numerical difference between learner and engine.
     """
     if values["staleness/max"] > 0 and "logprob_gap" in values:
         return {"logprob_drift" if name == "logprob_gap" else name: value for name, value in values.items()}

@@ -11,8 +11,8 @@ from vaserl.types import Score, ScoredGroup
 
 
 def overlong_share(num_tokens: int, *, limit: int, num_soft: int) -> float:
-    """Returns the share of the full penalty at a length: 0 up to limit - num_soft tokens, then linear up to 1 at the
-    limit."""
+    """Returns the share of the full penalty for a completion of `num_tokens` tokens: 0 up to limit - num_soft tokens,
+    then rising linearly to 1 at `limit` tokens."""
     return min(1.0, max(0.0, (num_tokens - (limit - num_soft)) / num_soft))
 
 
@@ -21,7 +21,7 @@ def punish_overlong(
 ) -> list[ScoredGroup]:
     """Returns the groups, in order, with the length penalty subtracted from each completion's total score.
 
-    The penalty is recorded as the score part OVERLONG_PART, as a positive number. With `settings.num_tokens` 0 the
+    Each score contains the penalty, as a positive number, as its part OVERLONG_PART. With `settings.num_tokens` 0 the
     groups are unchanged.
     """
     if settings.num_tokens == 0:

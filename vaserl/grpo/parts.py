@@ -1,6 +1,6 @@
-"""Protocols of the parts of a training run that the loops call; `actors` implements them, and tests have small fakes.
+"""Interfaces (Protocols) of the objects that the training loops call: engines, rewards, learner and recorder.
 
-Axis: P tasks or groups of the call.
+The package `actors` implements them, and the tests use small fakes. Axis: P, the tasks or groups passed to a call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,15 @@ class Engines(Protocol):
     """Engines that sample completions of tasks."""
 
     def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
-        """Returns one group of completions for each task, in order, [P]. (step, refill) set the sampling seeds."""
+        """Returns one group of completions for each task, in order, [P]. The sampling seeds depend on `step` and
+        `refill`."""
         ...
 
     def publish(self, weights: Weights) -> Publication:
-        """Blocks until every engine serves these weights and its log-probabilities of a fixed probe text match the
-        learner's.
+        """Loads these weights into every engine, blocks until all engines serve them, and checks each engine's
+        log-probabilities of a fixed probe text.
 
-        Raises: ParityError when they differ.
+        Raises: ParityError when an engine's log-probabilities differ from the learner's.
         """
         ...
 
@@ -32,23 +33,29 @@ class QueuedEngines(Protocol):
     """Engines that queue work: each one runs its calls one at a time, in the order of submission."""
 
     def submit_weights(self, weights: Weights) -> Any:
-        """Queues new weights behind the calls submitted before. Returns the handle for `confirm` at once."""
+        """Queues the loading of new weights after the calls submitted before. Returns at once, with a handle for
+        `confirm`."""
         ...
 
     def confirm(self, publishing: Any) -> Publication:
-        """Blocks until every engine serves the weights of a `submit_weights` and its log-probabilities of a fixed probe
-        text match the learner's.
+        """Blocks until every engine serves the weights of one `submit_weights` call, and checks each engine's
+        log-probabilities of a fixed probe text.
 
-        Raises: ParityError when they differ.
+        publishing: handle that `submit_weights` returned.
+
+        Raises: ParityError when an engine's log-probabilities differ from the learner's.
         """
         ...
 
     def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
-        """Queues tasks, to be sampled with the weights submitted last. Returns the handle for `collect` at once."""
+        """Queues tasks, to be sampled with the weights submitted last. Returns at once, with a handle for `collect`."""
         ...
 
     def collect(self, pending: Any) -> list[Group]:
-        """Blocks until the tasks of a `submit` are sampled. Returns one group for each task, in order, [P]."""
+        """Blocks until the tasks of one `submit` call are sampled. Returns one group for each task, in order, [P].
+
+        pending: handle that `submit` returned.
+        """
         ...
 
 
@@ -64,7 +71,8 @@ class Learner(Protocol):
     """The processes (ranks) that train the policy."""
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """Takes one optimizer step, or none for an empty batch. temperature: sampling temperature of the batch."""
+        """Takes one optimizer step, or none for an empty batch. temperature: temperature at which the batch was
+        sampled."""
         ...
 
     def weights(self, version: int) -> Weights:
@@ -84,7 +92,7 @@ class RunRecorder(Protocol):
         ...
 
     def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
-        """Records how long each piece of a phase took. seconds: duration by name of the piece."""
+        """Records the duration of each part of a phase. seconds: duration by name of the part."""
         ...
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -96,5 +104,5 @@ class RunRecorder(Protocol):
         ...
 
     def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step published, if the run's settings ask for a save after this step."""
+        """Saves the weights that a step published, if the run's settings request a save after this step."""
         ...

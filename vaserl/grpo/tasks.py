@@ -13,9 +13,9 @@ _T = TypeVar("_T")
 def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
     """Returns the `num_per_step` items that a step draws. Steps count from 1.
 
-    The items are repeated in passes, each a new random permutation, and step k takes the k-th slice of this stream, so
-    every item is drawn once before any is drawn twice. The stream depends on `refill`: 0 for the first draw of a step,
-    from 1 for the tasks that replace some of those.
+    The items form a stream of passes over all items, each pass in a new random order. Step k takes the k-th slice of
+    the stream, so every item is drawn once before any is drawn twice. Each `refill` has a stream of its own: 0 for the
+    first draw of a step, 1, 2, … for the tasks that replace some of those.
 
     Raises: UserError when there are no items.
     """

@@ -1,15 +1,15 @@
 """Variants of the policy loss as small pure functions: importance ratio, objective and weight of each token.
 
     variant   ratio      objective   weight of a token                  published as
-    grpo      token      clipped     1 / (completions · its length)     Shao et al., arXiv 2402.03300
+    grpo      token      clipped     1 / (completions · length)         Shao et al., arXiv 2402.03300
     dr_grpo   token      clipped     1 / (completions · token budget)   Liu et al., arXiv 2503.20783
     dapo      token      clipped     1 / tokens                         Yu et al., arXiv 2503.14476
-    gspo      sequence   clipped     1 / (completions · its length)     Zheng et al., arXiv 2507.18071
+    gspo      sequence   clipped     1 / (completions · length)         Zheng et al., arXiv 2507.18071
     cispo     token      capped      1 / tokens                         MiniMax-M1, arXiv 2506.13585
 
-Completions and tokens are those of the whole optimizer step, over all ranks and micro-batches: the loss of a step is
-the sum over its tokens of weight times objective, and does not depend on how the step is divided into
-micro-batches.
+"length" is the number of tokens of the token's completion. "completions" and "tokens" are the numbers in the whole
+optimizer step, over all ranks and micro-batches. The loss of a step is the sum over its tokens of weight times
+objective, so it does not depend on how the step is divided into micro-batches.
 
 Axes: S completions of a micro-batch, N trained tokens of all of them, one completion after the other.
 """
@@ -24,11 +24,12 @@ import torch
 from vaserl.settings import LossSettings
 
 LOG_RATIO_LIMIT = 20.0
-"""Bound to which log-ratios are clamped (±) before exp, so that one extreme token can't make the loss overflow."""
+"""Largest absolute log-ratio: log-ratios are clamped to ± this value before exp, so that one extreme token can't make
+the loss overflow."""
 
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, LossSettings], tuple[torch.Tensor, torch.Tensor]]
-"""Function of (logprobs, ratio, advantages, settings), the first three [N], that returns the loss of each token [N] and
-a mask [N] of the tokens whose ratio was bounded."""
+"""Type of a function (logprobs [N], ratio [N], advantages [N], settings) that returns the loss of each token, [N], and
+a mask of the tokens whose ratio was bounded, [N]."""
 
 Normalisation = Literal["token", "sequence", "constant"]
 
@@ -38,11 +39,13 @@ class Variant:
     """A variant of the policy loss, chosen by the setting `loss.variant`."""
 
     sequence_ratio: bool
-    """True: one ratio for each completion, the geometric mean of its tokens' ratios. False: one for each token."""
+    """True: one importance ratio for each completion, the geometric mean of its tokens' ratios. False: one for each
+    token."""
     objective: Objective
-    """Function that computes the loss of each token before weighting."""
+    """Function that returns the loss of each token before weighting, and a mask of the tokens whose ratio was
+    bounded."""
     normalisation: Normalisation
-    """How the loss is normalised: the weight of each token in the step's sum, see `token_weights`."""
+    """Rule that determines the weight of each token in the step's loss; see `token_weights`."""
 
 
 def clipped(
@@ -50,8 +53,9 @@ def clipped(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the clipped loss of each token, [N], and a mask of the tokens whose ratio rho was bounded, [N].
 
-    The loss is -min(rho A, clip(rho, 1 - low, 1 + high) A). Where A < 0 this leaves rho unbounded, so there rho is
-    bounded by `ratio_cap`: the dual clip of Ye et al., arXiv 1912.09729 (c), with the cap as c, and TRL's `delta`.
+    The loss is -min(rho A, clip(rho, 1 - low, 1 + high) A). Where A < 0 this formula has no upper bound on rho, so
+    `ratio_cap` bounds rho there. That is the dual clip of Ye et al., arXiv 1912.09729, where the cap is called c; TRL
+    calls it `delta`.
     """
     low, high, cap = (math.inf if bound is None else bound for bound in (loss.clip_low, loss.clip_high, loss.ratio_cap))
     capped = ratio.clamp(max=cap)
@@ -66,7 +70,8 @@ def capped_gradient(
     """Returns the CISPO loss of each token, [N], and a mask of the tokens whose ratio rho was bounded, [N].
 
     The loss is -sg(min(rho, `ratio_cap`)) A log pi, where sg stops the gradient: every token keeps a gradient, whose
-    weight is bounded. The cap is absolute, as TRL's `epsilon_high` is for this loss; verl counts its cap from 1.
+    weight is bounded. `ratio_cap` bounds rho itself, as TRL's `epsilon_high` does for this loss; in verl the bound is
+    the distance of rho from 1.
     """
     weight = ratio.detach().clamp(max=math.inf if loss.ratio_cap is None else loss.ratio_cap)
     return -weight * advantages * logprobs, weight != ratio.detach()
@@ -87,9 +92,9 @@ def bounded_exp(log_ratio: torch.Tensor) -> torch.Tensor:
 
 
 def sequence_mean(values: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-    """Returns, for each token, the mean of `values` over its completion, [N].
+    """Returns, for each token, the mean of `values` over the token's completion, [N].
 
-    lengths: tokens of each completion, [S].
+    lengths: number of tokens of each completion, [S].
     """
     # not index_add: its order on a GPU, and with it the last bit of the sum, changes from run to run
     means = [(piece.sum() / max(len(piece), 1)).expand(len(piece)) for piece in values.split(list(lengths))]
@@ -99,7 +104,8 @@ def sequence_mean(values: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
 def k3(logprobs: torch.Tensor, other_logprobs: torch.Tensor) -> torch.Tensor:
     """Returns an estimate of KL(pi || other) for each token, [N]: exp(d) - d - 1 with d = log other - log pi.
 
-    Unbiased on tokens that pi sampled, and never negative: Schulman, "Approximating KL divergence" (2020).
+    logprobs: log pi. other_logprobs: log other. The estimate is never negative, and unbiased on tokens that were
+    sampled from pi: Schulman, "Approximating KL divergence" (2020).
     """
     d = (other_logprobs - logprobs).clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT)
     return d.exp() - d - 1
@@ -115,11 +121,11 @@ def token_weights(
 ) -> list[float]:
     """Returns, for each completion, the weight of its tokens in the loss, [S].
 
-    lengths: trained tokens of each completion, [S]. num_tokens, num_sequences: trained tokens, and completions that
-    have any, of the whole optimizer step. If both are 0 the weights are still finite, so that the loss of a step
-    without tokens is 0 and not NaN.
+    lengths: trained tokens of each completion, [S]. num_tokens: trained tokens of the whole optimizer step.
+    num_sequences: completions of the whole optimizer step with at least one trained token. If both numbers are 0 the
+    weights are still finite, so that the loss of a step without tokens is 0 and not NaN.
 
-    Raises: ValueError for "constant" without a token budget.
+    Raises: ValueError for the normalisation "constant" without a token budget.
     """
     if normalisation == "token":
         return [1 / max(num_tokens, 1)] * len(lengths)

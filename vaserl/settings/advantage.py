@@ -1,21 +1,21 @@
-"""Settings of the advantages: length penalty, and weights of the reward's parts."""
+"""Settings of the advantages: the length penalty, and the weights of the reward's parts."""
 
 import pydantic
 
 from vaserl.settings.section import Section
 
 OVERLONG_PART = "penalty/overlong"
-"""Name of the score part that holds the overlong penalty of a completion."""
+"""Name of the score part that contains a completion's overlong penalty."""
 
 
 class OverlongSettings(Section):
     """Settings of the penalty on completions that come close to the token limit (DAPO's soft overlong punishment)."""
 
     num_tokens: int = pydantic.Field(default=0, ge=0)
-    """Width in tokens of the penalised zone below rollout.max_new_tokens; the penalty grows linearly inside it. 0 turns
-    the penalty off."""
+    """Number of tokens before the limit rollout.max_new_tokens at which the penalty starts; from there it grows
+    linearly up to the limit. 0 turns the penalty off."""
     penalty: float = pydantic.Field(default=1.0, gt=0)
-    """Amount subtracted from the reward of a completion that reaches the limit."""
+    """Amount subtracted from the reward of a completion that reaches the token limit."""
 
 
 PART_WEIGHTS = {
@@ -30,17 +30,18 @@ PART_WEIGHTS = {
     "penalty/irrelevance": -0.05,
     "bonus": 0.05,
 }
-"""Default of `AdvantageSettings.weights`. The six archaeological dimensions have their weights in the reward; penalties
-have negative weights. The weights of penalties and bonus are half of the largest amount by which they can change the
-reward: normalising makes a small difference in them as large as the difference between a right and a wrong answer."""
+"""Default of `AdvantageSettings.weights`. The six archaeological dimensions have the weights that they have in the
+reward. Penalties have negative weights. The weights of penalties and bonus are half of the largest amount by which they
+can change the reward, because normalising makes a small difference in them as large as the difference between a right
+and a wrong answer."""
 
 
 class AdvantageSettings(Section):
     """Settings of how advantages are computed from the scores of a group."""
 
     per_dimension: bool = False
-    """Normalises each part of the reward within its group before the parts are added (GDPO), instead of normalising
-    their sum: a part that varies little then has as much effect as one that varies a lot."""
+    """If true, each part of the reward is normalised within its group before the parts are added (GDPO): a part that
+    varies little then has as much effect as one that varies a lot. If false, the sum of the parts is normalised."""
     weights: dict[str, float] = pydantic.Field(default_factory=lambda: dict(PART_WEIGHTS))
     """Weight of each part of the reward, used with `per_dimension` only; a part that is not listed has weight 0. With
     several reward functions, a part's name starts with the function's name: "brevity/total"."""

@@ -18,10 +18,10 @@ class ModelSettings(Section):
 
 
 class DataSettings(Section):
-    """Settings of the data set, and of how its clips (turntable videos of vases) are given to the model."""
+    """Settings of the data set, and of how its clips (turntable videos of vases) are passed to the model."""
 
     path: Path
     """Folder of a curated data set, with manifest.parquet and clips/ in it."""
     num_frames: int = pydantic.Field(default=16, ge=2, multiple_of=2)
-    """Number of frames of each clip that the model gets, evenly spaced over the turn; even, because the vision tower
-    encodes pairs of frames."""
+    """Number of frames of each clip that the model gets, evenly spaced over one turn of the vase. Must be a multiple of
+    2, because the vision tower encodes pairs of frames."""

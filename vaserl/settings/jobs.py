@@ -26,24 +26,25 @@ class TrainSettings(Section):
     num_steps: int = pydantic.Field(ge=1)
     """Number of GRPO steps, each with one update of the weights."""
     loop: Literal["on_policy", "ahead"] = "on_policy"
-    """"on_policy" samples each step with the weights that the step before produced. "ahead" samples the next steps
-    while the learner trains on one, with weights up to `max_staleness` versions older."""
+    """"on_policy" samples each step with the weights that the previous step produced. "ahead" samples later steps while
+    the learner trains on the current one, with weights up to `max_staleness` versions older than the learner's."""
     max_staleness: int = pydantic.Field(default=1, ge=0)
-    """Number of versions by which the learner may be ahead of the weights that generated a completion; used with
-    loop = "ahead" only. 1 overlaps sampling with learning; a larger value also evens out steps of unequal length;
-    0 equals the on-policy loop."""
+    """Number of versions by which the learner may be ahead of the weights that generated a completion; used with loop =
+    "ahead" only. 1 is enough to overlap sampling with learning. A larger value also evens out steps of unequal
+    duration. 0 equals the on-policy loop."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
     """Number of tasks in one step; rollout.group_size completions are sampled for each."""
     max_refills: int = pydantic.Field(default=0, ge=0)
-    """Largest number of rounds in which a step replaces tasks whose completions all have the same reward by new tasks
-    (DAPO's dynamic sampling); after the last round the step learns from the groups that it has."""
+    """Largest number of rounds in which a step draws new tasks to replace those whose completions all have the same
+    reward (DAPO's dynamic sampling). After the last round the step learns from the groups it has then."""
     save_every: int = pydantic.Field(default=0, ge=0)
     """Number of steps between two saves of the weights; 0 saves only after the last step, which is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
-    """Largest mean absolute difference between the learner's and the engine's log-probabilities of the tokens of a step
-    that was sampled with the learner's current weights; a larger one stops the run."""
+    """Limit on the mean absolute difference between the learner's and the engine's log-probabilities of a step's
+    sampled tokens; a larger difference stops the run. Applies only to steps that were sampled with the learner's
+    current weights."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
-    """Where metrics go besides metrics.jsonl, which is always written."""
+    """Trackers to which the metrics are sent, in addition to the file metrics.jsonl, which is always written."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
@@ -64,11 +65,11 @@ class TrainSettings(Section):
     @pydantic.model_validator(mode="after")
     def _parts_are_normalised(self):
         if self.advantage.per_dimension and not self.loss.normalise_advantages:
-            raise ValueError("advantage.per_dimension normalises each part: it needs loss.normalise_advantages = true")
+            raise ValueError("advantage.per_dimension = true needs loss.normalise_advantages = true")
         if self.advantage.per_dimension and self.overlong.num_tokens and OVERLONG_PART not in self.advantage.weights:
             raise ValueError(
-                f"advantage.per_dimension uses only the parts in advantage.weights: give {OVERLONG_PART!r} a "
-                "negative weight there, or set overlong.num_tokens to 0"
+                f"advantage.per_dimension uses only the parts in advantage.weights: add {OVERLONG_PART!r} there with a "
+                "negative weight, or set overlong.num_tokens to 0"
             )
         return self
 
@@ -79,7 +80,7 @@ class TrainSettings(Section):
             raise ValueError(f"overlong.num_tokens must be at most rollout.max_new_tokens = {limit}")
         if self.loss.beta > 0 and self.learner.method == "full":
             raise ValueError(
-                'loss.beta needs the base model as reference, and learner.method = "full" keeps none; '
+                'loss.beta > 0 needs the base model as reference, but learner.method = "full" keeps no base model; '
                 "set loss.beta to 0"
             )
         if self.loss.variant == "dr_grpo" and self.loss.token_budget is None:
@@ -93,16 +94,18 @@ class TinyModelSettings(Section):
     from a checkpoint."""
 
     vocab_size: int = 640
-    """Largest number of entries in the vocabulary of its tokenizer, which is trained on the data set's texts."""
+    """Largest number of entries in the vocabulary of the model's tokenizer, which is trained on the data set's
+    texts."""
     hidden_size: int = 192
-    """Size of the language model's hidden states; hidden_size / num_heads must be a head size that vLLM knows (32, 64,
-    80, 96, …)."""
+    """Size of the language model's hidden states; hidden_size / num_heads must be a head size that vLLM supports (32,
+    64, 80, 96, …)."""
     num_layers: int = 3
     """Number of layers of the language model."""
     num_heads: int = 6
-    """Number of attention heads of the language model; even, because two share one key and value head."""
+    """Number of attention heads of the language model. Must be even, because every two heads share one key and value
+    head."""
     vision_hidden_size: int = 128
-    """Size of the vision tower's hidden states; a multiple of 4, its number of attention heads."""
+    """Size of the vision tower's hidden states. Must be a multiple of 4, the tower's number of attention heads."""
     vision_depth: int = 3
     """Number of transformer blocks of the vision tower."""
 
@@ -113,22 +116,24 @@ class SftSettings(Section):
     run_dir: Path
     """Folder that the run writes its files to; the trained model is written to its subfolder model/."""
     seed: int = 0
-    """Seed of the initial weights, the order of the vases, and the random questions, rotations and shifts."""
+    """Seed of the initial weights, of the order of the vases, and of the random questions, clip rotations and clip
+    shifts."""
     num_epochs: int = pydantic.Field(default=2, ge=1)
     """Number of passes over the training vases."""
     vases_per_step: int = pydantic.Field(default=16, ge=1)
     """Number of vases in one optimizer step, each with its clip, its caption and `questions_per_vase` questions."""
     questions_per_vase: int = pydantic.Field(default=0, ge=0)
-    """Number of questions drawn for each vase of a step; they share the forward pass over the vase's clip."""
+    """Number of questions that are drawn at random for each vase in a step; they share the forward pass over the vase's
+    clip."""
     rotate_clips: bool = True
-    """Starts each clip at a random frame of the turn, so that the model can't use the frame at which the front
-    appears."""
+    """If true, each clip starts at a random frame of the turn, so that the model can't rely on the position of the
+    frame that shows the vase's front."""
     max_shift: int = pydantic.Field(default=0, ge=0)
-    """Largest random shift of a clip, vertically and horizontally, in pixels; drawn again for each pass. Without it a
-    small model that is trained from random weights memorises the clips."""
+    """Largest shift of a clip's frames in pixels, vertically and horizontally. The shift is random and drawn again in
+    each epoch. Without it a small model that is trained from random weights memorises the clips."""
     tiny_model: TinyModelSettings | None = None
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
-    """Where metrics go besides metrics.jsonl, which is always written."""
+    """Trackers to which the metrics are sent, in addition to the file metrics.jsonl, which is always written."""
     model: ModelSettings
     data: DataSettings
     learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
@@ -144,7 +149,7 @@ class EvaluateSettings(Section):
     seed: int = 0
     """Seed of the bootstrap that computes the confidence intervals."""
     trained: Path
-    """Weights folder of a GRPO run (`weights/v…`); its captions are compared with those of the model at
+    """Weights folder (`weights/v…`) of the GRPO run to evaluate; its captions are compared with those of the model at
     `model.path`."""
     split: str = "test"
     """Name of the split of the data set whose vases are captioned."""
@@ -155,5 +160,6 @@ class EvaluateSettings(Section):
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
     features: FeatureSettings = FeatureSettings(num_workers=0)
-    """The feature store is off by default: one engine captions each clip twice and caches its own encodings."""
+    """Settings of the feature store, which is off by default: one engine captions each clip twice and caches its own
+    encodings."""
     cluster: ClusterSettings = ClusterSettings()

@@ -1,4 +1,4 @@
-"""Tables of the keys of a settings class, for `--help` and docs/configuration.md."""
+"""Tables that list the keys of a settings class, for `--help` and docs/configuration.md."""
 
 import inspect
 import json
@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from vaserl.settings.section import Section, extra_class, section_class
 
 REQUIRED, ABSENT = "required", "absent"
-"""Values of `Key.default` for a key that must be given, and for one that has no value unless it is given."""
+"""Values of `Key.default`: REQUIRED for a key that the config must contain, ABSENT for a key without a value unless the
+config sets it."""
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path", type(None): "", Any: "any"}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of", "min_length": "length ≥"}
@@ -22,29 +23,29 @@ _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of a table of the config."""
+    """Description of one key in a table of the config."""
 
     name: str
     kind: str
-    """Type of its value in words, with bounds: "integer ≥ 1", "path", '"lora" or "full"'."""
+    """Type of the key's value in words, with bounds: "integer ≥ 1", "path", '"lora" or "full"'."""
     default: str
-    """Default value as TOML, or REQUIRED, or ABSENT."""
+    """Default value as TOML; or REQUIRED or ABSENT for a key without a default."""
     meaning: str
     """Docstring of the settings field on one line; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyTable:
-    """One TOML table of a config."""
+    """Description of one TOML table of a config."""
 
     path: str
-    """Dotted name of the table, empty for the keys above the first table; "reward.remote.<name>" for each table of a
-    mapping."""
+    """Dotted name of the table; empty for the keys above the first table. A name of the user's choice is written
+    <name>, as in "reward.remote.<name>"."""
     section: type[Section]
     optional: bool
-    """True if the table may be left out of the config and its defaults then have no effect either."""
+    """True if the config may omit the table; its defaults then have no effect either."""
     keys: tuple[Key, ...]
-    """Keys whose values are not tables; tables inside this one have a `KeyTable` of their own."""
+    """The table's keys whose values are not tables; each table inside this one has a `KeyTable` of its own."""
 
     @property
     def meaning(self) -> str:
@@ -53,7 +54,7 @@ class KeyTable:
 
 
 def key_tables(kind: type[Section]) -> list[KeyTable]:
-    """Returns the tables of a config of class `kind`, in the order of its fields."""
+    """Returns descriptions of all tables of a config of class `kind`, in the order of the class's fields."""
     return list(_tables(kind, None, "", optional=False))
 
 

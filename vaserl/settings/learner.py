@@ -1,4 +1,4 @@
-"""Settings of the learner: what is trained, and how. `deepspeed` is passed to DeepSpeed unchanged."""
+"""Settings of the learner: what is trained, and how. The key `deepspeed` is passed to DeepSpeed unchanged."""
 
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ class LoraSettings(Section):
     rank: int = pydantic.Field(default=32, ge=1)
     """Rank of the adapter's matrices A and B."""
     alpha: int = pydantic.Field(default=64, ge=1)
-    """Scale of the adapter: an adapted weight is W0 + alpha / rank · B·A, where W0 is the base model's."""
+    """Scale of the adapter: an adapted weight is W0 + alpha / rank · B·A, where W0 is the base model's weight."""
     target_modules: str = LANGUAGE_MODEL_LINEARS
     """Regular expression that the full name of a module must match to be adapted. It must not match vision layers: vLLM
     can't serve adapters on them."""
@@ -27,12 +27,13 @@ class LearnerSettings(Section):
     """Settings of the learner: what is trained, by how many processes (ranks), and with which optimizer."""
 
     method: Literal["lora", "full"] = "lora"
-    """"lora" trains an adapter; "full" trains the weights of the model, with the vision tower if `train_vision`."""
+    """"lora" trains an adapter. "full" trains the weights of the model; `train_vision` determines whether the vision
+    tower is included."""
     train_vision: bool = False
-    """Trains the vision tower as well; needs method = "full"."""
+    """If true, the vision tower is trained as well, which needs method = "full"."""
     lora: LoraSettings = LoraSettings()
     num_ranks: int = pydantic.Field(default=1, ge=1)
-    """Number of DeepSpeed ranks, each in an actor of its own."""
+    """Number of DeepSpeed ranks (processes), each in an actor of its own."""
     num_gpus: float = 0
     """GPUs reserved for each rank; 0 trains on CPU, with gloo for communication."""
     num_cpus: float = 1
@@ -42,27 +43,29 @@ class LearnerSettings(Section):
     learning_rate: float = pydantic.Field(default=1e-5, gt=0)
     """Peak learning rate of AdamW."""
     warmup_steps: int = pydantic.Field(default=0, ge=0)
-    """Number of first steps over which the learning rate rises linearly to its peak."""
+    """Number of steps at the start of the run over which the learning rate rises linearly to its peak."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """Course of the learning rate after the warm-up: constant, or falling along a cosine to 1/50 of the peak at the
-    last step."""
+    """Learning rate after the warm-up: "constant" keeps the peak; "cosine" falls along a cosine to 1/50 of the peak at
+    the last step."""
     weight_decay: float = pydantic.Field(default=0.0, ge=0)
     """Decoupled weight decay of AdamW."""
     betas: tuple[float, float] = (0.9, 0.95)
     """Decay rates of AdamW's two moments."""
     max_grad_norm: float = pydantic.Field(default=1.0, gt=0)
-    """Largest norm of the gradients of all parameters together; gradients with a larger norm are scaled down to it."""
+    """Limit on the norm of the gradients of all parameters together; gradients with a larger norm are scaled down to
+    it."""
     max_tokens_per_micro_batch: int = pydantic.Field(default=16384, ge=1)
-    """Largest number of tokens in one forward pass; a group with more gets a pass of its own. Changes memory and speed,
-    not the result."""
+    """Largest number of tokens in one forward pass; a larger group of completions gets a pass of its own. Changes
+    memory and speed, not the result."""
     gradient_checkpointing: bool = False
-    """Recomputes activations in the backward pass, which takes less memory and about a third more time."""
+    """If true, activations are recomputed in the backward pass, which takes less memory and about a third more time."""
     compile: bool = False
-    """Compiles the layers of the language model with torch.compile: a step on a GPU takes a sixth less time, after a
-    minute of compilation. More would be gained without rounding intermediate values exactly as the engine does."""
+    """If true, torch.compile compiles the layers of the language model: a step on a GPU takes about 17 % less time,
+    after a minute of compilation. The gain is limited because intermediate values must be rounded exactly as in the
+    engine."""
     deepspeed: dict[str, Any] = pydantic.Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})
-    """DeepSpeed's own configuration, passed on unchanged; batch sizes, precision and clipping follow from other
-    keys."""
+    """DeepSpeed's own configuration, passed on unchanged. Batch sizes, precision and gradient clipping follow from
+    other keys."""
 
     @pydantic.model_validator(mode="after")
     def _vision_needs_full(self):

@@ -18,7 +18,8 @@ class WorldSettings(Section):
 
 
 class StageSettings(Section):
-    """Config file of each job that the quick start runs; its own paths and seed replace those in the files."""
+    """Config files of the jobs that the quick start runs. The quick start's own paths and seed replace those in the
+    files."""
 
     curate: Path
     """Config file of the curation job."""
@@ -34,11 +35,12 @@ class QuickstartSettings(Section):
     """Settings of the quick start, which runs all jobs in sequence on a synthetic collection."""
 
     run_dir: Path
-    """Folder that everything is written to. Emptied at the start if an earlier quick start created it."""
+    """Folder that the quick start writes everything to. It is emptied at the start if an earlier quick start created
+    it."""
     seed: int = 0
     """Seed of the collection and of every job."""
     world: WorldSettings = WorldSettings()
     stages: StageSettings
     overrides: dict[str, list[str]] = pydantic.Field(default_factory=dict)
-    """Further settings by job, written as on the job's command line: train = ["--num_steps", "3"]."""
+    """Overrides of settings for each job, written as on the job's command line: train = ["--num_steps", "3"]."""
     cluster: ClusterSettings = ClusterSettings()

@@ -1,5 +1,5 @@
-"""Settings of the engines that sample, and of how new weights reach them. `engine_args` are passed to vLLM
-unchanged."""
+"""Settings of the engines that sample, and of how new weights are loaded into them. The key `engine_args` is passed to
+vLLM unchanged."""
 
 from typing import Any, Literal
 
@@ -9,10 +9,10 @@ from vaserl.settings.section import Section
 
 
 class RolloutSettings(Section):
-    """Settings of the engines that sample completions, and of how new weights reach them."""
+    """Settings of the engines that sample completions, and of how new weights are loaded into them."""
 
     num_workers: int = pydantic.Field(default=1, ge=1)
-    """Number of rollout workers, each with a vLLM engine; tasks are dealt to them in turn."""
+    """Number of rollout workers, each with one vLLM engine; tasks are distributed to them round-robin."""
     num_gpus: float = 0
     """GPUs reserved for each worker; 0 runs the engine on CPU, which needs vLLM's CPU build."""
     num_cpus: float = 1
@@ -26,18 +26,18 @@ class RolloutSettings(Section):
     max_new_tokens: int = pydantic.Field(default=256, ge=1)
     """Largest length of a completion in tokens."""
     publish: Literal["adapter", "merge"] = "merge"
-    """How an engine serves a trained LoRA adapter: "adapter" loads it beside the base model; "merge" writes the merged
-    weights W0 + alpha / rank · B·A over the engine's. A merging engine decodes several times faster, but keeps
-    a second copy of the base weights that the adapter changes. With learner.method = "full", the trained weights
-    always replace the engine's."""
+    """How an engine serves a trained LoRA adapter. "adapter" loads the adapter beside the base model. "merge"
+    overwrites the engine's weights with the merged weights W0 + alpha / rank · B·A: decoding is then several times
+    faster, but the engine keeps a second copy of the base weights that the adapter changes. Has no effect with
+    learner.method = "full", where the trained weights always replace the engine's."""
     base_copy: Literal["device", "host"] = "device"
-    """Where an engine on a GPU with publish = "merge" keeps its copy of the base weights (13 GB for a 7B model):
-    "device" is the GPU memory that rollout.engine_args leaves free, "host" is page-locked host memory, which adds a
+    """Where an engine on a GPU with publish = "merge" keeps its copy of the base weights (13 GB for a 7B model).
+    "device" is the GPU memory that rollout.engine_args leaves free. "host" is page-locked host memory, which adds a
     transfer over the bus each time that new weights are loaded."""
     max_fingerprint_gap: float = pydantic.Field(default=0.1, gt=0)
-    """Largest mean absolute difference between an engine's and the learner's log-probabilities of a fixed text after
-    new weights are loaded; a larger one stops the run. The default suits bfloat16, where a 7B model that was not
-    trained on such text shows 0.04 to 0.08; in float32 the two agree to 1e-5."""
+    """Limit on the mean absolute difference between an engine's and the learner's log-probabilities of a fixed text
+    after new weights are loaded; a larger difference stops the run. The default suits bfloat16, where the difference
+    was 0.04 to 0.08 for a 7B model that was not trained on such text; in float32 it is about 1e-5."""
     engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Further options of vllm.LLM, passed on unchanged."""
 
@@ -47,5 +47,5 @@ class RolloutSettings(Section):
         ours = {"model", "dtype", "seed", "logprobs_mode", "enable_lora", "max_lora_rank", "weight_transfer_config"}
         taken = ours & set(value)
         if taken:
-            raise ValueError(f"{', '.join(sorted(taken))} follow from other settings; remove them here")
+            raise ValueError(f"{', '.join(sorted(taken))} follow from other settings; remove them from engine_args")
         return value

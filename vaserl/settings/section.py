@@ -1,4 +1,4 @@
-"""Strict TOML configs: an unknown key or a wrong value stops the job with an error that names file, line and key."""
+"""Strict TOML configs: an unknown key or a wrong value stops the job with an error that contains file, line and key."""
 
 import json
 import re
@@ -16,25 +16,26 @@ from vaserl.settings.nearest import nearest_name
 
 
 class Section(pydantic.BaseModel):
-    """Base of every config section: frozen, strictly typed, without unknown keys.
+    """Base class of all config sections: immutable, strictly typed, without unknown keys.
 
-    The docstring under a field is its meaning in `--help` and in docs/configuration.md.
+    The docstring under a field is printed as its meaning in `--help` and in docs/configuration.md.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
-    """Replacements of keys of earlier versions: old key to the key or table that replaces it."""
+    """Renamed keys: each key of an earlier version, with the key or table that replaces it."""
 
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = ()) -> _SectionT:
-    """Returns the settings in a TOML file as a `kind`, after applying overrides like `--section.key value`.
+    """Returns the settings in a TOML file as an instance of `kind`, after applying overrides like `--section.key
+    value`.
 
-    An override's value is parsed as TOML (`3`, `true`, `[1, 2]`) and taken as plain text where that fails. Paths are
-    resolved against the working directory.
+    An override's value is parsed as TOML (`3`, `true`, `[1, 2]`); if it is not valid TOML, it is used as plain text.
+    Paths are resolved against the working directory.
 
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
@@ -44,7 +45,7 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
     except OSError as error:
         raise UserError(f"config {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"config {path}: not UTF-8; save it in that encoding") from error
+        raise UserError(f"config {path}: not UTF-8; save the file as UTF-8") from error
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -80,15 +81,19 @@ def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
 
 
 def dump_config(config: Section) -> str:
-    """Returns the config with all defaults filled in, as TOML that `load_config` reads back."""
+    """Returns the config with all defaults filled in, as TOML text that `load_config` can load once written to a
+    file."""
     import tomli_w
 
     return tomli_w.dumps(json.loads(config.model_dump_json(exclude_none=True)))
 
 
 def find_line(text: str, location: Sequence[str]) -> int:
-    """Returns the number of the line, counted from 1, that sets a dotted key in TOML text, or opens the innermost table
-    that contains it, or 1."""
+    """Returns the number, counted from 1, of the line of TOML text that sets a dotted key.
+
+    If no line sets the key, returns the header line of the innermost table that contains the key, or 1 without such a
+    table.
+    """
     table: tuple[str, ...] = ()
     best, best_depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -130,8 +135,8 @@ def _set(values: dict[str, Any], key: list[str], value: Any) -> None:
 
 
 def extra_class(kind: type[Section]) -> type[Section] | None:
-    """Returns the class of the tables that a section allows under names of the user's choice, as [pool] does; None if
-    it allows none."""
+    """Returns the class of a section's tables whose names the user chooses, such as [pool.NAME]; None if the section
+    allows no such tables."""
     if kind.model_config.get("extra") != "allow":
         return None
     annotation = typing.get_type_hints(kind)["__pydantic_extra__"]
@@ -151,7 +156,10 @@ def _absolute(config: _SectionT) -> _SectionT:
 
 
 def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Mapping[tuple[str, ...], str]) -> str:
-    """Returns the message for one of pydantic's errors. flags: the override that set a key, by key."""
+    """Returns the message for one of pydantic's errors.
+
+    flags: the overrides on the command line, by the dotted key that each one sets.
+    """
     location = tuple(str(part) for part in problem["loc"])
     # an error of a whole section is caused by one of its overridden keys, if any was overridden
     causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]

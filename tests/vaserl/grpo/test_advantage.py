@@ -144,7 +144,9 @@ def test_advantages_by_part_find_signal_in_equal_totals():
 
 
 def test_advantages_refuse_weights_that_name_no_part():
-    with pytest.raises(UserError, match=r"none of the reward's parts: it has VaseReward/fabric; the parts are fabric"):
+    with pytest.raises(
+        UserError, match=r"none of the reward's parts: its keys are VaseReward/fabric; the reward's parts are fabric"
+    ):
         advantages([with_parts(fabric=[0.0, 1.0])], part_weights={"VaseReward/fabric": 1.0})
     with pytest.raises(ValueError, match="normalised"):
         advantages([with_parts(fabric=[0.0, 1.0])], normalise=False, part_weights={"fabric": 1.0})

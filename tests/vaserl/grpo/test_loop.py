@@ -138,7 +138,7 @@ def test_train_stops_when_learner_and_engine_differ():
 @pytest.mark.parametrize(("share", "stops"), [(0.01, False), (0.02, True)])
 def test_check_parity_stops_on_missing_logprobs(share: float, stops: bool):
     if stops:
-        with pytest.raises(ParityError, match=r"step 3: the engine gave no log-probability for 2\.0%"):
+        with pytest.raises(ParityError, match=r"step 3: the engine returned no log-probability for 2\.0%"):
             check_parity(3, {"engine_missing": share}, 1.0)
     else:
         check_parity(3, {"engine_missing": share}, 1.0)

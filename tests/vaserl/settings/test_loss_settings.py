@@ -47,15 +47,21 @@ def test_loss_settings_keep_given_values():
     ("overrides", "words"),
     [
         (["--loss.variant", "cispo", "--loss.clip_high", "0.3"], "clip_high does nothing with cispo"),
-        (["--loss.token_budget", "9"], "token_budget is the denominator of dr_grpo; dapo has another"),
+        (
+            ["--loss.token_budget", "9"],
+            'token_budget needs variant = "dr_grpo"; with variant = "dapo" it has no effect',
+        ),
         (["--loss.importance_cap", "2"], 'importance_cap needs old_logprobs = "learner"'),
         (["--loss.old_logprobs", "learner", "--loss.clip_low", "0.1"], "clip_low does nothing with old_logprobs"),
         (["--loss.old_logprobs", "learner", "--loss.ratio_cap", "3"], "ratio_cap does nothing with old_logprobs"),
         (["--loss.ratio_cap", "1.1"], r"ratio_cap 1.1 must be above 1 \+ clip_high = 1.28"),
         (["--loss.variant", "ppo"], "'grpo', 'dr_grpo', 'dapo', 'gspo' or 'cispo'"),
-        (["--loss.beta", "0.1", "--learner.method", "full"], 'learner.method = "full" keeps none'),
+        (["--loss.beta", "0.1", "--learner.method", "full"], 'learner.method = "full" keeps no base model'),
         (["--overlong.num_tokens", "300"], "at most rollout.max_new_tokens = 256"),
-        (["--overlong.num_tokens", "9", "--advantage.per_dimension", "true"], "give 'penalty/overlong' a negative"),
+        (
+            ["--overlong.num_tokens", "9", "--advantage.per_dimension", "true"],
+            "add 'penalty/overlong' there with a negative",
+        ),
         (["--loss.variant", "dr_grpo", "--advantage.per_dimension", "true"], "needs loss.normalise_advantages = true"),
     ],
 )
