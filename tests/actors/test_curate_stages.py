@@ -49,7 +49,7 @@ def digests(chosen: CurateSettings) -> dict[str, str]:
 def test_pipeline_check_names_a_wrong_judge(tmp_path, judge_file):
     with pytest.raises(UserError, match=r"mesh_gate\.judge 'no_such_module:judge'"):
         check(settings(tmp_path, mesh_gate={"judge": "no_such_module:judge"}))
-    with pytest.raises(UserError, match="a Mute can't be called with a candidate"):
+    with pytest.raises(UserError, match="expected a function or a class with __call__, got Mute"):
         check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Mute"}))
     # a class is checked without an instance, because its constructor may load a model
     check(settings(tmp_path, mesh_gate={"judge": f"{judge_file.stem}:Strict"}))

@@ -55,7 +55,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def open_clip_text_encoder(folder: Path) -> Callable[[Sequence[str]], np.ndarray]:
-    """Returns a function that encodes N texts as unnormalised embeddings of E numbers, float32 [N, E].
+    """Returns a function that encodes N texts as unnormalised embeddings of E numbers each, float32 [N, E].
 
     Raises: UserError when the folder is not an open_clip model.
     """

@@ -1,7 +1,8 @@
 """A sentence encoder, loaded from a local model folder of transformers or sentence-transformers.
 
-A folder of sentence-transformers defines in `1_Pooling/config.json` how the tokens' vectors are pooled; their mean and
-the first token's vector are supported, and the folder's dense layers are ignored. Without that file, the mean is used.
+In a folder of sentence-transformers, the file `1_Pooling/config.json` defines how the tokens' vectors are pooled. Their
+mean and the first token's vector are supported. Without this file, the mean is used. The folder's dense layers are
+ignored.
 """
 
 import json
@@ -15,7 +16,8 @@ CACHED_TEXTS = 65536
 
 
 class SentenceEncoder:
-    """An encoder of texts as unit vectors, on CPU in float32; caches the last `CACHED_TEXTS` vectors.
+    """An encoder of texts as unit vectors, on the CPU in float32; the vectors of the last `CACHED_TEXTS` texts are
+    cached.
 
     Example: SentenceEncoder("/models/all-MiniLM-L6-v2")(["a warrior", "an armed man"])
     """
@@ -67,7 +69,7 @@ def _takes_first_token(folder: Path) -> bool:
     modes |= {settings["pooling_mode"]} if isinstance(settings.get("pooling_mode"), str) else set()
     if modes not in ({"mean"}, {"cls"}):
         raise UserError(
-            f"encoder {folder}: its pooling mode {', '.join(sorted(modes)) or 'is not stated'}; "
-            "only the mean of the tokens and the first token are supported"
+            f"encoder {folder}: unsupported pooling mode {', '.join(sorted(modes)) or '(none)'}; "
+            "supported modes: mean, cls (first token)"
         )
     return modes == {"cls"}

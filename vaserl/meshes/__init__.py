@@ -1,6 +1,6 @@
 """3D meshes of vases: generation from photographs, rendering, rejection of bad ones, evaluation.
 
-Modules that load trimesh, torch or the renderer are imported directly: `glb` (load_mesh, write_glb), `turntable`
+Import from the modules, because they load trimesh, torch or the renderer: `glb` (load_mesh, write_glb), `turntable`
 (TurntableRenderer), `gate` (gate, Thresholds), `silhouette`, `lathe`, `generators`, `compare`.
 """
 

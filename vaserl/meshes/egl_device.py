@@ -1,7 +1,8 @@
 """Chooses the EGL device for rendering: the GPU that the process also computes on.
 
-EGL lists all GPUs of a machine regardless of CUDA_VISIBLE_DEVICES, and pyrender uses the first of the list unless
-EGL_DEVICE_ID names another. Without this choice, all workers of a node with eight GPUs would render on one of them.
+EGL lists all GPUs of a machine regardless of CUDA_VISIBLE_DEVICES. pyrender uses the first GPU of this list unless
+EGL_DEVICE_ID is set to the index of another. Without this module, all workers of a node with eight GPUs would render on
+the same GPU.
 """
 
 import ctypes
@@ -18,13 +19,13 @@ def device_of_this_process() -> int:
 
 
 def index_of_lowest(ordinals: Sequence[int | None]) -> int:
-    """Returns the list index of the smallest ordinal; 0 if the list has none."""
+    """Returns the index in the list of the smallest CUDA ordinal, ignoring None; 0 if the list contains no ordinal."""
     seen = [(ordinal, index) for index, ordinal in enumerate(ordinals) if ordinal is not None]
     return min(seen)[1] if seen else 0
 
 
 def cuda_ordinals() -> list[int | None]:
-    """Returns the CUDA index of each EGL device, None for one that isn't visible to CUDA in this process.
+    """Returns the CUDA index of each EGL device; None for a device that isn't visible to CUDA in this process.
 
     The list is empty when EGL is missing or can't list its devices.
     """

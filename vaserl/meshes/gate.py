@@ -1,8 +1,9 @@
-"""The mesh gate: checks a mesh's geometry, then its agreement with the photograph, and states why it rejects a mesh.
+"""The mesh gate: checks a mesh's geometry, then its agreement with the photograph, and returns the reason for a
+rejection.
 
-The mesh is measured as it would be rendered, after repairs that don't change its shape: vertices at texture seams are
-merged, zero-area and duplicate faces removed, windings made consistent. Nothing is replaced by a hull or a remesh,
-because a gate that repairs shapes accepts everything.
+A copy of the mesh is measured after repairs that don't change its shape: vertices at texture seams are merged,
+zero-area and duplicate faces are removed, and windings are made consistent. The mesh isn't replaced by its convex hull
+or by a remesh, because a gate that repairs shapes accepts every mesh.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ from scipy.sparse.csgraph import connected_components
 from vaserl.meshes.silhouette import silhouette_iou
 
 NUM_SLICES, NUM_SECTORS = 24, 16
-"""Number of horizontal slices, and of directions around the axis in each slice, for measuring rotational symmetry."""
+"""Number of horizontal slices, and number of directions around the axis in each slice, for measuring rotational
+symmetry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +28,21 @@ class Thresholds:
     min_faces: int = 200
     """Smallest number of faces; with fewer, the vase's profile isn't recognisable."""
     max_components: int = 40
-    """Largest number of connected components: body, handles and lid may be separate, and scans add fragments."""
+    """Largest number of connected components: body, handles and lid may be separate, and scans contain loose
+    fragments."""
     min_main_share: float = 0.5
     """Smallest share of the surface area that the largest connected component must have."""
     max_open_edges: float = 0.02
     """Largest share of edges that belong to only one face. A watertight mesh has 0, a scan without its underside about
     0.01."""
     needs_texture: bool = True
-    """Rejects meshes that have neither a texture image nor vertex or face colours."""
+    """Whether meshes are rejected that have neither a texture image nor vertex or face colours."""
     min_height_to_width: float = 0.2
     """Smallest ratio of height to width; the default admits a plate on its foot."""
     max_height_to_width: float = 8.0
     """Largest ratio of height to width; the default admits tall, narrow shapes (alabastron, loutrophoros)."""
     min_fill: float = 0.01
-    """Smallest enclosed volume, as a share of the bounding box's volume; an open sheet encloses none."""
+    """Smallest enclosed volume, as a share of the bounding box's volume; an open sheet encloses no volume."""
     min_symmetry: float = 0.75
     """Smallest rotational symmetry: 1 is a perfect surface of revolution, and handles hardly reduce it."""
     min_iou: float = 0.8
@@ -56,18 +59,18 @@ class GateResult:
     accepted: bool
     """True when the mesh meets all limits."""
     reason: str
-    """The first limit that the mesh breaks, with the measured value; empty when the mesh is accepted."""
+    """Reason for the rejection: the first limit that the mesh violates, with the measured value. Empty when the mesh is
+    accepted."""
     measures: Mapping[str, float]
-    """Measured values by name, such as "open_edges"; measuring stops at the first limit that the mesh breaks."""
+    """Measured values by name, such as "open_edges"; measuring stops at the first limit that the mesh violates."""
 
 
 def gate(
     mesh: trimesh.Trimesh, photo_mask: np.ndarray | None = None, thresholds: Thresholds | None = None
 ) -> GateResult:
-    """Checks a mesh with Y up and its front towards +Z; the mesh isn't changed.
+    """Checks a mesh, which must have Y up and its front towards +Z; the mesh isn't changed.
 
-    `photo_mask` is bool [H, W] (height, width), True on the vase in its photograph; without it, the silhouette isn't
-    compared.
+    `photo_mask` is the vase's mask in its photograph, bool [H, W]. Without it, the silhouette isn't checked.
     """
     limits = thresholds or Thresholds()
     measures: dict[str, float] = {"num_faces": float(len(mesh.faces))}
@@ -121,12 +124,12 @@ def gate(
 
 
 def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
-    """Returns the rotational symmetry, 0 to 1: 1 minus the mean relative deviation of the radius around the axis.
+    """Returns the rotational symmetry, from 0 to 1: 1 minus the relative deviation of the radius around the axis.
 
-    In each horizontal slice, the radius in a direction is the distance of the outermost point from the axis, and its
-    deviation is measured from the slice's median radius. The median over all slices is returned. A handle fills few
-    directions and slices and hardly changes the medians. The axis is the vertical through the median of the slices'
-    centres.
+    The radius in a direction is the distance from the axis to the outermost point of a horizontal slice in this
+    direction. A slice's deviation is the mean relative difference between its radii and their median. The median of the
+    slices' deviations is used, so a handle, which affects few directions and slices, hardly changes the result. The
+    axis is the vertical line through the median of the slices' centres.
     """
     points = _surface_points(mesh)
     low, high = points[:, 1].min(), points[:, 1].max()
@@ -169,7 +172,7 @@ def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def _component_shares(solid: trimesh.Trimesh) -> np.ndarray:
-    """Returns the share of the surface area of each of C connected components, float64 [C]."""
+    """Returns each connected component's share of the surface area, float64 [C] for C components."""
     pairs = solid.edges_unique
     graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(solid.vertices),) * 2)
     _, labels = connected_components(graph, directed=False)
@@ -197,7 +200,7 @@ def _is_textured(mesh: trimesh.Trimesh) -> bool:
 def _surface_points(mesh: trimesh.Trimesh, num_points: int = 12_000) -> np.ndarray:
     """Returns points on the surface, float64 [N, 3]: random points, evenly by area, and all vertices.
 
-    Vertices alone would leave directions empty where triangles are long and thin.
+    With vertices alone, long thin triangles would leave some directions around the axis without points.
     """
     points = trimesh.sample.sample_surface(mesh, num_points, seed=0)[0]
     return np.concatenate([np.asarray(points), mesh.vertices])

@@ -1,4 +1,4 @@
-"""Reads untrusted GLB files (binary glTF) as meshes, and writes meshes with the same bytes for the same mesh."""
+"""Reads untrusted GLB files (binary glTF) as meshes, and writes GLB files; equal meshes give files with equal bytes."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from vaserl.errors import UserError
 from vaserl.files.glb import check_glb
 
 MAX_COORDINATE = 1e9
-"""Largest absolute coordinate of a vertex; beyond it, areas and volumes are lost to rounding."""
+"""Largest absolute coordinate of a vertex; for larger ones, rounding errors would make areas and volumes useless."""
 
 
 def load_mesh(path: Path) -> trimesh.Scene:
-    """Loads an untrusted GLB, after checking its size and content; the scene has at least one triangle.
+    """Loads an untrusted GLB after checking its size and content; returns a scene with at least one triangle.
 
-    Raises: UserError naming the file and what is wrong with it.
+    Raises: UserError with the file's path and what is wrong with the file.
     """
     path = Path(path)
     if not path.is_file():
@@ -46,7 +46,7 @@ def load_mesh(path: Path) -> trimesh.Scene:
 
 
 def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:
-    """Writes the mesh with its normals and, as PNG, its texture; equal meshes give equal bytes."""
+    """Writes the mesh as a GLB with its normals and, as PNG, its texture; equal meshes give equal bytes."""
     content = mesh.export(file_type="glb", include_normals=True)
     assert isinstance(content, bytes)  # what trimesh returns for this file type
     path.write_bytes(content)

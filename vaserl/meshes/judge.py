@@ -1,8 +1,9 @@
 """Interface of a mesh judge: a vision-language model or other code that accepts or rejects meshes after the gate.
 
-The setting mesh_gate.judge names the judge as "package.module:name". It gets the meshes that passed the gate's
-geometric checks, and may read the photograph, render the mesh or call a server. A function is called directly; a class
-is instantiated once, without arguments, in the process that runs the gate, and its instance is called.
+The setting mesh_gate.judge identifies the judge as "package.module:name". The judge is called with each mesh that
+passed the gate's geometric checks. It may read the photograph, render the mesh or call a server. A function is called
+directly. A class is instantiated once, without arguments, in the process that runs the gate, and its instance is
+called.
 """
 
 import importlib
@@ -15,14 +16,14 @@ from vaserl.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A mesh awaiting judgement.
+    """A mesh to be judged, with the photograph that it was made from.
 
     Example: Candidate(vase_id="v00012", photo="photographs/v00012_1.png", mesh=Path("models/v00012.glb"))
     """
 
     vase_id: str
     photo: str
-    """Path or URL of the photograph that the mesh was made from; `read_photograph` reads either."""
+    """Path or URL of the photograph; `read_photograph` accepts both."""
     mesh: Path
     """GLB with Y up and the front towards +Z."""
 
@@ -52,20 +53,20 @@ class MeshJudge(Protocol):
 
 
 def load_judge(name: str) -> MeshJudge:
-    """Returns the judge that "package.module:name" refers to; a class is instantiated.
+    """Returns the judge with the name "package.module:name"; if this is a class, an instance of it.
 
-    Raises: UserError when it can't be imported or isn't callable.
+    Raises: UserError when the judge can't be imported or isn't callable.
     """
     judge = find_judge(name)
     return cast(MeshJudge, judge() if isinstance(judge, type) else judge)
 
 
 def find_judge(name: str) -> Any:
-    """Returns the function or class that "package.module:name" refers to.
+    """Returns the function or class with the name "package.module:name".
 
     A class isn't instantiated, because its constructor may load a neural network.
 
-    Raises: UserError like `load_judge`.
+    Raises: UserError when the judge can't be imported or isn't callable.
     """
     module, colon, attribute = name.partition(":")
     if not module or not colon or not attribute.isidentifier():
@@ -77,14 +78,16 @@ def find_judge(name: str) -> Any:
     is_class = isinstance(found, type)
     if not (_makes_callables(found) if is_class else callable(found)):
         what = found.__name__ if is_class else type(found).__name__
-        raise UserError(f"mesh_gate.judge {name!r}: a {what} can't be called with a candidate")
+        raise UserError(f"mesh_gate.judge {name!r}: expected a function or a class with __call__, got {what}")
     return found
 
 
 def file_of_judge(name: str) -> Path | None:
-    """Returns the source file of the judge's module, whose hash invalidates cached judgements; None for a built-in.
+    """Returns the source file of the judge's module, or None for a built-in module.
 
-    Raises: UserError like `load_judge`.
+    A change of the file's hash invalidates cached judgements.
+
+    Raises: UserError when the judge can't be imported or isn't callable.
     """
     find_judge(name)
     file = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)

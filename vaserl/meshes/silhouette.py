@@ -5,16 +5,17 @@ import trimesh
 from PIL import Image, ImageDraw
 
 ELEVATIONS_DEG = (0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 26.0)
-"""Camera elevations in degrees that are tried, since a photograph's is unknown; the best agreement counts."""
+"""Camera elevations in degrees that are tried, since the elevation in a photograph is unknown; the best agreement is
+used."""
 SILHOUETTE_SIDE = 160
-"""Length in pixels to which the longer side of a silhouette is scaled before two are compared."""
+"""Length in pixels to which the longer side of a silhouette is scaled before two silhouettes are compared."""
 
 
 def fill_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Returns the pixels that F triangles cover, bool [H, W].
+    """Returns a mask of the pixels inside F triangles, bool [H, W].
 
-    `corners` is float [F, 3, 2]: (column, row) of each triangle's corners, where pixel centres are integers. `shape` is
-    (H, W).
+    `corners` is float [F, 3, 2]: (column, row) of each triangle's corners. A pixel's centre has integer coordinates.
+    `shape` is (H, W).
     """
     canvas = Image.new("L", (shape[1], shape[0]))
     draw = ImageDraw.Draw(canvas)
@@ -33,7 +34,7 @@ def silhouette_iou(mesh: trimesh.Trimesh, photo_mask: np.ndarray) -> float:
     """Returns the intersection over union of the mesh's silhouette from the front and a photograph's mask, bool [H, W].
 
     All camera elevations of `ELEVATIONS_DEG` are tried and the largest value is returned. Scale and position are
-    fitted, proportions are not: a mesh that is too slim gets a low value.
+    fitted, but proportions aren't: a mesh that is too slim gets a low value.
 
     Raises: ValueError for an empty mask.
     """

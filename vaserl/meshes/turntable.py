@@ -1,8 +1,8 @@
-"""Turntable renderer: renders a mesh over one full turn by a fixed camera and fixed lights; the frames form a clip.
+"""Turntable renderer: renders a mesh over one full turn with a fixed camera and fixed lights; the frames form a clip.
 
-Meshes follow glTF: Y is up and the front faces +Z. Every mesh is first centred on its axis and scaled to unit height,
-and the camera's distance follows from its bounding sphere, so a mesh's size and position aren't visible in a clip.
-Camera and lights stand still and the mesh turns.
+Meshes have the orientation of glTF: Y is up and the front faces +Z. Every mesh is first centred on its axis and scaled
+to unit height. The camera's distance is computed from the mesh's bounding sphere, so a mesh's size and position aren't
+visible in a clip.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ SIX_VIEWS: dict[str, tuple[float, float]] = {
     "top": (0.0, 89.99),
     "bottom": (0.0, -89.99),
 }
-"""The six views by name: (turn of the mesh about its axis, elevation of the camera) in degrees."""
+"""The six views by name; each is (turn of the mesh about its axis, elevation of the camera) in degrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +46,14 @@ class Camera:
     """A perspective camera that looks at the centre of the mesh's bounding sphere."""
 
     elevation_deg: float = 12.0
-    """Degrees above the horizontal: high enough to show the vase's mouth, low enough to show its profile."""
+    """Elevation of the camera in degrees above the horizontal: high enough to show the vase's mouth, low enough to show
+    its profile."""
     field_of_view_deg: float = 24.0
     """Horizontal and vertical field of view in degrees; narrow, as in catalogue photographs, so that lips and feet look
     nearly flat."""
     margin: float = 1.02
-    """Distance of the camera relative to the one at which the bounding sphere touches the image's border; below 1, the
-    image crops the mesh."""
+    """Distance of the camera, as a multiple of the distance at which the bounding sphere just fits the image; below 1,
+    the image crops the sphere."""
     aim: tuple[float, float] = (0.0, 0.0)
     """Shift of the camera to the right and upwards, parallel to the image, in radii of the bounding sphere."""
 
@@ -68,8 +69,8 @@ class Camera:
 class Light:
     """Lighting that is fixed to the camera: ambient light, a key light and a weaker fill light from the other side.
 
-    The ambient light is strong because black slip, the vases' paint, reflects a tenth of what clay does: with a single
-    light, incised lines and added colours can't be seen on the shadow side.
+    The ambient light is strong because black slip, the vases' paint, reflects only a tenth as much light as clay. With
+    a single light, incised lines and added colours couldn't be seen on the shadow side.
     """
 
     ambient: float = 0.58
@@ -79,14 +80,14 @@ class Light:
     key_direction_deg: tuple[float, float] = (-35.0, 30.0)
     """Direction from the mesh to the key light: degrees to the right of the camera (negative: left) and above it."""
     fill: float = 0.7
-    """Intensity of the fill light, which is on the other side of the camera and half as high as the key light."""
+    """Intensity of the fill light, which is on the other side of the camera and at half the angle above the camera."""
 
 
 def parts_of(model: Model) -> list[trimesh.Trimesh]:
     """Returns copies of the non-empty meshes of a mesh or scene, with the transforms of the scene's nodes applied.
 
-    A mesh with negative volume has its faces wound inside out, as in some scans; they are reversed, since it would be
-    lit from behind otherwise.
+    A mesh with negative volume, as in some scans, has its faces wound inside out. Its faces are reversed, since the
+    mesh would otherwise be lit from behind.
     """
     parts = [model.copy()] if isinstance(model, trimesh.Trimesh) else model.dump()
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
@@ -97,12 +98,12 @@ def parts_of(model: Model) -> list[trimesh.Trimesh]:
 
 
 def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray, float]:
-    """Returns the transform, float64 [4, 4], that centres a mesh on its vertical axis at unit height, and the mesh's
-    radius after the transform.
+    """Returns the transform, float64 [4, 4], that centres a mesh on its vertical axis and scales it to unit height, and
+    the mesh's radius after the transform.
 
-    The axis runs through the surface's centroid: a single handle shifts the bounding box but hardly the centroid, so
-    a jug turns about its body and doesn't wobble. The radius is that of the smallest sphere around the middle of the
-    axis that contains the mesh.
+    The axis runs through the surface's centroid. A single handle shifts the bounding box but hardly the centroid, so a
+    jug turns about its body and doesn't wobble. The radius is that of the smallest sphere that contains the mesh and is
+    centred on the middle of the axis.
     """
     vertices = np.concatenate([part.vertices for part in parts])
     low, high = vertices[:, 1].min(), vertices[:, 1].max()
@@ -116,7 +117,7 @@ def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray,
 
 
 class TurntableRenderer:
-    """An off-screen renderer of meshes; a context manager, because the graphics context must be released.
+    """An off-screen renderer of meshes; use it as a context manager, because the graphics context must be released.
 
     Example:
         with TurntableRenderer(resolution=112) as turntable:
@@ -161,8 +162,8 @@ class TurntableRenderer:
         """Renders the surface normals n in the camera's frame as colours (n + 1) / 2; returns uint8 [N, H, W, 3].
 
         Normal maps show the shape without the painted decoration: red is x (to the right), green y (up) and blue z
-        (towards the camera). The background is (128, 128, 128), a normal of zero. `views` are N pairs (turn, elevation)
-        in degrees, by default those of `SIX_VIEWS`.
+        (towards the camera). The background is (128, 128, 128), which stands for a normal of zero. `views` are N pairs
+        (turn of the mesh, elevation of the camera) in degrees, by default those of `SIX_VIEWS`.
         """
         merged = [_without_seams(part) for part in parts_of(model)]
         transform, radius = normalising_transform(merged)
@@ -190,9 +191,10 @@ class TurntableRenderer:
     ) -> np.ndarray:
         """Renders the mesh from N views and returns the images, uint8 [N, H, W, 3].
 
-        A view is (turn of the mesh about its axis, elevation of the camera) in degrees; the elevation replaces the
-        camera's own. Camera, light and background default to the renderer's. The camera is placed so that the bounding
-        sphere of the mesh, or that of `framed_by`, fits the image; with `framed_by`, two meshes can share one camera.
+        A view is (turn of the mesh about its axis, elevation of the camera) in degrees. The view's elevation replaces
+        `camera.elevation_deg`. Camera, light and background default to those of the renderer. The camera is placed so
+        that the mesh's bounding sphere fits the image. If `framed_by` is given, its bounding sphere is used instead, so
+        that two meshes can be rendered by the same camera.
         """
         light, camera = light or self.light, camera or self.camera
         parts = parts_of(model)
@@ -228,8 +230,10 @@ _num_users = 0
 
 
 def _acquire_renderer() -> pyrender.OffscreenRenderer:
-    """Returns the process's only pyrender renderer. With several, deleting one would end the EGL display that all
-    share."""
+    """Returns the pyrender renderer that the whole process shares.
+
+    If there were several renderers, deleting one would end the EGL display that all of them use.
+    """
     global _renderer, _num_users
     if _renderer is None:
         with _egl_device_in_environment():
@@ -240,8 +244,10 @@ def _acquire_renderer() -> pyrender.OffscreenRenderer:
 
 @contextlib.contextmanager
 def _egl_device_in_environment() -> Iterator[None]:
-    """Sets EGL_DEVICE_ID, the GPU that pyrender renders on, within the block only: child processes inherit the
-    environment and may use other GPUs."""
+    """Sets EGL_DEVICE_ID, the index of the GPU that pyrender renders on, only within the `with` block.
+
+    It isn't set permanently, because child processes inherit the environment and may use other GPUs.
+    """
     if "EGL_DEVICE_ID" in os.environ:
         yield
         return
@@ -265,7 +271,8 @@ def _camera_node(camera: Camera) -> pyrender.PerspectiveCamera:
 
 
 def _render_mesh(part: trimesh.Trimesh) -> pyrender.Mesh:
-    """Returns pyrender's mesh with smooth shading; with face colours it is flat, since pyrender can't smooth them."""
+    """Returns the pyrender mesh of `part`, with smooth shading; with face colours, shading is flat, since pyrender
+    can't smooth them."""
     return pyrender.Mesh.from_trimesh(part, smooth=part.visual.kind != "face")  # type: ignore[union-attr]
 
 
@@ -280,7 +287,8 @@ def _light_pose(right_deg: float, up_deg: float) -> np.ndarray:
 
 
 def _without_seams(part: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns a copy without texture whose vertices are merged at texture seams, so that normals are smooth there."""
+    """Returns a copy without texture, in which the vertices at texture seams are merged so that normals are smooth
+    there."""
     bare = trimesh.Trimesh(part.vertices, part.faces, process=False)
     bare.merge_vertices()
     return bare

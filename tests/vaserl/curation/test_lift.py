@@ -322,7 +322,7 @@ def test_file_of_judge_is_known():
         ("nobody.at.home:f", "No module"),
         ("math:nothing", "nothing"),
         ("math:pi", "float"),
-        ("pathlib:Path", "a Path can't be called"),
+        ("pathlib:Path", "got Path"),
     ],
 )
 def test_mesh_gate_names_a_wrong_judge_when_it_is_made(tmp_path, name, reason):

@@ -286,5 +286,5 @@ def test_evaluate_names_missing_folders_and_captions(tmp_path):
     save(tmp_path / "true", a=jar())
     save(tmp_path / "made", a=jar())
     (tmp_path / "texts.json").write_text("[1]")
-    with pytest.raises(UserError, match=r"texts\.json: expected an object"):
+    with pytest.raises(UserError, match=r"texts\.json: expected a JSON object"):
         evaluate(settings(tmp_path, texts=tmp_path / "texts.json"))

@@ -123,7 +123,9 @@ def test_import_from_names_a_checkout_without_its_requirements(tmp_path):
 
 
 def test_import_from_rejects_a_module_of_another_place(tmp_path):
-    with pytest.raises(UserError, match=r"lift\.x\.checkout .*: json was imported from .*json/__init__\.py instead"):
+    with pytest.raises(
+        UserError, match=r"lift\.x\.checkout .*: json was imported from .*json/__init__\.py, not from the checkout"
+    ):
         import_from(tmp_path, ("",), "json", "lift.x")
 
 

@@ -181,7 +181,7 @@ def test_profile_of_heights_are_not_foreshortened() -> None:
 
 def test_lathe_impossible_arguments_are_programming_errors() -> None:
     photo = photograph(seen_mask())
-    with pytest.raises(ValueError, match="num_sections = 3"):
+    with pytest.raises(ValueError, match="num_sections must be at least 16, got 3"):
         lathe(photo, num_sections=3)
     with pytest.raises(ValueError, match="texture"):
         lathe(photo, texture_size=(511, 256))

@@ -204,7 +204,7 @@ def test_sentence_encoder_pools_as_its_folder_declares(encoder: Path, tmp_path: 
     pooling.write_text(json.dumps({"pooling_mode": "cls"}))
     assert SentenceEncoder(folder)(["warrior lion"])[0] != mean
     pooling.write_text(json.dumps({"pooling_mode_max_tokens": True}))
-    with pytest.raises(UserError, match="pooling max"):
+    with pytest.raises(UserError, match="unsupported pooling mode max"):
         SentenceEncoder(folder)
 
 

@@ -1,10 +1,10 @@
 """Aligns a generated mesh with the ground-truth mesh: size, position, turn about the vertical axis and a small lean.
 
-The shape of a vase hardly determines the turn about its axis, so the colours decide it. Both meshes are first centred
-on their axes at unit height. Then turns in steps of `COARSE_STEP_DEG` are compared by the distance of points from the
-other surface and their difference in colour there. Iterative closest point (ICP; Besl and McKay, 1992) with scale
-refines position, size and lean. Since ICP slides along a round wall, the turn is refined last, in steps of
-`FINE_STEP_DEG`.
+The shape of a vase hardly determines the turn about its axis, so the turn is found by the colours. Both meshes are
+first centred on their axes and scaled to unit height. Then the turn is searched in steps of `COARSE_STEP_DEG`. Each
+turn is scored by the distance between the two surfaces and by their difference in colour. Iterative closest point (ICP;
+Besl and McKay, 1992) with scale then refines position, size and lean. ICP can't determine the turn of a round wall, so
+the turn is refined last, in steps of `FINE_STEP_DEG`.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _NUM_POINTS = 4_000
 """Number of points sampled on each mesh for comparing alignments."""
 COARSE_STEP_DEG, FINE_STEP_DEG = 5.0, 0.5
 COLOUR_WEIGHT = 0.25
-"""Weight of the colours in the misfit: the distance in vase heights that counts as much as a mean colour difference of
-1 in all channels."""
+"""Weight of the colour difference in the misfit: a mean difference of 1 in every RGB channel (black against white)
+counts as much as a distance of this many vase heights."""
 MAX_ITERATIONS = 40
 """Largest number of ICP iterations."""
 
@@ -36,18 +36,20 @@ class Alignment:
     to_frame: np.ndarray
     """float64 [4, 4] similarity transform from the generated mesh to the common frame."""
     true_to_frame: np.ndarray
-    """float64 [4, 4] similarity transform from the true mesh to the common frame, in which it is upright, one unit high
-    and centred."""
+    """float64 [4, 4] similarity transform from the true mesh to the common frame. In this frame, the true mesh is
+    upright, centred and one unit high."""
     turn_deg: float
-    """Turn of the generated mesh about its axis that the coarse search found, in degrees in [0, 360)."""
+    """Turn of the generated mesh about its axis, in degrees in [0, 360), as found by the coarse search."""
     misfit: float
     """Mean distance of the generated mesh's points from the true mesh, in heights of the true mesh, plus
-    `COLOUR_WEIGHT` times their mean difference in colour."""
+    `COLOUR_WEIGHT` times the mean colour difference between these points and the nearest points of the true mesh."""
 
 
 def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
-    """Returns the alignment with the smallest misfit found; both meshes have Y up, the generated one up to a small
-    lean."""
+    """Returns the transforms that align the generated mesh with the true mesh, with the smallest misfit found.
+
+    Both meshes must have Y up; the generated mesh may lean slightly.
+    """
     true_to_frame = normalising_transform([true])[0]
     stands = normalising_transform([generated])[0]
     target = _moved(sample_surface(true, _NUM_POINTS), true_to_frame)
@@ -72,7 +74,8 @@ def align(generated: trimesh.Trimesh, true: trimesh.Trimesh) -> Alignment:
 
 
 class _Misfit:
-    """A function from a transform of the generated mesh to its misfit; see `Alignment.misfit`."""
+    """Callable that returns the misfit of the generated mesh after a transform, float64 [4, 4]; see
+    `Alignment.misfit`."""
 
     def __init__(self, target: Surface, source: Surface) -> None:
         self._target, self._source, self._tree = target, source, KDTree(target.points)
@@ -83,7 +86,10 @@ class _Misfit:
         return float(np.mean(distance)) + COLOUR_WEIGHT * float(colours.mean())
 
     def better(self, best: np.ndarray, cost: float, other: np.ndarray) -> tuple[np.ndarray, float]:
-        """Returns the transform with the smaller misfit, and that misfit; `cost` is that of `best`, which wins ties."""
+        """Returns `best` or `other`, whichever has the smaller misfit, and that misfit.
+
+        `cost` is the misfit of `best`. In a tie, `best` is returned.
+        """
         found = self(other)
         return (other, found) if found < cost * (1 - 1e-6) - 1e-9 else (best, cost)
 

@@ -2,7 +2,7 @@
 
 A pair fails when the generated mesh is missing or either mesh can't be read or rendered. Failed pairs have no scores;
 their number is reported with the means, since a generator that skips hard vases would look better otherwise. Generated
-meshes without a true one are listed and not compared.
+meshes without a ground-truth mesh of the same name are listed and not compared.
 """
 
 import json
@@ -27,11 +27,13 @@ from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
-"""Metrics in the order of the table's columns; those whose network or captions aren't given are omitted."""
+"""Names of the metrics, in the order of the table's columns. A metric that needs a network or captions is omitted from
+the results if the settings don't specify them."""
 BACKGROUND = (1.0, 1.0, 1.0)
 PAPER = {"TripoSG": {"ssim": 0.8676, "lpips": 0.1308, "chamfer": 0.1490}}
-"""Metrics that the VaseVQA-3D paper reports for its generator on 24 scans. Its cameras, alignment and unit of the
-Chamfer distance aren't published, so the figures are for context only and can't be compared."""
+"""Metrics that the VaseVQA-3D paper reports for its generator (TripoSG) on 24 scans. The paper doesn't publish its
+cameras, alignment or unit of the Chamfer distance, so these values are context only and aren't comparable with
+VaseEval's."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Pair:
     """
 
     id: str
-    """The GLB's name without suffix."""
+    """Name of the vase's GLB without the suffix."""
     failure: str
     """Why the pair has no scores; empty when it has scores."""
     turn_deg: float
@@ -52,11 +54,11 @@ class Pair:
     misfit: float
     """Misfit after alignment (`Alignment.misfit`); NaN after a failure."""
     scores: Mapping[str, float]
-    """Score by name of the metric."""
+    """Scores by metric name; empty after a failure."""
 
 
 class PairMeter:
-    """A function that measures pairs of meshes, by a turntable renderer and the networks that the settings name."""
+    """Callable that compares two meshes of one vase, using a turntable renderer and the networks from the settings."""
 
     def __init__(self, settings: VaseEvalSettings, turntable: TurntableRenderer) -> None:
         self._settings, self._turntable = settings, turntable
@@ -65,7 +67,8 @@ class PairMeter:
         self._texts = _read_texts(settings.texts) if settings.texts else {}
 
     def __call__(self, id_: str, generated: Path, true: Path) -> Pair:
-        """Measures one pair. Raises: UserError naming the file that can't be used."""
+        """Compares the generated and the true mesh of one vase. Raises: UserError with the path of a file that can't be
+        used."""
         here, there = _solid(generated), _solid(true)
         found = align(here, there)
         here.apply_transform(found.to_frame)
@@ -105,8 +108,8 @@ class PairMeter:
 def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
     """Compares every generator's meshes with the ground-truth meshes.
 
-    Returns: for each generator by name, its `comparison_summary`, all pairs, and the generated meshes that have no true
-    mesh ("unmatched").
+    Returns: a dictionary from each generator's name to its results: the entries of `comparison_summary`, all pairs
+    ("pairs"), and the names of the generated meshes without a ground-truth mesh ("unmatched").
 
     Raises: UserError for folders without GLBs and for weights or captions that can't be read.
     """
@@ -137,9 +140,11 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
 
 
 def comparison_summary(pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
-    """Returns each metric's mean with a 95 % bootstrap interval over the pairs that have it, and the failed pairs.
+    """Returns a summary of one generator's pairs: each metric's mean with a 95 % bootstrap interval, and the failed
+    pairs.
 
-    Pairs of equal images have an infinite PSNR; they are counted as `num_equal` and omitted from its mean.
+    The mean is over the pairs that have the metric. A pair with equal images has an infinite PSNR: it is counted in
+    `num_equal` and excluded from the mean.
     """
     scored = [pair for pair in pairs if not pair.failure]
     metrics = {}
@@ -185,5 +190,5 @@ def _read_texts(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(f"texts {path}: {error}") from error
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        raise UserError(f"texts {path}: expected an object from names to captions")
+        raise UserError(f"texts {path}: expected a JSON object that maps names of GLBs to captions")
     return texts

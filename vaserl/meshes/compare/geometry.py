@@ -1,4 +1,4 @@
-"""Chamfer distance and normal consistency of two surfaces, on sampled points."""
+"""Chamfer distance and normal consistency of two surfaces, from points sampled on each surface."""
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -7,20 +7,21 @@ from vaserl.meshes.compare.surface import Surface
 
 
 def chamfer_distance(one: Surface, other: Surface) -> float:
-    """Returns the Chamfer distance: the mean distance from a surface's points to the nearest points of the other.
+    """Returns the Chamfer distance: the mean distance from each point of one surface to the nearest point of the other.
 
-    It is averaged over both directions. Its unit is that of the points, in VaseEval the true vase's height. Some
-    publications sum the directions or square the distances; their numbers can't be compared with these.
+    The mean is averaged over both directions. The unit is that of the points; in VaseEval, it is the true vase's
+    height. Some publications sum the directions or square the distances; their values aren't comparable with these.
     """
     there, back = _nearest(one, other)[0], _nearest(other, one)[0]
     return (float(there.mean()) + float(back.mean())) / 2
 
 
 def normal_consistency(one: Surface, other: Surface) -> float:
-    """Returns the normal consistency: the mean |cos| between normals of points and of their nearest neighbours.
+    """Returns the normal consistency: the mean |cos| of the angle between a point's normal and its neighbour's normal.
 
-    Neighbours are on the other surface. The value is averaged over both directions and 1 for equal surfaces. The sign
-    of the cosine is ignored, since scans are wound either way (Mescheder et al., 2019).
+    A point's neighbour is the nearest point on the other surface. The mean is averaged over both directions and is 1
+    for equal surfaces. The sign of the cosine is ignored, because the faces of some scans are wound inside out
+    (Mescheder et al., 2019).
     """
     ways = []
     for here, there in ((one, other), (other, one)):
@@ -30,6 +31,7 @@ def normal_consistency(one: Surface, other: Surface) -> float:
 
 
 def _nearest(here: Surface, there: Surface) -> tuple[np.ndarray, np.ndarray]:
-    """Returns distance, float64 [N], and index, int [N], of each point's nearest neighbour on the other surface."""
+    """Returns each point's nearest neighbour on the other surface: its distance, float64 [N], and its index, int
+    [N]."""
     distance, index = KDTree(there.points).query(here.points)
     return np.asarray(distance), np.asarray(index)

@@ -1,7 +1,7 @@
-"""Metrics of generated and true images: PSNR, SSIM, LPIPS, and similarities of an open_clip model.
+"""Metrics that compare images of a generated and a true mesh: PSNR, SSIM, LPIPS and similarities by an open_clip model.
 
-The images are views of a generated mesh and the same views of the true one. PSNR, SSIM and LPIPS are those of
-torchmetrics. Neural networks are loaded from paths; nothing is downloaded.
+Both meshes are rendered from the same views. PSNR, SSIM and LPIPS are computed by torchmetrics. Neural networks are
+loaded from local files; nothing is downloaded.
 """
 
 import re
@@ -26,21 +26,24 @@ Pictures = np.ndarray
 
 
 def psnr(generated: Pictures, true: Pictures) -> float:
-    """Returns the peak signal-to-noise ratio in dB over all views together; infinite for equal images."""
+    """Returns the peak signal-to-noise ratio in dB, from the mean squared error over all views; infinite for equal
+    images."""
     return float(peak_signal_noise_ratio(_tensor(generated), _tensor(true), data_range=1.0))
 
 
 def ssim(generated: Pictures, true: Pictures) -> float:
     """Returns the structural similarity (Wang et al., 2004), averaged over the views; 1 for equal images.
 
-    The window is Gaussian with 11 pixels and sigma 1.5, and images are mirrored at their borders.
+    The window is an 11 x 11 Gaussian with a sigma of 1.5 pixels. Images are mirrored at their borders.
     """
     value = structural_similarity_index_measure(_tensor(generated), _tensor(true), data_range=1.0)
     return float(value[0] if isinstance(value, tuple) else value)
 
 
 def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]:
-    """Returns the LPIPS metric (Zhang et al., 2018) with its backbone's weights from a file; it is 0 for equal images.
+    """Returns a function that computes the LPIPS metric (Zhang et al., 2018), which is 0 for equal images.
+
+    The weights of its backbone are loaded from the file `settings.path`.
 
     Raises: UserError when the file is missing or contains another network's weights.
     """
@@ -54,7 +57,9 @@ def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]
     except (OSError, RuntimeError, ValueError, EOFError) as error:
         raise UserError(f"lpips.path {path}: can't be read as torch weights ({error})") from error
     except Exception as error:  # unpickling of damaged or unsafe files raises many types
-        raise UserError(f"lpips.path {path}: not a plain file of torch weights ({type(error).__name__})") from error
+        raise UserError(
+            f"lpips.path {path}: expected a file with only torch weights ({type(error).__name__})"
+        ) from error
     _fill_backbone(net, weights, settings.backbone, path)
 
     @torch.inference_mode()
@@ -65,7 +70,8 @@ def load_lpips(settings: LpipsSettings) -> Callable[[Pictures, Pictures], float]
 
 
 class OpenClipScores:
-    """Cosine similarities of an open_clip model: of generated and true views, and of generated views and a caption."""
+    """An open_clip model that computes two cosine similarities: of generated and true views, and of generated views and
+    a caption."""
 
     def __init__(self, settings: OpenClipSettings) -> None:
         self._path = settings.path
@@ -73,7 +79,7 @@ class OpenClipScores:
 
     @torch.inference_mode()
     def features(self, pictures: Pictures) -> torch.Tensor:
-        """Returns E features of unit length for each view, float32 [V, E].
+        """Returns the model's features of V views, float32 [V, E]; each view's E features are scaled to unit length.
 
         Raises: UserError when the network's output isn't finite.
         """
@@ -84,12 +90,13 @@ class OpenClipScores:
         return features
 
     def image_score(self, generated: torch.Tensor, true: torch.Tensor) -> float:
-        """Returns the mean over the views of the cosine between generated and true features, [V, E] each."""
+        """Returns the cosine similarity of the features of generated and true views, [V, E] each, averaged over V
+        views."""
         return float((generated * true).sum(dim=1).mean())
 
     @torch.inference_mode()
     def text_score(self, generated: torch.Tensor, caption: str) -> float:
-        """Returns the mean over the views of the cosine between features [V, E] and those of the caption.
+        """Returns the cosine similarity of the generated views' features [V, E] and a caption, averaged over V views.
 
         The caption is truncated to the model's context length.
         """
@@ -102,7 +109,10 @@ def _tensor(pictures: Pictures) -> torch.Tensor:
 
 
 def _fill_backbone(net: Any, weights: Any, backbone: str, path: Path) -> None:
-    """Copies torchvision's weights `features.N.…` into the backbone of LPIPS, whose modules are also named by N."""
+    """Copies torchvision's weights into the backbone of LPIPS.
+
+    The keys of torchvision's weights are `features.N.…`; the backbone's modules have the same numbers N.
+    """
     found = {name.partition(".")[2]: value for name, value in weights.items() if name.startswith("features.")}
     try:
         for name, parameter in net.net.named_parameters():

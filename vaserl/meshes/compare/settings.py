@@ -10,13 +10,13 @@ from vaserl.settings.section import Section
 
 
 class LpipsSettings(Section):
-    """Settings of the LPIPS metric, a perceptual distance of images."""
+    """Settings of the LPIPS metric, a perceptual distance between images."""
 
     path: Path | None = None
-    """File of torchvision's ImageNet weights for the backbone (such as alexnet-owt-7be5be79.pth); without it, LPIPS is
-    omitted. The weights of the linear layers are part of torchmetrics."""
+    """File with torchvision's ImageNet weights for the backbone (such as alexnet-owt-7be5be79.pth); without it, LPIPS
+    is omitted. The weights of the linear layers are part of torchmetrics."""
     backbone: Literal["alex", "vgg", "squeeze"] = "alex"
-    """Backbone network that `path` has weights of; most papers report "alex"."""
+    """Backbone network; `path` must contain its weights. Most papers report LPIPS with "alex"."""
 
 
 class VaseEvalSettings(Section):
@@ -25,20 +25,21 @@ class VaseEvalSettings(Section):
     RENAMED: ClassVar = {"clip": "[open_clip]"}
 
     run_dir: Path
-    """Folder that the results are written to: vaseeval.json and vaseeval.md."""
+    """Folder for the results: vaseeval.json and vaseeval.md."""
     seed: int = 0
     """Seed of the bootstrap that computes the confidence intervals."""
     generated: dict[str, Path] = pydantic.Field(min_length=1)
-    """Folder with the GLBs of each generator, by the generator's name."""
+    """Table from each generator's name to the folder with its GLBs."""
     true: Path
     """Folder with the ground-truth GLBs, Y up as in glTF."""
     texts: Path | None = None
-    """JSON file with an object from a GLB's name without suffix to its caption; without it, the similarity of views and
-    caption is omitted."""
+    """JSON file that maps each GLB's name, without suffix, to a caption. Without the file, the similarity of views and
+    captions is omitted."""
     open_clip: OpenClipSettings = OpenClipSettings()
-    """open_clip model for the similarities of views and of views and caption; without a path, both are omitted."""
+    """open_clip model that compares the generated views with the true views and with captions. Without a path to the
+    model, both similarities are omitted."""
     lpips: LpipsSettings = LpipsSettings()
-    """LPIPS metric; without a path, it is omitted."""
+    """LPIPS metric; without a path to its weights, LPIPS is omitted."""
     num_views: int = pydantic.Field(default=8, ge=1)
     """Number of views of each mesh, evenly spaced over one turn."""
     resolution: int = pydantic.Field(default=256, ge=32)

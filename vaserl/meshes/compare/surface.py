@@ -8,7 +8,8 @@ import trimesh
 from PIL import Image
 
 GREY = 0.5
-"""RGB value for a mesh without colours; it is the same everywhere, so it doesn't influence the alignment's turn."""
+"""Value of each RGB channel, from 0 to 1, for a mesh without colours. Since it is the same everywhere, it doesn't
+influence the turn that the alignment finds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Surface:
 
 
 def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
-    """Samples points with a fixed seed: a transformed copy of a mesh gets the same points, transformed."""
+    """Samples points with a fixed seed, so a transformed copy of a mesh gets the same points, transformed."""
     sampled: Any = trimesh.sample.sample_surface(mesh, num_points, return_barycentric=True, seed=0)
     points, faces, weights = sampled
     return Surface(
@@ -37,7 +38,8 @@ def sample_surface(mesh: trimesh.Trimesh, num_points: int) -> Surface:
 def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns the RGB colours of N points, float64 [N, 3].
 
-    `corners` are the vertex indices of each point's face, int [N, 3], `weights` its barycentric coordinates, [N, 3].
+    `corners` are the vertex indices of each point's face, int [N, 3]. `weights` are the point's barycentric coordinates
+    in this face, [N, 3].
     """
     visual: Any = mesh.visual
     if visual is not None and visual.defined:
@@ -53,7 +55,7 @@ def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) ->
 
 
 def _texture(visual: Any) -> np.ndarray | None:
-    """Returns the texture image, uint8 [H, W, 3], or None when there is none."""
+    """Returns the texture image, uint8 [H, W, 3], or None if the mesh has none."""
     material = getattr(visual, "material", None)
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     if image is None or getattr(visual, "uv", None) is None:

@@ -1,4 +1,4 @@
-"""Formats the result of VaseEval as a table: one row for each generator, and one for published figures."""
+"""Formats the result of VaseEval as a table: one row for each generator, and one row with published values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ HEADINGS = {
 
 
 def comparison_table(result: Mapping[str, Any]) -> str:
-    """Returns a Markdown table of the means with 95 % intervals; metrics that weren't measured have no column."""
+    """Returns a Markdown table of the metrics' means with 95 % intervals; a metric without values has no column."""
     names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
     lines = [
         "| generator | pairs | failed | " + " | ".join(HEADINGS[name][0] for name in names) + " |",

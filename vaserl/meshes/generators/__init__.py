@@ -1,8 +1,8 @@
 """Image-to-3D generators from other projects: loaded once from a clone of their repository, called for each photograph.
 
-`triposg` and `hunyuan3d` generate a mesh without colours. `finish` turns it into a mesh of the photographed vase: one
-connected piece, small holes closed, a given number of faces, upright with the front towards +Z, in the photograph's
-colours. `triposg` and `hunyuan3d` load torch and are imported from their modules.
+`triposg` and `hunyuan3d` generate a mesh without colours; import both from their modules, because they load torch.
+`finish` turns the generated mesh into a mesh of the photographed vase: one connected piece, small holes closed, a given
+number of faces, upright with the front towards +Z, in the photograph's colours.
 """
 
 from vaserl.meshes.generators.generator import Generator, LiftFailure

@@ -11,9 +11,10 @@ from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.lathe import LatheError, segment
 
 MAX_SIDE = 2000
-"""Length in pixels to which the longer side of larger photographs is reduced; generators use about a thousand."""
+"""Largest length in pixels of a photograph's longer side; larger photographs are reduced. Generators use images of
+about a thousand pixels."""
 SEGMENTED_SIDE = 448
-"""Length in pixels to which the longer side of larger photographs is reduced for segmentation."""
+"""Largest length in pixels of a photograph's longer side for segmentation; larger photographs are reduced."""
 PADDING = 0.1
 """White margin on each side, as a share of the longer side of the vase's bounding box."""
 
@@ -23,9 +24,10 @@ class Cutout:
     """A photograph and the mask of the vase in it."""
 
     photo: Image.Image
-    """RGB, rotated by its EXIF orientation, at most `MAX_SIDE` pixels on its longer side."""
+    """RGB photograph, rotated as its EXIF orientation specifies, at most `MAX_SIDE` pixels on its longer side."""
     mask: np.ndarray
-    """bool [H, W] of the photograph's size, True on the vase and False in the gaps under handles."""
+    """bool [H, W] mask of the photograph's size: True on the vase; False on the background and in gaps under
+    handles."""
 
     def on_white(self) -> Image.Image:
         """Returns a square RGB image with the vase in the middle of a white background."""
@@ -47,10 +49,11 @@ class Cutout:
 
 
 def read_for_generator(photo: Path) -> Image.Image:
-    """Returns the photograph rotated by its EXIF orientation and reduced to `MAX_SIDE`: RGBA if it has transparency,
-    otherwise RGB.
+    """Returns the photograph, rotated as its EXIF orientation specifies and reduced to at most `MAX_SIDE` pixels.
 
-    Raises: LiftFailure when it can't be read.
+    The image is RGBA if the photograph has transparency, otherwise RGB.
+
+    Raises: LiftFailure when the photograph can't be read.
     """
     try:
         image = read_photograph(photo, keep_alpha=True)
@@ -61,7 +64,9 @@ def read_for_generator(photo: Path) -> Image.Image:
 
 
 def cut_out(image: Image.Image) -> Cutout:
-    """Returns the vase cut out by the lathe's segmentation, which needs a plain or transparent background.
+    """Returns the photograph with the vase's mask, found by the lathe's segmentation.
+
+    The segmentation needs a plain or transparent background.
 
     Raises: LiftFailure when the segmentation fails.
     """

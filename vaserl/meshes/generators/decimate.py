@@ -1,13 +1,13 @@
 """Mesh decimation: collapses the edges with the smallest quadric error (Garland and Heckbert, 1997).
 
 Many edges are collapsed in each round: those whose error is smaller than that of every edge near them, so that no two
-touch the same face. Quadrics are computed from the current mesh in each round (Lindstrom and Turk, 1998). The surface's
-topology is kept: an edge is collapsed only if its ends have exactly two common neighbours, edges at holes stay, and no
-face may flip.
+collapsed edges touch the same face. Quadrics are computed from the current mesh in each round (Lindstrom and Turk,
+1998). The surface's topology is preserved: an edge is collapsed only if its two vertices have exactly two common
+neighbours and no face would flip. Edges at holes are never collapsed.
 
 trimesh's `simplify_quadric_decimation` (fast-simplification 0.2.0) is deterministic and much faster, but doesn't
-keep topology: it pinches a thin ring, such as a handle, into an open surface, and moves and partly closes the edges of
-holes, so the gate would measure a surface that the generator didn't make.
+preserve topology. It pinches a thin ring, such as a handle, into an open surface, and moves and partly closes the edges
+of holes, so the mesh gate would measure a surface that the generator didn't make.
 """
 
 import numpy as np
@@ -16,17 +16,19 @@ from scipy import sparse
 
 MAX_ROUNDS = 200
 SHARE = 0.5
-"""Share of the edges that one round considers, those with the smallest errors."""
+"""Share of the edges that are considered in each round: those with the smallest errors."""
 MIN_COSINE = 0.2
 """Smallest allowed cosine between a face's normals before and after a collapse; a smaller one counts as a flip."""
 _REGULARISATION = 1e-3
-"""Weight of the pull of the new vertex to the edge's midpoint; on a flat surface the quadric has no unique minimum."""
+"""Weight of a term that pulls the new vertex to the edge's midpoint. It is needed on a flat surface, where the quadric
+error has no unique minimum."""
 
 
 def decimate(mesh: trimesh.Trimesh, num_faces: int) -> trimesh.Trimesh:
-    """Returns a mesh of at most `num_faces` faces, or more where topology or `MAX_ROUNDS` prevents further collapses.
+    """Returns a copy of the mesh, reduced to at most `num_faces` faces.
 
-    Colours and textures are dropped: decimate before painting.
+    The copy has more faces if `MAX_ROUNDS` is reached, or if further collapses would change the topology. It has no
+    colours or textures, so colour a mesh after decimating it.
     """
     vertices, faces = np.asarray(mesh.vertices, np.float64).copy(), np.asarray(mesh.faces).copy()
     for _ in range(MAX_ROUNDS):
@@ -43,7 +45,7 @@ def decimate(mesh: trimesh.Trimesh, num_faces: int) -> trimesh.Trimesh:
 
 
 def _collapse(vertices: np.ndarray, faces: np.ndarray, max_collapses: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Runs one round of at most `max_collapses` collapses.
+    """Runs one round of at most `max_collapses` edge collapses.
 
     Returns: the new vertices and faces; None when no edge can be collapsed.
     """
@@ -74,8 +76,8 @@ def _collapse(vertices: np.ndarray, faces: np.ndarray, max_collapses: int) -> tu
 def _costs(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the cost of collapsing each of E edges, float64 [E], and the vertex that replaces it, float64 [E, 3].
 
-    The cost is the quadric error: the area-weighted sum of the vertex's squared distances from the planes of the faces
-    around the edge.
+    The cost is the quadric error: the area-weighted sum of the new vertex's squared distances from the planes of the
+    faces that touch the edge's ends.
     """
     corners = vertices[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -99,9 +101,9 @@ def _costs(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> tuple[
 
 
 def _apart(candidates: np.ndarray, cost: np.ndarray, edges: np.ndarray, num_vertices: int) -> np.ndarray:
-    """Returns the indices, int [C], of C candidates that can be collapsed in the same round.
+    """Returns the indices, int [C], of the candidate edges that can be collapsed in the same round.
 
-    Each has a smaller cost than every other candidate that is at most one edge away from its ends.
+    The cost of each of these edges is smaller than that of every other candidate at most one edge away from its ends.
     """
     order = np.argsort(cost, kind="stable")[: max(1, int(SHARE * len(cost)))]
     rank = np.arange(len(order))
@@ -114,9 +116,9 @@ def _apart(candidates: np.ndarray, cost: np.ndarray, edges: np.ndarray, num_vert
 
 
 def _keeps_topology(chosen: np.ndarray, edges: np.ndarray, num_vertices: int) -> np.ndarray:
-    """Returns whether the ends of each of C edges have exactly two common neighbours, bool [C].
+    """Returns, for each of C edges, whether its ends have exactly two common neighbours, bool [C].
 
-    Only then does collapsing the edge keep the topology.
+    Otherwise, collapsing the edge would change the topology.
     """
     ones = np.ones(2 * len(edges), np.int32)
     both = np.concatenate([edges, edges[:, ::-1]])
@@ -126,9 +128,9 @@ def _keeps_topology(chosen: np.ndarray, edges: np.ndarray, num_vertices: int) ->
 
 
 def _flips_no_face(vertices: np.ndarray, faces: np.ndarray, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Returns whether the collapse of each of C edges flips no face, bool [C].
+    """Returns, for each of C edges, whether collapsing it flips no face, bool [C].
 
-    The chosen edges share no face, so all are tested at once.
+    No two of the edges touch the same face, so all of them are tested at once.
     """
     moved, owner = vertices.copy(), np.full(len(vertices), -1)
     for end in range(2):

@@ -1,10 +1,12 @@
-"""Turns a generator's mesh into the finished mesh of the photographed vase, without inventing shape.
+"""Turns a generator's mesh into the finished mesh of the photographed vase, without adding parts to its shape.
 
-Keeps the largest connected piece by area, since what floats beside a vase is noise; closes small holes, never by a
-hull; reduces the number of faces; turns the mesh upright with its front towards +Z, one unit high on y = 0; colours it
-from the photograph. Generators differ in which way is up, so of the 24 rotations by right angles the one is used whose
-silhouette agrees best with the photograph. Front and back have mirrored silhouettes: for a symmetric vase the
-photograph can't distinguish them, and the generator's own front is kept.
+Only the largest connected piece by area is kept, since smaller pieces beside a vase are noise. Small holes are closed,
+but the mesh is never replaced by its convex hull. The number of faces is reduced. The mesh is turned upright with its
+front towards +Z, scaled to unit height and placed on y = 0. Its colours are projected from the photograph.
+
+Generators differ in which axis is up. Of the 24 rotations by right angles, the one is used whose silhouette agrees best
+with the photograph. Front and back of a mesh have mirrored silhouettes. For a symmetric vase, the photograph can't
+distinguish front from back, and the generator's own front is kept.
 """
 
 import itertools
@@ -26,9 +28,9 @@ _MARGIN = 0.015
 
 
 def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> trimesh.Trimesh:
-    """Returns the finished mesh of a generator's `surface`.
+    """Returns the finished mesh: cleaned, reduced to `num_faces` faces, upright and coloured from the photograph.
 
-    Raises: LiftFailure when the surface is empty, flat or not finite.
+    Raises: LiftFailure when `surface`, the generator's mesh, is empty, flat or not finite.
     """
     if len(surface.faces) < 4 or not np.isfinite(surface.vertices).all():
         raise LiftFailure(f"unusable surface: {len(surface.faces)} faces, or vertices that are not finite numbers")
@@ -60,9 +62,10 @@ def largest_piece(surface: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
-    """Returns the rotation by right angles, float64 [4, 4], that makes the silhouette agree best with the mask [H, W].
+    """Returns the rotation by right angles, float64 [4, 4], after which the silhouette agrees best with the mask [H,
+    W].
 
-    Ties, as between front and back of a symmetric vase, go to the identity.
+    If several rotations agree about equally well, as for front and back of a symmetric vase, the identity is preferred.
     """
     coarse = decimate(solid, COARSE_FACES)
     best, best_iou = np.eye(4), silhouette_iou(coarse, mask) + _MARGIN
@@ -93,9 +96,9 @@ def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
 
 
 def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Moves points to the nearest pixel at least two pixels inside the mask.
+    """Moves pixel positions to the nearest pixel that is at least two pixels inside the mask.
 
-    Pixels nearer to the outline are mixed with background.
+    The colours of pixels nearer to the outline are mixed with the background.
     """
     inner = np.asarray(ndimage.binary_erosion(mask, iterations=2), bool)
     inner = inner if inner.any() else mask

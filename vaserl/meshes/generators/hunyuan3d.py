@@ -1,9 +1,9 @@
 """Runs the shape network of Hunyuan3D from a clone of its repository and local weights.
 
-Both layouts of the repository are supported: Hunyuan3D-2 (package `hy3dgen` at the root) and 2.1 (package `hy3dshape`
-in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The texture network
-isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. The calls have been tested
-against stand-ins with the published layout and signatures, not against the real weights.
+Two layouts of the repository are supported: Hunyuan3D-2 (package `hy3dgen` at the root) and Hunyuan3D-2.1 (package
+`hy3dshape` in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The
+texture network isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. The calls have
+been tested against stand-ins with the published layout and signatures, not against the real weights.
 """
 
 from pathlib import Path
@@ -22,11 +22,12 @@ _SETTING = "lift.generator_args"
 
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
-    """Checks that checkout and weights exist.
+    """Checks that the checkout (a clone of the repository) and the weights exist.
 
-    Returns: the checkout's folder to import from ("" for its root), and the name of the module with the pipelines.
+    Returns: the folder in the checkout to import from ("" for the checkout itself), and the name of the module with the
+    pipelines.
 
-    Raises: UserError naming what is missing.
+    Raises: UserError with the folder or file that is missing.
     """
     newer = (settings.checkout / "hy3dshape" / "hy3dshape").is_dir()
     package = "hy3dshape" if newer else "hy3dgen"
@@ -39,7 +40,7 @@ class Hunyuan3D:
     """A generator that runs Hunyuan3D's pipeline."""
 
     def __init__(self, settings: Hunyuan3DSettings) -> None:
-        """Loads the pipeline. Raises: UserError when checkout, weights or CUDA device are missing."""
+        """Loads the pipeline. Raises: UserError when the checkout, the weights or the CUDA device is missing."""
         self._settings = settings
         place, module = check_hunyuan3d(settings)
         self._device = usable_device(settings.device, _SETTING)

@@ -1,4 +1,4 @@
-"""Settings of each generator, which are the keys of [lift.generator_args]."""
+"""Settings of each generator, written in the configuration's table [lift.generator_args]."""
 
 from pathlib import Path
 
@@ -8,39 +8,40 @@ from vaserl.settings.section import Section
 
 
 class LatheSettings(Section):
-    """Settings of the lathe: it has no options."""
+    """Settings of the lathe, which has no options."""
 
 
 class GivenSettings(Section):
     """Settings of the generator that uses existing GLBs."""
 
     path: str
-    """Path of a vase's GLB, in which {vase_id} stands for the vase's id. A relative path starts in the folder that the
-    photographs' names are relative to."""
+    """Path of each vase's GLB; {vase_id} is replaced by the vase's id. A relative path is relative to the same folder
+    as the photographs' paths."""
 
     @pydantic.field_validator("path")
     @classmethod
     def _names_the_vase(cls, value: str) -> str:
         if "{vase_id}" not in value:
-            raise ValueError("needs {vase_id} in it, as in scans/{vase_id}.glb")
+            raise ValueError("must contain {vase_id}, as in scans/{vase_id}.glb")
         return value
 
 
 class CommandSettings(Section):
-    """Settings of the generator that runs a program, which takes an image and writes a GLB."""
+    """Settings of the generator that runs an external program, which reads an image and writes a GLB."""
 
     command: tuple[str, ...]
-    """Program and arguments, in which {photo} and {glb} stand for the paths of the photograph and of the GLB."""
+    """Program and its arguments; {photo} and {glb} are replaced by the paths of the photograph and of the GLB."""
     timeout_s: float = pydantic.Field(default=300.0, gt=0)
-    """Time limit of an attempt in seconds; after it, the program and every process that it started are killed."""
+    """Time limit of each attempt in seconds. When it is exceeded, the program and all processes that it started are
+    killed."""
     num_retries: int = pydantic.Field(default=0, ge=0)
-    """Number of further attempts after the program failed or exceeded its time limit."""
+    """Number of further attempts after the program fails or exceeds its time limit."""
 
     @pydantic.field_validator("command")
     @classmethod
     def _has_its_places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(any(name in part for part in value) for name in ("{photo}", "{glb}")):
-            raise ValueError("needs {photo} and {glb} in it")
+            raise ValueError("must contain {photo} and {glb}")
         return value
 
     @property
@@ -55,10 +56,10 @@ class TripoSGSettings(Section):
     checkout: Path
     """Folder with a clone of the TripoSG repository."""
     weights: Path
-    """Folder with the weights (VAST-AI/TripoSG): model_index.json and the folders that it names."""
+    """Folder with the weights (VAST-AI/TripoSG): model_index.json and the folders that are listed in it."""
     rmbg: Path | None = None
-    """Folder with the weights of RMBG-1.4, the background remover of TripoSG's repository, which handles cluttered
-    scenes; without it, the lathe's segmentation is used, which needs a plain background."""
+    """Folder with the weights of RMBG-1.4, the background remover of TripoSG's repository, which also works for
+    cluttered scenes. Without it, the lathe's segmentation is used, which needs a plain background."""
     device: str = "cuda"
     """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
@@ -70,18 +71,19 @@ class TripoSGSettings(Section):
     num_faces: int = pydantic.Field(default=50_000, ge=200)
     """Number of faces that the finished mesh is reduced to."""
     flash_decoder: bool = True
-    """Extracts the surface by TripoSG's fast decoder, which needs the package diso; otherwise by marching cubes."""
+    """Whether the surface is extracted by TripoSG's fast decoder, which needs the package diso; otherwise marching
+    cubes is used."""
 
 
 class Hunyuan3DSettings(Section):
     """Settings of Hunyuan3D, which runs from a clone of its repository."""
 
     checkout: Path
-    """Folder with a clone of the Hunyuan3D-2 or 2.1 repository."""
+    """Folder with a clone of the Hunyuan3D-2 or Hunyuan3D-2.1 repository."""
     weights: Path
-    """Folder with the weights, which contains `subfolder`."""
+    """Folder with the weights; it contains the folder `subfolder`."""
     subfolder: str = "hunyuan3d-dit-v2-0"
-    """Folder of the shape network within `weights`; its name is that of the published model."""
+    """Folder in `weights` with the shape network; its name is that of the published model."""
     device: str = "cuda"
     """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
@@ -93,4 +95,5 @@ class Hunyuan3DSettings(Section):
     num_faces: int = pydantic.Field(default=50_000, ge=200)
     """Number of faces that the finished mesh is reduced to."""
     octree_resolution: int = pydantic.Field(default=384, ge=16)
-    """Number of grid cells along each side from which the surface is extracted; memory grows with its cube."""
+    """Number of cells along each side of the grid from which the surface is extracted; memory use grows with its
+    cube."""

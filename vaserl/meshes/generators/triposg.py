@@ -1,9 +1,10 @@
 """Runs TripoSG, a rectified flow that generates shapes from a photograph, from a clone of its repository.
 
-The checkout is the repository as published (packages `triposg` and, under scripts/, `image_process` and `briarmbg`);
-the weights are the folders that its inference script downloads. TripoSG generates shapes without texture. The calls are
-those of its scripts/inference_triposg.py; they have been tested against stand-ins with the published layout and
-signatures, not against the real weights, which need a GPU with about 8 GB.
+The checkout is the repository as published, with the package `triposg` and, in the folder scripts, `image_process` and
+`briarmbg`. The weights are the folders that the repository's inference script downloads. TripoSG generates shapes
+without texture. The calls are the same as in the repository's scripts/inference_triposg.py. They have been tested
+against stand-ins with the published layout and signatures, not against the real weights, which need a GPU with about 8
+GB.
 """
 
 from pathlib import Path
@@ -23,13 +24,13 @@ from vaserl.meshes.glb import write_glb
 
 _SETTING = "lift.generator_args"
 PLACES = ("", "scripts")
-"""Folders of the checkout that its modules are imported from."""
+"""Folders of the checkout from which modules are imported: its root and scripts."""
 
 
 def check_triposg(settings: TripoSGSettings) -> None:
-    """Checks that checkout and weights exist, without loading them: the driver process may have no GPU.
+    """Checks that the checkout and the weights exist, without loading them: the driver process may have no GPU.
 
-    Raises: UserError naming what is missing.
+    Raises: UserError with the folder or file that is missing.
     """
     need_files(
         settings.checkout, ("triposg", "scripts"), f"{_SETTING}.checkout", "clone VAST-AI-Research/TripoSG there"
@@ -40,10 +41,10 @@ def check_triposg(settings: TripoSGSettings) -> None:
 
 
 class TripoSG:
-    """A generator that runs TripoSG's pipeline and, if its weights are given, the background remover."""
+    """A generator that runs TripoSG's pipeline and, if its weights are given, the background remover RMBG-1.4."""
 
     def __init__(self, settings: TripoSGSettings) -> None:
-        """Loads the pipeline. Raises: UserError when checkout, weights or CUDA device are missing."""
+        """Loads the pipeline. Raises: UserError when the checkout, the weights or the CUDA device is missing."""
         check_triposg(settings)
         self._settings = settings
         self._device = usable_device(settings.device, _SETTING)
@@ -81,7 +82,10 @@ class TripoSG:
         write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
 
     def _without_background(self, image: Image.Image, scratch: Path) -> Image.Image:
-        """Returns the vase on white, cut out by the checkout's background remover, which reads a file in `scratch`."""
+        """Returns the vase on a white background, cut out by the checkout's background remover.
+
+        The remover's input is a file, which is written to the folder `scratch` and deleted afterwards.
+        """
         path = scratch / "photo.png"
         image.save(path)
         try:

@@ -13,11 +13,13 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import depth
 
 MAX_TILT_DEG = 20.0
-"""Largest tilt of the axis that is searched; a vase that tilts more is taken to lie on its side."""
+"""Largest tilt of the axis, in degrees, that the search considers; a vase that tilts more is treated as lying on its
+side."""
 MAX_OUTLINE = 400
 """Approximate number of outline points that are mirrored."""
 MIRROR_CAP = 0.03
-"""Largest distance from the outline that a mirrored point counts with, as a share of the vase's size."""
+"""Upper limit of a mirrored point's distance from the outline, as a share of the vase's size; larger distances are
+replaced by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +34,15 @@ class Axis:
     x: float
     """Column, in pixels, of a point on the axis."""
     y: float
-    """Row of the same point, which is the middle of the image."""
+    """Row of this point, which is the middle row of the image."""
     tilt_deg: float
-    """Angle between the axis and the image's vertical, positive when the top leans to the right."""
+    """Angle in degrees between the axis and the image's vertical, positive when the top leans to the right."""
 
     def to_photo(self, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns columns and rows in the photograph of points in the upright frame.
+        """Converts points of the upright frame to columns and rows of the photograph.
 
-        `across` is a point's signed distance from the axis in pixels, `down` its distance below (x, y) along the axis.
+        `across` is a point's signed distance from the axis in pixels. `down` is its distance along the axis, downwards
+        from the point (`x`, `y`).
         """
         cosine, sine = np.cos(np.radians(self.tilt_deg)), np.sin(np.radians(self.tilt_deg))
         return self.x + across * cosine - down * sine, self.y + across * sine + down * cosine
@@ -82,7 +85,7 @@ def find_axis(mask: np.ndarray) -> Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mirror:
-    """A function from an axis to the mean distance between the outline and its mirror image about that axis."""
+    """Callable that returns the mean distance between the outline and its mirror image about a given axis."""
 
     x: np.ndarray
     """float64 [N] columns of N points on the outline."""
@@ -91,15 +94,16 @@ class _Mirror:
     to_outline: np.ndarray
     """float64 [H, W] distance of each pixel from the outline, at most `cap`."""
     cap: float
-    """Largest distance in pixels that a point counts with; also that of points outside the image."""
+    """Upper limit of a point's distance from the outline in pixels; a point that is mirrored to outside the image gets
+    this value."""
     middle_row: float
-    """Row at which the axis's column is given: the middle of the image."""
+    """Middle row of the image; an axis is defined by its column in this row and its tilt."""
 
     def __call__(self, x: float, tilt_deg: float) -> float:
-        """Returns the mean distance in pixels of the mirrored points from the outline, for an axis through column x.
+        """Returns the mean distance of the mirrored points from the outline, in pixels.
 
-        A hundredth of a pixel is added for each degree of tilt: a round vase, whose tilt is undetermined, becomes
-        upright.
+        The axis crosses `middle_row` in column `x`. A hundredth of a pixel is added for each degree of tilt, so that a
+        round vase, for which every tilt gives the same distance, becomes upright.
         """
         angle = np.radians(tilt_deg)
         normal = np.cos(angle), np.sin(angle)
@@ -112,8 +116,8 @@ class _Mirror:
 def straighten(mask: np.ndarray, axis: Axis) -> np.ndarray:
     """Returns the mask resampled into the upright frame, float32 [D, 2 R + 1], with the axis in column R.
 
-    Each of the D rows has R pixels on both sides of the axis. Row d is (d - (D - 1) / 2) pixels along the axis below
-    `axis.y`. Values between 0 and 1 occur at edges.
+    Each of the D rows has R pixels on both sides of the axis. Row d is d - (D - 1) / 2 pixels below the middle of the
+    image, measured along the axis. Values between 0 and 1 occur at edges.
     """
     rows, columns = np.nonzero(mask)
     cosine, sine = np.cos(np.radians(axis.tilt_deg)), np.sin(np.radians(axis.tilt_deg))

@@ -1,8 +1,9 @@
-"""Estimates how steeply the camera looks down, from the curves of foot and lip.
+"""Estimates how steeply the camera looks down, from the curves of foot and lip in the silhouette.
 
-A horizontal circle of radius r appears as an ellipse with half-axes r and s r: its flatness s is the sine of the angle
-at which its plane is seen. From a camera at a finite distance, the foot is seen at a steeper angle than the lip, so s
-is measured at both ends and interpolated linearly; otherwise the projection is treated as orthographic.
+A horizontal circle of radius r appears as an ellipse with half-axes r and s r. Its flatness s is the sine of the angle
+between the line of sight and the circle's plane. From a camera at a finite distance, the foot is seen at a steeper
+angle than the lip, so s is measured at foot and lip and interpolated linearly between them. Otherwise, the projection
+is treated as orthographic.
 """
 
 from dataclasses import dataclass
@@ -10,51 +11,56 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_FLATNESS = 0.52
-"""Largest flatness s that is accepted: a view from 31 degrees above."""
+"""Largest flatness s that is accepted; it belongs to a view from 31 degrees above."""
 LEAST_FLATNESS = 0.03
-"""Smallest flatness s that is measured; flatter circles are only a few pixels high and are given this value."""
+"""Smallest flatness s that is measured; flatter circles are only a few pixels high and get this value."""
 USUAL_DIFFERENCE = 0.25
-"""Usual difference of the flatness s between foot and lip: a photograph from a distance of four heights."""
+"""Usual difference of the flatness s between foot and lip, as in a photograph from a distance of four vase heights."""
 MAX_END = 0.25
-"""Largest distance of the outermost circle's centre from the end of the silhouette, as a share of its rows."""
+"""Largest distance between the top or bottom of the silhouette and the centre of the circle at this end, as a share of
+the silhouette's rows."""
 ARC_SHARE = 0.85
-"""Half width up to which the arc is fitted, as a share of the circle's radius; further out, a rounded lip or foot
-departs from the ellipse."""
+"""Largest half width of the rows to which the ellipse is fitted, as a share of the circle's radius. In wider rows, a
+rounded lip or foot deviates from the ellipse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraView:
-    """The nearly orthographic camera, in the upright frame.
+    """The nearly orthographic camera of a photograph, in the upright frame.
 
-    For a circle of radius r whose centre appears in row c, with the flatness s(c), the point at azimuth a (0: towards
-    the camera) appears r sin(a) beside the axis in row c + s(c) r cos(a).
+    A horizontal circle of radius r appears as an ellipse with half-axes r and s r, where s is its flatness. If the
+    circle's centre appears in row c, the circle's point at azimuth a (0: towards the camera) appears in row c + s(c) r
+    cos(a), at the distance r sin(a) from the axis.
     """
 
     mouth_row: float
     """Row in which the centre of the mouth's circle appears, counted from the body's first row."""
     foot_row: float
-    """Row in which the centre of the foot's circle appears, counted likewise; greater than `mouth_row`."""
+    """Row in which the centre of the foot's circle appears, counted from the body's first row; greater than
+    `mouth_row`."""
     mouth_flatness: float
-    """Flatness s at the mouth; negative when the camera is below the lip and looks at its underside."""
+    """Flatness s at the mouth; negative when the camera is below the lip."""
     foot_flatness: float
     """Flatness s at the foot, always positive."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
-        """Returns the flatness s of circles whose centres appear in these rows."""
+        """Returns the flatness s of the circles whose centres appear in the rows `row`."""
         share = (row - self.mouth_row) / (self.foot_row - self.mouth_row)
         return self.mouth_flatness + np.clip(share, 0.0, 1.0) * (self.foot_flatness - self.mouth_flatness)
 
     @property
     def foreshortening(self) -> float:
-        """Ratio of apparent to true height: the cosine of the mean angle of view."""
+        """Ratio of the body's apparent height to its true height: the cosine of the mean angle at which the camera
+        looks down."""
         return float(np.cos((np.arcsin(self.mouth_flatness) + np.arcsin(self.foot_flatness)) / 2))
 
 
 def find_view(half_width: np.ndarray) -> CameraView:
     """Estimates the camera from the body's half width in each of N rows, float64 [N] in pixels, top row first.
 
-    A camera above the lip and one below it give the same silhouette. Of the two signs of the flatness at the mouth, the
-    one is chosen that agrees better with a photograph from the usual distance.
+    A camera above the lip and a camera below the lip give the same silhouette, so the flatness at the mouth may be
+    positive or negative. The sign is chosen for which the difference between foot and mouth is nearer to
+    `USUAL_DIFFERENCE`.
     """
     mouth, mouth_flatness = _arc(half_width)
     foot, foot_flatness = _arc(half_width[::-1])
@@ -70,11 +76,12 @@ def find_view(half_width: np.ndarray) -> CameraView:
 
 
 def _arc(half_width: np.ndarray) -> tuple[float, float]:
-    """Returns the row of the centre of the circle at the silhouette's first row, and the circle's flatness s.
+    """Fits a circle to the first rows of the silhouette; returns the row of the circle's centre and its flatness s.
 
-    On the circle's near or far half, row and half width w obey row = c - s sqrt(R^2 - w^2). For a given R, c and s
-    follow by linear least squares; R is the half width in row c. The two steps alternate until c converges. The flat
-    end of the arc is measured less exactly than its sides and has less weight.
+    Let R be the circle's radius, c the row of its centre and w the half width of the silhouette in a row. The
+    silhouette's first rows are half of an ellipse, where row = c - s sqrt(R^2 - w^2). For a given R, c and s follow by
+    linear least squares. For a given c, R is the half width in row c. The two steps alternate until c converges. The
+    flat end of the ellipse is measured less exactly than its sides and has less weight.
     """
     farthest = max(4, round(MAX_END * len(half_width)))
     outermost = np.maximum.accumulate(half_width[:farthest])

@@ -1,8 +1,8 @@
 """Profile drawings as in archaeological publications: section on the left, outside on the right, centre line between.
 
-A photograph doesn't show the wall's thickness: unless it is given, the left half is only the outline and the caption
-states so. The drawing is an SVG document in millimetres whose groups are layers: section, exterior, handles,
-centre-line, scale-bar, caption.
+A photograph doesn't show the wall's thickness. Unless the thickness is given, the left half shows only the outline, and
+the caption says that the wall isn't known. The drawing is an SVG document in millimetres with a group for each layer:
+section, exterior, handles, centre-line, scale-bar, caption.
 """
 
 import numpy as np
@@ -12,33 +12,37 @@ from vaserl.meshes.lathe.revolve import inside_of
 from vaserl.meshes.lathe.sweep import Tube
 
 MARGIN_MM = 12.0
-"""Margin around the drawing, on paper."""
+"""Margin around the drawing, in millimetres on paper."""
 UNSCALED_MM = 120.0
-"""Height on paper of a vase whose true height is unknown."""
+"""Height of the drawing, in millimetres on paper, for a vase whose true height is unknown."""
 MIN_HALF_MM = 28.0
-"""Smallest half width of the drawing on paper, which leaves room for the caption of a small vase."""
+"""Smallest half width of the drawing, in millimetres on paper; it leaves room for the caption of a small vase."""
 LINE_MM = 0.35
-"""Width of the outline on paper."""
+"""Width of the outline, in millimetres on paper."""
 CORNER_POINTS = 96
 MIN_CORNER_DEG = 35.0
-"""Smallest angle of a corner of the profile that is marked by a horizontal line, as at a lip, a neck or a foot."""
+"""Smallest change of direction, in degrees, that counts as a corner of the profile; a corner, as at a lip, a neck or a
+foot, is marked by a horizontal line."""
 
 
 def profile_drawing(
     result: LatheResult, *, height_mm: float | None = None, wall_mm: float | None = None, scale: float = 0.5
 ) -> str:
-    """Returns an SVG document of a vase `height_mm` high, drawn at `scale` (0.5 prints 1:2).
+    """Returns the profile drawing of a reconstructed vase as an SVG document, in millimetres on paper.
 
-    Without `height_mm`, the vase is drawn `UNSCALED_MM` high and the scale bar is a quarter of its height. With
-    `wall_mm`, the measured thickness of the wall, the section is filled black. Coordinates in the document are
-    millimetres on paper.
+    `height_mm` is the vase's true height. Without it, the vase is drawn `UNSCALED_MM` high and the scale bar is a
+    quarter of its height. `scale` is the drawing's scale: 0.5 prints 1:2. `wall_mm` is the measured thickness of the
+    wall. If it is given, the section is filled black.
 
-    Raises: ValueError for a size that isn't positive, and for a wall without a height.
+    Raises: ValueError for a height or scale that isn't positive, for a wall thickness without a height, and for a wall
+    thickness that isn't between 0 and an eighth of the height.
     """
     if scale <= 0 or (height_mm is not None and height_mm <= 0):
-        raise ValueError(f"height_mm = {height_mm} and scale = {scale} must be positive")
+        raise ValueError(f"height_mm and scale must be positive, got {height_mm} and {scale}")
     if wall_mm is not None and (height_mm is None or not 0 < wall_mm < height_mm / 8):
-        raise ValueError(f"wall_mm = {wall_mm} needs a height_mm of more than eight times that, not {height_mm}")
+        raise ValueError(
+            f"wall_mm needs a height_mm and must be between 0 and an eighth of it, got {wall_mm} and {height_mm}"
+        )
     profile = result.profile
     if height_mm is None:
         paper, bar, bar_label = UNSCALED_MM, UNSCALED_MM / 4, "1/4 of the height"
@@ -98,10 +102,10 @@ def profile_drawing(
 
 
 def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
-    """Returns the visible parts of a handle's two edges from the front, float64 [M, 2] each.
+    """Returns the visible parts of a handle's two edges, seen from the front, float64 [M, 2] each.
 
-    The M points are (distance from the axis, height). Parts behind the body are left out. For a loop, a handle seen
-    end-on, the edges meet at its tip and form one line.
+    A part is a line of M points (distance from the axis, height). Parts behind the body are omitted. The edges of a
+    loop, a handle seen end-on, meet at its tip and form one line.
     """
     curve, radius = tube.curve[:, :2], tube.radius
     if np.ptp(tube.curve[:, 2]) > float(radius.mean()):
@@ -124,10 +128,10 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
 
 
 def _corners(profile: np.ndarray) -> np.ndarray:
-    """Returns the C corners of the profile, float64 [C, 2] (radius, height): the sharpest point of each run of sharp
-    turns.
+    """Returns the profile's C corners, float64 [C, 2] (radius, height).
 
-    The profile is resampled to `CORNER_POINTS` points, so the corners don't depend on its resolution.
+    Where consecutive points all turn by more than `MIN_CORNER_DEG`, the corner is the point with the largest turn. The
+    profile is first resampled to `CORNER_POINTS` points, so the corners don't depend on its resolution.
     """
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(profile, axis=0).T))])
     at = np.linspace(0.0, along[-1], CORNER_POINTS)
@@ -142,7 +146,7 @@ def _corners(profile: np.ndarray) -> np.ndarray:
 
 
 def _round_length(length: float) -> float:
-    """Returns the largest of 1, 2 and 5 times a power of ten that is at most `length`."""
+    """Returns the largest number that is at most `length` and is 1, 2 or 5 times a power of ten."""
     power = 10.0 ** np.floor(np.log10(length))
     return float(max(step * power for step in (1, 2, 5) if step * power <= length * (1 + 1e-9)))
 

@@ -1,9 +1,9 @@
 """Finds the edge of the vase's body in the upright mask, row by row, with the handles removed.
 
-Where there is a gap between a handle and the body, the body's edge is visible. Above and below the gap the handle joins
-the body, and a bridge replaces the edge: the smoothest curve that stays within the silhouette. A handle seen end-on has
-no gap: it is a spike much longer than thick, and is bridged in the same way. Lips and feet end at the top or bottom row
-and are never treated as spikes.
+Where there is a gap between a handle and the body, the body's edge is visible. Above and below the gap, the handle
+joins the body and hides its edge. There, the edge is replaced by a bridge: the smoothest curve that stays within the
+silhouette. A handle seen end-on has no gap. It appears as a spike that is much longer than thick, and is replaced by a
+bridge too. A spike at the top or bottom row belongs to the lip or foot and is kept.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,19 @@ from scipy import ndimage
 from vaserl.meshes.lathe.failure import LatheError
 
 MAX_ROOT = 0.24
-"""Longest joint between a handle and the body, as a share of the body's height."""
+"""Largest height of the joint between a handle and the body, as a share of the body's height."""
 END_SHARE = 0.1
-"""Height of the zone at either end in which the outline closes over the lip or under the foot, as a share of the
-body's height."""
+"""Height of the zone at the top and at the bottom in which the outline curves inwards over the lip or under the foot,
+as a share of the body's height."""
 MAX_ARCH = 2.5
-"""Largest height of a handle's arch above its gap, in thicknesses of the handle."""
+"""Largest height of a handle's arch above the gap between handle and body, as a multiple of the handle's thickness."""
 MAX_SPIKE = 0.13
 """Largest thickness of a handle seen end-on, as a share of the body's height."""
 EASE_SHARE = 0.02
-"""Length over which the joint between the wall and a bridge (the curve that replaces a handle) is smoothed, as a share
+"""Length over which the transition from the wall to a bridge (the curve that replaces a handle) is smoothed, as a share
 of the body's height."""
 MIN_SPIKE_REACH = 0.05
-"""Smallest length of a handle seen end-on, and smallest excess of its length over its thickness, as shares of the
-body's height."""
+"""Smallest difference between the length and the thickness of a handle seen end-on, as a share of the body's height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +34,20 @@ class BodyEdges:
     """The silhouette of the vase's body, without handles, in the upright frame."""
 
     top: int
-    """First row of the upright frame in which the axis runs through the body."""
+    """First row of the body in the upright frame."""
     half_width: np.ndarray
-    """float64 [N] distance of the body's edge from the axis in the N rows from `top` on, in pixels."""
+    """float64 [N] distance of the body's edge from the axis in pixels, in each of N rows; the first is row `top`."""
     asymmetry: float
-    """Mean difference of the left and right half widths relative to their mean, 0 for a perfect silhouette of
-    revolution; without the fifth of the rows that differ most, where a handle may remain on one side."""
+    """Mean difference between the left and right half widths, relative to their mean; 0 for a perfectly symmetric
+    silhouette. The 20 % of the rows with the largest differences are excluded, since a handle may remain there on one
+    side."""
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
-    """Finds the body in an upright frame, float32 [D, 2 R + 1]: D rows with R columns on both sides of the axis.
+    """Finds the body in a mask in the upright frame, float32 [D, 2 R + 1]: D rows with R columns on both sides of the
+    axis.
 
-    Raises: LatheError when too few rows show the body, or parts of the mask lie below its foot.
+    Raises: LatheError when too few rows show the body, or parts of the mask are below the body's foot.
     """
     top, bottom = _rows_on_axis(upright)
     middle = upright.shape[1] // 2
@@ -65,9 +66,10 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
-    """Returns the first row and last row + 1 of the body.
+    """Returns the body's first row and its last row + 1.
 
-    It is the run of rows with the axis inside the mask that has the largest area.
+    The body is a run of rows in which the mask contains the axis. Of several runs, the one with the largest area is
+    used.
     """
     middle = upright.shape[1] // 2
     stretches = _runs(upright[:, middle] > 0.5)
@@ -84,7 +86,7 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
 def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the body's edge on one side, float64 [N] distances from the axis, and where it is bridged, bool [N].
 
-    `rows` is that side of the frame, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
+    `rows` is one side of the upright mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
     """
     seen, thickness = _edge_and_thickness(rows)
     edge = seen
@@ -108,7 +110,8 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
     """Returns the half widths, smoothed around bridged rows; the ends of the outline stay sharp.
 
-    Bridge and wall agree in value and slope, but a wheel-thrown wall has no sudden change of curvature either.
+    A bridge continues the wall's position and slope, but not its curvature. A wheel-thrown wall has no sudden change of
+    curvature.
     """
     num_rows = len(half_width)
     reach = max(1, round(EASE_SHARE * num_rows))
@@ -120,10 +123,10 @@ def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
 
 
 def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns, for each of N rows, the body's edge and the thickness of the handle beyond a gap, both in pixels.
+    """Returns, for each of N rows, the body's edge and the thickness of a handle beside the body, both in pixels.
 
-    The edge, float64 [N], is the subpixel end of the run of vase pixels that begins at the axis; the thickness, int
-    [N], is the number of vase pixels further out.
+    The edge, float64 [N], is the end of the run of vase pixels that starts at the axis, with subpixel accuracy. The
+    thickness, int [N], is the number of vase pixels outside this run.
     """
     inside = rows > 0.5
     length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
@@ -135,9 +138,9 @@ def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
-    """Returns the edge with a handle's root bridged: at most `longest` rows above (step -1) or below (step 1) `row`.
+    """Returns the edge after replacing a handle's root by a bridge above (step -1) or below (step 1) `row`.
 
-    In these rows, the joint of the handle widens the edge.
+    The root is where the handle joins the body and widens the silhouette. The bridge has at most `longest` rows.
     """
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
@@ -163,8 +166,10 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
 
 
 def _without_spikes(edge: np.ndarray) -> np.ndarray:
-    """Returns the edge with spikes bridged: runs of rows that stand out from the body much further than they are
-    thick."""
+    """Returns the edge after replacing spikes by bridges.
+
+    A spike is a run of rows in which the edge protrudes from the body by much more than the number of rows.
+    """
     num_rows = len(edge)
     window = 2 * round(MAX_SPIKE * num_rows / 2) + 1
     if window < 3:
@@ -198,10 +203,10 @@ def _end_of_line(values: np.ndarray) -> tuple[float, float]:
 
 
 def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
-    """Returns the cubic with these values and slopes at 0 and `length`, float64 [length + 1].
+    """Returns the cubic polynomial with the given values and slopes at 0 and `length`, float64 [length + 1].
 
-    Both slopes are in the direction from 0 to `length` and limited to three times the chord's, so that the cubic
-    doesn't overshoot (Fritsch and Carlson, 1980).
+    Both slopes are in the direction from 0 to `length`. They are limited to three times the slope of the straight line
+    between the ends, so that the polynomial doesn't overshoot (Fritsch and Carlson, 1980).
     """
     t = np.arange(length + 1) / length
     limit = 3 * abs(end - start) / length
@@ -215,7 +220,10 @@ def _cubic(length: int, start: float, start_slope: float, end: float, end_slope:
 
 
 def _turning(curve: np.ndarray) -> float:
-    """Returns the curve's length times the integral of its squared curvature: dimensionless, 0 for a straight line."""
+    """Returns how much a curve bends: its length times the integral of its squared curvature.
+
+    The value has no unit and is 0 for a straight line.
+    """
     rise = np.diff(curve)
     length = np.hypot(rise, 1.0)
     turn = np.diff(np.arctan(rise))
@@ -223,6 +231,6 @@ def _turning(curve: np.ndarray) -> float:
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Returns (first, last + 1) of each run of true flags."""
+    """Returns (first index, last index + 1) of each run of true flags."""
     change = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
     return list(zip(np.nonzero(change == 1)[0].tolist(), np.nonzero(change == -1)[0].tolist(), strict=True))

@@ -1,8 +1,8 @@
-"""Finds handles in the part of the silhouette beside the body: the middle line of each and its thickness.
+"""Finds handles in the part of the silhouette beside the body: the centre line and the thickness of each handle.
 
-A handle that meets the body twice is an upright handle in the image plane. One that meets it once, as a bar that stands
-off the body, is a horizontal loop seen end-on; its width isn't visible and is assumed to equal its length. Handles in
-front of or behind the body are not visible in a silhouette.
+A handle that joins the body at two heights is an upright handle in the image plane. A handle that joins the body at one
+height, like a bar, is a horizontal loop seen end-on. A loop's width isn't visible and is assumed to equal its length.
+Handles in front of or behind the body aren't visible in a silhouette.
 """
 
 from dataclasses import dataclass
@@ -17,29 +17,30 @@ from vaserl.meshes.lathe.masks import components, depth
 MIN_AREA = 0.003
 """Smallest area of a handle, as a share of the body's area in the mask."""
 MIN_REACH = 0.04
-"""Smallest distance from the body that a handle must reach, as a share of the body's rows."""
+"""Smallest distance between the body and the tip of a handle, as a share of the body's rows."""
 MAX_HANDLES = 4
-"""Largest number of handles: Greek vases have no more, and further pieces are noise."""
+"""Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleOutline:
-    """A handle in the upright frame, as K points of its middle line."""
+    """A handle in the upright frame, described by K points of its centre line."""
 
     kind: Literal["upright", "loop"]
-    """Kind of handle: "upright" meets the body at two heights, "loop" at one."""
+    """Kind of handle: an "upright" handle joins the body at two heights, a "loop" at one."""
     across: np.ndarray
-    """float64 [K] signed distance of the middle line from the axis, in pixels; a loop's line runs from body to tip."""
+    """float64 [K] signed distance of each point from the axis, in pixels; the points of a loop run from the body to its
+    tip."""
     row: np.ndarray
-    """float64 [K] row of the middle line, counted from the body's first row."""
+    """float64 [K] row of each point, counted from the body's first row."""
     radius: np.ndarray
-    """float64 [K] half the handle's thickness, in pixels."""
+    """float64 [K] half the handle's thickness at each point, in pixels."""
 
 
 def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
-    """Returns the handles in an upright frame, largest first.
+    """Returns the handles in `upright`, the vase's mask in the upright frame, largest first.
 
-    `half_width` are the body's half widths in the rows from `top` on, in pixels.
+    `half_width` contains the body's half width in pixels in each of its rows; the first is row `top`.
     """
     vase = upright > 0.5
     across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
@@ -87,7 +88,7 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -
 
 
 def _highest(values: np.ndarray, where: np.ndarray) -> tuple[int, int]:
-    """Returns (row, column) of the largest value within `where`."""
+    """Returns the (row, column) of the largest element of `values` where `where` is True."""
     row, column = np.unravel_index(int(np.argmax(np.where(where, values, -1.0))), values.shape)
     return int(row), int(column)
 

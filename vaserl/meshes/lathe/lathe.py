@@ -1,8 +1,9 @@
 """Reconstructs a textured mesh from one photograph of a wheel-thrown vase, without a GPU or learned weights.
 
-The steps are silhouette, axis, camera, profile, handles, texture and solid; each is a module of this folder. Not
-supported: shapes that aren't wheel-thrown (figure vases, fragments), what a silhouette doesn't show (the wall's
-thickness, the back, handles in front or behind), and photographs with a cluttered background.
+The steps find the silhouette, the axis, the camera, the profile and the handles, then build the texture and the mesh;
+the code of each step is in a module of this folder. Not supported are shapes that aren't wheel-thrown (figure vases,
+fragments), parts that a silhouette doesn't show (the wall's thickness, the back, handles in front or behind), and
+photographs with a cluttered background.
 """
 
 from dataclasses import dataclass
@@ -25,11 +26,13 @@ from vaserl.meshes.lathe.texture import Exposure, paint_atlas
 from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 
 WORKING_SIDE = 448
-"""Length in pixels to which a photograph's longer side is reduced for measuring geometry; colours use the full size."""
+"""Largest length in pixels of a photograph's longer side for measuring geometry; larger photographs are reduced.
+Colours are taken from the photograph at full size."""
 MAX_ASYMMETRY = 0.12
-"""Largest mean difference between the two sides of the body, without handles, relative to their mean half width."""
+"""Largest accepted mean difference between the two sides of the body, without handles, relative to their mean half
+width."""
 MIN_IOU = 0.87
-"""Smallest intersection over union of the finished mesh's silhouette and the photograph's mask."""
+"""Smallest accepted intersection over union of the finished mesh's silhouette and the photograph's mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +44,10 @@ class LatheResult:
     profile: np.ndarray
     """float64 [num_sections, 2] (radius, height) of the body's outside from foot to lip, in body heights."""
     tubes: tuple[Tube, ...]
-    """The handles; lengths are in body heights, x points to the right."""
+    """The vase's handles as tubes; lengths are in body heights, x points to the right."""
     mask: np.ndarray
-    """bool [h, w] mask of the vase in the photograph, which is reduced to `WORKING_SIDE` if larger."""
+    """bool [h, w] mask of the vase in the photograph; the photograph is first reduced to `WORKING_SIDE` if it is
+    larger."""
     view: CameraView
     """Estimated camera of the photograph."""
     tilt_deg: float
@@ -69,7 +73,7 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
     Raises: LatheError with the reason when the photograph can't be reconstructed.
     """
     if num_sections < 16:
-        raise ValueError(f"num_sections = {num_sections}: a profile needs at least 16 points")
+        raise ValueError(f"num_sections must be at least 16, got {num_sections}")
     small, scale = _reduced(photo)
     mask = segment(small)
     axis = find_axis(mask)
@@ -114,9 +118,9 @@ def lathe(photo: np.ndarray, *, num_sections: int = 96, texture_size: tuple[int,
 
 
 def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the photograph reduced to `WORKING_SIDE` by area averaging, and the scale factor."""
+    """Returns the photograph, reduced to `WORKING_SIDE` by area averaging if it is larger, and the scale factor."""
     if photo.ndim != 3 or photo.dtype != np.uint8:
-        raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
+        raise ValueError(f"expected a photograph of uint8 [H, W, 3 or 4], got {photo.dtype} {list(photo.shape)}")
     scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
     if scale == 1.0:
         return photo, 1.0

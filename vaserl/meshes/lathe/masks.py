@@ -5,10 +5,11 @@ from scipy import ndimage
 
 
 def components(mask: np.ndarray, *, corners: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the C connected components of a bool array: each element's label, int32, and the sizes, int64 [1 + C].
+    """Returns the C connected components of a bool array: each element's label, int32, and the components' sizes, int64
+    [1 + C].
 
-    Labels start at 1; elements outside all components have label 0, whose size is given as 0. With `corners`, pixels
-    that meet at a corner are connected.
+    Labels start at 1. Elements outside all components have label 0, and the size at index 0 is set to 0. With
+    `corners`, pixels that touch only at a corner are connected too.
     """
     labels = np.empty(mask.shape, np.int32)
     ndimage.label(mask, np.ones((3,) * mask.ndim) if corners else None, output=labels)
@@ -23,5 +24,5 @@ def depth(mask: np.ndarray) -> np.ndarray:
 
 
 def nearest(mask: np.ndarray) -> np.ndarray:
-    """Returns row and column of the mask's pixel that is nearest to each pixel, int [2, H, W]."""
+    """Returns, for each pixel, the row and column of the nearest pixel inside the mask, int [2, H, W]."""
     return np.asarray(ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True))

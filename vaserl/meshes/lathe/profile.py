@@ -1,13 +1,13 @@
 """Computes a vase's radius at each height from the half widths of its silhouette, for a camera that looks down on it.
 
-The silhouette is the union of the ellipses that the vase's horizontal circles appear as. The largest possible radius at
-a height is that of the largest ellipse centred there that the silhouette contains:
+The vase's horizontal circles appear as ellipses, and the silhouette is their union. The radius of the circle whose
+centre appears in row c is that of the largest ellipse that is centred in row c and lies within the silhouette:
 
     r(c)^2 = min over rows y of  w(y)^2 + ((y - c) / s)^2
 
-with w the half width and s the flatness: the visual hull of a solid of revolution, a lower envelope of parabolas. It
-restores the flat ends of foot and lip, which appear as arcs in the silhouette. Concavities steeper than the line of
-sight don't appear in a silhouette and stay filled.
+Here w is the silhouette's half width and s the flatness, the ratio of an ellipse's half-axes. The result is the visual
+hull of a solid of revolution, a lower envelope of parabolas. It restores the flat ends of foot and lip, which appear as
+arcs in the silhouette. Concavities steeper than the line of sight don't appear in a silhouette and stay filled.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ SUBROWS = 4
 
 
 def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of M circle centres from foot to mouth, and the circles' radii, float64 [M] each, in pixels."""
+    """Returns the rows of the centres of M circles from foot to mouth, and their radii, float64 [M] each, in pixels."""
     num_rows = len(half_width)
     # the silhouette ends half a row beyond its first and its last row
     ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])

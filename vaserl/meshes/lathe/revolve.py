@@ -1,8 +1,9 @@
-"""Builds a closed, textured mesh from a profile: outside, lip, inside, floor and foot ring, handles as closed tubes.
+"""Builds a closed, textured mesh from a profile: outside, lip, inside, floor and foot ring, and handles as closed
+tubes.
 
 The mesh encloses the clay, so it is watertight although the vase is open. A photograph doesn't show the wall's
-thickness, so it is assumed. Y is up, the front faces +Z as in glTF, lengths are in body heights, and the body stands on
-y = 0.
+thickness, so the thickness is assumed. Y is up, the front faces +Z as in glTF, lengths are in body heights, and the
+body stands on y = 0.
 """
 
 import numpy as np
@@ -20,16 +21,17 @@ _NUM_SEGMENTS = 64
 WALL = 0.022
 """Assumed thickness of the wall, in body heights."""
 FOOT_RECESS = 0.008
-"""Depth of the underside within the foot ring, in body heights."""
+"""Height of the underside above the lower edge of the foot ring, in body heights."""
 STEM_SHARE = 0.35
-"""Radius of the outside, as a share of the largest, below which a stem or foot under the widest point is solid."""
+"""Smallest radius of a hollow stem or foot, as a share of the vase's largest radius; a thinner one below the widest
+point is solid."""
 
 
 def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.ndarray) -> trimesh.Trimesh:
     """Returns the mesh of the vase.
 
-    `profile` is float64 [N, 2] (radius, height) from foot to lip, `texture` uint8 [height, width, 3] as the atlas
-    lays it out, with one strip for each tube.
+    `profile` is float64 [N, 2] (radius, height) from foot to lip. `texture` is uint8 [height, width, 3] with the layout
+    `atlas`, which has one band for each tube.
     """
     pieces = [_wall(profile, atlas)]
     pieces += [sweep(tube, atlas.v_span(band)) for tube, band in zip(tubes, atlas.handles, strict=True)]
@@ -49,7 +51,8 @@ def revolve(profile: np.ndarray, tubes: list[Tube], atlas: Atlas, texture: np.nd
 def inside_of(profile: np.ndarray, wall: float = WALL) -> np.ndarray:
     """Returns the inside's profile, float64 [M, 2] (radius, height), from the lip to the centre of the floor.
 
-    It is the outside eroded by a disc of radius `wall`, so the wall is as thick under a flat shoulder as in the belly.
+    The inside is the outside eroded by a disc of radius `wall`, so the wall is as thick under a flat shoulder as in the
+    belly.
     """
     heights = np.linspace(0.0, 1.0, 201)
     outside = np.interp(heights, profile[:, 1], profile[:, 0])
@@ -88,17 +91,21 @@ def _wall(profile: np.ndarray, atlas: Atlas) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _turned(curve: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """Returns the points of (radial, axial) pairs rotated about the y axis to each azimuth, float64 [points, 3].
+    """Rotates each (radial, axial) pair of `curve` about the y axis to each azimuth.
 
-    There are len(curve) * len(sine) points; the azimuths are given by their `sine` and `cosine`.
+    `sine` and `cosine` are those of the azimuths.
+
+    Returns: float64 [len(curve) * len(sine), 3].
     """
     radial, axial = curve[:, :1], curve[:, 1:]
     return np.stack(np.broadcast_arrays(radial * sine, axial, radial * cosine), axis=-1).reshape(-1, 3)
 
 
 def _normals(run: np.ndarray) -> np.ndarray:
-    """Returns the unit normals of N points of a curve, float64 [N, 2], to the right of its direction: away from the
-    clay."""
+    """Returns the unit normals at N points of a curve, float64 [N, 2].
+
+    Normals point to the right of the curve's direction, which is away from the clay.
+    """
     tangent = np.gradient(run, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)

@@ -1,11 +1,11 @@
 """Segments the vase in a photograph: by transparency if there is any, otherwise by a plain background.
 
-The background may be white, grey or coloured, and may have a gradient: a quadratic surface is fitted to the image's rim
-in CIELAB. The background grows from the rim until an outline stops it, however faint. An enclosed region is vase
-whatever its colour, so a white-ground vase on a pale backdrop isn't lost, unless it has the background's colour: then
-it is a gap under a handle. Between certain background and certain vase, a watershed on the colour gradient puts the
-edge where the colour changes fastest, so a soft shadow becomes background and a sharp lip doesn't. Cluttered scenes are
-rejected.
+The background may be white, grey or coloured, and may have a gradient: a quadratic surface in CIELAB is fitted to the
+colours of the image's rim. The background region grows from the rim until it meets an outline, however faint. A region
+that an outline encloses is part of the vase even if it is nearly as pale as the background, so a white-ground vase on a
+pale background is found. Only an enclosed region in the background's own colour is a gap under a handle. Between
+certain background and certain vase, a watershed on the colour gradient puts the edge where the colour changes fastest,
+so a soft shadow becomes background and a sharp lip doesn't. Photographs with a cluttered background are rejected.
 """
 
 import numpy as np
@@ -17,22 +17,25 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_SHARE = 0.01
-"""Smallest share of the image that the vase must cover."""
+"""Smallest area of the vase, as a share of the image's area."""
 MAX_RIM_SPREAD = 9.0
-"""Largest median distance of the image's rim from the fitted background, in CIELAB units, for a plain background."""
+"""Largest median distance between the colours of the image's rim and the fitted background, in CIELAB units; above it,
+the background isn't plain."""
 MAX_CONTACT = 0.10
-"""Longest contact of the vase with one side of the image that doesn't count as a cut, as a share of the vase's extent
-along that side."""
+"""Largest length over which the vase may touch a side of the image, as a share of the vase's extent along this side;
+beyond it, the image's border cuts the vase."""
 LEAST_OUTLINE = 16.0
-"""Smallest colour gradient of an outline on a background without grain. The gradient is that of the unnormalised Sobel
-operator in CIELAB: a step of one unit of lightness has 4."""
+"""Smallest colour gradient of an outline on a background without grain. The gradient is computed by the unnormalised
+Sobel operator in CIELAB, so a step of one unit of lightness has a gradient of 4."""
 GRAIN_MARGIN = 2.5
-"""Smallest colour gradient of an outline, as a multiple of the 95th percentile in the image's rim (the grain)."""
+"""Smallest colour gradient of an outline, as a multiple of the background's grain. The grain is the 95th percentile of
+the gradient in the image's rim."""
 MAX_SHADE = 0.92
-"""Lightness relative to the background below which an enclosed region of the background's hue may be a sharp shadow."""
+"""Largest lightness of a sharp shadow, relative to the background. An enclosed region of the background's hue may be a
+shadow only if it is darker."""
 MIN_HOLE_SHARE = 2.5e-3
 """Smallest area of a gap between handle and body, as a share of the vase's area; smaller regions in the background's
-colour are highlights."""
+colour are treated as highlights."""
 
 
 def segment(photo: np.ndarray) -> np.ndarray:
@@ -43,7 +46,7 @@ def segment(photo: np.ndarray) -> np.ndarray:
     Raises: LatheError when no vase is found, the background isn't plain or the image's border cuts the vase.
     """
     if photo.ndim != 3 or photo.shape[2] not in (3, 4) or photo.dtype != np.uint8:
-        raise ValueError(f"a photograph is uint8 [H, W, 3 or 4], not {photo.dtype} {list(photo.shape)}")
+        raise ValueError(f"expected a photograph of uint8 [H, W, 3 or 4], got {photo.dtype} {list(photo.shape)}")
     if min(photo.shape[:2]) < 32:
         raise LatheError(f"the photograph has only {photo.shape[1]} x {photo.shape[0]} pixels")
     if photo.shape[2] == 4 and (photo[..., 3] < 128).mean() > MIN_SHARE:
@@ -61,7 +64,7 @@ def segment(photo: np.ndarray) -> np.ndarray:
 def refuse_cut(mask: np.ndarray) -> None:
     """Checks that the vase lies within the image; contact with a side up to `MAX_CONTACT` is allowed.
 
-    Raises: LatheError naming the side where the vase is cut.
+    Raises: LatheError with the side at which the vase is cut.
     """
     width = max(int(mask.any(axis=0).sum()), 1)
     height = max(int(mask.any(axis=1).sum()), 1)
@@ -100,9 +103,9 @@ def _departing_from_background(photo: np.ndarray) -> np.ndarray:
 def _patches(
     gradient: np.ndarray, distance: np.ndarray, lab: np.ndarray, background: np.ndarray, near: float, vase_area: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pixels that are certainly background and those that are certainly vase, bool [H, W] each.
+    """Returns masks of the pixels that are certainly background and of those that are certainly vase, bool [H, W] each.
 
-    The latter are the regions that an outline encloses, except gaps under handles and shadows.
+    Certainly vase are the regions that an outline encloses, except gaps under handles and shadows.
     """
     rim = _rim(gradient.shape)
     outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))
@@ -128,7 +131,7 @@ def _patches(
 
 
 def _rim(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the mask of the image's rim, the outermost fiftieth on each side, bool [H, W]."""
+    """Returns the mask of the image's rim, bool [H, W]: a border on each side as wide as 2 % of the shorter side."""
     band = max(2, round(0.02 * min(shape)))
     rim = np.ones(shape, bool)
     rim[band:-band, band:-band] = False
@@ -136,10 +139,11 @@ def _rim(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _fitted_background(lab: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the background's colour in CIELAB, float32 [H, W, 3], and the rim's median distance from it.
+    """Returns the background's colour at each pixel in CIELAB, float32 [H, W, 3], and the rim's median distance from
+    it.
 
-    The colour is a quadratic surface fitted to the image's rim. Tukey's biweight excludes a handle that reaches into
-    the rim.
+    The colour is a quadratic surface fitted to the image's rim. Pixels of a handle that extends into the rim are
+    excluded by Tukey's biweight.
     """
     height, width = lab.shape[:2]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -169,9 +173,10 @@ def _largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
-    """Returns the mask without holes that can't be gaps under handles: small ones, and those in the body's middle.
+    """Returns the mask after filling the holes that can't be gaps under handles: small holes, and holes in the body's
+    middle.
 
-    The middle is a band around the column of the centre of the largest disc in the filled silhouette.
+    The middle is a vertical band around the centre of the largest disc in the filled silhouette.
     """
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
     deepest = depth(filled).max(axis=0)

@@ -19,7 +19,7 @@ class Tube:
     """A handle as a round tube along a curve; lengths are in body heights, Y is up."""
 
     curve: np.ndarray
-    """float64 [K, 3] points of the middle line; both ends lie inside the vase's wall."""
+    """float64 [K, 3] points of the tube's centre line; both ends lie inside the vase's wall."""
     radius: np.ndarray
     """float64 [K] radius of the tube at each point."""
 
@@ -27,7 +27,8 @@ class Tube:
 def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> Tube:
     """Returns the handle as a tube in space.
 
-    An upright handle lies in the image plane, a loop in the plane of its visible bar and the line of sight (z axis).
+    An upright handle lies in the image plane. A loop, which appears as a bar, lies in the plane of this bar and the
+    line of sight (z axis).
     """
     view, pixels = exposure.view, exposure.pixels
     height = (view.foot_row - handle.row) / (view.foot_row - view.mouth_row)
@@ -56,8 +57,9 @@ def tube_of(handle: HandleOutline, exposure: Exposure, profile: np.ndarray) -> T
 def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns the tube's vertices [V, 3], normals [V, 3], faces [F, 3] and texture coordinates [V, 2].
 
-    Cross-sections are transported along the curve without twist. Around the tube, the texture coordinate v runs through
-    `v_span` and back, so there is no seam: the hidden side repeats the one that the photograph shows.
+    Cross-sections aren't twisted about the curve from one to the next. Around the tube, the texture coordinate v
+    increases through `v_span` and decreases again, so there is no seam. The hidden side has the same texture as the
+    visible side.
     """
     tangent = np.gradient(tube.curve, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -84,9 +86,10 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
 
 
 def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ...] = ()) -> np.ndarray:
-    """Returns the triangles of a grid of vertices, int64 [F, 3], whose first and last rows are each a single point.
+    """Returns the triangles of a grid of vertices, int64 [F, 3]; the vertices of the first row coincide, as do those of
+    the last.
 
-    Rows in `skip` repeat the row before them; no faces are made between the two.
+    Each row in `skip` is a copy of the row before it; no faces are made between the two rows.
     """
     rows = np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1)
     row, column = np.meshgrid(rows, np.arange(num_columns - 1), indexing="ij")
@@ -97,7 +100,7 @@ def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ..
 
 
 def _into_the_wall(end: np.ndarray, radius: float, profile: np.ndarray) -> np.ndarray:
-    """Returns the point just inside the clay, float64 [3], to which a tube's end is extended towards the axis."""
+    """Returns the point just inside the wall, float64 [3], to which a tube's end is extended towards the axis."""
     outside = float(np.interp(end[1], profile[:, 1], profile[:, 0]))
     distance = float(np.hypot(end[0], end[2]))
     depth = max(min(outside - 0.6 * radius, distance - 0.2 * radius), 0.3 * outside)

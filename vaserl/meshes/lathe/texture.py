@@ -1,9 +1,9 @@
 """Computes the texture from the photograph: each point of the visible half has the colour of its place in the image.
 
-The back is not in the photograph; it repeats the front rotated by 180 degrees, since many vases have similar scenes on
-both sides. Towards the outline, where the camera sees the wall edge-on or not at all, the paint fades into the ground
-colour of its height, and front and back are blended, so a figure that the outline cuts isn't continued by its mirror
-image. The photograph's lighting stays in the texture.
+The back isn't in the photograph; it repeats the front rotated by 180 degrees, since many vases have similar scenes on
+both sides. Near the outline, the camera sees the wall edge-on or not at all. There, the painted figures fade into the
+ground colour (the colour between the figures) at the same height, and front and back are blended. Otherwise, a figure
+that the outline cuts would be continued by its mirror image. The photograph's lighting isn't removed from the texture.
 """
 
 from dataclasses import dataclass
@@ -18,38 +18,41 @@ from vaserl.meshes.lathe.handles import HandleOutline
 from vaserl.meshes.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
-"""Largest azimuth up to which the wall is sampled from the photograph; the wall is foreshortened to a seventh there."""
+"""Upper limit of the azimuth, in degrees, up to which the wall is sampled from the photograph; there, the wall appears
+at a seventh of its width."""
 LEAST_SEEN_DEG = 40.0
-"""Smallest azimuth up to which the wall is sampled, even where most of it faces away from the camera."""
+"""Lower limit of the azimuth, in degrees, up to which the wall is sampled from the photograph, even where most of the
+wall faces away from the camera."""
 LEAST_FACING = 0.15
 """Smallest cosine between the wall's normal and the line of sight for the wall to count as visible."""
 FADE_DEG = 6.0
-"""Width of the zone beyond the visible wall in which the mirrored paint fades into the ground colour."""
+"""Width in degrees of the zone beyond the visible wall in which the mirrored paint fades into the ground colour."""
 GROUND_SHARE = 0.05
-"""Standard deviation, as a share of the wall's length, of the smoothing over rows by which the ground colour is
-found."""
+"""Standard deviation of the smoothing over rows by which the ground colour is found, as a share of the wall's
+length."""
 BLEND_DEG = 12.0
-"""Half the width of the zone at 90 degrees in which front and back are blended."""
+"""Half the width, in degrees, of the zone around an azimuth of 90 degrees in which front and back are blended."""
 RIM = 2
-"""Number of pixels inside the silhouette's edge that aren't used, because they are mixed with the background."""
+"""Width in pixels of the border inside the silhouette that isn't sampled, because its pixels are mixed with the
+background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """A photograph and where the vase appears in it."""
+    """A photograph with the vase's mask, axis and first row, and the camera."""
 
     photo: np.ndarray
     """uint8 [H, W, 3] photograph at full size."""
     mask: np.ndarray
-    """bool [h, w] mask of the vase in the photograph, reduced by `scale`."""
+    """bool [h, w] mask of the vase in the photograph, reduced by the factor `scale`."""
     scale: float
-    """Pixels of the mask per pixel of the photograph."""
+    """Size of the mask relative to the photograph's size."""
     axis: Axis
     """Axis of rotation, in pixels of the mask."""
     first_row: float
-    """Distance along the axis from `axis.y` down to the body's first row, in pixels."""
+    """Distance along the axis from `axis.y` down to the body's first row, in pixels of the mask."""
     view: CameraView
-    """Camera, with rows counted from the body's first row."""
+    """Camera of the photograph, with rows counted from the body's first row."""
 
     @property
     def pixels(self) -> float:
@@ -58,8 +61,8 @@ class Exposure:
 
 
 def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[HandleOutline]) -> np.ndarray:
-    """Returns the texture image, uint8 [h, w, 3], of a body with this profile [N, 2] (radius, height) and these
-    handles."""
+    """Returns the texture image, uint8 [h, w, 3], of a vase with the given handles and profile, [N, 2] (radius,
+    height)."""
     look_up = _Lookup(exposure)
     width, height = atlas.size
     texture = np.zeros((height, width, 3))
@@ -73,7 +76,7 @@ def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: 
 
 
 class _Lookup:
-    """A function that samples the photograph at points of the upright frame.
+    """Callable that returns the photograph's colours at points of the upright frame.
 
     A point outside the silhouette gets the colour of the nearest point inside it.
     """
@@ -85,7 +88,8 @@ class _Lookup:
         self._nearest = nearest(self._inner)
 
     def __call__(self, across: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Returns colours, float64 [..., 3], at distances `across` from the axis and rows from the body's first row."""
+        """Returns colours, float64 [..., 3], at the distances `across` from the axis, in rows counted from the body's
+        first row."""
         exposure = self._exposure
         x, y = exposure.axis.to_photo(across, row + exposure.first_row)
         height, width = exposure.mask.shape
@@ -130,10 +134,11 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Returns the ground colour behind the painted figures in each row, float64 [rows, 3].
 
-    `colours` is float64 [rows, N, 3]; `seen`, bool [rows, N], is True where the photograph shows the wall. The ground
-    colour is the median of the row's darker or of its lighter colours; the median of all would be a mixture in a band
-    half clay, half slip. Which of the two it is follows from the neighbouring rows together, since a row through a
-    figure's body is mostly figure; for a row of nearly one kind, such as a line around the vase, from that row alone.
+    `colours` is float64 [rows, N, 3]; `seen`, bool [rows, N], is True where the photograph shows the wall. Each row's
+    colours are divided into lighter and darker ones. The ground colour is the median of one of the two groups, since
+    the median of all colours would be a mixture in a row of half clay and half slip. If more than 85 % of the row are
+    in one group, as in a line around the vase, this group is the ground. Otherwise, the ground is the group that is
+    larger in the neighbouring rows, since most of a row through a figure's body is figure.
     """
     light = np.where(seen, colours.sum(axis=2), np.nan)
     middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
@@ -146,12 +151,11 @@ def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray) -> np.ndarray:
-    """Returns the azimuth in degrees up to which each of N circles is visible, float64 [N]; lengths in pixels, lip
-    first.
+    """Returns the azimuth in degrees up to which each of N circles is visible, float64 [N].
 
-    At azimuth a, the wall's normal is (sin a, -dr/dh, cos a), and the line of sight is (0, sin e, cos e) for a camera
-    elevation e; up to normalisation, the cosine between them is cos a - dr/dh tan e. The `RIM` pixels at the outline
-    are excluded.
+    `radius` and `height` are in pixels; the first circle is the lip. At azimuth a, the wall's normal is (sin a, -dr/dh,
+    cos a) for radius r and height h. The line of sight is (0, sin e, cos e) for a camera elevation e. Up to
+    normalisation, the cosine between them is cos a - dr/dh tan e. The `RIM` pixels at the outline are excluded.
     """
     slope = ndimage.gaussian_filter1d(np.diff(radius) / np.minimum(np.diff(height), -1e-3), 2.0, mode="nearest")
     slope = np.append(slope, slope[-1])
@@ -175,7 +179,8 @@ def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -
 
 
 def _inside_colour(exposure: Exposure, look_up: _Lookup, profile: np.ndarray, lip: np.ndarray) -> np.ndarray:
-    """Returns the colour of the far inner wall if the photograph shows it through the mouth, otherwise the lip's."""
+    """Returns the colour of the far inner wall if the photograph shows it through the mouth, otherwise `lip`, the lip's
+    colour."""
     view = exposure.view
     radius = float(profile[-1, 0]) * exposure.pixels
     if view.mouth_flatness * radius < 4 * RIM:
