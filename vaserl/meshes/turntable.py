@@ -58,7 +58,8 @@ class Camera:
     """Shift of the camera to the right and upwards, parallel to the image, in radii of the bounding sphere."""
 
     def pose(self, radius: float) -> np.ndarray:
-        """Returns the float64 [4, 4] camera-to-world matrix for a bounding sphere of this radius at the origin."""
+        """Returns the camera-to-world matrix, float64 [4, 4], for a bounding sphere with this radius, centred at the
+        origin."""
         distance = self.margin * radius / np.sin(np.radians(self.field_of_view_deg) / 2)
         tilt = trimesh.transformations.rotation_matrix(-np.radians(self.elevation_deg), [1, 0, 0])
         right, up = self.aim
@@ -80,7 +81,8 @@ class Light:
     key_direction_deg: tuple[float, float] = (-35.0, 30.0)
     """Direction from the mesh to the key light: degrees to the right of the camera (negative: left) and above it."""
     fill: float = 0.7
-    """Intensity of the fill light, which is on the other side of the camera and at half the angle above the camera."""
+    """Intensity of the fill light, which is on the other side of the camera and half as many degrees above it as the
+    key light."""
 
 
 def parts_of(model: Model) -> list[trimesh.Trimesh]:

@@ -32,14 +32,15 @@ class Axis:
     """
 
     x: float
-    """Column, in pixels, of a point on the axis."""
+    """Column, in pixels, of the point where the axis crosses the middle row of the image."""
     y: float
-    """Row of this point, which is the middle row of the image."""
+    """Row of the point on the axis whose column is `x`: the middle row of the image."""
     tilt_deg: float
     """Angle in degrees between the axis and the image's vertical, positive when the top leans to the right."""
 
     def to_photo(self, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Converts points of the upright frame to columns and rows of the photograph.
+        """Converts points of the upright frame (the image rotated so that the axis is vertical) to columns and rows of
+        the photograph.
 
         `across` is a point's signed distance from the axis in pixels. `down` is its distance along the axis, downwards
         from the point (`x`, `y`).
@@ -90,7 +91,7 @@ class _Mirror:
     x: np.ndarray
     """float64 [N] columns of N points on the outline."""
     y: np.ndarray
-    """float64 [N] rows of the same points."""
+    """float64 [N] rows of N points on the outline."""
     to_outline: np.ndarray
     """float64 [H, W] distance of each pixel from the outline, at most `cap`."""
     cap: float
@@ -114,7 +115,7 @@ class _Mirror:
 
 
 def straighten(mask: np.ndarray, axis: Axis) -> np.ndarray:
-    """Returns the mask resampled into the upright frame, float32 [D, 2 R + 1], with the axis in column R.
+    """Returns the mask rotated so that the axis is vertical: float32 [D, 2 R + 1] with the axis in column R.
 
     Each of the D rows has R pixels on both sides of the axis. Row d is d - (D - 1) / 2 pixels below the middle of the
     image, measured along the axis. Values between 0 and 1 occur at edges.

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_FLATNESS = 0.52
-"""Largest flatness s that is accepted; it belongs to a view from 31 degrees above."""
+"""Largest accepted flatness s, the ratio of the half-axes of the ellipse as which a circle appears; 0.52 is a view from
+31 degrees above."""
 LEAST_FLATNESS = 0.03
-"""Smallest flatness s that is measured; flatter circles are only a few pixels high and get this value."""
+"""Smallest measured flatness s, the ratio of an ellipse's half-axes. Flatter ellipses are only a few pixels high and
+get this value."""
 USUAL_DIFFERENCE = 0.25
-"""Usual difference of the flatness s between foot and lip, as in a photograph from a distance of four vase heights."""
+"""Usual difference of the flatness s (the ratio of an ellipse's half-axes) between foot and lip, as in a photograph
+from a distance of four vase heights."""
 MAX_END = 0.25
-"""Largest distance between the top or bottom of the silhouette and the centre of the circle at this end, as a share of
-the silhouette's rows."""
+"""Largest distance between an end of the silhouette and the centre of the circle at this end (the lip or the foot), as
+a share of the silhouette's rows."""
 ARC_SHARE = 0.85
 """Largest half width of the rows to which the ellipse is fitted, as a share of the circle's radius. In wider rows, a
 rounded lip or foot deviates from the ellipse."""
@@ -26,11 +29,12 @@ rounded lip or foot deviates from the ellipse."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraView:
-    """The nearly orthographic camera of a photograph, in the upright frame.
+    """The nearly orthographic camera of a photograph, in the upright frame (the image rotated so that the axis is
+    vertical).
 
-    A horizontal circle of radius r appears as an ellipse with half-axes r and s r, where s is its flatness. If the
-    circle's centre appears in row c, the circle's point at azimuth a (0: towards the camera) appears in row c + s(c) r
-    cos(a), at the distance r sin(a) from the axis.
+    A horizontal circle of radius r appears as an ellipse with half-axes r and s r, where s is its flatness. Let the
+    circle's centre appear in row c. The circle's point at azimuth a (0: towards the camera) then appears at the
+    distance r sin(a) from the axis, in row c + s(c) r cos(a).
     """
 
     mouth_row: float
@@ -39,12 +43,13 @@ class CameraView:
     """Row in which the centre of the foot's circle appears, counted from the body's first row; greater than
     `mouth_row`."""
     mouth_flatness: float
-    """Flatness s at the mouth; negative when the camera is below the lip."""
+    """Flatness s of the mouth, the ratio of the half-axes of its ellipse; negative when the camera is below the lip."""
     foot_flatness: float
-    """Flatness s at the foot, always positive."""
+    """Flatness s of the foot, the ratio of the half-axes of its ellipse; always positive."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
-        """Returns the flatness s of the circles whose centres appear in the rows `row`."""
+        """Returns the flatness s (the ratio of an ellipse's half-axes) of the circles whose centres appear in the rows
+        `row`."""
         share = (row - self.mouth_row) / (self.foot_row - self.mouth_row)
         return self.mouth_flatness + np.clip(share, 0.0, 1.0) * (self.foot_flatness - self.mouth_flatness)
 
@@ -78,10 +83,10 @@ def find_view(half_width: np.ndarray) -> CameraView:
 def _arc(half_width: np.ndarray) -> tuple[float, float]:
     """Fits a circle to the first rows of the silhouette; returns the row of the circle's centre and its flatness s.
 
-    Let R be the circle's radius, c the row of its centre and w the half width of the silhouette in a row. The
-    silhouette's first rows are half of an ellipse, where row = c - s sqrt(R^2 - w^2). For a given R, c and s follow by
-    linear least squares. For a given c, R is the half width in row c. The two steps alternate until c converges. The
-    flat end of the ellipse is measured less exactly than its sides and has less weight.
+    The circle appears as an ellipse with half-axes R and s R. Let c be the row of its centre and w the silhouette's
+    half width in a row. The first rows follow row = c - s sqrt(R^2 - w^2). For a given R, c and s are found by linear
+    least squares. For a given c, R is the half width in row c. The two steps alternate until c converges. The flat end
+    of the ellipse is measured less exactly than its sides and has less weight.
     """
     farthest = max(4, round(MAX_END * len(half_width)))
     outermost = np.maximum.accumulate(half_width[:farthest])

@@ -130,8 +130,9 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
 def _corners(profile: np.ndarray) -> np.ndarray:
     """Returns the profile's C corners, float64 [C, 2] (radius, height).
 
-    Where consecutive points all turn by more than `MIN_CORNER_DEG`, the corner is the point with the largest turn. The
-    profile is first resampled to `CORNER_POINTS` points, so the corners don't depend on its resolution.
+    A corner is a point at which the profile turns by more than `MIN_CORNER_DEG`; of several such points in a row, the
+    one with the largest turn. The profile is first resampled to `CORNER_POINTS` points, so the corners don't depend on
+    its resolution.
     """
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(profile, axis=0).T))])
     at = np.linspace(0.0, along[-1], CORNER_POINTS)

@@ -1,9 +1,10 @@
-"""Finds the edge of the vase's body in the upright mask, row by row, with the handles removed.
+"""Finds the edge of the vase's body in the upright mask (rotated so that the vase's axis is vertical), without the
+handles.
 
-Where there is a gap between a handle and the body, the body's edge is visible. Above and below the gap, the handle
-joins the body and hides its edge. There, the edge is replaced by a bridge: the smoothest curve that stays within the
-silhouette. A handle seen end-on has no gap. It appears as a spike that is much longer than thick, and is replaced by a
-bridge too. A spike at the top or bottom row belongs to the lip or foot and is kept.
+The edge is found row by row. Where there is a gap between a handle and the body, the body's edge is visible. Above and
+below the gap, the handle joins the body and hides its edge. There, the edge is replaced by a bridge: the smoothest
+curve that stays within the silhouette. A handle seen end-on has no gap. It appears as a spike that is much longer than
+thick, and is replaced by a bridge too. A spike at the top or bottom row belongs to the lip or foot and is kept.
 """
 
 from dataclasses import dataclass
@@ -31,10 +32,11 @@ MIN_SPIKE_REACH = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyEdges:
-    """The silhouette of the vase's body, without handles, in the upright frame."""
+    """The silhouette of the vase's body, without handles, in the upright frame (the image rotated so that the axis is
+    vertical)."""
 
     top: int
-    """First row of the body in the upright frame."""
+    """First row of the body in the upright frame (the image rotated so that the axis is vertical)."""
     half_width: np.ndarray
     """float64 [N] distance of the body's edge from the axis in pixels, in each of N rows; the first is row `top`."""
     asymmetry: float
@@ -44,8 +46,9 @@ class BodyEdges:
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
-    """Finds the body in a mask in the upright frame, float32 [D, 2 R + 1]: D rows with R columns on both sides of the
-    axis.
+    """Finds the body in the upright mask, which is rotated so that the vase's axis is vertical.
+
+    `upright` is float32 [D, 2 R + 1]: D rows with R columns on both sides of the axis.
 
     Raises: LatheError when too few rows show the body, or parts of the mask are below the body's foot.
     """
@@ -84,9 +87,10 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
 
 
 def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the body's edge on one side, float64 [N] distances from the axis, and where it is bridged, bool [N].
+    """Returns the body's edge on one side: its distance from the axis, float64 [N], and the bridged rows, bool [N].
 
-    `rows` is one side of the upright mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
+    In a bridged row, a curve (the bridge) replaces the edge that a handle hides. `rows` is one side of the upright
+    mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
     """
     seen, thickness = _edge_and_thickness(rows)
     edge = seen
@@ -108,10 +112,10 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
-    """Returns the half widths, smoothed around bridged rows; the ends of the outline stay sharp.
+    """Returns the half widths, smoothed around bridged rows, in which a curve replaces the edge that a handle hides.
 
-    A bridge continues the wall's position and slope, but not its curvature. A wheel-thrown wall has no sudden change of
-    curvature.
+    Such a curve continues the wall's slope but not its curvature, whereas the curvature of a wheel-thrown wall doesn't
+    change suddenly. The first and last rows aren't smoothed, so lip and foot stay sharp.
     """
     num_rows = len(half_width)
     reach = max(1, round(EASE_SHARE * num_rows))
@@ -138,9 +142,10 @@ def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
-    """Returns the edge after replacing a handle's root by a bridge above (step -1) or below (step 1) `row`.
+    """Returns the body's edge after replacing a handle's root by a bridge (a smooth curve).
 
-    The root is where the handle joins the body and widens the silhouette. The bridge has at most `longest` rows.
+    The root is where the handle joins the body and widens the silhouette. The bridge starts at `row`, runs upwards
+    (`step` -1) or downwards (`step` 1) and has at most `longest` rows.
     """
     num_rows = len(edge)
     fit = max(3, round(0.02 * num_rows))
@@ -166,7 +171,7 @@ def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.nda
 
 
 def _without_spikes(edge: np.ndarray) -> np.ndarray:
-    """Returns the edge after replacing spikes by bridges.
+    """Returns the body's edge after replacing spikes by bridges (smooth curves).
 
     A spike is a run of rows in which the edge protrudes from the body by much more than the number of rows.
     """

@@ -24,21 +24,22 @@ MAX_HANDLES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleOutline:
-    """A handle in the upright frame, described by K points of its centre line."""
+    """A handle, described by K points of its centre line in the upright frame (the image rotated so that the axis is
+    vertical)."""
 
     kind: Literal["upright", "loop"]
     """Kind of handle: an "upright" handle joins the body at two heights, a "loop" at one."""
     across: np.ndarray
-    """float64 [K] signed distance of each point from the axis, in pixels; the points of a loop run from the body to its
-    tip."""
+    """float64 [K] signed distance of the centre line's points from the vase's axis, in pixels. The points of a loop run
+    from the body to the handle's tip."""
     row: np.ndarray
-    """float64 [K] row of each point, counted from the body's first row."""
+    """float64 [K] row of each point of the centre line, counted from the body's first row."""
     radius: np.ndarray
-    """float64 [K] half the handle's thickness at each point, in pixels."""
+    """float64 [K] half the handle's thickness at each point of the centre line, in pixels."""
 
 
 def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
-    """Returns the handles in `upright`, the vase's mask in the upright frame, largest first.
+    """Returns the handles in `upright`, the vase's mask rotated so that its axis is vertical, largest first.
 
     `half_width` contains the body's half width in pixels in each of its rows; the first is row `top`.
     """

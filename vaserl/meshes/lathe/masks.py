@@ -8,8 +8,8 @@ def components(mask: np.ndarray, *, corners: bool = False) -> tuple[np.ndarray, 
     """Returns the C connected components of a bool array: each element's label, int32, and the components' sizes, int64
     [1 + C].
 
-    Labels start at 1. Elements outside all components have label 0, and the size at index 0 is set to 0. With
-    `corners`, pixels that touch only at a corner are connected too.
+    Labels start at 1. Elements outside all components have label 0, and their size is set to 0. With `corners`, pixels
+    that touch only at a corner are connected too.
     """
     labels = np.empty(mask.shape, np.int32)
     ndimage.label(mask, np.ones((3,) * mask.ndim) if corners else None, output=labels)

@@ -105,7 +105,8 @@ def _patches(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns masks of the pixels that are certainly background and of those that are certainly vase, bool [H, W] each.
 
-    Certainly vase are the regions that an outline encloses, except gaps under handles and shadows.
+    A pixel is certainly vase if an outline encloses its region and this region is neither a gap under a handle nor a
+    shadow.
     """
     rim = _rim(gradient.shape)
     outline = max(LEAST_OUTLINE, GRAIN_MARGIN * float(np.percentile(gradient[rim], 95)))

@@ -86,10 +86,10 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
 
 
 def grid_faces(num_rows: int, num_columns: int, skip: np.ndarray | tuple[int, ...] = ()) -> np.ndarray:
-    """Returns the triangles of a grid of vertices, int64 [F, 3]; the vertices of the first row coincide, as do those of
-    the last.
+    """Returns the triangles of a grid of vertices, int64 [F, 3].
 
-    Each row in `skip` is a copy of the row before it; no faces are made between the two rows.
+    All vertices of the first row coincide, and all vertices of the last row. Each row in `skip` is a copy of the row
+    before it; no faces are made between the two rows.
     """
     rows = np.setdiff1d(np.arange(num_rows - 1), np.asarray(skip, int) - 1)
     row, column = np.meshgrid(rows, np.arange(num_columns - 1), indexing="ij")

@@ -26,10 +26,11 @@ wall faces away from the camera."""
 LEAST_FACING = 0.15
 """Smallest cosine between the wall's normal and the line of sight for the wall to count as visible."""
 FADE_DEG = 6.0
-"""Width in degrees of the zone beyond the visible wall in which the mirrored paint fades into the ground colour."""
+"""Width in degrees of the zone beyond the visible wall in which the texture fades into the ground colour (the colour
+behind the painted figures)."""
 GROUND_SHARE = 0.05
-"""Standard deviation of the smoothing over rows by which the ground colour is found, as a share of the wall's
-length."""
+"""Standard deviation of the smoothing over neighbouring rows when the ground colour is found, as a share of the wall's
+number of rows."""
 BLEND_DEG = 12.0
 """Half the width, in degrees, of the zone around an azimuth of 90 degrees in which front and back are blended."""
 RIM = 2
@@ -76,7 +77,8 @@ def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: 
 
 
 class _Lookup:
-    """Callable that returns the photograph's colours at points of the upright frame.
+    """Callable that returns the photograph's colours at points of the upright frame (the image rotated so that the axis
+    is vertical).
 
     A point outside the silhouette gets the colour of the nearest point inside it.
     """
@@ -88,8 +90,11 @@ class _Lookup:
         self._nearest = nearest(self._inner)
 
     def __call__(self, across: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Returns colours, float64 [..., 3], at the distances `across` from the axis, in rows counted from the body's
-        first row."""
+        """Returns colours, float64 [..., 3], at points with the distances `across` from the axis and the rows `row`, in
+        pixels.
+
+        Rows are counted from the body's first row.
+        """
         exposure = self._exposure
         x, y = exposure.axis.to_photo(across, row + exposure.first_row)
         height, width = exposure.mask.shape
