@@ -116,7 +116,7 @@ def test_curate_writes_every_row_where_nothing_survives(tmp_path, caplog):
     folder.mkdir()
     Image.new("RGB", (40, 40), "white").save(folder / "a.png")
     (folder / "records.jsonl").write_text('{"id": "b", "Fabric": "ATHENIAN"}\n')
-    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+    with pytest.raises(UserError, match="is inside the folder of the photographs"):
         curate(settings(folder, folder / "out"))
     summary = curate(settings(folder, tmp_path / "out"))
     assert summary.num_vases == {} and summary.num_photographs == 1

@@ -148,7 +148,7 @@ def test_export_to_hub_withholds_by_rights(dataset, tmp_path):
     assert export_to_hub(dataset, tmp_path / "a", rights="CC0.*").num_vases == {"train": 1, "test": 1}
     assert export_to_hub(dataset, tmp_path / "b", rights=".*").num_withheld == 0
     for rights in ("PD", "CC0"):  # the whole value, "CC0 1.0", must match
-        with pytest.raises(UserError, match=f"of 4 vases that came through, none has rights that match '{rights}'"):
+        with pytest.raises(UserError, match=f"none of the 4 vases has rights that match '{rights}'"):
             export_to_hub(dataset, tmp_path / "c", rights=rights)
     with pytest.raises(UserError, match="not a regular expression"):
         export_to_hub(dataset, tmp_path / "c", rights="(")
@@ -172,7 +172,7 @@ def test_export_to_hub_cuts_large_splits_into_files(dataset, tmp_path):
 
 def test_export_to_hub_names_vase_and_place_of_a_missing_file(dataset, tmp_path):
     (dataset.path / "models" / "v00.glb").unlink()
-    with pytest.raises(UserError, match=r"vase v00: its mesh .*models/v00\.glb can't be read"):
+    with pytest.raises(UserError, match=r"vase v00: the file of its mesh, .*models/v00\.glb, can't be read"):
         export_to_hub(dataset, tmp_path / "hub")
     shutil.copy(dataset.path / "models" / "v03.glb", dataset.path / "models" / "v00.glb")
     assert export_to_hub(dataset, tmp_path / "hub").num_vases == {"train": 2, "test": 1}, "the failed one left nothing"

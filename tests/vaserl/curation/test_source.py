@@ -159,9 +159,12 @@ def test_read_source_unusable_rows_state_a_reason(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no records"),
-        ({"Katalog.csv": "", "photographs.csv": ""}, "or set source.records, to Katalog.csv perhaps"),
-        ({"records.jsonl": '{"id": "a"}\n'}, "holds no photographs"),
+        ({}, "contains no records"),
+        (
+            {"Katalog.csv": "", "photographs.csv": ""},
+            "or set source.records to the path of a table, perhaps Katalog.csv",
+        ),
+        ({"records.jsonl": '{"id": "a"}\n'}, "contains no photographs"),
         ({"records.jsonl": '{"id": "a"}\n{"id": \n'}, "records.jsonl:2: not JSON"),
         ({"records.jsonl": '{"name": "a"}\n'}, "records.jsonl:1: no 'id'; the fields there are name"),
         ({"records.jsonl": '{"id": "a"}\n\n{"id": "a"}\n'}, "records.jsonl:3: a second record with the id 'a'"),
@@ -180,7 +183,7 @@ def test_read_source_unusable_rows_state_a_reason(tmp_path):
         ({"records.csv": "id,Fabric,Fabric\na,B,C\n"}, "records.csv:1: the header has 'Fabric' twice"),
         ({"records.json": '[{"id": "a", "fabric": {"en": "B"}}]'}, 'records.json:1: \'fabric\' holds {"en": "B"}'),
         ({"records.parquet": "PAR?"}, "records.parquet: not a parquet file"),
-        ({"records.csv": "", "records.jsonl": ""}, "holds records.jsonl and records.csv: remove one"),
+        ({"records.csv": "", "records.jsonl": ""}, "contains records.jsonl and records.csv: keep one of them"),
         ({"a.json": "{}", "photographs.jsonl": '{"file": "../a.png", "vase_id": "a"}'}, "outside of the folder"),
         ({"a.json": "{}", "photographs.jsonl": '{"vase_id": "a"}'}, 'photographs.jsonl:1: lacks "file"'),
         ({"a.json": "{}", "photographs.jsonl": '{"file": "a", "vase_id": "a"}\n' * 2}, "listed on line 1 already"),
@@ -330,7 +333,7 @@ def test_check_apart_refuses_a_data_set_among_the_photographs(tmp_path):
     write_image(tmp_path / "museum" / "a.png")
     settings = SourceSettings(path=str(tmp_path / "museum"))
     check_apart(settings, tmp_path / "out")
-    with pytest.raises(UserError, match="lies in the folder of the photographs"):
+    with pytest.raises(UserError, match="is inside the folder of the photographs"):
         check_apart(settings, tmp_path / "museum" / "out")
     (tmp_path / "museum" / "photographs.csv").write_text("file\na.png\n")
     check_apart(settings, tmp_path / "museum" / "out")  # a list says which they are

@@ -173,7 +173,7 @@ def test_quality_reads_saved_temperature_and_threshold_unless_the_settings_state
 def test_train_quality_same_seed_trains_the_same_weights(trained, folder, tmp_path):
     train_quality(training(folder, tmp_path / "again"))
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained[0] / "model.safetensors").read_bytes()
-    with pytest.raises(UserError, match="already holds weights"):
+    with pytest.raises(UserError, match="already contains weights"):
         train_quality(training(folder, tmp_path / "again"))
 
 
@@ -222,7 +222,7 @@ def test_split_by_vase_vases_with_many_photographs_are_dealt_out_first_and_equal
 
 
 def test_split_by_vase_too_few_vases_are_an_error():
-    with pytest.raises(UserError, match="13 labelled vases are too few: the val photographs would be 0 low"):
+    with pytest.raises(UserError, match="13 labelled vases are too few: the split val would have 0 bad"):
         split_by_vase(of_vases(*[(2, 0)] * 12, (0, 3)), (0.6, 0.2, 0.2), seed=0)
     labelled = [Labelled(path=Path(str(k)), vase_id="v", is_good=bool(k % 2)) for k in range(10)]
     with pytest.raises(UserError, match="1 labelled vases are too few"):
@@ -250,14 +250,14 @@ def test_read_labels_come_from_folders_or_lists(folder, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na.png,1\nb.png,2\n", r"list\.csv:3: label '2' is no class; .* low, 0, high, 1"),
-        ("file,label\na.png,1\na.png,0\n", r"list\.csv:3: a\.png was listed on line 2"),
+        ("file,label\na.png,1\nb.png,2\n", r"list\.csv:3: unknown label '2'; .* low, 0, high, 1"),
+        ("file,label\na.png,1\na.png,0\n", r"list\.csv:3: a\.png is already listed on line 2"),
         ("file,label\na.png,1\nc.png,0\n", r"list\.csv:3: .*c\.png: no such file"),
-        ("file,q\na.png,1\n", r"list\.csv:2: no 'label'; the fields there are file, q"),
+        ("file,q\na.png,1\n", r"list\.csv:2: field 'label' is missing or empty; the row has the fields file, q"),
         ("file,label,note\na.png,1,caf\xe9\n", r"list\.csv:2: not UTF-8"),
-        ('file,label,note\na.png,1,"two\nlines"\nb.png,2,\n', r"list\.csv:4: label '2' is no class"),
+        ('file,label,note\na.png,1,"two\nlines"\nb.png,2,\n', r"list\.csv:4: unknown label '2'"),
         ("file,label\na.png,1,0\n", r"list\.csv:2: 1 cells more than the header has"),
-        ("file,label\na.png,1\n", r"no photograph of the class labels\.low"),
+        ("file,label\na.png,1\n", r"no photograph has a label in labels\.low"),
     ],
 )
 def test_read_labels_error_in_a_list_names_its_line(tmp_path, text, message):
@@ -270,11 +270,11 @@ def test_read_labels_error_in_a_list_names_its_line(tmp_path, text, message):
 
 def test_read_labels_names_unknown_folders_and_missing_labels(folder, tmp_path):
     (tmp_path / "medium").mkdir()
-    with pytest.raises(UserError, match=r"folder 'medium' is no class"):
+    with pytest.raises(UserError, match=r"unknown class folder 'medium'"):
         read_labels(LabelSettings(path=tmp_path))
-    with pytest.raises(UserError, match="neither a folder nor"):
+    with pytest.raises(UserError, match="expected an existing folder"):
         read_labels(LabelSettings(path=tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match="must name different classes"):
+    with pytest.raises(ValueError, match="must have no label in common"):
         LabelSettings(path=folder, low=("a",), high=("a",))
 
 

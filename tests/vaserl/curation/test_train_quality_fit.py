@@ -108,7 +108,7 @@ def test_fit_that_diverges_is_an_error_and_leaves_no_model(tmp_path):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return super().forward(pixels) * math.nan
 
-    with pytest.raises(UserError, match=r"after epoch 1: training diverged; lower learning_rate, 0\.003 now"):
+    with pytest.raises(UserError, match=r"after epoch 1: training diverged; reduce learning_rate, which is 0\.003"):
         fit(Diverged(), CONFIG, examples(8, 0), examples(4, 1), training(tmp_path, tmp_path))
 
 

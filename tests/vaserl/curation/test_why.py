@@ -158,6 +158,6 @@ def test_why_suggests_an_id_by_a_part_of_it(dataset):
 def test_why_of_an_unknown_id_names_the_nearest(dataset, capsys):
     assert main(["why", "v1_5.jpg", "--dataset", str(dataset.path)]) == 2
     error = capsys.readouterr().err
-    assert "no vase and no photograph 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
+    assert "no vase or photograph matches 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
     assert main(["why", "v1", "--dataset", str(dataset.path)]) == 0
     assert capsys.readouterr().out.startswith("vase v1")

@@ -1,4 +1,4 @@
-"""Checks a folder before a run: an input of curation, a curated data set, or a published one."""
+"""Checks a folder before a run uses it: the input of a curation, a curated data set, or a published data set."""
 
 from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.dataset import check_dataset

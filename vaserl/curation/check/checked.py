@@ -1,4 +1,5 @@
-"""The result of a check, and the text that shows it: the first five problems of each kind, then their number."""
+"""The result of checking a folder, and its text for the terminal. The text lists the first five problems of each kind
+and the number of the others."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ _WIDTH = 110
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaseExample:
-    """The prompts that the vision-language model is given about one vase, with the answers that it is taught."""
+    """An example for the user: all prompts about a vase, with the answers that the vision-language model learns."""
 
     vase_id: str
     turns: Sequence[tuple[str, str]]
-    """Pairs of (prompt, taught answer): first the caption, then each question."""
+    """Pairs of (prompt, answer to learn). The first pair asks for a caption; each further pair is a question about the
+    vase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +27,19 @@ class Checked:
     """The result of checking a folder."""
 
     counts: Sequence[tuple[str, str]]
-    """Lines of the overview as (name, text), such as ("vases", "48: 40 train, 8 test")."""
+    """Lines of the overview of the folder's contents, as (name, text). Example: ("vases", "48: 40 train, 8 test")"""
     problems: Sequence[Problem]
-    """Problems in the order in which they were found."""
+    """Problems of the folder's files, in the order in which they were found."""
     examples: Sequence[VaseExample]
 
     @property
     def costs(self) -> bool:
-        """True if a problem would stop a run or drop a row."""
+        """True if at least one of the problems would stop a run or make it leave out a row."""
         return any(problem.effect != "keeps the row" for problem in self.problems)
 
 
 def page(checked: Checked) -> str:
-    """Returns the text that `vaserl check` prints."""
+    """Returns the result of a check as the text that the command `vaserl check` prints."""
     width = max((len(name) for name, _ in checked.counts), default=0)
     lines = [f"{name:{width}}  {words}" for name, words in checked.counts]
     kinds: dict[tuple[Effect, str], list[Problem]] = {}

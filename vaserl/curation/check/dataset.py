@@ -1,4 +1,4 @@
-"""Checks a curated data set before training."""
+"""Checks a curated data set before a model is trained on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,12 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 
 def check_dataset(dataset: DataSet, model: Path | None = None) -> Checked:
-    """Checks a data set and returns its counts, its problems and examples of the texts that training on it uses. Reads
-    and hashes every turntable video.
+    """Checks a data set. Returns the numbers of its photographs, vases and questions, its problems, and examples of the
+    prompts and answers for training. Reads and hashes every turntable video.
 
-    model: folder of the vision-language model whose chat template the examples show; None shows plain prompts.
-    Raises: UserError when there is no manifest, or no model in `model`.
+    model: folder of the vision-language model whose chat template is applied to the prompts of the examples. If None,
+    the examples contain the plain prompts.
+    Raises: UserError when the data set has no manifest, or the folder `model` contains no model.
     """
     rows = list(dataset.rows)
     kept = [row for row in rows if row.kept]
@@ -57,7 +58,8 @@ def _counts(rows: Sequence[Row], kept: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _structure(rows: Sequence[Row]) -> Iterator[Problem]:
-    """Yields problems of the rows as a set, such as a photograph that is listed twice."""
+    """Yields problems that concern several rows of the manifest, such as a photograph that is listed twice, and
+    rejected rows without a reason."""
     photos = Counter(row.photo for row in rows)
     vases: defaultdict[str, list[str]] = defaultdict(list)
     pictures: dict[str, Row] = {}

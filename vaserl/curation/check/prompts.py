@@ -1,4 +1,4 @@
-"""The exact texts that the vision-language model is given about a vase, and the answers that it is taught."""
+"""Builds the exact prompts that the vision-language model gets about a vase, and the answers that it learns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ _T = TypeVar("_T")
 
 
 def prompt_text(model: Path | None) -> Callable[[str], str]:
-    """Returns a function that turns a prompt into the text that the vision-language model in the folder `model` reads:
-    its chat template, filled in. Without a model, the function returns the prompt unchanged.
+    """Returns a function that inserts a prompt into the chat template of the vision-language model in the folder
+    `model`, and returns the resulting text. If `model` is None, the function returns the prompt unchanged.
 
-    Raises: UserError when the folder holds no model.
+    Raises: UserError when the folder contains no model.
     """
     if model is None:
         return lambda prompt: prompt
@@ -26,15 +26,15 @@ def prompt_text(model: Path | None) -> Callable[[str], str]:
 
 
 def example_of_record(vase_id: str, record: Mapping[str, str], render: Callable[[str], str]) -> VaseExample:
-    """Returns the prompts and answers for a vase that is not curated yet, from its record. The caption is complete; a
-    curation with `describe.silence` may shorten it."""
+    """Returns the prompts and answers that a curation would generate from a vase's record. The caption in the example
+    contains all facts of the record; a curation with the setting `describe.silence` may omit some."""
     turns = [(render(CAPTION_PROMPT), reference_caption(record))]
     turns += [(render(question.question), question.answer) for question in questions_about(record)]
     return VaseExample(vase_id=vase_id, turns=turns)
 
 
 def example_of_vase(vase: Vase, render: Callable[[str], str]) -> VaseExample:
-    """Returns the prompts and answers for a vase of a data set, as supervised fine-tuning uses them."""
+    """Returns the prompts and answers with which supervised fine-tuning trains on one vase of a data set."""
     turns = [(render(CAPTION_PROMPT), vase.caption)]
     turns += [(render(question.question), question.answer) for question in vase.questions]
     return VaseExample(vase_id=vase.id, turns=turns)

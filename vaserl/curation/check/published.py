@@ -10,10 +10,13 @@ from vaserl.errors import Problem
 
 
 def check_published(source: Path, model: Path | None = None) -> Checked:
-    """Returns the counts, problems and examples of the data set that `vaserl import-published` would write from the
-    folder. Decodes every picture in it.
+    """Checks a published data set. Returns the numbers of its vases, 3D models, captions and questions, its problems,
+    and examples of the prompts and answers that the imported data set would contain. Decodes every view of every vase.
 
-    Raises: UserError when the folder has neither layout of a published data set.
+    source: folder of the published data set.
+    model: folder of the vision-language model whose chat template is applied to the prompts of the examples. If None,
+    the examples contain the plain prompts.
+    Raises: UserError when `source` has neither of the two layouts of a published data set.
     """
     problems: list[Problem] = []
     vases = read_layout(source, problems.append)

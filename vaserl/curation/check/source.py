@@ -29,15 +29,17 @@ _KINDS = {
     ),
     "its record states none": ("record without a dimension", "fill in one of them, or map its column in source.fields"),
 }
-"""(kind of problem, remedy), by the beginning of the reason for which a row is rejected."""
+"""Maps the first words of a row's rejection reason to (kind of problem, remedy)."""
 
 
 def check_photographs(settings: SourceSettings, max_photographs: int, model: Path | None = None) -> Checked:
-    """Checks the input of a curation run with these settings and returns its counts, its problems and examples of the
-    texts that its vases would give.
+    """Checks the input of a curation run with these settings. Returns the numbers of its photographs, vases and
+    records, its problems, and examples of the prompts and answers that would be generated about its vases.
 
-    max_photographs: largest number of files to read and decode, evenly spaced among the usable ones.
-    Raises: UserError when there are no photographs or no records at all.
+    max_photographs: maximum number of photographs to decode; they are evenly spaced among those without a problem.
+    model: folder of the vision-language model whose chat template is applied to the prompts of the examples. If None,
+    the examples contain the plain prompts.
+    Raises: UserError when the input has no photographs or no records.
     """
     problems: list[Problem] = []
     inspected = inspect_source(settings, problems.append)
@@ -99,7 +101,7 @@ def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
 
 
 def _unlisted(inspected: Inspected) -> Iterator[Problem]:
-    """Yields image files that the list of photographs does not name, so that no run reads them."""
+    """Yields a problem for each image file that is not in the list of photographs; no run uses these files."""
     listed = set(inspected.rows["photo"].to_pylist())
     for name in files_below(inspected.folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and joined(inspected.folder, name) not in listed:
@@ -112,7 +114,8 @@ def _unlisted(inspected: Inspected) -> Iterator[Problem]:
 
 
 def _misunderstood(inspected: Inspected, usable: pa.Table) -> Iterator[Problem]:
-    """Yields fields of records that the reward's parser can't read, so that no question asks about them."""
+    """Yields a problem for each field of a record that the reward function can't parse; no question is asked about such
+    a field."""
     for vase_id, record in _records(usable).items():
         facts = parse_record(record)
         for dimension in DIMENSIONS:
@@ -133,7 +136,7 @@ def _expected(field: str) -> str:
 
 
 def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
-    """Returns the record of each vase, by vase id."""
+    """Returns the museum's record of each vase in the rows, by vase id."""
     return {
         row["vase_id"]: json.loads(row["record"])
         for row in {row["vase_id"]: row for row in rows.select(["vase_id", "record"]).to_pylist()}.values()
@@ -141,7 +144,7 @@ def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
 
 
 def _every(rows: pa.Table, number: int) -> pa.Table:
-    """Returns at most `number` of the rows, evenly spaced."""
+    """Returns `number` evenly spaced rows of the table, or all rows if there are fewer."""
     if rows.num_rows <= number:
         return rows
     return rows.take(pa.array([k * rows.num_rows // number for k in range(number)]))

@@ -1,4 +1,6 @@
-"""Results of a curation: manifest rows, splits, retention, card, contact sheet, hub export, `vaserl why`.
+"""Modules for the results of a curation: manifest rows, splits, counts of rejected photographs, data card, contact
+sheet, export to the Hugging Face hub, and `vaserl why`.
 
-Nothing is re-exported, because the card loads matplotlib and the hub export pyarrow: import from the modules.
+This package re-exports nothing, so that importing one module does not load the libraries of the others, such as
+matplotlib and pyarrow.
 """

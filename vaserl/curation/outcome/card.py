@@ -1,4 +1,5 @@
-"""The card of a data set (DATASET.md): its contents, their rights, and why photographs were rejected."""
+"""Writes the card of a data set (DATASET.md), which describes its vases, the rights in its photographs, and why
+photographs were rejected."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -16,44 +17,45 @@ from vaserl.report.paper import PAPER_RETENTION
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 NUM_VALUES = 12
-"""Number of values that a table lists, the commonest first; the others are only counted."""
+"""Maximum number of values that a table of the card lists, the most frequent ones. The other values share one row."""
 NUM_CREDITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """Results of the curation run that the card states besides the rows."""
+    """Results of a curation run that the card contains in addition to the rows of the manifest."""
 
     filters: Sequence[FilterReport] = ()
-    """Comparison of each filter with the labels of the photographs; empty without labels."""
+    """Comparison of each filter's decisions with the labels of the photographs; empty if there are no labels."""
     best_view: BestViewReport | None = None
-    """Comparison of the chosen views with the labels of the photographs; None without labels."""
+    """Comparison of the chosen views with the labels of the photographs, or None if there are no labels."""
     thresholds: Sequence[Threshold] = ()
-    """Threshold that each filter used."""
+    """Score thresholds that the filters used."""
     off: Collection[str] = ()
     """Names of the stages that did not run."""
     pipeline: Pipeline = PIPELINE
-    """All stages, in their order."""
+    """All stages of curation, in the order in which they run."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """Counts for the card, made in one pass, because the rows may not all fit into memory."""
+    """Counts for the card. They are collected in a single pass over the rows, which may not all fit into memory."""
 
     num_rows: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     values: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
-    """Number of vases by (value, split), for each field of the record."""
+    """Number of vases by (value, split), for each field of the vases' records, such as "Fabric"."""
     rights: Counter[str] = field(default_factory=Counter)
     credits: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The value as it first occurred, by (field, value in lower case)."""
+    """Spelling of each value at its first occurrence, by (field, value in lower case)."""
 
     def _spelling(self, name: str, value: str) -> str:
-        """Returns one spelling for values that differ in case only, such as "ATHENIAN" and "Athenian"."""
+        """Returns the first spelling that occurred of a value; values such as "ATHENIAN" and "Athenian", which differ
+        only in case, count as one value."""
         return self.spellings.setdefault((name, value.casefold()), value)
 
     @property
@@ -76,15 +78,16 @@ class _Tally:
 
 
 def write_card(dataset: DataSet, rows: Collection[Row], settings: CardSettings, findings: Findings) -> None:
-    """Writes the card and its contact sheet. `rows`, the rows of the manifest, are iterated several times and never
-    held in memory together."""
+    """Writes the card of a data set and the contact sheet that it shows. `rows` are the rows of the manifest; they are
+    iterated several times and are not all in memory at once."""
     sheet = contact_sheet(dataset, pictured(rows, settings.num_pictured))
     picture = dataset.sheet.name if sheet is not None else ""
     dataset.write_card(dataset_card(rows, settings, findings, picture), sheet)
 
 
 def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findings, picture: str = "") -> str:
-    """Returns the card's text; `picture` is the file name of the contact sheet beside it, or empty."""
+    """Returns the text of the card in Markdown. `picture` is the file name of the contact sheet, which is in the same
+    folder as the card, or "" if there is no contact sheet."""
     tally = _Tally()
     for row in rows:
         tally.add(row)
@@ -174,8 +177,8 @@ def _share_row(name: str, part: int, whole: int) -> str:
 
 
 def _texts(tally: _Tally) -> list[str]:
-    """Returns the lines of the card that count questions by what they ask for, and captions whose first wording did not
-    agree with the record."""
+    """Returns the lines of the card about captions and questions: how many captions did not agree with the record in
+    their first wording, and how many questions ask about each property of a vase."""
     refused, asked = tally.refused, tally.asked
     lines = [
         "",
@@ -191,8 +194,8 @@ def _texts(tally: _Tally) -> list[str]:
 
 
 def _rights(tally: _Tally) -> list[str]:
-    """Returns the lines of the card that count licenses and credit lines of the photographs from which the 3D models
-    were generated."""
+    """Returns the lines of the card about rights: how often each license and each credit line occurs among the
+    photographs from which the 3D models were generated."""
     lines = ["", "## Rights", ""]
     if not any(value for counts in (tally.rights, tally.credits) for value in counts):
         return [*lines, "None of the photographs states rights or a credit line."]
@@ -210,7 +213,8 @@ def _counted(counts: Counter[str], num_shown: int) -> list[str]:
 
 
 def _histogram(counts: Counter[tuple[str, str]], width: int = 30) -> list[str]:
-    """Returns a table of the commonest values, by split, with bars of at most `width` characters.
+    """Returns the lines of a table with the most frequent values of a record's field: their numbers of vases, in total
+    and by split, and a bar of at most `width` characters.
 
     counts: number of vases by (value, split).
     """

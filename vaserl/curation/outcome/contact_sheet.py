@@ -1,4 +1,5 @@
-"""Draws the contact sheet of a data set: photographs, and beside each two frames of its turntable video."""
+"""Draws the contact sheet of a data set: a picture of some of its photographs, each beside two frames of the turntable
+video of the same vase."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,20 +14,20 @@ from vaserl.files.clip import read_mp4
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 SIDE = 128
-"""Width and height of each picture in pixels."""
+"""Width and height in pixels of each photograph and each frame on the contact sheet."""
 NUM_COLUMNS = 4
 GAP = 10
 LABEL_HEIGHT = 18
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-"""A font with Greek letters, which Pillow's default lacks."""
+"""Path of the font of the labels. It has Greek letters; Pillow's default font has none."""
 PAPER, INK, FAINT = (255, 255, 255), (43, 39, 35), (139, 133, 124)
 
 
 def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
-    """Returns an RGB picture with a cell for each row; None without rows.
+    """Returns an RGB picture with one cell for each row of the manifest in `rows`, or None if `rows` is empty.
 
-    Each cell shows the photograph, the first frame of the turntable video and the frame a third of a turn later. The
-    place of a photograph that can't be read stays empty.
+    A cell shows the photograph, the first frame of the turntable video, and the frame a third of a turn later. If the
+    photograph can't be read, its part of the cell is empty.
     """
     if not rows:
         return None
@@ -48,8 +49,8 @@ def contact_sheet(dataset: DataSet, rows: Sequence[Row]) -> Image.Image | None:
 
 
 def pictured(rows: Collection[Row], number: int) -> list[Row]:
-    """Returns `number` of the rows that have a turntable video, evenly spaced from the first to the last, or all of
-    them if there are fewer. Iterates over `rows` twice and holds only the returned rows in memory."""
+    """Returns `number` evenly spaced rows among those with a turntable video, or all of these if there are fewer.
+    Iterates over `rows` twice and keeps only the returned rows in memory."""
     num_filmed = sum(bool(row.clip) for row in rows)
     chosen = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
     filmed = (row for row in rows if row.clip)
@@ -64,7 +65,7 @@ def _photograph(place: str) -> Image.Image | None:
 
 
 def _fitted(text: str, font: Any, width: int) -> str:
-    """Returns the text, cut at its end to at most `width` pixels."""
+    """Returns the text without as many of its last characters as necessary to make it at most `width` pixels wide."""
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text

@@ -1,8 +1,9 @@
-"""Exports a data set for the Hugging Face hub: parquet files that hold photographs, turntable videos and 3D models.
+"""Exports a data set for the Hugging Face hub, as parquet files that contain photographs, turntable videos and 3D
+models.
 
-The manifest names files by paths, which only this package can follow: `datasets` resolves a path column from the
-process's working directory, and the hub's viewer resolves none. So the export contains the files themselves, and the
-manifest stays small, without a second copy of every 3D model and video beside the one that training reads.
+The manifest of a data set contains only the paths of these files, so that they are stored once. The hub's viewer can't
+open such paths, and the library `datasets` looks for them in the working directory of the process. So the export
+contains the files themselves.
 """
 
 import json
@@ -25,19 +26,20 @@ LICENSES = (
     *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-4.0"),
     *("pddl", "odbl", "odc-by", "apache-2.0", "mit"),
 )
-"""The hub's identifiers of licenses that are common for data sets."""
+"""The hub's identifiers of common licenses of data sets."""
 ROWS_IN_GROUP = 32
-"""Rows per row group of a parquet file. The hub's viewer must fetch a whole row group to show one page."""
+"""Number of rows in a row group of a parquet file. It is small because the hub's viewer downloads a whole row group to
+show one page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubExport:
-    """The result of an export: its files, and how many vases were exported and withheld."""
+    """The result of an export: the written files and the numbers of exported and withheld vases."""
 
     num_vases: Mapping[str, int]
-    """Number of exported vases, by split."""
+    """Number of exported vases, by split (train, val, test)."""
     num_withheld: int
-    """Number of vases that were not exported, because their rights are unknown or do not allow it."""
+    """Number of vases that were not exported, because the rights in their photographs are unknown or don't allow it."""
     files: Sequence[Path]
     """Paths of the parquet files."""
     num_bytes: int
@@ -45,23 +47,24 @@ class HubExport:
 
 
 def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: int = 500_000_000) -> HubExport:
-    """Writes data/<split>-<n>-of-<m>.parquet, README.md and the card's picture into the new folder `out`.
+    """Exports a data set into the new folder `out`: data/<split>-<n>-of-<m>.parquet, README.md and, if no vase is
+    withheld, the contact sheet.
 
-    A vase is exported if the regular expression `rights` matches the whole text of its photograph's rights, because its
-    3D model and turntable video are derived from that photograph. A file is closed after the first row
-    group that makes it larger than `max_bytes`.
+    A vase is exported if the regular expression `rights` matches the whole text of the rights in its photograph. The
+    rights in the photograph decide because the vase's 3D model and turntable video are derived from it. When a parquet
+    file has become larger than `max_bytes` bytes, the next rows are written to a new file.
 
-    Raises: UserError when no vase may be exported, a named file is missing, or `out` is not empty.
+    Raises: UserError when no vase may be exported, a file of a vase can't be read, or `out` is not empty.
     """
     if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty; name a new folder")
+        raise UserError(f"folder {out} is not empty; export into a new folder")
     kept = [row for row in dataset.rows if row.kept]
     allowed = _pattern(rights)
     rows = [row for row in kept if allowed.fullmatch(row.rights)]
     if not rows:
         raise UserError(
-            f"{dataset.path}: of {len(kept)} vases that came through, none has rights that match {rights!r}; state "
-            'them in the column "rights" of the photographs or records, or export what states none with --rights ".*"'
+            f"{dataset.path}: none of the {len(kept)} vases has rights that match {rights!r}; fill in the column "
+            '"rights" of the photographs or records, or export vases without rights too, with --rights ".*"'
         )
     final, out = out, out.with_name(f".{out.name}.writing")  # an interrupted export leaves nothing under the final name
     shutil.rmtree(out, ignore_errors=True)
@@ -87,8 +90,8 @@ def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: in
 
 
 def features() -> Any:
-    """Returns the columns of the export as `datasets.Features`. The column `clip` is the content hash by which this
-    package finds the turntable video and the features computed from it."""
+    """Returns the names and types of the columns of the export, as `datasets.Features`. The column `clip` contains the
+    content hash of the turntable video, by which this package finds the video and the features computed from it."""
     from datasets import Features, Image, List, Mesh, Value, Video
 
     text = Value("string")
@@ -132,13 +135,15 @@ def _write_split(dataset: DataSet, out: Path, split: str, rows: Sequence[Row], m
 
 
 def _groups(dataset: DataSet, rows: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
-    """Yields one row group at a time: the columns of its rows, with the contents of their files."""
+    """Yields the row groups of a parquet file, each as a list of rows. A row is a dict of values by column and includes
+    the contents of the vase's files."""
     for start in range(0, len(rows), ROWS_IN_GROUP):
         yield [_columns(dataset, row) for row in rows[start : start + ROWS_IN_GROUP]]
 
 
 def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
-    """Returns the columns of `features` for a row, as values that pyarrow converts."""
+    """Returns the exported values of a row of the manifest, by column (see `features`), in types that pyarrow can
+    convert."""
     contents = {}
     for column, name in {"photo": row.photo, "video": clip_name(row.clip), "mesh": row.mesh}.items():
         place = dataset.place(name)
@@ -146,7 +151,7 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
             contents[column] = {"bytes": read_bytes(place), "path": name.rsplit("/", 1)[-1]}
         except OSError as error:
             raise UserError(
-                f"{dataset.path}: vase {row.vase_id}: its {column} {place} can't be read: {error}"
+                f"{dataset.path}, vase {row.vase_id}: the file of its {column}, {place}, can't be read: {error}"
             ) from error
     as_json = {name: columns[name] for columns in [row.as_columns()] for name in ("record", "scores")}
     return {
@@ -165,9 +170,10 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
 
 
 def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> str:
-    """Returns the hub's README.md: its header names the files of each split, its body is the data set's own card.
+    """Returns the text of README.md for the hub. Its YAML header lists the files of each split; its body is the card of
+    the data set.
 
-    Where vases are withheld, the body states how many and omits the picture, which may show them.
+    If vases are withheld, the body states how many and omits the contact sheet, which may show these vases.
     """
     settings = dataset.settings(CurateSettings)
     head = ["---", *_license(settings.card.license if settings else ""), "configs:"]
@@ -187,12 +193,13 @@ def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> s
 
 
 def _picture(name: str) -> re.Pattern[str]:
-    """Returns a pattern that matches the picture in the card and the line below it."""
+    """Returns a regular expression that matches the card's lines with the contact sheet `name` and its caption."""
     return re.compile(rf"!\[[^]]*\]\({re.escape(name)}\)\n\n.*\n\n")
 
 
 def _license(stated: str) -> list[str]:
-    """Returns the header's lines for the license that the card states, under the hub's own name if it has one."""
+    """Returns the lines of the YAML header for the license `stated` in the settings. The hub's identifier is used if
+    the hub has one for this license; otherwise the lines are `license: other` and the license's name."""
     if not stated:
         return []
     name = stated.lower().replace(" ", "-")

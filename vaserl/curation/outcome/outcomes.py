@@ -1,4 +1,5 @@
-"""Builds the rows of the manifest from the shards of finished work; holds one shard in memory at a time."""
+"""Builds the rows of the manifest from the result files of a curation run, called shards. Only one shard is in memory
+at a time."""
 
 import math
 from collections import defaultdict
@@ -17,7 +18,8 @@ from vaserl.dataset import Row
 
 
 class Outcomes:
-    """The outcome of every photograph of a curation run, read from the shards of finished work at each iteration."""
+    """The results of a curation run for every photograph. They are read from the files of finished work (shards) anew
+    each time that a method is called."""
 
     def __init__(
         self,
@@ -34,7 +36,8 @@ class Outcomes:
             self._lifted[shard.file].append(shard)
 
     def survivors(self, *columns: str) -> Iterator[dict[str, Any]]:
-        """Yields the given columns of each photograph that no stage rejected, in the order of the photographs."""
+        """Yields the values of `columns`, by column name, for each photograph that no stage rejected, in the order of
+        the photographs."""
         for shards in self._lifted.values():
             for shard in shards:
                 table = pq.read_table(self._journal.path(shard.step, shard.key), columns=[*columns, "rejected_by"])
@@ -43,7 +46,8 @@ class Outcomes:
                         yield row
 
     def num_fallbacks(self) -> int:
-        """Returns the number of captions whose first wording failed the check against the record and was replaced."""
+        """Returns the number of captions that were replaced because their first wording did not agree with the vase's
+        record."""
         count = 0
         for shards in self._lifted.values():
             for shard in shards:
@@ -55,7 +59,10 @@ class Outcomes:
         return count
 
     def manifest_rows(self, splits: Mapping[str, str]) -> Iterator[Row]:
-        """Yields the rows of the manifest in the order of the filters' shards, with the splits of kept photographs."""
+        """Yields one manifest row for each photograph, in the order in which the filters processed them.
+
+        splits: the split of each vase that is kept, by vase id.
+        """
         for parent in self._filtered:
             rows = rows_of(parent.read(self._journal))
             for number, reason in self._losers.get(parent.number, {}).items():
@@ -68,7 +75,7 @@ class Outcomes:
             yield from (self._manifest_row(row, splits) for row in rows)
 
     def _manifest_row(self, row: Mapping[str, Any], splits: Mapping[str, str]) -> Row:
-        """Returns the manifest row of a photograph, from the columns that the stages filled in."""
+        """Returns the manifest row of a photograph. `row` contains the values that the stages computed, by column."""
         hidden = {column.name for column in self._pipeline.columns if not column.is_score}
         scores = {
             name: value

@@ -1,5 +1,5 @@
-"""Queries over the manifest: how many photographs each stage kept, why it rejected the others, and how often the
-filters and the choice of views were right."""
+"""Computes statistics of the manifest: how many photographs each stage kept, why it rejected the others, and how often
+its decisions agree with labels of the photographs."""
 
 import math
 import re
@@ -16,72 +16,77 @@ from vaserl.dataset import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterReport:
-    """How often a filter's decisions agree with the photographs' labels; a positive is a photograph that it kept."""
+    """Comparison of a filter's decisions with the labels of the photographs. A positive is a photograph that the filter
+    kept."""
 
     stage: str
-    """Name of the filter's stage."""
+    """Name of the filter in the pipeline, such as "quality"."""
     true_positives: int
-    """Number of photographs that the filter kept and should keep."""
+    """Number of photographs that the filter kept and that should be kept according to their labels."""
     false_positives: int
-    """Number of photographs that the filter kept and should reject."""
+    """Number of photographs that the filter kept and that should be rejected according to their labels."""
     false_negatives: int
-    """Number of photographs that the filter rejected and should keep."""
+    """Number of photographs that the filter rejected and that should be kept according to their labels."""
     true_negatives: int
-    """Number of photographs that the filter rejected and should reject."""
+    """Number of photographs that the filter rejected and that should be rejected according to their labels."""
 
     @property
     def precision(self) -> float:
-        """Share of the kept photographs that should be kept; 0 if none was kept."""
+        """Share of photographs that should be kept among those that the filter kept; 0 if the filter kept none."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        """Among the photographs that should be kept, the share that the filter kept; 0 if there are none."""
+        """Share of photographs that the filter kept among those that should be kept; 0 if none should be kept."""
         return _share(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
+        """Harmonic mean of precision and recall; 0 if both are 0."""
         return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the counts and the shares derived from them, as values that JSON can hold."""
+        """Returns the fields of this report, its precision, recall and F1 score as a dict that JSON can encode."""
         return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestViewReport:
-    """How often the photograph kept of a vase is a right one, which by its label shows the vase whole, sharp and from
-    the front."""
+    """Comparison of the photograph that was chosen for each vase with the labels. A photograph is right if its label
+    says that it shows the vase whole, sharp and from the front."""
 
     num_vases: int
-    """Number of vases with a right photograph, which is whole, sharp and frontal, in the input."""
+    """Number of vases that have at least one right photograph in the input. A right photograph shows the vase whole,
+    sharp and from the front."""
     num_right: int
-    """How many of the `num_vases` vases kept a right photograph. A vase of which the filters rejected every right
-    photograph counts as wrong."""
+    """Number of vases for which a right photograph (whole, sharp and from the front) was chosen. A vase whose right
+    photographs were all rejected by the filters is not counted here."""
     num_choices: int
-    """How many of the `num_vases` vases had both right and wrong photographs left when the best view was chosen."""
+    """Number of vases for which the filters had kept both right photographs (whole, sharp and from the front) and wrong
+    ones, so that the choice could be wrong."""
     num_choices_right: int
-    """For how many of the `num_choices` vases a right photograph was chosen."""
+    """Number of those among the `num_choices` vases for which a right photograph was chosen."""
 
     @property
     def share(self) -> float:
-        """Share of vases whose kept photograph is right; errors of the filters and of the choice both lower it."""
+        """Share `num_right` / `num_vases` of vases for which a right photograph was chosen. Errors of the filters and
+        of the choice both reduce it."""
         return _share(self.num_right, self.num_vases)
 
     @property
     def choice_share(self) -> float:
-        """Share of choices between right and wrong photographs that were right; errors of the filters don't count."""
+        """Share `num_choices_right` / `num_choices` of choices that were right. Errors of the filters don't reduce
+        it."""
         return _share(self.num_choices_right, self.num_choices)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the counts and the shares derived from them, as values that JSON can hold."""
+        """Returns the fields of this report, its `share` and its `choice_share` as a dict that JSON can encode."""
         return asdict(self) | {"share": self.share, "choice_share": self.choice_share}
 
 
 def retention_counts(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> list[dict[str, Any]]:
-    """Returns how many photographs reached and passed each stage, in order: [{"stage", "in", "out"}, …]. A stage's `in`
-    is the `out` of the stage before it."""
+    """Returns the number of photographs before and after each stage of curation, in the order of the stages:
+    [{"stage", "in", "out"}, …]. The `in` of a stage equals the `out` of the previous stage."""
     rejected = Counter(row.rejected_by for row in rows if row.rejected_by)
     unknown = set(rejected) - set(pipeline.names)
     assert not unknown, f"rows rejected by stages that the pipeline doesn't list: {unknown}"
@@ -93,10 +98,11 @@ def retention_counts(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> li
 
 
 def emptied(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> str | None:
-    """Returns a warning if one stage rejected every photograph that reached it, else None.
+    """Returns a warning if a stage rejected all photographs that the earlier stages had kept, else None. The usual
+    cause is a threshold that was chosen for other photographs.
 
-    The warning names the settings to look at, and the reason of the photograph with the best score, or for a stage
-    without a single score the commonest reason. Thresholds that were chosen for other photographs have this effect.
+    The warning contains the stage's settings to check and one reason of a rejection. If the stage computes exactly one
+    score, that is the reason of the photograph with the best score, else it is the most frequent reason.
     """
     counts = zip(pipeline.stages, retention_counts(rows, pipeline), strict=True)
     stage, entry = next(((s, e) for s, e in counts if e["in"] and not e["out"]), (None, {}))
@@ -114,16 +120,18 @@ def emptied(rows: Collection[Row], pipeline: Pipeline = PIPELINE) -> str | None:
 
 
 def reasons(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
-    """Returns the number of rejected rows by (stage, kind of reason): the reason without its numbers and names."""
+    """Returns the number of rejected rows by (stage, kind of reason). Reasons that differ only in numbers and names are
+    of one kind."""
     return Counter((row.rejected_by, _kind_of(row.reason)) for row in rows if row.rejected_by)
 
 
 def filter_report(
     rows: Iterable[Row], kinds: Mapping[str, str], stage: Stage, pipeline: Pipeline = PIPELINE
 ) -> FilterReport:
-    """Compares a filter's decisions with the labels of the photographs that reached it.
+    """Compares a filter's decisions with the labels of the photographs. Photographs that an earlier stage rejected are
+    not counted.
 
-    kinds: the label of what each photograph shows, by path of the photograph.
+    kinds: label of each labelled photograph, such as "blur", by path of the photograph.
     """
     earlier = pipeline.names[: pipeline.names.index(stage.name)]
     counts: Counter[tuple[bool, bool]] = Counter()
@@ -141,9 +149,10 @@ def filter_report(
 
 
 def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str], pipeline: Pipeline = PIPELINE) -> BestViewReport:
-    """Compares the photograph kept of each vase with the labels; vases with an unlabelled photograph are left out.
+    """Compares the photograph that was chosen for each vase with the labels. Vases that have an unlabelled photograph
+    are not counted.
 
-    kinds: the label of what each photograph shows, by path of the photograph.
+    kinds: label of each labelled photograph, such as "blur", by path of the photograph.
     """
     views: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
     unlabelled: set[str] = set()
@@ -170,8 +179,8 @@ def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str], pipeline: Pi
 
 
 def _kind_of(reason: str) -> str:
-    """Returns the text that all reasons of one kind share: numbers and quoted names become "…", and the text after a
-    colon or a parenthesis is cut off."""
+    """Returns the kind of a rejection's reason, which is the reason without its details. Numbers and quoted names are
+    replaced by "…", and everything from the first ": " or " (" on is removed."""
     return re.sub(r"-?\d+(?:\.\d+)?|'[^']*'", "…", re.split(r": | \(", reason)[0])
 
 

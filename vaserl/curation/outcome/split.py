@@ -1,9 +1,9 @@
-"""Assigns vases to training, validation and test by hash, so that the order of the vases does not matter.
+"""Assigns each vase to training, validation or test by a hash of its id, so that the order of vases does not matter.
 
-Two requirements exclude each other. If vases must not move between the splits when others are added, the test set must
-depend on each vase alone; if the test set must have the same mixture of vases as the rest, it depends on the rest. A
-test set given as a share meets the first requirement. A test set given as a number meets the second, and so does
-validation, on which no results are reported.
+Two goals exclude each other: that no vase enters or leaves the test split when other vases are added, and that the test
+split has the same proportions of fabrics, techniques and shapes as the rest. A test split whose size is set as a share
+(`test_share`) achieves the first goal. A test split whose size is set as a number (`num_test`) achieves the second. So
+does the validation split, on which no results are reported.
 """
 
 import hashlib
@@ -15,11 +15,13 @@ from vaserl.rewards.vase.parse import Facts, parse_record
 
 
 def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -> dict[str, str]:
-    """Returns the split, train, val or test, by vase id.
+    """Returns the split of each vase, "train", "val" or "test", by vase id.
 
-    strata: the stratum of each vase, by vase id; see `stratum_of`. Test vases are those whose hash lies below
-    `test_share`, whatever their stratum, or `num_test` that are drawn stratum by stratum. Validation vases are drawn
-    stratum by stratum from the rest.
+    If `num_test` is set, that many test vases are drawn in proportion to the sizes of the strata. Otherwise the test
+    vases are those whose hash, a number from 0 to 1, is less than `test_share`. Validation vases are drawn from the
+    others, in proportion to the sizes of the strata.
+
+    strata: the stratum of each vase, by vase id; see `stratum_of`.
     """
     if settings.num_test is None:
         test = {vase_id for vase_id in strata if position(vase_id, seed) < settings.test_share}
@@ -32,10 +34,13 @@ def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -
 
 
 def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
-    """Returns the ids of `number` vases, or all if there are fewer.
+    """Returns the ids of `number` vases, drawn from all strata in proportion to their sizes, or all ids if there are
+    fewer.
 
-    Each stratum contributes in proportion to its size, rounded by largest remainders; of its vases those with the
+    Fractional numbers of vases are rounded by the largest-remainder method. From each stratum, the vases with the
     smallest hashes are drawn.
+
+    strata: the stratum of each vase, by vase id.
     """
     members: defaultdict[str, list[str]] = defaultdict(list)
     for vase_id in sorted(strata, key=lambda v: (position(v, seed), v)):
@@ -54,13 +59,15 @@ def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:
 
 
 def stratum_of(record: Mapping[str, str]) -> str:
-    """Returns the stratum of a vase: fabric, technique and shape, as the reward's parser reads them, joined by "/"."""
+    """Returns the stratum of a vase: its fabric, technique and shape as the reward function parses them, with "/"
+    between."""
     facts: Facts = parse_record(record)
     return "/".join(_names(facts[dimension]) for dimension in ("fabric", "technique", "shape"))
 
 
 def position(vase_id: str, seed: int) -> float:
-    """Returns a hash of id and seed as a number in [0, 1), uniformly distributed over vases."""
+    """Returns a hash of the vase's id and the seed as a number in [0, 1). The hashes of many vases are uniformly
+    distributed."""
     digest = hashlib.sha256(f"split/{seed}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 

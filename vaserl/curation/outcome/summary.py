@@ -1,4 +1,4 @@
-"""The summary of a curation run, which the job prints and the data set keeps."""
+"""The summary of a curation run, which is printed at its end and stored in the data set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,30 +13,36 @@ class CurationSummary:
     """Counts, thresholds and times of a curation run."""
 
     num_photographs: int
-    """Number of input photographs, which is the number of rows of the manifest."""
+    """Number of input photographs; the manifest has one row for each of them."""
     num_vases: Mapping[str, int]
-    """Number of vases in the data set, by split."""
+    """Number of vases in the data set, by split (train, val, test)."""
     retention: Sequence[Mapping[str, Any]]
-    """How many photographs reached and passed each stage: [{"stage", "in", "out"}, …]."""
+    """Number of photographs before and after each stage, in the order of the stages: [{"stage", "in", "out"}, …]."""
     filters: Sequence[FilterReport]
-    """Comparison of each filter with the labels of the photographs; empty without labels."""
+    """Comparison of each filter's decisions with the labels of the photographs; empty if there are no labels."""
     best_view: BestViewReport | None
-    """Comparison of the chosen views with the labels of the photographs; None without labels."""
+    """Comparison of the chosen views with the labels of the photographs, or None if there are no labels."""
     thresholds: Sequence[Threshold]
-    """Threshold that each filter used, as a value, even if the settings give a quantile."""
+    """Score thresholds that the filters used. If the settings specify a quantile, the threshold is the score computed
+    from that quantile."""
     num_fallbacks: int
-    """Number of captions whose first wording failed the check against the record and was replaced."""
+    """Number of captions that were replaced because their first wording did not agree with the vase's record."""
     stages: Mapping[str, Mapping[str, float]]
-    """Work of this run, by stage: rows, seconds and rows_per_s of one process, deaths of the stage's processes, and
-    killed_rows, the number of photographs rejected because of these deaths."""
+    """Measurements of this run, by stage, as dicts with these keys: rows, the number of processed photographs; seconds,
+    the processing time summed over the stage's processes; rows_per_s, the quotient of these two; deaths, the number of
+    the stage's processes that died; killed_rows, the number of photographs that were rejected because a process died.
+    """
     reused_rows: Mapping[str, int]
-    """Number of rows that an earlier run had finished, by pass of the job: "filters" or "lift"."""
+    """Number of photographs whose results were reused from an earlier run, for the two parts of a run: "filters", and
+    "lift" (from the 3D models to the texts)."""
     num_stale_shards: int
-    """Number of files of finished work that belong to other settings, photographs or code and were not used."""
+    """Number of result files of earlier runs that were not used, because they were computed with other settings,
+    photographs or code."""
     seconds: Mapping[str, float]
-    """Wall time in seconds, including the start of the processes, by pass of the job: "filters" or "lift"."""
+    """Wall time in seconds, including the start of processes, of the two parts of a run: "filters", and "lift" (from
+    the 3D models to the texts)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the summary as values that JSON can hold."""
+        """Returns the summary as a dict that JSON can encode."""
         best_view = self.best_view and self.best_view.as_dict()
         return asdict(self) | {"filters": [report.as_dict() for report in self.filters], "best_view": best_view}

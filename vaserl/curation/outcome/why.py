@@ -1,4 +1,4 @@
-"""Explains from the manifest what each stage did with a photograph or with the photographs of a vase."""
+"""Explains what each stage of curation did with a photograph or with the photographs of a vase, from the manifest."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,15 +13,16 @@ from vaserl.errors import UserError
 
 
 def why(dataset: DataSet, name: str, pipeline: Pipeline = PIPELINE) -> str:
-    """Returns a text that states what each stage did with every photograph that `name` denotes. `name` is a vase's id,
-    a photograph's path, file name or content hash, or a turntable video's hash; of a hash 8 digits are enough.
+    """Returns a text that explains what each stage of curation did with every photograph that matches `name`. `name` is
+    the id of a vase; the path, file name or content hash of a photograph; or the content hash of a turntable video. The
+    first 8 digits of a hash are enough.
 
-    Raises: UserError with the nearest names when `name` denotes nothing.
+    Raises: UserError when nothing matches `name`. The message contains the most similar names.
     """
     rows = list(dataset.rows)
     chosen = [row for row in rows if row.vase_id == name] or [row for row in rows if _is_named(name, row)]
     if not chosen:
-        raise UserError(f"{dataset.path} has no vase and no photograph {name!r}{_nearest(rows, name)}")
+        raise UserError(f"{dataset.path}: no vase or photograph matches {name!r}{_nearest(rows, name)}")
     settings = dataset.settings(CurateSettings)
     lines = []
     for vase_id in sorted({row.vase_id for row in chosen}):
@@ -36,10 +37,12 @@ def why(dataset: DataSet, name: str, pipeline: Pipeline = PIPELINE) -> str:
 def story(
     row: Row, views: Sequence[Row], settings: CurateSettings | None, pipeline: Pipeline = PIPELINE
 ) -> Iterator[tuple[str, str]]:
-    """Yields (name of the stage, what it did with the photograph) for each stage that the photograph reached.
+    """Yields (name of the stage, what the stage did with the photograph) for each stage up to the one that rejected the
+    photograph, or for all stages if none did. Then yields pairs (title, text) about the result.
 
-    views: all photographs of its vase.
-    settings: the settings that the data set was curated with; None if they are unknown.
+    row: the row of the photograph in the manifest.
+    views: the rows of all photographs of the same vase.
+    settings: the settings with which the data set was curated, or None if they are unknown.
     """
     for stage in pipeline.stages:
         if row.rejected_by == stage.name:
@@ -86,7 +89,8 @@ def _passed(stage: Stage, row: Row, views: Sequence[Row], settings: CurateSettin
 
 
 def _rejected(stage: Stage, row: Row, settings: CurateSettings | None) -> str:
-    """Returns the reason for the rejection, with the values that the stage measured unless the reason states them."""
+    """Returns a text with the reason for which the stage rejected the photograph. Scores that the stage computed are
+    added unless the reason already contains them."""
     scores = [row.scores[measure.name] for measure in stage.measures if measure.name in row.scores]
     stated = any(f"{score:.3f}" in row.reason for score in scores)
     measured = f" ({_measured(stage, row, settings)})" if scores and not stated else ""
@@ -104,7 +108,7 @@ def _measured(stage: Stage, row: Row, settings: CurateSettings | None) -> str:
 
 
 def _order(stage: str, pipeline: Pipeline, unknown: int) -> int:
-    """Returns the stage's index in the pipeline; `unknown` for "" and for names that the pipeline does not contain."""
+    """Returns the index of the stage with this name in the pipeline, or `unknown` if the pipeline has no such stage."""
     return pipeline.names.index(stage) if stage in pipeline.names else unknown
 
 

@@ -1,4 +1,4 @@
-"""Import of data sets that others have published in the layout of VaseVQA-3D."""
+"""Imports a published data set whose files are arranged like those of the VaseVQA-3D data set."""
 
 from vaserl.curation.published.importing import Imported, import_published, problem_of, published_record
 from vaserl.curation.published.layout import PublishedVase, is_published, read_layout

@@ -1,14 +1,19 @@
-"""Reads the annotation files of a published data set. Their fields have no specification, so every plausible form is
-accepted.
+"""Reads the annotation files of a published data set: captions, questions and metadata, in JSON.
 
-Each file is a list of objects, or an object that maps the name of a 3D model to its entry; either may be the value of a
-single key. In a list, one of NAME_FIELDS names the 3D model, by an id, a file name, or a list of file names of which
-the first counts. An entry of
+The format of these files has no specification, so several forms are accepted. A file contains one entry for each 3D
+model, in one of these forms:
 
-* captions is a text, a list of texts of which the first counts, or an object with one of CAPTION_FIELDS,
-* Q&A is {"question", "answer"} with, if possible, one of KIND_FIELDS, or a list of these, alone or under one of
-  LIST_FIELDS,
-* metadata is an object with the field names of the Beazley archive in any spelling, perhaps with a "split".
+* an object that maps the name of each 3D model to its entry,
+* a list of objects, which are the entries. One of the fields NAME_FIELDS of an entry contains the name of the 3D model:
+  an id, a file name, or a list of file names, of which the first is used.
+* an object with a single key, whose value is such a list.
+
+The form of an entry depends on the file:
+
+* captions: a text, a list of texts, of which the first is used, or an object with one of the fields CAPTION_FIELDS;
+* questions: an object {"question", "answer"}; or a list of such objects; or an object with such a list in one of the
+  fields LIST_FIELDS. A question may also have one of the fields KIND_FIELDS, with what it asks about;
+* metadata: an object with the field names of the Beazley Archive in any spelling; it may have a field "split" too.
 """
 
 import json
@@ -33,7 +38,7 @@ KIND_FIELDS = ("dimension", "field", "type", "question_type", "category", "attri
 
 TOPICS = (*DIMENSIONS, PROVENANCE)
 OTHER = "other"
-"""Value of "dimension" for a question about none of TOPICS."""
+"""Value of the field "dimension" of a question that asks about none of the topics in TOPICS."""
 
 _DIMENSION_OF = {
     **{topic: topic for topic in TOPICS},
@@ -41,16 +46,18 @@ _DIMENSION_OF = {
 }
 _ASKS = re.compile(rf"\b({'|'.join(sorted(_DIMENSION_OF, key=len, reverse=True))})\b", re.IGNORECASE)
 _TEMPLATE = re.compile(r"^the (?:of )?[\w ]+? (?:of )?the vase is (.+?)\.?$", re.IGNORECASE | re.DOTALL)
-"""Matches “The fabric of the vase is X.”, and “The of fabric the vase is X.”, which occurs in the published data."""
+"""Pattern of answers like “The fabric of the vase is X.”; group 1 is X. The published data also contains the misspelt
+“The of fabric the vase is X.”, which the pattern matches too."""
 _ENDINGS = re.compile(
     r"(?:\.(?:glb|gltf|jpe?g|png|webp|mp4)|_shaded|_textured(?:_\dk)?|_mesh|_ac001001)$", re.IGNORECASE
 )
 
 
 def vase_key(text: str) -> str:
-    """Returns the key of a vase from the name of its 3D model, a view or an annotation, which all give the same key.
+    """Returns the key by which a vase's files and annotations are matched. `text` is the file name of a 3D model, the
+    file name of a view, or the name or URI in an annotation.
 
-    Example: "7f_2" for "a/7f_2_textured_2k.glb_shaded.glb" and "7f_2_ac001001.jpg"; of a URI the last part counts.
+    Example: "a/7f_2_textured_2k.glb_shaded.glb" and "7f_2_ac001001.jpg" both have the key "7f_2".
     """
     name = re.split(r"[/\\:]", text.strip().rstrip("/"))[-1]
     while (shorter := _ENDINGS.sub("", name)) != name:
@@ -59,7 +66,7 @@ def vase_key(text: str) -> str:
 
 
 def read_captions(path: Path, report: Report) -> dict[str, str]:
-    """Returns the caption of each 3D model, by the key of `vase_key`."""
+    """Returns the caption of each vase, by the vase's key (see `vase_key`)."""
     captions: dict[str, str] = {}
     for where, name, entry in _entries(path, report):
         value = _first_of(entry, CAPTION_FIELDS) if isinstance(entry, Mapping) else entry
@@ -76,8 +83,8 @@ def read_captions(path: Path, report: Report) -> dict[str, str]:
 
 
 def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]]:
-    """Returns the questions about each 3D model, by the key of `vase_key`: [{"dimension", "question", "answer"}, …].
-    The dimension is one of TOPICS, or OTHER."""
+    """Returns the questions about each vase, by the vase's key (see `vase_key`). A question is a dict with the keys
+    dimension, question and answer. The dimension is what the question asks about: one of TOPICS, or else OTHER."""
     questions: dict[str, list[dict[str, str]]] = {}
     for where, name, entry in _entries(path, report):
         pairs = _first_of(entry, LIST_FIELDS) if isinstance(entry, Mapping) else entry
@@ -96,7 +103,8 @@ def read_questions(path: Path, report: Report) -> dict[str, list[dict[str, str]]
 
 
 def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Returns (records, splits), each by the key of `vase_key`; a vase without a split is absent from the splits."""
+    """Returns (records, splits), two dicts by the vase's key (see `vase_key`). The first contains the record of each
+    vase; the second contains the split ("train", "val" or "test") of each vase that has one."""
     renaming = Renaming(RECORD_FIELDS, {})
     records: dict[str, dict[str, str]] = {}
     splits: dict[str, str] = {}
@@ -150,7 +158,8 @@ def _question(where: str, pair: Any, report: Report) -> dict[str, str] | None:
 
 
 def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
-    """Yields (where, key of the 3D model, entry) for each entry of a file; `where` names its place in messages."""
+    """Yields (place, key, entry) for each entry of an annotation file. The place is text for error messages, such as
+    "FILE, entry 3"; the key is that of the vase (see `vase_key`)."""
     if not path.is_file():
         report(Problem(where=str(path), kind="file missing", message="no such file; the layout requires one"))
         return
@@ -189,7 +198,7 @@ def _entries(path: Path, report: Report) -> Iterator[tuple[str, str, Any]]:
 
 
 def _first_of(entry: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """Returns the value of the first of these fields that is not empty; None if all are empty."""
+    """Returns the value of the first field in `names` that is not empty in the entry, or None if all are empty."""
     return next((entry[name] for name in names if entry.get(name)), None)
 
 

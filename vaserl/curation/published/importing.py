@@ -1,4 +1,4 @@
-"""Imports a published data set, so that every job can train and evaluate on it."""
+"""Converts a published data set into a curated one, so that models can be trained and evaluated on it."""
 
 import hashlib
 import logging
@@ -31,7 +31,7 @@ from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 from vaserl.rewards.vase import reference_caption
 
 AROUND = ("front", "left", "back", "right")
-"""The four views around a vase, in the order in which a turntable video shows them."""
+"""Names of the four side views of a vase, in the order in which a turntable video shows these sides."""
 STILLS_FPS = 2.0
 _SHOWN_PROBLEMS = 5
 
@@ -40,29 +40,33 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The result of an import: how many vases were imported, and what was left out."""
+    """The result of an import: the number of imported vases, the rejected vases and the omitted questions."""
 
     num_vases: Mapping[str, int]
-    """Number of vases imported, by split."""
+    """Number of imported vases, by split (train, val, test)."""
     rejected: Mapping[str, str]
-    """Reason why a vase was rejected, by the vase's name."""
+    """Reasons why vases were rejected, by the vase's name."""
     num_questions_left_out: int
-    """Number of questions left out because they ask about neither one of the six dimensions nor the provenance."""
+    """Number of questions left out because of what they ask about. Questions are imported if they ask about the fabric,
+    technique, shape, dating, decoration, attribution or provenance."""
     num_records_from_texts: int
-    """Number of vases without metadata, whose record was derived from their questions or caption."""
+    """Number of vases without usable metadata; their records are derived from the answers to their questions or from
+    their caption."""
 
 
 def import_published(
     source: Path, dataset: DataSet, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
 ) -> Imported:
-    """Converts a published data set into a curated one: manifest, 3D models, turntable videos and card. The module
-    `layout` documents the layouts that it reads.
+    """Converts the published data set in the folder `source` into a curated data set and writes it into `dataset`:
+    manifest, 3D models, turntable videos and card. The module `layout` documents the accepted layouts of `source`.
 
-    With `turntable` each GLB is rendered into a video; without it, the four views around the vase become a video of
-    four frames, resolution x resolution pixels. A vase whose files are missing or damaged becomes a rejected row. The
-    published splits are kept, and a vase without one goes into train; if no vase has one, `seed` draws all splits.
+    If `turntable` is given, the video of a vase is rendered from its 3D model with these settings. If it is None, the
+    video consists of the four published side views, resolution x resolution pixels each. A vase with missing or damaged
+    files becomes a rejected row of the manifest. Published splits are used, and vases without a split become training
+    vases. If no vase has a split, all splits are drawn at random with `seed`.
 
-    Raises: UserError for annotations that can't be used, naming file, entry and field of the first few of each kind.
+    Raises: UserError when annotations can't be used. The message contains file, entry and field of the first few
+    problems of each kind.
     """
     # imported here because it loads matplotlib and torch, which checking a folder does not need
     from vaserl.curation.outcome.card import Findings, write_card
@@ -100,7 +104,7 @@ def import_published(
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
-    """Raises a UserError that names the first few problems of each kind, if there are any."""
+    """Raises a UserError that lists the first few problems of each kind, unless `problems` is empty."""
     kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
@@ -114,7 +118,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 
 def problem_of(vase: PublishedVase) -> str:
-    """Returns why the vase can't be used, naming the file and the remedy; an empty text if it can be used."""
+    """Returns why the vase can't be imported, with the file and the remedy, or "" if it can be imported."""
     for view in PUBLISHED_VIEWS:
         if view not in vase.views:
             return f"view {view!r} is missing; add it to the other views of {vase.name!r}"
@@ -135,8 +139,9 @@ def problem_of(vase: PublishedVase) -> str:
 
 
 def published_record(vase: PublishedVase) -> Mapping[str, str]:
-    """Returns the vase's record: the museum's if it states a dimension, or else one derived from the answers to the
-    questions, or else one derived from the caption; empty if none of them states a dimension."""
+    """Returns the vase's record from the first of these sources that gives a value for at least one dimension (fabric,
+    technique, shape, dating, decoration, attribution): the museum's record, the answers to the questions, the caption.
+    If none of them does, returns an empty record."""
     if states_something(vase.record):
         return vase.record
     stated = record_from_questions(vase.questions) or record_from_caption(vase.caption)
@@ -144,8 +149,8 @@ def published_record(vase: PublishedVase) -> Mapping[str, str]:
 
 
 def clip_of_views(vase: PublishedVase, resolution: int) -> Clip:
-    """Returns a video of the four views around the vase, each padded with white: uint8 [4, resolution, resolution, 3],
-    RGB."""
+    """Returns a video with the vase's four side views as its frames. Views that are not square are padded with white.
+    Frames: uint8 [4, resolution, resolution, 3], RGB."""
     frames = [
         ImageOps.pad(read_photograph(vase.views[view]), (resolution, resolution), color=(255, 255, 255))
         for view in AROUND

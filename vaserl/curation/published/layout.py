@@ -1,10 +1,11 @@
-"""Reads a published data set: 3D models, views and annotations. It has one of two layouts.
+"""Reads the files of a published data set, which must have one of two layouts. The first has 3D models:
 
     models/*.glb   images/{front,back,left,right,top,bottom}/*   annotations/{captions,qa_pairs,metadata}.json
 
-is the layout of the data set. The evaluation code published with it reads another: a folder for each 3D model, which
-holds six views, and groundTruth.json, a list of {"images": [name], "caption"}. If the first layout also has a
-groundTruth.json, the vases in it are the test split.
+If such a data set also has a file groundTruth.json, the vases in that file are the test split.
+
+The second layout is used by the evaluation code that was published with VaseVQA-3D. It has a folder with six views for
+each vase, and groundTruth.json, a list of {"images": [name], "caption"}.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,33 +23,35 @@ GROUND_TRUTH = "groundTruth.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedVase:
-    """The files and annotations of one published vase; no picture or model has been opened."""
+    """The file paths and annotations of one published vase. Its pictures and its 3D model have not been opened."""
 
     name: str
-    """The key that its files and annotations share, see `vase_key`."""
+    """Key of the vase, by which its files and annotations are matched (see `vase_key`)."""
     model: Path | None
-    """Path of the 3D model (GLB); None in the layout of the evaluation code, which has none."""
+    """Path of the 3D model (GLB), or None if the data set has no 3D models."""
     views: Mapping[str, Path]
-    """Path of each view's picture, by name of the view; views without a picture are absent."""
+    """Paths of the pictures of the vase, by name of the view, such as "front"; views without a picture are absent."""
     caption: str
-    """Published caption; empty if there is none."""
+    """Published caption of the vase, or "" if it has none."""
     questions: tuple[Mapping[str, str], ...]
-    """Questions about the vase, with the keys dimension, question and answer; the dimension may be OTHER."""
+    """Questions about the vase, as dicts with the keys dimension, question and answer. The dimension is what the
+    question asks about: one of TOPICS, or else OTHER."""
     record: Mapping[str, str]
-    """The museum's record: text by field name of the Beazley archive; empty if there is none."""
+    """The museum's record of the vase: text by field name of the Beazley Archive; empty if the vase has no record."""
     split: str
-    """Split of the vase: train, val or test; empty if the data set states none."""
+    """Split of the vase: "train", "val" or "test", or "" if the data set contains no split for it."""
 
 
 def is_published(folder: Path) -> bool:
-    """Returns True if the folder has one of the two layouts."""
+    """Returns True if the folder contains annotations/ or groundTruth.json, as a published data set does."""
     return (folder / "annotations").is_dir() or (folder / GROUND_TRUTH).is_file()
 
 
 def read_layout(source: Path, report: Report) -> list[PublishedVase]:
-    """Returns every vase of the data set, sorted by name. Problems of its annotations go to `report`.
+    """Returns every vase of the published data set in the folder `source`, sorted by name. Calls `report` with each
+    problem of the annotations.
 
-    Raises: UserError when the folder has neither layout.
+    Raises: UserError when the folder has neither of the two accepted layouts.
     """
     if (source / "annotations").is_dir():
         return _published(source, report)
@@ -56,7 +59,7 @@ def read_layout(source: Path, report: Report) -> list[PublishedVase]:
         return _evaluation(source, report)
     raise UserError(
         f"{source} is no published data set: expected models/, images/ and annotations/ in it, or {GROUND_TRUTH} and a "
-        "folder of six views for each model"
+        "folder with six views for each vase"
     )
 
 
@@ -111,8 +114,11 @@ def _evaluation(source: Path, report: Report) -> list[PublishedVase]:
 
 
 class _Matching:
-    """Maps a name in the annotations to that of a 3D model: the model with the same name, or else the only model whose
-    name starts with the name and "_"."""
+    """Callable that maps a name in the annotations to the name of a 3D model.
+
+    A model with the same name is used. Without one, the model whose name starts with the annotation's name and "_" is
+    used, if it is the only such model.
+    """
 
     def __init__(self, models: Mapping[str, Path | None], report: Report) -> None:
         self._models, self._report = models, report

@@ -1,4 +1,4 @@
-"""Builds a record for a vase that was published without one, from its questions or its caption."""
+"""Builds the record of a vase that was published without a record, from its questions or its caption."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,9 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
 def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Returns a record that holds each answer in the field that its question asks for. Answers that the reward's parser
-    can't read are left out; if two questions ask for one field, the first counts."""
+    """Returns a record that contains, for each field, the answer to the question about that field. Answers that the
+    reward function can't parse are left out. If several questions are about the same field, the first answer is used.
+    """
     record: dict[str, str] = {}
     for question in questions:
         field = FIELD_OF_DIMENSION.get(question["dimension"])  # pyright: ignore[reportArgumentType]
@@ -19,8 +20,8 @@ def record_from_questions(questions: Sequence[Mapping[str, str]]) -> dict[str, s
 
 
 def record_from_caption(caption: str) -> dict[str, str]:
-    """Returns a record of the values that the reward's parser finds in the caption, except values that it would read
-    differently in a record."""
+    """Returns a record with the values that the reward function finds in the caption. A value is left out if the reward
+    function would parse it differently in a record."""
     facts = parse_caption(caption)
     record = {}
     for dimension in DIMENSIONS:

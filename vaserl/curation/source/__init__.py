@@ -1,8 +1,9 @@
-"""Reads the input of curation: photographs, joined with the museum's records of the vases on them into one table.
+"""Reads the input of curation and joins each photograph with the museum's record of the vase that it shows.
 
-Photographs are listed in a table (CSV, JSON, JSONL, parquet) with the columns file, vase_id and view, or else are the
-image files of a folder, whose names contain vase and view. Records are another such table, with the field names of the
-Beazley archive, or one `<vase_id>.json` for each vase. Both are local files, or URLs that fsspec reads.
+The photographs are listed in a table (CSV, JSON, JSONL or parquet) with the columns file, vase_id and view. Without
+such a table, all image files of a folder are used, and their names contain the vase's id and the view. The records use
+the field names of the Beazley Archive. They are the rows of a second table, or one file `<vase_id>.json` for each vase.
+Photographs and records are local files, or URLs that fsspec can open.
 """
 
 from vaserl.curation.source.problem import Report

@@ -1,4 +1,4 @@
-"""Reads the list of photographs from a table, or from the image files of a folder."""
+"""Reads the list of the input photographs, from a table or from the image files in a folder."""
 
 import re
 import unicodedata
@@ -14,24 +14,24 @@ from vaserl.files.photograph import IMAGE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
-"""Name of the default table of photographs, without suffix."""
+"""File name, without suffix, of the table that lists the photographs if the settings specify no other table."""
 
 PHOTOGRAPHS_SCHEMA = pa.schema([(name, pa.string()) for name in (*PHOTOGRAPH_FIELDS, "problem")])
-"""Columns of the list of photographs; `problem` states why a photograph can't be used, or is empty."""
+"""Columns of the list of photographs. The column `problem` contains why a photograph can't be used, else ""."""
 
 
 class Grouping:
-    """Derives the id of the vase and the view from the file name of a photograph."""
+    """Callable that derives a vase's id and the view, such as "front", from the file name of a photograph."""
 
     def __init__(self, pattern: str, ids: Collection[str]) -> None:
         self._pattern, self._ids = re.compile(pattern), ids
         self._whole = "/" in pattern
 
     def __call__(self, file: str) -> dict[str, str]:
-        """Returns {"vase_id", "view", "problem"}; problem is empty if the name fits the pattern.
+        """Returns a dict with the keys vase_id, view and problem; problem is "" if the file name matches the pattern.
 
-        The end of an id may look like a view, as in "v1_2": if a record has the whole name as its id, the name is the
-        id and the view is empty.
+        An id may end like a view, as in "v1_2". If a record's id equals the whole file name without suffix, that name
+        is the vase's id and the view is "".
         """
         path = unicodedata.normalize("NFC", file.rpartition(".")[0])  # macOS decomposes accents in file names
         stem = path.rsplit("/", 1)[-1]
@@ -45,7 +45,8 @@ class Grouping:
 
 
 def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
-    """Yields the row of every image file below the folder; image files are recognised by their suffix."""
+    """Yields one row, by column name, for each image file in the folder and its subfolders. Image files are recognised
+    by their suffix."""
     for name in files_below(folder):
         if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
             yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
@@ -54,7 +55,8 @@ def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
 def listed_photographs(
     folder: str, place: str, group: Grouping, renaming: Renaming, report: Report
 ) -> Iterator[dict[str, str]]:
-    """Yields the row of every photograph that a table lists; its files are relative to the folder, or URLs."""
+    """Yields one row, by column name, for each photograph that the table at `place` lists. The file names in the table
+    are URLs or paths relative to `folder`."""
     seen: dict[str, str] = {}
     present = set(files_below(folder)) if is_url(folder) else None
     for where, row in read_table(place, report):

@@ -1,4 +1,5 @@
-"""Reporting of problems in the input: a function that receives each problem."""
+"""Defines `Report`, the type of functions that are called with each problem of the input, and `stop`, such a function
+that raises an error."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -6,9 +7,10 @@ from typing import NoReturn
 from vaserl.errors import Problem, UserError
 
 Report = Callable[[Problem], None]
-"""A function that receives a problem. If it returns, the reader leaves out the faulty row or file and continues."""
+"""Function that is called with each problem of the input. If it returns, reading continues without the faulty row or
+file; if it raises an error, reading ends."""
 
 
 def stop(problem: Problem) -> NoReturn:
-    """Ends the run with the problem. Raises: UserError, always."""
+    """Raises a UserError with the place and the message of the problem."""
     raise UserError(f"{problem.where}: {problem.message}")

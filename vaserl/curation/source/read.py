@@ -1,4 +1,4 @@
-"""Joins photographs and records into the rows that a curation run starts from."""
+"""Joins each photograph with the record of its vase; the resulting rows are the input of a curation run."""
 
 import logging
 from dataclasses import dataclass
@@ -39,14 +39,14 @@ SOURCE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """The input of a curation run: the photographs joined with their records, and all records."""
+    """The input of a curation run: the photographs, each joined with its vase's record, and all records."""
 
     folder: str
-    """Folder, or URL of a folder, that file names are relative to."""
+    """Path or URL of the folder to which the file names in the input are relative."""
     rows: pa.Table
-    """One row for each photograph, with the columns of SOURCE_SCHEMA, sorted by photo."""
+    """One row for each photograph, with the columns of SOURCE_SCHEMA, sorted by the column `photo`."""
     records: Records
-    """All records, including those without a photograph."""
+    """The records of all vases, including vases without a photograph."""
 
 
 _logger = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ _pc: Any = pyarrow.compute  # its functions are defined at import, so type check
 
 
 def read_photograph_source(settings: SourceSettings) -> pa.Table:
-    """Returns one row for each photograph with its vase's record, in the columns of SOURCE_SCHEMA, sorted by photo. The
-    photographs themselves are not opened.
+    """Returns a table with one row for each photograph; the row includes the record of the photograph's vase. The table
+    has the columns of SOURCE_SCHEMA and is sorted by the column `photo`. The image files are not opened.
 
-    Rows are made a few thousand at a time and kept as columns, so that a large collection fits in memory.
+    Rows are converted to Arrow columns a few thousand at a time, so that a large collection fits in memory.
 
     Raises: UserError, with file and line, when the photographs or the records are missing or can't be parsed.
     """
@@ -73,8 +73,8 @@ def read_photograph_source(settings: SourceSettings) -> pa.Table:
 
 
 def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
-    """Reads the input like `read_photograph_source` and returns all records too. Problems of the files go to `report`;
-    if it returns, reading continues."""
+    """Reads the input like `read_photograph_source`, but returns all records too and calls `report` with each problem
+    of the files. If `report` returns, reading continues."""
     use_storage_options(settings.path, settings.storage_options)
     folder, place = _places(settings)
     records = read_records(folder, settings, report)
@@ -84,8 +84,8 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
     photographs = records_table(rows, PHOTOGRAPH_SCHEMA)
     if not photographs.num_rows:
         raise UserError(
-            f"{folder} holds no photographs: it has neither a table {PHOTOGRAPHS}.jsonl, .csv, .json or .parquet nor "
-            f"files with a suffix of {', '.join(sorted(IMAGE_SUFFIXES))}"
+            f"{folder} contains no photographs: expected a table {PHOTOGRAPHS}.jsonl, .csv, .json or .parquet, or "
+            f"image files with one of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
@@ -95,22 +95,23 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
 
 
 def check_apart(settings: SourceSettings, dataset: Path) -> None:
-    """Checks that the data set does not lie in the folder of the photographs.
+    """Checks that the folder of the data set, `dataset`, is not inside the folder of the photographs.
 
-    Raises: UserError when it does and all image files of that folder count as photographs: the next run would read the
-    data set's contact sheet and rendered views as photographs.
+    Raises: UserError when it is inside and no table lists the photographs. All image files in that folder are then
+    photographs, so the next run would use the data set's contact sheet and rendered views as photographs.
     """
     folder, place = _places(settings)
     if place is None and not is_url(folder) and dataset.is_relative_to(folder):
         raise UserError(
-            f"dataset {dataset} lies in the folder of the photographs, {folder}, whose image files all count as "
-            "photographs, so the next run would include the data set's pictures; name a folder outside of it, or list "
-            "the photographs in a table"
+            f"dataset {dataset} is inside the folder of the photographs, {folder}. All image files in that folder are "
+            "read as photographs, so the next run would include the data set's pictures. Set dataset to a folder "
+            "outside of it, or list the photographs in a table"
         )
 
 
 def _unused(field: str, column: str, records: Records, listed: frozenset[str], place: str | None) -> str:
-    """Returns why the column that source.fields gives for a field was not found, and the remedy."""
+    """Returns an error message, with the remedy, for a field in the setting source.fields whose column was not found in
+    the input tables."""
     if column in records.columns and field not in RECORD_FIELDS:
         way = "set source.id_field for the records' id" if field == "vase_id" else "move the column to that list"
         return f"{column!r} is a column of the records, but {field} is a field of the list of photographs; {way}"
@@ -121,12 +122,14 @@ def _unused(field: str, column: str, records: Records, listed: frozenset[str], p
 
 
 def folder_of(settings: SourceSettings) -> str:
-    """Returns the folder that file names are relative to: `source.path`, or the folder of the table that it names."""
+    """Returns the folder to which the file names in the input are relative. If `source.path` is a folder, it is
+    returned. If `source.path` is a table, the folder that contains the table is returned."""
     return settings.path.rpartition("/")[0] if is_file(settings.path) else settings.path
 
 
 def _places(settings: SourceSettings) -> tuple[str, str | None]:
-    """Returns the folder that files are relative to, and the table that lists the photographs, if there is one."""
+    """Returns (folder, table): the folder to which the file names in the input are relative, and the path of the table
+    that lists the photographs, or None if there is no such table."""
     path, folder = settings.path, folder_of(settings)
     if folder != path:
         return folder, path
@@ -172,7 +175,8 @@ def _joined(folder: str, photographs: pa.Table, records: Records) -> pa.Table:
 
 
 def _places_of(folder: str, files: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the path or URL of each file of a column, like `joined` for one file."""
+    """Returns the path or URL of each file name in a column: URLs are unchanged, and other names are appended to
+    `folder`."""
     return _pc.if_else(
         _pc.match_substring(files, "://"),
         files,

@@ -18,9 +18,10 @@ from vaserl.files.storage import files_below, is_file, joined, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
 RECORDS = "records"
-"""Name of the default table of records, without suffix."""
+"""File name, without suffix, of the table of records if the settings specify no other table."""
 ID_FIELDS = ("id", "URI", "Vase Number")
-"""Columns that may hold the vase's id, in order of preference, if source.id_field is empty."""
+"""Columns that are searched for the vase's id if the setting source.id_field is empty. The first one with a value is
+used."""
 
 RECORDS_SCHEMA = pa.schema(
     [
@@ -35,21 +36,24 @@ class Records:
     """The records of all vases, as columns of an Arrow table."""
 
     table: pa.Table
-    """One row for each vase, with the columns of RECORDS_SCHEMA; `record` holds the fields as JSON."""
+    """One row for each vase, with the columns of RECORDS_SCHEMA. The column `record` contains the vase's fields as a
+    JSON object."""
     ids: frozenset[str]
     """Ids of the vases that have a record."""
     origin: str
-    """File name of the table, or "<vase_id>.json" for one file each; used in messages."""
+    """Source of the records for error messages: the file name of their table, or "<vase_id>.json" if each vase has its
+    own file."""
     columns: frozenset[str]
-    """Names of all columns that occur in the records."""
+    """Names of the columns of the table, or of the keys in the JSON files."""
     used: frozenset[str]
-    """Names of the columns in source.fields that occur in the records."""
+    """Names of the columns of the records that the setting source.fields maps to a field."""
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
-    """Reads the records from the table that `source.records` names, or else from the table or JSON files in `folder`.
+    """Reads the records from the table `source.records`. If that setting is absent, reads the default table in
+    `folder`; if there is no such table, reads the JSON files in `folder`.
 
-    Raises: UserError when there are none.
+    Raises: UserError when neither a table nor a JSON file is found.
     """
     renaming = Renaming(RECORD_FIELDS, settings.fields)
     place = find_table(folder, RECORDS) if settings.records is None else joined(folder, settings.records)
@@ -63,10 +67,10 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
                 name for name in files if name.endswith(TABLE_SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")
             ]
             raise UserError(
-                f"{folder} holds no records: add {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
+                f"{folder} contains no records: add a table {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
-                f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records"
-                + (f", to {' or '.join(tables[:3])} perhaps" if tables else "")
+                f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records to the path of a table"
+                + (f", perhaps {' or '.join(tables[:3])}" if tables else "")
             )
         rows, origin = _single(folder, names, report), "<vase_id>.json"
     ids: set[str] = set()
@@ -99,23 +103,25 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
 
 
 def find_table(folder: str, stem: str) -> str | None:
-    """Returns the path of `stem` plus one of TABLE_SUFFIXES in the folder; None if there is no such table.
+    """Returns the path of the file in `folder` whose name is `stem` plus one of TABLE_SUFFIXES, or None if there is no
+    such file.
 
-    Raises: UserError when there are several.
+    Raises: UserError when there are several such files.
     """
     found = [name for suffix in TABLE_SUFFIXES if is_file(joined(folder, name := stem + suffix))]
     if len(found) > 1:
-        raise UserError(f"{folder} holds {' and '.join(found)}: remove one, or name it in source.{stem}")
+        raise UserError(f"{folder} contains {' and '.join(found)}: keep one of them, or set source.{stem} to one")
     return joined(folder, found[0]) if found else None
 
 
 def states_something(record: Mapping[str, str]) -> bool:
-    """Returns whether the record states one of the six dimensions, such as fabric or shape."""
+    """Returns True if the record has a value for at least one of the six dimensions: fabric, technique, shape, dating,
+    decoration and attribution."""
     return any(record.get(field) for field in FIELD_OF_DIMENSION.values())
 
 
 def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk: int = 4096) -> pa.Table:
-    """Returns the rows as an Arrow table; holds only `chunk` of them as Python objects at a time."""
+    """Returns the rows as an Arrow table. At most `chunk` rows are in memory as Python objects at a time."""
     rows = iter(rows)
     batches = []
     while part := list(itertools.islice(rows, chunk)):
@@ -124,7 +130,8 @@ def records_table(rows: Iterable[Mapping[str, object]], schema: pa.Schema, chunk
 
 
 def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iterator[tuple[str, str, dict]]:
-    """Yields (place, id, fields) for each record; the place is "FILE:LINE"."""
+    """Yields (place, id, fields) for each record: place is "FILE:LINE", id is the vase's id, and fields are the values
+    by column name."""
     for where, row in rows:
         field = id_field or next((name for name in ID_FIELDS if row.get(name)), "id")
         key = str(row.get(field) or "").strip()

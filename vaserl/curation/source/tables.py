@@ -1,6 +1,7 @@
 """Reads the rows of a CSV, JSON, JSONL or parquet file one at a time, each with its line or row number.
 
-Files are read in parts, except `.json`: its whole text is in memory, but its rows are parsed one at a time.
+CSV, JSONL and parquet files are read in parts. The whole text of a JSON file is in memory, but its rows are parsed one
+at a time.
 """
 
 import csv
@@ -22,23 +23,24 @@ from vaserl.files.storage import UNDECODED, open_file
 TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
 
 DELIMITERS = (",", ";", "\t")
-"""Delimiters that a CSV may have; spreadsheets write semicolons where the comma is the decimal mark."""
+"""Accepted delimiters of a CSV file. Spreadsheets write semicolons in countries where the comma is the decimal mark."""
 
 TableRow = tuple[str, dict[str, Any]]
-"""A row as (place, fields): the place is "FILE:LINE", the fields are values by column name."""
+"""A row of a table as (place, fields): place is "FILE:LINE", and fields are the row's values by column name."""
 
 
 def read_table(place: str, report: Report) -> Iterator[TableRow]:
-    """Yields the rows of the file at `place`; lines and rows are counted from 1, and a CSV's header is line 1.
+    """Yields the rows of the table with the path or URL `place`. Lines and rows are counted from 1; the header of a CSV
+    file is line 1.
 
-    Lines that can't be parsed are reported and left out. A `.json` file holds a list of objects, or an object of
-    objects, whose keys become the field "id".
+    If a line can't be parsed, `report` is called with the problem and the line is left out. A JSON file contains a list
+    of objects, one for each row, or an object that maps each row's id to an object; that id becomes the field "id".
 
-    Raises: UserError when the file is missing or has another suffix.
+    Raises: UserError when the file can't be opened or its suffix is not in TABLE_SUFFIXES.
     """
     suffix = place[place.rfind(".") :].lower()
     if suffix not in TABLE_SUFFIXES:
-        raise UserError(f"{place}: a table must have one of the suffixes {', '.join(TABLE_SUFFIXES)}")
+        raise UserError(f"{place}: unknown kind of table; the known suffixes are {', '.join(TABLE_SUFFIXES)}")
     try:
         stream = open_file(place)
     except OSError as error:
@@ -50,8 +52,8 @@ def read_table(place: str, report: Report) -> Iterator[TableRow]:
 
 
 def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
-    """Returns the JSON object that the text holds; if it holds none, reports that and returns None. `where` is the file
-    and the line on which the text starts."""
+    """Parses a text as a JSON object and returns that object. If the text is no JSON object, calls `report` with the
+    problem and returns None. `where` is "FILE:LINE" of the start of the text."""
     place, _, line = where.rpartition(":")
     try:
         entry = json.loads(text)
@@ -108,13 +110,15 @@ def _csv(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
 
 
 def _delimiter(header: str) -> str:
-    """Returns the delimiter that is most frequent in the header outside of quotes; a comma if there is none."""
+    """Returns the delimiter that occurs most often in the header of a CSV file, outside of quotes, or a comma if no
+    delimiter occurs."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(DELIMITERS, key=bare.count)
 
 
 def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
-    """Yields the rows of a JSON file one by one, so that the objects of a long list are never in memory together."""
+    """Yields the rows of a JSON file and parses each one when it is needed, so that a long list of objects is never in
+    memory as a whole."""
     content = stream.read()
     try:
         text = content.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Augmentation of training photographs: random changes, drawn again in every epoch."""
+"""Augments training photographs with random changes, which are different in every epoch."""
 
 import numpy as np
 import torch
@@ -8,10 +8,13 @@ from vaserl.curation.train_quality.settings import AugmentSettings
 
 
 def augmented(pixels: torch.Tensor, rng: np.random.Generator, settings: AugmentSettings) -> torch.Tensor:
-    """Returns N photographs with random changes, float [N, 3, S, S], where S is the side. Some are mirrored; all are
-    shifted by whole pixels with their edges repeated, and get a random gain and offset for each channel.
+    """Returns N square photographs of side S with random changes, float [N, 3, S, S].
 
-    pixels: [N, 3, S, S], normalised. The result is a pure function of the arguments and the generator's state.
+    Each photograph is mirrored with the probability `settings.mirror`. It is then shifted by a whole number of pixels,
+    and its edge pixels are repeated to fill the gap. Each of its colour channels is multiplied by a random gain, and a
+    random offset is added. The result depends only on the arguments and the state of `rng`.
+
+    pixels: normalised photographs, float [N, 3, S, S].
     """
     num, size = len(pixels), pixels.shape[-1]
     reach = round(settings.shift * size)

@@ -1,4 +1,5 @@
-"""Converts logits to calibrated probabilities, and chooses a threshold on them that has a stated precision."""
+"""Converts logits to calibrated probabilities, and chooses the probability threshold that reaches a target
+precision."""
 
 import math
 from dataclasses import dataclass
@@ -8,44 +9,52 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 TEMPERATURES = (0.02, 50.0)
-"""Smallest and largest temperature (divisor of the logits) that the fit considers."""
+"""Smallest and largest temperature that `temperature_of` can return. A temperature is a divisor of logits."""
 PRIOR_SPREAD = 0.5
 NUM_BINS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """A bin of photographs with similar probabilities. Example: Bin(num=40, confidence=0.93, accuracy=0.90)"""
+    """A group of photographs with similar predicted probabilities of being good.
+
+    Example: Bin(num=40, confidence=0.93, accuracy=0.90)
+    """
 
     num: int
     """Number of photographs in the bin."""
     confidence: float
-    """Mean predicted probability that a photograph of the bin is good."""
+    """Mean over the bin's photographs of the predicted probability of being good."""
     accuracy: float
     """Share of the bin's photographs that are good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenThreshold:
-    """A threshold, with its precision and recall on the photographs on which it was chosen."""
+    """A threshold on the probability of being good, with its precision and recall on the photographs on which it was
+    chosen."""
 
     value: float
-    """Least probability of being good at which a photograph passes."""
+    """Lowest probability of being good with which a photograph passes."""
     precision: float
-    """Share of the passing photographs that are good."""
+    """Share of good photographs among those that pass the threshold."""
     recall: float
-    """Share of the good photographs that pass."""
+    """Share of the good photographs that pass the threshold."""
     reached: bool
-    """True if the precision reaches the target. If False, `precision` is the highest that any threshold has."""
+    """True if `precision` is at least the target precision. If False, no threshold reaches the target, and `precision`
+    is the highest possible one."""
 
 
 def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
-    """Returns the temperature T for which sigmoid(margin / T) has the least cross-entropy (Guo et al. 2017).
+    """Returns the temperature T that minimises the cross-entropy of the probabilities sigmoid(margin / T) (temperature
+    scaling, Guo et al. 2017).
 
-    The loss includes a prior: log T is normal about 0 with standard deviation PRIOR_SPREAD. Without it T would be 0 if
-    the margins separate a few photographs perfectly; with many photographs the prior hardly changes T.
+    The loss includes a prior: log T is normally distributed with mean 0 and standard deviation PRIOR_SPREAD. Without
+    the prior, T would approach 0 if all good photographs had greater margins than all bad ones, as can happen with few
+    photographs. With many photographs the prior hardly changes T.
 
-    margins: float [N], the logit of good minus the logit of bad of each of N photographs. is_good: bool [N].
+    margins: logit of good minus logit of bad of each of N photographs, float [N].
+    is_good: label of each photograph, bool [N].
     """
     signs = np.where(is_good, 1.0, -1.0)
 
@@ -59,13 +68,17 @@ def temperature_of(margins: np.ndarray, is_good: np.ndarray) -> float:
 
 
 def probabilities_of(margins: np.ndarray, temperature: float) -> np.ndarray:
-    """Returns the probability that each of N photographs is good: float64 [N]."""
+    """Returns the probability of being good of each of N photographs: float64 [N].
+
+    margins: logit of good minus logit of bad of each photograph, float [N].
+    temperature: divisor of the margins.
+    """
     return expit(np.asarray(margins, dtype=np.float64) / temperature)
 
 
 def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> list[Bin]:
-    """Groups photographs into `num_bins` equally wide bins of their probability of being good; returns the bins that
-    are not empty."""
+    """Divides the interval from 0 to 1 into `num_bins` equally wide bins, groups photographs by the bin that contains
+    their probability of being good, and returns the bins that are not empty."""
     numbers = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
     return [
         Bin(
@@ -79,19 +92,20 @@ def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_
 
 
 def expected_calibration_error(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> float:
-    """Returns the expected calibration error (Naeini et al. 2015), in [0, 1]: the mean over photographs of |confidence
-    - accuracy| of the photograph's bin."""
+    """Returns the expected calibration error (Naeini et al. 2015), a number from 0 to 1. It is the mean over the bins
+    of |confidence - accuracy|, weighted by the number of photographs in the bin."""
     return sum(b.num * abs(b.confidence - b.accuracy) for b in bins_of(probabilities, is_good, num_bins)) / len(is_good)
 
 
 def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns (thresholds, precision, recall), each [K]: the K distinct probabilities in falling order, and the
-    precision and recall with each as the threshold; photographs at or above a threshold pass.
+    """Returns three arrays [K], (thresholds, precision, recall). The thresholds are the K distinct probabilities in
+    descending order. Precision and recall are those of each threshold; photographs whose probability is at least the
+    threshold pass.
 
     Raises: ValueError when no photograph is good, because recall is undefined then.
     """
     if not is_good.any():
-        raise ValueError("none of the photographs is good")
+        raise ValueError("recall is undefined, because none of the photographs is good")
     order = np.argsort(-probabilities, kind="stable")
     ranked, right = probabilities[order], np.cumsum(is_good[order])
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
@@ -99,10 +113,11 @@ def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np
 
 
 def choose_threshold(probabilities: np.ndarray, is_good: np.ndarray, target_precision: float) -> ChosenThreshold:
-    """Returns the threshold with the greatest recall among those whose precision reaches the target; if none does, the
-    threshold with the highest precision.
+    """Returns the threshold with the highest recall among those whose precision is at least `target_precision`. If no
+    threshold has this precision, returns the one with the highest precision.
 
-    It lies half-way between the lowest probability that passes and the next lower one, so that it equals neither.
+    The threshold is the mean of the lowest probability that passes and the next lower probability, so that it equals
+    neither.
     """
     thresholds, precision, recall = precision_recall(probabilities, is_good)
     enough = precision >= target_precision

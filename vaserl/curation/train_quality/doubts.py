@@ -1,4 +1,4 @@
-"""Warnings that the quality filter's threshold may perform worse than its report suggests, each with a remedy."""
+"""Generates warnings that the quality filter may be worse than its report suggests, each with a remedy."""
 
 import math
 
@@ -8,9 +8,9 @@ from vaserl.curation.train_quality.calibration import ChosenThreshold
 from vaserl.intervals import Z_95, wilson_interval
 
 LEAST_RECALL = 0.5
-"""Least share of the good test photographs that a filter must pass; below it the report warns."""
+"""Recall below which a warning is generated; it is computed on the test photographs."""
 PLAIN_THRESHOLD = 0.5
-"""Threshold on calibrated probabilities that one would use without a target precision."""
+"""Usual threshold on calibrated probabilities when no target precision is given; warnings suggest it."""
 
 
 def doubts_about(
@@ -19,9 +19,11 @@ def doubts_about(
     val: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, ...]:
-    """Returns warnings about the threshold, the gravest first; () if validation and test photographs confirm it.
+    """Returns warnings about the chosen threshold, the most important first. Returns () if the validation photographs
+    confirm its precision and the test photographs confirm that it has enough recall.
 
-    val, test: (calibrated probabilities [N], is_good [N]) of the N photographs of that split.
+    val, test: (calibrated probabilities [N], labels [N]) of the N photographs of the split; a label is True if the
+    photograph is good.
     """
     return tuple(filter(None, (_loses_good_ones(chosen, *test), _is_unproven(chosen, target_precision, *val))))
 

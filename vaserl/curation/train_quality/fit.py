@@ -1,7 +1,7 @@
-"""The training loop: epochs over augmented photographs until the loss on validation no longer falls.
+"""Trains the network of the quality filter on augmented photographs until the validation loss no longer decreases.
 
-There is no data loader on purpose. Photographs are decoded once, at the size of the network's input, into a
-memory-mapped file, which the page cache holds as far as it fits; each epoch reads from that file.
+A torch data loader is not needed: photographs are decoded once, at the size of the network's input, into a
+memory-mapped file. Each epoch reads the pixels from that file, which the operating system caches in free memory.
 """
 
 import copy
@@ -26,36 +26,40 @@ from vaserl.runs.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """The photographs of one split, decoded, with their labels."""
+    """The decoded photographs of one split (train, val or test), with their labels."""
 
     images: np.ndarray
-    """Photographs of all splits, memory-mapped: uint8 [M, S, S, 3] for M photographs of side S."""
+    """Pixels of the photographs of all splits, memory-mapped: uint8 [M, S, S, 3] for M photographs of side S."""
     rows: np.ndarray
-    """Indices of this split's N photographs in `images`: int [N]."""
+    """Index in `images` of each of this split's N photographs: int [N]."""
     is_good: np.ndarray
-    """Label of each photograph, True if it is good: bool [N]."""
+    """Label of each of this split's N photographs, True if it is good: bool [N]."""
 
     def pixels(self, chosen: np.ndarray | slice, config: ResNetConfig) -> torch.Tensor:
-        """Returns the B chosen photographs, normalised and not augmented: float32 [B, 3, S, S]."""
+        """Returns B of this split's photographs, normalised and not augmented: float32 [B, 3, S, S] with side S.
+
+        chosen: numbers of the photographs within this split, counted from 0.
+        """
         return config.normalised(self.images[self.rows[chosen]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """The losses of one pass over the training photographs."""
+    """The losses of one epoch, which is one pass over the training photographs."""
 
     number: int
     """Number of the epoch, counted from 1."""
     train_loss: float
-    """Mean loss of the epoch's steps, on augmented training photographs."""
+    """Mean loss over the optimizer steps of the epoch, on augmented training photographs."""
     val_loss: float
     """Loss on the validation photographs after the epoch, without augmentation."""
 
 
 def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads: int) -> tuple[np.ndarray, list[str]]:
-    """Decodes N photographs into `file`.
+    """Decodes N photographs into the new memory-mapped file `file`.
 
-    Returns: the memory-mapped photographs, uint8 [N, S, S, 3] with side S, and for each the error, or "".
+    Returns: (pixels, errors). The pixels are memory-mapped, uint8 [N, S, S, 3] with side S. The errors are one text for
+    each photograph: why it can't be decoded, or "" if it was decoded.
     """
     size = config.image_size
     images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
@@ -78,13 +82,14 @@ def decode(paths: Sequence[Path], config: ResNetConfig, file: Path, num_threads:
 def fit(
     model: torch.nn.Module, config: ResNetConfig, train: Examples, val: Examples, settings: TrainQualitySettings
 ) -> list[Epoch]:
-    """Trains `model` ([N, 3, S, S] -> [N, 2] logits of N photographs) in place and leaves it with the weights of its
-    best epoch, which has the smallest loss on validation.
+    """Trains `model` in place. Its final weights are those of the epoch with the lowest validation loss.
 
-    The loss, in training and on validation, is the cross-entropy with each class weighted so that both classes count as
-    half of the training photographs. Returns: all epochs that ran.
+    The loss is the cross-entropy. The photographs of a class have the same weight, chosen so that the classes good and
+    bad have equal total weight in the training photographs. The validation loss uses the same weights.
 
-    Raises: UserError when the loss becomes NaN or infinite.
+    model: network from N photographs of side S, [N, 3, S, S], to their logits of bad and good, [N, 2].
+    Returns: all epochs of the training; there are fewer than `num_epochs` if it stopped early.
+    Raises: UserError when the validation loss is NaN or infinite.
     """
     rng = np.random.default_rng(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -116,8 +121,8 @@ def fit(
             val_loss = _weighted_loss(margins_of(model, config, val, size), val.is_good, weights.cpu().numpy())
             if not math.isfinite(val_loss):
                 raise UserError(
-                    f"the loss on validation is {val_loss} after epoch {number}: training diverged; lower "
-                    f"learning_rate, {settings.learning_rate:g} now"
+                    f"the validation loss is {val_loss} after epoch {number}: training diverged; reduce learning_rate, "
+                    f"which is {settings.learning_rate:g}"
                 )
             if val_loss < min((epoch.val_loss for epoch in epochs), default=math.inf):
                 best = copy.deepcopy(model.state_dict())
@@ -131,13 +136,14 @@ def fit(
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """Returns the epoch with the smallest loss on validation; among equals the first."""
+    """Returns the epoch with the lowest validation loss, or the first of them if several have the same loss."""
     return min(epochs, key=lambda epoch: epoch.val_loss)
 
 
 @torch.inference_mode()
 def margins_of(model: torch.nn.Module, config: ResNetConfig, examples: Examples, batch_size: int) -> np.ndarray:
-    """Returns the logit of good minus the logit of bad of each of N photographs, without augmentation: float64 [N]."""
+    """Returns the margin of each of N photographs, computed without augmentation: float64 [N]. The margin is the logit
+    of good minus the logit of bad."""
     model.eval()
     device = next(model.parameters()).device
     margins = []

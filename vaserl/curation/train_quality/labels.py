@@ -1,4 +1,5 @@
-"""Reads photographs labelled good or bad, and splits them into training, validation and test without common vases."""
+"""Reads the labels, good or bad, of photographs, and splits the photographs into training, validation and test. All
+photographs of a vase are in the same split."""
 
 import hashlib
 import re
@@ -19,19 +20,22 @@ from vaserl.files.photograph import IMAGE_SUFFIXES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """A photograph and its label. Example: Labelled(path=Path("high/v1_2.jpg"), vase_id="v1", is_good=True)"""
+    """A photograph and its label.
+
+    Example: Labelled(path=Path("high/v1_2.jpg"), vase_id="v1", is_good=True)
+    """
 
     path: Path
     vase_id: str
-    """Id of the vase on the photograph; photographs of one vase look alike, so all of them must be in one split."""
+    """Id of the vase on the photograph. Photographs of one vase are similar, so they must all be in the same split."""
     is_good: bool
 
 
 def read_labels(settings: LabelSettings) -> list[Labelled]:
-    """Returns every labelled photograph, sorted by path.
+    """Returns all labelled photographs, sorted by path.
 
-    Raises: UserError, with the folder or with file and line, when a photograph or field is missing, a label is unknown,
-    a photograph is listed twice, or a class has no photographs.
+    Raises: UserError when a photograph or field is missing, a label is unknown, a photograph is listed twice, or one of
+    the classes good and bad has no photographs. The message contains the folder, or the file and line.
     """
     path = settings.path
     if path.is_dir():
@@ -39,22 +43,24 @@ def read_labels(settings: LabelSettings) -> list[Labelled]:
     elif path.is_file() and path.suffix in (".csv", ".jsonl"):
         found = list(_in_list(path, settings))
     else:
-        raise UserError(f"labels.path {path}: neither a folder nor a .csv or .jsonl list that exists")
+        raise UserError(f"labels.path {path}: expected an existing folder, .csv file or .jsonl file")
     for is_good, names in ((False, settings.low), (True, settings.high)):
         if not any(labelled.is_good == is_good for labelled in found):
             name = "high" if is_good else "low"
-            raise UserError(f"{path}: no photograph of the class labels.{name} = {', '.join(names)}")
+            raise UserError(f"{path}: no photograph has a label in labels.{name} ({', '.join(names)})")
     return sorted(found, key=lambda labelled: str(labelled.path))
 
 
 def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, float], seed: int) -> list[str]:
-    """Returns the split, train, val or test, of each of N photographs. All photographs of a vase are in one split, and
-    each split has its share of each class, as far as possible; `shares` are those of train, val and test.
+    """Returns the split of each of N photographs: "train", "val" or "test". All photographs of a vase are in the same
+    split. As far as this allows, each split gets its share of the good and of the bad photographs.
 
-    Vases are assigned in order of their number of photographs, most first, and by hash among equals. Each goes to the
-    split that keeps the sum over splits and classes of (given - due)² / due smallest, where `given` is the number of
-    photographs assigned so far and `due` is the number that `shares` demands.
+    Vases are assigned one after another, in descending order of their number of photographs; vases with equal numbers
+    are ordered by hash. Each vase is assigned to the split for which the sum of (given - due)² / due over all splits
+    and classes remains smallest. Here `given` is the number of photographs assigned to a split and class so far, and
+    `due` is the number that its share requires.
 
+    shares: shares of the splits train, val and test.
     Raises: UserError when a split would have no photograph of a class.
     """
     members: defaultdict[str, list[int]] = defaultdict(list)
@@ -80,8 +86,8 @@ def split_by_vase(labelled: Sequence[Labelled], shares: tuple[float, float, floa
     for name, counts in zip(SPLITS, given, strict=True):
         if not counts.all():
             raise UserError(
-                f"{len(members)} labelled vases are too few: the {name} photographs would be {counts[0]:.0f} low and "
-                f"{counts[1]:.0f} high ones; label more, or raise {name}_share"
+                f"{len(members)} labelled vases are too few: the split {name} would have {counts[0]:.0f} bad and "
+                f"{counts[1]:.0f} good photographs; label more, or change val_share and test_share"
             )
     return splits
 
@@ -92,7 +98,8 @@ def _in_folders(root: Path, settings: LabelSettings) -> Iterator[Labelled]:
     unknown = [folder.name for folder in folders if folder.name not in named]
     if unknown:
         raise UserError(
-            f"{root}: folder {unknown[0]!r} is no class; labels.low and labels.high name {', '.join(named)}"
+            f"{root}: unknown class folder {unknown[0]!r}; the names in labels.low and labels.high are "
+            f"{', '.join(named)}"
         )
     pattern = re.compile(settings.pattern)
     for folder in folders:
@@ -108,15 +115,17 @@ def _in_list(path: Path, settings: LabelSettings) -> Iterator[Labelled]:
     for where, entry in read_table(str(path), stop):
         for field in ("file", settings.label_field):
             if entry.get(field) in (None, ""):
-                raise UserError(f"{where}: no {field!r}; the fields there are {', '.join(map(str, entry))}")
+                raise UserError(
+                    f"{where}: field {field!r} is missing or empty; the row has the fields {', '.join(map(str, entry))}"
+                )
         label = str(entry[settings.label_field]).strip()
         if label not in named:
-            raise UserError(f"{where}: label {label!r} is no class; labels.low and labels.high name {', '.join(named)}")
+            raise UserError(
+                f"{where}: unknown label {label!r}; the labels in labels.low and labels.high are {', '.join(named)}"
+            )
         photograph = path.parent / str(entry["file"])
         if photograph in seen:
-            raise UserError(
-                f"{where}: {entry['file']} was listed on line {seen[photograph].rpartition(':')[2]} already"
-            )
+            raise UserError(f"{where}: {entry['file']} is already listed on line {seen[photograph].rpartition(':')[2]}")
         if not photograph.is_file():
             raise UserError(f"{where}: {photograph}: no such file")
         seen[photograph] = where

@@ -1,4 +1,5 @@
-"""Reports the quality filter's performance on test photographs, of vases used neither for training nor for a choice."""
+"""Reports the quality filter's performance on test photographs. Their vases were used neither to train the network nor
+to choose its epoch, temperature or threshold."""
 
 import json
 from collections import defaultdict
@@ -28,49 +29,51 @@ FIGURES = ("precision_recall.svg", "reliability.svg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """The epochs of training, the chosen threshold, and the results on the test photographs."""
+    """The results of training a quality filter: the losses of the epochs, the chosen threshold, and the filter's
+    performance on the test photographs."""
 
     num_photographs: Mapping[str, int]
-    """Number of photographs by split: train, val, test."""
+    """Number of photographs by split (train, val, test)."""
     num_unreadable: int
     """Number of labelled photographs that can't be decoded."""
     epochs: Sequence[Epoch]
-    """The losses of all epochs that ran."""
+    """Losses of all epochs of the training, in order."""
     best_epoch: int
-    """Number of the epoch whose weights were kept."""
+    """Number of the epoch whose weights were saved, counted from 1."""
     target_precision: float
     """Precision that the threshold had to reach on the validation photographs."""
     threshold: ChosenThreshold
-    """Threshold chosen on the validation photographs, with its precision and recall on these."""
+    """Threshold chosen on the validation photographs, with its precision and recall on the same photographs."""
     temperature: float
-    """Divisor of the logits that calibrates the probabilities, fitted on the validation photographs."""
+    """Number by which logits are divided to calibrate the probabilities; fitted on the validation photographs."""
     calibration_error: Mapping[str, tuple[float, float]]
-    """Expected calibration error as (before, after) division of the logits by the temperature, for "val" and "test"."""
+    """Expected calibration error on the splits "val" and "test", as (error before, error after) the division of the
+    logits by the temperature."""
     precision: ConfidenceInterval
-    """Share of the passing test photographs that are good, with its 95 % Wilson interval."""
+    """Share of good photographs among the test photographs that pass, with its 95 % Wilson interval."""
     recall: ConfidenceInterval
-    """Share of the good test photographs that pass, with its 95 % Wilson interval."""
+    """Share of the good test photographs that pass the filter, with its 95 % Wilson interval."""
     f1: ConfidenceInterval
-    """F1 on the test photographs, with its 95 % bootstrap interval over vases."""
+    """F1 score on the test photographs, with its 95 % interval from a bootstrap that resamples vases."""
     doubts: Sequence[str]
-    """Warnings about the threshold, see `doubts_about`."""
+    """Warnings about the chosen threshold, as returned by `doubts_about`."""
     confusion: Mapping[str, int]
-    """Number of test photographs that are true_positives, false_positives, false_negatives and true_negatives; a
-    positive passes the filter."""
+    """Number of test photographs by outcome: true_positives, false_positives, false_negatives, true_negatives. A
+    positive is a photograph that passes the filter."""
     test_probabilities: Sequence[float]
-    """Calibrated probability of being good of each of the N test photographs, for the figures."""
+    """Calibrated probability of being good of each of the N test photographs. The figures are drawn from these."""
     test_is_good: Sequence[bool]
     """Label of each of the N test photographs, True if it is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPhotographs:
-    """The scores of the trained network for the N photographs of a split."""
+    """The trained network's outputs for the N photographs of a split, with their labels and vases."""
 
     margins: np.ndarray
-    """Logit of good minus logit of bad of each photograph: float [N]."""
+    """Logit of good minus logit of bad of each of the N photographs: float [N]."""
     is_good: np.ndarray
-    """Label of each photograph, True if it is good: bool [N]."""
+    """Label of each of the N photographs, True if it is good: bool [N]."""
     vases: Sequence[str]
     """Id of the vase on each of the N photographs."""
 
@@ -86,7 +89,13 @@ def report_of(
     val: ScoredPhotographs,
     test: ScoredPhotographs,
 ) -> QualityReport:
-    """Returns the report of a training run. `num_photographs` maps each split to its number of photographs."""
+    """Computes the report of a training run from the network's outputs for the validation and test photographs.
+
+    epochs: losses of all epochs of the training.
+    chosen: threshold chosen on the validation photographs.
+    num_photographs: number of photographs by split.
+    num_unreadable: number of labelled photographs that can't be decoded.
+    """
     errors = {}
     for name, scored in (("val", val), ("test", test)):
         before, after = (
@@ -128,11 +137,13 @@ def report_of(
 def f1_interval(
     passed: np.ndarray, is_good: np.ndarray, vases: Sequence[str], *, seed: int, num_resamples: int = NUM_RESAMPLES
 ) -> ConfidenceInterval:
-    """Returns F1 with its 95 % percentile bootstrap interval. Whole vases are resampled, because the photographs of a
-    vase are alike.
+    """Returns the F1 score with its 95 % percentile bootstrap interval. The bootstrap resamples vases instead of
+    photographs, because the photographs of a vase are similar. If no photograph of a resample is good and none passes,
+    its F1 score is 0.
 
-    passed, is_good: bool [N]; vases: id of the vase on each of the N photographs. A resample in which no photograph is
-    good and none passes counts as 0.
+    passed: for each of N photographs, True if it passes the filter: bool [N].
+    is_good: label of each photograph, True if it is good: bool [N].
+    vases: id of the vase on each photograph.
     """
     by_vase: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
     for vase, through, good in zip(vases, passed, is_good, strict=True):
@@ -149,7 +160,7 @@ def _f1(sums: np.ndarray) -> np.ndarray:
 
 
 def write_filter_report(folder: Path, report: QualityReport) -> None:
-    """Writes report.md, report.json, precision_recall.svg and reliability.svg."""
+    """Writes the report into `folder`, as report.md, report.json, precision_recall.svg and reliability.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(asdict(report), indent=1) + "\n")
     (folder / MARKDOWN).write_text(_markdown(report))

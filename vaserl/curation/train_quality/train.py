@@ -1,4 +1,5 @@
-"""Trains the quality filter and writes the folder that curation reads: weights, temperature, threshold and report."""
+"""Trains the quality filter and writes the folder that curation loads it from: weights, temperature, threshold and
+report."""
 
 import csv
 import json
@@ -22,22 +23,25 @@ from vaserl.runs.versions import versions
 from vaserl.settings.section import dump_config
 
 NUM_NAMED = 5
-"""Number of unreadable photographs that are printed by name; the others are only counted."""
+"""Maximum number of unreadable photographs whose paths are printed. If there are more, their total number is printed
+too."""
 
 
 def train_quality(settings: TrainQualitySettings) -> QualityReport:
-    """Reads the labels, trains, and writes settings.out: model.safetensors, config.json, train_quality.toml,
-    versions.json, splits.csv and report/.
+    """Reads the labels, trains the quality filter, and writes into the folder settings.out: model.safetensors,
+    config.json, train_quality.toml, versions.json, splits.csv and report/.
 
-    Raises: UserError when the labels or the initial weights can't be used, or when settings.out has weights already.
+    Raises: UserError when the labels or the initial weights can't be used, or when settings.out already contains
+    weights.
     """
     if (settings.out / WEIGHTS).exists():
-        raise UserError(f"out {settings.out} already holds weights; name another folder or move them away")
+        raise UserError(f"out {settings.out} already contains weights; set out to another folder or move them away")
     return train_on(read_labels(settings.labels), settings)
 
 
 def train_on(labelled: Sequence[Labelled], settings: TrainQualitySettings) -> QualityReport:
-    """Trains and writes settings.out like `train_quality`, on photographs whose labels are read already."""
+    """Trains the quality filter on these photographs and writes the same files as `train_quality`. It ignores
+    settings.labels."""
     config = ResNetConfig(**settings.shape.model_dump())
     torch.manual_seed(settings.seed)
     model = config.build() if settings.init is None else load_pretrained(settings.init, config)
