@@ -197,9 +197,9 @@ def test_run_pass_exception_of_a_stage_names_the_photograph(tmp_path):
         ({"pool": {"lift": {"num_workers": 9}}}, "the second pass needs 9 CPU"),
         (
             {"pool": {"turntable": {"num_workers": 9}}},
-            "pool.turntable: no such pool; turntable runs in the pool of a stage",
+            "pool.turntable: unknown pool (turntable runs in the pool of an earlier stage",
         ),
-        ({"pool": {"lifts": {"num_workers": 9}}}, "The pools are source, quality, intact, lift, describe"),
+        ({"pool": {"lifts": {"num_workers": 9}}}, "known pools: source, quality, intact, lift, describe"),
     ],
 )
 def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, message):

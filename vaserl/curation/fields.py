@@ -23,7 +23,7 @@ BEAZLEY_FIELDS = (
     "LIMC ID",
     "LIMC Web",
 )
-"""Headers of a Beazley Archive export. A record may have other columns too; these keep their names."""
+"""Column headers of a Beazley Archive export. A record may have other columns too, which keep their names."""
 
 RIGHTS_FIELDS = ("rights", "credit")
 """Fields of a picture, not of the vase: `rights` states who may use it, `credit` is the line to print beside it."""
@@ -35,7 +35,10 @@ FIELDS = tuple(dict.fromkeys((*RECORD_FIELDS, *PHOTOGRAPH_FIELDS)))
 
 
 class Renaming:
-    """Renames the columns of a table's rows to field names; `used` holds the columns of the mapping that rows had."""
+    """Renames the columns of a table's rows to field names.
+
+    `used` contains the columns of the user's mapping that occurred in the rows so far.
+    """
 
     def __init__(self, fields: Iterable[str], mapping: Mapping[str, str]) -> None:
         self._of_header = {_plain(field): field for field in fields}
@@ -44,7 +47,8 @@ class Renaming:
         self.used: set[str] = set()
 
     def __call__(self, row: Mapping[Any, Any]) -> dict[str, str]:
-        """Returns the row's non-empty fields as text; of two columns for one field, the one in the mapping is used."""
+        """Returns the row's non-empty fields as text. If two columns belong to one field, the one in the user's
+        mapping is used."""
         renamed: dict[str, str] = {}
         for column, value in row.items():
             mapped = column in self._of_column
@@ -62,7 +66,7 @@ class Renaming:
         return frozenset(self._known)
 
     def name(self, column: str) -> str:
-        """Returns the field name of a column; the column's own name if it belongs to no field."""
+        """Returns the field name of a column; the column's own name if the column belongs to no field."""
         if column not in self._known:
             self._known[column] = self._of_column.get(column) or self._of_header.get(_plain(column), column)
         return self._known[column]

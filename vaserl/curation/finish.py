@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedPasses:
-    """Results of both passes, and of the choice of the best view between them."""
+    """Results of both passes of a curation run, and of the choice of the best view between the passes."""
 
     filters: PassSummary
     losers: Losers
@@ -34,7 +34,7 @@ class FinishedPasses:
 
     @property
     def by_name(self) -> dict[str, PassSummary]:
-        """Summaries of both passes, under the names that curation.json gives them."""
+        """Summaries of both passes, by the name of the pass in curation.json."""
         return {"filters": self.filters, "lift": self.lift}
 
 
@@ -46,7 +46,7 @@ def write_results(
     num_stale_shards: int,
     pipeline: Pipeline,
 ) -> CurationSummary:
-    """Writes manifest.parquet, config.toml, DATASET.md with its picture, and curation.json. Returns: the summary.
+    """Writes manifest.parquet, config.toml, DATASET.md with its contact sheet, and curation.json. Returns: the summary.
 
     `kinds` maps the path or URL of each labelled photograph to its kind, such as "blur".
     """
@@ -99,13 +99,16 @@ def files_of_pass(shards: Sequence[Shard], pools: Sequence[Pool], journal: Journ
 
 
 def tidy(settings: CurateSettings, stale: Sequence[Path]) -> int:
-    """Warns about journal files of other settings; deletes them if `journal.stale` is "remove". Returns: how many."""
+    """Warns about journal files of other settings, and deletes them if `journal.stale` is "remove".
+
+    Returns: the number of these files.
+    """
     remove = settings.journal.stale == "remove"
     for path in stale if remove else ():
         path.unlink(missing_ok=True)
     if stale:
         what = "removed" if remove else 'kept; journal.stale = "remove" deletes them'
         _logger.warning(
-            "%s: %d finished shards in the journal are of other settings: %s", settings.dataset, len(stale), what
+            "%s: %d finished shards in the journal belong to other settings: %s", settings.dataset, len(stale), what
         )
     return len(stale)

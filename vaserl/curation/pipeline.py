@@ -1,8 +1,8 @@
 """Order of the curation stages, and their division into passes and pools; a new stage is added here in one line.
 
-A pool is a set of worker processes that run the same stages. The first pass filters every photograph. Then the choice
-of the best view needs all the views of a vase at once. The second pass makes a 3D model of each chosen photograph,
-renders it, and writes captions and questions.
+A pool is a set of worker processes that run the same stages. The first pass filters every photograph. After it
+the best view of each vase is chosen, which needs all views of the vase at once. The second pass makes a 3D model of
+each chosen photograph, renders it, and writes captions and questions.
 """
 
 from dataclasses import dataclass
@@ -53,20 +53,20 @@ class Pipeline:
         return tuple({column.name: column for stage in self.stages for column in stage.columns}.values())
 
     def stage(self, name: str) -> Stage | None:
-        """Returns the stage with that name; None if there is none, as for a data set that another program wrote."""
+        """Returns the stage with that name; None if there is none, as when another program wrote the data set."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def check(self, context: StageContext) -> None:
-        """Checks that the settings name existing pools and that every enabled stage can be built; starts no cluster.
+        """Checks that the pools in the settings exist and that every enabled stage can be built; starts no cluster.
 
-        Raises: UserError naming the setting.
+        Raises: UserError that states the setting.
         """
         settings = context.settings
         pools = [group[0].name for group in (*self.filters, *self.lift)]
         for name in settings.pool.named:
             if name not in pools:
-                own = f"; {name} runs in the pool of a stage before it" if name in self.names else ""
-                raise UserError(f"pool.{name}: no such pool{own}. The pools are {', '.join(pools)}")
+                own = f" ({name} runs in the pool of an earlier stage)" if name in self.names else ""
+                raise UserError(f"pool.{name}: unknown pool{own}; known pools: {', '.join(pools)}")
         for stage in self.stages:
             if stage.is_enabled(settings):
                 stage.check(context)
@@ -84,7 +84,10 @@ class Pipeline:
         return StageOverBatches(self.choice.name, self.choice.columns, self.choice.recipe(context))
 
     def prepared(self, stage: Stage, context: StageContext) -> PreparedStage:
-        """Returns a stage in the form that is sent to its process, with the columns up to it that name files."""
+        """Returns a stage in the form that is sent to its worker process.
+
+        This form lists the columns that refer to files, including those of earlier stages.
+        """
         until = self.stages[: self.names.index(stage.name) + 1]
         files = {column.name: column.file for earlier in until for column in earlier.columns if column.file}
         return prepare(stage, stage.recipe(context), files)

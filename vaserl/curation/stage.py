@@ -1,9 +1,10 @@
 """The declaration of a curation stage: its name, settings, columns, measures and body (the class that judges).
 
-Retention, `vaserl why`, the data card, the checks, the thresholds, the journal and the benchmarks read these facts from
-the declaration. A stage's body is a class with one method, `judge(photograph) -> Kept | Rejected`. A body that runs a
-neural network has the method `judge_all` instead, which judges many photographs at once. A photograph's outcome must be
-a pure function of the photograph, of its record and of what the stage's recipe names, because finished work is reused.
+The retention counts, `vaserl why`, the data card, the checks, the thresholds, the journal and the benchmarks take these
+facts from the declaration. A stage's body is a class with one method, `judge(photograph) -> Kept | Rejected`.
+A body that runs a neural network has the method `judge_all` instead, which judges many photographs at once. A
+photograph's outcome must be a pure function of the photograph, of its record and of the contents of the stage's
+`Recipe`, because finished work is reused.
 """
 
 import math
@@ -17,7 +18,7 @@ from vaserl.dataset import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photograph:
-    """A photograph as a stage's body gets it: the file, the vase and the columns of its row.
+    """A photograph in the form that a stage's body (the class that judges) gets: file, vase and columns of the row.
 
     Example: Photograph(photo="/museum/v1_2.jpg", vase_id="v1", view="2", columns={"photo_sha256": "5e…"})
     """
@@ -46,7 +47,8 @@ class Rejected:
     """The verdict that excludes a photograph from all further stages."""
 
     reason: str
-    """A sentence without the stage's name. Reasons that differ only in numbers or quoted names are counted as one."""
+    """Why the stage rejected the photograph: a sentence without the stage's name. Reasons that differ only in numbers
+    or quoted names are counted as one."""
     columns: Mapping[str, float | str] = field(default_factory=dict)
     """Values for the stage's columns that were measured before the rejection, by name."""
 
@@ -75,15 +77,16 @@ class Column:
     name: str
     kind: type[float] | type[str] = float
     empty: str = ""
-    """Value of a text column in rows for which the stage set none; a float column holds NaN there."""
+    """Value of a text column in rows for which the stage set no value. A float column contains NaN in such rows."""
     file: str = ""
-    """Path in the data set of the file that a value names; {} is the value: "clips/{}.mp4"; "" if it names none."""
+    """Pattern of the path, in the data set, of the file that a value of the column identifies. {} is replaced by the
+    value, as in "clips/{}.mp4". "" if the values identify no files."""
     is_score: bool = True
-    """True if the manifest lists a float value among the row's scores, False if only the journal keeps it."""
+    """True if the values of a float column become scores in the manifest, False if only the journal contains them."""
 
     @property
     def default(self) -> float | str:
-        """Value of the column in rows that the stage did not judge or set no value for."""
+        """Value of the column in rows that the stage did not judge, or for which it set no value."""
         return math.nan if self.kind is float else self.empty
 
 
@@ -101,44 +104,46 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a process builds a stage's body (the class that judges), and what the stage's outcomes depend on."""
+    """Instructions to build a stage's body (the object that judges), and all that the stage's outcomes depend on."""
 
     make: Callable[..., StageBody | BatchStageBody]
-    """Picklable callable that builds the body from `arguments`. Changes of the settings among these, and of the file
-    that defines `make`, invalidate finished work; `depends` need not name them."""
+    """Picklable callable that builds the body from `arguments`. A change of settings in `arguments`, or of
+    the file that defines `make`, invalidates finished work, so `depends` need not contain these."""
     arguments: tuple[Any, ...] = ()
     depends: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else the outcomes depend on, as JSON values: seeds, sizes and times of weight files, digests of code."""
+    """Everything else that the outcomes depend on, as JSON values by name: seeds, sizes and times of weight files,
+    digests of code."""
 
 
 MakeWriter = Callable[[WriterSettings, PoolSettings, int], Callable[[Sequence[Mapping[str, str]]], Sequence[str]]]
-"""Builds the language model that writes captions, from its settings, the settings of its pool and a seed."""
+"""Function that builds the language model that writes captions, from the model's settings, the settings of its pool and
+a seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
-    """What a stage's recipe and checks are given: the settings, and the caller's language model."""
+    """Argument of a stage's recipe and checks: the settings, and the caller's function that builds a language model."""
 
     settings: CurateSettings
     make_writer: MakeWriter | None = None
-    """Builds the language model that writes captions; None if rules write them. The caller passes it, because this
-    package doesn't depend on the engine that runs the model."""
+    """Function that builds the language model that writes captions; None if rules write the captions. The caller passes
+    this function, because this package doesn't depend on the engine that runs the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPhotograph:
-    """A photograph that passed a stage, with what `vaserl why` needs to explain it."""
+    """A photograph that passed a stage, with the data from which `vaserl why` explains why it passed."""
 
     row: Row
     """The photograph's row in the manifest."""
     rivals: Sequence[Row]
-    """Manifest rows of the vase's other views that reached the stage."""
+    """Manifest rows of the vase's other views that the stage judged."""
     measured: str
     """The stage's measures with their thresholds, as text; "" if it measured nothing."""
 
 
 def tell_measures(kept: KeptPhotograph) -> str:
-    """Returns the line of `vaserl why` about a kept photograph, for stages that declare no `tell` of their own."""
+    """Returns the line that `vaserl why` prints about a kept photograph; the default of `Stage.tell`."""
     return f"passed: {kept.measured}" if kept.measured else "measured nothing"
 
 
@@ -159,7 +164,8 @@ class Stage:
     """Value of `rejected_by` in the rows that the stage rejects, and name of its folder in the journal."""
     recipe: Callable[[StageContext], Recipe]
     hint: str
-    """Settings to look at when the stage rejects every photograph; completes a sentence that begins with "Look at"."""
+    """Names of the settings to check if the stage rejects every photograph, as the end of a sentence that starts with
+    "Look at"."""
     section: str = ""
     """Key of the stage's section in CurateSettings; "" if the stage has no settings."""
     can_be_off: bool = False
@@ -167,20 +173,22 @@ class Stage:
     columns: tuple[Column, ...] = ()
     measures: tuple[Measure, ...] = ()
     unwanted_kinds: frozenset[str] = frozenset()
-    """Labelled kinds that the stage should reject, such as "blur"; empty if labels can't show whether it is right."""
+    """Labels of photographs that the stage should reject, such as "blur"; empty if labels don't state what it should
+    reject."""
     pool: PoolSettings = field(default_factory=PoolSettings)
-    """Default settings of the worker processes; ignored unless the stage is the first one that they run."""
+    """Default settings of the pool of worker processes that runs the stage. The defaults of the pool's first stage are
+    used; those of the other stages are ignored."""
     opens_pool: Callable[[CurateSettings], bool] = always
-    """Returns True if the group of stages that begins with this one has worker processes of its own, False if it runs
-    in those of the group before."""
+    """Function that returns True if the group of stages that begins with this one has worker processes of its own, and
+    False if it runs in the worker processes of the group before it."""
     check: Callable[[StageContext], None] = check_nothing
-    """Raises UserError, naming the setting, if the stage would fail when it runs. It starts no process and loads
-    nothing onto a GPU."""
+    """Function that raises a UserError, which states the setting, if the stage would fail when it runs. It starts no
+    process and loads nothing onto a GPU."""
     default_threshold: Callable[[Any], tuple[Any, str]] | None = None
-    """Fills in the threshold if the stage's section states none. Returns the section, and in words where the value came
-    from."""
+    """Function that sets the threshold if the stage's section of the settings has none; None if there is no default. It
+    returns the section with a threshold, and a text that states where the default came from."""
     tell: Callable[[KeptPhotograph], str] = tell_measures
-    """Returns the line that `vaserl why` prints about a photograph that the stage kept."""
+    """Function that returns the line that `vaserl why` prints about a photograph that the stage kept."""
 
     def settings_in(self, settings: CurateSettings) -> Any:
         """Returns the stage's section of the settings; None if it has none."""

@@ -1,4 +1,4 @@
-"""Stamps (size and time) of weight files, and digests of code: they show when stored outcomes are out of date."""
+"""Stamps (size and time) of weight files, and digests of code. When one changes, stored results are out of date."""
 
 import hashlib
 import inspect
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def file_stamps(path: Path | None) -> Mapping[str, tuple[int, int]]:
-    """Returns size in bytes and modification time in ns of a file, or of each file in a folder, by name; {} for None.
+    """Returns size in bytes and modification time in ns of a file, or of each file in a folder, by name of the file.
 
-    Replaced weights are detected by these stamps without reading gigabytes.
+    Replaced weights are detected by these stamps without reading gigabytes. Returns {} if `path` is None.
     """
     if path is None:
         return {}

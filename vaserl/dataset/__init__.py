@@ -1,4 +1,4 @@
-"""The curated data set: its folder, the manifest of one row per photograph, its vases and their questions."""
+"""The curated data set: its folder, its manifest with one row per photograph, its vases and questions about them."""
 
 from vaserl.dataset.dataset import DataSet
 from vaserl.dataset.manifest import Manifest

@@ -43,19 +43,19 @@ class DataSet:
 
     @property
     def exists(self) -> bool:
-        """True if the folder holds a manifest."""
+        """True if the folder contains a manifest."""
         return (self.path / names.MANIFEST).is_file()
 
     @property
     def rows(self) -> Manifest:
         """All rows of the manifest. Each iteration reads the file again and holds one batch of rows in memory.
 
-        Raises: UserError when a newer version wrote the data set in a format that this one does not know.
+        Raises: UserError when a newer version wrote the data set in a format that this version does not know.
         """
         writer = self.writer
         if writer.format > DATASET_FORMAT:
             raise UserError(
-                f"{self.path} was written by {writer}; this is {CURRENT_WRITER} and reads no newer format. "
+                f"{self.path} was written by {writer}; this is {CURRENT_WRITER}, which can't read newer formats. "
                 f"Install vaserl {writer.vaserl} or newer."
             )
         return Manifest(self.path / names.MANIFEST)
@@ -64,7 +64,7 @@ class DataSet:
         """Returns the vases of one split, sorted by id.
 
         Raises: UserError when the split has no vase, when a vase's record states none of the six dimensions (fabric,
-        technique, …), or when its turntable video is missing.
+        technique, …), or when a vase's turntable video is missing.
         """
         splits: set[str] = set()
         vases: list[Vase] = []
@@ -89,11 +89,11 @@ class DataSet:
         return self.path / names.clip_name(digest)
 
     def mesh(self, row: Row | Vase) -> Path:
-        """Returns the path of the row's 3D model (GLB); the row must name one."""
+        """Returns the path of the row's 3D model (GLB); the row must have a 3D model."""
         return self.path / row.mesh
 
     def place(self, name: str) -> str:
-        """Returns the path or URL of a file that a row names, such as its photograph."""
+        """Returns the path or URL of a file, such as a photograph, from its name in a row."""
         return joined(str(self.path), name)
 
     @property
@@ -159,7 +159,7 @@ class DataSet:
         self.rows.write(sorted(rows, key=lambda row: row.photo))
 
     def link_files(self, source: "DataSet") -> None:
-        """Links the folders of turntable videos and 3D models of another data set into this one, as symbolic links."""
+        """Creates symbolic links to the folders of turntable videos and 3D models of the data set `source`."""
         for name in (names.CLIPS, names.MODELS):
             target = (source.path / name).resolve()
             if target.is_dir() and not (self.path / name).exists():
@@ -183,7 +183,7 @@ class DataSet:
         write_atomic(self.path / names.SUMMARY, (json.dumps(content, indent=2) + "\n").encode())
 
     def sweep(self) -> int:
-        """Removes unfinished files and folders that killed processes left. The caller must hold the lock in `work`.
+        """Removes unfinished files and folders, which killed processes left. The caller must hold the lock in `work`.
 
         Returns: the number of files and folders removed.
         """
@@ -202,7 +202,7 @@ class DataSet:
         if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
             raise UserError(
                 f"{manifest}: vase {row.vase_id} ({row.photo}) has a record that states no dimension; "
-                f"it needs one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
+                f"it must contain one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
             )
         if not self.clip_path(row.clip).is_file():
             raise UserError(

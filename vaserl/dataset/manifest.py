@@ -1,8 +1,8 @@
 """The manifest: a parquet file with one row for each input photograph.
 
-`rejected_by` is empty for a photograph that was kept; otherwise it names the stage that rejected the photograph, and
-`reason` states why. So the number of photographs that each stage kept is a query over the manifest, and none is
-unaccounted for.
+`rejected_by` is empty for a photograph that was kept; otherwise it is the name of the stage that rejected the
+photograph, and `reason` states why. So a query over the manifest gives the number of photographs that each stage kept,
+and every photograph is accounted for.
 """
 
 import itertools
@@ -47,7 +47,7 @@ class Manifest(Collection[Row]):
     def write(self, rows: Iterable[Row]) -> None:
         """Writes the rows to the file atomically, in the order of `rows`; holds one row group in memory.
 
-        Row groups have a fixed length, so equal rows give equal bytes.
+        Row groups have a fixed length, so the same rows always give the same bytes.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         columns = (row.as_columns() for row in rows)

@@ -1,4 +1,4 @@
-"""Names of the files in a data set, relative to its folder. Other packages import them instead of spelling them."""
+"""Names of the files in a data set, relative to its folder. Other packages import these names."""
 
 import hashlib
 import re
@@ -14,8 +14,8 @@ UNFINISHED_MODEL = ".lift-"
 """Prefix of the temporary folders that 3D generators write to, inside the folder of the 3D models."""
 
 _MAX_NAME = 255 - len(".glb")
-"""Largest number of characters in the name of a vase's file, without suffix. All of them are ASCII, and file systems
-allow 255 bytes."""
+"""Largest number of characters in the name of a vase's file, without suffix. All characters are ASCII, and file
+systems allow 255 bytes."""
 
 
 def clip_name(digest: str) -> str:

@@ -1,4 +1,4 @@
-"""A question about a vase, and the topics that it may ask about."""
+"""A question about a vase, and the topics of such questions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from vaserl.types import Dimension
 
 PROVENANCE = "provenance"
 Topic = Dimension | Literal["provenance"]
-"""What a question asks for: one of the six dimensions, or the provenance, which is where the vase was found."""
+"""Subject of a question: one of the six dimensions, or the provenance, which is where the vase was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +20,11 @@ class Question:
 
     dimension: Topic
     question: str
-    """Text of the question, as the vision-language model is given it."""
+    """Text of the question, as it is put to the vision-language model."""
     answer: str
-    """Text of the answer, as supervised fine-tuning teaches it."""
+    """Text of the answer, which the vision-language model learns in supervised fine-tuning."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Question":
-        """Returns the question that a decoded JSON object holds; a missing key becomes an empty text."""
+        """Returns the question that is stored in a decoded JSON object; a missing key becomes an empty text."""
         return cls(**{name: value.get(name, "") for name in ("dimension", "question", "answer")})

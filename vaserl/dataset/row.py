@@ -1,7 +1,7 @@
-"""A row of the manifest: what became of one photograph, and the vase that it shows.
+"""A row of the manifest: the outcome of curation for one photograph, and the vase that the photograph shows.
 
-The manifest keeps every value as text: `record`, `scores` and `questions` are JSON in its columns, and typed values in
-`Row`.
+All columns of the manifest are text. `record`, `scores` and `questions` are stored there as JSON, and are Python
+objects in `Row`.
 """
 
 import json
@@ -19,8 +19,8 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The outcome of curation for one photograph. The fields are the manifest's columns; those of stages that the
-    photograph did not reach hold their defaults."""
+    """The outcome of curation for one photograph. The fields are the manifest's columns. A field that is set
+    by a stage has its default value if the photograph was rejected before that stage."""
 
     photo: str
     """Path or URL of the photograph, absolute or relative to the data set."""
@@ -73,7 +73,7 @@ class Row:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> "Row":
-        """Returns the row that the manifest's columns hold; an absent or empty column gives the field's default."""
+        """Returns the row with these values of the manifest's columns; an absent or empty value becomes the default."""
         texts = {name: columns.get(name) or "" for name in ROW_SCHEMA.names}
         parsed = {name: json.loads(texts[name] or "{}") for name in ("record", "scores", "questions")}
         parsed["questions"] = tuple(Question.from_json(question) for question in parsed["questions"])

@@ -1,4 +1,4 @@
-"""A vase for training or evaluation: the manifest row of a kept photograph, without the photograph's own data."""
+"""A vase for training or evaluation, made from the manifest row of a photograph that no stage rejected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The version of vaserl that wrote a data set, as the summary of its curation run states it."""
+"""The version of vaserl that wrote a data set, as it is stated in the summary of the curation run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Writer:
 
     @classmethod
     def of_summary(cls, summary: Mapping[str, Any]) -> "Writer":
-        """Returns the writer that a run's summary states; without one, vaserl 0.1.0 and format 0."""
+        """Returns the versions that are stated in a run's summary; vaserl 0.1.0 and format 0 if there are none."""
         return cls(vaserl=summary.get("vaserl", "0.1.0"), format=summary.get("format", 0))
 
     def __str__(self) -> str:

@@ -181,7 +181,7 @@ def test_isolated_exception_ends_the_job_and_names_the_photograph(notes):
 def test_isolated_stage_that_dies_on_everything_ends_the_job(notes, monkeypatch):
     monkeypatch.setattr(isolated, "MAX_CONSECUTIVE_KILLS", 3)
     stage = perilous(notes)
-    with pytest.raises(JobFailed, match="over 3 consecutive photographs, the last one exit-3"):
+    with pytest.raises(JobFailed, match="on each of 3 consecutive photographs, the last being exit-3"):
         stage.run(0, batch("exit-0", "a", "exit-1", "exit-2", "exit-3"), Effort())
     stage.close()
 
@@ -196,7 +196,7 @@ def test_isolated_counts_consecutive_kills_of_each_stage_apart(notes, monkeypatc
     stages.run(1, batch("exit-0", "exit-1", "a", "b"), Effort())
     stages.run(1, batch("exit-2", "exit-3"), Effort())
     stages.run(0, batch("exit-4"), Effort())
-    with pytest.raises(JobFailed, match="over 3 consecutive photographs, the last one exit-4"):
+    with pytest.raises(JobFailed, match="on each of 3 consecutive photographs, the last being exit-4"):
         stages.run(1, batch("exit-4"), Effort())
     stages.close()
 

@@ -378,6 +378,6 @@ def test_lift_check_refuses_a_command_that_may_take_longer_than_its_process(tmp_
     base = {"dataset": tmp_path, "source": {"path": str(tmp_path)}}
     lift = {"generator": "command", "generator_args": arguments}
     short = CurateSettings.model_validate({**base, "lift": lift, "pool": {"lift": {"timeout_s": 900}}})
-    with pytest.raises(UserError, match=r"pool\.lift\.timeout_s = 900 would kill a command that may take 900 s"):
+    with pytest.raises(UserError, match=r"timeout_s = 900 would kill the generator's command, which may take 900 s"):
         LIFT.check(StageContext(settings=short))
     LIFT.check(StageContext(settings=CurateSettings.model_validate({**base, "lift": lift})))

@@ -99,9 +99,9 @@ def test_pipeline_stage_of_the_tests_own_shows_in_retention_why_and_card(museum,
 
 
 def test_pipeline_check_names_a_pool_that_does_not_exist(tmp_path):
-    for name, message in (("turntable", "turntable runs in the pool of a stage before it"), ("lifts", "no such pool")):
+    for name, message in (("turntable", "turntable runs in the pool of an earlier stage"), ("lifts", "unknown pool")):
         chosen = settings(tmp_path, tmp_path, pool={name: {"num_workers": 2}})
-        with pytest.raises(UserError, match=rf"pool\.{name}: .*{message}.*The pools are source, quality, intact, lift"):
+        with pytest.raises(UserError, match=rf"pool\.{name}: .*{message}.*known pools: source, quality, intact, lift"):
             PIPELINE.check(StageContext(settings=chosen))
 
 

@@ -1,4 +1,5 @@
-"""Bodies (judging classes) of the stages that import a heavy library (torch, trimesh, OpenGL); `stages` declares them.
+"""Judging classes, called bodies, of the stages that import a heavy library (torch, trimesh, OpenGL).
 
-Nothing is exported here: a body's module is imported in the process that runs the stage.
+The stages are declared in `stages`. This package exports nothing: the module of a body is imported only in the process
+that runs the stage.
 """

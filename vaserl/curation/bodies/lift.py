@@ -1,4 +1,4 @@
-"""Makes a 3D model from a photograph: one interface, five generators, two of them neural networks in a code checkout.
+"""Makes a 3D model from a photograph with one of five generators, two of which run a neural network from its checkout.
 
 A generator is a callable that gets the photograph's path, the vase's id and the path of the GLB to write. It raises
 `LiftFailure` if it can't make a model, which rejects that photograph only.
@@ -35,9 +35,9 @@ from vaserl.meshes.lathe import LatheError, lathe
 
 
 class Lift:
-    """Adds the column `mesh`, the path of each vase's GLB relative to the data set; rejects photographs that gave none.
+    """Adds the column `mesh`, the path of each vase's GLB relative to the data set.
 
-    Also adds `silhouette_iou` if the generator has measured it.
+    Rejects photographs from which no GLB could be made. Also adds `silhouette_iou` if the generator has measured it.
     """
 
     def __init__(self, settings: LiftSettings, source: Path | str, dataset: Path) -> None:
@@ -74,7 +74,7 @@ class Lift:
 
 
 def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
-    """Writes the surface of revolution of the vase's outline, see `vaserl.meshes.lathe`. Returns: `silhouette_iou`."""
+    """Writes a GLB of the vase's outline rotated about its axis; see `meshes.lathe`. Returns: `silhouette_iou`."""
     try:
         result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
     except LatheError as error:
@@ -141,16 +141,16 @@ class Command:
 
 
 def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
-    """Builds the generator that the settings name.
+    """Builds the generator that the settings select.
 
-    Raises: UserError if its program, checkout, weights or device is missing.
+    Raises: UserError if the generator's program, checkout, weights or device is missing.
     """
     place, arguments = place_of_given(settings, source), settings.arguments
     if place is not None:
         return Given(place)
     if isinstance(arguments, CommandSettings):
         if shutil.which(arguments.command[0]) is None:
-            raise UserError(f"lift.generator_args.command: no program {arguments.command[0]!r} on this machine")
+            raise UserError(f"lift.generator_args.command: no program {arguments.command[0]!r} found on this machine")
         return Command(arguments)
     if isinstance(arguments, TripoSGSettings):
         from vaserl.meshes.generators.triposg import TripoSG  # imports torch, which the other generators don't need
@@ -166,7 +166,7 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
 def check_generator(settings: LiftSettings, source: Path | str) -> None:
     """Checks that the generator can be built, but loads no neural network and needs no GPU.
 
-    Raises: UserError if its program, checkout, weights or device is missing.
+    Raises: UserError if the generator's program, checkout, weights or device is missing.
     """
     arguments = settings.arguments
     if isinstance(arguments, TripoSGSettings):
@@ -182,7 +182,10 @@ def check_generator(settings: LiftSettings, source: Path | str) -> None:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """Kills the program's session, even after a clean exit: a child that it left running would keep its GPU memory."""
+    """Kills all processes of the program's session, even after a clean exit.
+
+    A child process that the program left running would keep its GPU memory.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""Checks the 3D model of each photograph: measures with thresholds, then a mesh judge if the settings name one."""
+"""Checks the 3D model of each photograph: compares measures with thresholds, then runs the mesh judge if any."""
 
 import math
 from pathlib import Path
@@ -23,9 +23,10 @@ _MEASURES = {column.name for column in (SILHOUETTE, SYMMETRY, OPEN_EDGES)}
 class MeshGate:
     """Adds the columns `symmetry` and `open_edges`, and rejects 3D models that `vaserl.meshes.gate` rejects.
 
-    Fills in `silhouette_iou` where the generator has not measured it; a generator's value takes precedence, because it
-    knew the photograph's camera, which the gate must estimate. Silhouettes are not compared if the vase can't be
-    segmented from its background. The models that passed are given to the mesh judge; its score is the column `judge`.
+    Computes `silhouette_iou` if the generator has not measured it. A generator's value takes precedence, because the
+    generator knew the photograph's camera, which the gate must estimate. Silhouettes are not compared if the vase can't
+    be segmented from its background. If a mesh judge is configured, it judges the models that passed, and its score is
+    the column `judge`.
     """
 
     def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
@@ -57,7 +58,7 @@ class MeshGate:
 
 
 def _mask(photo: str) -> np.ndarray | None:
-    """Returns the vase's mask in its photograph, bool [height, width]; None if it can't be told from the background."""
+    """Returns the vase's mask in its photograph, bool [height, width]; None if the vase can't be segmented."""
     image = read_photograph(photo, keep_alpha=True)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))
     try:

@@ -34,8 +34,8 @@ class ResNetConfig:
     expansion: int = 4
     """Output channels of the blocks in the four stages, as a multiple of 64, 128, 256 and 512."""
     image_size: int = 224
-    """Side of the input image in pixels. Photographs are resized to it and not cropped: whether a vase is cut off shows
-    at the edges."""
+    """Side of the input image in pixels. Photographs are resized to it and not cropped, because their edges show
+    whether a vase is cut off."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Mean of each colour channel over pixel values in [0, 1]; subtracted from the input."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
@@ -58,7 +58,7 @@ class ResNetConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Temperature and threshold by which the network's two logits become a verdict."""
+    """Temperature and threshold with which the network's two logits are converted to a verdict."""
 
     temperature: float = 1.0
     """Number by which the logits are divided, so that the probabilities are calibrated."""
@@ -107,7 +107,8 @@ class Quality:
 
 
 def decision_of(settings: QualitySettings) -> Decision:
-    """Returns temperature and threshold: those of the settings, or else those saved with the weights.
+    """Returns temperature and threshold: for each, the value in the settings if there is one, else the value saved with
+    the weights, else the default.
 
     Raises: UserError when the config.json beside the weights is damaged.
     """
@@ -121,8 +122,8 @@ def decision_of(settings: QualitySettings) -> Decision:
 
 
 def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
-    """Loads a network in evaluation mode: from a folder with config.json and model.safetensors, or from one file with
-    the weights of a ResNet-50.
+    """Loads a network in evaluation mode. `path` is a folder with config.json and model.safetensors, or a file with the
+    weights of a ResNet-50.
 
     Raises: UserError when a file is missing or the weights don't fit the network.
     """
@@ -132,7 +133,7 @@ def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
         weights = path / WEIGHTS
         config = _read_config(path / _CONFIG)[0]
     if not weights.is_file():
-        raise UserError(f"quality.path {path}: no such file or folder, or no {WEIGHTS} in it")
+        raise UserError(f"quality.path {path}: no such file or folder, or a folder without {WEIGHTS}")
     model = config.build()
     try:
         model.load_state_dict(_read_weights(weights, "quality.path"))
@@ -144,7 +145,8 @@ def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
 def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
     """Loads a network for further training.
 
-    If the last layer in the file is for other classes, it is not loaded: the network's last layer keeps random weights.
+    If the last layer in the file has a different number of classes, it is not loaded: the network's last layer keeps
+    its random weights.
 
     Raises: UserError when the file is missing or its weights don't fit the network.
     """
@@ -163,7 +165,7 @@ def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
 
 
 def save_resnet(model: ResNet, config: ResNetConfig, folder: Path, decision: Decision | None = None) -> None:
-    """Writes a network, its config and its `decision` (temperature, threshold) into a folder for `load_resnet`."""
+    """Writes a network, its config and its `decision` (temperature, threshold) to a folder; `load_resnet` loads it."""
     folder.mkdir(parents=True, exist_ok=True)
     fields: dict[str, Any] = asdict(config)
     if decision is not None:
@@ -181,7 +183,7 @@ def _read_weights(path: Path, setting: str) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{setting} {path}: not a file of weights: {error}") from error
+        raise UserError(f"{setting} {path}: not a safetensors file: {error}") from error
 
 
 def _read_config(path: Path) -> tuple[ResNetConfig, Decision]:

@@ -1,7 +1,7 @@
-"""Renders one turn of a vase's 3D model into a video clip, whose file is named by the hash of its content.
+"""Renders one turn of a vase's 3D model into a video clip, whose file is named after the hash of its content.
 
-With `turntable.stills` the six canonical views and their normal maps are written too: views/<vase>/front.png,
-front_normals.png, …
+If turntable.stills = true, six canonical views of the model and their normal maps are written too, as
+views/<vase>/front.png, views/<vase>/front_normals.png, …
 """
 
 import weakref
@@ -23,10 +23,10 @@ from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer
 
 
 class Turntable:
-    """Adds the column `clip`, the hash that names the video in clips/, and rejects 3D models that can't be loaded.
+    """Adds the column `clip`, the hash in the name of the video's file, and rejects 3D models that can't be loaded.
 
-    Holds a graphics context for its whole lifetime, on a thread of its own: a context is usable only on the thread that
-    created it, and a pool calls `judge` on other threads than `__init__`.
+    Each instance has a graphics context on a thread of its own. A context is usable only on the thread that created it,
+    and a pool may call `judge` on a different thread than `__init__`.
     """
 
     def __init__(self, settings: TurntableSettings, dataset: Path) -> None:
@@ -53,7 +53,7 @@ class Turntable:
 
 
 def write_stills(renderer: TurntableRenderer, model: Model, folder: Path) -> None:
-    """Writes each of `SIX_VIEWS` as NAME.png, and its surface normals in the camera's frame as NAME_normals.png."""
+    """Writes each of the model's `SIX_VIEWS` as NAME.png, and its normals in the camera's frame as NAME_normals.png."""
     folder.mkdir(parents=True, exist_ok=True)
     normals = dict(zip(SIX_VIEWS, renderer.render_normal_maps(model), strict=True))
     for name, view in renderer.render_six_views(model).items():

@@ -1,1 +1,1 @@
-"""Runs the stages of the curation job: batches and shards of rows, supervised processes, a journal of finished work."""
+"""Runs the stages of the curation job in supervised processes, and keeps finished work in a journal."""

@@ -1,8 +1,8 @@
 """Batches of rows: the form in which rows go from stage to stage.
 
 A batch maps column names to arrays of one length [N], with one entry for each of N photographs. A stage adds its
-columns, and rejects a row by writing its name and the reason into it. Rejected rows stay in the batch, so that the
-manifest accounts for every photograph of the input.
+columns. It rejects a row by writing the stage's name and the reason into the row. Rejected rows remain in the batch, so
+that the manifest contains every photograph of the input.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 RowBatch = dict[str, np.ndarray]
-"""Array [N] of each column, by name, for N rows. Texts are object arrays: fixed-width ones would truncate reasons."""
+"""Mapping from a column's name to its values, an array [N] for N rows. Texts are in object arrays, because fixed-width
+arrays would truncate long texts."""
 
 INPUT_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "record", "rejected_by", "reason")
-"""Columns that each row has before the filters add theirs; `record` is a JSON object."""
+"""Columns that each row has before the filter stages add columns of their own. `record` is a JSON object as text."""
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> RowBatch:
@@ -46,16 +47,17 @@ def remaining(batch: Mapping[str, np.ndarray]) -> list[int]:
 
 
 def taken(batch: Mapping[str, np.ndarray], indices: Sequence[int]) -> RowBatch:
-    """Returns a batch of the rows at those indices, in that order."""
+    """Returns a batch of the rows at `indices`, in that order."""
     return {name: values[list(indices)] for name, values in batch.items()}
 
 
 def merged(
     batch: Mapping[str, np.ndarray], parts: Iterable[tuple[Sequence[int], Mapping[str, np.ndarray]]]
 ) -> RowBatch:
-    """Returns the batch with some rows replaced. Each part is a pair: row indices, and the rows to put there.
+    """Returns the batch with some rows replaced.
 
-    Rows that lack a column of other rows get NaN there if the column holds floats, and "" if it holds texts.
+    Each element of `parts` is a pair: row indices, and a batch of the rows to put at these indices. If only some rows
+    have a column, the other rows get NaN in a column of floats and "" in a column of texts.
     """
     columns = {name: list(values.tolist()) for name, values in batch.items()}
     for indices, part in parts:
@@ -73,7 +75,7 @@ def with_column(batch: Mapping[str, np.ndarray], name: str, values: Mapping[int,
 
 
 def rejecting(batch: Mapping[str, np.ndarray], stage: str, reasons: Mapping[int, str]) -> RowBatch:
-    """Returns the batch with some rows rejected by `stage`; `reasons` maps the index of each to its reason."""
+    """Returns the batch with some rows rejected by `stage`; `reasons` maps the index of each such row to the reason."""
     rejected_by, reason = (np.array(batch[name], dtype=object) for name in ("rejected_by", "reason"))
     for index, why in reasons.items():
         assert not rejected_by[index], f"row {index} was rejected by {rejected_by[index]} already"

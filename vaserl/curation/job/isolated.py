@@ -1,9 +1,10 @@
-"""Runs stages in a child process: a photograph that crashes it, hangs it or exhausts its memory is rejected alone.
+"""Runs stages in a child process. A photograph that makes it crash, hang or exceed its memory is rejected alone.
 
-The failing photograph is found by trial. When the process dies over a batch, a new one gets the batch's photographs
-one at a time. This needs one more start for each failing photograph; bisection would need one for each halving, and a
-start is slow. If no photograph kills the process alone, the whole batch runs once more, so that a random death changes
-no result. An exception in a stage is not a death: it ends the job, with a message that names the photograph.
+The photograph at fault is found by trial: when the process dies during a batch, a new process gets the batch's
+photographs one at a time. This costs one process start for each photograph at fault. Bisection would cost one start
+for each halving, and a start is slow. If no single photograph kills the process, the whole batch runs once more, so
+that a random death changes no result. An exception in a stage is handled differently: it ends the job, with a message
+that contains the photograph's path.
 """
 
 import os
@@ -27,15 +28,15 @@ class Limits:
     batch_size: int
     """Largest number of rows in one call of a stage."""
     timeout_s: float
-    """Seconds that one call of a stage may take, for a batch as for a single row."""
+    """Largest number of seconds that one call of a stage may take, whether with a whole batch or with a single row."""
     memory_bytes: int | None = None
     """Largest memory of the process and all its descendants, in bytes; None: half of the machine's memory."""
     num_retries: int = 1
-    """Further attempts with a single row on which the process died."""
+    """Number of further attempts with a single row on which the process died."""
 
     @classmethod
     def of(cls, pool: PoolSettings) -> Self:
-        """Returns the limits that the settings of a pool state."""
+        """Returns the limits that are part of a pool's settings."""
         memory = pool.memory_gb
         return cls(
             batch_size=pool.batch_size,
@@ -47,12 +48,12 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Effort:
-    """Work of one stage, summed over its calls: rows, seconds and process deaths."""
+    """Numbers of rows, seconds and process deaths of one stage, summed over the stage's calls."""
 
     rows: int = 0
-    """Number of rows that the stage judged."""
+    """Number of rows that were passed to the stage."""
     seconds: float = 0.0
-    """Seconds in which the stage judged rows, without process starts and without calls in which the process died."""
+    """Seconds that the stage spent on rows. Process starts and calls in which the process died are not counted."""
     deaths: int = 0
     """Number of times the stage's process died or was killed."""
     killed_rows: int = 0
@@ -65,7 +66,7 @@ class Effort:
 
 
 class JobFailed(RuntimeError):
-    """An error of a stage itself, not of a photograph; the message names the stage and the photographs in the call."""
+    """Error of a stage itself, not of a photograph. The message states the stage and the photographs."""
 
 
 class Isolated:
@@ -78,12 +79,13 @@ class Isolated:
         self._num_consecutive_kills = [0] * len(stages)
 
     def run(self, index: int, batch: RowBatch, effort: Effort) -> RowBatch:
-        """Runs the stage of that index over the batch's unrejected rows, `batch_size` at a time, and adds to `effort`.
+        """Runs one stage, given by its index, over the batch's unrejected rows, `batch_size` rows at a time.
 
-        Rows on which the process died are rejected, with a reason that states how it died. Returns: the new batch.
+        Rows on which the process died are rejected, with a reason that states how it died. The rows, seconds and
+        process deaths are added to `effort`. Returns: the new batch.
 
-        Raises: UserError from the stage; JobFailed for any other exception of the stage, or after
-        MAX_CONSECUTIVE_KILLS.
+        Raises: UserError if the stage raised one; JobFailed if the stage raised any other exception, or if its process
+        died on MAX_CONSECUTIVE_KILLS consecutive photographs.
         """
         rows = remaining(batch)
         size = self._limits.batch_size
@@ -131,8 +133,8 @@ class Isolated:
         name = self._stages[index].name
         if self._num_consecutive_kills[index] >= MAX_CONSECUTIVE_KILLS:
             raise JobFailed(
-                f"{name}: its process {ending} over {MAX_CONSECUTIVE_KILLS} consecutive photographs, the last one "
-                f"{row['photo'][0]}; the stage is at fault, not the photographs"
+                f"{name}: its process {ending} on each of {MAX_CONSECUTIVE_KILLS} consecutive photographs, the last "
+                f"being {row['photo'][0]}; the stage is at fault, not the photographs"
             )
         effort.killed_rows += 1
         return rejecting(row, name, {0: f"the {name} process {ending} on this photograph"})
@@ -151,7 +153,10 @@ class Isolated:
         return answer
 
     def _raise_for_failing_row(self, index: int, piece: RowBatch, failure: StageFailed) -> None:
-        """Runs each row alone. Raises: JobFailed naming the first photograph that fails, or all if none does."""
+        """Runs the stage on each row alone, to find the photograph on which it raises an exception.
+
+        Raises: JobFailed, with the first photograph that fails alone, or with all if they only fail together.
+        """
         for k in range(len(piece["rejected_by"])):
             self._alone(index, taken(piece, [k]), Effort())
         raise self._failed(index, piece, failure)

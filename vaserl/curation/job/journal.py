@@ -4,9 +4,10 @@ A shard is a few rows that pass the stages together. After each stage they are w
 
     <data set>/.work/<stage>/<key>.parquet
 
-The key is a digest of the rows that came in and of all the stages that they have passed. A job over the same rows with
-the same settings therefore finds them finished. After a change of one stage's settings only that stage and those after
-it run again. There is no list of finished shards: two processes that work on the same shard write the same file.
+The key is a digest of the rows before the first stage and of all the stages that they have passed. A job over the same
+rows with the same settings therefore finds them finished. After a change of one stage's settings, only that stage and
+the stages after it run again. Two processes that work on the same shard don't conflict: they write the same file, and
+there is no list of finished shards.
 
 The folder must be on storage that every node of the cluster can access, as must the data set that contains it.
 """
@@ -30,7 +31,7 @@ _FILES = b"files"
 
 
 def key_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Returns the key of these rows before the first stage: their hexadecimal digest."""
+    """Returns the key of a shard with these rows before the first stage: the rows' hexadecimal digest."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode() + b"\n")
@@ -38,24 +39,28 @@ def key_of(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def key_after(key: str, stages: Sequence[PreparedStage]) -> str:
-    """Returns the key that rows with the key `key` get after these stages."""
+    """Returns a shard's key after `stages`, computed from its key before them."""
     for stage in stages:
         key = hashlib.sha256(f"{key} {stage.digest}".encode()).hexdigest()[:32]
     return key
 
 
 class Journal:
-    """The finished shards of a data set. `step` is the last stage that a shard has passed, "input" before the first."""
+    """The finished shards of a data set, each of which is a file.
+
+    The argument `step` of the methods is the name of the last stage that a shard has passed, or "input" if it has
+    passed none.
+    """
 
     def __init__(self, dataset: Path) -> None:
         self._dataset, self._folder = Path(dataset), DataSet(dataset).work
 
     def path(self, step: str, key: str) -> Path:
-        """Returns the path of the shard with that key after that stage, whether the file exists or not."""
+        """Returns the path of the shard with key `key` after stage `step`, whether the file exists or not."""
         return self._folder / step / f"{key}.parquet"
 
     def has(self, step: str, key: str) -> bool:
-        """Returns whether that shard is finished, and the files that its rows name, such as GLBs, are unchanged."""
+        """Returns True if the shard is finished and the files that its rows refer to, such as GLBs, are unchanged."""
         path = self.path(step, key)
         try:
             metadata = pq.read_metadata(path).metadata or {}
@@ -69,28 +74,31 @@ class Journal:
         return batch_from(pq.read_table(self.path(step, key)))
 
     def write(self, step: str, key: str, batch: RowBatch, files: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Writes a finished shard, with size and time of the files that its rows name; see `PreparedStage.files`."""
+        """Writes a finished shard, with the size and modification time of each file that its rows refer to.
+
+        files: the columns that refer to files; see `PreparedStage.files`.
+        """
         names = [pattern.format(name) for column, pattern in files.items() for name in batch.get(column, ()) if name]
         stamps = {name: _stamp(self._dataset / name) for name in names}
         table = table_of(batch).replace_schema_metadata({_FILES: json.dumps(stamps)})
         self.write_table(step, key, table)
 
     def write_table(self, step: str, key: str, table: pa.Table) -> None:
-        """Writes a table as the rows of a finished shard, atomically."""
+        """Writes the rows of a finished shard, given as an Arrow table, atomically."""
         path = self.path(step, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
             pq.write_table(table, file)
 
     def stale(self, used: set[Path]) -> list[Path]:
-        """Returns the paths of all shards that are not in `used`: those of other settings, photographs or code."""
+        """Returns the paths of all shards that are not in `used`, such as those of other settings or photographs."""
         return sorted(path for path in self._folder.glob("*/*.parquet") if path not in used)
 
     def adopt(self) -> int:
-        """Writes this version's `LAYOUT` into the journal. The caller must hold the data set's lock.
+        """Writes the layout version `LAYOUT` into the journal. The caller must hold the data set's lock.
 
-        Returns: the number of finished shards that were written with another layout. Their keys differ from this
-        version's, so none of them is reused.
+        Returns: the number of finished shards that were written with another layout. Their keys contain that
+        layout's version, so none of them is reused.
         """
         mark = self._folder / "layout"
         if mark.is_file() and mark.read_text() == LAYOUT:
@@ -104,7 +112,7 @@ class Journal:
 def _stamp(path: Path) -> list[int]:
     """Returns a file's size in bytes and modification time in ns; [] if there is no file.
 
-    The time is left out for a file that is named by the hash of its content.
+    The list has no time for a video, because a video's file is named after the hash of its content.
     """
     try:
         status = path.stat()

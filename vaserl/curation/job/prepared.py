@@ -1,4 +1,4 @@
-"""A stage in the form that is sent to its process: how to build it there, and a digest of what decides its outcomes."""
+"""A stage in the form that is sent to its process: how to build it, and a digest of what its results depend on."""
 
 import hashlib
 import json
@@ -17,13 +17,14 @@ from vaserl.settings.section import Section
 
 PACKAGE = Path(__file__).parents[2]
 CODE = ("curation", "dataset", "encoders", "files", "meshes", "rewards", "types.py")
-"""Parts of the package that decide a row's outcome, lexicons included; a change in them invalidates finished work."""
+"""Folders and files of the package on which results depend, lexicons included. A change in them invalidates finished
+work."""
 
 LAYOUT = "2"
 """Version of the journal's layout and of the way digests are computed; every digest includes it."""
 
 HOW_AND_NOT_WHAT = frozenset({"enabled"})
-"""Settings left out of digests: they decide whether a stage runs, not what its outcomes are."""
+"""Settings that are left out of digests, because they decide whether a stage runs and not what its results are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +33,20 @@ class PreparedStage:
 
     name: str
     maker: bytes
-    """Pickled (callable, arguments) that build the stage. Only the process that runs the stage unpickles it, because
-    that imports the library of a neural network."""
+    """Pickled pair of a callable and its arguments; the call builds the stage. Only the process that runs the stage
+    unpickles the pair, because unpickling imports the library of a neural network."""
     digest: str
-    """Hexadecimal SHA-256 of everything besides the row that decides outcomes: settings, weights, code."""
+    """Hexadecimal SHA-256 of everything that the stage's results depend on besides the row: settings, weights, code."""
     files: Mapping[str, str]
-    """File pattern of each column that names files, for the rows that leave the stage; see `Column.file`."""
+    """Path pattern, such as "clips/{}.mp4", of each column that refers to files, by name of the column; see
+    `Column.file`. Includes the columns of earlier stages."""
 
 
 class StageOverBatches:
-    """Runs a stage's body over batches: judges the rows that are not rejected yet, and adds the stage's columns."""
+    """Runs a stage's body (the object that judges photographs) over batches, and adds the stage's columns to each.
+
+    Rows that are rejected already are not judged.
+    """
 
     def __init__(self, name: str, columns: Sequence[Column], recipe: Recipe) -> None:
         self._name, self._columns = name, columns
@@ -60,17 +65,17 @@ class StageOverBatches:
 
 
 def judged(body: StageBody | BatchStageBody, photographs: Sequence[Photograph]) -> Sequence[Verdict]:
-    """Returns the verdict of a stage's body on each photograph, in their order."""
+    """Returns the verdict of a stage's body (the object that judges) on each photograph, in their order."""
     if hasattr(body, "judge_all"):
         return cast(BatchStageBody, body).judge_all(photographs)
     return [cast(StageBody, body).judge(photograph) for photograph in photographs]
 
 
 def prepare(stage: Stage, recipe: Recipe, files: Mapping[str, str] = MappingProxyType({})) -> PreparedStage:
-    """Returns a stage in the form that is sent to its process. `files` becomes `PreparedStage.files`.
+    """Returns a stage in the form that is sent to its worker process. `files` is stored as `PreparedStage.files`.
 
-    The digest covers the settings among the recipe's arguments, the package's code, the file that defines
-    `recipe.make`, and what `recipe.depends` names.
+    The stage's digest is computed from the settings among the recipe's arguments, the package's code, the file that
+    defines `recipe.make`, and `recipe.depends`.
     """
     settings = [_what(a.model_dump(mode="json")) for a in recipe.arguments if isinstance(a, Section)]
     own = code_of_file(recipe.make)
@@ -87,7 +92,7 @@ def prepare(stage: Stage, recipe: Recipe, files: Mapping[str, str] = MappingProx
 
 @cache
 def code_of(package: Path) -> str:
-    """Returns the hexadecimal SHA-256 of the package's files that `CODE` names; cached, so they are read only once."""
+    """Returns the hexadecimal SHA-256 of the package's files in `CODE`. Cached, so the files are read only once."""
     digest = hashlib.sha256()
     for name in CODE:
         path = package / name

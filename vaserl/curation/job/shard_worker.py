@@ -12,14 +12,19 @@ from vaserl.curation.job.shards import Shard
 
 
 class ShardWorker:
-    """Runs those stages over a shard whose results are not in the journal yet; loads nothing for a finished shard."""
+    """Runs a pool's stages over shards (groups of photographs).
+
+    A stage is skipped, and its neural network not loaded, if the journal contains its result for the shard.
+    """
 
     def __init__(self, dataset: Path, stages: Sequence[PreparedStage], limits: Limits) -> None:
         self._journal, self._stages = Journal(dataset), stages
         self._isolated = Isolated(stages, limits)
 
     def __call__(self, shard: Shard) -> tuple[Shard, Mapping[str, Effort]]:
-        """Returns the shard after this pool's stages, and the rows, seconds and deaths of each stage by its name.
+        """Runs the pool's stages over the shard.
+
+        Returns: the shard after these stages; and each stage's rows, seconds and process deaths, by the stage's name.
 
         Raises: UserError or JobFailed, see `Isolated.run`.
         """

@@ -1,4 +1,4 @@
-"""Divides the rows of each pass into shards of a few rows. Only one shard's rows at a time are Python objects."""
+"""Divides the rows of each pass into shards of a few rows. Only one shard at a time is converted to Python objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from vaserl.curation.job.journal import Journal, key_of
 from vaserl.files.storage import is_url
 
 INPUT = "input"
-"""Name of the journal's folder for shards before the first stage."""
+"""Name of the journal's folder for shards that have not passed any stage yet."""
 
 Versions = Mapping[str, Sequence[str]]
-"""Version of the file at each URL (digest or modification time, and size); see `versions_below`."""
+"""Mapping from a file's URL to the file's version: digest and size, or modification time and size if its storage lists
+no digest. See `versions_below`."""
 
 Losers = Mapping[int, Mapping[int, str]]
-"""Reason why the choice between views rejected a row, by the shard's number and the row's index in it."""
+"""Rows that the choice of one view per vase rejected: maps a shard's number to a mapping from row index to reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +40,9 @@ class Shard:
     """Columns to read from the file; None: all columns."""
     num_rows: int
     key: str
-    """Digest under which the journal keeps the shard after its last finished stage."""
+    """Digest that identifies the shard in the journal, as it is after its last finished stage."""
     step: str = ""
-    """Name of the last finished stage; "" before the first."""
+    """Name of the last finished stage; "" if no stage is finished."""
 
     def read(self, journal: Journal) -> RowBatch:
         """Returns the shard's rows as they are after its last finished stage."""
@@ -54,10 +55,10 @@ class Shard:
 def source_shards(
     photographs: pa.Table, journal: Journal, num_rows: int, versions: Versions = MappingProxyType({})
 ) -> list[Shard]:
-    """Returns shards of `num_rows` photographs each, in their order, and writes their rows to the journal.
+    """Divides photographs into shards of `num_rows` rows each and writes the rows to the journal. Returns: the shards.
 
-    The key covers the size and time of each file, so a changed file gives its shard another key. `versions` are the
-    versions of files behind URLs.
+    A shard's key depends on the size and modification time of the photographs' files, so it changes when a file
+    changes. For files at URLs it depends on `versions` instead.
     """
     shards = []
     for number, start in enumerate(range(0, photographs.num_rows, num_rows)):
@@ -80,11 +81,12 @@ def lift_shards(
 ) -> list[Shard]:
     """Returns the chosen views of the vases that passed the filters, in shards of at most `num_rows` rows.
 
-    A shard never holds photographs from two shards of the first pass, so that a vase more or less leaves the keys of
-    the other shards unchanged. Nor does it hold their scores, so that a changed score invalidates no 3D model.
+    All rows of a shard come from one shard of the first pass (`filtered`), so that adding or removing a vase does not
+    change the keys of other shards. The rows don't contain scores, so that a changed score invalidates no 3D model.
 
-    given: returns the path or URL of a vase's 3D model by the vase's id, where models are given and not made. A model
-    that was added or replaced gives its shard another key.
+    losers: the views that were not chosen.
+    given: function from a vase's id to the path or URL of its existing 3D model; None if models are generated. When
+    such a model is added or replaced, the key of its shard changes.
     """
     shards: list[Shard] = []
     for parent in filtered:
@@ -111,7 +113,7 @@ def lift_shards(
 
 
 def _changed(place: str, versions: Versions) -> Sequence[int | str]:
-    """Returns size in bytes and modification time in ns of a local file, or the version of a URL; [] without a file."""
+    """Returns size in bytes and modification time in ns of a local file, or the version of a URL; [] if absent."""
     if is_url(place):
         return versions.get(place, [])
     try:

@@ -1,4 +1,4 @@
-"""The process that runs stages, and the guard: its parent process, which kills it with everything it started.
+"""Program of two processes: a child that runs stages, and its parent, the guard, which kills it and its descendants.
 
 Usage: python -m vaserl.curation.job.stage_guard CONNECTION LIFELINE REPORT MEMORY
 
@@ -6,10 +6,10 @@ The first three arguments are file descriptors: a socket for batches, the readin
 open, and a pipe to which the guard writes. MEMORY is a limit in bytes.
 
 The program forks before it has imported anything. The child builds the stages and answers batches on the connection;
-it may crash, hang, or leave programs behind that run in sessions of their own. The parent, the guard, imports no
-library that could do so. It waits for one of three events: the child ends; the child and its descendants exceed the
-memory limit; or the lifeline closes, because the caller closed it or was itself killed. Then it kills and reaps every
-descendant, orphans included (it is their subreaper), writes to the report how the child ended, and exits.
+it may crash, hang, or leave programs behind that run in sessions of their own. The guard imports no library that could
+crash or hang. It waits for one of three events: the child ends; the child and its descendants exceed the memory limit;
+or the pipe LIFELINE is closed, because the caller closed it or was itself killed. Then the guard kills and reaps every
+descendant, orphans included (it is their subreaper), writes to the pipe REPORT how the child ended, and exits.
 
 Linux only: prctl and /proc/…/children.
 """
@@ -59,8 +59,8 @@ def main(connection: int, lifeline: int, report: int, memory_bytes: int) -> None
 def _serve(connection: Connection) -> None:
     """Receives the pickled stages, then messages (index of stage, batch) until the connection closes.
 
-    Sends ("ready", None) after the stages. Answers each batch with ("made", None) once the stage is built, and then
-    with one of ("done", (batch, seconds)), ("user_error", message) and ("failed", traceback).
+    Sends ("ready", None) once the stages have arrived. Answers each batch with ("made", None) once the stage is built,
+    and then with one of ("done", (batch, seconds)), ("user_error", message) and ("failed", traceback).
     """
     import pickle
     import time
@@ -105,7 +105,7 @@ def _guard(worker: int, lifeline: int, woken: int, report: int, memory_bytes: in
 
 
 def _reap(worker: int) -> int | None:
-    """Reaps exited children. Returns: the wait status of the process `worker` if it is among them."""
+    """Reaps exited children. Returns: the wait status of the child `worker`; None if it was not among them."""
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -118,7 +118,10 @@ def _reap(worker: int) -> int | None:
 
 
 def _end_all(worker: int) -> int | None:
-    """Kills and reaps all descendants, new ones included. Returns: the wait status of `worker` if it was among them."""
+    """Kills and reaps all descendants, new ones included.
+
+    Returns: the wait status of the child `worker`; None if it had been reaped before.
+    """
     status = None
     with contextlib.suppress(ChildProcessError):
         while True:

@@ -26,7 +26,10 @@ TRANSFER_TIMEOUT_S = 60
 
 
 class StageDied(Exception):
-    """The process died, or was killed for exceeding its time or memory. The message reads like "died of SIGSEGV"."""
+    """The stages' process died, or was killed because it exceeded its time or memory.
+
+    The message states what happened, such as "died of SIGSEGV".
+    """
 
 
 class StageFailed(Exception):
@@ -34,7 +37,7 @@ class StageFailed(Exception):
 
 
 class StageProcess:
-    """A child process that runs stages, one batch at a time. Call `close` after `StageDied` and at the end.
+    """A child process that runs stages, one batch at a time. Call `close` after `StageDied`, and after the last batch.
 
     When the process that owns this object ends, even by SIGKILL, the child process is killed too.
     """
@@ -67,7 +70,7 @@ class StageProcess:
             self._receive("ready", _START_TIMEOUT_S)
         except StageDied as death:
             self.close()
-            raise UserError(f"the process of {', '.join(self._names)} {death} at its start") from None
+            raise UserError(f"the process of the stages {', '.join(self._names)} {death} when it was started") from None
         except BaseException:
             self.close()
             raise
@@ -78,9 +81,10 @@ class StageProcess:
         return self._process.pid
 
     def call(self, index: int, batch: RowBatch, timeout_s: float) -> tuple[RowBatch, float]:
-        """Runs the stage of that index over the batch. Returns: the new batch, and the seconds that the stage took.
+        """Runs stage number `index` over the batch. Returns: the new batch, and the seconds that the stage took.
 
-        Raises: StageDied; StageFailed; UserError, if the stage raised one or its process died while it was built.
+        Raises: StageDied if the process died on the batch; StageFailed if the stage raised an exception; UserError if
+        the stage raised one, or if the process died while the stage was built.
         """
         self._send((index, batch))
         is_new = index not in self._made
@@ -121,8 +125,8 @@ class StageProcess:
     def _receive(self, expected: str, timeout_s: float) -> Any:
         """Waits for a message of the expected kind and returns its content.
 
-        The guard's report ends the wait too. It comes when the process ends, even if a program that the stage left
-        running holds the connection open.
+        The wait also ends when the guard reports that the stages' process has ended. The report arrives even if a
+        program that a stage left running keeps the connection open.
         """
         ready = wait([self._connection, self._report], timeout_s)
         if not ready:
@@ -141,7 +145,7 @@ class StageProcess:
         return content
 
     def _ending(self) -> str:
-        """Returns words for how the process ended, from the guard's report."""
+        """Returns a description of how the process ended, such as "died of SIGSEGV", from the guard's report."""
         if not select.select([self._report], [], [], KILL_TIMEOUT_S)[0]:
             return "stopped answering and was killed"
         content = os.read(self._report, 4096)

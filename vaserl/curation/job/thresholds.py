@@ -1,7 +1,7 @@
 """Computes the thresholds that the settings give as a quantile of scores, once, before the filters apply them.
 
-The scores are those of a sample of the photographs. It is drawn by hash, so it is the same in every run over the same
-photographs, in whatever folder they are.
+The scores are those of a sample of the photographs. The sample is drawn by hash, so it is the same in every run over
+the same photographs, in whatever folder they are.
 """
 
 import contextlib
@@ -36,11 +36,11 @@ class Threshold:
     value: float
     """Least score that passes, in the units of the stage's score."""
     origin: str
-    """Where the value came from, in words for the data card."""
+    """Where the value came from, as a text for the data card."""
 
 
 def check_thresholds(settings: CurateSettings, pipeline: Pipeline = PIPELINE) -> None:
-    """Checks that the score of each threshold is computed by an enabled stage. Raises: UserError naming the setting."""
+    """Checks that an enabled stage computes the score of each threshold. Raises: UserError that states the setting."""
     for stage in pipeline.stages:
         section = stage.settings_in(settings)
         if not isinstance(section, ThresholdSettings):
@@ -60,9 +60,9 @@ def resolve_thresholds(
 ) -> tuple[CurateSettings, tuple[Threshold, ...]]:
     """Returns the settings with a number for every threshold of an enabled filter, and where each number came from.
 
-    A quantile is taken over the first photographs, ordered by hash, that pass the earlier filters. They are scored on
-    this machine, in a child process whose death doesn't end the job. The result is a pure function of the settings and
-    of the table of photographs.
+    A quantile is computed from a sample: the first photographs, ordered by hash, that pass the earlier filters. They
+    are scored on this machine, in a child process, so that a crash doesn't end the job. The result depends only on the
+    settings and on the table of photographs.
 
     Raises: UserError when no photograph of a sample can be scored.
     """
@@ -94,7 +94,7 @@ def resolve_thresholds(
 
 
 def _source_of(measure: str, pipeline: Pipeline) -> Stage:
-    """Returns the stage that adds the column of this name."""
+    """Returns the stage that adds the column named `measure`."""
     return next(stage for stage in pipeline.stages if any(column.name == measure for column in stage.columns))
 
 
@@ -103,9 +103,10 @@ def _is_scored(stage: Stage, settings: CurateSettings, pipeline: Pipeline) -> bo
 
 
 def sample_order(vase_ids: Sequence[str], views: Sequence[str], photos: Sequence[str], seed: int) -> list[int]:
-    """Returns the photographs' indices in the order in which a sample takes them: by hash of vase, view and file name.
+    """Returns the photographs' indices ordered by a hash of seed, vase, view and file name.
 
-    The folder is not part of the hash, so that the order stays the same when it is moved.
+    A sample is the first photographs in this order. The folder is not part of the hash, so that the order remains the
+    same when the photographs are moved.
     """
 
     def position(index: int) -> bytes:
@@ -128,7 +129,10 @@ def _scored(
 
 
 def _batches(settings: CurateSettings, photographs: pa.Table, pipeline: Pipeline) -> Iterator[list[dict[str, Any]]]:
-    """Yields photographs in the sample's order, scored by all filters; those with a threshold reject nothing here."""
+    """Yields batches of photographs in the sample's order, scored by all filters.
+
+    Filters with a threshold score the photographs here but reject none.
+    """
     filters = [stage for group in pipeline.filters for stage in group if stage.is_enabled(settings)]
     for stage in filters:
         if isinstance(section := stage.settings_in(settings), ThresholdSettings):
@@ -156,19 +160,20 @@ def _resolved(stage: Stage, asked: ThresholdSettings, scores: Sequence[float]) -
         return Threshold(stage=stage.name, value=section.threshold, origin=origin)
     if not scores:
         raise UserError(
-            f"{stage.section}.quantile: no photograph reaches this filter, so there is no quantile; give a threshold"
+            f"{stage.section}.quantile can't be computed: no photograph passed the earlier filters; "
+            f"set {stage.section}.threshold instead"
         )
     origin = f"quantile {asked.quantile:g} of {len(scores):,} photographs"
     return Threshold(stage=stage.name, value=quantile_of(scores, asked.quantile), origin=origin)
 
 
 def quantile_of(scores: Sequence[float], quantile: float) -> float:
-    """Returns a threshold below which the share `quantile` of the scores lies; their number is rounded up.
+    """Returns a threshold such that the share `quantile` of the scores, rounded up to a whole number, lies below it.
 
-    It is about half-way between the highest score below it and the next, because the last digit of a score depends on
-    its batch and must not decide a verdict. It is rounded to as few digits as keep it apart from both: the last digits
-    differ between machines, and because the threshold becomes part of the settings, they would invalidate finished work
-    on other machines.
+    The threshold is about half-way between the highest score below it and the next score above, because the last digit
+    of a score depends on its batch and must not decide a verdict. The threshold is rounded to as few digits as keep it
+    between these two scores, because the last digits of scores differ between machines. The threshold becomes part of
+    the settings, so such digits would invalidate finished work on other machines.
     """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     number = min(math.ceil(quantile * len(ordered) - 1e-9), len(ordered) - 1)

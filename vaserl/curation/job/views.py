@@ -1,7 +1,7 @@
 """Chooses one view of each vase after the first pass. A vase's views may be in different shards.
 
-The columns that this needs are held for all photographs as Arrow tables; only a few thousand rows at a time are
-converted to Python objects.
+The columns that the choice needs are in memory for all photographs, as Arrow tables. Only a few thousand rows at a time
+are converted to Python objects.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from vaserl.curation.job.prepared import StageOverBatches
 from vaserl.curation.job.shards import Losers, Shard
 
 VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "rejected_by", "reason")
-"""Columns that the choice reads besides the scores that it compares."""
+"""Columns that the choice of views reads, besides the scores that it compares."""
 NUM_AT_ONCE = 4096
 
 _pc: Any = pyarrow.compute  # its functions are created at import, so type checkers don't know them
@@ -28,9 +28,11 @@ _pc: Any = pyarrow.compute  # its functions are created at import, so type check
 def choose_views(
     filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, measures: Sequence[str] = ()
 ) -> Losers:
-    """Runs the stage `choice` over the views of every vase. `measures` names the score columns that it reads.
+    """Runs the stage `choice` over the views of every vase.
 
-    Returns: the reason for each view that it rejected, by shard number and row index.
+    measures: names of the score columns that the stage reads.
+
+    Returns: the reason for each view that the stage rejected, by shard number and row index.
     """
     parts, names = [], {*VIEW_COLUMNS, *measures}
     for shard in filtered:

@@ -42,7 +42,7 @@ class ThresholdSettings(Section):
     @pydantic.model_validator(mode="after")
     def _one_of_the_two(self):
         if self.threshold is not None and self.quantile is not None:
-            raise ValueError("give threshold or quantile, not both")
+            raise ValueError("threshold and quantile can't be set together; set only one")
         return self
 
 
@@ -96,7 +96,8 @@ class IntactSettings(ThresholdSettings):
         },
         min_length=1,
     )
-    """Families of prompts for what the stage rejects, by name; the reason names the family nearest to the image."""
+    """Families (lists) of prompts for photographs that the stage rejects, by name of the family. The reason for a
+    rejection states the family that is most similar to the photograph."""
     front: tuple[str, ...] = (
         "a photograph of an intact vase seen from the front",
         "a complete Greek vase, frontal view",
@@ -108,21 +109,22 @@ class IntactSettings(ThresholdSettings):
         "a photograph looking down into the mouth of a vase",
         "the underside of a vase, its foot seen from below",
     )
-    """Prompts for other views, whose cosine similarity is subtracted from that of `front`; if empty, `front` alone
-    ranks the photographs of a vase."""
+    """Prompts for views that are not frontal. A photograph's cosine similarity to them is subtracted from that to
+    `front`. If there are none, `front` alone ranks the photographs of a vase."""
 
     @pydantic.field_validator("intact", "front")
     @classmethod
     def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
-            raise ValueError("needs at least one prompt")
+            raise ValueError("at least one prompt is required")
         return value
 
 
 class BestViewSettings(ThresholdSettings):
     """Settings of the choice of one photograph of each vase. The score is the photograph's cosine similarity to the
     prompts of `intact.front` minus that to `intact.not_front`. Without a threshold the best photograph of a vase is
-    kept whatever its score; with one, the best or only photograph must reach it."""
+    kept whatever its score. With a threshold, photographs with a lower score are rejected, even if the vase
+    has no others."""
 
 
 class TinyFilterSettings(Section):
@@ -131,7 +133,7 @@ class TinyFilterSettings(Section):
     num_vases: int = pydantic.Field(default=48, ge=8)
     """Number of synthetic vases that the small networks are trained on."""
     seed: int = 1_000_003
-    """Seed of those synthetic vases. It must differ from the seed of the synthetic vases that are curated, or the
-    networks filter what they were trained on."""
+    """Seed of those synthetic vases. It must differ from the seed of the synthetic vases that are curated; otherwise
+    the networks filter the photographs that they were trained on."""
     clip_steps: int = pydantic.Field(default=140, ge=1)
     """Training steps of the small CLIP network; fewer steps make a trial run faster and its choices worse."""

@@ -27,7 +27,7 @@ GENERATOR_OPTIONS: dict[str, type[GeneratorSettings]] = {
 
 
 class LiftSettings(Section):
-    """Settings of the lift, which generates a 3D model from each photograph."""
+    """Settings of the stage lift, which generates a 3D model from each photograph."""
 
     RENAMED: ClassVar = {
         "pool": "[pool.lift]",
@@ -38,8 +38,8 @@ class LiftSettings(Section):
 
     generator: Literal["lathe", "given", "command", "triposg", "hunyuan3d"] = "lathe"
     """Generator of the 3D models. "lathe": rotates the photograph's silhouette about its axis, without a network.
-    "given": takes existing GLBs. "command": runs a program that takes an image and writes a GLB. "triposg",
-    "hunyuan3d": runs the neural network of that name from its checkout."""
+    "given": takes existing GLBs. "command": runs a program that takes an image and writes a GLB. "triposg" and
+    "hunyuan3d": run the neural network of that name from its checkout."""
     generator_args: dict[str, Any] = pydantic.Field(default_factory=dict, validate_default=True)
     """Options of the generator, see vaserl/meshes/generators/settings.py. "given" requires path; "command" requires
     command; "triposg" and "hunyuan3d" require checkout and weights."""

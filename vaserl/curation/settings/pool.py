@@ -1,7 +1,7 @@
-"""Settings of the worker processes that run stages, which form pools: defaults for all pools, and overrides for one.
+"""Settings of the pools of worker processes that run stages: a pool's settings, and the overrides of its defaults.
 
-A pool is a number of processes that run the same stages. It is named after the first of these stages; `pipeline` lists
-which stages share a pool.
+A pool is a number of processes that run the same stages. It is named after the first of these stages. The module
+`vaserl.curation.pipeline` lists which stages share a pool.
 """
 
 import pydantic
@@ -53,7 +53,7 @@ class PoolOverrides(Section):
     """Number of further attempts at a photograph whose process died or was killed, before it is rejected."""
 
     def over(self, pool: PoolSettings) -> PoolSettings:
-        """Returns a copy of `pool` in which the fields that are set here replace its own."""
+        """Returns a copy of `pool` in which the fields that are set in these overrides are replaced."""
         stated = {name: getattr(self, name) for name in PoolSettings.model_fields}
         return pool.model_copy(update={name: value for name, value in stated.items() if value is not None})
 
@@ -74,5 +74,5 @@ class PoolsSettings(PoolOverrides):
 
     @property
     def named(self) -> dict[str, PoolOverrides]:
-        """The settings in [pool.NAME], by name of the pool."""
+        """Overrides of single pools, from the sections [pool.NAME], by name of the pool."""
         return self.__pydantic_extra__ or {}

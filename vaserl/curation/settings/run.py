@@ -26,13 +26,14 @@ class SplitSettings(Section):
     """Exact number of test vases, drawn so that fabrics, techniques and shapes are in proportion. A vase that is added
     later may replace one of them, so use `test_share` for a data set that grows."""
     num_val: int | None = pydantic.Field(default=None, ge=0)
-    """Exact number of validation vases, drawn in the same way as `num_test` from the vases that are not test."""
+    """Exact number of validation vases, drawn in the same way as `num_test` from the vases that are not test vases."""
     test_share: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    """Share of vases that are test, if `num_test` is absent. A vase is test if its hash, as a number from 0 to 1, lies
-    below this share. That depends on the vase alone, so no vase moves in or out of the test split when others are
-    added."""
+    """Share of vases that are test vases, if `num_test` is absent. A vase is a test vase if its hash, as a number from
+    0 to 1, is below this share. The hash depends on the vase alone, so no vase moves in or out of the test split when
+    others are added."""
     val_share: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    """Share of all vases that are validation, if `num_val` is absent; they are drawn like those of `num_val`."""
+    """Share of all vases that are validation vases, if `num_val` is absent. They are drawn in the same way as with
+    `num_val`."""
 
 
 class JournalSettings(Section):
@@ -40,13 +41,13 @@ class JournalSettings(Section):
     resumes."""
 
     num_rows: int = pydantic.Field(default=128, ge=1)
-    """Photographs in a shard of the filters. One worker processes a shard at a time, a killed job loses the shards in
-    progress, and each stage writes one small file per shard."""
+    """Number of photographs in a shard of the filters (the stages before lift). One worker processes a shard at a time.
+    A killed job loses the shards in progress. Each stage writes one small file per shard."""
     num_rows_lift: int = pydantic.Field(default=4, ge=1)
-    """Photographs in a shard of lift, mesh gate, turntable and texts, where one photograph takes seconds or minutes."""
+    """Number of photographs in a shard of the stages from lift on, in which one photograph takes seconds or minutes."""
     stale: Literal["keep", "remove"] = "keep"
-    """What to do with finished shards of other settings: "keep" leaves them for a return to those settings, "remove"
-    deletes them once the run has succeeded."""
+    """What to do with finished shards of other settings: "keep" keeps them, so that a later run with those settings
+    reuses them. "remove" deletes them once the run has succeeded."""
 
 
 class CardSettings(Section):
@@ -68,7 +69,7 @@ class CurateSettings(Section):
     dataset: Path
     """Folder that the data set is written to: manifest.parquet, models/, clips/, DATASET.md."""
     seed: int = 0
-    """Seed of the split, of the samples for thresholds, and of which captions omit which facts."""
+    """Seed of the split, of the samples for thresholds, and of the choice of facts that each caption omits."""
     source: SourceSettings
     tiny_filters: TinyFilterSettings | None = None
     """Settings of small filter networks; if present, they are trained on synthetic vases before the run, unless

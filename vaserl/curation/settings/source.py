@@ -21,21 +21,21 @@ class SourceSettings(Section):
     """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
     a file system that fsspec supports, such as s3://bucket/vases."""
     photographs: str | None = None
-    """Table that lists the photographs, relative to `path` or a URL. If absent: photographs.csv, .json, .jsonl or
-    .parquet in `path`, or without such a table every image file below `path`."""
+    """Table that lists the photographs: its path relative to `path`, or its URL. If absent: photographs.csv, .json,
+    .jsonl or .parquet in `path`; if there is no such table, every image file below `path`."""
     records: str | None = None
-    """Table of the records, relative to `path` or a URL. If absent: records.csv, .json, .jsonl or .parquet in `path`,
-    or without such a table one file <vase_id>.json for each vase."""
+    """Table of the records: its path relative to `path`, or its URL. If absent: records.csv, .json, .jsonl or .parquet
+    in `path`; if there is no such table, one file <vase_id>.json for each vase."""
     id_field: str = ""
-    """Column of the records that holds the vase's id. If empty: "id", or else the last part of "URI", or else "Vase
-    Number"."""
+    """Column of the records that holds the vase's id. If empty, the first of these that is present: the column "id",
+    the last part of the column "URI", the column "Vase Number"."""
     fields: dict[str, str] = pydantic.Field(default_factory=dict)
-    """Maps a field to the column that holds it in the records or in the list of photographs, if the column has another
-    name. Example: Fabric = "fabric_name", vase_id = "object"."""
+    """Maps a field to the column that contains it in the records or in the list of photographs, if the column has
+    another name. Example: Fabric = "fabric_name", vase_id = "object"."""
     pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
     """Regular expression that finds the vase's id in the file name (without suffix) of a photograph, if no table states
-    the id. It has a group vase_id and, if vases have several views, a group view. If it contains "/", it is matched
-    against the path below `path`."""
+    the id. It contains a group vase_id and, if vases have several views, a group view. If it contains "/", it is
+    matched against the path below `path`."""
     storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
     """Options with which fsspec opens the file system of a URL, such as endpoint_url. They are never written beside the
     results, because they may contain keys."""
@@ -51,8 +51,8 @@ class SourceSettings(Section):
         unknown = [name for name in value if name not in FIELDS]
         if unknown:
             meant = nearest_name(unknown[0], FIELDS)
-            hint = f"; did you mean {meant!r}?" if meant else ""
-            raise ValueError(f"no field {unknown[0]!r}{hint} The fields are {', '.join(FIELDS)}")
+            hint = f" (did you mean {meant!r}?)" if meant else ""
+            raise ValueError(f"unknown field {unknown[0]!r}{hint}; known fields: {', '.join(FIELDS)}")
         return value
 
     @pydantic.field_validator("pattern")
@@ -63,5 +63,5 @@ class SourceSettings(Section):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from error
         if "vase_id" not in groups:
-            raise ValueError("the pattern must name the group (?P<vase_id>…), and may name (?P<view>…)")
+            raise ValueError("the pattern must contain the group (?P<vase_id>…), and may contain (?P<view>…)")
         return value

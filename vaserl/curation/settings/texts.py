@@ -62,5 +62,5 @@ class DescribeSettings(Section):
     @pydantic.model_validator(mode="after")
     def _llm_has_a_model(self):
         if self.writer == "llm" and self.llm is None:
-            raise ValueError('writer = "llm" needs [describe.llm] with the path of a model')
+            raise ValueError('writer = "llm" needs a section [describe.llm] with the path of a language model')
         return self

@@ -21,16 +21,18 @@ from vaserl.curation.stages.intact import FRONT
 from vaserl.dataset import Row
 
 FRONTAL = "intact"
-"""The labelled kind that a best view should have; a view from above, by contrast, is whole and sharp, not frontal."""
+"""Label of a frontal photograph of a whole vase, which the best view should be. A photograph from above, for example,
+has another label."""
 
 
 class BestView:
-    """Keeps the view of each vase with the highest `front` score; rejects the others, with a reason that names it.
+    """Keeps the view of each vase with the highest `front` score. Rejects the others, with a reason that states which
+    view was kept.
 
-    If there is a threshold, views with a lower score or with none are rejected first, even if a vase has no other.
-    Equal scores are ordered by the photograph's content hash, then by its path. Views without a score are ordered by
-    view number first, because museums photograph view 1 first. So the choice does not depend on the order of the
-    rows. One call must get all the views of each of its vases.
+    If there is a threshold, views with a lower score or without a score are rejected first, even if a vase has no other
+    views. Views with equal scores are ordered by the photograph's content hash, then by its path. Views without a
+    score are ordered by view number, then by hash and path, because museums photograph view 1 first. So the choice does
+    not depend on the order of the rows. Each call must get all the views of its vases.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
@@ -85,7 +87,7 @@ def _name(photograph: Photograph) -> str:
 
 
 def _natural(view: str) -> list[tuple[int, str]]:
-    """Returns a sort key of a view's name, by which view 2 comes before view 10."""
+    """Returns a sort key for a view's name, which puts view 2 before view 10."""
     return [(int(number) if number else -1, text) for number, text in re.findall(r"(\d+)|(\D+)", view)]
 
 

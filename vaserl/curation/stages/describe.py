@@ -1,9 +1,10 @@
 """The stage that writes two captions from a record: a complete one, and one such as a catalogue would print.
 
 Catalogues leave out much that a record states: labels often lack technique and date, many also the attribution. The
-column `caption` imitates that: each dimension (fabric, shape, …) is left out of that share of the captions which
-`describe.silence` states. `reference` states everything. Whether rules or a language model write a caption, the
-reward's own parser must read from it exactly what it is to state.
+column `caption` imitates catalogues: each dimension (fabric, shape, …) is left out of a share of the captions, which is
+set in [describe.silence]. The column `reference` states every dimension. Captions are written by fixed rules, or by a
+language model if describe.writer = "llm". Either way the parser that is used for the reward checks that a caption
+states the right facts.
 """
 
 import hashlib
@@ -21,21 +22,24 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 REFERENCE, CAPTION = Column(name="reference", kind=str), Column(name="caption", kind=str)
 FALLBACK = Column(name="describe_fallback", is_score=False)
-"""1.0 if the first wording of the caption did not state the right facts and another one is used instead, else 0.0."""
+"""1.0 if the first wording of the caption did not state the right facts and another wording is used, else 0.0."""
 INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
-"""Number of dimensions in which the first wording stated what the record doesn't, or left out what it had to state."""
+"""Numbers of dimensions in which the first wording of the caption stated something that the record doesn't (`INVENTS`),
+or left out something that it should state (`LOSES`)."""
 _POOL = PoolSettings(num_cpus=1, batch_size=64)
 
 Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
-"""Returns one caption for each record, "" where it wrote none. The records hold only the fields to be stated."""
+"""Function that writes one caption for each record, "" if it has none. The records contain only the fields that the
+caption should state."""
 
 
 class Describe:
-    """Adds the columns `reference` and `caption`, and what checking the caption's facts found; rejects nothing.
+    """Adds the columns `reference` and `caption`, and columns that count the errors in the caption's first wording.
 
-    The first wording is that of the language model, if there is one. If its facts are wrong, the caption by rules from
-    the same fields is used; if that is wrong too, the caption by rules from the whole record, which is the reference.
-    `caption_invents` and `caption_loses` are NaN where the first wording was right.
+    The stage rejects nothing. The first wording is the language model's, if there is one. If it states wrong facts, the
+    rules' wording of the same fields is used. If that states a wrong fact too, the rules' wording of the whole record
+    is used, which is also the reference. `caption_invents` is NaN if the first wording invented nothing,
+    `caption_loses` is NaN if it left out nothing.
     """
 
     def __init__(self, settings: DescribeSettings, seed: int, make_writer: Callable[[], Write] | None = None) -> None:
@@ -73,10 +77,11 @@ def _columns(record: Mapping[str, str], stated: Mapping[str, str], wordings: Seq
 
 
 def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[str, str]) -> str:
-    """Returns the first wording with the right facts, else the last, which is by rules; "" if that invents something.
+    """Returns the first of the wordings that states all facts of `stated` and no facts that are not in `record`.
 
-    A fact that the parser can't read back from a wording by rules counts as lost. No other wording would state it
-    better, so the wording by rules is used as long as it invents nothing.
+    If there is none, returns the last wording, which is written by rules, or "" if it states something that is not in
+    `record`. A fact that the parser can't find in the rules' wording counts as left out. No other wording would state
+    the fact better, so the rules' wording is used as long as it invents nothing.
     """
     for wording in wordings:
         if is_faithful(wording, record, stated):
@@ -85,7 +90,10 @@ def settled(wordings: Sequence[str], record: Mapping[str, str], stated: Mapping[
 
 
 def is_faithful(caption: str, record: Mapping[str, str], stated: Mapping[str, str]) -> bool:
-    """Returns whether the caption states only facts of `record`, and all facts of `stated`, the fields to be stated."""
+    """Returns True if the caption states all facts of `stated`, and no facts that are not in `record`.
+
+    `stated` contains the fields of the record that the caption should state.
+    """
     return not invented_dimensions(caption, record) and not lost_dimensions(caption, stated)
 
 
@@ -94,8 +102,8 @@ def silent_dimensions(
 ) -> tuple[Dimension, ...]:
     """Returns the dimensions that this vase's caption leaves out, drawn by hash of vase, dimension and seed.
 
-    `shares` gives the probability with which each dimension is left out. If the draw would leave out all that the
-    record states, the first dimension is kept, so that no caption is empty.
+    `shares` gives the probability with which each dimension is left out. If the draw would leave out every
+    dimension that the record states, the first one is kept, so that no caption is empty.
     """
     stated: list[Dimension] = [d for d in DIMENSIONS if record.get(FIELD_OF_DIMENSION[d])]
     silent: list[Dimension] = [d for d in stated if _draw(vase_id, d, seed) < getattr(shares, d)]
@@ -103,21 +111,26 @@ def silent_dimensions(
 
 
 def without(record: Mapping[str, str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
-    """Returns the record without the fields of those dimensions."""
+    """Returns the record without the fields of `dimensions`."""
     left_out = {FIELD_OF_DIMENSION[dimension] for dimension in dimensions}
     return {field: value for field, value in record.items() if field not in left_out}
 
 
 def invented_dimensions(caption: str, record: Mapping[str, str]) -> tuple[Dimension, ...]:
-    """Returns the dimensions in which the caption states a value that the record does not, as the reward's parser reads
-    both."""
+    """Returns the dimensions in which the caption states a value that the record does not.
+
+    Both are read by the parser that is used for the reward.
+    """
     found, known = parse_caption(caption), parse_record(record)
     return tuple(dimension for dimension in DIMENSIONS if not set(found[dimension]) <= set(known[dimension]))
 
 
 def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension, ...]:
-    """Returns the dimensions in which the caption lacks a value of `stated`, the fields to be stated, as the reward's
-    parser reads both. A record's attributions are alternatives, of which one is enough."""
+    """Returns the dimensions in which the caption lacks a value of `stated`, the fields that it should state.
+
+    Both are read by the parser that is used for the reward. If `stated` has several attributions, the caption needs
+    only one of them, because they are alternatives.
+    """
     found, due = parse_caption(caption), parse_record(stated)
 
     def is_lost(dimension: Dimension) -> bool:
@@ -128,7 +141,7 @@ def lost_dimensions(caption: str, stated: Mapping[str, str]) -> tuple[Dimension,
 
 
 def _draw(vase_id: str, dimension: Dimension, seed: int) -> float:
-    """Returns a number in [0, 1) from a hash: uniform over vases and independent between dimensions."""
+    """Returns a number in [0, 1) from a hash of its arguments: uniform over vases, independent between dimensions."""
     digest = hashlib.sha256(f"silence/{seed}/{dimension}/{vase_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
@@ -160,7 +173,8 @@ def _check(context: StageContext) -> None:
 
 
 def _tell(kept: KeptPhotograph) -> str:
-    """Returns the caption, and the number of dimensions that its first wording invented or lost."""
+    """Returns the line that `vaserl why` prints: the caption, and the numbers of dimensions in which its first wording
+    invented or left out a fact."""
     scores = kept.row.scores
     found = {"invented": scores.get(INVENTS.name, 0.0), "lost": scores.get(LOSES.name, 0.0)}
     wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)

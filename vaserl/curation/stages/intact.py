@@ -1,4 +1,4 @@
-"""The stage that rejects photographs of anything but a whole vase. `bodies.intact` does the work, with a CLIP model."""
+"""The stage that rejects photographs that don't show a whole vase. Its judging class, in `bodies.intact`, uses CLIP."""
 
 from vaserl.curation.settings import IntactSettings, PoolSettings
 from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
@@ -6,11 +6,13 @@ from vaserl.curation.stamps import file_stamps
 from vaserl.errors import UserError
 
 INTACTNESS = Column(name="intact")
-"""Cosine of the photograph to the prompts for a whole vase, minus its largest cosine to a family of other prompts."""
+"""Cosine similarity of the photograph to the prompts for a whole vase, minus the largest of its cosine similarities to
+the families (lists) of other prompts."""
 FRONT = Column(name="front")
 """Score of how frontally the vase is shown; of a vase's views, the one with the highest score is kept."""
 DEFAULT_THRESHOLD = 0.0
-"""Threshold of `intact`; at 0 a photograph is as near to the prompts for a whole vase as to the nearest others."""
+"""Default threshold of the score `intact`. A photograph with score 0 is as similar to the prompts for a whole vase as
+to the most similar family of other prompts."""
 
 
 def _recipe(context: StageContext) -> Recipe:
@@ -24,7 +26,7 @@ def _check(context: StageContext) -> None:
     from vaserl.encoders.open_clip import load_open_clip
 
     if context.settings.open_clip.path is None:
-        raise UserError("intact.enabled needs open_clip.path, an open_clip model; or set intact.enabled = false")
+        raise UserError("intact.enabled needs open_clip.path, an OpenCLIP model; set it, or intact.enabled = false")
     load_open_clip(context.settings.open_clip)
 
 

@@ -1,4 +1,4 @@
-"""The stage that makes a 3D model of the vase in a photograph. `bodies.lift` does the work, and has the generators."""
+"""The stage that makes a 3D model of the vase in a photograph. Its judging class is in `bodies.lift`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,12 @@ from vaserl.meshes.generators import CommandSettings, GivenSettings, Hunyuan3DSe
 MESH = Column(name="mesh", kind=str, file="{}")
 """Path of the vase's GLB, relative to the data set."""
 SILHOUETTE = Column(name="silhouette_iou")
-"""IoU of the 3D model's silhouette with the vase's in the photograph; NaN if neither generator nor gate measured it."""
+"""IoU of the 3D model's silhouette with the vase's in the photograph; NaN if not measured."""
 _POOL = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
 
 def place_of_given(settings: LiftSettings, source: Path | str) -> Callable[[str], str] | None:
-    """Returns a function from a vase's id to the path or URL of its given 3D model; None if models are made instead."""
+    """Returns a function from a vase's id to the path or URL of its existing 3D model; None if models are generated."""
     given = settings.arguments
     if not isinstance(given, GivenSettings):
         return None
@@ -27,7 +27,7 @@ def place_of_given(settings: LiftSettings, source: Path | str) -> Callable[[str]
 
 
 def weights_of(settings: LiftSettings) -> list[Path]:
-    """Returns the folders with the weights of the generator's networks, and their subfolders; [] if it has none."""
+    """Returns the folders with the weights of the generator's networks, and their subfolders; [] without networks."""
     model = settings.arguments
     if not isinstance(model, TripoSGSettings | Hunyuan3DSettings):
         return []
@@ -53,8 +53,9 @@ def _check(context: StageContext) -> None:
     command, pool = context.settings.lift.arguments, context.settings.pool.of(LIFT.name, _POOL)
     if isinstance(command, CommandSettings) and pool.timeout_s <= command.longest_s:
         raise UserError(
-            f"pool.lift.timeout_s = {pool.timeout_s:g} would kill a command that may take {command.longest_s:g} s "
-            "with its retries; raise it, or lower lift.generator_args.timeout_s"
+            f"pool.lift.timeout_s = {pool.timeout_s:g} would kill the generator's command, "
+            f"which may take {command.longest_s:g} s with its retries; "
+            "raise pool.lift.timeout_s, or lower lift.generator_args.timeout_s"
         )
     check_generator(context.settings.lift, folder_of(context.settings.source))
 

@@ -1,6 +1,7 @@
-"""The mesh gate: the stage that rejects a bad 3D model, or one unlike its photograph, before the turntable is rendered.
+"""The mesh gate: the stage that rejects 3D models that are bad or differ from their photograph.
 
-`bodies.mesh_gate` does the work, with the measures of `vaserl.meshes.gate`.
+It runs before the turntable video is rendered. Its judging class is in `bodies.mesh_gate`, the measures are in
+`vaserl.meshes.gate`.
 """
 
 from vaserl.curation.settings import MeshGateSettings
@@ -11,7 +12,7 @@ from vaserl.meshes import file_of_judge, find_judge
 
 SYMMETRY, OPEN_EDGES = Column(name="symmetry"), Column(name="open_edges")
 JUDGE = Column(name="judge")
-"""Score that the mesh judge gave the 3D model; NaN if the settings name no judge."""
+"""Score that the mesh judge gave the 3D model; NaN if no judge is configured."""
 
 
 def _recipe(context: StageContext) -> Recipe:

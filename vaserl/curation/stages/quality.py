@@ -1,4 +1,4 @@
-"""The stage that rejects bad photographs: blurs, sketches and crops. `bodies.quality` does the work, with a ResNet."""
+"""The stage that rejects bad photographs: blurs, sketches and crops. Its judging class is in `bodies.quality`."""
 
 from vaserl.curation.settings import PoolSettings, QualitySettings
 from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
@@ -22,7 +22,7 @@ def _check(context: StageContext) -> None:
 
     path = context.settings.quality.path
     if path is None:
-        raise UserError("quality.enabled needs quality.path, a ResNet; or set quality.enabled = false")
+        raise UserError("quality.enabled needs quality.path, a ResNet; set it, or quality.enabled = false")
     load_resnet(path)
 
 

@@ -1,7 +1,7 @@
 """Questions about a vase: one for each dimension (fabric, shape, …) that its record states, and one for its findspot.
 
-The findspot can't be seen in a picture. Its question is only part of the data set; training and reward use the six
-dimensions.
+The findspot can't be seen in a picture. So its question is stored in the data set, but not used in training or in the
+reward, which use the six dimensions.
 """
 
 import json
@@ -32,8 +32,10 @@ class Questions:
 
 
 def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
-    """Returns the questions, such as "What is the fabric of the vase?", that the record answers: those about dimensions
-    in their order, then that about the provenance."""
+    """Returns the questions that the record answers, such as "What is the fabric of the vase?".
+
+    Questions about the dimensions come first, in the dimensions' order; the question about the provenance comes last.
+    """
     questions = [
         Question(dimension=dimension, question=question_about(dimension), answer=answer)
         for dimension in DIMENSIONS
@@ -45,7 +47,7 @@ def questions_about(record: Mapping[str, str]) -> tuple[Question, ...]:
 
 
 def question_about(topic: Topic) -> str:
-    """Returns the text of the question about a dimension or the provenance, as it stands in prompts."""
+    """Returns the text of the question about a dimension or the provenance, as prompts contain it."""
     return f"What is the {'date' if topic == 'dating' else topic} of the vase?"
 
 
@@ -57,7 +59,8 @@ def findspot_of(record: Mapping[str, str]) -> str:
 
 
 def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
-    """Returns the record's value of a dimension in caption words, such as "the Antimenes Painter"; "" without one."""
+    """Returns the record's value of a dimension, worded as in captions, such as "the Antimenes Painter"; "" if there is
+    no value."""
     facts = parse_record(record)
     if not facts[dimension]:
         return ""
@@ -72,7 +75,7 @@ def answer_of(record: Mapping[str, str], dimension: Dimension) -> str:
 
 
 def _place(text: str) -> str:
-    """Converts a place name in capitals to initial capitals; a name in mixed case is returned unchanged."""
+    """Converts a place name in capitals to initial capitals: "VULCI" to "Vulci". Returns other names unchanged."""
     if not text.isupper():
         return text
     return re.sub(r"[^\W\d_]+", lambda match: _cased(match[0].lower()), text)

@@ -21,10 +21,13 @@ DIGEST = Column(name="photo_sha256", kind=str)
 
 
 class SourceReader:
-    """Adds the column `photo_sha256`, the hash of the file; rejects files that can't be read or decoded."""
+    """Adds the column `photo_sha256`, the SHA-256 of the file; rejects files that can't be read or decoded."""
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Returns the verdict on the file. Raises: UserError if its storage can't be reached, see `is_for_good`."""
+        """Returns the verdict on the photograph's file.
+
+        Raises: UserError if the file's storage can't be reached at the moment, as decided by `is_for_good`.
+        """
         digest = ""
         try:
             content = read_bytes(photograph.photo)

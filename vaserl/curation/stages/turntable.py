@@ -1,10 +1,10 @@
-"""The stage that renders one turn of each 3D model into a video clip. `bodies.turntable` does the work."""
+"""The stage that renders one turn of each 3D model into a video clip. Its judging class is in `bodies.turntable`."""
 
 from vaserl.curation.stage import Column, KeptPhotograph, Recipe, Stage, StageContext
 from vaserl.dataset import clip_name
 
 CLIP = Column(name="clip", kind=str, file=clip_name("{}"))
-"""Hash of the video's content, by which its file in clips/ is named."""
+"""SHA-256 of the video's content; the video's file in clips/ is named after it."""
 
 
 def _recipe(context: StageContext) -> Recipe:

@@ -12,7 +12,10 @@ PLACE = "{record}"
 
 
 def check_writer(settings: DescribeSettings) -> None:
-    """Checks that a language model for captions has its prompt and folder. Raises: UserError when either is missing."""
+    """Checks the prompt file and the model folder of the language model, if one writes the captions.
+
+    Raises: UserError when the file or the folder is missing.
+    """
     if settings.writer == "llm":
         from vaserl.policy.model_folder import check_model_folder  # imports torch, which the rules don't need
 
@@ -33,6 +36,6 @@ def read_prompt(path: Path) -> str:
 
 
 def fields_of(record: Mapping[str, str]) -> str:
-    """Returns the record's fields that a caption may state, one a line; museum number and findspot are left out."""
+    """Returns the record's fields that a caption may state, one per line; museum number and findspot are left out."""
     fields = [FIELD_OF_DIMENSION[dimension] for dimension in DIMENSIONS]
     return "\n".join(f"{field}: {record[field]}" for field in fields if record.get(field))
