@@ -198,8 +198,8 @@ def _picture(name: str) -> re.Pattern[str]:
 
 
 def _license(stated: str) -> list[str]:
-    """Returns the lines of the YAML header for the license `stated` in the settings. The hub's identifier is used if
-    the hub has one for this license; otherwise the lines are `license: other` and the license's name."""
+    """Returns the lines of the YAML header for the license `stated` in the settings. If it is in LICENSES, the line
+    contains the hub's identifier. Otherwise the lines are `license: other` and the license's name."""
     if not stated:
         return []
     name = stated.lower().replace(" ", "-")

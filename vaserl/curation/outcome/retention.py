@@ -65,7 +65,7 @@ class BestViewReport:
     """Number of vases for which the filters had kept both right photographs (whole, sharp and from the front) and wrong
     ones, so that the choice could be wrong."""
     num_choices_right: int
-    """Number of those among the `num_choices` vases for which a right photograph was chosen."""
+    """Number of vases, among the `num_choices` ones, for which a right photograph was chosen."""
 
     @property
     def share(self) -> float:

@@ -84,8 +84,8 @@ def fit(
 ) -> list[Epoch]:
     """Trains `model` in place. Its final weights are those of the epoch with the lowest validation loss.
 
-    The loss is the cross-entropy. The photographs of a class have the same weight, chosen so that the classes good and
-    bad have equal total weight in the training photographs. The validation loss uses the same weights.
+    The loss is the weighted cross-entropy. Good photographs have one weight and bad ones another, so that both classes
+    have the same total weight in the training photographs. The validation loss uses the same two weights.
 
     model: network from N photographs of side S, [N, 3, S, S], to their logits of bad and good, [N, 2].
     Returns: all epochs of the training; there are fewer than `num_epochs` if it stopped early.
