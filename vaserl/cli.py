@@ -22,12 +22,12 @@ from vaserl.commands import (
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 CLOSED_PIPE_EXIT = 141
-"""128 + SIGPIPE: the exit code that a shell reports for a tool whose output pipe was closed early."""
+"""Exit code when standard output is a pipe that its reader has closed early: 128 + SIGPIPE, as a shell reports it."""
 VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, export_hub, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a subcommand.
+    """Runs the subcommand given on the command line.
 
     Returns: the subcommand's exit code (0 if it returns none); 2 after a UserError, whose message is printed; 141 when
     the reader of standard output has closed the pipe, as `| head` does.

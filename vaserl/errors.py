@@ -1,4 +1,4 @@
-"""Exceptions that end a command or a run, and `Problem`: a defect of an input."""
+"""Exceptions that end a command or a run, and the type `Problem`, a defect of an input."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,25 +8,25 @@ USER_ERROR_EXIT = 2
 
 
 class UserError(Exception):
-    """A file, setting or argument given by the user can't be used. The message names it, the place in it and the
-    remedy.
+    """A file, setting or argument given by the user can't be used. The message says what can't be used, where the
+    defect is and how to correct it.
 
     Commands print the message without a traceback and exit with code 2.
     """
 
 
 class ParityError(RuntimeError):
-    """The log-probabilities of engine and learner differ too much: completions are sampled from another policy than the
-    trained one."""
+    """The log-probabilities computed by an engine and by the learner differ too much, so completions are sampled from
+    another policy than the one being trained."""
 
 
 class RewardError(RuntimeError):
-    """A reward function failed or returned an invalid score; the message names the function and the completion. The
-    error stops the run, because training would learn from any score put in its place."""
+    """A reward function failed or returned an invalid score. The message identifies the function and the completion.
+    The error stops the run, because training would learn from any score substituted for the missing one."""
 
 
 Effect = Literal["stops the run", "drops the row", "keeps the row"]
-"""What a run does because of a problem in its input."""
+"""Effect of a problem in an input on the run that uses the input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Problem:
     """
 
     kind: str
-    """Short name of the kind of problem; tables count problems by it."""
+    """Short name of the kind of problem; tables show the number of problems of each kind."""
     where: str
-    """Place of the problem: file and line, or row."""
+    """Place of the problem: file and line number, or the row of a data set."""
     message: str
-    """Text that tells what is wrong at that place and what to do."""
+    """Text that says what is wrong at that place and how to correct it."""
     effect: Effect = "stops the run"

@@ -179,7 +179,9 @@ def test_rollout_pool_publish_refuses_an_engine_that_kept_its_weights(pool: Roll
 
     inside(pool, keep)
     try:
-        with pytest.raises(ParityError, match=r"engine 0 does not serve v302 .* differ by .* the limit is 1\.00e-05"):
+        with pytest.raises(
+            ParityError, match=r"engine 0 does not serve version 302 .* differ by .* the limit is 1\.00e-05"
+        ):
             pool.publish(versions.weights(302))
     finally:
         inside(pool, lambda worker: (delattr(worker._engine, "load_adapter"), delattr(worker._engine, "load_merged")))
@@ -190,7 +192,7 @@ def test_rollout_pool_publish_refuses_a_wrong_scale(pool: RolloutPool, versions:
     weights = versions.weights(311)
     config = json.loads(bytes(weights.files[ADAPTER_CONFIG]))
     files = {**weights.files, ADAPTER_CONFIG: json.dumps({**config, "lora_alpha": 9}).encode()}
-    with pytest.raises(ParityError, match="v311"):
+    with pytest.raises(ParityError, match="version 311"):
         pool.publish(make_weights(311, files, weights.fingerprint))
 
 
@@ -201,13 +203,13 @@ def test_rollout_pool_publish_refuses_another_base(pool: RolloutPool, versions: 
     matrix.data.mul_(1.001)
     weights = versions.weights(321)
     matrix.data.copy_(pristine)
-    with pytest.raises(ParityError, match="v321"):
+    with pytest.raises(ParityError, match="version 321"):
         pool.publish(weights)
 
 
 def test_rollout_pool_publish_refuses_damaged_bytes(pool: RolloutPool, versions: Versions):
     weights = versions.weights(331)
-    with pytest.raises(ray.exceptions.RayTaskError, match="v331 were damaged in transfer"):
+    with pytest.raises(ray.exceptions.RayTaskError, match="version 331 of the weights was damaged in transfer"):
         pool.publish(dataclasses.replace(weights, digest="0" * 64))
 
 

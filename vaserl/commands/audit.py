@@ -8,7 +8,7 @@ from typing import Any
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `audit` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "audit",
         help="compute the reward of captions that ignore the picture",
@@ -40,7 +40,11 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the rewards and the entropies. Raises: UserError when the targets can't be used."""
+    """Prints the reward of each kind of caption, and the entropy of each dimension (property of a vase) over the
+    targets.
+
+    Raises: UserError when the targets can't be used.
+    """
     from vaserl.errors import UserError
     from vaserl.evaluation.audit import audit
     from vaserl.evaluation.predictions import read_targets, refuse_lines
@@ -56,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
         refuse_lines(problems)
         tasks = [target.task() for target in targets.values()]
     if len(tasks) < 2 or arguments.max_attacked < 1:
-        raise UserError(f"{arguments.targets}: an audit needs at least two targets, and --max-attacked at least 1")
+        raise UserError(
+            f"an audit of {arguments.targets} needs at least two targets, and --max-attacked must be at least 1"
+        )
     scorer = make_scorer(read_reward(arguments.config))
     scorer.prepare([task.record for task in tasks])
     result = asdict(audit(tasks, scorer, seed=arguments.seed, max_attacked=arguments.max_attacked))
@@ -64,7 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def audit_table(result: dict[str, Any]) -> str:
-    """Formats two tables: the reward of each kind of caption, and the distribution of each dimension's values."""
+    """Returns two tables as text: the reward of each kind of caption, and how the values of each dimension (property of
+    a vase) are distributed."""
     rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'reaches reference on':>21}"]
     captions = {
         "the reference": result["honest"],

@@ -7,7 +7,7 @@ DEFAULT_MODEL = Path("runs/quickstart/export")
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `caption` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "caption", help="describe the vase in a photograph (converted to a 3D model first) or a GLB file"
     )
@@ -25,7 +25,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the caption that the model generates for the file."""
+    """Prints the caption that the model generates for the vase in the file."""
     from vaserl.evaluation.caption_file import caption_file
 
     print(

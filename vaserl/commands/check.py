@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `check` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "check",
         help="list what is wrong with photographs and records, or with a data set, before a run",
@@ -36,7 +36,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints counts, problems and examples. Returns: 1 if a problem would stop a run or drop a row, else 0."""
+    """Prints the numbers of photographs, records and rows, the problems found, and example prompts with their answers.
+
+    Returns: 1 if a problem would stop a run or drop a row, else 0.
+    """
     from vaserl.curation.check import check_dataset, check_photographs, check_published
     from vaserl.curation.check.checked import page
     from vaserl.curation.published import is_published

@@ -1,18 +1,18 @@
-"""vaserl export RUN: writes the model that a run trained as an ordinary Hugging Face folder."""
+"""vaserl export RUN: writes the model trained by a run, as an ordinary Hugging Face model folder."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `export` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser("export", help="write the model that a run trained as an ordinary Hugging Face folder")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
     parser.add_argument("--out", type=Path, required=True, help="folder to create")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder and prints its path. Raises: UserError when the run can't be exported."""
+    """Writes the model folder and prints its path. Raises: UserError when the run's model can't be exported."""
     from vaserl.runs.export import export_run
     from vaserl.runs.run import Run
 

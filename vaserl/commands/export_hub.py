@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand; its earlier name, `publish`, is kept as an alias."""
+    """Adds the subcommand `export-hub` with its arguments to the `vaserl` command. Its earlier name, `publish`, still
+    works."""
     parser = verbs.add_parser(
         "export-hub",
         aliases=["publish"],
@@ -24,7 +25,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder and prints its files and the number of vases."""
+    """Writes the folder for the hub, and prints the size and path of each file and the number of vases."""
     from vaserl.curation.outcome.hub_export import export_to_hub
     from vaserl.dataset import DataSet
 

@@ -1,11 +1,11 @@
-"""vaserl import-published SRC: imports a data set in the layout of VaseVQA-3D."""
+"""vaserl import-published SRC: imports a data set that was published in the layout of VaseVQA-3D."""
 
 import argparse
 from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `import-published` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "import-published",
         help="import a data set that was published in the layout of VaseVQA-3D",
@@ -24,7 +24,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the data set and prints the rejected vases and the counts. Returns: 1 if a vase was rejected, else 0."""
+    """Writes the data set. Prints each rejected vase with the reason, and the numbers of vases, questions and records.
+
+    Returns: 1 if a vase was rejected, else 0.
+    """
     from vaserl.curation.published import import_published
     from vaserl.curation.settings import TurntableSettings
     from vaserl.dataset import DataSet

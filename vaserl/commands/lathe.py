@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `lathe` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "lathe", help="make a 3D model (GLB), a turntable video and a profile drawing from a photograph"
     )
@@ -28,7 +28,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the files and prints the number of handles, the silhouette's overlap and the warnings."""
+    """Writes the 3D model, the drawing, the turntable video and the pictures. Prints the number of handles, how well
+    the model's silhouette overlaps the photograph's (IoU), and the warnings."""
     import numpy as np
     from PIL import Image
 
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _save(path: Path, columns) -> None:
-    """Writes N images of H x W pixels, uint8 [N, H, W, 3], side by side into one file."""
+    """Writes N images of H x W pixels, [N, H, W, 3] uint8, side by side into one file."""
     import numpy as np
     from PIL import Image
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `render` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser("render", help="render a turntable video and six views of a 3D model")
     parser.add_argument("file", type=Path, metavar="FILE.glb")
     parser.add_argument("--out", type=Path, required=True, help="folder for turntable.mp4 and the views")
@@ -16,7 +16,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the video and the views and prints the video's path."""
+    """Writes the turntable video and the six views, and prints the video's path."""
     from PIL import Image
 
     from vaserl.files.clip import write_mp4

@@ -1,4 +1,4 @@
-"""vaserl rescore RUN: scores the stored completions of a run with another reward."""
+"""vaserl rescore RUN: scores the stored completions of a run with another reward function."""
 
 import argparse
 import json
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from vaserl.runs.rescore import Rescored
 
 _WIDTH = 100
-"""Number of characters of a completion that are shown."""
+"""Largest number of characters that are shown of a completion."""
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `rescore` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
         "rescore",
         help="score the stored completions of a run with another reward",
@@ -36,7 +36,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the comparison of the two rewards. Raises: UserError when the run or the reward can't be used."""
+    """Prints a comparison of the run's own rewards with the rewards by the other reward function.
+
+    Raises: UserError when the run or the other reward function can't be used.
+    """
     from vaserl.rewards import load_scorer, make_scorer
     from vaserl.rewards.vase.reward_file import read_reward
     from vaserl.runs.rescore import rescore
@@ -48,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def rescore_table(result: "Rescored") -> str:
-    """Returns the comparison of the two rewards as lines of text."""
+    """Returns the comparison of the run's own rewards with the rewards by another reward function, as lines of text."""
     rows = [
         f"{result.num_completions} completions in {result.num_groups} groups",
         f"mean reward               {result.old_mean:.3f} -> {result.new_mean:.3f}",

@@ -1,4 +1,4 @@
-"""vaserl score: scores the captions and answers in a file, without a model or a cluster."""
+"""vaserl score: scores the captions and answers in a file against known targets, without a model or a cluster."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ historical: -525 is 525 BCE, and there is no year 0.
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `score` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser("score", help="score captions and answers against records", description=DESCRIPTION)
     parser.add_argument("--predictions", type=Path, required=True, metavar="P.jsonl")
     parser.add_argument("--targets", type=Path, required=True, metavar="T.jsonl")
@@ -33,9 +33,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints a table of mean scores, or one line for each prediction.
+    """Prints a table of mean scores or, with --json, the scores of each prediction as one line of JSON.
 
-    Raises: UserError that names file and line of unusable lines.
+    Raises: UserError with file and line number when a line can't be used, unless --lenient is given. UserError also
+    when no prediction has a target.
     """
     from vaserl.errors import UserError
     from vaserl.evaluation.predictions import read_predictions, read_targets, refuse_lines, unmatched
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         refuse_lines(problems, "correct these lines, or count and leave them out with --lenient")
     scored = score_predictions([p for p in predictions if p.id in targets], targets, scorer)
     if not scored:
-        raise UserError(f"{arguments.predictions}: no line has a target in {arguments.targets}")
+        raise UserError(f"{arguments.predictions}: no line has an id that occurs in {arguments.targets}")
     counts = Counter(problem.kind for problem in problems)
     if arguments.json:
         for line in scored:
@@ -62,8 +63,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
-    """Returns, for each prediction, its id, question (if it has one), total reward, parts of the reward and parsed
-    facts."""
+    """Scores each prediction (a caption or an answer).
+
+    Returns: for each prediction a dict with its id, question (if it has one), total reward, parts of the reward, and
+    the facts parsed from its text.
+    """
     from vaserl.evaluation.predictions import completion_of
     from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
     from vaserl.types import Group
@@ -94,8 +98,8 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
 
 
 def score_table(scored: Sequence[dict[str, Any]]) -> str:
-    """Formats a table of mean scores: of each dimension, over predictions whose target states it; of every other part
-    of the reward; and of the total."""
+    """Returns a table of mean scores as text, with a line for each dimension (property of a vase), each other part of
+    the reward, and the total. A dimension's mean is taken over the predictions whose target contains that dimension."""
     from vaserl.types import DIMENSIONS
 
     values: dict[str, list[float]] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the subcommand."""
+    """Adds the subcommand `why` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser("why", help="print what each curation stage did with a vase or a photograph")
     parser.add_argument("id", metavar="ID", help="vase id, photograph (path, file name or sha256), or clip")
     parser.add_argument(
@@ -18,7 +18,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints what each stage did. Raises: UserError when the folder is no data set, or the data set has no such ID."""
+    """Prints what each curation stage did with the vase or photograph.
+
+    Raises: UserError when the folder is not a data set, or when the data set does not contain the ID.
+    """
     from vaserl.curation.outcome.why import why
     from vaserl.dataset import DataSet
     from vaserl.errors import UserError
@@ -26,5 +29,5 @@ def run(arguments: argparse.Namespace) -> None:
     dataset = DataSet(arguments.dataset)
     if not dataset.exists:
         path = dataset.rows.path.absolute()
-        raise UserError(f"{path.parent} has no {path.name}; name the data set's folder with --dataset")
+        raise UserError(f"{path.parent} contains no {path.name}; give the data set's folder with --dataset")
     print(why(dataset, arguments.id))

@@ -1,16 +1,16 @@
 """The policy: an unmodified Hugging Face Qwen2.5-VL, its inputs, its forward pass and its weights.
 
-Import from the modules, because each of them loads torch:
+This package itself exports nothing, because each of its modules loads torch. Import from the modules:
 
-| module | holds |
+| module | contents |
 |---|---|
-| `model_folder` | checks a checkpoint's folder and reads its weights one by one |
+| `model_folder` | check of a checkpoint's folder; reader of its weights, one by one |
 | `prompter`, `clips` | tokens of a prompt; a clip (turntable video) as pixels and as features |
-| `positions` | rotary positions, computed as the engine computes them |
-| `groups`, `layout`, `attention` | a prompt with all its completions, rows of these, attention over a row |
-| `policy`, `logprobs`, `sampling` | forward pass, log-probabilities, sampling without an engine |
-| `pixel_cache`, `vision_tower`, `feature_store` | processed clips in memory, their encoder, its output on disk |
-| `adapter`, `merge`, `tensor_file`, `weights` | a LoRA adapter as bytes, merged, and as weights for the engines |
+| `positions` | rotary positions, computed by the rule that the inference engine uses |
+| `groups`, `layout`, `attention` | a prompt with all its completions; several of these in one row; attention in a row |
+| `policy`, `logprobs`, `sampling` | forward pass; log-probabilities; sampling without an inference engine |
+| `pixel_cache`, `vision_tower`, `feature_store` | clips as pixels in memory; vision tower; its output on disk |
+| `adapter`, `merge`, `tensor_file`, `weights` | LoRA adapters: as files, merged into weights, sent to engines |
 | `fingerprint` | the check that every engine serves the weights that the learner sent |
-| `optimizer` | learning-rate schedule, and AdamW for small networks |
+| `optimizer` | learning-rate schedule; AdamW for small networks |
 """

@@ -1,4 +1,4 @@
-"""LoRA adapters in PEFT's format: adding one to a model, merging it, and the files of its folder as bytes in memory."""
+"""LoRA adapters in PEFT's format: adds an adapter to a model, merges one into a model, and makes or reads its files."""
 
 import copy
 import tempfile
@@ -16,9 +16,10 @@ ADAPTER_TENSORS = "adapter_model.safetensors"
 
 
 def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAGE_MODEL_LINEARS) -> Any:
-    """Adds a new LoRA adapter to `model`. Its factor B is 0, so the policy at first equals the base model.
+    """Adds a new LoRA adapter to `model`. The adapter's matrix B is initially 0, so the model's output does not change
+    yet.
 
-    Returns: the PEFT model; the layers of `model` itself are replaced in place.
+    Returns: the PEFT model that wraps `model`. The adapted layers of `model` itself are replaced in place.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -27,7 +28,8 @@ def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAG
 
 
 class AdapterWriter:
-    """Serialiser of a PEFT model's adapter: makes the files that PEFT would save, in a buffer that calls reuse."""
+    """Serialiser of a PEFT model's adapter. Makes, in memory, the files that PEFT would save; all calls of `files` use
+    the same buffer."""
 
     def __init__(self, peft_model: Any):
         self._peft_model = peft_model
@@ -39,7 +41,8 @@ class AdapterWriter:
         self._tensors = TensorFile()
 
     def files(self) -> dict[str, FileContent]:
-        """Returns the adapter's files, as file name to content. The next call overwrites this content."""
+        """Returns the adapter's files as a dict from file name to content. The next call overwrites the returned
+        content."""
         from peft import get_peft_model_state_dict
 
         state = get_peft_model_state_dict(self._peft_model, save_embedding_layers=False)
@@ -47,12 +50,15 @@ class AdapterWriter:
 
 
 def adapter_files(peft_model: Any) -> dict[str, FileContent]:
-    """Returns the files of the adapter folder that PEFT would save, as file name to content."""
+    """Returns the files that PEFT would save in the adapter's folder, as a dict from file name to content."""
     return AdapterWriter(peft_model).files()
 
 
 def merge_adapter(model: Any, files: Mapping[str, FileContent]) -> Any:
-    """Adds the adapter's update s·B·A to the weights of `model`. Returns: an ordinary Hugging Face model."""
+    """Merges a LoRA adapter into the weights of `model`. Returns: an ordinary Hugging Face model.
+
+    files: file name to content of the adapter's folder.
+    """
     from peft import PeftModel
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -60,12 +66,12 @@ def merge_adapter(model: Any, files: Mapping[str, FileContent]) -> Any:
 
 
 def read_adapter(folder: Path) -> dict[str, FileContent]:
-    """Returns the files of an adapter folder, as file name to content.
+    """Returns the files of an adapter's folder as a dict from file name to content.
 
-    Raises: UserError when a file is missing.
+    Raises: UserError when the folder does not contain both the adapter's config and its tensors.
     """
     names = (ADAPTER_CONFIG, ADAPTER_TENSORS)
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise UserError(f"adapter folder {folder} lacks {' and '.join(missing)}")
+        raise UserError(f"adapter folder {folder} does not contain {' and '.join(missing)}")
     return {name: (folder / name).read_bytes() for name in names}

@@ -1,11 +1,14 @@
 """Attention over a packed row of prefix groups, without padding: a token attends to its own group only.
 
-Each group is a prefix and the branches that continue it. The prefix attends causally to itself; a branch attends to
-the whole prefix and causally to itself. A dense mask over the row would spend most of its arithmetic on pairs that are
-masked out (for 3,092 prompt tokens and 8 x 256 answer tokens 26 million pairs instead of 12). So attention is computed
-by one variable-length flash call on a GPU in half precision, and elsewhere by two plain calls for each group.
+Each prefix group consists of a prefix (a prompt) and the branches (its completions) that continue the prefix. The
+prefix attends causally to itself. A branch attends to the whole prefix and causally to itself.
 
-Axes: S tokens of the row, H query heads, K key heads (a divisor of H), D head size.
+A dense mask over the row would spend most of its arithmetic on masked pairs of tokens: for a prompt of 3,092 tokens and
+8 completions of 256 tokens, the mask has 26 million pairs, of which 11 million are needed. So attention is computed by
+one call of the variable-length flash kernel if the row is on a GPU and in half precision. Otherwise it is computed by
+two calls of PyTorch's `scaled_dot_product_attention` for each group.
+
+Axes: S tokens in the row, H query heads, K key heads (K divides H), D values in a head.
 """
 
 import inspect
@@ -17,23 +20,24 @@ import torch
 import torch.nn.functional as F
 
 ATTENTION_NAME = "shared_prefix"
-"""Name under which this implementation is registered in transformers."""
+"""Name under which this attention implementation is registered in transformers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpan:
-    """Token indices of one group (a prefix and the branches that continue it) in a packed row."""
+    """Place of one prefix group (a prompt and its completions) in a packed row, as token indices."""
 
     start: int
-    """Index of the group's first token."""
+    """Index of the group's first token, where its prefix (the prompt) begins."""
     prefix_end: int
     """Index one past the prefix's last token."""
     branch_ends: tuple[int, ...]
-    """Index one past each branch's last token; a branch begins where the one before it ends."""
+    """Index one past the last token of each branch (completion). A branch begins where the branch before it ends; the
+    first begins at `prefix_end`."""
 
     @property
     def branches(self) -> tuple[tuple[int, int], ...]:
-        """Indices (first token, one past the last) of each branch that is not empty."""
+        """(index of the first token, index one past the last token) of each branch that is not empty."""
         begins = (self.prefix_end, *self.branch_ends[:-1])
         return tuple((begin, end) for begin, end in zip(begins, self.branch_ends, strict=True) if end > begin)
 
@@ -44,28 +48,34 @@ class TokenSpan:
 
 
 class AttentionPlan(Protocol):
-    """A function that computes attention over one row; it is prepared once and called by every layer."""
+    """Function that computes attention over one packed row of tokens. It is made once for a row, and every layer of the
+    model calls it."""
 
     def __call__(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
     ) -> torch.Tensor:
         """Returns the attention output, [1, S, H, D], of S tokens with H heads of size D.
 
-        query: [1, H, S, D]; key and value: [1, K, S, D] with K key heads.
+        query: [1, H, S, D]; key and value: [1, K, S, D] with K key heads, where K divides H.
+        scale: factor of the attention scores; None means 1/√D.
         """
         ...
 
 
 def plan_attention(spans: Sequence[TokenSpan], device: torch.device, dtype: torch.dtype) -> AttentionPlan:
-    """Returns the fastest exact attention for this device: flash kernels exist for half precision on a GPU only."""
+    """Returns the fastest exact attention: a flash kernel on a GPU in half precision, otherwise two calls for each
+    group.
+
+    spans: place of each prefix group in the packed row.
+    """
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16):
         return VariableLengthPlan(spans, device)
     return GroupwisePlan(spans, device)
 
 
 class GroupwisePlan:
-    """Attention by two calls for each group: its prefix with a causal mask, then its branches with a mask of the
-    group."""
+    """Attention by two calls for each prefix group. The first call computes the prefix, with a causal mask. The second
+    computes all branches of the group, with the mask that `branch_mask` returns."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         self._groups = [(span, branch_mask(span).to(device)) for span in spans]
@@ -88,9 +98,9 @@ class GroupwisePlan:
 
 
 class VariableLengthPlan:
-    """Attention by one flash call, in which every prefix and every branch is a sequence of queries. The keys of a
-    branch are those of its prefix, then its own. The kernel aligns the causal mask to the end of the keys, so a
-    branch's last query attends to all its keys."""
+    """Attention of a whole row by one flash call for sequences of different lengths. Every prefix and every branch is a
+    sequence of queries. A branch's keys are its prefix's keys followed by its own. The kernel aligns the causal mask to
+    the end of the keys, so a branch's last query attends to all of the branch's keys."""
 
     def __init__(self, spans: Sequence[TokenSpan], device: torch.device):
         query_lengths, key_ranges = [], []
@@ -129,8 +139,8 @@ class VariableLengthPlan:
 
 
 class _GatherRows(torch.autograd.Function):
-    """Row selection whose gradient is summed in float32: a prefix is gathered once for each branch, and a sum of the
-    branches' bfloat16 gradients in bfloat16 would lose precision with each addend."""
+    """Selection of rows by index whose gradient is summed in float32. A prefix's rows are selected once for each
+    branch, and summing the branches' gradients in bfloat16 would lose precision with each addend."""
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -147,16 +157,16 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Returns `rows[index]`; the gradients of a row that is selected several times are summed in float32.
+    """Returns `rows[index]`. The gradients of a row that is selected several times are summed in float32.
 
-    rows: [R, …]; index: [N]. Returns: [N, …].
+    rows: [R, …]; index: [N] indices of rows. Returns: [N, …].
     """
     return _GatherRows.apply(rows, index)  # pyright: ignore[reportReturnType]
 
 
 def branch_mask(span: TokenSpan) -> torch.Tensor:
-    """Returns the attention mask of a group's branches, [branch tokens, group tokens] bool: True where a branch's token
-    attends to a token of the group."""
+    """Returns the attention mask of a prefix group's branches: bool, [tokens of all branches, tokens of the group]. It
+    is True where the branches' token (row) attends to the group's token (column)."""
     num_prefix = span.prefix_end - span.start
     mask = torch.zeros((span.end - span.prefix_end, span.end - span.start), dtype=torch.bool)
     mask[:, :num_prefix] = True
@@ -168,8 +178,8 @@ def branch_mask(span: TokenSpan) -> torch.Tensor:
 
 
 def install_attention(model: Any) -> None:
-    """Makes the language model of a Qwen2.5-VL use the `attention_plan` given to its forward pass, or ordinary causal
-    attention when there is none."""
+    """Replaces the attention of a Qwen2.5-VL's language model by a function that calls the `attention_plan` passed to
+    the model's forward pass. If no plan is passed, attention is ordinary causal attention."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION_NAME, _attend)
@@ -198,8 +208,8 @@ def _attend(
 def _by_plan(
     plan: AttentionPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
 ) -> torch.Tensor:
-    """Runs the plan outside of compiled layers: rows differ in the number of groups and branches, and after a few
-    recompilations torch would stop compiling the layer."""
+    """Calls the plan outside of compiled layers. Rows differ in their numbers of groups and branches, so torch would
+    recompile the layer for each, and after a few recompilations it would stop compiling the layer."""
     return plan(query, key, value, scale)
 
 
@@ -208,8 +218,8 @@ def _cumulative(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
 
 
 def _causal_arguments() -> dict[str, Any]:
-    """Returns the arguments of `varlen_attn` for causal attention with fewer key heads than query heads; their names
-    differ between torch versions."""
+    """Returns the keyword arguments that make `varlen_attn` causal and allow fewer key heads than query heads. The
+    names of these arguments differ between torch versions."""
     from torch.nn.attention import varlen
 
     known = inspect.signature(varlen.varlen_attn).parameters

@@ -1,13 +1,14 @@
-"""The feature store: a folder with one checksummed file for each clip's features (the vision tower's output), shared by
-the processes of a machine.
+"""The feature store: a folder with one checksummed file for each clip's features (the vision tower's output). The
+processes of a machine share the folder.
 
-An entry is one line of JSON and a safetensors payload. A checksum over both is verified at every read; an entry that
-fails it is removed and counted, so that it is computed again and never used. Writes are atomic. A reader holds a shared
-lock on the file and eviction needs an exclusive one, so an entry is not evicted while it is read. The kernel releases
-the locks of a process that dies.
+An entry is the file of one clip: one line of JSON and a safetensors payload. A checksum of both is verified at every
+read. An entry with a wrong checksum is never used: it is removed and counted, and then computed again.
 
-The payload is written and read by the safetensors package: its tensors own their memory, while those of `tensor_file`
-share it with the file's bytes.
+Writes are atomic. A reader holds a shared lock on an entry's file, and eviction needs an exclusive lock, so an entry is
+not evicted while it is read. The kernel releases the locks of a process that dies.
+
+The safetensors package writes and reads the payload. The module `tensor_file` is not used here, because the tensors
+that it reads share memory with the file's bytes, while tensors read by the package have their own memory.
 
 `actors/encoder.py` computes entries and transfers them to other machines.
 """
@@ -38,19 +39,21 @@ _logger = logging.getLogger(__name__)
 _FORMAT = "vaserl-features-1"
 _SUFFIX = ".features"
 _NUM_READERS = 4
-"""Number of threads in which one process reads entries: one of 22 MB takes about 20 ms, mostly for its checksum."""
+"""Number of threads in which one process reads entries. Reading an entry of 22 MB takes about 20 ms, most of it for the
+checksum."""
 
 ABANDONED_S = 600.0
-"""Age in seconds above which a temporary file counts as left by a writer that died: writing an entry is much faster."""
+"""Age in seconds above which a temporary file is removed, because the process that wrote it must have died. Writing an
+entry takes much less time."""
 
 
 class DamagedEntry(ValueError):
-    """The bytes of an entry are invalid, or they were stored under another key."""
+    """The bytes of a feature store's entry are invalid, or they were stored under another key."""
 
 
 @dataclass(slots=True, kw_only=True)
 class StoreCounts:
-    """Numbers of reads, removals and refusals of one `FeatureStore` object."""
+    """Counts of the entries that one `FeatureStore` object has read, removed or failed to store."""
 
     hits: int = 0
     """Number of reads that found a valid entry."""
@@ -61,7 +64,7 @@ class StoreCounts:
     evicted: int = 0
     """Number of entries removed to stay within the size limit."""
     refused: int = 0
-    """Number of entries not stored because they exceed the size limit or the disk was full."""
+    """Number of entries not stored because they exceeded the size limit or the disk was full."""
 
 
 def pack_entry(key: str, clip: ClipFeatures) -> bytes:
@@ -73,18 +76,18 @@ def pack_entry(key: str, clip: ClipFeatures) -> bytes:
 
 
 def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
-    """Returns the features in the bytes of an entry.
+    """Returns the features that an entry's bytes contain.
 
-    Raises: DamagedEntry when any bit of them has changed, or they were packed under another key.
+    Raises: DamagedEntry when a bit of `entry` has changed since it was packed, or when it was packed under another key.
     """
     line, newline, payload = entry.partition(b"\n")
     try:
         header = json.loads(line)
         facts, stated = header["clip"], (header["format"], header["key"], header["sha256"])
     except (ValueError, TypeError, KeyError) as error:
-        raise DamagedEntry(f"it has no valid header: {error!r}") from error
+        raise DamagedEntry(f"the entry has no valid header: {error!r}") from error
     if not newline or stated != (_FORMAT, key, _checksum(key, facts, payload)) or line != json.dumps(header).encode():
-        raise DamagedEntry("its format, key or checksum does not match")
+        raise DamagedEntry("the entry's format, key or checksum does not match")
     return ClipFeatures(
         features=safetensors.torch.load(payload)["features"],
         patch_grid=tuple(facts["patch_grid"]),
@@ -94,8 +97,8 @@ def unpack_entry(key: str, entry: bytes) -> ClipFeatures:
 
 
 class FeatureStore:
-    """A store of clip features by key, in one folder. Above `max_bytes` in all, the least recently read are removed
-    first.
+    """A store of clip features (the vision tower's output) in one folder, with one file for each key. When the files
+    exceed `max_bytes` in total, the least recently read files are removed first.
 
     Any number of processes may share the folder. Raises: UserError when the folder can't be created.
     """
@@ -105,32 +108,37 @@ class FeatureStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"features.folder {folder} can't be created ({error.strerror}); name another") from error
+            raise UserError(
+                f"features.folder {folder} can't be created ({error.strerror}); set it to another folder"
+            ) from error
         for left in self.folder.glob(UNFINISHED):
             self._sweep(left)
 
     def path(self, key: str) -> Path:
-        """Returns the path of the entry of `key`, whether or not it exists."""
+        """Returns the path of the file for `key`, whether or not the file exists."""
         return self.folder / f"{key}{_SUFFIX}"
 
     def get_all(self, keys: Sequence[str]) -> list[ClipFeatures | None]:
-        """Returns the features stored under each key, None where there is no valid entry. Uses several threads."""
+        """Returns, for each key, the features stored under it, or None if there is no valid entry. Reads in several
+        threads."""
         with ThreadPoolExecutor(_NUM_READERS) as threads:
             found = [self._count(outcome) for outcome in threads.map(self._read, keys)]
         return [valid and valid.features for valid in found]
 
     def entry(self, key: str) -> bytes | None:
-        """Returns the verified bytes of an entry, for another machine's store; None if there is no valid entry."""
+        """Returns the bytes of the entry for `key`, to be stored on another machine; None if there is no valid
+        entry."""
         valid = self._count(self._read(key))
         return valid and valid.entry
 
     def put(self, key: str, entry: bytes) -> None:
-        """Stores the bytes of an entry and evicts other entries if the size limit requires it. An entry that can't be
-        stored is counted and logged."""
+        """Stores the bytes of an entry under `key`. If the store then exceeds its size limit, other entries are
+        removed. An entry that is larger than the limit or does not fit on the disk is not stored, but counted and
+        logged."""
         if self.path(key).exists():
             return
         if len(entry) > self.max_bytes:
-            self._refuse(key, f"its {len(entry)} bytes alone exceed the limit of {self.max_bytes}")
+            self._refuse(key, f"the entry has {len(entry)} bytes; the limit of the store is {self.max_bytes}")
             return
         try:
             write_atomic(self.path(key), entry)
@@ -147,13 +155,20 @@ class FeatureStore:
 
     @contextmanager
     def in_use(self, key: str) -> Iterator[BinaryIO]:
-        """Opens an entry's file; while it is open, no process can evict it. Raises: FileNotFoundError."""
+        """Opens the file of the entry for `key`. No process can evict the entry until the file is closed.
+
+        Raises: FileNotFoundError when there is no such entry.
+        """
         with self.path(key).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield file
 
     def _read(self, key: str) -> "_Valid | DamagedEntry | None":
-        """Reads an entry without changing this object, so that threads may share it."""
+        """Reads an entry and verifies it. A damaged entry is removed. Several threads may call this method, because it
+        does not change this object.
+
+        Returns: the entry, the error if it is damaged, or None if there is no entry for `key`.
+        """
         try:
             with self.in_use(key) as file:
                 entry = file.read()
@@ -193,10 +208,14 @@ class FeatureStore:
                     self.counts.evicted += 1
                     excess -= size
             if excess > 0:
-                _logger.warning("%s is %d bytes above its limit: all its entries are in use", self.folder, excess)
+                _logger.warning(
+                    "feature store %s is %d bytes above its limit: all remaining entries are in use",
+                    self.folder,
+                    excess,
+                )
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
-        """Yields (time of the last read in ns, size in bytes, path) of each entry."""
+        """Yields (time of the last read in nanoseconds, size in bytes, path) of each entry's file."""
         for found in os.scandir(self.folder):
             if found.name.endswith(_SUFFIX):
                 try:
@@ -213,7 +232,9 @@ class FeatureStore:
         except FileNotFoundError:
             return
         self.counts.damaged += 1
-        _logger.warning("feature file %s was left half-written and is removed", temporary)
+        _logger.warning(
+            "feature file %s was left half-written by a process that died; the file has been removed", temporary
+        )
 
     def _refuse(self, key: str, reason: str) -> None:
         self.counts.refused += 1
@@ -222,7 +243,7 @@ class FeatureStore:
 
 @dataclass(frozen=True, slots=True)
 class _Valid:
-    """An entry whose checksum was verified."""
+    """A feature store's entry with a verified checksum: its bytes, and the features that they contain."""
 
     entry: bytes
     features: ClipFeatures

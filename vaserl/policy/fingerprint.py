@@ -1,9 +1,12 @@
-"""The fingerprint of a policy's weights: the log-probabilities of a fixed probe text, by the learner and every engine.
+"""The fingerprint of a policy's weights: log-probabilities of a fixed probe text, computed by the learner and each
+engine.
 
 The logprobs of sampled completions also show that an engine serves wrong weights, but only after a rollout and only as
-a mean over all engines' completions. The fingerprint takes one short forward pass on each side, right after the engines
-have received new weights, and its error names the engine. The probe is text only: a difference between vision towers
-shows in the gap between the engine's and the learner's logprobs of sampled completions.
+a mean over all engines' completions. The fingerprint takes one short forward pass on the learner and on each engine,
+right after the engines have received new weights, and the error message identifies the engine.
+
+The probe is text without a clip, so it can't detect a difference between the vision towers of engine and learner. Such
+a difference shows in the gap between the engine's and the learner's logprobs of sampled completions.
 """
 
 import math
@@ -20,14 +23,14 @@ PROBE_TEXT = (
     "B: a youth with a lyre. Terracotta, height 34.2 cm, from Vulci; inventory 17.230.12."
 )
 _UNMOVED_SHARE = 0.1
-"""Share of the limit `max_gap`. An engine whose fingerprint is unchanged to the bit still serves the old weights if the
-learner's fingerprint moved by more than this share."""
+"""Fraction of the limit `max_gap`. If the learner's fingerprint changes by more than this fraction while an engine's
+fingerprint stays the same to the bit, the engine still serves the old weights."""
 
 
 def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
-    """Returns the token ids of the probe text in the model's own vocabulary.
+    """Returns the token ids of the fixed probe text. tokenize: the model's tokenizer, which maps a text to token ids.
 
-    Raises: ValueError when there are fewer than two tokens.
+    Raises: ValueError when the probe text has fewer than two tokens.
     """
     token_ids = tuple(tokenize(PROBE_TEXT))
     if len(token_ids) < 2:
@@ -36,7 +39,8 @@ def probe_ids(tokenize: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
 
 
 def probe_layout(token_ids: Sequence[int]) -> Layout:
-    """Returns the model's input for a fingerprint: one row of text in which every token but the first is predicted."""
+    """Returns the policy's input for a fingerprint: one row of text, in which every token but the first is
+    predicted."""
     text = PrefixGroup(
         prefix_ids=tuple(token_ids[:1]),
         video_start=1,
@@ -47,11 +51,11 @@ def probe_layout(token_ids: Sequence[int]) -> Layout:
 
 
 class FingerprintGate:
-    """The check that every engine serves the weights just sent to it: compares its log-probabilities of the probe text
-    with the learner's, and with its own at the previous version of the weights."""
+    """The check that every engine serves the weights just sent to it. An engine's log-probabilities of a probe text are
+    compared with the learner's, and with the same engine's under the previous version of the weights."""
 
     def __init__(self, max_gap: float):
-        """max_gap: largest mean |Δ log-probability| between an engine and the learner that passes the check."""
+        """max_gap: largest accepted mean |Δ log-probability| between an engine and the learner."""
         self._max_gap = max_gap
         self._before: tuple[Fingerprint, list[tuple[float, ...]]] | None = None
 
@@ -59,11 +63,12 @@ class FingerprintGate:
         """Returns the largest mean |Δ log-probability| between an engine and the learner; nan when the weights have no
         fingerprint (`UNVOUCHED`).
 
-        engines: for each engine, its logprobs of `learner.token_ids[1:]` under the weights that it serves.
+        engines: for each engine, its logprobs of `learner.token_ids[1:]` under the weights that the engine serves.
 
-        Raises: ParityError when the result is above the limit, or when an engine's logprobs are exactly those of the
-        previous version although the learner's have moved. Near the resolution of bfloat16 one step's change is smaller
-        than the noise between two engines, but two versions are never equal to the bit by noise.
+        Raises: ParityError in two cases. First, the result is above the limit. Second, an engine's logprobs are exactly
+        those of the previous version of the weights, although the learner's logprobs have changed. The second case
+        detects what the limit can't: near the resolution of bfloat16, one step changes the logprobs less than they
+        differ between two engines. But noise never makes the logprobs of two versions equal to the bit.
         """
         if not learner.logprobs:
             return math.nan
@@ -72,9 +77,10 @@ class FingerprintGate:
             # not (a <= b): a nan must not pass
             if not gap <= self._max_gap:
                 raise ParityError(
-                    f"engine {index} does not serve v{version} of the learner's weights: on the probe text its mean "
-                    f"log-probability is {_mean(engine):.6f}, the learner's {_mean(learner.logprobs):.6f}, and they "
-                    f"differ by {gap:.2e} per token; the limit is {self._max_gap:.2e} (rollout.max_fingerprint_gap)"
+                    f"engine {index} does not serve version {version} of the learner's weights: the engine's mean "
+                    f"log-probability of the probe text is {_mean(engine):.6f}, the learner's is "
+                    f"{_mean(learner.logprobs):.6f}. Per token they differ by {gap:.2e}; the limit is "
+                    f"{self._max_gap:.2e} (rollout.max_fingerprint_gap)"
                 )
             self._refuse_stale(version, learner, index, engine)
         self._before = learner, list(engines)
@@ -87,13 +93,14 @@ class FingerprintGate:
         moved = mean_gap(learner.logprobs, before.logprobs)
         if engine == engines_before[index] and moved > _UNMOVED_SHARE * self._max_gap:
             raise ParityError(
-                f"engine {index} reports v{version}, but its log-probabilities of the probe text equal those of the "
-                f"previous version to the bit, while the learner's moved by {moved:.2e}: it kept the old weights"
+                f"engine {index} still serves the old weights, although it reports version {version}: its "
+                f"log-probabilities of the probe text have not changed in any bit, while the learner's have changed by "
+                f"{moved:.2e}"
             )
 
 
 def mean_gap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Returns the mean absolute difference between the elements of two sequences.
+    """Returns the mean absolute difference between corresponding elements of two sequences.
 
     Raises: ValueError when the lengths differ.
     """

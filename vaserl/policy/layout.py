@@ -1,9 +1,9 @@
-"""The shared-prefix layout: each group's prompt once, followed by all completions of the group.
+"""The shared-prefix layout: a row contains each prompt once, followed by all completions of that prompt.
 
-A padded batch repeats the prompt G times. Here a group is [prefix][branch 1] … [branch G]: each branch attends to the
-prefix and to itself, and continues the prefix's positions. A prompt of P tokens with G completions of C tokens then has
-P+G·C tokens instead of G·(P+C), and every logprob and gradient is the same. Several groups follow one another in one
-row, without padding.
+A padded batch repeats a prompt once for each of its G completions. Here a prompt and its completions are one group,
+[prefix][branch 1] … [branch G]. Each branch attends to the prefix and to itself, and its positions continue those of
+the prefix. A prompt of P tokens with G completions of C tokens then takes P+G·C tokens instead of G·(P+C), and every
+logprob and gradient is the same. Several groups follow one another in one row, without padding.
 
 Axes: B rows, S tokens of a row, N trained tokens of all rows together.
 """
@@ -21,23 +21,25 @@ from vaserl.policy.positions import continue_positions, prompt_positions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Input of one forward pass, and the places at which the trained tokens are predicted."""
+    """Input of one forward pass of the policy, and the indices of the tokens that predict the trained tokens."""
 
     input_ids: torch.Tensor
     """[B, S] int64 token ids of B rows with S tokens each."""
     position_ids: torch.Tensor
     """[3, B, S] int64 rotary positions in time, height and width of B rows with S tokens each."""
     video_mask: torch.Tensor
-    """[B, S] bool, True on video placeholders; in row-major order they belong to the clips in the groups' order."""
+    """[B, S] bool, True on video placeholders. In row-major order, they are the tokens of the first group's clip, then
+    of the second's, and so on."""
     predictor: torch.Tensor
-    """[N] for each of the N trained tokens, the index, in the flattened [B·S] tokens, of the token that predicts it."""
+    """[N] index of the token that predicts each of the N trained tokens, among the B·S tokens in row-major order."""
     target_ids: torch.Tensor
     """[N] ids of the N trained tokens."""
     branch_lengths: tuple[int, ...]
-    """Number of trained tokens in each branch of each group: splits a tensor over all trained tokens by completion."""
+    """Number of trained tokens in each branch (completion) of each group: the lengths by which a tensor over all
+    trained tokens is split into completions."""
     spans: tuple[TokenSpan, ...]
-    """Token indices of each group in a packed row, which determine attention; empty when every row is an ordinary
-    causal sequence."""
+    """Place of each group in the packed row, which determines attention; empty when every row is an ordinary causal
+    sequence."""
 
     def to(self, device: torch.device) -> "Layout":
         """Returns a copy whose tensors are on `device`."""
@@ -46,12 +48,12 @@ class Layout:
 
 
 def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
-    """Lays out the groups one after the other in one row, each prefix once.
+    """Puts all groups one after the other into one row, each group's prefix once, followed by the group's branches.
 
-    Raises: ValueError when there is no group, or a group without a prefix or a branch.
+    Raises: ValueError when there is no group, or when a group has no prefix or no branch.
     """
     if not groups or any(not group.branches or not group.prefix_ids for group in groups):
-        raise ValueError("a layout needs at least one group, and each group a prefix and a branch")
+        raise ValueError("a layout needs at least one group, and each group needs a prefix and at least one branch")
     ids: list[int] = []
     positions: list[torch.Tensor] = []
     video: list[torch.Tensor] = []
@@ -92,11 +94,11 @@ def shared_prefix_layout(groups: Sequence[PrefixGroup]) -> Layout:
 
 
 def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
-    """Lays out every completion in a row of its own with its own copy of the prompt. Tests compare the shared layout
-    with this ordinary one.
+    """Puts every completion into a row of its own with its own copy of the prompt. Tests compare the shared-prefix
+    layout with this ordinary one.
 
-    Padding is on the right, where no other token attends to it. A clip's features must be repeated once for each branch
-    of its group.
+    Padding is on the right, where no other token attends to it. The caller must repeat a clip's features once for each
+    branch of the clip's group.
     """
     singles = [replace(group, branches=(branch,)) for group in groups for branch in group.branches]
     rows = [shared_prefix_layout([single]) for single in singles]
@@ -117,11 +119,11 @@ def padded_layout(groups: Sequence[PrefixGroup], pad_id: int) -> Layout:
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """Splits groups into consecutive micro-batches of at most `max_tokens` tokens; a longer group is a micro-batch of
-    its own.
+    """Splits groups into consecutive micro-batches of at most `max_tokens` tokens. A group with more tokens becomes a
+    micro-batch of its own.
 
     lengths: number of tokens in each group.
-    Returns: indices of the groups in each micro-batch, in order, each exactly once.
+    Returns: the groups' indices in each micro-batch; every group occurs exactly once, and their order is kept.
     """
     batches: list[list[int]] = []
     total = 0

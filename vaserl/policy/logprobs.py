@@ -1,4 +1,5 @@
-"""Log-probabilities of given tokens from hidden states, in chunks: the logits of all tokens never exist at once."""
+"""Computes log-probabilities of given tokens from hidden states, in chunks: the logits of all tokens never exist at
+once."""
 
 from collections.abc import Callable
 
@@ -16,11 +17,13 @@ def token_logprobs(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Computes the log-probability of each target token and the entropy of the distribution that predicts it.
 
-    hidden: [N, H] hidden states, of size H, that predict the N targets; target_ids: [N]; project: the vocabulary head,
-    which maps hidden states to logits; temperature: the sampling temperature, by which logits are divided.
-    Returns: logprobs [N] and entropy [N] in nats, float32; the entropy carries no gradient.
+    hidden: [N, H] hidden states, of size H, that predict the N targets.
+    target_ids: [N] ids of the target tokens.
+    project: the vocabulary head, which maps hidden states to logits.
+    temperature: the sampling temperature, by which logits are divided.
+    Returns: logprobs [N] and entropy [N] in nats, float32; no gradient flows through the entropy.
 
-    With gradients on, each chunk's logits are recomputed in the backward pass instead of kept.
+    When gradients are enabled, each chunk's logits are recomputed in the backward pass instead of kept in memory.
     """
 
     def chunk(hidden_chunk: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,7 +1,8 @@
-"""Merges a LoRA adapter (factors A and B, scale s) into the weights W0 that it was trained on: W0 + s·B·A.
+"""Merges a LoRA adapter (factors A and B, scale s) into the base weights W0: the merged weights are W0 + s·B·A.
 
-Each version is merged into an unchanged copy of W0: adding to an already merged matrix would accumulate rounding
-errors. So a version of the weights is the same, to the bit, however many versions came before it.
+Each version of the adapter is merged into an unchanged copy of W0, because adding to an already merged matrix would
+accumulate rounding errors. So the merged weights of a version are the same, to the bit, however many versions came
+before.
 """
 
 import json
@@ -21,27 +22,30 @@ _PEFT_PREFIX = "base_model.model."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFactors:
-    """The factors A and B of a LoRA adapter for one weight matrix."""
+    """The LoRA adapter of one weight matrix: its factors A and B and its scale."""
 
     a: torch.Tensor
     """[r, in] the factor A, which multiplies the layer's input; r is the adapter's rank."""
     b: torch.Tensor
     """[out, r] the factor B, which multiplies the product of A and the input."""
     scale: float
-    """The factor s in W0 + s·B·A: alpha / r, or alpha / √r for rsLoRA."""
+    """The scale s in the merged weights W0 + s·B·A: alpha / r, or alpha / √r for rsLoRA, where r is the adapter's
+    rank."""
 
 
 def read_factors(files: Mapping[str, FileContent], device: torch.device | str = "cpu") -> dict[str, LoraFactors]:
-    """Returns the LoRA factors in a PEFT folder's files, by the name of the weight that they change in the Hugging Face
-    model.
+    """Returns a dict from the name of a weight in the Hugging Face model to the LoRA factors that change this weight.
 
-    Raises: UserError when the adapter is more than plain LoRA on linear layers: W0 + s·B·A then does not apply.
+    files: file name to content of the adapter's folder, as PEFT saves it.
+    Raises: UserError when the adapter is more than plain LoRA on linear layers, which can't be merged as W0 + s·B·A.
     """
     config = json.loads(bytes(files[ADAPTER_CONFIG]))
     beyond = [name for name in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save") if config.get(name)]
     beyond += [name for name in ("fan_in_fan_out", "lora_bias") if config.get(name)]
     if beyond or config.get("bias", "none") != "none":
-        raise UserError(f"an adapter with {', '.join(beyond) or 'bias'} can't be merged; set rollout.publish = adapter")
+        raise UserError(
+            f"an adapter that uses {', '.join(beyond) or 'bias'} can't be merged; set rollout.publish = adapter"
+        )
     tensors = read_tensors(files[ADAPTER_TENSORS], device)
     root = 0.5 if config.get("use_rslora") else 1.0
     factors = {}
@@ -52,31 +56,31 @@ def read_factors(files: Mapping[str, FileContent], device: torch.device | str = 
             weight = f"{module.removeprefix(_PEFT_PREFIX)}.weight"
             factors[weight] = LoraFactors(a=a, b=tensors[f"{module}.lora_B.weight"], scale=scale)
     if 2 * len(factors) != len(tensors):
-        raise UserError(f"{ADAPTER_TENSORS} holds tensors other than pairs of lora_A and lora_B and can't be merged")
+        raise UserError(f"{ADAPTER_TENSORS} can't be merged: it contains tensors other than pairs of lora_A and lora_B")
     return factors
 
 
 def merge_matrix(base: torch.Tensor, factors: LoraFactors, dtype: torch.dtype) -> torch.Tensor:
     """Returns the merged matrix W0 + s·B·A, computed in float32 and rounded once to `dtype`, on the factors' device.
 
-    base: W0, [out, in], on any device.
+    base: the weight matrix W0, [out, in], on any device.
     """
     delta = (factors.b.float() @ factors.a.float()) * factors.scale
     return (base.to(delta.device, non_blocking=True).float() + delta).to(dtype)
 
 
 class PristineBase:
-    """Copies of the layers that an adapter changes, with the unchanged values of the model's folder.
+    """Copies of the layers that an adapter changes, with the unchanged values from the model's folder.
 
-    Whole layers are kept: an adapted matrix with its biases and with the neighbours that an engine fuses into one
-    matrix (q, k, v; gate, up), because an engine that repacks weights at loading accepts only whole fused matrices.
+    Whole layers are copied: the matrix that the adapter changes, its bias, and the matrices that an engine fuses with
+    it into one (q, k, v; gate, up). An engine that repacks weights at loading accepts only whole fused matrices.
     """
 
     def __init__(self, folder: Path, adapted: frozenset[str], *, device: torch.device | str, pin_memory: bool):
-        """adapted: names of the changed weights in the Hugging Face model. device: where the copies are kept, unless
-        they are in page-locked memory (pin_memory).
+        """adapted: names, in the Hugging Face model, of the weights that the adapter changes.
+        pin_memory: True to keep the copies in page-locked CPU memory, False to keep them on `device`.
 
-        Raises: UserError when `folder` has no weight of one of these names.
+        Raises: UserError when a weight in `adapted` is not in `folder`.
         """
         self.adapted = adapted
         self._tensors: dict[str, torch.Tensor] = {}
@@ -88,13 +92,15 @@ class PristineBase:
             self._stored_name[name] = stored_name
         if missing := sorted(adapted - set(self._tensors)):
             raise UserError(
-                f"{folder} holds no weight {missing[0]}, which the adapter changes ({len(missing)} missing)"
+                f"model folder {folder} does not contain {missing[0]}, a weight that the adapter changes "
+                f"({len(missing)} such weights are missing)"
             )
 
     def merged(self, factors: Mapping[str, LoraFactors], dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-        """Yields (name in the model's folder, value) of every kept weight: merged if adapted, unchanged otherwise.
+        """Yields (name in the model's folder, value) of every copied weight: the merged value if the adapter changes
+        the weight, otherwise the value in the folder.
 
-        Raises: ValueError when the factors are not those of exactly the weights in `adapted`.
+        Raises: ValueError when the weights in `factors` are not exactly those in `adapted`.
         """
         if set(factors) != self.adapted:
             raise ValueError("this adapter changes other matrices than the first adapter sent to the engines")
@@ -104,5 +110,6 @@ class PristineBase:
 
 
 def _layer(weight: str) -> str:
-    """Returns the block that contains a weight: `….layers.0.self_attn.q_proj.weight` -> `….layers.0.self_attn`."""
+    """Returns the name of the block that contains a weight: `….layers.0.self_attn.q_proj.weight` ->
+    `….layers.0.self_attn`."""
     return weight.rsplit(".", 2)[0]

@@ -18,13 +18,14 @@ def check_model_folder(folder: Path | str) -> None:
         )
     config = path / "config.json"
     if not config.is_file() or '"qwen2_5_vl"' not in config.read_text():
-        raise UserError(f"model folder {path} holds no Qwen2.5-VL: its config.json is missing or of another model_type")
+        raise UserError(f"model folder {path} contains no Qwen2.5-VL: config.json is missing or has another model_type")
 
 
 def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields (name, value) of each weight whose name satisfies `is_wanted`, sorted by name; only these are read.
+    """Yields (name, value), sorted by name, of each weight for whose name `is_wanted` returns True. No other weight is
+    read.
 
-    Names are those in the folder's files, which differ from those in the loaded model, see `name_in_model`.
+    Names are those in the folder's files. `name_in_model` converts them into the names in the loaded model.
     """
     from safetensors import safe_open
 
@@ -38,8 +39,8 @@ def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[t
 
 
 def name_in_model(stored_name: str) -> str:
-    """Returns the name that a weight of a Qwen2.5-VL folder has in the loaded model: the files keep the names of the
-    first release."""
+    """Returns the name that a weight in the files of a Qwen2.5-VL folder has in the model that transformers loads. The
+    files use the names of the model's first release, which transformers has changed since."""
     if stored_name.startswith(("model.language_model.", "model.visual.", "lm_head.")):
         return stored_name
     if stored_name.startswith("visual."):

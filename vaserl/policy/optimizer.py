@@ -10,8 +10,8 @@ _MAX_GRADIENT_NORM = 1.0
 
 
 def learning_rate(step: int, *, peak: float, warmup_steps: int, num_steps: int, cosine: bool) -> float:
-    """Returns the learning rate of `step`, counted from 1: linear warm-up to `peak`, then constant, or along a cosine
-    to a fiftieth of `peak`."""
+    """Returns the learning rate of `step`, counted from 1. The rate rises linearly to `peak` in the first
+    `warmup_steps` steps. Afterwards it is constant or, if `cosine` is True, follows a cosine down to 2 % of `peak`."""
     if step <= warmup_steps:
         return peak * step / warmup_steps
     if not cosine:
@@ -21,8 +21,8 @@ def learning_rate(step: int, *, peak: float, warmup_steps: int, num_steps: int, 
 
 
 class ScheduledAdamW:
-    """AdamW with weight decay on matrices and kernels only and gradients clipped to norm 1. The learning rate is warmed
-    up over a twentieth of `num_steps` and follows a cosine afterwards."""
+    """AdamW with gradients clipped to norm 1, and with weight decay only for parameters that have at least two axes.
+    The learning rate rises during the first 5 % of `num_steps` and follows a cosine down afterwards."""
 
     def __init__(self, model: torch.nn.Module, *, peak: float, weight_decay: float, num_steps: int) -> None:
         decayed = [p for p in model.parameters() if p.ndim >= 2]
@@ -33,7 +33,7 @@ class ScheduledAdamW:
         self._peak, self._num_steps, self._step = peak, num_steps, 0
 
     def __call__(self, loss: torch.Tensor) -> float:
-        """Makes one optimizer step along the gradient of `loss`. Returns: the loss."""
+        """Computes the gradient of `loss` and makes one optimizer step. Returns: the loss as a float."""
         self._step += 1
         rate = learning_rate(
             self._step,

@@ -13,8 +13,8 @@ MAX_CACHE_BYTES = 2 * 1024**3
 
 
 class PixelCache:
-    """A cache of processed clips, by content hash and first frame. Above `max_bytes`, the least recently used are
-    dropped first."""
+    """A cache of processed clips (the vision tower's input), by the clip's content hash and the index of its first
+    frame. When the clips exceed `max_bytes`, the least recently used are removed first."""
 
     def __init__(self, clips: ClipStore, prompter: Prompter, num_frames: int, *, max_bytes: int = MAX_CACHE_BYTES):
         self._clips, self._prompter, self._num_frames, self._max_bytes = clips, prompter, num_frames, max_bytes
@@ -22,12 +22,12 @@ class PixelCache:
         self._num_bytes = 0
 
     def get_all(self, views: Sequence[ClipView]) -> list[ClipPixels]:
-        """Returns the processed clip of each view."""
+        """Returns the processed clip (the vision tower's input) for each augmented clip in `views`."""
         return [self.get(*view) for view in views]
 
     def get(self, clip_hash: str, rotation: int = 0, shift: tuple[int, int] = (0, 0)) -> ClipPixels:
-        """Returns the processed clip, beginning `rotation` frames later and shifted (down, right) by `shift` pixels.
-        Shifted clips rarely repeat and are not kept."""
+        """Returns the clip as the vision tower's input, begun `rotation` frames later and shifted (down, right) by
+        `shift` pixels. Shifted clips are not cached, because the same shift rarely occurs again."""
         key = (clip_hash, rotation % self._num_frames)
         if shift != (0, 0):
             return self._prompter.pixels(shifted(self._load(*key), shift))

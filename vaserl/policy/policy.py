@@ -15,22 +15,26 @@ from vaserl.policy.model_folder import check_model_folder
 
 
 class Policy(nn.Module):
-    """A Qwen2.5-VL whose forward pass returns the log-probabilities of a layout's trained tokens."""
+    """A Qwen2.5-VL whose forward pass returns log-probabilities and entropies of the trained tokens in a `Layout`,
+    which contains prompts and completions."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model: Any = model
 
     def video_features(self, clips: Sequence[ClipInput]) -> torch.Tensor:
-        """Returns the language model's input for the clips, [tokens of all clips, hidden size]: features are used as
-        they are, and pixels are encoded by the vision tower.
+        """Returns the language model's input for the clips, [tokens of all clips, hidden size]. The vision tower
+        encodes clips given as pixels; clips given as features are used unchanged.
 
-        Raises: ValueError for features when the tower is trained: they are the output of an older version of it.
+        Raises: ValueError when clips are given as features and the vision tower is trained, because an older version of
+        the tower computed these features.
         """
         device = self.model.device
         vision_is_trained = any(p.requires_grad for p in self.model.model.visual.parameters())
         if vision_is_trained and any(isinstance(clip, ClipFeatures) for clip in clips):
-            raise ValueError("features were given to a policy whose vision tower is trained; give it pixels")
+            raise ValueError(
+                "clips were given as features, but the policy's vision tower is trained; give them as pixels"
+            )
         if not clips:
             return torch.empty(0, self.model.config.text_config.hidden_size, device=device)
         pixels = [clip for clip in clips if isinstance(clip, ClipPixels)]
@@ -48,7 +52,7 @@ class Policy(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns log-probabilities [N] and entropies [N], in nats, of the layout's N trained tokens.
 
-        clips: one for each group; empty for rows of text only.
+        clips: one clip for each group in the layout; empty if the layout contains only text.
         """
         features = self.video_features(clips)
         layout = layout.to(self.model.device)
@@ -66,9 +70,9 @@ class Policy(nn.Module):
 
 
 def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
-    """Loads the folder's Qwen2.5-VL and replaces its language model's attention (`install_attention`).
+    """Loads the Qwen2.5-VL in `folder` and replaces the attention of its language model (see `install_attention`).
 
-    Raises: UserError when the folder is missing or holds no Qwen2.5-VL.
+    Raises: UserError when the folder is missing or does not contain a Qwen2.5-VL.
     """
     from transformers import Qwen2_5_VLForConditionalGeneration
 

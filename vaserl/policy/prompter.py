@@ -1,4 +1,4 @@
-"""Makes a model's input, the tokens of a prompt and the pixels of a clip, with the processor in the model's folder."""
+"""Makes a model's input (the tokens of a prompt, the pixels of a clip) with the processor in the model's folder."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +13,9 @@ from vaserl.policy.positions import VideoGrid, temporal_interval
 
 
 class Prompter:
-    """The tokenizer and video processor of a model folder.
+    """The tokenizer and video processor of a model folder, which turn a prompt into tokens and a clip into pixels.
 
-    Raises: UserError when the folder is missing or holds no Qwen2.5-VL processor.
+    Raises: UserError when the folder is missing or does not contain a Qwen2.5-VL.
     """
 
     def __init__(self, folder: Path | str):
@@ -34,15 +34,15 @@ class Prompter:
         self.answer_ids = lru_cache(maxsize=65536)(self._tokenise_answer)
 
     def text(self, prompt: str) -> str:
-        """Returns the text, by the model's chat template, of a user turn with one video and `prompt`, up to where the
-        answer begins."""
+        """Returns the model's chat template, filled with one video and `prompt` as the user's turn. The text ends where
+        the model's answer begins."""
         content = [{"type": "video"}, {"type": "text", "text": prompt}]
         return self._processor.apply_chat_template(
             [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
         )
 
     def token_ids(self, prompt: str, grid: VideoGrid) -> tuple[int, ...]:
-        """Returns the prompt's tokens, with the video placeholder repeated once for each token of the clip."""
+        """Returns the prompt's token ids, with the video placeholder repeated once for each token of the clip."""
         ids = self._template_ids(prompt)
         at = ids.index(self.video_token_id)
         return (*ids[:at], *(self.video_token_id,) * grid.num_tokens, *ids[at + 1 :])
@@ -51,15 +51,16 @@ class Prompter:
         return tuple(self.tokenizer(self.text(prompt), add_special_tokens=False)["input_ids"])
 
     def _tokenise_answer(self, answer: str) -> tuple[int, ...]:
-        """Returns the tokens of an answer with the end-of-turn token."""
+        """Returns the token ids of an answer, followed by the end-of-turn token."""
         return (*self.tokenizer(answer, add_special_tokens=False)["input_ids"], self.eos_token_id)
 
     def decode(self, token_ids: tuple[int, ...]) -> str:
-        """Returns the text of generated tokens, without special tokens."""
+        """Returns the text of generated tokens, without special tokens such as end of turn."""
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
 
     def pixels(self, clip: Clip) -> ClipPixels:
-        """Returns the clip after the video processor, the vision tower's input; all frames are used, none resampled."""
+        """Returns the clip as the video processor's output, which is the vision tower's input. All frames of the clip
+        are used, because the processor's own sampling of frames is switched off."""
         frames = torch.tensor(clip.frames).permute(0, 3, 1, 2)
         processed = self._processor.video_processor(
             videos=[frames], do_sample_frames=False, return_tensors="pt", video_metadata=[video_metadata(clip)]
@@ -82,10 +83,10 @@ class Prompter:
 
 
 def video_metadata(clip: Clip) -> dict[str, Any]:
-    """Returns the metadata of a clip for transformers and vLLM: without the fps both assume 24, and the temporal
-    positions are wrong.
+    """Returns a clip's metadata for transformers and vLLM. Without the frame rate both would assume 24 frames per
+    second and compute wrong temporal positions.
 
-    The clip's frames count as the whole video, so `frames_indices` counts from 0.
+    `frames_indices` counts from 0, because the clip's frames are treated as the whole video.
     """
     num_frames = len(clip.frames)
     return {

@@ -1,4 +1,5 @@
-"""Sampling from a policy without an engine: for machines without vLLM, and for comparison in tests of the engine."""
+"""Samples from a policy without an inference engine: on machines without vLLM, and as the reference in tests of the
+engine."""
 
 import torch
 
@@ -19,10 +20,10 @@ def sample(
     max_new_tokens: int = 128,
     seed: int = 0,
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Samples one answer to `prompt` about `clip`, greedily at temperature 0.
+    """Samples one answer to `prompt` about `clip`. At temperature 0, each token is the most probable one.
 
-    Returns: the token ids, including the end-of-turn token if it was sampled, and their log-probabilities at the
-    sampling temperature (at temperature 1 if greedy).
+    Returns: the token ids, including the end-of-turn token if it was sampled, and each token's log-probability.
+    Log-probabilities are computed at the sampling temperature, or at temperature 1 if `temperature` is 0.
     """
     model, device = policy.model, policy.model.device
     pixels = prompter.pixels(clip)

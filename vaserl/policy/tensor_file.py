@@ -1,10 +1,11 @@
 """safetensors files in memory, written into and read from one flat buffer without further copies.
 
-The format is eight bytes of header length, a JSON header with each tensor's type, shape and offsets, then the tensors'
-raw bytes, little-endian and row-major (https://github.com/huggingface/safetensors, "Format"). The package's own `save`
-and `load` copy each tensor and the whole file through Python bytes: 0.36 s of a core for a 161 MB adapter, where this
-takes 0.03 s. That time passes whenever weights are sent to the engines, so `adapter`, `merge` and the actors use this
-module.
+A file consists of eight bytes with the header's length, a JSON header with each tensor's type, shape and offsets, and
+the tensors' raw bytes, little-endian and row-major (https://github.com/huggingface/safetensors, "Format").
+
+The `save` and `load` of the safetensors package copy each tensor and the whole file through Python bytes. That takes
+0.36 s of a core for an adapter of 161 MB; this module takes 0.03 s. The time is spent whenever weights are sent to the
+engines, so `adapter`, `merge` and the actors use this module.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 FileContent = bytes | np.ndarray
-"""A file's content: bytes, or a [num_bytes] uint8 array, which the object store shares between processes."""
+"""A file's content: bytes, or a [num_bytes] uint8 array, which Ray's object store shares between processes."""
 
 _NAMES = {
     torch.float64: "F64",
@@ -31,7 +32,8 @@ _TYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
 class TensorFile:
-    """A safetensors file in memory, whose buffer is reused for new values of tensors with the same names and shapes.
+    """A safetensors file in memory. Its buffer is reused for new values of tensors with the same names, types and
+    shapes.
 
     The buffer is page-locked when the tensors are on a GPU, so that copies from the GPU run at full bus bandwidth.
     """
@@ -41,7 +43,8 @@ class TensorFile:
         self._buffer = torch.empty(0, dtype=torch.uint8)
 
     def fill(self, tensors: Mapping[str, torch.Tensor]) -> np.ndarray:
-        """Returns the safetensors file that holds `tensors`, [num_bytes] uint8. The next call overwrites it.
+        """Returns the safetensors file that contains `tensors`, [num_bytes] uint8. The next call overwrites the
+        returned array.
 
         Raises: KeyError when a tensor has an unsupported type.
         """
@@ -70,20 +73,22 @@ def byte_view(content: FileContent) -> memoryview:
 
 
 def read_tensors(content: FileContent, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
-    """Returns the tensors of a safetensors file by name. On the CPU they share `content`'s memory and must not be
-    changed; to another device the whole file is moved in one copy.
+    """Returns the tensors of a safetensors file as a dict from name to tensor.
 
-    Raises: ValueError when `content` is no safetensors file or is truncated.
+    On the CPU, the tensors share `content`'s memory and must not be changed. If `device` is another device, the whole
+    file is copied to it at once.
+
+    Raises: ValueError when `content` is not a safetensors file or is truncated.
     """
     data = np.frombuffer(content, np.uint8)
     length = int.from_bytes(data[:8].tobytes(), "little")
     if len(data) < 8 or length > len(data) - 8:
-        raise ValueError(f"no safetensors file: its {len(data)} bytes can't hold the stated header of {length} bytes")
+        raise ValueError(f"not a safetensors file: {len(data)} bytes in all can't contain a header of {length} bytes")
     header = json.loads(data[8 : 8 + length].tobytes())
     header.pop("__metadata__", None)
     body = data[8 + length :]
     if body.size != max((entry["data_offsets"][1] for entry in header.values()), default=0):
-        raise ValueError(f"a safetensors file of {len(data)} bytes does not end where its header states")
+        raise ValueError(f"damaged safetensors file: its size of {len(data)} bytes does not match its header")
     with warnings.catch_warnings():
         # the content may lie in the object store, which is read-only; no caller writes to these tensors
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
@@ -94,7 +99,7 @@ def read_tensors(content: FileContent, device: torch.device | str = "cpu") -> di
         piece = flat[first:end]
         dtype, shape = _TYPES[entry["dtype"]], entry["shape"]
         if math.prod(shape) * dtype.itemsize != end - first:
-            raise ValueError(f"tensor {name} of shape {shape} does not fill its {end - first} bytes")
+            raise ValueError(f"damaged safetensors file: tensor {name} of shape {shape} has {end - first} bytes")
         aligned = piece if (piece.data_ptr() % dtype.itemsize) == 0 else piece.clone()
         tensors[name] = aligned.view(dtype).view(shape)
     return tensors

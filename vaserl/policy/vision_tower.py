@@ -1,8 +1,8 @@
-"""The vision tower without its language model: computes the features of clips that a feature store keeps.
+"""The vision tower without its language model. It computes the clip features that a feature store saves on disk.
 
-A frozen tower's output for a clip is constant. `FeatureRecipe` lists everything that it depends on and is part of a
-stored entry's key, so features made by another tower, processor or precision have another key and are never used by
-mistake.
+The output of a frozen tower for a clip never changes. `FeatureRecipe` lists everything besides the clip that this
+output depends on, and the key of a stored entry contains it. So features from another tower, processor or precision
+have another key and are never used by mistake.
 """
 
 import hashlib
@@ -24,31 +24,32 @@ _TOWER = "model.visual."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureRecipe:
-    """Everything besides the clip that its features (the vision tower's output) depend on."""
+    """Everything, except the clip itself, that the clip's features (the vision tower's output) depend on."""
 
     num_frames: int
-    """Number of the clip's frames that are given to the tower, evenly spaced."""
+    """Number of frames of the clip, evenly spaced, that the vision tower processes."""
     frames_per_patch: int
     """Number of consecutive frames that become one temporal patch."""
     processor: str
     """sha256 of the settings of the video processor, which turns frames into patches."""
     vision: str
-    """sha256 of the tower's configuration and weights, and of the library that runs it."""
+    """sha256 over the vision tower's configuration, its weights, and the version of transformers, which runs the
+    tower."""
     dtype: str
-    """Precision of the tower and of its features: "float32" or "bfloat16"."""
+    """Precision of the vision tower and of its features: "float32" or "bfloat16"."""
 
     def key(self, clip_hash: str, rotation: int) -> str:
-        """Returns the key of a clip's features in a store: a sha256 over the clip's content hash, the index of the
-        frame shown first and this recipe."""
+        """Returns the key of a clip's features in a feature store: a sha256 over the clip's content hash, the index of
+        the frame shown first (`rotation`) and this recipe."""
         parts = [clip_hash, rotation, self.num_frames, self.frames_per_patch, self.processor, self.vision, self.dtype]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
-    """Returns the recipe of the features that a model folder's vision tower makes. Reads the tower's weights once:
-    about a second for 1.3 GB.
+    """Returns the recipe of the features that the vision tower in a model folder computes. Reads the tower's weights
+    once, which takes about a second for 1.3 GB.
 
-    Raises: UserError when the folder holds no Qwen2.5-VL with a vision tower.
+    Raises: UserError when the folder does not contain a Qwen2.5-VL with a vision tower.
     """
     import transformers
     from transformers import AutoConfig, AutoProcessor
@@ -70,7 +71,7 @@ def feature_recipe(folder: Path, dtype: str, num_frames: int) -> FeatureRecipe:
 
 
 class VisionTower:
-    """The vision tower of a model folder, loaded without the language model."""
+    """The vision tower of the model in a folder, loaded without the language model."""
 
     def __init__(self, folder: Path, dtype: str, device: str):
         from transformers import AutoConfig
@@ -85,24 +86,24 @@ class VisionTower:
 
     @torch.no_grad()
     def encode(self, pixels: ClipPixels) -> ClipFeatures:
-        """Returns one clip's features, on the CPU. Clips are never batched: a batch is rounded differently, and
-        features must be the same whenever they are computed again."""
+        """Computes one clip's features and returns them in CPU memory. Clips are never batched, because rounding
+        depends on the batch and a clip's features must be the same whenever they are computed again."""
         patches = pixels.patches.to(self._tower.device, self._tower.dtype)
         output = self._tower(patches, grid_thw=torch.tensor([pixels.patch_grid], device=patches.device))
         return pixels.encoded(output.pooler_output.cpu())
 
 
 def _vision_weights(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields (name within the tower, value) of each of the tower's weights, sorted by name.
+    """Yields (name within the vision tower, value) of each of the tower's weights, sorted by name.
 
-    Raises: UserError when the folder has no such weight.
+    Raises: UserError when the folder contains no weights of a vision tower.
     """
     is_empty = True
     for name, tensor in stored_weights(folder, lambda stored: name_in_model(stored).startswith(_TOWER)):
         is_empty = False
         yield name_in_model(name).removeprefix(_TOWER), tensor
     if is_empty:
-        raise UserError(f"model folder {folder} has no vision tower in its *.safetensors files")
+        raise UserError(f"model folder {folder} has no vision tower: its *.safetensors files contain no weights of one")
 
 
 def _canonical(values: dict[str, Any]) -> bytes:

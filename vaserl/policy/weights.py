@@ -1,4 +1,4 @@
-"""Weights that the learner sends to the engines: their digest, and the folder in which a version is stored."""
+"""Weights that the learner sends to the engines: computes and checks their digest, and writes them into a folder."""
 
 import dataclasses
 import hashlib
@@ -16,15 +16,15 @@ _DIGEST_CHUNK = 4 << 20
 
 
 def make_weights(version: int, files: Mapping[str, FileContent], fingerprint: Fingerprint = UNVOUCHED) -> Weights:
-    """Returns the version of the weights that consists of these files, with their digest."""
+    """Returns a `Weights` object with these files, their digest, and the given version number and fingerprint."""
     return Weights(version=version, files=dict(files), digest=digest_files(files), fingerprint=fingerprint)
 
 
 def digest_files(files: Mapping[str, FileContent]) -> str:
-    """Returns one sha256, in hexadecimal, of all files: over the name, length and sha256 of each 4 MiB chunk, sorted by
-    file name.
+    """Returns one sha256, in hexadecimal, for all files. It is computed from the file name, length and sha256 of each
+    chunk of 4 MiB, in the order of the file names.
 
-    The chunks are hashed in parallel: one thread needs more than a tenth of a second for a 7B model's adapter.
+    The chunks are hashed in parallel: a single thread would need more than 0.1 s for the adapter of a 7B model.
     """
     chunks = [
         (name, view[start : start + _DIGEST_CHUNK])
@@ -41,18 +41,20 @@ def digest_files(files: Mapping[str, FileContent]) -> str:
 
 
 def check_digest(weights: Weights) -> None:
-    """Raises ValueError when the files differ from those that the digest was computed from."""
+    """Raises ValueError when the digest computed from the files differs from the digest in `weights`."""
     if digest_files(weights.files) != weights.digest:
-        raise ValueError(f"weights v{weights.version} were damaged in transfer: their digest does not match")
+        raise ValueError(
+            f"version {weights.version} of the weights was damaged in transfer: the files' digest does not match"
+        )
 
 
 def write_weights(weights: Weights, folder: Path) -> Path:
-    """Writes the files of the weights, and their fingerprint (logprobs of a fixed text) if they have one, into
-    `folder`.
+    """Writes the files of the weights into `folder`, and also their fingerprint (logprobs of a fixed text) if they have
+    one.
 
     Returns: the folder.
 
-    Raises: ValueError when the digest does not match.
+    Raises: ValueError when the digest computed from the files differs from the digest in `weights`.
     """
     check_digest(weights)
     target = write_files(weights.files, folder)
@@ -70,8 +72,8 @@ def write_files(files: Mapping[str, FileContent], folder: Path) -> Path:
 
 
 def read_fingerprint(folder: Path) -> Fingerprint:
-    """Returns the fingerprint that `write_weights` stored in `folder`, or the empty one, UNVOUCHED, if there is
-    none."""
+    """Returns the fingerprint (logprobs of a fixed text) that `write_weights` stored in `folder`. If there is none,
+    returns the empty fingerprint UNVOUCHED."""
     if not (folder / FINGERPRINT_FILE).is_file():
         return UNVOUCHED
     found = json.loads((folder / FINGERPRINT_FILE).read_text())

@@ -180,7 +180,7 @@ def test_what_cant_be_used_is_an_error_or_counted(files, capsys, predictions, ta
 
 def test_nothing_left_is_an_error_even_then(files, capsys):
     assert main([*files([GOOD], [{"id": "b", "record": RECORD}]), "--lenient"]) == 2
-    assert "no line has a target" in capsys.readouterr().err
+    assert "no line has an id that occurs in" in capsys.readouterr().err
 
 
 def test_missing_files_are_named(tmp_path: Path, capsys):

@@ -226,7 +226,7 @@ def test_feature_store_put_refuses_an_entry_above_the_limit(tmp_path: Path, capl
     store.put(KEYS[0], pack_entry(KEYS[0], make_features()))
     assert store.counts.refused == 1
     assert store.num_bytes() == 0
-    assert "exceed the limit of 100" in caplog.text
+    assert "limit of the store is 100" in caplog.text
 
 
 def test_feature_store_refuses_a_folder_that_cannot_be_created(tmp_path: Path):

@@ -19,7 +19,7 @@ def test_fingerprint_gate_returns_the_worst_engines_mean_gap():
 
 
 def test_fingerprint_gate_names_an_engine_above_the_limit():
-    words = r"engine 1 does not serve v7 .* is -1\.400000, the learner's -1\.500000, .* 3\.00e-01 .* limit is 2\.50e-01"
+    words = r"engine 1 does not serve version 7 .* is -1\.400000, .* is -1\.500000.* 3\.00e-01; .* limit is 2\.50e-01"
     with pytest.raises(ParityError, match=words):
         FingerprintGate(0.25).check(7, fingerprint(-1.0, -2.0), [(-1.0, -2.0), (-1.2, -1.6)])
 
@@ -32,7 +32,9 @@ def test_fingerprint_gate_refuses_nan():
 def test_fingerprint_gate_refuses_an_unchanged_engine_within_the_limit():
     gate = FingerprintGate(0.25)
     gate.check(1, fingerprint(-1.0, -2.0), [(-1.1, -2.0)])
-    with pytest.raises(ParityError, match=r"engine 0 reports v2, .* moved by 5\.00e-02: it kept the old weights"):
+    with pytest.raises(
+        ParityError, match=r"engine 0 still serves the old weights, .* version 2: .* changed by 5\.00e-02"
+    ):
         gate.check(2, fingerprint(-1.1, -2.0), [(-1.1, -2.0)])
 
 

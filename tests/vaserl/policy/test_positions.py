@@ -28,7 +28,7 @@ def test_continue_positions_go_on_after_the_prefix():
 
 
 def test_prompt_positions_refuse_a_clip_that_does_not_fit():
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="do not fit"):
         prompt_positions(10, 4, VideoGrid(time=2, height=2, width=2, temporal_interval=1.0))
 
 
