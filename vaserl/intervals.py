@@ -1,6 +1,7 @@
-"""Computes means and shares with 95 % intervals, for every number that an evaluation reports.
+"""Computes means and shares with their 95 % confidence intervals.
 
-p-values are left out on purpose: an interval shows how large an effect may be, and whether it contains zero.
+An evaluation reports every number with an interval and without a p-value, on purpose. The interval of a difference
+shows how large the difference may be, and whether it may be 0.
 """
 
 from collections.abc import Sequence
@@ -14,30 +15,30 @@ Z_95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
 _RESAMPLES_PER_CHUNK = 1_000
-"""Number of bootstrap resamples drawn at once; bounds the memory of 10,000 resamples of many values."""
+"""Number of bootstrap resamples drawn at once. Drawing all 10,000 at once would need too much memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfidenceInterval:
-    """A mean and the bounds of its 95 % interval.
+    """A mean and the bounds of its 95 % confidence interval.
 
     Example: ConfidenceInterval(mean=0.079, low=0.056, high=0.100)
     """
 
     mean: float
-    """Point estimate: the mean of the values themselves."""
+    """Mean of the values, the point estimate; it need not be in the middle of the interval."""
     low: float
     high: float
 
     def as_dict(self) -> dict[str, float]:
-        """Returns the fields as JSON values."""
+        """Returns a dict of the three fields, which can be written as JSON."""
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
 def bootstrap_mean_interval(
     values: Sequence[float] | np.ndarray, *, num_resamples: int = 10_000, seed: int
 ) -> ConfidenceInterval:
-    """Returns the mean of `values` [N] with its 95 % percentile bootstrap interval (Efron 1979).
+    """Returns the mean of `values` [N] with its 95 % confidence interval (percentile bootstrap, Efron 1979).
 
     Raises: ValueError if there are no values, or if one of them isn't finite.
     """
@@ -55,28 +56,30 @@ def bootstrap_mean_interval(
 def paired_difference(
     a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, *, num_resamples: int = 10_000, seed: int
 ) -> ConfidenceInterval:
-    """Returns the mean of a - b over N pairs with its bootstrap interval; resampling keeps pairs together.
+    """Returns the mean of a - b over N pairs with its bootstrap interval; a resample is drawn from the N differences.
 
-    Pairing removes what both have in common (a hard vase is hard for both), so the interval is narrower than that of
-    two separate means.
+    a, b: values of two systems for the same N vases. A difficult vase lowers both values, and this effect cancels out
+    in the difference. The interval is therefore narrower than for two separate means.
 
-    Raises: ValueError if the lengths differ.
+    Raises: ValueError if `a` and `b` have different lengths.
     """
     if len(a) != len(b):
-        raise ValueError(f"pairs need equal lengths, got {len(a)} and {len(b)}")
+        raise ValueError(f"a and b must have equal lengths, got {len(a)} and {len(b)}")
     return bootstrap_mean_interval(_checked(a) - _checked(b), num_resamples=num_resamples, seed=seed)
 
 
 def wilson_interval(num_successes: int, num_trials: int) -> ConfidenceInterval:
-    """Returns the share of successes with its 95 % score interval (Wilson 1927).
+    """Returns the share of successes with its 95 % confidence interval (score interval, Wilson 1927).
 
-    (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p the share, n the trials and z = Z_95. Unlike the bootstrap
-    interval, its width is above 0 even when all trials succeed or none does.
+    The bounds are (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), with p the share, n the number of trials and
+    z = Z_95. Unlike a bootstrap interval, this interval has a width above 0 even if all trials succeed, or none.
 
     Raises: ValueError if there are no trials, or more successes than trials.
     """
     if not 0 <= num_successes <= num_trials or num_trials == 0:
-        raise ValueError(f"{num_successes} of {num_trials} can't be a share")
+        raise ValueError(
+            f"expected 0 <= successes <= trials and trials >= 1, got {num_successes} successes in {num_trials} trials"
+        )
     n, p = num_trials, num_successes / num_trials
     centre = p + Z_95**2 / (2 * n)
     spread = Z_95 * sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
@@ -90,7 +93,7 @@ def wilson_interval(num_successes: int, num_trials: int) -> ConfidenceInterval:
 def _checked(values: Sequence[float] | np.ndarray) -> np.ndarray:
     data = np.asarray(values, dtype=np.float64)
     if data.ndim != 1 or len(data) == 0:
-        raise ValueError(f"need a list of at least one value, got shape {data.shape}")
+        raise ValueError(f"values must be a non-empty list or 1D array, got shape {data.shape}")
     if not np.isfinite(data).all():
         raise ValueError(f"value {int(np.flatnonzero(~np.isfinite(data))[0])} is not finite")
     return data

@@ -191,7 +191,7 @@ def test_train_job_refills_equal_rewards_and_skips_the_step(config: Path, cluste
         (["--learner.rank", "4"], ["--learner.rank", "unknown key", "did you mean 'num_ranks'"]),
         (["--model.path", "no/such/folder"], ["no/such/folder does not exist", "model.path"]),
         (["--data.path", "no/such/data"], ["no/such/data has no manifest.parquet", "launch curate"]),
-        (["--reward.functions", '["tests.fakes.rewards_for_tests:missing"]'], ["has no missing"]),
+        (["--reward.functions", '["tests.fakes.rewards_for_tests:missing"]'], ["no function or class 'missing'"]),
         (
             ["--reward.functions", '["tests.fakes.rewards_for_tests:takes_one_argument"]'],
             ["must take (task, completion)"],

@@ -1,5 +1,5 @@
-"""Evaluates captions: prediction files, accuracy per dimension, caption metrics, baselines without pixels, audits.
+"""Evaluates captions: accuracy per dimension (such as the shape), caption metrics, baselines, audits of a reward.
 
-Import from the modules, because this package re-exports nothing: `predictions` (files of captions and targets) and
-`audit` serve commands that must start without scipy, which `evaluate` and `caption_metrics` load.
+This package re-exports nothing, so import from its modules. The reason is that commands which use only `predictions`
+(files of captions and targets) or `audit` must start without scipy, but `evaluate` and `caption_metrics` import scipy.
 """

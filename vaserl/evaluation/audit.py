@@ -1,7 +1,9 @@
-"""Audits a reward before a run: what the constant answer, another vase's reference and every known attack would earn.
+"""Audits a reward before a training run: computes the rewards of captions that a policy might write without looking.
 
-The constant answer is one caption for all vases. Only the targets are needed. A reward worth training on leaves a wide
-gap between `honest` and everything else; in a dimension of low entropy the constant answer is often right.
+These are one constant caption for all vases, another vase's reference caption, and adversarial captions ("attacks").
+The audit needs only targets (records or reference captions), no videos. For a useful reward, the mean reward of each
+vase's own reference caption (`honest`) is far above all others. In a dimension of low entropy, the constant caption is
+often right.
 """
 
 from collections import Counter
@@ -21,28 +23,28 @@ from vaserl.types import DIMENSIONS, Dimension, Group, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """The reward that one kind of caption earns over the targets."""
+    """Statistics of the rewards that one kind of caption gets on a set of targets."""
 
     mean: float
-    """Mean reward."""
+    """Mean reward over the targets."""
     highest: float
-    """Highest reward on any target."""
+    """Highest reward on one target."""
     share_at_honest: float
-    """Share of targets on which the caption earns at least as much as the vase's own reference, in [0, 1]."""
+    """Share of targets on which the reward is at least that of the vase's own reference caption, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Distribution of the targets' values of one dimension."""
+    """Distribution of the targets' values in one dimension, such as their shapes."""
 
     num_targets: int
-    """Number of targets that state the dimension."""
+    """Number of targets that have a value in the dimension."""
     num_values: int
-    """Number of distinct values."""
+    """Number of distinct values among these targets."""
     bits: float
-    """Shannon entropy of the values; log2(num_values) if all are equally common."""
+    """Shannon entropy of the values in bits; log2(num_values) if all values are equally common."""
     share_of_commonest: float
-    """Share of targets with the commonest value, in [0, 1]: how often the constant answer is right."""
+    """Share of targets with the commonest value, in [0, 1]. It is the accuracy of a caption that always states it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +53,28 @@ class Audit:
 
     num_targets: int
     num_attacked: int
-    """Number of targets on which the attacks were tried."""
+    """Number of targets on which the adversarial captions were scored."""
     honest: Earned
-    """What each vase's own reference earns."""
+    """Rewards of each vase's own reference caption."""
     constant_caption: str
-    """The constant answer: a caption with the commonest value of every dimension."""
+    """The caption with the commonest value of every dimension."""
     constant: Earned
-    """What `constant_caption` earns when every vase gets it."""
+    """Rewards of `constant_caption`, scored on every vase."""
     shuffled: Earned
-    """What the reference of another vase earns."""
+    """Rewards of another vase's reference caption."""
     attacks: Mapping[str, Earned]
-    """What each attack earns, by the attack's name."""
+    """Rewards of each kind of adversarial caption, by name: "all shapes", "three times", …"""
     spread: Mapping[Dimension, Spread]
-    """Distribution of the targets' values in each dimension that at least one target states."""
+    """Distribution of the targets' values in each dimension for which at least one target has a value."""
 
 
 def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked: int = 500) -> Audit:
-    """Scores captions that need no picture against every task, and attacks against `max_attacked` randomly drawn tasks.
+    """Scores captions that can be written without a picture, and returns statistics of their rewards.
 
-    Raises: ValueError for fewer than two tasks, because a single one can't be shuffled.
+    Reference captions and the constant caption are scored on all tasks. Adversarial captions are scored on at most
+    `max_attacked` tasks, drawn at random.
+
+    Raises: ValueError for fewer than two tasks, because no other vase's reference caption exists for a single task.
     """
     if len(tasks) < 2:
         raise ValueError(f"an audit needs at least two targets, got {len(tasks)}")
@@ -101,7 +106,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
 
 
 def spread_of(values: Sequence[tuple]) -> Spread:
-    """Returns the distribution of one dimension's values; an empty tuple stands for a target that doesn't state it."""
+    """Returns the distribution of one dimension's values; `values` has an empty tuple for a target without a value."""
     counts = Counter(value for value in values if value)
     total = counts.total()
     shares = [count / total for count in counts.values()]

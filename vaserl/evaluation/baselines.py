@@ -1,8 +1,8 @@
-"""Two baselines that need no picture: the commonest value, and a guess from the other five dimensions.
+"""Two baselines that need no picture: the commonest value, and a guess from the vase's other five dimensions.
 
-Records are correlated (a white-ground vase is a lekythos, a painter works in one technique), so a caption may be
-right about a dimension that the model did not read from the video. Only accuracy above these baselines counts as read
-from pixels.
+The dimensions are correlated: most white-ground vases are lekythoi, and most painters work in one technique. A caption
+may therefore be right about a dimension that the model didn't recognise in the video. Only accuracy above these
+baselines shows that the model recognises the dimension in the video.
 """
 
 from collections import Counter, defaultdict
@@ -15,35 +15,44 @@ from vaserl.evaluation.dimensions import Values
 from vaserl.types import DIMENSIONS, Dimension
 
 SameValue = Callable[[Dimension, str, str], bool]
-"""Function of (dimension, guess, truth) that returns True if the guess counts as right."""
+"""Function that takes (dimension, guess, truth) and returns True if the guess counts as right."""
 
 SMOOTHING = 0.5
-"""Pseudo-count of every value (Jeffreys' prior)."""
+"""Pseudo-count added to the count of every value in the naive Bayes classifier (Jeffreys' prior)."""
 
 
 def same_exactly(dimension: Dimension, guess: str, truth: str) -> bool:
-    """Compares canonical values for equality; the default `SameValue`."""
+    """Returns True if guess and truth are equal strings; the default `SameValue`."""
     return guess == truth
 
 
 def majority_value(train: Sequence[Values], dimension: Dimension) -> str | None:
-    """Returns the training records' commonest value, the alphabetically first on a tie; None without values."""
+    """Returns the commonest value of a dimension in the training records; None if no record has one.
+
+    If several values are equally common, returns the alphabetically first.
+    """
     counts = Counter(value for values in train if (value := values.get(dimension)) is not None)
     return min(counts, key=lambda value: (-counts[value], value)) if counts else None
 
 
 class GuessFromOthers:
-    """A naive Bayes classifier that predicts one dimension from the other five, fitted by counting.
+    """A naive Bayes classifier that predicts a vase's value in one dimension from its values in the other five.
 
-    argmax over v of  log(n(v) + s) + Σ over the other dimensions e of  log((n(v, x_e) + s) / (n(v, e) + s·K_e)),
-    with n(v) the number of training records of value v, n(v, x_e) of those that also have this vase's value x_e,
-    n(v, e) of those that state e at all, K_e the number of values of e, s the smoothing. Evidence that the vase lacks,
-    or that no training record has, is left out. On a tie the alphabetically first value wins.
+    The prediction is the value v with the highest
+
+        log(n(v) + s) + Σ_e log((n(v, x_e) + s) / (n(v, e) + s·K_e))
+
+    where e runs over the other dimensions, x_e is the vase's value in e, n(v) is the number of training records with
+    the value v, n(v, x_e) the number of those that also have x_e, n(v, e) the number of those that have any value in e,
+    K_e the number of distinct values in e, and s the smoothing. A dimension e is left out if the vase has no value in
+    it, or if no training record has x_e. If several v are equally good, the alphabetically first is predicted.
     """
 
     def __init__(self, train: Sequence[Values], dimension: Dimension, smoothing: float = SMOOTHING) -> None:
         if smoothing <= 0:
-            raise ValueError(f"smoothing must be above 0, got {smoothing}: an unseen pair would have log 0")
+            raise ValueError(
+                f"smoothing must be above 0, got {smoothing}: log 0 of an unseen pair of values is undefined"
+            )
         self.dimension = dimension
         self._others: tuple[Dimension, ...] = tuple(other for other in DIMENSIONS if other != dimension)
         self._smoothing = smoothing
@@ -63,7 +72,10 @@ class GuessFromOthers:
                     self._values[other].add(evidence)
 
     def __call__(self, values: Values) -> str | None:
-        """Returns the guess for a vase, without using its own value of the dimension; None without training values."""
+        """Returns the guess for a vase from `values`, of which the value to be guessed is ignored.
+
+        Returns None if no training record has a value in the dimension.
+        """
         evidence: list[tuple[Dimension, str]] = [
             (other, value)
             for other in self._others
@@ -81,7 +93,7 @@ class GuessFromOthers:
 
 
 def hits(dimension: Dimension, guesses: Sequence[str | None], truths: Sequence[Values], same: SameValue) -> np.ndarray:
-    """Returns which of the N guesses are right, bool [N]; False where the vase has no value."""
+    """Returns a bool array [N], True for each of the N guesses that is right; False for a vase without a true value."""
     found = np.zeros(len(truths), dtype=bool)
     for n, (guess, values) in enumerate(zip(guesses, truths, strict=True)):
         truth = values.get(dimension)

@@ -1,4 +1,7 @@
-"""Captions one file, a photograph or a GLB: lifts it to 3D if needed, renders its turntable, samples a caption."""
+"""Captions the vase in one file: a photograph, which is first converted to a 3D model, or a GLB file (a 3D model).
+
+A turntable video of the model is rendered, and the policy captions the video.
+"""
 
 from pathlib import Path
 
@@ -16,14 +19,18 @@ from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
 
 FPS = 2.0
-"""Frames per second of the turntable; the quick start renders its clips at the same rate."""
+"""Frames per second of the turntable video, the same as for the videos of the quick start."""
 
 
 def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, out_dir: Path | None = None) -> str:
-    """Returns the greedy caption of a vase from a GLB, or from a photograph that the lathe lifts to 3D first.
+    """Captions the vase in a GLB file or a photograph and returns the caption, decoded greedily.
 
-    out_dir: folder for the turntable and, for a photograph, the GLB and the profile drawing; None writes no files.
-    Raises: UserError for a missing or unreadable file, a photograph that can't be lifted, or a missing model.
+    A photograph is first converted to a 3D model by the lathe, which rotates the outline of the vase around its axis.
+
+    model: folder of the captioning model. out_dir: folder for the turntable video and, for a photograph, the 3D model
+    and the drawing of its profile; if None, no files are written.
+
+    Raises: UserError for a missing or unreadable file, a photograph that can't be converted to 3D, or a missing model.
     """
     check_model_folder(model)
     if not path.is_file():
@@ -41,7 +48,10 @@ def caption_file(path: Path, *, model: Path, num_frames: int, resolution: int, o
 
 
 def _read_photograph(path: Path) -> np.ndarray:
-    """Returns RGB or RGBA pixels, uint8 [H, W, 3 or 4]. Raises: UserError for a file that isn't a picture."""
+    """Reads a photograph and returns its RGB or RGBA pixels, uint8 [height, width, 3 or 4].
+
+    Raises: UserError if the file isn't a picture.
+    """
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))

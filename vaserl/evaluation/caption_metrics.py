@@ -1,9 +1,9 @@
-"""Caption metrics of the VaseVQA-3D benchmark. All of them compare text with text and use no picture.
+"""Computes the caption metrics of the VaseVQA-3D benchmark, which compare captions with reference captions (texts).
 
-Lexical similarity and recall have two modes. "paper" reproduces the published definition, flaws included, so that
-numbers are comparable with published ones; "strict" corrects the flaw that the docstring names. The text encoder is a
-parameter: a CLIP text tower for the published cosine and recall, a sentence encoder for the published FID, or any
-other.
+Lexical similarity and recall have two modes. "paper" follows the published definition including its flaws, so that
+results can be compared with published ones. "strict" corrects one flaw, which the docstring of each metric explains.
+Any text encoder can be used: the published cosine and recall used the text encoder of CLIP, the published FID (Fréchet
+distance) used a sentence encoder.
 """
 
 import string
@@ -15,24 +15,27 @@ from scipy.linalg import sqrtm
 
 Mode = Literal["paper", "strict"]
 TextEncoder = Callable[[Sequence[str]], np.ndarray]
-"""Function from N texts to embeddings, float [N, E], E the embedding's width; the vectors need not have length 1."""
+"""Function that converts N texts to N embeddings of width E, float [N, E]; they need not have length 1."""
 
 RECALL_RANKS = (1, 5, 10)
 
 _PUNCTUATION = string.punctuation + "–—‘’“”…·"
-"""Characters that "strict" strips from both ends of a word but not from its inside: "black-figure" is one word."""
+"""Characters that the mode "strict" removes at both ends of a word, but not inside: "black-figure" is one word."""
 
 _REGULARISATION = 1e-6
-"""Added to both covariances' diagonals, as published: with fewer captions than embedding axes they are singular."""
+"""Number added to the diagonal of each covariance matrix, as in the published evaluation. Without it, the matrix is
+singular if there are fewer captions than the embedding's width."""
 
 _MAX_IMAGINARY_SHARE = 1e-3
-"""Largest imaginary part of the matrix root that counts as rounding, relative to the largest real part."""
+"""Largest imaginary part of the matrix square root, relative to its largest real part, that counts as a rounding
+error."""
 
 
 def metric_words(text: str, mode: Mode) -> list[str]:
-    """Returns the text's words in lower case.
+    """Splits a text at white space and returns its words in lower case.
 
-    "paper" splits at white space only, so "lekythos," differs from "lekythos"; "strict" strips punctuation.
+    In the mode "paper", punctuation remains, so "lekythos," and "lekythos" are different words. In "strict",
+    punctuation at the ends of a word is removed.
     """
     tokens = text.lower().split()
     if mode == "paper":
@@ -41,28 +44,34 @@ def metric_words(text: str, mode: Mode) -> list[str]:
 
 
 def lexical_similarity(caption: str, reference: str, mode: Mode) -> float:
-    """Returns the Jaccard index of the two sets of words, in [0, 1]; two empty texts have 0, as published."""
+    """Returns the Jaccard index of the words of a caption and of its reference caption, in [0, 1].
+
+    The modes differ in how punctuation is treated, see `metric_words`. Two empty texts have 0, as published.
+    """
     stated, expected = set(metric_words(caption, mode)), set(metric_words(reference, mode))
     return len(stated & expected) / len(stated | expected) if stated | expected else 0.0
 
 
 def cosine_similarities(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Returns the cosine of each of N captions' embeddings [N, E] with that of its own reference [N, E], float [N]."""
+    """Returns the cosine of each caption's embedding and its own reference's embedding, float [N].
+
+    captions, references: embeddings [N, E].
+    """
     return np.einsum("ne,ne->n", _unit(captions), _unit(references))
 
 
 def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[str], mode: Mode) -> np.ndarray:
-    """Returns the rank of each caption's own reference among all N references by cosine, counted from 1, int [N].
+    """Ranks all N references for each caption, highest cosine first; returns the rank of the caption's own reference.
 
-    captions, references: embeddings [N, E]. texts: the references' N texts.
+    captions, references: embeddings [N, E]. texts: the N texts of the references. Returns int [N]; the best rank is 1.
 
-    In "paper", only the reference with the caption's index counts, so of several vases with the same reference text
-    only one can have rank 1; in "strict", any reference with that text counts, and the best rank is taken. Equal
-    cosines are ranked by index, lowest first.
+    In the mode "paper", only the reference with the caption's index counts as its own. If several vases have the same
+    reference text, only one of these references can have rank 1. In "strict", every reference with the same text counts
+    as the caption's own, and the best of their ranks is returned. Equal cosines are ranked by index, lowest first.
     """
     if not len(captions) == len(references) == len(texts):
         raise ValueError(
-            f"expected equal numbers, got {len(captions)} captions, {len(references)} references, {len(texts)} texts"
+            f"numbers must be equal, got {len(captions)} captions, {len(references)} references and {len(texts)} texts"
         )
     # Rounded, because the same text encoded in two batches may differ in its last bits and must still tie.
     cosines = np.round(_unit(captions) @ _unit(references).T, 6)
@@ -77,15 +86,18 @@ def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[s
 
 
 def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
-    """Returns the Fréchet distance of the embeddings of N captions [N, E] and M references [M, E]; lower is better.
+    """Returns the Fréchet distance of two sets of embeddings, captions [N, E] and references [M, E]; 0 is the best.
 
-    |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982).
+    It is |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), with the means μ and the covariance matrices Σ of the two sets (Dowson
+    and Landau 1982).
 
-    Raises: ValueError for fewer than two texts on a side, or a matrix root that isn't finite and real. Returning a
-    number there could be mistaken for the best score, 0.
+    Raises: ValueError for fewer than two captions or references, or if the matrix square root isn't finite and real. A
+    returned number could be mistaken for a good result.
     """
     if min(len(captions), len(references)) < 2:
-        raise ValueError(f"a covariance needs two texts on each side, got {len(captions)} and {len(references)}")
+        raise ValueError(
+            f"at least two captions and two references are needed, got {len(captions)} and {len(references)}"
+        )
     clouds = [np.asarray(cloud, dtype=np.float64) for cloud in (captions, references)]
     mean_1, mean_2 = (cloud.mean(axis=0) for cloud in clouds)
     ridge = _REGULARISATION * np.eye(clouds[0].shape[1])
@@ -93,9 +105,11 @@ def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
     root = np.asarray(sqrtm(covariance_1 @ covariance_2))
     real, imaginary = np.real(root), np.imag(root)
     if not np.isfinite(root).all():
-        raise ValueError("the matrix root of the covariances is not finite: no Fréchet distance for these texts")
+        raise ValueError(
+            "these texts have no Fréchet distance: the square root of the covariance matrices is not finite"
+        )
     if np.abs(imaginary).max() > _MAX_IMAGINARY_SHARE * np.abs(real).max():
-        raise ValueError("the matrix root of the covariances is not real: no Fréchet distance for these texts")
+        raise ValueError("these texts have no Fréchet distance: the square root of the covariance matrices is not real")
     shift = mean_1 - mean_2
     return float(shift @ shift + np.trace(covariance_1) + np.trace(covariance_2) - 2 * np.trace(real))
 
@@ -105,8 +119,11 @@ def overall_scores(
 ) -> np.ndarray:
     """Returns the benchmark's overall score: .25 CLIP + .25 semantic + .20 R@10 + .15 lexical + .10 R@5 + .05 R@1.
 
-    CLIP and semantic similarity are the same number in the published evaluation, so the cosine weighs one half.
-    The score is linear in its terms: with values per vase [N], the mean of the result is the corpus's score.
+    In the published evaluation, the CLIP similarity and the semantic similarity are the same number, the cosine, so the
+    cosine has the weight 0.5. R@10 is the recall at 10.
+
+    All arguments are arrays [N] with one value for each vase. Because the score is a linear function of them, the mean
+    of the returned array is the score of the whole data set.
     """
     return 0.5 * cosine + 0.20 * recall_10 + 0.15 * lexical + 0.10 * recall_5 + 0.05 * recall_1
 
@@ -116,5 +133,7 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(data, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
         bad = int(np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))[0])
-        raise ValueError(f"embedding {bad} has length {lengths[bad, 0]}: a cosine needs a finite, non-zero vector")
+        raise ValueError(
+            f"a cosine needs vectors of finite length above 0, but embedding {bad} has length {lengths[bad, 0]}"
+        )
     return data / lengths

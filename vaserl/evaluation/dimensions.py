@@ -1,8 +1,9 @@
-"""Measures captions' accuracy per dimension, how often they state it, and the margin over a baseline without pixels.
+"""Measures, for each dimension (such as the shape), how often captions state it and how often they are right.
 
-Axis: N held-out vases. A dimension that a vase's record doesn't state has no target there, and the vase is left out of
-the accuracy. A caption that doesn't state the dimension counts as wrong in `accuracy` and is left out of
-`accuracy_when_stated`; training can change either.
+The accuracy is compared with that of a baseline that doesn't see the video. N is the number of held-out vases. If a
+vase's record doesn't state the dimension, the vase has no target and is left out of the accuracy. A caption that
+doesn't state the dimension counts as wrong in `accuracy`, but is left out of `accuracy_when_stated`. Both are reported,
+because training may make captions more often right, or only make them state the dimension more often.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,48 +15,49 @@ from vaserl.intervals import ConfidenceInterval, paired_difference, wilson_inter
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]
-"""Canonical value of each dimension; None or absent where a text or a record states none."""
+"""The value of each dimension in a caption or a record, as a string; None or absent if none is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DimensionOutcomes:
-    """Outcomes of one system's captions in one dimension of N vases.
+    """Outcomes of one system's captions of N vases, in one dimension.
 
-    Example: of three vases the second has no target; the system names the third one wrongly:
+    Example for three vases. The second one has no target, and the caption of the third one states a wrong value:
     DimensionOutcomes(has_target=[True, False, True], stated=[True, False, True], correct=[True, False, False])
     """
 
     has_target: np.ndarray
-    """bool [N]: True where the record states the dimension."""
+    """bool [N]: True for a vase whose record states the dimension."""
     stated: np.ndarray
-    """bool [N]: True where the caption states the dimension."""
+    """bool [N]: True for a vase whose caption states the dimension."""
     correct: np.ndarray
-    """bool [N]: True where there is a target and the score's part of the dimension reaches tau."""
+    """bool [N]: True for a vase with a target whose caption is right (the dimension's part of the score is >= tau)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionResult:
-    """Results of one system in one dimension. An interval is None where no vase counts for it."""
+    """Results of one system in one dimension. A share is None if there is no vase to compute it from."""
 
     num_targets: int
     """Number of vases whose record states the dimension."""
     num_stated: int
-    """Number of vases whose record and caption both state the dimension."""
+    """Number of vases of which both the record and the caption state the dimension."""
     stated: ConfidenceInterval | None
-    """Share of the vases with a target whose caption states the dimension: num_stated / num_targets."""
+    """num_stated / num_targets: among the vases with a target, the share whose caption states the dimension."""
     accuracy: ConfidenceInterval | None
-    """Share of right captions among vases with a target; a caption that doesn't state the dimension is wrong."""
+    """Share of right captions among the vases with a target. A caption that doesn't state the dimension is wrong."""
     accuracy_when_stated: ConfidenceInterval | None
-    """Share of right captions among vases with a target whose caption states the dimension."""
+    """Share of right captions among the vases with a target whose caption states the dimension."""
     guess_when_stated: ConfidenceInterval | None
-    """Share of right guesses of the best baseline without pixels, on the vases of `accuracy_when_stated`."""
+    """Share of right guesses of the better baseline without video, for the same vases as `accuracy_when_stated`."""
     over_guess: ConfidenceInterval | None
-    """`accuracy_when_stated` - `guess_when_stated`, paired; above zero, the system reads the dimension from pixels."""
+    """`accuracy_when_stated` - `guess_when_stated`, paired by vase. If the interval is above 0, the system recognises
+    the dimension in the video."""
     invented: ConfidenceInterval | None
-    """Share of the vases without a target whose caption states a value nonetheless."""
+    """Among the vases whose record doesn't state the dimension, the share whose caption states it nonetheless."""
 
     def as_dict(self) -> dict[str, object]:
-        """Returns the fields as JSON values."""
+        """Returns a dict of the fields that can be written as JSON."""
         intervals = {
             "stated": self.stated,
             "accuracy": self.accuracy,
@@ -74,14 +76,16 @@ class DimensionResult:
 def dimension_outcomes(
     dimension: Dimension, scores: Sequence[Score], stated_values: Sequence[Values], truths: Sequence[Values], tau: float
 ) -> DimensionOutcomes:
-    """Compares the scores of N captions and the values read from them with the records' values.
+    """Determines, for each of N captions, whether it states a dimension and whether it is right.
 
-    Correct means that the dimension's part of the score reaches `tau`. The part is taken after its division among
-    several stated values, so that naming two shapes, one of them right, isn't correct. A correct caption counts as
-    stating the dimension even if the parser finds no value in it.
+    scores: score of each caption. stated_values: values parsed from each caption. truths: values of each vase's record.
 
-    Raises: ValueError if a score lacks the part of a dimension that the record states; the vase would be left out of
-    the accuracy unnoticed.
+    A caption is right if the score's part for the dimension is at least `tau`. A caption that states two shapes, one of
+    them right, has a part of at most 0.5. A right caption counts as stating the dimension even if the parser finds no
+    value in it.
+
+    Raises: ValueError if a record states the dimension, but the score has no part for it. Otherwise the vase would be
+    left out of the accuracy without notice.
     """
     has_target, correct, stated = (np.zeros(len(truths), dtype=bool) for _ in range(3))
     for n, (score, values, truth) in enumerate(zip(scores, stated_values, truths, strict=True)):
@@ -98,7 +102,10 @@ def dimension_outcomes(
 def measure_dimension(
     outcomes: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
 ) -> DimensionResult:
-    """Returns one system's results; `guess_correct`, bool [N], is True where the baseline without pixels is right."""
+    """Computes one system's results from the outcomes for N vases.
+
+    guess_correct: bool [N], True for a vase whose value the baseline without video guesses right.
+    """
     spoke = outcomes.has_target & outcomes.stated
     over_guess = None
     if spoke.any():
@@ -120,9 +127,13 @@ def measure_dimension(
 def compare_dimension(
     a: DimensionOutcomes, b: DimensionOutcomes, *, num_resamples: int, seed: int
 ) -> dict[str, ConfidenceInterval | None]:
-    """Returns the paired differences a - b of two systems: "accuracy", "stated" and "accuracy_when_both_state"."""
+    """Computes the differences a - b of two systems, paired by vase.
+
+    Returns them as "accuracy", "stated" and "accuracy_when_both_state" (accuracy on the vases of which both systems'
+    captions state the dimension). A difference is None if there is no vase to compute it from.
+    """
     if not np.array_equal(a.has_target, b.has_target):
-        raise ValueError("two systems were scored against different targets")
+        raise ValueError("both systems must be scored on the same targets")
     both = a.has_target & a.stated & b.stated
 
     def difference(of_a: np.ndarray, of_b: np.ndarray, among: np.ndarray) -> ConfidenceInterval | None:

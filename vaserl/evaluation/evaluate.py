@@ -1,6 +1,8 @@
-"""Compares two systems, supervised ("sft") and reinforced ("rl"), that captioned the same held-out vases.
+"""Compares the captions of two systems for the same held-out vases.
 
-All comparisons are paired by vase. The report reads the result from disk: a summary, and one row for each vase.
+The systems are a model after supervised training ("sft") and one after reinforcement learning ("rl"). All comparisons
+are paired by vase. The result has a summary and one row for each vase; it is stored in files, from which the report is
+written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,27 +29,27 @@ class EvaluationRow:
     id: str
     """Id of the vase."""
     record: Mapping[str, str]
-    """The museum's record in the Beazley form."""
+    """The museum's record of the vase, with field names of the Beazley archive ("Shape Name")."""
     reference: str
-    """The complete caption that a perfect answer would give."""
+    """Reference caption: the complete caption that a perfect policy would write."""
     captions: Mapping[str, str]
-    """Caption by each system in `SYSTEMS`."""
+    """Captions of the vase, by the system that wrote them ("sft", "rl")."""
     scores: Mapping[str, Score]
-    """Score of each system's caption, with a part for each dimension that has a target: "fabric", "technique", …"""
+    """Scores of the captions, by system. A score has a part for each dimension that the record states: "fabric", …"""
     clip: str = ""
     """Content hash of the captioned turntable video, which the report shows; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Functions that read canonical values from text with the reward's parser, so that evaluation and reward agree."""
+    """Functions that extract the value of each dimension from a text, with the same parser as the reward."""
 
     record: Callable[[Mapping[str, str]], Values]
-    """Function that returns the values of a museum record."""
+    """Function that returns the value of each dimension in a museum's record."""
     caption: Callable[[str], Values]
-    """Function that returns the values of a caption; None for a dimension that it doesn't state."""
+    """Function that returns the value of each dimension in a caption; None for a dimension that isn't stated."""
     same: SameValue = same_exactly
-    """Function that decides whether a baseline's guess counts as right."""
+    """Function that returns True if a baseline's guess counts as right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +57,23 @@ class EvaluationConfig:
     """Settings that change an evaluation's numbers."""
 
     tau: float = 0.7
-    """Smallest part of the score at which a dimension counts as right; equal to the reward's similarity threshold."""
+    """Smallest part of a score at which the caption is right in the part's dimension; should equal the reward's tau."""
     smoothing: float = SMOOTHING
-    """Pseudo-count of every value in the naive Bayes baseline, `GuessFromOthers`."""
+    """Pseudo-count added to the count of every value in the naive Bayes baseline, `GuessFromOthers`."""
     num_resamples: int = 10_000
-    """Number of bootstrap resamples."""
+    """Number of bootstrap resamples for a confidence interval."""
     seed: int = 0
-    """Seed of the bootstrap."""
+    """Seed of the bootstrap's random numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """Metrics of both systems, and the vases that they were computed from."""
+    """Result of an evaluation: metrics of both systems, and the vases from which the metrics were computed."""
 
     summary: dict[str, Any]
     """Metrics as JSON values: "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
     vases: list[EvaluatedVase]
-    """The N rows, each with the values read from its record and captions."""
+    """The N held-out vases, each with the values that were parsed from its record and captions."""
 
 
 def evaluate_captions(
@@ -82,12 +84,14 @@ def evaluate_captions(
     config: EvaluationConfig,
     fid_encoder: metrics.TextEncoder | None = None,
 ) -> EvaluationResult:
-    """Computes metrics of both systems with intervals, their paired difference, and the baselines without pixels.
+    """Computes metrics of both systems, the paired differences, and baselines without video, all with intervals.
 
-    `fid_encoder` defaults to `encoder`; the published FID used a sentence encoder. Baselines are fitted on
-    `train_records` only.
+    rows: the held-out vases with captions and scores. train_records: records from which the baselines are computed.
+    encoder: text encoder for cosine and recall. fid_encoder: text encoder for the Fréchet distance; None means
+    `encoder` (the published evaluation used a sentence encoder here).
 
-    Raises: UserError for fewer than two rows, a repeated id, or a row that lacks a system.
+    Raises: UserError for fewer than two rows, for two rows with one id, or for a row without a caption or a score of
+    one of the systems.
     """
     _check(rows)
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
@@ -135,7 +139,7 @@ def _dimension(
     reader: Reader,
     config: EvaluationConfig,
 ) -> dict[str, Any]:
-    """Returns one dimension's part of the summary: "sft", "rl", "difference", "baselines"."""
+    """Evaluates one dimension; returns its entries in the summary: "sft", "rl", "difference" and "baselines"."""
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
     outcomes = {
         system: dimension_outcomes(
@@ -168,19 +172,19 @@ def _check(rows: Sequence[EvaluationRow]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
-            raise UserError(f"vase {row.id} occurs twice: caption every held-out vase once")
+            raise UserError(f"two rows have the id {row.id!r}; every held-out vase must have exactly one")
         seen.add(row.id)
         for system in SYSTEMS:
             if system not in row.captions or system not in row.scores:
                 raise UserError(
-                    f"vase {row.id} lacks the caption or the score of {system!r}: caption it with both systems"
+                    f"vase {row.id} has no caption or no score of {system!r}; both systems must caption every vase"
                 )
 
 
 def _per_vase(
     rows: Sequence[EvaluationRow], system: str, vectors: np.ndarray, reference_vectors: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Returns the values [N] of the N vases, for each metric that is a mean over vases."""
+    """Computes the metrics that have a value for each vase; returns the N values by name ("text_cosine", …)."""
     captions = [row.captions[system] for row in rows]
     references = [row.reference for row in rows]
     values: dict[str, np.ndarray] = {"reward": np.array([row.scores[system].total for row in rows])}

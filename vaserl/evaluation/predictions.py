@@ -1,8 +1,11 @@
-"""Reads predictions and targets from JSON lines, and reports unusable lines.
+"""Reads files of predictions and targets in JSON Lines format, and reports lines that can't be used.
 
-Predictions: {"id", "caption"}, or {"id", "question", "answer"}; one id may have a caption and several questions.
-Targets: {"id", "record"} with the fields of the Beazley form, {"id", "caption"}, or both: then the record states the
-facts and the caption is the reference.
+A line with a prediction has the keys "id" and "caption", or "id", "question" and "answer". Several lines may have the
+same id: one with a caption, and some with different questions.
+
+A line with a target has the key "id", and "record" or "caption" or both. A record has the field names of the Beazley
+archive. If a line has both, predictions are compared with the facts of the record, and the caption is the reference
+caption.
 """
 
 import json
@@ -21,35 +24,35 @@ _SHOWN_PROBLEMS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A caption, or the answer to a question, that is to be scored."""
+    """A caption of a vase to be scored, or an answer to a question about it."""
 
     id: str
     """Id of the vase."""
     text: str
-    """The caption or the answer."""
+    """Text of the caption or the answer."""
     question: str
-    """The question; empty for a caption."""
+    """Text of the question; empty if the prediction is a caption."""
     dimension: Dimension | None
-    """Dimension that the question asks for; None for a caption."""
+    """Dimension (such as the shape) that the question is about; None if the prediction is a caption."""
     line: int
     """Line in its file, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Record and reference that the predictions of one vase are scored against."""
+    """Museum record and reference caption of one vase, with which predictions for the vase are compared."""
 
     id: str
     """Id of the vase."""
     record: Mapping[str, str]
-    """The museum's record; empty where only a caption is known."""
+    """The museum's record of the vase; empty if the file of targets has only a caption."""
     reference: str
-    """The complete caption: the one in the file, or else the one written from the record."""
+    """Reference caption: the caption in the file of targets or, if the file has none, one written from the record."""
     line: int
     """Line in its file, counted from 1."""
 
     def task(self, dimension: Dimension | None = None, question: str = "") -> Task:
-        """Returns the task of captioning the vase, or of answering a question about one dimension."""
+        """Returns the task to caption the vase or, if `dimension` is set, to answer a question about this dimension."""
         return Task(
             id=self.id,
             clip="",
@@ -61,7 +64,10 @@ class Target:
 
 
 def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
-    """Returns the usable predictions, and a problem for each other line. Raises: UserError for an unreadable file."""
+    """Reads a file of predictions. Returns the valid predictions, and a problem for each line that can't be used.
+
+    Raises: UserError if the file can't be read.
+    """
     found: dict[tuple[str, str], Prediction] = {}
     problems: list[Problem] = []
     for line, text in _lines(path):
@@ -80,7 +86,10 @@ def read_predictions(path: Path) -> tuple[list[Prediction], list[Problem]]:
 
 
 def read_targets(path: Path) -> tuple[dict[str, Target], list[Problem]]:
-    """Returns the usable targets by id, and a problem for each other line. Raises: UserError for an unreadable file."""
+    """Reads a file of targets. Returns the valid targets by id, and a problem for each line that can't be used.
+
+    Raises: UserError if the file can't be read.
+    """
     found: dict[str, Target] = {}
     problems: list[Problem] = []
     for line, text in _lines(path):
@@ -124,7 +133,7 @@ def unmatched(
 
 
 def refuse_lines(problems: Sequence[Problem], remedy: str = "correct these lines") -> None:
-    """Raises a UserError that lists the first problems, if there are any."""
+    """Raises a UserError if there are problems; it lists the first of them and ends with `remedy`."""
     if not problems:
         return
     lines = [f"{problem.where}: {problem.kind}: {problem.message}" for problem in problems[:_SHOWN_PROBLEMS]]
@@ -139,11 +148,14 @@ def completion_of(text: str) -> Completion:
 
 
 def question_dimension(question: str) -> Dimension:
-    """Returns the dimension that a question asks for. Raises: ValueError when it names none or several."""
+    """Returns the dimension that a question is about: "shape" for "What shape is the vase?".
+
+    Raises: ValueError if the question is about no dimension or about several.
+    """
     asked: list[Dimension] = [d for d, pattern in _WORDS.items() if pattern.search(question.lower())]
     if len(asked) != 1:
-        named = f"it names {', '.join(asked)}" if asked else "it names none"
-        raise ValueError(f"question {question!r} must ask for one of {', '.join(DIMENSIONS)}; {named}")
+        named = f"it is about {', '.join(asked)}" if asked else "it is about none of them"
+        raise ValueError(f"question {question!r} must be about one of {', '.join(DIMENSIONS)}; {named}")
     return asked[0]
 
 
@@ -178,13 +190,13 @@ def _object(text: bytes) -> tuple[str, dict[str, Any]]:
         raise ValueError(f"expected a JSON object, got {type(value).__name__}")
     identity = value.get("id")
     if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
-        raise ValueError('"id" is missing' if identity is None else f'"id" is {identity!r}, not a text')
+        raise ValueError('"id" is missing' if identity is None else f'"id" must be a text, got {identity!r}')
     return str(identity), value
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:
     if not isinstance(value[key], str):
-        raise ValueError(f'"{key}" is not a text')
+        raise ValueError(f'"{key}" must be a text')
     return value[key]
 
 
@@ -196,7 +208,7 @@ def _prediction(text: bytes, line: int) -> Prediction:
         question = _text(value, "question")
         dimension = question_dimension(question)
         return Prediction(id=identity, text=_text(value, "answer"), question=question, dimension=dimension, line=line)
-    raise ValueError('neither "caption" nor "question" with "answer"')
+    raise ValueError('expected the key "caption", or the keys "question" and "answer"')
 
 
 def _target(text: bytes, line: int) -> Target:
@@ -205,10 +217,10 @@ def _target(text: bytes, line: int) -> Target:
     if "record" in value:
         record = _record(value["record"])
         if parse_record(record) == Facts():
-            raise ValueError(f'"record" states none of {", ".join(FIELD_OF_DIMENSION.values())}')
+            raise ValueError(f'"record" must state at least one of {", ".join(FIELD_OF_DIMENSION.values())}')
         return Target(id=identity, record=record, reference=caption or reference_caption(record), line=line)
     if caption is None:
-        raise ValueError('neither "record" nor "caption"')
+        raise ValueError('expected the key "record" or "caption"')
     if parse_caption(caption) == Facts():
         raise ValueError('"caption" states none of the six dimensions')
     return Target(id=identity, record={}, reference=caption, line=line)
@@ -216,8 +228,8 @@ def _target(text: bytes, line: int) -> Target:
 
 def _record(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise ValueError('"record" is not an object of fields')
+        raise ValueError('"record" must be a JSON object')
     for field in FIELD_OF_DIMENSION.values():
         if not isinstance(value.get(field), str | None):
-            raise ValueError(f'"record" has a field {field!r} that is not a text')
+            raise ValueError(f'field {field!r} of "record" must be a text')
     return {field: text for field, text in value.items() if isinstance(text, str)}

@@ -1,4 +1,7 @@
-"""Reads canonical values of records and captions with the reward's own parser, and compares them by its similarity."""
+"""Extracts the value of each dimension from records and captions, and compares values, in the same way as the reward.
+
+The evaluation uses the reward's parser and similarities, so that both agree on which values are equal.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +13,22 @@ from vaserl.rewards.vase.similarity import interval_similarity, shape_similarity
 from vaserl.types import DIMENSIONS, Dimension
 
 SEPARATOR = " | "
-"""Separator between several values of one dimension."""
+"""Separator between several values of one dimension in the string that represents them."""
 
 
 def canonical_values(facts: Any) -> Values:
-    """Returns each dimension's value as one comparable string; None where the text states none.
+    """Returns each dimension's value as a string, or None if the facts have no value in the dimension.
 
-    Several values are joined, so that stating two values differs from stating one.
+    Several values of a dimension are joined to one string, which therefore differs from the string of a single value.
     """
     return {dimension: SEPARATOR.join(map(_text, facts[dimension])) or None for dimension in DIMENSIONS}
 
 
 def reward_reader(config: RewardConfig | None = None) -> Reader:
-    """Returns a reader with the reward's parser; its `same` applies the reward's similarity threshold to a guess."""
+    """Returns a Reader that uses the reward's parser.
+
+    A guess counts as right if it is equal to the true value, or if the reward's similarity is at least tau.
+    """
     chosen = config or RewardConfig()
 
     def record(fields: Mapping[str, str]) -> Values:
@@ -38,9 +44,10 @@ def reward_reader(config: RewardConfig | None = None) -> Reader:
 
 
 def _similarity(dimension: Dimension, guess: str, truth: str, config: RewardConfig) -> float:
-    """Returns the reward's similarity of two different canonical values of a decoration, shape or date, and else 0.
+    """Returns the reward's similarity of two different decorations, two shapes or two dates; 0 for other dimensions.
 
-    Several dates or shapes at once, and attributions, must be equal: stricter than the reward, but rarely relevant.
+    It also returns 0 if one side has several shapes or dates. For these, and for attributions, only an equal guess
+    counts as right; this is stricter than the reward, but makes a difference in few cases.
     """
     guesses, truths = guess.split(SEPARATOR), truth.split(SEPARATOR)
     if dimension == "decoration":

@@ -1,8 +1,8 @@
 """Reward engine: finds reward functions by name, ships their code to workers, calls them and sums their scores.
 
-`vaserl.rewards.vase` holds the reward of vase descriptions and its parser. Its reward functions are re-exported here
-because configs name them as `vaserl.rewards:VaseReward`; no other module of the reward engine imports it. Importing
-this package loads neither torch nor Ray nor transformers.
+The subpackage `vaserl.rewards.vase` contains the reward of vase descriptions and the parser that this reward uses. Its
+reward functions are re-exported here, so that a config can refer to them as `vaserl.rewards:VaseReward`. No other
+module of the reward engine imports the subpackage. Importing this package loads neither torch nor Ray nor transformers.
 """
 
 from vaserl.rewards.call import RewardError, Unavailable

@@ -1,11 +1,11 @@
-"""Calls reward functions: for each completion or each group, synchronous or async, with retries for a remote service.
+"""Calls reward functions, sync or async, once for each completion or once for each group, and retries remote ones.
 
-A group is the completions sampled for one task. A function's signature decides how it is called:
+A group is the set of completions sampled for one task. A function's signature decides how it is called:
 
     def f(task, completion)      -> float | Score | None              called for each completion
-    def f(group)                 -> one of these for each completion  called for each group; parameter named `group`
-    async def …                                                       either form; its calls run concurrently
-    class F: __init__(**arguments), __call__ as above, prepare(records) if it learns from the training records
+    def f(group)                 -> list of them, one per completion  called for each group; parameter named `group`
+    async def …                                                       either signature; the calls run concurrently
+    class F: __init__(**arguments), __call__ with either signature, prepare(records) if it uses the training records
 
 None means that the function has no score for this completion.
 
@@ -27,38 +27,40 @@ from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
 LOCAL_CONCURRENCY = 64
-"""Largest number of concurrent calls of an async function without a `reward.remote` table in the config."""
+"""Largest number of concurrent calls of an async reward function that has no `reward.remote` table in the config."""
 
 
 class Unavailable(Exception):
-    """Error that a reward function raises when the service that it calls is down. The call is retried as
-    `reward.remote` configures. TimeoutError and ConnectionError are handled in the same way."""
+    """Error for a reward function to raise when the remote service that it calls is down.
+
+    The call is then retried as often as the config's `reward.remote` table allows. TimeoutError and ConnectionError
+    have the same effect."""
 
 
 FAILURES = (Unavailable, TimeoutError, ConnectionError)
 
 
 class Outcome(NamedTuple):
-    """Result of a reward function for one completion."""
+    """What one reward function returned for one completion, or that its remote service failed."""
 
     score: Score | None
     """Score of the completion; None if the function has no score for it."""
     failed: bool = False
-    """True when the service failed on every attempt; `score` then comes from `reward.remote.NAME.on_failure`."""
+    """True if the remote service failed on every attempt; `reward.remote.NAME.on_failure` then decides the score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundReward:
-    """A reward function with the arguments that the config gives it."""
+    """A reward function together with its arguments from the config."""
 
     name: str
-    """Name of the function in the config, for error messages."""
+    """Name of the function in the config ("rewards/mine.py:concise"), for error messages."""
     function: Any
-    """The callable; it takes (task, completion), or (group) if `takes_group` is True."""
+    """Callable that takes (group) if `takes_group` is True, else (task, completion)."""
     takes_group: bool
     """True if the function is called once for a whole group, False if once for each completion."""
     remote: RemoteSettings | None
-    """Time-out, retries and concurrency of the calls; None for a function that calls no remote service."""
+    """Time-out, retries and concurrency of the calls; None if the config has no `reward.remote` table for it."""
 
     @property
     def waits(self) -> bool:
@@ -67,21 +69,24 @@ class BoundReward:
 
 
 def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> BoundReward:
-    """Binds arguments to an imported function, or makes an instance of an imported class with them.
+    """Binds the arguments to an imported reward function, or creates an instance of an imported class with them.
 
-    Raises: UserError when it doesn't accept these arguments, or can't be called with (task, completion) or (group).
+    name: name of the function or class in the config. found: the imported function or class.
+
+    Raises: UserError if `found` doesn't accept the arguments, or if the result can be called neither with
+    (task, completion) nor with (group).
     """
     if not callable(found):
-        raise UserError(f"reward {name!r} is {found!r}, which is neither a function nor a class")
+        raise UserError(f"reward {name!r} must be a function or a class, got {found!r}")
     try:
         inspect.signature(found).bind_partial(**arguments)
     except (TypeError, ValueError) as error:  # ValueError: a function written in C has no signature
-        raise UserError(f"reward {name!r}: it doesn't accept its [reward.arguments]: {error}") from error
+        raise UserError(f"reward {name!r} doesn't accept its arguments in [reward.arguments]: {error}") from error
     if isinstance(found, type | Factory):
         try:
             inspect.signature(found).bind(**arguments)
         except TypeError as error:
-            raise UserError(f"reward {name!r}: its [reward.arguments] are incomplete: {error}") from error
+            raise UserError(f"reward {name!r}: its arguments in [reward.arguments] are incomplete: {error}") from error
         function = found(**arguments)
     else:
         function = functools.partial(found, **arguments) if arguments else found
@@ -98,9 +103,9 @@ def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSett
 
 
 def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    """Returns the outcome of every reward function for every completion, indexed by function, group and completion.
+    """Returns the outcome of every reward function for every completion, indexed [function][group][completion].
 
-    Raises: RewardError when a function raises, or returns something that is not a finite score.
+    Raises: RewardError if a function raises, or returns a value that is not a finite score.
     """
     concurrent = [reward for reward in rewards if reward.waits]
     outcomes = {id(r): [_call_in_turn(r, group) for group in groups] for r in rewards if not r.waits}
@@ -145,11 +150,11 @@ async def _call_on_group(reward: BoundReward, group: Group, gate: asyncio.Semaph
 
 
 _FAILED = object()
-"""Stands for the result of a call whose service failed on every attempt."""
+"""Placeholder for the result of a call whose remote service failed on every attempt."""
 
 
 async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
-    """Returns the result of one call; a remote function is called with its time-out and retries."""
+    """Calls a reward function once and returns its result; limits the time and retries if the function is remote."""
     remote = reward.remote
     if remote is None:
         return await reward.function(*call)
@@ -165,8 +170,11 @@ async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
 
 
 async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
-    """Runs a blocking function in a daemon thread. A thread that outlives its time-out is abandoned; as a daemon
-    thread it blocks neither the event loop nor the exit of the process."""
+    """Runs a blocking function in a daemon thread and returns its result.
+
+    After a time-out nobody waits for the thread. As a daemon thread it blocks neither the event loop nor the exit of
+    the process.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -191,7 +199,7 @@ def _calls(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
 
 
 def _outcomes(reward: BoundReward, group: Group, returned: list[Any]) -> list[Outcome]:
-    """Converts the values that a group's calls returned to one outcome for each of its completions, [G]."""
+    """Converts the values that the reward function returned for a group to G outcomes, one for each completion."""
     size = len(group.completions)
     if reward.takes_group:
         (whole,) = returned
@@ -218,7 +226,7 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     try:
         score = value if isinstance(value, Score) else Score(total=float(value), parts={})
     except (TypeError, ValueError) as error:
-        raise _broken(reward, group, member, f"it returned {value!r}, which is no number, Score or None") from error
+        raise _broken(reward, group, member, f"it returned {value!r}, expected a number, a Score or None") from error
     for name, number in (("", score.total), *score.parts.items()):
         if not math.isfinite(number):
             raise RewardError(

@@ -1,8 +1,8 @@
-"""Weighted sum of several reward functions; the named parts of their scores are kept.
+"""Computes the weighted sum of several reward functions' scores, and keeps the named parts of each score.
 
-If a function has no score for a completion (it returned None, or its service failed and the config sets
-`on_failure = "neutral"`), the mean of its scores for the group's other completions is used. The function then moves
-the completion neither above nor below the group's mean, so that it contributes nothing to the advantage.
+A function has no score for a completion if it returned None. The same holds if its remote service failed and the config
+sets `on_failure = "neutral"`. The mean of the function's scores for the group's other completions is then used instead.
+This function thus moves the completion neither above nor below the group's mean, and doesn't affect its advantage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,33 +20,33 @@ __all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """A weighted sum of reward functions.
+    """Scores completions with a weighted sum of reward functions.
 
     Axes: F reward functions; P tasks, each with one group of completions; G completions of a group.
     """
 
     rewards: tuple[BoundReward, ...]
-    """[F] reward functions, in the order of the config."""
+    """The F reward functions, in the order of the config."""
     weights: tuple[float, ...]
-    """[F] weight of each function in the sum."""
+    """The F weights of the reward functions in the sum, in the same order."""
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Passes the museum's records of the training vases to every function that has a `prepare` method."""
+        """Calls `prepare(records)` of every reward function that has this method; `records` are the training vases'."""
         for reward in self.rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)
 
     def score(self, group: Group) -> ScoredGroup:
-        """Scores every completion of a group.
+        """Scores every completion of a group with the weighted sum of the reward functions.
 
-        Raises: RewardError when a function raises or returns a value that is not a finite score.
+        Raises: RewardError if a function raises, or returns a value that is not a finite score.
         """
         return self.score_all([group])[0]
 
     def score_all(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Scores every completion of several groups; async and remote functions are called concurrently.
+        """Scores every completion of several groups; calls async and remote reward functions concurrently.
 
-        Raises: RewardError, like `score`.
+        Raises: RewardError if a function raises, or returns a value that is not a finite score.
         """
         outcomes_F_P_G = call_rewards(self.rewards, groups)
         return [
@@ -74,12 +74,12 @@ class Scorer:
 
 
 def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) -> Scorer:
-    """Imports the reward functions that the settings name and returns their weighted sum.
+    """Imports the reward functions listed in the settings and returns the scorer that sums them.
 
-    sources: the functions' code, if it was read on another machine; without them it is read on this one.
+    sources: code of the functions if it was read on another machine; if empty, the code is read on this machine.
 
-    Raises: UserError naming the function that can't be found, imported or called, or that needs more GPUs than
-    `reward.num_gpus`.
+    Raises: UserError if a function can't be found, imported or called, or if it needs more GPUs than
+    `reward.num_gpus`; the message contains the function's name.
     """
     rewards = []
     for source, name in zip(sources or read_sources(settings), settings.short_names, strict=True):
@@ -94,16 +94,18 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
 
 
 def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
-    """Returns the code of each reward function that the settings name, read on this machine.
+    """Reads the code of each reward function listed in the settings from this machine.
 
-    Raises: UserError naming the function whose code can't be found.
+    Raises: UserError if the code of a function can't be found; the message contains the function's name.
     """
     return tuple(map(read_reward_source, settings.functions))
 
 
 def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:
-    """Returns the scorer of reward functions that need no arguments, by their names in a config.
+    """Returns a scorer for reward functions that need no arguments.
 
-    weights: weight of each function; empty for all 1. Raises: UserError like `make_scorer`.
+    names: names of the functions, written as in a config. weights: weight of each function; all are 1 if empty.
+
+    Raises: UserError if a function can't be found, imported or called.
     """
     return make_scorer(RewardSettings(functions=tuple(names), weights=tuple(weights)))

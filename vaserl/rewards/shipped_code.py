@@ -1,12 +1,13 @@
-"""Ships a user's Python file as text, with the files of its folder that it imports, and runs it on any machine.
+"""Reads a user's Python file and its imports from the same folder as text, so that any machine can run the file.
 
-Nothing is put on `sys.path`: `import helpers` finds the `helpers.py` beside the file on every node, even if another
-reward file has a different `helpers.py` beside it. Like a script's folder, the file's folder is searched before
-installed packages, but not before the standard library. Packages (folders) beside the file are not shipped.
+`sys.path` isn't changed. On every node, `import helpers` finds the `helpers.py` that was in the same folder as the
+file, even if another reward file has a different `helpers.py` in its own folder. As for a script, the file's folder is
+searched before installed packages, but after the standard library. Packages (folders) beside the file are not shipped.
 
-cloudpickle's `register_pickle_by_value` can't replace this. It pickles a function together with the globals that it
-uses, so a module that holds a lock, a socket or a client can't be pickled, and an import inside a function looks for
-`helpers.py` on the worker and fails. It also runs the file on the driver, which may lack what the workers have.
+cloudpickle's `register_pickle_by_value` can't be used instead, for three reasons. It pickles a function with the
+globals that the function uses, and fails if one of them is a lock, a socket or a client. An import inside a function
+fails, because `helpers.py` is missing on the worker. The file is also run on the driver, where packages that are
+installed on the workers may be missing.
 """
 
 import ast
@@ -23,21 +24,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippedCode:
-    """Text of a Python file and of its siblings, the files of the same folder that it imports.
+    """Text of a Python file, and of its siblings: the files of the same folder that it imports.
 
     Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})
     """
 
     path: str
-    """Path of the file, for tracebacks and error messages; the file need not exist where the code runs."""
+    """Path of the file, for tracebacks and error messages; the machine that runs the code need not have the file."""
     text: str
     """Source code of the file."""
     beside: Mapping[str, str]
-    """Source code of the siblings by module name, including those that only another sibling imports."""
+    """Source code of each imported file of the same folder, by module name. Files imported indirectly are included."""
 
     @property
     def sha256(self) -> str:
-        """SHA-256 (hex) of the file's text followed by the name and text of each sibling."""
+        """SHA-256 (hex) of the file's text, followed by the module name and text of each file in `beside`."""
         digest = hashlib.sha256(self.text.encode())
         for name, text in sorted(self.beside.items()):
             digest.update(f"\0{name}\0{text}".encode())
@@ -45,9 +46,9 @@ class ShippedCode:
 
 
 def read_code(path: Path) -> ShippedCode:
-    """Reads a Python file and the files of its folder that it imports.
+    """Reads a Python file and the files that it imports, directly or indirectly, from the same folder.
 
-    Raises: OSError when one of them can't be read, UnicodeDecodeError when it isn't UTF-8.
+    Raises: OSError if one of the files can't be read, UnicodeDecodeError if one isn't UTF-8.
     """
     text = path.read_text(encoding="utf-8")
     beside: dict[str, str] = {}
@@ -62,9 +63,9 @@ def read_code(path: Path) -> ShippedCode:
 
 
 def run_code(code: ShippedCode) -> types.ModuleType:
-    """Runs the file and returns it as a module; a second call in the same process returns the module of the first.
+    """Runs the shipped file and returns it as a module; later calls in the same process return the same module.
 
-    Raises: any exception that the code raises.
+    Raises: any exception that the file's code raises.
     """
     name = f"vaserl_shipped_{code.sha256[:16]}"
     if name not in sys.modules:
@@ -73,9 +74,9 @@ def run_code(code: ShippedCode) -> types.ModuleType:
 
 
 def _imported(text: str) -> set[str]:
-    """Returns the top-level names of all modules that Python source code imports, even inside a function.
+    """Returns the top-level names of all modules that the source code `text` imports, even inside a function.
 
-    The set is empty if the code has a syntax error.
+    The set is empty if the source code has a syntax error.
     """
     try:
         nodes = list(ast.walk(ast.parse(text)))
@@ -101,7 +102,10 @@ def _run(name: str, path: str, text: str, code: ShippedCode) -> None:
 
 
 def _importer(code: ShippedCode) -> Any:
-    """Returns a replacement of `__import__` that finds the shipped siblings and calls Python's own for other names."""
+    """Returns a replacement for `__import__` that imports the files in `code.beside` from their text.
+
+    For all other modules it calls Python's own `__import__`.
+    """
 
     def import_(name: str, globals_: Any = None, locals_: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if level or name not in code.beside:

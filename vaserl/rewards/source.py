@@ -1,9 +1,13 @@
-"""Resolves the name of a reward function in a config to its code: a hash and, for a file, its text.
+"""Finds the code of a reward function by the name that a config gives it. Such a name has one of three forms:
 
-vaserl.rewards:VaseReward        a dotted name; it must be importable on every node that has reward workers
-rewards/mine.py:concise          a file; its text is sent to the workers, together with the files of its folder that
-                                 it imports, so the workers need no copy
-trl+rewards/mine.py:concise      either of the two, written for another trainer; `vaserl.rewards.adapters` wraps it
+vaserl.rewards:VaseReward        a module and a function or class in it; every node with reward workers must be able
+                                 to import the module
+rewards/mine.py:concise          a file and a function in it; the text of the file, and of the files that it imports
+                                 from its folder, is sent to the workers, so they need no copy
+trl+rewards/mine.py:concise      a prefix for a function (of a module or a file) that was written for another trainer;
+                                 `vaserl.rewards.adapters` wraps the function
+
+The code is identified by a hash, so that a run can check that all workers have the same code.
 """
 
 import hashlib
@@ -22,37 +26,37 @@ from vaserl.rewards.shipped_code import ShippedCode, read_code, run_code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardSource:
-    """Location, hash and, for a file, source code of a reward function.
+    """Location and hash of a reward function's code; if the function is in a file, also the source code.
 
     Example: RewardSource(name="mine.py:concise", adapter="", module="/home/me/mine.py", function="concise",
     code=ShippedCode(path=…, text="def concise(…", beside={}), sha256="3b1f…")
     """
 
     name: str
-    """Name of the function in the config."""
+    """Name of the function in the config, with prefix and module: "trl+mine.py:concise"."""
     adapter: str
-    """Key of `ADAPTERS`; empty for a function with a signature of vaserl's own."""
+    """Prefix of the name ("trl"), a key of `ADAPTERS`; empty for a function written for vaserl."""
     module: str
-    """Dotted name of the module, or absolute path of the file."""
+    """Absolute path if the function is in a file, else the dotted name of its module."""
     function: str
-    """Name of the function or class in the module; also its short name in the config and in the parts of scores."""
+    """Name of the function or class in its module; the config's tables and the parts of scores use this short name."""
     code: ShippedCode | None
-    """Text of the file and of the files of its folder that it imports; None for a dotted module."""
+    """Text of the file, and of the files that it imports from its folder; None if `module` is a dotted name."""
     sha256: str
-    """SHA-256 (hex) of the file and the files that it imports from its folder, or of all files of a dotted module."""
+    """SHA-256 (hex) of `code`; if `module` is a dotted name, of all files of that module or package."""
 
 
 def read_reward_source(name: str) -> RewardSource:
-    """Finds the code of a reward function by its name in a config, without running it.
+    """Finds the code of a reward function by the function's name in a config; doesn't run the code.
 
-    Raises: UserError when the name is malformed, the code can't be found, or there is no such adapter.
+    Raises: UserError if the name is malformed, the adapter is unknown, or the code can't be found.
     """
     match = _NAME.fullmatch(name)
     if match is None:
-        raise UserError(f"reward {name!r}: write it as package.module:function or path/to/file.py:function")
+        raise UserError(f"reward {name!r}: expected package.module:function or path/to/file.py:function")
     adapter, module, function = match["adapter"] or "", match["module"], match["function"]
     if adapter and adapter not in ADAPTERS:
-        raise UserError(f"reward {name!r}: there is no adapter {adapter!r}; there are {', '.join(sorted(ADAPTERS))}")
+        raise UserError(f"reward {name!r}: unknown adapter {adapter!r}; known adapters: {', '.join(sorted(ADAPTERS))}")
     code = None
     if module.endswith(".py"):
         path = Path(module).expanduser().absolute()
@@ -64,19 +68,20 @@ def read_reward_source(name: str) -> RewardSource:
 
 
 def check_reward_source(source: RewardSource) -> str:
-    """Returns the SHA-256 of the code that this machine runs for `source`.
+    """Returns the SHA-256 of the code that this machine would run for `source`.
 
-    This is the hash of the installed module or, for a file, that of the text in `source`.
+    If the function is in a file, this is the hash of the text in `source`. Otherwise it is the hash of the module as
+    installed on this machine.
 
-    Raises: UserError when a dotted module isn't installed on this machine.
+    Raises: UserError if the module isn't installed on this machine.
     """
     return source.sha256 if source.code is not None else read_reward_source(source.name).sha256
 
 
 def import_source(source: RewardSource) -> Any:
-    """Runs the module and returns its function or class, wrapped by the adapter if the name has one.
+    """Imports the module or runs the file, and returns the reward function or class, wrapped by the adapter if any.
 
-    Raises: UserError when the module raises or lacks the function.
+    Raises: UserError if the code raises an exception, or has no function or class of that name.
     """
     try:
         module = importlib.import_module(source.module) if source.code is None else run_code(source.code)
@@ -91,14 +96,17 @@ def import_source(source: RewardSource) -> Any:
     try:
         found = getattr(module, source.function)
     except AttributeError:
-        raise UserError(f"reward {source.name!r}: module {source.module} has no {source.function}") from None
+        raise UserError(
+            f"reward {source.name!r}: {source.module} has no function or class {source.function!r}"
+        ) from None
     return ADAPTERS[source.adapter](found) if source.adapter else found
 
 
 def mismatches(sources: Sequence[RewardSource], found: Sequence[tuple[str, dict[str, str]]]) -> str:
-    """Formats a table of the workers whose code differs from `sources`; an empty string if there are none.
+    """Formats a table of the workers whose code differs from `sources`; returns an empty string if none differs.
 
-    found: for each worker its host and, by reward name, the hash of the code or the reason why the worker has none.
+    found: for each worker, its host and a dict. The dict's keys are the names of the reward functions; a value is the
+    hash of the worker's code, or the reason why the worker can't find the code.
     """
     rows = [
         (f"{index} on {host}", source.name, source.sha256[:12], here.get(source.name, "nothing"))
@@ -141,7 +149,7 @@ def _sha256_of_module(module: str, name: str) -> str:
 
 
 def _files(origin: str | None, folders: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yields the relative name and the path of every file of a package, or of a module's only file."""
+    """Yields (relative name, path) of every file in the folders of a package, or of the one file of a module."""
     if not folders:
         if origin and Path(origin).is_file():
             yield Path(origin).name, Path(origin)

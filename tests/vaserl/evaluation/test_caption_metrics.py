@@ -91,7 +91,7 @@ def test_frechet_distance_against_the_symmetric_form() -> None:
 
 
 def test_frechet_distance_failure_is_an_error_and_never_zero() -> None:
-    with pytest.raises(ValueError, match="two texts on each side, got 1"):
+    with pytest.raises(ValueError, match="at least two captions and two references are needed, got 1"):
         frechet_distance(np.ones((1, 3)), np.ones((4, 3)))
     broken = np.ones((4, 3))
     broken[2, 1] = np.nan

@@ -46,5 +46,5 @@ def test_constant_caption_keeps_the_decorations_wording_from_records():
 def test_constant_caption_refuses_records_that_state_nothing(records):
     with pytest.raises(ValueError, match="none of the six"):
         constant_caption(records)
-    with pytest.raises(ValueError, match="no facts to state"):
+    with pytest.raises(ValueError, match="value in at least one dimension"):
         constant_caption_from_facts(read(records))

@@ -139,10 +139,10 @@ def test_evaluate_captions_depends_on_the_seed_only() -> None:
 
 def test_evaluate_captions_names_unusable_rows() -> None:
     rows = world(4)
-    with pytest.raises(UserError, match="v0 occurs twice"):
+    with pytest.raises(UserError, match="two rows have the id 'v0'"):
         evaluate_captions([rows[0], rows[0]], TRAIN, READER, bag_of_words, CONFIG)
     with pytest.raises(UserError, match="at least two held-out vases, got 0"):
         evaluate_captions([], TRAIN, READER, bag_of_words, CONFIG)
     half = replace(rows[1], captions={"sft": "a kylix"})
-    with pytest.raises(UserError, match="v1 lacks the caption or the score of 'rl'"):
+    with pytest.raises(UserError, match="v1 has no caption or no score of 'rl'"):
         evaluate_captions([rows[0], half], TRAIN, READER, bag_of_words, CONFIG)

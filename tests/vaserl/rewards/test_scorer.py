@@ -48,7 +48,7 @@ def test_scorer_refuses_a_score_that_is_not_finite(value: float):
     [
         ("vaserl.rewards", "package.module:function"),
         ("no_such_package:f", "can't be imported"),
-        ("tests.fakes.rewards_for_tests:nothing", "has no nothing"),
+        ("tests.fakes.rewards_for_tests:nothing", "no function or class 'nothing'"),
         ("tests.fakes.rewards_for_tests:takes_one_argument", "must take"),
     ],
 )

@@ -82,10 +82,10 @@ def test_read_reward_source_hash_includes_the_lexicons():
     [
         ("", "no colon", ["package.module:function", "path/to/file.py:function"]),
         ("", "{folder}/absent.py:f", ["absent.py can't be read: No such file"]),
-        ("", "nonesuch+{file}:f", ["no adapter 'nonesuch'", "openrlhf", "trl", "verl"]),
+        ("", "nonesuch+{file}:f", ["unknown adapter 'nonesuch'", "openrlhf", "trl", "verl"]),
         ("", "no_such_package.rewards:f", ["can't be imported", "no_such_package"]),
         ("", "vaserl.no_such_module:f", ["can't be imported", "vaserl.no_such_module"]),
-        ("x = 1", "{file}:f", ["has no f"]),
+        ("x = 1", "{file}:f", ["no function or class 'f'"]),
         ("x = 1\ndef f(:\n", "{file}:f", ["mine.py:2", "invalid syntax"]),
         ("import no_such_package", "{file}:f", ["can't be imported", "no_such_package"]),
         ("1 / 0", "{file}:f", ["can't be imported", "ZeroDivisionError"]),

@@ -1,8 +1,9 @@
-"""Adapters that run reward functions written for other trainers unchanged: `trl+my_rewards.py:length_reward`.
+"""Adapters for reward functions written for another trainer (TRL, verl, OpenRLHF), which run without changes.
 
-An adapter takes the foreign function and returns one with a signature of vaserl's own. A class, or a function that
-makes a reward function, becomes a `Factory`. `reward.arguments` of the config are passed to the foreign function as
-keyword arguments. The foreign signatures are those of TRL 1.16, verl 0.9 and OpenRLHF 0.11.
+In a config, the adapter is a prefix of the function's name: `trl+my_rewards.py:length_reward`. An adapter wraps the
+other trainer's function in one that has a signature of vaserl. A class, or a function that creates a reward function,
+is wrapped in a `Factory`. The table `reward.arguments` of the config is passed to the wrapped function as keyword
+arguments. Supported signatures: TRL 1.16, verl 0.9 and OpenRLHF 0.11.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,4 +20,4 @@ ADAPTERS: Mapping[str, Callable[[Any], Any]] = {
     "verl-batch": verl_batch,
     "openrlhf": openrlhf,
 }
-"""Adapters by the prefix before the `+` in a reward's name."""
+"""Adapter for each prefix that may stand before the `+` in a reward function's name."""

@@ -1,4 +1,4 @@
-"""Calls reward functions of other trainers, sync or async, with the keyword arguments that they accept."""
+"""Calls reward functions written for other trainers, sync or async, with only the keyword arguments they accept."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from vaserl.types import Group, Score
 
 GroupReward = Callable[..., Any]
-"""A reward function that takes (group, **arguments) and returns a score or None for each of the completions.
-It is async if it wraps an async function."""
+"""Reward function that takes (group, **arguments) and returns a score or None for each completion of the group.
+It is async if the function that it wraps is async."""
 
 
 def is_async(function: Any) -> bool:
-    """Returns True if a call returns a coroutine: for an `async def`, or an object with an async `__call__`."""
+    """Returns True if calling `function` returns a coroutine: an `async def` or an object with an async `__call__`."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
@@ -22,10 +22,11 @@ def on_groups(
     inputs: Callable[[Group], Mapping[str, Any]],
     read: Callable[[Any, Group, Mapping[str, Any]], Sequence[Score | None]],
 ) -> GroupReward:
-    """Wraps a foreign function as a reward function that is called once for a group.
+    """Wraps another trainer's function in a reward function that is called once for each group of completions.
 
-    inputs: makes the foreign keyword arguments from the group. read: makes one score for each completion from the
-    returned value, the group and the keyword arguments.
+    inputs: function that converts the group to keyword arguments of `function`.
+    read: function that converts what `function` returned to one score (or None) for each completion. It takes the
+    returned value, the group, and the keyword arguments with which `function` was called.
     """
 
     def keywords(group: Group, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,15 +49,15 @@ def on_groups(
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """A foreign class or function that makes a reward function from its arguments.
+    """Wrapper of another trainer's class or function that, called with arguments, creates a reward function.
 
-    Example: TRL's `get_soft_overlong_punishment`.
+    Example of such a function: TRL's `get_soft_overlong_punishment`.
     """
 
     make: Any
-    """The foreign class or function; called once, with the function's `reward.arguments` of the config."""
+    """The other trainer's class or function; called once, with the arguments in the config's `reward.arguments`."""
     adapt: Callable[[Any], Any]
-    """Adapter of the reward function that `make` returns."""
+    """Function that converts the reward function returned by `make` to one with a signature of vaserl."""
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -67,9 +68,10 @@ class Factory:
 
 
 def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -> Any:
-    """Returns `adapt(function)` for a reward function, or a Factory for a class or function that makes one.
+    """Returns `adapt(function)` for a reward function, and a Factory for a class or function that creates one.
 
-    form: parameters of the foreign signature; a function that has none of them makes a reward function.
+    form: names of the parameters that the other trainer passes to a reward function. A function without any of them
+    and without `**kwargs` is taken to create a reward function.
     """
     if not callable(function):
         return function  # `bind` reports it
@@ -79,7 +81,7 @@ def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -
 
 
 def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the keyword arguments that a function accepts: its parameters, or all of them if it takes `**kwargs`."""
+    """Returns those of `keywords` that `function` accepts: its own parameters, or all if it takes `**kwargs`."""
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return dict(keywords)
@@ -87,7 +89,7 @@ def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the values that are numbers or single-element tensors, as floats by name; all others are left out."""
+    """Returns a dict of the values that are numbers or one-element tensors, as floats; omits all other values."""
     found = {}
     for name, value in values.items():
         if isinstance(value, str) or value is None:

@@ -1,9 +1,9 @@
-"""Adapter of OpenRLHF's reward functions: reward_func(queries, prompts, labels), called with three one-item lists.
+"""Adapter for OpenRLHF's reward functions: reward_func(queries, prompts, labels), called with three one-item lists.
 
-Prompts are in the chat markup of Qwen. A query is the whole sequence with its special tokens: the prompt, the
-completion, and the end-of-turn token unless the token limit cut the completion off. A label is the task's reference,
-the perfect answer. The function returns a dict with "rewards" and "extra_logs"; the numbers of "extra_logs" become
-parts of the score. Older functions return only the reward.
+A prompt is in the chat markup of Qwen. A query is the whole sequence with its special tokens: the prompt, the
+completion, and the end-of-turn token. The end-of-turn token is missing if the token limit cut the completion off. A
+label is the task's reference, the perfect answer. The function returns a dict with "rewards" and "extra_logs"; the
+numbers in "extra_logs" become parts of the score. Older OpenRLHF functions return only the reward.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ _FORM = ("queries", "prompts", "labels")
 
 
 def openrlhf(function: Any) -> Any:
-    """Adapts a function or class written for OpenRLHF. Arguments are positional, so parameters may have any name."""
+    """Wraps a reward function or class written for OpenRLHF as a reward function of vaserl.
+
+    The three lists are passed as positional arguments, so the parameters of `function` may have any name.
+    """
     return adapted(function, _FORM, _each) if isinstance(function, type) else _each(function)
 
 

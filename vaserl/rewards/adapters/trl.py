@@ -1,12 +1,13 @@
-"""Adapters of TRL's reward functions: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric,
+"""Adapters for TRL's reward functions: f(prompts, completions, completion_ids, trainer_state, log_extra, log_metric,
 **columns), which return a number or None for each completion.
 
-The columns are task (its id), clip (hash of the turntable video), record (the museum's fields), reference (the perfect
-answer), and the reference again as `solution` and `ground_truth`, which many published functions expect. The mean of
-the values passed to `log_metric` under a name becomes a part of every score of the group. `log_extra` is accepted and
-ignored, because the stored rollouts contain the completions anyway. `trainer_state` has only `global_step`, the newest
-version of the weights that generated the group's completions. A function that makes a reward function
-(`get_soft_overlong_punishment`) is called first, with the arguments of the config.
+Columns: `task` (id of the task), `clip` (hash of the turntable video), `record` (fields of the museum's record) and
+`reference` (the perfect answer). `solution` and `ground_truth` contain the reference too, because many published
+functions expect one of these two. `log_metric(name, value)` may be called several times with one name; the mean of the
+values becomes a part of every score of the group. `log_extra` does nothing, because the stored rollouts contain the
+completions anyway. `trainer_state` has only `global_step`: the newest version of the weights that generated the group's
+completions. A function that creates a reward function (`get_soft_overlong_punishment`) is called first, with the
+arguments in the config.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,17 +22,17 @@ _KEYWORDS = ("prompts", "completions", "completion_ids", "trainer_state", "log_e
 
 
 def trl(function: Any) -> Any:
-    """Adapts a TRL reward function for conversational data sets: prompts and completions are lists of messages."""
+    """Wraps a TRL reward function that expects prompts and completions as lists of chat messages."""
     return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _conversation, _read))
 
 
 def trl_text(function: Any) -> Any:
-    """Adapts a TRL reward function for standard data sets: prompts and completions are strings."""
+    """Wraps a TRL reward function that expects prompts and completions as strings."""
     return adapted(function, (*_KEYWORDS, *_COLUMNS), lambda f: on_groups(f, _text, _read))
 
 
 class _Metrics(dict[str, list[float]]):
-    """The `log_metric` function passed to one call: collects the logged values by metric name."""
+    """A callable passed to the TRL function as `log_metric`; stores all logged values by metric name."""
 
     def __call__(self, name: str, value: float) -> None:
         self.setdefault(name, []).append(float(value))

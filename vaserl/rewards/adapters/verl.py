@@ -1,9 +1,11 @@
-"""Adapters of verl's reward functions: compute_score(data_source, solution_str, ground_truth, extra_info).
+"""Adapters for verl's reward functions: compute_score(data_source, solution_str, ground_truth, extra_info).
 
-They return a number, or a dict with "score" whose other numbers become parts of the score. `extra_info` holds index
-(the task's id), question (the prompt), record (the museum's fields), clip (hash of the turntable video), finish_reason,
-and num_turns and rollout_reward_scores without values. As `reward_kwargs` do in verl, the arguments of the config take
-precedence over these keywords: set `data_source = "openai/gsm8k"` for a function that selects its rule by the source.
+Such a function returns a number, or a dict with the number "score"; other numbers in the dict become parts of the
+score. `extra_info` contains `index` (id of the task), `question` (the prompt), `record` (fields of the museum's
+record), `clip` (hash of the turntable video) and `finish_reason`. It also has the keys `num_turns` and
+`rollout_reward_scores` of verl, which are always None and empty. An argument in the config replaces the keyword
+argument of the same name, like `reward_kwargs` in verl. For example, set `data_source = "openai/gsm8k"` for a function
+that chooses how to score by `data_source`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +19,13 @@ _FORM = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def verl(function: Any) -> Any:
-    """Adapts a verl reward function that is called for one completion."""
+    """Wraps a verl reward function that scores one completion at each call."""
     return adapted(function, _FORM, _each)
 
 
 def verl_batch(function: Any) -> Any:
-    """Adapts a verl reward function that is called once for a group, with lists: compute_score(data_sources,
-    solution_strs, ground_truths, extra_infos)."""
+    """Wraps a verl reward function that scores a whole group of completions at each call and takes lists:
+    compute_score(data_sources, solution_strs, ground_truths, extra_infos)."""
     return adapted(function, [f"{name}s" for name in _FORM], lambda f: on_groups(f, _batch, _read))
 
 

@@ -5,12 +5,12 @@ The facts have six dimensions: fabric, technique, shape, dating, decoration and 
     from vaserl.rewards.vase import reference_caption, vase_caption
     score = vase_caption(task, completion)
 
-The functions are pure: no model, no clock, no randomness, no files but the lexicons. Neither torch nor Ray nor
-transformers is imported, unless the reward is configured with a sentence encoder.
+The functions are pure: they use no model, no clock, no randomness and no files other than the lexicons. They import
+neither torch nor Ray nor transformers, unless the config sets a sentence encoder.
 
-Three terms: the record is the museum's row; the reference is the complete text that a perfect policy would write; the
-target is what a completion is compared with, namely the values that the record states, or those of the reference where
-the record states none.
+Three terms are used throughout. The record is the museum's row for a vase: a dict of text fields. The reference is the
+complete caption that a perfect policy would write. The target is the set of values that a completion is compared with:
+those of the record or, if the record states none of the six dimensions, those of the reference.
 """
 
 from vaserl.rewards.vase.attribution import Attribution

@@ -1,10 +1,13 @@
-"""Expands abbreviations of catalogues: "r.f. kylix, attrib. to Douris" is a red-figure kylix, attributed to Douris."""
+"""Expands abbreviations used in museum catalogues.
+
+Example: "r.f. kylix, attrib. to Douris" means a red-figure kylix, attributed to Douris.
+"""
 
 import re
 
 
 def expand(normal: str) -> str:
-    """Returns a normalised text with abbreviations of techniques, attributions and quarters of a century expanded."""
+    """Expands abbreviated techniques, attributions and quarters of a century in a text returned by `normalize`."""
     # Most captions have no abbreviation, and a search for these hints is cheaper than the regular expression.
     return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
 

@@ -1,6 +1,6 @@
-"""Adversarial captions: texts that a policy might write to raise its reward without describing the vase better.
+"""Creates adversarial captions: texts that might raise a policy's reward without describing the vase better.
 
-Each must score below the reference caption.
+Each of them must get a lower reward than the reference caption.
 """
 
 import random
@@ -18,8 +18,10 @@ _LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic letters that 
 
 
 def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -> Mapping[str, str]:
-    """Returns adversarial captions by name, for a vase with this reference caption: the prompt repeated, noise, and the
-    reference distorted or padded."""
+    """Returns adversarial captions for a vase, by name: "random words", "all shapes", "three times", "HTML", …
+
+    Most are the reference caption in a distorted or padded form; others are the repeated prompt, or random letters.
+    """
     draw = random.Random(seed)
     words = reference.split()
     draw.shuffle(words)

@@ -1,7 +1,8 @@
-"""Reads attributions of vases: the name, its role ("painter"), and a qualifier such as "near" or "manner of".
+"""Parses attributions of vases to artists: a name, a role ("painter"), and a qualifier such as "near" or "manner of".
 
-Running text and a field of the Beazley archive give the same value: "attributed to the Antimenes Painter" and
-`ANTIMENES P by BEAZLEY` are the Antimenes Painter; `<em>Near</em> ANTIMENES P by SHEFTON` is that name with "near".
+Captions and fields of the Beazley archive are parsed to the same values. "attributed to the Antimenes Painter" and
+`ANTIMENES P by BEAZLEY` are both the Antimenes Painter. `<em>Near</em> ANTIMENES P by SHEFTON` is the Antimenes Painter
+with the qualifier "near".
 """
 
 import re
@@ -14,27 +15,30 @@ from vaserl.rewards.vase.text import CUT
 
 @dataclass(frozen=True, slots=True, order=True)
 class Attribution:
-    """A painter, potter or group to whom a vase is attributed.
+    """A painter, potter or group (of artists) to whom a vase is attributed.
 
     Example: Attribution("antimenes", "painter", "near") is "near the Antimenes Painter".
     """
 
     name: str
-    """Name in lower case, without the role: "lydos", "antimenes", "of the woolly satyrs"."""
+    """Name in lower case, without the role: "lydos", "antimenes" for "the Antimenes Painter"."""
     role: str = ""
-    """Role in the name: "painter", "potter", "group", "class", "workshop"; empty for a plain name like "lydos"."""
+    """Word of the name that states the role: "painter", "potter", "group", "class", "workshop"; empty if none does."""
     qualifier: str = ""
-    """How the vase is related to the name: "near", "manner", "follower", "circle", "workshop", "compare"; empty if the
-    vase is attributed to the painter, potter or group itself."""
+    """Relation of the vase to the artist: "near", "manner", "follower", "circle", "workshop" or "compare"; empty if the
+    vase is attributed to the artist without such a word."""
 
     @property
     def core(self) -> str:
-        """The name without "of" and "the" before it: "berlin 1686" for "the Painter of Berlin 1686"."""
+        """The name without a leading "of" and "the": "woolly satyrs" for the name "of the woolly satyrs"."""
         return self.name.removeprefix("of ").removeprefix("the ")
 
 
 def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
-    """Returns the distinct attributions in a normalised text, in order, and the text with each replaced by `CUT`."""
+    """Finds the attributions in a text returned by `normalize`.
+
+    Returns the distinct attributions in the order of the text, and the text with each attribution replaced by `CUT`.
+    """
     found: list[Attribution] = []
 
     def take(match: re.Match[str]) -> str:
@@ -60,7 +64,7 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
-    """Returns the attributions in a normalised attribution field; "|", ",", ";", "/" or "or" separates alternatives."""
+    """Parses a normalised list of artists' names, in which "|", ",", ";", "/" or "or" separates alternatives."""
     read: list[Attribution | None] = []
     for alternative in names.split("|"):
         cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
@@ -74,7 +78,7 @@ def read_names(names: str) -> tuple[Attribution, ...]:
 
 
 def display(attribution: Attribution) -> str:
-    """Formats an attribution to follow "attributed to": "the Antimenes Painter", "the manner of Lydos"."""
+    """Formats an attribution as the words after "attributed to": "the Antimenes Painter", "the manner of Lydos"."""
     name = " ".join(_capitalize(word) for word in attribution.name.split())
     if attribution.role:
         role = attribution.role.capitalize()
@@ -160,7 +164,7 @@ _BY_ROLE = re.compile(
 
 @cache
 def _origins() -> frozenset[str]:
-    """Returns words for an origin, which are no painter's or potter's name: "made by an Athenian potter"."""
+    """Returns words such as "athenian" and "greek": in "made by an Athenian potter" such a word isn't a name."""
     return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names) | {"greek"}
 
 
@@ -178,7 +182,7 @@ _QUALIFIER_AFTER = re.compile(
 
 @cache
 def _inverted() -> re.Pattern[str]:
-    """Returns the pattern of a name before its qualifier: "Lydos, circle of", "Baltimore Painter (workshop of)"."""
+    """Returns the regular expression for a name before its qualifier: "Lydos, circle of", "Pan Painter (manner of)"."""
     return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
 
 
@@ -189,7 +193,7 @@ def _known_artist() -> re.Pattern[str]:
 
 @cache
 def _artist_patterns() -> tuple[re.Pattern[str], ...]:
-    """Returns the patterns of artists named without a role: "by Lydos", "the work of Lydos", "Lydos painted"."""
+    """Returns regular expressions for artists without a role: "by Lydos", "the work of Lydos", "Lydos painted"."""
     name = _known_names()
     return (
         re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}{name})"),
@@ -206,8 +210,7 @@ def _artist_patterns() -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _alone() -> re.Pattern[str]:
-    """Returns the pattern of a name alone between punctuation marks: "Attic, red-figure, cup, Lydos", "cup,
-    Brygos Painter"."""
+    """Returns the regular expression for a name alone between punctuation marks, as in "red-figure, cup, Lydos"."""
     common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
     scene = r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small"
     return re.compile(

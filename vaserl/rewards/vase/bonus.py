@@ -1,4 +1,4 @@
-"""Bonus B of the reward: how closely a caption follows the words of the reference, the perfect caption."""
+"""Computes the reward's bonus B: it is higher if a caption has the words of the reference caption in the same order."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,9 +9,10 @@ from vaserl.rewards.vase.config import RewardConfig
 def sequence_bonus(
     words: Sequence[str], reference_words: Sequence[str], any_passed: bool, config: RewardConfig
 ) -> float:
-    """Returns `config.bonus` times the `sequence_ratio` of a caption and its reference.
+    """Returns `config.bonus` times the `sequence_ratio` of a caption and its reference caption.
 
-    It is 0 if the ratio is below `bonus_min_ratio`, or if `any_passed` is False: no dimension's similarity reached tau.
+    The bonus is 0 if the ratio is below `config.bonus_min_ratio`. It is also 0 if `any_passed` is False, which means
+    that the caption is right in no dimension (the similarity is below `config.tau` everywhere).
     """
     if not any_passed:
         return 0.0
@@ -20,12 +21,14 @@ def sequence_bonus(
 
 
 def sequence_ratio(words: Sequence[str], reference_words: Sequence[str], cutoff: float = 0.0) -> float:
-    """Returns how similar two sequences of words are, in [0, 1]: 2 M / T (Ratcliff and Obershelp).
+    """Returns the similarity of two sequences of words, in [0, 1]: 2 M / T (Ratcliff and Obershelp).
 
-    M is the number of words in matching blocks, T the number of words in both sequences. The longest common block of
-    words is matched (the first of several), then recursively the words to its left and those to its right. The result
-    equals `difflib.SequenceMatcher(autojunk=False).ratio()`, which is slower. Returns 0 without comparing words when
-    the lengths alone rule out `cutoff`.
+    M is the number of matched words, T the total number of words in both sequences. The longest common block of words
+    is matched; if several are equally long, the first. The words to the left of the block are then matched in the same
+    way, and so are the words to its right. The result equals `difflib.SequenceMatcher(autojunk=False).ratio()`, which
+    is slower.
+
+    cutoff: returns 0 without comparing words if the lengths show that the similarity is below this value.
     """
     total = len(words) + len(reference_words)
     if not words or not reference_words or 2 * min(len(words), len(reference_words)) < cutoff * total:
@@ -56,7 +59,7 @@ def sequence_ratio(words: Sequence[str], reference_words: Sequence[str], cutoff:
 
 @lru_cache(maxsize=4096)
 def _places(reference_words: tuple[str, ...]) -> dict[str, list[int]]:
-    """Returns the positions of each word in the reference; cached because all completions of a task share it."""
+    """Returns each word's positions in the reference caption; cached, as a task's completions have one reference."""
     places: dict[str, list[int]] = {}
     for place, word in enumerate(reference_words):
         places.setdefault(word, []).append(place)

@@ -1,6 +1,7 @@
-"""Reward of a caption, R = sum of w_i r_i - P + B, and reward of an answer to a question about one dimension.
+"""Computes the reward of a caption, and of an answer to a question about one dimension (such as the shape).
 
-w_i is the weight of dimension i and r_i its similarity to the target value, P are the penalties, B is the bonus.
+The reward of a caption is R = sum of w_i r_i - P + B. w_i is the weight of dimension i, r_i the similarity of the
+caption's value and the target value in dimension i, P the sum of the penalties, B the bonus.
 """
 
 from collections.abc import Sequence
@@ -29,12 +30,15 @@ _NOTHING = RewardContext()
 def vase_caption(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores a caption; the total lies in [-0.5, 1.1] with the default constants.
+    """Scores a caption; with the default constants the total is in [-0.5, 1.1].
 
-    Parts: for every dimension that the task asks for, "has_target/fabric" (1 if there is a value to compare with, else
-    0); where it is 1 also "raw/fabric" (the highest similarity) and "fabric" (0 if that is below tau; with several
-    values see `_dimension`); "penalty/length", "penalty/repetition", "penalty/irrelevance" and "bonus", each as it
-    enters the total.
+    The score has these parts for every dimension of the task, such as the fabric:
+    "has_target/fabric": 1 if the target has a fabric, else 0.
+    "raw/fabric": highest similarity of a fabric in the caption and one in the target; only if the target has a fabric.
+    "fabric": the same similarity, replaced by 0 if it is below tau; for several fabrics see `_dimension`.
+
+    Further parts are "penalty/length", "penalty/repetition" and "penalty/irrelevance", which are subtracted from the
+    total, and "bonus", which is added to it.
     """
     target = target_facts(task, config)
     given = parse_caption(completion.text, config.parser)
@@ -55,14 +59,15 @@ def vase_caption(
 def vase_question(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores an answer to "What is the {dimension} of the vase?": its similarity (0 below tau) minus the penalties.
+    """Scores an answer to "What is the {dimension} of the vase?".
 
-    The parts are those of `vase_caption` without irrelevance and bonus.
+    The total is the similarity of answer and target (0 if it is below tau) minus the penalties. The parts are those of
+    `vase_caption`, without "penalty/irrelevance" and "bonus".
 
-    Raises: ValueError unless the task asks for exactly one dimension.
+    Raises: ValueError unless the task has exactly one dimension.
     """
     if len(task.dimensions) != 1:
-        raise ValueError(f"task {task.id}: a question asks for one dimension, not {len(task.dimensions)}")
+        raise ValueError(f"task {task.id}: a question must have one dimension, got {len(task.dimensions)}")
     dimension = task.dimensions[0]
     given = parse_value(dimension, completion.text, config.parser)
     parts = _dimension_parts(task.dimensions, given, target_facts(task, config), config, context)
@@ -74,8 +79,11 @@ def vase_question(
 
 
 def target_facts(task: Task, config: RewardConfig = _DEFAULT) -> Facts:
-    """Returns the facts that a completion is compared with: those of the museum's record or, if the record states none
-    of the six dimensions, those of the reference."""
+    """Returns the facts that a completion of the task is compared with.
+
+    These are the facts of the museum's record or, if the record states none of the six dimensions, those of the
+    reference caption.
+    """
     facts = parse_record(task.record, config.parser)
     return facts if facts != _EMPTY else _caption_facts(task.reference, config.parser)
 
@@ -94,7 +102,10 @@ def _record_text(task: Task) -> str:
 
 @lru_cache(maxsize=65536)
 def _reference(reference: str, record: str, max_chars: int) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Returns the words of the reference in order, and the lemmas of all content words of reference and record."""
+    """Returns the words of the reference caption in order, and the set of lemmas of the reference and the record.
+
+    The lemmas are those of content words: function words such as "the" are left out.
+    """
     words = tuple(sequence_words(reference))
     normal = f"{reference} {normalize(record, max_chars)}"
     return words, frozenset(content_words(sequence_words(normal)))
@@ -120,12 +131,14 @@ _PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 def _dimension(
     dimension: Dimension, given: tuple, target: tuple, config: RewardConfig, context: RewardContext
 ) -> tuple[float, float]:
-    """Returns the highest similarity of a stated and a target value, and r_i, the dimension's reward in [0, 1].
+    """Scores one dimension of a completion, whose values are `given`; `target` contains the right values.
 
-    Every stated value is matched to at most one target value. r_i is the sum of the matches' similarities, without
-    those below tau, divided by the number of stated values. If the target has several values at once (a black-figure
-    cup on white ground) and this number is greater, the sum is divided by it. Several attributions are alternatives:
-    one of them is enough.
+    Returns the highest similarity of a given and a target value, and the dimension's reward r_i in [0, 1].
+
+    Every given value is matched to at most one target value. The similarities of the matched pairs are added; those
+    below tau are left out. r_i is this sum divided by the number of given values, or by the number of target values if
+    that is greater (a cup may be both black-figure and white-ground). Several target attributions are alternatives and
+    count as one value.
     """
     if not given:
         return 0.0, 0.0
@@ -173,7 +186,7 @@ def _encoder(context: RewardContext):
 
 
 def _weighted(dimensions: Sequence[Dimension], parts: dict[str, float], config: RewardConfig) -> float:
-    """Returns the sum of w_i r_i; `config.missing` decides how dimensions without a target enter it."""
+    """Returns the weighted sum of the dimensions' rewards; `config.missing` decides what a missing target counts."""
     earned = total = 0.0
     for dimension in dimensions:
         weight = config.weights[dimension]

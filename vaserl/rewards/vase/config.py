@@ -1,4 +1,4 @@
-"""Constants of the vase reward, version 1. A changed default needs a new version."""
+"""Constants of the vase reward, version 1. Whoever changes a default must also change the version."""
 
 from typing import Literal, Self
 
@@ -10,7 +10,7 @@ from vaserl.types import Dimension
 class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
     """Weights of the six dimensions in the reward.
 
-    With `missing = "drop"` they are scaled to sum 1 over the dimensions that a task asks for and that have a target.
+    If `missing = "drop"`, only the weights of a task's dimensions that have a target value count, scaled to sum to 1.
     """
 
     fabric: float = Field(default=0.20, ge=0)
@@ -31,85 +31,88 @@ class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_
 
 
 class ParserConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
-    """Constants of the parser, which reads captions, answers and museum records alike."""
+    """Constants of the parser, which extracts facts from captions, answers and museum records."""
 
     max_chars: int = Field(default=4000, gt=0)
-    """Number of characters that the parser reads; it ignores the rest of a text, penalties and bonus do not."""
+    """Number of characters of a text that are parsed. The penalties and the bonus are computed from the whole text."""
     spelling_cutoff: float = Field(default=0.88, gt=0, le=1)
-    """Smallest Indel similarity (1 - insertions and deletions / characters of both words) at which a misspelt word is
-    read as a lexicon entry, in (0, 1]."""
+    """Smallest similarity at which a misspelt word counts as a name in the lexicon, in (0, 1]. The similarity is
+    1 - (number of insertions and deletions) / (number of characters of word and name)."""
     single_year_margin_years: int = Field(default=10, gt=0)
-    """Margin around a single year, in years: the year y is read as the interval [y - margin, y + margin]."""
+    """Margin in years around a single year y: the parser converts y to the interval [y - margin, y + margin]."""
 
 
 class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
-    """Constants of the vase reward: weighted sum of the dimensions' similarities, minus penalties, plus a bonus."""
+    """Constants of the vase reward: the weighted sum of six dimensions' similarities, minus penalties, plus a bonus."""
 
     version: Literal["vase-reward/1"] = "vase-reward/1"
     """Version of the default constants; stored with every run."""
     weights: DimensionWeights = DimensionWeights()
-    """Weight of each dimension."""
+    """Weight of each dimension, such as the shape, in the reward."""
     tau: float = Field(default=0.7, ge=0, le=1)
-    """Smallest similarity of a dimension that counts; a lower one is replaced by 0."""
+    """Threshold of the similarity of a stated and a target value: a similarity below it is replaced by 0."""
     missing: Literal["drop", "zero"] = "drop"
-    """Treatment of a dimension without a target value: "drop" leaves it out and scales the other weights to sum 1;
-    "zero" counts it as 0 and keeps all weights."""
+    """Treatment of a dimension without a target value. "drop" leaves the dimension out and scales the other weights to
+    sum to 1; "zero" counts the dimension as 0 and keeps all weights."""
     similarity: Literal["lexical", "embedding"] = "lexical"
-    """How decoration and attribution are compared: "lexical" by their words, "embedding" by the cosine similarity of
-    their vectors from a sentence encoder."""
+    """Method that compares two decorations or two attributions. "lexical" compares their words; "embedding" computes
+    the cosine similarity of their vectors from a sentence encoder."""
     encoder: str | None = None
-    """Folder of the sentence encoder (transformers format); required by "embedding", an error with "lexical"."""
+    """Folder of the sentence encoder (transformers format). Required if `similarity` is "embedding", else an error."""
     parser: ParserConfig = ParserConfig()
     """Constants of the parser that reads captions, answers and museum records."""
 
     shape_family: float = Field(default=0.85, ge=0, le=1)
-    """Similarity of two shapes of one family when one has no subtype: amphora and neck-amphora."""
+    """Similarity of a shape and one of its subtypes: amphora and neck-amphora."""
     shape_other_subtype: float = Field(default=0.5, ge=0, le=1)
-    """Similarity of two different subtypes of one shape family: neck-amphora and belly-amphora."""
+    """Similarity of two different subtypes of one shape: neck-amphora and belly-amphora."""
     attribution_other_qualifier: float = Field(default=0.8, ge=0, le=1)
-    """Similarity of two attributions with one name but another qualifier ("near", "manner of") or role ("group")."""
+    """Similarity of two attributions with the same name but different qualifiers ("near") or roles ("group")."""
     word_cutoff: float = Field(default=0.85, gt=0, le=1)
-    """Smallest similarity in spelling (Indel similarity, in (0, 1]) at which two words of the decoration match."""
+    """Smallest similarity in spelling, in (0, 1], at which two words of the decoration count as the same word."""
 
     length_free_words: int = Field(default=60, ge=0)
-    """Number of words up to which a caption gets no length penalty."""
+    """Largest number of words of a caption without a length penalty for too many words."""
     length_full_words: int = Field(default=120, gt=0)
-    """Number of words from which a caption gets the full length penalty; it rises linearly from `length_free_words`."""
+    """Number of words from which a caption gets the full length penalty. Between `length_free_words` and this number
+    the penalty rises linearly."""
     question_free_words: int = Field(default=20, ge=0)
-    """Number of words up to which an answer to a question gets no length penalty."""
+    """Largest number of words of an answer to a question without a length penalty."""
     question_full_words: int = Field(default=40, gt=0)
     """Number of words from which an answer to a question gets the full length penalty."""
     length_penalty: float = Field(default=0.2, ge=0)
-    """Full length penalty; a completion that the token limit cut off gets it whatever its number of words."""
+    """Full length penalty. A completion that the token limit cut off gets it at any number of words."""
     short_words: int = Field(default=5, ge=0)
-    """Number of words below which a caption gets `short_penalty`; answers to questions may be shorter."""
+    """Smallest number of words of a caption without `short_penalty`; an answer to a question has no such limit."""
     short_penalty: float = Field(default=0.1, ge=0)
     """Length penalty of a caption with fewer than `short_words` words."""
     word_chars: int = Field(default=24, gt=0)
-    """Largest length of a word, in characters; a longer run without white space counts as several words, because
-    omitting spaces must not shorten a caption."""
+    """Largest length of a word, in characters. Longer text without white space counts as several words, so that a
+    caption can't avoid the length penalty by omitting spaces."""
     repetition_penalty: float = Field(default=0.2, ge=0)
-    """Factor of the repetition penalty; it multiplies the share of repeated n-grams, 1 - distinct / all."""
+    """Largest repetition penalty; it is multiplied by the share of repeated n-grams, 1 - distinct / all n-grams."""
     repetition_ngram: int = Field(default=3, gt=0)
-    """Length of the n-grams whose repetition is penalised, in words."""
+    """Number of words in each n-gram whose repetition is penalised."""
     repetition_min_words: int = Field(default=6, ge=0)
-    """Number of words below which a text gets no repetition penalty."""
+    """Smallest number of words of a text that may get a repetition penalty."""
     irrelevance_penalty: float = Field(default=0.1, ge=0)
-    """Largest irrelevance penalty; it is multiplied by the share of content words that are irrelevant."""
+    """Largest irrelevance penalty; it is multiplied by the share of irrelevant content words, which are in neither the
+    record, nor the reference caption, nor a lexicon."""
 
     bonus: float = Field(default=0.1, ge=0)
-    """Largest bonus; it is multiplied by the share of words that caption and reference have in the same order."""
+    """Largest bonus; it is multiplied by the share of words that the caption and the reference caption have in common,
+    in the same order."""
     bonus_min_ratio: float = Field(default=0.3, ge=0, le=1)
-    """Smallest share of words in the same order as in the reference for which a caption gets a bonus."""
+    """Smallest share of words in common with the reference caption, in the same order, for which there is a bonus."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.similarity == "embedding") != (self.encoder is not None):
-            raise ValueError('encoder must be given with similarity = "embedding", and only then')
+            raise ValueError('encoder must be set if similarity = "embedding", and only then')
         if self.length_free_words >= self.length_full_words:
             raise ValueError("length_free_words must be below length_full_words")
         if self.question_free_words >= self.question_full_words:
             raise ValueError("question_free_words must be below question_full_words")
         if not any(weight > 0 for _, weight in self.weights):
-            raise ValueError("at least one dimension needs a weight above 0")
+            raise ValueError("at least one of the weights must be above 0")
         return self

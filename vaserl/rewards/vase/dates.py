@@ -1,11 +1,12 @@
-"""Reads dates as intervals of signed historical years, without a year zero.
+"""Converts dates in a text to intervals of signed years, without a year zero.
 
--525 is 525 BCE, as the Beazley archive and Kerameikos write it; ISO 8601 has a year zero and would write -0524.
-Lengths of intervals are measured on a continuous axis on which 1 BCE and 1 CE are neighbours. A date without an era is
-BCE.
+-525 is 525 BCE, the notation of the Beazley archive and of Kerameikos.org. (ISO 8601 has a year zero; there, 525 BCE is
+-0524.) The length of an interval is measured on an axis on which 1 BCE and 1 CE are one year apart. A date without an
+era counts as BCE.
 
-Parts of a century are fixed fractions of it: early (or beginning), mid and late (or end) are its thirds; halves, thirds
-and quarters are exact. The 6th century BCE is [-600, -500], its third quarter [-550, -525], "late" [-533, -500].
+A part of a century is a fixed fraction of it. Early (or beginning), mid and late (or end) are its three thirds; "first
+half" or "third quarter" is exactly this half or quarter. The 6th century BCE is [-600, -500], its third quarter is
+[-550, -525], and the late 6th century is [-533, -500].
 """
 
 import re
@@ -26,7 +27,9 @@ class YearInterval:
 
     def __post_init__(self) -> None:
         if self.start > self.end or self.start == 0 or self.end == 0:
-            raise ValueError(f"not an interval of historical years: {self.start} to {self.end} (there is no year 0)")
+            raise ValueError(
+                f"start must not be after end, and no year may be 0; got start {self.start} and end {self.end}"
+            )
 
     def __str__(self) -> str:
         if self.end < 0:
@@ -41,11 +44,11 @@ class YearInterval:
 
 
 def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[YearInterval, ...], str]:
-    """Returns the dates in a normalised text, and the text with each of them replaced by `CUT`.
+    """Finds the dates in a text returned by `normalize`. Returns them, and the text with each date replaced by `CUT`.
 
-    A number is read as a date only with an era, a sign or "c.", or in a falling range such as 525-475. `bare=True`, for
-    a field that contains only a date, reads any number. A single year gets `margin_years` on both sides. An interval
-    that contains another one only restates it less precisely and is left out.
+    A number counts as a date only with an era, a minus sign or "c.", or in a falling range such as 525-475. If `bare`
+    is True, any number counts; this is for a record's "Date" field. A single year is widened by `margin_years` on both
+    sides. An interval that contains another one is left out, because it states the same date less precisely.
     """
     found: list[YearInterval] = []
 
@@ -68,18 +71,18 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
 
 
 def innermost(intervals: list[YearInterval]) -> tuple[YearInterval, ...]:
-    """Returns the distinct intervals that contain no other one, in chronological order."""
+    """Returns the distinct intervals that contain no other interval of the list, in chronological order."""
     distinct = set(intervals)
     return tuple(sorted(i for i in distinct if not any(i != o and i.contains(o) for o in distinct)))
 
 
 def ordinal(year: int) -> int:
-    """Maps a year to a continuous axis: 1 BCE is -1, 1 CE is 0."""
+    """Converts a year to a number on an axis without a gap: 1 BCE (year -1) is -1, 1 CE (year 1) is 0."""
     return year if year < 0 else year - 1
 
 
 def _interval_from_ordinals(start: int, end: int) -> YearInterval:
-    """Returns the interval whose ends have these positions on the axis of `ordinal`."""
+    """Returns the interval from `start` to `end`, two numbers as returned by `ordinal`."""
     return YearInterval(*(o if o < 0 else o + 1 for o in (start, end)))
 
 
@@ -147,7 +150,7 @@ def _is_ce(era: str | None) -> bool:
 
 
 def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
-    """Returns the begin and end of a part as fractions of its century; without a part, those of the whole century."""
+    """Returns start and end of a part of a century, as fractions: (1/2, 3/4) for "third quarter", (0, 1) for None."""
     if part is None:
         return Fraction(0), Fraction(1)
     if part in _PART_OF:
@@ -161,12 +164,15 @@ def _fractions(part: str | None) -> tuple[Fraction, Fraction]:
 
 
 def _number(ordinal_word: str) -> int:
-    """Returns 6 for "sixth" and for "6th"."""
+    """Converts an ordinal to a number: "sixth" and "6th" to 6."""
     return _NUMERALS.get(ordinal_word) or int(re.sub(r"\D", "", ordinal_word))
 
 
 def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
-    """Returns begin and end of a part of a century, as positions on the axis of `ordinal`."""
+    """Returns start and end of a part of a century, two numbers as returned by `ordinal`.
+
+    number: the century ("6th"). part: "late" or "third quarter"; None for the whole century. ce: False means BCE.
+    """
     n = _number(number)
     century = 100 * (n - 1) if ce else -100 * n
     begin, end = _fractions(part)
@@ -209,9 +215,10 @@ def _range(m: re.Match[str], margin: int, bare: bool) -> YearInterval | None:
 
 
 def _completed(first: str, to: str, second: str) -> str:
-    """Completes the second year of a range BCE if its leading digits were omitted: "363/2" gives 362, "550-25" 525.
+    """Completes the second year of a BCE range that omits its leading digits: 362 in "363/2", 525 in "550-25".
 
-    The 50 of "180-50" stays: after a dash, digits count as omitted only if the range would be too long otherwise.
+    to: character between the two years. After "-", digits count as omitted only if the range would otherwise be longer
+    than 200 years, so the second year of "180-50" remains 50.
     """
     if to not in "-/" or not first.isdigit() or not len(second) < len(first) == 3:
         return second

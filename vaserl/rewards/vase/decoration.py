@@ -1,4 +1,4 @@
-"""Reads what is painted on a vase: the content words that remain when the other five dimensions have been read."""
+"""Finds the words that describe a vase's decoration: the content words that belong to none of the other dimensions."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,17 +12,21 @@ _ENDS = frozenset((".", ";", "|", CUT, "this"))
 
 
 def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the distinct lemmas of the tokens, in order, without function words and catalogue words ("scene")."""
+    """Returns the distinct lemmas of `words` in order, without function words and catalogue words such as "scene"."""
     lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
     return tuple(dict.fromkeys(w for w in lemmas if w not in CONNECTIVES))
 
 
 def depicted(words: Sequence[str]) -> list[bool]:
-    """Returns for each token whether it is part of a depiction, where "hydria" is a painted object and not the shape.
+    """Returns True for each token that describes the picture on the vase.
 
-    A cue such as "depicting" or a part label "A:" opens a depiction; the end of the sentence, a date, an attribution or
-    "this" closes it. "With" and "decorated" open one too, unless the technique follows. A technique also closes a
-    depiction that they opened: "decorated in black-figure with a warrior", "with twisted handles, Attic red-figure".
+    In the description of a picture, "hydria" is a painted object and not the shape of the vase. A description starts
+    after a word such as "depicting" or after a label such as "A:" (side A). It ends at the end of the sentence, at a
+    date, at an attribution, or at "this".
+
+    "With" and "decorated" also start a description, unless the technique follows, as in "decorated in black-figure with
+    a warrior". A description that started in this way also ends at the technique: "with twisted handles, Attic
+    red-figure".
     """
     inside, open_, weakly = [], False, False
     for index, word in enumerate(words):

@@ -1,4 +1,4 @@
-"""Converts facts to JSON: ids of the lexicons, signed historical years, names with role and qualifier."""
+"""Converts the facts about a vase to JSON: ids of lexicon entries, signed years, artists' names with their roles."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,13 @@ from vaserl.types import DIMENSIONS, Dimension
 
 
 def facts_as_json(facts: Facts, dimensions: Sequence[Dimension] | None = None) -> dict[str, list[Any]]:
-    """Returns the values of each of `dimensions` (default: all six); an empty list where nothing was read.
+    """Returns the values of each of `dimensions` (default: all six); an empty list for a dimension without a value.
 
     Example: {"fabric": ["athenian"], "technique": ["black_figure"], "shape": ["amphora/neck"],
     "dating": [[-525, -475]], "decoration": ["warrior"],
-    "attribution": [{"name": "antimenes", "role": "painter", "qualifier": ""}]}. A term that the lexicon doesn't know
-    is given as its words. -525 is 525 BCE; there is no year 0, so ISO 8601 would write -0524.
+    "attribution": [{"name": "antimenes", "role": "painter", "qualifier": ""}]}.
+    A term that isn't in the lexicon is replaced by its words. -525 is 525 BCE; there is no year 0, unlike in ISO 8601,
+    where 525 BCE is -0524.
     """
     return {dimension: [_value(value) for value in facts[dimension]] for dimension in dimensions or DIMENSIONS}
 

@@ -1,7 +1,7 @@
-"""Lexicons of fabrics, techniques, shapes and artists (tables in `lexicon/`), and a search for their names in a text.
+"""Loads the lexicons of fabrics, techniques, shapes and artists from `lexicon/`, and finds their names in a text.
 
-Entries have ids of their own; a shape's id is its family or `family/subtype`. Kerameikos and Getty identifiers are
-attributes of an entry, kept in a separate file because it has another license.
+Every entry has an id defined by this project: "black_figure" or, for a subtype of a shape, "amphora/neck". The
+identifiers in Kerameikos.org and the Getty vocabularies are in a separate file, because that file has another license.
 """
 
 import csv
@@ -21,40 +21,40 @@ Vocabulary = Literal["fabric", "technique", "shape", "artist"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A fabric, technique, shape or artist in a lexicon. Example: the neck-amphora."""
+    """One entry of a lexicon: a fabric, technique, shape or artist. Example: the neck-amphora."""
 
     id: str
-    """Id in the lexicon: "amphora/neck"."""
+    """Id of the entry: "amphora/neck"."""
     names: tuple[str, ...]
-    """Spellings in running text; the first one is used in reference captions."""
+    """Names of the entry in running text; reference captions use the first: "neck-amphora"."""
     record_names: tuple[str, ...]
-    """Further spellings, which occur in catalogue fields: "amphora, neck"."""
+    """Further names of the entry, which occur only in fields of museum records: "amphora, neck"."""
     within: str
-    """Id of the wider entry that contains this one (East Greek contains Chian); empty if there is none."""
+    """Id of the wider entry that includes this one, as East Greek includes Chian; empty if there is none."""
     source: str
-    """Handbooks that use the term, as abbreviated in the comment at the top of the table."""
+    """Abbreviations of the handbooks that use the name; a comment at the top of the table explains them."""
     uri: str
-    """URI of the concept in Kerameikos.org; empty if none is known."""
+    """URI of the entry's concept in Kerameikos.org; empty if none is known."""
     getty: str
-    """Getty AAT, TGN or ULAN identifier; empty if none is known."""
+    """Identifier of the concept in a Getty vocabulary (AAT, TGN or ULAN); empty if none is known."""
 
 
 class Mention(NamedTuple):
-    """A place in a list of tokens where an entry of a lexicon is named."""
+    """An occurrence of a lexicon entry's name in a list of tokens."""
 
     vocabulary: Vocabulary
-    """Lexicon that contains the entry."""
+    """Lexicon that contains the entry: "fabric", "technique", "shape" or "artist"."""
     id: str
-    """Id of the entry."""
+    """Id of the entry whose name occurs: "amphora/neck"."""
     start: int
-    """Index of the first token of the name."""
+    """Index of the name's first token in the list."""
     end: int
-    """Index after the last token of the name."""
+    """Index of the first token after the name in the list."""
 
 
 @cache
 def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
-    """Returns the entries of one lexicon by id, in the order of its table."""
+    """Loads one lexicon and returns its entries by id, in the order of the lexicon's table."""
     identifiers = {
         row["id"]: (row["uri"], row["getty"]) for row in _rows("kerameikos.tsv") if row["dimension"] == vocabulary
     }
@@ -76,7 +76,7 @@ def lexicon(vocabulary: Vocabulary) -> Mapping[str, Entry]:
 
 @cache
 def wider(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:
-    """Maps an entry's id to the ids of all entries that contain it: a subtype's family, a fabric's wider fabrics."""
+    """Returns, for each entry's id, the ids of all wider entries: {"amphora/neck": {"amphora"}, …}."""
     entries = lexicon(vocabulary)
     found: dict[str, frozenset[str]] = {}
     for key in entries:
@@ -89,29 +89,31 @@ def wider(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:
 
 @cache
 def lexicon_words() -> frozenset[str]:
-    """Returns every word of every name of a fabric, technique or shape."""
+    """Returns every word that occurs in a name of a fabric, technique or shape."""
     return frozenset(word for phrase in _phrases(True) for word in phrase)
 
 
 @cache
 def proper_names() -> frozenset[str]:
-    """Returns the lower-case forms of names that a caption capitalises."""
+    """Returns the names of figures such as "athena", in lower case; a reference caption capitalises them."""
     return frozenset(row["name"] for row in _rows("figures.tsv"))
 
 
 @cache
 def places() -> Mapping[str, str]:
-    """Maps the lower-case name of a place to the id of the fabric that was made there."""
+    """Returns, for each place name in lower case, the id of the fabric that was made at this place."""
     return {row["place"]: row["fabric"] for row in _rows("places.tsv")}
 
 
 def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = False) -> list[Mention]:
-    """Returns the fabrics, techniques and shapes that a list of tokens names, in order and without overlap.
+    """Finds the names of fabrics, techniques and shapes in a list of tokens; returns them in order, without overlap.
 
-    Where several names begin at a token, the longest is taken. `record=True` also reads the spellings of catalogue
-    fields. Misspelt names are found too: a word, or two words of which one is known, with at least `spelling_cutoff`
-    Indel similarity to a name, and a long word at edit distance 1 (insertion, deletion, substitution, transposition)
-    from the names of exactly one entry.
+    If several names start at the same token, the longest is returned. If `record` is True, the names that occur only in
+    museum records are found too.
+
+    Misspelt names are also found. One word, or two words of which one is in the lexicon, may have a similarity in
+    spelling (`text_similarity`) of at least `spelling_cutoff` to a name. A long word may differ from a name in one
+    letter (inserted, deleted, replaced or swapped with its neighbour), unless it is as close to another entry's name.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
@@ -177,13 +179,17 @@ def _phrases(record: bool) -> Mapping[tuple[str, ...], tuple[Vocabulary, str]]:
             for name in entry.names + inversions:
                 phrase = tuple(word for word in tokens(normalize(name, len(name))) if not record or word != ",")
                 if phrases.setdefault(phrase, (vocabulary, entry.id)) != (vocabulary, entry.id):
-                    raise ValueError(f"lexicon: {name!r} names both {phrases[phrase][1]} and {entry.id}; keep one")
+                    raise ValueError(
+                        f"lexicon: {name!r} is a name of both {phrases[phrase][1]} and {entry.id}; keep one"
+                    )
     return phrases
 
 
 def _is_inversion(name: str) -> bool:
-    """Returns True if a catalogue's spelling is also read in running text: "krater, column" is, but "amphora, neck …"
-    isn't, because it may begin a description of the neck."""
+    """Returns True if a name of the form "krater, column", used in museum records, is also searched in running text.
+
+    It isn't for "amphora, neck": in running text these words may start a description of the neck.
+    """
     after = name.partition(", ")[2].partition(" ")[0]
     return after == "type" or (len(after) > 4 and after not in CONNECTIVES)
 
@@ -196,13 +202,13 @@ def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
 
 @cache
 def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
-    """Returns the names whose number of characters is within 1 of `length`: candidates for edit distance 1."""
+    """Returns the names in the lexicons whose number of characters differs from `length` by at most 1."""
     return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
 
 
 @cache
 def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
-    """Maps the first word of a name to the lengths, in words, of all names that begin with it, longest first."""
+    """Returns, for each first word of a name, the numbers of words of all names with this first word, largest first."""
     lengths: dict[str, set[int]] = {}
     for phrase in _phrases(record):
         lengths.setdefault(phrase[0], set()).add(len(phrase))

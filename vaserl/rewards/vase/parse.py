@@ -1,8 +1,9 @@
-"""Parses text into the six dimensions of a vase: one parser for generated captions, references and museum records.
+"""Extracts the facts about a vase from a text: fabric, technique, shape, dating, decoration and attribution.
 
-A mistake of the parser therefore affects both sides of a comparison alike. Labelled parts (`Fabric: …; Technique: …`)
-are read by their labels first, then free text in the order dates, attributions, lexicon entries; what remains is
-decoration.
+The same parser is used for generated captions, reference captions and museum records, so a mistake of the parser
+affects both sides of a comparison. Labelled parts of a text (`Fabric: …; Technique: …`) are parsed first, each by its
+label. In the rest of the text, dates are found first, then attributions, then names in the lexicons. The words that
+remain describe the decoration.
 """
 
 import re
@@ -25,27 +26,27 @@ class Term:
     """A fabric, technique or shape that a text states. Example: Term("amphora/neck", "")."""
 
     id: str
-    """Id in the lexicon; empty for a term that the lexicon doesn't know."""
+    """Id in the lexicon ("amphora/neck"); empty for a term that isn't in the lexicon."""
     text: str
-    """Normalised words of a term that the lexicon doesn't know; empty for a known one, so that synonyms are equal."""
+    """Normalised words of a term that isn't in the lexicon; empty if `id` is set, so that synonyms are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The facts that a text states about a vase: the values of each dimension, an empty tuple if it states none."""
+    """The facts that a text states about a vase: a tuple of values in each dimension, empty if the text states none."""
 
     fabric: tuple[Term, ...] = ()
-    """Distinct fabrics, in the order of the text."""
+    """Distinct fabrics (where the vase was made), in the order of the text."""
     technique: tuple[Term, ...] = ()
-    """Distinct techniques, in the order of the text."""
+    """Distinct painting techniques, in the order of the text."""
     shape: tuple[Term, ...] = ()
-    """Distinct shapes, in the order of the text."""
+    """Distinct shapes of the vessel, in the order of the text."""
     dating: tuple[YearInterval, ...] = ()
-    """Distinct intervals in chronological order, none of which contains another."""
+    """Distinct dates in chronological order; none of the intervals contains another."""
     decoration: tuple[str, ...] = ()
     """Distinct lemmas of the words that describe the decoration, in the order of the text."""
     attribution: tuple[Attribution, ...] = ()
-    """Distinct attributions, in the order of the text; several attributions of a museum's record are alternatives."""
+    """Distinct attributions, in the order of the text. If a museum's record has several, they are alternatives."""
 
     def __getitem__(self, dimension: Dimension) -> tuple:
         return getattr(self, dimension)
@@ -55,7 +56,10 @@ _DEFAULT = ParserConfig()
 
 
 def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """Returns the facts in the first `max_chars` characters of a caption, in free text or labelled ("Shape: cup")."""
+    """Parses a caption, which may be free text or have labels ("Shape: cup"), and returns the facts that it states.
+
+    Only the first `parser.max_chars` characters are parsed.
+    """
     free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
     facts = _parse_free(free, parser)
     if not labelled:
@@ -67,13 +71,15 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
 
 
 def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
-    """Returns the facts of a museum's record with the Beazley archive's field names; only those of the six dimensions
-    are read."""
+    """Parses a museum's record, whose keys are field names of the Beazley archive ("Shape Name").
+
+    Fields that belong to none of the six dimensions are ignored.
+    """
     return _record_facts(tuple(record.get(FIELD_OF_DIMENSION[dimension]) or "" for dimension in DIMENSIONS), parser)
 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
+    """Parses an answer about one dimension, such as "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
     return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
 
@@ -130,7 +136,10 @@ def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
 
 
 def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
-    """Returns the text outside of labelled values, and each labelled value with its dimension."""
+    """Splits a normalised text such as "shape: cup; a warrior" into free text and labelled values.
+
+    Returns the free text ("a warrior") and a list of (dimension, value): [("shape", "cup")].
+    """
     if ":" not in normal and "=" not in normal:
         return normal, []
     pieces = (_NUMBERED_LABEL if _NUMBERED.match(normal) else _LABEL).split(normal)
@@ -146,7 +155,7 @@ def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
 
 
 def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
-    """Returns the values in the text of a field that contains only one dimension."""
+    """Returns the values in a normalised text that is only about `dimension`, such as a field of a museum's record."""
     if not normal:
         return ()
     if dimension == "dating":
@@ -188,7 +197,13 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
 
 
 def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
-    """Returns the fabrics implied by places: those where the vase was made, and any place if no fabric is named."""
+    """Returns the fabrics that follow from place names in a text: "made in Athens" implies the Athenian fabric.
+
+    If the text also states a fabric, a place of another fabric counts only after "made in" or a similar phrase.
+
+    words: tokens of the text. inside: True for each token that describes the picture on the vase; a place there doesn't
+    count. mentions: names of lexicon entries that were found in the text.
+    """
     if places().keys().isdisjoint(words):
         return []
     named = {m.id for m in mentions if m.vocabulary == "fabric"}

@@ -1,4 +1,4 @@
-"""Penalties P of the reward: for length, repetition and irrelevance."""
+"""Computes the penalties that the reward subtracts for the length, repetitions and irrelevant words of a text."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,15 +10,19 @@ from vaserl.rewards.vase.text import CONNECTIVES, content_words, lemma
 
 
 def count_words(text: str, config: RewardConfig) -> int:
-    """Counts the words of a text between white space; a run longer than `word_chars` characters counts as several."""
+    """Counts the words of a text, which are separated by white space.
+
+    A word of more than `config.word_chars` characters counts as several words.
+    """
     return len(_runs(config.word_chars).findall(text))
 
 
 def length_penalty(num_words: int, truncated: bool, question: bool, config: RewardConfig) -> float:
-    """Returns the length penalty: 0 up to the free number of words, then rising linearly to the full penalty.
+    """Returns the length penalty of a caption or, if `question` is True, of an answer to a question.
 
-    A completion that the token limit cut off (`truncated`) gets the full penalty; a caption with fewer than
-    `short_words` words gets `short_penalty`.
+    It is 0 up to `length_free_words` words, then rises linearly, and is `length_penalty` from `length_full_words` words
+    on (answers: `question_free_words`, `question_full_words`). It is `length_penalty` if the token limit cut the text
+    off (`truncated`), and `short_penalty` for a caption of fewer than `short_words` words. All are fields of `config`.
     """
     if truncated:
         return config.length_penalty
@@ -30,7 +34,7 @@ def length_penalty(num_words: int, truncated: bool, question: bool, config: Rewa
 
 
 def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
-    """Returns `config.repetition_penalty` times the share of n-grams that repeat an earlier one."""
+    """Returns `config.repetition_penalty` times the share of n-grams of words that occurred earlier in the text."""
     n = config.repetition_ngram
     if len(words) < max(config.repetition_min_words, n):
         return 0.0
@@ -42,11 +46,12 @@ def repetition_penalty(words: Sequence[str], config: RewardConfig) -> float:
 def irrelevance_penalty(
     words: Sequence[str], relevant: Collection[str], unfounded: Collection[str], config: RewardConfig
 ) -> float:
-    """Returns `config.irrelevance_penalty` times the share of content words that are irrelevant.
+    """Returns `config.irrelevance_penalty` times the share of irrelevant words among the content words of a text.
 
     A word is irrelevant if it is neither in `relevant`, nor in a lexicon, nor a catalogue word such as "scene".
 
-    relevant: lemmas of reference and record. unfounded: words that are irrelevant in any case.
+    relevant: lemmas of the reference caption and the record. unfounded: words that are irrelevant even if a lexicon
+    contains them.
     """
     content = content_words(list(words))
     if not content:

@@ -1,4 +1,4 @@
-"""Writes the reference: the complete caption of a museum's record, in a form that museums use and the parser reads.
+"""Writes the reference caption of a museum's record: it states all facts, in the usual form of museum labels.
 
 Example: Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, attributed to the Antimenes Painter.
 """
@@ -20,12 +20,14 @@ _DEFAULT = RewardConfig()
 
 
 def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> str:
-    """Returns the caption that a perfect policy would write for a record with the Beazley archive's field names.
+    """Returns the caption that a perfect policy would write for a museum's record.
 
-    Up to `length_free_words` words, it scores at least 0.95 plus the bonus. A decoration that makes it longer, or that
-    repeats itself, is reduced to its content words. A value that the lexicon doesn't know is stated with its label.
+    The record's keys are field names of the Beazley archive. A value that isn't in the lexicon is stated with a label:
+    "Shape: …". If the caption would be longer than `length_free_words` words, or would get a repetition penalty, the
+    decoration is reduced to its content words. A caption of at most `length_free_words` words has a reward of at least
+    0.95 plus the bonus.
 
-    Raises: ValueError when the record states none of the six dimensions.
+    Raises: ValueError if the record states none of the six dimensions.
     """
     facts = parse_record(record, config.parser)
     if facts == Facts():
@@ -39,12 +41,12 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
 
 
 def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:
-    """Returns the caption that states these facts, the decoration as a sequence of lemmas.
+    """Returns a caption that states these facts; the decoration is written as a list of lemmas.
 
-    Raises: ValueError if there are no facts.
+    Raises: ValueError if `facts` has no value in any dimension.
     """
     if facts == Facts():
-        raise ValueError("there are no facts to state")
+        raise ValueError("facts must have a value in at least one dimension")
     return _caption(facts, " ".join(facts.decoration), config)
 
 
@@ -85,7 +87,10 @@ def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
 
 
 def _phrase(decoration: str) -> str:
-    """Formats a normalised decoration field as the words after "depicting"; a scene on both sides is named once."""
+    """Formats a record's normalised "Decoration" field as the words after "depicting" in a caption.
+
+    A scene that is on both sides of the vase is written once.
+    """
     scenes: dict[str, str] = {}
     for part in _PARTS.split(decoration):
         part = part.strip()
@@ -101,7 +106,7 @@ def _phrase(decoration: str) -> str:
 
 
 def _written(scene: str) -> str:
-    """Returns the scene with names capitalised and, if it begins with a single figure, an article."""
+    """Capitalises the names in the description of a scene, and adds "a" or "an" if it starts with a single figure."""
     names = proper_names() | _adjectives()
     noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
     words = [word.capitalize() if word.rstrip(",") in names else word for word in scene.split(" ")]

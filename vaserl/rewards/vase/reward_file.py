@@ -1,7 +1,7 @@
-"""Reads the reward settings in the file given to `--config` of the subcommands that score texts.
+"""Reads the reward settings from the config file that is passed with `--config` to commands that score texts.
 
-The file has a `[reward]` table, as the config.toml of a training run has, or only constants of the vase reward
-(`tau = 0.6`, `[weights] fabric = 0.3`).
+The file may be the config.toml of a training run or another file with a `[reward]` table. It may also contain only
+constants of the vase reward (`tau = 0.6`, `[weights] fabric = 0.3`).
 """
 
 import tomllib
@@ -27,9 +27,9 @@ class RewardFile(Section):
 
 
 def read_reward(path: Path | None) -> RewardSettings:
-    """Returns the reward settings in a file, or for None the vase reward with its default constants.
+    """Reads the reward settings from a file. If `path` is None, returns the vase reward with its default constants.
 
-    Raises: UserError naming the file and the wrong key.
+    Raises: UserError if the file can't be read or has a wrong key; the message contains the path and the key.
     """
     if path is None:
         return RewardSettings(functions=(_DEFAULT,))
@@ -42,7 +42,7 @@ def read_reward(path: Path | None) -> RewardSettings:
     if "reward" in values:
         return load_config(RewardFile, path).reward
     if "functions" in values:
-        raise UserError(f"config {path}: put `functions` and their settings into a [reward] table")
+        raise UserError(f"config {path}: `functions` and the other reward settings must be in a [reward] table")
     try:
         reward_config(values)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Similarity of a stated and a target value, for each kind of value: in [0, 1] and symmetric."""
+"""Computes the similarity of a stated and a target value (two shapes, two dates, …); it is in [0, 1] and symmetric."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,32 +14,32 @@ from vaserl.rewards.vase.parse import Term, parse_record
 from vaserl.rewards.vase.text import text_similarity
 
 Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""A sentence encoder: maps each text to a vector."""
+"""Function (sentence encoder) that takes N texts and returns N vectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardContext:
-    """Further inputs of the reward beside constants, task and completion: word weights and a sentence encoder."""
+    """Inputs of the reward other than its constants, the task and the completion: word weights and sentence encoder."""
 
     word_weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Weights of the words that describe the decoration, by lemma."""
+    """Weight of each word that describes a decoration, by lemma; a rare word has a greater weight."""
     unseen_weight: float = 1.0
-    """Weight of every lemma that `word_weights` lacks."""
+    """Weight of a lemma that isn't in `word_weights`."""
     encode: Encode | None = None
-    """Sentence encoder; required by `similarity = "embedding"`."""
+    """Sentence encoder; required if the config sets `similarity = "embedding"`."""
 
     def word_weight(self, word: str) -> float:
-        """Returns the weight of a lemma of the decoration."""
+        """Returns the weight of a word that describes a decoration; `word` is a lemma."""
         return self.word_weights.get(word, self.unseen_weight)
 
 
 def fit_word_weights(
     records: Sequence[Mapping[str, str]], parser: ParserConfig | None = None
 ) -> tuple[Mapping[str, float], float]:
-    """Returns the weights of the decoration's lemmas in the training records, and the weight of any other lemma.
+    """Returns the weight of each lemma in the decorations of the training records, and the weight of any other lemma.
 
-    A weight is an inverse document frequency, 1 + ln((1 + N) / (1 + n)), if n of N records contain the lemma; it is 1
-    for a lemma in every record.
+    If n of the N records contain a lemma, its weight is an inverse document frequency, 1 + ln((1 + N) / (1 + n)). A
+    lemma that every record contains has the weight 1.
     """
     counts: dict[str, int] = {}
     for record in records:
@@ -51,16 +51,22 @@ def fit_word_weights(
 
 
 def term_similarity(a: Term, b: Term) -> float:
-    """Returns the similarity of two fabrics or techniques: 1 for the same lexicon entry, 0 for different ones, Indel
-    similarity of the words if both are unknown to the lexicon."""
+    """Returns the similarity of two fabrics or two techniques: 1 for the same lexicon entry, else 0.
+
+    If neither term is in the lexicon, returns the `text_similarity` of their words.
+    """
     if a.id or b.id:
         return float(a.id == b.id)
     return text_similarity(a.text, b.text)
 
 
 def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
-    """Returns the similarity of two shapes: as `term_similarity`, but `shape_family` or `shape_other_subtype` for
-    different shapes of one family."""
+    """Returns the similarity of two shapes: 1 for the same lexicon entry, 0 for unrelated entries.
+
+    It is `config.shape_family` for a shape and one of its subtypes (amphora, neck-amphora), and
+    `config.shape_other_subtype` for two subtypes of one shape. For a shape that isn't in the lexicon see
+    `term_similarity`.
+    """
     if a.id == b.id or not (a.id and b.id):
         return term_similarity(a, b)
     family_a, _, subtype_a = a.id.partition("/")
@@ -71,7 +77,7 @@ def shape_similarity(a: Term, b: Term, config: RewardConfig) -> float:
 
 
 def interval_similarity(a: YearInterval, b: YearInterval) -> float:
-    """Returns the intersection over union of two intervals on the continuous axis of years."""
+    """Returns the intersection over union of two intervals of years; 1 BCE and 1 CE are one year apart."""
     if a == b:
         return 1.0
     a0, a1, b0, b1 = ordinal(a.start), ordinal(a.end), ordinal(b.start), ordinal(b.end)
@@ -81,8 +87,11 @@ def interval_similarity(a: YearInterval, b: YearInterval) -> float:
 
 
 def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig) -> float:
-    """Returns the similarity of two attributions: 1 if they are equal, `attribution_other_qualifier` for the same name
-    with another role or qualifier, else the Indel similarity of the names."""
+    """Returns the similarity of two attributions: 1 if they are equal.
+
+    It is `config.attribution_other_qualifier` if only the role or the qualifier differs. If the names differ, it is the
+    `text_similarity` of the names.
+    """
     if a == b:
         return 1.0
     if a.core == b.core:
@@ -91,10 +100,10 @@ def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig)
 
 
 def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, context: RewardContext) -> float:
-    """Returns the F1 score of two sets of lemmas, weighted by `context`.
+    """Returns the F1 score of two sets of lemmas; each lemma counts with its weight in `context`.
 
-    Equal lemmas match; then, in descending order of Indel similarity, each further lemma matches at most one other with
-    a similarity of at least `word_cutoff`.
+    Equal lemmas match. The other lemmas are matched in pairs, the pair with the most similar spelling first, as long as
+    the similarity is at least `config.word_cutoff`. Each lemma has at most one match.
     """
     if not a or not b:
         return 0.0
@@ -124,7 +133,7 @@ def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, c
 
 
 def cosine_similarity(a: str, b: str, encode: Encode) -> float:
-    """Returns the cosine similarity of the encoder's vectors of two texts; 0 if the cosine is negative."""
+    """Encodes two texts and returns the cosine similarity of their vectors; 0 if the cosine is negative."""
     u, v = encode([a, b])
     norm = sqrt(sum(x * x for x in u)) * sqrt(sum(y * y for y in v))
     return max(0.0, min(1.0, sum(x * y for x, y in zip(u, v, strict=True)) / norm)) if norm else 0.0

@@ -1,7 +1,8 @@
-"""Normalises text and splits it into words; all parsing begins with this.
+"""Normalises text and splits it into words, the first step of parsing.
 
-Unicode is folded only where that is harmless: compatibility forms, accents, dashes, quotes, invisible characters. A
-Cyrillic letter that looks like a Latin one is not folded, and a word that contains one matches only itself.
+Unicode characters are replaced by ASCII characters only if the meaning remains the same: full-width letters, accented
+letters, dashes and quotes. Invisible characters are removed. A Cyrillic letter that looks like a Latin one is not
+replaced, so a word that contains one is not similar to any other word.
 """
 
 import html
@@ -13,17 +14,20 @@ from pathlib import Path
 from rapidfuzz import fuzz
 
 CUT = "¦"
-"""Character that replaces a recognised part of a text, such as a date; like punctuation, it ends a phrase."""
+"""Character that replaces a part of a text that was already parsed, such as a date. It ends a phrase, like a comma."""
 
 
 def word_list(file: str) -> frozenset[str]:
-    """Returns the words of a file in `lexicon/`, without its comment lines."""
+    """Reads the words of a text file in the folder `lexicon/`; lines that start with # are comments."""
     lines = (Path(__file__).parent / "lexicon" / file).read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def normalize(text: str, max_chars: int) -> str:
-    """Returns the first `max_chars` characters in lower case, without markup, with ASCII dashes, quotes and spaces."""
+    """Returns the first `max_chars` characters of a text in lower case, without HTML and Markdown markup.
+
+    Accents are removed; typographic dashes, quotes and spaces are replaced by ASCII characters.
+    """
     text = text[:max_chars]
     if "&" in text:
         text = html.unescape(text)
@@ -38,27 +42,31 @@ def normalize(text: str, max_chars: int) -> str:
 
 
 def tokens(normal: str) -> list[str]:
-    """Splits a normalised text into words and the punctuation marks that end phrases; a hyphen separates two words."""
+    """Splits a text returned by `normalize` into words and those punctuation marks that end a phrase.
+
+    "neck-amphora" is two words.
+    """
     return _TOKEN.findall(normal)
 
 
 def sequence_words(text: str) -> list[str]:
-    """Returns the words, numbers and markup characters of a text of any length, in order and lower case.
+    """Returns the words, numbers and markup characters of a text in lower case, in the order of the text.
 
-    The repetition penalty and the bonus are computed from them. Markup is dropped before parsing but kept here, so that
-    formatting raises no score.
+    The repetition penalty and the bonus are computed from this list. Unlike in `normalize`, markup characters remain,
+    so that formatting a caption doesn't raise its reward.
     """
     return _WORD.findall(text.lower())
 
 
 def content_words(words: list[str]) -> list[str]:
-    """Returns the lemmas of those words, in order, that are not function words, numbers or single letters."""
+    """Returns the lemmas of the content words, in order; function words, numbers and single letters are left out."""
     return [lemma(w) for w in words if len(w) > 1 and w not in STOP_WORDS and not w[0].isdigit()]
 
 
 @lru_cache(maxsize=65536)
 def lemma(word: str) -> str:
-    """Returns the lemma: the word without possessive and plural endings. Words in -ss, -us, -os and -is keep the s."""
+    """Returns the word without its possessive or plural ending. A final s remains in words that end in -ss, -us, -os
+    or -is."""
     word = word.removesuffix("'s").removesuffix("'")
     if word in _IRREGULAR:
         return _IRREGULAR[word]
@@ -70,9 +78,10 @@ def lemma(word: str) -> str:
 
 
 def text_similarity(a: str, b: str) -> float:
-    """Returns the Indel similarity of two texts, 1 - insertions and deletions / characters of both, in [0, 1].
+    """Returns the similarity of two texts in spelling, in [0, 1].
 
-    Texts with a non-ASCII character are only tested for equality: 0 or 1.
+    It is the Indel similarity, 1 - (number of insertions and deletions) / (number of characters of both texts). If one
+    of the texts has a non-ASCII character, it is 1 for equal texts, else 0.
     """
     if a == b:
         return 1.0
@@ -98,8 +107,8 @@ _IRREGULAR = {
 }
 
 STOP_WORDS = word_list("stop_words.txt")
-"""Function words such as "the" and "with": they state no fact, and don't count as irrelevant."""
+"""Function words such as "the" and "with". They state no fact, and the irrelevance penalty ignores them."""
 
 CONNECTIVES = word_list("catalogue_words.txt") | word_list("findspots.txt")
-"""Catalogue words such as "scene", and findspots. They may occur in any description, so they count neither as
-decoration nor as irrelevant."""
+"""Words of museum catalogues such as "scene", and findspots. They may occur in the description of any vase. Therefore
+they don't count as decoration, and the irrelevance penalty doesn't count them as irrelevant."""

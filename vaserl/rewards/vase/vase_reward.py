@@ -1,5 +1,7 @@
-"""The vase reward as a class that a config can name; it takes its constants from the config and the weights of words
-from the training records."""
+"""The class `VaseReward`: the vase reward as a reward function for a config.
+
+Its constants come from the config. The weights of words are computed from the training records.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +18,7 @@ from vaserl.types import Completion, Score, Task
 
 
 class VaseReward:
-    """The vase reward of captions and of answers to questions. Example of a config:
+    """The reward function for captions of vases and for answers to questions about them. Example of a config:
 
     [reward]
     functions = ["vaserl.rewards:VaseReward"]
@@ -25,9 +27,11 @@ class VaseReward:
     """
 
     def __init__(self, **constants: Any) -> None:
-        """Validates the constants and loads the sentence encoder, if one is set.
+        """Validates the constants and, if `encoder` is one of them, loads the sentence encoder.
 
-        constants: fields of RewardConfig; the others keep their defaults. Raises: UserError for a wrong constant.
+        constants: fields of RewardConfig; the other fields keep their defaults.
+
+        Raises: UserError if a constant is unknown or has a wrong value.
         """
         self.config = reward_config(constants)
         encode = None
@@ -38,20 +42,23 @@ class VaseReward:
         self.context = RewardContext(encode=encode)
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Weighs the words of decorations by inverse document frequency over these records; until then all are 1."""
+        """Computes the weights of words in decorations, their inverse document frequencies in `records`.
+
+        Until this method is called, all words have the weight 1.
+        """
         weights, unseen = fit_word_weights(records, self.config.parser)
         self.context = replace(self.context, word_weights=weights, unseen_weight=unseen)
 
     def __call__(self, task: Task, completion: Completion) -> Score:
-        """Scores a completion; a task that asks for one dimension is a question, any other a caption."""
+        """Scores a completion: as an answer to a question if the task has one dimension, else as a caption."""
         function = vase_question if len(task.dimensions) == 1 else vase_caption
         return function(task, completion, self.config, self.context)
 
 
 def reward_config(constants: Mapping[str, Any]) -> RewardConfig:
-    """Validates the constants of the vase reward that a config sets.
+    """Validates the constants of the vase reward in a config and returns them as a RewardConfig.
 
-    Raises: UserError naming each unknown constant and each wrong value.
+    Raises: UserError that lists each unknown constant and each wrong value.
     """
     try:
         return RewardConfig.model_validate(constants)
@@ -64,4 +71,4 @@ def _explain(field: str, kind: str, message: str) -> str:
     if kind != "extra_forbidden":
         return f"{field}: {message}" if field else message
     meant = nearest_name(field, RewardConfig.model_fields)
-    return f"{field}: there is no such constant" + (f"; did you mean {meant!r}?" if meant else "")
+    return f"{field}: unknown constant" + (f"; did you mean {meant!r}?" if meant else "")

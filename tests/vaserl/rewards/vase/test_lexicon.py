@@ -151,7 +151,7 @@ def test_lexicon_refuses_two_entries_of_one_name(tmp_path, monkeypatch):
     lexicon_module.lexicon.cache_clear()
     lexicon_module._phrases.cache_clear()
     try:
-        with pytest.raises(ValueError, match="'Attic' names both athenian and attica"):
+        with pytest.raises(ValueError, match="'Attic' is a name of both athenian and attica"):
             lexicon_module._phrases(False)
     finally:
         lexicon_module.lexicon.cache_clear()

@@ -28,5 +28,5 @@ def test_vase_question_by_hand(dimension, answer, total):
 
 
 def test_vase_question_refuses_several_dimensions():
-    with pytest.raises(ValueError, match="one dimension, not 6"):
+    with pytest.raises(ValueError, match="one dimension, got 6"):
         vase_question(task(RECORD), completion("Athenian"))
