@@ -1,6 +1,6 @@
 """Computes means and shares with their 95 % confidence intervals.
 
-An evaluation reports every number with an interval and without a p-value, on purpose. The interval of a difference
+An evaluation reports means and shares with an interval and, on purpose, without a p-value. The interval of a difference
 shows how large the difference may be, and whether it may be 0.
 """
 

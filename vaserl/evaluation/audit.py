@@ -1,4 +1,4 @@
-"""Audits a reward before a training run: computes the rewards of captions that a policy might write without looking.
+"""Audits a reward before a training run: computes the rewards of captions written without seeing the vase.
 
 These are one constant caption for all vases, another vase's reference caption, and adversarial captions ("attacks").
 The audit needs only targets (records or reference captions), no videos. For a useful reward, the mean reward of each

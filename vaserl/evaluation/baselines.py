@@ -72,7 +72,7 @@ class GuessFromOthers:
                     self._values[other].add(evidence)
 
     def __call__(self, values: Values) -> str | None:
-        """Returns the guess for a vase from `values`, of which the value to be guessed is ignored.
+        """Returns the guess for a vase with these `values`; its own value in the guessed dimension is ignored.
 
         Returns None if no training record has a value in the dimension.
         """

@@ -71,7 +71,8 @@ def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[s
     """
     if not len(captions) == len(references) == len(texts):
         raise ValueError(
-            f"numbers must be equal, got {len(captions)} captions, {len(references)} references and {len(texts)} texts"
+            "captions, references and texts must have equal lengths, "
+            f"got {len(captions)}, {len(references)} and {len(texts)}"
         )
     # Rounded, because the same text encoded in two batches may differ in its last bits and must still tie.
     cosines = np.round(_unit(captions) @ _unit(references).T, 6)

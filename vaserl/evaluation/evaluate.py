@@ -84,7 +84,7 @@ def evaluate_captions(
     config: EvaluationConfig,
     fid_encoder: metrics.TextEncoder | None = None,
 ) -> EvaluationResult:
-    """Computes metrics of both systems, the paired differences, and baselines without video, all with intervals.
+    """Computes metrics of both systems, their paired differences, and two baselines that don't see the video.
 
     rows: the held-out vases with captions and scores. train_records: records from which the baselines are computed.
     encoder: text encoder for cosine and recall. fid_encoder: text encoder for the Fréchet distance; None means
@@ -172,7 +172,7 @@ def _check(rows: Sequence[EvaluationRow]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
-            raise UserError(f"two rows have the id {row.id!r}; every held-out vase must have exactly one")
+            raise UserError(f"two rows have the id {row.id!r}; expected one row for each held-out vase")
         seen.add(row.id)
         for system in SYSTEMS:
             if system not in row.captions or system not in row.scores:

@@ -1,9 +1,9 @@
-"""Calls reward functions, sync or async, once for each completion or once for each group, and retries remote ones.
+"""Calls reward functions, sync or async, once for each completion or each group; retries calls of remote services.
 
 A group is the set of completions sampled for one task. A function's signature decides how it is called:
 
     def f(task, completion)      -> float | Score | None              called for each completion
-    def f(group)                 -> list of them, one per completion  called for each group; parameter named `group`
+    def f(group)                 -> list, one value per completion    called for each group; parameter named `group`
     async def …                                                       either signature; the calls run concurrently
     class F: __init__(**arguments), __call__ with either signature, prepare(records) if it uses the training records
 
@@ -41,7 +41,7 @@ FAILURES = (Unavailable, TimeoutError, ConnectionError)
 
 
 class Outcome(NamedTuple):
-    """What one reward function returned for one completion, or that its remote service failed."""
+    """Result of one reward function for one completion: the score, and whether a remote service failed."""
 
     score: Score | None
     """Score of the completion; None if the function has no score for it."""
@@ -60,7 +60,7 @@ class BoundReward:
     takes_group: bool
     """True if the function is called once for a whole group, False if once for each completion."""
     remote: RemoteSettings | None
-    """Time-out, retries and concurrency of the calls; None if the config has no `reward.remote` table for it."""
+    """Time-out, retries and concurrency of the calls; None if the config has no `reward.remote` table for `name`."""
 
     @property
     def waits(self) -> bool:
@@ -154,7 +154,7 @@ _FAILED = object()
 
 
 async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
-    """Calls a reward function once and returns its result; limits the time and retries if the function is remote."""
+    """Calls a reward function once and returns its result; if it is remote, limits the time and retries on failure."""
     remote = reward.remote
     if remote is None:
         return await reward.function(*call)
@@ -172,8 +172,8 @@ async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
 async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
     """Runs a blocking function in a daemon thread and returns its result.
 
-    After a time-out nobody waits for the thread. As a daemon thread it blocks neither the event loop nor the exit of
-    the process.
+    If the time limit is exceeded, the thread continues, but its result is ignored. As a daemon thread it blocks neither
+    the event loop nor the exit of the process.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()

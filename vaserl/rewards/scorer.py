@@ -31,7 +31,7 @@ class Scorer:
     """The F weights of the reward functions in the sum, in the same order."""
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
-        """Calls `prepare(records)` of every reward function that has this method; `records` are the training vases'."""
+        """Passes the museum's records of the training vases to each reward function that has a `prepare` method."""
         for reward in self.rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)

@@ -24,7 +24,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippedCode:
-    """Text of a Python file, and of its siblings: the files of the same folder that it imports.
+    """Text of a Python file, and of those files in the same folder that it imports.
 
     Example: ShippedCode(path="/home/me/mine.py", text="import helpers…", beside={"helpers": "def …"})
     """

@@ -4,8 +4,8 @@ vaserl.rewards:VaseReward        a module and a function or class in it; every n
                                  to import the module
 rewards/mine.py:concise          a file and a function in it; the text of the file, and of the files that it imports
                                  from its folder, is sent to the workers, so they need no copy
-trl+rewards/mine.py:concise      a prefix for a function (of a module or a file) that was written for another trainer;
-                                 `vaserl.rewards.adapters` wraps the function
+trl+rewards/mine.py:concise      a function, of a module or a file, that was written for another trainer; the prefix is
+                                 the name of the adapter in `vaserl.rewards.adapters` that wraps the function
 
 The code is identified by a hash, so that a run can check that all workers have the same code.
 """

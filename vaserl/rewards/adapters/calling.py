@@ -57,7 +57,7 @@ class Factory:
     make: Any
     """The other trainer's class or function; called once, with the arguments in the config's `reward.arguments`."""
     adapt: Callable[[Any], Any]
-    """Function that converts the reward function returned by `make` to one with a signature of vaserl."""
+    """Function that wraps the reward function returned by `make` in one that vaserl can call."""
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -68,7 +68,7 @@ class Factory:
 
 
 def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -> Any:
-    """Returns `adapt(function)` for a reward function, and a Factory for a class or function that creates one.
+    """Returns `adapt(function)` if `function` is a reward function, and a Factory if it creates reward functions.
 
     form: names of the parameters that the other trainer passes to a reward function. A function without any of them
     and without `**kwargs` is taken to create a reward function.
@@ -81,7 +81,7 @@ def adapted(function: Any, form: Collection[str], adapt: Callable[[Any], Any]) -
 
 
 def accepted(function: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of `keywords` that `function` accepts: its own parameters, or all if it takes `**kwargs`."""
+    """Returns those of `keywords` that are parameters of `function`, or all of them if it takes `**kwargs`."""
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return dict(keywords)

@@ -10,7 +10,7 @@ from vaserl.types import Dimension
 class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
     """Weights of the six dimensions in the reward.
 
-    If `missing = "drop"`, only the weights of a task's dimensions that have a target value count, scaled to sum to 1.
+    If `missing = "drop"`, the reward uses only the weights of dimensions with a target value, scaled to sum to 1.
     """
 
     fabric: float = Field(default=0.20, ge=0)
@@ -58,7 +58,8 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     """Method that compares two decorations or two attributions. "lexical" compares their words; "embedding" computes
     the cosine similarity of their vectors from a sentence encoder."""
     encoder: str | None = None
-    """Folder of the sentence encoder (transformers format). Required if `similarity` is "embedding", else an error."""
+    """Folder of the sentence encoder (transformers format). It must be set if `similarity` is "embedding", and only
+    then."""
     parser: ParserConfig = ParserConfig()
     """Constants of the parser that reads captions, answers and museum records."""
 

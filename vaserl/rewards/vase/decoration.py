@@ -18,7 +18,7 @@ def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def depicted(words: Sequence[str]) -> list[bool]:
-    """Returns True for each token that describes the picture on the vase.
+    """Returns one bool for each token: True if the token describes the picture on the vase.
 
     In the description of a picture, "hydria" is a painted object and not the shape of the vase. A description starts
     after a word such as "depicting" or after a label such as "A:" (side A). It ends at the end of the sentence, at a

@@ -113,7 +113,7 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
 
     Misspelt names are also found. One word, or two words of which one is in the lexicon, may have a similarity in
     spelling (`text_similarity`) of at least `spelling_cutoff` to a name. A long word may differ from a name in one
-    letter (inserted, deleted, replaced or swapped with its neighbour), unless it is as close to another entry's name.
+    letter (inserted, deleted, replaced or swapped with its neighbour), if no other entry's name is as similar.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)

@@ -23,7 +23,7 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 @dataclass(frozen=True, slots=True, order=True)
 class Term:
-    """A fabric, technique or shape that a text states. Example: Term("amphora/neck", "")."""
+    """A fabric, technique or shape that a text states. Example: Term(id="amphora/neck", text="")."""
 
     id: str
     """Id in the lexicon ("amphora/neck"); empty for a term that isn't in the lexicon."""
@@ -79,7 +79,7 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
-    """Parses an answer about one dimension, such as "The fabric of the vase is ATHENIAN." or only "Athenian"."""
+    """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
     return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
 

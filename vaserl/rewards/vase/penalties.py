@@ -20,9 +20,12 @@ def count_words(text: str, config: RewardConfig) -> int:
 def length_penalty(num_words: int, truncated: bool, question: bool, config: RewardConfig) -> float:
     """Returns the length penalty of a caption or, if `question` is True, of an answer to a question.
 
-    It is 0 up to `length_free_words` words, then rises linearly, and is `length_penalty` from `length_full_words` words
-    on (answers: `question_free_words`, `question_full_words`). It is `length_penalty` if the token limit cut the text
-    off (`truncated`), and `short_penalty` for a caption of fewer than `short_words` words. All are fields of `config`.
+    The penalty of a caption is 0 up to `config.length_free_words` words. From there it rises linearly, up to
+    `config.length_penalty` at `config.length_full_words` words. For an answer, the two numbers of words are
+    `config.question_free_words` and `config.question_full_words`.
+
+    A text that the token limit cut off (`truncated`) gets the full `config.length_penalty`. A caption of fewer than
+    `config.short_words` words gets `config.short_penalty`.
     """
     if truncated:
         return config.length_penalty
