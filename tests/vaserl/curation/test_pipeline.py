@@ -244,8 +244,8 @@ def test_lift_settings_validate_the_generators_options(tmp_path, monkeypatch):
     }
     for generator, wrong, message in (
         ("triposg", {"checkout": "x", "weights": "y", "steps": 1}, "steps: Extra inputs"),
-        ("command", {"command": ["x"]}, r"needs \{photo\} and \{glb\} in it"),
-        ("given", {"path": "models/v.glb"}, r"needs \{vase_id\} in it"),
+        ("command", {"command": ["x"]}, r"must contain \{photo\} and \{glb\}"),
+        ("given", {"path": "models/v.glb"}, r"must contain \{vase_id\}"),
         ("given", {}, "path: Field required"),
         ("lathe", {"path": "x"}, 'options of generator = "lathe": none'),
     ):

@@ -42,9 +42,9 @@ def test_profile_drawing_is_svg_in_millimetres_with_its_layers() -> None:
     assert centre - corners[row, 0].min() == pytest.approx(0.3 * 150.0, abs=1.0)
     assert centre - corners[row, 0].max() == pytest.approx(0.3 * 150.0 - 3.0, abs=1.0)
     assert "not to scale" in profile_drawing(result)
-    with pytest.raises(ValueError, match="height_mm = -1"):
+    with pytest.raises(ValueError, match="must be positive, got -1"):
         profile_drawing(result, height_mm=-1)
-    with pytest.raises(ValueError, match="wall_mm = 6"):
+    with pytest.raises(ValueError, match=r"wall_mm needs a height_mm .* got 6"):
         profile_drawing(result, wall_mm=6.0)
 
 
