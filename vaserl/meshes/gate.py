@@ -36,7 +36,7 @@ class Thresholds:
     """Largest share of edges that belong to only one face. A watertight mesh has 0, a scan without its underside about
     0.01."""
     needs_texture: bool = True
-    """Whether meshes are rejected that have neither a texture image nor vertex or face colours."""
+    """If true, the gate rejects meshes that have neither a texture image nor vertex or face colours."""
     min_height_to_width: float = 0.2
     """Smallest ratio of height to width; the default admits a plate on its foot."""
     max_height_to_width: float = 8.0

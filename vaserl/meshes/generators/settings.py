@@ -71,8 +71,7 @@ class TripoSGSettings(Section):
     num_faces: int = pydantic.Field(default=50_000, ge=200)
     """Number of faces that the finished mesh is reduced to."""
     flash_decoder: bool = True
-    """Whether the surface is extracted by TripoSG's fast decoder, which needs the package diso; otherwise marching
-    cubes is used."""
+    """If true, TripoSG's fast decoder extracts the surface, which needs the package diso; if false, marching cubes."""
 
 
 class Hunyuan3DSettings(Section):
