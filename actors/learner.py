@@ -19,7 +19,7 @@ from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
 
 class _Rank(LearnerRank):
-    """Rank actor; rank 0 also returns the address at which the other ranks connect to it."""
+    """Ray actor of one rank. `meeting_point` on rank 0 returns the address to which the other ranks connect."""
 
     def meeting_point(self) -> tuple[str, int]:
         with socket.socket() as free:

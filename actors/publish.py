@@ -101,8 +101,8 @@ class NcclTransport:
     def submit(self, weights: Weights, engines: ActorPool) -> Publishing:
         """Queues calls that send the current parameters from the ranks, and calls that receive them at every engine.
 
-        A rank runs its calls in order, so it takes no further step before the parameters are sent: the engines can't
-        receive later parameters under this version.
+        A rank runs its calls in order, so it can't take another training step before it has sent the parameters.
+        Otherwise the engines could receive newer parameters under the version number of `weights`.
         """
         sending = tuple(self._ranks.send())
         calls = tuple(engine.receive.remote(weights, self._manifest) for engine in engines.actors)

@@ -88,8 +88,8 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
 def stage_settings(
     settings: QuickstartSettings,
 ) -> tuple[CurateSettings, SftSettings, TrainSettings, EvaluateSettings]:
-    """Returns the settings of each stage: its config file, in which the paths from stage to stage are set first and the
-    quick start's own overrides last."""
+    """Returns the settings of each stage. They are read from the stage's config file; then the paths that connect one
+    stage's output to the next stage's input are set; the quick start's overrides take precedence over both."""
     folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
     data, model = ["--data.path", str(folder.dataset.path)], ["--model.path", str(folder.sft.model_folder)]
     clip = str(folder.clip_model)

@@ -71,8 +71,8 @@ def start_ranks(settings: TrainSettings, place: PlacementSlice, features: Featur
 def start_engines(
     settings: TrainSettings, place: PlacementSlice, features: FeatureReader | None, ranks: LearnerGroup
 ) -> RolloutPool:
-    """Starts the engines on the resources reserved for them. New weights reach them from `ranks` from GPU to GPU over
-    NCCL where `goes_by_transfer` holds, and otherwise through Ray's object store."""
+    """Starts the engines on the resources reserved for them. If `goes_by_transfer` is true, `ranks` send new
+    weights to the engines directly between GPUs over NCCL; otherwise they go through Ray's object store."""
     learner = settings.learner
     by_nccl = goes_by_transfer(learner, settings.rollout)
     return RolloutPool(

@@ -63,7 +63,7 @@ class Row:
         return not self.rejected_by
 
     def as_columns(self) -> dict[str, str]:
-        """Returns the row in the form of the manifest: a text for each column."""
+        """Returns the row as the manifest stores it: one string per column."""
         values = {name: getattr(self, name) for name in ROW_SCHEMA.names}
         return values | {
             "record": _dumped(dict(self.record)),

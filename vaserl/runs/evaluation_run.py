@@ -31,9 +31,9 @@ class EvaluatedVase:
     """Score of each system's caption."""
     values: Mapping[str, Mapping[Dimension, str | None]]
     """Value of each dimension that a system's caption states, None where it states none: {system: {dimension: value}}.
-    The key "truth" has the record's values. Empty where the file has no values."""
+    The key "truth" has the record's values. Empty if captions.jsonl has no values."""
     clip: str
-    """Content hash of the turntable video; empty where the file has none."""
+    """Content hash of the turntable video; empty if captions.jsonl has none."""
 
 
 class EvaluationRun(JobFolder[EvaluateSettings]):

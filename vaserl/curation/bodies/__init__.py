@@ -1,5 +1,5 @@
-"""Judging classes, called bodies, of the stages that import a heavy library (torch, trimesh, OpenGL).
+"""Classes that judge photographs, for the stages that need a heavy library (torch, trimesh, OpenGL).
 
-The stages are declared in `stages`. This package exports nothing: the module of a body is imported only in the process
-that runs the stage.
+Such a class is called the body of its stage; the stages are declared in `stages`. This package exports nothing: the
+module of a body is imported only in the process that runs the stage.
 """

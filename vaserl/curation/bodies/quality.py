@@ -151,7 +151,7 @@ def load_pretrained(weights: Path, config: ResNetConfig) -> ResNet:
     Raises: UserError when the file is missing or its weights don't fit the network.
     """
     if not weights.is_file():
-        raise UserError(f"init {weights}: no such file")
+        raise UserError(f"init {weights}: the file of initial weights does not exist")
     found = _read_weights(weights, "init")
     model = config.build()
     fresh = {name: value for name, value in model.state_dict().items() if name.startswith("fc.")}

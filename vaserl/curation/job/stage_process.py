@@ -77,7 +77,7 @@ class StageProcess:
 
     @property
     def pid(self) -> int:
-        """Process id of the guard, whose child is the stages' process."""
+        """Process id of the guard: the parent of the process that runs the stages, which it kills if the job dies."""
         return self._process.pid
 
     def call(self, index: int, batch: RowBatch, timeout_s: float) -> tuple[RowBatch, float]:

@@ -1,4 +1,5 @@
-"""Settings of a whole curation run: the split, the journal of finished work, the card, and a section for each stage."""
+"""Settings of a whole curation run: the train/test split, the journal of finished work, the data set's card
+(DATASET.md), and a section for each stage."""
 
 from pathlib import Path
 from typing import ClassVar, Literal

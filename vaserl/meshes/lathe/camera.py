@@ -84,9 +84,9 @@ def _arc(half_width: np.ndarray) -> tuple[float, float]:
     """Fits a circle to the first rows of the silhouette; returns the row of the circle's centre and its flatness s.
 
     The circle appears as an ellipse with half-axes R and s R. Let c be the row of its centre and w the silhouette's
-    half width in a row. The first rows follow row = c - s sqrt(R^2 - w^2). For a given R, c and s are found by linear
-    least squares. For a given c, R is the half width in row c. The two steps alternate until c converges. The flat end
-    of the ellipse is measured less exactly than its sides and has less weight.
+    half width in a row. The first rows follow row = c - s sqrt(R^2 - w^2). With R fixed, linear least squares gives c
+    and s. With c fixed, R is the half width in row c. The two steps alternate until c converges. Rows near the top of
+    the ellipse, where its outline is almost horizontal, are measured less exactly and have less weight.
     """
     farthest = max(4, round(MAX_END * len(half_width)))
     outermost = np.maximum.accumulate(half_width[:farthest])

@@ -20,7 +20,8 @@ SUBROWS = 4
 
 
 def radius_by_row(half_width: np.ndarray, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of the centres of M circles from foot to mouth, and their radii, float64 [M] each, in pixels."""
+    """Returns the vase as M horizontal circles, ordered from foot to mouth: the image row of each circle's centre and
+    each circle's radius, both in pixels, float64 [M]."""
     num_rows = len(half_width)
     # the silhouette ends half a row beyond its first and its last row
     ends = np.concatenate([[-0.5], np.arange(num_rows), [num_rows - 0.5]])

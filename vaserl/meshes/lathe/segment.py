@@ -28,8 +28,8 @@ LEAST_OUTLINE = 16.0
 """Smallest colour gradient of an outline on a background without grain. The gradient is computed by the unnormalised
 Sobel operator in CIELAB, so a step of one unit of lightness has a gradient of 4."""
 GRAIN_MARGIN = 2.5
-"""Smallest colour gradient of an outline, as a multiple of the background's grain. The grain is the 95th percentile of
-the gradient in the image's rim."""
+"""Smallest colour gradient that counts as an outline, as a multiple of the background's grain. The grain is the 95th
+percentile of the gradient along the image's border."""
 MAX_SHADE = 0.92
 """Largest lightness of a sharp shadow, relative to the background. An enclosed region of the background's hue may be a
 shadow only if it is darker."""

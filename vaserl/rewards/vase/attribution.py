@@ -182,7 +182,8 @@ _QUALIFIER_AFTER = re.compile(
 
 @cache
 def _inverted() -> re.Pattern[str]:
-    """Returns the regular expression for a name before its qualifier: "Lydos, circle of", "Pan Painter (manner of)"."""
+    """Returns the regular expression that matches a name followed by a qualifier: "Lydos, circle of", "Pan Painter
+    (manner of)"."""
     return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
 
 
