@@ -286,7 +286,7 @@ def test_train_quality_starts_from_torchvision_weights_of_other_classes(tmp_path
     assert ours.fc.weight.shape == (2, 2048)
     with pytest.raises(UserError, match="not the weights of ResNetConfig"):
         load_pretrained(tmp_path / "resnet.safetensors", CONFIG)
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="does not exist"):
         load_pretrained(tmp_path / "nowhere.safetensors", CONFIG)
 
 
