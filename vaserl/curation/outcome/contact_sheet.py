@@ -53,8 +53,8 @@ def pictured(rows: Collection[Row], number: int) -> list[Row]:
     Iterates over `rows` twice and keeps only the returned rows in memory."""
     num_filmed = sum(bool(row.clip) for row in rows)
     chosen = set(np.linspace(0, num_filmed - 1, min(number, num_filmed)).round().astype(int).tolist())
-    filmed = (row for row in rows if row.clip)
-    return [row for index, row in enumerate(filmed) if index in chosen]
+    rendered = (row for row in rows if row.clip)
+    return [row for index, row in enumerate(rendered) if index in chosen]
 
 
 def _photograph(place: str) -> Image.Image | None:
