@@ -1,4 +1,4 @@
-"""Draws to scale how the seconds of a GRPO step divide into phases, and those of a phase into its timed pieces."""
+"""Draws, to scale, the duration of each phase of a GRPO step and of each timed piece of a phase."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,14 @@ from vaserl.report.drawing import FAINT, GUESS, INK, PERFECT, RL, SFT
 COLOURS = {"rollout": SFT, "reward": GUESS, "learn": RL, "publish": PERFECT}
 SHADES = (1.0, 0.72, 0.5, 0.34, 0.22)
 NARROW_S = 0.025
-"""Pieces that take a smaller share of the step than this are drawn without their name."""
+"""Smallest share of the step's duration at which a phase or piece is labelled in the figure."""
 
 
 def step_figure(measured: Mapping[str, Any]) -> bytes:
-    """Draws the phases that `launch.bench step` measured, and the pieces of each below it. Returns: an SVG file."""
+    """Draws a bar for each phase that `launch.bench step` measured, and below it the pieces of that phase.
+
+    Returns: an SVG file.
+    """
     phases = {name: seconds["median"] for name, seconds in measured["phases_s"].items()}
     total = sum(phases.values())
     model = measured["model"].removeprefix("shape:").upper()
@@ -46,7 +49,7 @@ def step_figure(measured: Mapping[str, Any]) -> bytes:
 
 
 def _pieces(measured: Mapping[str, Any], phase: str, seconds: float) -> dict[str, float]:
-    """Returns the seconds of a phase's timed pieces, longest first, and of the remaining time as "other"."""
+    """Returns {piece: seconds} for the timed pieces of a phase, longest first; "other" is the phase's untimed rest."""
     known = {name: lasts for name, lasts in measured["pieces_s"].get(phase, {}).items() if name != "total"}
     if not known:
         return {}

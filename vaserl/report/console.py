@@ -9,7 +9,10 @@ from vaserl.types import DIMENSIONS
 
 
 def console_summary(summary: Mapping[str, Any]) -> str:
-    """Returns ten lines: photographs, training, evaluation, dimensions read from pixels or guessed, time, verdict."""
+    """Returns ten lines of text: photographs kept, rewards, accuracies, duration and verdict of a quick start.
+
+    summary: content of summary.json.
+    """
     lines = [
         ("photographs", _retention(summary)),
         ("training reward", _training(summary)),

@@ -1,4 +1,4 @@
-"""Reads what a report shows from the folder of a quick start, and lists the absent parts, which the page names."""
+"""Reads the data that a report shows from the folder of a quick start, and lists the files that are missing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,41 +12,42 @@ from vaserl.runs.rows import TimelineSpan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContents:
-    """Everything that a report shows. A list is empty where its file is absent; `absent` then names it."""
+    """All data that a report shows. If a file is missing, its list is empty and `absent` contains the reason."""
 
     folder: QuickstartFolder
     summary: dict[str, Any]
     """Content of summary.json: the numbers of all stages."""
     photographs: list[Row]
-    """Rows of the data set's manifest, one for each photograph, rejected ones included."""
+    """Rows of the data set's manifest: one for each photograph, including rejected photographs."""
     sft: list[dict[str, float]]
     """Metrics of each step of supervised fine-tuning."""
     grpo: list[dict[str, float]]
     """Metrics of each step of GRPO."""
     timeline: list[TimelineSpan]
-    """Time spans of the phases of each GRPO step."""
+    """Start and end of each phase of each GRPO step."""
     captions: list[EvaluatedVase]
-    """Held-out vases with the captions of both systems."""
+    """Held-out vases with their captions by both models, SFT and RL."""
     absent: dict[str, str]
-    """Reason why a list is empty, by the list's name: "sft" -> "sft/metrics.jsonl is not in this run folder"."""
+    """Reason why a list is empty, by field name: {"sft": "sft/metrics.jsonl is not in this run folder"}."""
 
     def clip(self, digest: str) -> Path | None:
-        """Returns the file of the turntable video with this content hash, None where it is absent."""
+        """Returns the path of the turntable video with this content hash, or None if there is no such file."""
         path = self.folder.dataset.clip_path(digest)
         return path if digest and path.is_file() else None
 
     def photograph(self, name: str) -> Path | None:
-        """Returns the file of a photograph, None where it is absent.
+        """Returns the path of a photograph's file, or None if there is no such file.
 
-        name: its path in the manifest; absolute, or relative to the data set or to the folder."""
+        name: the photograph's path in the manifest: absolute, or relative to the data set or to the run folder.
+        """
         candidates = (self.folder.dataset.path / name, self.folder.path / name, Path(name))
         return next((path for path in candidates if name and path.is_file()), None)
 
 
 def read_contents(folder: QuickstartFolder) -> ReportContents:
-    """Reads everything that a report shows.
+    """Reads all data that a report shows from the folder of a quick start.
 
-    Raises: UserError when the folder has no summary or an unreadable file, or when a newer vaserl wrote it.
+    Raises: UserError if summary.json is missing, a file can't be read, or a newer version of vaserl made the folder.
     """
     summary = folder.summary
     for run in (folder.sft, folder.grpo, folder.evaluation):

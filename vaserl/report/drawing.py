@@ -1,4 +1,6 @@
-"""Style and helpers of all figures. A figure is an SVG in a data URI, so that the page makes no request.
+"""Style and helper functions shared by all figures of the report.
+
+Each figure is an SVG in a data URI, so that the page loads no other file.
 
 Figures are narrow, because a phone shows them at a width of about 340 pixels, where their labels must stay legible. The
 colours are those of Okabe and Ito, which colour-blind readers can distinguish. SFT and RL each have one colour and one
@@ -21,7 +23,7 @@ INK, FAINT, GRID = "#2b2723", "#8b857c", "#e7e2d8"
 SFT, RL, PERFECT, GUESS = "#0072b2", "#d55e00", "#009e73", "#8b857c"
 
 MAX_POINTS = 300
-"""Largest number of points of a curve; longer ones are averaged down, since more can't be told apart on the page."""
+"""Largest number of points in a curve. Longer curves are averaged in bins: more points would overlap on the page."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -53,12 +55,12 @@ STYLE: dict[Any, Any] = {
 
 
 def style() -> AbstractContextManager[None]:
-    """Returns a context in which figures are drawn and written with `STYLE`."""
+    """Returns a context manager within which Matplotlib uses `STYLE`."""
     return matplotlib.rc_context(STYLE)
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """Returns an empty, transparent figure; width and height are inches."""
+    """Returns an empty, transparent figure and its axes. width, height: in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -67,12 +69,12 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def svg(figure: Figure) -> str:
-    """Returns the figure as a data URI."""
+    """Returns the figure as an SVG in a data URI."""
     return data_uri("image/svg+xml", svg_file(figure))
 
 
 def svg_file(figure: Figure) -> bytes:
-    """Returns the figure as an SVG file, equal figures as equal bytes."""
+    """Returns the bytes of an SVG file of the figure. Equal figures give equal bytes."""
     file = io.BytesIO()
     # the metadata contain links and the time, which would make the files of equal figures differ
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
@@ -80,7 +82,10 @@ def svg_file(figure: Figure) -> bytes:
 
 
 def curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the steps at which a metric is a finite number, and its values; averaged down to `MAX_POINTS`."""
+    """Returns the steps at which the metric `name` is a finite number, and the metric's values at these steps.
+
+    More than `MAX_POINTS` points are averaged in bins.
+    """
     known = [(row["step"], row[name]) for row in rows if row.get(name) is not None and np.isfinite(row[name])]
     steps, values = np.array([pair[0] for pair in known], float), np.array([pair[1] for pair in known], float)
     width = max(1, -(-len(known) // MAX_POINTS))

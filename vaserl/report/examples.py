@@ -1,4 +1,4 @@
-"""Chooses the vases whose captions the report shows, and marks what each caption states correctly."""
+"""Chooses the vases whose captions the report shows, and marks the correct statements of each caption."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,61 +11,63 @@ from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 NUM_EACH = 4
-"""Largest number of vases in each list."""
+"""Largest number of vases in each of the lists "best", "typical" and "worst"."""
 MAX_CHARACTERS = 600
-"""Number of characters after which a caption is cut; its length is then shown."""
+"""Largest number of characters of a caption that are shown. A longer caption is cut, and its full length is shown."""
 
 Mark = Literal["right", "wrong", "silent", "no record", "unscored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Consecutive words of a caption; either all or none of them are in the reference."""
+    """Consecutive words of a caption: either all of them are in the reference caption, or none."""
 
     text: str
-    """The words, with case and punctuation as in the caption."""
+    """The words of the passage, with case and punctuation as in the caption."""
     matched: bool
-    """True if the reference has these words; case and punctuation are ignored."""
+    """True if the words are in the reference caption; case and punctuation are ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one system's caption states about one dimension of a vase, and whether that is right."""
+    """Statement of one model's caption about one dimension of a vase (such as its shape), and whether it is right."""
 
     mark: Mark
-    """"right" if the dimension's part of the score is at least `tau`, as in the accuracy; "silent" if the caption
-    states no value; "no record" if the record states none."""
+    """"right" if the dimension's part of the score is at least `tau`, the threshold used for the accuracy.
+    Below `tau`: "silent" if the caption is known to state no value for the dimension, otherwise "wrong".
+    "no record" if the museum record states no value. "unscored" if no dimension of the caption was scored."""
     value: str
-    """The value read from the caption; empty where the caption states none, or captions.jsonl has no values."""
+    """Value that the caption states; empty if it states no value or captions.jsonl contains no values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionExample:
-    """One held-out vase with both captions."""
+    """A held-out vase with its captions by both models, SFT and RL."""
 
     id: str
     """Id of the vase."""
     clip: str
-    """Content hash of its turntable video."""
+    """Content hash of the vase's turntable video."""
     reference: str
-    """The text of a perfect answer."""
+    """Reference caption: the text of a perfect answer."""
     gain: float
-    """RL's reward minus SFT's."""
+    """Reward of RL's caption minus reward of SFT's caption."""
     rewards: Mapping[str, float]
-    """Reward of each system's caption."""
+    """Reward of each model's caption, under the keys "sft" and "rl"."""
     captions: Mapping[str, tuple[Passage, ...]]
-    """Caption of each system, split into passages."""
+    """Caption by each model, split into passages, under the keys "sft" and "rl"."""
     truth: Mapping[str, str]
-    """The record's value of each dimension; empty if the record has none."""
+    """Value of each dimension in the museum record; empty if the record has no value."""
     statements: Mapping[str, Mapping[str, Statement]]
-    """Statement of each system about each dimension: {system: {dimension: statement}}."""
+    """Statement of each model about each dimension: {"sft" or "rl": {dimension: statement}}."""
 
 
 def choose(vases: Sequence[EvaluatedVase], tau: float) -> dict[str, list[CaptionExample]]:
     """Returns the vases on which RL gained most ("best"), least ("worst") and nearest to the median ("typical").
 
-    A vase's gain is RL's reward minus SFT's. Each list has `NUM_EACH` vases, or a third of all where there are too few;
-    no vase is in two lists. Ties are broken by id, so that the choice is deterministic. tau: see `Statement.mark`.
+    A vase's gain is RL's reward minus SFT's reward. Each list has at most `NUM_EACH` vases and at most a third of all
+    vases. With fewer than three vases, all are "typical". No vase is in two lists. Vases with equal gains are sorted
+    by id, so that the choice is deterministic. tau: see `Statement.mark`.
     """
     ordered = sorted(vases, key=lambda vase: (-_gain(vase), vase.id))
     num_each = min(NUM_EACH, len(ordered) // 3)
@@ -78,7 +80,7 @@ def choose(vases: Sequence[EvaluatedVase], tau: float) -> dict[str, list[Caption
 
 
 def example(vase: EvaluatedVase, tau: float) -> CaptionExample:
-    """Converts an evaluated vase to what the page shows of it."""
+    """Converts an evaluated vase to the data that the report page shows. tau: see `Statement.mark`."""
     read = vase.values.get("truth", {})
     return CaptionExample(
         id=vase.id,
@@ -96,7 +98,10 @@ def example(vase: EvaluatedVase, tau: float) -> CaptionExample:
 
 
 def highlight(caption: str, reference: str) -> tuple[Passage, ...]:
-    """Splits the caption into passages. One over `MAX_CHARACTERS` is cut, and its last passage states the length."""
+    """Splits a caption into passages.
+
+    A caption longer than `MAX_CHARACTERS` is cut, and a last passage with the caption's full length is added.
+    """
     known = set(metric_words(reference, "strict"))
     by_match = groupby(
         caption[:MAX_CHARACTERS].split(), key=lambda word: not known.isdisjoint(metric_words(word, "strict"))

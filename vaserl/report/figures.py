@@ -1,4 +1,4 @@
-"""Draws the report's figures of training and evaluation."""
+"""Draws the report's figures about training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,11 @@ from vaserl.types import DIMENSIONS, Dimension
 
 
 def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
-    """Draws the mean reward of each step, the means that the verdict compares, and lines for a perfect policy and the
-    best constant answer (one caption for all vases)."""
+    """Draws the mean reward of each GRPO step, and the means of the first ten and the last ten steps.
+
+    Two horizontal lines show the rewards of a perfect policy and of the best constant answer (one caption for all
+    vases).
+    """
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=3.0)
         steps, values = drawing.curve(rows, "reward/mean")
@@ -44,7 +47,10 @@ def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) 
 
 
 def dimension_curves(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[Dimension, str]:
-    """Draws a small figure for each dimension that the metrics have, all with the same axes."""
+    """Draws a small figure of the reward of each dimension (such as shape or date); all have the same axis limits.
+
+    Dimensions without a metric are left out.
+    """
     figures: dict[Dimension, str] = {}
     with drawing.style():
         for dimension in DIMENSIONS:
@@ -87,7 +93,7 @@ HEALTH = {
     "truncated_share": ("answers cut off", "share"),
     "logprob_gap": ("learner against engine", "mean |Δ logprob|"),
 }
-"""Title and unit of each metric that can show a defect of a run."""
+"""Title and unit of each metric that can show that a training run went wrong."""
 
 
 def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -112,7 +118,10 @@ def health_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
-    """Draws the accuracy of both systems by dimension with intervals, beside the two baselines that need no picture."""
+    """Draws the accuracy of SFT and RL with its confidence interval, for each dimension (such as shape or date).
+
+    Two baselines that don't look at the picture are drawn for comparison.
+    """
     with drawing.style():
         figure, axes = drawing.canvas(width=5.2, height=3.6)
         for row, dimension in enumerate(DIMENSIONS):

@@ -1,4 +1,4 @@
-"""Draws one vase's way through the pipeline as one picture: photograph, profile, turntable, captions."""
+"""Draws the pipeline's results for one vase as one picture: photograph, profile, turntable, captions."""
 
 import io
 import textwrap
@@ -16,15 +16,15 @@ from vaserl.report.contents import ReportContents
 
 NUM_FRAMES_SHOWN = 4
 CAPTION_WIDTH = 46
-"""Number of characters in a line of a caption."""
+"""Largest number of characters in a line of a caption."""
 LINE_HEIGHT = 0.062
-"""Distance between two lines of the captions, as a share of the picture's height."""
+"""Distance between two lines of the captions, as a share of the height of the captions' panel."""
 
 
 def vase_overview(contents: ReportContents, vase_id: str) -> bytes | None:
-    """Returns the picture of a held-out vase as a PNG file.
+    """Returns the overview picture of a held-out vase as a PNG file.
 
-    None where its photograph, video or captions are absent, or where the lathe finds no profile in the photograph.
+    Returns None if the vase's photograph, video or captions are missing, or if the photograph has no usable profile.
     """
     row = next((row for row in contents.photographs if row.kept and row.vase_id == vase_id), None)
     vase = next((vase for vase in contents.captions if vase.id == vase_id), None)
@@ -52,7 +52,7 @@ def overview_png(
     """Draws photograph, profile, turntable and captions side by side. Returns: a PNG file.
 
     photograph: uint8 [H, W, 3 or 4]. profile: float [N, 2] (radius, height) from foot to lip, in any unit.
-    frames: uint8 [F, h, w, 3], the F frames of one turn. captions: (heading, text) pairs, printed below each other.
+    frames: uint8 [F, h, w, 3], the F frames of one turn. captions: (heading, text) pairs, printed one below the other.
     """
     with drawing.style():
         figure = Figure(figsize=(13, 3.6), layout="constrained", facecolor="white")
@@ -76,7 +76,7 @@ def _picture(axes: Axes, image: np.ndarray, title: str) -> None:
 
 
 def _profile(axes: Axes, profile: np.ndarray) -> None:
-    """Draws the outline on both sides of the axis; the axis itself is dash-dotted, as in archaeological drawings."""
+    """Draws the vase's profile on both sides of its axis of rotation (dash-dotted, as in archaeological drawings)."""
     radius, height = profile[:, 0], profile[:, 1]
     for side in (-1, 1):
         axes.plot(side * radius, height, color=drawing.INK)

@@ -1,4 +1,4 @@
-"""The report page: the results of a quick start in one HTML file without scripts and without requests."""
+"""The report page: the results of a quick start in one HTML file that has no scripts and loads no other file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,18 +33,18 @@ EXAMPLE_TITLES = {
 
 
 def write_report(folder: QuickstartFolder) -> Path:
-    """Writes the report of a quick start into its folder. Returns: the page's path.
+    """Writes the report of a quick start into the quick start's folder. Returns: the report's path.
 
-    Where the folder lacks a part, the page states what is missing.
+    If the folder lacks a file, the report states which file is missing.
 
-    Raises: UserError when there is no summary, or when a file can't be read.
+    Raises: UserError if summary.json is missing, or if a file can't be read.
     """
     write_atomic(folder.report_file, render(read_contents(folder)).encode())
     return folder.report_file
 
 
 def render(contents: ReportContents) -> str:
-    """Returns the page's HTML. Text from captions and museum records is escaped."""
+    """Returns the report as HTML. Text from captions and museum records is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -80,7 +80,7 @@ def render(contents: ReportContents) -> str:
 
 
 def _overview(contents: ReportContents, typical: Sequence[CaptionExample]) -> str | None:
-    """Returns the picture of the first typical vase that has one, as a data URI."""
+    """Returns the overview picture of the first vase in `typical` that has one, as a data URI."""
     pictured = (vase_overview(contents, example.id) for example in typical)
     png = next((png for png in pictured if png is not None), None)
     return None if png is None else pictures.data_uri("image/png", png)
@@ -91,7 +91,10 @@ def _has_dimensions(evaluation: Mapping[str, Any]) -> bool:
 
 
 def _training(contents: ReportContents) -> dict[str, Any]:
-    """Returns the figures of SFT, GRPO and the timeline by name; None or empty where the run has no such metric."""
+    """Returns the template's values for the training section: figures of SFT, of GRPO and of the timeline.
+
+    A figure is None, and a group of figures is empty, if the run did not record the metric.
+    """
     rewarded = any(row.get("reward/mean") is not None for row in contents.grpo)
     return {
         "reward": figures.reward_curve(contents.grpo, contents.summary) if rewarded else None,
@@ -118,7 +121,10 @@ def _clips(contents: ReportContents, examples: Sequence[CaptionExample]) -> dict
 
 
 def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
-    """Returns a few vases, spread evenly over the list, each with its photograph; held-out ones if there are enough."""
+    """Returns `NUM_TURNTABLES` vases or fewer, each with its photograph, turntable and reference caption.
+
+    If there are enough held-out vases, only these are used. The vases are evenly spaced in the order of their ids.
+    """
     rows = [row for row in contents.photographs if row.kept and contents.clip(row.clip)]
     rows.sort(key=lambda row: (row.split != "test", row.vase_id))
     held_out = [row for row in rows if row.split == "test"]
@@ -141,7 +147,10 @@ def _turntables(contents: ReportContents) -> list[dict[str, Any]]:
 
 
 def _rejected(contents: ReportContents) -> list[dict[str, Any]]:
-    """Returns, for each stage that rejected photographs, their number and a few of them with the reason."""
+    """Returns, for each stage that rejected photographs, the number of rejected photographs and a few examples.
+
+    Each example is a rejected photograph with the reason for the rejection.
+    """
     by_stage: dict[str, list[Row]] = {}
     for row in contents.photographs:
         if row.rejected_by:
@@ -160,6 +169,6 @@ def _rejected(contents: ReportContents) -> list[dict[str, Any]]:
 
 
 def _spread(rows: Sequence[Row], num: int) -> list[Row]:
-    """Returns up to `num` rows, evenly spaced."""
+    """Returns at most `num` of the rows, evenly spaced in `rows`."""
     num = min(num, len(rows))
     return [rows[k * len(rows) // num] for k in range(num)]

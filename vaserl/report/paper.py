@@ -1,4 +1,4 @@
-"""Numbers that VaseVQA-3D (ICLR 2026) reports, printed beside ours."""
+"""Results of the VaseVQA-3D paper (ICLR 2026), which the report prints beside the results of the run."""
 
 from collections.abc import Mapping
 
@@ -8,4 +8,7 @@ PAPER_RETENTION: Mapping[str, tuple[int, int]] = {
     "best_view": (6_330, 3_880),
     "lift": (3_880, 664),
 }
-"""Photographs into and out of each stage of VaseVQA-3D's curation; its "lift" includes our gate and turntable."""
+"""Number of photographs before and after each stage of VaseVQA-3D's curation.
+
+The paper's stage "lift" includes vaserl's stages "mesh_gate" and "turntable".
+"""

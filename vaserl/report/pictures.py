@@ -1,4 +1,4 @@
-"""Converts photographs and turntable videos to data URIs, which a page embeds and animates without a script."""
+"""Converts photographs and turntable videos to data URIs, which an HTML page can show without loading other files."""
 
 import base64
 import io
@@ -11,25 +11,28 @@ from PIL import Image, UnidentifiedImageError
 from vaserl.files.clip import read_mp4
 
 MAX_TURNTABLE_FRAMES = 16
-"""Largest number of frames of an animation: 16 frames still look like a turn and take half the bytes of 32."""
+"""Largest number of frames in an animation: 16 frames still look like a rotation and need half the bytes of 32."""
 TURN_S = 4.0
 """Duration of one turn on the page in seconds, independent of the clip's frame rate."""
 WEBP_QUALITY = 60
-"""WebP quality at which painted bands stay sharp at the size shown."""
+"""WebP quality (0 to 100) at which the painted bands of a vase remain sharp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurntableFrames:
-    """A turntable as an animation, and the still that replaces it in print or for reduced motion."""
+    """A turntable as an animation, and a still image for print and for readers who prefer reduced motion."""
 
     animated: str
-    """Animated WebP as a data URI."""
+    """Animation as an animated WebP image in a data URI."""
     still: str
-    """The first frame, as WebP in a data URI."""
+    """First frame of the animation, as a WebP image in a data URI."""
 
 
 def photograph_uri(path: Path, side: int) -> str | None:
-    """Returns the picture, scaled down to fit `side` pixels, as a data URI; None if the file is no picture."""
+    """Returns a photograph as a data URI, scaled down so that its longer side has at most `side` pixels.
+
+    Returns None if the file is missing or isn't an image.
+    """
     try:
         with Image.open(path) as image:
             flat = Image.new("RGB", image.size, "white")
@@ -42,9 +45,9 @@ def photograph_uri(path: Path, side: int) -> str | None:
 
 
 def turntable(path: Path, side: int) -> TurntableFrames:
-    """Returns the turntable video, scaled down to fit `side` pixels, as an endless animation.
+    """Returns a turntable video as an endless animation, scaled down to at most `side` pixels on the longer side.
 
-    Raises: UserError when it can't be read.
+    Raises: UserError if the video can't be read.
     """
     frames = read_mp4(path).frames
     step = -(-len(frames) // MAX_TURNTABLE_FRAMES)
@@ -69,5 +72,5 @@ def _webp(images: list[Image.Image]) -> str:
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """Returns the content as a data URI, which a page embeds."""
+    """Returns the content of a file as a data URI, which an HTML page can embed."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,6 +1,7 @@
-"""Derives sentences from a run's numbers: which claims hold, which dimensions are read from pixels or guessed.
+"""Writes the report's sentences about a run: which claims hold, and which dimensions are read from pixels or guessed.
 
-The verb of a sentence depends on whether a confidence interval lies above, below or across zero.
+A dimension is a property of a vase, such as its shape or date. The verb of a sentence depends on whether a confidence
+interval lies above zero, lies below zero or contains zero.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,16 @@ from vaserl.report.words import count, difference, dig, direction, number, perce
 from vaserl.types import Dimension
 
 PERFECT_REWARD = 1.1
-"""Reward of an answer with every dimension right and the full bonus for the wording."""
+"""Reward of an answer that has every dimension (shape, date, …) right and gets the full bonus for its wording."""
 
 MIN_GAP_SHARE = 0.15
-"""Smallest share of the gap between the first steps' reward and `PERFECT_REWARD` that training must close."""
+"""Smallest share of the gap that training must close for the claim to hold.
+
+The gap is `PERFECT_REWARD` minus the mean reward of the first ten steps.
+"""
 
 MIN_STATED = 10
-"""Smallest number of captions stating a dimension at which reading can be distinguished from guessing."""
+"""Smallest number of captions that state a dimension for the report to say whether it is read or guessed."""
 
 NOUN: Mapping[Dimension, str] = {
     "fabric": "the fabric",
@@ -37,26 +41,28 @@ class Claim:
 
     text: str
     holds: bool | None
-    """True or False by the run's numbers; None if the run lacks them."""
+    """True if the run's numbers support the claim, False if not, None if the run lacks these numbers."""
     detail: str
-    """The numbers that decide it."""
+    """Text with the numbers that decide whether the claim holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionStory:
-    """How SFT's captions come to state one dimension, and what RL changed."""
+    """Whether SFT reads one dimension (such as shape) from the picture or guesses it, and what RL changed."""
 
     dimension: Dimension
     sft_reading: Reading
-    """"read" if SFT's statements are right more often than a guess without pixels, "guessed" if no more often."""
+    """"read" if SFT's statements are right more often than a guess made without seeing the picture.
+    "guessed" if the difference's interval contains zero; "below guess" if they are right less often.
+    "silent" if too few captions state the dimension. "no target" if no held-out record states the dimension."""
     rl_gain: int
-    """1 if RL raised the accuracy, -1 if it lowered it, 0 if the difference's interval contains zero."""
+    """1 if RL raised the accuracy, -1 if RL lowered it, 0 if the difference's confidence interval contains zero."""
     sentences: tuple[str, ...]
-    """The sentences of one paragraph, in order."""
+    """Sentences of the report's paragraph about the dimension, in order."""
 
 
 def claims(summary: Mapping[str, Any]) -> tuple[Claim, Claim, Claim]:
-    """Returns the three claims: training reward rises, and RL beats SFT in reward and in wording."""
+    """Returns three claims: the training reward rises, RL beats SFT in reward, and RL beats SFT in wording."""
     text = f"GRPO closes at least {percent(MIN_GAP_SHARE)} of the gap to a perfect policy (reward {PERFECT_REWARD})"
     share = gap_share(summary)
     if share is None:
@@ -80,7 +86,7 @@ def _better(summary: Mapping[str, Any], metric: str, name: str) -> Claim:
 def gap_share(summary: Mapping[str, Any]) -> float | None:
     """Returns the share of the gap to a perfect policy that training closed: (last - first) / (perfect - first).
 
-    None without both rewards, or if there was no gap.
+    first, last: mean rewards of the first and the last ten steps. Returns None if one is missing or there is no gap.
     """
     first, last = summary.get("reward_first"), summary.get("reward_last")
     if first is None or last is None or first >= PERFECT_REWARD:
@@ -89,7 +95,7 @@ def gap_share(summary: Mapping[str, Any]) -> float | None:
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """Returns which of the claims hold, as a sentence."""
+    """Returns text that states whether all claims hold, and otherwise lists the failed and the undecided claims."""
     decided = claims(summary)
     broken = [claim for claim in decided if claim.holds is False]
     unknown = [claim for claim in decided if claim.holds is None]
@@ -104,7 +110,7 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
-    """Returns the paragraph under the title: rewards, the paired difference, and what they mean."""
+    """Returns the paragraph under the report's title: rewards, difference between RL and SFT, and their meaning."""
     sentences = []
     share = gap_share(summary)
     if share is not None:
@@ -131,7 +137,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def reading(result: Mapping[str, Any]) -> Reading:
-    """Returns how a system arrives at its statements, decided by their margin over a guess without pixels."""
+    """Returns whether a model reads a dimension from the picture or guesses it.
+
+    The accuracy of its statements is compared with that of a guess made without seeing the picture.
+    result: the model's numbers for this dimension in evaluation.json.
+    """
     if result["num_targets"] == 0:
         return "no target"
     if result["num_stated"] < MIN_STATED or result["over_guess"] is None:
@@ -140,7 +150,10 @@ def reading(result: Mapping[str, Any]) -> Reading:
 
 
 def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> DimensionStory:
-    """Describes what SFT reads or guesses of a dimension, and what RL added. evaluation: content of evaluation.json."""
+    """Describes whether SFT reads a dimension from the picture or guesses it, and what RL changed.
+
+    evaluation: content of evaluation.json.
+    """
     sft, rl = (evaluation[system]["dimensions"][dimension] for system in ("sft", "rl"))
     change = evaluation["difference"]["dimensions"][dimension]
     noun = NOUN[dimension]
@@ -201,11 +214,13 @@ def _what_rl_added(noun: str, sft: Mapping[str, Any], rl: Mapping[str, Any], cha
 
 
 def accuracy_shares(sft: Mapping[str, Any], rl: Mapping[str, Any]) -> tuple[float, float]:
-    """Splits the change of accuracy into stating the dimension more often and being right more often when stating it.
+    """Splits the change of accuracy from SFT to RL into two terms and returns both.
 
-    accuracy = s q, with s the stated share and q the accuracy when stated; the change is exactly
-    (s₁-s₀)(q₀+q₁)/2 + (q₁-q₀)(s₀+s₁)/2 (Kitagawa 1955). A system that never states the dimension has no q and gets the
-    other's, so that the whole change counts as stating more often.
+    The first term is due to stating the dimension more often, the second to being right more often when stating it.
+    Let s be the share of captions that state the dimension, and q the accuracy of these captions. Then accuracy = s q,
+    and its change is exactly (s₁-s₀)(q₀+q₁)/2 + (q₁-q₀)(s₀+s₁)/2 (Kitagawa 1955).
+    Index 0 is SFT, index 1 is RL.
+    A model that never states the dimension has no q and gets the other model's q, so that the second term is 0.
     """
     s_0, s_1 = sft["stated"]["mean"], rl["stated"]["mean"]
     either = sft["accuracy_when_stated"] or rl["accuracy_when_stated"] or {"mean": 0.0}

@@ -1,4 +1,4 @@
-"""Draws the figures of the studies as SVG files with a white background; the report doesn't contain them."""
+"""Draws the figures of the studies as SVG files with a white background. The report doesn't contain these figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,9 @@ SMOOTHING_STEPS = 5
 
 
 def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
-    """Draws each step's reward beside that of the constant answer (one caption for all) on the same tasks.
+    """Draws the policy's reward at each GRPO step, and the reward of one constant caption on the same tasks.
 
-    A second panel has the share of samples that are the constant answer. Returns: an SVG file.
+    A second panel shows the share of samples that equal the constant caption. Returns: an SVG file.
     """
     steps = found["steps"]
     with drawing.style():
@@ -43,7 +43,11 @@ def constant_answer_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
-    """Draws the reward of each dimension over the run's steps, smoothed, with the means of the first and last steps."""
+    """Draws a panel for each dimension (such as shape or date), with its reward at each GRPO step, raw and smoothed.
+
+    Bars show the means of the first and last ten steps; dots show held-out results before and after training.
+    Returns: an SVG file.
+    """
     steps = found["steps"]
     with drawing.style():
         figure = Figure(figsize=(7.4, 4.6), layout="constrained", facecolor="white")
@@ -72,6 +76,6 @@ def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Returns the mean around each value over `SMOOTHING_STEPS` neighbours, fewer at the ends."""
+    """Returns the moving average over `SMOOTHING_STEPS` values; the window is shorter at both ends."""
     half = SMOOTHING_STEPS // 2
     return np.array([values[max(0, at - half) : at + half + 1].mean() for at in range(len(values))])

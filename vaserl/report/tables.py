@@ -1,4 +1,4 @@
-"""Formats the report's tables as rows of text: photographs kept, evaluation, seconds."""
+"""Formats the report's tables as rows of text: photographs kept, evaluation results, durations of the stages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,34 +11,37 @@ from vaserl.types import DIMENSIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRow:
-    """How many photographs a stage of curation kept, in this run and in the paper."""
+    """Number of photographs before and after a stage of curation, in this run and in the VaseVQA-3D paper."""
 
     stage: str
     num_in: str
     num_out: str
     kept: str
-    """Share kept, num_out / num_in; a dash where num_in is 0."""
+    """Share of photographs kept: num_out / num_in, or a dash if num_in is 0."""
     paper: str
-    """The paper's numbers in and out, or the reason why there are none."""
+    """Number of photographs before and after the paper's stage, or the reason why the paper has no such numbers."""
     paper_kept: str
-    """Share that the paper's stage kept; empty where the paper has no such stage."""
+    """Share of photographs that the paper's stage kept; empty if the paper has no such stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """The values of one metric for both systems, and their difference."""
+    """Values of one metric for both models, SFT and RL, and their difference."""
 
     name: str
     sft: str
     rl: str
     difference: str
-    """RL minus SFT; empty where there is no paired difference."""
+    """RL's value minus SFT's value; empty if the evaluation has no difference for the metric."""
     decided: int
-    """1 or -1 where the interval of the difference excludes zero, else 0."""
+    """1 if the confidence interval of the difference lies above zero, -1 if below, 0 if it contains zero."""
 
 
 def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
-    """Returns a row for each stage of the run, beside the paper's numbers; the last row covers all stages together."""
+    """Returns a row for each stage of curation, with the numbers of the run and of the paper.
+
+    The last row is for all stages together.
+    """
     rows, last = [], ""
     for stage in stages:
         name = str(stage["stage"])
@@ -81,11 +84,14 @@ _METRICS = {
     "overall_paper": "overall, as published",
     "num_words": "words in a caption",
 }
-"""Title of each metric, in the table's order."""
+"""Title of each metric, in the order of the table's rows."""
 
 
 def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
-    """Returns the table's rows: the reward, the accuracy of each dimension, the other `_METRICS` in the evaluation."""
+    """Returns the rows of the evaluation table: reward, accuracy of each dimension, then the other `_METRICS`.
+
+    Metrics that the evaluation lacks are left out. result: content of evaluation.json.
+    """
     rows = {}
     for name, title in _METRICS.items():
         sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
@@ -125,9 +131,9 @@ def _share(measured: Mapping[str, float]) -> str:
 
 
 def seconds(stages: Mapping[str, float], total: float | None) -> list[tuple[str, str, float]]:
-    """Returns a row for each stage: its name, its formatted duration, and the duration as a share of the longest.
+    """Returns a row for each stage: name, formatted duration, and duration divided by that of the longest row.
 
-    Time between the stages gets a row of its own.
+    The time between the stages gets its own row.
     """
     rows = [(stage.replace("_", " "), float(taken)) for stage, taken in stages.items()]
     if total is not None and total - sum(stages.values()) > 0.5:

@@ -1,4 +1,4 @@
-"""Computes and draws how a step's seconds divide into phases, from the timeline's spans."""
+"""Computes and draws how many seconds of a GRPO step each phase takes, from the time spans of the phases."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ PHASE_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9
 
 
 def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
-    """Returns the length of the spans' union in seconds: time in which several workers overlap counts once."""
+    """Returns the length of the union of the time spans in seconds: time in which spans overlap counts once."""
     total, end = 0.0, float("-inf")
     for start, stop in sorted((span.start_s, span.end_s) for span in spans):
         total += max(0.0, stop - max(start, end))
@@ -22,7 +22,7 @@ def covered_seconds(spans: Iterable[TimelineSpan]) -> float:
 
 
 def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
-    """Returns the names of the phases in the order in which they first begin within a step."""
+    """Returns the names of the phases, in the order in which they start within a step."""
     begins: dict[int, float] = {}
     for span in spans:
         begins[span.step] = min(span.start_s, begins.get(span.step, span.start_s))
@@ -34,7 +34,7 @@ def phases_of(spans: Sequence[TimelineSpan]) -> list[str]:
 
 
 def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float]]:
-    """Returns the seconds that each phase took in each step: {phase: {step: seconds}}."""
+    """Returns the duration of each phase in each step: {phase: {step: seconds}}."""
     by_phase: dict[str, dict[int, list[TimelineSpan]]] = {phase: {} for phase in phases_of(spans)}
     for span in spans:
         by_phase[span.phase].setdefault(span.step, []).append(span)
@@ -45,7 +45,7 @@ def seconds_by_phase(spans: Sequence[TimelineSpan]) -> dict[str, dict[int, float
 
 
 def middle_steps(spans: Sequence[TimelineSpan], num_steps: int) -> list[TimelineSpan]:
-    """Returns the spans of a few consecutive steps from the middle of the run, where warm-up is over."""
+    """Returns the time spans of `num_steps` consecutive steps from the middle of the run, when warm-up is over."""
     steps = sorted({span.step for span in spans})
     start = max(0, (len(steps) - num_steps) // 2)
     chosen = set(steps[start : start + num_steps])
@@ -53,7 +53,7 @@ def middle_steps(spans: Sequence[TimelineSpan], num_steps: int) -> list[Timeline
 
 
 def step_gantt(spans: Sequence[TimelineSpan]) -> str:
-    """Draws the spans of a few steps: a lane for each worker, or for each phase if there is one worker only."""
+    """Draws a Gantt chart of a few steps: a row for each worker, or for each phase if there is only one worker."""
     phases = phases_of(spans)
     workers = list(dict.fromkeys(span.worker for span in sorted(spans, key=lambda span: span.start_s)))
     by_worker = len(workers) > 1
@@ -87,7 +87,7 @@ def step_gantt(spans: Sequence[TimelineSpan]) -> str:
 
 
 def seconds_per_step(spans: Sequence[TimelineSpan]) -> str:
-    """Draws a bar for each step with the seconds of its phases stacked; the legend has each phase's mean."""
+    """Draws a stacked bar for each step with the seconds of each phase; the legend shows the mean of each phase."""
     by_phase = seconds_by_phase(spans)
     steps = sorted({span.step for span in spans})
     width = -(-len(steps) // drawing.MAX_POINTS)
