@@ -1,5 +1,6 @@
-"""The folders that jobs write into: classes that name, write and read their files; rescoring and export of runs.
+"""Classes that write and read the output folders of jobs; rescoring and export of training runs.
 
-Import from the modules: `run` (Run, SftRun), `evaluation_run`, `quickstart_folder`, `recorder`, `rescore`, `export`,
-`versions`; `clock` and `progress` measure and show long work. Some of them load pyarrow or torch.
+This package re-exports nothing, because some of its modules load pyarrow or torch. Import from the modules: `run` (Run,
+SftRun), `evaluation_run`, `quickstart_folder`, `recorder`, `rescore`, `export` and `versions`. `clock` measures time;
+`progress` shows the progress of long work.
 """

@@ -1,6 +1,6 @@
-"""The folder of an evaluation: captions of held-out vases by two systems, and their metrics.
+"""The output folder of an evaluation job: captions of held-out vases by two models, and the metrics of the captions.
 
-config.toml  versions.json  features.json  captions.jsonl  evaluation.json
+Its files: config.toml  versions.json  features.json  captions.jsonl  evaluation.json
 """
 
 import json
@@ -18,26 +18,31 @@ from vaserl.types import Dimension, Score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedVase:
-    """A held-out vase with the captions of two systems, "sft" and "rl", and their scores."""
+    """A held-out vase with its captions by two systems, and the scores of the captions.
+
+    The systems are the models after supervised fine-tuning ("sft") and after reinforcement learning ("rl").
+    """
 
     id: str
     record: Mapping[str, str]
-    """The museum's record in the Beazley form."""
+    """The museum's record of the vase, with the field names of the Beazley archive."""
     reference: str
-    """The text of a perfect answer."""
+    """Text of a perfect caption."""
     captions: Mapping[str, str]
-    """Caption of each system."""
+    """Caption by each system: {system: caption}."""
     scores: Mapping[str, Score]
-    """Score of each system's caption."""
+    """Score of each system's caption: {system: score}."""
     values: Mapping[str, Mapping[Dimension, str | None]]
-    """Value of each dimension that a system's caption states, None where it states none: {system: {dimension: value}}.
-    The key "truth" has the record's values. Empty if captions.jsonl has no values."""
+    """Value of each dimension ("fabric", …) in each system's caption: {system: {dimension: value}}.
+
+    None if the caption doesn't mention the dimension. The extra key "truth" has the values in the museum's record. The
+    mapping is empty if captions.jsonl has no values."""
     clip: str
-    """Content hash of the turntable video; empty if captions.jsonl has none."""
+    """Content hash of the vase's turntable video; empty if captions.jsonl has no hash."""
 
 
 class EvaluationRun(JobFolder[EvaluateSettings]):
-    """The folder of an evaluation: paths, atomic writes and typed reads."""
+    """The output folder of an evaluation job: paths, atomic writes, and reads that return typed objects."""
 
     def __init__(self, path: Path):
         super().__init__(path, EvaluateSettings)
@@ -52,15 +57,18 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
 
     @property
     def captions(self) -> list[EvaluatedVase]:
-        """The held-out vases; empty where the file is absent. Raises: UserError that names the unreadable row."""
+        """The held-out vases in captions.jsonl; an empty list if that file is absent.
+
+        Raises: UserError with the number of the row if a row can't be read.
+        """
         rows = enumerate(read_json_lines(self.captions_file), start=1)
         return [_evaluated_vase(row, f"{self.captions_file}, row {number}") for number, row in rows]
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Metrics of both systems and their paired difference; see `evaluate_captions`.
+        """Content of evaluation.json: metrics of both systems and their paired differences; see `evaluate_captions`.
 
-        Raises: UserError when the file is absent or is not JSON.
+        Raises: UserError if evaluation.json is absent or is not JSON.
         """
         try:
             return json.loads(self.summary_file.read_text())
@@ -68,7 +76,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
             raise UserError(f"{self.summary_file} can't be read: {error}") from error
 
     def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase]) -> None:
-        """Writes the metrics and the captioned vases that they were computed from."""
+        """Writes the metrics to evaluation.json and the captioned vases to captions.jsonl."""
         lines = "".join(json.dumps(asdict(vase), ensure_ascii=False) + "\n" for vase in captions)
         write_atomic(self.captions_file, lines.encode())
         self._write_json(self.summary_file, summary)

@@ -1,4 +1,4 @@
-"""Exports a run's trained model as an ordinary Hugging Face folder and checks the result."""
+"""Exports the trained model of a GRPO run as an ordinary Hugging Face model folder and checks the result."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,19 +16,21 @@ from vaserl.runs.versions import PACKAGES
 from vaserl.types import DIMENSIONS
 
 MAX_LOGIT_GAP = 1e-3
-"""Largest difference between the export's logits and base + adapter's, relative to their standard deviation."""
+"""Largest allowed difference between the logits of the exported and of the trained model, as a fraction of the
+standard deviation of the trained model's logits."""
 
 _WINDOW = 10
-"""Number of steps at a run's beginning, and as many at its end, over which the model card averages."""
+"""Number of steps in each average of the model card, which compares a run's first steps with its last steps."""
 
 
 def export_run(run: Run, out_dir: Path) -> Path:
-    """Merges a GRPO run's last weights into its base and writes model, processor, chat template and model card.
+    """Merges a GRPO run's last weights into its base model and writes the model, processor, chat template and model
+    card to `out_dir`. Returns: `out_dir`.
 
-    Checks that the exported folder's logits are those of base + adapter and differ from the base's: a merge
-    can leave the base unchanged without an error.
+    Checks that the exported model has the same logits as the trained one. Also checks that its logits differ from the
+    base model's, because a merge can leave the base model unchanged without an error.
 
-    Raises: UserError when the run has no weights or `out_dir` is not empty; RuntimeError when a check fails.
+    Raises: UserError if the run has no weights or `out_dir` is not empty; RuntimeError if a check fails.
     """
     if not run.weights:
         raise UserError(f"{run.path} has no saved weights: it is not the folder of a finished GRPO run")
@@ -59,9 +61,11 @@ def _trained_model(base: Path, weights: Path) -> Any:
 
 @torch.no_grad()
 def _check(base: Path, weights: Path, out_dir: Path) -> None:
-    """Compares the export's logits on a fixed text with those of base + adapter, computed separately, and the base's.
+    """Compares the exported model's logits on fixed tokens with the trained model's and the base model's.
 
-    Raises: RuntimeError when they differ from the former or equal the latter.
+    The trained model is loaded anew: the base model with the adapter, which is not merged, or the trained weights.
+
+    Raises: RuntimeError if the exported model's logits differ from the trained model's or equal the base model's.
     """
     original = load_model(base).eval()
     # none of the special tokens at either end of the vocabulary, some of which stand for images and videos
@@ -120,7 +124,7 @@ def _metrics_table(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def _held_out(folder: QuickstartFolder) -> str:
-    """Returns the model card's sentence about the evaluation in the run's quick-start folder; empty without one."""
+    """Returns the model card's sentence about the evaluation in `folder`; empty if there is no evaluation."""
     if not folder.evaluation.summary_file.is_file():
         return ""
     result = folder.evaluation.summary

@@ -1,4 +1,4 @@
-"""The folder that a job writes into, with the files that every job leaves there."""
+"""The output folder of a job, with the files that every kind of job writes."""
 
 import json
 from collections.abc import Mapping
@@ -15,24 +15,28 @@ SettingsT = TypeVar("SettingsT", bound=Section)
 
 
 class JobFolder(Generic[SettingsT]):
-    """The folder of a job: paths, atomic writes and typed reads of config.toml, versions.json and features.json.
+    """The output folder of a job, with methods that read and write its config.toml, versions.json and features.json.
 
-    Creating the object reads and writes nothing.
+    The constructor reads and writes no files.
     """
 
     def __init__(self, path: Path, kind: type[SettingsT]):
-        """kind: the class of the settings in config.toml."""
+        """kind: class of the job's settings, into which config.toml is parsed."""
         self.path = Path(path)
         self._kind = kind
 
     @property
     def config_file(self) -> Path:
-        """The resolved settings, as TOML."""
+        """Path of the TOML file with all settings of the job, defaults included."""
         return self.path / "config.toml"
 
     @property
     def features_file(self) -> Path:
-        """Counts of what the vision encoders did; absent where the job had none."""
+        """Path of the JSON file with the vision encoders' counters; a job without vision encoders doesn't write it.
+
+        "encoded": number of videos encoded. "damaged", "evicted", "refused": number of feature-store entries that were
+        found damaged, were removed to save space, or could not be stored.
+        """
         return self.path / "features.json"
 
     @property
@@ -43,8 +47,8 @@ class JobFolder(Generic[SettingsT]):
     def settings(self) -> SettingsT:
         """The settings that the job ran with, defaults included.
 
-        Raises: UserError when the file is absent or does not fit this version of vaserl; it names the file, the key,
-        the version that wrote the folder, and what to do.
+        Raises: UserError if config.toml is absent or does not fit this version of vaserl. The message contains the
+        file, the key, the version of vaserl that wrote the folder, and what to do.
         """
         self.check_format()
         try:
@@ -59,11 +63,11 @@ class JobFolder(Generic[SettingsT]):
 
     @property
     def versions(self) -> RunVersions:
-        """The software that wrote the folder. Raises: UserError when the file is damaged."""
+        """Versions of the software that wrote the folder. Raises: UserError if versions.json is damaged."""
         return read_versions(self._versions_file)
 
     def check_format(self) -> None:
-        """Raises: UserError when the folder has a newer format than this vaserl knows."""
+        """Checks that this version of vaserl can read the folder's format. Raises: UserError if the format is newer."""
         found = self.versions
         if found.format > RUN_FORMAT:
             raise UserError(
@@ -72,16 +76,16 @@ class JobFolder(Generic[SettingsT]):
             )
 
     def begin(self, settings: SettingsT, reward_sha256: Mapping[str, str] | None = None) -> None:
-        """Creates the folder and writes the settings and the versions of the software that runs now.
+        """Creates the folder and writes the settings and the versions of the installed software.
 
-        reward_sha256: hash of each reward function's source file, by the function's name.
+        reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.config_file, dump_config(settings).encode())
         self._write_json(self._versions_file, current_versions(reward_sha256).as_dict())
 
     def write_features(self, counts: Mapping[str, int]) -> None:
-        """Writes how many turntable videos the vision encoders encoded, evicted from their cache and so on."""
+        """Writes the vision encoders' counters to features.json. counts: see `features_file`."""
         self._write_json(self.features_file, counts)
 
     def _write_json(self, path: Path, content: object) -> None:

