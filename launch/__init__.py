@@ -1,1 +1,1 @@
-"""The jobs, one module each. `python -m launch JOB CONFIG` starts a job; launch/jobs.py lists them."""
+"""One module for each job. `python -m launch JOB CONFIG` starts a job; launch/jobs.py lists the jobs."""

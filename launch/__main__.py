@@ -11,7 +11,7 @@ from vaserl.settings import nearest_name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Starts the job that the first argument names. Returns: the job's exit code, or 2 for an unknown name."""
+    """Starts the job whose name is the first argument. Returns: the job's exit code, or 2 if no job has that name."""
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or given[0] in ("-h", "--help"):
         print(_usage())

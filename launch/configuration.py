@@ -15,7 +15,7 @@ from vaserl.settings.keys import ABSENT, REQUIRED, Key, KeyTable, key_tables
 
 CONFIGURATION_PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 _MAX_DEFAULT = 60
-"""Largest number of characters of a default in a table's cell; a longer default is printed below the table."""
+"""Maximum length, in characters, of a default value in a table's cell. A longer value is printed below the table."""
 
 _OPENING = """# Configuration
 
@@ -32,7 +32,7 @@ has it.
 
 
 def configuration_page() -> str:
-    """Returns the text of docs/configuration.md."""
+    """Returns the Markdown text of docs/configuration.md."""
     parts = [_OPENING, _jobs()]
     places: defaultdict[tuple[str, type], list[tuple[str, KeyTable]]] = defaultdict(list)
     for job in _configured():
@@ -52,7 +52,7 @@ def configuration_page() -> str:
 
 
 def undocumented() -> list[str]:
-    """Returns the keys and tables that have no docstring, each as "job: section.key"."""
+    """Returns the configuration keys and tables without a docstring: "job: section.key" or "job: [section]"."""
     found = []
     for job in _configured():
         for table in key_tables(settings_class(job)):
@@ -89,8 +89,8 @@ def _section(tables: list[tuple[str, KeyTable]]) -> str:
 
 
 def _table(tables: list[tuple[str, KeyTable]]) -> str:
-    """Returns a Markdown table of the keys of one section. A default that differs between jobs is given
-    for each of them."""
+    """Returns a Markdown table of the keys of one configuration section. `tables` contains one entry for each job that
+    has the section. If the jobs have different defaults for a key, its cell lists each default with its jobs."""
     first = tables[0][1]
     if not first.keys:
         return ""
@@ -113,7 +113,7 @@ def _cell(key: Key) -> str:
 
 
 def _in_full(path: str, key: Key) -> str:
-    """Returns a key with its long default as a block of TOML."""
+    """Returns a Markdown code block of TOML that sets the key to its default, which is too long for a table's cell."""
     value: Any = {key.name: tomllib.loads(f"default = {key.default}")["default"]}
     for part in reversed(path.split(".") if path else []):
         value = {part: value}
@@ -129,7 +129,8 @@ def _escaped(text: str) -> str:
 
 
 def main() -> int:
-    """Writes docs/configuration.md. Returns: exit code 0, or 1 after printing the keys that have no docstring."""
+    """Writes docs/configuration.md. Returns: exit code 0. If keys have no docstring, prints them, writes nothing and
+    returns 1."""
     if missing := undocumented():
         print(f"give each key a docstring that states its meaning: {', '.join(missing)}", file=sys.stderr)
         return 1

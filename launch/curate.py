@@ -1,6 +1,7 @@
 """Turns photographs and records into a data set: python -m launch curate CONFIG [--section.key value …]
 
-`python -m launch train-quality CONFIG` trains its quality filter: see launch/train_quality.py.
+The quality filter, which rejects bad photographs, is trained with `python -m launch train-quality CONFIG`:
+see launch/train_quality.py.
 """
 
 import sys
@@ -14,7 +15,7 @@ from vaserl.errors import UserError
 
 
 def run(settings: CurateSettings) -> CurationSummary:
-    """Turns photographs and records into a data set and prints how many photographs each stage kept."""
+    """Turns photographs and records into a data set. Prints the number of photographs before and after each stage."""
     if settings.tiny_filters is not None:
         from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 

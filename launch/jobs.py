@@ -1,20 +1,23 @@
-"""The table of jobs. It imports nothing heavy: a job's module is loaded when the job is started."""
+"""The table of jobs. It contains each job's module as a string, so that a job's large imports, such as torch, are
+loaded only when the job is started."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job that `python -m launch NAME …` starts."""
+    """Description of a job that can be started with `python -m launch NAME …`."""
 
     module: str
-    """Module with `run(settings)`, and with `main(argv)` for `python -m MODULE`."""
+    """Name of the module that contains the job. A job with settings is run by the module's function `run(settings)`,
+    a job without settings by `main(argv)`."""
     line: str
-    """What the job does: a phrase that starts with a verb, for `--help` and docs/configuration.md."""
+    """Short description of the job for `--help` and docs/configuration.md. It begins with a verb: "trains a model"."""
     settings: str | None = None
-    """Settings class of the job as `module:class`; None for a job with arguments instead of a CONFIG."""
+    """Settings class of the job, as `module:class`. None for a job that has command-line arguments instead of a
+    config file."""
     example: str | None = None
-    """Path of an example of the job's CONFIG in this repository."""
+    """Path of an example config file for the job, relative to the repository. None for a job without a config file."""
 
 
 JOBS = {
@@ -63,4 +66,4 @@ JOBS = {
     "bench": Job(module="launch.bench.__main__", line="measures one part of the program: bench NAME"),
     "study": Job(module="launch.study", line="runs an experiment on a finished quick start: study NAME RUN --out DIR"),
 }
-"""Every job, by its name on the command line."""
+"""All jobs. The key is the job's name on the command line."""

@@ -1,4 +1,4 @@
-"""The command line that all jobs with a CONFIG share."""
+"""The command line of every job that reads a config file."""
 
 import argparse
 import importlib
@@ -17,9 +17,11 @@ _KEY_WIDTH = 42
 
 
 def start_job(name: str, argv: Sequence[str] | None = None) -> int:
-    """Runs the job `name` on the CONFIG and the `--section.key value` overrides in `argv`.
+    """Runs the job `name`. `argv` contains the path of the config file, and `--section.key value` options that override
+    values of that file.
 
-    Returns: exit code 0, or 2 after printing a UserError without a traceback. Any other exception is raised.
+    Returns: exit code 0, or 2 after a UserError, whose message is printed without a traceback. Other exceptions are
+    not caught.
     """
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
@@ -45,13 +47,14 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
 
 
 def settings_class(name: str) -> type[Section]:
-    """Returns the settings class of a job with a CONFIG, without importing the job's module."""
+    """Returns the settings class of the job `name`, without importing the job's module."""
     module, _, kind = (JOBS[name].settings or "").partition(":")
     return getattr(importlib.import_module(module), kind)
 
 
 def _keys_as_text(kind: type[Section]) -> str:
-    """Returns a text that lists each key with its default and, below it, the first sentence of its docstring."""
+    """Returns the list of settings for `--help`: each key with its default and, on the next line, the first sentence of
+    the key's docstring."""
     lines = ["keys, each with its default; docs/configuration.md explains them in full:"]
     for table in key_tables(kind):
         for key in table.keys:

@@ -25,11 +25,12 @@ from vaserl.settings.section import load_config
 from vaserl.synthetic.world import build_world
 
 _WINDOW = 10
-"""Number of steps at the beginning and at the end of GRPO whose rewards are averaged for the summary."""
+"""Number of GRPO steps, at the beginning and again at the end, over which the summary averages the reward."""
 
 
 def run(settings: QuickstartSettings) -> dict[str, Any]:
-    """Runs all stages and writes the summary and the report. Returns: the summary."""
+    """Runs every stage from the photographs to the evaluation. Writes a summary (JSON) and a report, and returns the
+    summary."""
     folder = QuickstartFolder(settings.run_dir)
     folder.make_room()
     curating, tuning, training, evaluating = stage_settings(settings)
@@ -88,8 +89,11 @@ def run(settings: QuickstartSettings) -> dict[str, Any]:
 def stage_settings(
     settings: QuickstartSettings,
 ) -> tuple[CurateSettings, SftSettings, TrainSettings, EvaluateSettings]:
-    """Returns the settings of each stage. They are read from the stage's config file; then the paths that connect one
-    stage's output to the next stage's input are set; the quick start's overrides take precedence over both."""
+    """Returns the settings of the stages curate, SFT, GRPO and evaluation.
+
+    A stage's settings are read from its config file. Then the seed is set, and the paths that connect one stage's
+    output to the next stage's input. Last, the quick start's `overrides` for the stage replace any of these values.
+    """
     folder, seed = QuickstartFolder(settings.run_dir), ["--seed", str(settings.seed)]
     data, model = ["--data.path", str(folder.dataset.path)], ["--model.path", str(folder.sft.model_folder)]
     clip = str(folder.clip_model)

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: python -m launch sft CONFIG [--section.key value …]"""
+"""Fine-tunes a model on captions and questions (SFT): python -m launch sft CONFIG [--section.key value …]"""
 
 import math
 import sys
@@ -24,7 +24,8 @@ from vaserl.types import Demonstration
 
 
 def run(settings: SftSettings) -> None:
-    """Fine-tunes a model on the training vases and writes a complete model folder to `run_dir`/model."""
+    """Fine-tunes a model on the captions and questions of the training vases. Writes the model folder to
+    `run_dir`/model."""
     run_folder = SftRun(settings.run_dir)
     vases = DataSet(settings.data.path).vases("train")
     if settings.tiny_model is not None:
@@ -68,8 +69,9 @@ def run(settings: SftSettings) -> None:
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:
-    """Returns a conversation to imitate: a vase's caption and some questions with answers, about its turntable video,
-    which starts at a random frame and is shifted by a few pixels."""
+    """Returns a conversation about a vase's turntable video that the model is trained to imitate. It consists of the
+    vase's caption and of randomly drawn questions with answers. The video starts at a random frame if
+    `settings.rotate_clips` is true, and its frames are shifted by up to `settings.max_shift` pixels."""
     rotation = int(random.integers(settings.data.num_frames)) if settings.rotate_clips else 0
     # a video doesn't show where a vase was found, so that question would teach the model to guess
     visible = [question for question in vase.questions if question.dimension != PROVENANCE]
@@ -82,7 +84,8 @@ def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator
 
 
 def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:
-    """Returns the texts to train a tokenizer on: captions, references, questions and answers of the vases."""
+    """Returns the texts to train a tokenizer on: the caption prompt, and the caption, reference caption, questions and
+    answers of each vase."""
     texts = [CAPTION_PROMPT]
     for vase in vases:
         texts += [vase.caption, vase.reference, *(text for q in vase.questions for text in (q.question, q.answer))]

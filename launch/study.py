@@ -1,9 +1,12 @@
-"""Answers a question about the reward, from a finished quick start: python -m launch study NAME RUN --out DIR
+"""Runs an experiment about the reward on the folder RUN of a finished quick start:
+python -m launch study NAME RUN --out DIR
 
-constant-answer   does GRPO lead a policy away from one and the same answer to every vase?
+NAME is one of these experiments:
+
+constant-answer   does a model that gives the same caption for every vase unlearn this by GRPO?
 per-dimension     does the reward of any dimension (fabric, shape, …) fall if each has its own advantages (GDPO)?
 
-Each study writes its runs, the numbers NAME.json and the plot NAME.svg into DIR.
+Each experiment writes its training runs, its results as NAME.json and a plot as NAME.svg to DIR.
 """
 
 import argparse
@@ -35,15 +38,18 @@ from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")
 _WINDOW = 10
-"""Number of steps at the beginning and at the end of a run whose rewards are averaged."""
+"""Number of steps, at the beginning and again at the end of a run, over which the results average the reward."""
 
 
 def study_constant_answer(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Fine-tunes the quick start's model on one caption for all vases, then trains it by GRPO. Returns: the caption;
-    for each step the mean reward, the reward of that caption and its share of the completions; and the final
-    evaluation."""
+    """Fine-tunes the quick start's model on one caption for all vases, then trains this model by GRPO.
+
+    Returns: "caption": that caption. "steps": for each GRPO step the mean reward of all completions, the mean reward
+    that the caption would earn, and the share of completions equal to the caption. "held_out": the evaluation of the
+    trained model.
+    """
     vases = quickstart.dataset.vases("train")
     caption = constant_caption([vase.record for vase in vases])
     _write_constant_dataset(quickstart.dataset, out.dataset, caption)
@@ -80,8 +86,12 @@ def study_constant_answer(
 def study_per_dimension(
     quickstart: QuickstartFolder, out: QuickstartFolder, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Runs the quick start's GRPO with advantages computed for each part of the reward by itself. Returns: the rewards
-    of each step, their means at the beginning and the end, and the final evaluation."""
+    """Trains the quick start's model by GRPO, with advantages computed separately for each part of the reward.
+
+    Returns: "steps": the mean total reward and the reward of each dimension, for each GRPO step. "windows": for each
+    dimension the mean reward of the first and of the last `_WINDOW` steps. "held_out": the evaluation of the trained
+    model.
+    """
     per_dimension = ["--advantage.per_dimension", "true", *overrides]
     training = _training(quickstart, out, quickstart.sft.model_folder, per_dimension)
     train.run(training)
@@ -103,8 +113,11 @@ def _training(
 
 
 def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: TrainSettings) -> dict[str, Any]:
-    """Evaluates the trained weights of a run. Returns: the rewards before and after GRPO, and for each dimension its
-    mean similarity before and after, with the paired difference and its interval."""
+    """Evaluates the weights trained by a GRPO run on held-out vases.
+
+    Returns: the rewards before and after GRPO, and the paired difference with its confidence interval. "dimensions" has
+    the same numbers for each dimension (property of a vase), computed from the dimension's part of the reward.
+    """
     trained = Run(training.run_dir).weights_folder(training.num_steps + 1)
     tied = [
         *("--run_dir", str(out.evaluation.path), "--data.path", str(training.data.path), "--trained", str(trained)),
@@ -129,12 +142,13 @@ def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: T
 
 
 def _share_of(caption: str, rows: Sequence[RolloutRow]) -> float:
-    """Returns the share of completions that equal the caption word for word."""
+    """Returns the share of completions, from 0 to 1, whose text is exactly the caption."""
     return float(np.mean([row.completion.strip() == caption for row in rows]))
 
 
 def _write_constant_dataset(source: DataSet, target: DataSet, caption: str) -> None:
-    """Writes the data set with one caption for every training vase; clips and models are linked, not copied."""
+    """Writes a copy of the data set `source` in which every training vase has the same caption. Turntable videos and 3D
+    models are linked, not copied."""
     target.write_rows(replace(row, caption=caption) if row.split == "train" else row for row in source.rows)
     target.link_files(source)
 
@@ -146,7 +160,8 @@ STUDIES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a study. Returns: exit code 0, or 2 after printing a UserError."""
+    """Runs the experiment given on the command line. Returns: exit code 0, or 2 after a UserError, whose message is
+    printed."""
     parser = argparse.ArgumentParser(prog="python -m launch study", description=__doc__)
     parser.add_argument("name", choices=STUDIES)
     parser.add_argument("quickstart", type=Path, metavar="RUN", help="folder of a finished quick start")

@@ -1,9 +1,11 @@
 """Makes a torchvision built for CUDA importable beside a torch built for CPU, in every process of an environment.
 
-Such a torchvision can't load its compiled operators, and its import fails with "operator torchvision::nms does not
-exist", although vaserl does not use them. `make setup` copies this file into the environment's site-packages with
-a `.pth` line that imports it at interpreter start, because an import in our own packages would not reach the child
-processes in which vLLM inspects model classes. If torchvision matches torch, the hook changes nothing.
+Such a torchvision can't load its compiled operators. vaserl does not use these operators, but without them
+`import torchvision` fails with "operator torchvision::nms does not exist".
+
+`make setup` copies this file into the environment's site-packages with a `.pth` line that imports it at interpreter
+start. An import in our own packages would not be executed in the child processes in which vLLM inspects model classes.
+If torchvision matches torch, the hook changes nothing.
 """
 
 import importlib.abc
@@ -17,7 +19,8 @@ _library = None  # referenced, because a torch.library.Library unregisters its o
 
 
 class DeclareOperators(importlib.abc.MetaPathFinder):
-    """Declares the missing operators just before torchvision registers implementations for them."""
+    """Import hook that declares torchvision's compiled operators if they are missing. The operators are declared just
+    before torchvision registers implementations for them, which fails for an undeclared operator."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname in _AFTER_EXTENSION:

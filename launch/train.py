@@ -1,4 +1,4 @@
-"""GRPO: python -m launch train CONFIG [--section.key value …]"""
+"""Trains a model by GRPO: python -m launch train CONFIG [--section.key value …]"""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from vaserl.settings import TrainSettings
 
 
 def run(settings: TrainSettings) -> None:
-    """Trains a model by GRPO and writes metrics, completions and the last weights to the run folder."""
+    """Trains a model by GRPO. Writes each step's metrics and completions, and the final weights, to the run folder."""
     check_model_folder(settings.model.path)
     tasks = [vase.caption_task() for vase in DataSet(settings.data.path).vases("train")]
     records = [task.record for task in tasks]
@@ -56,7 +56,7 @@ def run(settings: TrainSettings) -> None:
 
 
 def start_ranks(settings: TrainSettings, place: PlacementSlice, features: FeatureReader | None) -> LearnerGroup:
-    """Starts the learner's ranks (processes) on the resources reserved for them."""
+    """Starts the processes (ranks) that train the model, on the resources reserved for them."""
     return LearnerGroup(
         settings.model,
         settings.data,
@@ -71,8 +71,11 @@ def start_ranks(settings: TrainSettings, place: PlacementSlice, features: Featur
 def start_engines(
     settings: TrainSettings, place: PlacementSlice, features: FeatureReader | None, ranks: LearnerGroup
 ) -> RolloutPool:
-    """Starts the engines on the resources reserved for them. If `goes_by_transfer` is true, `ranks` send new
-    weights to the engines directly between GPUs over NCCL; otherwise they go through Ray's object store."""
+    """Starts the engines, the actors that generate completions, on the resources reserved for them.
+
+    After each training step, the processes that train the model (`ranks`) send the new weights to the engines. The
+    weights are sent from GPU to GPU over NCCL if `goes_by_transfer` is true, otherwise through Ray's object store.
+    """
     learner = settings.learner
     by_nccl = goes_by_transfer(learner, settings.rollout)
     return RolloutPool(

@@ -1,4 +1,4 @@
-"""Trains the quality filter: python -m launch train-quality CONFIG [--section.key value …]"""
+"""Trains the filter that rejects bad photographs: python -m launch train-quality CONFIG [--section.key value …]"""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Compares generated meshes with true ones: python -m launch vaseeval CONFIG [--section.key value …]"""
+"""Compares generated meshes with ground-truth meshes: python -m launch vaseeval CONFIG [--section.key value …]"""
 
 import json
 import sys
@@ -14,9 +14,10 @@ from vaserl.runs.versions import versions
 
 
 def run(settings: VaseEvalSettings) -> dict[str, Any]:
-    """Compares the meshes, prints a table and writes it to vaseeval.md, and the numbers of every pair to vaseeval.json.
+    """Compares each generated mesh with its ground-truth mesh.
 
-    Returns: the numbers in vaseeval.json, not yet converted for JSON.
+    Prints a table of the results and writes it to vaseeval.md. Writes the numbers of every pair of meshes to
+    vaseeval.json. Returns: the content of vaseeval.json, in which infinity and NaN are not yet replaced by None.
     """
     result = {"generators": evaluate(settings), "reported_elsewhere": PAPER, "versions": versions()}
     JobFolder(settings.run_dir, VaseEvalSettings).begin(settings)
@@ -28,8 +29,8 @@ def run(settings: VaseEvalSettings) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Returns the value with None in place of infinity and NaN, which JSON lacks. The fields `failure` and `num_equal`
-    tell why a number is None."""
+    """Returns a copy of the nested dicts and lists in which infinity and NaN are replaced by None, because JSON has
+    neither. The fields `failure` and `num_equal` beside such a number tell why it is None."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The `vaserl` command, for work that needs no cluster; each subcommand is a module of `vaserl.commands`."""
+"""The `vaserl` command. Its subcommands are the modules of `vaserl.commands`; none of them needs a Ray cluster."""
 
 import argparse
 import os
@@ -22,15 +22,15 @@ from vaserl.commands import (
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 CLOSED_PIPE_EXIT = 141
-"""Exit code when standard output is a pipe that its reader has closed early: 128 + SIGPIPE, as a shell reports it."""
+"""Exit code when standard output is a pipe whose reading end was closed early: 128 + 13 (SIGPIPE), as in a shell."""
 VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, export_hub, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the subcommand given on the command line.
 
-    Returns: the subcommand's exit code (0 if it returns none); 2 after a UserError, whose message is printed; 141 when
-    the reader of standard output has closed the pipe, as `| head` does.
+    Returns: the subcommand's exit code, or 0 if the subcommand returns None. 2 after a UserError, whose message is
+    printed. 141 when standard output is a pipe whose reading end was closed early, as `| head` does.
     """
     parser = argparse.ArgumentParser(prog="vaserl", description="Greek vases, described by a vision-language model.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="SUBCOMMAND")
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_output_closed() -> bool:
-    """Returns whether standard output is a pipe whose reading end is closed."""
+    """Returns True if standard output is a pipe whose reading end is closed."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)  # poll always reports errors and hang-ups
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

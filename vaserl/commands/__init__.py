@@ -1,6 +1,6 @@
 """The subcommands of the `vaserl` command.
 
-Each module has the name of its subcommand and two functions: `add(verbs)` declares the subcommand's name, help and
-arguments, and `run(arguments)` does the work. Other modules are imported inside `run`, so that `vaserl --help` does not
-load torch or other large packages.
+Each module is named after its subcommand and has two functions. `add(verbs)` adds the subcommand, its help and its
+arguments to the argument parser. `run(arguments)` executes the subcommand. The function `run` contains the imports of
+other vaserl modules, so that `vaserl --help` does not load torch or other large packages.
 """

@@ -40,10 +40,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the reward of each kind of caption, and the entropy of each dimension (property of a vase) over the
-    targets.
+    """Prints the rewards of reference captions, of one constant caption, of other vases' captions and of adversarial
+    captions (attacks). Also prints the entropy of each dimension (property of a vase) over the target records.
 
-    Raises: UserError when the targets can't be used.
+    Raises: UserError when the file or data set of targets can't be used.
     """
     from vaserl.errors import UserError
     from vaserl.evaluation.audit import audit
@@ -70,8 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def audit_table(result: dict[str, Any]) -> str:
-    """Returns two tables as text: the reward of each kind of caption, and how the values of each dimension (property of
-    a vase) are distributed."""
+    """Returns two tables as text. The first has the rewards of each kind of caption (reference, constant, shuffled,
+    attacks). The second has, for each dimension (property of a vase), the number of its values and their entropy."""
     rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'reaches reference on':>21}"]
     captions = {
         "the reference": result["honest"],

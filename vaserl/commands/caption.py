@@ -25,7 +25,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the caption that the model generates for the vase in the file."""
+    """Prints the caption that a vision-language model generates for the vase in a photograph or GLB file."""
     from vaserl.evaluation.caption_file import caption_file
 
     print(

@@ -36,9 +36,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the numbers of photographs, records and rows, the problems found, and example prompts with their answers.
+    """Prints the numbers of photographs, records and rows, the problems found in them, and the prompts and answers of
+    up to three vases.
 
-    Returns: 1 if a problem would stop a run or drop a row, else 0.
+    Returns: exit code 1 if a problem would stop a run or drop a row, else 0.
     """
     from vaserl.curation.check import check_dataset, check_photographs, check_published
     from vaserl.curation.check.checked import page

@@ -1,4 +1,4 @@
-"""vaserl export RUN: writes the model trained by a run, as an ordinary Hugging Face model folder."""
+"""vaserl export RUN: writes the model that a GRPO run trained, as an ordinary Hugging Face model folder."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the model folder and prints its path. Raises: UserError when the run's model can't be exported."""
+    """Writes the model of a GRPO run to a new folder and prints the folder's path.
+
+    Raises: UserError when the run's model can't be exported.
+    """
     from vaserl.runs.export import export_run
     from vaserl.runs.run import Run
 

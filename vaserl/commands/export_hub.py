@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the subcommand `export-hub` with its arguments to the `vaserl` command. Its earlier name, `publish`, still
-    works."""
+    """Adds the subcommand `export-hub` with its arguments to the `vaserl` command. The subcommand's earlier name,
+    `publish`, still works."""
     parser = verbs.add_parser(
         "export-hub",
         aliases=["publish"],
@@ -25,7 +25,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder for the hub, and prints the size and path of each file and the number of vases."""
+    """Writes a data set as a folder for the Hugging Face hub. Prints the size and path of each file, the number of
+    vases exported, and the number withheld because of their photographs' rights."""
     from vaserl.curation.outcome.hub_export import export_to_hub
     from vaserl.dataset import DataSet
 

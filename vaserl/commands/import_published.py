@@ -24,9 +24,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the data set. Prints each rejected vase with the reason, and the numbers of vases, questions and records.
+    """Writes the imported data set. Prints each rejected vase with the reason. Also prints the number of vases, of
+    questions left out, and of records parsed from questions or captions because metadata is missing.
 
-    Returns: 1 if a vase was rejected, else 0.
+    Returns: exit code 1 if a vase was rejected, else 0.
     """
     from vaserl.curation.published import import_published
     from vaserl.curation.settings import TurntableSettings

@@ -28,8 +28,11 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the 3D model, the drawing, the turntable video and the pictures. Prints the number of handles, how well
-    the model's silhouette overlaps the photograph's (IoU), and the warnings."""
+    """Writes the 3D model, the profile drawing, the turntable video and pictures of the vase to a folder.
+
+    Prints the number of handles found, the IoU (overlap) of the vase's silhouettes in the 3D model and in the
+    photograph, and the warnings.
+    """
     import numpy as np
     from PIL import Image
 
@@ -65,7 +68,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _save(path: Path, columns) -> None:
-    """Writes N images of H x W pixels, [N, H, W, 3] uint8, side by side into one file."""
+    """Writes N images side by side to one image file.
+
+    columns: [N, H, W, 3] uint8 RGB, N images of H x W pixels.
+    """
     import numpy as np
     from PIL import Image
 

@@ -16,7 +16,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the turntable video and the six views, and prints the video's path."""
+    """Writes a turntable video and six still views of a 3D model to a folder, and prints the video's path."""
     from PIL import Image
 
     from vaserl.files.clip import write_mp4

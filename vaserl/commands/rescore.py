@@ -1,4 +1,4 @@
-"""vaserl rescore RUN: scores the stored completions of a run with another reward function."""
+"""vaserl rescore RUN: scores the stored completions of a GRPO run with another reward function."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vaserl.runs.rescore import Rescored
 
 _WIDTH = 100
-"""Largest number of characters that are shown of a completion."""
+"""Maximum number of characters printed of a completion; a longer completion is cut off."""
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,7 +36,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints a comparison of the run's own rewards with the rewards by the other reward function.
+    """Scores a GRPO run's stored completions with another reward function, and prints a comparison of these rewards
+    with the rewards that the run used.
 
     Raises: UserError when the run or the other reward function can't be used.
     """
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def rescore_table(result: "Rescored") -> str:
-    """Returns the comparison of the run's own rewards with the rewards by another reward function, as lines of text."""
+    """Returns a text that compares the rewards that a run used with those of another reward function: means, rank
+    correlation, changes of advantages, and the completions whose advantage changes most."""
     rows = [
         f"{result.num_completions} completions in {result.num_groups} groups",
         f"mean reward               {result.old_mean:.3f} -> {result.new_mean:.3f}",

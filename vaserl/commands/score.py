@@ -33,10 +33,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints a table of mean scores or, with --json, the scores of each prediction as one line of JSON.
+    """Prints a table of mean scores. With --json, prints the scores of each prediction as one line of JSON instead.
 
-    Raises: UserError with file and line number when a line can't be used, unless --lenient is given. UserError also
-    when no prediction has a target.
+    Raises: UserError with file and line number when a line of an input file can't be used; with --lenient, such lines
+    are skipped and counted. UserError also when no prediction has a target with the same id.
     """
     from vaserl.errors import UserError
     from vaserl.evaluation.predictions import read_predictions, read_targets, refuse_lines, unmatched
@@ -63,10 +63,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> list[dict[str, Any]]:
-    """Scores each prediction (a caption or an answer).
+    """Scores each prediction (a caption, or an answer to a question).
 
-    Returns: for each prediction a dict with its id, question (if it has one), total reward, parts of the reward, and
-    the facts parsed from its text.
+    Returns: for each prediction a dict with its id, the question if it is an answer, the total reward, the parts of the
+    reward, and the facts parsed from the caption or answer.
     """
     from vaserl.evaluation.predictions import completion_of
     from vaserl.rewards.vase import ParserConfig, VaseReward, facts_as_json, parse_caption, parse_value
@@ -98,8 +98,9 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
 
 
 def score_table(scored: Sequence[dict[str, Any]]) -> str:
-    """Returns a table of mean scores as text, with a line for each dimension (property of a vase), each other part of
-    the reward, and the total. A dimension's mean is taken over the predictions whose target contains that dimension."""
+    """Returns a table of mean scores as text. It has a line for each dimension (property of a vase), for each other
+    part of the reward, and for the total reward. A dimension's mean is taken over the predictions whose target has a
+    value for the dimension."""
     from vaserl.types import DIMENSIONS
 
     values: dict[str, list[float]] = {}

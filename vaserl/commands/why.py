@@ -18,9 +18,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints what each curation stage did with the vase or photograph.
+    """Prints what each curation stage did with the vase or photograph that has the given ID.
 
-    Raises: UserError when the folder is not a data set, or when the data set does not contain the ID.
+    Raises: UserError when the given folder is not a data set, or when the data set does not contain the ID.
     """
     from vaserl.curation.outcome.why import why
     from vaserl.dataset import DataSet
