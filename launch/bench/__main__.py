@@ -22,11 +22,11 @@ BENCHES = {
     "rollout": "seconds of the engine's prefill and decode from stored vision features",
     "step": "seconds of a whole GRPO step, by phase",
 }
-"""What each bench measures. The key is the bench's name and that of its module in this folder."""
+"""What each bench measures, by the bench's name, which is also the name of its module in this folder."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a bench and prints its measurement. Returns: exit code 0, or 2 after printing a UserError."""
+    """Runs a bench and prints its measurement. Returns: exit code 0, or 2 after a UserError, which is printed."""
     listed = "\n".join(f"  {name:12} {what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m launch bench",

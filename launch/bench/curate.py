@@ -1,8 +1,9 @@
-"""Measures the curation job: rows per second of each stage by number of workers; seconds of the CLIP stage in the job
-against those of a bare loop; and the driver's memory while a hundred thousand rows pass.
+"""Measures the curation job, which filters photographs of vases.
 
-The photographs are those of a synthetic world unless --source is given. ResNet-50 and CLIP have their full size and
-random weights.
+It measures three parts: the rows per second of each stage, by number of workers; the overhead of the job, as the time
+of the CLIP stage divided by that of a bare loop; and the memory of the driver process over 100,000 rows.
+
+The photographs are synthetic unless --source is given. ResNet-50 and CLIP have their full size and random weights.
 """
 
 import argparse
@@ -53,12 +54,12 @@ from vaserl.synthetic.world import build_world
 PARTS = ("stages", "overhead", "memory")
 _STAGES = [stage.name for group in (*PIPELINE.filters, *PIPELINE.lift) for stage in group]
 _NUM_COMPARED = 2
-"""Number of batches in each comparison of the CLIP stage with a bare loop. The accuracy comes from repeated
-comparisons, not from long ones."""
+"""Number of batches in each comparison of the CLIP stage with a bare loop. It is small: the comparison is repeated
+instead (--num-repeats)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the parts and the size of the measurement."""
+    """Adds the command-line options that set which parts are measured and how much."""
     parser.add_argument("--only", choices=PARTS, help="measure this part only")
     parser.add_argument("--source", type=Path, help="folder of photographs and records, instead of a synthetic world")
     parser.add_argument("--num-vases", type=int, default=96, help="vases of the synthetic world (%(default)s)")
@@ -83,10 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures the chosen parts.
+    """Measures the parts that --only selects; without --only, all parts.
 
-    Returns: `rows_per_s` by stage and number of workers; `overhead_clip`, the seconds of the CLIP stage in the job
-    divided by those of a bare loop on the same photographs (median of the repeats); `memory`, see `driver_memory`.
+    Returns: `rows_per_s`, by stage and number of workers; `overhead_clip`, the seconds of the CLIP stage in the job
+    divided by the seconds of a bare loop on the same photographs (median of the repeats); and `memory`, the result of
+    `driver_memory`.
     """
     if arguments.num_vases < 8 or arguments.num_repeats < 1 or arguments.rows < 1:
         raise UserError("--num-vases must be at least 8, --num-repeats and --rows at least 1")
@@ -114,7 +116,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [
         f"{stage:12} " + "  ".join(f"{n} workers {rate:9.1f} rows/s" for n, rate in rates.items())
         for stage, rates in measured.get("rows_per_s", {}).items()
@@ -134,8 +136,10 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSettings:
-    """Returns the settings of a curation job over the photographs, with models of random weights and thresholds that
-    reject no photograph."""
+    """Returns the settings of a curation job over the photographs of --source or of a new synthetic world.
+
+    The models have random weights, and the thresholds reject no photograph.
+    """
     world = arguments.source
     if world is None:
         world = folder / "world"
@@ -163,8 +167,10 @@ def settings_over_world(folder: Path, arguments: argparse.Namespace) -> CurateSe
 def stage_rates(
     settings: CurateSettings, shards: Sequence[Shard], num_workers: Sequence[int], until: str
 ) -> dict[str, dict[str, float]]:
-    """Returns the rows per second through a pool of one stage, by stage and number of workers. The time in which the
-    workers start is not counted."""
+    """Runs each stage up to `until` alone, once per number of workers.
+
+    Returns: rows per second, by stage and number of workers. The time in which the workers start is not counted.
+    """
     journal, rates, context = Journal(settings.dataset), {}, StageContext(settings=settings)
     with connect(settings.cluster):
         for pools, is_lift in ((PIPELINE.filter_pools(context), False), (PIPELINE.lift_pools(context), True)):
@@ -187,7 +193,10 @@ def stage_rates(
 
 
 def _rate(shards: Sequence[Shard], pool: Pool, dataset: Path) -> tuple[float, list[Shard]]:
-    """Returns the rows per second, measured after about two shards per worker, and the shards that leave the pool."""
+    """Runs a pool over the shards. Returns: the rows per second and the output shards.
+
+    About two shards per worker at the start are not counted, because the workers start during them.
+    """
     passed: list[Shard] = []
     warm_s, num_warm = 0.0, min(2 * pool.settings.num_workers, len(shards) - 1)
     for shard, _ in stream(shards, [pool], dataset):
@@ -202,8 +211,10 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     """Compares the CLIP stage in the job with a bare loop over the same photographs in the same batches.
 
     In the job, a worker runs the stage in an isolated process and reads and writes shards. The loop reads, decodes and
-    encodes the photographs and stores nothing. The two alternate, and so does their order, so that other load on the
-    machine affects both. Returns: the ratio of their seconds, their rows per second, and the seconds of each pair.
+    encodes the photographs and stores nothing. Job and loop run in turn, and which of them is first alternates, so that
+    other load on the machine affects both.
+
+    Returns: the job's seconds divided by the loop's; the rows per second of each; and the seconds of each pair of runs.
     """
     context = StageContext(settings=settings)
     (pool,) = [pool for pool in PIPELINE.filter_pools(context) if pool.stages[0].name == INTACT.name]

@@ -1,9 +1,9 @@
-"""Kills the curation job at random moments and checks that the same command, run again, writes the same data set.
+"""Kills the curation job at random moments and checks that a restart writes the same data set as an uninterrupted run.
 
-Each kill sends SIGKILL to a real `python -m launch.curate` with a data set of its own. The moment is drawn between the
-first finished shard and the end of the job, as timed in an uninterrupted run; a kill before the first shard loses
-nothing. The same command is then run to its end. Its manifest must equal that of the uninterrupted run byte for byte,
-and no finished shard may have been written again. All stages take part, ResNet and CLIP as tiny models.
+Each kill sends SIGKILL to a real `python -m launch.curate` with a data set of its own. The moment is random, between
+the first finished shard and the end of the job, as timed in an uninterrupted run. A kill before the first shard loses
+no work, so it is not tested. The same command is then run to its end. Its manifest must equal that of the uninterrupted
+run byte for byte, and no finished shard may have been written again. All stages run; ResNet and CLIP are tiny models.
 """
 
 import argparse
@@ -45,15 +45,15 @@ from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 from vaserl.synthetic.world import build_world
 
 QUALITY_MODEL, CLIP_MODEL = "resnet", "open_clip"
-"""Names of the two models' folders, inside the temporary folder of the measurement."""
+"""Names of the folders of ResNet and CLIP, inside the temporary folder of the measurement."""
 
 Finished = dict[str, tuple[int, int]]
-"""Inode and modification time (ns) of each finished shard, by its path relative to the journal's folder. Writing a
-shard again changes both."""
+"""Inode and modification time (ns) of each finished shard, by the shard's path relative to the journal's folder.
+Writing a shard again changes inode and time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the number of kills and the size of the data set."""
+    """Adds the command-line options that set the number of kills and the size of the data set."""
     parser.add_argument("--num-kills", type=int, default=20, help="number of kills (%(default)s)")
     parser.add_argument(
         "--first", type=int, default=0, help="number of kills to skip, to continue an earlier measurement"
@@ -69,8 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Kills and resumes the job `num_kills` times.
 
-    Returns: totals over all kills, and for each kill its moment, the number of shards finished then by stage, whether
-    the manifest equals that of the uninterrupted run, and how many finished shards were written again.
+    Returns: totals over all kills, and for each kill: the moment; the number of shards that were finished at that
+    moment, by stage; whether the manifest equals that of the uninterrupted run; and the number of finished shards that
+    were written again.
     """
     if arguments.num_kills < 1:
         raise UserError("--num-kills must be at least 1")
@@ -111,7 +112,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [
         f"after SIGKILL and a restart, {measured['num_identical']} of {measured['num_kills']} manifests were identical "
         f"and {measured['num_shards_redone']} finished shards were written again; an uninterrupted run took "
@@ -127,7 +128,9 @@ def words(measured: dict[str, Any]) -> str:
 def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: str) -> dict[str, Any]:
     """Kills a job `moment_s` after its first finished shard and runs the same command to its end.
 
-    `undisturbed` is the SHA-256 of the uninterrupted run's manifest. Returns: the kill's entry in the measurement.
+    `undisturbed` is the SHA-256 of the uninterrupted run's manifest.
+
+    Returns: the entry of this kill in the result of `run`.
     """
     process = start(config)
     wait_for_a_shard(process, dataset)
@@ -153,13 +156,13 @@ def kill_and_resume(config: Path, dataset: Path, moment_s: float, undisturbed: s
 
 
 def wait_for_a_shard(process: subprocess.Popen[bytes], dataset: Path) -> None:
-    """Waits until a stage has finished its first shard, or the job has ended."""
+    """Waits until the job's first shard is finished or the job has ended."""
     while process.poll() is None and not any(not name.startswith(INPUT) for name in finished(dataset)):
         time.sleep(0.02)
 
 
 def make_models(folder: Path, seed: int) -> None:
-    """Writes a small ResNet with random weights, and a tiny CLIP after one training step."""
+    """Writes two models to `folder`: a small ResNet with random weights, and a tiny CLIP trained for one step."""
     torch.manual_seed(seed)
     resnet = ResNetConfig(layers=(1, 1, 1, 1), image_size=64)
     save_resnet(resnet.build(), resnet, folder / QUALITY_MODEL)
@@ -168,8 +171,10 @@ def make_models(folder: Path, seed: int) -> None:
 
 
 def write_config(dataset: Path, folder: Path) -> Path:
-    """Writes the config of a job with all stages and small shards, whose filters reject no photograph. Returns: its
-    path."""
+    """Writes the config of a curation job with all stages and small shards. Returns: the path of the config.
+
+    The job's filters reject no photograph.
+    """
     settings = CurateSettings(
         dataset=dataset,
         source=SourceSettings(path=str(folder / "world")),
@@ -189,7 +194,7 @@ def write_config(dataset: Path, folder: Path) -> Path:
 
 
 def start(config: Path) -> subprocess.Popen[bytes]:
-    """Starts `python -m launch.curate` on the config, in a process of its own."""
+    """Starts `python -m launch.curate` with the config. Returns: the new process."""
     with config.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "launch.curate", str(config)],
@@ -201,7 +206,7 @@ def start(config: Path) -> subprocess.Popen[bytes]:
 
 
 def finish_curation(process: subprocess.Popen[bytes]) -> None:
-    """Waits for the job's end. Raises: RuntimeError if it failed."""
+    """Waits for the end of the job. Raises: RuntimeError if the job failed."""
     if process.wait(600) != 0:
         raise RuntimeError(f"{process.args} ended with code {process.returncode}")
 
@@ -216,5 +221,5 @@ def finished(dataset: Path) -> Finished:
 
 
 def _digest(dataset: Path) -> str:
-    """Returns the SHA-256 of the manifest file as hexadecimal digits."""
+    """Returns the SHA-256 of the data set's manifest file as hexadecimal digits."""
     return hashlib.sha256(DataSet(dataset).rows.path.read_bytes()).hexdigest()

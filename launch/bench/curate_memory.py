@@ -1,7 +1,8 @@
 """Measures whether the memory of the curation job's driver grows with the number of rows.
 
-Each row names a photograph that no stage reads, and has a museum record. The rows pass the job's real driver: shards, a
-pool of filters, the choice of the best view, a pool after it, the manifest and the reports.
+Each row has a museum record and the path of a photograph that does not exist; no stage reads it. The job's real driver
+processes the rows: it cuts them into shards, runs a pool of filters, chooses the best view of each vase, runs a second
+pool, and writes the manifest and the reports.
 """
 
 import json
@@ -39,7 +40,7 @@ class Indifferent:
     """A filter that gives every photograph the same score."""
 
     def judge(self, photograph: Photograph) -> Verdict:
-        """Keeps the photograph without reading it."""
+        """Returns a verdict that keeps the photograph, without reading the photograph's file."""
         return Kept(columns={FRONT.name: 0.5})
 
 
@@ -53,10 +54,13 @@ _STEPS = (INDIFFERENT.name, QUESTIONS.name)
 
 
 def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, Any]:
-    """Runs the job over `num_rows` rows and samples the resident memory of this process, which is the driver.
+    """Runs the curation job over `num_rows` rows and samples the resident memory of the job's driver, which is this
+    process.
 
-    Returns: the memory in MiB before and after the job, its maximum, and its mean in the first pass over the rows and
-    in the second; and the samples [[rows done in both passes together, MiB], …].
+    The job passes over the rows twice: before and after the choice of the best view.
+
+    Returns: the memory in MiB before and after the job, the maximum, the mean in each pass, and the samples
+    [[rows done in both passes together, MiB], …].
     """
     settings = CurateSettings(
         dataset=folder,
@@ -90,8 +94,10 @@ def driver_memory(folder: Path, num_rows: int, svg: Path | None) -> dict[str, An
 
 
 def photographs(num_rows: int) -> pa.Table:
-    """Returns a table of `num_rows` photographs in the source's schema: one of each vase, with records of synthetic
-    vases. The photographs' files do not exist."""
+    """Returns a table of `num_rows` photographs in the schema of photograph sources, each of a different vase.
+
+    The museum records are those of synthetic vases. The photographs' files do not exist.
+    """
     records = [json.dumps(beazley_record(f"v{n}", n, traits_of(0, n)), sort_keys=True) for n in range(200)]
     names = [f"v{n:07d}" for n in range(num_rows)]
     columns: dict[str, Any] = {name: [""] * num_rows for name in SOURCE_SCHEMA.names}
@@ -106,7 +112,8 @@ def photographs(num_rows: int) -> pa.Table:
 
 @contextmanager
 def sampled(work: Path, num_rows: int, samples: list[tuple[int, float]]) -> Iterator[None]:
-    """Appends the rows done and this process's memory to `samples` in a thread, a few times a second."""
+    """Starts a thread that appends (rows done, MiB of this process) to `samples` four times a second, until the context
+    ends."""
     over = threading.Event()
 
     def look() -> None:
@@ -131,7 +138,7 @@ def resident_mib() -> float:
 
 
 def memory_figure(samples: list[tuple[int, float]], num_rows: int) -> bytes:
-    """Draws the driver's memory over the number of rows done. Returns: an SVG file."""
+    """Draws the driver's memory against the number of rows done. Returns: the contents of an SVG file."""
     with drawing.style():
         figure = Figure(figsize=(7.2, 3.0), layout="constrained", facecolor="white")
         axes = figure.add_subplot()

@@ -1,14 +1,16 @@
 """Measures the accuracy of the lathe, which reconstructs a vase from one photograph, on synthetic vases of known shape.
 
-Each vase is photographed once from the front with random light, backdrop and elevation, and reconstructed from that
-photograph; a second time without its handles, which gives the accuracy of the wall alone. The reconstructed and the
-true mesh have the same axis and are compared at equal body height, turned as the camera saw the vase.
+Each vase is rendered from the front with random light, backdrop and elevation, and reconstructed from this photograph.
+The same is done without the vase's handles, which gives the accuracy of the wall alone. The two meshes, reconstructed
+and true, are compared with the same axis, the same body height and the rotation that the vase has in the photograph.
 
-Silhouettes are compared twice: the reconstruction's, seen by the camera that the lathe estimated, with the vase's true
-mask in the photograph; and those of both meshes, seen horizontally. Chamfer distance: the mean distance of points on
-each surface from the other surface, averaged over both directions, in percent of the body's height. Profile: the radius
-at 199 equally spaced heights, for a vase 300 mm high. A trefoil lip isn't round; its true radius is that of the
-generated profile.
+Three things are compared:
+* silhouettes, in two ways: the reconstruction's, seen by the camera that the lathe estimated, with the vase's true mask
+  in the photograph; and those of both meshes, seen horizontally;
+* surfaces, by Chamfer distance: the mean distance of points on each surface from the other surface, averaged over both
+  directions, in percent of the body's height;
+* profiles: the radius at 199 equally spaced heights, for a vase 300 mm high. A trefoil lip isn't round; its true radius
+  is that of the generated profile.
 """
 
 import argparse
@@ -36,26 +38,27 @@ HEIGHT_MM = 300.0
 NUM_HEIGHTS = 199
 _NUM_POINTS = 20_000
 _SIDE = 300
-"""Height of a vase's body in the horizontal silhouettes, in pixels."""
+"""Height of a vase's body in the silhouettes that are seen horizontally, in pixels."""
 _MEASURES = ("iou_photo", "iou_level", "chamfer_percent", "profile_mean_mm", "profile_p95_mm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted:
-    """Accuracy of the lathe on one vase."""
+    """Accuracy of the lathe's reconstruction of one vase."""
 
     index: int
     """Number of the vase in the synthetic world."""
     shape: str
-    """Shape as a museum record names it."""
+    """Shape of the vase as written in its museum record."""
     technique: str
-    """Technique as a museum record names it; white-ground is hard to segment on a pale backdrop."""
+    """Painting technique as written in the vase's museum record. White-ground vases are hard to segment on a pale
+    backdrop."""
     failure: str
-    """Reason why the lathe rejected the photograph; then all numbers below are NaN. Empty if it did not."""
+    """Reason why the lathe rejected the photograph; all measures are NaN then. Empty if there was no rejection."""
     iou_photo: float
-    """Intersection over union of the reconstruction's silhouette and the vase's true mask in the photograph."""
+    """Intersection over union of the reconstruction's silhouette and the vase's true mask, both in the photograph."""
     iou_mask: float
-    """Intersection over union of the mask that the lathe cut out of the photograph and the true mask."""
+    """Intersection over union of the mask that the lathe segmented in the photograph and the vase's true mask."""
     iou_level: float
     """Intersection over union of the silhouettes of the reconstructed and the true mesh, seen horizontally."""
     chamfer_percent: float
@@ -63,19 +66,20 @@ class Lifted:
     profile_mean_mm: float
     """Mean absolute error of the radius over 199 heights, in mm for a vase 300 mm high."""
     profile_p95_mm: float
-    """95th percentile of the same errors."""
+    """95th percentile of the absolute error of the radius over 199 heights, in mm for a vase 300 mm high."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the bench's arguments."""
+    """Adds the command-line options that set the number and the seed of the vases."""
     parser.add_argument("--num-vases", type=int, default=120, help="vases, each with and without handles (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the vases and their photographs (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures the vases with and without handles.
+    """Measures the lathe's accuracy on each vase, with and without handles.
 
-    Returns: medians over all vases, by shape and by technique, with the number and reasons of rejections.
+    Returns: the medians over all vases, by shape and by technique; the number of rejections and their reasons; and the
+    ten worst vases.
     """
     if arguments.num_vases < 1:
         raise UserError("--num-vases must be at least 1")
@@ -91,7 +95,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = []
     for name in ("as_thrown", "without_handles"):
         lines.append(f"{name.replace('_', ' ')}, {measured['num_vases']} vases, medians:")
@@ -107,7 +111,8 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
-    """Returns medians over all vases, by shape and by technique; rejected vases are only counted."""
+    """Returns the medians of all measures: over all vases, by shape and by technique. Rejected vases are counted and
+    listed, but are not part of the medians."""
     return {
         "all": _medians(rows),
         "by_shape": _grouped(rows, "shape"),
@@ -119,11 +124,11 @@ def lathe_summary(rows: Sequence[Lifted]) -> dict[str, Any]:
 def compare_model(
     result: LatheResult, truth: trimesh.Trimesh, profile: np.ndarray, mask: np.ndarray
 ) -> dict[str, float]:
-    """Compares one reconstruction with the true mesh. Returns: the numbers of `Lifted`, by field.
+    """Compares one reconstruction with the true mesh. Returns: the measures, by their field name in `Lifted`.
 
-    `truth` is the true mesh, turned as the camera saw the vase, its body one unit high along the y axis. `profile` is
-    the outline of its outside: N points (radius, height), float64 [N, 2]. `mask` marks the vase's pixels in the
-    photograph, bool [height, width].
+    `truth` is the true mesh, rotated as the vase is in the photograph, with a body one unit high along the y axis (up).
+    `profile` is the true outer profile: N points (radius, height), float64 [N, 2]. `mask` is True at the vase's pixels
+    in the photograph, bool [height, width].
     """
     heights = np.linspace(0.0, 1.0, NUM_HEIGHTS + 2)[1:-1]
     radius = np.interp(heights, result.profile[:, 1], result.profile[:, 0])
@@ -139,8 +144,8 @@ def compare_model(
 
 
 def chamfer(one: trimesh.Trimesh, other: trimesh.Trimesh) -> float:
-    """Returns the mean distance of points on each surface from the other, averaged over both directions, in the meshes'
-    unit."""
+    """Returns the mean distance of points on each mesh's surface from the other mesh's surface, averaged over both
+    directions, in the meshes' unit."""
     first, second = (np.asarray(trimesh.sample.sample_surface(mesh, _NUM_POINTS, seed=0)[0]) for mesh in (one, other))
     there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
     return float(there.mean() + back.mean()) / 2
@@ -183,7 +188,7 @@ def _measured(
 
 
 def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns the wall without handles, which is the first connected component of a synthetic mesh."""
+    """Returns the mesh of the vase's wall alone, which is the first connected component of a synthetic vase."""
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
     bare = mesh.copy()
     bare.update_faces(labels == labels[0])
@@ -192,7 +197,7 @@ def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 class _RecordingRenderer(TurntableRenderer):
-    """A renderer that records the last call of `render_views`, so that it can render the vase's mask in that image."""
+    """A renderer that records the arguments of the last `render_views` call, to render a mask for the same view."""
 
     turn_deg: float = 0.0
 
@@ -212,7 +217,10 @@ class _RecordingRenderer(TurntableRenderer):
         )
 
     def mask(self, model: Model) -> np.ndarray:
-        """Returns the vase's mask in the last image, bool [height, width]: pixels that don't vary with the backdrop."""
+        """Returns the vase's mask in the first view of the last `render_views` call, bool [height, width].
+
+        The view is rendered on two backdrops: the vase's pixels are those whose colour stays the same.
+        """
         blue, green = (
             super(_RecordingRenderer, self).render_views(model, self._views, camera=self._used, background=colour)[0]
             for colour in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))

@@ -1,8 +1,9 @@
-"""Measures the learner's forward and backward pass over groups, each of them a prompt with several answers.
+"""Measures the learner's forward and backward pass over groups. A group is a prompt with several answers.
 
-The padded layout has one row for each answer and encodes the clip in every row. The shared-prefix layout holds the
-prompt once and reads stored vision features. The variants are timed alternately in one run, and their log-probabilities
-and gradients are compared.
+The padded layout has one row for each answer and repeats the prompt and the clip in every row. The shared-prefix
+layout contains the prompt once for all answers of a group. In both layouts the clip can be given as pixels or as stored
+vision features. The resulting four variants are timed alternately in one run, and the layouts' log-probabilities and
+gradients are compared.
 """
 
 import argparse
@@ -23,7 +24,10 @@ _VARIANTS = ("padded_pixels", "padded_features", "shared_pixels", "shared_featur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
+    """Adds the command-line options that set how much is measured.
+
+    Without a GPU the defaults are small enough for two CPU cores; with one, they suit a large GPU.
+    """
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
     parser.add_argument("--num-groups", type=int, default=2, help="groups of a micro-batch (%(default)s)")
@@ -43,11 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures the variants.
+    """Measures the variants, which are the combinations of layout (padded, shared) and input (pixels, features).
 
     Returns: the seconds per group of each variant; `ratio_padded_over_shared`, the seconds of padded_pixels divided by
-    those of shared_features in the same repeat; the differences of log-probabilities and gradients between the layouts;
-    the peak memory in GiB; and the roofline, a lower bound for the seconds of the pass in the shared-prefix layout.
+    the seconds of shared_features in the same repeat; the differences of log-probabilities and gradients between the
+    layouts; the peak memory in GiB; and the roofline, which is a lower bound for the seconds of a pass in the
+    shared-prefix layout.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
@@ -124,7 +129,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [
         f"{measured['model']}, a group: {measured['num_prompt_tokens']} prompt tokens, "
         f"{measured['group_size']} answers of {measured['num_answer_tokens']} tokens, {measured['dtype']}"
@@ -158,7 +163,7 @@ def _with_adapter(model: Any, arguments: argparse.Namespace) -> Policy:
 
 
 def _pass(policy: Policy, work: list[tuple[list[ClipInput], Layout]]) -> torch.Tensor:
-    """Makes one forward and backward pass over all groups. Returns: log-probabilities of their N answer tokens, [N]."""
+    """Makes one forward and backward pass over all groups. Returns: log-probabilities of all N answer tokens, [N]."""
     policy.zero_grad(set_to_none=True)
     logprobs = []
     num_targets = sum(len(layout.target_ids) for _, layout in work)
@@ -179,7 +184,8 @@ def _gradients(policy: Policy) -> torch.Tensor:
 
 
 def _compared(results: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, float]:
-    """Returns the differences of log-probabilities and gradients between the two layouts, if both were measured."""
+    """Returns the differences of log-probabilities and gradients between padded and shared-prefix layout, with
+    the clips as features. Returns an empty dictionary if only one of the two was measured."""
     if not {"padded_features", "shared_features"} <= set(results):
         return {}
     (padded, padded_gradient), (shared, shared_gradient) = results["padded_features"], results["shared_features"]

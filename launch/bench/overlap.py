@@ -1,8 +1,9 @@
 """Measures a step of the overlapped loop, in which sampling and learning run at the same time.
 
-Its seconds are compared with those of the longer half, sampling or learning. Measured twice: with actors that sleep for
-equal times, which shows the overhead of the loop and of Ray alone; and with the real engine and learner on one core
-each, where the halves also compete for memory bandwidth and clock rate.
+The seconds of a step are compared with those of its longer half; the halves are sampling and learning. There are two
+measurements. In the first, the halves only sleep, equally long, which shows the overhead of the loop and of Ray alone.
+In the second, the real engine and the real learner run on one core each, where they also compete for memory bandwidth
+and clock rate.
 """
 
 import argparse
@@ -28,12 +29,13 @@ from vaserl.settings import ClusterSettings, TrainSettings
 from vaserl.types import DIMENSIONS, Task
 
 WARM_UP = 2
-"""Number of first steps that are not counted: code is compiled in them, and the pipeline fills."""
+"""Number of steps at the start of a run that are not counted: in them code is compiled, and the halves do not fully
+overlap yet."""
 _GROUP_SIZE = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the options; the defaults suit two CPU cores."""
+    """Adds the command-line options that set how much is measured; the defaults suit two CPU cores."""
     parser.add_argument("--num-steps", type=int, default=12, help="steps of each run, warm-up included (%(default)s)")
     parser.add_argument("--half", type=float, default=0.5, help="seconds that each half sleeps (%(default)s)")
     parser.add_argument("--no-real", action="store_true", help="measure the sleeping halves only")
@@ -49,12 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures both loops.
+    """Measures the on-policy loop, in which sampling and learning alternate, and the overlapped loop.
 
-    Returns, for sleeping and for real halves: the seconds of sampling (rollout) and learning without overlap, and of a
-    step of the on-policy and of the overlapped loop; `ratio_step_over_longer_half`, the median overlapped step divided
-    by the longer half, 1 for an ideal loop; and `ratio_step_over_longer_span`, the same with the halves timed while
-    they overlap, which leaves out how much they slow each other down.
+    Returns, for sleeping and for real halves:
+    * the seconds of sampling (rollout) and of learning without overlap, and of a step of each loop;
+    * `ratio_step_over_longer_half`: the median seconds of an overlapped step divided by those of the longer half
+      without overlap; 1 for an ideal loop;
+    * `ratio_step_over_longer_span`: the same ratio, but with the halves timed while they overlap. This ratio leaves out
+      how much the halves slow each other down.
     """
     if arguments.num_steps < WARM_UP + 2:
         raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs {WARM_UP + 2} steps or more")
@@ -75,7 +79,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = []
     for name in ("sleeping", "real"):
         if name in measured:
@@ -89,8 +93,10 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, Any]:
-    """Runs both loops and compares their timelines. `run_loop` runs the loop "on_policy" or "ahead" and returns the
-    time span of each phase."""
+    """Runs the on-policy and the overlapped loop and compares their timelines.
+
+    `run_loop` runs the loop "on_policy" or "ahead" (the overlapped one) and returns the time span of each phase.
+    """
     on_policy, ahead = run_loop("on_policy"), run_loop("ahead")
     rollout, learn = phase_seconds(on_policy, "rollout"), phase_seconds(on_policy, "learn")
     found: dict[str, Any] = {
@@ -113,18 +119,19 @@ def compare_loops(run_loop: Callable[[str], list[TimelineSpan]]) -> dict[str, An
 
 
 def phase_seconds(spans: Sequence[TimelineSpan], phase: str) -> list[float]:
-    """Returns the seconds of a phase in each step after the warm-up."""
+    """Returns the seconds of the phase in each step after the first `WARM_UP` steps."""
     return [s.end_s - s.start_s for s in spans if s.phase == phase and s.step > WARM_UP]
 
 
 def step_seconds(spans: Sequence[TimelineSpan]) -> list[float]:
-    """Returns the seconds of each step after the warm-up: from the end of one learn phase to the end of the next."""
+    """Returns the seconds of each step after the first `WARM_UP` steps. A step lasts from the end of one learn phase to
+    the end of the next."""
     ends = [span.end_s for span in spans if span.phase == "learn" and span.step >= WARM_UP]
     return [later - earlier for earlier, later in itertools.pairwise(ends)]
 
 
 def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list[TimelineSpan]:
-    """Runs a loop with halves that sleep. Returns: the time spans of its phases."""
+    """Runs the loop with a fake engine and learner that sleep. Returns: the time spans of the loop's phases."""
     tasks = [
         Task(id=f"v{n}", clip="", prompt=PROMPT, dimensions=DIMENSIONS, record={}, reference="")
         for n in range(arguments.num_tasks)
@@ -148,7 +155,10 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
 
 
 def run_real(arguments: argparse.Namespace, folder: Path, model: Path, dataset: Path, loop: str) -> list[TimelineSpan]:
-    """Runs the real job, with engine and learner on one core each. Returns: the time spans of its phases."""
+    """Runs the loop in the real training job, with engine and learner on one core each.
+
+    Returns: the time spans of the loop's phases.
+    """
     settings = TrainSettings.model_validate(
         {
             "run_dir": folder / loop,

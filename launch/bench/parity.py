@@ -1,8 +1,9 @@
 """Measures the differences of log-probabilities between engine and learner, and between the learner's two layouts.
 
-Twelve clips differ in length, frame rate and size. Each is given as pixels and as stored vision features, with an
-adapter that changes the policy, in float32. The engine samples in a process of its own; the learner computes the
-log-probabilities of the sampled tokens, in the shared-prefix and in the padded layout.
+The twelve clips differ in length, frame rate and size. Each clip is passed to the model in two forms: as pixels and as
+stored vision features. The model runs in float32 and has a random adapter, so that it differs from the base model. The
+engine samples answers in a process of its own. The learner computes the log-probabilities of the sampled tokens, in the
+shared-prefix layout and in the padded layout.
 """
 
 import argparse
@@ -34,18 +35,21 @@ _START_TIMEOUT_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement."""
+    """Adds the command-line options for the model and for sampling."""
     add_model_arguments(parser, "tiny")
     parser.add_argument("--temperature", type=float, default=1.0, help="temperature of sampling (%(default)s)")
     parser.add_argument("--num-new-tokens", type=int, default=24, help="tokens of a sample at most (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures the differences.
+    """Measures the differences between engine and learner, and between the shared-prefix and the padded layout.
 
-    Returns: `max_abs_dlogp_engine`, the largest |difference| of a token's log-probability between engine and learner,
-    over all clips and by clip and form of input; `max_abs_dlogp_shared` and `max_rel_dgrad_shared`, the differences of
-    log-probabilities and gradients between the two layouts on the same samples.
+    Returns:
+    * `max_abs_dlogp_engine`: the largest |difference| of a token's log-probability between engine and learner, over all
+      clips;
+    * `max_abs_dlogp_engine_by_combination`: the same for each clip, by form of input (pixels or features);
+    * `max_abs_dlogp_shared`, `max_rel_dgrad_shared`: the largest |difference| of a log-probability and of a gradient
+      between the two layouts on the same samples; that of gradients is relative to the largest gradient.
     """
     with model_folder(arguments.model, arguments.scratch) as folder, connect(ClusterSettings(num_cpus=2)):
         prompter, model = Prompter(folder), load_model(folder)
@@ -85,7 +89,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     return "\n".join(
         [
             f"{measured['model']}, {measured['num_combinations']} clips, pixels and features, with an adapter, float32",
@@ -103,7 +107,8 @@ def _sampled(
     videos: Sequence[Clip | ClipFeatures],
     arguments: argparse.Namespace,
 ) -> list[tuple[tuple[int, ...], list[EngineOutput]]]:
-    """Returns, for each clip, the tokens of the prompt and the answers that an engine with the adapter samples."""
+    """Starts an engine with the adapter and samples answers. Returns: for each clip, the prompt's token ids and the
+    answers."""
     takes_features = isinstance(videos[0], ClipFeatures)
     actor: Any = ray.remote(Engine).options(num_cpus=1, runtime_env={"env_vars": engine_environment(0, 1)})
     engine = actor.remote(
@@ -163,8 +168,8 @@ def _engine_gap(
 def _layout_gaps(
     policy: Policy, prompter: Prompter, pixels: Sequence[ClipPixels], groups: Sequence[PrefixGroup]
 ) -> dict[str, float]:
-    """Returns the differences between the shared-prefix layout, all groups in one row, and the padded layout, one row
-    for each answer."""
+    """Returns the largest differences of log-probabilities and gradients between two layouts: shared-prefix, with all
+    groups in one row, and padded, with one row for each answer."""
     shared = _with_gradients(policy, list(pixels), shared_prefix_layout(groups))
     repeated = [one for one, group in zip(pixels, groups, strict=True) for _ in group.branches]
     padded = _with_gradients(policy, repeated, padded_layout(groups, prompter.pad_token_id))

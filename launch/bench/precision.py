@@ -1,9 +1,9 @@
 """Measures the rounding errors of bfloat16 in log-probabilities while a policy is trained.
 
-They are the differences between engine and learner, and between the learner's shared-prefix and padded layouts. Random
-weights give all tokens nearly the same probability, and rounding errors are largest there; GRPO starts with a
-fine-tuned policy. So one model is measured before and during supervised fine-tuning, on its own samples, together with
-their entropy.
+The errors are measured as differences of log-probabilities: between engine and learner, and between the learner's
+shared-prefix and padded layouts. They are largest for random weights, which give all tokens nearly the same
+probability; GRPO, however, starts with a fine-tuned policy. So one model is measured before and during supervised
+fine-tuning, on answers that it samples itself, together with the entropy of these samples.
 """
 
 import argparse
@@ -55,11 +55,14 @@ from vaserl.synthetic.vase import sample_traits
 from vaserl.types import Batch, Demonstration, Group, PromptSamples, Sample, Weights
 
 _NUM_COMPARED = 2
-"""Number of groups in the comparison of the layouts; it is small because the padded rows need much memory."""
+"""Number of groups in the comparison of the layouts; it is small because the padded layout needs much memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
+    """Adds the command-line options that set how much is measured.
+
+    Without a GPU the defaults are small enough for two CPU cores; with one, they suit a large GPU.
+    """
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16" if on_gpu else "float32")
@@ -86,11 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures after each number of supervised steps in --at.
+    """Trains the model with supervised steps and measures it after each number of steps in --at.
 
     Returns: for each of these moments the supervised loss, the entropy of the samples (nats per token), and the mean
-    |difference| of log-probabilities between engine and learner, on the samples and on the fixed probe text of the
-    fingerprint; for the last moment also the |difference| between shared-prefix and padded layout.
+    |difference| of log-probabilities between engine and learner, on the samples and on a fixed probe text
+    (`fingerprint_gap`); for the last moment also the |difference| between shared-prefix and padded layout.
     """
     on_gpu = torch.cuda.is_available()
     moments: list[dict[str, float | None]] = []
@@ -153,7 +156,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [f"{measured['model']}, {measured['dtype']}", "  steps    loss  entropy  engine-learner  fingerprint"]
     lines += [
         f"  {m['supervised_steps']:5} {m['supervised_loss'] or float('nan'):7.3f} {m['entropy']:8.3f} "
@@ -174,7 +177,7 @@ def _rollout(arguments: argparse.Namespace, share: float) -> RolloutSettings:
 
 
 def _taught(vases: Sequence[Vase]) -> list[Vase]:
-    """Returns the vases, each with the caption of a synthetic record."""
+    """Returns the vases, each with a caption for supervised training, which is written from a synthetic record."""
     captions = []
     for index in range(len(vases)):
         traits = sample_traits(np.random.default_rng(index))
@@ -189,9 +192,10 @@ def _demonstrations(vases: Sequence[Vase], step: int, arguments: argparse.Namesp
 
 
 def _measure(version: int, vases: Sequence[Vase], engines: RolloutPool, ranks: LearnerGroup) -> dict[str, float | None]:
-    """Sends the learner's weights to the engines, samples, and computes the learner's log-probabilities of the samples.
+    """Sends the learner's weights to the engines, samples answers, and compares both log-probabilities of each token.
 
-    All advantages are 0, so the policy does not change. Returns: the entropy and the differences of one moment.
+    All advantages are 0, so the policy does not change. Returns: the entropy of the samples and the differences between
+    engine and learner.
     """
     gap = engines.publish(ranks.weights(version)).fingerprint_gap
     groups = engines.generate([vase.caption_task() for vase in vases], step=version)

@@ -1,8 +1,8 @@
-"""Measures the seconds from an optimizer step until every engine serves the new weights, by part.
+"""Measures the seconds from an optimizer step until every engine uses the new weights, and the seconds of each part.
 
-Both ways of publishing an adapter are measured: merged into the base weights, and as an adapter beside them. The
-learner makes a real optimizer step before each publish: equal weights would give equal log-probabilities of the probe
-text (the fingerprint), and the check of the new version would show nothing.
+Engines can load an adapter in two ways, which are both measured: merged into the base weights, and separate from them.
+The learner makes a real optimizer step before each publish. Otherwise old and new weights would give a fixed probe text
+(the fingerprint) equal log-probabilities, and the check that the engines use the new weights would show nothing.
 """
 
 import argparse
@@ -44,7 +44,7 @@ NUM_CPUS = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement."""
+    """Adds the command-line options that set how much is measured."""
     add_model_arguments(parser)
     parser.add_argument(
         "--swaps", type=int, default=5, help="publishes to measure for each way, after a first one (%(default)s)"
@@ -60,10 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures both ways of publishing.
+    """Measures both ways of publishing an adapter: merged into the base weights and separate from them.
 
-    Returns: for each way the median seconds of a publish by part, the seconds of the first publish, the largest
-    |difference| between engine and learner in a log-probability of the probe text, and the adapter's size in MB.
+    Returns: for each way the median seconds of each part of a publish, the seconds of the first publish, the adapter's
+    size in MB, and the largest `fingerprint_gap`: the mean |difference| of log-probabilities between engine and learner
+    on the probe text.
 
     On a machine with a GPU the learner and all engines share one GPU.
     """
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: Mapping[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     pieces = [name for name in measured[WAYS[0]] if name.endswith("_s")]
     lines = [f"{measured['model']}, rank {measured['rank']}, {measured['num_swaps']} swaps each"]
     lines += [f"{'':28}" + "".join(f"{way:>12}" for way in WAYS)]
@@ -137,7 +138,7 @@ def _measure(
 def _started(
     way: Literal["adapter", "merge"], folder: Path, scratch: Path, arguments: argparse.Namespace
 ) -> Iterator[Any]:
-    """Yields engines and a learner with one rank (one process) when they are ready."""
+    """Starts engines and a learner of one process. Yields both when they are ready."""
     on_gpu = torch.cuda.is_available()
     share = 1 / (arguments.engines + 1) if on_gpu else 0
     model = ModelSettings(path=folder, dtype="bfloat16" if on_gpu else "float32")
@@ -165,7 +166,7 @@ def _started(
 
 
 def _batches(folder: Path, scratch: Path) -> Callable[[int], Batch]:
-    """Returns a function that makes a step's batch: two random answers, one with advantage +1 and one with -1."""
+    """Returns a function that makes the batch of a given step: two random answers, with advantages +1 and -1."""
     frames = np.random.default_rng(0).integers(0, 255, (NUM_FRAMES, 56, 56, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=4.0, frame_indices=tuple(range(NUM_FRAMES)), num_source_frames=NUM_FRAMES)
     clips = DataSet(scratch).clips

@@ -1,7 +1,7 @@
 """Measures how many captions per second the reward scores, on one core and through the pool of Ray actors.
 
-The captions resemble those of a half-trained policy: the eight of a task differ, and some facts are wrong, left out or
-misspelt. No caption or record occurs twice in a measurement, so the parser can't answer from its cache.
+The captions resemble those of a half-trained policy: the eight captions of a task differ, and some facts are wrong,
+left out or misspelt. No caption or record occurs twice in a measurement, so the caption parser can't use its cache.
 """
 
 import argparse
@@ -26,11 +26,12 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
 GROUP_SIZE = 8
 POOL_SIZES = (1, 2, 4)
 P_WRONG, P_OMITTED, P_MISSPELT = 0.25, 0.1, 0.3
-"""Probabilities that a fact is that of another vase, that it is left out, and that a caption lacks a letter."""
+"""Probabilities that a fact is replaced by that of another vase, that a fact is left out, and that a caption lacks a
+letter."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement."""
+    """Adds the command-line options that set how much is measured."""
     parser.add_argument("--num-tasks", type=int, default=250, help="tasks of 8 captions in a repeat (%(default)s)")
     parser.add_argument("--num-repeats", type=int, default=5, help="repeats, each with other captions (%(default)s)")
     parser.add_argument("--no-pool", action="store_true", help="one core only, without Ray")
@@ -39,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures the reward's throughput.
 
-    Returns: `captions_per_second_per_core`, the best repeat in CPU time, which other programs do not slow down; the
-    spread of the repeats in CPU time and in wall time; and the pool's throughput in wall time by number of workers.
+    Returns: `captions_per_second_per_core`, the captions per second of CPU time in the best repeat (CPU time, because
+    other programs do not add to it); the spread of the repeats in CPU time and in wall time; and the pool's captions
+    per second of wall time, by number of workers.
     """
     if arguments.num_tasks < 1 or arguments.num_repeats < 1:
         raise UserError("--num-tasks and --num-repeats must be at least 1")
@@ -59,12 +61,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def rate_spread(rates: Sequence[float]) -> dict[str, float]:
-    """Returns the best, median and lowest rate of the repeats."""
+    """Returns the best, the median and the lowest of the rates."""
     return {"best": max(rates), "median": statistics.median(rates), "lowest": min(rates)}
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [f"{measured['num_repeats']} x {measured['num_captions']:,} distinct captions, captions a second:"]
     rows = {"one core, CPU time": measured["per_core"], "one core, by the clock": measured["by_the_clock"]}
     for num_workers, pool in measured["pool"].items():
@@ -77,7 +79,7 @@ def words(measured: dict[str, Any]) -> str:
 
 
 def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
-    """Returns the captions scored per second of wall time and per second of CPU time."""
+    """Scores all groups. Returns: captions per second of wall time and per second of CPU time."""
     reward = VaseReward()
     reward.prepare([group.task.record for group in groups])
     wall, cpu = time.perf_counter(), time.process_time()
@@ -90,8 +92,11 @@ def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
 
 
 def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, float]]:
-    """Returns the captions scored per second by number of workers, including the transfer to the actors and back. Every
-    worker counts as one CPU of the local Ray, even if the machine has fewer."""
+    """Scores all groups in the pool of Ray actors. Returns: captions per second, by number of workers.
+
+    The time includes the transfer to the actors and back. Every worker reserves one CPU of the local Ray, even if the
+    machine has fewer CPUs.
+    """
     cluster = ClusterSettings(num_cpus=max(POOL_SIZES))
     with connect(cluster):
         return {str(num_workers): _through_pool(num_workers, repeats, cluster) for num_workers in POOL_SIZES}
@@ -114,7 +119,7 @@ def _through_pool(num_workers: int, repeats: Sequence[Sequence[Group]], cluster:
 
 
 def make_groups(repeat: int, num_tasks: int) -> list[Group]:
-    """Returns a group of 8 captions for each of `num_tasks` synthetic vases, which occur in no other repeat."""
+    """Returns a group of 8 captions for each of `num_tasks` synthetic vases; other repeats get other vases."""
     rng = np.random.default_rng(repeat)
     first = repeat * num_tasks
     records = [beazley_record(f"v{n}", n, traits_of(0, n)) for n in range(first, first + num_tasks)]

@@ -1,8 +1,8 @@
 """Measures the seconds of prefill and decode of an engine that generates groups of answers from stored vision features.
 
-With --rank, the engine is started with support for adapters. The engine runs in this process, without Ray. A second
-call with the same prompts finds them in the engine's prefix cache and only decodes; the difference between the two
-calls is the prefill.
+The engine runs in this process, without Ray, and supports adapters if --rank is given. Each rollout runs twice with the
+same prompts. In the second run the prompts are in the engine's prefix cache, so that the engine only decodes; the
+difference between the seconds of the two runs is the prefill.
 """
 
 import argparse
@@ -27,7 +27,10 @@ from vaserl.policy.prompter import Prompter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
+    """Adds the command-line options that set how much is measured.
+
+    Without a GPU the defaults are small enough for two CPU cores; with one, they suit a large GPU.
+    """
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
     parser.add_argument("--num-tasks", type=int, default=16 if on_gpu else 4, help="tasks of a rollout (%(default)s)")
@@ -41,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures rollouts.
+    """Measures rollouts with prefill and with decode only.
 
-    Returns: the seconds of a rollout, of its prefill and its decode; the tokens per second; and the rooflines, lower
-    bounds in seconds: for reading weights and key-value cache (decode) and for multiplying by the weights (prefill).
+    Returns: the seconds of a rollout, of its prefill and of its decode; the tokens per second; and two rooflines (lower
+    bounds in seconds): for decode, the time to read the weights and the key-value cache; for prefill, the time to
+    multiply by the weights.
     """
     on_gpu = torch.cuda.is_available()
     os.environ.update(engine_environment(1.0 if on_gpu else 0.0, 1))
@@ -122,7 +126,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     return "\n".join(
         [
             f"{measured['model']}, {measured['num_tasks']} x {measured['group_size']} x "

@@ -1,8 +1,8 @@
 """Lower bounds for the time of a computation on this device, from the rates of a large matrix product and a large copy.
 
-Operations of a weight matrix: 2 for each weight and token in the forward pass, as many for the gradient of the input,
-none for the gradient of a frozen weight. Operations of attention: 4 for each pair of tokens, hidden dimension and layer
-in the forward pass, 2.5 times as many in the backward pass (flash attention recomputes the scores).
+A weight matrix needs 2 operations per weight and token in the forward pass, another 2 for the gradient of the input,
+and none for the gradient of a frozen weight. Attention needs 4 operations per pair of tokens, hidden dimension and
+layer in the forward pass, and 2.5 times as many in the backward pass (flash attention recomputes the scores).
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ class Work:
     """Floating-point operations of one forward and backward pass of a learner."""
 
     linear: float
-    """Operations with the frozen weight matrices of the language model's layers."""
+    """Operations in the frozen weight matrices of the language model's layers."""
     attention: float
-    """Operations of attention between each token and those that it attends to."""
+    """Operations of attention between each token and the tokens that it attends to."""
     head: float
     """Operations of the projection to the vocabulary, for trained tokens only."""
 
     @property
     def total(self) -> float:
-        """Sum of all operations."""
+        """Number of all operations: `linear`, `attention` and `head`."""
         return self.linear + self.attention + self.head
 
 
 def learner_work(config: Any, *, num_tokens: int, num_pairs: float, num_targets: int, checkpointing: bool) -> Work:
-    """Returns the fewest operations of a forward and backward pass over a layout, with an adapter on a frozen base.
+    """Returns the minimum number of operations of a forward and backward pass, with an adapter on a frozen base model.
 
-    `config` is the config of the language model; `num_pairs` counts the pairs of a token and one that it attends to,
-    see `visible_pairs`; `num_targets` counts the trained tokens.
+    `config` is the config of the language model; `num_pairs` is the number of pairs of a token and a token
+    that it attends to, from `visible_pairs`; `num_targets` is the number of trained tokens.
     """
     hidden = config.hidden_size
     weights = config.num_hidden_layers * num_layer_weights(config)
@@ -55,8 +55,10 @@ def num_layer_weights(config: Any) -> int:
 
 
 def visible_pairs(spans: tuple[TokenSpan, ...]) -> float:
-    """Returns the number of pairs of a token and one that it attends to, over the groups in a packed row of the
-    shared-prefix layout."""
+    """Returns the number of pairs of a token and a token that it attends to, in a row of the shared-prefix layout.
+
+    Each span is one group of the row: a shared prefix and its branches.
+    """
     pairs = 0.0
     for span in spans:
         prefix = span.prefix_end - span.start
@@ -67,7 +69,7 @@ def visible_pairs(spans: tuple[TokenSpan, ...]) -> float:
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Returns the operations per second of a large square matrix product on random numbers, the best of five."""
+    """Returns the operations per second of a large square matrix product, in the fastest of five runs."""
     size = 8192 if device.type == "cuda" else 1536
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     torch.mm(a, b)
@@ -75,7 +77,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def copy_bandwidth(device: torch.device) -> float:
-    """Returns the bytes per second of a large copy, counting both reading and writing; the best of five."""
+    """Returns the bytes per second, read and written, of a large copy in the fastest of five runs."""
     source = torch.empty((2**32 if device.type == "cuda" else 2**28) // 4, dtype=torch.float32, device=device).zero_()
     target = torch.empty_like(source)
     return 2 * source.nbytes / min(seconds_of(lambda: target.copy_(source)) for _ in range(5))

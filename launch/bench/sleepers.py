@@ -1,5 +1,7 @@
-"""A fake engine and a fake learner that sleep instead of working, in processes of their own. With them the bench
-measures the loop and Ray alone."""
+"""A fake engine and a fake learner that sleep instead of working, each in its own process.
+
+With them the bench `overlap` measures the overhead of the training loop and of Ray alone.
+"""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGro
 
 
 class Sleeper:
-    """An actor that sleeps for as long as an engine or a learner would work."""
+    """Class of a Ray actor that replaces an engine or a learner: it sleeps and then returns made-up results."""
 
     def __init__(self, seconds: float):
         self._seconds, self._version = seconds, 0
@@ -38,7 +40,7 @@ SleepingActor = ray.remote(Sleeper)
 
 
 class SleepingEngines:
-    """A fake pool of engines: one sleeping actor, with the methods of a pool that the two loops call."""
+    """A fake pool of engines: one sleeping actor behind the methods of the pool that the training loops call."""
 
     def __init__(self, seconds: float, group_size: int):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -64,7 +66,7 @@ class SleepingEngines:
 
 
 class SleepingLearner:
-    """A fake learner: one sleeping actor, with the methods of a learner that the two loops call."""
+    """A fake learner: one sleeping actor behind the methods of the learner that the training loops call."""
 
     def __init__(self, seconds: float):
         self._actor: Any = SleepingActor.options(num_cpus=0).remote(seconds)
@@ -76,11 +78,11 @@ class SleepingLearner:
         return Weights(version=version, files={}, digest="")
 
     def save(self, folder: Path) -> None:
-        """Writes nothing: there is no policy."""
+        """Writes nothing, because a fake learner has no policy."""
 
 
 class AlternatingRewards:
-    """A fake reward: 0, 1, 0, 1, … for the completions of a group, without any computation."""
+    """A fake reward that scores the completions of a group 0, 1, 0, 1, …"""
 
     def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
         return [

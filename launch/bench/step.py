@@ -1,4 +1,7 @@
-"""Measures the seconds of a GRPO step, by phase and part, in the real job. Engine and learner share one device."""
+"""Measures the seconds of a GRPO step in the real training job, by phase and by part of a phase.
+
+Engine and learner share one device.
+"""
 
 import argparse
 import statistics
@@ -27,11 +30,14 @@ from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 
 _WARM_UP = 1
-"""Number of first steps that are not counted: code is compiled and clips are encoded in them."""
+"""Number of steps at the start of a run that are not counted: code is compiled and clips are encoded in them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the size of the measurement; the defaults suit one large GPU, or else two CPU cores."""
+    """Adds the command-line options that set how much is measured.
+
+    Without a GPU the defaults are small enough for two CPU cores; with one, they suit a large GPU.
+    """
     on_gpu = torch.cuda.is_available()
     add_model_arguments(parser)
     parser.add_argument("--num-steps", type=int, default=4, help="steps of the run, warm-up included (%(default)s)")
@@ -50,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures the steps after the warm-up.
+    """Runs the training job and measures its steps, except the first `_WARM_UP` steps.
 
-    Returns: the seconds of a step and of its phases, those of the parts of learn and publish, and the differences of
-    log-probabilities between learner and engine.
+    Returns: the seconds of a step, of each of its phases, and of the parts of the phases learn and publish; and the
+    differences of log-probabilities between learner and engine.
     """
     if arguments.num_steps <= _WARM_UP:
         raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {_WARM_UP} steps")
@@ -77,7 +83,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, run_dir: Path) -> TrainSettings:
-    """Returns the settings of the job that is measured."""
+    """Returns the settings of the training job that is measured."""
     on_gpu = torch.cuda.is_available()
     return TrainSettings.model_validate(
         {
@@ -113,7 +119,7 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
 
 
 def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
-    """Returns the measurement, read from the timeline and the metrics of the run."""
+    """Returns the measurement as a JSON object, computed from the timeline and the metrics of the run."""
     run = Run(run_dir)
     spans, rows = run.timeline, run.metrics
     steps = range(_WARM_UP + 1, arguments.num_steps + 1)
@@ -145,7 +151,7 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
 
 
 def words(measured: dict[str, Any]) -> str:
-    """Returns the measurement as text."""
+    """Returns the result of `run` as text for the terminal."""
     lines = [
         f"{measured['model']}: a step of {measured['num_tasks']} x {measured['group_size']} takes "
         f"{measured['step_s']['median']:.2f} s"

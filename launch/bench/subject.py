@@ -1,4 +1,4 @@
-"""Inputs of the benches: a model folder, random clips, groups and data sets for it, and the engine's arguments."""
+"""Inputs of the benches: a model folder, random clips, groups and data sets, and the engine's arguments."""
 
 import argparse
 import tempfile
@@ -25,14 +25,18 @@ _TEXTS = (
     "Athenian black-figure lekythos, c. 525–500 BCE, depicting a warrior, attributed to the Berlin Painter.",
 )
 CUDA_GRAPHS: Mapping[str, Any] = {"compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64, 128]}}
-"""Argument of vLLM on a GPU: it captures CUDA graphs for few batch sizes only and so starts faster."""
+"""Arguments of vLLM on a GPU: CUDA graphs are captured for few batch sizes only, so that vLLM starts faster."""
 GPU_SHARES: Mapping[str, float] = {"engine": 0.5, "learner": 0.4, "encoder": 0.1}
-"""Share of the one GPU that Ray's scheduler reserves for each actor. vLLM's own arguments limit the engine's memory."""
+"""Share of the GPU that Ray's scheduler reserves for an actor, by kind of actor. All actors share one GPU. The share
+does not limit GPU memory; vLLM's own arguments limit the engine's memory."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, default: str = "") -> None:
-    """Declares --model and --scratch. `default` is the default of --model; if it is empty, that is the 7B shape on a
-    GPU and the tiny model on a CPU."""
+    """Adds the command-line options --model and --scratch.
+
+    `default` is the default of --model. If `default` is empty, the default of --model is the 7B shape on a GPU and the
+    tiny model on a CPU.
+    """
     parser.add_argument(
         "--model",
         default=default or ("shape:7b" if torch.cuda.is_available() else "tiny"),
@@ -42,7 +46,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, default: str = "") -> N
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares --num-frames and --size of the clips."""
+    """Adds the command-line options --num-frames and --size, for the frames of a clip."""
     on_gpu = torch.cuda.is_available()
     parser.add_argument("--num-frames", type=int, default=24 if on_gpu else 8, help="frames of a clip (%(default)s)")
     parser.add_argument(
@@ -51,18 +55,19 @@ def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def engine_args(on_gpu: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns vLLM's arguments for up to 256 sequences of 4096 tokens, and on a machine with a GPU also those of
-    `on_gpu`."""
+    """Returns vLLM's arguments for up to 256 sequences of 4096 tokens. On a GPU they include `on_gpu`."""
     args: dict[str, Any] = {"max_model_len": 4096, "max_num_seqs": 256}
     return args | {"max_num_batched_tokens": 16384, **on_gpu} if torch.cuda.is_available() else args
 
 
 @contextmanager
 def model_folder(name: str, scratch: Path | None) -> Iterator[Path]:
-    """Yields the folder of the model that --model names. A model that does not exist yet is generated: in `scratch`,
-    where the next measurement finds it, or else in a folder that is removed at the end.
+    """Yields a model's folder. `name` is the value of --model: a folder, "tiny", or "shape:" and a shape.
 
-    Raises: UserError for a folder without a Qwen2.5-VL, or an unknown shape.
+    A tiny model or a shape is generated if it does not exist yet: in `scratch`, so that the next measurement
+    can use it again, or in a temporary folder if `scratch` is None.
+
+    Raises: UserError if the folder contains no Qwen2.5-VL or the shape is unknown.
     """
     if name != "tiny" and not name.startswith("shape:"):
         check_model_folder(name)
@@ -92,7 +97,7 @@ def random_clip(seed: int, *, num_frames: int, size: int, fps: float = 8.0) -> C
 def random_group(
     seed: int, prompter: Prompter, pixels: ClipPixels, *, group_size: int, num_answer_tokens: int
 ) -> PrefixGroup:
-    """Returns a prompt about the clip with `group_size` random answers, each of `num_answer_tokens` tokens."""
+    """Returns a group: a prompt about the clip, and `group_size` random answers of `num_answer_tokens` tokens each."""
     ids = prompter.token_ids(PROMPT, pixels.grid)
     answers = np.random.default_rng(seed).integers(10, 300, (group_size, num_answer_tokens))
     return PrefixGroup(
@@ -104,9 +109,10 @@ def random_group(
 
 
 def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
-    """Writes a data set of random clips. Returns: its folder.
+    """Writes a data set with a random clip for each vase. Returns: the folder of the data set.
 
-    If it has as many vases as a step has tasks, the first step uses all clips and later steps repeat them.
+    If the data set has as many vases as a training step has tasks, the first step uses all clips,
+    and later steps use the same clips again.
     """
     dataset = DataSet(folder)
     dataset.write_rows(

@@ -1,5 +1,7 @@
-"""Clocks, spreads, and the hardware and versions of a measurement. The clocks wait for the GPU, whose work may still
-run when a call returns."""
+"""Functions that time calls, summarize times, and describe the machine and the software of a measurement.
+
+The timing functions wait for the GPU, because its work may still run when a call returns.
+"""
 
 import os
 import platform
@@ -16,7 +18,7 @@ from vaserl.runs.versions import versions
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """Returns the wall time of a call, including the GPU's work."""
+    """Runs `call` once. Returns: its wall time in seconds, including its work on the GPU."""
     synchronise()
     start = time.perf_counter()
     call()
@@ -25,18 +27,18 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 
 def synchronise() -> None:
-    """Waits until the GPU, if there is one, has finished its work."""
+    """Waits until the GPU has finished its work; without a GPU, returns at once."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Returns the median, lowest and highest of the values."""
+    """Returns the median, the lowest and the highest of the values."""
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
 def circumstances() -> dict[str, Any]:
-    """Returns the hardware, versions and command of a measurement, without which it can't be interpreted."""
+    """Returns the hardware, the software versions and the command of this measurement, to be stored with its result."""
     hardware: dict[str, Any] = {"processor": _processor(), "num_cpus": len(os.sched_getaffinity(0))}
     if torch.cuda.is_available():
         hardware["gpu"] = torch.cuda.get_device_name(0)
