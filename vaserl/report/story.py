@@ -48,7 +48,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionStory:
-    """Whether SFT reads one dimension (such as shape) from the picture or guesses it, and what RL changed."""
+    """Result for one dimension (such as shape): whether SFT reads it from the picture or guesses it, and what RL
+    changed."""
 
     dimension: Dimension
     sft_reading: Reading
