@@ -53,9 +53,9 @@ class DimensionStory:
 
     dimension: Dimension
     sft_reading: Reading
-    """"read" if SFT's statements are right more often than a guess made without seeing the picture.
-    "guessed" if the difference's interval contains zero; "below guess" if they are right less often.
-    "silent" if too few captions state the dimension. "no target" if no held-out record states the dimension."""
+    """Comparison of the SFT model's accuracy with that of a guess made without the picture. "read": the confidence
+    interval of the difference lies above zero; "guessed": it contains zero; "below guess": it lies below zero.
+    "silent": too few captions state the dimension. "no target": no held-out record states it."""
     rl_gain: int
     """1 if RL raised the accuracy, -1 if RL lowered it, 0 if the difference's confidence interval contains zero."""
     sentences: tuple[str, ...]

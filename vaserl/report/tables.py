@@ -38,7 +38,7 @@ class MetricRow:
 
 
 def retention_rows(stages: Sequence[Mapping[str, Any]]) -> list[RetentionRow]:
-    """Returns a row for each stage of curation, with the numbers of the run and of the paper.
+    """Returns a row for each stage of curation: photographs kept in this run, and those that VaseVQA-3D reports.
 
     The last row is for all stages together.
     """

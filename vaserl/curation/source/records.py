@@ -50,8 +50,8 @@ class Records:
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
-    """Reads the records from the table `source.records`. If that setting is absent, reads the default table in
-    `folder`; if there is no such table, reads the JSON files in `folder`.
+    """Reads the records from the table that the setting `source.records` gives. Without that setting, reads the default
+    table in `folder`; if there is no such table, reads the JSON files in `folder`.
 
     Raises: UserError when neither a table nor a JSON file is found.
     """

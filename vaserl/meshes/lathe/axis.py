@@ -101,10 +101,10 @@ class _Mirror:
     """Middle row of the image; an axis is defined by its column in this row and its tilt."""
 
     def __call__(self, x: float, tilt_deg: float) -> float:
-        """Returns the mean distance of the mirrored points from the outline, in pixels.
+        """Mirrors the outline's points in an axis and returns their mean distance from the outline, in pixels.
 
-        The axis crosses `middle_row` in column `x`. A hundredth of a pixel is added for each degree of tilt, so that a
-        round vase, for which every tilt gives the same distance, becomes upright.
+        The axis crosses `middle_row` in column `x`, tilted by `tilt_deg`. A hundredth of a pixel is added for each
+        degree of tilt, so that the upright axis is chosen if the outline is a circle and every tilt is equally good.
         """
         angle = np.radians(tilt_deg)
         normal = np.cos(angle), np.sin(angle)

@@ -23,8 +23,8 @@ MAX_END = 0.25
 """Largest distance between an end of the silhouette and the centre of the circle at this end (the lip or the foot), as
 a share of the silhouette's rows."""
 ARC_SHARE = 0.85
-"""Largest half width of the rows to which the ellipse is fitted, as a share of the circle's radius. In wider rows, a
-rounded lip or foot deviates from the ellipse."""
+"""The circle of the lip or the foot appears in a photograph as an ellipse. It is fitted to rows of the silhouette whose
+half width is at most this share of the circle's radius: in wider rows, a rounded lip or foot deviates from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
