@@ -278,8 +278,8 @@ def _write_full(worker: Any, files: Mapping[str, FileContent]) -> None:
 
 
 def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
-    """Loads weights, with the checkpoint's names and shapes, into the served model. vLLM's own loader renames them, fuses
-    matrices and takes this worker's tensor-parallel shard."""
+    """Loads weights, with the checkpoint's names and shapes, into the served model. vLLM's own loader renames them,
+    fuses matrices and takes this worker's tensor-parallel shard."""
     import torch
     from vllm.config import set_current_vllm_config
     from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
