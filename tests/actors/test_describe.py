@@ -122,5 +122,5 @@ def test_check_writer_names_a_missing_prompt_or_model(tmp_path, settings):
         check_writer(changed(prompt=tmp_path / "prompt.txt"))
     with pytest.raises(UserError, match="nowhere"):
         check_writer(changed(path=tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match=r"needs \[describe\.llm\]"):
+    with pytest.raises(ValueError, match=r"needs a section \[describe\.llm\]"):
         DescribeSettings(writer="llm")

@@ -53,7 +53,7 @@ def test_bench_learner_layouts_agree_and_the_ratio_is_of_what_was_timed(capsys):
 
 
 def test_build_shape_refuses_an_unknown_shape(tmp_path):
-    with pytest.raises(UserError, match="known: 3b, 7b"):
+    with pytest.raises(UserError, match="known sizes: 3b, 7b"):
         build_shape(tmp_path, "70b")
 
 

@@ -59,7 +59,7 @@ def test_recorder_moves_an_earlier_run_aside(settings: TrainSettings, tmp_path: 
 def test_recorder_leaves_a_folder_that_is_no_run_alone(settings: TrainSettings, tmp_path: Path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").touch()
-    with pytest.raises(UserError, match="holds no run"):
+    with pytest.raises(UserError, match="contains no run"):
         GrpoRecorder(Run(tmp_path / "photos"), settings)
     assert (tmp_path / "photos" / "a.png").exists()
 
