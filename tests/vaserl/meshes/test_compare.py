@@ -16,7 +16,7 @@ from skimage.metrics import structural_similarity
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import SimpleMaterial, TextureVisuals
 
-from launch.evaluate import main
+from launch.vaseeval import main
 from vaserl.errors import UserError
 from vaserl.meshes.compare import LpipsSettings, VaseEvalSettings
 from vaserl.meshes.compare.align import align
@@ -246,7 +246,7 @@ def test_evaluate_counts_failed_pairs_and_lists_extra_models(tmp_path):
         f'run_dir = "{tmp_path}/run"\ntrue = "{tmp_path}/true"\nnum_views = 2\nresolution = 64\nnum_points = 1000\n'
         f'[generated]\nslim = "{tmp_path}/made"\n'
     )
-    assert main(["vaseeval", str(tmp_path / "c.toml")]) == 0
+    assert main([str(tmp_path / "c.toml")]) == 0
     found = json.loads((tmp_path / "run" / "vaseeval.json").read_text())["generators"]["slim"]
     assert (found["num_pairs"], found["num_failed"], found["unmatched"]) == (3, 2, ["extra"])
     assert found["failures"]["absent"] == "the generator made no mesh" and "damaged" in found["failures"]["torn"]

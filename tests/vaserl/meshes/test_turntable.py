@@ -181,6 +181,7 @@ def test_load_mesh_rejects_a_glb_without_triangles(tmp_path: Path) -> None:
         load_mesh(tmp_path / "cloud.glb")
 
 
+@pytest.mark.slow
 def test_turntable_renderer_torch_compilers_load_after_rendering():
     """Loads torch's compilers after rendering. Mesa and triton each contain an LLVM; in the wrong order, the second one
     crashes the process."""

@@ -95,6 +95,7 @@ def test_sample_traits_is_skewed_and_correlated() -> None:
     assert 0.35 < np.mean([traits.provenance is not None for traits in sample]) < 0.45
 
 
+@pytest.mark.slow
 def test_build_world_same_seed_same_files(worlds: tuple[Path, Path]) -> None:
     here, there = ({p.relative_to(w): p.read_bytes() for p in w.rglob("*") if p.is_file()} for w in worlds)
     assert here == there
