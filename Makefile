@@ -1,6 +1,6 @@
 # make quickstart   installs, then the whole program end to end on this machine
 # make test         installs, then the tests
-# make test-fast    the tests that need neither Ray, vLLM nor DeepSpeed: 90 seconds
+# make test-fast    the tests that need neither Ray, vLLM nor DeepSpeed: 100 seconds
 # make test-slow    the long tests that make test leaves out
 # make lint         format, rules and types
 # make docs         writes the pages and pictures that are generated from the code
