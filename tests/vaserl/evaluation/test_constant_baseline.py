@@ -2,22 +2,10 @@
 
 import pytest
 
+from tests.fakes.constant_tasks import RECORDS, TASKS
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.rewards import load_scorer
-from vaserl.types import DIMENSIONS, Task
-
-RECORDS = [
-    {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "LEKYTHOS", "Date": "-525 to -475"},
-    {"Fabric": "ATHENIAN", "Technique": "RED-FIGURE", "Shape Name": "LEKYTHOS", "Date": "-525 to -475"},
-    {"Fabric": "CORINTHIAN", "Technique": "BLACK-FIGURE", "Shape Name": "KYLIX", "Attributed To": "LYDOS"},
-]
-
-
-TASKS = [
-    Task(id=str(i), clip="", prompt="", dimensions=DIMENSIONS, record=record, reference="")
-    for i, record in enumerate(RECORDS)
-]
 
 
 def test_score_constant_caption_by_hand():

@@ -2,22 +2,11 @@
 
 import pytest
 
+from tests.fakes.constant_tasks import RECORDS, TASKS
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.grpo.baseline import ConstantBaseline
 from vaserl.rewards import load_scorer
-from vaserl.types import DIMENSIONS, Group, ScoredGroup, Task
-
-RECORDS = [
-    {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "LEKYTHOS", "Date": "-525 to -475"},
-    {"Fabric": "ATHENIAN", "Technique": "RED-FIGURE", "Shape Name": "LEKYTHOS", "Date": "-525 to -475"},
-    {"Fabric": "CORINTHIAN", "Technique": "BLACK-FIGURE", "Shape Name": "KYLIX", "Attributed To": "LYDOS"},
-]
-
-
-TASKS = [
-    Task(id=str(i), clip="", prompt="", dimensions=DIMENSIONS, record=record, reference="")
-    for i, record in enumerate(RECORDS)
-]
+from vaserl.types import Group, ScoredGroup
 
 
 def scored(*indices: int) -> list[ScoredGroup]:
