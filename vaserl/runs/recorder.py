@@ -86,11 +86,16 @@ class GrpoRecorder(Recorder[TrainSettings]):
         super().__init__(run, settings, trackers, reward_sha256)
         self._grpo, self._settings = run, settings
         self._progress = Progress("grpo", settings.num_steps)
+        self._num_skipped = 0
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a step's metrics to metrics.jsonl, sends them to the trackers, and advances the progress display."""
         super().metrics(step, values)
-        self._progress.advance(1, **{word: values[name] for word, name in _SHOWN.items() if name in values})
+        shown: dict[str, float | str] = {word: values[name] for word, name in _SHOWN.items() if name in values}
+        self._num_skipped += bool(values.get("skipped"))
+        if self._num_skipped:
+            shown["skipped"] = str(self._num_skipped)
+        self._progress.advance(1, **shown)
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
         """Writes the step's completions, P groups of G each, with their scores and advantages."""

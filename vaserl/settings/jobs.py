@@ -37,6 +37,10 @@ class TrainSettings(Section):
     max_refills: int = pydantic.Field(default=0, ge=0)
     """Largest number of rounds in which a step draws new tasks to replace those whose completions all have the same
     reward (DAPO's dynamic sampling). After the last round the step learns from the groups it has then."""
+    max_skipped_steps: int = pydantic.Field(default=20, ge=0)
+    """Number of steps in a row without any training signal that stops the run; 0 sets no limit. Such a step has equal
+    rewards in every group, or completions that loss.mask_truncated leaves out. A run in which every step was of this
+    kind ends with an error, however short it is."""
     save_every: int = pydantic.Field(default=0, ge=0)
     """Number of steps between two saves of the weights; 0 saves only after the last step, which is always saved."""
     max_logprob_gap: float = pydantic.Field(default=0.05, gt=0)
@@ -60,6 +64,15 @@ class TrainSettings(Section):
     def _staleness_needs_ahead(self):
         if self.loop == "on_policy" and self.max_staleness != type(self).model_fields["max_staleness"].default:
             raise ValueError(f'max_staleness = {self.max_staleness} has an effect with loop = "ahead" only')
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _groups_have_members(self):
+        if self.rollout.group_size < 2:
+            raise ValueError(
+                "rollout.group_size must be at least 2 in training: a completion's advantage is its reward compared "
+                "with the group's other completions, so a group of 1 never has a signal"
+            )
         return self
 
     @pydantic.model_validator(mode="after")

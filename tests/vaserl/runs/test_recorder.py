@@ -96,3 +96,11 @@ def test_grpo_recorder_keep_asks_the_learner_for_weights_without_files(tmp_path:
         recorder.keep(1, make_weights(2, {}), SavingLearner())
     (saved,) = run.weights
     assert (saved.folder / "model.safetensors").read_bytes() == b"whole"
+
+
+def test_grpo_recorder_shows_the_number_of_skipped_steps(tmp_path: Path, capsys):
+    with GrpoRecorder(Run(tmp_path / "run"), train_settings(num_steps=3)) as recorder:
+        for step, skipped in enumerate((0.0, 1.0, 1.0), start=1):
+            recorder.metrics(step, {"reward/mean": 0.5, "skipped": skipped})
+    lines = [line.split("reward=0.5")[1] for line in capsys.readouterr().err.splitlines() if "stage=grpo" in line]
+    assert lines == ["", " skipped=1", " skipped=2"]

@@ -9,7 +9,7 @@ from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
 from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
-from vaserl.settings import EvaluateSettings, QuickstartSettings, SftSettings, TrainSettings
+from vaserl.settings import EvaluateSettings, QuickstartSettings, RolloutSettings, SftSettings, TrainSettings
 from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
 
 ROOT = Path(__file__).parents[3]
@@ -121,6 +121,13 @@ def test_find_line_knows_tables_and_dotted_keys():
     text = "a = 1\n\n[b]\nc = 2\n[b.d]\ne = 3\nf.g = 4\n"
     places = {("a",): 1, ("b",): 3, ("b", "c"): 4, ("b", "d", "e"): 6, ("b", "d", "f", "g"): 7, ("b", "zz"): 3}
     assert {key: find_line(text, key) for key in places} == places
+
+
+def test_train_settings_refuse_groups_of_one(train: Path):
+    """A group of one has no advantage: the run would skip every step and end like a trained one."""
+    with pytest.raises(UserError, match=r"rollout\.group_size must be at least 2 in training"):
+        load_config(TrainSettings, train, ["--rollout.group_size", "1"])
+    assert RolloutSettings(group_size=1).group_size == 1  # the evaluation samples one completion for each vase
 
 
 def test_learner_settings_train_vision_in_full_only(train: Path):
