@@ -25,6 +25,19 @@ class RewardError(RuntimeError):
     The error stops the run, because training would learn from any score substituted for the missing one."""
 
 
+class DamagedCheckpointError(UserError):
+    """A file of a checkpoint is missing or differs from what was written."""
+
+    def __init__(self, file: str, reason: str):
+        """file: path or URL of the file. reason: what is wrong with it."""
+        super().__init__(file, reason)  # both as arguments, so that the error can be pickled
+        self.file = file
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
 Effect = Literal["stops the run", "drops the row", "keeps the row"]
 """Effect of a problem in an input on the run that uses the input."""
 

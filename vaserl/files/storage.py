@@ -53,6 +53,32 @@ def read_bytes(place: str | Path) -> bytes:
     return system.cat_file(path)
 
 
+def write_bytes(place: str, content: bytes) -> None:
+    """Writes the content to a URL in one upload. Raises: OSError if it can't be written."""
+    system, path = _system(place)
+    try:
+        system.pipe_file(path, content)
+    except FileNotFoundError:  # object stores have no folders; other file systems need them
+        system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        system.pipe_file(path, content)
+
+
+def remove_file(place: str) -> None:
+    """Removes the file at a URL. Raises: OSError if it can't be removed; FileNotFoundError if it doesn't exist."""
+    system, path = _system(place)
+    system.rm_file(path)
+
+
+def sizes_below(folder: str) -> dict[str, int]:
+    """Returns the size in bytes of each file below a URL, by its path relative to the URL, from a new listing.
+
+    A listing that fsspec keeps is discarded first, because other processes write to the folder too.
+    """
+    system, path = _system(folder)
+    system.invalidate_cache(path)
+    return {name: int(facts["size"]) for name, facts in _listed(folder)}
+
+
 def is_for_good(error: OSError) -> bool:
     """Tells whether a read error is permanent: missing file, no permission, not a file, invalid name.
 

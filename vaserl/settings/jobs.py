@@ -6,6 +6,7 @@ from typing import Literal
 import pydantic
 
 from vaserl.settings.advantage import OVERLONG_PART, AdvantageSettings, OverlongSettings
+from vaserl.settings.checkpoint import CheckpointSettings
 from vaserl.settings.cluster import ClusterSettings
 from vaserl.settings.features import FeatureSettings
 from vaserl.settings.inputs import DataSettings, ModelSettings
@@ -57,6 +58,7 @@ class TrainSettings(Section):
     advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
 
@@ -150,6 +152,7 @@ class SftSettings(Section):
     model: ModelSettings
     data: DataSettings
     learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
+    checkpoint: CheckpointSettings = CheckpointSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
 
