@@ -18,7 +18,7 @@ import vaserl
 from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.files.durable import bytes_of
 
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 """Name of the manifest in the folder of a checkpoint."""
 CHECKPOINT_FORMAT = 1
 """Version number of the layout of checkpoints. It increases when the meaning or layout of a file changes."""
@@ -87,7 +87,7 @@ class CheckpointManifest:
             if type(value) not in (int, float) or not math.isfinite(value):
                 raise ValueError(f"metric {name!r} must be a finite number, got {value!r}")
         for name in self.files:
-            if name == MANIFEST or not name or any(part in ("", ".", "..") for part in name.split("/")):
+            if name == MANIFEST_FILE or not name or any(part in ("", ".", "..") for part in name.split("/")):
                 raise ValueError(f"{name!r} can't be the path of a file in a checkpoint")
 
     @property
@@ -103,7 +103,7 @@ class CheckpointManifest:
         return _canonical({**content, _DIGEST: hashlib.sha256(_canonical(content)).hexdigest()})
 
     @classmethod
-    def from_bytes(cls, content: bytes, place: str = MANIFEST) -> "CheckpointManifest":
+    def from_bytes(cls, content: bytes, place: str = MANIFEST_FILE) -> "CheckpointManifest":
         """Returns the manifest that a file contains. place: path or URL of the file, for error messages.
 
         Raises: DamagedCheckpointError if the content isn't exactly what `to_bytes` returned; UserError if a newer
