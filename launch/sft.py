@@ -53,8 +53,8 @@ def run(settings: SftSettings) -> None:
         num_parameters = ranks.wait_until_ready()
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (
-            Recorder(run_folder, settings, settings.trackers) as recorder,
-            Progress("sft", num_steps) as progress,
+            Recorder(run_folder, settings, settings.trackers, num_steps=num_steps) as recorder,
+            Progress("sft", num_steps, waits_for=recorder.status.waits_for) as progress,
         ):
             for step in range(1, num_steps + 1):
                 chosen = draw_items(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
@@ -64,7 +64,8 @@ def run(settings: SftSettings) -> None:
                     update = ranks.imitate(step, demonstrations)
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
-        ranks.save(run_folder.model_folder)
+            with recorder.status.phase(num_steps, "save"):
+                ranks.save(run_folder.model_folder)
         report_features(encoders, run_folder)
 
 

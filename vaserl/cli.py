@@ -17,13 +17,14 @@ from vaserl.commands import (
     render,
     rescore,
     score,
+    status,
     why,
 )
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 CLOSED_PIPE_EXIT = 141
 """Exit code when standard output is a pipe whose reading end was closed early: 128 + 13 (SIGPIPE), as in a shell."""
-VERBS = (caption, lathe, render, export, score, audit, rescore, check, why, export_hub, import_published)
+VERBS = (caption, lathe, render, export, score, audit, rescore, status, check, why, export_hub, import_published)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

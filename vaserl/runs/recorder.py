@@ -14,6 +14,7 @@ from vaserl.runs.job_folder import SettingsT
 from vaserl.runs.progress import Progress
 from vaserl.runs.rows import TimelineSpan, rollout_rows
 from vaserl.runs.run import RecordedRun, Run
+from vaserl.runs.status import SignsOfLife
 from vaserl.runs.trackers import start_tracker
 from vaserl.settings import TrainSettings
 from vaserl.types import ScoredGroup, Weights
@@ -23,8 +24,10 @@ class Recorder(Generic[SettingsT]):
     """Writer of a training run's metrics and timeline, step by step.
 
     If the folder contains an earlier run, the constructor renames that folder. It then writes the settings and the
-    software versions.
+    software versions. In a `with` block, it keeps status.json up to date.
     """
+
+    _JOB = "sft"
 
     def __init__(
         self,
@@ -32,8 +35,10 @@ class Recorder(Generic[SettingsT]):
         settings: SettingsT,
         trackers: Sequence[str] = (),
         reward_sha256: Mapping[str, str] | None = None,
+        num_steps: int = 0,
     ):
-        """reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config."""
+        """reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config. num_steps:
+        number of steps of the whole run, for the time left."""
         self._run = run
         run.set_aside()
         run.begin(settings, reward_sha256)
@@ -42,12 +47,14 @@ class Recorder(Generic[SettingsT]):
         self._started = time.monotonic()
         self._timeline_lock = threading.Lock()
         self._trackers = [start_tracker(name, run, settings) for name in trackers]
+        self.status = SignsOfLife(run.path, self._JOB, num_steps)
 
     @contextmanager
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
         """Measures the time of a `with` block and writes it to the timeline as one phase of the step. Thread-safe."""
         start = time.monotonic() - self._started
-        yield
+        with self.status.phase(step, name):
+            yield
         end = time.monotonic() - self._started
         span = TimelineSpan(step=step, phase=name, worker=worker, start_s=round(start, 4), end_s=round(end, 4))
         with self._timeline_lock:
@@ -64,17 +71,24 @@ class Recorder(Generic[SettingsT]):
         _write_line(self._metrics, {"step": step, **values})
         for tracker in self._trackers:
             tracker(step, values)
+        if values.get("skipped"):
+            self.status.skipped()
+        self.status.advanced()
 
     def __enter__(self) -> Self:
+        self.status.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._metrics.close()
         self._timeline.close()
+        self.status.__exit__(*error)
 
 
 class GrpoRecorder(Recorder[TrainSettings]):
     """Recorder of a GRPO run. It also writes the completions of each step, saves weights and shows the progress."""
+
+    _JOB = "train"
 
     def __init__(
         self,
@@ -83,9 +97,9 @@ class GrpoRecorder(Recorder[TrainSettings]):
         trackers: Sequence[str] = (),
         reward_sha256: Mapping[str, str] | None = None,
     ):
-        super().__init__(run, settings, trackers, reward_sha256)
+        super().__init__(run, settings, trackers, reward_sha256, settings.num_steps)
         self._grpo, self._settings = run, settings
-        self._progress = Progress("grpo", settings.num_steps)
+        self._progress = Progress("grpo", settings.num_steps, waits_for=self.status.waits_for)
         self._num_skipped = 0
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -112,6 +126,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
                     learner.save(folder)
 
     def __enter__(self) -> Self:
+        super().__enter__()
         self._progress.__enter__()
         return self
 

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 OWNED = {
-    *("metrics.jsonl", "timeline.jsonl", "pieces.jsonl", "features.json"),
+    *("metrics.jsonl", "timeline.jsonl", "pieces.jsonl", "features.json", "status.json"),
     *("captions.jsonl", "evaluation.json", "summary.json", "report.html", ".quickstart"),
 }
 
