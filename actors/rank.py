@@ -6,12 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed
 from torch._inductor import config as inductor
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace, TransferSender
+from actors.fragments import (
+    Fragment,
+    inner_optimizer,
+    is_replicated,
+    local_fragments,
+    refresh_parameters,
+    refuse_unstored,
+)
+from actors.rank_state import RestoredState, apply_state, read_state, state_file, state_tensors
 from vaserl.dataset import DataSet
 from vaserl.grpo.loss import policy_loss
 from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
@@ -90,6 +100,9 @@ class LearnerRank:
         self._folder = model.path
         self._adapter: AdapterWriter | None = None
         self._model_file = TensorFile()
+        self._state_file = TensorFile()
+        self._state: np.ndarray | None = None
+        self._restored: RestoredState | None = None
 
     def join(self, address: str, port: int) -> int:
         """Connects to the other ranks, builds the DeepSpeed engine and returns the number of trained parameters.
@@ -345,6 +358,47 @@ class LearnerRank:
             model.load_state_dict(read_tensors(files[MODEL_TENSORS]), strict=True)
         model.save_pretrained(folder)
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
+
+    def snapshot(self) -> None:
+        """Copies this rank's training state to a host buffer, which the next call overwrites."""
+        refuse_unstored(self._engine)
+        fragments = [] if is_replicated(self._engine) and self._rank > 0 else self._fragments()
+        self._state = self._state_file.fill(state_tensors(fragments, inner_optimizer(self._engine), self._shapes()))
+
+    def write_snapshot(self, place: str) -> tuple[str, StoredFile]:
+        """Writes the state that `snapshot` copied into a file below `place`, a folder or URL.
+
+        Touches nothing else of the rank, so it may run in another thread while the rank learns.
+
+        Returns: the file's name, and its size and digest.
+        """
+        if self._state is None:
+            raise RuntimeError("write_snapshot needs a snapshot")
+        name = state_file(self._rank, self._num_ranks)
+        return name, write_durably(joined(place, name), self._state)
+
+    def read_state(self, checkpoint: StoredCheckpoint) -> None:
+        """Reads this rank's part of a checkpoint's training state and checks it, without changing the learner.
+
+        Raises: UserError when the state is damaged or does not fit this learner.
+        """
+        refuse_unstored(self._engine)
+        self._restored = read_state(
+            checkpoint, self._fragments(), self._shapes(), rank=self._rank, num_ranks=self._num_ranks
+        )
+
+    def apply_state(self) -> None:
+        """Continues from the state that `read_state` read. All ranks must call it together."""
+        assert self._restored is not None
+        apply_state(self._restored, inner_optimizer(self._engine))
+        refresh_parameters(self._engine)
+        self._restored = None
+
+    def _fragments(self) -> list[Fragment]:
+        return local_fragments(self._engine, self._trained(), self._rank)
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(getattr(p, "ds_shape", p.shape)) for name, p in self._trained()}
 
     def _files(self) -> dict[str, FileContent]:
         """Returns the files of the adapter or the whole model on rank 0, {} on the other ranks. All ranks must call it
