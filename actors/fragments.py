@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from vaserl.errors import UserError
+from vaserl.settings import LearnerSettings
 
 Named = Sequence[tuple[str, torch.nn.Parameter]]
 """(name, parameter) of the trained parameters."""
@@ -48,29 +49,13 @@ def inner_optimizer(engine: Any) -> torch.optim.Optimizer:
     return getattr(engine.optimizer, "optimizer", engine.optimizer)
 
 
-def refuse_unstored(engine: Any) -> None:
-    """Raises UserError for DeepSpeed options with which the training state lies where `local_fragments` does not look.
-
-    The message has the option's key.
-    """
-    zero = engine.zero_optimization() and engine._config.zero_config
-    if not zero:
-        return
-    devices = {
-        f"{key}.device": str(getattr(getattr(zero, key), "device", ""))
-        for key in ("offload_optimizer", "offload_param")
-    }
-    refused = {
-        **{key: "nvme" in device for key, device in devices.items()},
-        "round_robin_gradients": zero.round_robin_gradients,
-        "zenflow": getattr(zero, "zenflow", None) is not None,
-        "mics_shard_size": zero.mics_shard_size > 0,
-        "zero_hpz_partition_size": zero.zero_hpz_partition_size > 1,
-    }
-    if found := [key for key, is_set in refused.items() if is_set]:
+def refuse_unstored(settings: LearnerSettings) -> None:
+    """Raises UserError for an option of DeepSpeed with which the training state lies where `local_fragments` does not
+    look."""
+    if option := settings.unstored_option():
         raise UserError(
-            f"checkpoints do not support learner.deepspeed.zero_optimization.{found[0]}: the training state would be "
-            "incomplete. Remove the key, or train without checkpoints (checkpoint.every = 0)"
+            f"checkpoints do not support learner.deepspeed.{option}: the training state would be incomplete. Remove "
+            "the key, or train without checkpoints (checkpoint.every = 0)"
         )
 
 

@@ -2,20 +2,29 @@
 
 import dataclasses
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 
 from actors.encoder import FeatureReader
 from actors.engine import TensorPlace
 from actors.placement import PlacementSlice
 from actors.pool import START_TIMEOUT_S, ActorPool
 from actors.rank import SECONDS, LearnerRank, Sums
+from actors.rank_state import ReadableFiles
+from vaserl.errors import UserError
+from vaserl.files.storage import storage_environment
 from vaserl.policy.weights import make_weights
+from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
+
+_FILES = "files"
+"""Concurrency group of the calls that write files: a thread of its own, beside the one that learns."""
 
 
 class _Rank(LearnerRank):
@@ -27,7 +36,7 @@ class _Rank(LearnerRank):
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
 
-LearnerActor = ray.remote(_Rank)
+LearnerActor = ray.remote(concurrency_groups={_FILES: 1})(_Rank)
 
 
 class LearnerGroup:
@@ -55,6 +64,7 @@ class LearnerGroup:
             environment=_environment(settings),
         )
         self._sends_tensors = False
+        self._writing = threading.Lock()
 
     def wait_until_ready(self) -> int:
         """Blocks until the ranks are connected to each other, and returns the number of trained parameters."""
@@ -120,13 +130,45 @@ class LearnerGroup:
         """Writes the current policy as a complete Hugging Face folder; an adapter is merged into the base model."""
         self._pool.wait([rank.save.remote(folder) for rank in self._pool.actors], "save")
 
+    def snapshot(self) -> None:
+        """Copies each rank's training state to host memory. Call it between steps.
+
+        Raises: RuntimeError while `write_snapshot` still writes the copy before, which would be overwritten.
+        """
+        if self._writing.locked():
+            raise RuntimeError("the snapshot before is still being written: wait for write_snapshot")
+        self._pool.wait([rank.snapshot.remote() for rank in self._pool.actors], "snapshot")
+
+    def write_snapshot(self, place: str) -> dict[str, StoredFile]:
+        """Writes the copied training state into files below `place`, a folder or URL, one for each rank.
+
+        May be called in another thread: the ranks write while they run the next `learn`.
+
+        Returns: size and digest of each file, by its name.
+        """
+        with self._writing:
+            calls = [rank.write_snapshot.options(concurrency_group=_FILES).remote(place) for rank in self._pool.actors]
+            return dict(self._pool.wait(calls, "write_snapshot"))
+
+    def restore(self, checkpoint: ReadableFiles) -> None:
+        """Continues from the training state of a checkpoint, which may be of another number of ranks or ZeRO stage.
+
+        Raises: UserError when the state is damaged or does not fit this learner; the learner is unchanged then.
+        """
+        try:
+            self._pool.wait([rank.read_state.remote(checkpoint) for rank in self._pool.actors], "read_state")
+        except RayTaskError as error:
+            # Ray's own error has a traceback for a message; a damaged file needs none
+            raise error.cause if isinstance(error.cause, UserError) else error from None
+        self._pool.wait([rank.apply_state.remote() for rank in self._pool.actors], "apply_state")
+
     @property
     def _first(self) -> Any:
         return self._pool.actors[0]
 
 
 def _environment(settings: LearnerSettings) -> dict[str, str]:
-    threads = {"OMP_NUM_THREADS": str(settings.num_threads), "DS_SKIP_CUDA_CHECK": "1"}
+    threads = {"OMP_NUM_THREADS": str(settings.num_threads), "DS_SKIP_CUDA_CHECK": "1", **storage_environment()}
     return threads if settings.num_gpus else {**threads, "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 

@@ -21,8 +21,10 @@ from actors.fragments import (
     refresh_parameters,
     refuse_unstored,
 )
-from actors.rank_state import RestoredState, apply_state, read_state, state_file, state_tensors
+from actors.rank_state import ReadableFiles, RestoredState, apply_state, read_state, state_file, state_tensors
 from vaserl.dataset import DataSet
+from vaserl.files.durable import write_durably
+from vaserl.files.storage import joined
 from vaserl.grpo.loss import policy_loss
 from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
 from vaserl.policy.clips import ClipInput, ClipView
@@ -36,6 +38,7 @@ from vaserl.policy.positions import VideoGrid
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import FileContent, TensorFile, read_tensors
 from vaserl.policy.weights import make_weights
+from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
@@ -91,9 +94,6 @@ class LearnerRank:
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
         if learner.compile:
-            # without this, fused layers would not round the adapter's addition to bfloat16 as the engine does: small
-            # updates would change the learner's outputs but not the engine's, and the two would drift apart
-            inductor.emulate_precision_casts = True
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
         self._policy = Policy(hf_model)
@@ -109,6 +109,11 @@ class LearnerRank:
 
         address, port: address and port on which rank 0 listens.
         """
+        if self._learner.compile:
+            # without this, fused layers would not round the adapter's addition to bfloat16 as the engine does: small
+            # updates would change the learner's outputs but not the engine's, and the two would drift apart. Set here
+            # and not in the constructor: the option applies to this thread only, and Ray constructs in another one
+            inductor.emulate_precision_casts = True
         is_gpu = self._learner.num_gpus > 0
         os.environ.update(
             RANK=str(self._rank),
@@ -361,7 +366,7 @@ class LearnerRank:
 
     def snapshot(self) -> None:
         """Copies this rank's training state to a host buffer, which the next call overwrites."""
-        refuse_unstored(self._engine)
+        refuse_unstored(self._learner)
         fragments = [] if is_replicated(self._engine) and self._rank > 0 else self._fragments()
         self._state = self._state_file.fill(state_tensors(fragments, inner_optimizer(self._engine), self._shapes()))
 
@@ -375,14 +380,15 @@ class LearnerRank:
         if self._state is None:
             raise RuntimeError("write_snapshot needs a snapshot")
         name = state_file(self._rank, self._num_ranks)
-        return name, write_durably(joined(place, name), self._state)
+        write_durably(joined(place, name), self._state)
+        return name, StoredFile.describing(self._state)
 
-    def read_state(self, checkpoint: StoredCheckpoint) -> None:
+    def read_state(self, checkpoint: ReadableFiles) -> None:
         """Reads this rank's part of a checkpoint's training state and checks it, without changing the learner.
 
         Raises: UserError when the state is damaged or does not fit this learner.
         """
-        refuse_unstored(self._engine)
+        refuse_unstored(self._learner)
         self._restored = read_state(
             checkpoint, self._fragments(), self._shapes(), rank=self._rank, num_ranks=self._num_ranks
         )

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from actors.fragments import Fragment
-from vaserl.errors import UserError
+from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.policy.tensor_file import read_tensors
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -33,8 +33,6 @@ _SETTINGS = (
     "Use the settings of the run that wrote the checkpoint (model.path, learner.method, learner.train_vision, "
     "learner.lora)"
 )
-_ANOTHER = "The checkpoint is damaged: use another one"
-
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each trained parameter, by name."""
 
@@ -124,7 +122,8 @@ def read_state(
 
     shapes: shape of each trained parameter of the learner.
 
-    Raises: UserError, with the file and the parameter, when the files do not fit the learner or each other.
+    Raises: UserError when the files are of another learner, DamagedCheckpointError when they are damaged or incomplete;
+    both name the file and the parameter.
     """
     names = _state_files(checkpoint)
     pieces = [RestoredPiece(fragment=fragment) for fragment in fragments]
@@ -141,9 +140,9 @@ def read_state(
             break
     for piece in pieces:
         for first, end in _gaps(piece):
-            raise UserError(
-                f"{names[0]} and the other {len(names) - 1} state files: elements {first} to {end - 1} of the trained "
-                f"parameter {piece.fragment.parameter} are missing. {_ANOTHER}"
+            raise DamagedCheckpointError(
+                names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}",
+                f"elements {first} to {end - 1} of the parameter {piece.fragment.parameter} are missing",
             )
     _check_steps(pieces, names[nearest])
     return RestoredState(pieces=tuple(pieces), rng=rng)
@@ -206,24 +205,23 @@ def _state_files(checkpoint: ReadableFiles) -> list[str]:
     names = sorted(name for name in checkpoint.files if _STATE_FILE.fullmatch(name))
     expected = [state_file(rank, len(names)) for rank in range(len(names))]
     if not names or names != expected:
-        raise UserError(
-            f"the checkpoint's training state is incomplete: it has {', '.join(names) or 'no state file'}, expected "
-            f"{', '.join(expected) or state_file(0, 1)}. {_ANOTHER}"
-        )
+        wanted = next((name for name in expected if name not in names), state_file(0, 1))
+        raise DamagedCheckpointError(wanted, f"missing; the checkpoint has {', '.join(names) or 'no training state'}")
     return names
 
 
 def _parts(stored: Mapping[str, torch.Tensor], shapes: Shapes, file: str) -> dict[str, list[_Part]]:
     """Returns the pieces of each parameter that a file contains, by the parameter's name.
 
-    Raises: UserError if the file is of a learner that trains other parameters, or is inconsistent.
+    Raises: UserError if the file is of a learner that trains other parameters, DamagedCheckpointError if its tensors
+    do not fit each other.
     """
     _check_shapes(stored, shapes, file)
     parts: dict[str, list[_Part]] = {}
     for name in stored:
         kind, _, place = name.partition("/")
         if kind in ("master", *MOMENTS, "step") and f"master/{place}" not in stored:
-            raise UserError(f"{file}: {name} has no master/{place}. {_ANOTHER}")
+            raise DamagedCheckpointError(file, f"{name} has no master/{place}")
         if kind != "master":
             continue
         parameter, _, first = place.rpartition("@")
@@ -232,15 +230,16 @@ def _parts(stored: Mapping[str, torch.Tensor], shapes: Shapes, file: str) -> dic
         values = {key: stored[f"{key}/{place}"] for key in ("master", *MOMENTS) if f"{key}/{place}" in stored}
         step = int(stored.get(f"step/{place}", torch.zeros(1)))
         if len(values) != (1 + len(MOMENTS) if step else 1):
-            raise UserError(f"{file}: {place} lacks a moment or its number of updates. {_ANOTHER}")
+            raise DamagedCheckpointError(file, f"{place} lacks a moment or its number of updates")
         size, num_elements = stored[name].numel(), math.prod(shapes[parameter])
         for key, value in values.items():
             if value.dtype != torch.float32:
-                raise UserError(f"{file}: {key}/{place} has the type {value.dtype}, not torch.float32. {_ANOTHER}")
+                raise DamagedCheckpointError(file, f"{key}/{place} has the type {value.dtype}, not torch.float32")
             if value.shape != (size,) or int(first) + size > num_elements:
-                raise UserError(
-                    f"{file}: {key}/{place} has the shape {list(value.shape)}, which does not fit master/{place} or "
-                    f"the parameter's {num_elements} elements. {_ANOTHER}"
+                raise DamagedCheckpointError(
+                    file,
+                    f"{key}/{place} has the shape {list(value.shape)}, which does not fit master/{place} or the "
+                    f"parameter's {num_elements} elements",
                 )
         parts.setdefault(parameter, []).append(_Part(first=int(first), values=values, step=step))
     return parts
@@ -272,9 +271,10 @@ def _fill(piece: RestoredPiece, parts: Sequence[_Part], file: str) -> None:
             continue
         for other_low, other_high, other in piece.sources:
             if low < other_high and other_low < high:
-                raise UserError(
-                    f"{file} and {other}: both contain elements {max(low, other_low)} to {min(high, other_high) - 1} "
-                    f"of the parameter {fragment.parameter}. {_ANOTHER}"
+                raise DamagedCheckpointError(
+                    file,
+                    f"elements {max(low, other_low)} to {min(high, other_high) - 1} of the parameter "
+                    f"{fragment.parameter} are in {other} too",
                 )
         piece.sources.append((low, high, file))
         piece.steps.add(part.step)

@@ -67,6 +67,19 @@ class LearnerSettings(Section):
     """DeepSpeed's own configuration, passed on unchanged. Batch sizes, precision and gradient clipping follow from
     other keys."""
 
+    def unstored_option(self) -> str:
+        """Returns the key in `deepspeed` of an option with which checkpoints do not contain the whole training state,
+        or "" if there is none."""
+        zero = self.deepspeed.get("zero_optimization", {})
+        refused = {
+            "offload_optimizer.device": zero.get("offload_optimizer", {}).get("device") == "nvme",
+            "offload_param.device": zero.get("offload_param", {}).get("device") == "nvme",
+            "round_robin_gradients": bool(zero.get("round_robin_gradients")),
+            "zenflow": bool(zero.get("zenflow")),
+            "zero_hpz_partition_size": zero.get("zero_hpz_partition_size", 1) > 1,
+        }
+        return next((f"zero_optimization.{key}" for key, is_set in refused.items() if is_set), "")
+
     @pydantic.model_validator(mode="after")
     def _vision_needs_full(self):
         if self.train_vision and self.method != "full":

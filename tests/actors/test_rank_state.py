@@ -1,0 +1,131 @@
+"""Tests that a learner continues from a copied training state exactly as the run that wrote it: on DeepSpeed's own
+optimizers, on CPU."""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.learner import LearnerGroup
+from actors.placement import actor_request, placed
+from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.runs.checkpoint.manifest import StoredFile
+from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, ModelSettings
+from vaserl.types import Demonstration
+
+NUM_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderCheckpoint:
+    """Files of a folder, with the digests that `write_snapshot` returned."""
+
+    folder: Path
+    files: Mapping[str, StoredFile]
+
+    def read(self, name: str) -> bytes:
+        content = (self.folder / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == self.files[name].sha256
+        assert len(content) == self.files[name].num_bytes
+        return content
+
+
+@pytest.fixture(scope="module")
+def demonstrations(dataset: Path) -> list[Demonstration]:
+    return [
+        Demonstration(clip=vase.clip, rotation=0, shift=(0, 0), turns=((CAPTION_PROMPT, vase.caption),))
+        for vase in DataSet(dataset).vases("train")[:3]
+    ]
+
+
+def settings_of(stage: int, num_ranks: int, **changes: Any) -> LearnerSettings:
+    """Returns settings with everything that a restored run must continue: clipping, decay, a falling rate."""
+    changes = {"deepspeed": {"zero_optimization": {"stage": stage}}, **changes}
+    return LearnerSettings(
+        **{
+            "method": "full",
+            "train_vision": True,
+            "num_ranks": num_ranks,
+            "num_cpus": 0.5,
+            "learning_rate": 1e-2,
+            "schedule": "cosine",
+            "warmup_steps": 1,
+            "weight_decay": 0.1,
+            "max_grad_norm": 1.0,
+        }
+        | changes
+    )
+
+
+@contextmanager
+def started(model: Path, dataset: Path, settings: LearnerSettings, dtype: str = "float32") -> Iterator[LearnerGroup]:
+    """Starts the ranks of a learner, and stops them at the end of the block."""
+    with placed({"learner": actor_request(settings)}, ClusterSettings()) as place:
+        group = LearnerGroup(
+            ModelSettings(path=model, dtype=dtype),
+            DataSettings(path=dataset, num_frames=NUM_FRAMES),
+            settings,
+            place["learner"],
+            seed=0,
+            num_steps=4,
+        )
+        group.wait_until_ready()
+        yield group
+
+
+def steps(group: LearnerGroup, demonstrations: list[Demonstration], *numbers: int) -> list[dict[str, float]]:
+    return [dict(group.imitate(number, demonstrations).metrics) for number in numbers]
+
+
+def content(group: LearnerGroup) -> dict[str, bytes]:
+    return {name: bytes(file) for name, file in group.weights(5).files.items()}
+
+
+def interrupted(group: LearnerGroup, demonstrations, folder: Path) -> tuple[FolderCheckpoint, list, dict[str, bytes]]:
+    """Trains four steps, and writes the state after the second one while the third runs.
+
+    Returns: the checkpoint, the metrics of the steps 3 and 4, and the weights after step 4."""
+    steps(group, demonstrations, 1, 2)
+    group.snapshot()
+    written: dict[str, StoredFile] = {}
+    writer = threading.Thread(target=lambda: written.update(group.write_snapshot(str(folder))))
+    writer.start()
+    metrics = steps(group, demonstrations, 3, 4)
+    writer.join()
+    return FolderCheckpoint(folder=folder, files=written), metrics, content(group)
+
+
+MATRIX = [
+    pytest.param(
+        stage,
+        dtype,
+        num_ranks,
+        marks=[] if (stage, dtype) in ((2, "float32"), (3, "bfloat16")) and num_ranks == 2 else [pytest.mark.slow],
+        id=f"zero{stage}-{dtype}-{num_ranks}",
+    )
+    for stage in range(4)
+    for dtype in ("float32", "bfloat16")
+    for num_ranks in (1, 2)
+]
+
+
+@pytest.mark.parametrize(("stage", "dtype", "num_ranks"), MATRIX)
+def test_restored_learner_continues_to_the_bit(
+    cluster, tiny_model, dataset, demonstrations, tmp_path, stage, dtype, num_ranks
+):
+    settings = settings_of(stage, num_ranks)
+    with started(tiny_model, dataset, settings, dtype) as group:
+        checkpoint, metrics, weights = interrupted(group, demonstrations, tmp_path)
+    assert sorted(checkpoint.files) == [f"state-{rank:05d}-of-{num_ranks:05d}.safetensors" for rank in range(num_ranks)]
+    with started(tiny_model, dataset, settings, dtype) as group:
+        assert content(group) != weights
+        group.restore(checkpoint)
+        assert steps(group, demonstrations, 3, 4) == metrics
+        assert content(group) == weights
+    assert metrics[0]["grad_norm"] > 1.0  # clipped
+    assert metrics[0]["learning_rate"] > metrics[1]["learning_rate"]
