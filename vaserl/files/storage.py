@@ -4,6 +4,7 @@ In this module, a place is a string with the location of a file or folder: a loc
 local path), or a URL of any file system that fsspec supports.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -77,6 +78,25 @@ def sizes_below(folder: str) -> dict[str, int]:
     system, path = _system(folder)
     system.invalidate_cache(path)
     return {name: int(facts["size"]) for name, facts in _listed(folder)}
+
+
+def folders_in(folder: str) -> list[str]:
+    """Returns the names of the folders directly in a URL, from a new listing; none if the URL doesn't exist."""
+    system, path = _system(folder)
+    system.invalidate_cache(path)
+    try:
+        found = system.ls(path, detail=True)
+    except FileNotFoundError:
+        return []
+    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory")
+
+
+def remove_below(folder: str) -> None:
+    """Removes the folder at a URL with all its files, in no particular order; does nothing if it doesn't exist."""
+    system, path = _system(folder)
+    system.invalidate_cache(path)
+    with contextlib.suppress(FileNotFoundError):
+        system.rm(path, recursive=True)
 
 
 def is_for_good(error: OSError) -> bool:
