@@ -122,8 +122,8 @@ class RolloutPool:
         return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
 
     def collect(self, pending: PendingGroups) -> list[Group]:
-        """Blocks until the tasks of one `submit` call are sampled. Returns one group for each task, in order, [P
-        tasks].
+        """Blocks until the tasks of one `submit` or `submit_greedy` call are sampled. Returns one group for each task,
+        in order, [P tasks].
 
         Raises: RuntimeError when a completion was sampled by other weights than the last ones submitted before the
         tasks.
@@ -139,7 +139,12 @@ class RolloutPool:
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
         """Returns a group of one completion at temperature 0 (greedy decoding) for each task, in order, [P tasks]."""
-        return self.collect(self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0))
+        return self.collect(self.submit_greedy(tasks))
+
+    def submit_greedy(self, tasks: Sequence[Task]) -> PendingGroups:
+        """Queues tasks for greedy decoding at the engines, after the calls submitted before. Returns at once, with a
+        handle for `collect`."""
+        return self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0)
 
     def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> PendingGroups:
         shares = zip(self._pool.deal(tasks), self._pool.deal(seeds), strict=True)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from vaserl.dataset import names
 from vaserl.dataset.manifest import Manifest
-from vaserl.dataset.row import Row
+from vaserl.dataset.row import SPLITS, Row
 from vaserl.dataset.vase import Vase
 from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT, Writer
 from vaserl.errors import UserError
@@ -76,7 +76,10 @@ class DataSet:
         if not vases:
             found = f"splits there: {', '.join(sorted(splits))}"
             detail = found if splits else "every photograph was rejected, or there was none"
-            raise UserError(f"data set {self.path} has no vase in split {split!r} ({detail})")
+            # the keys of the curation config that make the splits other than "train"
+            hint = f"; set split.num_{split} in the config of `launch curate` and curate again"
+            hint = hint if splits and split in SPLITS[1:] else ""
+            raise UserError(f"data set {self.path} has no vase in split {split!r} ({detail}){hint}")
         return sorted(vases, key=lambda vase: vase.id)
 
     @property

@@ -107,10 +107,11 @@ def evaluate_captions(
     for system in SYSTEMS:
         captions = [row.captions[system] for row in rows]
         vectors = encoder(captions)
-        per_vase[system] = _per_vase(rows, system, vectors, reference_vectors)
+        scores = [row.scores[system] for row in rows]
+        per_vase[system] = vase_metrics(captions, references, scores, (vectors, reference_vectors))
         fid_vectors = vectors if fid_encoder is None else fid_encoder(captions)
         summary[system] = {
-            **{name: _mean(values, **draw).as_dict() for name, values in per_vase[system].items()},
+            **mean_intervals(per_vase[system], **draw),
             "text_fid": metrics.frechet_distance(fid_vectors, fid_reference_vectors),
         }
     summary["difference"] = {
@@ -130,6 +131,74 @@ def evaluate_captions(
     return EvaluationResult(summary=summary, vases=vases)
 
 
+def vase_metrics(
+    captions: Sequence[str],
+    references: Sequence[str],
+    scores: Sequence[Score],
+    vectors: tuple[np.ndarray, np.ndarray] | None,
+) -> dict[str, np.ndarray]:
+    """Computes the metrics of N captions that have a value for each vase; returns the N values by name ("reward", …).
+
+    vectors: embeddings of the captions and of their references; with None the metrics that need them are left out.
+    """
+    values: dict[str, np.ndarray] = {"reward": np.array([score.total for score in scores])}
+    values["num_words"] = np.array([len(metrics.metric_words(caption, "strict")) for caption in captions], dtype=float)
+    if vectors is not None:
+        values["text_cosine"] = metrics.cosine_similarities(*vectors)
+    for mode in ("paper", "strict"):
+        pairs = zip(captions, references, strict=True)
+        values[f"lexical_{mode}"] = np.array([metrics.lexical_similarity(c, reference, mode) for c, reference in pairs])
+        if vectors is not None:
+            ranks = metrics.recall_ranks(*vectors, references, mode)
+            for k in metrics.RECALL_RANKS:
+                values[f"recall_at_{k}_{mode}"] = ranks <= k
+    if vectors is not None:
+        values["overall_paper"] = metrics.overall_scores(
+            cosine=values["text_cosine"],
+            recall_1=values["recall_at_1_paper"],
+            recall_5=values["recall_at_5_paper"],
+            recall_10=values["recall_at_10_paper"],
+            lexical=values["lexical_paper"],
+        )
+    return values
+
+
+def mean_intervals(values: Mapping[str, np.ndarray], *, num_resamples: int, seed: int) -> dict[str, dict[str, float]]:
+    """Returns the mean of each metric over the vases, with the bounds of its interval: {"reward": {"mean": …}, …}.
+
+    The interval is Wilson's for boolean values, and the bootstrap's percentiles for others.
+    """
+    return {name: _mean(each, num_resamples=num_resamples, seed=seed).as_dict() for name, each in values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BaselineHits:
+    """The vases on which two baselines that don't see the video are right about one dimension, each bool [N]."""
+
+    majority: np.ndarray
+    """Hits of the commonest value in the training records."""
+    from_others: np.ndarray
+    """Hits of the guess from the vase's other five dimensions."""
+
+    @property
+    def better(self) -> np.ndarray:
+        """Hits of the better baseline; naive Bayes may fall below the majority where evidence is thin."""
+        return self.from_others if self.from_others.sum() >= self.majority.sum() else self.majority
+
+
+def baseline_hits(
+    dimension: Dimension, truths: Sequence[Values], train: Sequence[Values], reader: Reader, smoothing: float
+) -> BaselineHits:
+    """Determines the vases on which each baseline is right. truths: values of the N vases. train: values of the
+    training records."""
+    guess = GuessFromOthers(train, dimension, smoothing)
+    majority = [majority_value(train, dimension)] * len(truths)
+    return BaselineHits(
+        majority=hits(dimension, majority, truths, reader.same),
+        from_others=hits(dimension, [guess(values) for values in truths], truths, reader.same),
+    )
+
+
 def _dimension(
     dimension: Dimension,
     rows: Sequence[EvaluationRow],
@@ -147,21 +216,16 @@ def _dimension(
         )
         for system in SYSTEMS
     }
-    majority = majority_value(train, dimension)
-    guess = GuessFromOthers(train, dimension, config.smoothing)
-    majority_hits = hits(dimension, [majority] * len(rows), truths, reader.same)
-    guess_hits = hits(dimension, [guess(values) for values in truths], truths, reader.same)
-    # The better of the two baselines: naive Bayes may fall below the majority where evidence is thin.
-    best_hits = guess_hits if guess_hits.sum() >= majority_hits.sum() else majority_hits
+    guessed = baseline_hits(dimension, truths, train, reader, config.smoothing)
     has_target = outcomes["sft"].has_target
     compared = compare_dimension(outcomes["rl"], outcomes["sft"], **draw)
     return {
-        **{system: measure_dimension(outcomes[system], best_hits, **draw).as_dict() for system in SYSTEMS},
+        **{system: measure_dimension(outcomes[system], guessed.better, **draw).as_dict() for system in SYSTEMS},
         "difference": {name: interval and interval.as_dict() for name, interval in compared.items()},
         "baselines": {
-            "majority_value": majority,
-            "majority": _accuracy(majority_hits, has_target),
-            "guess_from_others": _accuracy(guess_hits, has_target),
+            "majority_value": majority_value(train, dimension),
+            "majority": _accuracy(guessed.majority, has_target),
+            "guess_from_others": _accuracy(guessed.from_others, has_target),
         },
     }
 
@@ -179,35 +243,6 @@ def _check(rows: Sequence[EvaluationRow]) -> None:
                 raise UserError(
                     f"vase {row.id} has no caption or no score of {system!r}; both systems must caption every vase"
                 )
-
-
-def _per_vase(
-    rows: Sequence[EvaluationRow], system: str, vectors: np.ndarray, reference_vectors: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Computes the metrics that have a value for each vase; returns the N values by name ("text_cosine", …)."""
-    captions = [row.captions[system] for row in rows]
-    references = [row.reference for row in rows]
-    values: dict[str, np.ndarray] = {"reward": np.array([row.scores[system].total for row in rows])}
-    values["num_words"] = np.array([len(metrics.metric_words(caption, "strict")) for caption in captions], dtype=float)
-    values["text_cosine"] = metrics.cosine_similarities(vectors, reference_vectors)
-    for mode in ("paper", "strict"):
-        values[f"lexical_{mode}"] = np.array(
-            [
-                metrics.lexical_similarity(caption, row.reference, mode)
-                for caption, row in zip(captions, rows, strict=True)
-            ]
-        )
-        ranks = metrics.recall_ranks(vectors, reference_vectors, references, mode)
-        for k in metrics.RECALL_RANKS:
-            values[f"recall_at_{k}_{mode}"] = ranks <= k
-    values["overall_paper"] = metrics.overall_scores(
-        cosine=values["text_cosine"],
-        recall_1=values["recall_at_1_paper"],
-        recall_5=values["recall_at_5_paper"],
-        recall_10=values["recall_at_10_paper"],
-        lexical=values["lexical_paper"],
-    )
-    return values
 
 
 def _mean(values: np.ndarray, *, num_resamples: int, seed: int) -> ConfidenceInterval:

@@ -1,6 +1,7 @@
-"""Reads JSON-lines files, which contain one JSON object a line."""
+"""Reads and writes JSON-lines files, which contain one JSON object a line."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +28,11 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
             raise UserError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")
         rows.append(row)
     return rows
+
+
+def json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Returns the content of a file with one row a line.
+
+    Raises: ValueError for a number that is not finite, which JSON does not have.
+    """
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode()

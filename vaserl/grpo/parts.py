@@ -1,4 +1,5 @@
-"""Interfaces (Protocols) of the objects that the training loops call: engines, rewards, learner and recorder.
+"""Interfaces (Protocols) of the objects that the training loops call: engines, rewards, learner, validator
+and recorder.
 
 The package `actors` implements them, and the tests use small fakes. Axis: P, the tasks or groups passed to a call.
 """
@@ -18,6 +19,10 @@ class Engines(Protocol):
     def generate(self, tasks: Sequence[Task], step: int, refill: int) -> list[Group]:
         """Returns one group of completions for each task, in order, [P]. The sampling seeds depend on `step` and
         `refill`."""
+        ...
+
+    def greedy(self, tasks: Sequence[Task]) -> list[Group]:
+        """Returns a group of one completion at temperature 0 (greedy decoding) for each task, in order, [P]."""
         ...
 
     def publish(self, weights: Weights) -> Publication:
@@ -51,10 +56,16 @@ class QueuedEngines(Protocol):
         """Queues tasks, to be sampled with the weights submitted last. Returns at once, with a handle for `collect`."""
         ...
 
-    def collect(self, pending: Any) -> list[Group]:
-        """Blocks until the tasks of one `submit` call are sampled. Returns one group for each task, in order, [P].
+    def submit_greedy(self, tasks: Sequence[Task]) -> Any:
+        """Queues tasks, to be captioned by greedy decoding with the weights submitted last. Returns at once, with a
+        handle for `collect`."""
+        ...
 
-        pending: handle that `submit` returned.
+    def collect(self, pending: Any) -> list[Group]:
+        """Blocks until the tasks of one `submit` or `submit_greedy` call are sampled. Returns one group for each task,
+        in order, [P].
+
+        pending: handle that `submit` or `submit_greedy` returned.
         """
         ...
 
@@ -84,6 +95,35 @@ class Learner(Protocol):
         ...
 
 
+class Validator(Protocol):
+    """Validation of the weights on held-out vases during a run.
+
+    The loop captions the vases and scores the captions; the validator computes and stores the metrics.
+    """
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """Tasks that every validation captions, [P]; empty if validation is off."""
+        ...
+
+    def is_due(self, step: int) -> bool:
+        """Tells whether the weights that a step produced are to be validated. Step 0 stands for the weights before the
+        first step."""
+        ...
+
+    def record(self, step: int, scored: Sequence[ScoredGroup]) -> Mapping[str, float]:
+        """Writes the captions and metrics of one validation to the run folder. Returns: the metrics by name.
+
+        scored: the groups of `tasks`, each with one greedy completion.
+        """
+        ...
+
+    @property
+    def stop_reason(self) -> str:
+        """Reason why the run is to stop early, decided from all validations recorded so far; empty if it goes on."""
+        ...
+
+
 class RunRecorder(Protocol):
     """Writer of a run's timeline, metrics, rollouts and saved weights."""
 
@@ -97,6 +137,10 @@ class RunRecorder(Protocol):
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Records the metrics of a step and shows its progress."""
+        ...
+
+    def track(self, step: int, values: Mapping[str, float]) -> None:
+        """Sends values, such as a validation's metrics, to the run's trackers."""
         ...
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:

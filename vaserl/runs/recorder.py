@@ -69,6 +69,10 @@ class Recorder(Generic[SettingsT]):
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a step's metrics to metrics.jsonl and sends them to the trackers (TensorBoard, Weights & Biases)."""
         _write_line(self._metrics, {"step": step, **values})
+        self.track(step, values)
+
+    def track(self, step: int, values: Mapping[str, float]) -> None:
+        """Sends values, such as a validation's metrics, to the trackers."""
         for tracker in self._trackers:
             tracker(step, values)
         if values.get("skipped"):

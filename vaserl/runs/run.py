@@ -2,6 +2,7 @@
 
     config.toml  versions.json  features.json  metrics.jsonl  timeline.jsonl  pieces.jsonl  tensorboard/
     rollouts/step=00001.parquet  weights/v00002/        (GRPO)
+    validation.jsonl  validation/step=00010.jsonl       (GRPO with validation)
     model/                                              (supervised fine-tuning)
 
 Timings are not in metrics.jsonl, so that two runs with the same seed produce identical metrics.jsonl files.
@@ -9,16 +10,17 @@ Timings are not in metrics.jsonl, so that two runs with the same seed produce id
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vaserl.errors import UserError
-from vaserl.files import UNFINISHED, read_json_lines
+from vaserl.files import UNFINISHED, json_lines, read_json_lines, write_atomic
 from vaserl.runs.job_folder import JobFolder, SettingsT
 from vaserl.runs.rows import PhasePieces, RolloutRow, TimelineSpan, read_rollout_rows, write_rollout_rows
+from vaserl.runs.validation_row import ValidationRow, read_validation_rows
 from vaserl.settings import SftSettings, TrainSettings
 
 _RowT = TypeVar("_RowT", TimelineSpan, PhasePieces)
@@ -131,6 +133,33 @@ class Run(RecordedRun[TrainSettings]):
         """Writes the completions of a step to its parquet file in the folder rollouts/."""
         self._rollouts_folder.mkdir(exist_ok=True)
         write_rollout_rows(self._rollouts_file(step), rows)
+
+    @property
+    def validation_file(self) -> Path:
+        """Path of the JSON-lines file with the metrics of each validation, in the order of the steps."""
+        return self.path / "validation.jsonl"
+
+    def validation_captions_file(self, step: int) -> Path:
+        """Returns the path of the captions of one validation; it need not exist."""
+        return self.path / "validation" / f"step={step:05d}.jsonl"
+
+    @property
+    def validations(self) -> list[ValidationRow]:
+        """One row for each validation; empty if the run has none.
+
+        Raises: UserError with the line's number if a line of validation.jsonl can't be read.
+        """
+        return read_validation_rows(self.validation_file)
+
+    def write_validation(self, row: ValidationRow, captions: Sequence[Mapping[str, Any]]) -> None:
+        """Writes the captions of a validation to a file of their own, then adds its row to validation.jsonl.
+
+        Each file is written atomically, so a killed process leaves no incomplete line.
+        """
+        file = self.validation_captions_file(row.step)
+        file.parent.mkdir(exist_ok=True)
+        write_atomic(file, json_lines(captions))
+        write_atomic(self.validation_file, json_lines([asdict(each) for each in (*self.validations, row)]))
 
     @property
     def weights(self) -> list[SavedWeights]:

@@ -14,6 +14,7 @@ from vaserl.settings.quickstart import QuickstartSettings
 from vaserl.settings.reward import RemoteSettings, RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section, dump_config, load_config
+from vaserl.settings.validation import ValidationSettings
 
 __all__ = [
     "LANGUAGE_MODEL_LINEARS",
@@ -37,6 +38,7 @@ __all__ = [
     "SftSettings",
     "TinyModelSettings",
     "TrainSettings",
+    "ValidationSettings",
     "dump_config",
     "load_config",
     "nearest_name",

@@ -15,6 +15,7 @@ from vaserl.settings.loss import LossSettings
 from vaserl.settings.reward import RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section
+from vaserl.settings.validation import ValidationSettings
 
 
 class TrainSettings(Section):
@@ -59,6 +60,7 @@ class TrainSettings(Section):
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
+    validation: ValidationSettings = ValidationSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
 

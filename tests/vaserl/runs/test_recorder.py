@@ -104,3 +104,15 @@ def test_grpo_recorder_shows_the_number_of_skipped_steps(tmp_path: Path, capsys)
             recorder.metrics(step, {"reward/mean": 0.5, "skipped": skipped})
     lines = [line.split("reward=0.5")[1] for line in capsys.readouterr().err.splitlines() if "stage=grpo" in line]
     assert lines == ["", " skipped=2"]  # lines are printed for the first and the last step
+
+
+def test_recorder_track_sends_values_to_the_trackers_only(settings: TrainSettings, tmp_path: Path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "vaserl.runs.recorder.start_tracker", lambda *_: lambda step, values: seen.append((step, values))
+    )
+    with GrpoRecorder(Run(tmp_path / "run"), settings, trackers=["tensorboard"]) as recorder:
+        recorder.track(0, {"validation/reward": 0.5})
+        recorder.metrics(1, {"loss": 0.25})
+    assert seen == [(0, {"validation/reward": 0.5}), (1, {"loss": 0.25})]
+    assert Run(tmp_path / "run").metrics == [{"step": 1, "loss": 0.25}]
