@@ -14,7 +14,7 @@ from actors.encoder import FeatureReader
 from actors.engine import TensorPlace
 from actors.placement import PlacementSlice
 from actors.pool import START_TIMEOUT_S, ActorPool
-from actors.rank import SECONDS, LearnerRank, Sums
+from actors.rank import NONFINITE, SECONDS, LearnerRank, Sums
 from actors.rank_state import ReadableFiles
 from vaserl.errors import UserError
 from vaserl.files.storage import storage_environment
@@ -73,21 +73,33 @@ class LearnerGroup:
         return self._pool.wait(calls, "join", START_TIMEOUT_S)[0]
 
     def learn(self, batch: Batch, loss: LossSettings, temperature: float) -> Update:
-        """Takes one GRPO step and returns its metrics. For an empty batch no step is taken and the metric "skipped" is
-        1."""
+        """Takes one GRPO step and returns its metrics. No step is taken, and the metric "skipped" is 1, for an empty
+        batch and for a loss or gradient that is not finite; in the second case "nonfinite" is 1 too."""
         if not batch.groups:
-            return Update(step=batch.step, metrics={"skipped": 1.0})
+            return Update(step=batch.step, metrics={"skipped": 1.0, NONFINITE: 0.0})
         reference = ray.put(batch)
         calls = [rank.learn.remote(reference, loss, temperature) for rank in self._pool.actors]
-        update = _update(batch.step, self._pool.wait(calls, "learn"))
-        return dataclasses.replace(update, metrics={**update.metrics, "skipped": 0.0})
+        return self._explained(_update(batch.step, self._pool.wait(calls, "learn")))
 
     def imitate(self, step: int, demonstrations: Sequence[Demonstration]) -> Update:
-        """Takes one supervised step on the answers of these demonstrations, and returns its metrics."""
+        """Takes one supervised step on the answers of these demonstrations, and returns its metrics. As in `learn`, a
+        step whose loss or gradient is not finite is not taken."""
         reference = ray.put(demonstrations)
         (num_tokens,) = self._pool.wait([self._first.count_answer_tokens.remote(reference)], "count_answer_tokens")
         calls = [rank.imitate.remote(step, reference, num_tokens) for rank in self._pool.actors]
-        return _update(step, self._pool.wait(calls, "imitate"))
+        return self._explained(_update(step, self._pool.wait(calls, "imitate")))
+
+    def _explained(self, update: Update) -> Update:
+        """Adds to an update that was not applied what was NaN or infinite in it, in the words of the ranks."""
+        if not update.metrics[NONFINITE]:
+            return update
+        faults = self._pool.wait([rank.fault.remote() for rank in self._pool.actors], "fault")
+        distinct = dict.fromkeys(fault for fault in faults if fault)
+        of_gradient = (
+            f"the norm of the gradient is {update.metrics['grad_norm']}, although the loss is finite "
+            f"({update.metrics['loss']:.4g}): the backward pass overflows"
+        )
+        return dataclasses.replace(update, nonfinite="; ".join(distinct) or of_gradient)
 
     def weights(self, version: int) -> Weights:
         """Returns the current policy's weights, marked with a version number.
@@ -182,7 +194,8 @@ def _update(step: int, sums: Sequence[Sums]) -> Update:
     tokens = sum(s.get("tokens", 0.0) for s in sums)
     metrics = {"loss": sum(s.get("loss", 0.0) for s in sums), "tokens": tokens}
     names = {name for s in sums for name in s if not name.startswith(SECONDS)}
-    for name in sorted(names - {"tokens", "loss", "grad_norm", "learning_rate"}):
+    for name in sorted(names - {"tokens", "loss", "grad_norm", "learning_rate", NONFINITE}):
         metrics[name] = sum(s.get(name, 0.0) for s in sums) / max(tokens, 1.0)
     common = {name: sums[0][name] for name in ("grad_norm", "learning_rate")}
-    return Update(step=step, metrics={**metrics, **common}, seconds=seconds)
+    flags = {"skipped": sums[0][NONFINITE], NONFINITE: sums[0][NONFINITE]}
+    return Update(step=step, metrics={**metrics, **common, **flags}, seconds=seconds)

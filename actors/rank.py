@@ -1,6 +1,7 @@
 """One DeepSpeed rank (process) of the learner: an ordinary class, which `actors.learner` makes an actor."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,12 +27,13 @@ from vaserl.dataset import DataSet
 from vaserl.files.durable import write_durably
 from vaserl.files.storage import joined
 from vaserl.grpo.loss import policy_loss
+from vaserl.grpo.loss_fault import loss_fault
 from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
 from vaserl.policy.clips import ClipInput, ClipView
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import PrefixGroup, demonstration_group, samples_group
 from vaserl.policy.layout import Layout, micro_batches, shared_prefix_layout
-from vaserl.policy.optimizer import learning_rate
+from vaserl.policy.optimizer import decay_groups, learning_rate
 from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.positions import VideoGrid
@@ -55,6 +57,12 @@ SECONDS = "seconds/"
 """Prefix of those names in `Sums` whose values are durations in seconds instead of sums."""
 
 LossOf = Callable[[torch.Tensor, torch.Tensor, list[Any], Sequence[ClipInput], Layout], tuple[torch.Tensor, Sums]]
+
+LOGPROBS = "log-probabilities"
+
+NONFINITE = "nonfinite"
+"""Name in `Sums` of the flag that is 1 for a step that was not applied, because a loss or the gradient was NaN or
+infinite."""
 
 
 class LearnerRank:
@@ -103,6 +111,7 @@ class LearnerRank:
         self._state_file = TensorFile()
         self._state: np.ndarray | None = None
         self._restored: RestoredState | None = None
+        self._fault = ""
 
     def join(self, address: str, port: int) -> int:
         """Connects to the other ranks, builds the DeepSpeed engine and returns the number of trained parameters.
@@ -131,10 +140,9 @@ class LearnerRank:
         deepspeed.init_distributed(dist_backend="nccl" if is_gpu else "gloo", verbose=False)
         trained = [p for p in self._policy.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            trained,
+            decay_groups(trained, self._learner.weight_decay),
             lr=self._learner.learning_rate,
             betas=self._learner.betas,
-            weight_decay=self._learner.weight_decay,
         )
         config = {
             **self._learner.deepspeed,
@@ -168,19 +176,25 @@ class LearnerRank:
         def loss_of(logprobs, entropy, items, videos, layout) -> tuple[torch.Tensor, Sums]:
             samples = [sample for item in items for sample in item.samples]
             sampled = torch.tensor([logprob for sample in samples for logprob in sample.logprobs])
+            advantages = [sample.advantage for sample in samples]
+            reference = self._reference(videos, layout, temperature) if loss.beta > 0 else None
             result = policy_loss(
                 logprobs,
                 sampled.to(logprobs.device),
-                torch.tensor([sample.advantage for sample in samples]).to(logprobs.device),
-                self._reference(videos, layout, temperature) if loss.beta > 0 else None,
+                torch.tensor(advantages).to(logprobs.device),
+                reference,
                 layout.branch_lengths,
                 loss=loss,
                 num_tokens=batch.num_loss_tokens,
                 num_sequences=batch.num_sequences,
             )
+            value = float(result.loss.detach())
+            if not math.isfinite(value):
+                parts = {LOGPROBS: logprobs} | ({} if reference is None else {f"reference {LOGPROBS}": reference})
+                self._fault = self._fault or loss_fault(value, parts, advantages)
             return result.loss, {
                 "tokens": float(len(logprobs)),
-                "loss": float(result.loss.detach()),
+                "loss": value,
                 "entropy": float(entropy.sum()),
                 **result.sums,
             }
@@ -200,9 +214,12 @@ class LearnerRank:
 
         def loss_of(logprobs, entropy, items, videos, layout) -> tuple[torch.Tensor, Sums]:
             loss = -logprobs.sum() / num_loss_tokens
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                self._fault = self._fault or loss_fault(value, {LOGPROBS: logprobs})
             return loss, {
                 "tokens": float(len(logprobs)),
-                "loss": float(loss.detach()),
+                "loss": value,
                 "entropy": float(entropy.sum()),
             }
 
@@ -231,7 +248,11 @@ class LearnerRank:
 
         All ranks run the same number of micro-batches, that of the rank with the most; surplus ones have weight 0. If
         one rank skipped a collective operation, the others would hang.
+
+        If a loss or the norm of the gradient is NaN or infinite, no rank changes its weights or its optimizer's state;
+        the sum "nonfinite" is then 1 on all ranks, and `fault` returns the cause on those whose loss it was.
         """
+        self._fault = ""
         clock = Clock(wait=self._wait)
         share = items[self._rank :: self._num_ranks]
         videos = self._videos.get_all([clip_of[id(item)] for item in share])
@@ -261,6 +282,10 @@ class LearnerRank:
             loss, parts = loss_of(logprobs, entropy, members, shown, layout)
             # DeepSpeed averages the gradients over ranks, but the loss is divided by the tokens of all ranks already
             weight = 0.0 if is_surplus else float(self._num_ranks)
+            if not math.isfinite(parts["loss"]):
+                # Clamps in the loss can hide its NaN from the gradient; this sum hides nothing. The gradient becomes
+                # NaN here and, as it is averaged, on every rank, so all discard the step without another collective.
+                loss, weight = logprobs.sum(), math.nan
             clock.lap("forward")
             self._engine.set_gradient_accumulation_boundary(index == num_micro_batches - 1)
             self._engine.backward(loss * weight)
@@ -268,11 +293,36 @@ class LearnerRank:
             if not is_surplus:
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0.0) + value
-        self._engine.step()
+        norm = self._optimize()
         clock.lap("optimizer")
-        sums["grad_norm"] = float(self._engine.get_global_grad_norm() or 0.0)
+        sums["grad_norm"] = norm
         sums["learning_rate"] = rate
+        sums[NONFINITE] = 0.0 if math.isfinite(norm) else 1.0
         return sums | {f"{SECONDS}{name}": seconds for name, seconds in clock.seconds.items()}
+
+    def fault(self) -> str:
+        """Returns what made a loss NaN or infinite in this rank's share of the last step; empty if its losses were
+        finite."""
+        return self._fault
+
+    def _optimize(self) -> float:
+        """Takes an optimizer step, unless the norm of the gradient is NaN or infinite. Returns the norm before it is
+        limited, which is the same on all ranks; `inf` or `nan` if no step was taken.
+
+        DeepSpeed discards such a step in all of its optimizers: ZeRO 1 to 3, with float32 or bfloat16, and stage 0 with
+        bfloat16. Each computes the norm over all ranks and returns before it changes anything. Only in stage 0 with
+        float32 is the optimizer torch's own, which takes every step and has no norm.
+        """
+        if self._engine.optimizer is not self._engine.basic_optimizer:
+            self._engine.step()
+            return float(self._engine.get_global_grad_norm())
+        # the gradients are averaged over the ranks already, so all ranks compute the same norm
+        norm = float(torch.nn.utils.get_total_norm([p.grad for p in self._policy.parameters() if p.grad is not None]))
+        if math.isfinite(norm):
+            self._engine.step()
+        else:
+            self._engine.zero_grad()
+        return norm
 
     def _wait(self) -> None:
         """Waits until the GPU has finished the operations queued so far, so that measured durations include these

@@ -14,6 +14,7 @@ from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
+from vaserl.grpo.checks import NonFiniteGuard
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
@@ -56,6 +57,7 @@ def run(settings: SftSettings) -> None:
             Recorder(run_folder, settings, settings.trackers, num_steps=num_steps) as recorder,
             Progress("sft", num_steps, waits_for=recorder.status.waits_for) as progress,
         ):
+            nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
             for step in range(1, num_steps + 1):
                 chosen = draw_items(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
                 random = np.random.default_rng([settings.seed, step])
@@ -64,6 +66,7 @@ def run(settings: SftSettings) -> None:
                     update = ranks.imitate(step, demonstrations)
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
+                nonfinite.check(update)
             with recorder.status.phase(num_steps, "save"):
                 ranks.save(run_folder.model_folder)
         report_features(encoders, run_folder)

@@ -1,11 +1,11 @@
 """Compares generated meshes with ground-truth meshes: python -m launch vaseeval CONFIG [--section.key value …]"""
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from launch.main import start_job
+from vaserl.files.strict_json import strict_json
 from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.meshes.compare.evaluate import PAPER, evaluate
 from vaserl.meshes.compare.table import comparison_table
@@ -23,19 +23,9 @@ def run(settings: VaseEvalSettings) -> dict[str, Any]:
     JobFolder(settings.run_dir, VaseEvalSettings).begin(settings)
     table = comparison_table(result["generators"])
     (settings.run_dir / "vaseeval.md").write_text(table)
-    (settings.run_dir / "vaseeval.json").write_text(json.dumps(_finite(result), indent=1, ensure_ascii=False) + "\n")
+    (settings.run_dir / "vaseeval.json").write_text(strict_json(result, indent=1) + "\n")
     print(table, end="")
     return result
-
-
-def _finite(value: Any) -> Any:
-    """Returns a copy of the nested dicts and lists in which infinity and NaN are replaced by None, because JSON has
-    neither. The fields `failure` and `num_equal` beside such a number tell why it is None."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

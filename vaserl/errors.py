@@ -20,6 +20,11 @@ class ParityError(RuntimeError):
     another policy than the one being trained."""
 
 
+class NonFiniteError(RuntimeError):
+    """The loss or its gradient was NaN or infinite in several steps in a row, so the run trains nothing. The message
+    names the cause in the last of these steps."""
+
+
 class RewardError(RuntimeError):
     """A reward function failed or returned an invalid score. The message identifies the function and the completion.
     The error stops the run, because training would learn from any score substituted for the missing one."""

@@ -185,6 +185,8 @@ class Update:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time in seconds of each part of the step, on the slowest rank: "features", "layout", "forward", "backward",
     "optimizer"."""
+    nonfinite: str = ""
+    """What was NaN or infinite in a step that was not applied for that reason; empty for every other step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 `vaserl.grpo.loop_ahead` is the loop in which sampling and learning overlap.
 """
 
-from vaserl.grpo.checks import check_parity
+from vaserl.grpo.checks import NonFiniteGuard, check_parity
 from vaserl.grpo.grpo import Grpo
 from vaserl.grpo.parts import Engines, Learner, Rewards, RunRecorder
 from vaserl.types import Weights
@@ -14,9 +14,11 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
 
     Raises: ParityError when the learner's logprobs of a step's sampled tokens differ from the engine's by more than
     `max_logprob_gap` on average, or when after a publish an engine's logprobs of a fixed probe text differ from the
-    learner's by more than `max_fingerprint_gap`.
+    learner's by more than `max_fingerprint_gap`. NonFiniteError when the loss or gradient of several steps in a row was
+    not finite.
     """
     settings = grpo.settings
+    nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
     weights = learner.weights(version=1)
     published = engines.publish(weights)
     for step in range(1, settings.num_steps + 1):
@@ -38,5 +40,6 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
         recorder.metrics(step, values)
         recorder.rollouts(step, draw.scored, draw.advantages_P_G)
         recorder.keep(step, weights, learner)
+        nonfinite.check(update)
         check_parity(step, values, settings.max_logprob_gap)
     return weights

@@ -20,7 +20,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
-from vaserl.grpo.checks import check_parity, check_staleness
+from vaserl.grpo.checks import NonFiniteGuard, check_parity, check_staleness
 from vaserl.grpo.draw import Draw
 from vaserl.grpo.grpo import Grpo
 from vaserl.grpo.lane import Lane
@@ -43,10 +43,12 @@ def train_ahead(
     learner's. ParityError also when engine and learner differ on the sampled tokens of a step whose samples come from
     the learner's current version. On other steps that difference includes the change of the policy since the samples
     were generated, so it is reported as `logprob_drift` and does not stop the run. StalenessError, before the step
-    learns, when a sample comes from weights that are too old.
+    learns, when a sample comes from weights that are too old. NonFiniteError when the loss or gradient of several steps
+    in a row was not finite.
     """
     settings = grpo.settings
     num_steps, bound = settings.num_steps, settings.max_staleness
+    nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
     with Lane(recorder) as sampling, Lane(recorder) as scoring:
         ahead = _Ahead(engines, rewards, sampling, scoring)
         weights = learner.weights(version=1)
@@ -70,6 +72,7 @@ def train_ahead(
             recorder.metrics(step, values)
             recorder.rollouts(step, draw.scored, draw.advantages_P_G)
             recorder.keep(step, weights, learner)
+            nonfinite.check(update)
             check_parity(step, values, settings.max_logprob_gap)
         served.result()
     return weights

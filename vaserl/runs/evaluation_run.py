@@ -11,6 +11,7 @@ from typing import Any
 
 from vaserl.errors import UserError
 from vaserl.files import read_json_lines, write_atomic
+from vaserl.files.strict_json import strict_json
 from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings
 from vaserl.types import Dimension, Score
@@ -77,7 +78,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
 
     def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase]) -> None:
         """Writes the metrics to evaluation.json and the captioned vases to captions.jsonl."""
-        lines = "".join(json.dumps(asdict(vase), ensure_ascii=False) + "\n" for vase in captions)
+        lines = "".join(strict_json(asdict(vase)) + "\n" for vase in captions)
         write_atomic(self.captions_file, lines.encode())
         self._write_json(self.summary_file, summary)
 

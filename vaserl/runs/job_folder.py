@@ -1,6 +1,5 @@
 """The output folder of a job, with the files that every kind of job writes."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -8,6 +7,7 @@ from typing import Generic, TypeVar
 import vaserl
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
+from vaserl.files.strict_json import strict_json
 from vaserl.runs.versions import RUN_FORMAT, RunVersions, current_versions, read_versions
 from vaserl.settings.section import Section, dump_config, load_config
 
@@ -89,4 +89,4 @@ class JobFolder(Generic[SettingsT]):
         self._write_json(self.features_file, counts)
 
     def _write_json(self, path: Path, content: object) -> None:
-        write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomic(path, (strict_json(content, indent=1) + "\n").encode())

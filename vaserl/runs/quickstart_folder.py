@@ -13,6 +13,7 @@ from typing import Any
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
+from vaserl.files.strict_json import strict_json
 from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.run import Run, SftRun
 
@@ -88,7 +89,7 @@ class QuickstartFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes the results of all stages to summary.json."""
-        write_atomic(self._summary_file, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomic(self._summary_file, (strict_json(summary, indent=1) + "\n").encode())
 
     def make_room(self) -> None:
         """Creates the folder. If it exists and an earlier quick start created it, deletes its content.

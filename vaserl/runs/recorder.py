@@ -1,6 +1,7 @@
 """Writes the files of a training run during training: metrics, timeline, completions and weights."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,12 @@ class Recorder(Generic[SettingsT]):
             _write_line(file, {"step": step, "phase": phase, **rounded})
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a step's metrics to metrics.jsonl and sends them to the trackers (TensorBoard, Weights & Biases)."""
+        """Appends a step's metrics to metrics.jsonl and sends them to the trackers (TensorBoard, Weights & Biases).
+
+        Metrics that are NaN or infinite are left out, because JSON has neither; the metric `nonfinite_metrics` is then
+        their number.
+        """
+        values = _finite(values)
         _write_line(self._metrics, {"step": step, **values})
         self.track(step, values)
 
@@ -143,6 +149,11 @@ _SHOWN = {"reward": "reward/mean", "length": "length/mean"}
 """Metrics shown in the progress display: {label: name of the metric}."""
 
 
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    finite = {name: value for name, value in values.items() if math.isfinite(value)}
+    return finite if len(finite) == len(values) else {**finite, "nonfinite_metrics": float(len(values) - len(finite))}
+
+
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(values) + "\n")
+    stream.write(json.dumps(values, allow_nan=False) + "\n")
     stream.flush()

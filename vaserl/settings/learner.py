@@ -10,6 +10,26 @@ LANGUAGE_MODEL_LINEARS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate
 """Regular expression for all linear layers of the language model. Vision layers are left out: vLLM can't serve adapters
 on them."""
 
+_BATCH = "the learner forms its own micro-batches; set learner.max_tokens_per_micro_batch"
+_PRECISION = "the precision is that of the model; set model.dtype"
+_SET_BY_OTHER_KEYS = {
+    "optimizer": "the optimizer is AdamW; set learner.learning_rate, learner.betas and learner.weight_decay",
+    "scheduler": "set learner.schedule and learner.warmup_steps",
+    "gradient_clipping": "set learner.max_grad_norm",
+    "train_batch_size": "set tasks_per_step (GRPO) or vases_per_step (SFT)",
+    "train_micro_batch_size_per_gpu": _BATCH,
+    "gradient_accumulation_steps": _BATCH,
+    "managed_gradient_accumulation": _BATCH,
+    "bf16": _PRECISION,
+    "bfloat16": _PRECISION,
+    "fp16": _PRECISION,
+    "amp": _PRECISION,
+    "torch_autocast": _PRECISION,
+    "zero_allow_untested_optimizer": "it is always true, because the optimizer is torch's; remove it",
+    "steps_per_print": "the run writes its own metrics to metrics.jsonl; remove it",
+}
+"""Keys of DeepSpeed's configuration that the learner sets itself, with what the user is to do instead."""
+
 
 class LoraSettings(Section):
     """Settings of the LoRA adapter that learner.method = "lora" trains."""
@@ -48,12 +68,16 @@ class LearnerSettings(Section):
     """Learning rate after the warm-up: "constant" keeps the peak; "cosine" falls along a cosine to 1/50 of the peak at
     the last step."""
     weight_decay: float = pydantic.Field(default=0.0, ge=0)
-    """Decoupled weight decay of AdamW."""
+    """Decoupled weight decay of AdamW. Applied to matrices, not to parameters with fewer than two axes (norms and
+    biases)."""
     betas: tuple[float, float] = (0.9, 0.95)
     """Decay rates of AdamW's two moments."""
     max_grad_norm: float = pydantic.Field(default=1.0, gt=0)
     """Limit on the norm of the gradients of all parameters together; gradients with a larger norm are scaled down to
     it."""
+    max_nonfinite_steps: int = pydantic.Field(default=3, ge=1)
+    """Number of steps in a row whose loss or gradient is NaN or infinite after which the run stops. Such a step changes
+    neither the weights nor the optimizer's state, and has the metrics skipped = 1 and nonfinite = 1."""
     max_tokens_per_micro_batch: int = pydantic.Field(default=16384, ge=1)
     """Largest number of tokens in one forward pass; a larger group of completions gets a pass of its own. Changes
     memory and speed, not the result."""
@@ -64,8 +88,22 @@ class LearnerSettings(Section):
     after a minute of compilation. The gain is limited because intermediate values must be rounded exactly as in the
     engine."""
     deepspeed: dict[str, Any] = pydantic.Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})
-    """DeepSpeed's own configuration, passed on unchanged. Batch sizes, precision and gradient clipping follow from
-    other keys."""
+    """DeepSpeed's own configuration, passed on unchanged. Optimizer, schedule, batch sizes, precision and gradient
+    clipping follow from other keys; DeepSpeed's keys for them are refused."""
+
+    @pydantic.field_validator("deepspeed")
+    @classmethod
+    def _has_no_overridden_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key, instead in _SET_BY_OTHER_KEYS.items():
+            if key in value:
+                raise ValueError(f"DeepSpeed's key {key} would have no effect: {instead}")
+        zero = value.get("zero_optimization")
+        if isinstance(zero, dict) and zero.get("compute_grad_norm") is False:
+            raise ValueError(
+                "zero_optimization.compute_grad_norm = false would turn off learner.max_grad_norm and the check for "
+                "steps with a gradient that is not finite; remove it"
+            )
+        return value
 
     def unstored_option(self) -> str:
         """Returns the key in `deepspeed` of an option with which checkpoints do not contain the whole training state,

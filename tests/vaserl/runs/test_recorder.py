@@ -1,5 +1,6 @@
 """Tests the recorders, which write a run's files step by step."""
 
+import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -45,6 +46,16 @@ def test_recorder_stores_mappings_as_text_and_tokens_as_lists(settings: TrainSet
     assert row["parts"] == '{"fabric": 1.0}'
     assert row["record"] == '{"Fabric": "ATHENIAN", "Shape Name": "KYLIX", "Technique": "BLACK-FIGURE"}'
     assert (row["token_ids"], row["learner_version"], row["weights_version"]) == ([0, 1], 1, 3)
+
+
+def test_recorder_leaves_out_and_counts_metrics_that_json_lacks(settings: TrainSettings, tmp_path: Path):
+    run = Run(tmp_path / "run")
+    with GrpoRecorder(run, settings, ["tensorboard"]) as recorder:
+        recorder.metrics(1, {"loss": math.nan, "grad_norm": math.inf, "reward/mean": 1e39, "skipped": 1.0})
+        recorder.metrics(2, {"loss": 0.5})
+    first, second = run.metrics_file.read_text().splitlines()
+    assert first == '{"step": 1, "reward/mean": 1e+39, "skipped": 1.0, "nonfinite_metrics": 2.0}'
+    assert second == '{"step": 2, "loss": 0.5}'
 
 
 def test_recorder_moves_an_earlier_run_aside(settings: TrainSettings, tmp_path: Path, capsys):
