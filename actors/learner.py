@@ -20,7 +20,7 @@ from vaserl.errors import UserError
 from vaserl.files.storage import storage_environment
 from vaserl.policy.weights import make_weights
 from vaserl.runs.checkpoint.manifest import StoredFile
-from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
+from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings, StartSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, Update, Weights
 
 _FILES = "files"
@@ -52,15 +52,17 @@ class LearnerGroup:
         *,
         seed: int,
         num_steps: int,
+        start: StartSettings | None = None,
     ):
         """seed: seed of the adapter's initial weights. num_steps: number of steps of the run, for the learning rate's
-        schedule."""
+        schedule. start: weights to begin with, for which `check_start` has passed;
+        None for those of the model."""
         num_ranks = place.request.num_actors
         self._pool = ActorPool(
             LearnerActor,
             place,
             (model, data, settings, features),
-            each=[{"rank": rank, "seed": seed, "num_steps": num_steps} for rank in range(num_ranks)],
+            each=[{"rank": rank, "seed": seed, "num_steps": num_steps, "start": start} for rank in range(num_ranks)],
             environment=_environment(settings),
         )
         self._sends_tensors = False

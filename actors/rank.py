@@ -28,7 +28,15 @@ from vaserl.files.durable import write_durably
 from vaserl.files.storage import joined
 from vaserl.grpo.loss import policy_loss
 from vaserl.grpo.loss_fault import loss_fault
-from vaserl.policy.adapter import AdapterWriter, add_lora, merge_adapter
+from vaserl.policy.adapter import (
+    ADAPTER_TENSORS,
+    AdapterWriter,
+    active_adapter,
+    adapter_tensors,
+    add_frozen_copy,
+    add_lora,
+    merge_adapter,
+)
 from vaserl.policy.clips import ClipInput, ClipView
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import PrefixGroup, demonstration_group, samples_group
@@ -38,14 +46,14 @@ from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.positions import VideoGrid
 from vaserl.policy.prompter import Prompter
+from vaserl.policy.start import load_start, read_start
 from vaserl.policy.tensor_file import FileContent, TensorFile, read_tensors
-from vaserl.policy.weights import make_weights
+from vaserl.policy.weights import MODEL_TENSORS, make_weights
 from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.runs.clock import Clock
-from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings
+from vaserl.settings import DataSettings, LearnerSettings, LossSettings, ModelSettings, StartSettings
 from vaserl.types import Batch, Demonstration, Fingerprint, PromptSamples, Weights
 
-MODEL_TENSORS = "model.safetensors"
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Item = TypeVar("Item", PromptSamples, Demonstration)
 
@@ -78,6 +86,7 @@ class LearnerRank:
         rank: int,
         seed: int,
         num_steps: int,
+        start: StartSettings | None = None,
     ):
         self._learner, self._rank, self._num_steps = learner, rank, num_steps
         self._num_ranks = learner.num_ranks
@@ -101,6 +110,9 @@ class LearnerRank:
             )
         else:
             hf_model.model.visual.requires_grad_(learner.train_vision)
+        self._reference_adapter = ""
+        if start is not None and start.weights is not None:
+            self._begin_with(start, start.weights, hf_model)
         if learner.compile:
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
@@ -112,6 +124,19 @@ class LearnerRank:
         self._state: np.ndarray | None = None
         self._restored: RestoredState | None = None
         self._fault = ""
+
+    def _begin_with(self, start: StartSettings, folder: Path, hf_model: Any) -> None:
+        """Loads the weights of another run, and keeps a copy of its adapter if that is the KL term's reference."""
+        files = read_start(folder, self._learner)
+        if self._peft is None:
+            parameters = dict(hf_model.named_parameters())
+            frozen = [name for name, parameter in parameters.items() if not parameter.requires_grad]
+            load_start(parameters, files[MODEL_TENSORS], folder / MODEL_TENSORS, frozen=frozen)
+            return
+        load_start(adapter_tensors(self._peft), files[ADAPTER_TENSORS], folder / ADAPTER_TENSORS)
+        if start.reference == "start":
+            self._reference_adapter = "reference"
+            add_frozen_copy(self._peft, self._reference_adapter)
 
     def join(self, address: str, port: int) -> int:
         """Connects to the other ranks, builds the DeepSpeed engine and returns the number of trained parameters.
@@ -338,12 +363,14 @@ class LearnerRank:
 
     @torch.no_grad()
     def _reference(self, videos: Sequence[ClipInput], layout: Layout, temperature: float) -> torch.Tensor:
-        """Returns the log-probability of each of the N trained tokens under the base model (adapter disabled), [N].
+        """Returns the log-probability of each of the N trained tokens under the base model (adapter disabled), or under
+        the policy that the run began with, [N].
 
         Full fine-tuning keeps no base model, so the settings allow `loss.beta` with an adapter only.
         """
         assert self._peft is not None
-        with self._peft.disable_adapter():
+        name = self._reference_adapter
+        with active_adapter(self._peft, name) if name else self._peft.disable_adapter():
             return self._engine(videos, layout, temperature)[0]
 
     def weights(self, version: int) -> Weights | None:

@@ -16,6 +16,7 @@ from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
 from vaserl.grpo.checks import NonFiniteGuard
 from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.start import check_start
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
 from vaserl.runs.run import SftRun
@@ -37,6 +38,7 @@ def run(settings: SftSettings) -> None:
             seed=settings.seed,
         )
     check_model_folder(settings.model.path)
+    check_start(settings.start, settings.learner)
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
     reason = bypass_reason(settings.learner, max_shift=settings.max_shift)
     requests = {"learner": actor_request(settings.learner), "features": encoder_request(settings.features, reason)}
@@ -50,6 +52,7 @@ def run(settings: SftSettings) -> None:
             encoders.reader() if encoders else None,
             seed=settings.seed,
             num_steps=num_steps,
+            start=settings.start,
         )
         num_parameters = ranks.wait_until_ready()
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)

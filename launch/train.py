@@ -16,6 +16,7 @@ from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
 from vaserl.policy.model_folder import check_model_folder
+from vaserl.policy.start import check_start
 from vaserl.rewards import make_scorer
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
@@ -25,6 +26,7 @@ from vaserl.settings import TrainSettings
 def run(settings: TrainSettings) -> None:
     """Trains a model by GRPO. Writes each step's metrics and completions, and the final weights, to the run folder."""
     check_model_folder(settings.model.path)
+    check_start(settings.start, settings.learner)
     tasks = [vase.caption_task() for vase in DataSet(settings.data.path).vases("train")]
     records = [task.record for task in tasks]
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
@@ -65,6 +67,7 @@ def start_ranks(settings: TrainSettings, place: PlacementSlice, features: Featur
         features,
         seed=settings.seed,
         num_steps=settings.num_steps,
+        start=settings.start,
     )
 
 

@@ -2,9 +2,12 @@
 
 import copy
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from vaserl.errors import UserError
 from vaserl.policy.tensor_file import FileContent, TensorFile
@@ -27,6 +30,46 @@ def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAG
     return get_peft_model(model, config)
 
 
+def adapter_tensors(peft_model: Any) -> dict[str, torch.Tensor]:
+    """Returns the tensors of a PEFT model's adapter, not copied, by their names in the adapter's file."""
+    from peft import get_peft_model_state_dict
+
+    return get_peft_model_state_dict(peft_model, save_embedding_layers=False)
+
+
+def add_frozen_copy(peft_model: Any, name: str) -> None:
+    """Adds a second adapter with the values of the PEFT model's own adapter, which is not trained and not active."""
+    config = copy.copy(peft_model.peft_config["default"])
+    peft_model.add_adapter(name, config)
+    parameters = dict(peft_model.named_parameters())
+    for own, parameter in parameters.items():
+        if ".default." in own:
+            twin = parameters[own.replace(".default.", f".{name}.")]
+            twin.data.copy_(parameter.data)
+            twin.requires_grad_(False)
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def active_adapter(peft_model: Any, name: str) -> Iterator[None]:
+    """Lets the PEFT model compute with another of its adapters inside the `with` block.
+
+    PEFT's own `set_adapter` also makes that adapter trainable and the others not, which would change the parameters
+    under DeepSpeed.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = [layer for layer in peft_model.modules() if isinstance(layer, BaseTunerLayer)]
+    before = [layer._active_adapter for layer in layers]
+    for layer in layers:
+        layer._active_adapter = name
+    try:
+        yield
+    finally:
+        for layer, own in zip(layers, before, strict=True):
+            layer._active_adapter = own
+
+
 class AdapterWriter:
     """Serialiser of a PEFT model's adapter. Makes, in memory, the files that PEFT would save; all calls of `files` use
     the same buffer."""
@@ -43,10 +86,7 @@ class AdapterWriter:
     def files(self) -> dict[str, FileContent]:
         """Returns the adapter's files as a dict from file name to content. The next call overwrites the returned
         content."""
-        from peft import get_peft_model_state_dict
-
-        state = get_peft_model_state_dict(self._peft_model, save_embedding_layers=False)
-        return {ADAPTER_CONFIG: self._config, ADAPTER_TENSORS: self._tensors.fill(state)}
+        return {ADAPTER_CONFIG: self._config, ADAPTER_TENSORS: self._tensors.fill(adapter_tensors(self._peft_model))}
 
 
 def adapter_files(peft_model: Any) -> dict[str, FileContent]:

@@ -17,6 +17,13 @@ def check_model_folder(folder: Path | str) -> None:
             "format (model.path), or make the small one with `make quickstart`."
         )
     config = path / "config.json"
+    has_weights = (path / "adapter_config.json").is_file() or (path / "model.safetensors").is_file()
+    if has_weights and not config.is_file():
+        raise UserError(
+            f"model folder {path} contains weights that a run published, not a model. To continue them, keep that "
+            f"run's model.path and set start.weights = {str(path)!r}; or make a model folder of them with "
+            "`vaserl export`"
+        )
     if not config.is_file() or '"qwen2_5_vl"' not in config.read_text():
         raise UserError(f"model folder {path} contains no Qwen2.5-VL: config.json is missing or has another model_type")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from vaserl.policy.tensor_file import FileContent, byte_view
 from vaserl.types import UNVOUCHED, Fingerprint, Weights
 
+MODEL_TENSORS = "model.safetensors"
+"""Name of the file with the tensors of a whole model."""
 FINGERPRINT_FILE = "fingerprint.json"
 _DIGEST_CHUNK = 4 << 20
 

@@ -14,6 +14,7 @@ from vaserl.settings.quickstart import QuickstartSettings
 from vaserl.settings.reward import RemoteSettings, RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section, dump_config, load_config
+from vaserl.settings.start import StartSettings
 from vaserl.settings.validation import ValidationSettings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RolloutSettings",
     "Section",
     "SftSettings",
+    "StartSettings",
     "TinyModelSettings",
     "TrainSettings",
     "ValidationSettings",

@@ -15,6 +15,7 @@ from vaserl.settings.loss import LossSettings
 from vaserl.settings.reward import RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section
+from vaserl.settings.start import StartSettings
 from vaserl.settings.validation import ValidationSettings
 
 
@@ -59,6 +60,7 @@ class TrainSettings(Section):
     advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
     learner: LearnerSettings = LearnerSettings()
+    start: StartSettings = StartSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     validation: ValidationSettings = ValidationSettings()
     features: FeatureSettings = FeatureSettings()
@@ -103,6 +105,12 @@ class TrainSettings(Section):
         if self.loss.variant == "dr_grpo" and self.loss.token_budget is None:
             # the sections are frozen, and this default comes from another section
             object.__setattr__(self, "loss", self.loss.model_copy(update={"token_budget": limit}))
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _reference_is_used(self):
+        if self.start.reference == "start" and self.loss.beta == 0:
+            raise ValueError('start.reference = "start" has an effect with loss.beta > 0 only')
         return self
 
 
@@ -154,9 +162,16 @@ class SftSettings(Section):
     model: ModelSettings
     data: DataSettings
     learner: LearnerSettings = LearnerSettings(learning_rate=1e-4)
+    start: StartSettings = StartSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _no_reference(self):
+        if self.start.reference == "start":
+            raise ValueError('start.reference = "start" has no effect: supervised training has no KL term')
+        return self
 
 
 class EvaluateSettings(Section):
