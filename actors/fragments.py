@@ -16,9 +16,6 @@ from typing import Any
 
 import torch
 
-from vaserl.errors import UserError
-from vaserl.settings import LearnerSettings
-
 Named = Sequence[tuple[str, torch.nn.Parameter]]
 """(name, parameter) of the trained parameters."""
 
@@ -47,16 +44,6 @@ class Fragment:
 def inner_optimizer(engine: Any) -> torch.optim.Optimizer:
     """Returns torch's own optimizer, which DeepSpeed's optimizer wraps except at stage 0 in float32."""
     return getattr(engine.optimizer, "optimizer", engine.optimizer)
-
-
-def refuse_unstored(settings: LearnerSettings) -> None:
-    """Raises UserError for an option of DeepSpeed with which the training state lies where `local_fragments` does not
-    look."""
-    if option := settings.unstored_option():
-        raise UserError(
-            f"checkpoints do not support learner.deepspeed.{option}: the training state would be incomplete. Remove "
-            "the key, or train without checkpoints (checkpoint.every = 0)"
-        )
 
 
 def local_fragments(engine: Any, trained: Named, rank: int) -> list[Fragment]:

@@ -20,7 +20,6 @@ from actors.fragments import (
     is_replicated,
     local_fragments,
     refresh_parameters,
-    refuse_unstored,
 )
 from actors.rank_state import ReadableFiles, RestoredState, apply_state, read_state, state_file, state_tensors
 from vaserl.dataset import DataSet
@@ -443,7 +442,6 @@ class LearnerRank:
 
     def snapshot(self) -> None:
         """Copies this rank's training state to a host buffer, which the next call overwrites."""
-        refuse_unstored(self._learner)
         fragments = [] if is_replicated(self._engine) and self._rank > 0 else self._fragments()
         self._state = self._state_file.fill(state_tensors(fragments, inner_optimizer(self._engine), self._shapes()))
 
@@ -465,7 +463,6 @@ class LearnerRank:
 
         Raises: UserError when the state is damaged or does not fit this learner.
         """
-        refuse_unstored(self._learner)
         self._restored = read_state(
             checkpoint, self._fragments(), self._shapes(), rank=self._rank, num_ranks=self._num_ranks
         )

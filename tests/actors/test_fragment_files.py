@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from actors.fragments import Fragment, refuse_unstored
+from actors.fragments import Fragment
 from actors.rank_state import apply_state, read_state, rng_tensors, state_file, state_tensors
 from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.policy.tensor_file import TensorFile, read_tensors
-from vaserl.settings import LearnerSettings
 
 SHAPES = {"a": (3, 4), "b": (5,)}  # flattened one after the other: a in 0 to 11, b in 12 to 16, padding in 17
 NUM_ELEMENTS = 18
@@ -206,14 +205,3 @@ def test_restored_random_numbers_continue():
     rank.restore(files)
     assert drawn() == expected
     assert not {"rng/cuda"} & set(rng_tensors()) or torch.cuda.is_available()
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("offload_optimizer", {"device": "nvme"}), ("round_robin_gradients", True), ("zero_hpz_partition_size", 2)],
-)
-def test_refuse_unstored_names_the_option(option: str, value: object):
-    settings = LearnerSettings(deepspeed={"zero_optimization": {"stage": 3, option: value}})
-    with pytest.raises(UserError, match=rf"learner\.deepspeed\.zero_optimization\.{option}.*checkpoint\.every = 0"):
-        refuse_unstored(settings)
-    refuse_unstored(LearnerSettings(deepspeed={"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}))

@@ -108,6 +108,11 @@ class TrainSettings(Section):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _checkpoints_are_complete(self):
+        check_unstored_options(self.checkpoint, self.learner)
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _reference_is_used(self):
         if self.start.reference == "start" and self.loss.beta == 0:
             raise ValueError('start.reference = "start" has an effect with loss.beta > 0 only')
@@ -168,6 +173,11 @@ class SftSettings(Section):
     cluster: ClusterSettings = ClusterSettings()
 
     @pydantic.model_validator(mode="after")
+    def _checkpoints_are_complete(self):
+        check_unstored_options(self.checkpoint, self.learner)
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _no_reference(self):
         if self.start.reference == "start":
             raise ValueError('start.reference = "start" has no effect: supervised training has no KL term')
@@ -196,3 +206,13 @@ class EvaluateSettings(Section):
     """Settings of the feature store, which is off by default: one engine captions each clip twice and caches its own
     encodings."""
     cluster: ClusterSettings = ClusterSettings()
+
+
+def check_unstored_options(checkpoint: CheckpointSettings, learner: LearnerSettings) -> None:
+    """Raises ValueError for an option of DeepSpeed with which checkpoints would lack a part of the training state."""
+    option = learner.unstored_option()
+    if option and checkpoint.interval(learner.method):
+        raise ValueError(
+            f"learner.deepspeed.{option} can't be used with checkpoints: they would lack a part of the training state. "
+            "Remove it, or set checkpoint.every = 0"
+        )
