@@ -294,6 +294,10 @@ def _write(worker: Any, tensors: Iterable[tuple[str, Any]]) -> None:
         initialize_layerwise_reload(model)
         model.load_weights(tensors)
         finalize_layerwise_reload(model, worker.model_config)
+        # a tied output layer has the embedding's matrix, which is new now, and an older packed form of it
+        head, embedding = model.language_model.lm_head, model.language_model.model.embed_tokens
+        if getattr(head, "weight", None) is embedding.weight:
+            head.quant_method.process_weights_after_loading(head)
 
 
 def _read(output: Any) -> EngineOutput:

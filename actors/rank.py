@@ -42,7 +42,7 @@ from vaserl.policy.groups import PrefixGroup, demonstration_group, samples_group
 from vaserl.policy.layout import Layout, micro_batches, shared_prefix_layout
 from vaserl.policy.optimizer import decay_groups, learning_rate
 from vaserl.policy.pixel_cache import PixelCache
-from vaserl.policy.policy import Policy, load_model
+from vaserl.policy.policy import Policy, load_model, replace_weights
 from vaserl.policy.positions import VideoGrid
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.start import load_start, read_start
@@ -436,7 +436,7 @@ class LearnerRank:
         if self._peft is not None:
             model = merge_adapter(model, files)
         else:
-            model.load_state_dict(read_tensors(files[MODEL_TENSORS]), strict=True)
+            replace_weights(model, read_tensors(files[MODEL_TENSORS]))
         model.save_pretrained(folder)
         AutoProcessor.from_pretrained(self._folder).save_pretrained(folder)
 

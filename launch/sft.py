@@ -70,6 +70,7 @@ def run(settings: SftSettings) -> None:
                 recorder.metrics(step, dict(update.metrics))
                 progress.advance(loss=update.metrics["loss"])
                 nonfinite.check(update)
+            nonfinite.finish()
             with recorder.status.phase(num_steps, "save"):
                 ranks.save(run_folder.model_folder)
         report_features(encoders, run_folder)

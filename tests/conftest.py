@@ -41,6 +41,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny", TEXTS, shape=shape)
 
 
+@pytest.fixture(scope="session")
+def tied_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of a model like `tiny_model`, whose output layer has the embedding's matrix, as in
+    Qwen2.5-VL-3B."""
+    from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
+
+    shape = TinyShape(
+        hidden_size=128, num_layers=2, num_heads=4, vision_hidden_size=64, vision_depth=2, tie_word_embeddings=True
+    )
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tied", TEXTS, shape=shape)
+
+
 def make_clip(seed: int, num_frames: int = 8, height: int = 56, width: int = 56, fps: float = 4.0) -> Clip:
     """Returns a clip of random colour blocks, fast to generate, different for each seed, and easy to encode as
     video."""

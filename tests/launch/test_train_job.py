@@ -10,6 +10,8 @@ import pytest
 from launch.train import main
 from tests.conftest import read_json
 from vaserl.files import read_json_lines
+from vaserl.runs.export import export_run
+from vaserl.runs.run import Run
 
 CONFIG = """
 run_dir = "{run_dir}"
@@ -152,6 +154,27 @@ def test_train_job_full_fine_tuning_reaches_the_engine(config: Path, cluster, ca
     assert is_bypassed == vision_is_trained
     assert (run_dir / "features.json").is_file() != vision_is_trained
     assert run_dir.with_name(f"{run_dir.name}.features").exists() != vision_is_trained
+
+
+def test_train_job_full_fine_tuning_of_a_tied_model_reaches_the_engine_and_is_exported(
+    config: Path, cluster, tied_model: Path
+):
+    """On CPU, vLLM keeps a packed copy of the output layer's matrix, beside the embedding's that is replaced."""
+    run_dir = config.parent / "tied"
+    overrides = ["--model.path", str(tied_model), "--learner.method", "full", "--loss.beta", "0", "--num_steps", "2"]
+    overrides += [
+        "--learner.learning_rate",
+        "0.01",
+        "--learner.num_ranks",
+        "1",
+        "--rollout.max_fingerprint_gap",
+        "1e-5",
+    ]
+    assert main([str(config), "--run_dir", str(run_dir), *overrides]) == 0
+    rows = read_json_lines(run_dir / "metrics.jsonl")
+    assert all(row["publish/fingerprint_gap"] <= 1e-5 and row["logprob_gap"] <= 1e-5 for row in rows)
+    folder = export_run(Run.open(run_dir), run_dir.with_name("tied-export"))
+    assert read_json(folder / "config.json")["tie_word_embeddings"] is True
 
 
 def _rollouts(run_dir: Path, step: int) -> list[dict]:

@@ -9,6 +9,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = verbs.add_parser("export", help="write the model that a run trained as an ordinary Hugging Face folder")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a GRPO run")
     parser.add_argument("--out", type=Path, required=True, help="folder to create")
+    parser.add_argument("--version", type=int, help="version of the weights; default: the last one that is saved")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -19,4 +20,4 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.runs.export import export_run
     from vaserl.runs.run import Run
 
-    print(export_run(Run.open(arguments.run), arguments.out))
+    print(export_run(Run.open(arguments.run), arguments.out, arguments.version))

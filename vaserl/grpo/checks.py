@@ -59,6 +59,8 @@ class NonFiniteGuard:
         """max_steps: number of such steps in a row after which the run stops."""
         self._max_steps = max_steps
         self._in_a_row = 0
+        self._any_applied = False
+        self._last: Update | None = None
 
     def check(self, update: Update) -> None:
         """Prints the cause if the step was not applied. A step without a batch neither ends nor extends a series.
@@ -66,9 +68,10 @@ class NonFiniteGuard:
         Raises: NonFiniteError when `max_steps` steps in a row were not applied.
         """
         if not update.nonfinite:
-            self._in_a_row = 0 if not update.metrics.get("skipped") else self._in_a_row
+            if not update.metrics.get("skipped"):
+                self._in_a_row, self._any_applied = 0, True
             return
-        self._in_a_row += 1
+        self._in_a_row, self._last = self._in_a_row + 1, update
         print(
             f"step {update.step} was not applied, weights and optimizer are unchanged: {update.nonfinite} "
             f"({self._in_a_row} in a row; the run stops at {self._max_steps}, learner.max_nonfinite_steps)",
@@ -78,4 +81,14 @@ class NonFiniteGuard:
             raise NonFiniteError(
                 f"the last {self._in_a_row} steps were not applied (learner.max_nonfinite_steps); in step "
                 f"{update.step}, {update.nonfinite}"
+            )
+
+    def finish(self) -> None:
+        """Checks that a run whose steps were too few for `max_steps` trained something.
+
+        Raises: NonFiniteError when no step of the run was applied, and the loss or gradient of one was not finite.
+        """
+        if self._last is not None and not self._any_applied:
+            raise NonFiniteError(
+                f"none of the run's steps was applied; in step {self._last.step}, {self._last.nonfinite}"
             )

@@ -64,8 +64,8 @@ class IdleSteps:
 def _is_idle(values: Mapping[str, float]) -> bool:
     """Tells whether a step had no reward signal to learn from. With loss.beta > 0 such a step is not skipped, but it
     only moves the policy back to the reference."""
-    # a step with a signal that was skipped for another reason, such as a gradient that is not finite, has a loss
-    return (bool(values.get("skipped")) and "loss" not in values) or values.get("zero_variance_share") == 1.0
+    # a step that was skipped because its loss or gradient is not finite had a signal
+    return (bool(values.get("skipped")) and not values.get("nonfinite")) or values.get("zero_variance_share") == 1.0
 
 
 def _reason(steps: Iterable[Mapping[str, float]]) -> str:

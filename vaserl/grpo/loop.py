@@ -42,4 +42,5 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
         recorder.keep(step, weights, learner)
         nonfinite.check(update)
         check_parity(step, values, settings.max_logprob_gap)
+    nonfinite.finish()
     return weights

@@ -75,6 +75,7 @@ def train_ahead(
             nonfinite.check(update)
             check_parity(step, values, settings.max_logprob_gap)
         served.result()
+    nonfinite.finish()
     return weights
 
 

@@ -23,11 +23,22 @@ def add_lora(model: Any, *, rank: int, alpha: int, target_modules: str = LANGUAG
     yet.
 
     Returns: the PEFT model that wraps `model`. The adapted layers of `model` itself are replaced in place.
+
+    Raises: UserError when an adapted layer is tied to another one.
     """
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target_modules, lora_dropout=0.0, task_type=None)
-    return get_peft_model(model, config)
+    peft_model = get_peft_model(model, config)
+    embedding = model.get_input_embeddings()
+    head = getattr(model.get_output_embeddings(), "base_layer", model.get_output_embeddings())
+    is_adapted = any(hasattr(layer, "base_layer") for layer in (embedding, model.get_output_embeddings()))
+    if is_adapted and getattr(embedding, "base_layer", embedding).weight is head.weight:
+        raise UserError(
+            f"learner.lora.target_modules = {target_modules!r} adapts the embedding or the output layer, but in this "
+            "model both have one matrix (tie_word_embeddings), so neither can change alone; leave them out"
+        )
+    return peft_model
 
 
 def adapter_tensors(peft_model: Any) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ a difference shows in the gap between the engine's and the learner's logprobs of
 import math
 from collections.abc import Callable, Sequence
 
-from vaserl.errors import ParityError
+from vaserl.errors import NonFiniteError, ParityError
 from vaserl.policy.groups import Branch, PrefixGroup
 from vaserl.policy.layout import Layout, shared_prefix_layout
 from vaserl.policy.positions import VideoGrid
@@ -68,10 +68,16 @@ class FingerprintGate:
         Raises: ParityError in two cases. First, the result is above the limit. Second, an engine's logprobs are exactly
         those of the previous version of the weights, although the learner's logprobs have changed. The second case
         detects what the limit can't: near the resolution of bfloat16, one step changes the logprobs less than they
-        differ between two engines. But noise never makes the logprobs of two versions equal to the bit.
+        differ between two engines. But noise never makes the logprobs of two versions equal to the bit. NonFiniteError
+        when the learner's own log-probabilities are not finite, which no engine can be blamed for.
         """
         if not learner.logprobs:
             return math.nan
+        if not all(map(math.isfinite, learner.logprobs)):
+            raise NonFiniteError(
+                f"the learner's log-probabilities of the probe text are NaN or infinite under version {version} of the "
+                "weights: the model at model.path contains such weights, or overflows in model.dtype"
+            )
         gaps = [mean_gap(engine, learner.logprobs) for engine in engines]
         for index, (engine, gap) in enumerate(zip(engines, gaps, strict=True)):
             # not (a <= b): a nan must not pass

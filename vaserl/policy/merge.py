@@ -69,6 +69,21 @@ def merge_matrix(base: torch.Tensor, factors: LoraFactors, dtype: torch.dtype) -
     return (base.to(delta.device, non_blocking=True).float() + delta).to(dtype)
 
 
+@torch.no_grad()
+def merge_in_place(model: torch.nn.Module, files: Mapping[str, FileContent]) -> None:
+    """Merges an adapter into the weights of `model`, each computed in float32 and rounded once. Needs memory for one
+    matrix only.
+
+    files: file name to content of the adapter's folder.
+    Raises: UserError when the adapter changes a weight that the model does not have, or is not plain LoRA.
+    """
+    parameters = dict(model.named_parameters())
+    for name, factors in read_factors(files).items():
+        if name not in parameters:
+            raise UserError(f"the model has no {name}, a weight that the adapter changes")
+        parameters[name].copy_(merge_matrix(parameters[name], factors, parameters[name].dtype))
+
+
 class PristineBase:
     """Copies of the layers that an adapter changes, with the unchanged values from the model's folder.
 

@@ -1,6 +1,6 @@
 """The policy: a Qwen2.5-VL loaded from a folder, and its forward pass over rows of prompts and completions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +80,20 @@ def load_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
     install_attention(model)
     return model
+
+
+def replace_weights(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Copies `tensors` into the parameters and buffers of `model` that have their names.
+
+    A tied output layer has the embedding's matrix, so the tensors may contain either name or both.
+
+    Raises: ValueError when a tensor has no place in the model, or a weight of the model is not among the tensors.
+    """
+    places = model.state_dict(keep_vars=True)
+    filled = {id(places[name]) for name in tensors if name in places}
+    missing = [name for name, place in places.items() if id(place) not in filled]
+    if unknown := sorted(set(tensors) - set(places)):
+        raise ValueError(f"the model has no weight {unknown[0]} to replace ({len(unknown)} such weights)")
+    if missing:
+        raise ValueError(f"{missing[0]} is not among the weights that replace the model's ({len(missing)} are missing)")
+    model.load_state_dict(tensors, strict=False)

@@ -60,9 +60,14 @@ def write_weights(weights: Weights, folder: Path) -> Path:
     """
     check_digest(weights)
     target = write_files(weights.files, folder)
-    if weights.fingerprint != UNVOUCHED:
-        (target / FINGERPRINT_FILE).write_text(json.dumps(dataclasses.asdict(weights.fingerprint)) + "\n")
+    write_fingerprint(weights, target)
     return target
+
+
+def write_fingerprint(weights: Weights, folder: Path) -> None:
+    """Writes the fingerprint of the weights into `folder`, if they have one."""
+    if weights.fingerprint != UNVOUCHED:
+        (folder / FINGERPRINT_FILE).write_text(json.dumps(dataclasses.asdict(weights.fingerprint)) + "\n")
 
 
 def write_files(files: Mapping[str, FileContent], folder: Path) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, Generic, Self, TextIO
 
 from vaserl.grpo.parts import Learner
-from vaserl.policy.weights import write_weights
+from vaserl.policy.weights import write_fingerprint, write_weights
 from vaserl.runs.job_folder import SettingsT
 from vaserl.runs.progress import Progress
 from vaserl.runs.rows import TimelineSpan, rollout_rows
@@ -134,6 +134,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
                     write_weights(weights, folder)
                 else:  # the weights have no files, because their tensors are sent from GPU to GPU
                     learner.save(folder)
+                    write_fingerprint(weights, folder)
 
     def __enter__(self) -> Self:
         super().__enter__()

@@ -11,7 +11,7 @@ MIXED = {**CUT, "zero_variance_share": 0.5, "truncated_share": 0.75}
 LEARNT = {"skipped": 0.0, "zero_variance_share": 0.5, "truncated_share": 0.0, "loss": 0.1}
 PULLED_BACK = {**EQUAL, "skipped": 0.0, "loss": 0.1}
 """A step without a reward signal and loss.beta > 0: the KL term is applied, so the step is not skipped."""
-NOT_FINITE = {**LEARNT, "skipped": 1.0, "loss": 0.0}
+NOT_FINITE = {"zero_variance_share": 0.0, "skipped": 1.0, "nonfinite": 1.0, "grad_norm": float("inf")}
 """A step with a signal that the learner skipped for its gradient; another check counts these."""
 
 

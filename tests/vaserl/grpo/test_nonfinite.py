@@ -8,6 +8,7 @@ import torch
 from tests.fakes.causal_parts import Engines, Learner, Recorder, Rewards, grpo_of
 from vaserl.errors import NonFiniteError
 from vaserl.grpo.checks import NonFiniteGuard
+from vaserl.grpo.idle import IdleSteps
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
 from vaserl.grpo.loss_fault import loss_fault
@@ -55,6 +56,16 @@ def test_nonfinite_guard_counts_across_steps_without_a_batch():
         guard.check(faulty)
 
 
+@pytest.mark.parametrize("max_staleness", [None, 1])
+def test_run_of_which_no_step_was_applied_does_not_end_as_trained(max_staleness):
+    loop = train if max_staleness is None else train_ahead
+    with pytest.raises(
+        NonFiniteError, match=r"none of the run's steps was applied; in step 2, an advantage is infinite"
+    ):
+        loop(grpo_of(2, 0, max_staleness), Engines(), Rewards(), FaultyLearner({1, 2}), Recorder())
+    loop(grpo_of(3, 0, max_staleness), Engines(), Rewards(), FaultyLearner({2, 3}), Recorder())  # the first one was
+
+
 @pytest.mark.parametrize(
     ("loss", "logprobs", "advantages", "words"),
     [
@@ -72,3 +83,10 @@ def test_loss_fault_names_the_input(loss: float, logprobs: list[float], advantag
     message = loss_fault(loss, {"log-probabilities": torch.tensor(logprobs)}, advantages)
     assert message.startswith(f"the loss is {loss}: ")
     assert words in message
+
+
+def test_idle_run_does_not_count_steps_that_are_not_finite():
+    """A resumed run reads its rows from metrics.jsonl, which has no loss that is NaN."""
+    faulty = {"skipped": 1.0, "nonfinite": 1.0, "zero_variance_share": 0.0}
+    idle = IdleSteps(1, [faulty])
+    assert idle.num_idle == 0

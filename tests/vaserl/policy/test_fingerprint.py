@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vaserl.errors import ParityError
+from vaserl.errors import NonFiniteError, ParityError
 from vaserl.policy.fingerprint import FingerprintGate, mean_gap, probe_ids
 from vaserl.types import UNVOUCHED, Fingerprint
 
@@ -27,6 +27,12 @@ def test_fingerprint_gate_names_an_engine_above_the_limit():
 def test_fingerprint_gate_refuses_nan():
     with pytest.raises(ParityError):
         FingerprintGate(0.25).check(1, fingerprint(-1.0), [(math.nan,)])
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_fingerprint_gate_blames_no_engine_for_a_learner_with_nan(value: float):
+    with pytest.raises(NonFiniteError, match=r"learner's .* NaN or infinite under version 1 .* model\.path"):
+        FingerprintGate(0.25).check(1, fingerprint(-1.0, value), [(-1.0, value)])
 
 
 def test_fingerprint_gate_refuses_an_unchanged_engine_within_the_limit():

@@ -9,10 +9,11 @@ import pytest
 from tests.fakes.scored_groups import scored_group
 from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
-from vaserl.policy.weights import make_weights
+from vaserl.policy.weights import make_weights, read_fingerprint
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
+from vaserl.types import Fingerprint
 
 
 def test_recorder_writes_what_the_run_reads(settings: TrainSettings, tmp_path: Path):
@@ -102,11 +103,13 @@ def test_grpo_recorder_keep_saves_every_few_steps_and_after_the_last(
 
 
 def test_grpo_recorder_keep_asks_the_learner_for_weights_without_files(tmp_path: Path):
+    fingerprint = Fingerprint(token_ids=(1, 2), logprobs=(-0.5,))
     run = Run(tmp_path / "run")
     with GrpoRecorder(run, train_settings(num_steps=1)) as recorder:
-        recorder.keep(1, make_weights(2, {}), SavingLearner())
+        recorder.keep(1, make_weights(2, {}, fingerprint), SavingLearner())
     (saved,) = run.weights
     assert (saved.folder / "model.safetensors").read_bytes() == b"whole"
+    assert read_fingerprint(saved.folder) == fingerprint  # with which the export compares
 
 
 def test_grpo_recorder_shows_the_number_of_skipped_steps(tmp_path: Path, capsys):

@@ -50,6 +50,8 @@ class TinyShape:
     """Width of the vision tower."""
     vision_depth: int = 3
     """Number of blocks of the vision tower. Each block has full attention over a pair of frames, without windows."""
+    tie_word_embeddings: bool = False
+    """If true, the output layer has the embedding's matrix instead of one of its own, as in the published 3B model."""
 
 
 def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | None = None, seed: int = 0) -> Path:
@@ -120,7 +122,7 @@ def _random_model(tokenizer, shape: TinyShape, seed: int):
                 "mrope_section": [head_size // 2 - 2 * spatial, spatial, spatial],
             },
             "rope_theta": 10000.0,
-            "tie_word_embeddings": False,
+            "tie_word_embeddings": shape.tie_word_embeddings,
             "bos_token_id": ids["<|endoftext|>"],
             "eos_token_id": ids["<|im_end|>"],
             "pad_token_id": ids["<|endoftext|>"],
@@ -142,7 +144,7 @@ def _random_model(tokenizer, shape: TinyShape, seed: int):
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
+        tie_word_embeddings=shape.tie_word_embeddings,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,5 +1,7 @@
-"""Tests that the learner does not apply a step whose loss or gradient is NaN or infinite, and that such a step leaves
-no trace in the optimizer: the steps around it give the same weights, to the bit, as without it."""
+"""Tests the learner for each stage of ZeRO and each precision, on ranks that are started once.
+
+A step whose loss or gradient is NaN or infinite is not applied and leaves no trace in the optimizer: the steps around
+it give the same weights, to the bit, as without it. A model with tied embeddings is trained and saved."""
 
 import dataclasses
 import math
@@ -7,13 +9,17 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 
 from actors.learner import LearnerGroup, _Rank
 from actors.placement import actor_request, placed
 from tests.actors.test_learner import NUM_FRAMES, grpo_batch, learner_settings
 from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.policy.fingerprint import mean_gap, probe_layout
 from vaserl.policy.pixel_cache import PixelCache
+from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
+from vaserl.policy.tensor_file import read_tensors
 from vaserl.settings import ClusterSettings, DataSettings, LoraSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Update
 
@@ -22,9 +28,31 @@ BEYOND_FLOAT32 = 1e39
 """The largest float32 is 3.4e38."""
 IN_FAST_TESTS = {(0, "float32"), (1, "bfloat16"), (3, "float32")}
 STAGES = [
-    pytest.param(stage, dtype, marks=() if (stage, dtype) in IN_FAST_TESTS else pytest.mark.slow)
+    pytest.param(
+        {"zero_optimization": {"stage": stage}},
+        dtype,
+        id=f"zero{stage}-{dtype}",
+        marks=() if (stage, dtype) in IN_FAST_TESTS else pytest.mark.slow,
+    )
     for stage in (0, 1, 2, 3)
     for dtype in ("float32", "bfloat16")
+]
+OPTIONS = [
+    pytest.param(
+        {"zero_optimization": {"stage": 1}, "data_types": {"grad_accum_dtype": "fp32"}},
+        "bfloat16",
+        id="zero1-float32-accumulation",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        {
+            "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}},
+            "zero_force_ds_cpu_optimizer": False,
+        },
+        "bfloat16",
+        id="zero2-offload",
+        marks=pytest.mark.slow,
+    ),
 ]
 
 
@@ -70,9 +98,9 @@ class Ranks:
         self.group, self._model, self._data = group, model, DataSettings(path=data, num_frames=NUM_FRAMES)
         self._meeting = group.meeting_point()
 
-    def restart(self, dtype: str, **changes) -> None:
+    def restart(self, dtype: str, model_folder: Path | None = None, **changes) -> None:
         settings = learner_settings(num_ranks=len(self.group._pool.actors), **changes)
-        model = ModelSettings.model_validate({"path": self._model, "dtype": dtype})
+        model = ModelSettings.model_validate({"path": model_folder or self._model, "dtype": dtype})
         ray.get([rank.restart.remote(model, self._data, settings, *self._meeting) for rank in self.group._pool.actors])
 
     def learn(self, batches: list[Batch]) -> tuple[list[Update], str]:
@@ -109,9 +137,9 @@ def ranks(request, cluster, tiny_model, dataset):
         yield Ranks(group, tiny_model, dataset)
 
 
-@pytest.mark.parametrize(("stage", "dtype"), STAGES)
-def test_step_that_is_not_finite_leaves_no_trace(ranks: Ranks, batch: Batch, stage: int, dtype: str):
-    changes = {"deepspeed": {"zero_optimization": {"stage": stage}}, "max_tokens_per_micro_batch": 1}
+@pytest.mark.parametrize(("deepspeed", "dtype"), STAGES + OPTIONS)
+def test_step_that_is_not_finite_leaves_no_trace(ranks: Ranks, batch: Batch, deepspeed: dict, dtype: str):
+    changes = {"deepspeed": deepspeed, "max_tokens_per_micro_batch": 1}
     changes |= {"method": "lora", "train_vision": False, "lora": LoraSettings(rank=8, alpha=16)}
     ranks.restart(dtype, **changes)
     sound, expected = ranks.learn([batch, batch])
@@ -129,10 +157,14 @@ def test_step_that_is_not_finite_leaves_no_trace(ranks: Ranks, batch: Batch, sta
     assert last.nonfinite == ""
 
 
+def demonstration_of(dataset: Path) -> Demonstration:
+    vase = DataSet(dataset).vases("train")[0]
+    return Demonstration(clip=vase.clip, rotation=0, shift=(0, 0), turns=((CAPTION_PROMPT, vase.caption),))
+
+
 def test_supervised_step_with_nan_weights_names_the_log_probabilities(ranks: Ranks, dataset: Path):
     ranks.restart("float32", deepspeed={"zero_optimization": {"stage": 0}})
-    vase = DataSet(dataset).vases("train")[0]
-    item = Demonstration(clip=vase.clip, rotation=0, shift=(0, 0), turns=((CAPTION_PROMPT, vase.caption),))
+    item = demonstration_of(dataset)
     sound = ranks.group.imitate(1, [item, item])
     assert (sound.metrics["skipped"], sound.metrics["nonfinite"], sound.nonfinite) == (0.0, 0.0, "")
     assert sound.metrics["grad_norm"] > 0
@@ -140,3 +172,34 @@ def test_supervised_step_with_nan_weights_names_the_log_probabilities(ranks: Ran
     update = ranks.group.imitate(2, [item, item])
     assert (update.metrics["skipped"], update.metrics["nonfinite"]) == (1.0, 1.0)
     assert "log-probabilities are NaN or infinite" in update.nonfinite
+
+
+@pytest.mark.parametrize(
+    ("method", "stage", "dtype"),
+    [
+        ("full", 3, "float32"),
+        ("lora", 1, "float32"),
+        pytest.param("full", 1, "bfloat16", marks=pytest.mark.slow),
+        pytest.param("full", 0, "float32", marks=pytest.mark.slow),
+    ],
+)
+def test_tied_model_is_saved_as_it_was_trained(
+    ranks: Ranks, tied_model: Path, dataset: Path, tmp_path: Path, method: str, stage: int, dtype: str
+):
+    changes = {"method": method, "train_vision": False, "deepspeed": {"zero_optimization": {"stage": stage}}}
+    ranks.restart(dtype, tied_model, **changes)
+    before = ranks.group.fingerprint()
+    for step in (1, 2, 3):
+        ranks.group.imitate(step, [demonstration_of(dataset)] * 2)
+    trained = ranks.group.fingerprint()
+    assert mean_gap(before.logprobs, trained.logprobs) > 0.02
+    ranks.group.save(tmp_path / "saved")
+    saved = load_model(tmp_path / "saved", getattr(torch, dtype)).eval()
+    assert saved.lm_head.weight is saved.get_input_embeddings().weight
+    with torch.no_grad():
+        logprobs = Policy(saved)([], probe_layout(trained.token_ids))[0].tolist()
+    # the adapter that was merged rounds otherwise than beside its base
+    assert mean_gap(logprobs, trained.logprobs) <= (1e-5 if dtype == "float32" else 5e-3)
+    if method == "full":
+        names = read_tensors(ranks.group.weights(4).files["model.safetensors"]).keys()
+        assert "model.language_model.embed_tokens.weight" in names and "lm_head.weight" not in names
