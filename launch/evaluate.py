@@ -5,50 +5,184 @@ This job evaluates captions. `python -m launch vaseeval CONFIG` evaluates genera
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from actors.cluster import connect
 from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
-from vaserl.dataset import DataSet, Vase
+from vaserl.dataset import CAPTION_PROMPT, DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
-from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, evaluate_captions
+from vaserl.evaluation.evaluate import SYSTEMS, EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
+from vaserl.files import sha256_of, sha256_of_folder
 from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.tensor_file import FileContent
-from vaserl.policy.weights import make_weights, read_fingerprint
-from vaserl.rewards import Scorer, make_scorer
+from vaserl.policy.weights import digest_files, make_weights, read_fingerprint
+from vaserl.rewards import Scorer, make_scorer, read_sources
+from vaserl.runs.caption_store import CaptionStore, changes_of_origin
 from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.progress import Progress
+from vaserl.runs.status import SignsOfLife
 from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings
-from vaserl.types import Group, Score
+from vaserl.types import Completion, Group, Publication, Score, Task, Weights
 
-_BATCH_SIZE = 32
-"""Number of vases that are captioned together; the progress line is updated after each such batch."""
+BATCH_SIZE = 32
+"""Number of vases that are captioned together. After each such batch the captions are stored and the progress line is
+updated."""
 
 
-def run(settings: EvaluateSettings) -> dict[str, Any]:
+class Captioner(Protocol):
+    """Engines that caption by greedy decoding."""
+
+    def greedy(self, tasks: Sequence[Task]) -> list[Group]:
+        """Returns a group of one completion for each task, in order."""
+        ...
+
+    def publish(self, weights: Weights) -> Publication:
+        """Loads these weights into every engine and blocks until all engines serve them."""
+        ...
+
+
+def run(settings: EvaluateSettings, fresh: bool = False) -> dict[str, Any]:
     """Captions the vases of one split by greedy decoding: first with the model before GRPO ("sft"), then with the
     weights trained by GRPO ("rl").
 
-    Writes all captions and a summary that compares both models to `settings.run_dir`. Returns: that summary.
+    Writes all captions and a summary that compares both models to `settings.run_dir`. Captions that an earlier process
+    stored there are reused if they depend on the same weights, data and settings. A finished evaluation is not
+    repeated. fresh: if true, an earlier evaluation in the folder is renamed and repeated.
+
+    Returns: that summary.
     """
     folder = EvaluationRun(settings.run_dir)
     check_model_folder(settings.model.path)
-    vases = DataSet(settings.data.path).vases(settings.split)
-    train = DataSet(settings.data.path).vases("train")
+    data = DataSet(settings.data.path)
+    vases, train = data.vases(settings.split), data.vases("train")
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
+    origin = {"captions": captions_origin(settings, data, files), "metrics": metrics_origin(settings)}
+    store = begin_evaluation(folder, settings, origin, vases, fresh=fresh)
+    if store is None:
+        return folder.summary
+    encoder = open_clip_text_encoder(settings.clip_model)
+    with SignsOfLife(folder.path, "evaluate", len(SYSTEMS) * len(vases), step=store.num_stored) as status:
+        if not store.is_complete:
+            weights = make_weights(1, files, read_fingerprint(settings.trained))
+            with started_engines(settings, rank, folder, status) as engines:
+                caption_all(engines, vases, weights, store, status)
+        with status.phase(0, "metrics"):
+            captions = zip(vases, *map(store.completions, SYSTEMS), strict=True)
+            result = evaluate_captions(
+                [_row(vase, before, after, scorer) for vase, before, after in captions],
+                [vase.record for vase in train],
+                reward_reader(),
+                encoder,
+                EvaluationConfig(seed=settings.seed),
+            )
+            constant = score_constant_caption(
+                constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
+            )
+        summary = {**result.summary, "constant_answer": constant, "versions": versions()}
+        folder.write(summary, result.vases)
+        folder.finish(origin)
+    return summary
+
+
+def captions_origin(settings: EvaluateSettings, data: DataSet, files: Mapping[str, FileContent]) -> dict[str, Any]:
+    """Returns everything that the captions depend on, as JSON values. The number of workers is not included: it only
+    changes which prompts an engine processes together. files: the trained weights."""
+    rollout = settings.rollout.model_dump(mode="json")
+    installed = versions()
+    return {
+        "model.path (content)": sha256_of_folder(settings.model.path),
+        "model.dtype": settings.model.dtype,
+        "trained (content)": digest_files(files),
+        "data.path (content)": sha256_of(data.rows.path),
+        "data.num_frames": settings.data.num_frames,
+        "split": settings.split,
+        "prompt": CAPTION_PROMPT,
+        "decoding": "greedy",
+        **{f"rollout.{name}": rollout[name] for name in ("max_new_tokens", "publish", "engine_args")},
+        "engines on a GPU": settings.rollout.num_gpus > 0,
+        "feature store": settings.features.num_workers > 0,
+        **{f"version of {name}": version for name, version in installed.items() if name != "platform"},
+    }
+
+
+def metrics_origin(settings: EvaluateSettings) -> dict[str, Any]:
+    """Returns everything that the metrics depend on beside the captions, as JSON values.
+
+    Raises: UserError when the folder of the text encoder is absent.
+    """
+    if not settings.clip_model.is_dir():
+        raise UserError(f"clip_model {settings.clip_model} does not exist; give the folder of an open_clip model")
+    return {
+        "seed": settings.seed,
+        "clip_model (content)": sha256_of_folder(settings.clip_model),
+        "reward": settings.reward.model_dump(mode="json", include={"functions", "weights", "arguments", "remote"}),
+        "reward (code)": {source.name: source.sha256 for source in read_sources(settings.reward)},
+    }
+
+
+def begin_evaluation(
+    folder: EvaluationRun, settings: EvaluateSettings, origin: Mapping[str, Any], vases: Sequence[Vase], *, fresh: bool
+) -> CaptionStore | None:
+    """Prepares the run folder, and prints what of an earlier evaluation is used.
+
+    An earlier evaluation whose captions depend on other weights, data or settings is renamed to NAME.before-N. origin:
+    what captions and metrics depend on, by these names.
+
+    Returns: the captions stored so far, or None if the evaluation is finished and nothing has changed.
+    """
+    earlier = folder.origin
+    if earlier == origin and not fresh:
+        print(f"{folder.path}: this evaluation is finished. --fresh does it again", file=sys.stderr)
+        return None
+    store = _stored(folder, origin, vases)
+    reasons = list(store.changed)
+    if folder.has_results and not folder.completions_file.is_file():
+        reasons = ["it has no stored completions (an older version of vaserl wrote it)"]
+    if folder.has_results and (fresh or reasons):
+        aside = folder.set_aside()
+        reason = "--fresh" if fresh else f"it can't be continued, because this changed: {', '.join(reasons)}"
+        print(f"{folder.path}: an earlier evaluation was moved to {aside}: {reason}", file=sys.stderr)
+        store = _stored(folder, origin, vases)
+    elif store.is_complete and earlier:
+        changed = ", ".join(changes_of_origin(earlier.get("metrics", {}), origin["metrics"]))
+        print(f"{folder.path}: all captions are stored; the metrics are computed again: {changed}", file=sys.stderr)
+    elif store.num_stored:
+        total = len(SYSTEMS) * len(vases)
+        print(f"{folder.path}: {store.num_stored} of {total} captions are stored already", file=sys.stderr)
+    folder.begin(settings)
+    return store
+
+
+def _stored(folder: EvaluationRun, origin: Mapping[str, Any], vases: Sequence[Vase]) -> CaptionStore:
+    return CaptionStore(
+        folder.completions_file,
+        origin["captions"],
+        systems=SYSTEMS,
+        ids=[vase.id for vase in vases],
+        batch_size=BATCH_SIZE,
+    )
+
+
+@contextmanager
+def started_engines(
+    settings: EvaluateSettings, rank: int | None, folder: EvaluationRun, status: SignsOfLife
+) -> Iterator[Captioner]:
+    """Starts the engines with the model before GRPO, for the duration of a `with` block. rank: rank of the trained LoRA
+    adapter, None for the weights of a whole model."""
     bypass_reason = (
         None if rank else "the trained weights are a whole model, whose vision tower may differ from the base model's"
     )
@@ -57,47 +191,41 @@ def run(settings: EvaluateSettings) -> dict[str, Any]:
         "features": encoder_request(settings.features, bypass_reason),
     }
     with connect(settings.cluster), placed(requests, settings.cluster) as placement:
-        encoders = start_encoders(settings, placement["features"])
-        engines = RolloutPool(
-            settings.model,
-            settings.data,
-            settings.rollout,
-            placement["rollout"],
-            encoders.reader() if encoders else None,
-            max_lora_rank=rank,
-            seed=settings.seed,
-        )
-        engines.wait_until_ready()
-        with Progress("evaluate", 2 * len(vases)) as progress:
-            before = describe(engines, vases, progress)
-            engines.publish(make_weights(1, files, read_fingerprint(settings.trained)))
-            after = describe(engines, vases, progress)
-        folder.begin(settings)
+        with status.phase(0, "start"):
+            encoders = start_encoders(settings, placement["features"])
+            engines = RolloutPool(
+                settings.model,
+                settings.data,
+                settings.rollout,
+                placement["rollout"],
+                encoders.reader() if encoders else None,
+                max_lora_rank=rank,
+                seed=settings.seed,
+            )
+            engines.wait_until_ready()
+        yield engines
         report_features(encoders, folder)
 
-    result = evaluate_captions(
-        [_row(vase, b, a, scorer) for vase, b, a in zip(vases, before, after, strict=True)],
-        [vase.record for vase in train],
-        reward_reader(),
-        open_clip_text_encoder(settings.clip_model),
-        EvaluationConfig(seed=settings.seed),
-    )
-    constant = score_constant_caption(
-        constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
-    )
-    summary = {**result.summary, "constant_answer": constant, "versions": versions()}
-    folder.write(summary, result.vases)
-    return summary
 
-
-def describe(engines: RolloutPool, vases: Sequence[Vase], progress: Progress) -> list[Group]:
-    """Returns one `Group` for each vase, with a single completion: the caption generated by greedy decoding."""
-    groups: list[Group] = []
-    for start in range(0, len(vases), _BATCH_SIZE):
-        chosen = vases[start : start + _BATCH_SIZE]
-        groups += engines.greedy([vase.caption_task() for vase in chosen])
-        progress.advance(len(chosen))
-    return groups
+def caption_all(
+    engines: Captioner, vases: Sequence[Vase], weights: Weights, store: CaptionStore, status: SignsOfLife
+) -> None:
+    """Generates the captions that `store` lacks, and stores them batch by batch: first those of the model before GRPO,
+    then those of the trained weights."""
+    done, total = store.num_stored, len(SYSTEMS) * len(vases)
+    with Progress("evaluate", total, done, status.waits_for) as progress:
+        for system in SYSTEMS:
+            num_stored = len(store.completions(system))
+            if system == "rl":
+                with status.phase(0, "publish"):
+                    engines.publish(weights)
+            for start in range(num_stored, len(vases), BATCH_SIZE):
+                chosen = vases[start : start + BATCH_SIZE]
+                with status.phase(0, system):
+                    groups = engines.greedy([vase.caption_task() for vase in chosen])
+                store.add(system, [group.completions[0] for group in groups])
+                status.advanced(len(chosen))
+                progress.advance(len(chosen))
 
 
 def trained_files(folder: Path) -> tuple[dict[str, FileContent], int | None]:
@@ -114,15 +242,15 @@ def trained_files(folder: Path) -> tuple[dict[str, FileContent], int | None]:
     raise UserError(f"trained {folder} holds neither an adapter nor model.safetensors")
 
 
-def _row(vase: Vase, before: Group, after: Group, scorer: Scorer) -> EvaluationRow:
-    def score(group: Group) -> Score:
-        return scorer.score(group).scores[0]
+def _row(vase: Vase, before: Completion, after: Completion, scorer: Scorer) -> EvaluationRow:
+    def score(completion: Completion) -> Score:
+        return scorer.score(Group(task=vase.caption_task(), prompt_ids=(), completions=(completion,))).scores[0]
 
     return EvaluationRow(
         id=vase.id,
         record=vase.record,
         reference=vase.reference,
-        captions={"sft": before.completions[0].text, "rl": after.completions[0].text},
+        captions={"sft": before.text, "rl": after.text},
         scores={"sft": score(before), "rl": score(after)},
         clip=vase.clip,
     )

@@ -78,20 +78,25 @@ engine_args = {{ max_model_len = 512, max_num_seqs = 16 }}
 """
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, dataset: Path, cluster) -> Path:
-    """Returns the folder in which all jobs of the sequence have run."""
+def tiny_clip(root: Path) -> None:
+    """Trains an open_clip model on four pictures of noise and writes it to the folder clip."""
     from vaserl.synthetic.models.tiny_filters import train_tiny_clip
 
-    root = tmp_path_factory.mktemp("chain")
-    for name, text in (("sft", SFT), ("train", TRAIN), ("evaluate", EVALUATE)):
-        (root / f"{name}.toml").write_text(text.format(root=root, data=dataset))
     photographs = []
     for index in range(4):
         path = root / f"{index}.png"
         Image.fromarray(np.random.default_rng(index).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
         photographs.append(path)
     train_tiny_clip(photographs, [["a vase"], ["a sherd"]] * 2, root / "clip", seed=0, num_steps=2)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, dataset: Path, cluster) -> Path:
+    """Returns the folder in which all jobs of the sequence have run."""
+    root = tmp_path_factory.mktemp("chain")
+    for name, text in (("sft", SFT), ("train", TRAIN), ("evaluate", EVALUATE)):
+        (root / f"{name}.toml").write_text(text.format(root=root, data=dataset))
+    tiny_clip(root)
     assert sft([str(root / "sft.toml")]) == 0
     assert train([str(root / "train.toml")]) == 0
     assert evaluate([str(root / "evaluate.toml")]) == 0

@@ -68,7 +68,10 @@ def status_text(observed: "ObservedRun") -> str:
         rows["rate"] = f"{status.steps_per_hour:.3g} {unit} an hour{left}"
     if observed.state in ("running", "lost"):
         at = status.seen + (observed.age_s if observed.state == "running" else 0.0)
-        waits = [f"{phase.name} of step {phase.step}, for {_duration(at - phase.since)}" for phase in status.phases]
+        waits = [
+            f"{phase.name}{f' of step {phase.step}' if phase.step else ''}, for {_duration(at - phase.since)}"
+            for phase in status.phases
+        ]
         if waits:
             rows["waits for" if observed.state == "running" else "waited for"] = "; ".join(waits)
     if status.checkpoint:

@@ -6,8 +6,17 @@ the standard library. Import the others from their modules, because each of thes
 """
 
 from vaserl.files.atomic import UNFINISHED, atomic_file, write_atomic
-from vaserl.files.digest import sha256_of
+from vaserl.files.digest import sha256_of, sha256_of_folder
 from vaserl.files.json_lines import json_lines, read_json_lines
 from vaserl.files.lock import locked
 
-__all__ = ["UNFINISHED", "atomic_file", "json_lines", "locked", "read_json_lines", "sha256_of", "write_atomic"]
+__all__ = [
+    "UNFINISHED",
+    "atomic_file",
+    "json_lines",
+    "locked",
+    "read_json_lines",
+    "sha256_of",
+    "sha256_of_folder",
+    "write_atomic",
+]

@@ -1,6 +1,7 @@
 """The output folder of an evaluation job: captions of held-out vases by two models, and the metrics of the captions.
 
-Its files: config.toml  versions.json  features.json  captions.jsonl  evaluation.json
+Its files: config.toml  versions.json  features.json  completions.jsonl  captions.jsonl  evaluation.json
+finished.json  status.json
 """
 
 import json
@@ -55,6 +56,44 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
     @property
     def summary_file(self) -> Path:
         return self.path / "evaluation.json"
+
+    @property
+    def completions_file(self) -> Path:
+        """Path of the file with the captions as the engines generated them, from which a killed evaluation goes on;
+        see `CaptionStore`."""
+        return self.path / "completions.jsonl"
+
+    @property
+    def finished_file(self) -> Path:
+        """Path of the JSON file that is written last. It has the hashes and settings that the results depend on."""
+        return self.path / "finished.json"
+
+    @property
+    def has_results(self) -> bool:
+        """True if the folder has captions or metrics of an evaluation, finished or not."""
+        return any(file.is_file() for file in (self.completions_file, self.captions_file, self.summary_file))
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """What the results in the folder depend on, as `finish` wrote it; None if the evaluation is not finished."""
+        if not self.summary_file.is_file():
+            return None
+        try:
+            found = json.loads(self.finished_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def set_aside(self) -> Path:
+        """Renames the folder to <name>.before-<n>, so that a new evaluation can use the name. Returns: its new path."""
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
+            number += 1
+        return self.path.rename(aside)
+
+    def finish(self, origin: Mapping[str, Any]) -> None:
+        """Marks the evaluation as finished. origin: everything that its results depend on, as JSON values."""
+        self._write_json(self.finished_file, origin)
 
     @property
     def captions(self) -> list[EvaluatedVase]:

@@ -41,6 +41,7 @@ class OpenPhase:
     name: str
     """Name of the phase as in timeline.jsonl: "rollout", "reward", "learn", "publish", …"""
     step: int
+    """Step that the phase belongs to; 0 if it belongs to none."""
     since: float
     """Start of the phase in seconds since 1970 (Unix time)."""
 
@@ -165,8 +166,9 @@ class SignsOfLife:
         phases = self.read().phases
         if not phases:
             return {}
+        steps = [phase.step for phase in phases if phase.step]
         return {
-            "step": min(phase.step for phase in phases),
+            **({"step": min(steps)} if steps else {}),
             "waiting_for": ",".join(phase.name for phase in phases),
             "waiting_s": round(time.time() - phases[0].since),
         }
