@@ -21,11 +21,13 @@ from tests.fakes.finished_vases import (
     score,
     spinning_vase,
 )
+from tests.fakes.settings import train_settings
 from vaserl.dataset import DataSet, Row
 from vaserl.evaluation.evaluate import EvaluationConfig, EvaluationRow, Reader, evaluate_captions
 from vaserl.files.clip import Clip
 from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.quickstart_folder import QuickstartFolder
+from vaserl.runs.validation_row import ValidationRow
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 EVIL = '<script>alert("vase")</script>'
@@ -55,6 +57,9 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
     write_lines(folder.grpo.metrics_file, grpo)
     write_lines(folder.sft.metrics_file, _sft_metrics(rng))
     write_lines(folder.grpo.timeline_file, _timeline(num_steps, rng))
+    folder.grpo.begin(train_settings(num_steps=num_steps, validation={"every": 10, "max_vases": 24}))
+    for row in _validations(num_steps):
+        folder.grpo.write_validation(row, [])
 
     rewards = [row["reward/mean"] for row in grpo]
     summary = {
@@ -187,6 +192,24 @@ def _grpo_metrics(num_steps: int, rng: np.random.Generator) -> list[dict[str, An
             }
         )
     return grpo
+
+
+def _validations(num_steps: int) -> list[ValidationRow]:
+    """Returns a validation before the first step and one after every ten; the one after step 30 is the best."""
+    rewards = [0.802, 0.871, 0.905, 0.928, 0.917]
+    return [
+        ValidationRow(
+            step=step,
+            weights_version=step + 1,
+            split="val",
+            num_vases=24,
+            num_split_vases=60,
+            sample_seed=0,
+            interval="95 % over vases",
+            metrics={"reward": {"mean": reward, "low": reward - 0.05, "high": reward + 0.04}, "dimensions": {}},
+        )
+        for step, reward in zip(range(0, num_steps + 1, 10), rewards, strict=True)
+    ]
 
 
 def _sft_metrics(rng: np.random.Generator) -> list[dict[str, Any]]:

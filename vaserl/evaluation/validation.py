@@ -90,7 +90,7 @@ class Validation:
         metric, means = self._settings.validation.metric, row.means()
         shown = "undefined: no caption states the dimension"
         if metric in means:
-            measured = _measured(row, metric)
+            measured = row.measured(metric)
             shown = f"{measured['mean']:.3f} [{measured['low']:.3f}, {measured['high']:.3f}]"
         print(f"validation: step {step}, {metric} {shown}, {row.num_vases} vases", file=sys.stderr, flush=True)
         return {f"validation/{name}": mean for name, mean in means.items()}
@@ -219,11 +219,6 @@ def num_stalled(values: Sequence[float], min_gain: float) -> int:
         else:
             stalled += 1
     return stalled
-
-
-def _measured(row: ValidationRow, metric: str) -> Mapping[str, float]:
-    name, _, dimension = metric.partition("/")
-    return row.metrics["dimensions"][dimension][name] if dimension else row.metrics[metric]
 
 
 def _caption(vase: Vase, group: ScoredGroup) -> dict[str, object]:

@@ -8,6 +8,7 @@ from vaserl.dataset import Row
 from vaserl.runs.evaluation_run import EvaluatedVase
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.rows import TimelineSpan
+from vaserl.runs.validation_row import ValidationRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,10 @@ class ReportContents:
     """Metrics of each step of GRPO."""
     timeline: list[TimelineSpan]
     """Start and end of each phase of each GRPO step."""
+    validations: list[ValidationRow]
+    """Validations of the GRPO run on held-out vases, in the order of the steps; empty if validation was off."""
+    validation_metric: str
+    """Name of the metric that decides which validated weights are the best."""
     captions: list[EvaluatedVase]
     """Held-out vases with their captions by both models, SFT and RL."""
     absent: dict[str, str]
@@ -53,7 +58,7 @@ def read_contents(folder: QuickstartFolder) -> ReportContents:
     for run in (folder.sft, folder.grpo, folder.evaluation):
         run.check_format()
     sft, grpo, timeline = folder.sft.metrics, folder.grpo.metrics, folder.grpo.timeline
-    captions = folder.evaluation.captions
+    validations, captions = folder.grpo.validations, folder.evaluation.captions
     files = {
         "sft": (folder.sft.metrics_file, sft),
         "grpo": (folder.grpo.metrics_file, grpo),
@@ -73,6 +78,8 @@ def read_contents(folder: QuickstartFolder) -> ReportContents:
         sft=sft,
         grpo=grpo,
         timeline=timeline,
+        validations=validations,
+        validation_metric=folder.grpo.settings.validation.metric if validations else "",
         captions=captions,
         absent=absent,
     )

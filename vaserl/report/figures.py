@@ -11,6 +11,7 @@ from vaserl.report import drawing
 from vaserl.report.drawing import GUESS, INK, PERFECT, RL, SFT
 from vaserl.report.story import PERFECT_REWARD
 from vaserl.report.words import dig
+from vaserl.runs.validation_row import ValidationRow, best_validation
 from vaserl.types import DIMENSIONS, Dimension
 
 
@@ -43,6 +44,41 @@ def reward_curve(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) 
                     fontweight="bold",
                 )
         axes.set(xlabel="GRPO step", ylabel="reward", ylim=(min(0.0, float(values.min())), PERFECT_REWARD * 1.13))
+        return drawing.svg(figure)
+
+
+def validation_curve(
+    validations: Sequence[ValidationRow], metric: str, rows: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Draws the validation metric with its 95 % interval, and marks the best validated weights.
+
+    If the metric is the reward, the mean reward of the GRPO steps, the mean of `rows`, is drawn for comparison. Returns
+    None if no validation has the metric.
+    """
+    best = best_validation(validations, metric)
+    if best is None:
+        return None
+    known = [row for row in validations if metric in row.means()]
+    intervals = [row.measured(metric) for row in known]
+    steps = [row.step for row in known]
+    means = [interval["mean"] for interval in intervals]
+    with drawing.style():
+        figure, axes = drawing.canvas(width=5.2, height=3.0)
+        if metric == "reward":
+            axes.plot(*drawing.curve(rows, "reward/mean"), color=RL, linewidth=1.2, alpha=0.75)
+        lows, highs = ([interval[bound] for interval in intervals] for bound in ("low", "high"))
+        axes.fill_between(steps, lows, highs, color=INK, alpha=0.12, linewidth=0)
+        axes.plot(steps, means, color=INK, marker="o", markersize=4)
+        value = best.means()[metric]
+        ring: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "linestyle": ""}
+        ring |= {"markeredgecolor": PERFECT, "markeredgewidth": 2}
+        axes.plot(best.step, value, **ring)
+        keys = [Line2D([], [], color=INK, marker="o", markersize=4, label="validation, greedy")]
+        if metric == "reward":
+            keys.append(Line2D([], [], color=RL, linewidth=1.2, label="training, sampled"))
+        keys.append(Line2D([], [], **ring, label=f"best: {value:.3f}, step {best.step}"))
+        figure.legend(handles=keys, loc="outside upper left", ncols=3, columnspacing=1.2, handletextpad=0.5)
+        axes.set(xlabel="GRPO step", ylabel=metric, xlim=(-0.02 * steps[-1], 1.02 * steps[-1]))
         return drawing.svg(figure)
 
 

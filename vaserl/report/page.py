@@ -98,6 +98,10 @@ def _training(contents: ReportContents) -> dict[str, Any]:
     rewarded = any(row.get("reward/mean") is not None for row in contents.grpo)
     return {
         "reward": figures.reward_curve(contents.grpo, contents.summary) if rewarded else None,
+        "validation": figures.validation_curve(contents.validations, contents.validation_metric, contents.grpo)
+        if contents.validations
+        else None,
+        "validated": story.validated(contents.validations, contents.validation_metric),
         "dimensions": figures.dimension_curves(contents.grpo, contents.summary),
         "has_constant": bool(contents.summary.get("constant_answer")),
         "health": figures.health_curves(contents.grpo),

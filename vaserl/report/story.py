@@ -4,11 +4,12 @@ A dimension is a property of a vase, such as its shape or date. The verb of a se
 interval lies above zero, lies below zero or contains zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vaserl.report.words import count, difference, dig, direction, number, percent, points, signed
+from vaserl.runs.validation_row import ValidationRow, best_validation
 from vaserl.types import Dimension
 
 PERFECT_REWARD = 1.1
@@ -135,6 +136,23 @@ def verdict(summary: Mapping[str, Any]) -> str:
         word = {1: "closer to", 0: "no measurably closer to", -1: "further from"}[direction(lexical)]
         sentences.append(f"Its wording is {word} the reference captions ({difference(lexical)} lexical similarity).")
     return " ".join(sentences)
+
+
+def validated(validations: Sequence[ValidationRow], metric: str) -> str:
+    """Returns the sentences below the figure of the validations: the vases, the intervals and the best weights."""
+    best = best_validation(validations, metric)
+    if best is None:
+        return ""
+    first, last = validations[0], validations[-1]
+    vases = f"{count(first.num_vases)} vases of the split {first.split}"
+    if first.sample_seed is not None:
+        vases = f"{count(first.num_vases)} of the {count(first.num_split_vases)} vases of the split {first.split}"
+    text = f"Greedy captions of {vases} before the first step and every few steps; the band is the 95 % interval."
+    value = number(best.means()[metric])
+    if best is last:
+        return f"{text} The last weights are the best: {metric} {value}."
+    final = number(last.means()[metric]) if metric in last.means() else "undefined"
+    return f"{text} The best weights are those after step {best.step}: {metric} {value}; the last ones have {final}."
 
 
 def reading(result: Mapping[str, Any]) -> Reading:

@@ -40,6 +40,11 @@ class ValidationRow:
             found |= {f"{name}/{dimension}": _mean(value) for name, value in results.items()}
         return {name: mean for name, mean in found.items() if mean is not None}
 
+    def measured(self, metric: str) -> Mapping[str, float]:
+        """Returns the mean, low and high of a metric that `means` has."""
+        name, _, dimension = metric.partition("/")
+        return self.metrics["dimensions"][dimension][name] if dimension else self.metrics[metric]
+
 
 def read_validation_rows(path: Path) -> list[ValidationRow]:
     """Reads the rows of validation.jsonl; none if the file is absent.

@@ -27,7 +27,16 @@ def contents_of(folder: Path, photo: Path) -> ReportContents:
     captions = {"sft": "A red-figure kylix.", "rl": "Athenian red-figure kylix, c. 500 BCE."}
     vase = EvaluatedVase(id="v1", record={}, reference="R", captions=captions, scores={}, values={}, clip=clip)
     return ReportContents(
-        folder=quickstart, summary={}, photographs=[row], sft=[], grpo=[], timeline=[], captions=[vase], absent={}
+        folder=quickstart,
+        summary={},
+        photographs=[row],
+        sft=[],
+        grpo=[],
+        timeline=[],
+        validations=[],
+        validation_metric="",
+        captions=[vase],
+        absent={},
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.finished_run import write_lines
 from vaserl.errors import UserError
 from vaserl.report import write_report
+from vaserl.report.story import validated
 from vaserl.runs.quickstart_folder import QuickstartFolder
 
 
@@ -147,3 +148,27 @@ def test_write_report_refuses_an_unreadable_run(finished_run: Path, tmp_path: Pa
     (run / "sft" / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
     with pytest.raises(UserError, match=r"sft/metrics\.jsonl, line 2 is not JSON"):
         write_report(QuickstartFolder(run))
+
+
+def test_page_draws_the_validations_beside_the_training_reward(page: str) -> None:
+    seen = Visible(page)
+    assert "Greedy captions of 24 of the 60 vases of the split val" in seen.text
+    assert "The best weights are those after step 30: reward 0.928; the last ones have 0.917." in seen.text
+    figures = [decoded(address).decode() for address in seen.addresses if "svg" in address[:24]]
+    (figure,) = [figure for figure in figures if "validation, greedy" in figure]
+    assert "best: 0.928, step 30" in figure and "training, sampled" in figure
+
+
+def test_page_of_a_run_without_validation_lacks_the_figure_only(finished_run: Path, page: str, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (run / "grpo" / "validation.jsonl").unlink()
+    (run / "grpo" / "config.toml").unlink()  # as in a run of an earlier version
+    other = Visible(write_report(QuickstartFolder(run)).read_text())
+    assert "validation" not in other.text.lower() and "validation" in Visible(page).text.lower()
+    assert len(other.addresses) == len(Visible(page).addresses) - 1
+
+
+def test_validated_says_when_the_last_weights_are_the_best(finished_run: Path) -> None:
+    rows = QuickstartFolder(finished_run).grpo.validations
+    assert validated(rows[:4], "reward").endswith("The last weights are the best: reward 0.928.")
+    assert validated(rows, "accuracy/shape") == "" and validated([], "reward") == ""
