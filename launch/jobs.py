@@ -16,6 +16,8 @@ class Job:
     settings: str | None = None
     """Settings class of the job, as `module:class`. None for a job that has command-line arguments instead of a
     config file."""
+    resumes: bool = False
+    """True if the same command continues a job that was stopped; the job's `run` then has the parameter `fresh`."""
     example: str | None = None
     """Path of an example config file for the job, relative to the repository. None for a job without a config file."""
 
@@ -37,12 +39,14 @@ JOBS = {
         module="launch.sft",
         line="fine-tunes a model on the captions and questions of a data set",
         settings="vaserl.settings:SftSettings",
+        resumes=True,
         example="configs/sft/quickstart.toml",
     ),
     "train": Job(
         module="launch.train",
         line="trains a model by GRPO on the caption tasks of a data set",
         settings="vaserl.settings:TrainSettings",
+        resumes=True,
         example="configs/train/quickstart.toml",
     ),
     "evaluate": Job(

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from launch.interruption import Interruption
 from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, UserError
 from vaserl.settings import Section, dump_config, load_config
@@ -20,26 +21,31 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
     """Runs the job `name`. `argv` contains the path of the config file, and `--section.key value` options that override
     values of that file.
 
-    Returns: exit code 0, or 2 after a UserError, whose message is printed without a traceback. Other exceptions are
-    not caught.
+    Returns: exit code 0; 2 after a UserError, whose message is printed without a traceback; 128 + the signal's number
+    after SIGTERM or Ctrl-C. Other exceptions are not caught.
     """
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
         prog=f"python -m launch {name}",
-        usage=f"python -m launch {name} [--dry-run] CONFIG [--section.key VALUE …]",
+        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG [--section.key VALUE …]",
         description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
         epilog=_keys_as_text(kind),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
     parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
+    if job.resumes:
+        parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
     arguments, overrides = parser.parse_known_args(argv)
     try:
         settings = load_config(kind, arguments.config, overrides)
         if arguments.dry_run:
             print(dump_config(settings), end="")
         else:
-            importlib.import_module(job.module).run(settings)
+            options = {"fresh": arguments.fresh} if job.resumes else {}
+            importlib.import_module(job.module).run(settings, **options)
+    except Interruption as interruption:
+        return interruption.exit_code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT

@@ -10,39 +10,60 @@ from actors.cluster import connect
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from actors.placement import actor_request, placed
+from launch.continuation import continue_from, stopping
 from launch.features import encoder_request, report_features, start_encoders
+from launch.interruption import interruptible
 from launch.main import start_job
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
 from vaserl.grpo.checks import NonFiniteGuard
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
+from vaserl.runs.beginning import Beginning, begun
 from vaserl.runs.progress import Progress
 from vaserl.runs.recorder import Recorder
 from vaserl.runs.run import SftRun
+from vaserl.runs.trackers import check_trackers
 from vaserl.settings import SftSettings
 from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
 from vaserl.types import Demonstration
 
+MAX_BASE_GAP = 0.1
+"""Largest mean absolute difference between the log-probabilities of the probe text that the base model had when a run
+was started and those that it has when the run is continued. Two bfloat16 computations differ by less."""
 
-def run(settings: SftSettings) -> None:
+
+def run(settings: SftSettings, *, fresh: bool = False) -> None:
     """Fine-tunes a model on the captions and questions of the training vases. Writes the model folder to
-    `run_dir`/model."""
-    run_folder = SftRun(settings.run_dir)
-    vases = DataSet(settings.data.path).vases("train")
-    if settings.tiny_model is not None:
-        build_tiny_model(
-            settings.model.path,
-            tokenizer_texts(vases),
-            shape=TinyShape(**settings.tiny_model.model_dump()),
-            seed=settings.seed,
-        )
-    check_model_folder(settings.model.path)
-    check_start(settings.start, settings.learner)
+    `run_dir`/model.
+
+    If the folder has a run with these settings, the run is continued after its last checkpoint. fresh: if true, that
+    run is set aside and a new one begins.
+    """
+    check_trackers(settings.trackers)
+    folder = SftRun(settings.run_dir)
+    data = DataSet(settings.data.path)
+    vases = data.vases("train")
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
+    with begun(folder, settings, num_steps=num_steps, data_sha256=data.sha256, fresh=fresh) as begin:
+        if begin.is_finished:
+            return
+        if settings.tiny_model is not None:
+            build_tiny_model(
+                settings.model.path,
+                tokenizer_texts(vases),
+                shape=TinyShape(**settings.tiny_model.model_dump()),
+                seed=settings.seed,
+            )
+        check_model_folder(settings.model.path)
+        check_start(settings.start, settings.learner)
+        _train(settings, folder, begin, vases, num_steps)
+
+
+def _train(settings: SftSettings, folder: SftRun, begin: Beginning, vases: Sequence[Vase], num_steps: int) -> None:
     reason = bypass_reason(settings.learner, max_shift=settings.max_shift)
     requests = {"learner": actor_request(settings.learner), "features": encoder_request(settings.features, reason)}
-    with connect(settings.cluster), placed(requests, settings.cluster) as placement:
+    with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         encoders = start_encoders(settings, placement["features"])
         ranks = LearnerGroup(
             settings.model,
@@ -55,25 +76,29 @@ def run(settings: SftSettings) -> None:
             start=settings.start,
         )
         num_parameters = ranks.wait_until_ready()
+        first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP).step
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (
-            Recorder(run_folder, settings, settings.trackers, num_steps=num_steps) as recorder,
-            Progress("sft", num_steps, waits_for=recorder.status.waits_for) as progress,
+            Recorder(folder, settings, begin, trackers=settings.trackers, num_steps=num_steps) as recorder,
+            stopping(recorder),
+            Progress("sft", num_steps, begin.after_step, recorder.status.waits_for) as progress,
         ):
             nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
-            for step in range(1, num_steps + 1):
+            for step in range(first_step, num_steps + 1):
                 chosen = draw_items(vases, num_per_step=settings.vases_per_step, seed=settings.seed, step=step)
                 random = np.random.default_rng([settings.seed, step])
                 demonstrations = [demonstration(vase, settings, random) for vase in chosen]
                 with recorder.phase(step, "learn"):
                     update = ranks.imitate(step, demonstrations)
                 recorder.metrics(step, dict(update.metrics))
+                recorder.checkpoint(step, ranks, {}, is_last=step == num_steps)
                 progress.advance(loss=update.metrics["loss"])
                 nonfinite.check(update)
             nonfinite.finish()
             with recorder.status.phase(num_steps, "save"):
-                ranks.save(run_folder.model_folder)
-        report_features(encoders, run_folder)
+                ranks.save(folder.model_folder)
+            recorder.finish()
+        report_features(encoders, folder)
 
 
 def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator) -> Demonstration:

@@ -10,50 +10,84 @@ from actors.placement import PlacementSlice, actor_request, placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
+from launch.continuation import continue_from, stopping
 from launch.features import encoder_request, report_features, start_encoders
+from launch.interruption import interruptible
 from launch.main import start_job
 from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_caption import constant_caption
+from vaserl.evaluation.reading import reward_reader
+from vaserl.evaluation.validation import Validation, make_validation
 from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
-from vaserl.rewards import make_scorer
+from vaserl.rewards import make_scorer, read_sources
+from vaserl.runs.beginning import Beginning, begun
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
+from vaserl.runs.trackers import check_trackers
 from vaserl.settings import TrainSettings
+from vaserl.types import Task
 
 
-def run(settings: TrainSettings) -> None:
-    """Trains a model by GRPO. Writes each step's metrics and completions, and the final weights, to the run folder."""
+def run(settings: TrainSettings, *, fresh: bool = False) -> None:
+    """Trains a model by GRPO. Writes each step's metrics and completions, and the final weights, to the run folder.
+
+    If the folder has a run with these settings, the run is continued after its last checkpoint. fresh: if true, that
+    run is set aside and a new one begins.
+    """
     check_model_folder(settings.model.path)
     check_start(settings.start, settings.learner)
-    tasks = [vase.caption_task() for vase in DataSet(settings.data.path).vases("train")]
-    records = [task.record for task in tasks]
+    check_trackers(settings.trackers)
+    data = DataSet(settings.data.path)
+    tasks = [vase.caption_task() for vase in data.vases("train")]
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
-    grpo = Grpo(settings=settings, tasks=tasks, baseline=ConstantBaseline(constant_caption(records)))
     folder = Run(settings.run_dir)
+    validation = make_validation(settings, folder, [task.record for task in tasks], reward_reader())
+    with begun(
+        folder,
+        settings,
+        num_steps=settings.num_steps,
+        data_sha256=data.sha256,
+        reward_sha256={source.name: source.sha256 for source in read_sources(settings.reward)},
+        fresh=fresh,
+    ) as begin:
+        if not begin.is_finished:
+            _train(settings, folder, begin, tasks, validation)
+
+
+def _train(
+    settings: TrainSettings, folder: Run, begin: Beginning, tasks: Sequence[Task], validation: Validation
+) -> None:
+    records = [task.record for task in tasks]
+    baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
+    grpo = Grpo(settings=settings, tasks=tasks, baseline=baseline, validation=validation)
     requests = {
         "rollout": actor_request(settings.rollout),
         "reward": actor_request(settings.reward),
         "learner": actor_request(settings.learner),
         "features": encoder_request(settings.features, bypass_reason(settings.learner)),
     }
-    with connect(settings.cluster), placed(requests, settings.cluster) as placement:
+    with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         encoders = start_encoders(settings, placement["features"])
         if encoders:
-            encoders.fill(grpo.clips())
+            encoders.fill(grpo.clips(begin.after_step + 1))
         features = encoders.reader() if encoders else None
         ranks = start_ranks(settings, placement["learner"], features)
         engines = start_engines(settings, placement["rollout"], features, ranks)
         rewards = RewardPool(settings.reward, placement["reward"])
         num_parameters = ranks.wait_until_ready()
+        start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap)
         rewards.wait_until_ready()
         rewards.prepare(records)
         engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
-        with GrpoRecorder(folder, settings, settings.trackers, rewards.sha256) as recorder:
+        with GrpoRecorder(folder, settings, begin, settings.trackers) as recorder, stopping(recorder):
+            for weights in start.earlier:
+                recorder.know_version(weights)
             loop = train_ahead if settings.loop == "ahead" else train
-            loop(grpo, engines, rewards, ranks, recorder)
+            weights = loop(grpo, engines, rewards, ranks, recorder, start)
+            recorder.complete(weights, ranks, grpo.stop_reason)
         report_features(encoders, folder)
 
 

@@ -22,11 +22,12 @@ from launch.bench.subject import PROMPT, add_model_arguments, make_dataset, mode
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
 from vaserl.grpo import Grpo, train, train_ahead
+from vaserl.runs.beginning import begun
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rows import TimelineSpan
 from vaserl.runs.run import Run
 from vaserl.settings import ClusterSettings, TrainSettings
-from vaserl.types import DIMENSIONS, Task
+from vaserl.types import DIMENSIONS, UNVOUCHED, Task
 
 WARM_UP = 2
 """Number of steps at the start of a run that are not counted: in them code is compiled, and the halves do not fully
@@ -145,12 +146,15 @@ def run_sleeping(arguments: argparse.Namespace, folder: Path, loop: str) -> list
             "tasks_per_step": arguments.num_tasks,
             "model": {"path": "none"},
             "data": {"path": "none"},
+            "checkpoint": {"every": 0},
         }
     )
     grpo, engines = Grpo(settings=settings, tasks=tasks), SleepingEngines(arguments.half, _GROUP_SIZE)
-    with GrpoRecorder(found, settings) as recorder:
-        run_steps = train_ahead if loop == "ahead" else train
-        run_steps(grpo, engines, AlternatingRewards(), SleepingLearner(arguments.half), recorder)
+    with begun(found, settings, num_steps=settings.num_steps, data_sha256="") as begin:
+        found.write_initial_fingerprint(UNVOUCHED)
+        with GrpoRecorder(found, settings, begin) as recorder:
+            run_steps = train_ahead if loop == "ahead" else train
+            run_steps(grpo, engines, AlternatingRewards(), SleepingLearner(arguments.half), recorder)
     return found.timeline
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.settings import LossSettings
 from vaserl.types import Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
@@ -52,6 +53,12 @@ class SleepingEngines:
     def submit(self, tasks: Sequence[Task], step: int, refill: int) -> Any:
         return self._actor.generate.remote(tasks, self._group_size)
 
+    def submit_greedy(self, tasks: Sequence[Task]) -> Any:
+        return self._actor.generate.remote(tasks, 1)
+
+    def greedy(self, tasks: Sequence[Task]) -> list[Group]:
+        return self.collect(self.submit_greedy(tasks))
+
     def confirm(self, publishing: Any) -> Publication:
         return Publication(version=ray.get(publishing), fingerprint_gap=0.0, seconds={})
 
@@ -79,6 +86,13 @@ class SleepingLearner:
 
     def save(self, folder: Path) -> None:
         """Writes nothing, because a fake learner has no policy."""
+
+    def snapshot(self) -> None:
+        """Copies nothing, because a fake learner has no state."""
+
+    def write_snapshot(self, place: str) -> dict[str, StoredFile]:
+        """Writes nothing. Returns: no files."""
+        return {}
 
 
 class AlternatingRewards:

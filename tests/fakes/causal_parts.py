@@ -15,6 +15,8 @@ from tests.fakes.settings import train_settings
 from vaserl.grpo.grpo import Grpo
 from vaserl.grpo.loop import train
 from vaserl.grpo.loop_ahead import train_ahead
+from vaserl.grpo.parts import Validator
+from vaserl.grpo.start import FIRST_STEP, LoopStart
 from vaserl.types import DIMENSIONS, Batch, Completion, Group, Publication, Score, ScoredGroup, Task, Update, Weights
 
 
@@ -52,6 +54,12 @@ class Engines:
 
     def generate(self, tasks, step, refill):
         return self.collect(self.submit(tasks, step, refill))
+
+    def submit_greedy(self, tasks):
+        return self._give(lambda: [self.write(task, "greedy") for task in tasks])
+
+    def greedy(self, tasks):
+        return self.collect(self.submit_greedy(tasks))
 
     def publish(self, weights):
         return self.confirm(self.submit_weights(weights))
@@ -92,13 +100,14 @@ class Engines:
 
 
 class Rewards:
-    """Fake rewards: a third of the groups has equal rewards, and the texts decide which groups."""
+    """Fake rewards: a third of the groups has equal rewards, and the texts decide which groups. The first group of a
+    step never has, so that each step trains something."""
 
     def score(self, groups):
         return [ScoredGroup(group=g, scores=tuple(self.score_of(g, c) for c in g.completions)) for g in groups]
 
     def score_of(self, group, completion):
-        is_dull = number("dull", group.completions[0].text) < 1 / 3
+        is_dull = number("dull", group.completions[0].text) < 1 / 3 and not group.task.id.endswith(".0.1")
         return Score(total=1.0 if is_dull else number(completion.text), parts={})
 
 
@@ -132,8 +141,38 @@ class Recorder:
     def rollouts(self, step, scored, advantages_P_G):
         self.lines.append((step, scored, advantages_P_G))
 
-    def keep(self, step, weights, learner):
-        self.lines.append(("keep", step, weights))
+    def track(self, step, values):
+        self.lines.append((step, dict(values)))
+
+    def keep(self, step, weights, learner, validation):
+        self.lines.append(("keep", step, weights, dict(validation)))
+
+
+def tasks_of(step: int, refill: int = 0) -> list[Task]:
+    names = (f"{step}.{refill}.1", f"{step}.{refill}.2")
+    return [Task(id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="") for name in names]
+
+
+class EveryOther:
+    """A fake validation after every other step, whose result depends on the weights. It stops a run whose results sum
+    up to more than a limit."""
+
+    def __init__(self, limit: float, earlier=()):
+        """earlier: results of the validations that a continued run has already."""
+        self._limit, self.results = limit, list(earlier)
+
+    tasks = tasks_of(0, 9)
+
+    def is_due(self, step):
+        return step % 2 == 0
+
+    def record(self, step, scored):
+        self.results.append(number(*(completion.text for s in scored for completion in s.group.completions)))
+        return {"validation/reward": self.results[-1]}
+
+    @property
+    def stop_reason(self):
+        return "enough" if sum(self.results) > self._limit else ""
 
 
 class StepTasks(Grpo):
@@ -143,23 +182,43 @@ class StepTasks(Grpo):
         return tasks_of(step, refill)
 
 
-def tasks_of(step: int, refill: int = 0) -> list[Task]:
-    names = (f"{step}.{refill}.1", f"{step}.{refill}.2")
-    return [Task(id=name, clip="c", prompt="p", dimensions=DIMENSIONS, record={}, reference="") for name in names]
-
-
-def grpo_of(num_steps: int, max_refills: int, max_staleness: int | None) -> Grpo:
+def grpo_of(num_steps: int, max_refills: int, max_staleness: int | None, validation: Validator | None = None) -> Grpo:
     """Returns a run of two tasks per step, on-policy if `max_staleness` is None, otherwise overlapped."""
     loop = {} if max_staleness is None else {"loop": "ahead", "max_staleness": max_staleness}
     settings = train_settings(num_steps=num_steps, tasks_per_step=2, max_refills=max_refills, **loop)
-    return StepTasks(settings=settings, tasks=())
+    return StepTasks(settings=settings, tasks=(), validation=validation)
 
 
-def run(max_staleness, num_steps, *, max_refills=0, engines=None, rewards=None, learner=None):
+def run(
+    max_staleness,
+    num_steps,
+    *,
+    max_refills=0,
+    engines=None,
+    rewards=None,
+    learner=None,
+    start=FIRST_STEP,
+    validation=None,
+):
     """Runs the overlapped loop, or the on-policy one if `max_staleness` is None. Returns: all recorded lines with the
     last weights, and the learner."""
     recorder, learner = Recorder(), learner or Learner()
     loop = train if max_staleness is None else train_ahead
-    grpo = grpo_of(num_steps, max_refills, max_staleness)
-    weights = loop(grpo, engines or Engines(), rewards or Rewards(), learner, recorder)
+    grpo = grpo_of(num_steps, max_refills, max_staleness, validation)
+    weights = loop(grpo, engines or Engines(), rewards or Rewards(), learner, recorder, start)
     return [*recorder.lines, weights], learner
+
+
+def continued(max_staleness, num_steps, lines, after_step, *, num_earlier=None, **parts):
+    """Continues a run that was killed after a step, as `run` does. lines: the lines of the uninterrupted run, of which
+    the stored weights are used as a checkpoint has them. num_earlier: number of earlier versions in the checkpoint."""
+    stored = {line[2].version: line[2] for line in lines[:-1] if line[0] == "keep"}
+    stored[1] = Learner().weights(1)
+    step = after_step + 1
+    bound = (max_staleness or 0) if num_earlier is None else num_earlier
+    earlier = tuple(stored[v] for v in range(max(1, step - bound), step))
+    metrics = tuple(line[1] for line in lines[:-1] if len(line) == 2 and line[0] <= after_step and "loss" in line[1])
+    learner = Learner()
+    learner.policy = stored[step].digest
+    start = LoopStart(step=step, earlier=earlier, metrics=metrics)
+    return run(max_staleness, num_steps, learner=learner, start=start, **parts)

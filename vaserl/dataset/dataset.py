@@ -25,7 +25,7 @@ from vaserl.dataset.row import SPLITS, Row
 from vaserl.dataset.vase import Vase
 from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT, Writer
 from vaserl.errors import UserError
-from vaserl.files import UNFINISHED, write_atomic
+from vaserl.files import UNFINISHED, sha256_of, write_atomic
 from vaserl.files.clip import ClipStore
 from vaserl.files.storage import joined
 from vaserl.settings.section import Section, dump_config, load_config
@@ -45,6 +45,11 @@ class DataSet:
     def exists(self) -> bool:
         """True if the folder contains a manifest."""
         return (self.path / names.MANIFEST).is_file()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the manifest, which contains the content hash of each photograph and turntable video."""
+        return sha256_of(self.path / names.MANIFEST)
 
     @property
     def rows(self) -> Manifest:

@@ -8,9 +8,10 @@ the standard library. Import the others from their modules, because each of thes
 from vaserl.files.atomic import UNFINISHED, atomic_file, write_atomic
 from vaserl.files.digest import sha256_of, sha256_of_folder
 from vaserl.files.json_lines import json_lines, read_json_lines
-from vaserl.files.lock import locked
+from vaserl.files.lock import LOCK, locked
 
 __all__ = [
+    "LOCK",
     "UNFINISHED",
     "atomic_file",
     "json_lines",

@@ -8,8 +8,10 @@ from typing import Any
 from vaserl.errors import UserError
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path, *, drop_torn: bool = False) -> list[dict[str, Any]]:
     """Returns the JSON objects in the file in order and skips blank lines. If the file is absent, the list is empty.
+
+    drop_torn: if true, a last line without a line break at its end, which a killed process can leave, is skipped.
 
     Raises: UserError with the line's number if a line is not a JSON object, for example because a killed process left
     the last line incomplete.
@@ -17,7 +19,10 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    text = path.read_text()
+    if drop_torn:
+        text = text[: text.rfind("\n") + 1]
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -1,4 +1,4 @@
-"""A file lock with which only one job at a time can write a data set. The kernel releases it when the process ends."""
+"""A file lock with which only one job at a time can write a folder. The kernel releases it when the process ends."""
 
 import fcntl
 import json
@@ -15,27 +15,31 @@ LOCK = "lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, place: Path | None = None, doing: str = "curating this data set") -> Iterator[None]:
     """Locks the file <folder>/lock for this process while the block runs.
 
     The file contains the process id, the host and the start time as JSON.
+
+    place: path that error messages name; by default the parent of `folder`. doing: what the holder of the lock does,
+    for error messages.
 
     Raises: UserError, with the process's id and host, when another process has the lock; UserError when the file
     system doesn't support locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    place = place or folder.parent
     with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise UserError(
-                f"{folder.parent}: {_holder(file.read())}. Wait until that process ends, or end it"
+                f"{place}: {_holder(file.read(), doing)}. Wait until that process ends, or end it"
             ) from None
         except OSError as error:
             raise UserError(
-                f"{folder.parent}: the file system can't lock files ({error.strerror}), so two jobs could write this "
-                "data set at once. Mount the file system with locks (Lustre: option flock), or choose another folder"
+                f"{place}: the file system can't lock files ({error.strerror}), so two jobs could write to it at "
+                "once. Mount the file system with locks (Lustre: option flock), or choose another folder"
             ) from error
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
@@ -43,10 +47,10 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _holder(content: str) -> str:
+def _holder(content: str, doing: str) -> str:
     try:
         entry = json.loads(content)
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["since"]))
-        return f"process {entry['pid']} on {entry['host']} has been curating this data set since {since}"
+        return f"process {entry['pid']} on {entry['host']} has been {doing} since {since}"
     except (ValueError, KeyError, TypeError):  # the holder has the lock but hasn't written its entry yet
-        return "another process is curating this data set"
+        return f"another process is {doing}"

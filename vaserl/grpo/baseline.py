@@ -1,13 +1,15 @@
 """The constant baseline: the mean reward of a policy that ignores the video and answers with one fixed caption."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from vaserl.errors import RewardError
 from vaserl.grpo.parts import Rewards
 from vaserl.types import Completion, Group, ScoredGroup, Task
+
+_NAME = "reward/constant_baseline"
 
 
 class ConstantBaseline:
@@ -17,10 +19,12 @@ class ConstantBaseline:
     metric is omitted from then on and the run continues.
     """
 
-    def __init__(self, caption: str):
+    def __init__(self, caption: str, earlier: Sequence[Mapping[str, float]] = ()):
+        """earlier: metrics of the steps that a continued run has already. If the last of them lacks this metric,
+        scoring the caption failed, and the metric stays omitted."""
         self._answer = Completion(text=caption, token_ids=(), logprobs=(), finish_reason="stop", weights_version=0)
         self._earned: dict[str, float] = {}
-        self._has_failed = False
+        self._has_failed = bool(earlier) and _NAME not in earlier[-1]
 
     def metrics(self, scored: Sequence[ScoredGroup], rewards: Rewards) -> dict[str, float]:
         """Returns the metric "reward/constant_baseline", or {} once scoring the fixed caption has failed.
@@ -36,7 +40,7 @@ class ConstantBaseline:
             self._has_failed = True
             print(f"the metric reward/constant_baseline is left out from now on: {error}", file=sys.stderr)
             return {}
-        return {"reward/constant_baseline": float(np.mean([self._earned[group.group.task.id] for group in scored]))}
+        return {_NAME: float(np.mean([self._earned[group.group.task.id] for group in scored]))}
 
     def _score(self, tasks: Sequence[Task], rewards: Rewards) -> None:
         answers = [Group(task=task, prompt_ids=(), completions=(self._answer,)) for task in tasks]

@@ -10,7 +10,7 @@ from vaserl.grpo.batch import assemble
 from vaserl.grpo.draw import Draw
 from vaserl.grpo.metrics import step_metrics
 from vaserl.grpo.overlong import punish_overlong
-from vaserl.grpo.parts import Rewards
+from vaserl.grpo.parts import Rewards, Validator
 from vaserl.grpo.tasks import draw_items
 from vaserl.settings import TrainSettings
 from vaserl.types import Batch, Publication, ScoredGroup, Task, Update
@@ -25,6 +25,13 @@ class Grpo:
     """All tasks that the steps draw from."""
     baseline: ConstantBaseline | None = None
     """Baseline that computes the metric `reward/constant_baseline`; with None the metric is omitted."""
+    validation: Validator | None = None
+    """Validation of the weights on held-out vases during the run; None for none."""
+
+    @property
+    def stop_reason(self) -> str:
+        """Reason why the run is to stop before its last step; empty if it goes on."""
+        return self.validation.stop_reason if self.validation else ""
 
     def draw(self, step: int) -> Draw:
         """Returns the first state of a step's sampling: the tasks of its first draw, and no groups yet. Steps count
@@ -40,11 +47,13 @@ class Grpo:
         num_tasks, seed = self.settings.tasks_per_step, self.settings.seed
         return draw_items(self.tasks, num_per_step=num_tasks, seed=seed, step=step, refill=refill)
 
-    def clips(self) -> list[str]:
-        """Returns the content hashes of the videos in the first draws of all steps, without duplicates, in the order of
-        first use."""
-        steps = range(1, self.settings.num_steps + 1)
-        return list(dict.fromkeys(task.clip for step in steps for task in self.tasks_of(step, 0)))
+    def clips(self, first_step: int = 1) -> list[str]:
+        """Returns the content hashes of the videos in the validation and in the first draws of the steps from
+        `first_step` on, without duplicates, in the order of first use."""
+        steps = range(first_step, self.settings.num_steps + 1)
+        validated = self.validation.tasks if self.validation else ()
+        drawn = (task for step in steps for task in self.tasks_of(step, 0))
+        return list(dict.fromkeys(task.clip for task in (*validated, *drawn)))
 
     def refill(self, draw: Draw, scored: Sequence[ScoredGroup]) -> Draw:
         """Returns the state of a step's sampling after the tasks of `draw` are scored; draws new tasks if the batch has

@@ -5,23 +5,42 @@
 
 from vaserl.grpo.checks import NonFiniteGuard, check_parity
 from vaserl.grpo.grpo import Grpo
+from vaserl.grpo.idle import IdleSteps
 from vaserl.grpo.parts import Engines, Learner, Rewards, RunRecorder
+from vaserl.grpo.start import FIRST_STEP, LoopStart
+from vaserl.grpo.validate import validate
 from vaserl.types import Weights
 
 
-def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, recorder: RunRecorder) -> Weights:
-    """Runs all steps of a run (sample, score, learn, publish) and returns the weights published last.
+def train(
+    grpo: Grpo,
+    engines: Engines,
+    rewards: Rewards,
+    learner: Learner,
+    recorder: RunRecorder,
+    start: LoopStart = FIRST_STEP,
+) -> Weights:
+    """Runs the steps of a run from `start` on (sample, score, learn, publish, validate) and returns the weights
+    published last.
 
-    Raises: ParityError when the learner's logprobs of a step's sampled tokens differ from the engine's by more than
-    `max_logprob_gap` on average, or when after a publish an engine's logprobs of a fixed probe text differ from the
-    learner's by more than `max_fingerprint_gap`. NonFiniteError when the loss or gradient of several steps in a row was
-    not finite.
+    A step's metrics and completions are recorded before its weights are published, so that they are there if the
+    engines refuse the weights.
+
+    Raises: UserError when the steps train nothing (`IdleSteps`). NonFiniteError when the loss or gradient of several
+    steps in a row was not finite. ParityError when the learner's logprobs of a step's sampled tokens differ from the
+    engine's by more than `max_logprob_gap` on average, or when after a publish an engine's logprobs of a fixed probe
+    text differ from the learner's by more than `max_fingerprint_gap`.
     """
     settings = grpo.settings
     nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
-    weights = learner.weights(version=1)
+    idle = IdleSteps(settings.max_skipped_steps, start.metrics)
+    weights = learner.weights(version=start.step)
     published = engines.publish(weights)
-    for step in range(1, settings.num_steps + 1):
+    if start.step == 1:
+        validate(grpo, 0, engines.greedy, rewards, recorder)
+    for step in range(start.step, settings.num_steps + 1):
+        if grpo.stop_reason:
+            break
         draw = grpo.draw(step)
         while draw.tasks:
             with recorder.phase(step, "rollout"):
@@ -32,15 +51,18 @@ def train(grpo: Grpo, engines: Engines, rewards: Rewards, learner: Learner, reco
         with recorder.phase(step, "learn"):
             update = learner.learn(draw.batch, settings.loss, settings.rollout.temperature)
         values = grpo.metrics(draw, update, published, rewards)
+        recorder.rollouts(step, draw.scored, draw.advantages_P_G)
+        recorder.metrics(step, values)
+        recorder.pieces(step, "learn", update.seconds)
         with recorder.phase(step, "publish"):
             weights = learner.weights(version=step + 1)
             published = engines.publish(weights)
-        recorder.pieces(step, "learn", update.seconds)
         recorder.pieces(step, "publish", {**weights.seconds, **published.seconds})
-        recorder.metrics(step, values)
-        recorder.rollouts(step, draw.scored, draw.advantages_P_G)
-        recorder.keep(step, weights, learner)
+        validation = validate(grpo, step, engines.greedy, rewards, recorder)
+        recorder.keep(step, weights, learner, validation)
         nonfinite.check(update)
         check_parity(step, values, settings.max_logprob_gap)
+        idle.observe(step, values)
     nonfinite.finish()
+    idle.finish()
     return weights

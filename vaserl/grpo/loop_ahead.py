@@ -17,44 +17,66 @@ formula of the loss is that of the on-policy loop.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from vaserl.grpo.checks import NonFiniteGuard, check_parity, check_staleness
 from vaserl.grpo.draw import Draw
 from vaserl.grpo.grpo import Grpo
+from vaserl.grpo.idle import IdleSteps
 from vaserl.grpo.lane import Lane
 from vaserl.grpo.metrics import name_gap, staleness
 from vaserl.grpo.parts import Learner, QueuedEngines, Rewards, RunRecorder
-from vaserl.types import Publication, ScoredGroup, Weights
+from vaserl.grpo.start import FIRST_STEP, LoopStart
+from vaserl.grpo.validate import validate
+from vaserl.types import Group, Publication, ScoredGroup, Task, Weights
 
 
 def train_ahead(
-    grpo: Grpo, engines: QueuedEngines, rewards: Rewards, learner: Learner, recorder: RunRecorder
+    grpo: Grpo,
+    engines: QueuedEngines,
+    rewards: Rewards,
+    learner: Learner,
+    recorder: RunRecorder,
+    start: LoopStart = FIRST_STEP,
 ) -> Weights:
-    """Runs all steps of a run as `vaserl.grpo.loop.train` does, but on samples from weights up to `max_staleness`
+    """Runs the steps of a run as `vaserl.grpo.loop.train` does, but on samples from weights up to `max_staleness`
     versions older than the learner's, and returns the weights published last. With max_staleness = 0 the two loops are
     equal.
 
     A step requests its refills after its first draw is scored, so the newest weights sample them while the learner
     waits.
 
-    Raises: ParityError when, after weights are published, an engine's logprobs of a fixed probe text differ from the
-    learner's. ParityError also when engine and learner differ on the sampled tokens of a step whose samples come from
-    the learner's current version. On other steps that difference includes the change of the policy since the samples
-    were generated, so it is reported as `logprob_drift` and does not stop the run. StalenessError, before the step
-    learns, when a sample comes from weights that are too old. NonFiniteError when the loss or gradient of several steps
-    in a row was not finite.
+    A continued run first publishes the older versions in `start`, each followed by the draws that it sampled in the
+    uninterrupted run. If `start` lacks a version, the next one that is there samples those draws.
+
+    Raises: UserError when the steps train nothing (`IdleSteps`). NonFiniteError when the loss or gradient of several
+    steps in a row was not finite. ParityError when, after weights are published, an engine's logprobs of a fixed probe
+    text differ from the learner's. ParityError also when engine and learner differ on the sampled tokens of a step
+    whose samples come from the learner's current version. On other steps that difference includes the change of the
+    policy since the samples were generated, so it is reported as `logprob_drift` and does not stop the run.
+    StalenessError, before the step learns, when a sample comes from weights that are too old.
     """
     settings = grpo.settings
+    idle = IdleSteps(settings.max_skipped_steps, start.metrics)
     num_steps, bound = settings.num_steps, settings.max_staleness
     nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)
     with Lane(recorder) as sampling, Lane(recorder) as scoring:
         ahead = _Ahead(engines, rewards, sampling, scoring)
-        weights = learner.weights(version=1)
-        ahead.confirm(engines.submit_weights(weights))
-        coming = deque(ahead.begin(grpo.draw(step)) for step in range(1, min(1 + bound, num_steps) + 1))
-        for step in range(1, num_steps + 1):
+        coming: deque[Future[list[ScoredGroup]]] = deque()
+        weights, served = learner.weights(version=start.step), None
+        begun = start.step
+        for version in (*start.earlier, weights):
+            ahead.confirm(engines.submit_weights(version))
+            while begun <= min(version.version + bound, num_steps):
+                coming.append(ahead.begin(grpo.draw(begun)))
+                begun += 1
+        if start.step == 1:
+            validate(grpo, 0, ahead.greedy, rewards, recorder)
+        for step in range(start.step, num_steps + 1):
+            if grpo.stop_reason:
+                break
             draw = grpo.draw(step)
             while draw.tasks:
                 scored = ahead.begin(draw) if draw.refill else coming.popleft()
@@ -62,20 +84,24 @@ def train_ahead(
             check_staleness(draw.scored, step, bound)
             with recorder.phase(step, "learn"):
                 update = learner.learn(draw.batch, settings.loss, settings.rollout.temperature)
+            values = name_gap(grpo.metrics(draw, update, ahead.least_alike(draw), rewards))
+            recorder.rollouts(step, draw.scored, draw.advantages_P_G)
+            recorder.metrics(step, values)
+            recorder.pieces(step, "learn", update.seconds)
             with recorder.phase(step, "weights"):
                 weights = learner.weights(version=step + 1)
             served = sampling.submit(step, "publish", ahead.confirm, engines.submit_weights(weights))
+            validation = validate(grpo, step, ahead.greedy, rewards, recorder)
             if (later := step + 1 + bound) <= num_steps:
                 coming.append(ahead.begin(grpo.draw(later)))
-            values = name_gap(grpo.metrics(draw, update, ahead.least_alike(draw), rewards))
-            recorder.pieces(step, "learn", update.seconds)
-            recorder.metrics(step, values)
-            recorder.rollouts(step, draw.scored, draw.advantages_P_G)
-            recorder.keep(step, weights, learner)
+            recorder.keep(step, weights, learner, validation)
             nonfinite.check(update)
             check_parity(step, values, settings.max_logprob_gap)
-        served.result()
+            idle.observe(step, values)
+        if served is not None:
+            served.result()
     nonfinite.finish()
+    idle.finish()
     return weights
 
 
@@ -99,6 +125,10 @@ class _Ahead:
         `least_alike`."""
         publication = self._engines.confirm(publishing)
         self._published[publication.version] = publication
+
+    def greedy(self, tasks: Sequence[Task]) -> list[Group]:
+        """Blocks until the engines have captioned tasks by greedy decoding with the weights submitted last."""
+        return self._engines.collect(self._engines.submit_greedy(tasks))
 
     def least_alike(self, draw: Draw) -> Publication:
         """Returns the publication with the largest fingerprint gap among those whose weights sampled a step.

@@ -94,6 +94,14 @@ class Learner(Protocol):
         """Writes the current policy as a complete Hugging Face model folder."""
         ...
 
+    def snapshot(self) -> None:
+        """Copies the training state of every rank to host memory, for `write_snapshot`."""
+        ...
+
+    def write_snapshot(self, place: str) -> Mapping[str, Any]:
+        """Writes the copied state to a folder or URL. Returns: size and SHA-256 of each file, by name."""
+        ...
+
 
 class Validator(Protocol):
     """Validation of the weights on held-out vases during a run.
@@ -147,6 +155,9 @@ class RunRecorder(Protocol):
         """Records every completion of a step with its score and advantage (P groups of G completions)."""
         ...
 
-    def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step published, if the run's settings request a save after this step."""
+    def keep(self, step: int, weights: Weights, learner: Learner, validation: Mapping[str, float]) -> None:
+        """Begins a checkpoint of a step and saves the weights that it published, if the run's settings request it.
+
+        validation: validation metrics of the step; empty if it was not validated.
+        """
         ...

@@ -59,15 +59,33 @@ def write_weights(weights: Weights, folder: Path) -> Path:
     Raises: ValueError when the digest computed from the files differs from the digest in `weights`.
     """
     check_digest(weights)
-    target = write_files(weights.files, folder)
-    write_fingerprint(weights, target)
-    return target
+    return write_files(folder_contents(weights), folder)
+
+
+def folder_contents(weights: Weights) -> dict[str, FileContent]:
+    """Returns the files that `write_weights` writes, as a dict from file name to content."""
+    contents = dict(weights.files)
+    if weights.fingerprint != UNVOUCHED:
+        contents[FINGERPRINT_FILE] = fingerprint_content(weights.fingerprint)
+    return contents
+
+
+def fingerprint_content(fingerprint: Fingerprint) -> bytes:
+    """Returns the content of the file in which a fingerprint is stored."""
+    return f"{json.dumps(dataclasses.asdict(fingerprint))}\n".encode()
+
+
+def weights_from_contents(version: int, contents: Mapping[str, FileContent]) -> Weights:
+    """Returns the weights whose `folder_contents` are `contents`."""
+    files = {name: content for name, content in contents.items() if name != FINGERPRINT_FILE}
+    stored = contents.get(FINGERPRINT_FILE)
+    return make_weights(version, files, UNVOUCHED if stored is None else _fingerprint(bytes(stored)))
 
 
 def write_fingerprint(weights: Weights, folder: Path) -> None:
     """Writes the fingerprint of the weights into `folder`, if they have one."""
     if weights.fingerprint != UNVOUCHED:
-        (folder / FINGERPRINT_FILE).write_text(json.dumps(dataclasses.asdict(weights.fingerprint)) + "\n")
+        (folder / FINGERPRINT_FILE).write_bytes(fingerprint_content(weights.fingerprint))
 
 
 def write_files(files: Mapping[str, FileContent], folder: Path) -> Path:
@@ -83,7 +101,11 @@ def read_fingerprint(folder: Path) -> Fingerprint:
     returns the empty fingerprint UNVOUCHED."""
     if not (folder / FINGERPRINT_FILE).is_file():
         return UNVOUCHED
-    found = json.loads((folder / FINGERPRINT_FILE).read_text())
+    return _fingerprint((folder / FINGERPRINT_FILE).read_bytes())
+
+
+def _fingerprint(content: bytes) -> Fingerprint:
+    found = json.loads(content)
     return Fingerprint(token_ids=tuple(found["token_ids"]), logprobs=tuple(found["logprobs"]))
 
 

@@ -2,53 +2,72 @@
 
 import json
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Generic, Self, TextIO
+from typing import Any, Generic, Self, TextIO, TypeVar
 
+from vaserl.files import sha256_of
 from vaserl.grpo.parts import Learner
-from vaserl.policy.weights import write_fingerprint, write_weights
-from vaserl.runs.job_folder import SettingsT
+from vaserl.policy.weights import FINGERPRINT_FILE, write_fingerprint, write_weights
+from vaserl.runs.beginning import Beginning
 from vaserl.runs.progress import Progress
 from vaserl.runs.rows import TimelineSpan, rollout_rows
 from vaserl.runs.run import RecordedRun, Run
+from vaserl.runs.saver import CheckpointSaver
 from vaserl.runs.status import SignsOfLife
 from vaserl.runs.trackers import start_tracker
-from vaserl.settings import TrainSettings
+from vaserl.settings import SftSettings, TrainSettings
 from vaserl.types import ScoredGroup, Weights
 
+_SettingsT = TypeVar("_SettingsT", SftSettings, TrainSettings)
 
-class Recorder(Generic[SettingsT]):
-    """Writer of a training run's metrics and timeline, step by step.
 
-    If the folder contains an earlier run, the constructor renames that folder. It then writes the settings and the
-    software versions. In a `with` block, it keeps status.json up to date.
+class Recorder(Generic[_SettingsT]):
+    """Writer of a training run's metrics and timeline, step by step, after the steps that the run has already.
+
+    In a `with` block, it keeps status.json up to date. Each step is recorded only after the checkpoint of the step
+    before it is written, so a killed run loses at most one recorded step. A job whose folder was claimed by a later job
+    can't record anything.
     """
 
     _JOB = "sft"
 
     def __init__(
         self,
-        run: RecordedRun[SettingsT],
-        settings: SettingsT,
+        run: RecordedRun[_SettingsT],
+        settings: _SettingsT,
+        begin: Beginning,
+        *,
         trackers: Sequence[str] = (),
-        reward_sha256: Mapping[str, str] | None = None,
-        num_steps: int = 0,
+        num_steps: int,
+        num_versions: int = 0,
     ):
-        """reward_sha256: SHA-256 of the code of each reward function, by the function's name in the config. num_steps:
-        number of steps of the whole run, for the time left."""
-        self._run = run
-        run.set_aside()
-        run.begin(settings, reward_sha256)
-        self._metrics = run.metrics_file.open("w")
-        self._timeline = run.timeline_file.open("w")
-        self._started = time.monotonic()
+        """num_steps: number of steps of the whole run, for the time left. num_versions: number of versions of the
+        published weights that a checkpoint contains."""
+        self._run, self._begin = run, begin
+        self._metrics = run.metrics_file.open("a")
+        self._timeline = run.timeline_file.open("a")
+        ends = [span.end_s for span in run.timeline]
+        self._started = time.monotonic() - max(ends, default=0.0)
         self._timeline_lock = threading.Lock()
-        self._trackers = [start_tracker(name, run, settings) for name in trackers]
-        self.status = SignsOfLife(run.path, self._JOB, num_steps)
+        self._trackers = [start_tracker(name, run, settings, begin.after_step) for name in trackers]
+        self.status = SignsOfLife(run.path, self._JOB, num_steps, step=begin.after_step, epoch=begin.claim.epoch)
+        # a continued run must have the same base model, whose fingerprint the first job wrote
+        inputs = {"base model": sha256_of(run.path / FINGERPRINT_FILE), "config": sha256_of(run.config_file)}
+        self._saver = CheckpointSaver(
+            settings,
+            begin,
+            inputs=inputs,
+            num_versions=num_versions,
+            before_commit=self._sync,
+            committed=self.status.checkpointed,
+        )
+        self._last = begin.after_step
 
     @contextmanager
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
@@ -72,24 +91,60 @@ class Recorder(Generic[SettingsT]):
 
         Metrics that are NaN or infinite are left out, because JSON has neither; the metric `nonfinite_metrics` is then
         their number.
+
+        Raises: the errors of `CheckpointSaver.settle`; TakenOverError when a later job has claimed the folder.
         """
+        self._saver.settle()
+        self._begin.claim.check()
+        self._last = step
         values = _finite(values)
         _write_line(self._metrics, {"step": step, **values})
         self.track(step, values)
+        if values.get("skipped"):
+            self.status.skipped()
+        self.status.advanced()
 
     def track(self, step: int, values: Mapping[str, float]) -> None:
         """Sends values, such as a validation's metrics, to the trackers."""
         for tracker in self._trackers:
             tracker(step, values)
-        if values.get("skipped"):
-            self.status.skipped()
-        self.status.advanced()
 
     def __enter__(self) -> Self:
         self.status.__enter__()
         return self
 
+    def checkpoint(self, step: int, learner: Learner, values: Mapping[str, float], *, is_last: bool) -> None:
+        """Begins a checkpoint of a step if one is due; see `CheckpointSaver.save`. values: validation metrics of the
+        step."""
+        self._saver.save(step, learner, values, is_last=is_last)
+
+    def finish(self, stop_reason: str = "") -> None:
+        """Waits for the last checkpoint and marks the run as complete. stop_reason: why the run ends before its last
+        step; empty if it doesn't."""
+        self._saver.settle()
+        self._begin.claim.check()
+        reason = stop_reason or f"all {self._last} steps are done"
+        self._run.write_finished(steps=self._last, reason=reason, stopped_early=bool(stop_reason))
+
+    def stop(self, cause: str) -> None:
+        """Finishes a checkpoint that is being written, if that takes less than `_GRACE_S` seconds, and prints how to
+        continue the run. cause: why the job ends."""
+        try:
+            self._saver.settle(_GRACE_S)
+        except Exception as error:
+            print(f"checkpoint: {error}", file=sys.stderr)
+        self.status.stopped(cause)
+        kept = self._saver.last_step
+        where = f"after step {kept}" if kept else "at step 1, because there is no checkpoint yet"
+        text = f"stopped by {cause} after step {self._last}; the same command continues {where}"
+        print(f"{self._run.path.name}: {text}", file=sys.stderr)
+
+    def _sync(self) -> None:
+        for file in (self._metrics, self._timeline):
+            os.fsync(file.fileno())
+
     def __exit__(self, *error: Any) -> None:
+        self._saver.close()
         self._metrics.close()
         self._timeline.close()
         self.status.__exit__(*error)
@@ -100,17 +155,14 @@ class GrpoRecorder(Recorder[TrainSettings]):
 
     _JOB = "train"
 
-    def __init__(
-        self,
-        run: Run,
-        settings: TrainSettings,
-        trackers: Sequence[str] = (),
-        reward_sha256: Mapping[str, str] | None = None,
-    ):
-        super().__init__(run, settings, trackers, reward_sha256, settings.num_steps)
+    def __init__(self, run: Run, settings: TrainSettings, begin: Beginning, trackers: Sequence[str] = ()):
+        num_versions = 1 + (settings.max_staleness if settings.loop == "ahead" else 0)
+        super().__init__(
+            run, settings, begin, trackers=trackers, num_steps=settings.num_steps, num_versions=num_versions
+        )
         self._grpo, self._settings = run, settings
-        self._progress = Progress("grpo", settings.num_steps, waits_for=self.status.waits_for)
-        self._num_skipped = 0
+        self._progress = Progress("grpo", settings.num_steps, begin.after_step, self.status.waits_for)
+        self._num_skipped = sum(bool(row.get("skipped")) for row in begin.metrics)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a step's metrics to metrics.jsonl, sends them to the trackers, and advances the progress display."""
@@ -125,16 +177,35 @@ class GrpoRecorder(Recorder[TrainSettings]):
         """Writes the step's completions, P groups of G each, with their scores and advantages."""
         self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
 
-    def keep(self, step: int, weights: Weights, learner: Learner) -> None:
-        """Saves the weights that a step produced, if the step is the last one or a multiple of `save_every`."""
+    def keep(self, step: int, weights: Weights, learner: Learner, validation: Mapping[str, float]) -> None:
+        """Begins the step's checkpoint if one is due. Saves the weights that the step produced if the step is a
+        multiple of `save_every`. validation: validation metrics of the step; empty if it was not validated."""
+        self.know_version(weights)
+        self.checkpoint(step, learner, validation, is_last=step == self._settings.num_steps)
         save_every = self._settings.save_every
-        if step == self._settings.num_steps or (save_every and step % save_every == 0):
-            with self._grpo.saving_weights(weights.version) as folder:
-                if weights.files:
-                    write_weights(weights, folder)
-                else:  # the weights have no files, because their tensors are sent from GPU to GPU
-                    learner.save(folder)
-                    write_fingerprint(weights, folder)
+        if save_every and step % save_every == 0:
+            self._save_weights(weights, learner)
+
+    def know_version(self, weights: Weights) -> None:
+        """Remembers published weights without files to be written now, for the checkpoints of the next steps."""
+        if weights.files:
+            self._saver.keep_version(weights)
+
+    def complete(self, weights: Weights, learner: Learner, stop_reason: str = "") -> None:
+        """Saves the run's last weights and marks the run as complete. stop_reason: why the run ends before its last
+        step; empty if it doesn't."""
+        self.checkpoint(self._last, learner, {}, is_last=True)  # of a run that stops early; others have it
+        if not self._grpo.weights_folder(weights.version).is_dir():
+            self._save_weights(weights, learner)
+        self.finish(stop_reason)
+
+    def _save_weights(self, weights: Weights, learner: Learner) -> None:
+        with self._grpo.saving_weights(weights.version) as folder:
+            if weights.files:
+                write_weights(weights, folder)
+            else:  # the weights have no files, because their tensors are sent from GPU to GPU
+                learner.save(folder)
+                write_fingerprint(weights, folder)
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -145,6 +216,10 @@ class GrpoRecorder(Recorder[TrainSettings]):
         self._progress.__exit__(*error)
         super().__exit__(*error)
 
+
+_GRACE_S = 1.5
+"""Time in seconds for which a job that was told to end waits for a checkpoint. Ray kills a job's process 3 seconds
+after it told it to end."""
 
 _SHOWN = {"reward": "reward/mean", "length": "length/mean"}
 """Metrics shown in the progress display: {label: name of the metric}."""

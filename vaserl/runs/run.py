@@ -1,6 +1,7 @@
 """The output folder of a training run: paths of its files, atomic writes, and reads that return typed objects.
 
     config.toml  versions.json  features.json  metrics.jsonl  timeline.jsonl  pieces.jsonl  tensorboard/
+    checkpoints/step=00001/  starts.jsonl  finished.json  fingerprint.json  lock  epoch
     rollouts/step=00001.parquet  weights/v00002/        (GRPO)
     validation.jsonl  validation/step=00010.jsonl       (GRPO with validation)
     model/                                              (supervised fine-tuning)
@@ -8,6 +9,7 @@
 Timings are not in metrics.jsonl, so that two runs with the same seed produce identical metrics.jsonl files.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +20,13 @@ from typing import Any, TypeVar
 
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, json_lines, read_json_lines, write_atomic
+from vaserl.policy.weights import FINGERPRINT_FILE, fingerprint_content, read_fingerprint
+from vaserl.runs.claim import CLAIM_FILES
 from vaserl.runs.job_folder import JobFolder, SettingsT
 from vaserl.runs.rows import PhasePieces, RolloutRow, TimelineSpan, read_rollout_rows, write_rollout_rows
 from vaserl.runs.validation_row import ValidationRow, read_validation_rows
 from vaserl.settings import SftSettings, TrainSettings
+from vaserl.types import Fingerprint
 
 _RowT = TypeVar("_RowT", TimelineSpan, PhasePieces)
 
@@ -73,20 +78,78 @@ class RecordedRun(JobFolder[SettingsT]):
         ]
         return _typed(PhasePieces, self.pieces_file, rows)
 
-    def set_aside(self) -> None:
-        """Renames the folder to <name>.before-<n> if it contains a run, so that a new run can use the name.
+    @property
+    def starts_file(self) -> Path:
+        """Path of the JSON-lines file with one row for each job that wrote to the run: its epoch, the step after which
+        it began, the time, and the settings that it changed."""
+        return self.path / "starts.jsonl"
 
-        Raises: UserError if the folder is not empty and contains no run.
-        """
-        if not self.path.exists() or not any(self.path.iterdir()):
+    @property
+    def finished_file(self) -> Path:
+        """Path of the JSON file that a job writes when the run is complete."""
+        return self.path / "finished.json"
+
+    @property
+    def initial_fingerprint(self) -> Fingerprint:
+        """Log-probabilities of a fixed probe text that the learner computed before the first step."""
+        return read_fingerprint(self.path)
+
+    def write_initial_fingerprint(self, fingerprint: Fingerprint) -> None:
+        """Writes the log-probabilities of the probe text that the learner computed before the first step."""
+        write_atomic(self.path / FINGERPRINT_FILE, fingerprint_content(fingerprint))
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Folder of the run's checkpoints, unless the setting checkpoint.path names another place."""
+        return self.path / "checkpoints"
+
+    def check_usable(self) -> None:
+        """Raises UserError if the folder has files but no run."""
+        if not self.path.is_dir() or self.config_file.is_file():
             return
-        if not self.metrics_file.is_file():
+        found = {path.name for path in self.path.iterdir() if not path.match(UNFINISHED)}
+        if found - CLAIM_FILES:
             raise UserError(f"run_dir {self.path} is not empty and contains no run; name another folder with --run_dir")
+
+    def set_aside(self) -> None:
+        """Renames the folder to <name>.before-<n>, so that a new run can use the name."""
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
             number += 1
         self.path.rename(aside)
         print(f"{self.path.name}: an earlier run was moved to {aside}", file=sys.stderr)
+
+    def drop_after(self, step: int) -> None:
+        """Removes what was recorded of the steps after `step`, so that the steps can be made again. Step 0 stands for
+        what is recorded before the first step, so -1 removes everything.
+
+        An incomplete last line, which a killed job can leave in a file, is removed too.
+        """
+        for path in (self.metrics_file, self.timeline_file, self.pieces_file):
+            _drop_rows_after(path, step)
+        self.finished_file.unlink(missing_ok=True)
+
+    def is_finished(self, num_steps: int) -> bool:
+        """Tells whether the run is complete. A run that took all its steps isn't if `num_steps` is larger now."""
+        if not self.finished_file.is_file():
+            return False
+        finished = self._finished()
+        return finished["stopped_early"] or finished["steps"] >= num_steps
+
+    @property
+    def outcome(self) -> str:
+        """Why a complete run ended, in words. Raises: UserError if finished.json can't be read."""
+        return self._finished()["reason"]
+
+    def write_finished(self, *, steps: int, reason: str, stopped_early: bool) -> None:
+        """Marks the run as complete."""
+        self._write_json(self.finished_file, {"steps": steps, "reason": reason, "stopped_early": stopped_early})
+
+    def _finished(self) -> dict[str, Any]:
+        try:
+            return json.loads(self.finished_file.read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(f"{self.finished_file} can't be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +191,20 @@ class Run(RecordedRun[TrainSettings]):
     def rollouts(self, step: int) -> list[RolloutRow]:
         """Returns the completions of a step, ordered by group. Raises: UserError if the step's file can't be read."""
         return read_rollout_rows(self._rollouts_file(step))
+
+    def drop_after(self, step: int) -> None:
+        """Removes what was recorded of the steps after `step`, completions and saved weights included."""
+        super().drop_after(step)
+        _drop_rows_after(self.validation_file, step)
+        for file in self.validation_captions_file(0).parent.glob("step=*.jsonl"):
+            if int(file.stem.removeprefix("step=")) > step:
+                file.unlink()
+        for later in self.steps:
+            if later > step:
+                self._rollouts_file(later).unlink()
+        for saved in self.weights:
+            if saved.version > step + 1:
+                shutil.rmtree(saved.folder)
 
     def write_rollouts(self, step: int, rows: Iterator[RolloutRow]) -> None:
         """Writes the completions of a step to its parquet file in the folder rollouts/."""
@@ -207,6 +284,14 @@ class SftRun(RecordedRun[SftSettings]):
     def model_folder(self) -> Path:
         """Path of the folder with the fine-tuned model, its tokenizer and its processor."""
         return self.path / "model"
+
+
+def _drop_rows_after(path: Path, step: int) -> None:
+    if path.is_file():
+        rows = read_json_lines(path, drop_torn=True)
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line, row in zip(lines, rows, strict=False) if row["step"] <= step]
+        write_atomic(path, b"".join(kept))
 
 
 def _typed(kind: type[_RowT], path: Path, rows: list[dict[str, Any]]) -> list[_RowT]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.settings import train_settings
-from vaserl.errors import ParityError
+from vaserl.errors import ParityError, UserError
 from vaserl.grpo.baseline import ConstantBaseline
 from vaserl.grpo.checks import check_parity
 from vaserl.grpo.grpo import Grpo
@@ -33,6 +33,9 @@ class World:
             for _ in range(2)
         )
         return [Group(task=task, prompt_ids=(0,), completions=completions) for task in tasks]
+
+    def greedy(self, tasks):
+        raise AssertionError("the run has no validation")
 
     def publish(self, weights):
         self.version = weights.version
@@ -69,7 +72,7 @@ class World:
     def rollouts(self, step, scored, advantages_P_G):
         self.log.append(f"rollouts {step}")
 
-    def keep(self, step, weights, learner):
+    def keep(self, step, weights, learner, validation):
         self.log.append(f"keep v{weights.version} of step {step}")
 
     def save(self, folder):
@@ -97,9 +100,9 @@ def test_train_samples_scores_learns_and_publishes_in_each_step():
     assert world.log == [
         "publish v1",
         *("rollout begins", "generate 1 with v1", "reward begins", "learn begins", "learn 1: [-0.5, 0.5]"),
-        *("publish begins", "publish v2", "rollouts 1", "keep v2 of step 1"),
+        *("rollouts 1", "publish begins", "publish v2", "keep v2 of step 1"),
         *("rollout begins", "generate 2 with v2", "reward begins", "learn begins", "learn 2: [-0.5, 0.5]"),
-        *("publish begins", "publish v3", "rollouts 2", "keep v3 of step 2"),
+        *("rollouts 2", "publish begins", "publish v3", "keep v3 of step 2"),
     ]
     step, values = world.lines[1]
     assert (step, values["reward/mean"], values["reward/fabric"], values["loss"]) == (2, 0.5, 0.5, 0.5)
@@ -115,7 +118,7 @@ def test_train_replaces_groups_without_signal_before_the_step_learns():
         *("rollout begins", "generate 1 with v1, refill 1: ['1.1.0', '1.1.1', '1.1.2']", "reward begins"),
         *("rollout begins", "generate 1 with v1, refill 2: ['1.2.0']", "reward begins"),
         *("learn begins", "learn 1: [-0.5, 0.5, -0.5, 0.5, -0.5, 0.5]"),
-        *("publish begins", "publish v2", "rollouts 1", "keep v2 of step 1"),
+        *("rollouts 1", "publish begins", "publish v2", "keep v2 of step 1"),
     ]
     ((_, values),) = world.lines
     counts = ("refills", "refilled_groups", "dropped_groups", "learned_completions")
@@ -133,6 +136,33 @@ def test_train_adds_the_constant_baseline_to_the_metrics():
 def test_train_stops_when_learner_and_engine_differ():
     with pytest.raises(ParityError, match=r"step 1: .* 2\.00e-01 .* limit is 1\.00e-01"):
         run(World(gap=0.2), 2)
+
+
+def test_train_records_a_step_before_its_weights_are_published():
+    """The evidence for a failure must be there when the engines refuse the weights."""
+
+    class Refusing(World):
+        def publish(self, weights):
+            if weights.version == 3:
+                raise ParityError("engine 0 does not serve version 3")
+            return super().publish(weights)
+
+    world = Refusing()
+    with pytest.raises(ParityError, match="version 3"):
+        run(world, 4)
+    assert [step for step, _ in world.lines] == [1, 2]
+    assert "rollouts 2" in world.log
+    assert "keep v3 of step 2" not in world.log
+
+
+@pytest.mark.parametrize("dead", [0, 99])
+def test_train_ends_with_an_error_if_no_step_trained_anything(dead: int):
+    world = World(dead=dead)
+    if dead:
+        with pytest.raises(UserError, match="none of the run's 2 steps trained anything"):
+            run(world, 2)
+    else:
+        run(world, 2)
 
 
 @pytest.mark.parametrize(("share", "stops"), [(0.01, False), (0.02, True)])

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.fakes.recordings import StateLearner, recording
 from tests.fakes.scored_groups import scored_group
 from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
 from vaserl.policy.weights import make_weights, read_fingerprint
-from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 from vaserl.types import Fingerprint
@@ -18,7 +18,7 @@ from vaserl.types import Fingerprint
 
 def test_recorder_writes_what_the_run_reads(settings: TrainSettings, tmp_path: Path):
     run = Run(tmp_path / "run")
-    with GrpoRecorder(run, settings, reward_sha256={"mine:reward": "ab"}) as recorder:
+    with recording(run, settings, reward_sha256={"mine:reward": "ab"}) as recorder:
         with recorder.phase(1, "rollout"):
             pass
         recorder.pieces(1, "learn", {"forward": 0.25, "backward": 0.5})
@@ -41,7 +41,7 @@ def test_recorder_writes_what_the_run_reads(settings: TrainSettings, tmp_path: P
 
 
 def test_recorder_stores_mappings_as_text_and_tokens_as_lists(settings: TrainSettings, tmp_path: Path):
-    with GrpoRecorder(Run(tmp_path / "run"), settings) as recorder:
+    with recording(Run(tmp_path / "run"), settings) as recorder:
         recorder.rollouts(1, [scored_group("v1", ["bc"], [1.0])], [(0.5,)])
     (row,) = pq.read_table(tmp_path / "run" / "rollouts" / "step=00001.parquet").to_pylist()
     assert row["parts"] == '{"fabric": 1.0}'
@@ -51,7 +51,7 @@ def test_recorder_stores_mappings_as_text_and_tokens_as_lists(settings: TrainSet
 
 def test_recorder_leaves_out_and_counts_metrics_that_json_lacks(settings: TrainSettings, tmp_path: Path):
     run = Run(tmp_path / "run")
-    with GrpoRecorder(run, settings, ["tensorboard"]) as recorder:
+    with recording(run, settings, ["tensorboard"]) as recorder:
         recorder.metrics(1, {"loss": math.nan, "grad_norm": math.inf, "reward/mean": 1e39, "skipped": 1.0})
         recorder.metrics(2, {"loss": 0.5})
     first, second = run.metrics_file.read_text().splitlines()
@@ -59,61 +59,45 @@ def test_recorder_leaves_out_and_counts_metrics_that_json_lacks(settings: TrainS
     assert second == '{"step": 2, "loss": 0.5}'
 
 
-def test_recorder_moves_an_earlier_run_aside(settings: TrainSettings, tmp_path: Path, capsys):
-    for loss in (1.0, 2.0, 3.0):
-        with GrpoRecorder(Run(tmp_path / "run"), settings) as recorder:
-            recorder.metrics(1, {"loss": loss})
-    found = {path.name: Run(path).metrics[0]["loss"] for path in tmp_path.glob("run*")}
-    assert found == {"run.before-1": 1.0, "run.before-2": 2.0, "run": 3.0}
-    assert "moved to" in capsys.readouterr().err
-
-
 def test_recorder_leaves_a_folder_that_is_no_run_alone(settings: TrainSettings, tmp_path: Path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").touch()
-    with pytest.raises(UserError, match="contains no run"):
-        GrpoRecorder(Run(tmp_path / "photos"), settings)
-    assert (tmp_path / "photos" / "a.png").exists()
-
-
-class SavingLearner:
-    """A fake learner that saves the weights itself, as when they were published from GPU to GPU."""
-
-    def learn(self, batch, loss, temperature):
-        raise AssertionError("the recorder does not learn")
-
-    def weights(self, version):
-        raise AssertionError("the recorder has the weights")
-
-    def save(self, folder: Path) -> None:
-        (folder / "model.safetensors").write_bytes(b"whole")
+    with pytest.raises(UserError, match="contains no run"), recording(Run(tmp_path / "photos"), settings):
+        pass
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.png"]
 
 
 @pytest.mark.parametrize(("save_every", "versions"), [(0, [6]), (2, [3, 5, 6]), (5, [6])])
-def test_grpo_recorder_keep_saves_every_few_steps_and_after_the_last(
+def test_grpo_recorder_saves_weights_every_few_steps_and_after_the_last(
     tmp_path: Path, save_every: int, versions: list[int]
 ):
     changes = {"num_steps": 5, "save_every": save_every}
-    run = Run(tmp_path / "run")
-    with GrpoRecorder(run, train_settings(**changes)) as recorder:
+    run, learner = Run(tmp_path / "run"), StateLearner()
+    with recording(run, train_settings(**changes)) as recorder:
         for step in range(1, 6):
-            recorder.keep(step, make_weights(step + 1, {"adapter.bin": bytes([step])}), SavingLearner())
+            recorder.metrics(step, {})
+            weights = make_weights(step + 1, {"adapter.bin": bytes([step])})
+            recorder.keep(step, weights, learner, {})
+        recorder.complete(weights, learner)
     assert [saved.version for saved in run.weights] == versions
     assert [(saved.folder / "adapter.bin").read_bytes() for saved in run.weights] == [bytes([v - 1]) for v in versions]
 
 
-def test_grpo_recorder_keep_asks_the_learner_for_weights_without_files(tmp_path: Path):
+def test_grpo_recorder_asks_the_learner_for_weights_without_files(tmp_path: Path):
     fingerprint = Fingerprint(token_ids=(1, 2), logprobs=(-0.5,))
     run = Run(tmp_path / "run")
-    with GrpoRecorder(run, train_settings(num_steps=1)) as recorder:
-        recorder.keep(1, make_weights(2, {}, fingerprint), SavingLearner())
+    weights = make_weights(2, {}, fingerprint)
+    with recording(run, train_settings(num_steps=1)) as recorder:
+        recorder.metrics(1, {})
+        recorder.keep(1, weights, StateLearner(), {})
+        recorder.complete(weights, StateLearner())
     (saved,) = run.weights
     assert (saved.folder / "model.safetensors").read_bytes() == b"whole"
     assert read_fingerprint(saved.folder) == fingerprint  # with which the export compares
 
 
 def test_grpo_recorder_shows_the_number_of_skipped_steps(tmp_path: Path, capsys):
-    with GrpoRecorder(Run(tmp_path / "run"), train_settings(num_steps=3)) as recorder:
+    with recording(Run(tmp_path / "run"), train_settings(num_steps=3)) as recorder:
         for step, skipped in enumerate((0.0, 1.0, 1.0), start=1):
             recorder.metrics(step, {"reward/mean": 0.5, "skipped": skipped})
     lines = [line.split("reward=0.5")[1] for line in capsys.readouterr().err.splitlines() if "stage=grpo" in line]
@@ -125,7 +109,7 @@ def test_recorder_track_sends_values_to_the_trackers_only(settings: TrainSetting
     monkeypatch.setattr(
         "vaserl.runs.recorder.start_tracker", lambda *_: lambda step, values: seen.append((step, values))
     )
-    with GrpoRecorder(Run(tmp_path / "run"), settings, trackers=["tensorboard"]) as recorder:
+    with recording(Run(tmp_path / "run"), settings, trackers=["tensorboard"]) as recorder:
         recorder.track(0, {"validation/reward": 0.5})
         recorder.metrics(1, {"loss": 0.25})
     assert seen == [(0, {"validation/reward": 0.5}), (1, {"loss": 0.25})]

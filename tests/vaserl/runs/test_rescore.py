@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.recordings import recording
 from tests.fakes.scored_groups import group_of
 from vaserl.cli import main
 from vaserl.grpo.advantage import advantages, group_advantages
 from vaserl.rewards import load_scorer
-from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.rescore import rescore, spearman
 from vaserl.runs.run import Run
 from vaserl.settings import DataSettings, ModelSettings, TrainSettings
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Run:
         run_dir=tmp_path / "run", num_steps=2, model=ModelSettings(path=Path("m")), data=DataSettings(path=Path("d"))
     )
     run = Run(tmp_path / "run")
-    with GrpoRecorder(run, settings) as recorder:
+    with recording(run, settings) as recorder:
         for step, groups in enumerate(
             ([group_of("v1", "a", "b c", "d e f")], [group_of("v2", "a b", "c"), group_of("v2", "x", "y")])
         ):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import vaserl.runs.status as module
+from tests.fakes.recordings import recording
 from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
-from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
 from vaserl.runs.status import RunStatus, SignsOfLife, read_status
 
@@ -123,7 +123,7 @@ def test_read_status_names_a_damaged_file(tmp_path: Path):
 
 def test_recorder_keeps_the_status_up_to_date(tmp_path: Path, capsys):
     run = Run(tmp_path / "run")
-    with GrpoRecorder(run, train_settings(num_steps=2)) as recorder:
+    with recording(run, train_settings(num_steps=2)) as recorder:
         with recorder.phase(1, "rollout"):
             wait_until(lambda: bool(written(run.path).phases))
             assert written(run.path).phases[0].name == "rollout"
@@ -137,8 +137,8 @@ def test_recorder_keeps_the_status_up_to_date(tmp_path: Path, capsys):
 
 def test_recorder_states_the_error_that_ended_the_run(tmp_path: Path):
     run = Run(tmp_path / "run")
-    recorder = GrpoRecorder(run, train_settings(num_steps=2))
-    with pytest.raises(RuntimeError), recorder, recorder.phase(1, "learn"):
+    recorded = recording(run, train_settings(num_steps=2))
+    with pytest.raises(RuntimeError), recorded as recorder, recorder.phase(1, "learn"):
         raise RuntimeError("CUDA out of memory")
     found = written(run.path)
     assert (found.state, found.reason, found.phases) == ("failed", "RuntimeError: CUDA out of memory", ())
