@@ -113,6 +113,7 @@ class LearnerRank:
         if start is not None and start.weights is not None:
             self._begin_with(start, start.weights, hf_model)
         if learner.compile:
+            _round_as_eager()
             for layer in hf_model.model.language_model.layers:
                 layer.compile(dynamic=True)
         self._policy = Policy(hf_model)
@@ -143,10 +144,7 @@ class LearnerRank:
         address, port: address and port on which rank 0 listens.
         """
         if self._learner.compile:
-            # without this, fused layers would not round the adapter's addition to bfloat16 as the engine does: small
-            # updates would change the learner's outputs but not the engine's, and the two would drift apart. Set here
-            # and not in the constructor: the option applies to this thread only, and Ray constructs in another one
-            inductor.emulate_precision_casts = True
+            _round_as_eager()  # again: Ray ran the constructor in another thread
         is_gpu = self._learner.num_gpus > 0
         os.environ.update(
             RANK=str(self._rank),
@@ -503,3 +501,13 @@ class LearnerRank:
 
     def _is_zero_3(self) -> bool:
         return self._engine.zero_optimization_stage() == 3
+
+
+def _round_as_eager() -> None:
+    """Lets layers that this thread compiles round intermediate values as uncompiled ones do; other threads need a call
+    of their own.
+
+    Otherwise fused layers would not round the adapter's addition to bfloat16 as the engine does: small updates would
+    change the learner's outputs but not the engine's, and the two would drift apart.
+    """
+    inductor.emulate_precision_casts = True
