@@ -22,7 +22,8 @@ def read_json_lines(path: Path, *, drop_torn: bool = False) -> list[dict[str, An
     text = path.read_text()
     if drop_torn:
         text = text[: text.rfind("\n") + 1]
-    for number, line in enumerate(text.splitlines(), start=1):
+    # not splitlines, which also ends a line at U+2028 and U+0085; JSON strings may contain these as they are
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
