@@ -169,12 +169,20 @@ class LearnerGroup:
 
         Raises: UserError when the state is damaged or does not fit this learner; the learner is unchanged then.
         """
+        self._read_state(checkpoint)
+        self._pool.wait([rank.apply_state.remote() for rank in self._pool.actors], "apply_state")
+
+    def take_moments(self, checkpoint: ReadableFiles) -> None:
+        """Takes over AdamW's moments of a checkpoint, and nothing else of it. Raises: see `restore`."""
+        self._read_state(checkpoint)
+        self._pool.wait([rank.apply_moments.remote() for rank in self._pool.actors], "apply_moments")
+
+    def _read_state(self, checkpoint: ReadableFiles) -> None:
         try:
             self._pool.wait([rank.read_state.remote(checkpoint) for rank in self._pool.actors], "read_state")
         except RayTaskError as error:
             # Ray's own error has a traceback for a message; a damaged file needs none
             raise error.cause if isinstance(error.cause, UserError) else error from None
-        self._pool.wait([rank.apply_state.remote() for rank in self._pool.actors], "apply_state")
 
     @property
     def _first(self) -> Any:

@@ -21,7 +21,16 @@ from actors.fragments import (
     local_fragments,
     refresh_parameters,
 )
-from actors.rank_state import ReadableFiles, RestoredState, apply_state, read_state, state_file, state_tensors
+from actors.rank_state import (
+    ReadableFiles,
+    RestoredState,
+    read_state,
+    set_rng,
+    state_file,
+    state_tensors,
+    write_masters,
+    write_moments,
+)
 from vaserl.dataset import DataSet
 from vaserl.files.durable import write_durably
 from vaserl.files.storage import joined
@@ -468,8 +477,16 @@ class LearnerRank:
     def apply_state(self) -> None:
         """Continues from the state that `read_state` read. All ranks must call it together."""
         assert self._restored is not None
-        apply_state(self._restored, inner_optimizer(self._engine))
+        write_masters(self._restored)
         refresh_parameters(self._engine)
+        write_moments(self._restored, inner_optimizer(self._engine))
+        set_rng(self._restored.rng)
+        self._restored = None
+
+    def apply_moments(self) -> None:
+        """Takes over AdamW's moments of the state that `read_state` read, and nothing else of it."""
+        assert self._restored is not None
+        write_moments(self._restored, inner_optimizer(self._engine))
         self._restored = None
 
     def _fragments(self) -> list[Fragment]:

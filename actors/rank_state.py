@@ -149,16 +149,22 @@ def read_state(
 
 
 @torch.no_grad()
-def apply_state(state: RestoredState, optimizer: torch.optim.Optimizer) -> None:
-    """Writes masters, moments and random number generators that `read_state` read.
+def write_masters(state: RestoredState) -> None:
+    """Writes the masters that `read_state` read.
 
     Afterwards the model's own parameters are out of date: `actors.fragments.refresh_parameters` sets them.
     """
     for piece in state.pieces:
+        piece.fragment.of(piece.fragment.updated).copy_(piece.values["master"])
+
+
+@torch.no_grad()
+def write_moments(state: RestoredState, optimizer: torch.optim.Optimizer) -> None:
+    """Writes the moments and numbers of updates that `read_state` read; the optimizer's own are dropped."""
+    for piece in state.pieces:
         optimizer.state.pop(piece.fragment.updated, None)
     for piece in state.pieces:
         fragment = piece.fragment
-        fragment.of(fragment.updated).copy_(piece.values["master"])
         (step,) = piece.steps
         if step == 0:
             continue
@@ -169,8 +175,6 @@ def apply_state(state: RestoredState, optimizer: torch.optim.Optimizer) -> None:
             kept.update({moment: torch.zeros_like(fragment.updated) for moment in MOMENTS})
         for moment in MOMENTS:
             fragment.of(kept[moment]).copy_(piece.values[moment])
-    if state.rng:
-        _set_rng(state.rng)
 
 
 def rng_tensors() -> dict[str, torch.Tensor]:
@@ -190,7 +194,10 @@ def rng_tensors() -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _set_rng(tensors: Mapping[str, torch.Tensor]) -> None:
+def set_rng(tensors: Mapping[str, torch.Tensor]) -> None:
+    """Sets the random number generators to states that `rng_tensors` returned; does nothing if there are none."""
+    if not tensors:
+        return
     torch.set_rng_state(tensors["rng/torch"])
     *keys, position, has_gauss = tensors["rng/numpy"].tolist()
     np.random.set_state(("MT19937", keys, position, has_gauss, float(tensors["rng/numpy_gauss"])))

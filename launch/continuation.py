@@ -10,18 +10,30 @@ from vaserl.errors import UserError
 from vaserl.grpo.start import LoopStart
 from vaserl.policy.fingerprint import mean_gap
 from vaserl.runs.beginning import Beginning
+from vaserl.runs.checkpoint.stored import StoredCheckpoint, open_checkpoint
 from vaserl.runs.checkpoint_weights import checkpoint_versions, checkpoint_weights
 from vaserl.runs.recorder import Recorder
 from vaserl.runs.run import RecordedRun
+from vaserl.settings import StartSettings
 from vaserl.types import Fingerprint
 
 
-def continue_from(begin: Beginning, ranks: LearnerGroup, run: RecordedRun[Any], max_gap: float) -> LoopStart:
+def starting_moments(start: StartSettings) -> StoredCheckpoint | None:
+    """Returns the checkpoint whose moments a new run begins with, None if they begin at 0.
+
+    Raises: UserError when `start.optimizer` is not the folder of a checkpoint.
+    """
+    return None if start.optimizer is None else open_checkpoint(str(start.optimizer))
+
+
+def continue_from(
+    begin: Beginning, ranks: LearnerGroup, run: RecordedRun[Any], max_gap: float, start: StartSettings
+) -> LoopStart:
     """Restores the state of a run's checkpoint in the learner and returns where the training loop begins.
 
-    For a new run, nothing is restored, and the learner's log-probabilities of a fixed probe text are stored in the
-    run's folder. A later job compares its own with them before it restores anything: the checkpoint has the trained
-    parameters only, so the base model must be that of the run.
+    For a new run, nothing is restored but the moments of `start.optimizer`, and the learner's log-probabilities of a
+    fixed probe text are stored in the run's folder. A later job compares its own with them before it restores anything:
+    the checkpoint has the trained parameters only, so the base model must be that of the run.
 
     max_gap: largest mean absolute difference between the stored and the present log-probabilities.
 
@@ -31,6 +43,8 @@ def continue_from(begin: Beginning, ranks: LearnerGroup, run: RecordedRun[Any], 
     found = ranks.fingerprint()
     if begin.checkpoint is None:
         run.write_initial_fingerprint(found)
+        if moments := starting_moments(start):
+            ranks.take_moments(moments)
         return LoopStart()
     _check_base(run, found, max_gap)
     ranks.restore(begin.checkpoint)

@@ -10,7 +10,7 @@ from actors.cluster import connect
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from actors.placement import actor_request, placed
-from launch.continuation import continue_from, stopping
+from launch.continuation import continue_from, starting_moments, stopping
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
@@ -57,6 +57,7 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
             )
         check_model_folder(settings.model.path)
         check_start(settings.start, settings.learner)
+        starting_moments(settings.start)  # a wrong folder stops the job here, not after the models were loaded
         _train(settings, folder, begin, vases, num_steps)
 
 
@@ -76,7 +77,7 @@ def _train(settings: SftSettings, folder: SftRun, begin: Beginning, vases: Seque
             start=settings.start,
         )
         num_parameters = ranks.wait_until_ready()
-        first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP).step
+        first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP, settings.start).step
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (
             Recorder(folder, settings, begin, trackers=settings.trackers, num_steps=num_steps) as recorder,

@@ -10,7 +10,7 @@ from actors.placement import PlacementSlice, actor_request, placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
-from launch.continuation import continue_from, stopping
+from launch.continuation import continue_from, starting_moments, stopping
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
@@ -38,6 +38,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     """
     check_model_folder(settings.model.path)
     check_start(settings.start, settings.learner)
+    starting_moments(settings.start)  # a wrong folder stops the job here, not after the models were loaded
     check_trackers(settings.trackers)
     data = DataSet(settings.data.path)
     tasks = [vase.caption_task() for vase in data.vases("train")]
@@ -77,7 +78,7 @@ def _train(
         engines = start_engines(settings, placement["rollout"], features, ranks)
         rewards = RewardPool(settings.reward, placement["reward"])
         num_parameters = ranks.wait_until_ready()
-        start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap)
+        start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap, settings.start)
         rewards.wait_until_ready()
         rewards.prepare(records)
         engines.wait_until_ready()

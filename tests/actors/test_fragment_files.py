@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from actors.fragments import Fragment
-from actors.rank_state import apply_state, read_state, rng_tensors, state_file, state_tensors
+from actors.rank_state import (
+    read_state,
+    rng_tensors,
+    set_rng,
+    state_file,
+    state_tensors,
+    write_masters,
+    write_moments,
+)
 from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.policy.tensor_file import TensorFile, read_tensors
 
@@ -60,7 +68,9 @@ class FlatRank:
 
     def restore(self, files: Files) -> None:
         state = read_state(files, self.fragments, SHAPES, rank=self.rank, num_ranks=self.num_ranks)
-        apply_state(state, self.optimizer)
+        write_masters(state)
+        write_moments(state, self.optimizer)
+        set_rng(state.rng)
 
 
 def ranks_of(num_ranks: int, num_steps: int = 0) -> list[FlatRank]:
@@ -98,6 +108,17 @@ def test_read_state_reads_only_the_rank_s_own_file_if_the_number_is_unchanged():
     state = read_state(files, rank.fragments, SHAPES, rank=1, num_ranks=3)
     assert files.num_reads == 1
     assert state.rng
+
+
+def test_moments_can_be_taken_without_the_masters():
+    (written,), (rank,) = ranks_of(1, 3), [FlatRank(0, 1, fill=7.0)]
+    files = Files({state_file(0, 1): written.file()})
+    write_moments(read_state(files, rank.fragments, SHAPES, rank=0, num_ranks=1), rank.optimizer)
+    assert torch.equal(rank.flat.detach(), torch.full((18,), 7.0))
+    state, expected = rank.optimizer.state[rank.flat], written.optimizer.state[written.flat]
+    assert {name: value.flatten()[:17].tolist() for name, value in state.items()} == {
+        name: value.flatten()[:17].tolist() for name, value in expected.items()
+    }
 
 
 def test_restore_of_step_0_leaves_the_moments_empty():

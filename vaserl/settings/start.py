@@ -20,8 +20,14 @@ class StartSettings(Section):
     """Policy with which the KL term (loss.beta) compares: "base" is the model at model.path without adapter, "start"
     the policy that the run begins with."""
 
+    optimizer: Path | None = None
+    """Folder of a checkpoint of another run (`checkpoints/step=…`), whose AdamW moments the run begins with; learning
+    rate and schedule are those of learner. Without it, the moments begin at 0."""
+
     @pydantic.model_validator(mode="after")
-    def _reference_needs_weights(self):
+    def _others_need_weights(self):
         if self.reference == "start" and self.weights is None:
             raise ValueError('reference = "start" has an effect with start.weights only')
+        if self.optimizer is not None and self.weights is None:
+            raise ValueError("optimizer has moments for the weights of a run: set start.weights too")
         return self

@@ -17,6 +17,11 @@ def test_reference_start_needs_weights():
         StartSettings(reference="start")
 
 
+def test_moments_need_weights():
+    with pytest.raises(pydantic.ValidationError, match=r"set start\.weights too"):
+        StartSettings(optimizer=Path("checkpoints/step=00012"))
+
+
 def test_reference_start_needs_a_loss_that_compares():
     with pytest.raises(pydantic.ValidationError, match=r"has an effect with loss\.beta > 0 only"):
         TrainSettings(num_steps=1, start=START, loss=LossSettings(beta=0.0), **PLACES)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from vaserl.errors import DamagedCheckpointError, UserError
-from vaserl.files.storage import is_url, joined, normalised, read_bytes
+from vaserl.files.storage import is_url, joined, normalised
 from vaserl.runs.checkpoint.bucket import BucketFolders
 from vaserl.runs.checkpoint.disk import DiskFolders
 from vaserl.runs.checkpoint.folder_names import FolderName
 from vaserl.runs.checkpoint.manifest import MANIFEST_FILE, CheckpointManifest
 from vaserl.runs.checkpoint.retention import Retention, steps_to_delete
-from vaserl.runs.checkpoint.stored import Damage, StoredCheckpoint, unreadable
+from vaserl.runs.checkpoint.stored import Damage, StoredCheckpoint, open_checkpoint
 
 
 class CheckpointFolders(Protocol):
@@ -204,17 +204,12 @@ class CheckpointStore:
         return sorted(found, key=lambda checkpoint: -checkpoint.manifest.epoch), damages
 
     def _opened_one(self, name: FolderName) -> StoredCheckpoint:
-        place = self._folders.place_of(name)
-        file = joined(place, MANIFEST_FILE)
-        try:
-            content = read_bytes(file)
-        except OSError as error:
-            raise unreadable(file, error) from error
-        manifest = CheckpointManifest.from_bytes(content, file)
+        checkpoint = open_checkpoint(self._folders.place_of(name))
+        manifest = checkpoint.manifest
         if manifest.step != name.step or name.epoch not in (None, manifest.epoch):
             reason = f"of step {manifest.step}, epoch {manifest.epoch}; the folder was renamed or copied"
-            raise DamagedCheckpointError(file, reason)
-        return StoredCheckpoint(place=place, manifest=manifest)
+            raise DamagedCheckpointError(joined(checkpoint.place, MANIFEST_FILE), reason)
+        return checkpoint
 
     def _remove(self, names: Iterable[FolderName]) -> None:
         for name in names:

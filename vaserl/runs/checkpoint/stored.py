@@ -10,7 +10,7 @@ from pathlib import Path
 from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.files.atomic import atomic_file
 from vaserl.files.storage import is_url, joined, no_answer, open_file, read_bytes
-from vaserl.runs.checkpoint.manifest import CheckpointManifest, StoredFile
+from vaserl.runs.checkpoint.manifest import MANIFEST_FILE, CheckpointManifest, StoredFile
 
 CHUNK_BYTES = 16 << 20
 """Number of bytes that are hashed or copied at once."""
@@ -135,6 +135,19 @@ class StoredCheckpoint:
         expected = self.files[name].num_bytes
         if num_bytes != expected:
             raise DamagedCheckpointError(self._place_of(name), f"the file has {num_bytes} bytes instead of {expected}")
+
+
+def open_checkpoint(place: str) -> StoredCheckpoint:
+    """Returns the checkpoint in a folder or behind a URL, of any run.
+
+    Raises: DamagedCheckpointError if it has no valid manifest; UserError if the storage doesn't respond.
+    """
+    file = joined(place, MANIFEST_FILE)
+    try:
+        content = read_bytes(file)
+    except OSError as error:
+        raise unreadable(file, error) from error
+    return StoredCheckpoint(place=place, manifest=CheckpointManifest.from_bytes(content, file))
 
 
 def unreadable(place: str, error: OSError) -> UserError:
