@@ -68,13 +68,12 @@ def swap(folder: Path, a: int, b: int) -> None:
 
 def overwrite(folder: Path, a: int, b: int) -> None:
     files = files_in(folder)
-    shutil.copy(files[a % len(files)], folder / "copy")
-    (folder / "copy").replace(files[b % len(files)])
+    files[b % len(files)].write_bytes(files[a % len(files)].read_bytes())
 
 
 def duplicate(folder: Path, a: int, b: int) -> None:
     files = files_in(folder)
-    shutil.copy(files[a % len(files)], files[b % len(files)].with_name("duplicate"))
+    files[b % len(files)].with_name("duplicate").write_bytes(files[a % len(files)].read_bytes())
 
 
 def rename_folder(folder: Path, a: int, b: int) -> None:
