@@ -174,6 +174,25 @@ def test_supervised_step_with_nan_weights_names_the_log_probabilities(ranks: Ran
     assert "log-probabilities are NaN or infinite" in update.nonfinite
 
 
+@pytest.mark.parametrize("stage", [3, pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow)])
+def test_weight_decay_spares_norms_and_biases(ranks: Ranks, tiny_model: Path, dataset: Path, stage: int):
+    """Compares a first step with weight decay to one without. AdamW subtracts rate x decay x weight, and nothing else
+    differs."""
+    rate, found = 1e-3, {}
+    for decay in (0.0, 0.5):
+        zero = {"zero_optimization": {"stage": stage}}
+        ranks.restart("float32", learning_rate=rate, weight_decay=decay, train_vision=False, deepspeed=zero)
+        ranks.group.imitate(1, [demonstration_of(dataset)] * 2)
+        found[decay] = read_tensors(ranks.group.weights(2).files["model.safetensors"])
+    before = dict(load_model(tiny_model).named_parameters())
+    trained = [name for name in before if "visual" not in name]
+    assert {before[name].ndim for name in trained} == {1, 2}
+    for name in trained:
+        step = found[0.0][name] - found[0.5][name]
+        expected = rate * 0.5 * before[name] if before[name].ndim == 2 else torch.zeros_like(step)
+        assert torch.allclose(step, expected.detach(), atol=1e-7), name
+
+
 @pytest.mark.parametrize(
     ("method", "stage", "dtype"),
     [

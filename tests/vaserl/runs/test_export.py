@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -102,7 +103,7 @@ def test_export_of_a_chosen_version(tmp_path, tiny_model, capsys):
     assert gap_of(tmp_path / "out", "float32", read_fingerprint(run.weights_folder(4))) > 1e-3
 
 
-def whole_model_run(path: Path, base: Path) -> tuple[Run, torch.nn.Module]:
+def whole_model_run(path: Path, base: Path) -> tuple[Run, Any]:
     """Returns a run that trained all weights, and its model. As DeepSpeed does, it names a tied matrix once."""
     run, model = start_run(path, base, "float32"), load_model(base)
     with torch.no_grad():
