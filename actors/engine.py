@@ -198,7 +198,7 @@ class Engine:
         not change, so the cached encodings of videos stay valid; the prefix cache is cleared.
         """
         self._llm.collective_rpc(_write_merged, args=(self._model, dict(files), base_copy))
-        self._drop_prefixes()
+        self.drop_prefixes()
 
     def load_full(self, files: Mapping[str, FileContent], *, vision_changed: bool) -> None:
         """Replaces the served weights in place by those in the files of a Hugging Face model folder.
@@ -206,7 +206,7 @@ class Engine:
         Clears the prefix cache, and if the vision tower changed, the cache of video encodings as well.
         """
         self._llm.collective_rpc(_write_full, args=(dict(files),))
-        self._drop_prefixes()
+        self.drop_prefixes()
         if vision_changed:
             self._llm.llm_engine.reset_encoder_cache()
 
@@ -232,9 +232,17 @@ class Engine:
         self._llm.start_weight_update()
         self._llm.update_weights({"update_info": update})
         self._llm.finish_weight_update()
-        self._drop_prefixes()
+        self.drop_prefixes()
         if vision_changed:
             self._llm.llm_engine.reset_encoder_cache()
+
+    def drop_prefixes(self) -> None:
+        """Clears the prefix cache, which holds the prompts that were computed with the served weights.
+
+        Raises: RuntimeError while a request is running.
+        """
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("vLLM could not clear its prefix cache, because a request is still running")
 
     def logprobs(self, token_ids: Sequence[int]) -> tuple[float, ...]:
         """Returns the natural log-probabilities of a text's T tokens at temperature 1 under the served weights, [T-1]:
@@ -248,10 +256,6 @@ class Engine:
         return tuple(
             float(choices[token].logprob) for token, choices in zip(token_ids[1:], scored, strict=True) if choices
         )
-
-    def _drop_prefixes(self) -> None:
-        if not self._llm.reset_prefix_cache():
-            raise RuntimeError("vLLM could not clear its prefix cache, because a request is still running")
 
 
 def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], base_copy: str) -> None:

@@ -119,7 +119,13 @@ class RolloutPool:
         """Queues tasks at the engines, after the calls submitted before. Returns at once, with a handle for
         `collect`."""
         seeds = sampling_seeds(self._seed, step, len(tasks), refill)
-        return self._deal(tasks, seeds, self._settings.group_size, self._settings.temperature)
+        settings = {"num_samples": self._settings.group_size, "temperature": self._settings.temperature}
+        shares = zip(self._pool.deal(tasks), self._pool.deal(seeds), strict=True)
+        calls = tuple(
+            worker.generate.remote(some_tasks, some_seeds, **settings)
+            for (worker, some_tasks), (_, some_seeds) in shares
+        )
+        return PendingGroups(num_tasks=len(tasks), calls=calls, version=self._version)
 
     def collect(self, pending: PendingGroups) -> list[Group]:
         """Blocks until the tasks of one `submit` or `submit_greedy` call are sampled. Returns one group for each task,
@@ -144,14 +150,7 @@ class RolloutPool:
     def submit_greedy(self, tasks: Sequence[Task]) -> PendingGroups:
         """Queues tasks for greedy decoding at the engines, after the calls submitted before. Returns at once, with a
         handle for `collect`."""
-        return self._deal(tasks, sampling_seeds(self._seed, 0, len(tasks)), 1, 0.0)
-
-    def _deal(self, tasks: Sequence[Task], seeds: Sequence[int], num_samples: int, temperature: float) -> PendingGroups:
-        shares = zip(self._pool.deal(tasks), self._pool.deal(seeds), strict=True)
-        calls = tuple(
-            worker.generate.remote(some_tasks, some_seeds, num_samples=num_samples, temperature=temperature)
-            for (worker, some_tasks), (_, some_seeds) in shares
-        )
+        calls = tuple(worker.greedy.remote(share) for worker, share in self._pool.deal(tasks))
         return PendingGroups(num_tasks=len(tasks), calls=calls, version=self._version)
 
 

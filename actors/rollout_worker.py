@@ -146,6 +146,16 @@ class RolloutWorker:
             for task, (prompt_ids, samples) in zip(tasks, outputs, strict=True)
         ]
 
+    def greedy(self, tasks: Sequence[Task]) -> list[Group]:
+        """Returns one group of one completion at temperature 0 for each task, in order.
+
+        Clears the engine's prefix cache afterwards, as new weights do, so that prompts which are sampled later with the
+        same weights are computed as if there had been no greedy decoding.
+        """
+        groups = self.generate(tasks, [0] * len(tasks), num_samples=1, temperature=0.0)
+        self._engine.drop_prefixes()
+        return groups
+
     def _videos(self, tasks: Sequence[Task]) -> list[tuple[Clip | ClipFeatures, str]]:
         """Returns, for each task, its video as frames or as features, and the video's key in the engine's caches."""
         if self._features is None:

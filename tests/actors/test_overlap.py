@@ -48,6 +48,8 @@ def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny
         pool.publish(make_weights(1, one))
         by_one = written(pool.generate(tasks, step=1))
         pool.publish(make_weights(2, two))
+        held_out = [vase.caption_task() for vase in DataSet(dataset).vases("test")]
+        greedy_by_two = written(pool.greedy(held_out))
         by_two = written(pool.generate(tasks, step=1))
         assert by_one != by_two  # the seeds are equal, so the weights make the difference
 
@@ -55,6 +57,7 @@ def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny
         first_publish = pool.submit_weights(make_weights(3, one))
         first = pool.submit(tasks, step=1)
         second_publish = pool.submit_weights(make_weights(4, two))
+        greedy = pool.submit_greedy(held_out)
         second, also_second = pool.submit(tasks, step=1), pool.submit(tasks[:1], step=1)
         late = pool.collect(second)
         early = pool.collect(first)
@@ -62,6 +65,10 @@ def test_rollout_pool_finishes_completions_before_it_takes_weights(cluster, tiny
         assert (versions(early), versions(late)) == ({3}, {4})
         assert written(early) == by_one
         assert written(late) == by_two
+        # greedy captions wait for the weights submitted before them, and change nothing that is sampled afterwards
+        captions = pool.collect(greedy)
+        assert versions(captions) == {4} and written(captions) == greedy_by_two
+        assert [len(group.completions) for group in captions] == [1, 1]
         assert len(written(pool.collect(also_second))) == settings.group_size
 
         with pytest.raises(RuntimeError, match=r"v00/caption: sampled by weights v4, not by v5"):

@@ -220,10 +220,10 @@ def test_rollout_pool_publish_without_invalidating_prefixes_shows(
     answers from prefixes of the old version."""
     pool.publish(versions.weights(341))
     pool.generate(tasks, step=1)
-    inside(pool, lambda worker: setattr(worker._engine, "_drop_prefixes", lambda: None))
+    inside(pool, lambda worker: setattr(worker._engine, "drop_prefixes", lambda: None))
     pool.publish(versions.weights(342))
     gap = versions.gap(pool.generate(tasks, step=1), 342)
-    inside(pool, lambda worker: delattr(worker._engine, "_drop_prefixes"))
+    inside(pool, lambda worker: delattr(worker._engine, "drop_prefixes"))
     is_merging = inside(pool, lambda worker: worker._settings.publish == "merge")
     # prefixes of an adapter are cached under its id, so they need no invalidation
     assert gap > 1e-2 if is_merging else gap <= TOLERANCE
