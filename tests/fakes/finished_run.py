@@ -225,7 +225,7 @@ def _sft_metrics(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _timeline(num_steps: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    spans, clock = [], 4.0
+    spans, clock = [{"step": 0, "phase": "validate", "worker": "driver", "start_s": 1.0, "end_s": 4.0}], 4.0
     for step in range(1, num_steps + 1):
         for phase, worker, seconds in (
             ("rollout", "rollout-0", 1.1),

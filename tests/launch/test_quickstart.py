@@ -25,8 +25,8 @@ train = "configs/train/quickstart.toml"
 evaluate = "configs/evaluate/quickstart.toml"
 [overrides]
 # filters taught by so few vases, or for so short a time, must not choose their own thresholds
-curate = ["--split.num_test", "8", "--tiny_filters.num_vases", "12", "--quality.threshold", "0.5",
-          "--tiny_filters.clip_steps", "30", "--intact.threshold", "-2"]
+curate = ["--split.num_test", "8", "--split.num_val", "4", "--tiny_filters.num_vases", "12",
+          "--quality.threshold", "0.5", "--tiny_filters.clip_steps", "30", "--intact.threshold", "-2"]
 sft = ["--num_epochs", "25", "--learner.num_ranks", "1"]
 train = ["--num_steps", "2", "--tasks_per_step", "4", "--learner.num_ranks", "1"]
 """
@@ -67,9 +67,19 @@ def test_quickstart_loses_no_photograph(run_dir: Path):
 
 def test_quickstart_never_trains_on_test_vases(run_dir: Path):
     train, test = QuickstartFolder(run_dir).dataset.vases("train"), QuickstartFolder(run_dir).dataset.vases("test")
-    assert len(test) == 8
-    assert not {vase.id for vase in train} & {vase.id for vase in test}
-    assert QuickstartFolder(run_dir).grpo.steps == [1, 2]
+    val = QuickstartFolder(run_dir).dataset.vases("val")
+    assert (len(test), len(val)) == (8, 4)
+    assert len({vase.id for vase in (*train, *val, *test)}) == len(train) + 4 + 8
+    grpo = QuickstartFolder(run_dir).grpo
+    assert grpo.steps == [1, 2]
+    trained = {row.task for step in grpo.steps for row in grpo.rollouts(step)}
+    assert trained <= {vase.caption_task().id for vase in train}
+
+
+def test_quickstart_validates_before_the_first_step_and_after_the_last(run_dir: Path):
+    grpo = QuickstartFolder(run_dir).grpo
+    assert [(row.step, row.weights_version, row.num_vases) for row in grpo.validations] == [(0, 1, 4), (2, 3, 4)]
+    assert "Greedy captions of 4 vases of the split val" in (run_dir / "report.html").read_text()
 
 
 def test_quickstart_report_is_one_file_that_needs_nothing_else(run_dir: Path):

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from launch.train import main
-from tests.conftest import read_json
+from tests.conftest import make_dataset, read_json
+from vaserl.dataset import DataSet
 from vaserl.files import read_json_lines
 from vaserl.runs.export import export_run
 from vaserl.runs.run import Run
@@ -103,6 +105,47 @@ def test_train_job_repeats_its_metrics_file_to_the_byte(finished: Path, config: 
     other = finished.parent / "other"
     assert main([str(config), "--run_dir", str(other), "--seed", "1", "--num_steps", "1"]) == 0
     assert (other / "metrics.jsonl").read_bytes().splitlines()[0] != before.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def with_validation(tmp_path_factory, config: Path, finished: Path) -> list[str]:
+    """Returns overrides that validate after every second step on three vases; training has the vases of `finished`."""
+    folder = make_dataset(tmp_path_factory.mktemp("validated"), num_vases=9)
+    rows = sorted(DataSet(folder).rows, key=lambda row: row.vase_id)
+    DataSet(folder).write_rows([replace(row, split="val") if 4 <= n < 7 else row for n, row in enumerate(rows)])
+    return ["--data.path", str(folder), "--validation.every", "2", "--validation.max_vases", "2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", ["on_policy", "ahead"])
+def test_train_job_with_validation_repeats_and_changes_no_metric(finished: Path, config, with_validation, loop):
+    plain = finished.parent / f"plain-{loop}"
+    runs = [plain, *(finished.parent / f"validated-{loop}-{n}" for n in (1, 2))]
+    for run_dir in runs:
+        validating = with_validation if run_dir is not plain else with_validation[:2]
+        assert main([str(config), "--run_dir", str(run_dir), "--loop", loop, *validating]) == 0
+    assert len({(run_dir / "metrics.jsonl").read_bytes() for run_dir in runs}) == 1
+    assert len({(run_dir / "validation.jsonl").read_bytes() for run_dir in runs[1:]}) == 1
+    assert not (plain / "validation.jsonl").exists()
+
+    run = Run(runs[1])
+    assert [(row.step, row.weights_version) for row in run.validations] == [(0, 1), (2, 3), (3, 4)]
+    captions = {run.validation_captions_file(step).read_bytes() for step in (0, 2, 3)}
+    assert len(captions) == 3  # the weights have changed
+    validated = {row["id"] for row in read_json_lines(run.validation_captions_file(3))}
+    trained = {row.task.removesuffix("/caption") for step in run.steps for row in run.rollouts(step)}
+    assert len(validated) == 2 and validated < {"v04", "v05", "v06"} and trained <= {"v00", "v01", "v02", "v03"}
+
+
+@pytest.mark.slow
+def test_train_job_stops_early_and_ends_as_complete(finished: Path, config: Path, with_validation, capsys):
+    run_dir = finished.parent / "early"
+    stopping = ["--validation.every", "1", "--validation.stop_after", "1", "--validation.min_gain", "10"]
+    assert main([str(config), "--run_dir", str(run_dir), *with_validation, *stopping]) == 0
+    assert [row.step for row in Run(run_dir).validations] == [0, 1]  # no gain of 10 after step 1
+    assert [row["step"] for row in Run(run_dir).metrics] == [1]
+    assert "did not improve by more than 10" in Run(run_dir).outcome
+    assert (run_dir / "weights" / "v00002" / "adapter_model.safetensors").is_file()
 
 
 def test_train_job_ahead_learns_samples_one_version_old(finished: Path, config: Path):
@@ -219,10 +262,22 @@ def test_train_job_refills_equal_rewards_and_skips_the_step(config: Path, cluste
             ["--reward.functions", '["tests.fakes.rewards_for_tests:takes_one_argument"]'],
             ["must take (task, completion)"],
         ),
+        (["--validation.every", "1"], ["no vase in split 'val' (splits there: test, train)", "set split.num_val in"]),
+        (["--validation.split", "test"], ["the test split is for `launch evaluate`"]),
         (["--max_staleness", "2"], ["max_staleness = 2", 'loop = "ahead" only']),
         (["--loss.clip_low", "1.5"], ["loss.clip_low", "less than 1", "1.5"]),
     ],
-    ids=["unknown-key", "no-model", "no-data", "no-reward", "wrong-reward", "idle-setting", "out-of-range"],
+    ids=[
+        "unknown-key",
+        "no-model",
+        "no-data",
+        "no-reward",
+        "wrong-reward",
+        "no-val",
+        "test-split",
+        "idle-setting",
+        "out-of-range",
+    ],
 )
 def test_train_job_user_errors_fit_one_screen_and_exit_2(config, overrides, words, capsys):
     assert main([str(config), *overrides]) == 2

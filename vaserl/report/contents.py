@@ -57,7 +57,9 @@ def read_contents(folder: QuickstartFolder) -> ReportContents:
     summary = folder.summary
     for run in (folder.sft, folder.grpo, folder.evaluation):
         run.check_format()
-    sft, grpo, timeline = folder.sft.metrics, folder.grpo.metrics, folder.grpo.timeline
+    sft, grpo = folder.sft.metrics, folder.grpo.metrics
+    # step 0 is the validation before the first step, which is no part of a step's time
+    timeline = [span for span in folder.grpo.timeline if span.step > 0]
     validations, captions = folder.grpo.validations, folder.evaluation.captions
     files = {
         "sft": (folder.sft.metrics_file, sft),

@@ -168,6 +168,12 @@ def test_page_of_a_run_without_validation_lacks_the_figure_only(finished_run: Pa
     assert len(other.addresses) == len(Visible(page).addresses) - 1
 
 
+def test_page_times_the_steps_without_the_validation_before_the_first(page: str) -> None:
+    figures = [decoded(address).decode() for address in Visible(page).addresses if "svg" in address[:24]]
+    (phases,) = [figure for figure in figures if "publish 0.1" in figure]  # the legend of seconds per step
+    assert "validate" not in phases
+
+
 def test_validated_says_when_the_last_weights_are_the_best(finished_run: Path) -> None:
     rows = QuickstartFolder(finished_run).grpo.validations
     assert validated(rows[:4], "reward").endswith("The last weights are the best: reward 0.928.")
