@@ -1,5 +1,6 @@
 """Puts the learner into the state in which a run was stopped, and says how to continue when a job is told to end."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from vaserl.errors import UserError
 from vaserl.grpo.start import LoopStart
 from vaserl.policy.fingerprint import mean_gap
 from vaserl.runs.beginning import Beginning
+from vaserl.runs.checkpoint.space import checkpoint_bytes, missing_space
 from vaserl.runs.checkpoint.stored import StoredCheckpoint, open_checkpoint
 from vaserl.runs.checkpoint_weights import checkpoint_versions, checkpoint_weights
 from vaserl.runs.recorder import Recorder
@@ -57,6 +59,14 @@ def continue_from(
         )
     earlier = tuple(checkpoint_weights(begin.checkpoint, number) for number in stored if number < version)
     return LoopStart(step=version, earlier=earlier, metrics=tuple(begin.metrics))
+
+
+def warn_of_little_space(begin: Beginning, num_parameters: int) -> None:
+    """Prints a warning if the disk has no room for a run's checkpoints. num_parameters: number of trained
+    parameters."""
+    # two bytes for each parameter of the published weights; of weights in float32 it is a lower bound
+    if message := missing_space(begin.store.place, checkpoint_bytes(num_parameters, 2 * num_parameters)):
+        print(f"warning: {message}", file=sys.stderr)
 
 
 @contextmanager

@@ -77,6 +77,7 @@ def _train(settings: SftSettings, folder: SftRun, begin: Beginning, vases: Seque
             start=settings.start,
         )
         num_parameters = ranks.wait_until_ready()
+        warn_of_little_space(begin, num_parameters)
         first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP, settings.start).step
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (

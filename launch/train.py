@@ -78,6 +78,7 @@ def _train(
         engines = start_engines(settings, placement["rollout"], features, ranks)
         rewards = RewardPool(settings.reward, placement["reward"])
         num_parameters = ranks.wait_until_ready()
+        warn_of_little_space(begin, num_parameters)
         start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap, settings.start)
         rewards.wait_until_ready()
         rewards.prepare(records)

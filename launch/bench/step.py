@@ -51,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", choices=("merge", "adapter"), default="merge")
     parser.add_argument("--compile", action="store_true", help="set learner.compile")
     parser.add_argument("--checkpointing", action="store_true", help="set learner.gradient_checkpointing")
+    parser.add_argument(
+        "--checkpoint-every", type=int, default=0, help="steps between two checkpoints, 0 for none (%(default)s)"
+    )
     parser.add_argument("--svg", type=Path, help="SVG file for a drawing of the step to scale")
     parser.add_argument("--max-tokens", type=int, default=6000, help="tokens of a micro-batch at most (%(default)s)")
 
@@ -91,6 +94,7 @@ def train_settings(arguments: argparse.Namespace, model: Path, dataset: Path, ru
             "num_steps": arguments.num_steps,
             "tasks_per_step": arguments.num_tasks,
             "trackers": (),
+            "checkpoint": {"every": arguments.checkpoint_every},
             "max_logprob_gap": 1.0,  # no limit: rounding errors are largest in random weights
             "model": {"path": model, "dtype": "bfloat16" if on_gpu else "float32"},
             "data": {"path": dataset, "num_frames": arguments.num_frames},
@@ -125,6 +129,7 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
     steps = range(_WARM_UP + 1, arguments.num_steps + 1)
     phases = {name: [_phase(spans, step, name) for step in steps] for name in ("rollout", "reward", "learn", "publish")}
     whole = [_end(spans, step) - _start(spans, step) for step in steps]
+    checkpoints = _checkpoints(spans, whole, steps, arguments.checkpoint_every) if arguments.checkpoint_every else {}
     pieces = [row for row in run.pieces if row.step in steps]
     return {
         "model": arguments.model,
@@ -143,11 +148,36 @@ def _summary(arguments: argparse.Namespace, run_dir: Path) -> dict[str, Any]:
         "pieces_s": {
             phase: _medians([row.seconds for row in pieces if row.phase == phase]) for phase in ("learn", "publish")
         },
+        **checkpoints,
         "length_mean": statistics.mean(row["length/mean"] for row in rows),
         "logprob_gap": [row.get("logprob_gap") for row in rows],
         "fingerprint_gap": [row["publish/fingerprint_gap"] for row in rows],
         **circumstances(),
     }
+
+
+def _checkpoints(
+    spans: Sequence[TimelineSpan], whole: Sequence[float], steps: Sequence[int], every: int
+) -> dict[str, Any]:
+    """Returns what checkpoints cost: the seconds for which they block a step, and the steps beside which one is written
+    compared with the steps beside which none is.
+
+    A checkpoint of step k blocks the end of step k, while the state is copied, and is written beside step k + 1.
+    """
+    blocked = {step: _phase(spans, step, "checkpoint") for step in steps}
+    seconds = {step: all_of_it - blocked[step] for step, all_of_it in zip(steps, whole, strict=True)}
+    beside = [seconds[step] for step in steps if (step - 1) % every == 0]
+    free = [seconds[step] for step in steps if (step - 1) % every != 0]
+    copies = [seconds for step, seconds in blocked.items() if step % every == 0]
+    costs = {"copy_s": spread(copies)} if copies else {}
+    if beside and free:
+        delay = statistics.median(beside) - statistics.median(free) + statistics.median(copies or [0.0])
+        costs |= {
+            "step_beside_a_write_s": spread(beside),
+            "step_without_s": spread(free),
+            "delay_share": delay / statistics.median(free),
+        }
+    return {"checkpoint_every": every, "checkpoint": costs}
 
 
 def words(measured: dict[str, Any]) -> str:
@@ -159,6 +189,10 @@ def words(measured: dict[str, Any]) -> str:
     for name, seconds in measured["phases_s"].items():
         made_of = ", ".join(f"{k} {v:.2f}" for k, v in measured["pieces_s"].get(name, {}).items())
         lines.append(f"  {name:8} {seconds['median']:7.2f} s  {made_of}")
+    if "delay_share" in measured.get("checkpoint", {}):
+        lines.append(
+            f"  a checkpoint after each step would make a step {measured['checkpoint']['delay_share']:.1%} longer"
+        )
     return "\n".join([*lines, f"  {'idle':8} {measured['idle_s']:7.2f} s"])
 
 

@@ -86,7 +86,7 @@ def test_train_job_leaves_metrics_rollouts_and_weights(finished: Path):
     assert (finished / "weights" / "v00004" / "adapter_model.safetensors").is_file()
     assert list((finished / "tensorboard").iterdir())
     phases = [span["phase"] for span in read_json_lines(finished / "timeline.jsonl")]
-    assert phases == ["rollout", "reward", "learn", "publish"] * 3
+    assert phases == ["rollout", "reward", "learn", "publish", "checkpoint"] * 3
 
 
 def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: Path):

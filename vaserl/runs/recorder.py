@@ -114,9 +114,11 @@ class Recorder(Generic[_SettingsT]):
         return self
 
     def checkpoint(self, step: int, learner: Learner, values: Mapping[str, float], *, is_last: bool) -> None:
-        """Begins a checkpoint of a step if one is due; see `CheckpointSaver.save`. values: validation metrics of the
+        """Begins a checkpoint of a step if one is due; see `CheckpointSaver`. values: validation metrics of the
         step."""
-        self._saver.save(step, learner, values, is_last=is_last)
+        if self._saver.is_due(step, is_last=is_last):
+            with self.phase(step, "checkpoint"):
+                self._saver.save(step, learner, values)
 
     def finish(self, stop_reason: str = "") -> None:
         """Waits for the last checkpoint and marks the run as complete. stop_reason: why the run ends before its last

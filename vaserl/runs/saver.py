@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Literal
 
+from vaserl.errors import DamagedCheckpointError
 from vaserl.files.durable import write_durably
 from vaserl.files.storage import joined
 from vaserl.grpo.parts import Learner
@@ -73,16 +74,18 @@ class CheckpointSaver:
         if self._num_versions:
             self._versions.append(weights)
 
-    def save(self, step: int, learner: Learner, metrics: Mapping[str, float], *, is_last: bool) -> None:
-        """Begins a checkpoint of a finished step, if one is due: every `checkpoint.every` steps and after the last.
+    def is_due(self, step: int, *, is_last: bool) -> bool:
+        """Tells whether a step gets a checkpoint: every `checkpoint.every` steps, and the last step of the run."""
+        return self._every > 0 and step > self._begun_step and (step % self._every == 0 or is_last)
+
+    def save(self, step: int, learner: Learner, metrics: Mapping[str, float]) -> None:
+        """Begins a checkpoint of a finished step. metrics: validation metrics of the step.
 
         Blocks while the learner copies its state, but not while the copy is written.
 
         Raises: SaveError when the last `checkpoint.max_failed` checkpoints could not be written; TakenOverError when
         another job has claimed the run's folder.
         """
-        if not self._every or step <= self._begun_step or (step % self._every and not is_last):
-            return
         self._begun_step = step
         self.settle()
         self._begin.claim.check()
@@ -101,7 +104,7 @@ class CheckpointSaver:
             self._pending.result(timeout_s)
         except FutureTimeoutError:
             return False
-        except OSError as error:
+        except (OSError, DamagedCheckpointError) as error:
             self._pending = None
             self._count_failure(error)
         else:
@@ -142,10 +145,10 @@ class CheckpointSaver:
         self._committed(step, committed.place)
         try:
             store.prune(self._retention)
-        except OSError as error:
+        except (OSError, DamagedCheckpointError) as error:
             print(f"checkpoint: old checkpoints could not be removed: {error}", file=sys.stderr)
 
-    def _count_failure(self, error: OSError) -> None:
+    def _count_failure(self, error: Exception) -> None:
         self._num_failed += 1
         limit = self._settings.max_failed
         since = f"the newest one is of step {self.last_step}" if self.last_step else "there is none yet"
