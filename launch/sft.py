@@ -10,7 +10,7 @@ from actors.cluster import connect
 from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
 from actors.placement import actor_request, placed
-from launch.continuation import continue_from, starting_moments, stopping
+from launch.continuation import continue_from, starting_moments, stopping, warn_of_little_space
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job

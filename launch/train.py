@@ -10,7 +10,7 @@ from actors.placement import PlacementSlice, actor_request, placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
-from launch.continuation import continue_from, starting_moments, stopping
+from launch.continuation import continue_from, starting_moments, stopping, warn_of_little_space
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
