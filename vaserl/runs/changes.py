@@ -12,7 +12,9 @@ from typing import Any
 from vaserl.settings import Section, SftSettings, TrainSettings
 
 WITHOUT_EFFECT = (
-    *("run_dir", "trackers", "save_every", "checkpoint", "cluster", "features", "validation"),
+    *("run_dir", "trackers", "save_every", "checkpoint", "cluster", "features"),
+    # not the vases: validations of one run are compared, so all of them caption the same sample
+    *("validation.every", "validation.metric", "validation.stop_after", "validation.min_gain"),
     *("rollout.num_workers", "rollout.num_cpus", "reward.num_workers", "reward.num_cpus", "reward.timeout_s"),
     *("learner.num_cpus", "learner.max_nonfinite_steps", "max_skipped_steps"),
     # limits that stop a run

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
+from vaserl.runs.changes import changes_between, forbidden_changes
 from vaserl.runs.run import Run
 from vaserl.runs.validation_row import ValidationRow, best_validation
 
@@ -58,3 +60,13 @@ def test_run_reads_the_validations_that_it_wrote(tmp_path: Path):
     run.validation_file.write_text('{"step": 1}\n')
     with pytest.raises(UserError, match=r"validation\.jsonl, row 1 was written by another version"):
         _ = run.validations
+
+
+def test_forbidden_changes_of_a_continued_run_keep_its_validation_vases():
+    before = train_settings(validation={"every": 1})
+    more = {"every": 2, "metric": "lexical_strict", "stop_after": 3, "min_gain": 0.01}
+    after = train_settings(validation={**more, "max_vases": 8, "split": "dev"})
+    changes = changes_between(before, after)
+    assert {change.key for change in changes} == {f"validation.{key}" for key in (*more, "max_vases", "split")}
+    forbidden = {change.key for change in forbidden_changes(changes, after)}
+    assert forbidden == {"validation.max_vases", "validation.split"}
