@@ -1,13 +1,15 @@
 """A pool of actors of one class: starts them, distributes work to them round-robin, and collects the results in
 order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import GetTimeoutError
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayError, RayTaskError
 
 from actors.placement import PlacementSlice
+from vaserl.errors import UserError
 
 START_TIMEOUT_S = 600.0
 """Time-out in seconds of a call that waits for an actor to load its model."""
@@ -91,10 +93,24 @@ def wait_for(
     pool: name of the actors, for the error message. call: name of the method, for the error message. setting: name of
     the config key that sets the time-out, for the error message.
 
-    Raises: TimeoutError when a result is missing after `timeout_s` seconds, and the error of a call that failed.
+    Raises: TimeoutError when a result is missing after `timeout_s` seconds, and the error of a call that failed. A
+    UserError that was raised in an actor is raised as it was, without the actor's traceback.
     """
     try:
         return ray.get(list(calls), timeout=timeout_s)
     except GetTimeoutError as error:
         hint = f" ({setting})" if setting else ""
         raise TimeoutError(f"the {pool} actors did not answer {call} within {timeout_s:g} s{hint}") from error
+    except (RayTaskError, ActorDiedError) as error:
+        if (mistake := _user_error(error)) is not None:
+            raise mistake from None
+        raise
+
+
+def _user_error(error: RayError) -> UserError | None:
+    """Returns the UserError that an actor raised in a call or in its constructor, None for any other error."""
+    if isinstance(error, RayTaskError):
+        return error.cause if isinstance(error.cause, UserError) else None
+    # Ray keeps only the text of an error in a constructor; it ends with the error's type and message
+    raised = re.split(r"^vaserl\.errors\.UserError: ", str(error), flags=re.MULTILINE)
+    return UserError(raised[-1].strip()) if len(raised) > 1 else None

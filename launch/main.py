@@ -9,7 +9,7 @@ from pathlib import Path
 
 from launch.interruption import Interruption
 from launch.jobs import JOBS
-from vaserl.errors import USER_ERROR_EXIT, UserError
+from vaserl.errors import USER_ERROR_EXIT, RewardError, UserError
 from vaserl.settings import Section, dump_config, load_config
 from vaserl.settings.keys import key_tables
 
@@ -46,6 +46,11 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
             importlib.import_module(job.module).run(settings, **options)
     except Interruption as interruption:
         return interruption.exit_code
+    except RewardError as error:
+        print(
+            f"error: {error}\nThe run stops: it would learn from any score put in place of this one.", file=sys.stderr
+        )
+        return USER_ERROR_EXIT
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT

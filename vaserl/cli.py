@@ -60,3 +60,7 @@ def _is_output_closed() -> bool:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)  # poll always reports errors and hang-ups
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,9 +25,10 @@ class NonFiniteError(RuntimeError):
     names the cause in the last of these steps."""
 
 
-class RewardError(RuntimeError):
-    """A reward function failed or returned an invalid score. The message identifies the function and the completion.
-    The error stops the run, because training would learn from any score substituted for the missing one."""
+class RewardError(UserError):
+    """A reward function failed or returned an invalid score. The message identifies the function and the completion,
+    and ends with the function's last frames. The error stops the run, because training would learn from any score
+    substituted for the missing one."""
 
 
 class DamagedCheckpointError(UserError):

@@ -10,7 +10,7 @@ import ray
 
 from actors.placement import ActorRequest, PlacementSlice, placed
 from actors.pool import ActorPool
-from vaserl.errors import UserError
+from vaserl.errors import RewardError, UserError
 from vaserl.settings import ClusterSettings
 
 
@@ -27,7 +27,19 @@ class Echo:
     def sleep(self) -> None:
         time.sleep(5)
 
+    def refuse(self, kind: type[Exception]) -> None:
+        raise kind("clip 7 has 8 frames:\nset data.num_frames to 8")
 
+
+class Refusing:
+    def __init__(self, kind: type[Exception]):
+        raise kind("the model folder is empty:\nset model.path")
+
+    def ready(self) -> None:
+        raise AssertionError("never started")
+
+
+RefusingActor = ray.remote(Refusing)
 EchoActor = ray.remote(Echo)
 REQUESTS = {
     "first": ActorRequest(num_actors=1, num_cpus=0.1),
@@ -87,3 +99,24 @@ def test_actor_pool_timeout_names_pool_and_call(placement):
     # a deadline given with the call replaces the setting
     with pytest.raises(TimeoutError, match=r"within 0\.1 s$"):
         own.wait([own.actors[0].sleep.remote()], "sleep", 0.1)
+
+
+@pytest.mark.parametrize("kind", [UserError, RewardError])
+def test_actor_pool_raises_an_actors_user_error_as_it_was(pool: ActorPool, kind: type[Exception]):
+    """Ray would raise the actor's coloured traceback of some 70 lines as the message of the error."""
+    with pytest.raises(kind) as error:
+        pool.wait([pool.actors[1].refuse.remote(kind)], "refuse")
+    assert type(error.value) is kind
+    assert str(error.value) == "clip 7 has 8 frames:\nset data.num_frames to 8"
+
+
+def test_actor_pool_raises_a_constructors_user_error_as_it_was(placement):
+    own = ActorPool(RefusingActor, placement["first"], (UserError,), environment={})
+    with pytest.raises(UserError) as error:
+        own.wait([own.actors[0].ready.remote()], "ready")
+    assert str(error.value) == "the model folder is empty:\nset model.path"
+
+
+def test_actor_pool_keeps_the_traceback_of_a_programming_error(pool: ActorPool):
+    with pytest.raises(ray.exceptions.RayTaskError, match="in refuse"):
+        pool.wait([pool.actors[1].refuse.remote(KeyError)], "refuse")

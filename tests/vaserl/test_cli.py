@@ -41,6 +41,17 @@ def test_main_help_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
 
 
+def test_module_runs_the_subcommand(tmp_path: Path):
+    """Without its guard, `python -m vaserl.cli export …` did nothing and exited with 0."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vaserl.cli", "export", str(tmp_path / "none"), "--out", str(tmp_path / "model")],
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("error: ")
+
+
 @pytest.mark.parametrize("verb", ["score", "audit"])
 def test_main_exits_quietly_when_the_pipe_is_closed(verb: str, targets: Path):
     # score fails while it prints; the output of audit fits the buffer and fails at the final flush

@@ -38,7 +38,11 @@ class ConstantBaseline:
             self._score([task for name, task in tasks.items() if name not in self._earned], rewards)
         except RewardError as error:
             self._has_failed = True
-            print(f"the metric reward/constant_baseline is left out from now on: {error}", file=sys.stderr)
+            print(
+                f"warning: {error}\nThe scored text was the constant caption, not a sampled answer: the run goes on "
+                "without the metric reward/constant_baseline.",
+                file=sys.stderr,
+            )
             return {}
         return {_NAME: float(np.mean([self._earned[group.group.task.id] for group in scored]))}
 

@@ -17,6 +17,7 @@ import functools
 import inspect
 import math
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,6 +29,10 @@ from vaserl.types import Group, Score
 
 LOCAL_CONCURRENCY = 64
 """Largest number of concurrent calls of an async reward function that has no `reward.remote` table in the config."""
+
+
+_NUM_FRAMES = 3
+"""Number of frames of a failed reward function that the error message shows."""
 
 
 class Unavailable(Exception):
@@ -120,7 +125,7 @@ def _call_in_turn(reward: BoundReward, group: Group) -> list[Outcome]:
         try:
             returned.append(reward.function(*call))
         except Exception as error:
-            raise _broken(reward, group, member, repr(error)) from error
+            raise _broken(reward, group, member, f"{error!r}{_last_frames(error)}") from error
     return _outcomes(reward, group, returned)
 
 
@@ -143,7 +148,7 @@ async def _call_on_group(reward: BoundReward, group: Group, gate: asyncio.Semaph
                 attempts = (
                     f" in {reward.remote.retries + 1} calls" if isinstance(error, FAILURES) and reward.remote else ""
                 )
-                raise _broken(reward, group, member, f"{error!r}{attempts}") from error
+                raise _broken(reward, group, member, f"{error!r}{attempts}{_last_frames(error)}") from error
 
     returned = await asyncio.gather(*(one(i, call) for i, call in enumerate(_calls(reward, group))))
     return _outcomes(reward, group, list(returned))
@@ -239,3 +244,11 @@ def _broken(reward: BoundReward, group: Group, member: int, reason: str) -> Rewa
     # a function that is called once for a group fails for all its completions
     where = group.task.id if reward.takes_group else f"{group.task.id}, completion {member}"
     return RewardError(f"reward {reward.name} failed on {where}: {reason}")
+
+
+def _last_frames(error: Exception) -> str:
+    """Returns the last frames of the reward function's code, one line each, without those of this module. They are part
+    of the message, because a traceback that crosses an actor's process is long and coloured."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    lines = [f"\n  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
+    return "".join(lines[-_NUM_FRAMES:])

@@ -110,8 +110,19 @@ def test_call_rewards_names_the_sample_of_broken_code_local_and_remote(remote, i
     async def broken_later(task, completion):
         return broken(task, completion)
 
-    with pytest.raises(RewardError, match=r"m:f failed on v1/caption, completion 1: KeyError\('no such key'\)"):
+    with pytest.raises(
+        RewardError, match=r"m:f failed on v1/caption, completion 1: KeyError\('no such key'\)"
+    ) as error:
         totals(broken_later if is_async else broken, {}, remote)
+    # the frames of the function are part of the message, once and without colours; the traceback is not shown
+    assert (
+        str(error.value)
+        .splitlines()[-1]
+        .endswith("""in broken: return {}["no such key"] if completion.text == "b c" else 1.0""")
+    )
+    assert f"{__file__}:" in str(error.value)
+    assert "\x1b" not in str(error.value)
+    assert len(str(error.value).splitlines()) <= 4
 
 
 def test_call_rewards_runs_waiting_calls_concurrently():
