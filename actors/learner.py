@@ -110,7 +110,9 @@ class LearnerGroup:
         was called, the weights have no files, because `send` sends the tensors themselves.
         """
         if self._sends_tensors:
-            return make_weights(version, {}, self.fingerprint())
+            weights = make_weights(version, {}, self.fingerprint())
+            calls = [rank.columns.remote(version) for rank in self._pool.actors]
+            return dataclasses.replace(weights, columns=self._pool.wait(calls, "columns")[0])
         return self._pool.wait([rank.weights.remote(version) for rank in self._pool.actors], "weights")[0]
 
     def fingerprint(self) -> Fingerprint:

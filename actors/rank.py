@@ -54,6 +54,7 @@ from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model, replace_weights
 from vaserl.policy.positions import VideoGrid
 from vaserl.policy.prompter import Prompter
+from vaserl.policy.readback import published_columns
 from vaserl.policy.start import load_start, read_start
 from vaserl.policy.tensor_file import FileContent, TensorFile, read_tensors
 from vaserl.policy.weights import MODEL_TENSORS, make_weights
@@ -428,6 +429,20 @@ class LearnerRank:
                 if self._rank == 0:
                     self._transfer.send(parameter.detach())
         torch.cuda.synchronize()
+
+    @torch.no_grad()
+    def columns(self, version: int) -> dict[str, np.ndarray]:
+        """Returns the columns of each trained weight, [rows, columns] float32, that are compared with what the engines
+        serve as this version; {} on the other ranks than rank 0. All ranks must call it together."""
+        import deepspeed
+
+        columns: dict[str, np.ndarray] = {}
+        for name, parameter in self._trained():
+            with deepspeed.zero.GatheredParameters([parameter], enabled=self._is_zero_3()):
+                if self._rank == 0:
+                    (chosen,) = published_columns({name: parameter.detach()}, version).values()
+                    columns[name] = chosen.float().cpu().numpy()
+        return columns
 
     def save(self, folder: Path) -> None:
         """Writes the policy as a complete Hugging Face folder, with an adapter merged into the base model.

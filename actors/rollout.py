@@ -13,7 +13,7 @@ from actors.placement import PlacementSlice
 from actors.pool import START_TIMEOUT_S, ActorPool
 from actors.publish import ObjectStoreTransport, Publishing, WeightTransport
 from actors.rollout_worker import RolloutWorker, Served
-from vaserl.policy.fingerprint import FingerprintGate
+from vaserl.policy.fingerprint import FingerprintGate, check_served
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
 from vaserl.types import Group, Publication, Task, Weights
 
@@ -86,16 +86,21 @@ class RolloutPool:
 
     def confirm(self, publishing: Publishing) -> Publication:
         """Blocks until every engine serves the weights of one `submit_weights` call, and checks each engine's
-        log-probabilities of a fixed probe text. Must be called in the order of submission.
+        weights and its log-probabilities of a fixed probe text. Must be called in the order of submission.
 
-        Raises: RuntimeError when an engine serves another version; ParityError when an engine's log-probabilities of
-        the probe text differ from the learner's.
+        Raises: RuntimeError when an engine received another version; ParityError when weights that were read back from
+        an engine are not the published ones, or when an engine's log-probabilities of the probe text differ from the
+        learner's.
         """
         weights, calls = publishing.weights, publishing.calls
         answers: list[Served] = self._pool.wait([*calls, *publishing.sending], "publish")[: len(calls)]
         if any(answer.version != weights.version for answer in answers):
             served = [answer.version for answer in answers]
             raise RuntimeError(f"published weights v{weights.version}, but the engines serve versions {served}")
+        for index, answer in enumerate(answers):
+            if answer.digest != weights.digest:
+                raise RuntimeError(f"engine {index} received other files than those of version {weights.version}")
+            check_served(index, weights.version, answer.differing)
         gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
         pieces = {name for answer in answers for name in answer.seconds}
         slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}

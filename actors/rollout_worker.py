@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,11 +18,17 @@ from vaserl.files.clip import Clip
 from vaserl.policy.adapter import ADAPTER_CONFIG
 from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.prompter import Prompter
+from vaserl.policy.readback import published_columns
 from vaserl.policy.tensor_file import FileContent, read_tensors
 from vaserl.policy.weights import check_digest, write_files
 from vaserl.runs.clock import Clock
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings
-from vaserl.types import Completion, Fingerprint, Group, Task, Weights
+from vaserl.types import Completion, Group, Task, Weights
+
+_SCRATCH = "vaserl-weights-"
+"""Prefix of the folders through which vLLM reads an adapter's files."""
+_LEFTOVER_AFTER_S = 3600.0
+"""Age in seconds from which such a folder is no longer in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +40,12 @@ class Served:
     logprobs: tuple[float, ...]
     """The engine's log-probabilities of the T tokens of a fixed probe text, without the first token, [T-1]. Empty when
     the weights have no fingerprint (the learner's log-probabilities of that text)."""
-    seconds: Mapping[str, float]
-    """Duration in seconds of each part of the loading: "digest", "load" and "fingerprint"."""
+    digest: str = ""
+    """Digest of the weights that the worker received, which it has compared with that of the files' bytes."""
+    differing: tuple[str, ...] = ()
+    """Names of the weights that were read back from the engine and are not the published ones."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Duration in seconds of each part of the loading: "digest", "load", "fingerprint" and "readback"."""
 
 
 class RolloutWorker:
@@ -57,7 +69,7 @@ class RolloutWorker:
         self._settings, self._num_frames = settings, data.num_frames
         self._prompter = Prompter(model.path)
         self._clips = DataSet(data.path).clips
-        self._folder = tempfile.TemporaryDirectory(prefix="vaserl-weights-", dir=_memory_disk())
+        remove_leftovers(Path(_memory_disk() or tempfile.gettempdir()))
         self._engine = Engine(
             model.path,
             dtype=model.dtype,
@@ -87,11 +99,10 @@ class RolloutWorker:
         elif self._settings.publish == "merge":
             self._engine.load_merged(weights.files, self._settings.base_copy)
         else:
-            folder = write_files(weights.files, Path(self._folder.name) / f"v{weights.version}")
-            self._engine.load_adapter(weights.version, folder)
-            shutil.rmtree(folder)
+            with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=_memory_disk()) as folder:
+                self._engine.load_adapter(weights.version, write_files(weights.files, Path(folder)))
         clock.lap("load")
-        return self._served(weights.version, weights.fingerprint, clock)
+        return self._served(weights, clock)
 
     def open_transfer(self, address: str, port: int, *, first_rank: int, num_ranks: int) -> None:
         """Joins the NCCL group in which the learner sends whole models; see `Engine.open_transfer`."""
@@ -100,20 +111,43 @@ class RolloutWorker:
     def receive(self, weights: Weights, manifest: Sequence[TensorPlace]) -> Served:
         """Receives the tensors that the learner sends, to be served from the next request on.
 
-        weights: version and fingerprint (the learner's log-probabilities of a fixed text), without files. manifest: the
-        tensors, in the order in which they are sent.
+        weights: version, fingerprint (the learner's log-probabilities of a fixed text) and some columns of each weight,
+        without files. manifest: the tensors, in the order in which they are sent.
         """
         clock = Clock()
         self._engine.receive(manifest, vision_changed=any("visual." in place.name for place in manifest))
         clock.lap("load")
-        return self._served(weights.version, weights.fingerprint, clock)
+        return self._served(weights, clock)
 
-    def _served(self, version: int, fingerprint: Fingerprint, clock: Clock) -> Served:
-        self._version = version
+    def _served(self, weights: Weights, clock: Clock) -> Served:
+        self._version = weights.version
+        token_ids = weights.fingerprint.token_ids
         # learner and engine both score the probe text at temperature 1, whatever the run's sampling temperature
-        logprobs = self._engine.logprobs(fingerprint.token_ids) if fingerprint.token_ids else ()
+        logprobs = self._engine.logprobs(token_ids) if token_ids else ()
         clock.lap("fingerprint")
-        return Served(version=version, logprobs=logprobs, seconds=clock.seconds)
+        differing = self._differing(weights)
+        clock.lap("readback")
+        return Served(
+            version=weights.version,
+            logprobs=logprobs,
+            digest=weights.digest,
+            differing=differing,
+            seconds=clock.seconds,
+        )
+
+    def _differing(self, weights: Weights) -> tuple[str, ...]:
+        """Returns the names of the weights that the engine does not serve as published."""
+        if not weights.files:
+            return self._engine.differing_from(weights.version, weights.columns)
+        if ADAPTER_CONFIG not in weights.files:
+            tensors = {name: t for content in weights.files.values() for name, t in read_tensors(content).items()}
+            return self._engine.differing_from(weights.version, published_columns(tensors, weights.version))
+        if self._settings.publish == "merge":
+            return self._engine.differing_from_merged(weights.version, weights.files, self._settings.base_copy)
+        if not weights.fingerprint.token_ids:
+            eos = self._prompter.eos_token_id
+            self._engine.logprobs((eos, eos))  # vLLM activates an adapter with the first request
+        return self._engine.differing_from_adapter(weights.version, weights.files)
 
     def _is_new_vision(self, files: Mapping[str, FileContent]) -> bool:
         """Tells whether the vision tower in these files differs from that of the previous call; true for the first
@@ -171,6 +205,15 @@ class RolloutWorker:
             finish_reason=output.finish_reason,
             weights_version=self._version,
         )
+
+
+def remove_leftovers(place: Path) -> None:
+    """Removes the folders of adapters that killed workers left in `place`. A folder is in use for seconds only; those
+    of other users can't be removed and remain."""
+    for folder in place.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _LEFTOVER_AFTER_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _memory_disk() -> str | None:

@@ -220,6 +220,9 @@ class Weights:
     """sha256, in hexadecimal, over the names and contents of the files."""
     fingerprint: Fingerprint = UNVOUCHED
     """The learner's log-probabilities of the probe text under these weights."""
+    columns: "Mapping[str, np.ndarray]" = field(default_factory=dict)
+    """Weight name to some columns of the weight, [rows, columns] float32, which are compared with what the engines
+    serve (see `vaserl.policy.readback`). Empty if there are files, which contain all columns."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time in seconds of each part of making this version of the weights: "gather", "digest", "fingerprint"."""
 

@@ -14,7 +14,7 @@ from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
 from vaserl.errors import ParityError
-from vaserl.policy.adapter import ADAPTER_CONFIG, AdapterWriter, add_lora
+from vaserl.policy.adapter import ADAPTER_CONFIG, ADAPTER_TENSORS, AdapterWriter, add_lora
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import shared_prefix_layout
@@ -57,6 +57,24 @@ class Versions:
     def weights(self, version: int) -> Weights:
         self.set(version)
         return make_weights(version, self._writer.files(), self.fingerprint())
+
+    def drifting_weights(self, version: int, rate: float, dtype: torch.dtype, *, full: bool = False) -> Weights:
+        """Returns weights without a fingerprint: `version` optimizer steps after an untrained adapter, each of which
+        moves every entry of A and B by the learning rate. full: the whole model, with the steps on all weights."""
+        random = torch.Generator().manual_seed(7)
+        peft, state = self._peft, {}
+        for name, parameter in peft.named_parameters():
+            moved = version * rate * torch.randn(parameter.shape, generator=random).sign()
+            if full and "lora_" not in name:
+                short = name.removeprefix("base_model.model.").replace(".base_layer", "")
+                state[short] = (parameter.data + moved).to(dtype)
+            elif not full and "lora_" in name:
+                start = torch.randn(parameter.shape, generator=random) * 0.05 if "lora_A" in name else 0.0
+                state[name.replace(".default", "")] = (start + moved).to(dtype)
+        if full:
+            return make_weights(version, {"model.safetensors": bytes(TensorFile().fill(state))})
+        config = self._writer.files()[ADAPTER_CONFIG]
+        return make_weights(version, {ADAPTER_CONFIG: config, ADAPTER_TENSORS: bytes(TensorFile().fill(state))})
 
     def full_weights(self, version: int, *, vision_scale: float) -> Weights:
         """Returns the weights of the whole model, with the adapter merged and the vision tower's last layer scaled."""
@@ -118,29 +136,111 @@ def tasks(dataset: Path) -> list[Task]:
     return [dataclasses.replace(v.caption_task(), prompt=PROMPT) for v in DataSet(dataset).vases("train")][:2]
 
 
+def start_pool(publish: str, dtype: str, model: Path, dataset: Path, placement) -> RolloutPool:
+    settings = RolloutSettings.model_validate(
+        {
+            "publish": publish,
+            "max_fingerprint_gap": TOLERANCE,
+            "group_size": 2,
+            "max_new_tokens": 4,
+            "engine_args": ENGINE_ARGS,
+        }
+    )
+    return RolloutPool(
+        ModelSettings.model_validate({"path": model, "dtype": dtype}),
+        DataSettings(path=dataset, num_frames=NUM_FRAMES),
+        settings,
+        placement["rollout"],
+        max_lora_rank=8,
+        seed=0,
+    )
+
+
 @pytest.fixture(scope="module", params=["adapter", "merge"])
 def pool(request, cluster, tiny_model: Path, dataset: Path) -> Iterator[RolloutPool]:
-    settings = RolloutSettings(
-        publish=request.param,
-        max_fingerprint_gap=TOLERANCE,
-        group_size=2,
-        max_new_tokens=4,
-        engine_args=ENGINE_ARGS,
-    )
-    with placed({"rollout": actor_request(settings)}, ClusterSettings()) as placement:
-        yield RolloutPool(
-            ModelSettings(path=tiny_model, dtype="float32"),
-            DataSettings(path=dataset, num_frames=NUM_FRAMES),
-            settings,
-            placement["rollout"],
-            max_lora_rank=8,
-            seed=0,
-        )
+    with placed({"rollout": actor_request(RolloutSettings())}, ClusterSettings()) as placement:
+        yield start_pool(request.param, "float32", tiny_model, dataset, placement)
+
+
+@pytest.fixture(scope="module", params=["merge", pytest.param("adapter", marks=pytest.mark.slow)])
+def coarse_pool(request, cluster, tiny_model: Path, dataset: Path) -> Iterator[RolloutPool]:
+    """Yields a pool in bfloat16."""
+    with placed({"rollout": actor_request(RolloutSettings())}, ClusterSettings()) as placement:
+        yield start_pool(request.param, "bfloat16", tiny_model, dataset, placement)
 
 
 def inside(pool: RolloutPool, change):
     """Runs `change` on the worker object, in the worker's process."""
     return ray.get(pool._pool.actors[0].__ray_call__.remote(change))
+
+
+class StaleLoading:
+    """A fault of an engine's loading: "first" loads the first files it was given, "behind" those of the call before,
+    and "half" mixes the tensors of the two last calls."""
+
+    def __init__(self, pool: RolloutPool, kind: str):
+        self._pool, self._kind = pool, kind
+
+    def __enter__(self) -> None:
+        kind = self._kind
+
+        def install(worker) -> None:
+            from vaserl.policy.adapter import read_adapter
+            from vaserl.policy.tensor_file import TensorFile, read_tensors
+            from vaserl.policy.weights import write_files
+
+            engine, seen = worker._engine, []
+            merged, adapter, full = engine.load_merged, engine.load_adapter, engine.load_full
+
+            def chosen(files):
+                seen.append({name: bytes(content) for name, content in files.items()})
+                before = seen[0] if kind == "first" else seen[max(0, len(seen) - 2)]
+                if kind != "half":
+                    return before
+                (file,) = [name for name in files if name.endswith(".safetensors")]
+                tensors, old = read_tensors(seen[-1][file]), read_tensors(before[file])
+                mixed = {name: (old if i % 2 else tensors)[name] for i, name in enumerate(sorted(tensors))}
+                return {**seen[-1], file: bytes(TensorFile().fill(mixed))}
+
+            def load_adapter(version, folder):
+                adapter(version, write_files(chosen(read_adapter(folder)), folder))
+
+            engine.load_merged = lambda files, base_copy: merged(chosen(files), base_copy)
+            engine.load_adapter = load_adapter
+            engine.load_full = lambda files, vision_changed: full(chosen(files), vision_changed=vision_changed)
+
+        inside(self._pool, install)
+
+    def __exit__(self, *_) -> None:
+        def remove(worker) -> None:
+            for name in ("load_merged", "load_adapter", "load_full"):
+                delattr(worker._engine, name)
+
+        inside(self._pool, remove)
+
+
+def check_stale_loading(pool: RolloutPool, made, first: int) -> None:
+    """Checks that a pool which loads the previous version's tensors, or half of them, is refused at once. made: returns
+    the weights of a version. first: a version that was not published before."""
+    for kind in ("first", "behind", "half"):
+        with StaleLoading(pool, kind):
+            pool.publish(made(first))
+            with pytest.raises(ParityError, match=rf"engine 0 does not serve version {first + 1} "):
+                pool.publish(made(first + 1))
+        pool.publish(made(first + 2))
+        first += 10
+
+
+@pytest.mark.parametrize("rate", [1e-5, 1e-7], ids=str)
+def test_rollout_pool_publish_refuses_a_version_one_small_step_old(pool: RolloutPool, versions: Versions, rate: float):
+    """The log-probabilities of two versions differ by less than the limit of the fingerprint at these rates."""
+    check_stale_loading(pool, lambda v: versions.drifting_weights(v, rate, torch.float32), 401 if rate == 1e-5 else 501)
+
+
+def test_rollout_pool_publish_refuses_a_version_one_small_step_old_in_bfloat16(
+    coarse_pool: RolloutPool, versions: Versions
+):
+    check_stale_loading(coarse_pool, lambda v: versions.drifting_weights(v, 1e-5, torch.bfloat16), 601)
 
 
 @pytest.mark.slow
@@ -180,7 +280,8 @@ def test_rollout_pool_publish_refuses_an_engine_that_kept_its_weights(pool: Roll
     inside(pool, keep)
     try:
         with pytest.raises(
-            ParityError, match=r"engine 0 does not serve version 302 .* differ by .* the limit is 1\.00e-05"
+            ParityError,
+            match=r"engine 0 does not serve version 302 .* 14 weight matrices .* are not the published ones",
         ):
             pool.publish(versions.weights(302))
     finally:
@@ -258,3 +359,8 @@ def test_rollout_pool_publish_keeps_encoded_clips_until_the_vision_tower_changes
     assert encoded_by(versions.full_weights(354, vision_scale=1.0)) == 0
     assert encoded_by(versions.full_weights(355, vision_scale=2.0)) > 0
     assert encoded_by(versions.full_weights(356, vision_scale=0.5)) > 0
+
+
+@pytest.mark.parametrize("pool", ["merge"], indirect=True, scope="module")
+def test_rollout_pool_publish_refuses_a_whole_model_one_small_step_old(pool: RolloutPool, versions: Versions):
+    check_stale_loading(pool, lambda v: versions.drifting_weights(v, 1e-5, torch.float32, full=True), 701)

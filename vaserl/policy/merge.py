@@ -15,6 +15,7 @@ import torch
 from vaserl.errors import UserError
 from vaserl.policy.adapter import ADAPTER_CONFIG, ADAPTER_TENSORS
 from vaserl.policy.model_folder import name_in_model, stored_weights
+from vaserl.policy.readback import ExpectedColumns, merged_columns, sampled_columns
 from vaserl.policy.tensor_file import FileContent, read_tensors
 
 _PEFT_PREFIX = "base_model.model."
@@ -122,6 +123,15 @@ class PristineBase:
         for name, tensor in self._tensors.items():
             found = factors.get(name)
             yield self._stored_name[name], tensor if found is None else merge_matrix(tensor, found, dtype)
+
+    def expected(self, factors: Mapping[str, LoraFactors], version: int) -> Iterator[tuple[str, ExpectedColumns]]:
+        """Yields (name in the model, expected columns) of each weight that the adapter changes, for the comparison with
+        the weights that an engine serves (see `vaserl.policy.readback`)."""
+        for name, found in factors.items():
+            base = self._tensors[name]
+            columns = sampled_columns(base.shape[1], version)
+            chosen = base[:, columns].to(found.a.device, non_blocking=True)
+            yield name, merged_columns(chosen, found.a[:, columns], found.b, found.scale)
 
 
 def _layer(weight: str) -> str:

@@ -7,6 +7,9 @@ import pydantic
 
 from vaserl.settings.section import Section
 
+DEFAULT_MAX_MODEL_LEN = 4096
+"""Largest number of tokens of a prompt and its completion, if rollout.engine_args doesn't set max_model_len."""
+
 
 class RolloutSettings(Section):
     """Settings of the engines that sample completions, and of how new weights are loaded into them."""
@@ -39,7 +42,8 @@ class RolloutSettings(Section):
     after new weights are loaded; a larger difference stops the run. The default suits bfloat16, where the difference
     was 0.04 to 0.08 for a 7B model that was not trained on such text; in float32 it is about 1e-5."""
     engine_args: dict[str, Any] = pydantic.Field(default_factory=dict)
-    """Further options of vllm.LLM, passed on unchanged."""
+    """Further options of vllm.LLM, passed on unchanged. max_model_len is 4096 if it is not set here; it must be at
+    least the length of the longest prompt plus max_new_tokens."""
 
     @pydantic.field_validator("engine_args")
     @classmethod

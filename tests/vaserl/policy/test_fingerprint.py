@@ -5,7 +5,7 @@ import math
 import pytest
 
 from vaserl.errors import NonFiniteError, ParityError
-from vaserl.policy.fingerprint import FingerprintGate, mean_gap, probe_ids
+from vaserl.policy.fingerprint import FingerprintGate, check_served, mean_gap, probe_ids
 from vaserl.types import UNVOUCHED, Fingerprint
 
 
@@ -39,7 +39,7 @@ def test_fingerprint_gate_refuses_an_unchanged_engine_within_the_limit():
     gate = FingerprintGate(0.25)
     gate.check(1, fingerprint(-1.0, -2.0), [(-1.1, -2.0)])
     with pytest.raises(
-        ParityError, match=r"engine 0 still serves the old weights, .* version 2: .* changed by 5\.00e-02"
+        ParityError, match=r"engine 0 still serves version 1 .* reports version 2: .* changed by 5\.00e-02"
     ):
         gate.check(2, fingerprint(-1.1, -2.0), [(-1.1, -2.0)])
 
@@ -49,6 +49,31 @@ def test_fingerprint_gate_passes_an_unchanged_engine_of_an_unchanged_learner():
     gate.check(1, fingerprint(-1.0, -2.0), [(-1.1, -2.0)])
     assert gate.check(2, fingerprint(-1.0, -2.0), [(-1.1, -2.0)]) == pytest.approx(0.05)
     assert gate.check(3, fingerprint(-1.02, -2.0), [(-1.1, -2.0)]) == pytest.approx(0.04)
+
+
+def test_fingerprint_gate_refuses_an_engine_that_drifts_away_by_small_steps():
+    """Each step moves the learner by 0.01, below the 0.025 that one step must move for a verdict; three steps don't."""
+    gate = FingerprintGate(0.25)
+    for version in (1, 2, 3):
+        gate.check(version, fingerprint(-1.0 - version / 100), [(-1.0,)])
+    with pytest.raises(ParityError, match=r"still serves version 1 .* reports version 4: .* by 3\.00e-02 since"):
+        gate.check(4, fingerprint(-1.04), [(-1.0,)])
+
+
+def test_fingerprint_gate_refuses_an_engine_that_returns_to_an_earlier_version():
+    gate = FingerprintGate(0.25)
+    gate.check(1, fingerprint(-1.0), [(-1.01,)])
+    gate.check(2, fingerprint(-1.1), [(-1.11,)])
+    with pytest.raises(ParityError, match=r"engine 0 still serves version 1 .* reports version 3"):
+        gate.check(3, fingerprint(-1.2), [(-1.01,)])
+
+
+def test_check_served_names_engine_version_and_a_weight():
+    check_served(0, 5, ())
+    with pytest.raises(
+        ParityError, match=r"engine 2 does not serve version 5 .*: 2 weight matrices .* among them q\.w"
+    ):
+        check_served(2, 5, ("q.w", "k.w"))
 
 
 def test_fingerprint_gate_passes_unvouched_weights():
