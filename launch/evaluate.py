@@ -15,6 +15,7 @@ from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from launch.features import encoder_request, report_features, start_encoders
 from launch.main import start_job
+from launch.preflight import check_prompts
 from vaserl.dataset import CAPTION_PROMPT, DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
@@ -67,6 +68,7 @@ def run(settings: EvaluateSettings, fresh: bool = False) -> dict[str, Any]:
     check_model_folder(settings.model.path)
     data = DataSet(settings.data.path)
     vases, train = data.vases(settings.split), data.vases("train")
+    check_prompts(settings.model, settings.data, settings.rollout, [vase.caption_task() for vase in vases])
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)

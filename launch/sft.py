@@ -14,6 +14,7 @@ from launch.continuation import continue_from, starting_moments, stopping, warn_
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
+from launch.preflight import check_imitation
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
 from vaserl.grpo.checks import NonFiniteGuard
@@ -44,6 +45,7 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
     folder = SftRun(settings.run_dir)
     data = DataSet(settings.data.path)
     vases = data.vases("train")
+    check_imitation(settings, [vase.clip for vase in vases])
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)
     with begun(folder, settings, num_steps=num_steps, data_sha256=data.sha256, fresh=fresh) as begin:
         if begin.is_finished:

@@ -14,6 +14,7 @@ from launch.continuation import continue_from, starting_moments, stopping, warn_
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
+from launch.preflight import check_training
 from vaserl.dataset import DataSet
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.reading import reward_reader
@@ -42,6 +43,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     check_trackers(settings.trackers)
     data = DataSet(settings.data.path)
     tasks = [vase.caption_task() for vase in data.vases("train")]
+    check_training(settings, tasks)
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)
     validation = make_validation(settings, folder, [task.record for task in tasks], reward_reader())

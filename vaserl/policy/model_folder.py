@@ -45,6 +45,18 @@ def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[t
             yield name, opened.get_tensor(name)
 
 
+def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each weight in the folder's safetensors files, by its name there; reads no values."""
+    from safetensors import safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as opened:
+            names = opened.keys()  # the opened file is no mapping, so it can't be iterated
+            shapes |= {name: tuple(opened.get_slice(name).get_shape()) for name in names}
+    return shapes
+
+
 def name_in_model(stored_name: str) -> str:
     """Returns the name that a weight in the files of a Qwen2.5-VL folder has in the model that transformers loads. The
     files use the names of the model's first release, which transformers has changed since."""
