@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 
-from actors.readback import ServedModel
+from actors.readback import base_of, compare_adapter, compare_columns, compare_merged
 from vaserl.files.clip import Clip
 from vaserl.policy.clips import ClipFeatures
-from vaserl.policy.merge import PristineBase, read_factors
+from vaserl.policy.merge import read_factors
 from vaserl.policy.prompter import video_metadata
-from vaserl.policy.readback import ExpectedColumns
 from vaserl.policy.tensor_file import FileContent, read_tensors
 from vaserl.settings.rollout import DEFAULT_MAX_MODEL_LEN
 from vaserl.types import FinishReason
@@ -262,19 +261,19 @@ class Engine:
 
     def differing_from_adapter(self, version: int, files: Mapping[str, FileContent]) -> tuple[str, ...]:
         """Returns the names of the weights whose adapter, as loaded by `load_adapter`, is not the one in the files."""
-        return self._differing(_compare_adapter, version, dict(files))
+        return self._differing(compare_adapter, version, dict(files))
 
     def differing_from_merged(self, version: int, files: Mapping[str, FileContent], base_copy: str) -> tuple[str, ...]:
         """Returns the names of the weights that are not W0 + alpha / rank · B·A with the adapter in the files. Compares
         some columns of each matrix, other ones for each version."""
-        return self._differing(_compare_merged, version, self._model, dict(files), base_copy)
+        return self._differing(compare_merged, version, self._model, dict(files), base_copy)
 
     def differing_from(self, version: int, columns: Mapping[str, Any]) -> tuple[str, ...]:
         """Returns the names of the weights whose served columns are not the given ones.
 
         columns: for each weight, the columns that `published_columns` chooses for this version, [rows, columns].
         """
-        return self._differing(_compare_columns, version, dict(columns))
+        return self._differing(compare_columns, version, dict(columns))
 
     def _differing(self, compare: Any, *arguments: Any) -> tuple[str, ...]:
         found = self._llm.collective_rpc(compare, args=arguments)
@@ -285,47 +284,8 @@ def _write_merged(worker: Any, folder: Path, files: Mapping[str, FileContent], b
     """Merges an adapter into the weights of one of vLLM's workers, in that worker's process. The worker stores its copy
     of the base weights as an attribute."""
     factors = read_factors(files, worker.device)
-    base = _base_of(worker, folder, frozenset(factors), base_copy)
+    base = base_of(worker, folder, frozenset(factors), base_copy)
     _write(worker, base.merged(factors, worker.model_config.dtype))
-
-
-def _base_of(worker: Any, folder: Path, adapted: frozenset[str], base_copy: str) -> PristineBase:
-    """Returns the worker's copy of the base weights, which the first call reads from the checkpoint."""
-    if getattr(worker, "vaserl_base", None) is None:
-        is_gpu, on_device = worker.device.type == "cuda", base_copy == "device"
-        worker.vaserl_base = PristineBase(
-            folder,
-            adapted,
-            device=worker.device if on_device else "cpu",
-            pin_memory=is_gpu and not on_device,
-        )
-    return worker.vaserl_base
-
-
-@torch.inference_mode()
-def _compare_adapter(worker: Any, version: int, files: Mapping[str, FileContent]) -> tuple[str, ...]:
-    return ServedModel(worker).differing_adapter(read_factors(files, worker.device), version)
-
-
-@torch.inference_mode()
-def _compare_merged(
-    worker: Any, version: int, folder: Path, files: Mapping[str, FileContent], base_copy: str
-) -> tuple[str, ...]:
-    factors = read_factors(files, worker.device)
-    base = _base_of(worker, folder, frozenset(factors), base_copy)
-    return ServedModel(worker).differing(base.expected(factors, version), version)
-
-
-@torch.inference_mode()
-def _compare_columns(worker: Any, version: int, columns: Mapping[str, Any]) -> tuple[str, ...]:
-    served = ServedModel(worker)
-    # float32 from bfloat16 is exact, so a learner may send columns in either precision
-    expected = (
-        (name, ExpectedColumns(exact=torch.as_tensor(values, device=worker.device).double()))
-        for name, values in columns.items()
-        if served.has(name)
-    )
-    return served.differing(expected, version)
 
 
 def _write_full(worker: Any, files: Mapping[str, FileContent]) -> None:

@@ -16,6 +16,10 @@ START_TIMEOUT_S = 600.0
 CALL_TIMEOUT_S = 1800.0
 """Time-out in seconds of a call that does not wait for a model to load."""
 
+_USER_ERRORS = "|".join(kind.__name__ for kind in (UserError, *UserError.__subclasses__()))
+_RAISED = rf"^{UserError.__module__}\.(?:{_USER_ERRORS}): "
+"""Start of the last line of a traceback that ends with a UserError."""
+
 _T = TypeVar("_T")
 
 
@@ -112,5 +116,5 @@ def _user_error(error: RayError) -> UserError | None:
     if isinstance(error, RayTaskError):
         return error.cause if isinstance(error.cause, UserError) else None
     # Ray keeps only the text of an error in a constructor; it ends with the error's type and message
-    raised = re.split(r"^vaserl\.errors\.UserError: ", str(error), flags=re.MULTILINE)
+    raised = re.split(_RAISED, str(error), flags=re.MULTILINE)
     return UserError(raised[-1].strip()) if len(raised) > 1 else None

@@ -9,12 +9,69 @@ Like `actors.engine`, this file depends on vLLM's version.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from vaserl.policy.merge import LoraFactors
+from vaserl.errors import UserError
+from vaserl.policy.merge import LoraFactors, PristineBase, read_factors
 from vaserl.policy.readback import ExpectedColumns, as_matrix, is_served, sampled_columns
+from vaserl.policy.tensor_file import FileContent
+
+_EMBEDDING, _HEAD = "model.language_model.embed_tokens.weight", "lm_head.weight"
+
+
+def base_of(worker: Any, folder: Path, adapted: frozenset[str], base_copy: str) -> PristineBase:
+    """Returns the worker's copy of the base weights, which the first call reads from the checkpoint."""
+    if getattr(worker, "vaserl_base", None) is None:
+        is_gpu, on_device = worker.device.type == "cuda", base_copy == "device"
+        worker.vaserl_base = PristineBase(
+            folder,
+            adapted,
+            device=worker.device if on_device else "cpu",
+            pin_memory=is_gpu and not on_device,
+        )
+    return worker.vaserl_base
+
+
+@torch.inference_mode()
+def compare_adapter(worker: Any, version: int, files: Mapping[str, FileContent]) -> tuple[str, ...]:
+    """Returns the names of the weights whose adapter in one worker's slot is not the one in the files.
+
+    An adapter of another kind than plain LoRA, which the learner never makes, is not compared.
+    """
+    try:
+        factors = read_factors(files, worker.device)
+    except UserError:
+        return ()
+    return ServedModel(worker).differing_adapter(factors, version)
+
+
+@torch.inference_mode()
+def compare_merged(
+    worker: Any, version: int, folder: Path, files: Mapping[str, FileContent], base_copy: str
+) -> tuple[str, ...]:
+    """Returns the names of the weights that one worker serves otherwise than merged with the adapter in the files."""
+    factors = read_factors(files, worker.device)
+    base = base_of(worker, folder, frozenset(factors), base_copy)
+    return ServedModel(worker).differing(base.expected(factors, version), version)
+
+
+@torch.inference_mode()
+def compare_columns(worker: Any, version: int, columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the names of the weights whose columns in one worker's model are not the given ones."""
+    served = ServedModel(worker)
+    if served.is_tied and _EMBEDDING in columns:
+        # on CPU the output layer multiplies with a packed copy of the matrix that it shares with the embedding
+        columns = {**columns, _HEAD: columns[_EMBEDDING]}
+    # float32 from bfloat16 is exact, so a learner may send columns in either precision
+    expected = (
+        (name, ExpectedColumns(exact=torch.as_tensor(values, device=worker.device).double()))
+        for name, values in columns.items()
+        if served.has(name)
+    )
+    return served.differing(expected, version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +134,12 @@ class ServedModel:
             if not (same_a and same_b):
                 differing.append(name)
         return tuple(differing)
+
+    @property
+    def is_tied(self) -> bool:
+        """True if the output layer has the embedding's matrix."""
+        head, embedding = self._find(_HEAD)[0], self._find(_EMBEDDING)[0]
+        return getattr(head, "weight", None) is getattr(embedding, "weight", None)
 
     def has(self, name: str) -> bool:
         """Tells whether the engine serves this part of the model at all. An engine that gets features has no vision

@@ -100,8 +100,9 @@ class RolloutPool:
         for index, answer in enumerate(answers):
             if answer.digest != weights.digest:
                 raise RuntimeError(f"engine {index} received other files than those of version {weights.version}")
-            check_served(index, weights.version, answer.differing)
         gap = self._gate.check(weights.version, weights.fingerprint, [answer.logprobs for answer in answers])
+        for index, answer in enumerate(answers):
+            check_served(index, weights.version, answer.differing)
         pieces = {name for answer in answers for name in answer.seconds}
         slowest = {name: max(answer.seconds.get(name, 0.0) for answer in answers) for name in sorted(pieces)}
         return Publication(

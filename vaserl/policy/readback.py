@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-NUM_COLUMNS = 16
+NUM_COMPARED_COLUMNS = 16
 """Number of columns of each weight matrix that are compared for one version. A matrix with fewer columns is compared
 whole."""
 _ROUNDING = 2.0**-24
@@ -41,10 +41,10 @@ def sampled_columns(width: int, version: int) -> list[int]:
 
     width: number of columns of the weight matrix.
     """
-    if width <= NUM_COLUMNS:
+    if width <= NUM_COMPARED_COLUMNS:
         return list(range(width))
     random = np.random.default_rng([version, zlib.crc32(b"columns"), width])
-    return sorted(int(column) for column in random.choice(width, NUM_COLUMNS, replace=False))
+    return sorted(int(column) for column in random.choice(width, NUM_COMPARED_COLUMNS, replace=False))
 
 
 def as_matrix(weight: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 
 from vaserl.policy.merge import LoraFactors, merge_matrix
 from vaserl.policy.readback import (
-    NUM_COLUMNS,
+    NUM_COMPARED_COLUMNS,
     ExpectedColumns,
     as_matrix,
     is_served,
@@ -71,10 +71,10 @@ def test_merged_columns_tell_versions_apart(dtype: torch.dtype, rate: float):
 
 
 def test_sampled_columns_change_with_the_version_and_take_narrow_matrices_whole():
-    assert sampled_columns(NUM_COLUMNS, 1) == list(range(NUM_COLUMNS))
+    assert sampled_columns(NUM_COMPARED_COLUMNS, 1) == list(range(NUM_COMPARED_COLUMNS))
     drawn = {tuple(sampled_columns(1000, version)) for version in range(50)}
     assert len(drawn) == 50
-    assert all(len(set(columns)) == NUM_COLUMNS and list(columns) == sorted(columns) for columns in drawn)
+    assert all(len(set(columns)) == NUM_COMPARED_COLUMNS and list(columns) == sorted(columns) for columns in drawn)
     assert sampled_columns(1000, 7) == sampled_columns(1000, 7)
 
 
