@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-NUM_COMPARED_COLUMNS = 16
+NUM_COMPARED_COLUMNS = 8
 """Number of columns of each weight matrix that are compared for one version. A matrix with fewer columns is compared
 whole."""
 _ROUNDING = 2.0**-24
