@@ -299,10 +299,15 @@ def test_train_job_without_room_states_request_and_resources(config: Path):
     assert "Traceback" not in done.stderr
 
 
-def test_train_job_names_the_sample_of_a_broken_reward(config: Path, cluster):
+def test_train_job_names_the_sample_of_a_broken_reward(config: Path, cluster, capsys):
     run_dir = config.parent / "broken"
-    with pytest.raises(Exception, match=r"tests.fakes.rewards_for_tests:broken failed on v0\d/caption, completion 0"):
-        main([str(config), "--run_dir", str(run_dir), "--reward.functions", '["tests.fakes.rewards_for_tests:broken"]'])
+    overrides = ["--run_dir", str(run_dir), "--reward.functions", '["tests.fakes.rewards_for_tests:broken"]']
+    assert main([str(config), *overrides]) == 2
+    message = capsys.readouterr().err
+    assert "error: reward tests.fakes.rewards_for_tests:broken failed on v0" in message
+    assert "rewards_for_tests.py:" in message  # the function's last frames
+    assert message.rstrip().endswith("The run stops: it would learn from any score put in place of this one.")
+    assert "Traceback" not in message and "\x1b" not in message
 
 
 def test_train_job_dry_run_prints_a_config_that_loads(config: Path, capsys, tmp_path: Path):
