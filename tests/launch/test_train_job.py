@@ -224,25 +224,13 @@ def _rollouts(run_dir: Path, step: int) -> list[dict]:
     return pq.read_table(run_dir / "rollouts" / f"step={step:05d}.parquet").to_pylist()
 
 
-def test_train_job_refills_equal_rewards_and_skips_the_step(config: Path, cluster):
+def test_train_job_refills_equal_rewards_and_fails_if_no_step_learnt(config: Path, cluster, capsys):
     run_dir = config.parent / "equal"
-    reward = '["tests.fakes.rewards_for_tests:one"]'
-    assert (
-        main(
-            [
-                str(config),
-                "--run_dir",
-                str(run_dir),
-                "--reward.functions",
-                reward,
-                "--num_steps",
-                "1",
-                "--max_refills",
-                "2",
-            ]
-        )
-        == 0
-    )
+    overrides = ["--run_dir", str(run_dir), "--reward.functions", '["tests.fakes.rewards_for_tests:one"]']
+    assert main([str(config), *overrides, "--num_steps", "1", "--max_refills", "2"]) == 2
+    message = capsys.readouterr().err
+    assert "error: none of the run's 1 steps trained anything: in every group the rewards were equal" in message
+    assert "(reward mean 1, std 0)" in message
     (row,) = read_json_lines(run_dir / "metrics.jsonl")
     assert (row["zero_variance_share"], row["skipped"], row["reward/mean"]) == (1.0, 1.0, 1.0)
     assert (row["refills"], row["refilled_groups"], row["dropped_groups"]) == (2, 6, 9)
