@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,6 +101,9 @@ class LearnerRank:
         self._learner, self._rank, self._num_steps = learner, rank, num_steps
         self._num_ranks = learner.num_ranks
         torch.manual_seed(seed)
+        # checkpoints contain these states too, and shall not depend on the process
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path)
         # pixels if the vision tower is trained or the feature store is off, else the tower's stored output

@@ -10,5 +10,6 @@ modules:
 | `timing` | functions that time calls, summarize times, and describe the machine and the software |
 | `roofline` | lower bounds for the time of a computation on this device |
 | `arbitrary` | a reward for models with random weights |
+| `job_process` | a job in processes of its own that can be killed, and the files that it leaves |
 | `sleepers` | a fake engine and a fake learner that sleep instead of working |
 """

@@ -108,8 +108,9 @@ def random_group(
     )
 
 
-def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) -> Path:
-    """Writes a data set with a random clip for each vase. Returns: the folder of the data set.
+def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int, num_val: int = 0) -> Path:
+    """Writes a data set with a random clip for each vase. Returns: the folder of the data set. num_val: number of the
+    vases, the last ones, that are in the split "val"; the others are in "train".
 
     If the data set has as many vases as a training step has tasks, the first step uses all clips,
     and later steps use the same clips again.
@@ -124,7 +125,7 @@ def make_dataset(folder: Path, num_vases: int, *, num_frames: int, size: int) ->
             clip=dataset.clips.add(random_clip(n, num_frames=num_frames, size=size)),
             caption=PROMPT,
             reference=PROMPT,
-            split="train",
+            split="val" if n >= num_vases - num_val else "train",
         )
         for n in range(num_vases)
     )
