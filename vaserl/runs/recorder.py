@@ -71,7 +71,11 @@ class Recorder(Generic[_SettingsT]):
 
     @contextmanager
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
-        """Measures the time of a `with` block and writes it to the timeline as one phase of the step. Thread-safe."""
+        """Measures the time of a `with` block and writes it to the timeline as one phase of the step. Thread-safe.
+
+        Raises: TakenOverError, before the block runs, when a later job has claimed the folder.
+        """
+        self._begin.claim.check()
         start = time.monotonic() - self._started
         with self.status.phase(step, name):
             yield
@@ -82,6 +86,7 @@ class Recorder(Generic[_SettingsT]):
 
     def pieces(self, step: int, phase: str, seconds: Mapping[str, float]) -> None:
         """Appends the durations of a phase's timed parts to pieces.jsonl. seconds: {part: duration}."""
+        self._begin.claim.check()
         rounded = {name: round(value, 4) for name, value in seconds.items()}
         with self._timeline_lock, self._run.pieces_file.open("a") as file:
             _write_line(file, {"step": step, "phase": phase, **rounded})
@@ -176,7 +181,11 @@ class GrpoRecorder(Recorder[TrainSettings]):
         self._progress.advance(1, **shown)
 
     def rollouts(self, step: int, scored: Sequence[ScoredGroup], advantages_P_G: Sequence[Sequence[float]]) -> None:
-        """Writes the step's completions, P groups of G each, with their scores and advantages."""
+        """Writes the step's completions, P groups of G each, with their scores and advantages.
+
+        Raises: TakenOverError when a later job has claimed the folder.
+        """
+        self._begin.claim.check()
         self._grpo.write_rollouts(step, rollout_rows(step, scored, advantages_P_G))
 
     def keep(self, step: int, weights: Weights, learner: Learner, validation: Mapping[str, float]) -> None:
@@ -202,6 +211,7 @@ class GrpoRecorder(Recorder[TrainSettings]):
         self.finish(stop_reason)
 
     def _save_weights(self, weights: Weights, learner: Learner) -> None:
+        self._begin.claim.check()
         with self._grpo.saving_weights(weights.version) as folder:
             if weights.files:
                 write_weights(weights, folder)

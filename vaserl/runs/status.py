@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from vaserl.errors import UserError
+from vaserl.runs.claim import read_epoch
 from vaserl.runs.recent_rate import RecentRate
 
 STATUS_FILE = "status.json"
@@ -217,6 +218,8 @@ class SignsOfLife:
                 self._write()
 
     def _write(self) -> None:
+        if read_epoch(self._file.parent) > self._status.epoch > 0:
+            return  # another job has taken the run over, and its status is the run's
         if not self._write_lock.acquire(timeout=HEARTBEAT_S):
             return  # the thread hangs in its write
         # Always the same temporary name, so that a killed job leaves at most one. No fsync: after a power failure the
