@@ -213,7 +213,7 @@ def test_begun_refuses_a_run_whose_checkpoints_are_all_damaged(run: Run):
     before = run.metrics_file.read_bytes()
     for step in (1, 2, 3):
         checkpoint_file(run, step, "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="none of its checkpoints is undamaged.*start again with --fresh"):
+    with pytest.raises(UserError, match=r"none of its checkpoints is undamaged.*start again with --fresh"):
         begin(run)
     assert run.metrics_file.read_bytes() == before
 
