@@ -37,7 +37,7 @@ from vaserl.settings import SftSettings, TrainSettings
 from vaserl.settings.section import dump_config
 
 NUM_STEPS = 6
-JOBS = ("sft", "on_policy", "ahead")
+KINDS = ("sft", "on_policy", "ahead")
 """Kinds of jobs: supervised fine-tuning of all weights, and GRPO of an adapter with each of the two loops."""
 _MAX_ORPHAN_S = 120.0
 _MAX_TRIES = 8
@@ -45,7 +45,7 @@ _MAX_TRIES = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command-line options that set the jobs and the numbers of kills."""
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="kinds of jobs (all)")
+    parser.add_argument("--jobs", nargs="+", choices=KINDS, default=list(KINDS), help="kinds of jobs (all)")
     parser.add_argument("--num-kills", type=int, default=10, help="SIGKILLs of each kind of job (%(default)s)")
     parser.add_argument(
         "--num-inside", type=int, default=3, help="how many of them are inside the write of a checkpoint (%(default)s)"
@@ -220,7 +220,7 @@ class KilledJobs:
 
 
 def settings_of(job: str, model: Path, data: Path) -> SftSettings | TrainSettings:
-    """Returns the settings of a small job of a kind in `JOBS`; its run folder must be replaced."""
+    """Returns the settings of a small job of a kind in `KINDS`; its run folder must be replaced."""
     common: dict[str, Any] = {
         "run_dir": model.parent / "run",
         "model": {"path": model, "dtype": "float32"},
