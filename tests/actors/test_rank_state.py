@@ -131,18 +131,61 @@ MATRIX = [
 def test_restored_learner_continues_to_the_bit(
     cluster, tiny_model, dataset, demonstrations, tmp_path, stage, dtype, num_ranks
 ):
-    settings = settings_of(stage, num_ranks)
-    with started(tiny_model, dataset, settings, dtype) as group:
-        checkpoint, metrics, weights = interrupted(group, demonstrations, tmp_path)
-    assert sorted(checkpoint.files) == [f"state-{rank:05d}-of-{num_ranks:05d}.safetensors" for rank in range(num_ranks)]
-    with started(tiny_model, dataset, settings, dtype) as group:
+    metrics = continued(tiny_model, dataset, settings_of(stage, num_ranks), dtype, demonstrations, tmp_path)
+    if (stage, dtype) != (0, "float32"):  # DeepSpeed reports no norm there
+        assert metrics[0]["grad_norm"] > 1.0  # clipped
+    assert metrics[0]["learning_rate"] > metrics[1]["learning_rate"]
+
+
+ON_CPU = {"device": "cpu"}
+OPTIONS = {
+    "lora": {"method": "lora", "train_vision": False, "deepspeed": {"zero_optimization": {"stage": 2}}},
+    # BF16_Optimizer, with gradients of float32
+    "gradients": {"deepspeed": {"zero_optimization": {"stage": 1}, "data_types": {"grad_accum_dtype": "fp32"}}},
+    # torch's AdamW instead of DeepSpeed's, which would have to be compiled
+    "offload": {
+        "deepspeed": {
+            "zero_optimization": {"stage": 2, "offload_optimizer": ON_CPU},
+            "zero_force_ds_cpu_optimizer": False,
+        }
+    },
+    # several flat tensors for each group of parameters
+    "sub-groups": {
+        "deepspeed": {
+            "zero_optimization": {
+                "stage": 3,
+                "sub_group_size": 20_000,
+                "stage3_param_persistence_threshold": 100,
+                "offload_param": ON_CPU,
+                "offload_optimizer": ON_CPU,
+            },
+            "zero_force_ds_cpu_optimizer": False,
+        }
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", OPTIONS)
+def test_restored_learner_continues_to_the_bit_with_options(
+    cluster, tiny_model, dataset, demonstrations, tmp_path, option
+):
+    continued(tiny_model, dataset, settings_of(0, 2, **OPTIONS[option]), "bfloat16", demonstrations, tmp_path)
+
+
+def continued(model: Path, dataset: Path, settings: LearnerSettings, dtype: str, demonstrations, folder: Path) -> list:
+    """Compares a run of four steps with one that is restored after the second step. Returns: the metrics of the steps 3
+    and 4."""
+    with started(model, dataset, settings, dtype) as group:
+        checkpoint, metrics, weights = interrupted(group, demonstrations, folder)
+    ranks = settings.num_ranks
+    assert sorted(checkpoint.files) == [f"state-{rank:05d}-of-{ranks:05d}.safetensors" for rank in range(ranks)]
+    with started(model, dataset, settings, dtype) as group:
         assert content(group) != weights
         group.restore(checkpoint)
         assert steps(group, demonstrations, 3, 4) == metrics
         assert content(group) == weights
-    if (stage, dtype) != (0, "float32"):  # DeepSpeed reports no norm there
-        assert metrics[0]["grad_norm"] > 1.0  # clipped
-    assert metrics[0]["learning_rate"] > metrics[1]["learning_rate"]
+    return metrics
 
 
 RESHARDS = [
