@@ -6,7 +6,7 @@ This job evaluates captions. `python -m launch vaseeval CONFIG` evaluates genera
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from actors.cluster import connect
 from actors.placement import actor_request, placed
 from actors.rollout import RolloutPool
 from launch.features import encoder_request, report_features, start_encoders
+from launch.interruption import Interruption, interruptible
 from launch.main import start_job
 from launch.preflight import check_prompts
 from vaserl.dataset import CAPTION_PROMPT, DataSet, Vase
@@ -30,6 +31,7 @@ from vaserl.policy.tensor_file import FileContent
 from vaserl.policy.weights import digest_files, make_weights, read_fingerprint
 from vaserl.rewards import Scorer, make_scorer, read_sources
 from vaserl.runs.caption_store import CaptionStore, changes_of_origin
+from vaserl.runs.claim import RunClaim, claimed
 from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.progress import Progress
 from vaserl.runs.status import SignsOfLife
@@ -54,7 +56,7 @@ class Captioner(Protocol):
         ...
 
 
-def run(settings: EvaluateSettings, fresh: bool = False) -> dict[str, Any]:
+def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
     """Captions the vases of one split by greedy decoding: first with the model before GRPO ("sft"), then with the
     weights trained by GRPO ("rl").
 
@@ -73,30 +75,40 @@ def run(settings: EvaluateSettings, fresh: bool = False) -> dict[str, Any]:
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
     origin = {"captions": captions_origin(settings, data, files), "metrics": metrics_origin(settings)}
-    store = begin_evaluation(folder, settings, origin, vases, fresh=fresh)
-    if store is None:
-        return folder.summary
-    encoder = open_clip_text_encoder(settings.clip_model)
-    with SignsOfLife(folder.path, "evaluate", len(SYSTEMS) * len(vases), step=store.num_stored) as status:
-        if not store.is_complete:
-            weights = make_weights(1, files, read_fingerprint(settings.trained))
-            with started_engines(settings, rank, folder, status) as engines:
-                caption_all(engines, vases, weights, store, status)
-        with status.phase(0, "metrics"):
-            captions = zip(vases, *map(store.completions, SYSTEMS), strict=True)
-            result = evaluate_captions(
-                [_row(vase, before, after, scorer) for vase, before, after in captions],
-                [vase.record for vase in train],
-                reward_reader(),
-                encoder,
-                EvaluationConfig(seed=settings.seed),
-            )
-            constant = score_constant_caption(
-                constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
-            )
-        summary = {**result.summary, "constant_answer": constant, "versions": versions()}
-        folder.write(summary, result.vases)
-        folder.finish(origin)
+    with begin_evaluation(folder, settings, origin, vases, fresh=fresh) as (claim, store):
+        if store is None:
+            return folder.summary
+        encoder = open_clip_text_encoder(settings.clip_model)
+        status = SignsOfLife(
+            folder.path, "evaluate", len(SYSTEMS) * len(vases), step=store.num_stored, epoch=claim.epoch
+        )
+        with status:
+            if not store.is_complete:
+                weights = make_weights(1, files, read_fingerprint(settings.trained))
+                try:
+                    with started_engines(settings, rank, folder, status) as engines:
+                        caption_all(engines, vases, weights, store, status)
+                except Interruption as interruption:
+                    done = f"{store.num_stored} of {len(SYSTEMS) * len(vases)} captions"
+                    text = f"stopped by {interruption} with {done}; the same command continues there"
+                    print(f"{folder.path.name}: {text}", file=sys.stderr)
+                    raise
+            with status.phase(0, "metrics"):
+                captions = zip(vases, *map(store.completions, SYSTEMS), strict=True)
+                result = evaluate_captions(
+                    [_row(vase, before, after, scorer) for vase, before, after in captions],
+                    [vase.record for vase in train],
+                    reward_reader(),
+                    encoder,
+                    EvaluationConfig(seed=settings.seed),
+                )
+                constant = score_constant_caption(
+                    constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
+                )
+            summary = {**result.summary, "constant_answer": constant, "versions": versions()}
+            claim.check()
+            folder.write(summary, result.vases)
+            folder.finish(origin)
     return summary
 
 
@@ -136,46 +148,54 @@ def metrics_origin(settings: EvaluateSettings) -> dict[str, Any]:
     }
 
 
+@contextmanager
 def begin_evaluation(
     folder: EvaluationRun, settings: EvaluateSettings, origin: Mapping[str, Any], vases: Sequence[Vase], *, fresh: bool
-) -> CaptionStore | None:
-    """Prepares the run folder, and prints what of an earlier evaluation is used.
+) -> Iterator[tuple[RunClaim, CaptionStore | None]]:
+    """Claims the run folder for the duration of a `with` block, and prints what of an earlier evaluation is used.
 
     An earlier evaluation whose captions depend on other weights, data or settings is renamed to NAME.before-N. origin:
     what captions and metrics depend on, by these names.
 
-    Returns: the captions stored so far, or None if the evaluation is finished and nothing has changed.
+    Yields: the claim, and the captions stored so far; None if the evaluation is finished and nothing has changed.
+
+    Raises: UserError when another job writes to the folder.
     """
-    earlier = folder.origin
-    if earlier == origin and not fresh:
-        print(f"{folder.path}: this evaluation is finished. --fresh does it again", file=sys.stderr)
-        return None
-    store = _stored(folder, origin, vases)
-    reasons = list(store.changed)
-    if folder.has_results and not folder.completions_file.is_file():
-        reasons = ["it has no stored completions (an older version of vaserl wrote it)"]
-    if folder.has_results and (fresh or reasons):
-        aside = folder.set_aside()
-        reason = "--fresh" if fresh else f"it can't be continued, because this changed: {', '.join(reasons)}"
-        print(f"{folder.path}: an earlier evaluation was moved to {aside}: {reason}", file=sys.stderr)
-        store = _stored(folder, origin, vases)
-    elif store.is_complete and earlier:
-        changed = ", ".join(changes_of_origin(earlier.get("metrics", {}), origin["metrics"]))
-        print(f"{folder.path}: all captions are stored; the metrics are computed again: {changed}", file=sys.stderr)
-    elif store.num_stored:
-        total = len(SYSTEMS) * len(vases)
-        print(f"{folder.path}: {store.num_stored} of {total} captions are stored already", file=sys.stderr)
-    folder.begin(settings)
-    return store
+    with ExitStack() as claims:
+        claim = claims.enter_context(claimed(folder.path))
+        earlier = folder.origin
+        if earlier == origin and not fresh:
+            print(f"{folder.path}: this evaluation is finished. --fresh does it again", file=sys.stderr)
+            yield claim, None
+            return
+        store = _stored(folder, origin, vases, claim)
+        reasons = list(store.changed)
+        if folder.has_results and not folder.completions_file.is_file():
+            reasons = ["it has no stored completions (an older version of vaserl wrote it)"]
+        if folder.has_results and (fresh or reasons):
+            aside = folder.set_aside()
+            reason = "--fresh" if fresh else f"it can't be continued, because this changed: {', '.join(reasons)}"
+            print(f"{folder.path}: an earlier evaluation was moved to {aside}: {reason}", file=sys.stderr)
+            claim = claims.enter_context(claimed(folder.path, after_epoch=claim.epoch))
+            store = _stored(folder, origin, vases, claim)
+        elif store.is_complete and earlier:
+            changed = ", ".join(changes_of_origin(earlier.get("metrics", {}), origin["metrics"]))
+            print(f"{folder.path}: all captions are stored; the metrics are computed again: {changed}", file=sys.stderr)
+        elif store.num_stored:
+            total = len(SYSTEMS) * len(vases)
+            print(f"{folder.path}: {store.num_stored} of {total} captions are stored already", file=sys.stderr)
+        folder.begin(settings)
+        yield claim, store
 
 
-def _stored(folder: EvaluationRun, origin: Mapping[str, Any], vases: Sequence[Vase]) -> CaptionStore:
+def _stored(folder: EvaluationRun, origin: Mapping[str, Any], vases: Sequence[Vase], claim: RunClaim) -> CaptionStore:
     return CaptionStore(
         folder.completions_file,
         origin["captions"],
         systems=SYSTEMS,
         ids=[vase.id for vase in vases],
         batch_size=BATCH_SIZE,
+        check=claim.check,
     )
 
 
@@ -192,7 +212,7 @@ def started_engines(
         "rollout": actor_request(settings.rollout),
         "features": encoder_request(settings.features, bypass_reason),
     }
-    with connect(settings.cluster), placed(requests, settings.cluster) as placement:
+    with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         with status.phase(0, "start"):
             encoders = start_encoders(settings, placement["features"])
             engines = RolloutPool(

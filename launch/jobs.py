@@ -53,6 +53,7 @@ JOBS = {
         module="launch.evaluate",
         line="compares a model before and after GRPO on held-out vases",
         settings="vaserl.settings:EvaluateSettings",
+        resumes=True,
         example="configs/evaluate/quickstart.toml",
     ),
     "vaseeval": Job(

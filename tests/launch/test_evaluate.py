@@ -17,6 +17,7 @@ from launch import evaluate
 from tests.launch.test_chain import EVALUATE
 from vaserl.errors import UserError
 from vaserl.evaluation.evaluate import EvaluationConfig
+from vaserl.runs.claim import TakenOverError, claimed
 from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.status import read_status
 from vaserl.settings import EvaluateSettings
@@ -121,7 +122,7 @@ def test_evaluate_goes_on_after_the_last_stored_batch(jobs: Jobs, num_batches: i
     jobs.kill_after(num_batches)
     status = read_status(jobs.root / "run")
     assert status is not None
-    assert (status.job, status.state, status.step, status.num_steps) == ("evaluate", "failed", 2 * num_batches, 8)
+    assert (status.job, status.state, status.step, status.num_steps) == ("evaluate", "stopped", 2 * num_batches, 8)
     capsys.readouterr()
     assert jobs.run() == BATCHES[num_batches:]
     assert jobs.results() == jobs.results("whole")
@@ -212,6 +213,26 @@ def test_evaluate_refuses_an_absent_clip_model_before_the_engines_start(jobs: Jo
     with pytest.raises(UserError, match=r"clip_model .*nowhere does not exist"):
         jobs.run("--clip_model", str(jobs.root / "nowhere"))
     assert jobs.num_starts == 0
+
+
+def test_evaluate_excludes_a_second_job_in_the_same_folder(jobs: Jobs):
+    with claimed(jobs.root / "run"), pytest.raises(UserError, match="has been writing to this run folder"):
+        jobs.run()
+    assert jobs.num_starts == 0
+
+
+def test_evaluate_that_was_taken_over_writes_nothing_more(jobs: Jobs, monkeypatch):
+    greedy = CountingEngines.greedy
+
+    def taken_over(self: CountingEngines, tasks: Sequence[Task]) -> list[Group]:
+        if self.budget == 97:  # the third batch
+            (jobs.root / "run" / "epoch").write_text("9")
+        return greedy(self, tasks)
+
+    monkeypatch.setattr(CountingEngines, "greedy", taken_over)
+    with pytest.raises(TakenOverError, match="another job has taken the run over"):
+        jobs.run()
+    assert len((jobs.root / "run" / "completions.jsonl").read_text().splitlines()) == 1 + 4
 
 
 KILLED = """

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,22 @@ class CaptionStore:
     """
 
     def __init__(
-        self, path: Path, origin: Mapping[str, Any], *, systems: Sequence[str], ids: Sequence[str], batch_size: int
+        self,
+        path: Path,
+        origin: Mapping[str, Any],
+        *,
+        systems: Sequence[str],
+        ids: Sequence[str],
+        batch_size: int,
+        check: Callable[[], None] = lambda: None,
     ):
         """Reads the file if there is one.
 
         origin: everything that the captions depend on, as JSON values. systems, ids: names of the systems and ids of
-        the vases, in the order in which they are captioned. batch_size: number of vases of a batch.
+        the vases, in the order in which they are captioned. batch_size: number of vases of a batch. check: function
+        called before each write, which raises when the job may not write to the folder any more.
         """
+        self._check = check
         self._path, self._ids, self._batch_size = path, list(ids), batch_size
         self._header = _line({"format": _FORMAT, "origin": {**origin, "batch_size": batch_size}})
         self._completions: dict[str, list[Completion]] = {system: [] for system in systems}
@@ -65,6 +74,7 @@ class CaptionStore:
 
     def add(self, system: str, completions: Sequence[Completion]) -> None:
         """Appends the captions of a system's next batch of vases, and flushes them to disk."""
+        self._check()
         start = len(self._completions[system])
         rows = [
             {"system": system, "id": self._ids[start + offset], **_fields(completion)}

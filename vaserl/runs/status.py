@@ -197,7 +197,8 @@ class SignsOfLife:
         if self._thread:
             self._thread.join(timeout=HEARTBEAT_S)  # it may hang in a write to a network disk that is away
         reason = self._status.reason
-        if reason or isinstance(error, KeyboardInterrupt | SystemExit):
+        # what is no Exception, such as KeyboardInterrupt, is an end from outside
+        if reason or (error is not None and not isinstance(error, Exception)):
             self._update(state="stopped", reason=reason or first_line(error))
         elif error is not None:
             self._update(state="failed", reason=first_line(error))
