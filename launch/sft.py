@@ -67,23 +67,24 @@ def _train(settings: SftSettings, folder: SftRun, begin: Beginning, vases: Seque
     reason = bypass_reason(settings.learner, max_shift=settings.max_shift)
     requests = {"learner": actor_request(settings.learner), "features": encoder_request(settings.features, reason)}
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
-        encoders = start_encoders(settings, placement["features"])
-        ranks = LearnerGroup(
-            settings.model,
-            settings.data,
-            settings.learner,
-            placement["learner"],
-            encoders.reader() if encoders else None,
-            seed=settings.seed,
-            num_steps=num_steps,
-            start=settings.start,
-        )
-        num_parameters = ranks.wait_until_ready()
-        warn_of_little_space(begin, num_parameters)
-        first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP, settings.start).step
+        with begin.status.phase(begin.after_step, "start"):
+            encoders = start_encoders(settings, placement["features"])
+            ranks = LearnerGroup(
+                settings.model,
+                settings.data,
+                settings.learner,
+                placement["learner"],
+                encoders.reader() if encoders else None,
+                seed=settings.seed,
+                num_steps=num_steps,
+                start=settings.start,
+            )
+            num_parameters = ranks.wait_until_ready()
+            warn_of_little_space(begin, num_parameters)
+            first_step = continue_from(begin, ranks, folder, MAX_BASE_GAP, settings.start).step
         print(f"sft: {len(vases)} vases, {num_steps} steps, {num_parameters:,} trained parameters", file=sys.stderr)
         with (
-            Recorder(folder, settings, begin, trackers=settings.trackers, num_steps=num_steps) as recorder,
+            Recorder(folder, settings, begin, trackers=settings.trackers) as recorder,
             stopping(recorder),
             Progress("sft", num_steps, begin.after_step, recorder.status.waits_for) as progress,
         ):

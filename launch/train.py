@@ -72,19 +72,20 @@ def _train(
         "features": encoder_request(settings.features, bypass_reason(settings.learner)),
     }
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
-        encoders = start_encoders(settings, placement["features"])
-        if encoders:
-            encoders.fill(grpo.clips(begin.after_step + 1))
-        features = encoders.reader() if encoders else None
-        ranks = start_ranks(settings, placement["learner"], features)
-        engines = start_engines(settings, placement["rollout"], features, ranks)
-        rewards = RewardPool(settings.reward, placement["reward"])
-        num_parameters = ranks.wait_until_ready()
-        warn_of_little_space(begin, num_parameters)
-        start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap, settings.start)
-        rewards.wait_until_ready()
-        rewards.prepare(records)
-        engines.wait_until_ready()
+        with begin.status.phase(begin.after_step, "start"):
+            encoders = start_encoders(settings, placement["features"])
+            if encoders:
+                encoders.fill(grpo.clips(begin.after_step + 1))
+            features = encoders.reader() if encoders else None
+            ranks = start_ranks(settings, placement["learner"], features)
+            engines = start_engines(settings, placement["rollout"], features, ranks)
+            rewards = RewardPool(settings.reward, placement["reward"])
+            num_parameters = ranks.wait_until_ready()
+            warn_of_little_space(begin, num_parameters)
+            start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap, settings.start)
+            rewards.wait_until_ready()
+            rewards.prepare(records)
+            engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
         with GrpoRecorder(folder, settings, begin, settings.trackers) as recorder, stopping(recorder):
             for weights in start.earlier:

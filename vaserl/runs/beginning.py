@@ -1,6 +1,5 @@
 """Begins a run in its folder: as a new run, or after the last checkpoint of a run that was stopped."""
 
-import dataclasses
 import json
 import sys
 import time
@@ -16,6 +15,7 @@ from vaserl.runs.checkpoint.store import CheckpointStore
 from vaserl.runs.checkpoint.stored import StoredCheckpoint
 from vaserl.runs.claim import RunClaim, claimed
 from vaserl.runs.run import RecordedRun
+from vaserl.runs.status import SignsOfLife
 from vaserl.settings import SftSettings, TrainSettings
 
 
@@ -28,6 +28,8 @@ class Beginning:
     """Store of the run's checkpoints."""
     inputs: Mapping[str, str]
     """Hash of each input that the run's result depends on, by the input's name."""
+    status: SignsOfLife
+    """Writer of the job's status.json."""
     checkpoint: StoredCheckpoint | None = None
     """Checkpoint that the run continues from; None if it begins at the first step."""
     is_finished: bool = False
@@ -55,7 +57,7 @@ def begun(
 
     A new run begins at step 1. A run that was stopped begins after its newest undamaged checkpoint; the records of
     later steps are removed, because these steps are made again. A run with several finished steps and no checkpoint is
-    renamed to NAME.before-N, and a new one begins.
+    renamed to NAME.before-N, and a new one begins. Within the block, status.json is kept up to date.
 
     num_steps: number of steps of the run. data_sha256: SHA-256 of the data set. reward_sha256: SHA-256 of the code of
     each reward function, by the function's name in the config. fresh: if true, a run in the folder is renamed in any
@@ -77,7 +79,8 @@ def begun(
             changes = _allowed_changes(run, settings)
             if run.is_finished(num_steps):
                 print(f"{run.path}: this run is finished: {run.outcome}. --fresh starts it again", file=sys.stderr)
-                yield Beginning(claim=claim, store=store, inputs=inputs, is_finished=True)
+                status = SignsOfLife(run.path, run.JOB, num_steps)
+                yield Beginning(claim=claim, store=store, inputs=inputs, status=status, is_finished=True)
                 return
             checkpoint = _newest(run, store)
         if checkpoint is None:
@@ -87,15 +90,23 @@ def begun(
             _check_unused(run, store)
         else:
             _check_continues(run, checkpoint, inputs, num_steps)
-        begin = Beginning(claim=claim, store=store, inputs=inputs, checkpoint=checkpoint)
-        run.drop_after(begin.after_step if checkpoint else -1)
-        store.drop_after(begin.after_step)
+        after_step = checkpoint.step if checkpoint else 0
+        run.drop_after(after_step if checkpoint else -1)
+        store.drop_after(after_step)
         run.begin(settings, reward_sha256)
-        begin = dataclasses.replace(begin, metrics=run.metrics)
+        begin = Beginning(
+            claim=claim,
+            store=store,
+            inputs=inputs,
+            status=SignsOfLife(run.path, run.JOB, num_steps, step=after_step, epoch=claim.epoch),
+            checkpoint=checkpoint,
+            metrics=run.metrics,
+        )
         _log_start(run, begin, changes)
         if has_run and not fresh:
             print(f"{run.path.name}: continues after step {begin.after_step} of {num_steps}", file=sys.stderr)
-        yield begin
+        with begin.status:
+            yield begin
 
 
 def _allowed_changes(run: RecordedRun[Any], settings: TrainSettings | SftSettings) -> list[SettingChange]:

@@ -19,7 +19,6 @@ from vaserl.runs.progress import Progress
 from vaserl.runs.rows import TimelineSpan, rollout_rows
 from vaserl.runs.run import RecordedRun, Run
 from vaserl.runs.saver import CheckpointSaver
-from vaserl.runs.status import SignsOfLife
 from vaserl.runs.trackers import start_tracker
 from vaserl.settings import SftSettings, TrainSettings
 from vaserl.types import ScoredGroup, Weights
@@ -30,12 +29,10 @@ _SettingsT = TypeVar("_SettingsT", SftSettings, TrainSettings)
 class Recorder(Generic[_SettingsT]):
     """Writer of a training run's metrics and timeline, step by step, after the steps that the run has already.
 
-    In a `with` block, it keeps status.json up to date. Each step is recorded only after the checkpoint of the step
+    Each step is recorded only after the checkpoint of the step
     before it is written, so a killed run loses at most one recorded step. A job whose folder was claimed by a later job
     can't record anything.
     """
-
-    _JOB = "sft"
 
     def __init__(
         self,
@@ -44,10 +41,9 @@ class Recorder(Generic[_SettingsT]):
         begin: Beginning,
         *,
         trackers: Sequence[str] = (),
-        num_steps: int,
         num_versions: int = 0,
     ):
-        """num_steps: number of steps of the whole run, for the time left. num_versions: number of versions of the
+        """num_versions: number of versions of the
         published weights that a checkpoint contains."""
         self._run, self._begin = run, begin
         self._metrics = run.metrics_file.open("a")
@@ -56,7 +52,7 @@ class Recorder(Generic[_SettingsT]):
         self._started = time.monotonic() - max(ends, default=0.0)
         self._timeline_lock = threading.Lock()
         self._trackers = [start_tracker(name, run, settings, begin.after_step) for name in trackers]
-        self.status = SignsOfLife(run.path, self._JOB, num_steps, step=begin.after_step, epoch=begin.claim.epoch)
+        self.status = begin.status
         # a continued run must have the same base model, whose fingerprint the first job wrote
         inputs = {"base model": sha256_of(run.path / FINGERPRINT_FILE), "config": sha256_of(run.config_file)}
         self._saver = CheckpointSaver(
@@ -115,7 +111,6 @@ class Recorder(Generic[_SettingsT]):
             tracker(step, values)
 
     def __enter__(self) -> Self:
-        self.status.__enter__()
         return self
 
     def checkpoint(self, step: int, learner: Learner, values: Mapping[str, float], *, is_last: bool) -> None:
@@ -150,23 +145,18 @@ class Recorder(Generic[_SettingsT]):
         for file in (self._metrics, self._timeline):
             os.fsync(file.fileno())
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._saver.close()
         self._metrics.close()
         self._timeline.close()
-        self.status.__exit__(*error)
 
 
 class GrpoRecorder(Recorder[TrainSettings]):
     """Recorder of a GRPO run. It also writes the completions of each step, saves weights and shows the progress."""
 
-    _JOB = "train"
-
     def __init__(self, run: Run, settings: TrainSettings, begin: Beginning, trackers: Sequence[str] = ()):
         num_versions = 1 + (settings.max_staleness if settings.loop == "ahead" else 0)
-        super().__init__(
-            run, settings, begin, trackers=trackers, num_steps=settings.num_steps, num_versions=num_versions
-        )
+        super().__init__(run, settings, begin, trackers=trackers, num_versions=num_versions)
         self._grpo, self._settings = run, settings
         self._progress = Progress("grpo", settings.num_steps, begin.after_step, self.status.waits_for)
         self._num_skipped = sum(bool(row.get("skipped")) for row in begin.metrics)

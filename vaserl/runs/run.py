@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, json_lines, read_json_lines, write_atomic
@@ -33,6 +33,9 @@ _RowT = TypeVar("_RowT", TimelineSpan, PhasePieces)
 
 class RecordedRun(JobFolder[SettingsT]):
     """The output folder of a training run, which records metrics and a timeline step by step."""
+
+    JOB: ClassVar[Literal["train", "sft"]]
+    """Kind of the run's job."""
 
     @property
     def metrics_file(self) -> Path:
@@ -164,6 +167,8 @@ class SavedWeights:
 class Run(RecordedRun[TrainSettings]):
     """The output folder of a GRPO run."""
 
+    JOB = "train"
+
     def __init__(self, path: Path):
         super().__init__(path, TrainSettings)
 
@@ -276,6 +281,8 @@ class Run(RecordedRun[TrainSettings]):
 
 class SftRun(RecordedRun[SftSettings]):
     """The output folder of a supervised fine-tuning run."""
+
+    JOB = "sft"
 
     def __init__(self, path: Path):
         super().__init__(path, SftSettings)

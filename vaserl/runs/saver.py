@@ -1,6 +1,7 @@
 """Saves checkpoints of a run while its next step runs."""
 
 import contextlib
+import math
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +92,8 @@ class CheckpointSaver:
         self._begin.claim.check()
         learner.snapshot()
         versions = tuple(self._versions)
-        self._pending = self._thread.submit(self._write, step, learner, versions, dict(metrics))
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self._pending = self._thread.submit(self._write, step, learner, versions, finite)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Waits until the last checkpoint is written. Returns: False if that took longer than `timeout_s` seconds.
