@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
             importlib.import_module(job.module).run(settings, **options)
     except Interruption as interruption:
         return interruption.exit_code
+    except KeyboardInterrupt:  # Ctrl-C before the job was ready to be interrupted
+        return Interruption(signal.SIGINT).exit_code
     except RewardError as error:
         print(
             f"error: {error}\nThe run stops: it would learn from any score put in place of this one.", file=sys.stderr

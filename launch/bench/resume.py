@@ -131,7 +131,7 @@ class KilledJobs:
         self._name, self._folder = job, folder
         self._settings = settings_of(job, model, data)
         if changes:
-            self._settings = type(self._settings).model_validate(_merged(self._settings.model_dump(), changes))
+            self._settings = type(self._settings).model_validate(merged_settings(self._settings.model_dump(), changes))
         self._expected: dict[str, str] = {}
         self._spans: Any = None
         self.length_s = 0.0
@@ -289,8 +289,9 @@ def _watch(process: JobProcess, found: dict[str, Any]) -> None:
     found |= {"all_gone_s": seconds, "orphans": orphans}
 
 
-def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged_settings(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested settings with some of them changed; both are nested dictionaries."""
     merged = dict(values)
     for name, value in changes.items():
-        merged[name] = _merged(merged[name], value) if isinstance(value, Mapping) and name in merged else value
+        merged[name] = merged_settings(merged[name], value) if isinstance(value, Mapping) and name in merged else value
     return merged

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from vaserl.errors import UserError
 from vaserl.files.durable import DELETING, make_folder, remove_folder, rename_durably, sync_below, write_durably
 from vaserl.runs.checkpoint.folder_names import FolderName, folder_name_in
 from vaserl.runs.checkpoint.manifest import MANIFEST_FILE
@@ -80,3 +81,5 @@ class DiskFolders:
             return sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir())
         except FileNotFoundError:
             return []
+        except NotADirectoryError as error:
+            raise UserError(f"{self._root}: checkpoint.path is not a folder; name another place") from error

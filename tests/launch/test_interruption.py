@@ -1,0 +1,77 @@
+"""Tests the end of a job by SIGTERM and Ctrl-C: exit code, cleaning up, and no traceback."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from launch.main import start_job
+
+ROOT = Path(__file__).parents[2]
+JOB = """
+import sys, types, time
+from pathlib import Path
+from launch import main
+from launch.interruption import interruptible
+from launch.jobs import JOBS, Job
+
+def run(settings):
+    with interruptible():
+        try:
+            print("works", flush=True)
+            time.sleep(60)
+        finally:
+            print("cleans up", flush=True)
+            {cleaning}
+
+sys.modules["job"] = types.SimpleNamespace(run=run)
+JOBS["vaseeval"] = Job(module="job", line="waits", settings=JOBS["vaseeval"].settings, example="")
+sys.exit(main.start_job("vaseeval", ["configs/vaseeval/lathe.toml"]))
+"""
+
+
+def job(cleaning: str = "pass") -> subprocess.Popen[str]:
+    """Starts a process that calls `start_job` with a job that waits, and returns it when the job works."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", JOB.format(cleaning=cleaning)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "works\n"
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_job_told_to_end_cleans_up_and_exits_with_the_signals_code(number: int, code: int):
+    process = job()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (code, "cleans up\n", "")
+
+
+def test_job_told_twice_to_end_ends_at_once():
+    process = job("time.sleep(60)")
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout is not None and process.stdout.readline() == "cleans up\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_job_interrupted_by_the_keyboard_while_it_starts_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Until Ray has started, Python's own handler of Ctrl-C is in force."""
+
+    def interrupted(settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=interrupted))
+    assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 130
+    assert capsys.readouterr().err == ""

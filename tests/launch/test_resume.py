@@ -1,0 +1,152 @@
+"""Tests that jobs which were killed or told to end continue as if nothing had happened: real Ray, vLLM and DeepSpeed.
+
+Each job runs in a process that is forked from a server with the imports done, and in the cluster of the tests, because
+importing and starting Ray would take most of the time. `launch bench resume` kills whole jobs, their own Ray included.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from launch.__main__ import main
+from launch.bench.job_process import contents, differences, recorded_steps, spans, starts, unfinished_checkpoints
+from launch.bench.resume import merged_settings
+from vaserl.settings import SftSettings, TrainSettings
+from vaserl.settings.section import dump_config
+
+NUM_STEPS = {"sft": 24, "on_policy": 6, "ahead": 6}
+KILLS = {"sft": (4, 12), "on_policy": (2, 4), "ahead": (2, 4)}
+"""Numbers of recorded steps at which the job gets SIGKILL, and the resumed one SIGTERM."""
+_PROCESSES = multiprocessing.get_context("forkserver")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of a data set of ten vases, two of them in the split "val"."""
+    from launch.bench.subject import make_dataset
+
+    return make_dataset(tmp_path_factory.mktemp("data") / "vases", 10, num_frames=4, size=56, num_val=2)
+
+
+@pytest.fixture(scope="module")
+def address(cluster) -> Iterator[str]:
+    """Returns the address of the tests' cluster."""
+    _PROCESSES.set_forkserver_preload(["launch.train", "launch.sft"])
+    yield ray.get_runtime_context().gcs_address
+
+
+class ForkedJob:
+    """A `python -m launch JOB CONFIG` in a forked process, whose output goes to a file beside the config."""
+
+    def __init__(self, command: str, config: Path, address: str):
+        self._command = command
+        self.process = _PROCESSES.Process(target=run_forked, args=([command, str(config)], address))
+        self.process.start()
+
+    def wait_for_steps(self, run_dir: Path, num_steps: int) -> None:
+        """Waits until a number of steps is recorded."""
+        until = time.monotonic() + 300
+        while len(recorded_steps(run_dir)) < num_steps and self.process.is_alive() and time.monotonic() < until:
+            time.sleep(0.002)
+
+    def signal(self, number: int) -> float:
+        """Sends a signal and waits for the end of the process. Returns: the seconds that it took."""
+        start = time.monotonic()
+        os.kill(self.process.pid or 0, number)
+        self.process.join(60)
+        return time.monotonic() - start
+
+
+def run_forked(arguments: list[str], address: str) -> None:
+    """Runs a job in this process, in the cluster at an address."""
+    log = os.open(Path(arguments[1]).with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ["RAY_ADDRESS"] = address
+    sys.exit(main(arguments))
+
+
+def settings_of(kind: str, model: Path, data: Path, changes: dict[str, Any]) -> SftSettings | TrainSettings:
+    """Returns the settings of a small job."""
+    common: dict[str, Any] = {
+        "run_dir": "run",
+        "trackers": [],
+        "model": {"path": model, "dtype": "float32"},
+        "data": {"path": data, "num_frames": 4},
+        "learner": {"num_cpus": 0.5, "learning_rate": 0.02, "lora": {"rank": 4, "alpha": 8}},
+        "features": {"num_workers": 0},
+    }
+    if kind == "sft":
+        own = {"num_epochs": 12, "vases_per_step": 4, "learner": {"schedule": "cosine"}}
+        return SftSettings.model_validate(merged_settings(merged_settings(common, own), changes))
+    own = {
+        "num_steps": NUM_STEPS[kind],
+        "loop": kind,
+        "tasks_per_step": 2,
+        "rollout": {
+            "group_size": 4,
+            "max_new_tokens": 8,
+            "num_cpus": 0.5,
+            "engine_args": {"max_model_len": 256, "max_num_seqs": 8},
+        },
+        "reward": {"functions": ["launch.bench.arbitrary:arbitrary"]},
+        "validation": {"every": 2},
+    }
+    return TrainSettings.model_validate(merged_settings(merged_settings(common, own), changes))
+
+
+def write_config(folder: Path, name: str, settings: SftSettings | TrainSettings) -> tuple[Path, Path]:
+    """Writes a job's config. Returns: the run folder and the path of the config."""
+    run_dir = folder / name
+    config = folder / f"{name}.toml"
+    config.write_text(dump_config(settings.model_copy(update={"run_dir": run_dir})))
+    return run_dir, config
+
+
+@pytest.mark.parametrize("kind", ["sft", "on_policy", "ahead"])
+def test_job_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
+    kind: str, tmp_path: Path, tiny_model: Path, data: Path, address: str, capsys
+):
+    """Chained in one run folder: start, SIGKILL, the same command, SIGTERM, the same command, end, the same command."""
+    command, num_steps = "sft" if kind == "sft" else "train", NUM_STEPS[kind]
+    settings = settings_of(kind, tiny_model, data, {})
+    run_dir, config = write_config(tmp_path, "killed", settings)
+    job = ForkedJob(command, config, address)
+    job.wait_for_steps(run_dir, KILLS[kind][0])
+    job.signal(signal.SIGKILL)
+    assert job.process.exitcode == -signal.SIGKILL, config.with_suffix(".log").read_text()
+    before = len(recorded_steps(run_dir))
+    again = ForkedJob(command, config, address)
+
+    whole, undisturbed = write_config(tmp_path, "whole", settings)  # meanwhile
+    assert main([command, str(undisturbed)]) == 0
+
+    again.wait_for_steps(run_dir, max(KILLS[kind][1], before + 1))
+    seconds = again.signal(signal.SIGTERM)
+    log = config.with_suffix(".log").read_text()
+    assert again.process.exitcode == 128 + signal.SIGTERM, log
+    assert "Traceback" not in log
+    kept = len(recorded_steps(run_dir))
+    assert f"killed: stopped by SIGTERM after step {kept}; the same command continues after step {kept}" in log
+    assert seconds < 3  # after which `ray job stop` kills the driver
+    assert main([command, str(config)]) == 0
+
+    assert differences(contents(run_dir), contents(whole)) == []
+    assert recorded_steps(run_dir) == list(range(1, num_steps + 1))
+    assert spans(run_dir) == spans(whole)
+    first, second, third = starts(run_dir)
+    assert first["after_step"] == 0
+    assert before - second["after_step"] <= 1
+    assert third["after_step"] == kept
+    assert unfinished_checkpoints(run_dir) == []
+    capsys.readouterr()
+    assert main([command, str(config)]) == 0
+    assert f"this run is finished: all {num_steps} steps are done" in capsys.readouterr().err
