@@ -47,7 +47,6 @@ class ForkedJob:
     """A `python -m launch JOB CONFIG` in a forked process, whose output goes to a file beside the config."""
 
     def __init__(self, command: str, config: Path, address: str):
-        self._command = command
         self.process = _PROCESSES.Process(target=run_forked, args=([command, str(config)], address))
         self.process.start()
 
@@ -60,9 +59,16 @@ class ForkedJob:
     def signal(self, number: int) -> float:
         """Sends a signal and waits for the end of the process. Returns: the seconds that it took."""
         start = time.monotonic()
+        assert self.process.is_alive(), "the job ended before it could be interrupted"
         os.kill(self.process.pid or 0, number)
         self.process.join(60)
         return time.monotonic() - start
+
+    @property
+    def exit_code(self) -> int | None:
+        """Waits for the end of the process and returns its exit code; -9 after SIGKILL."""
+        self.process.join(300)
+        return self.process.exitcode
 
 
 def run_forked(arguments: list[str], address: str) -> None:
@@ -97,7 +103,7 @@ def settings_of(kind: str, model: Path, data: Path, changes: dict[str, Any]) -> 
             "num_cpus": 0.5,
             "engine_args": {"max_model_len": 256, "max_num_seqs": 8},
         },
-        "reward": {"functions": ["launch.bench.arbitrary:arbitrary"]},
+        "reward": {"functions": ["launch.bench.arbitrary:arbitrary"], "num_cpus": 0.1},
         "validation": {"every": 2},
     }
     return TrainSettings.model_validate(merged_settings(merged_settings(common, own), changes))
@@ -113,32 +119,31 @@ def write_config(folder: Path, name: str, settings: SftSettings | TrainSettings)
 
 @pytest.mark.parametrize("kind", ["sft", "on_policy", "ahead"])
 def test_job_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
-    kind: str, tmp_path: Path, tiny_model: Path, data: Path, address: str, capsys
+    kind: str, tmp_path: Path, tiny_model: Path, data: Path, address: str
 ):
     """Chained in one run folder: start, SIGKILL, the same command, SIGTERM, the same command, end, the same command."""
     command, num_steps = "sft" if kind == "sft" else "train", NUM_STEPS[kind]
     settings = settings_of(kind, tiny_model, data, {})
     run_dir, config = write_config(tmp_path, "killed", settings)
-    job = ForkedJob(command, config, address)
-    job.wait_for_steps(run_dir, KILLS[kind][0])
-    job.signal(signal.SIGKILL)
-    assert job.process.exitcode == -signal.SIGKILL, config.with_suffix(".log").read_text()
+    whole, undisturbed = write_config(tmp_path, "whole", settings)
+    jobs = [ForkedJob(command, config, address), ForkedJob(command, undisturbed, address)]
+    jobs[0].wait_for_steps(run_dir, KILLS[kind][0])
+    jobs[0].signal(signal.SIGKILL)
+    assert jobs[0].exit_code == -signal.SIGKILL, config.with_suffix(".log").read_text()
     before = len(recorded_steps(run_dir))
+
     again = ForkedJob(command, config, address)
-
-    whole, undisturbed = write_config(tmp_path, "whole", settings)  # meanwhile
-    assert main([command, str(undisturbed)]) == 0
-
     again.wait_for_steps(run_dir, max(KILLS[kind][1], before + 1))
     seconds = again.signal(signal.SIGTERM)
     log = config.with_suffix(".log").read_text()
-    assert again.process.exitcode == 128 + signal.SIGTERM, log
+    assert again.exit_code == 128 + signal.SIGTERM, log
     assert "Traceback" not in log
     kept = len(recorded_steps(run_dir))
     assert f"killed: stopped by SIGTERM after step {kept}; the same command continues after step {kept}" in log
     assert seconds < 3  # after which `ray job stop` kills the driver
-    assert main([command, str(config)]) == 0
 
+    jobs += [ForkedJob(command, config, address)]
+    assert [job.exit_code for job in jobs[1:]] == [0, 0], config.with_suffix(".log").read_text()
     assert differences(contents(run_dir), contents(whole)) == []
     assert recorded_steps(run_dir) == list(range(1, num_steps + 1))
     assert spans(run_dir) == spans(whole)
@@ -147,6 +152,5 @@ def test_job_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
     assert before - second["after_step"] <= 1
     assert third["after_step"] == kept
     assert unfinished_checkpoints(run_dir) == []
-    capsys.readouterr()
-    assert main([command, str(config)]) == 0
-    assert f"this run is finished: all {num_steps} steps are done" in capsys.readouterr().err
+    assert ForkedJob(command, config, address).exit_code == 0
+    assert f"this run is finished: all {num_steps} steps are done" in config.with_suffix(".log").read_text()
