@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from launch.bench.job_process import contents
 from launch.train import main
 from tests.conftest import make_dataset, read_json
 from vaserl.dataset import DataSet
@@ -94,6 +95,53 @@ def test_train_job_encodes_each_clip_once_in_all_runs_with_one_store(finished: P
     after."""
     assert read_json(finished / "features.json") == {"encoded": 4, "damaged": 0, "evicted": 0, "refused": 0}
     assert len(list(finished.with_name("run.features").iterdir())) == 4 + 1  # and the lock
+
+
+def test_train_job_that_is_finished_says_so_and_changes_nothing(finished: Path, config: Path, capsys):
+    before = contents(finished)
+    assert main([str(config)]) == 0
+    assert f"{finished}: this run is finished: all 3 steps are done" in capsys.readouterr().err
+    assert contents(finished) == before
+
+
+def test_train_job_with_other_settings_names_them_before_anything_is_started(finished: Path, config: Path, capsys):
+    before = contents(finished)
+    assert main([str(config), "--loss.beta", "0.5", "--seed", "4"]) == 2
+    message = capsys.readouterr().err
+    assert "  loss.beta: 0.01 -> 0.5\n  seed: 0 -> 4\n" in message
+    assert contents(finished) == before
+
+
+def test_train_job_in_the_folder_of_a_running_job_is_refused_in_one_line(
+    config: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    run_dir = config.parent / "taken"
+    holder = (
+        "import sys; from pathlib import Path; from vaserl.runs.claim import claimed\n"
+        "with claimed(Path(sys.argv[1])): print('claimed', flush=True); sys.stdin.read()"
+    )
+    monkeypatch.setattr("launch.train.connect", lambda settings: pytest.fail("an actor would be started"))
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(run_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "claimed\n"
+        before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+        assert main([str(config), "--run_dir", str(run_dir)]) == 2
+        assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+        assert other.stdin is not None
+        other.stdin.close()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{run_dir}: process {other.pid} on " in line and "has been writing to this run folder since" in line
+
+
+def test_train_job_leaves_a_folder_with_other_files_alone(config: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    photos = config.parent / "photos"
+    photos.mkdir()
+    (photos / "a.png").touch()
+    monkeypatch.setattr("launch.train.connect", lambda settings: pytest.fail("an actor would be started"))
+    assert main([str(config), "--run_dir", str(photos), "--fresh"]) == 2
+    assert "is not empty and contains no run" in capsys.readouterr().err
+    assert [path.name for path in photos.iterdir()] == ["a.png"]
 
 
 @pytest.mark.slow
