@@ -88,8 +88,10 @@ def _train(
             engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
         with GrpoRecorder(folder, settings, begin, settings.trackers) as recorder, stopping(recorder):
-            for weights in start.earlier:
-                recorder.know_version(weights)
+            if settings.loop == "ahead" and settings.max_staleness:
+                # the checkpoints of the next steps need them: they sample steps after those
+                for weights in (*start.earlier, ranks.weights(version=start.step)):
+                    recorder.know_version(weights)
             loop = train_ahead if settings.loop == "ahead" else train
             weights = loop(grpo, engines, rewards, ranks, recorder, start)
             recorder.complete(weights, ranks, grpo.stop_reason)

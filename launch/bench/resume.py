@@ -41,6 +41,7 @@ KINDS = ("sft", "on_policy", "ahead")
 """Kinds of jobs: supervised fine-tuning of all weights, and GRPO of an adapter with each of the two loops."""
 _MAX_ORPHAN_S = 120.0
 _MAX_TRIES = 8
+_START_UNITS, _END_UNITS = 2, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +109,8 @@ class Moment:
     """The moment at which a job is to be killed."""
 
     share: float
-    """Between 0 and 1: the share of the duration of an uninterrupted run, or of the steps for a kill inside a write."""
+    """Between 0 and 1: the share of the run's progress (see `KilledJobs`), or of its steps for a kill inside a
+    write."""
     is_inside: bool = False
     """True for a moment at which a checkpoint is being written."""
 
@@ -123,7 +125,11 @@ def moments(num: int, num_inside: int, draw: random.Random) -> list[Moment]:
 
 
 class KilledJobs:
-    """Runs of one kind of job: the uninterrupted one, and those that are killed and resumed."""
+    """Runs of one kind of job: the uninterrupted one, and those that are killed and resumed.
+
+    A moment is a share of the run's progress and not of its time, most of which is the start-up on a small model, and
+    which depends on the machine's load. The start-up counts as much as two steps, the end as much as one.
+    """
 
     def __init__(self, job: str, folder: Path, model: Path, data: Path, changes: Mapping[str, Any] | None = None):
         """folder: where the run folders are made. changes: settings that differ, as nested dictionaries."""
@@ -134,14 +140,19 @@ class KilledJobs:
             self._settings = type(self._settings).model_validate(merged_settings(self._settings.model_dump(), changes))
         self._expected: dict[str, str] = {}
         self._spans: Any = None
-        self.length_s = 0.0
+        self.length_s = self._first_s = self._step_s = self._end_s = 0.0
 
     def uninterrupted(self) -> int:
         """Runs the job to its end, for the comparison. Returns: the number of files compared."""
         run_dir, config = self._config("uninterrupted")
         process = JobProcess(self._command, config)
+        process.wait_until(lambda: bool(recorded_steps(run_dir)))
+        self._first_s = process.age_s
+        process.wait_until(lambda: len(recorded_steps(run_dir)) == NUM_STEPS)
+        last_s = process.age_s
         process.finish()
         self.length_s = process.age_s
+        self._step_s, self._end_s = (last_s - self._first_s) / (NUM_STEPS - 1), self.length_s - last_s
         self._expected, self._spans = contents(run_dir), spans(run_dir)
         return len(self._expected)
 
@@ -155,9 +166,11 @@ class KilledJobs:
             process = JobProcess(self._command, config)
             alive = self._wait(process, run_dir, moment, attempt)
             moment_s = process.age_s
+            writing = unfinished_checkpoints(run_dir)
             end_s = process.signal(getattr(signal, how)) if alive else 0.0
-            unfinished = unfinished_checkpoints(run_dir)
-            if alive and (unfinished or not moment.is_inside):
+            if how == "SIGKILL":  # a job that gets SIGTERM finishes its write
+                writing = unfinished_checkpoints(run_dir)
+            if alive and (writing or not moment.is_inside):
                 break
             process.wait_until_gone(_MAX_ORPHAN_S)
         else:
@@ -169,7 +182,8 @@ class KilledJobs:
         found = {
             "signal": how,
             "moment_s": moment_s,
-            "inside_write": bool(unfinished),
+            "progress": moment.share,
+            "inside_write": bool(writing),
             "phases": _phases(run_dir),
             "steps_recorded": len(before),
             "end_s": end_s,
@@ -181,12 +195,19 @@ class KilledJobs:
         return {**found, **gone}
 
     def _wait(self, process: JobProcess, run_dir: Path, moment: Moment, attempt: int) -> bool:
-        if not moment.is_inside:
-            until_s = moment.share * self.length_s * 0.9**attempt
+        if moment.is_inside:
+            step = 1 + int(moment.share * NUM_STEPS)
+            place = run_dir / "checkpoints" / f".writing-step={step:05d}-e1"
+            return process.wait_until(place.exists)
+        progress = moment.share * (_START_UNITS + NUM_STEPS + _END_UNITS) - _START_UNITS
+        if progress < 0:
+            until_s = (1 + progress / _START_UNITS) * self._first_s * 0.9**attempt
             return process.wait_until(lambda: process.age_s >= until_s)
-        step = 1 + int(moment.share * NUM_STEPS)
-        place = run_dir / "checkpoints" / f".writing-step={step:05d}-e1"
-        return process.wait_until(place.exists)
+        num_steps = min(int(progress), NUM_STEPS)
+        process.wait_until(lambda: len(recorded_steps(run_dir)) >= num_steps)
+        after_s = (progress - num_steps) * (self._end_s if num_steps == NUM_STEPS else self._step_s) * 0.5**attempt
+        until_s = process.age_s + after_s
+        return process.wait_until(lambda: process.age_s >= until_s)
 
     def _resume(self, run_dir: Path, config: Path, before: Sequence[int]) -> dict[str, Any]:
         num_starts = len(starts(run_dir))
@@ -230,7 +251,7 @@ def settings_of(job: str, model: Path, data: Path) -> SftSettings | TrainSetting
     learner: dict[str, Any] = {"num_cpus": 0.5, "deepspeed": {"zero_optimization": {"stage": 2}}}
     if job == "sft":  # 12 vases, two epochs of three steps
         learner |= {"method": "full", "train_vision": True, "learning_rate": 1e-3, "schedule": "cosine"}
-        own = {"num_epochs": 2, "vases_per_step": 4, "checkpoint": {"every": 1}, "learner": learner}
+        own = {"num_epochs": 2, "vases_per_step": 4, "checkpoint": {"every": 1, "keep_last": 99}, "learner": learner}
         return SftSettings.model_validate(common | own)
     learner |= {"num_ranks": 2, "learning_rate": 0.02, "lora": {"rank": 8, "alpha": 16}}
     return TrainSettings.model_validate(
@@ -248,6 +269,7 @@ def settings_of(job: str, model: Path, data: Path) -> SftSettings | TrainSetting
             "reward": {"functions": ["launch.bench.arbitrary:arbitrary"]},
             "loss": {"beta": 0.01},
             "validation": {"every": 2},
+            "checkpoint": {"keep_last": 99},
             "learner": learner,
         }
     )

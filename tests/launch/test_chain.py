@@ -63,7 +63,7 @@ lora = {{ rank = 8, alpha = 16 }}
 
 EVALUATE = """
 run_dir = "{root}/evaluation"
-trained = "{root}/grpo/weights/v00004"
+trained = "{root}/grpo/checkpoints/step=00003/weights-v00004"
 clip_model = "{root}/clip"
 [model]
 path = "{root}/sft/model"

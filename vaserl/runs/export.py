@@ -9,12 +9,14 @@ from typing import Any
 import torch
 
 from vaserl.errors import UserError
+from vaserl.files.storage import is_url
 from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.fingerprint import mean_gap, probe_ids, probe_layout
 from vaserl.policy.merge import merge_in_place
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.policy import Policy, load_model, replace_weights
 from vaserl.policy.weights import FINGERPRINT_FILE, read_fingerprint
+from vaserl.runs.checkpoint_weights import weights_name
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.run import Run, SavedWeights
 from vaserl.runs.versions import PACKAGES
@@ -39,7 +41,7 @@ def export_run(run: Run, out_dir: Path, version: int | None = None) -> Path:
     """Merges saved weights of a GRPO run into its base model and writes the model, processor, chat template and model
     card to `out_dir`, in the run's precision (model.dtype). Returns: `out_dir`.
 
-    version: version of the weights; None for the last one that is saved.
+    version: version of the weights; None for the last one that is saved, in weights/ or in a checkpoint.
 
     Before anything is written, checks the model by its log-probabilities of the probe text. Base and adapter, not yet
     merged, must have those that the run stored with the weights; another model at model.path does not. Merging must
@@ -78,15 +80,24 @@ def export_run(run: Run, out_dir: Path, version: int | None = None) -> Path:
 
 
 def _saved_weights(run: Run, version: int | None) -> SavedWeights:
-    if not run.weights:
-        raise UserError(f"{run.path} has no saved weights: it is not the folder of a finished GRPO run")
-    found = {saved.version: saved for saved in run.weights}
+    found = {saved.version: saved for saved in (*_weights_in_checkpoints(run), *run.weights)}
+    if not found:
+        raise UserError(f"{run.path} has no saved weights: it is not the folder of a GRPO run with a finished step")
     if version is not None and version not in found:
         raise UserError(
-            f"{run.path} has no saved weights of version {version}; saved are {', '.join(map(str, found))} (step k "
-            "makes version k + 1; save_every sets which are saved)"
+            f"{run.path} has no saved weights of version {version}; saved are {', '.join(map(str, sorted(found)))} "
+            "(step k makes version k + 1; save_every and checkpoint.keep_every set which are saved)"
         )
-    return found[version] if version is not None else run.weights[-1]
+    return found[max(found) if version is None else version]
+
+
+def _weights_in_checkpoints(run: Run) -> list[SavedWeights]:
+    """Returns the published adapters in the run's checkpoints, from which a run that was stopped can be exported too.
+    Checkpoints behind a URL are left out."""
+    place = run.settings.checkpoint.path or str(run.checkpoints_folder)
+    prefix = weights_name(0).rstrip("0")
+    folders = [] if is_url(place) else sorted(Path(place).glob(f"step=*/{prefix}*"))
+    return [SavedWeights(version=int(folder.name.removeprefix(prefix)), folder=folder) for folder in folders]
 
 
 def _trained_model(

@@ -103,6 +103,20 @@ def test_export_of_a_chosen_version(tmp_path, tiny_model, capsys):
     assert gap_of(tmp_path / "out", "float32", read_fingerprint(run.weights_folder(4))) > 1e-3
 
 
+def test_export_of_a_run_that_was_stopped_takes_the_weights_of_its_newest_checkpoint(tmp_path, tiny_model):
+    run = run_with_adapter(tmp_path / "run", tiny_model, "float32", versions=(2, 3, 4))
+    for step in (2, 3):
+        checkpoint = run.checkpoints_folder / f"step={step:05d}"
+        checkpoint.mkdir(parents=True)
+        run.weights_folder(step + 1).rename(checkpoint / f"weights-v{step + 1:05d}")
+    (run.checkpoints_folder / ".writing-step=00004-e1" / "weights-v00005").mkdir(parents=True)  # not committed
+    expected = read_fingerprint(run.checkpoints_folder / "step=00003" / "weights-v00004")
+    assert vaserl(["export", str(run.path), "--out", str(tmp_path / "out")]) == 0
+    assert gap_of(tmp_path / "out", "float32", expected) <= 1e-4
+    assert "weights weights-v00004" in (tmp_path / "out" / "README.md").read_text()
+    assert vaserl(["export", str(run.path), "--out", str(tmp_path / "older"), "--version", "2"]) == 0
+
+
 def whole_model_run(path: Path, base: Path) -> tuple[Run, Any]:
     """Returns a run that trained all weights, and its model. As DeepSpeed does, it names a tied matrix once."""
     run, model = start_run(path, base, "float32"), load_model(base)
