@@ -68,7 +68,7 @@ def train_ahead(
         weights, served = learner.weights(version=start.step), None
         begun = start.step
         for version in (*start.earlier, weights):
-            ahead.confirm(engines.submit_weights(version))
+            ahead.republish(version)
             while begun <= min(version.version + bound, num_steps):
                 coming.append(ahead.begin(grpo.draw(begun)))
                 begun += 1
@@ -125,6 +125,18 @@ class _Ahead:
         `least_alike`."""
         publication = self._engines.confirm(publishing)
         self._published[publication.version] = publication
+
+    def republish(self, weights: Weights) -> None:
+        """Blocks until every engine serves weights that a step before the loop's first one has produced.
+
+        The publication is recorded as that step's, because the killed job may have recorded the step, but not yet its
+        publication.
+        """
+        publishing = self._engines.submit_weights(weights)
+        if weights.version == 1:  # no step produced them
+            self.confirm(publishing)
+        else:
+            self._sampling.submit(weights.version - 1, "publish", self.confirm, publishing).result()
 
     def greedy(self, tasks: Sequence[Task]) -> list[Group]:
         """Blocks until the engines have captioned tasks by greedy decoding with the weights submitted last."""

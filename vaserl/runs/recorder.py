@@ -48,8 +48,9 @@ class Recorder(Generic[_SettingsT]):
         self._run, self._begin = run, begin
         self._metrics = run.metrics_file.open("a")
         self._timeline = run.timeline_file.open("a")
-        ends = [span.end_s for span in run.timeline]
-        self._started = time.monotonic() - max(ends, default=0.0)
+        earlier = run.timeline
+        self._started = time.monotonic() - max((span.end_s for span in earlier), default=0.0)
+        self._recorded = {(span.step, span.phase) for span in earlier if span.step}
         self._timeline_lock = threading.Lock()
         self._trackers = [start_tracker(name, run, settings, begin.after_step) for name in trackers]
         self.status = begin.status
@@ -69,12 +70,17 @@ class Recorder(Generic[_SettingsT]):
     def phase(self, step: int, name: str, worker: str = "driver") -> Iterator[None]:
         """Measures the time of a `with` block and writes it to the timeline as one phase of the step. Thread-safe.
 
+        A phase that an earlier job has recorded already is not written again: a continued run repeats the publication
+        of the weights that it begins with.
+
         Raises: TakenOverError, before the block runs, when a later job has claimed the folder.
         """
         self._begin.claim.check()
         start = time.monotonic() - self._started
         with self.status.phase(step, name):
             yield
+        if (step, name) in self._recorded:
+            return
         end = time.monotonic() - self._started
         span = TimelineSpan(step=step, phase=name, worker=worker, start_s=round(start, 4), end_s=round(end, 4))
         with self._timeline_lock:

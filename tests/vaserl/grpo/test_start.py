@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.causal_parts import Engines, EveryOther, continued, run
+from tests.fakes.causal_parts import Engines, EveryOther, Recorder, continued, run
 
 PACE = st.lists(st.integers(0, 3), max_size=20)
 
@@ -39,3 +39,30 @@ def test_continued_overlapped_loop_needs_the_earlier_weights():
     with_earlier, _ = continued(1, 5, lines, 2)
     without, _ = continued(1, 5, lines, 2, num_earlier=0)
     assert with_earlier == steps_after(lines, 2) != without
+
+
+class PhaseRecorder(Recorder):
+    """A fake recorder of the phases "publish"."""
+
+    def __init__(self):
+        super().__init__()
+        self.published: list[int] = []
+
+    def phase(self, step, name):
+        if name == "publish":
+            self.published.append(step)
+        return super().phase(step, name)
+
+
+def test_continued_overlapped_loop_records_the_publications_that_it_repeats(monkeypatch):
+    """The job was killed when step 3 was recorded, and the engines perhaps served its weights not yet."""
+    recorder = PhaseRecorder()
+    monkeypatch.setattr("tests.fakes.causal_parts.Recorder", lambda: recorder)
+    lines, _ = run(2, 5)
+    assert recorder.published == [1, 2, 3, 4, 5]
+    recorder.published.clear()
+    continued(2, 5, lines, 3)
+    assert recorder.published == [1, 2, 3, 4, 5]  # the weights after steps 1 to 3 sample steps 4 and 5
+    recorder.published.clear()
+    continued(2, 5, lines, 1)
+    assert recorder.published == [1, 2, 3, 4, 5]

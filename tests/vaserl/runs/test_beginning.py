@@ -98,6 +98,17 @@ def test_begun_removes_what_the_killed_job_recorded_of_later_steps(run: Run):
     assert sorted(path.name for path in run.checkpoints_folder.iterdir()) == [f"step=0000{k}" for k in (1, 2, 3)]
 
 
+def test_recorder_of_a_continued_run_completes_the_timeline_without_doubling_it(run: Run):
+    with run.timeline_file.open("a") as file:
+        file.write('{"step": 2, "phase": "publish", "worker": "engines", "start_s": 1.0, "end_s": 2.0}\n')
+    with recording(run, settings_of()) as recorder:
+        for step in (2, 3, 4, 4):  # the last two are a draw and its refill
+            with recorder.phase(step, "publish" if step < 4 else "rollout"):
+                pass
+    spans = [(span.step, span.phase) for span in run.timeline if span.phase in ("publish", "rollout")]
+    assert spans == [(2, "publish"), (3, "publish"), (4, "rollout"), (4, "rollout")]
+
+
 def test_begun_starts_again_if_there_was_no_step(tmp_path: Path):
     run = Run(tmp_path / "run")
     begin(run)
