@@ -10,6 +10,11 @@ def even_tokens(task: Task, completion: Completion) -> Score:
     return Score(total=share, parts={"even": share})
 
 
+def first_is_even(task: Task, completion: Completion) -> float:
+    """Returns 1 if the first token's id is even, so that some groups have equal rewards."""
+    return float(completion.token_ids[0] % 2 == 0)
+
+
 def one(task: Task, completion: Completion) -> float:
     return 1.0
 
