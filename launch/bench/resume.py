@@ -140,6 +140,8 @@ class KilledJobs:
             self._settings = type(self._settings).model_validate(merged_settings(self._settings.model_dump(), changes))
         self._expected: dict[str, str] = {}
         self._spans: Any = None
+        self._watchers: list[threading.Thread] = []
+        self._found: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self.length_s = self._first_s = self._step_s = self._end_s = 0.0
 
     def uninterrupted(self) -> int:
@@ -176,8 +178,8 @@ class KilledJobs:
         else:
             raise RuntimeError(f"{self._name}: no job could be killed at {moment} in {_MAX_TRIES} tries")
         gone: dict[str, Any] = {}
-        watcher = threading.Thread(target=_watch, args=(process, gone))
-        watcher.start()
+        self._watchers.append(threading.Thread(target=_watch, args=(process, gone)))
+        self._watchers[-1].start()
         before = recorded_steps(run_dir)
         found = {
             "signal": how,
@@ -191,8 +193,15 @@ class KilledJobs:
             "tries": attempt + 1,
             **self._resume(run_dir, config, before),
         }
-        watcher.join()
-        return {**found, **gone}
+        self._found.append((found, gone))
+        return found
+
+    def wait_for_orphans(self) -> None:
+        """Waits until no process of the killed jobs is left, and adds what was found to the results of `kill`."""
+        for watcher in self._watchers:
+            watcher.join()
+        for found, gone in self._found:
+            found |= gone
 
     def _wait(self, process: JobProcess, run_dir: Path, moment: Moment, attempt: int) -> bool:
         if moment.is_inside:
@@ -287,6 +296,7 @@ def _measure(job: str, jobs: KilledJobs, arguments: argparse.Namespace) -> dict[
     for number, (how, moment) in enumerate(planned):
         kills.append(jobs.kill(number, moment, how))
         print(f"{job} {number}: {json.dumps(kills[-1])}", file=sys.stderr, flush=True)
+    jobs.wait_for_orphans()
     until = [kill["until_new_step_s"] for kill in kills if kill["until_new_step_s"]]
     ends = [kill["end_s"] for kill in kills if kill["signal"] == "SIGTERM"]
     return {
