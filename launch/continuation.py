@@ -8,15 +8,16 @@ from typing import Any
 from actors.learner import LearnerGroup
 from launch.interruption import Interruption
 from vaserl.errors import UserError
+from vaserl.grpo.parts import Learner
 from vaserl.grpo.start import LoopStart
 from vaserl.policy.fingerprint import mean_gap
 from vaserl.runs.beginning import Beginning
 from vaserl.runs.checkpoint.space import checkpoint_bytes, missing_space
 from vaserl.runs.checkpoint.stored import StoredCheckpoint, open_checkpoint
 from vaserl.runs.checkpoint_weights import checkpoint_versions, checkpoint_weights
-from vaserl.runs.recorder import Recorder
+from vaserl.runs.recorder import GrpoRecorder, Recorder
 from vaserl.runs.run import RecordedRun
-from vaserl.settings import StartSettings
+from vaserl.settings import StartSettings, TrainSettings
 from vaserl.types import Fingerprint
 
 
@@ -59,6 +60,14 @@ def continue_from(
         )
     earlier = tuple(checkpoint_weights(begin.checkpoint, number) for number in stored if number < version)
     return LoopStart(step=version, earlier=earlier, metrics=tuple(begin.metrics))
+
+
+def remember_versions(recorder: GrpoRecorder, settings: TrainSettings, ranks: Learner, start: LoopStart) -> None:
+    """Gives a recorder the weights with which an overlapped loop begins. They sample steps after the first ones, so the
+    checkpoints of the first steps must contain them."""
+    if settings.loop == "ahead" and settings.max_staleness:
+        for weights in (*start.earlier, ranks.weights(version=start.step)):
+            recorder.know_version(weights)
 
 
 def warn_of_little_space(begin: Beginning, num_parameters: int) -> None:

@@ -10,7 +10,7 @@ from actors.placement import PlacementSlice, actor_request, placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
-from launch.continuation import continue_from, starting_moments, stopping, warn_of_little_space
+from launch.continuation import continue_from, remember_versions, starting_moments, stopping, warn_of_little_space
 from launch.features import encoder_request, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
@@ -88,10 +88,7 @@ def _train(
             engines.wait_until_ready()
         print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
         with GrpoRecorder(folder, settings, begin, settings.trackers) as recorder, stopping(recorder):
-            if settings.loop == "ahead" and settings.max_staleness:
-                # the checkpoints of the next steps need them: they sample steps after those
-                for weights in (*start.earlier, ranks.weights(version=start.step)):
-                    recorder.know_version(weights)
+            remember_versions(recorder, settings, ranks, start)
             loop = train_ahead if settings.loop == "ahead" else train
             weights = loop(grpo, engines, rewards, ranks, recorder, start)
             recorder.complete(weights, ranks, grpo.stop_reason)

@@ -1,7 +1,8 @@
 """Tests that jobs which were killed or told to end continue as if nothing had happened: real Ray, vLLM and DeepSpeed.
 
 Each job runs in a process that is forked from a server with the imports done, and in the cluster of the tests, because
-importing and starting Ray would take most of the time. `launch bench resume` kills whole jobs, their own Ray included.
+importing and starting Ray would take most of the time. `test_killed_loops` kills GRPO jobs with fake parts, within
+seconds; here they are slow. `launch bench resume` kills whole jobs, their own Ray included.
 """
 
 import multiprocessing
@@ -168,7 +169,9 @@ def interrupt_and_compare(
     return run_dir
 
 
-@pytest.mark.parametrize("kind", ["sft", "on_policy", "ahead"])
+@pytest.mark.parametrize(
+    "kind", ["sft", pytest.param("on_policy", marks=pytest.mark.slow), pytest.param("ahead", marks=pytest.mark.slow)]
+)
 def test_job_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
     kind: str, tmp_path: Path, tiny_model: Path, data: Path, address: str
 ):

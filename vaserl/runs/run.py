@@ -198,8 +198,14 @@ class Run(RecordedRun[TrainSettings]):
         return read_rollout_rows(self._rollouts_file(step))
 
     def drop_after(self, step: int) -> None:
-        """Removes what was recorded of the steps after `step`, completions and saved weights included."""
+        """Removes what was recorded of the steps after `step`, completions and saved weights included.
+
+        It also removes the temporary files that a killed job left while it wrote them.
+        """
         super().drop_after(step)
+        for folder in (self._rollouts_folder, self._weights_folder, self.validation_captions_file(0).parent):
+            for unfinished in folder.glob(UNFINISHED):
+                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
         _drop_rows_after(self.validation_file, step)
         for file in self.validation_captions_file(0).parent.glob("step=*.jsonl"):
             if int(file.stem.removeprefix("step=")) > step:

@@ -87,6 +87,8 @@ def test_begun_removes_what_the_killed_job_recorded_of_later_steps(run: Run):
         recorder.stop("a test")
     checkpoint_file(run, 4).parent.rename(run.checkpoints_folder / ".writing-step=00004-e2")
     run.write_rollouts(5, iter([]))
+    (run.path / "rollouts" / ".writing-5f").touch()
+    (run.path / "weights" / ".writing-v00005").mkdir(parents=True)
     with run.metrics_file.open("a") as file:
         file.write('{"step": 5, "lo')
     found = begin(run)
@@ -95,6 +97,7 @@ def test_begun_removes_what_the_killed_job_recorded_of_later_steps(run: Run):
         [row["step"] for row in run.metrics] == sorted({span.step for span in run.timeline}) == run.steps == [1, 2, 3]
     )
     assert [row.step for row in run.pieces] == [1, 2, 3]
+    assert not list(run.path.glob("*/.writing-*"))
     assert sorted(path.name for path in run.checkpoints_folder.iterdir()) == [f"step=0000{k}" for k in (1, 2, 3)]
 
 
