@@ -29,8 +29,8 @@ class ValidationSettings(Section):
     """Number of consecutive validations without an improvement of `metric` after which the run stops; 0 never stops it.
     """
     min_gain: float = pydantic.Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Smallest gain that counts as an improvement for `stop_after`: the mean of `metric` must exceed the best mean so
-    far by more than this."""
+    """Smallest gain that counts as an improvement for `stop_after`: the mean of `metric` must exceed the mean of the
+    last improvement, at first that of the first validation, by more than this."""
     clip_model: Path | None = None
     """Folder of an open_clip model, whose text tower compares captions with reference captions as the evaluation does.
     If absent, the metrics that need it are left out."""
