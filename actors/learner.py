@@ -36,7 +36,8 @@ class _Rank(LearnerRank):
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
 
-LearnerActor = ray.remote(concurrency_groups={_FILES: 1})(_Rank)
+# Ray's annotations lack the argument
+LearnerActor: Any = ray.remote(concurrency_groups={_FILES: 1})(_Rank)  # pyright: ignore[reportCallIssue]
 
 
 class LearnerGroup:

@@ -17,7 +17,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -180,7 +180,8 @@ def write_moments(state: RestoredState, optimizer: torch.optim.Optimizer) -> Non
 def rng_tensors() -> dict[str, torch.Tensor]:
     """Returns the states of this process's random number generators: torch's on CPU and the current GPU, numpy's and
     Python's."""
-    _, keys, position, has_gauss, gauss = np.random.get_state()
+    numpy_state: Any = np.random.get_state()
+    _, keys, position, has_gauss, gauss = numpy_state
     _, words, python_gauss = random.getstate()
     tensors = {
         "rng/torch": torch.get_rng_state(),
@@ -200,7 +201,8 @@ def set_rng(tensors: Mapping[str, torch.Tensor]) -> None:
         return
     torch.set_rng_state(tensors["rng/torch"])
     *keys, position, has_gauss = tensors["rng/numpy"].tolist()
-    np.random.set_state(("MT19937", keys, position, has_gauss, float(tensors["rng/numpy_gauss"])))
+    gauss = float(tensors["rng/numpy_gauss"])
+    np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
     *words, has_gauss = tensors["rng/python"].tolist()
     random.setstate((3, tuple(words), float(tensors["rng/python_gauss"]) if has_gauss else None))
     if torch.cuda.is_available() and "rng/cuda" in tensors:

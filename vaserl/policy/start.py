@@ -89,7 +89,7 @@ _OTHER_MODEL = "Give the model.path and learner.lora.target_modules of the run t
 def _check_lora(folder: Path, config: Mapping[str, Any], learner: LearnerSettings) -> None:
     """Raises UserError if an adapter's config differs from learner.lora."""
     lora = learner.lora
-    pairs = {"rank": ("r", lora.rank), "alpha": ("lora_alpha", lora.alpha)}
+    pairs: dict[str, tuple[str, int | str]] = {"rank": ("r", lora.rank), "alpha": ("lora_alpha", lora.alpha)}
     if isinstance(config.get("target_modules"), str):  # other tools write a list of names; `load_start` compares those
         pairs["target_modules"] = ("target_modules", lora.target_modules)
     for key, (name, expected) in pairs.items():

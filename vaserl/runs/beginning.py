@@ -133,12 +133,12 @@ def _newest(run: RecordedRun[Any], store: CheckpointStore) -> StoredCheckpoint |
     found, damages = store.newest_good()
     for damage in damages:
         print(f"{run.path.name}: checkpoint of step {damage.step}: {damage.file}: {damage.reason}", file=sys.stderr)
-    if damages and found is None:
+    if damages and not found:
         raise UserError(
             f"{run.path}: none of its checkpoints is undamaged, so the run can't be continued. Restore them, or start "
             "again with --fresh"
         )
-    if damages:
+    if damages and found:
         lost = max(damage.step for damage in damages) - found.step
         print(f"{run.path.name}: {lost} steps are lost with the damage and are made again", file=sys.stderr)
     return found
