@@ -1,6 +1,7 @@
 """The command line of every job that reads a config file."""
 
 import argparse
+import errno
 import importlib
 import signal
 import sys
@@ -14,6 +15,7 @@ from vaserl.errors import USER_ERROR_EXIT, RewardError, UserError
 from vaserl.settings import Section, dump_config, load_config
 from vaserl.settings.keys import key_tables
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MEANING_WIDTH = 76
 _KEY_WIDTH = 42
 
@@ -22,8 +24,8 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
     """Runs the job `name`. `argv` contains the path of the config file, and `--section.key value` options that override
     values of that file.
 
-    Returns: exit code 0; 2 after a UserError, whose message is printed without a traceback; 128 + the signal's number
-    after SIGTERM or Ctrl-C. Other exceptions are not caught.
+    Returns: exit code 0; 2 after a UserError or if a disk is full, of which the message is printed without a traceback;
+    128 + the signal's number after SIGTERM or Ctrl-C. Other exceptions are not caught.
     """
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
@@ -56,6 +58,12 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
         return USER_ERROR_EXIT
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        advice = "Free some space; the same command then continues" if job.resumes else "Free some space"
+        print(f"error: {error}. {advice}", file=sys.stderr)
         return USER_ERROR_EXIT
     return 0
 

@@ -1,5 +1,6 @@
 """Tests the end of a job by SIGTERM and Ctrl-C: exit code, cleaning up, and no traceback."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -75,3 +76,15 @@ def test_job_interrupted_by_the_keyboard_while_it_starts_shows_no_traceback(
     monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=interrupted))
     assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 130
     assert capsys.readouterr().err == ""
+
+
+def test_job_on_a_full_disk_names_the_file_and_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fails(settings: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "run/metrics.jsonl")
+
+    monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=fails))
+    assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 2
+    message = "error: [Errno 28] No space left on device: 'run/metrics.jsonl'. Free some space\n"
+    assert capsys.readouterr().err == message

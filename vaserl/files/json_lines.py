@@ -19,7 +19,11 @@ def read_json_lines(path: Path, *, drop_torn: bool = False) -> list[dict[str, An
     if not path.is_file():
         return []
     rows = []
-    text = path.read_text()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line} is not UTF-8: the file is damaged") from error
     if drop_torn:
         text = text[: text.rfind("\n") + 1]
     # not splitlines, which also ends a line at U+2028 and U+0085; JSON strings may contain these as they are

@@ -23,12 +23,18 @@ def locked(folder: Path, *, place: Path | None = None, doing: str = "curating th
     place: path that error messages name; by default the parent of `folder`. doing: what the holder of the lock does,
     for error messages.
 
-    Raises: UserError, with the process's id and host, when another process has the lock; UserError when the file
-    system doesn't support locks.
+    Raises: UserError, with the process's id and host, when another process has the lock; UserError when the folder
+    can't be written to, or the file system doesn't support locks.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     place = place or folder.parent
-    with (folder / LOCK).open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise UserError(
+            f"{place}: can't be written to: {error}. Choose another folder, or change its permissions"
+        ) from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,13 +3,15 @@
 import json
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from vaserl.errors import UserError
-from vaserl.files import read_json_lines
+from vaserl.files import read_json_lines, write_atomic
 from vaserl.runs.changes import SettingChange, changes_between, forbidden_changes, rounding_changes
 from vaserl.runs.checkpoint.store import CheckpointStore
 from vaserl.runs.checkpoint.stored import StoredCheckpoint
@@ -56,15 +58,16 @@ def begun(
     """Claims a run's folder for the duration of the `with` block, and finds out where the run begins.
 
     A new run begins at step 1. A run that was stopped begins after its newest undamaged checkpoint; the records of
-    later steps are removed, because these steps are made again. A run with several finished steps and no checkpoint is
-    renamed to NAME.before-N, and a new one begins. Within the block, status.json is kept up to date.
+    later steps are removed, because these steps are made again. A run with several finished steps that has written no
+    checkpoint yet is renamed to NAME.before-N, and a new one begins. Within the block, status.json is kept up to date.
 
     num_steps: number of steps of the run. data_sha256: SHA-256 of the data set. reward_sha256: SHA-256 of the code of
     each reward function, by the function's name in the config. fresh: if true, a run in the folder is renamed in any
     case.
 
-    Raises: UserError when another job writes to the folder, when the folder has other files than a run's, and when the
-    settings or inputs differ from those that the run was started with in a way that changes its result.
+    Raises: UserError when another job writes to the folder, when the folder has other files than a run's, when the
+    run's checkpoints are gone, and when the settings or inputs differ from those that the run was started with in a way
+    that changes its result.
     """
     run.check_usable()
     store = CheckpointStore(settings.checkpoint.path or str(run.checkpoints_folder))
@@ -72,24 +75,29 @@ def begun(
     with ExitStack() as claims:
         claim = claims.enter_context(claimed(run.path))
         # a job that ended before its first step leaves settings, but nothing to continue
-        has_run = run.config_file.is_file() and bool(_recorded(run) or store.steps())
+        has_run = run.config_file.is_file() and bool(_has_metrics(run) or store.steps())
         changes: list[SettingChange] = []
         checkpoint: StoredCheckpoint | None = None
         if has_run and not fresh:
             changes = _allowed_changes(run, settings)
-            if run.is_finished(num_steps):
+            if run.is_finished(num_steps) and not _goes_on(run, changes):
                 print(f"{run.path}: this run is finished: {run.outcome}. --fresh starts it again", file=sys.stderr)
                 status = SignsOfLife(run.path, run.JOB, num_steps)
                 yield Beginning(claim=claim, store=store, inputs=inputs, status=status, is_finished=True)
                 return
             checkpoint = _newest(run, store)
         if checkpoint is None:
+            if not (has_run and Path(store.place).is_relative_to(run.path.absolute())):
+                _check_unused(run, store)  # before the run is set aside, which leaves them where they are
+            if has_run and not fresh:
+                _check_none_lost(run, store)
             if has_run and (fresh or len(_recorded(run)) > 1):
                 run.set_aside()
                 claim = claims.enter_context(claimed(run.path, after_epoch=claim.epoch))
-            _check_unused(run, store)
         else:
             _check_continues(run, checkpoint, inputs, num_steps)
+        inputs[_RUN] = _run_id(run) or (checkpoint and checkpoint.manifest.inputs.get(_RUN)) or uuid.uuid4().hex
+        store.sweep()  # not earlier: in the checkpoints of another run, that run may be writing
         after_step = checkpoint.step if checkpoint else 0
         run.drop_after(after_step if checkpoint else -1)
         store.drop_after(after_step)
@@ -129,7 +137,6 @@ def _allowed_changes(run: RecordedRun[Any], settings: TrainSettings | SftSetting
 
 def _newest(run: RecordedRun[Any], store: CheckpointStore) -> StoredCheckpoint | None:
     """Returns the newest undamaged checkpoint, and prints the damaged ones and the number of steps lost with them."""
-    store.sweep()
     found, damages = store.newest_good()
     for damage in damages:
         print(f"{run.path.name}: checkpoint of step {damage.step}: {damage.file}: {damage.reason}", file=sys.stderr)
@@ -157,6 +164,11 @@ def _check_continues(
 ) -> None:
     """Checks that a checkpoint belongs to these inputs. Raises: UserError that names the inputs which have changed."""
     before, step = checkpoint.manifest.inputs, checkpoint.step
+    if None not in (before.get(_RUN), _run_id(run)) and before[_RUN] != _run_id(run):
+        raise UserError(
+            f"{checkpoint.place} is a checkpoint of another run than {run.path}. Each run needs a checkpoint.path of "
+            "its own: give the one that this run was started with"
+        )
     if changed := [name for name in sorted(inputs) if before.get(name) != inputs[name]]:
         raise UserError(
             f"{run.path}: since this run was started, the content of these inputs has changed: {', '.join(changed)}. "
@@ -169,6 +181,36 @@ def _check_continues(
             f"{run.metrics_file} has {len(_recorded(run))} steps, but the checkpoint is of step {step}. Restore the "
             "file, or start again with --fresh"
         )
+    for number, row in enumerate(_recorded(run)[:step], start=1):
+        if row.get("step") != number:
+            raise UserError(
+                f"{run.metrics_file}: row {number} is of step {row.get('step')}, so a row is missing or doubled. "
+                "Restore the file, or start again with --fresh"
+            )
+
+
+def _check_none_lost(run: RecordedRun[Any], store: CheckpointStore) -> None:
+    """Checks that a run without checkpoints can't have had any. Raises: UserError that names the place to look at."""
+    settings, num_done = run.settings, len(_recorded(run))
+    if 0 < settings.checkpoint.interval(settings.learner.method) < num_done:
+        raise UserError(
+            f"{run.path} has {num_done} finished steps, but {store.place} has no checkpoint: they were moved or "
+            "deleted, their disk is not mounted, or none could be written. Bring them back, give their place with "
+            "--checkpoint.path, or start again with --fresh"
+        )
+
+
+def _goes_on(run: RecordedRun[Any], changes: Sequence[SettingChange]) -> bool:
+    """Tells whether a run that was stopped early has another rule for the early stop now, so that it may go on."""
+    return run.is_stopped_early and any(change.key in _EARLY_STOP for change in changes)
+
+
+def _has_metrics(run: RecordedRun[Any]) -> bool:
+    """Tells whether metrics.jsonl has a row, without reading it: --fresh is the way out of a damaged one."""
+    try:
+        return b"\n" in run.metrics_file.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _recorded(run: RecordedRun[Any]) -> list[dict[str, Any]]:
@@ -177,10 +219,27 @@ def _recorded(run: RecordedRun[Any]) -> list[dict[str, Any]]:
 
 def _log_start(run: RecordedRun[Any], begin: Beginning, changes: Sequence[SettingChange]) -> None:
     row = {
+        _RUN: begin.inputs[_RUN],
         "epoch": begin.claim.epoch,
         "after_step": begin.after_step,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "changed": {change.key: [change.before, change.after] for change in changes},
     }
-    with run.starts_file.open("a") as file:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    earlier = run.starts_file.read_bytes() if run.starts_file.is_file() else b""
+    whole_lines = earlier[: earlier.rfind(b"\n") + 1]
+    write_atomic(run.starts_file, whole_lines + (json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+
+def _run_id(run: RecordedRun[Any]) -> str | None:
+    """Returns the random name of a run, which its checkpoints contain too; None if it has none yet."""
+    try:
+        return read_json_lines(run.starts_file, drop_torn=True)[-1].get(_RUN)
+    except (UserError, IndexError):  # a damaged log of the starts is no reason to refuse a run
+        return None
+
+
+_RUN = "run"
+"""Name of a run's random name among the inputs of its checkpoints, and in starts.jsonl."""
+
+_EARLY_STOP = ("validation.stop_after", "validation.min_gain", "validation.metric")
+"""Keys that decide when validations stop a run."""

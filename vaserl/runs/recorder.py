@@ -239,5 +239,9 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _write_line(stream: TextIO, values: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(values, allow_nan=False) + "\n")
-    stream.flush()
+    left = (json.dumps(values, allow_nan=False) + "\n").encode()
+    try:
+        while left:  # unbuffered: on a full disk, what is left in a buffer would raise again when the file is closed
+            left = left[os.write(stream.fileno(), left) :]
+    except OSError as error:  # it doesn't name the file
+        raise OSError(error.errno, error.strerror, stream.name) from error

@@ -12,7 +12,7 @@ Timings are not in metrics.jsonl, so that two runs with the same seed produce id
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,7 +112,10 @@ class RecordedRun(JobFolder[SettingsT]):
             return
         found = {path.name for path in self.path.iterdir() if not path.match(UNFINISHED)}
         if found - CLAIM_FILES:
-            raise UserError(f"run_dir {self.path} is not empty and contains no run; name another folder with --run_dir")
+            raise UserError(
+                f"run_dir {self.path} is not empty and contains no run, because it has no {self.config_file.name}; "
+                "name another folder with --run_dir"
+            )
 
     def set_aside(self) -> None:
         """Renames the folder to <name>.before-<n>, so that a new run can use the name."""
@@ -140,6 +143,11 @@ class RecordedRun(JobFolder[SettingsT]):
         return finished["stopped_early"] or finished["steps"] >= num_steps
 
     @property
+    def is_stopped_early(self) -> bool:
+        """True if the run is complete, but ended before its last step."""
+        return self.finished_file.is_file() and self._finished()["stopped_early"]
+
+    @property
     def outcome(self) -> str:
         """Why a complete run ended, in words. Raises: UserError if finished.json can't be read."""
         return self._finished()["reason"]
@@ -150,9 +158,13 @@ class RecordedRun(JobFolder[SettingsT]):
 
     def _finished(self) -> dict[str, Any]:
         try:
-            return json.loads(self.finished_file.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(f"{self.finished_file} can't be read: {error}") from error
+            found = json.loads(self.finished_file.read_text())
+            return {"steps": int(found["steps"]), "reason": found["reason"], "stopped_early": found["stopped_early"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.finished_file} can't be read: {error!r}. Delete this file: the same command then continues the "
+                "run after its last checkpoint"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +202,7 @@ class Run(RecordedRun[TrainSettings]):
     @property
     def steps(self) -> list[int]:
         """Numbers of the steps whose completions are stored, ascending."""
-        files = self._rollouts_folder.glob("step=*.parquet")
-        return sorted(int(file.stem.removeprefix("step=")) for file in files)
+        return sorted(_numbered(self._rollouts_folder.glob("step=*.parquet"), "step="))
 
     def rollouts(self, step: int) -> list[RolloutRow]:
         """Returns the completions of a step, ordered by group. Raises: UserError if the step's file can't be read."""
@@ -207,8 +218,9 @@ class Run(RecordedRun[TrainSettings]):
             for unfinished in folder.glob(UNFINISHED):
                 shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
         _drop_rows_after(self.validation_file, step)
-        for file in self.validation_captions_file(0).parent.glob("step=*.jsonl"):
-            if int(file.stem.removeprefix("step=")) > step:
+        captions = self.validation_captions_file(0).parent.glob("step=*.jsonl")
+        for later, file in _numbered(captions, "step=").items():
+            if later > step:
                 file.unlink()
         for later in self.steps:
             if later > step:
@@ -252,9 +264,8 @@ class Run(RecordedRun[TrainSettings]):
     @property
     def weights(self) -> list[SavedWeights]:
         """All saved versions of the weights, sorted by version number."""
-        folders = self._weights_folder.glob("v[0-9]*")
-        saved = [SavedWeights(version=int(folder.name.removeprefix("v")), folder=folder) for folder in folders]
-        return sorted(saved, key=lambda weights: weights.version)
+        folders = _numbered(self._weights_folder.glob("v[0-9]*"), "v")
+        return [SavedWeights(version=version, folder=folder) for version, folder in sorted(folders.items())]
 
     def weights_folder(self, version: int) -> Path:
         """Returns the path for a version of the weights, whether or not the version is saved."""
@@ -299,10 +310,18 @@ class SftRun(RecordedRun[SftSettings]):
         return self.path / "model"
 
 
+def _numbered(paths: Iterable[Path], prefix: str) -> dict[int, Path]:
+    """Returns the paths by the number in their names; leaves out copies such as "v00003 old" that a person made."""
+    numbers = ((path.name.partition(".")[0].removeprefix(prefix), path) for path in paths)
+    return {int(number): path for number, path in numbers if number.isdecimal()}
+
+
 def _drop_rows_after(path: Path, step: int) -> None:
     if path.is_file():
         rows = read_json_lines(path, drop_torn=True)
-        lines = path.read_bytes().splitlines(keepends=True)
+        if any(not isinstance(row.get("step"), int) for row in rows):
+            raise UserError(f'{path}: a line has no whole number "step", so the file is damaged; remove the line')
+        lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.strip()]
         kept = [line for line, row in zip(lines, rows, strict=False) if row["step"] <= step]
         write_atomic(path, b"".join(kept))
 

@@ -1,6 +1,7 @@
 """Tests how a run begins in its folder: new, continued, finished, refused, or after damage."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,95 @@ def test_begun_refuses_checkpoints_of_another_run_at_checkpoint_path(run: Run, t
     with pytest.raises(UserError, match=r"has checkpoints of an earlier run \(up to step 3\)"):
         begin(Run(tmp_path / "other"), elsewhere)
     assert checkpoint_file(run, 3).is_file()
+
+
+def test_begun_with_fresh_leaves_the_run_where_it_is_if_its_checkpoints_are_elsewhere(tmp_path: Path):
+    run, elsewhere = Run(tmp_path / "run"), settings_of(checkpoint={"path": str(tmp_path / "elsewhere")})
+    interrupted(run, settings=elsewhere)
+    with pytest.raises(UserError, match=r"has checkpoints of an earlier run \(up to step 3\)"):
+        begin(run, elsewhere, fresh=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "elsewhere"}
+    assert begin(run, elsewhere).after_step == 3
+
+
+def test_begun_does_not_continue_with_the_checkpoints_of_another_run(run: Run, tmp_path: Path):
+    """The second run has as many steps, and checkpoint.path may change when a run is continued."""
+    other = Run(tmp_path / "other")
+    interrupted(other)
+    writing = run.checkpoints_folder / ".writing-step=00004-e1"
+    writing.mkdir()
+    with pytest.raises(UserError, match=r"step=00003 is a checkpoint of another run than .*/other"):
+        begin(other, settings_of(checkpoint={"path": str(run.checkpoints_folder)}))
+    assert (checkpoint_file(run, 3).is_file(), writing.is_dir()) == (True, True)
+    # a run keeps its name when its folder or its checkpoints are moved
+    moved = Run(run.path.rename(tmp_path / "moved"))
+    moved.checkpoints_folder.rename(tmp_path / "elsewhere")
+    assert begin(moved, settings_of(checkpoint={"path": str(tmp_path / "elsewhere")})).after_step == 3
+
+
+@pytest.mark.parametrize("path", ["", "elsewhere"])
+def test_begun_refuses_a_run_whose_checkpoints_are_gone(run: Run, tmp_path: Path, path: str):
+    shutil.rmtree(run.checkpoints_folder)
+    settings = settings_of(checkpoint={"path": path and str(tmp_path / path)})
+    with pytest.raises(UserError, match=r"has 3 finished steps, but .* has no checkpoint: they were moved or deleted"):
+        begin(run, settings)
+    assert len(run.metrics) == 3
+    assert begin(run, settings, fresh=True).after_step == 0
+
+
+def test_begun_starts_a_run_without_checkpoints_again(tmp_path: Path):
+    run, settings = Run(tmp_path / "run"), settings_of(checkpoint={"every": 4})
+    interrupted(run, settings=settings)
+    assert begin(run, settings).after_step == 0
+    assert len(Run(tmp_path / "run.before-1").metrics) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"step": 1}\n{"step": 3}\n{"step": 4}\n', r"metrics\.jsonl: row 2 is of step 3, so a row is missing"),
+        (b'{"step": 1}\n{"step": 2}\n{"step": 3}\n{}\n', r"metrics\.jsonl: a line has no whole number"),
+        (b'{"step": 1}\n\xff\n', r"metrics\.jsonl, line 2 is not UTF-8"),
+        (b"junk\n", r"metrics\.jsonl, line 1 is not JSON"),
+    ],
+)
+def test_begun_refuses_damaged_metrics_but_with_fresh_sets_them_aside(run: Run, content: bytes, message: str):
+    run.metrics_file.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        begin(run)
+    assert run.metrics_file.read_bytes() == content
+    assert begin(run, fresh=True).after_step == 0
+
+
+def test_begun_ignores_copies_and_blank_lines_that_a_person_made(run: Run):
+    run.weights_folder(9).with_name("v00003 old").mkdir(parents=True)
+    (run.path / "rollouts" / "step=00003 old.parquet").touch()
+    captions = run.validation_captions_file(3).with_name("step=00003.copy.jsonl")
+    captions.parent.mkdir()
+    captions.touch()
+    run.starts_file.write_text(run.starts_file.read_text() + '{"epoch"')  # of a killed job
+    run.metrics_file.write_text("\n" + run.metrics_file.read_text() + '{"step": 4}\n')
+    assert begin(run).after_step == 3
+    assert [row["step"] for row in run.metrics] == [1, 2, 3]
+    assert [row["epoch"] for row in read_json_lines(run.starts_file)] == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+def test_begun_names_a_damaged_mark_of_the_end_and_the_way_out(run: Run, content: bytes):
+    run.finished_file.write_bytes(content)
+    with pytest.raises(UserError, match=r"finished\.json can't be read.*Delete this file"):
+        begin(run)
+    run.finished_file.unlink()
+    assert begin(run).after_step == 3
+
+
+def test_begun_continues_a_run_that_was_stopped_early_with_another_rule(tmp_path: Path):
+    run = Run(tmp_path / "run")
+    interrupted(run, settings=settings_of(validation={"every": 1, "stop_after": 1}))
+    run.write_finished(steps=3, reason="no gain", stopped_early=True)
+    assert begin(run, settings_of(validation={"every": 1, "stop_after": 1})).is_finished
+    found = begin(run, settings_of(validation={"every": 1, "stop_after": 4}))
+    assert (found.is_finished, found.after_step) == (False, 3)
 
 
 def test_begun_leaves_a_folder_with_other_files_alone(tmp_path: Path):

@@ -114,3 +114,11 @@ def test_recorder_track_sends_values_to_the_trackers_only(settings: TrainSetting
         recorder.metrics(1, {"loss": 0.25})
     assert seen == [(0, {"validation/reward": 0.5}), (1, {"loss": 0.25})]
     assert Run(tmp_path / "run").metrics == [{"step": 1, "loss": 0.25}]
+
+
+def test_recorder_names_the_file_for_which_a_disk_has_no_space(tmp_path: Path):
+    run = Run(tmp_path)
+    with recording(run, train_settings(trackers=[])) as recorder:
+        run.pieces_file.symlink_to("/dev/full")
+        with pytest.raises(OSError, match=r"No space left on device: '.*/pieces\.jsonl'"):
+            recorder.pieces(1, "learn", {"forward": 0.5})
