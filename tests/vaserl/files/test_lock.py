@@ -11,7 +11,7 @@ from vaserl.files import LOCK, locked
 def test_locked_refuses_a_path_that_is_a_file(tmp_path: Path):
     (tmp_path / "run").touch()
     with (
-        pytest.raises(UserError, match=r"/run: can't be written to: .*Choose another folder"),
+        pytest.raises(UserError, match=r"can't be written to: .*/run'\. Choose another"),
         locked(tmp_path / "run"),
     ):
         pass
