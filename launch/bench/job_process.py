@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from vaserl.files import read_json_lines, sha256_of
+from vaserl.runs.run import Run
 
 _MARK = "VASERL_BENCH_JOB"
 """Environment variable with a value of its own for each started job. Ray's processes inherit it."""
 COMPARED = (
-    *("metrics.jsonl", "validation.jsonl", "validation/*", "rollouts/*", "weights/*/*", "model/*"),
+    *(Run(Path()).metrics_file.name, "validation.jsonl", "validation/*", "rollouts/*", "weights/*/*", "model/*"),
     *("checkpoints/*/state-*", "checkpoints/*/weights-*/*"),
 )
 """Patterns of the files of a run's folder that must be identical in a resumed and in an uninterrupted run."""
@@ -99,17 +100,18 @@ def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> list[s
 
 def recorded_steps(run_dir: Path) -> list[int]:
     """Returns the steps in metrics.jsonl, in the order of its lines, an incomplete last line left out."""
-    return [row["step"] for row in read_json_lines(run_dir / "metrics.jsonl", drop_torn=True)]
+    return [row["step"] for row in read_json_lines(Run(run_dir).metrics_file, drop_torn=True)]
 
 
 def starts(run_dir: Path) -> list[dict[str, Any]]:
     """Returns a row for each job that has written to the run, in order."""
-    return read_json_lines(run_dir / "starts.jsonl", drop_torn=True)
+    return read_json_lines(Run(run_dir).starts_file, drop_torn=True)
 
 
 def spans(run_dir: Path) -> Counter[tuple[int, str]]:
     """Returns how often each phase of each step is in timeline.jsonl."""
-    return Counter((row["step"], row["phase"]) for row in read_json_lines(run_dir / "timeline.jsonl", drop_torn=True))
+    rows = read_json_lines(Run(run_dir).timeline_file, drop_torn=True)
+    return Counter((row["step"], row["phase"]) for row in rows)
 
 
 def unfinished_checkpoints(run_dir: Path) -> list[str]:

@@ -33,6 +33,7 @@ from launch.bench.job_process import (
 from launch.bench.subject import make_dataset, model_folder
 from launch.bench.timing import circumstances, spread
 from vaserl.errors import UserError
+from vaserl.runs.status import read_status
 from vaserl.settings import SftSettings, TrainSettings
 from vaserl.settings.section import dump_config
 
@@ -310,9 +311,9 @@ def _measure(job: str, jobs: KilledJobs, arguments: argparse.Namespace) -> dict[
 
 def _phases(run_dir: Path) -> list[str]:
     """Returns the phases that the killed job was in, as status.json states them, which is at most 0.5 s old."""
-    with contextlib.suppress(OSError, ValueError):
-        status = json.loads((run_dir / "status.json").read_text())
-        return [f"{phase['name']} of step {phase['step']}" for phase in status["phases"]]
+    with contextlib.suppress(UserError):
+        status = read_status(run_dir)
+        return [f"{phase.name} of step {phase.step}" for phase in status.phases] if status else []
     return []
 
 
