@@ -192,7 +192,8 @@ class Update:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
     """A policy's log-probabilities of a fixed probe text. All processes that have loaded the same weights compute the
-    same values, up to rounding. So a fingerprint shows whether an engine serves the learner's weights."""
+    same values, up to rounding. A fingerprint tells a wrong model, precision or position apart, but not two versions of
+    the weights that are one small step apart: `vaserl.policy.readback` compares the weights themselves."""
 
     token_ids: tuple[int, ...]
     """[T] token ids of the probe text; empty for weights without a fingerprint."""

@@ -28,8 +28,9 @@ def train(
 
     Raises: UserError when the steps train nothing (`IdleSteps`). NonFiniteError when the loss or gradient of several
     steps in a row was not finite. ParityError when the learner's logprobs of a step's sampled tokens differ from the
-    engine's by more than `max_logprob_gap` on average, or when after a publish an engine's logprobs of a fixed probe
-    text differ from the learner's by more than `max_fingerprint_gap`.
+    engine's by more than `max_logprob_gap` on average, or when after a publish weights that are read back from an
+    engine are not the published ones, or its logprobs of a fixed probe text differ from the learner's by more than
+    `max_fingerprint_gap`.
     """
     settings = grpo.settings
     nonfinite = NonFiniteGuard(settings.learner.max_nonfinite_steps)

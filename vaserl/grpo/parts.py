@@ -26,10 +26,11 @@ class Engines(Protocol):
         ...
 
     def publish(self, weights: Weights) -> Publication:
-        """Loads these weights into every engine, blocks until all engines serve them, and checks each engine's
-        log-probabilities of a fixed probe text.
+        """Loads these weights into every engine, blocks until all engines serve them, and checks weights that are read
+        back from each engine, and its log-probabilities of a fixed probe text.
 
-        Raises: ParityError when an engine's log-probabilities differ from the learner's.
+        Raises: ParityError when weights that an engine serves are not the published ones, or when its log-probabilities
+        differ from the learner's.
         """
         ...
 
@@ -43,12 +44,13 @@ class QueuedEngines(Protocol):
         ...
 
     def confirm(self, publishing: Any) -> Publication:
-        """Blocks until every engine serves the weights of one `submit_weights` call, and checks each engine's
-        log-probabilities of a fixed probe text.
+        """Blocks until every engine serves the weights of one `submit_weights` call, and checks weights that are read
+        back from each engine, and its log-probabilities of a fixed probe text.
 
         publishing: handle that `submit_weights` returned.
 
-        Raises: ParityError when an engine's log-probabilities differ from the learner's.
+        Raises: ParityError when weights that an engine serves are not the published ones, or when its log-probabilities
+        differ from the learner's.
         """
         ...
 
