@@ -1,6 +1,7 @@
 """Ends a job regularly on SIGTERM and Ctrl-C: with its records complete, and without a traceback."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,6 +20,32 @@ class Interruption(BaseException):
     def exit_code(self) -> int:
         """Exit code of the process: 128 + the signal's number, as shells have it."""
         return 128 + self.signal
+
+
+_missed: list[int] = []
+
+
+@contextmanager
+def remembering_interrupts() -> Iterator[None]:
+    """Remembers that Ctrl-C was pressed while the `with` block runs, beside raising KeyboardInterrupt as usual.
+
+    Some libraries catch every exception while they are imported, and KeyboardInterrupt with them. Then the job ends in
+    `interruptible` at the latest, instead of running as if nothing had been pressed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal reaches another thread
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        _missed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _missed.clear()
 
 
 @contextmanager
@@ -41,6 +68,8 @@ def interruptible() -> Iterator[None]:
     for number in before:
         signal.signal(number, interrupt)
     try:
+        if _missed:
+            raise Interruption(_missed[0])
         yield
     finally:
         restore()

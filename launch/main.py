@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from launch.interruption import Interruption
+from launch.interruption import Interruption, remembering_interrupts
 from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, RewardError, UserError
 from vaserl.settings import Section, dump_config, load_config
@@ -46,7 +46,8 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
             print(dump_config(settings), end="")
         else:
             options = {"fresh": arguments.fresh} if job.resumes else {}
-            importlib.import_module(job.module).run(settings, **options)
+            with remembering_interrupts():
+                importlib.import_module(job.module).run(settings, **options)
     except Interruption as interruption:
         return interruption.exit_code
     except KeyboardInterrupt:  # Ctrl-C before the job was ready to be interrupted

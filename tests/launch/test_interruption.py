@@ -1,5 +1,6 @@
 """Tests the end of a job by SIGTERM and Ctrl-C: exit code, cleaning up, and no traceback."""
 
+import contextlib
 import errno
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from launch.interruption import interruptible
 from launch.main import start_job
 
 ROOT = Path(__file__).parents[2]
@@ -88,3 +90,16 @@ def test_job_on_a_full_disk_names_the_file_and_shows_no_traceback(
     assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 2
     message = "error: [Errno 28] No space left on device: 'run/metrics.jsonl'. Free some space\n"
     assert capsys.readouterr().err == message
+
+
+def test_job_ends_although_a_library_caught_the_interrupt_while_it_was_imported(monkeypatch: pytest.MonkeyPatch):
+    def run(settings: object) -> None:
+        with contextlib.suppress(BaseException):  # as a bare `except:` does
+            signal.raise_signal(signal.SIGINT)
+        with interruptible():
+            pytest.fail("the job goes on")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=run))
+    assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 130
+    assert signal.getsignal(signal.SIGINT) is before
