@@ -12,24 +12,33 @@ from typing import Any
 from vaserl.settings import Section, SftSettings, TrainSettings
 
 WITHOUT_EFFECT = (
-    *("run_dir", "trackers", "save_every", "checkpoint", "cluster", "features"),
+    *("run_dir", "trackers", "save_every", "checkpoint", "cluster", "features.folder"),
+    *("features.num_cpus", "features.max_gb"),
     # not the vases: validations of one run are compared, so all of them caption the same sample
     *("validation.every", "validation.metric", "validation.stop_after", "validation.min_gain"),
-    *("rollout.num_workers", "rollout.num_cpus", "reward.num_workers", "reward.num_cpus", "reward.timeout_s"),
+    *("rollout.num_cpus", "reward.num_workers", "reward.num_cpus", "reward.timeout_s"),
+    # how hard a service is tried; what happens after its last failure is in on_failure
+    *("reward.remote.*.timeout_s", "reward.remote.*.retries", "reward.remote.*.backoff_s"),
+    "reward.remote.*.max_concurrency",
     *("learner.num_cpus", "learner.max_nonfinite_steps", "max_skipped_steps"),
     # limits that stop a run
     *("max_logprob_gap", "rollout.max_fingerprint_gap"),
     # the files behind these paths are compared by their content instead
     *("model.path", "data.path"),
 )
-"""Keys and tables that can't change a run's weights, metrics or completions."""
+"""Keys and tables that can't change a run's weights, metrics or completions. `*` stands for a name that the user
+chose."""
 
 ROUNDING_ONLY = (
     *("learner.num_ranks", "learner.num_threads", "learner.max_tokens_per_micro_batch", "learner.deepspeed"),
     *("learner.gradient_checkpointing", "rollout.num_threads", "rollout.base_copy"),
     *("rollout.engine_args.gpu_memory_utilization", "rollout.engine_args.max_num_seqs"),
     *("rollout.engine_args.max_num_batched_tokens", "rollout.engine_args.tensor_parallel_size"),
-    *("rollout.engine_args.enforce_eager",),
+    *("rollout.engine_args.enforce_eager", "learner.compile", "rollout.num_gpus", "reward.num_gpus"),
+    # the completions that an engine samples together, whose number its kernels depend on
+    "rollout.num_workers",
+    # without the store the engines run a vision tower of their own
+    *("features.num_workers", "features.num_gpus", "features.num_threads"),
 )
 """Keys and tables that change the result only because floating-point sums are taken in another order."""
 
@@ -76,7 +85,12 @@ def rounding_changes(changes: list[SettingChange]) -> list[SettingChange]:
 
 
 def _is_in(key: str, names: tuple[str, ...]) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in names)
+    parts = key.split(".")
+    return any(
+        all(word in (part, "*") for part, word in zip(parts, name.split("."), strict=False))
+        for name in names
+        if len(name.split(".")) <= len(parts)
+    )
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

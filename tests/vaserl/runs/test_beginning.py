@@ -154,7 +154,8 @@ def test_begun_with_fresh_keeps_the_earlier_run(run: Run, capsys):
     [
         {"trackers": ["tensorboard"]},
         {"checkpoint": {"every": 3, "keep_every": 2}},
-        {"rollout": {"num_workers": 3}},
+        {"rollout": {"num_cpus": 3}},
+        {"features": {"max_gb": 3}},
         {"reward": {"num_workers": 3, "timeout_s": 5}},
         {"validation": {"every": 2}},
         {"learner": {"max_nonfinite_steps": 5}},
@@ -166,9 +167,29 @@ def test_begun_continues_with_settings_that_change_no_result(run: Run, changes: 
     assert "rounding" not in capsys.readouterr().err
 
 
-def test_begun_says_which_settings_change_the_rounding(run: Run, capsys):
-    assert begin(run, settings_of(learner={"num_ranks": 2})).after_step == 3
-    assert "learner.num_ranks: 1 -> 2; the rest of the run may differ by rounding" in capsys.readouterr().err
+def test_begun_takes_another_timeout_of_a_service_but_no_other_score_for_its_failures(tmp_path: Path):
+    run = Run(tmp_path / "run")
+
+    def settings(**remote: Any) -> TrainSettings:
+        return settings_of(reward={"remote": {"VaseReward": {"retries": 1} | remote}})
+
+    interrupted(run, settings=settings())
+    assert begin(run, settings(timeout_s=9, retries=7)).after_step == 3
+    with pytest.raises(UserError, match=r"reward\.remote\.VaseReward\.on_failure: \"?stop\"? -> \"?neutral"):
+        begin(run, settings(on_failure="neutral"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"learner": {"num_ranks": 2}}, "learner.num_ranks: 1 -> 2"),
+        ({"rollout": {"num_workers": 2}}, "rollout.num_workers: 1 -> 2"),
+        ({"features": {"num_workers": 0}}, "features.num_workers: 1 -> 0"),  # other kernels encode the clips then
+    ],
+)
+def test_begun_says_which_settings_change_the_rounding(run: Run, changes: dict[str, Any], line: str, capsys):
+    assert begin(run, settings_of(**changes)).after_step == 3
+    assert f"{line}; the rest of the run may differ by rounding" in capsys.readouterr().err
 
 
 def test_begun_refuses_settings_that_change_the_result_and_names_them(run: Run):
