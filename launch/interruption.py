@@ -1,9 +1,11 @@
-"""Ends a job regularly on SIGTERM and Ctrl-C: with its records complete, and without a traceback."""
+"""Ends a job regularly on SIGTERM, Ctrl-C and SIGHUP: with its records complete, and without a traceback."""
 
+import os
 import signal
+import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -50,12 +52,15 @@ def remembering_interrupts() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raises Interruption in the main thread on SIGTERM or SIGINT, the signal of Ctrl-C, while the `with` block runs.
+    """Raises Interruption in the main thread on SIGTERM, on SIGINT, the signal of Ctrl-C, and on SIGHUP, the signal of
+    a terminal that was closed, while the `with` block runs. SIGHUP stays ignored under `nohup`.
 
     A second signal ends the process in the way that the process had before. Enter the block after Ray was started,
     because Ray sets a handler of its own, which ends the process without running `finally` blocks.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
 
     def restore() -> None:
         for number, handler in before.items():
@@ -63,6 +68,8 @@ def interruptible() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         restore()
+        if number == signal.SIGHUP:
+            _leave_terminal()
         raise Interruption(number)
 
     for number in before:
@@ -73,3 +80,11 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def _leave_terminal() -> None:
+    """Discards what the process still prints to a terminal, which is gone, so that printing would fail."""
+    with open(os.devnull, "w") as nowhere, suppress(OSError):
+        for stream in (1, 2):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere.fileno(), stream)

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -103,3 +105,26 @@ def test_job_ends_although_a_library_caught_the_interrupt_while_it_was_imported(
     monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=run))
     assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 130
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_job_whose_terminal_is_closed_cleans_up(tmp_path: Path):
+    """The job prints to a terminal, which fails once the terminal is closed."""
+    mark = tmp_path / "cleaned"
+    code = JOB.format(cleaning=f"print('to the terminal', flush=True); Path({str(mark)!r}).touch()")
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=terminal, stderr=terminal, cwd=ROOT)
+    os.close(terminal)
+    assert os.read(controller, 100) == b"works\r\n"
+    os.close(controller)
+    process.send_signal(signal.SIGHUP)  # the kernel sends it to the terminal's session, which this process isn't
+    assert (process.wait(timeout=30), mark.is_file()) == (129, True)
+
+
+def test_job_under_nohup_goes_on_when_its_terminal_is_closed():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
