@@ -19,7 +19,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     The temporary file is in the folder of `path`, which must exist. Its content is flushed to disk before the rename,
     so after a power failure `path` may be the old file, but never an incomplete one. Concurrent writers of the same
     path use different temporary files; the last rename wins. Permissions follow the process's umask. After an exception
-    the temporary file is deleted and `path` is unchanged.
+    the temporary file is deleted and `path` is unchanged; an OSError of a full disk names `path`.
     """
     # not the target's name plus a suffix: the target's name may already have the greatest length that the disk allows
     aside = path.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
@@ -29,8 +29,12 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
         aside.unlink(missing_ok=True)
+        if (
+            isinstance(error, OSError) and error.errno and error.filename is None
+        ):  # a failed write doesn't name its file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Literal
 
-from vaserl.errors import DamagedCheckpointError
+from vaserl.errors import DamagedCheckpointError, UserError
 from vaserl.files.durable import write_durably
 from vaserl.files.storage import joined
 from vaserl.grpo.parts import Learner
@@ -22,7 +22,7 @@ from vaserl.settings import SftSettings, TrainSettings
 from vaserl.types import Weights
 
 
-class SaveError(RuntimeError):
+class SaveError(UserError):
     """Error of a run whose checkpoints could not be written several times in a row."""
 
 
@@ -153,8 +153,9 @@ class CheckpointSaver:
     def _count_failure(self, error: Exception) -> None:
         self._num_failed += 1
         limit = self._settings.max_failed
+        cause = getattr(error, "cause", None) or error  # of Ray's error, whose message is a traceback of many lines
         since = f"the newest one is of step {self.last_step}" if self.last_step else "there is none yet"
-        text = f"checkpoint: could not be written, {self._num_failed} of {limit} times in a row ({since}): {error}"
+        text = f"checkpoint: could not be written, {self._num_failed} of {limit} times in a row ({since}): {cause}"
         if self._num_failed >= limit:
             raise SaveError(f"{text}. Free some space, or name another place with --checkpoint.path") from error
         print(text, file=sys.stderr)

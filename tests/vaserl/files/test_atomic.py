@@ -1,5 +1,6 @@
 """Tests atomic writes: the old file stays until the new one is complete, and a failure leaves no temporary file."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -61,3 +62,9 @@ def test_atomic_file_permissions_are_those_of_any_file(tmp_path, mask, mode):
 def test_atomic_file_longest_name_that_a_disk_takes(tmp_path):
     write_atomic(tmp_path / ("x" * 255), b"1")
     assert names(tmp_path) == ["x" * 255]
+
+
+def test_atomic_file_names_the_file_that_a_full_disk_refuses(tmp_path):
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"), atomic_file(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as write and flush raise it
+    assert names(tmp_path) == []

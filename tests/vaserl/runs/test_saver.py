@@ -94,6 +94,23 @@ def test_saver_says_that_a_run_on_a_full_disk_has_no_checkpoint_yet(tmp_path: Pa
             take_step(recorder, step, learner)
 
 
+def test_saver_shows_the_cause_of_an_error_of_another_process_in_one_line(tmp_path: Path, capsys):
+    class RemoteError(OSError):
+        """An error as Ray raises it: its message is the other process's traceback."""
+
+        cause = OSError(errno.ENOSPC, "No space left on device", "state")
+
+    class RemoteLearner(StateLearner):
+        def write_snapshot(self, place: str):
+            raise RemoteError("Traceback …\nmany lines")
+
+    with recording(Run(tmp_path / "run"), settings_of(max_failed=9)) as recorder:
+        take_step(recorder, 1, RemoteLearner())
+        recorder.stop("a test")
+    line = "checkpoint: could not be written, 1 of 9 times in a row (there is none yet): [Errno 28] No space left"
+    assert f"{line} on device: 'state'\n" in capsys.readouterr().err
+
+
 def test_begun_refuses_a_checkpoint_path_that_is_a_file(tmp_path: Path):
     (tmp_path / "file").touch()
     settings = train_settings(checkpoint={"path": str(tmp_path / "file")})
