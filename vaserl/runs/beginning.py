@@ -1,6 +1,7 @@
 """Begins a run in its folder: as a new run, or after the last checkpoint of a run that was stopped."""
 
 import json
+import os
 import sys
 import time
 import uuid
@@ -70,7 +71,7 @@ def begun(
     that changes its result.
     """
     run.check_usable()
-    store = CheckpointStore(settings.checkpoint.path or str(run.checkpoints_folder))
+    store = CheckpointStore(os.path.expanduser(settings.checkpoint.path) or str(run.checkpoints_folder))
     inputs = {"data set": data_sha256, **{f"reward {name}": sha for name, sha in (reward_sha256 or {}).items()}}
     with ExitStack() as claims:
         claim = claims.enter_context(claimed(run.path))

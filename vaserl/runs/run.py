@@ -122,7 +122,13 @@ class RecordedRun(JobFolder[SettingsT]):
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
             number += 1
-        self.path.rename(aside)
+        try:
+            self.path.rename(aside)
+        except OSError as error:  # the folder is a mounted disk, for example the volume of a container
+            raise UserError(
+                f"{self.path} can't be renamed to {aside.name}, to keep the run in it: {error.strerror}. Name another "
+                "--run_dir, such as a folder in it"
+            ) from error
         print(f"{self.path.name}: an earlier run was moved to {aside}", file=sys.stderr)
 
     def drop_after(self, step: int) -> None:

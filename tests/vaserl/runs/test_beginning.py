@@ -1,5 +1,6 @@
 """Tests how a run begins in its folder: new, continued, finished, refused, or after damage."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -356,6 +357,21 @@ def test_begun_continues_a_run_that_was_stopped_early_with_another_rule(tmp_path
     assert begin(run, settings_of(validation={"every": 1, "stop_after": 1})).is_finished
     found = begin(run, settings_of(validation={"every": 1, "stop_after": 4}))
     assert (found.is_finished, found.after_step) == (False, 3)
+
+
+def test_begun_says_that_a_mounted_disk_cannot_be_renamed(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def busy(path: Path, target: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "rename", busy)
+    with pytest.raises(UserError, match=r"run can't be renamed to run\.before-1, .*: Device or resource busy"):
+        begin(run, fresh=True)
+
+
+def test_begun_expands_the_home_folder_in_checkpoint_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = begin(Run(tmp_path / "run"), settings_of(checkpoint={"path": "~/elsewhere"}))
+    assert found.store.place == str(tmp_path / "elsewhere")
 
 
 def test_begun_leaves_a_folder_with_other_files_alone(tmp_path: Path):
