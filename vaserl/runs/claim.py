@@ -17,7 +17,8 @@ EPOCH = "epoch"
 
 
 class TakenOverError(RuntimeError):
-    """Error of a job whose run folder was claimed by a later job. The job must not write to the folder any more."""
+    """Error of a job whose run folder was claimed by a later job or is gone. The job must not write to the folder any
+    more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,15 @@ class RunClaim:
     def check(self) -> None:
         """Raises TakenOverError if a later job has claimed the folder, or if the folder was moved away."""
         found = read_epoch(self.folder)
-        if found != self.epoch:
+        if found > self.epoch:
             raise TakenOverError(
                 f"{self.folder}: this job has epoch {self.epoch}, but the folder now has epoch {found}: another job "
                 "has taken the run over, so nothing more is written here"
+            )
+        if found < self.epoch:
+            raise TakenOverError(
+                f"{self.folder}: this job's epoch, {self.epoch}, is not in the file {EPOCH} any more: the folder or "
+                "the file was moved, deleted or changed, so nothing more is written here. Start the command again"
             )
 
 

@@ -11,6 +11,7 @@ from tests.fakes.scored_groups import scored_group
 from tests.fakes.settings import train_settings
 from vaserl.errors import UserError
 from vaserl.policy.weights import make_weights, read_fingerprint
+from vaserl.runs.claim import TakenOverError
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
 from vaserl.types import Fingerprint
@@ -122,3 +123,14 @@ def test_recorder_names_the_file_for_which_a_disk_has_no_space(tmp_path: Path):
         run.pieces_file.symlink_to("/dev/full")
         with pytest.raises(OSError, match=r"No space left on device: '.*/pieces\.jsonl'"):
             recorder.pieces(1, "learn", {"forward": 0.5})
+
+
+def test_recorder_says_that_the_folder_was_moved_and_not_that_another_job_took_it(tmp_path: Path):
+    run = Run(tmp_path / "run")
+    with (
+        recording(run, train_settings(trackers=[])) as recorder,
+        pytest.raises(TakenOverError, match="is not in the file epoch any more: the folder or the file was moved"),
+    ):
+        run.path.rename(tmp_path / "moved")
+        recorder.metrics(1, {"loss": 0.5})
+    assert (tmp_path / "moved" / "metrics.jsonl").read_text() == ""
