@@ -32,6 +32,26 @@ def test_pages_name_paths_that_exist(page: Path):
     assert not sorted(target for target in links(text) if not (page.parent / target).exists())
 
 
+def tests_named(text: str) -> set[tuple[str, str]]:
+    """Returns (file, function) of the tests that a page names as `tests/….py::function`, without parameters."""
+    return set(re.findall(r"`(tests/[\w/.]+\.py)::(\w+)", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_tests_that_exist(page: Path):
+    named = tests_named(page.read_text(encoding="utf-8"))
+    lacking = [
+        f"{file}::{name}"
+        for file, name in sorted(named)
+        if not (ROOT / file).is_file() or f"def {name}(" not in (ROOT / file).read_text()
+    ]
+    assert not lacking
+
+
+def test_tests_named_sees_the_function():
+    assert tests_named("`tests/a/b.py::test_c[d-1]`, `tests/e.py`") == {("tests/a/b.py", "test_c")}
+
+
 def test_decisions_are_all_listed():
     folder = ROOT / "docs" / "decisions"
     assert links((folder / "README.md").read_text()) == {path.name for path in folder.glob("0*.md")}
