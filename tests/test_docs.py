@@ -32,14 +32,14 @@ def test_pages_name_paths_that_exist(page: Path):
     assert not sorted(target for target in links(text) if not (page.parent / target).exists())
 
 
-def tests_named(text: str) -> set[tuple[str, str]]:
+def named_tests(text: str) -> set[tuple[str, str]]:
     """Returns (file, function) of the tests that a page names as `tests/….py::function`, without parameters."""
     return set(re.findall(r"`(tests/[\w/.]+\.py)::(\w+)", text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_name_tests_that_exist(page: Path):
-    named = tests_named(page.read_text(encoding="utf-8"))
+    named = named_tests(page.read_text(encoding="utf-8"))
     lacking = [
         f"{file}::{name}"
         for file, name in sorted(named)
@@ -48,8 +48,8 @@ def test_pages_name_tests_that_exist(page: Path):
     assert not lacking
 
 
-def test_tests_named_sees_the_function():
-    assert tests_named("`tests/a/b.py::test_c[d-1]`, `tests/e.py`") == {("tests/a/b.py", "test_c")}
+def test_named_tests_sees_the_function():
+    assert named_tests("`tests/a/b.py::test_c[d-1]`, `tests/e.py`") == {("tests/a/b.py", "test_c")}
 
 
 def test_decisions_are_all_listed():
