@@ -12,7 +12,12 @@ from vaserl.settings import SftSettings, StartSettings, TrainSettings
 
 
 def settings_of(job: str, tiny_model: Path, dataset: Path, run_dir: Path, start: StartSettings) -> Any:
-    common = {"run_dir": run_dir, "model": {"path": tiny_model}, "data": {"path": dataset}, "start": start}
+    common = {
+        "run_dir": run_dir,
+        "model": {"path": tiny_model},
+        "data": {"path": dataset, "num_frames": 4},
+        "start": start,
+    }
     return TrainSettings(num_steps=1, **common) if job == "train" else SftSettings(**common)
 
 

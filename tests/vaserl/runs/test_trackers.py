@@ -1,6 +1,7 @@
 """Tests the trackers with a fake wandb module and real TensorBoard files."""
 
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -125,7 +126,8 @@ def test_start_tracker_hides_the_steps_after_the_resume_in_tensorboard(tmp_path:
     log = start_tracker("tensorboard", made_run(tmp_path), train_settings())
     for step in (1, 2, 3):
         log(step, {"loss": float(step)})
-    # killed in step 4, resumed after step 1
+    # killed in step 4, resumed after step 1; TensorBoard orders the files of two jobs by the second of their start
+    time.sleep(1.1)
     log = start_tracker("tensorboard", made_run(tmp_path), train_settings(), after_step=1)
     log(2, {"loss": 20.0})
     events = EventAccumulator(str(tmp_path / "pelikes" / "tensorboard"))
