@@ -94,7 +94,7 @@ def settings_of(kind: str, model: Path, data: Path, changes: dict[str, Any]) -> 
         "checkpoint": {"keep_last": 99},
         "model": {"path": model, "dtype": "float32"},
         "data": {"path": data, "num_frames": 4},
-        "learner": {"num_cpus": 0.5, "learning_rate": 0.02, "lora": {"rank": 4, "alpha": 8}},
+        "learner": {"num_cpus": 0.5, "learning_rate": 0.02, "lora": {"rank": 8, "alpha": 16}},
         "features": {"num_workers": 0},
     }
     if kind == "sft":
@@ -133,10 +133,12 @@ def interrupt_and_compare(
     settings = settings_of(kind, model, data, changes)
     run_dir, config = write_config(folder, "killed", settings)
     whole, undisturbed = write_config(folder, "whole", settings)
-    jobs = [ForkedJob(command, config, address), ForkedJob(command, undisturbed, address)]
-    jobs[0].wait_for_steps(run_dir, KILLED_AT)
-    jobs[0].signal(signal.SIGKILL)
-    assert jobs[0].exit_code == -signal.SIGKILL, config.with_suffix(".log").read_text()
+    # one job at a time: forked processes draw the same random numbers, with which Ray names objects while it starts
+    assert ForkedJob(command, undisturbed, address).exit_code == 0, undisturbed.with_suffix(".log").read_text()
+    killed = ForkedJob(command, config, address)
+    killed.wait_for_steps(run_dir, KILLED_AT)
+    killed.signal(signal.SIGKILL)
+    assert killed.exit_code == -signal.SIGKILL, config.with_suffix(".log").read_text()
     before = len(recorded_steps(run_dir))
 
     again = ForkedJob(command, config, address)
@@ -154,8 +156,7 @@ def interrupt_and_compare(
     assert recorded - kept <= 1  # the step was recorded, and its weights were not published yet
     assert seconds < 10  # 3 on an idle machine, after which `ray job stop` kills the driver
 
-    jobs += [ForkedJob(command, config, address)]
-    assert [job.exit_code for job in jobs[1:]] == [0, 0], config.with_suffix(".log").read_text()
+    assert ForkedJob(command, config, address).exit_code == 0, config.with_suffix(".log").read_text()
     assert differences(contents(run_dir), contents(whole)) == []
     assert recorded_steps(run_dir) == list(range(1, num_steps + 1))
     assert spans(run_dir) == spans(whole)
@@ -212,7 +213,7 @@ def test_job_of_another_kind_killed_and_told_to_end_gives_the_files_of_an_uninte
 
 def adapter_of(model: Path, folder: Path) -> Path:
     """Writes an adapter that changes the model, as another run publishes it. Returns: its folder."""
-    peft = add_lora(load_model(model), rank=4, alpha=8)
+    peft = add_lora(load_model(model), rank=8, alpha=16)
     for index, (name, parameter) in enumerate(peft.named_parameters()):
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02, generator=torch.Generator().manual_seed(index))
