@@ -184,7 +184,6 @@ def test_job_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
 
 FULL = {"learner": {"method": "full", "learning_rate": 1e-3}, "checkpoint": {"every": 1}}
 TIES = {"reward": {"functions": ["tests.fakes.rewards_for_tests:first_is_even"]}, "max_refills": 2}
-TWO_RANKS = {"num_ranks": 2, "num_cpus": 0.2, "deepspeed": {"zero_optimization": {"stage": 2}}}
 
 
 @pytest.mark.slow
@@ -199,8 +198,6 @@ TWO_RANKS = {"num_ranks": 2, "num_cpus": 0.2, "deepspeed": {"zero_optimization":
         pytest.param("on_policy", TIES, id="refills"),
         pytest.param("ahead", TIES, id="ahead-refills"),
         pytest.param("on_policy", {"loss": {"beta": 0.1}, "start": {"reference": "start"}}, id="reference"),
-        pytest.param("on_policy", {"learner": TWO_RANKS, "features": {"num_workers": 1}}, id="ranks-and-features"),
-        pytest.param("sft", FULL | {"learner": FULL["learner"] | {"train_vision": True}}, id="sft-full"),
     ],
 )
 def test_job_of_another_kind_killed_and_told_to_end_gives_the_files_of_an_uninterrupted_one(
