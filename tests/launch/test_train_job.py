@@ -178,8 +178,8 @@ def test_train_job_with_validation_repeats_and_changes_no_metric(finished: Path,
 
     run = Run(runs[1])
     assert [(row.step, row.weights_version) for row in run.validations] == [(0, 1), (2, 3), (3, 4)]
-    captions = {run.validation_captions_file(step).read_bytes() for step in (0, 2, 3)}
-    assert len(captions) == 3  # the weights have changed
+    first, *later = (run.validation_captions_file(step).read_bytes() for step in (0, 2, 3))
+    assert first not in later  # the weights have changed; a learned answer may stay the same from step 2 to step 3
     validated = {row["id"] for row in read_json_lines(run.validation_captions_file(3))}
     trained = {row.task.removesuffix("/caption") for step in run.steps for row in run.rollouts(step)}
     assert len(validated) == 2 and validated < {"v04", "v05", "v06"} and trained <= {"v00", "v01", "v02", "v03"}
