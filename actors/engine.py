@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from actors.readback import base_of, compare_adapter, compare_columns, compare_merged
+from vaserl.errors import UserError
 from vaserl.files.clip import Clip
 from vaserl.policy.clips import ClipFeatures
 from vaserl.policy.merge import read_factors
@@ -91,6 +92,23 @@ class TransferSender:
         self._group.broadcast(tensor.contiguous(), src=0, stream=torch.cuda.current_stream())
 
 
+def served_lora_rank(rank: int) -> int:
+    """Returns the smallest of vLLM's maximum adapter ranks that is at least `rank`. vLLM pads adapters of a lower rank
+    with zeros.
+
+    Raises: UserError when vLLM serves no adapter of this rank.
+    """
+    from vllm.config.lora import MaxLoRARanks
+
+    larger = [limit for limit in sorted(get_args(MaxLoRARanks)) if limit >= rank]
+    if not larger:
+        raise UserError(
+            f"learner.lora.rank = {rank}: vLLM serves adapters of rank {max(get_args(MaxLoRARanks))} at most. Lower "
+            'the rank, or set rollout.publish = "merge"'
+        )
+    return larger[0]
+
+
 class Engine:
     """A vLLM instance. It serves the base model, an adapter on the base model, or new weights in place of the base
     model's."""
@@ -106,13 +124,14 @@ class Engine:
         takes_features: bool,
         engine_args: dict[str, Any],
     ):
-        """max_lora_rank: largest rank of an adapter, None if no adapters are served. takes_transfers: True if new
+        """max_lora_rank: rank of the adapters, None if no adapters are served. takes_transfers: True if new
         weights arrive by NCCL. takes_features: True if requests contain the vision tower's output instead of frames;
         the engine then has no vision tower."""
         from vllm import LLM
 
         lora: dict[str, Any] = {}
         if max_lora_rank is not None:
+            max_lora_rank = served_lora_rank(max_lora_rank)
             # one adapter is served at a time; two are in memory while one replaces the other
             lora = {"enable_lora": True, "max_lora_rank": max_lora_rank, "max_loras": 1, "max_cpu_loras": 2}
         transfer = {"weight_transfer_config": {"backend": "nccl"}} if takes_transfers else {}

@@ -11,21 +11,23 @@ from pathlib import Path
 
 from launch.interruption import Interruption, remembering_interrupts
 from launch.jobs import JOBS
-from vaserl.errors import USER_ERROR_EXIT, RewardError, UserError
+from vaserl.errors import USER_ERROR_EXIT, NonFiniteError, ParityError, RewardError, UserError
 from vaserl.settings import Section, dump_config, load_config
 from vaserl.settings.keys import key_tables
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MEANING_WIDTH = 76
 _KEY_WIDTH = 42
+_CHECK_FAILED_EXIT = 1
 
 
 def start_job(name: str, argv: Sequence[str] | None = None) -> int:
     """Runs the job `name`. `argv` contains the path of the config file, and `--section.key value` options that override
     values of that file.
 
-    Returns: exit code 0; 2 after a UserError or if a disk is full, of which the message is printed without a traceback;
-    128 + the signal's number after SIGTERM or Ctrl-C. Other exceptions are not caught.
+    Returns: exit code 0; 2 after a UserError or if a disk is full, 1 if engine and learner disagree or several steps
+    were not finite, all with the message and no traceback; 128 + the signal's number after SIGTERM or Ctrl-C. Other
+    exceptions are not caught.
     """
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
@@ -60,6 +62,9 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT
+    except (ParityError, NonFiniteError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _CHECK_FAILED_EXIT
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise

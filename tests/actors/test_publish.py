@@ -151,7 +151,7 @@ def start_pool(publish: str, dtype: str, model: Path, dataset: Path, placement) 
         DataSettings(path=dataset, num_frames=NUM_FRAMES),
         settings,
         placement["rollout"],
-        max_lora_rank=8,
+        max_lora_rank=4,  # vLLM has no such limit; the engine takes its next, 8
         seed=0,
     )
 

@@ -14,6 +14,7 @@ import pytest
 
 from launch.interruption import interruptible
 from launch.main import start_job
+from vaserl.errors import NonFiniteError, ParityError
 
 ROOT = Path(__file__).parents[2]
 JOB = """
@@ -92,6 +93,16 @@ def test_job_on_a_full_disk_names_the_file_and_shows_no_traceback(
     assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 2
     message = "error: [Errno 28] No space left on device: 'run/metrics.jsonl'. Free some space\n"
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize("kind", [ParityError, NonFiniteError])
+def test_job_stopped_by_a_check_ends_with_its_message_alone(kind, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    def fails(settings: object) -> None:
+        raise kind("engine 0 does not serve version 3")
+
+    monkeypatch.setitem(sys.modules, "launch.vaseeval", SimpleNamespace(run=fails))
+    assert start_job("vaseeval", [str(ROOT / "configs/vaseeval/lathe.toml")]) == 1
+    assert capsys.readouterr().err == "error: engine 0 does not serve version 3\n"
 
 
 def test_job_ends_although_a_library_caught_the_interrupt_while_it_was_imported(monkeypatch: pytest.MonkeyPatch):

@@ -93,7 +93,8 @@ def begun(
             if has_run and not fresh:
                 _check_none_lost(run, store)
             if has_run and (fresh or len(_recorded(run)) > 1):
-                run.set_aside()
+                aside = run.set_aside()
+                print(f"{run.path.name}: an earlier run was moved to {aside}", file=sys.stderr)
                 claim = claims.enter_context(claimed(run.path, after_epoch=claim.epoch))
         else:
             _check_continues(run, checkpoint, inputs, num_steps)

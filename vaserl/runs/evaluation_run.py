@@ -84,13 +84,6 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
             return None
         return found if isinstance(found, dict) else None
 
-    def set_aside(self) -> Path:
-        """Renames the folder to <name>.before-<n>, so that a new evaluation can use the name. Returns: its new path."""
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
-            number += 1
-        return self.path.rename(aside)
-
     def finish(self, origin: Mapping[str, Any]) -> None:
         """Marks the evaluation as finished. origin: everything that its results depend on, as JSON values."""
         self._write_json(self.finished_file, origin)

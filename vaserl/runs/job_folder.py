@@ -75,6 +75,22 @@ class JobFolder(Generic[SettingsT]):
                 f"{vaserl.__version__}, which reads formats up to {RUN_FORMAT}. Install vaserl {found.vaserl} or newer."
             )
 
+    def set_aside(self) -> Path:
+        """Renames the folder to <name>.before-<n>, so that a new job can use the name. Returns: its new path.
+
+        Raises: UserError if the folder can't be renamed.
+        """
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
+            number += 1
+        try:
+            return self.path.rename(aside)
+        except OSError as error:  # the folder is a mounted disk, for example the volume of a container
+            raise UserError(
+                f"{self.path} can't be renamed to {aside.name}, to keep the results in it: {error.strerror}. Name "
+                "another --run_dir, such as a folder in it"
+            ) from error
+
     def begin(self, settings: SettingsT, reward_sha256: Mapping[str, str] | None = None) -> None:
         """Creates the folder and writes the settings and the versions of the installed software.
 

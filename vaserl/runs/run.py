@@ -11,7 +11,6 @@ Timings are not in metrics.jsonl, so that two runs with the same seed produce id
 
 import json
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -116,20 +115,6 @@ class RecordedRun(JobFolder[SettingsT]):
                 f"run_dir {self.path} is not empty and contains no run, because it has no {self.config_file.name}; "
                 "name another folder with --run_dir"
             )
-
-    def set_aside(self) -> None:
-        """Renames the folder to <name>.before-<n>, so that a new run can use the name."""
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
-            number += 1
-        try:
-            self.path.rename(aside)
-        except OSError as error:  # the folder is a mounted disk, for example the volume of a container
-            raise UserError(
-                f"{self.path} can't be renamed to {aside.name}, to keep the run in it: {error.strerror}. Name another "
-                "--run_dir, such as a folder in it"
-            ) from error
-        print(f"{self.path.name}: an earlier run was moved to {aside}", file=sys.stderr)
 
     def drop_after(self, step: int) -> None:
         """Removes what was recorded of the steps after `step`, so that the steps can be made again. Step 0 stands for
