@@ -18,7 +18,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="folder, URL or list of photographs (see source.path), or folder of a curated or published data set",
     )
     parser.add_argument(
-        "--config", type=Path, metavar="CONFIG", help="config of the curate job whose section [source] describes DATA"
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="TOML file whose section [source] describes DATA: the config of a curate job, or only that section",
     )
     parser.add_argument(
         "--model",
@@ -46,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
     from vaserl.dataset import DataSet
-    from vaserl.settings.section import load_config
+    from vaserl.settings.section import load_section
 
     dataset = DataSet(Path(arguments.data))
     if dataset.exists:
@@ -56,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         source = SourceSettings(path=arguments.data)
         if arguments.config is not None:
-            source = load_config(CurateSettings, arguments.config, ["--source.path", arguments.data]).source
+            source = load_section(CurateSettings, "source", arguments.config, {"path": arguments.data})
+            assert isinstance(source, SourceSettings)
         checked = check_photographs(source, arguments.max_photographs, arguments.model)
     print(page(checked))
     return int(checked.costs)

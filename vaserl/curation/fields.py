@@ -65,6 +65,12 @@ class Renaming:
         """Names of the columns that occurred in the rows so far."""
         return frozenset(self._known)
 
+    @property
+    def read(self) -> dict[str, str]:
+        """The field of each column that occurred in the rows so far and belongs to one."""
+        fields = self._of_header.values()
+        return {column: field for column, field in self._known.items() if field in fields}
+
     def name(self, column: str) -> str:
         """Returns the field name of a column; the column's own name if the column belongs to no field."""
         if column not in self._known:

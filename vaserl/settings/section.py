@@ -40,16 +40,7 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"config {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"config {path}: not UTF-8; save the file as UTF-8") from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"config {path}: {error}") from error
+    text, values = _read_toml(path)
     flags: dict[tuple[str, ...], str] = {}
     for key, value in parse_overrides(overrides):
         _set(values, key, value)
@@ -58,6 +49,40 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
         return _absolute(kind.model_validate(values))
     except pydantic.ValidationError as error:
         raise UserError("\n".join(_explain(kind, problem, path, text, flags) for problem in error.errors())) from None
+
+
+def load_section(kind: type[Section], name: str, path: Path | str, values: Mapping[str, Any]) -> Section:
+    """Returns the settings in one section of a TOML file; the file's other sections are not looked at.
+
+    kind: class of the whole config, whose field `name` is the section. values: settings that replace those of the file.
+    The section may be absent from the file.
+    Raises: UserError with file, line and key of every unknown key, missing key and wrong value of the section.
+    """
+    path = Path(path)
+    text, whole = _read_toml(path)
+    section = section_class(kind.model_fields[name].annotation)
+    assert section is not None, f"{name} is no section"
+    stated = whole.get(name, {})
+    if not isinstance(stated, dict):
+        raise UserError(f"{path}:{find_line(text, (name,))}: {name} must be a section")
+    try:
+        return _absolute(section.model_validate({**stated, **values}))
+    except pydantic.ValidationError as error:
+        problems = [{**problem, "loc": (name, *problem["loc"])} for problem in error.errors()]
+        raise UserError("\n".join(_explain(kind, problem, path, text, {}) for problem in problems)) from None
+
+
+def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"config {path}: not UTF-8; save the file as UTF-8") from error
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"config {path}: {error}") from error
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:

@@ -91,7 +91,7 @@ def test_best_view_unscored_views_go_by_number():
         for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of([row("x", "a", "10"), row("y", "a", "2")])))
         if r["rejected_by"]
     )
-    assert loser["reason"] == "of 2 views, view 2 comes first; no model has judged how frontal they are"
+    assert loser["reason"] == "of 2 views, view 2 comes first by its name; no model has judged how frontal they are"
 
 
 @given(

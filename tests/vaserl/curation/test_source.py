@@ -125,7 +125,7 @@ def test_read_source_byte_order_mark_is_no_text(tmp_path, name, text):
 
 def test_read_source_damage_in_parquet_is_named_by_its_row(tmp_path):
     pq.write_table(pa.table({"id": ["a", None], "Fabric": ["ATHENIAN"] * 2}), tmp_path / "records.parquet")
-    with pytest.raises(UserError, match=r"records\.parquet:2: no 'id'"):
+    with pytest.raises(UserError, match=r"records\.parquet:2: the cell of 'id' is empty"):
         rows(tmp_path)
 
 
@@ -179,7 +179,7 @@ def test_read_source_unusable_rows_state_a_reason(tmp_path):
         ({"records.csv": "id,Fabric\na,B,C\n"}, "records.csv:2: 1 cells more than the header has"),
         ({"records.csv": "id,Fabric\na,\udce9\n"}, "records.csv:2: not UTF-8"),
         ({"records.csv": "id,Gef\udce4\na,B\n"}, "records.csv:1: not UTF-8"),
-        ({"records.csv": "\udcff\udcfei\0d\0"}, "records.csv:1: not UTF-8"),
+        ({"records.csv": "\udcff\udcfei\0d\0"}, "records.csv: is text in UTF-16, not UTF-8"),
         ({"records.csv": "id,Fabric,Fabric\na,B,C\n"}, "records.csv:1: the header has 'Fabric' twice"),
         ({"records.json": '[{"id": "a", "fabric": {"en": "B"}}]'}, 'records.json:1: \'fabric\' holds {"en": "B"}'),
         ({"records.parquet": "PAR?"}, "records.parquet: not a parquet file"),

@@ -127,7 +127,7 @@ def test_why_of_unscored_views_and_measures_of_other_programs(tmp_path):
     dataset = DataSet(tmp_path)
     dataset.write_rows(rows)
     story = why(dataset, "v4_1")
-    assert "best_view  preferred it to view 2: none of them has a score, so the first view counts\n" in story
+    assert "best_view  preferred it to view 2: none of them has a score, so the views' names decide\n" in story
     assert "scores     judge 0.75\n" in story
     assert "reference " not in story, "it is the caption"
 

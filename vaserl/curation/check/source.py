@@ -69,10 +69,23 @@ def _counts(inspected: Inspected, num_usable: int, usable: pa.Table, looked_at: 
         ("photographs", f"{rows.num_rows:,}, of which {num_usable:,} can be used"),
         ("vases", f"{len(vases):,}" + (f", by number of photographs: {histogram}" if views else "")),
         ("records", f"{len(inspected.records.ids):,} in {inspected.records.origin}, {unused:,} without a photograph"),
+        ("stated", _stated(inspected)),
+        ("not read", _unread(inspected)),
         ("rights", f"stated for {stated['rights']:,} photographs, a credit line for {stated['credit']:,}"),
         ("labels", f"{stated['kind']:,} photographs have a labelled kind"),
         ("decoded", f"{looked_at.num_rows:,} photographs" + _rest(usable.num_rows - looked_at.num_rows)),
     ]
+
+
+def _stated(inspected: Inspected) -> str:
+    """Returns the number of records that state each dimension: "Fabric 12, Technique 12, … of 12 records"."""
+    numbers = ", ".join(f"{field} {number:,}" for field, number in inspected.records.num_stated.items())
+    return f"{numbers} of {len(inspected.records.ids):,} records"
+
+
+def _unread(inspected: Inspected) -> str:
+    names = ", ".join(column.name for column in inspected.records.unread)
+    return f"columns of {inspected.records.origin}: {names}" if names else "all columns are read"
 
 
 def _rest(number: int) -> str:

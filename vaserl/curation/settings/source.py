@@ -32,7 +32,12 @@ class SourceSettings(Section):
     fields: dict[str, str] = pydantic.Field(default_factory=dict)
     """Maps a field to the column that contains it in the records or in the list of photographs, if the column has
     another name. Example: Fabric = "fabric_name", vase_id = "object"."""
-    pattern: str = r"(?P<vase_id>.+?)(?:_(?P<view>\d+|front|back|left|right|top|bottom))?"
+    pattern: str = (
+        r"(?i)(?P<vase_id>.+?)(?:[_ -]+(?P<view>(?<=_)\d+|"
+        r"(?:front|back|rear|left|right|top|bottom|base|side|profile|three.?quarter|obverse|reverse|recto|verso"
+        r"|detail|interior|inside|tondo|mouth|handle|view|overall)"
+        r"(?:[_ -]?(?:[a-d]|\d{1,2}|front|back|left|right|side|view))*))?"
+    )
     """Regular expression that finds the vase's id in the file name (without suffix) of a photograph, if no table states
     the id. It contains a group vase_id and, if vases have several views, a group view. If it contains "/", it is
     matched against the path below `path`."""

@@ -10,6 +10,7 @@ import pyarrow.compute
 
 from vaserl.curation.fields import PHOTOGRAPH_FIELDS, RECORD_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.columns import unread_columns
 from vaserl.curation.source.photographs import PHOTOGRAPHS, Grouping, found, listed_photographs
 from vaserl.curation.source.photographs import PHOTOGRAPHS_SCHEMA as PHOTOGRAPH_SCHEMA
 from vaserl.curation.source.problem import Report, stop
@@ -87,6 +88,17 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
             f"{folder} contains no photographs: expected a table {PHOTOGRAPHS}.jsonl, .csv, .json or .parquet, or "
             f"image files with one of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
+    for column in records.unread:
+        if column.field:
+            report(column.problem(records.origin))
+    if place is not None:
+        for column in unread_columns(renaming.columns, renaming.read, PHOTOGRAPH_FIELDS):
+            if column.field:
+                report(column.problem(place.rsplit("/", 1)[-1]))
+    if records.absent:
+        counts = ", ".join(f"{field} {number:,}" for field, number in records.absent.items())
+        message = f'placeholders such as "unknown" count as absent: {counts}'
+        report(Problem(where=records.origin, kind="placeholders", message=message, effect="keeps the row"))
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
             message = _unused(field, column, records, renaming.columns, place)

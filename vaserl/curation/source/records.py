@@ -3,18 +3,22 @@
 import itertools
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from vaserl.curation.canon import canonical_record
 from vaserl.curation.fields import RECORD_FIELDS, RIGHTS_FIELDS, Renaming
 from vaserl.curation.settings import SourceSettings
+from vaserl.curation.source.columns import UnreadColumn, unread_columns
 from vaserl.curation.source.photographs import PHOTOGRAPHS
 from vaserl.curation.source.problem import Report
-from vaserl.curation.source.tables import TABLE_SUFFIXES, TableRow, parsed, read_table
+from vaserl.curation.source.tables import NOT_READ_SUFFIXES, TABLE_SUFFIXES, TableRow, parsed, read_table
 from vaserl.errors import Problem, UserError
-from vaserl.files.storage import files_below, is_file, joined, read_bytes
+from vaserl.files.foreign import HEAD_BYTES, foreign_format
+from vaserl.files.storage import files_below, is_file, joined, open_file, read_bytes
 from vaserl.types import FIELD_OF_DIMENSION
 
 RECORDS = "records"
@@ -47,6 +51,13 @@ class Records:
     """Names of the columns of the table, or of the keys in the JSON files."""
     used: frozenset[str]
     """Names of the columns of the records that the setting source.fields maps to a field."""
+    unread: tuple[UnreadColumn, ...]
+    """Columns that no field reads."""
+    absent: Mapping[str, int]
+    """For each field, the number of records in which it holds only a placeholder such as "unknown"; these values are
+    treated as absent."""
+    num_stated: Mapping[str, int]
+    """For each field of the six dimensions, the number of records that state it."""
 
 
 def read_records(folder: str, settings: SourceSettings, report: Report) -> Records:
@@ -66,14 +77,18 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
             tables = [
                 name for name in files if name.endswith(TABLE_SUFFIXES) and not name.startswith(f"{PHOTOGRAPHS}.")
             ]
+            other = next((name for name in files if name.lower().endswith(NOT_READ_SUFFIXES)), "")
             raise UserError(
                 f"{folder} contains no records: add a table {RECORDS}{{{','.join(TABLE_SUFFIXES)}}} with a column "
                 f"{settings.id_field or 'id'!r}, or one <vase_id>.json for each vase, with fields like "
                 f"{', '.join(FIELD_OF_DIMENSION.values())}; or set source.records to the path of a table"
                 + (f", perhaps {' or '.join(tables[:3])}" if tables else "")
+                + (f". {_other_table(folder, other)}" if other else "")
             )
         rows, origin = _single(folder, names, report), "<vase_id>.json"
     ids: set[str] = set()
+    absent: Counter[str] = Counter()
+    num_stated: Counter[str] = Counter()
 
     def entries() -> Iterator[dict[str, str | bool]]:
         for where, key, row in rows:
@@ -93,12 +108,22 @@ def read_records(folder: str, settings: SourceSettings, report: Report) -> Recor
                 report(Problem(where=where, kind="no text", message=message))
                 continue
             rights = {name: record.pop(name, "") for name in RIGHTS_FIELDS}
-            text = json.dumps(record, ensure_ascii=False, sort_keys=True)
-            yield {"id": key, "record": text, **rights, "stated": states_something(record)}
+            canonical = canonical_record(record)
+            absent.update(canonical.absent)
+            num_stated.update(field for field in FIELD_OF_DIMENSION.values() if field in canonical.fields)
+            text = json.dumps(canonical.fields, ensure_ascii=False, sort_keys=True)
+            yield {"id": key, "record": text, **rights, "stated": states_something(canonical.fields)}
 
     table = records_table(entries(), RECORDS_SCHEMA)
     return Records(
-        table=table, ids=frozenset(ids), origin=origin, columns=renaming.columns, used=frozenset(renaming.used)
+        table=table,
+        ids=frozenset(ids),
+        origin=origin,
+        columns=renaming.columns,
+        used=frozenset(renaming.used),
+        unread=tuple(unread_columns(renaming.columns, renaming.read, RECORD_FIELDS)),
+        absent={field: absent[field] for field in RECORD_FIELDS if absent[field]},
+        num_stated={field: num_stated[field] for field in FIELD_OF_DIMENSION.values()},
     )
 
 
@@ -139,7 +164,9 @@ def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iter
             key = key.rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]
         if not key:
             message = (
-                f"no {field!r}; the fields there are {', '.join(map(str, row))}. "
+                f"the cell of {field!r} is empty; write the vase's id into it, or remove the row"
+                if field in row
+                else f"no {field!r}; the fields there are {', '.join(map(str, row))}. "
                 "Set source.id_field to the one that names the vase"
             )
             report(Problem(where=where, kind="no id", message=message))
@@ -147,13 +174,26 @@ def _identified(rows: Iterable[TableRow], id_field: str, report: Report) -> Iter
         yield where, key, {name: value for name, value in row.items() if name != field or field in RECORD_FIELDS}
 
 
+def _other_table(folder: str, name: str) -> str:
+    with open_file(joined(folder, name)) as stream:
+        foreign = foreign_format(stream.read(HEAD_BYTES))
+    return f"{name} is {foreign}" if foreign else f"{name} isn't read; save the table as CSV in UTF-8"
+
+
 def _single(folder: str, names: Iterable[str], report: Report) -> Iterator[tuple[str, str, dict]]:
     for name in sorted(names):
         place = joined(folder, name)
         try:
-            text = read_bytes(place).decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            report(Problem(where=place, kind="unreadable", message=f"can't be read: {error}"))
+            content = read_bytes(place)
+            foreign = foreign_format(content[:HEAD_BYTES])
+            message = f"is {foreign}" if foreign else ""
+            text = "" if foreign else content.decode("utf-8-sig")
+        except OSError as error:
+            message = f"can't be read: {error.strerror or type(error).__name__}"
+        except UnicodeDecodeError:
+            message = "not UTF-8; save the file as UTF-8"
+        if message:
+            report(Problem(where=place, kind="unreadable", message=message))
             continue
         row = parsed(f"{place}:1", text, report)
         if row is not None:

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pyarrow as pa
@@ -18,12 +18,16 @@ import pyarrow.parquet as pq
 
 from vaserl.curation.source.problem import Report
 from vaserl.errors import Problem, UserError
+from vaserl.files.foreign import HEAD_BYTES, foreign_format
 from vaserl.files.storage import UNDECODED, open_file
 
-TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet")
+TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet", ".tsv")
 
 DELIMITERS = (",", ";", "\t")
 """Accepted delimiters of a CSV file. Spreadsheets write semicolons in countries where the comma is the decimal mark."""
+
+NOT_READ_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers", ".tab", ".txt", ".xml", ".html", ".pdf", ".gz", ".zip")
+"""Suffixes of files that may hold a table but aren't read."""
 
 TableRow = tuple[str, dict[str, Any]]
 """A row of a table as (place, fields): place is "FILE:LINE", and fields are the row's values by column name."""
@@ -35,20 +39,36 @@ def read_table(place: str, report: Report) -> Iterator[TableRow]:
 
     If a line can't be parsed, `report` is called with the problem and the line is left out. A JSON file contains a list
     of objects, one for each row, or an object that maps each row's id to an object; that id becomes the field "id".
+    Rows without any value, as spreadsheets append, are left out, and `report` is called once with their number.
 
-    Raises: UserError when the file can't be opened or its suffix is not in TABLE_SUFFIXES.
+    Raises: UserError when the file can't be opened or its suffix is not in TABLE_SUFFIXES, and when its content shows
+    that it is another kind of file, such as a Git LFS pointer.
     """
     suffix = place[place.rfind(".") :].lower()
     if suffix not in TABLE_SUFFIXES:
         raise UserError(f"{place}: unknown kind of table; the known suffixes are {', '.join(TABLE_SUFFIXES)}")
     try:
+        with open_file(place) as stream:
+            foreign = foreign_format(stream.read(HEAD_BYTES))
+        if foreign:
+            raise UserError(f"{place}: is {foreign}")
         stream = open_file(place)
     except OSError as error:
         raise UserError(f"{place}: can't be read: {error.strerror or error}") from error
+    blank: list[str] = []
     with stream:
-        yield from {".jsonl": _json_lines, ".csv": _csv, ".json": _json, ".parquet": _parquet}[suffix](
-            place, stream, report
-        )
+        for where, row in _READERS[suffix](place, stream, report):
+            if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
+                blank.append(where)
+            else:
+                yield where, row
+    if blank:
+        message = f"{len(blank):,} rows without any value are left out, the first of them on line {_line(blank[0])}"
+        report(Problem(where=place, kind="blank rows", message=message, effect="keeps the row"))
+
+
+def _line(where: str) -> str:
+    return where.rpartition(":")[2]
 
 
 def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
@@ -172,8 +192,17 @@ def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow
             for entry in batch.to_pylist():
                 number += 1
                 yield f"{place}:{number}", entry
-    except (pa.ArrowInvalid, OSError) as error:
-        report(Problem(where=place, kind="not parquet", message=f"not a parquet file, or a damaged one: {error}"))
+    except (pa.ArrowInvalid, OSError):
+        report(Problem(where=place, kind="not parquet", message="not a parquet file, or a damaged one"))
+
+
+_READERS: dict[str, Callable[[str, IO[bytes], Report], Iterator[TableRow]]] = {
+    ".jsonl": _json_lines,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".json": _json,
+    ".parquet": _parquet,
+}
 
 
 def _not_utf8(where: str) -> Problem:

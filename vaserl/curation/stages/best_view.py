@@ -1,7 +1,6 @@
 """The stage that keeps one photograph of each vase: the most frontal of those that passed the filters."""
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from vaserl.curation.stage import (
     Verdict,
 )
 from vaserl.curation.stages.intact import FRONT
+from vaserl.curation.stages.view_names import view_rank
 from vaserl.dataset import Row
 
 FRONTAL = "intact"
@@ -31,8 +31,9 @@ class BestView:
 
     If there is a threshold, views with a lower score or without a score are rejected first, even if a vase has no other
     views. Views with equal scores are ordered by the photograph's content hash, then by its path. Views without a
-    score are ordered by view number, then by hash and path, because museums photograph view 1 first. So the choice does
-    not depend on the order of the rows. Each call must get all the views of its vases.
+    score are ordered by `view_rank`: a front or side view first, then by number, because museums photograph view 1
+    first; then by hash and path. So the choice does not depend on the order of the rows. Each call must get all the
+    views of its vases.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
@@ -59,7 +60,7 @@ class BestView:
         for indices in views.values():
             winner, *others = sorted(indices, key=lambda index: _rank(photographs[index]))
             reason = f"of {len(indices)} views, {_name(photographs[winner])} " + (
-                "comes first; no model has judged how frontal they are"
+                "comes first by its name; no model has judged how frontal they are"
                 if math.isnan(_score(photographs[winner]))
                 else "is shown more frontally"
             )
@@ -72,11 +73,11 @@ def _score(photograph: Photograph) -> float:
     return float(photograph.columns.get(FRONT.name, math.nan))
 
 
-def _rank(photograph: Photograph) -> tuple[float, list[tuple[int, str]], str, str]:
+def _rank(photograph: Photograph) -> tuple[float, tuple[int, tuple[int, ...], str] | tuple[()], str, str]:
     unscored = math.isnan(_score(photograph))
     return (
         math.inf if unscored else -_score(photograph),
-        _natural(photograph.view) if unscored else [],
+        view_rank(photograph.view) if unscored else (),
         photograph.columns["photo_sha256"],
         photograph.photo,
     )
@@ -84,11 +85,6 @@ def _rank(photograph: Photograph) -> tuple[float, list[tuple[int, str]], str, st
 
 def _name(photograph: Photograph) -> str:
     return f"view {photograph.view}" if photograph.view else photograph.photo.rsplit("/", 1)[-1]
-
-
-def _natural(view: str) -> list[tuple[int, str]]:
-    """Returns a sort key for a view's name, which puts view 2 before view 10."""
-    return [(int(number) if number else -1, text) for number, text in re.findall(r"(\d+)|(\D+)", view)]
 
 
 def _recipe(context: StageContext) -> Recipe:
@@ -103,7 +99,7 @@ def _tell(kept: KeptPhotograph) -> str:
         _name_of_row(other) + ("" if math.isnan(_front(other)) else f" {_front(other):.3f}") for other in rivals
     )
     if math.isnan(_front(row)):
-        return f"preferred it to {against}: none of them has a score, so the first view counts"
+        return f"preferred it to {against}: none of them has a score, so the views' names decide"
     return f"preferred it: {kept.measured} against {against}"
 
 

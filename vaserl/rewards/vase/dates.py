@@ -6,7 +6,7 @@ era counts as BCE.
 
 A part of a century is a fixed fraction of it. Early (or beginning), mid and late (or end) are its three thirds; "first
 half" or "third quarter" is exactly this half or quarter. The 6th century BCE is [-600, -500], its third quarter is
-[-550, -525], and the late 6th century is [-533, -500].
+[-550, -525], and the late 6th century is [-533, -500]. The 1st century CE is [1, 100], its second half is [51, 100].
 """
 
 import re
@@ -176,7 +176,8 @@ def _century_part(number: str, part: str | None, ce: bool) -> tuple[int, int]:
     n = _number(number)
     century = 100 * (n - 1) if ce else -100 * n
     begin, end = _fractions(part)
-    return century + round(100 * begin), century + round(100 * end)
+    # Centuries BCE share their round years, as archaeologists write them; the 1st century CE is 1-100 CE.
+    return century + round(100 * begin), century + round(100 * end) - ce
 
 
 def _centuries(m: re.Match[str]) -> YearInterval | None:

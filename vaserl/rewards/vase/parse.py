@@ -166,7 +166,9 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
         return decoration_words(tokens(normal))
     words = [w for w in tokens(normal) if w not in ",."]
     terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
-    unknown = " ".join(w for w in words if w[0].isalnum() and w not in _UNSTATED)
+    words = [w for w in words if w[0].isalnum()]
+    # "storage vessel" is a name, "vessel" alone states nothing
+    unknown = "" if _UNSTATED.issuperset(words) else " ".join(words)
     return terms or ((Term("", unknown),) if unknown else ())
 
 

@@ -13,7 +13,7 @@ from vaserl.rewards.vase.decoration import decoration_words
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon, proper_names
 from vaserl.rewards.vase.parse import Facts, Term, parse_record
 from vaserl.rewards.vase.penalties import count_words, repetition_penalty
-from vaserl.rewards.vase.text import normalize, sequence_words, tokens, word_list
+from vaserl.rewards.vase.text import CONNECTIVES, STOP_WORDS, normalize, sequence_words, tokens, word_list
 from vaserl.types import FIELD_OF_DIMENSION
 
 _DEFAULT = RewardConfig()
@@ -24,8 +24,8 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
 
     The record's keys are field names of the Beazley archive. A value that isn't in the lexicon is stated with a label:
     "Shape: …". If the caption would be longer than `length_free_words` words, or would get a repetition penalty, the
-    decoration is reduced to its content words. A caption of at most `length_free_words` words has a reward of at least
-    0.95 plus the bonus.
+    decoration becomes a list of its phrases without articles and, if need be, without other function words. A caption
+    of at most `length_free_words` words has a reward of at least 0.95 plus the bonus.
 
     Raises: ValueError if the record states none of the six dimensions.
     """
@@ -34,9 +34,16 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
         raise ValueError("the record states none of the six dimensions")
     decoration = normalize(record.get(FIELD_OF_DIMENSION["decoration"], ""), config.parser.max_chars)
     caption = _caption(facts, _phrase(decoration), config)
-    words = count_words(caption, config)
-    if words > config.length_free_words or repetition_penalty(sequence_words(caption), config) > 0:
-        caption = _caption(facts, " ".join(decoration_words(tokens(decoration))), config)
+    if not _is_free(caption, config):
+        shorter = [_caption(facts, _list(decoration, left_out), config) for left_out in _LEFT_OUT]
+        caption = next((text for text in shorter if _is_free(text, config)), None) or next(
+            (
+                text
+                for text in shorter
+                if count_words(text, config) <= config.length_full_words and not _repeats(text, config)
+            ),
+            shorter[-1],
+        )
     return caption
 
 
@@ -79,7 +86,25 @@ _PART = re.compile(rf"^(?P<label>{_LABEL}) ?: *")
 _PARTS = re.compile(rf"\||[,.;]? +(?={_LABEL} ?:)")
 _SIDES = {"a": "on one side", "b": "on the other side", "i": "inside", "ext": "outside", "int": "inside"}
 _CONNECTORS = re.compile(r" (?:and|with|in|on|at|of|to|between|by|over|from|[a-z]+ing)\b")
+_ARTICLES = frozenset(("a", "an", "the"))
+_LIGHT = _ARTICLES | frozenset(
+    (
+        *("his", "her", "its", "their", "it", "he", "she", "they", "which", "who", "whom", "this", "that", "both"),
+        *("is", "are", "was", "were", "while", "as", "there", "also", "then", "very"),
+    )
+)
+_LEFT_OUT = (_ARTICLES, _LIGHT, _LIGHT | {"to", "of", "at", "by", "in", "on"}, STOP_WORDS, STOP_WORDS | CONNECTIVES)
+"""Words that a long decoration's list leaves out, those that are missed least first."""
 _WITHOUT_ARTICLE = word_list("without_article.txt")
+
+
+def _is_free(caption: str, config: RewardConfig) -> bool:
+    """Returns True if the caption gets no penalty for its length or for repetitions."""
+    return count_words(caption, config) <= config.length_free_words and not _repeats(caption, config)
+
+
+def _repeats(caption: str, config: RewardConfig) -> bool:
+    return repetition_penalty(sequence_words(caption), config) > 0
 
 
 def _joined(vocabulary: Vocabulary, terms: tuple[Term, ...]) -> str:
@@ -105,6 +130,25 @@ def _phrase(decoration: str) -> str:
     return ", ".join(f"{_written(scene)}{' ' + place if sided and place else ''}" for scene, place in scenes.items())
 
 
+def _list(decoration: str, left_out: frozenset[str]) -> str:
+    """Formats a long "Decoration" field as a list of its phrases: "young satyr, old satyr, Ajax".
+
+    Omits labels, the words `left_out`, and phrases that add no word to those before.
+    """
+    names = proper_names() | _adjectives()
+    seen: set[str] = set()
+    phrases = []
+    for part in _PARTS.split(decoration):
+        label = _PART.match(part.strip())
+        for piece in re.split(r"[,.;:()?]", part.strip()[label.end() :] if label else part):
+            words = [word for word in piece.split() if word not in left_out]
+            lemmas = decoration_words(tokens(piece))
+            if not seen.issuperset(lemmas):
+                seen.update(lemmas)
+                phrases.append(" ".join(word.capitalize() if word in names else word for word in words))
+    return ", ".join(phrases)
+
+
 def _written(scene: str) -> str:
     """Capitalises the names in the description of a scene, and adds "a" or "an" if it starts with a single figure."""
     names = proper_names() | _adjectives()
@@ -121,5 +165,12 @@ def _adjectives() -> frozenset[str]:
     return frozenset(entry.names[0].lower() for entry in lexicon("fabric").values())
 
 
+# Words whose first letter is a vowel and whose first sound is a consonant ("a one-handled cup"), and the reverse.
+_SOUNDS_LIKE_CONSONANT = re.compile(r"eu|ewe|uni(?!n|m)|us[aeu]|ut[ei]|ubi|one\b|once\b")
+_SOUNDS_LIKE_VOWEL = re.compile(r"hour|honest|honou?r|heir")
+
+
 def _article(phrase: str) -> str:
-    return "an" if phrase[:1].lower() in "aeiou" and not phrase.lower().startswith(("eu", "uni")) else "a"
+    start = phrase.lower()
+    vowel = start[:1] in tuple("aeiou") and not _SOUNDS_LIKE_CONSONANT.match(start)
+    return "an" if vowel or _SOUNDS_LIKE_VOWEL.match(start) else "a"

@@ -1,0 +1,252 @@
+"""Tests that records in the words of museums state the same facts as records in the form of the Beazley Archive."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.reward_cases import records
+from vaserl.curation.canon import canonical_record
+from vaserl.curation.stages.questions import questions_about
+from vaserl.rewards.vase import parse_caption, parse_record, reference_caption
+
+V = {"Fabric": "Athenian", "Shape Name": "cup"}
+
+
+def fields(**record: str) -> dict[str, str]:
+    return dict(canonical_record({name.replace("_", " "): value for name, value in record.items()}).fields)
+
+
+def answers(record: dict[str, str]) -> dict[str, str]:
+    return {q.dimension: q.answer for q in questions_about(fields(**record))}
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        *(("Fabric", text) for text in ("Unknown", "n/a", "N.A.", "-", "—", "?", "???", "[unknown]", " none ", "NULL")),
+        *(("Attributed To", text) for text in ("Unknown Artist", "Artist unknown", "unidentified painter")),
+        *(
+            ("Attributed To", text)
+            for text in ("Unknown (Greek)", "Unknown Attic potter", "not attributed", "Künstler unbekannt")
+        ),
+        *(
+            ("Attributed To", text)
+            for text in ("Unknown artist (Greek, 5th century BC)", "Greek, Attic", "anonymous | n/a")
+        ),
+        *(("Date", text) for text in ("Undated", "date unknown", "to be determined", "n.d.")),
+        *(("Decoration", text) for text in ("none", "Undecorated", "not recorded", "No decoration.")),
+        *(("Shape Name", text) for text in ("Unidentified", "(uncertain shape)", "inconnu")),
+        *(("Technique", text) for text in ("not specified", "unknown technique", "x")),
+        *(("Provenance", text) for text in ("Unknown", "findspot unknown", "n/a")),
+    ],
+)
+def test_canonical_record_placeholders_are_absences(field, text):
+    canonical = canonical_record({**V, "Fabric": "Athenian", field: text})
+    assert field not in canonical.fields and canonical.absent == (field,)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("Decoration", "Unknown warrior"),
+        ("Decoration", "Unidentified figure with a lyre"),
+        ("Attributed To", "Group of Undetermined Mannerists"),
+        ("Attributed To", "Painter of the Unknown Soldier"),
+        ("Shape Name", "cup (type unknown)"),
+        ("Fabric", "Attic, unknown workshop"),
+        ("Technique", "plain"),
+        ("Collection Record", "unknown"),
+    ],
+)
+def test_canonical_record_placeholder_words_within_a_fact_stay(field, text):
+    canonical = canonical_record({**V, field: text})
+    assert canonical.fields[field] and not canonical.absent
+
+
+def test_canonical_record_alternatives_that_name_nobody_are_left_out():
+    assert answers({"Attributed To": "Eretria Painter | unknown"})["attribution"] == "the Eretria Painter"
+    assert answers({"Fabric": "Attic; unknown"})["fabric"] == "Athenian"
+
+
+@pytest.mark.parametrize(
+    ("text", "scenes"),
+    [
+        ("Side A: Theseus. Side B: three youths", "Theseus on one side, three youths on the other side"),
+        ("Side A, Theseus; side B, three youths", "Theseus on one side, three youths on the other side"),
+        ("side a: Theseus; side b: three youths", "Theseus on one side, three youths on the other side"),
+        ("Side A Theseus / Side B three youths", "Theseus on one side, three youths on the other side"),
+        ("On side A, Theseus; on side B, a youth", "Theseus on one side, a youth on the other side"),
+        ("Side A shows Theseus. Side B shows a youth.", "Theseus on one side, a youth on the other side"),
+        ("Side A (obverse): Theseus. Side B (reverse): a youth.", "Theseus on one side, a youth on the other side"),
+        ("Side 1: Theseus, side 2: dog", "Theseus on one side, a dog on the other side"),
+        ("Obverse: Theseus; reverse: a youth", "Theseus on one side, a youth on the other side"),
+        ("Obv. Theseus; rev. youth", "Theseus on one side, a youth on the other side"),
+        ("Front: Theseus. Back: youth.", "Theseus on one side, a youth on the other side"),
+        ("Front - Theseus\nBack - youth", "Theseus on one side, a youth on the other side"),
+        ("On the front, Theseus; on the back, a youth", "Theseus on one side, a youth on the other side"),
+        ("One side: Theseus; other side: youth", "Theseus on one side, a youth on the other side"),
+        ("(a) Theseus, (b) youth", "Theseus on one side, a youth on the other side"),
+        ("A. Theseus; B. youth", "Theseus on one side, a youth on the other side"),
+        ("Theseus (A); youth (B)", "Theseus on one side, a youth on the other side"),
+        ("Theseus (obverse) and youth (reverse)", "Theseus on one side, a youth on the other side"),
+        ("Row A: two lions. Row B: Two sirens.", "two lions on one side, two sirens on the other side"),
+        ("Sides A and B: warrior", "a warrior"),
+        ("Side A/B: warrior", "a warrior"),
+        ("Interior: youth. Exterior: athletes", "a youth inside, athletes outside"),
+        (
+            "Tondo: youth; side A: athletes; side B: horses",
+            "a youth inside, athletes on one side, horses on the other side",
+        ),
+        (
+            "(a) Eros, [b) youth.\nNeck: (a) siren, [b) lion.",
+            "Eros on one side, a youth on the other side, a siren, lion",
+        ),
+        # no names of sides: unchanged
+        ("Theseus at the front of a chariot", "Theseus at the front of a chariot"),
+        ("A: SATYR | B: MAENAD", "a satyr on one side, a maenad on the other side"),
+        ("A,B: WARRIOR", "a warrior"),
+        ("A woman, seen from the back, with a mirror", "a woman, seen from the back, with a mirror"),
+    ],
+)
+def test_canonical_record_sides_in_words(text, scenes):
+    assert f"depicting {scenes}" in reference_caption(fields(**V, Decoration=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "hand"),
+    [
+        ("Eucharides Painter, Near the", "a hand near the Eucharides Painter"),
+        ("Near the Eucharides Painter", "a hand near the Eucharides Painter"),
+        ("London E 489, Painter of", "the Painter of London E 489"),
+        ("Undetermined Mannerists, Group of", "the Group of Undetermined Mannerists"),
+        ("Lydos, circle of", "the circle of Lydos"),
+        ("Pan Painter (manner of)", "the manner of the Pan Painter"),
+        ("Meidias Painter, follower of the", "a follower of the Meidias Painter"),
+        ("Darius Painter, workshop", "the workshop of the Darius Painter"),
+        ("Achilles Painter, attributed to", "the Achilles Painter"),
+        ("Achilles Painter (attributed to)", "the Achilles Painter"),
+        ("Painter, Berlin", "the Berlin Painter"),
+        ("Attributed to the Berlin Painter", "the Berlin Painter"),
+        ("Attr. to the Berlin Painter", "the Berlin Painter"),
+        ("Attributed as Workshop of the Athena Painter", "the workshop of the Athena Painter"),
+        ("Attributed to the Manner of the Pan Painter [Clark]", "the manner of the Pan Painter"),
+        ("Myson (Greek (Attic), active 500-475 B.C.)", "Myson"),
+        ("Myson, Greek, Attic, active ca. 490–480 B.C.", "Myson"),
+        ("Pan Painter, c. 500-460 BC", "the Pan Painter"),
+        ("Pan Painter active 505-475 BC", "the Pan Painter"),
+        ("Pan Painter (Athenian, 5th century BC)", "the Pan Painter"),
+        ("Lydos (formerly known as the Meleager Painter)", "Lydos"),
+        ("Lydos, also called the Lydan", "Lydos"),
+        ("Exekias, potter and painter", "Exekias"),
+        ("Exekias (potter)", "Exekias"),
+        ("Andokides_signed", "Andokides"),
+        ("Lysippides_p_manner", "the manner of the Lysippides Painter"),
+        ("Painter of Berlin 1686", "the Painter of Berlin 1686"),
+        ("Painter of New York 06.1021.154", "the Painter of New York 06.1021.154"),
+        ("Group E", "Group E"),
+        ("Class of Athens 581, i", "the Class of Athens 581"),
+        ("Hieron (potter); Makron (painter)", "Hieron"),
+    ],
+)
+def test_canonical_record_names_of_hands(text, hand):
+    record = {"Attributed To": text}
+    assert answers(record)["attribution"] == hand
+    assert len(parse_record(fields(**record)).attribution) == (2 if ";" in text else 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ANTIMENES P by BEAZLEY | LYSIPPIDES P by BEAZLEY", "<em>Near</em> ANTIMENES P by SHEFTON", "GROUP E by BEAZLEY"],
+)
+def test_canonical_record_of_the_archive_itself_is_unchanged(text):
+    assert fields(**{"Attributed To": text, "Date": "-525 to -475", "Decoration": "A: SATYR"}) == {
+        "Attributed To": text,
+        "Date": "-525 to -475",
+        "Decoration": "A: SATYR",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("1st century A.D.", "c. 1–100 CE"),
+        ("1st c. AD", "c. 1–100 CE"),
+        ("3rd c. after Christ", "c. 201–300 CE"),
+        ("second half of the 1st century CE", "c. 51–100 CE"),
+        ("1st-2nd century C.E.", "c. 1–200 CE"),
+        ("A.D. 50-100", "c. 50–100 CE"),
+        ("AD 79", "c. 69–89 CE"),
+        ("A.D. 2nd century", "c. 101–200 CE"),
+        ("50 B.C.-A.D. 50", "c. 50 BCE–50 CE"),
+        ("II century CE", "c. 101–200 CE"),
+        ("IV-III century BC", "c. 400–200 BCE"),
+        ("V sec. a.C.", "c. 500–400 BCE"),
+        ("5. Jh. v. Chr.", "c. 500–400 BCE"),
+        ("Ve siècle av. J.-C.", "c. 500–400 BCE"),
+        ("5th century before Christ", "c. 500–400 BCE"),
+        ("6th century B.C.", "c. 600–500 BCE"),
+    ],
+)
+def test_canonical_record_eras_and_centuries(text, date):
+    assert answers({"Date": text})["dating"] == date
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("Mixing Vessel", "This vase is a krater."),
+        ("Oil flask", "This vase is a lekythos."),
+        ("one-handled cup", "This vase is a one-handled cup."),
+        ("Storage vessel", "This is a vase. Shape: storage vessel."),
+        ("Terracotta column-krater (bowl for mixing wine and water)", "This vase is a column-krater."),
+        ("unguentarium", "This vase is an unguentarion."),
+    ],
+)
+def test_canonical_record_shapes_and_their_articles(text, caption):
+    assert reference_caption(fields(**{"Shape Name": text})) == caption
+
+
+def test_reference_of_sixty_motifs_is_a_list_that_can_be_read():
+    motifs = [
+        f"{a} {b}"
+        for a in ("young", "old", "seated")
+        for b in ["satyr", "maenad", "warrior", "youth", "woman", "horse", "dog", "lion"]
+    ]
+    motifs += [f"{animal} device" for animal in ["bull", "deer", "owl", "snake", "hare", "hen", "fox", "goat"]]
+    caption = reference_caption({**V, "Decoration": ", ".join([*motifs, *motifs[:9]])})
+    assert "young satyr, young maenad, young warrior" in caption, "phrases, not stems"
+    assert caption.count("satyr") == 3 and caption.count("bull device, deer, owl") <= 1, (
+        "each phrase that adds a word, once"
+    )
+
+
+def test_reference_of_a_long_description_keeps_its_prepositions_as_far_as_its_length_allows():
+    text = (
+        "A: Herakles wrestles the lion, while Athena and Iolaos watch; behind them a tree, on which hang his bow, "
+        "quiver and cloak; the club leans against the trunk. An old man with a staff sits at the left, and a woman "
+        "with a torch stands at the right | B: Dionysos between two satyrs and two maenads, who dance to the sound of "
+        "the flute"
+    )
+    caption = reference_caption({"Decoration": text})
+    assert "old man with staff sits at left" in caption
+    assert "Dionysos between two satyrs and two maenads" in caption and "the " not in caption
+    assert parse_caption(caption).decoration == parse_record({"Decoration": text}).decoration
+
+
+@settings(deadline=None, max_examples=50)
+@given(records)
+def test_canonical_record_is_a_fixed_point_and_keeps_the_archives_facts(record):
+    canonical = canonical_record(record)
+    assert parse_record(canonical.fields) == parse_record(record)
+    assert canonical_record(canonical.fields) == canonical_record(dict(canonical.fields))
+    assert canonical_record(canonical.fields).fields == canonical.fields
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.text("abAB :;,.()[]|-Sideofthe 15th BCE?\n", max_size=60),
+    st.sampled_from(["Decoration", "Attributed To", "Date"]),
+)
+def test_canonical_record_of_any_text_raises_nothing(text, field):
+    canonical = canonical_record({field: text})
+    assert set(canonical.fields) <= {field}

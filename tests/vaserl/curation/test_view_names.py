@@ -1,0 +1,49 @@
+"""Tests the order of a vase's views by their names."""
+
+from itertools import permutations
+
+import pytest
+
+from vaserl.curation.stage import Kept, Photograph
+from vaserl.curation.stages.best_view import BestView
+from vaserl.curation.stages.view_names import view_rank
+
+
+@pytest.mark.parametrize(
+    "views",
+    [
+        ("front", "back", "bottom"),
+        ("obverse", "reverse", "base"),
+        ("side A", "side B", "detail 1"),
+        ("Side_A", "side-b", "top"),
+        ("left", "back", "all"),
+        ("profile", "1", "2"),
+        ("front view", "three-quarter", "back view"),
+        ("1", "2", "10"),
+        ("", "back", "interior"),
+        ("01", "3/4", "back"),
+        ("img_002", "img_010", "detail_001"),
+        ("side A/B", "back", "detail"),
+        ("side A", "detail of side A", "neck, side A"),
+        ("Vorderseite", "Rückseite", "Detail"),
+        ("avers", "profil gauche", "dessous"),
+        ("recto", "¾ left", "verso"),
+        ("left profile", "view 3", "west"),
+        ("handle side", "back", "left handle"),
+    ],
+)
+def test_view_rank_puts_front_and_side_before_numbers_and_details_last(views):
+    for shuffled in permutations(views):
+        assert tuple(sorted(shuffled, key=view_rank)) == views
+
+
+def test_best_view_without_a_score_is_never_the_first_of_the_alphabet():
+    photographs = [
+        Photograph(photo=f"v_{view}.jpg", vase_id="v", view=view, columns={"photo_sha256": view})
+        for view in ("back", "bottom", "detail", "front", "above")
+    ]
+    for order in (photographs, photographs[::-1]):
+        kept = [
+            p.view for p, verdict in zip(order, BestView().judge_all(order), strict=True) if isinstance(verdict, Kept)
+        ]
+        assert kept == ["front"]

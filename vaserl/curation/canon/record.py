@@ -1,0 +1,61 @@
+"""Rewords all fields of one record that state facts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vaserl.curation.canon.absences import is_placeholder
+from vaserl.curation.canon.dating import canonical_date
+from vaserl.curation.canon.hands import canonical_hands
+from vaserl.curation.canon.sides import canonical_sides
+from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique
+from vaserl.rewards.vase import parse_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanonicalRecord:
+    """A record whose fields have the forms of the Beazley Archive."""
+
+    fields: Mapping[str, str]
+    """The record's fields. Fields that held only a placeholder are left out."""
+    absent: tuple[str, ...]
+    """Names of the fields that held only a placeholder, such as "unknown"."""
+
+
+def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
+    """Returns the record with its facts in the forms of the Beazley Archive, and the fields that held placeholders.
+
+    Fields other than the six dimensions and the provenance are unchanged. Rewording a canonical record changes nothing.
+    """
+    fields: dict[str, str] = {}
+    absent: list[str] = []
+    for name, value in record.items():
+        reword = _REWORDINGS.get(name)
+        text = value if reword is None else "" if is_placeholder(value, name) else _reworded(name, value, reword)
+        if text:
+            fields[name] = text
+        elif value:
+            absent.append(name)
+    return CanonicalRecord(fields=fields, absent=tuple(absent))
+
+
+def _reworded(name: str, value: str, reword: Callable[[str], str]) -> str:
+    """Returns the reworded value; the value itself if the parser reads the same facts in both. The sides of a vase are
+    no facts for the parser, so a decoration is always reworded."""
+    text = reword(value)
+    same = name != "Decoration" and text and parse_record({name: text}) == parse_record({name: value})
+    return value if same else text
+
+
+def _unchanged(value: str) -> str:
+    return value
+
+
+_REWORDINGS: Mapping[str, Callable[[str], str]] = {
+    "Fabric": canonical_fabric,
+    "Technique": canonical_technique,
+    "Shape Name": canonical_shape,
+    "Date": canonical_date,
+    "Decoration": canonical_sides,
+    "Attributed To": canonical_hands,
+    "Provenance": _unchanged,
+}

@@ -1,0 +1,157 @@
+"""Rewords descriptions of a vase's sides: "Side A: Theseus. Side B: youths" becomes "A: Theseus | B: youths"."""
+
+import re
+from collections.abc import Sequence
+
+_A, _B, _AB, _IN, _OUT = "A", "B", "A,B", "I", "EXT"
+
+_SEPARATOR = r"\s*[:=,–—-]+\s*"
+_VERB = r"\s+(?:shows?|depicts?|represents?|showing|depicting|is decorated with|has|features?|with)\s+"
+_GLOSS = r"(?:\s*\((?:obverse|reverse|front|back|obv\.?|rev\.?|main|exterior|interior)\))?"
+_LETTERED = (
+    r"(?:on\s+)?(?:the\s+)?\b(?:sides?|faces?|obverse|reverse|front|back|row|frieze|zone|panel|scene)\s+"
+    r"(?P<letters>(?-i:[AB12])(?:\s*(?:,|&|and|/|\+|-)\s*(?:side\s+)?(?-i:[AB12]))?|[ab](?=\s*[:=]))(?!\w)" + _GLOSS
+)
+"""A side with its letter: "Side A", "on side B (reverse)", "Sides A and B"."""
+_NAMES = {
+    _A: r"obverse|obv\.?|recto|front(?: side)?|main side|principal side|primary side|first side|one side",
+    _B: (
+        r"reverse|rev\.?|verso|back(?: side)?|rear|secondary side|second side|opposite side"
+        r"|(?:the )?other side|(?:the )?other"
+    ),
+    _AB: r"both sides|each side|either side|obverse and reverse|front and back",
+    _IN: r"interior|inside|tondo|medallion|int\.?",
+    _OUT: r"exterior|outside|ext\.?",
+}
+_NAMED = r"(?:on\s+|in\s+)?(?:the\s+)?(?P<name>" + "|".join(_NAMES.values()) + r")"
+_BEGIN = r"(?:^|(?<=[.;|/\n])|(?<=[.;|/]\s)|(?<=\.\)\s))\s*"
+_LABEL = re.compile(
+    rf"(?P<lettered>(?:(?<=[\s.;,|/)])|^){_LETTERED})(?:{_SEPARATOR}|{_VERB}|\s+(?=\S))"
+    rf"|{_BEGIN}(?P<named>{_NAMED})(?![\w])(?:{_SEPARATOR}|{_VERB}|(?<=(?:obv|rev|int|ext)\.)\s)"
+    rf"|(?:^|(?<=[,.;|]\s)|(?<=\band\s))(?P<on>(?:on|in)\s+(?:the\s+)?(?P<place>{'|'.join(_NAMES.values())}))(?!\w|\s+of)[,:]?\s+",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(
+    r"[(\[{]\s*(?:side\s+)?(?P<letters>[AB](?:\s*[,&/-]\s*[AB]|\s+and\s+[AB])?)\s*[)\]}][:,]?\s*", re.IGNORECASE
+)
+"""A letter in brackets before a scene, as in Trendall's catalogues: "(a) Eros, (b) a youth"."""
+_POINTED = re.compile(r"(?:^|(?<=[.;|/\n])\s*)(?P<letters>[AB])\s*(?:[).,=]|\s[-–—])\s+")
+"""A capital letter before a scene: "A. Eros; B. a youth"."""
+_BEHIND = re.compile(
+    r"\s*[(\[]\s*(?P<behind>(?:(?:on\s+)?(?:the\s+)?(?:side\s+)?[AB](?:\s*(?:and|&|,|/|-)\s*(?:side\s+)?[AB])?"
+    r"|(?P<elsewhere>neck|shoulder|lid|body|rim|lip|foot|top|mouth|handles?)"
+    rf"|{'|'.join(_NAMES.values())}))\s*[)\]]",
+    re.IGNORECASE,
+)
+"""A side in brackets behind a scene: "Eros (side A); a youth (B)"."""
+_PART = re.compile(
+    r"(?:^|(?<=[.;|\n]))\s*(?:on\s+(?:the\s+)?)?(?P<part>neck|shoulder|lid|body|rim|lip|foot|handles?)\s*:\s*",
+    re.IGNORECASE,
+)
+_ENDS = " \t\n,;.|/–—-"
+
+
+def canonical_sides(text: str) -> str:
+    """Returns the description of a decoration with its sides as in the Beazley Archive: "A: THESEUS | B: YOUTHS".
+
+    Sides are named in words ("Side A", "Obverse", "Front", "On the back"), by a letter in brackets before the scene or
+    behind it, or by "A." Text without a side's name is unchanged.
+    """
+    text = re.sub(r"<br ?/?>|\r\n?", "\n", text)
+    for read in (_in_front, _bracketed, _behind):
+        parts = read(text)
+        if parts:
+            return _joined(parts)
+    return text.strip()
+
+
+Parts = list[tuple[str, str]]
+"""Scenes as (label, text): [("A", "Theseus"), ("B", "youths")]. The label is "" for text before the first side."""
+
+
+def _in_front(text: str) -> Parts:
+    """Returns the scenes of a text whose sides are named in words before them, or [] if there are none."""
+    found = [(match, _of_words(match)) for match in _LABEL.finditer(text)]
+    labels = {label for _, label in found}
+    if not found or (len(labels) < 2 and text[: found[0][0].start()].strip(_ENDS)):
+        return []  # one side in the middle of a sentence says where in the picture something is
+    return _cut(text, [(match.start(), match.end(), label) for match, label in found])
+
+
+def _of_words(match: re.Match[str]) -> str:
+    letters = match["letters"]
+    if letters:
+        return _of_letters(letters)
+    words = " ".join((match["name"] or match["place"]).lower().split())
+    return next(label for label, names in _NAMES.items() if re.fullmatch(names, words))
+
+
+def _of_letters(letters: str) -> str:
+    sides = sorted(
+        {{"1": _A, "2": _B}.get(letter, letter) for letter in re.findall(r"[AB12](?![a-z])", letters.upper())}
+    )
+    return ",".join(sides)
+
+
+def _bracketed(text: str) -> Parts:
+    """Returns the scenes of a text whose sides are letters before them, or [] if it doesn't name both sides so."""
+    for pattern in (_BRACKETED, _POINTED):
+        spans = [(m.start(), m.end(), _of_letters(m["letters"])) for m in pattern.finditer(text)]
+        if spans and not text[: spans[0][0]].strip(_ENDS) and _AB not in (labels := {s[2] for s in spans}):
+            if {_A, _B} <= labels:
+                return _without_nested(_cut(text, spans))
+        elif spans and not text[: spans[0][0]].strip(_ENDS):
+            return _without_nested(_cut(text, spans))
+    return []
+
+
+def _without_nested(parts: Parts) -> Parts:
+    """Ends the main sides at a label such as "Neck:"; the letters behind it belong to that part of the vase."""
+    found: Parts = []
+    part = ""
+    for label, scene in parts:
+        pieces = _PART.split(scene)
+        first = pieces[0].strip(_ENDS)
+        if part:
+            if first:
+                before = found[-1][1]
+                found[-1] = (part, f"{before}, {first}" if before else first)
+        elif first:
+            found.append((label, first))
+        for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+            part = name.lower()
+            found.append((part, piece.strip(_ENDS)))
+    return [(label, scene) for label, scene in found if scene]
+
+
+def _behind(text: str) -> Parts:
+    """Returns the scenes of a text whose sides are named in brackets behind them, or [] if fewer than two are."""
+    matches = list(_BEHIND.finditer(text))
+    labels = [(match["elsewhere"] or "").lower() or _of_bracket(match["behind"]) for match in matches]
+    if len(set(labels)) < 2:
+        return []
+    parts: Parts = []
+    start = 0
+    for match, label in zip(matches, labels, strict=True):
+        parts.append((label, re.sub(r"^and\s+", "", text[start : match.start()].strip(_ENDS))))
+        start = match.end()
+    rest = text[start:].strip(_ENDS)
+    return [*parts, ("", rest)] if rest else parts
+
+
+def _of_bracket(words: str) -> str:
+    words = " ".join(words.lower().split())
+    named = next((label for label, names in _NAMES.items() if re.fullmatch(names, words)), None)
+    return named or _of_letters(re.sub(r"\b(?:on|the|side|and)\b", " ", words))
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int, str]]) -> Parts:
+    """Cuts a text at its labels; each span is (start of the label, end of the label, canonical label)."""
+    parts: Parts = [("", text[: spans[0][0]])]
+    ends = [start for start, _, _ in spans[1:]] + [len(text)]
+    parts += [(label, text[end:stop]) for (_, end, label), stop in zip(spans, ends, strict=True)]
+    return [(label, scene.strip(_ENDS)) for label, scene in parts if scene.strip(_ENDS)]
+
+
+def _joined(parts: Parts) -> str:
+    return " | ".join(f"{label}: {scene}" if label else scene for label, scene in parts)
