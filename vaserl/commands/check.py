@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vaserl.curation.check.checked import page
     from vaserl.curation.published import is_published
     from vaserl.curation.settings import CurateSettings, SourceSettings
+    from vaserl.curation.stages.source import SOURCE
     from vaserl.dataset import DataSet
     from vaserl.settings.section import load_section
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         source = SourceSettings(path=arguments.data)
         if arguments.config is not None:
-            source = load_section(CurateSettings, "source", arguments.config, {"path": arguments.data})
+            source = load_section(CurateSettings, SOURCE.name, arguments.config, {"path": arguments.data})
             assert isinstance(source, SourceSettings)
         checked = check_photographs(source, arguments.max_photographs, arguments.model)
     print(page(checked))

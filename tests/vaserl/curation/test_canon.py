@@ -36,7 +36,9 @@ def answers(record: dict[str, str]) -> dict[str, str]:
         *(("Date", text) for text in ("Undated", "date unknown", "to be determined", "n.d.")),
         *(("Decoration", text) for text in ("none", "Undecorated", "not recorded", "No decoration.")),
         *(("Shape Name", text) for text in ("Unidentified", "(uncertain shape)", "inconnu")),
-        *(("Technique", text) for text in ("not specified", "unknown technique", "x")),
+        *(("Technique", text) for text in ("not specified", "unknown technique", "x", "Terracotta", "Clay, fired")),
+        ("Technique", "Wheel-thrown earthenware, slip-painted with incised detail"),
+        ("Shape Name", "Fragments"),
         *(("Provenance", text) for text in ("Unknown", "findspot unknown", "n/a")),
     ],
 )
@@ -101,6 +103,15 @@ def test_canonical_record_alternatives_that_name_nobody_are_left_out():
             "(a) Eros, [b) youth.\nNeck: (a) siren, [b) lion.",
             "Eros on one side, a youth on the other side, a siren, lion",
         ),
+        (
+            "on the shoulder, siren; on the body, cocks; under the handles, man",
+            "a siren on the shoulder, cocks on the body, a ",
+        ),
+        ("Depicts horsemen", "horsemen"),
+        ("Siren; lion. Cf. the dinos in Paris.", "a siren, lion"),
+        ("Man with a stick in r. hand, moving to l.", "a man with a stick in right hand, moving to left"),
+        ("chariot preceded by a snake -- a woman", "a chariot preceded by a snake, a woman"),
+        ("Row A: Hermes with Pandrosos. Row B: a king", "Hermes with Pandrosos on one side, a king on the other side"),
         # no names of sides: unchanged
         ("Theseus at the front of a chariot", "Theseus at the front of a chariot"),
         ("A: SATYR | B: MAENAD", "a satyr on one side, a maenad on the other side"),
@@ -146,12 +157,15 @@ def test_canonical_record_sides_in_words(text, scenes):
         ("Group E", "Group E"),
         ("Class of Athens 581, i", "the Class of Athens 581"),
         ("Hieron (potter); Makron (painter)", "Hieron"),
+        ("Attributed to a painter of the Princeton Group", "the Princeton Group"),
+        ("Exekias_signed_as_potter_and_painter", "Exekias"),
+        ("By the Foundry Painter and the potter Brygos", "the Foundry Painter"),
     ],
 )
 def test_canonical_record_names_of_hands(text, hand):
     record = {"Attributed To": text}
     assert answers(record)["attribution"] == hand
-    assert len(parse_record(fields(**record)).attribution) == (2 if ";" in text else 1)
+    assert len(parse_record(fields(**record)).attribution) == (2 if ";" in text or " and the " in text else 1)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +178,28 @@ def test_canonical_record_of_the_archive_itself_is_unchanged(text):
         "Date": "-525 to -475",
         "Decoration": "A: SATYR",
     }
+
+
+@pytest.mark.parametrize(
+    ("record", "caption"),
+    [
+        ({"Fabric": "Greek", "Technique": "Red-figure"}, "This is a red-figure vase."),
+        ({"Fabric": "Attic Black Figure", "Shape Name": "Amphora"}, "This vase is an Athenian black-figure amphora."),
+        ({"Technique": "Terracotta; red-figure"}, "This is a red-figure vase."),
+        (
+            {"Technique": "terracotta, black-figure technique on white-ground"},
+            "This is a black-figure and white-ground vase.",
+        ),
+        (
+            {"Shape Name": "Black-Figure Dinos (Mixing Vessel)", "Technique": "Ceramic"},
+            "This vase is a black-figure dinos.",
+        ),
+        ({"Shape Name": "Attic red-figure krater", "Fabric": "Apulian"}, "This vase is an Apulian red-figure krater."),
+        ({"Shape Name": "Corinthian-type skyphos"}, "This vase is a Corinthian-type skyphos."),
+    ],
+)
+def test_canonical_record_facts_in_the_field_of_another_dimension(record, caption):
+    assert reference_caption(canonical_record(record).fields) == caption
 
 
 @pytest.mark.parametrize(
@@ -200,6 +236,9 @@ def test_canonical_record_eras_and_centuries(text, date):
         ("Storage vessel", "This is a vase. Shape: storage vessel."),
         ("Terracotta column-krater (bowl for mixing wine and water)", "This vase is a column-krater."),
         ("unguentarium", "This vase is an unguentarion."),
+        ("Black and Plain Pottery | Cup | Type C | Concave Lip", "This vase is a type C cup."),
+        ("Attic red-figure kylix", "This vase is an Athenian red-figure cup."),
+        ("Fragment of a kylix", "This vase is a cup."),
     ],
 )
 def test_canonical_record_shapes_and_their_articles(text, caption):

@@ -40,6 +40,9 @@ _GENERIC = frozenset(
     )
 )
 _OF_NOBODY = frozenset(("greek", "greece", "ancient", "roman", "italian", "italy", "south", "east", "early", "late"))
+_NO_SHAPE = frozenset(
+    ("fragment", "fragments", "fragmentary", "sherd", "sherds", "shard", "shards", "body", "rim", "of", "a")
+)
 _NOTHING_PAINTED = frozenset(
     (
         "undecorated",
@@ -63,6 +66,8 @@ def is_placeholder(text: str, field: str) -> bool:
         return False
     words = re.findall(r"[^\W_]+", normalize(text, _MAX_CHARS).replace("'", ""))
     phrase = " ".join(words)
+    if field == "Shape Name" and _NO_SHAPE.issuperset(words):
+        return True
     if not words or phrase in _PHRASES or (field == "Decoration" and phrase in _NOTHING_PAINTED):
         return True
     if _UNKNOWN.isdisjoint(words):

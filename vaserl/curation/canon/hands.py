@@ -54,9 +54,16 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _ATTRIBUTED_BEHIND = re.compile(
-    r"[\s,(]+(?:attributed(?: to)?|attrib\.?|attr\.?|attribution|signed|signature|sgd\.?)\s*\)?$", re.IGNORECASE
+    r"[\s,(]+(?:attributed(?: to)?|attrib\.?|attr\.?|attribution"
+    r"|(?:signed|signature|sgd\.?)(?:\s+(?:as|by|both|potter|painter|and|&|the))*)\s*\)?$",
+    re.IGNORECASE,
 )
 _INVERTED = re.compile(r"^(painter|group|class|workshop),\s*(?:the\s+)?([^,]+)$", re.IGNORECASE)
+_MEMBER = re.compile(
+    r"(?<![\w-])an?\s+(?:painter|artist|potter|member|hand)\s+(?:of|from|in|within)\s+(?=(?:the\s+)?[^,|]+\s(?:group|class|workshop)\b)",
+    re.IGNORECASE,
+)
+"""Words before a group that name nobody in it: "a painter of the Princeton Group"."""
 _AND_HIS = re.compile(
     r"[,\s]+(?:and|or)\s+(?:(?:by\s+)?(?:his|her|the|their|an?)\s+)?(circle|school|workshop|follower|pupil|imitator)s?$",
     re.IGNORECASE,
@@ -84,6 +91,7 @@ def _hand(text: str) -> str:
     if is_placeholder(text, _FIELD):
         return ""
     text = re.sub(r"</?\w+>", "", text) if "<" in text and not _beazley(text) else text
+    text = _MEMBER.sub("", text)
     text = _INVERTED.sub(r"\2 \1", _PREFIX.sub("", text).strip())
     text = _AND_HIS.sub(r" or his \1", text)
     text = _ATTRIBUTED_BEHIND.sub("", text.replace("_", " "))

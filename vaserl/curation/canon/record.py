@@ -7,7 +7,7 @@ from vaserl.curation.canon.absences import is_placeholder
 from vaserl.curation.canon.dating import canonical_date
 from vaserl.curation.canon.hands import canonical_hands
 from vaserl.curation.canon.sides import canonical_sides
-from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique
+from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique, mentioned
 from vaserl.rewards.vase import parse_record
 
 
@@ -24,7 +24,9 @@ class CanonicalRecord:
 def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
     """Returns the record with its facts in the forms of the Beazley Archive, and the fields that held placeholders.
 
-    Fields other than the six dimensions and the provenance are unchanged. Rewording a canonical record changes nothing.
+    Fields other than the six dimensions and the provenance are unchanged. A fabric or technique that only the field of
+    another dimension states ("Attic red-figure krater" as a shape) is added. Rewording a canonical record changes
+    nothing.
     """
     fields: dict[str, str] = {}
     absent: list[str] = []
@@ -35,6 +37,11 @@ def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
             fields[name] = text
         elif value:
             absent.append(name)
+    for field, vocabulary in (("Fabric", "fabric"), ("Technique", "technique")):
+        if field not in fields:  # "Attic red-figure krater" in one cell
+            found = {mentioned(vocabulary, record[other]) for other in _TERMS if record.get(other)} - {""}
+            if len(found) == 1:
+                fields[field] = found.pop()
     return CanonicalRecord(fields=fields, absent=tuple(absent))
 
 
@@ -50,6 +57,7 @@ def _unchanged(value: str) -> str:
     return value
 
 
+_TERMS = ("Fabric", "Technique", "Shape Name")
 _REWORDINGS: Mapping[str, Callable[[str], str]] = {
     "Fabric": canonical_fabric,
     "Technique": canonical_technique,

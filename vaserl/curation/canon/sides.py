@@ -32,7 +32,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(
-    r"[(\[{]\s*(?:side\s+)?(?P<letters>[AB](?:\s*[,&/-]\s*[AB]|\s+and\s+[AB])?)\s*[)\]}][:,]?\s*", re.IGNORECASE
+    r"[(\[{]\s*(?:side\s+)?(?P<letters>[AB](?:\s*[,&/-]\s*[AB]|\s*[)\]}]?\s+and\s+[(\[{]?[AB])?)\s*[)\]}][:,]?\s*",
+    re.IGNORECASE,
 )
 """A letter in brackets before a scene, as in Trendall's catalogues: "(a) Eros, (b) a youth"."""
 _POINTED = re.compile(r"(?:^|(?<=[.;|/\n])\s*)(?P<letters>[AB])\s*(?:[).,=]|\s[-–—])\s+")
@@ -48,6 +49,14 @@ _PART = re.compile(
     r"(?:^|(?<=[.;|\n]))\s*(?:on\s+(?:the\s+)?)?(?P<part>neck|shoulder|lid|body|rim|lip|foot|handles?)\s*:\s*",
     re.IGNORECASE,
 )
+_PLACE = re.compile(
+    r"(?:(?:^|(?<=[A-Z]:)|[.;,|])\s*)(?P<how>on|in|under|below|beneath|around|at)\s+the\s+"
+    r"(?P<place>neck|shoulder|lid|body|rim|foot|handles?)\s*[,:]\s+(?:and\s+)?",
+    re.IGNORECASE,
+)
+"""A part of the vase before its scene: "on the shoulder, a siren; under the handles, palmettes"."""
+_COMPARED = re.compile(r"(?:\(\s*cf\.[^()]*\)|(?:^|(?<=[.;]\s))cf\.[^.;]*(?:[.;]|$))", re.IGNORECASE)
+"""A reference to other vases for comparison, which says nothing about this one."""
 _ENDS = " \t\n,;.|/–—-"
 
 
@@ -57,12 +66,14 @@ def canonical_sides(text: str) -> str:
     Sides are named in words ("Side A", "Obverse", "Front", "On the back"), by a letter in brackets before the scene or
     behind it, or by "A." Text without a side's name is unchanged.
     """
-    text = re.sub(r"<br ?/?>|\r\n?", "\n", text)
-    for read in (_in_front, _bracketed, _behind):
-        parts = read(text)
-        if parts:
-            return _joined(parts)
-    return text.strip()
+    text = _COMPARED.sub(" ", re.sub(r"<br ?/?>|\r\n?", "\n", text))
+    parts = next((parts for read in (_in_front, _bracketed, _behind) if (parts := read(text))), [("", text.strip())])
+    return _PLACE.sub(_place_label, _joined(parts)).strip(" |")
+
+
+def _place_label(match: re.Match[str]) -> str:
+    under = "under " if match["how"].lower() in ("under", "below", "beneath") else ""
+    return f" | {under}{match['place'].lower()}: "
 
 
 Parts = list[tuple[str, str]]
@@ -87,10 +98,8 @@ def _of_words(match: re.Match[str]) -> str:
 
 
 def _of_letters(letters: str) -> str:
-    sides = sorted(
-        {{"1": _A, "2": _B}.get(letter, letter) for letter in re.findall(r"[AB12](?![a-z])", letters.upper())}
-    )
-    return ",".join(sides)
+    named: list[str] = re.findall(r"[AB12](?![a-z])", letters.upper())
+    return ",".join(sorted({{"1": _A, "2": _B}.get(letter, letter) for letter in named}))
 
 
 def _bracketed(text: str) -> Parts:

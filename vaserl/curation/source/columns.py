@@ -57,7 +57,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "file": ("filename", "file name", "image", "photo", "photograph", "picture", "path", "url"),
     "vase_id": ("id", "vase", "object id", "object number", "accession number", "inventory number"),
     "view": ("side", "angle", "aspect"),
-    "kind": ("label", "quality"),
+    "kind": ("label",),
 }
 """For each field, the words by which museums name a column with its values."""
 

@@ -97,7 +97,7 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
                 report(column.problem(place.rsplit("/", 1)[-1]))
     if records.absent:
         counts = ", ".join(f"{field} {number:,}" for field, number in records.absent.items())
-        message = f'placeholders such as "unknown" count as absent: {counts}'
+        message = f'placeholders ("unknown") and words that state nothing ("terracotta") count as absent: {counts}'
         report(Problem(where=records.origin, kind="placeholders", message=message, effect="keeps the row"))
     for field, column in settings.fields.items():
         if column not in records.used | renaming.used:
