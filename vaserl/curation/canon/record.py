@@ -9,6 +9,7 @@ from vaserl.curation.canon.hands import canonical_hands
 from vaserl.curation.canon.sides import canonical_sides
 from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique, mentioned
 from vaserl.rewards.vase import parse_record
+from vaserl.rewards.vase.lexicon import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
             fields[name] = text
         elif value:
             absent.append(name)
-    for field, vocabulary in (("Fabric", "fabric"), ("Technique", "technique")):
+    for field, vocabulary in _IN_OTHER_FIELDS.items():
         if field not in fields:  # "Attic red-figure krater" in one cell
             found = {mentioned(vocabulary, record[other]) for other in _TERMS if record.get(other)} - {""}
             if len(found) == 1:
@@ -57,6 +58,7 @@ def _unchanged(value: str) -> str:
     return value
 
 
+_IN_OTHER_FIELDS: Mapping[str, Vocabulary] = {"Fabric": "fabric", "Technique": "technique"}
 _TERMS = ("Fabric", "Technique", "Shape Name")
 _REWORDINGS: Mapping[str, Callable[[str], str]] = {
     "Fabric": canonical_fabric,
