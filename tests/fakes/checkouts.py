@@ -26,87 +26,94 @@ def generate(image, seed):
 '''
 
 TRIPOSG_PIPELINE = """
-import json, pathlib, types
+import json, pathlib, sys, types
 import numpy as np, torch, trimesh
 from ..stand_in import generate
 
 class TripoSGPipeline:
     @classmethod
     def from_pretrained(cls, path):
+        index = json.loads((pathlib.Path(path) / "model_index.json").read_text())
+        for entry in index.values():  # as diffusers since 0.42
+            if isinstance(entry, list) and entry[0] not in sys.modules:
+                raise ValueError(f"{entry[0]} has not been imported")
         made = cls()
-        made.name = json.loads((pathlib.Path(path) / "model_index.json").read_text())["_class_name"]
+        made.name = index["_class_name"]
         return made
 
     def to(self, device, dtype):
         self.device, self.dtype = device, dtype
         return self
 
+    def set_progress_bar_config(self, **kwargs):
+        assert kwargs == {"disable": True}
+
     def __call__(self, image, num_inference_steps=50, num_tokens=2048, timesteps=None, guidance_scale=7.0,
-                 num_shapes_per_prompt=1, generator=None, latents=None, use_flash_decoder=True, return_dict=True):
-        if image.size[0] != image.size[1]:
-            return types.SimpleNamespace(samples=[(None, None)])
+                 num_shapes_per_prompt=1, generator=None, latents=None, attention_kwargs=None,
+                 callback_on_step_end=None, callback_on_step_end_tensor_inputs=["latents"],
+                 bounds=(-1.005, -1.005, -1.005, 1.005, 1.005, 1.005), dense_octree_depth=8,
+                 hierarchical_octree_depth=9, flash_octree_depth=9, use_flash_decoder=True, return_dict=True):
+        assert image.mode == "RGB" and image.size[0] == image.size[1]
         calls = pathlib.Path(__file__).parents[2] / "calls.txt"
         with calls.open("a") as stream:
             stream.write(f"{num_inference_steps} {guidance_scale} {generator.initial_seed()} {use_flash_decoder}\\n")
-        mesh = generate(image, generator.initial_seed())  # lies on its back: z is up
-        return types.SimpleNamespace(samples=[(mesh.vertices.astype(np.float32), mesh.faces)])
-"""
+        if generator.initial_seed() == 13:
+            output = [(None, None)]  # what both decoders return after a failure of marching cubes
+        elif generator.initial_seed() == 14:
+            output = flash_extract_geometry()
+        elif generator.initial_seed() == 15:
+            output = [()]
+        else:
+            mesh = generate(image, generator.initial_seed())  # lies on its back: z is up
+            output = [(mesh.vertices.astype(np.float32), mesh.faces)]
+        meshes = [trimesh.Trimesh(mesh_v_f[0].astype(np.float32), mesh_v_f[1]) for mesh_v_f in output]
+        return types.SimpleNamespace(samples=output, meshes=meshes)
 
-IMAGE_PROCESS = """
-import numpy as np
-from PIL import Image
-
-def load_image(img_path, bg_color=None, rmbg_net=None, padding_ratio=0.1, device="cuda"):
-    pixels = np.asarray(Image.open(img_path).convert("RGB"))
-    if pixels.max() == 0:
-        return "invalid image: pure black image"
-    return rmbg_net(pixels, bg_color)
-
-def prepare_image(image_path, bg_color, rmbg_net=None, device="cuda"):
-    tensor = load_image(image_path, bg_color=bg_color, rmbg_net=rmbg_net, device=device)
-    return Image.fromarray(tensor.numpy())
+def flash_extract_geometry():
+    torch.zeros((0, 3)).min(axis=0)
 """
 
 BRIARMBG = '''
 import json, pathlib
-import numpy as np, torch
+import torch
 
 class BriaRMBG(torch.nn.Module):
-    """Keeps dark pixels, so that a cluttered but bright background is removed."""
+    """Takes dark pixels for the foreground, so that a cluttered but bright background is removed."""
     @classmethod
     def from_pretrained(cls, path):
         json.loads((pathlib.Path(path) / "config.json").read_text())
         return cls()
 
-    def forward(self, pixels, bg_color):
-        keep = pixels.max(axis=2) < 90
-        rows, columns = np.nonzero(keep)
-        out = np.where(keep[..., None], pixels, (255 * bg_color).astype(np.uint8))
-        out = out[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
-        side = int(max(out.shape[:2]) * 1.2)
-        canvas = np.full((side, side, 3), 255, np.uint8)
-        top, left = (side - out.shape[0]) // 2, (side - out.shape[1]) // 2
-        canvas[top:top + out.shape[0], left:left + out.shape[1]] = out
-        return torch.from_numpy(canvas)
+    def forward(self, pixels):
+        assert pixels.shape == (1, 3, 1024, 1024) and pixels.min() >= -0.5 and pixels.max() <= 0.5
+        keep = ((90 / 255 - 0.5 - pixels.max(dim=1, keepdim=True).values) * 20).sigmoid()
+        return [keep] * 6, [pixels] * 6
 '''
 
 HUNYUAN = """
-import pathlib
+import pathlib, types
 import numpy as np, torch, trimesh
 from {stand_in} import generate
 
 class Hunyuan3DDiTFlowMatchingPipeline:
     @classmethod
-    def from_pretrained(cls, model_path, device="cuda", dtype=torch.float16, use_safetensors=True, variant="fp16",
-                        subfolder="hunyuan3d-dit-v2-0", **kwargs):
+    def from_pretrained(cls, model_path, device="cuda", dtype=torch.float16, use_safetensors={safetensors},
+                        variant="fp16", subfolder="hunyuan3d-dit-v2-0", **kwargs):
         made = cls()
-        made.config = (pathlib.Path(model_path) / subfolder / "config.yaml").read_text()
+        folder = pathlib.Path(model_path) / subfolder
+        assert (folder / f"model.{{variant}}.{{'safetensors' if use_safetensors else 'ckpt'}}").is_file()
+        made.image_processor = types.SimpleNamespace()
+        if subfolder.endswith("mv"):
+            made.image_processor.return_view_idx = True
         made.calls = pathlib.Path(model_path).parent / "calls.txt"
         return made
 
     def __call__(self, image=None, num_inference_steps=50, timesteps=None, sigmas=None, eta=0.0, guidance_scale=5.0,
                  generator=None, box_v=1.01, octree_resolution=384, mc_level=0.0, mc_algo=None, num_chunks=8000,
                  output_type="trimesh", enable_pbar=True, **kwargs):
+        if hasattr(self.image_processor, "return_view_idx"):
+            assert list(image) == ["front"]
+            image = image["front"]
         assert image.mode == "RGBA" and output_type == "trimesh"
         with self.calls.open("a") as stream:
             print(num_inference_steps, guidance_scale, generator.initial_seed(), octree_resolution, file=stream)
@@ -121,23 +128,32 @@ def make_triposg(folder: Path) -> Path:
     package = folder / "checkout" / "triposg"
     _write(package / "stand_in.py", SHAPE_MODULE)
     _write(package / "pipelines" / "pipeline_triposg.py", TRIPOSG_PIPELINE)
-    _write(package / "__init__.py", "")
-    _write(package / "pipelines" / "__init__.py", "")
-    _write(folder / "checkout" / "scripts" / "image_process.py", IMAGE_PROCESS)
+    for module in ("", "pipelines", "schedulers"):
+        _write(package / module / "__init__.py", "")
+    _write(package / "schedulers" / "scheduling_rectified_flow.py", "class RectifiedFlowScheduler: ...")
     _write(folder / "checkout" / "scripts" / "briarmbg.py", BRIARMBG)
-    _write(folder / "weights" / "model_index.json", json.dumps({"_class_name": "TripoSGPipeline"}))
+    index = {
+        "_class_name": "TripoSGPipeline",
+        "feature_extractor_dinov2": ["json", "BitImageProcessor"],
+        "scheduler": ["triposg.schedulers.scheduling_rectified_flow", "RectifiedFlowScheduler"],
+    }
+    _write(folder / "weights" / "model_index.json", json.dumps(index))
     _write(folder / "rmbg" / "config.json", "{}")
     return folder
 
 
-def make_hunyuan3d(folder: Path, *, newer: bool) -> Path:
-    """Writes weights/, and checkout/ in the layout of Hunyuan3D 2.1 (`newer`) or 2.0. Returns: the folder."""
+def make_hunyuan3d(folder: Path, *, newer: bool, subfolder: str) -> Path:
+    """Writes weights/ with one subfolder, and checkout/ in the layout of Hunyuan3D 2.1 (`newer`) or 2.0.
+
+    Returns: the folder.
+    """
     package = folder / "checkout" / ("hy3dshape/hy3dshape" if newer else "hy3dgen")
     _write(package / "__init__.py", "")
     _write(package / "stand_in.py", SHAPE_MODULE)
-    module = HUNYUAN.format(stand_in="hy3dshape.stand_in" if newer else "hy3dgen.stand_in")
+    module = HUNYUAN.format(stand_in="hy3dshape.stand_in" if newer else "hy3dgen.stand_in", safetensors=not newer)
     _write(package / "pipelines.py" if newer else package / "shapegen" / "__init__.py", module)
-    _write(folder / "weights" / ("hunyuan3d-dit-v2-1" if newer else "hunyuan3d-dit-v2-0") / "config.yaml", "model: {}")
+    _write(folder / "weights" / subfolder / "config.yaml", "model: {}")
+    _write(folder / "weights" / subfolder / f"model.fp16.{'ckpt' if newer else 'safetensors'}", "")
     return folder
 
 

@@ -242,23 +242,28 @@ def test_evaluate_counts_failed_pairs_and_lists_extra_models(tmp_path):
     save(tmp_path / "true", kept=jar(), torn=jar(), absent=jar())
     save(tmp_path / "made", kept=moved(jar(belly=0.26), 10.0), torn=jar(), extra=jar())
     (tmp_path / "made" / "torn.glb").write_bytes(b"glTF but no more")
+    (tmp_path / "made" / "notes.txt").touch()
     (tmp_path / "c.toml").write_text(
         f'run_dir = "{tmp_path}/run"\ntrue = "{tmp_path}/true"\nnum_views = 2\nresolution = 64\nnum_points = 1000\n'
         f'[generated]\nslim = "{tmp_path}/made"\n'
     )
     assert main([str(tmp_path / "c.toml")]) == 0
     found = json.loads((tmp_path / "run" / "vaseeval.json").read_text())["generators"]["slim"]
-    assert (found["num_pairs"], found["num_failed"], found["unmatched"]) == (3, 2, ["extra"])
+    assert (found["num_pairs"], found["num_failed"], found["without_true"]) == (3, 2, ["extra"])
+    assert found["without_generated"] == ["absent"] and found["other_files"] == ["notes.txt"]
     assert found["failures"]["absent"] == "the generator made no mesh" and "damaged" in found["failures"]["torn"]
     assert found["metrics"]["chamfer"]["num"] == 1 and 0.005 < found["metrics"]["chamfer"]["mean"] < 0.05
     assert "lpips" not in found["metrics"] and "clip_image" not in found["metrics"]
     words = (tmp_path / "run" / "vaseeval.md").read_text()
     assert "| slim | 3 | 2 |" in words and "0.8676" in words and "* slim torn:" in words
+    assert "* slim, 1 generated meshes without a true mesh, not compared: extra" in words
+    assert "* slim, 1 true meshes without a generated mesh, failed: absent" in words
+    assert "* slim, 1 files that are no GLBs, not read: notes.txt" in words
 
 
 def test_comparison_summary_counts_equal_pictures_beside_the_mean():
     def pair(name: str, value: float) -> Pair:
-        return Pair(id=name, failure="", turn_deg=0.0, misfit=0.0, scores={"psnr": value, "ssim": 1.0})
+        return Pair(id=name, generated=name, failure="", turn_deg=0.0, misfit=0.0, scores={"psnr": value, "ssim": 1.0})
 
     found = comparison_summary([pair("a", float("inf")), pair("b", 20.0), pair("c", 30.0)], seed=0)
     assert found["metrics"]["psnr"]["mean"] == 25.0 and found["metrics"]["psnr"]["num_equal"] == 1

@@ -56,9 +56,9 @@ def lifted(lift_settings: LiftSettings, photo: Path, out: Path) -> dict:
 def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_path):
     (triposg / "checkout" / "calls.txt").unlink(missing_ok=True)
     photo = pot_photo(tmp_path / "photo.png")
-    row = lifted(settings(triposg, num_steps=20, guidance=7.5, seed=3, flash_decoder=False), photo, tmp_path)
+    row = lifted(settings(triposg, num_steps=20, guidance=7.5, seed=3), photo, tmp_path)
     assert not row["rejected_by"], row["reason"]
-    assert (triposg / "checkout" / "calls.txt").read_text() == "20 7.5 3 False\n"
+    assert (triposg / "checkout" / "calls.txt").read_text() == "20 7.5 3 True\n"
     mesh = load_mesh(tmp_path / row["mesh"]).to_mesh()
     assert 1000 < len(mesh.faces) <= 2000
     width, height, depth = mesh.extents
@@ -85,7 +85,30 @@ def test_triposg_uses_the_checkouts_remover_if_its_weights_are_given(triposg, tm
     assert width / height == pytest.approx(180 / 320, rel=0.03)
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     row = lifted(settings(triposg, rmbg=triposg / "rmbg"), tmp_path / "black.png", tmp_path)
-    assert row["rejected_by"] == "lift" and "remover found nothing" in row["reason"]
+    assert row["rejected_by"] == "lift" and row["reason"].endswith("remover found nothing in the photograph")
+
+
+def test_triposg_uses_a_given_cutout_rather_than_the_remover(triposg, tmp_path):
+    """Uses a bright vase with an alpha channel; the fake remover keeps only dark pixels."""
+    photo = np.asarray(Image.open(pot_photo(tmp_path / "dark.png")))
+    alpha = (photo.min(axis=2) < 200) * 255
+    Image.fromarray(np.dstack([np.full_like(photo, 230), alpha]).astype(np.uint8)).save(tmp_path / "photo.png")
+    row = lifted(settings(triposg, rmbg=triposg / "rmbg"), tmp_path / "photo.png", tmp_path)
+    assert not row["rejected_by"], row["reason"]
+
+
+@pytest.mark.parametrize("seed", [13, 14])
+def test_triposg_without_a_surface_rejects_the_photograph(triposg, tmp_path, seed):
+    """Uses the two ways in which the published pipeline fails on a field without a surface; see the fake checkout."""
+    row = lifted(settings(triposg, seed=seed), pot_photo(tmp_path / "photo.png"), tmp_path)
+    assert (row["rejected_by"], row["reason"]) == ("lift", "TripoSG found no surface")
+
+
+def test_triposg_other_errors_of_the_pipeline_end_the_run(triposg, tmp_path):
+    """Checks that an IndexError of another function isn't taken for a photograph without a surface."""
+    generate = build_generator(settings(triposg, seed=15), tmp_path)
+    with pytest.raises(IndexError):
+        generate(pot_photo(tmp_path / "photo.png"), "v", tmp_path / "v.glb")
 
 
 def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path):
@@ -94,6 +117,7 @@ def test_check_generator_names_what_is_missing_before_the_run(triposg, tmp_path)
         ({"checkout": tmp_path}, r"lift\.generator_args\.checkout .*lacks triposg, scripts"),
         ({"weights": tmp_path}, r"lift\.generator_args\.weights .*lacks model_index\.json; download"),
         ({"rmbg": tmp_path}, r"lift\.generator_args\.rmbg .*lacks config\.json"),
+        ({"flash_decoder": False}, r'flash_decoder = false: .* on CUDA devices only, not on "cpu"; leave'),
     ):
         for look in (check_generator, build_generator):
             with pytest.raises(UserError, match=message):
@@ -110,11 +134,17 @@ def test_usable_device_names_a_missing_gpu_only_where_the_model_is_loaded(tripos
         build_generator(wants_gpu, tmp_path)
 
 
-def test_import_from_names_a_checkout_without_its_requirements(tmp_path):
+@pytest.mark.parametrize(
+    "statement", ["import no_such_requirement", "raise RuntimeError('Failed to import no_such_requirement')"]
+)
+def test_import_from_names_a_checkout_without_its_requirements(tmp_path, statement):
+    """Uses an ImportError, and the RuntimeError that diffusers raises in its place."""
     (tmp_path / "checkout" / "hy3dgen").mkdir(parents=True)
     (tmp_path / "checkout" / "hy3dgen" / "__init__.py").write_text("")
-    (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text("import no_such_requirement")
+    (tmp_path / "checkout" / "hy3dgen" / "shapegen.py").write_text(statement)
     (tmp_path / "weights" / "hunyuan3d-dit-v2-0").mkdir(parents=True)
+    for name in ("config.yaml", "model.fp16.safetensors"):
+        (tmp_path / "weights" / "hunyuan3d-dit-v2-0" / name).touch()
     try:
         with pytest.raises(UserError, match=r"can't import hy3dgen\.shapegen .*no_such_requirement.*requirements"):
             build_generator(hunyuan(tmp_path), tmp_path)
@@ -134,19 +164,25 @@ def hunyuan(folder: Path, **changes) -> LiftSettings:
     return LiftSettings(generator="hunyuan3d", generator_args=given | changes)
 
 
-@pytest.mark.parametrize("newer", [False, True])
-def test_hunyuan3d_in_both_layouts(tmp_path, newer):
-    folder = make_hunyuan3d(tmp_path, newer=newer)
-    stated = {"num_steps": 20, "guidance": 4.5, "seed": 3, "octree_resolution": 64}
-    wanted = hunyuan(folder, **stated, **({"subfolder": "hunyuan3d-dit-v2-1"} if newer else {}))
+@pytest.mark.parametrize(
+    ("newer", "subfolder"),
+    [(False, "hunyuan3d-dit-v2-0"), (True, "hunyuan3d-dit-v2-1"), (False, "hunyuan3d-dit-v2-mv")],
+)
+def test_hunyuan3d_in_both_layouts(tmp_path, newer, subfolder):
+    folder = make_hunyuan3d(tmp_path, newer=newer, subfolder=subfolder)
+    stated = {"num_steps": 20, "guidance": 4.5, "seed": 3, "octree_resolution": 64, "subfolder": subfolder}
     try:
-        row = lifted(wanted, pot_photo(tmp_path / "photo.png"), tmp_path)
+        row = lifted(hunyuan(folder, **stated), pot_photo(tmp_path / "photo.png"), tmp_path)
         assert not row["rejected_by"], row["reason"]
         assert (folder / "calls.txt").read_text() == "20 4.5 3 64\n"
         width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
         assert width / height == pytest.approx(180 / 320, rel=0.03)
-        with pytest.raises(UserError, match=r"lift\.generator_args\.weights .*lacks other"):
+        with pytest.raises(UserError, match=rf"lift\.generator_args\.weights .*lacks other; set .*{subfolder}"):
             check_generator(hunyuan(folder, subfolder="other"), tmp_path)
+        [weights] = (folder / "weights" / subfolder).glob("model*")
+        weights.unlink()
+        with pytest.raises(UserError, match=rf"lacks {weights.name.replace('.', '[.]')}; download"):
+            check_generator(hunyuan(folder, subfolder=subfolder), tmp_path)
     finally:
         _forget("hy3dshape" if newer else "hy3dgen", folder / "checkout")
 

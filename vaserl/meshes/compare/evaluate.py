@@ -1,12 +1,11 @@
-"""Compares folders of generated GLBs with a folder of ground-truth GLBs of the same file names.
+"""Compares folders of generated GLBs with a folder of ground-truth GLBs, matched by the files' names (`names`).
 
 A pair fails when the generated mesh is missing or either mesh can't be read or rendered. Failed pairs have no scores;
-their number is reported with the means, since a generator that skips hard vases would look better otherwise. Generated
-meshes without a ground-truth mesh of the same name are listed and not compared.
+their number is reported with the means, since a generator that skips hard vases would look better otherwise. Files
+without a partner are named, on both sides.
 """
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from vaserl.errors import UserError
 from vaserl.intervals import bootstrap_mean_interval
 from vaserl.meshes.compare.align import align
 from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
+from vaserl.meshes.compare.names import glbs_of, match_names
 from vaserl.meshes.compare.pictures import OpenClipScores, Pictures, load_lpips, psnr, ssim
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
@@ -35,18 +35,19 @@ PAPER = {"TripoSG": {"ssim": 0.8676, "lpips": 0.1308, "chamfer": 0.1490}}
 cameras, alignment or unit of the Chamfer distance, so these values are context only and aren't comparable with
 VaseEval's."""
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Comparison of one generator's mesh of one vase with the ground-truth mesh.
 
-    Example: Pair(id="v00012", failure="", turn_deg=5.0, misfit=0.03, scores={"psnr": 24.1, "ssim": 0.91, …})
+    Example: Pair(id="v00012", generated="v00012_textured", failure="", turn_deg=5.0, misfit=0.03, scores={"psnr": 24.1,
+    "ssim": 0.91, …})
     """
 
     id: str
-    """Name of the vase's GLB without the suffix."""
+    """Name of the vase's true GLB without the suffix."""
+    generated: str
+    """Name of the generated GLB without the suffix; empty if there is none."""
     failure: str
     """Why the pair has no scores; empty when it has scores."""
     turn_deg: float
@@ -77,6 +78,7 @@ class PairMeter:
         pictures = self._render(here, framed_by=there), self._render(there, framed_by=there)
         return Pair(
             id=id_,
+            generated=generated.stem,
             failure="",
             turn_deg=found.turn_deg,
             misfit=found.misfit,
@@ -109,31 +111,34 @@ def evaluate(settings: VaseEvalSettings) -> dict[str, Any]:
     """Compares every generator's meshes with the ground-truth meshes.
 
     Returns: a dictionary from each generator's name to its results: the entries of `comparison_summary`, all pairs
-    ("pairs"), and the names of the generated meshes without a ground-truth mesh ("unmatched").
+    ("pairs"), the names of the generated meshes without a true one ("without_true") and of the true meshes without a
+    generated one ("without_generated"), and the files of both folders that are no GLBs ("other_files").
 
-    Raises: UserError for folders without GLBs and for weights or captions that can't be read.
+    Raises: UserError for folders without GLBs, for names that match none or several meshes, and for weights or captions
+    that can't be read.
     """
-    true = _models(settings.true, "true")
-    folders = {name: _models(folder, f"generated.{name}") for name, folder in settings.generated.items()}
+    true, other_true = glbs_of(settings.true, "true")
+    folders = {}
+    for name, folder in settings.generated.items():
+        models, other = glbs_of(folder, f"generated.{name}")
+        matched = match_names(list(models), list(true), settings.endings, f"generated.{name} {folder}")
+        folders[name] = models, matched, (*other_true, *other)
     result: dict[str, Any] = {}
     with (
         TurntableRenderer(resolution=settings.resolution) as turntable,
         Progress("vaseeval", len(true) * len(folders)) as progress,
     ):
         meter = PairMeter(settings, turntable)
-        for name, models in folders.items():
+        for name, (models, matched, other) in folders.items():
             pairs = []
             for id_, path in true.items():
-                pairs.append(_measured(meter, id_, models.get(id_), path))
+                pairs.append(_measured(meter, id_, models.get(matched.pairs.get(id_, "")), path))
                 progress.advance(1)
-            extra = sorted(models.keys() - true.keys())
-            if extra:
-                log.warning(
-                    "%s: omits %d meshes without a true mesh of that name, first %s", name, len(extra), extra[0]
-                )
             result[name] = {
                 **comparison_summary(pairs, settings.seed),
-                "unmatched": extra,
+                "without_true": list(matched.without_true),
+                "without_generated": list(matched.without_generated),
+                "other_files": list(other),
                 "pairs": [asdict(p) for p in pairs],
             }
     return result
@@ -169,19 +174,12 @@ def _measured(meter: Callable[[str, Path, Path], Pair], id_: str, generated: Pat
             raise UserError("the generator made no mesh")
         return meter(id_, generated, true)
     except UserError as error:
-        nan = float("nan")
-        return Pair(id=id_, failure=str(error), turn_deg=nan, misfit=nan, scores={})
+        nan, stem = float("nan"), "" if generated is None else generated.stem
+        return Pair(id=id_, generated=stem, failure=str(error), turn_deg=nan, misfit=nan, scores={})
 
 
 def _solid(path: Path) -> trimesh.Trimesh:
     return load_mesh(path).to_mesh()
-
-
-def _models(folder: Path, setting: str) -> dict[str, Path]:
-    found = {path.stem: path for path in sorted(folder.glob("*.glb"))}
-    if not found:
-        raise UserError(f"{setting} {folder}: no .glb files in this folder")
-    return found
 
 
 def _read_texts(path: Path) -> dict[str, str]:

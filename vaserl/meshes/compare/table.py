@@ -17,8 +17,18 @@ HEADINGS = {
 """Column heading and number of decimals of each metric."""
 
 
+_LEFT_OUT = {
+    "without_true": "generated meshes without a true mesh, not compared",
+    "without_generated": "true meshes without a generated mesh, failed",
+    "other_files": "files that are no GLBs, not read",
+}
+
+
 def comparison_table(result: Mapping[str, Any]) -> str:
-    """Returns a Markdown table of the metrics' means with 95 % intervals; a metric without values has no column."""
+    """Returns a Markdown table of the metrics' means with 95 % intervals; a metric without values has no column.
+
+    Below the table, failed pairs and files without a partner are named.
+    """
     names = [name for name in METRICS if any(name in found["metrics"] for found in result.values())]
     lines = [
         "| generator | pairs | failed | " + " | ".join(HEADINGS[name][0] for name in names) + " |",
@@ -38,6 +48,9 @@ def comparison_table(result: Mapping[str, Any]) -> str:
     ]
     for generator, found in result.items():
         lines += [f"* {generator} {id_}: {reason}" for id_, reason in found["failures"].items()]
+        for key, what in _LEFT_OUT.items():
+            if names := found.get(key, ()):
+                lines.append(f"* {generator}, {len(names)} {what}: {', '.join(names)}")
     return "\n".join(lines) + "\n"
 
 

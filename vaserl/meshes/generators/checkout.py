@@ -28,7 +28,7 @@ def import_from(checkout: Path, places: Sequence[str], module: str, setting: str
             sys.path.append(path)
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # diffusers and transformers raise RuntimeError for what they lack
         raise UserError(
             f"{setting}.checkout {checkout}: can't import {module} ({error}); the checkout must be the root of "
             "the repository's clone, and the repository's requirements must be installed"

@@ -2,10 +2,11 @@
 
 Two layouts of the repository are supported: Hunyuan3D-2 (package `hy3dgen` at the root) and Hunyuan3D-2.1 (package
 `hy3dshape` in the folder of that name). The weights' folder contains a subfolder such as hunyuan3d-dit-v2-0. The
-texture network isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. The calls have
-been tested against stand-ins with the published layout and signatures, not against the real weights.
+texture network isn't used: it needs compiled rasterisers and invents what the photograph doesn't show. docs/lathe.md
+says what of the repositories' code was run.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from vaserl.meshes.glb import write_glb
 
 _SETTING = "lift.generator_args"
 
+_log = logging.getLogger(__name__)
+
 
 def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
     """Checks that the checkout (a clone of the repository) and the weights exist.
@@ -32,7 +35,9 @@ def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
     newer = (settings.checkout / "hy3dshape" / "hy3dshape").is_dir()
     package = "hy3dshape" if newer else "hy3dgen"
     need_files(settings.checkout, (package,), f"{_SETTING}.checkout", "clone Tencent's Hunyuan3D-2 or 2.1 there")
-    need_files(settings.weights, (settings.subfolder,), f"{_SETTING}.weights")
+    need_files(settings.weights, (settings.subfolder,), f"{_SETTING}.weights", _other_subfolders(settings))
+    published = ("config.yaml", "model.fp16.ckpt" if newer else "model.fp16.safetensors")
+    need_files(settings.weights / settings.subfolder, published, f"{_SETTING}.weights")
     return ("hy3dshape", "hy3dshape.pipelines") if newer else ("", "hy3dgen.shapegen")
 
 
@@ -51,13 +56,16 @@ class Hunyuan3D:
             device=self._device,
             dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
         )
+        # the image processor of a multi-view model, such as hunyuan3d-dit-v2-mv, takes images by the view's name
+        self._takes_views = bool(getattr(self._pipeline.image_processor, "return_view_idx", False))
 
     @torch.inference_mode()
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
         cutout = cut_out(read_for_generator(photo))
+        image = cutout.transparent()
         try:
             surfaces = self._pipeline(
-                image=cutout.transparent(),
+                image={"front": image} if self._takes_views else image,
                 num_inference_steps=self._settings.num_steps,
                 guidance_scale=self._settings.guidance,
                 octree_resolution=self._settings.octree_resolution,
@@ -66,8 +74,17 @@ class Hunyuan3D:
                 enable_pbar=False,
             )
         except torch.OutOfMemoryError as error:
+            _log.warning("Hunyuan3D ran out of GPU memory on %s: %s", photo.name, error)
             torch.cuda.empty_cache()
-            raise LiftFailure(f"Hunyuan3D ran out of GPU memory: {error}") from error
+            raise LiftFailure("Hunyuan3D ran out of GPU memory") from error
         if surfaces[0] is None:
             raise LiftFailure("Hunyuan3D found no surface")
         write_glb(glb, finish_mesh(surfaces[0], cutout, self._settings.num_faces))
+
+
+def _other_subfolders(settings: Hunyuan3DSettings) -> str:
+    """Returns what to do about a missing subfolder: choose one of those that are there, or download one."""
+    found = sorted(path.parent.name for path in settings.weights.glob("*/config.yaml"))
+    if not found:
+        return "download the weights there"
+    return f"set {_SETTING}.subfolder to one that is there ({', '.join(found)}), or download the weights there"

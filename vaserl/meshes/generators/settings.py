@@ -71,7 +71,8 @@ class TripoSGSettings(Section):
     num_faces: int = pydantic.Field(default=50_000, ge=200)
     """Number of faces that the finished mesh is reduced to."""
     flash_decoder: bool = True
-    """If true, TripoSG's fast decoder extracts the surface, which needs the package diso; if false, marching cubes."""
+    """If true, TripoSG's fast decoder extracts the surface with the package diso; if false, marching cubes, which the
+    checkout runs on CUDA devices only. The checkout imports diso in both cases."""
 
 
 class Hunyuan3DSettings(Section):
@@ -82,7 +83,8 @@ class Hunyuan3DSettings(Section):
     weights: Path
     """Folder with the weights; it contains the folder `subfolder`."""
     subfolder: str = "hunyuan3d-dit-v2-0"
-    """Folder in `weights` with the shape network; its name is that of the published model."""
+    """Folder in `weights` with the shape network; its name is that of the published model, such as hunyuan3d-dit-v2-1
+    for a checkout of Hunyuan3D-2.1. Of a multi-view model, only the front view is used."""
     device: str = "cuda"
     """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
