@@ -239,6 +239,12 @@ def test_canonical_record_eras_and_centuries(text, date):
         ("Black and Plain Pottery | Cup | Type C | Concave Lip", "This vase is a type C cup."),
         ("Attic red-figure kylix", "This vase is an Athenian red-figure cup."),
         ("Fragment of a kylix", "This vase is a cup."),
+        ("Pottery | Kantharos | Cup-Kantharos | Plain Rim", "This vase is a kantharos."),
+        ("Pottery > Lekythos > Squat Lekythos > Late", "This vase is a squat lekythos."),
+        ("Plain Pottery | Small Bowl and Saltcellar | Saltcellar | Footed", "This is a vase. Shape: saltcellar."),
+        ("Plain Pottery | Lopas", "This is a vase. Shape: lopas."),
+        ("Skyphos | Corinthian Type", "This vase is a Corinthian-type skyphos."),
+        ("lekythos | hydria", "This vase is a lekythos and hydria."),
     ],
 )
 def test_canonical_record_shapes_and_their_articles(text, caption):

@@ -3,6 +3,7 @@ shape's use become its name."""
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from vaserl.curation.canon.absences import is_placeholder
 from vaserl.rewards.vase import lexicon, parse_record
@@ -49,6 +50,18 @@ _MATERIALS = frozenset(
     )
 )
 """Words of materials and of forming, which museums write in the same column as the technique of painting."""
+_COMPARES = frozenset(
+    (
+        *("type", "class", "style", "shape", "variants", "imported", "related", "like", "imitating", "imitation"),
+        *("other", "than", "not", "or", "|"),
+    )
+)
+"""Words beside which a fabric's or technique's name in another field is no statement about the vase."""
+_GENERAL = re.compile(
+    r"\b(?:pottery|wares?|vases?|shapes?|utensils?|devices?|objects?|vessels?|containers?|ceramics?|miscellaneous|various)\b",
+    re.IGNORECASE,
+)
+"""Words of classes that are too wide to be a shape."""
 _LONG = 3
 """Number of words from which a technique is a description, in which a word such as "incised" names no technique."""
 
@@ -72,10 +85,16 @@ def canonical_technique(text: str) -> str:
 
 
 def mentioned(vocabulary: Vocabulary, text: str) -> str:
-    """Returns the name of the fabric, technique or shape that a text in a field of another kind states, "" if it states
-    none or several: "red-figure" for "Red Figure Column Krater"."""
-    found = _mentions(vocabulary, text)
-    return lexicon(vocabulary)[found.pop()].names[0] if len(found) == 1 else ""
+    """Returns the name of the fabric or technique that a text in a field of another kind states: "red-figure" for "Red
+    Figure Column Krater".
+
+    Returns "" if it states none or several, or only compares ("Corinthian Type", "Attic and imported").
+    """
+    words = tokens(normalize(text, len(text)))
+    found = {m.id for m in find_mentions(words, 1.0, record=True) if m.vocabulary == vocabulary}
+    if len(found) != 1 or not _COMPARES.isdisjoint(words) or found != _mentions(vocabulary, text):
+        return ""
+    return lexicon(vocabulary)[found.pop()].names[0]
 
 
 def canonical_shape(text: str) -> str:
@@ -91,15 +110,33 @@ def _mentions(vocabulary: Vocabulary, text: str) -> set[str]:
 
 
 def _narrowest(text: str) -> str:
-    """Returns the narrowest shape in a path of classes, which are separated by "|" or ">", or the text itself if two of
-    its classes together name no subtype."""
-    classes = [part.strip() for part in re.split(r"[|>]", text)]
-    for wide, narrow in zip(classes[-2::-1], classes[:0:-1], strict=True):
-        pair = f"{wide}, {narrow}"
-        terms = parse_record({"Shape Name": pair}).shape
-        if len(terms) == 1 and "/" in terms[0].id and terms != parse_record({"Shape Name": text}).shape:
-            return pair
-    return text
+    """Returns the shape in a path of classes from wide to narrow, which are separated by "|" or ">".
+
+    It is the widest class that names a single shape, or a subtype of this shape that a narrower class or two classes
+    together ("Cup | Type C") name. A text that is no such path is unchanged: "cup | skyphos" are two shapes.
+    """
+    classes = [part.strip() for part in re.split(r"[|>]", text) if part.strip()]
+    for wide, narrow in pairwise(classes):  # "Small Bowl and Saltcellar | Saltcellar"
+        if narrow in re.split(r" and | & |, ", wide) and not _mentions("shape", narrow):
+            return narrow
+    if len(classes) > 1 and not _mentions("shape", text):
+        return next((part for part in classes if not _GENERAL.search(part)), text)
+    single = [(part, found) for part in classes if len(found := _mentions("shape", part)) == 1]
+    if len(classes) < 2 or not single or (len(classes) == 2 and _mentions("shape", classes[0])):
+        return _pair(classes) or text
+    widest, (family,) = single[0]
+    narrower = [part for part, (found,) in single if found.startswith(f"{family}/")]
+    return _pair(classes) or (narrower[-1] if narrower else widest)
+
+
+def _pair(classes: list[str]) -> str:
+    """Returns two neighbouring classes that name a subtype together, "" if none do."""
+    for wide, narrow in reversed(list(pairwise(classes))):
+        shapes = parse_record({"Shape Name": f"{wide}, {narrow}"}).shape
+        apart = _mentions("shape", wide) | _mentions("shape", narrow)
+        if len(shapes) == 1 and "/" in shapes[0].id and shapes[0].id not in apart:
+            return f"{wide}, {narrow}"
+    return ""
 
 
 def _stated(text: str, field: str) -> str:
