@@ -108,6 +108,24 @@ def test_canonical_record_alternatives_that_name_nobody_are_left_out():
             "a siren on the shoulder, cocks on the body, a ",
         ),
         ("Depicts horsemen", "horsemen"),
+        ("Large, shallow drinking cup depicts a youth with a cup", "a youth with a cup"),
+        (
+            "Interior: walking komastSide A: dancerSide B: youth",
+            "a walking komast inside, a dancer on one side, a youth",
+        ),
+        (
+            "Cup interior tondo: youth. Exterior side A: horse. Exterior side B: dog",
+            "a youth inside, a horse on one side, a",
+        ),
+        (
+            "Interior, youth\nExterior, obverse, girl\nReverse, boy",
+            "a youth inside, a girl on one side, a boy on the other",
+        ),
+        (
+            "Top row: sirens. Middle: Hermes. Bottom: lion",
+            "sirens in the top row, Hermes in the middle, a lion at the bottom",
+        ),
+        ("Above: rosettes; below: sirens", "rosettes above, sirens below"),
         ("Siren; lion. Cf. the dinos in Paris.", "a siren, lion"),
         ("Man with a stick in r. hand, moving to l.", "a man with a stick in right hand, moving to left"),
         ("chariot preceded by a snake -- a woman", "a chariot preceded by a snake, a woman"),
@@ -159,6 +177,9 @@ def test_canonical_record_sides_in_words(text, scenes):
         ("Hieron (potter); Makron (painter)", "Hieron"),
         ("Attributed to a painter of the Princeton Group", "the Princeton Group"),
         ("Exekias_signed_as_potter_and_painter", "Exekias"),
+        ("Douris painted it", "Douris"),
+        ("Painter Makron", "Makron"),
+        ("Painter N", "Painter N"),
         ("By the Foundry Painter and the potter Brygos", "the Foundry Painter"),
     ],
 )
@@ -196,6 +217,7 @@ def test_canonical_record_of_the_archive_itself_is_unchanged(text):
         ),
         ({"Shape Name": "Attic red-figure krater", "Fabric": "Apulian"}, "This vase is an Apulian red-figure krater."),
         ({"Shape Name": "Corinthian-type skyphos"}, "This vase is a Corinthian-type skyphos."),
+        ({"Shape Name": "Apulian Gnathian squat lekythos"}, "This vase is a Gnathian squat lekythos."),
     ],
 )
 def test_canonical_record_facts_in_the_field_of_another_dimension(record, caption):
@@ -270,7 +292,7 @@ def test_reference_of_a_long_description_keeps_its_prepositions_as_far_as_its_le
         "A: Herakles wrestles the lion, while Athena and Iolaos watch; behind them a tree, on which hang his bow, "
         "quiver and cloak; the club leans against the trunk. An old man with a staff sits at the left, and a woman "
         "with a torch stands at the right | B: Dionysos between two satyrs and two maenads, who dance to the sound of "
-        "the flute"
+        "the flute, while a goat runs beside them toward the left and another follows it"
     )
     caption = reference_caption({"Decoration": text})
     assert "old man with staff sits at left" in caption

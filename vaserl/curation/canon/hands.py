@@ -64,6 +64,16 @@ _MEMBER = re.compile(
     re.IGNORECASE,
 )
 """Words before a group that name nobody in it: "a painter of the Princeton Group"."""
+_PAINTED_IT = re.compile(
+    r"\s+(?:has )?(?:painted|made|signed|decorated|drew|potted)(?:\s+(?:it|this|me|the \w+))?$", re.IGNORECASE
+)
+_BEFORE_NAME = re.compile(
+    r"^(?:the\s+)?(?:vase[ -]?)?(?:painter|potter|artist)\s+(?="
+    + "|".join(rf"{name}\b" for entry in lexicon("artist").values() for name in entry.names if " " not in name)
+    + ")",
+    re.IGNORECASE,
+)
+"""A role before a personal name, "Painter Makron"; "Painter N" is a name itself."""
 _AND_HIS = re.compile(
     r"[,\s]+(?:and|or)\s+(?:(?:by\s+)?(?:his|her|the|their|an?)\s+)?(circle|school|workshop|follower|pupil|imitator)s?$",
     re.IGNORECASE,
@@ -91,7 +101,7 @@ def _hand(text: str) -> str:
     if is_placeholder(text, _FIELD):
         return ""
     text = re.sub(r"</?\w+>", "", text) if "<" in text and not _beazley(text) else text
-    text = _MEMBER.sub("", text)
+    text = _BEFORE_NAME.sub("", _MEMBER.sub("", _PAINTED_IT.sub("", text)))
     text = _INVERTED.sub(r"\2 \1", _PREFIX.sub("", text).strip())
     text = _AND_HIS.sub(r" or his \1", text)
     text = _ATTRIBUTED_BEHIND.sub("", text.replace("_", " "))

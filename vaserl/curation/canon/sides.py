@@ -3,13 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from vaserl.curation.canon.terms import names_a_shape
+
 _A, _B, _AB, _IN, _OUT = "A", "B", "A,B", "I", "EXT"
 
 _SEPARATOR = r"\s*[:=,–—-]+\s*"
 _VERB = r"\s+(?:shows?|depicts?|represents?|showing|depicting|is decorated with|has|features?|with)\s+"
 _GLOSS = r"(?:\s*\((?:obverse|reverse|front|back|obv\.?|rev\.?|main|exterior|interior)\))?"
 _LETTERED = (
-    r"(?:on\s+)?(?:the\s+)?\b(?:sides?|faces?|obverse|reverse|front|back|row|frieze|zone|panel|scene)\s+"
+    r"(?:on\s+)?(?:the\s+)?(?:(?:exterior|outside)[,:]?\s+)?\b(?:sides?|faces?|obverse|reverse|front|back|row|frieze|zone|panel|scene)\s+"
     r"(?P<letters>(?-i:[AB12])(?:\s*(?:,|&|and|/|\+|-)\s*(?:side\s+)?(?-i:[AB12]))?|[ab](?=\s*[:=]))(?!\w)" + _GLOSS
 )
 """A side with its letter: "Side A", "on side B (reverse)", "Sides A and B"."""
@@ -20,10 +22,10 @@ _NAMES = {
         r"|(?:the )?other side|(?:the )?other"
     ),
     _AB: r"both sides|each side|either side|obverse and reverse|front and back",
-    _IN: r"interior|inside|tondo|medallion|int\.?",
+    _IN: r"(?:cup )?(?:interior|inside|tondo|medallion)(?: (?:tondo|medallion|composition|scene|picture))*|int\.?",
     _OUT: r"exterior|outside|ext\.?",
 }
-_NAMED = r"(?:on\s+|in\s+)?(?:the\s+)?(?P<name>" + "|".join(_NAMES.values()) + r")"
+_NAMED = r"(?:on\s+|in\s+)?(?:the\s+)?(?:exterior,?\s+(?=obverse|reverse))?(?P<name>" + "|".join(_NAMES.values()) + r")"
 _BEGIN = r"(?:^|(?<=[.;|/\n])|(?<=[.;|/]\s)|(?<=\.\)\s))\s*"
 _LABEL = re.compile(
     rf"(?P<lettered>(?:(?<=[\s.;,|/)])|^){_LETTERED})(?:{_SEPARATOR}|{_VERB}|\s+(?=\S))"
@@ -55,6 +57,13 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 """A part of the vase before its scene: "on the shoulder, a siren; under the handles, palmettes"."""
+_GLUED = re.compile(r"(?<=[a-z])(?=(?:Side [AB12]|Exterior|Interior|Obverse|Reverse)\b)")
+"""Place between two lines that were joined without a space: "a youthSide B"."""
+_VESSEL = re.compile(
+    r"(?P<vessel>[^.;:|]{0,60}?)\b(?:depicts|depicting|shows|showing|represents|representing|decorated with)\s+",
+    re.IGNORECASE,
+)
+"""A beginning that names the vase itself: "Large, shallow drinking cup depicts a youth"."""
 _COMPARED = re.compile(r"(?:\(\s*cf\.[^()]*\)|(?:^|(?<=[.;]\s))cf\.[^.;]*(?:[.;]|$))", re.IGNORECASE)
 """A reference to other vases for comparison, which says nothing about this one."""
 _ENDS = " \t\n,;.|/–—-"
@@ -67,6 +76,12 @@ def canonical_sides(text: str) -> str:
     behind it, or by "A." Text without a side's name is unchanged.
     """
     text = _COMPARED.sub(" ", re.sub(r"<br ?/?>|\r\n?", "\n", text))
+    text = _GLUED.sub(". ", text)
+    for letter, side in (("r", "right"), ("l", "left")):  # "in r. hand", "moving to l."
+        text = re.sub(rf"\b{letter}\.(?=\s+[a-z])|(?<=\bto ){letter}\b\.?", side, text)
+    vessel = _VESSEL.match(text)
+    if vessel and names_a_shape(vessel["vessel"]):
+        text = text[vessel.end() :]
     parts = next((parts for read in (_in_front, _bracketed, _behind) if (parts := read(text))), [("", text.strip())])
     return _PLACE.sub(_place_label, _joined(parts)).strip(" |")
 

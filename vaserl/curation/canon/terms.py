@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from vaserl.curation.canon.absences import is_placeholder
 from vaserl.rewards.vase import lexicon, parse_record
-from vaserl.rewards.vase.lexicon import Vocabulary, find_mentions
+from vaserl.rewards.vase.lexicon import Vocabulary, find_mentions, wider
 from vaserl.rewards.vase.text import normalize, tokens
 
 _USES = {
@@ -92,7 +92,8 @@ def mentioned(vocabulary: Vocabulary, text: str) -> str:
     """
     words = tokens(normalize(text, len(text)))
     found = {m.id for m in find_mentions(words, 1.0, record=True) if m.vocabulary == vocabulary}
-    if len(found) != 1 or not _COMPARES.isdisjoint(words) or found != _mentions(vocabulary, text):
+    found -= {around for each in found for around in wider(vocabulary)[each]}  # "Apulian Gnathian"
+    if len(found) != 1 or not _COMPARES.isdisjoint(words) or not found <= _mentions(vocabulary, text):
         return ""
     return lexicon(vocabulary)[found.pop()].names[0]
 
@@ -102,6 +103,11 @@ def canonical_shape(text: str) -> str:
     "Cup, Type C". Other names are unchanged."""
     text = _narrowest(_stated(text, "Shape Name"))
     return _USES.get(_plain(text), text)
+
+
+def names_a_shape(text: str) -> bool:
+    """Returns True if the text contains the name of a shape: "a large, shallow drinking cup"."""
+    return bool(_mentions("shape", text))
 
 
 def _mentions(vocabulary: Vocabulary, text: str) -> set[str]:

@@ -7,8 +7,10 @@ from vaserl.rewards.vase.decoration import decoration_words
 from vaserl.rewards.vase.lexicon import lexicon, proper_names
 from vaserl.rewards.vase.text import CONNECTIVES, STOP_WORDS, normalize, tokens, word_list
 
+_REGISTER = r"(?:top|middle|bottom|upper|lower|above|below)(?: (?:row|register|frieze|zone|band))?"
 _LABEL = (
-    r"(?:[a-z](?: ?[,&-] ?[a-z])*|uh|ext|int|(?:under )?handles?|body|shoulder|neck|lid|predella|tondo|rim|foot|top)"
+    r"(?:[a-z](?: ?[,&-] ?[a-z])*|uh|ext|int|(?:under )?handles?|body|shoulder|neck|lid|predella|tondo|rim|foot"
+    rf"|{_REGISTER})"
 )
 _PART = re.compile(rf"^(?P<label>{_LABEL}) ?: *")
 _PARTS = re.compile(rf"\||(?<!\bunder)[,.;]? +(?={_LABEL} ?:)")
@@ -19,7 +21,10 @@ _PLACES = {
     "int": "inside",
     "tondo": "inside",
     "ext": "outside",
-    **{part: f"on the {part}" for part in ("neck", "shoulder", "lid", "rim", "top", "body")},
+    "above": "above",
+    "below": "below",
+    **{part: f"on the {part}" for part in ("neck", "shoulder", "lid", "rim", "body")},
+    **{part: f"at the {part}" for part in ("top", "bottom")},
     **dict.fromkeys(("uh", "under handle", "under handles"), "under the handles"),
 }
 _CONNECTORS = re.compile(r" (?:and|with|in|on|at|of|to|between|by|over|from|[a-z]+ing)\b")
@@ -52,11 +57,11 @@ def scene_phrase(decoration: str, names: Collection[str]) -> str:
     for part in _PARTS.split(decoration):
         part = part.strip()
         label = _PART.match(part)
-        scene = _spelled_out(part[label.end() :] if label else part)
+        scene = _scene(part[label.end() :] if label else part)
         scene = re.sub(r"\s*[.;:](?=\s|$)", ",", re.sub(r"[()?]|\bthis\b", " ", scene))
         scene = re.sub(r"[\s,]*,[\s,]*", ", ", " ".join(scene.split())).strip(", ")
         if scene:
-            place = _PLACES.get(label["label"], "") if label else ""
+            place = _place(label["label"]) if label else ""
             # A scene that occurs twice is on both sides, and its place is not named.
             scenes[scene] = "" if scene in scenes else place
     sided = len(scenes) > 1
@@ -74,7 +79,7 @@ def scene_list(decoration: str, left_out: Collection[str], names: Collection[str
     phrases = []
     for part in _PARTS.split(decoration):
         label = _PART.match(part.strip())
-        text = _spelled_out(part.strip()[label.end() :] if label else part.strip())
+        text = _scene(part.strip()[label.end() :] if label else part.strip())
         for piece in re.split(r"[,.;:()?]", text):
             words = [word for word in piece.split() if word not in left_out]
             lemmas = decoration_words(tokens(piece))
@@ -102,13 +107,17 @@ def indefinite_article(phrase: str) -> str:
     return "an" if vowel or _SOUNDS_LIKE_VOWEL.match(start) else "a"
 
 
-def _spelled_out(scene: str) -> str:
-    """Replaces what catalogues abbreviate ("in r. hand", "to l."), and leaves out words before the scene itself, such
-    as "depicts" and "scene of"."""
-    scene = re.sub(r"\s--+\s", ", ", _LEADING.sub("", scene.strip()))
-    scene = re.sub(r"\b(nos?|ca?|figs?|pls?|st|hts?)\.", r"\1", scene)
-    scene = re.sub(r"\br\.(?=\s+[a-z])|(?<=\bto )r\b\.?", "right", scene)
-    return re.sub(r"\bl\.(?=\s+[a-z])|(?<=\bto )l\b\.?", "left", scene)
+def _place(label: str) -> str:
+    """Returns the words for a part of the vase: "on one side" for "a", "in the upper row" for "upper row"."""
+    if label not in _PLACES and re.fullmatch(_REGISTER, label):
+        return f"in the {label}" if " " in label or label == "middle" else f"in the {label} register"
+    return _PLACES.get(label, "")
+
+
+def _scene(text: str) -> str:
+    """Returns a scene without abbreviations' points and without words before it, such as "depicts" and "scene of"."""
+    scene = re.sub(r"\s--+\s", ", ", _LEADING.sub("", text.strip()))
+    return re.sub(r"\b(nos?|ca?|figs?|pls?|st|hts?)\.", r"\1", scene)
 
 
 def _written(scene: str, names: Collection[str]) -> str:
