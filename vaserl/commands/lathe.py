@@ -1,4 +1,4 @@
-"""vaserl lathe PHOTO: makes a 3D model and a profile drawing of the vase in a photograph."""
+"""vaserl lathe PHOTO...: makes a 3D model and a profile drawing of the vase in one photograph or several."""
 
 import argparse
 from pathlib import Path
@@ -7,10 +7,20 @@ from pathlib import Path
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the subcommand `lathe` with its arguments to the `vaserl` command."""
     parser = verbs.add_parser(
-        "lathe", help="make a 3D model (GLB), a turntable video and a profile drawing from a photograph"
+        "lathe", help="make a 3D model (GLB), a turntable video and a profile drawing from photographs of a vase"
     )
     parser.add_argument(
-        "photo", type=Path, metavar="PHOTO", help="photograph of one vase on a plain or transparent background"
+        "photos",
+        type=Path,
+        nargs="+",
+        metavar="PHOTO",
+        help="photograph of one vase on a plain or transparent background; up to four, one of each side",
+    )
+    parser.add_argument(
+        "--sides",
+        nargs="+",
+        choices=["front", "right", "back", "left"],
+        help="the side that each photograph shows, in their order; if absent, the lathe finds out",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for model.glb, profile.svg and the pictures")
     parser.add_argument(
@@ -30,8 +40,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes the 3D model, the profile drawing, the turntable video and pictures of the vase to a folder.
 
-    Prints the number of handles found, the IoU (overlap) of the vase's silhouettes in the 3D model and in the
-    photograph, and the warnings.
+    Prints the number of handles found, the IoU (overlap) of the vase's silhouettes in the 3D model and in the first
+    photograph, the sides and the share of the wall that the photographs show, and the warnings.
     """
     import numpy as np
     from PIL import Image
@@ -40,17 +50,26 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, read_photograph
     from vaserl.meshes.glb import write_glb
-    from vaserl.meshes.lathe import LatheError, lathe, profile_drawing
+    from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
 
+    sides = arguments.sides or [None] * len(arguments.photos)
+    if len(sides) != len(arguments.photos):
+        raise UserError(f"--sides names {len(sides)} sides for {len(arguments.photos)} photographs; name one for each")
+    views = []
+    for path, side in zip(arguments.photos, sides, strict=True):
+        try:
+            views.append(VaseView(photo=np.asarray(read_photograph(path, keep_alpha=True)), side=side))
+        except UnreadablePhotograph as error:
+            raise UserError(f"{path}: {error}") from error
+    names = ", ".join(str(path) for path in arguments.photos)
     try:
-        photo = np.asarray(read_photograph(arguments.photo, keep_alpha=True))
-        result = lathe(photo, num_sections=240, texture_size=(2048, 1024))
+        result = lathe_views(views, num_sections=240, texture_size=(2048, 1024))
         drawing = profile_drawing(
             result, height_mm=arguments.height_mm, wall_mm=arguments.wall_mm, scale=arguments.scale
         )
-    except (LatheError, UnreadablePhotograph, ValueError) as error:
-        raise UserError(f"{arguments.photo}: {error}") from error
+    except (LatheError, ValueError) as error:
+        raise UserError(f"{names}: {error}") from error
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_glb(arguments.out / "model.glb", result.mesh)
     (arguments.out / "profile.svg").write_text(drawing)
@@ -62,7 +81,10 @@ def run(arguments: argparse.Namespace) -> None:
         normals = turntable.render_normal_maps(result.mesh)
         _save(arguments.out / "normals.png", np.concatenate([normals[:3], normals[3:]], axis=1))
     Image.fromarray((result.mask * 255).astype(np.uint8)).save(arguments.out / "mask.png")
-    print(f"{arguments.out}: {result.num_handles} handles, silhouette IoU {result.silhouette_iou:.3f}")
+    print(
+        f"{arguments.out}: {result.num_handles} handles, silhouette IoU {result.silhouette_iou:.3f}, "
+        f"shown: {', '.join(result.sides)} ({result.seen_share:.0%} of the wall)"
+    )
     for warning in result.warnings:
         print(f"  {warning}")
 

@@ -1,8 +1,23 @@
-"""The lathe: reconstructs the 3D mesh of a wheel-thrown vase from its outline in one photograph."""
+"""The lathe: reconstructs the 3D mesh of a wheel-thrown vase from its outline in one photograph or several."""
 
 from vaserl.meshes.lathe.drawing import profile_drawing
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.lathe import WORKING_SIDE, LatheResult, lathe
+from vaserl.meshes.lathe.lathe import lathe
+from vaserl.meshes.lathe.measured import WORKING_SIDE
+from vaserl.meshes.lathe.result import LatheResult, VaseSide
 from vaserl.meshes.lathe.segment import segment
+from vaserl.meshes.lathe.signs import Signs
+from vaserl.meshes.lathe.views import VaseView, lathe_views
 
-__all__ = ["WORKING_SIDE", "LatheError", "LatheResult", "lathe", "profile_drawing", "segment"]
+__all__ = [
+    "WORKING_SIDE",
+    "LatheError",
+    "LatheResult",
+    "Signs",
+    "VaseSide",
+    "VaseView",
+    "lathe",
+    "lathe_views",
+    "profile_drawing",
+    "segment",
+]

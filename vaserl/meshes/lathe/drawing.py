@@ -7,7 +7,7 @@ section, exterior, handles, centre-line, scale-bar, caption.
 
 import numpy as np
 
-from vaserl.meshes.lathe.lathe import LatheResult
+from vaserl.meshes.lathe.result import LatheResult
 from vaserl.meshes.lathe.revolve import inside_of
 from vaserl.meshes.lathe.sweep import Tube
 

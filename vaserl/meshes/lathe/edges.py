@@ -3,8 +3,10 @@ handles.
 
 The edge is found row by row. Where there is a gap between a handle and the body, the body's edge is visible. Above and
 below the gap, the handle joins the body and hides its edge. There, the edge is replaced by a bridge: the smoothest
-curve that stays within the silhouette. A handle seen end-on has no gap. It appears as a spike that is much longer than
-thick, and is replaced by a bridge too. A spike at the top or bottom row belongs to the lip or foot and is kept.
+curve that stays within the silhouette and lies no deeper in it than the handle is thick, since a handle can't hide
+more. A handle that ends under the lip hides the lip's edge, which is then assumed above the handle's middle. A handle
+seen end-on has no gap. It appears as a spike that is much longer than thick, and is replaced by a bridge too. A spike
+at the top or bottom row belongs to the lip or foot and is kept.
 """
 
 from dataclasses import dataclass
@@ -12,17 +14,32 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from vaserl.meshes.lathe.bridge import cubic, end_of_line, without_root
 from vaserl.meshes.lathe.failure import LatheError
+from vaserl.meshes.lathe.masks import depth
 
 MAX_ROOT = 0.24
 """Largest height of the joint between a handle and the body, as a share of the body's height."""
-END_SHARE = 0.1
-"""Height of the zone at the top and at the bottom in which the outline curves inwards over the lip or under the foot,
-as a share of the body's height."""
 MAX_ARCH = 2.5
 """Largest height of a handle's arch above the gap between handle and body, as a multiple of the handle's thickness."""
 MAX_SPIKE = 0.13
 """Largest thickness of a handle seen end-on, as a share of the body's height."""
+FILLET_SHARE = 0.6
+"""Largest height of the fillet between a handle and the body at a gap's end, as a share of the handle's thickness. In
+the rest of the gap, the edge that is seen is the body's, even where it widens like a shoulder."""
+MAX_LIP_SHARE = 0.2
+"""Largest height of the lip and what lies above a gap, as a share of the body's height, for the handle to end under the
+lip."""
+HIDING = 1.3
+"""Largest depth in the silhouette at which a handle may still hide the body, as a multiple of the handle's
+thickness."""
+CORNER_SHARE = 0.03
+"""Length over which the direction of the outline is measured on both sides of a corner, as a share of the body's
+height."""
+MIN_CORNER_TURN = 0.2
+"""Smallest change of the outline's slope at the corner between a handle and the body."""
+MAX_CLOSING = 0.4
+"""Largest share of the rows above the gap of a handle that ends under the lip, in which the mouth's ellipse closes."""
 EASE_SHARE = 0.02
 """Length over which the transition from the wall to a bridge (the curve that replaces a handle) is smoothed, as a share
 of the body's height."""
@@ -43,6 +60,9 @@ class BodyEdges:
     """Mean difference between the left and right half widths, relative to their mean; 0 for a perfectly symmetric
     silhouette. The 20 % of the rows with the largest differences are excluded, since a handle may remain there on one
     side."""
+    under_lip: tuple[tuple[int, int] | None, tuple[int, int] | None]
+    """For the left and the right side: first row and last row + 1 of the gap below a handle that ends under the lip,
+    counted from the body's first row; None if there is no such handle."""
 
 
 def body_edges(upright: np.ndarray) -> BodyEdges:
@@ -55,7 +75,10 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     top, bottom = _rows_on_axis(upright)
     middle = upright.shape[1] // 2
     rows = upright[top:bottom]
-    (left, left_bridged), (right, right_bridged) = _side(rows[:, middle::-1]), _side(rows[:, middle:])
+    (left, left_bridged, left_gap), (right, right_bridged, right_gap) = (
+        _side(rows[:, middle::-1]),
+        _side(rows[:, middle:]),
+    )
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
     # a visible side is preferred to a bridged one; otherwise the narrower side is the body
@@ -65,7 +88,7 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     half_width = _eased(half_width, left_bridged | right_bridged)
     usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
     asymmetry = float(2 * usual.mean() / (left + right).mean())
-    return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry)
+    return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry, under_lip=(left_gap, right_gap))
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
@@ -86,29 +109,80 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
     return first, end
 
 
-def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the body's edge on one side: its distance from the axis, float64 [N], and the bridged rows, bool [N].
+def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
+    """Returns the body's edge on one side: its distance from the axis, float64 [N], the bridged rows, bool [N], and the
+    rows of the gap below a handle that ends under the lip, see `BodyEdges.under_lip`.
 
     In a bridged row, a curve (the bridge) replaces the edge that a handle hides. `rows` is one side of the upright
     mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
     """
-    seen, thickness = _edge_and_thickness(rows)
-    edge = seen
+    under_lip = None
+    seen, thickness, outermost = _edge_and_handle(rows)
+    edge = seen.copy()
     least_step = max(1.5, 0.01 * len(edge))
     longest = round(MAX_ROOT * len(edge))
     for start, stop in _runs(thickness >= 2):
         if stop - start < 3:
             continue
-        # Bridges from the gap's ends, and inside the gap where the handle's root is a step on the body. Upwards the
-        # bridge crosses the handle, which is short; downwards the handle may run along the body before it joins it.
-        arch = min(longest, round(MAX_ARCH * float(np.median(thickness[start:stop]))) + 2)
+        # Bridges from the gap's ends, and from the fillets there, where the handle's root is a step on the body.
+        # Upwards the bridge crosses the handle, which is short; downwards the handle may run along the body before it
+        # joins it.
+        usual = float(np.median(thickness[start:stop]))
+        arch = min(longest, round(MAX_ARCH * usual) + 2)
+        fillet = round(FILLET_SHARE * usual) + 3
+        shoulder, deepest = _deeper(rows, usual), _deeper(rows, HIDING * usual)
+        middle = outermost[min(start + 3, stop - 1)] - usual / 2
+        ends_under_lip = _ends_under_lip(seen, start, middle)
         for row in range(start, stop):
-            if edge[row : row + 4].max() - edge[row] > least_step:
-                edge = _without_root(edge, row, 1, longest)
-            if edge[max(row - 3, 0) : row + 1].max() - edge[row] > least_step:
-                edge = _without_root(edge, row, -1, arch)
+            # a flat shoulder widens too, but lies deeper than a handle is thick
+            unexplained = edge - np.maximum(edge[row], shoulder)
+            if row >= stop - fillet and unexplained[row : row + 4].max() > least_step:
+                reappears = _end_of_root(outermost, stop, longest)
+                edge = without_root(edge, row, 1, min(longest, reappears - row), deepest)
+            if not ends_under_lip and edge[max(row - 3, 0) : row + 1].max() - edge[row] > least_step:
+                edge = without_root(edge, row, -1, arch, np.zeros(len(edge)))
+        if ends_under_lip:
+            under_lip = start, stop
+            # the plate that joins handle and lip reaches beyond the lip, whose edge lies above the handle's middle
+            edge[:start] = np.minimum(edge[:start], middle)
     edge = _without_spikes(edge)
-    return edge, edge < seen - 1.0
+    return edge, edge < seen - 1.0, under_lip
+
+
+def _deeper(rows: np.ndarray, least: float) -> np.ndarray:
+    """Returns how far the pixels extend in each row, float64 [N], that lie deeper than `least` in the silhouette, its
+    gaps filled. A handle can't hide the body deeper than it is thick."""
+    both = np.concatenate([rows[:, :0:-1], rows], axis=1) > 0.5
+    deep = depth(np.asarray(ndimage.binary_fill_holes(both), bool))[:, rows.shape[1] - 1 :] > least
+    reach = rows.shape[1] - 1 - np.argmax(deep[:, ::-1], axis=1)
+    return np.where(deep.any(axis=1), reach, 0).astype(np.float64)
+
+
+def _end_of_root(outermost: np.ndarray, stop: int, longest: int) -> int:
+    """Returns the last row in which a handle's lower root may hide the body.
+
+    `outermost` are the outermost pixels in each of N rows; the gap between handle and body ends in row `stop`. The body
+    reappears in the corner between the handle's outer edge and the body's, where the outline is most concave.
+    """
+    scale = max(2, round(CORNER_SHARE * len(outermost)))
+    rows = np.arange(max(stop, scale), min(stop + longest, len(outermost) - scale))
+    smooth = ndimage.gaussian_filter1d(outermost.astype(np.float64), scale / 4, mode="nearest")
+    turn = (smooth[rows + scale] - 2 * smooth[rows] + smooth[rows - scale]) / scale if len(rows) else np.zeros(1)
+    if turn.max() < MIN_CORNER_TURN:
+        return len(outermost)
+    return int(rows[int(np.argmax(turn))]) + scale
+
+
+def _ends_under_lip(seen: np.ndarray, start: int, middle: float) -> bool:
+    """Returns whether the handle beside the gap that starts in row `start` ends under the lip.
+
+    Above such a gap, the silhouette is wider than the distance of the handle's `middle` from the axis, except in the
+    first rows, in which the mouth's ellipse closes. Above the gap of another handle, the silhouette returns to the
+    neck.
+    """
+    if not 3 <= start <= MAX_LIP_SHARE * len(seen):
+        return False
+    return bool((seen[round(MAX_CLOSING * start) : start - 2] >= middle).all())
 
 
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
@@ -126,11 +200,13 @@ def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
     return half_width + weight * (smooth - half_width)
 
 
-def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns, for each of N rows, the body's edge and the thickness of a handle beside the body, both in pixels.
+def _edge_and_handle(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns, for each of N rows, the body's edge, the thickness of a handle beside the body and the outermost pixel,
+    all in pixels.
 
     The edge, float64 [N], is the end of the run of vase pixels that starts at the axis, with subpixel accuracy. The
-    thickness, int [N], is the number of vase pixels outside this run.
+    thickness, int [N], is the number of vase pixels outside this run. The outermost pixel, int [N], is that of body and
+    handle.
     """
     inside = rows > 0.5
     length = np.where(inside.all(axis=1), rows.shape[1] - 1, np.argmin(inside, axis=1))
@@ -138,36 +214,8 @@ def _edge_and_thickness(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     last, following = rows[index, np.maximum(length - 1, 0)], rows[index, length]
     edge = length - 1 + (last - 0.5) / np.maximum(last - following, 1e-6)
     beyond = inside & (np.arange(rows.shape[1]) > length[:, None])
-    return edge.astype(np.float64), beyond.sum(axis=1)
-
-
-def _without_root(edge: np.ndarray, row: int, step: int, longest: int) -> np.ndarray:
-    """Returns the body's edge after replacing a handle's root by a bridge (a smooth curve).
-
-    The root is where the handle joins the body and widens the silhouette. The bridge starts at `row`, runs upwards
-    (`step` -1) or downwards (`step` 1) and has at most `longest` rows.
-    """
-    num_rows = len(edge)
-    fit = max(3, round(0.02 * num_rows))
-    ahead = edge[row::step]  # ahead[0] is the last row in which the body is visible
-    if len(ahead) < 3:
-        return edge
-    # the bridge must end before the outline closes over the lip or under the foot
-    last = ahead[-max(3, round(END_SHARE * num_rows)) :]
-    longest = min(longest, len(ahead) - len(last) + int(np.nonzero(last >= 0.98 * last.max())[0][-1]))
-    base, base_slope = _end_of_line(edge[row::-step][:fit])
-    candidates = np.arange(2, min(longest, len(ahead) - 1) + 1)
-    ends = [_end_of_line(ahead[j : j + fit]) for j in candidates]
-    curves = [_cubic(int(j), base, -base_slope, *end) for j, end in zip(candidates, ends, strict=True)]
-    turning = np.array([_turning(curve) for curve in curves])
-    turning[[bool((curve > ahead[: len(curve)] + 1.5).any()) for curve in curves]] = np.inf
-    if not np.isfinite(turning).any():
-        return edge
-    # the shortest curve that is about as smooth as the smoothest
-    curve = curves[int(np.argmax(turning <= 1.25 * turning.min() + 0.2))]
-    bridged = edge.copy()
-    bridged[row::step][: len(curve)] = np.minimum(curve, ahead[: len(curve)])
-    return bridged
+    outermost = rows.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1)
+    return edge.astype(np.float64), beyond.sum(axis=1), outermost
 
 
 def _without_spikes(edge: np.ndarray) -> np.ndarray:
@@ -191,48 +239,11 @@ def _without_spikes(edge: np.ndarray) -> np.ndarray:
         if at_an_end or reach < MIN_SPIKE_REACH * num_rows + thickness:
             continue
         low, high = max(start - 2, 0), min(stop + 1, num_rows - 1)
-        value, slope = _end_of_line(edge[low::-1][:fit])
-        end_value, end_slope = _end_of_line(edge[high : high + fit])
-        bridge = _cubic(high - low, value, -slope, end_value, end_slope)
+        value, slope = end_of_line(edge[low::-1][:fit])
+        end_value, end_slope = end_of_line(edge[high : high + fit])
+        bridge = cubic(high - low, value, -slope, end_value, end_slope)
         bridged[low : high + 1] = np.minimum(bridge, edge[low : high + 1])
     return bridged
-
-
-def _end_of_line(values: np.ndarray) -> tuple[float, float]:
-    """Fits a straight line to equally spaced values; returns its value at the first point and its slope."""
-    if len(values) < 2:
-        return float(values[0]), 0.0
-    at = np.arange(len(values)) - (len(values) - 1) / 2
-    slope = float(at @ values / (at @ at))
-    return float(values.mean()) + slope * float(at[0]), slope
-
-
-def _cubic(length: int, start: float, start_slope: float, end: float, end_slope: float) -> np.ndarray:
-    """Returns the cubic polynomial with the given values and slopes at 0 and `length`, float64 [length + 1].
-
-    Both slopes are in the direction from 0 to `length`. They are limited to three times the slope of the straight line
-    between the ends, so that the polynomial doesn't overshoot (Fritsch and Carlson, 1980).
-    """
-    t = np.arange(length + 1) / length
-    limit = 3 * abs(end - start) / length
-    limit = max(limit, 0.3)  # even a straight chord may bulge a little
-    start_slope, end_slope = np.clip(start_slope, -limit, limit), np.clip(end_slope, -limit, limit)
-    return (
-        start * (1 + 2 * t) * (1 - t) ** 2
-        + end * t * t * (3 - 2 * t)
-        + length * (start_slope * t * (1 - t) ** 2 - end_slope * t * t * (1 - t))
-    )
-
-
-def _turning(curve: np.ndarray) -> float:
-    """Returns how much a curve bends: its length times the integral of its squared curvature.
-
-    The value has no unit and is 0 for a straight line.
-    """
-    rise = np.diff(curve)
-    length = np.hypot(rise, 1.0)
-    turn = np.diff(np.arctan(rise))
-    return float(length.sum() * (turn**2 / ((length[1:] + length[:-1]) / 2)).sum())
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

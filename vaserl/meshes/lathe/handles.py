@@ -2,16 +2,17 @@
 
 A handle that joins the body at two heights is an upright handle in the image plane. A handle that joins the body at one
 height, like a bar, is a horizontal loop seen end-on. A loop's width isn't visible and is assumed to equal its length.
-Handles in front of or behind the body aren't visible in a silhouette.
+A handle that ends under the lip is that of a column-krater: two columns, one behind the other, that carry a plate at
+the lip. Handles in front of or behind the body aren't visible in a silhouette.
 """
-
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 from skimage.graph import route_through_array
 
+from vaserl.meshes.lathe.columns import columns_of
+from vaserl.meshes.lathe.edges import BodyEdges
+from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.masks import components, depth
 
 MIN_AREA = 0.003
@@ -22,46 +23,37 @@ MAX_HANDLES = 4
 """Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandleOutline:
-    """A handle, described by K points of its centre line in the upright frame (the image rotated so that the axis is
-    vertical)."""
-
-    kind: Literal["upright", "loop"]
-    """Kind of handle: an "upright" handle joins the body at two heights, a "loop" at one."""
-    across: np.ndarray
-    """float64 [K] signed distance of the centre line's points from the vase's axis, in pixels. The points of a loop run
-    from the body to the handle's tip."""
-    row: np.ndarray
-    """float64 [K] row of each point of the centre line, counted from the body's first row."""
-    radius: np.ndarray
-    """float64 [K] half the handle's thickness at each point of the centre line, in pixels."""
-
-
-def find_handles(upright: np.ndarray, top: int, half_width: np.ndarray) -> list[HandleOutline]:
-    """Returns the handles in `upright`, the vase's mask rotated so that its axis is vertical, largest first.
-
-    `half_width` contains the body's half width in pixels in each of its rows; the first is row `top`.
-    """
+def find_handles(upright: np.ndarray, edges: BodyEdges) -> list[HandleOutline]:
+    """Returns the handles beside the body `edges` in `upright`, the vase's mask rotated so that its axis is vertical,
+    largest first."""
+    top, half_width = edges.top, edges.half_width
     vase = upright > 0.5
-    across = np.abs(np.arange(vase.shape[1]) - vase.shape[1] // 2)
+    middle = vase.shape[1] // 2
+    across = np.abs(np.arange(vase.shape[1]) - middle)
     reach = np.zeros(len(vase))
     reach[top : top + len(half_width)] = half_width
     body = (across[None] <= reach[:, None]) & (reach > 0)[:, None]
     grown = np.asarray(ndimage.binary_dilation(body), bool)
     labels, areas = components(np.asarray(ndimage.binary_opening(vase & ~grown), bool), corners=True)
     from_body = depth(~body)
-    handles: list[HandleOutline] = []
+    found: list[HandleOutline] = []
+    num_found = 0
     for label in 1 + np.argsort(-areas[1:], kind="stable"):
         piece = labels == label
-        if areas[label] < MIN_AREA * body.sum() or len(handles) == MAX_HANDLES:
+        if areas[label] < MIN_AREA * body.sum() or num_found == MAX_HANDLES:
             break
-        if from_body[piece].max() >= MIN_REACH * len(half_width):
-            handles.append(_handle(piece, from_body, (top, vase.shape[1] // 2)))
-    return handles
+        if from_body[piece].max() < MIN_REACH * len(half_width):
+            continue
+        gap = edges.under_lip[int(np.nonzero(piece)[1].mean() > middle)]
+        if gap is not None and piece[top + gap[0] : top + gap[1]].any():
+            found += columns_of(piece, gap, (top, middle), len(half_width), num_found)
+        else:
+            found.append(_handle(piece, from_body, (top, middle), num_found))
+        num_found += 1
+    return found
 
 
-def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -> HandleOutline:
+def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int], number: int) -> HandleOutline:
     rows, columns = np.nonzero(piece)
     low_row, low_column = max(rows.min() - 2, 0), max(columns.min() - 2, 0)
     window = np.s_[low_row : rows.max() + 3, low_column : columns.max() + 3]
@@ -82,6 +74,7 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int]) -
     usual = float(np.median(radius[len(radius) // 5 : max(4 * len(radius) // 5, 1 + len(radius) // 5)]))
     return HandleOutline(
         kind="upright" if is_upright else "loop",
+        handle=number,
         across=ndimage.gaussian_filter1d(points[:, 1] + float(low_column - origin[1]), smooth, mode="nearest"),
         row=ndimage.gaussian_filter1d(points[:, 0] + float(low_row - origin[0]), smooth, mode="nearest"),
         radius=ndimage.gaussian_filter1d(np.clip(radius, 0.7 * usual, 1.3 * usual), 2 * smooth, mode="nearest"),

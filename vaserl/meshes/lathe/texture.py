@@ -14,7 +14,7 @@ from scipy import ndimage
 from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.axis import Axis
 from vaserl.meshes.lathe.camera import CameraView
-from vaserl.meshes.lathe.handles import HandleOutline
+from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.masks import nearest
 
 MOST_SEEN_DEG = 82.0
@@ -61,22 +61,23 @@ class Exposure:
         return (self.view.foot_row - self.view.mouth_row) / self.view.foreshortening
 
 
-def paint_atlas(exposure: Exposure, atlas: Atlas, profile: np.ndarray, handles: list[HandleOutline]) -> np.ndarray:
-    """Returns the texture image, uint8 [h, w, 3], of a vase with the given handles and profile, [N, 2] (radius,
-    height)."""
-    look_up = _Lookup(exposure)
+def paint_atlas(atlas: Atlas, wall: np.ndarray, strips: list[np.ndarray], inside: np.ndarray) -> np.ndarray:
+    """Returns the texture image, uint8 [h, w, 3].
+
+    `wall` is the wall's texture, float64 [rows, w, 3], lip first; `strips` has the texture of each handle or part of
+    one, float64 [rows, w, 3]; `inside` is the inside's colour, float64 [3].
+    """
     width, height = atlas.size
     texture = np.zeros((height, width, 3))
-    wall = _wall(exposure, look_up, atlas, profile)
     texture[slice(*atlas.wall)] = wall
-    for band, handle in zip(atlas.handles, handles, strict=True):
-        texture[slice(*band)] = _strip(look_up, handle, width, band[1] - band[0])
+    for band, strip in zip(atlas.handles, strips, strict=True):
+        texture[slice(*band)] = strip
     texture[slice(*atlas.underside)] = np.median(wall[-3:], axis=(0, 1))
-    texture[slice(*atlas.inside)] = _inside_colour(exposure, look_up, profile, np.median(wall[:3], axis=(0, 1)))
+    texture[slice(*atlas.inside)] = inside
     return np.round(texture).clip(0, 255).astype(np.uint8)
 
 
-class _Lookup:
+class Lookup:
     """Callable that returns the photograph's colours at points of the upright frame (the image rotated so that the axis
     is vertical).
 
@@ -112,19 +113,42 @@ class _Lookup:
         return np.stack(channels, axis=-1).astype(np.float64)
 
 
-def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarray) -> np.ndarray:
-    """Returns the wall's texture, float64 [rows, width, 3], with the lip in row 0 and the front in the middle."""
-    width, num_rows = atlas.size[0], atlas.wall[1] - atlas.wall[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontWall:
+    """The wall's texture as one photograph shows it, with `rows` rows from lip to foot and `width` columns from azimuth
+    -180 to 180 degrees; 0 is towards the camera."""
+
+    colours: np.ndarray
+    """float64 [rows, width, 3]; 0 beyond the zone around 90 degrees in which front and back are blended."""
+    last_deg: np.ndarray
+    """float64 [rows] azimuth up to which the wall is visible on both sides."""
+    places: np.ndarray
+    """float64 [2, rows, width] column and row of each point in pixels of the photograph's mask; NaN where `colours` is
+    0."""
+
+    @property
+    def azimuth_deg(self) -> np.ndarray:
+        """Azimuth of each column's centre, float64 [width]."""
+        width = self.colours.shape[1]
+        return (np.arange(width) + 0.5) / width * 360.0 - 180.0
+
+
+def front_wall(exposure: Exposure, look_up: Lookup, shape: tuple[int, int], profile: np.ndarray) -> FrontWall:
+    """Returns the wall's texture from one photograph in `shape` (rows, width).
+
+    The front is extended beyond 90 degrees on both sides by mirroring at the last visible azimuth.
+    """
+    num_rows, width = shape
     along = np.linspace(1.0, 0.0, num_rows) * (len(profile) - 1)
     radius = np.interp(along, np.arange(len(profile)), profile[:, 0]) * exposure.pixels
     height = np.interp(along, np.arange(len(profile)), profile[:, 1])
     centre = exposure.view.foot_row - height * (exposure.view.foot_row - exposure.view.mouth_row)
     azimuth_deg = (np.arange(width) + 0.5) / width * 360.0 - 180.0
-    # the front, extended beyond 90 degrees on both sides by mirroring at the last visible azimuth
     near = np.abs(azimuth_deg) < 90.0 + BLEND_DEG
     turned = np.abs(azimuth_deg[near])
     flatness = exposure.view.flatness(centre)
-    last = _last_seen_deg(radius, height * exposure.pixels, flatness)[:, None]
+    last_deg = _last_seen_deg(radius, height * exposure.pixels, flatness)
+    last = last_deg[:, None]
     angle = np.radians(np.sign(azimuth_deg[near]) * np.where(turned > last, 2 * last - turned, turned))
     across = radius[:, None] * np.sin(angle)
     row = centre[:, None] + (flatness * radius)[:, None] * np.cos(angle)
@@ -132,8 +156,15 @@ def _wall(exposure: Exposure, look_up: _Lookup, atlas: Atlas, profile: np.ndarra
     seen = look_up(across, row)
     weight = np.clip((turned - last) / FADE_DEG, 0.0, 1.0)[..., None]
     front[:, near] = (1 - weight) * seen + weight * _ground(seen, turned <= last)[:, None]
-    weight = np.clip((90.0 + BLEND_DEG - np.abs(azimuth_deg)) / (2 * BLEND_DEG), 0.0, 1.0)[None, :, None]
-    return weight * front + (1 - weight) * np.roll(front, width // 2, axis=1)
+    places = np.full((2, num_rows, width), np.nan)
+    places[:, :, near] = exposure.axis.to_photo(across, row + exposure.first_row)
+    return FrontWall(colours=front, last_deg=last_deg, places=places)
+
+
+def with_invented_back(front: FrontWall) -> np.ndarray:
+    """Returns a whole wall, float64 [rows, width, 3], whose back repeats the front, rotated by 180 degrees."""
+    weight = np.clip((90.0 + BLEND_DEG - np.abs(front.azimuth_deg)) / (2 * BLEND_DEG), 0.0, 1.0)[None, :, None]
+    return weight * front.colours + (1 - weight) * np.roll(front.colours, front.colours.shape[1] // 2, axis=1)
 
 
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -172,7 +203,7 @@ def _last_seen_deg(radius: np.ndarray, height: np.ndarray, flatness: np.ndarray)
     return np.clip(last, LEAST_SEEN_DEG, MOST_SEEN_DEG)
 
 
-def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -> np.ndarray:
+def strip_of(look_up: Lookup, handle: HandleOutline, width: int, num_rows: int) -> np.ndarray:
     """Returns a handle's texture, float64 [num_rows, width, 3]: the side that faces the camera, straightened."""
     at = np.linspace(0.0, len(handle.row) - 1.0, width)
     index = np.arange(len(handle.row))
@@ -183,7 +214,7 @@ def _strip(look_up: _Lookup, handle: HandleOutline, width: int, num_rows: int) -
     return look_up(across + offset * d_row / length, row - offset * d_across / length)
 
 
-def _inside_colour(exposure: Exposure, look_up: _Lookup, profile: np.ndarray, lip: np.ndarray) -> np.ndarray:
+def inside_colour(exposure: Exposure, look_up: Lookup, profile: np.ndarray, lip: np.ndarray) -> np.ndarray:
     """Returns the colour of the far inner wall if the photograph shows it through the mouth, otherwise `lip`, the lip's
     colour."""
     view = exposure.view

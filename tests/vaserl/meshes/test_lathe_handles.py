@@ -1,0 +1,82 @@
+"""Tests the handles that end under the lip, as a column-krater's do: opening, plate, and the body behind them."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, photograph, seen_mask, with_handles
+from vaserl.meshes.lathe import LatheError, lathe
+from vaserl.meshes.lathe.from_above import ellipse_likeness, refuse_from_above
+
+
+def krater(z: np.ndarray) -> np.ndarray:
+    """Returns the radius of a column-krater at heights z: 0.42 in the belly, 0.30 at the neck, 0.41 at the lip."""
+    knots = [0.0, 0.05, 0.08, 0.3, 0.45, 0.6, 0.7, 0.74, 0.76, 0.9, 0.92, 1.0]
+    return np.interp(z, knots, [0.2, 0.2, 0.14, 0.3, 0.38, 0.42, 0.4, 0.35, 0.3, 0.31, 0.4, 0.41])
+
+
+def column_krater() -> np.ndarray:
+    """Returns the mask of a krater, bool [SIDE, SIDE], with a column 9 pixels thick on each side from the shoulder up
+    to a plate that reaches 0.48 heights from the axis."""
+    image = Image.fromarray((seen_mask(krater, view_deg=(1.0, 8.0)) * 255).astype(np.uint8))
+    draw, middle = ImageDraw.Draw(image), (SIDE - 1) / 2
+    for side in (-1, 1):
+        at = [(middle + side * HEIGHT * x, middle - HEIGHT * (z - 0.5)) for x, z in ((0.405, 0.95), (0.385, 0.7))]
+        draw.line(at, fill=255, width=9)
+        across = sorted(middle + side * HEIGHT * x for x in (0.38, 0.48))
+        draw.rectangle((across[0], middle - HEIGHT * 0.49, across[1], middle - HEIGHT * 0.42), fill=255)
+    return np.asarray(image) > 0
+
+
+def test_lathe_a_column_kraters_handles_are_two_columns_and_a_plate() -> None:
+    mask = column_krater()
+    result = lathe(photograph(mask))
+    assert result.num_handles == 2 and len(result.tubes) == 6
+    assert result.silhouette_iou >= 0.95
+    assert departure(result.profile, krater) <= 0.045
+    belly = (result.profile[:, 1] > 0.55) & (result.profile[:, 1] < 0.7)
+    assert result.profile[belly, 0].min() >= 0.39, "the shoulder behind the columns isn't dented"
+    assert result.profile[-8:, 0].max() == pytest.approx(0.41, abs=0.02), "the plate doesn't widen the lip"
+    assert np.abs(result.mesh.vertices[:, 0]).max() == pytest.approx(0.48, abs=0.02)
+    # the opening between column and neck stays open
+    row, middle = round((SIDE - 1) / 2 - 0.33 * HEIGHT), (SIDE - 1) / 2
+    for side in (-1, 1):
+        column = round(middle + side * 0.34 * HEIGHT)
+        assert not mask[row, column] and not result.silhouette[row, column]
+    aside = sorted({round(float(tube.curve[:, 2].mean()), 2) for tube in result.tubes})
+    assert aside == [-aside[2], 0.0, aside[2]] and aside[2] > 0.05
+
+
+def test_lathe_handles_from_neck_to_shoulder_have_no_plate() -> None:
+    result = lathe(photograph(with_handles(seen_mask())))
+    assert len(result.tubes) == result.num_handles == 2
+    assert departure(result.profile) <= 0.02
+
+
+def test_lathe_takes_a_given_mask_instead_of_segmenting() -> None:
+    mask = seen_mask()
+    noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    with pytest.raises(LatheError, match="background is not plain"):
+        lathe(noise)
+    assert departure(lathe(noise, mask=mask).profile, amphora) <= 0.015
+    with pytest.raises(ValueError, match=r"mask of bool \[224, 224\]"):
+        lathe(noise, mask=mask[1:])
+
+
+def from_above() -> np.ndarray:
+    """Returns the mask of a lip of radius 80 pixels seen from straight above, with the plates of two handles."""
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    return (np.hypot(x, y) < 80) | ((np.abs(x) < 95) & (np.abs(y) < 16))
+
+
+def test_refuse_from_above_names_the_view() -> None:
+    assert ellipse_likeness(from_above())[0] > 0.97
+    with pytest.raises(LatheError, match="seen from above"):
+        lathe(photograph(from_above()))
+
+
+def test_refuse_from_above_keeps_a_ball_with_a_neck_and_side_views() -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    refuse_from_above((np.hypot(x, y) < 70) | ((np.abs(x) < 22) & (y < 0) & (y > -95)))
+    refuse_from_above(seen_mask())
+    refuse_from_above(column_krater())

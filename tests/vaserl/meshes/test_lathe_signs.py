@@ -1,0 +1,67 @@
+"""Tests the signs of a wrong mask on masks whose values follow by hand."""
+
+import numpy as np
+import pytest
+
+from tests.fakes.turned_vases import photograph, seen_mask
+from vaserl.meshes.lathe import lathe
+from vaserl.meshes.lathe.signs import (
+    backdrop_inside,
+    convexity,
+    foot_width,
+    mirror_asymmetry,
+    paint_asymmetry,
+    rectangularity,
+)
+
+
+def test_rectangularity_and_convexity_of_a_page_and_an_l() -> None:
+    page = np.zeros((60, 80), bool)
+    page[10:50, 20:60] = True
+    assert rectangularity(page) == convexity(page) == 1.0
+    page[35:45, 25:35] = False  # a gap is filled
+    assert rectangularity(page) == 1.0
+    page[10:30, 40:60] = False
+    assert rectangularity(page) == 0.75
+    # the hull of the L lacks a triangle of an eighth of the square
+    assert convexity(page) == pytest.approx(0.75 / 0.875, abs=0.02)
+    assert rectangularity(np.zeros((5, 5), bool)) == convexity(np.zeros((5, 5), bool)) == 0.0
+
+
+def test_backdrop_inside_counts_what_looks_like_the_backdrop() -> None:
+    mask = np.zeros((120, 120), bool)
+    mask[20:100, 20:100] = True
+    photo = np.where(mask[..., None], np.uint8(40), np.uint8(180)).repeat(3, axis=2).astype(np.uint8)
+    assert backdrop_inside(photo, mask) == 0.0
+    photo[20:100, 60:100] = 180
+    assert backdrop_inside(photo, mask) == pytest.approx(0.5, abs=0.04)
+    assert np.isnan(backdrop_inside(photo, np.ones((120, 120), bool)))
+
+
+def test_asymmetries_by_hand() -> None:
+    upright = np.zeros((50, 41), np.float32)
+    upright[10:40, 10:31] = 1.0  # symmetric about column 20
+    assert mirror_asymmetry(upright) == 0.0
+    upright[10:20, 31:35] = 1.0  # 40 pixels beside 630
+    assert mirror_asymmetry(upright) == pytest.approx(40 / 670)
+    photo = np.full((50, 41, 3), 120, np.uint8)
+    assert paint_asymmetry(photo, upright) == pytest.approx(0.0, abs=1e-6)
+    photo[:, 21:] = 0
+    # lightness 50 on the left and 0 on the right, less at the border between them
+    assert 40 < paint_asymmetry(photo, upright) < 51
+
+
+def test_foot_width_tells_a_foot_from_a_round_bottom() -> None:
+    assert foot_width(np.array([10.0] * 80 + [5.0] * 20)) == 0.5
+    ball = np.sqrt(np.maximum(50.0**2 - (np.arange(101) - 50.0) ** 2, 0.0))
+    # four rows above the bottom of a ball of radius 50: sqrt(50^2 - 46^2) / 50
+    assert foot_width(ball) == pytest.approx(np.sqrt(50**2 - 46**2) / 50, abs=0.01)
+
+
+def test_lathe_returns_the_signs_of_its_mask() -> None:
+    mask = seen_mask()
+    signs = lathe(photograph(mask)).signs
+    assert signs.backdrop_inside == 0.0 and signs.outline_asymmetry < 0.02 and signs.paint_asymmetry < 2.0
+    assert signs.rectangularity == pytest.approx(rectangularity(mask), abs=0.02)
+    assert 0.3 < signs.foot_width < 0.6  # the amphora's foot is 0.14 wide, its belly 0.3
+    assert signs.handles_elsewhere == 0

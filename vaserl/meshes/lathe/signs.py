@@ -1,0 +1,112 @@
+"""Signs that a mask or a model is wrong, which don't depend on how well the model agrees with its own mask.
+
+Each is a pure function of what it names. They carry no thresholds: a gate decides what it accepts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.color import rgb2lab
+from skimage.morphology import convex_hull_image
+
+from vaserl.meshes.lathe.masks import depth, nearest
+
+SAME_COLOUR = 4.0
+"""Largest distance in CIELAB units of a pixel's colour from the backdrop beside the vase, for it to be the
+backdrop's."""
+RING_SHARE = 0.015
+"""Width of the seam around the mask's edge that isn't compared, as a share of the photograph's longer side."""
+FOOT_ROWS = 0.04
+"""Distance of the row in which the foot is measured from the mask's lowest row, as a share of the mask's rows."""
+PAINT_SHARE = 0.03
+"""Standard deviation of the smoothing before two halves' paint is compared, as a share of the mask's rows. It removes
+most of what figures differ in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """Measures of a photograph's mask and of the model, for a gate that doesn't trust the model's own mask."""
+
+    backdrop_inside: float
+    """Share of the mask whose colour is that of the nearest backdrop, 0 to 1; large when gaps or the backdrop were
+    taken for the vase. NaN where the photograph has no backdrop to compare with."""
+    outline_asymmetry: float
+    """Share of the mask without a counterpart on the other side of the axis, 0 to 1; handles included."""
+    paint_asymmetry: float
+    """Mean distance in CIELAB units of smoothed colours from those mirrored at the axis."""
+    rectangularity: float
+    """Area of the mask, gaps filled, relative to its upright bounding box; 1 for a picture in the picture."""
+    convexity: float
+    """Area of the mask, gaps filled, relative to its convex hull; 1 for a ball, a page or a view into the mouth."""
+    foot_width: float
+    """Width of the mask just above its lowest row, relative to its largest width; small without a foot."""
+    handles_elsewhere: int
+    """Handles that another photograph of the vase shows in its image plane and this model lacks."""
+
+
+def backdrop_inside(photo: np.ndarray, mask: np.ndarray) -> float:
+    """Returns the share of the mask, bool [H, W], whose colour in `photo`, uint8 [H, W, 3], is that of the nearest
+    backdrop; NaN if the mask leaves no backdrop."""
+    seam = max(2.0, RING_SHARE * max(mask.shape))
+    backdrop = depth(~mask) > seam
+    inner = depth(mask) > seam
+    if not backdrop.any() or not inner.any():
+        return float("nan")
+    lab = ndimage.gaussian_filter(rgb2lab(photo), (1.0, 1.0, 0.0))
+    row, column = nearest(backdrop)
+    alike = np.linalg.norm(lab - lab[row, column], axis=2) < SAME_COLOUR
+    # single pixels of an ornament may have any colour
+    patches = np.asarray(ndimage.binary_opening(alike & inner, np.ones((3, 3))), bool)
+    return float(patches.sum() / inner.sum())
+
+
+def mirror_asymmetry(upright: np.ndarray) -> float:
+    """Returns the share of a mask without a counterpart on the other side of its middle column.
+
+    `upright` is float32 [D, 2 R + 1] with the axis in the middle column.
+    """
+    vase = upright > 0.5
+    return float((vase & ~vase[:, ::-1]).sum() / max(vase.sum(), 1))
+
+
+def paint_asymmetry(upright_photo: np.ndarray, upright: np.ndarray) -> float:
+    """Returns the mean distance of smoothed colours from those mirrored at the middle column, in CIELAB units.
+
+    `upright_photo` is uint8 [D, 2 R + 1, 3], `upright` its mask, float32 [D, 2 R + 1].
+    """
+    vase = upright > 0.5
+    both = vase & vase[:, ::-1]
+    if not both.any():
+        return 0.0
+    sigma = PAINT_SHARE * float(np.ptp(np.nonzero(vase)[0]))
+    weight = ndimage.gaussian_filter(both.astype(np.float64), sigma)
+    lab = rgb2lab(upright_photo) * both[..., None]
+    smooth = ndimage.gaussian_filter(lab, (sigma, sigma, 0.0)) / np.maximum(weight, 1e-6)[..., None]
+    return float(np.linalg.norm(smooth - smooth[:, ::-1], axis=2)[both].mean())
+
+
+def rectangularity(mask: np.ndarray) -> float:
+    """Returns the area of the mask, bool [H, W], gaps filled, relative to its upright bounding box."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return 0.0
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    return float(filled.sum() / ((np.ptp(rows) + 1) * (np.ptp(columns) + 1)))
+
+
+def convexity(mask: np.ndarray) -> float:
+    """Returns the area of the mask, bool [H, W], gaps filled, relative to its convex hull."""
+    if not mask.any():
+        return 0.0
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    return float(filled.sum() / max(int(convex_hull_image(filled).sum()), 1))
+
+
+def foot_width(half_width: np.ndarray) -> float:
+    """Returns the body's half width just above its lowest row, relative to its largest.
+
+    `half_width` is float64 [N], top row first.
+    """
+    row = len(half_width) - 1 - round(FOOT_ROWS * len(half_width))
+    return float(half_width[max(row, 0)] / max(float(half_width.max()), 1e-9))
