@@ -24,6 +24,19 @@ def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
     assert np.asarray(Image.open(out / "turntable.png")).std() > 10
 
 
+def test_photographs_of_several_sides_are_used_together(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(photograph(seen_mask())).save(tmp_path / name)
+    names = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    out = ["--out", str(tmp_path / "out"), "--resolution", "48"]
+    assert main(["lathe", *names, "--sides", "right", "back", *out]) == 0
+    assert "shown: right, back (" in capsys.readouterr().out
+    assert main(["lathe", *names, "--sides", "right", *out]) == 2
+    assert "names 1 sides for 2 photographs" in capsys.readouterr().err
+    assert main(["lathe", *names, "--sides", "back", "back", *out]) == 2
+    assert "two photographs show the same side" in capsys.readouterr().err
+
+
 def test_what_cannot_be_lifted_is_said_with_the_files_name(tmp_path, capsys):
     Image.new("RGB", (200, 200), (240, 240, 240)).save(tmp_path / "blank.png")
     (tmp_path / "words.png").write_text("no picture")

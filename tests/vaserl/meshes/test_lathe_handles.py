@@ -47,6 +47,22 @@ def test_lathe_a_column_kraters_handles_are_two_columns_and_a_plate() -> None:
     assert aside == [-aside[2], 0.0, aside[2]] and aside[2] > 0.05
 
 
+def test_lathe_a_volute_rises_above_the_lip_and_bends_over_to_it() -> None:
+    image = Image.fromarray((seen_mask(krater, view_deg=(1.0, 8.0), height=130.0) * 255).astype(np.uint8))
+    draw, middle = ImageDraw.Draw(image), (SIDE - 1) / 2
+    for side in (-1, 1):
+        path = ((0.36, 0.68), (0.5, 0.74), (0.51, 0.95), (0.49, 1.08), (0.43, 1.14), (0.36, 1.1), (0.33, 0.98))
+        at = [(middle + side * 130 * x, middle - 130 * (z - 0.5)) for x, z in path]
+        draw.line(at, fill=255, width=8, joint="curve")
+    result = lathe(photograph(np.asarray(image) > 0))
+    assert result.num_handles == len(result.tubes) == 2
+    assert result.profile[-8:, 0].max() == pytest.approx(0.41, abs=0.02), "the volutes don't widen the lip"
+    for tube in result.tubes:
+        assert tube.curve[:, 1].max() > 1.08, "the handle rises above the lip"
+        assert abs(tube.curve[-1, 0]) < 0.42 and tube.curve[-1, 1] < 1.02, "and ends at it"
+    assert result.silhouette_iou >= 0.94
+
+
 def test_lathe_handles_from_neck_to_shoulder_have_no_plate() -> None:
     result = lathe(photograph(with_handles(seen_mask())))
     assert len(result.tubes) == result.num_handles == 2
@@ -61,6 +77,14 @@ def test_lathe_takes_a_given_mask_instead_of_segmenting() -> None:
     assert departure(lathe(noise, mask=mask).profile, amphora) <= 0.015
     with pytest.raises(ValueError, match=r"mask of bool \[224, 224\]"):
         lathe(noise, mask=mask[1:])
+
+
+def test_lathe_warns_of_a_round_top() -> None:
+    def lidded(z: np.ndarray) -> np.ndarray:
+        return np.where(z < 0.6, 0.3, 0.3 * np.sqrt(np.clip(1 - ((z - 0.6) / 0.4) ** 2, 1e-4, 1)))
+
+    assert any("top of the outline is round" in words for words in lathe(photograph(seen_mask(lidded))).warnings)
+    assert lathe(photograph(seen_mask(view_deg=(14.0, 20.0)))).warnings == ()
 
 
 def from_above() -> np.ndarray:

@@ -46,6 +46,9 @@ class CameraView:
     """Flatness s of the mouth, the ratio of the half-axes of its ellipse; negative when the camera is below the lip."""
     foot_flatness: float
     """Flatness s of the foot, the ratio of the half-axes of its ellipse; always positive."""
+    is_top_round: bool = False
+    """Whether the top of the outline is too round for the mouth's ellipse at a possible angle: a lid, or a camera that
+    looks down by more than 31 degrees. `mouth_flatness` is a guess then."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
         """Returns the flatness s (the ratio of an ellipse's half-axes) of the circles whose centres appear in the rows
@@ -67,8 +70,8 @@ def find_view(half_width: np.ndarray) -> CameraView:
     positive or negative. The sign is chosen for which the difference between foot and mouth is nearer to
     `USUAL_DIFFERENCE`.
     """
-    mouth, mouth_flatness = _arc(half_width)
-    foot, foot_flatness = _arc(half_width[::-1])
+    mouth, mouth_flatness, is_top_round = _arc(half_width)
+    foot, foot_flatness, _ = _arc(half_width[::-1])
     above, below = foot_flatness - mouth_flatness, foot_flatness + mouth_flatness
     if abs(below - USUAL_DIFFERENCE) < abs(above - USUAL_DIFFERENCE):
         mouth_flatness = -mouth_flatness
@@ -77,11 +80,13 @@ def find_view(half_width: np.ndarray) -> CameraView:
         foot_row=len(half_width) - 1 - foot,
         mouth_flatness=mouth_flatness,
         foot_flatness=foot_flatness,
+        is_top_round=is_top_round,
     )
 
 
-def _arc(half_width: np.ndarray) -> tuple[float, float]:
-    """Fits a circle to the first rows of the silhouette; returns the row of the circle's centre and its flatness s.
+def _arc(half_width: np.ndarray) -> tuple[float, float, bool]:
+    """Fits a circle to the first rows of the silhouette; returns the row of the circle's centre, its flatness s, and
+    whether the rows are too round for a circle.
 
     The circle appears as an ellipse with half-axes R and s R. Let c be the row of its centre and w the silhouette's
     half width in a row. The first rows follow row = c - s sqrt(R^2 - w^2). With R fixed, linear least squares gives c
@@ -106,6 +111,6 @@ def _arc(half_width: np.ndarray) -> tuple[float, float]:
             break
     if flatness <= MAX_FLATNESS:
         # the centre stays so far from the end that the circle doesn't exceed the silhouette
-        return max(centre, flatness * float(np.interp(centre, np.arange(farthest), outermost)) - 0.5), flatness
+        return max(centre, flatness * float(np.interp(centre, np.arange(farthest), outermost)) - 0.5), flatness, False
     # a round bottom or dome and not a circle seen from above: use a plane at the usual angle that cuts it
-    return float(np.argmax(np.arange(farthest) >= USUAL_DIFFERENCE * outermost)), USUAL_DIFFERENCE
+    return float(np.argmax(np.arange(farthest) >= USUAL_DIFFERENCE * outermost)), USUAL_DIFFERENCE, True

@@ -30,6 +30,8 @@ the rest of the gap, the edge that is seen is the body's, even where it widens l
 MAX_LIP_SHARE = 0.2
 """Largest height of the lip and what lies above a gap, as a share of the body's height, for the handle to end under the
 lip."""
+MIN_RISE = 0.04
+"""Smallest height by which a handle rises above the lip, as a share of the body's height, to be no column-krater's."""
 HIDING = 1.3
 """Largest depth in the silhouette at which a handle may still hide the body, as a multiple of the handle's
 thickness."""
@@ -75,9 +77,10 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     top, bottom = _rows_on_axis(upright)
     middle = upright.shape[1] // 2
     rows = upright[top:bottom]
+    above = upright[: max(top - round(MIN_RISE * len(rows)), 0)]
     (left, left_bridged, left_gap), (right, right_bridged, right_gap) = (
-        _side(rows[:, middle::-1]),
-        _side(rows[:, middle:]),
+        _side(rows[:, middle::-1], bool((above[:, :middle] > 0.5).any())),
+        _side(rows[:, middle:], bool((above[:, middle + 1 :] > 0.5).any())),
     )
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
@@ -109,12 +112,13 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
     return first, end
 
 
-def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
+def _side(rows: np.ndarray, rises: bool) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
     """Returns the body's edge on one side: its distance from the axis, float64 [N], the bridged rows, bool [N], and the
     rows of the gap below a handle that ends under the lip, see `BodyEdges.under_lip`.
 
     In a bridged row, a curve (the bridge) replaces the edge that a handle hides. `rows` is one side of the upright
-    mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards.
+    mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards. `rises` tells whether a handle on this side
+    rises above the lip, like a volute.
     """
     under_lip = None
     seen, thickness, outermost = _edge_and_handle(rows)
@@ -142,9 +146,11 @@ def _side(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | N
             if not ends_under_lip and edge[max(row - 3, 0) : row + 1].max() - edge[row] > least_step:
                 edge = without_root(edge, row, -1, arch, np.zeros(len(edge)))
         if ends_under_lip:
-            under_lip = start, stop
-            # the plate that joins handle and lip reaches beyond the lip, whose edge lies above the handle's middle
-            edge[:start] = np.minimum(edge[:start], middle)
+            under_lip = None if rises else (start, stop)
+            # The plate that joins handle and lip reaches beyond the lip, whose edge lies above the handle's middle.
+            # Beside a handle that rises above the lip, the gap shows the lip's edge.
+            lip = float(seen[start : start + 3].max()) if rises else middle
+            edge[:start] = np.minimum(edge[:start], lip)
     edge = _without_spikes(edge)
     return edge, edge < seen - 1.0, under_lip
 

@@ -6,12 +6,14 @@ A handle that ends under the lip is that of a column-krater: two columns, one be
 the lip. Handles in front of or behind the body aren't visible in a silhouette.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import ndimage
 from skimage.graph import route_through_array
 
 from vaserl.meshes.lathe.columns import columns_of
-from vaserl.meshes.lathe.edges import BodyEdges
+from vaserl.meshes.lathe.edges import MIN_RISE, BodyEdges
 from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.masks import components, depth
 
@@ -19,6 +21,8 @@ MIN_AREA = 0.003
 """Smallest area of a handle, as a share of the body's area in the mask."""
 MIN_REACH = 0.04
 """Smallest distance between the body and the tip of a handle, as a share of the body's rows."""
+TOP_SHARE = 0.5
+"""Part of a handle above the lip, from its top, in which the middle of its arch is sought, as a share of its rise."""
 MAX_HANDLES = 4
 """Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
 
@@ -48,12 +52,14 @@ def find_handles(upright: np.ndarray, edges: BodyEdges) -> list[HandleOutline]:
         if gap is not None and piece[top + gap[0] : top + gap[1]].any():
             found += columns_of(piece, gap, (top, middle), len(half_width), num_found)
         else:
-            found.append(_handle(piece, from_body, (top, middle), num_found))
+            found.append(_handle(piece, from_body, (top, middle), len(half_width), num_found))
         num_found += 1
     return found
 
 
-def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int], number: int) -> HandleOutline:
+def _handle(
+    piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int], num_rows: int, number: int
+) -> HandleOutline:
     rows, columns = np.nonzero(piece)
     low_row, low_column = max(rows.min() - 2, 0), max(columns.min() - 2, 0)
     window = np.s_[low_row : rows.max() + 3, low_column : columns.max() + 3]
@@ -67,8 +73,21 @@ def _handle(piece: np.ndarray, from_body: np.ndarray, origin: tuple[int, int], n
     if ends is None or not is_upright:
         ends = (roots[0] if roots else _highest(inner, piece), _highest(from_body, piece))
     cost = np.where(piece, 1.0 / np.maximum(inner, 0.5) ** 2, 1e6)
-    path, _ = route_through_array(cost, *ends, fully_connected=True, geometric=True)
-    points = np.array(path)
+    stops = [*ends]
+    rise = float(origin[0] - rows.min())
+    if is_upright and rise > MIN_RISE * num_rows:
+        # a volute: up over its highest point, and down to where it meets the lip nearest to the axis
+        lower = max(ends)
+        in_upper_half = touching & (np.arange(len(piece))[:, None] < (lower[0] + rows.min() - low_row) / 2)
+        if in_upper_half.any():
+            to_axis = -np.abs(np.arange(piece.shape[1]) + low_column - origin[1]) + 1e4
+            inwards = _highest(np.broadcast_to(to_axis, piece.shape), in_upper_half)
+            stops = [lower, _highest(inner, piece & (np.arange(len(piece))[:, None] < TOP_SHARE * rise + 2)), inwards]
+    legs = [
+        route_through_array(cost, start, stop, fully_connected=True, geometric=True)[0]
+        for start, stop in pairwise(stops)
+    ]
+    points = np.array([legs[0][0], *(point for leg in legs for point in leg[1:])])
     radius = inner[points[:, 0], points[:, 1]]
     smooth = max(1.5, 0.03 * len(points))
     usual = float(np.median(radius[len(radius) // 5 : max(4 * len(radius) // 5, 1 + len(radius) // 5)]))

@@ -12,6 +12,8 @@ NUM_SIDES = 12
 """Number of corners of a tube's cross-section."""
 NUM_STATIONS = 40
 """Number of cross-sections along a tube."""
+PLATE_POWER = 0.4
+"""Exponent of sine and cosine in a plate's cross-section; 1 is an ellipse, 0 a rectangle."""
 MAX_EXTENSION = 4.0
 """Largest length by which a tube is extended in its own direction to reach the wall, as a multiple of its radius."""
 
@@ -84,6 +86,9 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
     angle = np.linspace(0.0, 2 * np.pi, NUM_SIDES + 1)
     sine, cosine = np.sin(angle), np.cos(angle)
     sine[-1], cosine[-1] = sine[0], cosine[0]
+    around = 0.5 - 0.5 * cosine
+    if tube.half_breadth is not None:  # a plate has edges
+        cosine, sine = (np.sign(value) * np.abs(value) ** PLATE_POWER for value in (cosine, sine))
     sideways = np.cross(tangent[0], [0.0, 0.0, 1.0])
     if np.linalg.norm(sideways) < 0.1:
         sideways = np.array([0.0, 1.0, 0.0])
@@ -101,7 +106,7 @@ def sweep(tube: Tube, v_span: tuple[float, float]) -> tuple[np.ndarray, np.ndarr
     faced = [np.repeat(sign * tangent[[end]], NUM_SIDES + 1, axis=0) for end, sign in ((0, -1), (-1, 1))]
     vertices = np.concatenate([caps[0], *rings, caps[1]])
     u = np.concatenate([[0.0], np.linspace(0.0, 1.0, len(rings)), [1.0]])
-    v = v_span[0] + (v_span[1] - v_span[0]) * (0.5 - 0.5 * cosine)
+    v = v_span[0] + (v_span[1] - v_span[0]) * around
     uv = np.stack(np.broadcast_arrays(u[:, None], v[None]), axis=-1).reshape(-1, 2)
     return vertices, np.concatenate([faced[0], *normals, faced[1]]), grid_faces(len(rings) + 2, NUM_SIDES + 1), uv
 

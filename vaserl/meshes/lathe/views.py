@@ -206,6 +206,8 @@ def _warnings(
         found.append("the vase touches the image's border")
     if first.edges.asymmetry > MAX_ASYMMETRY / 3:
         found.append(f"the two sides differ by {first.edges.asymmetry:.0%} of their width")
+    if first.view.is_top_round:
+        found.append("the top of the outline is round: a lid, or the camera looks down by more than 31 degrees")
     if ious[0] < WARNING_IOU:
         found.append(f"the model's silhouette overlaps the photograph's by only {ious[0]:.2f}")
     for side, iou in list(zip(sides, ious, strict=True))[1:]:
