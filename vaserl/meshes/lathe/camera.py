@@ -47,7 +47,7 @@ class CameraView:
     foot_flatness: float
     """Flatness s of the foot, the ratio of the half-axes of its ellipse; always positive."""
     is_top_round: bool = False
-    """Whether the top of the outline is too round for the mouth's ellipse at a possible angle: a lid, or a camera that
+    """True if the top of the outline is too round for the mouth's ellipse at a possible angle: a lid, or a camera that
     looks down by more than 31 degrees. `mouth_flatness` is a guess then."""
 
     def flatness(self, row: np.ndarray) -> np.ndarray:
