@@ -25,6 +25,7 @@ from vaserl.curation.job.shard_worker import ShardWorker
 from vaserl.curation.job.shards import Shard
 from vaserl.curation.settings import PoolSettings
 from vaserl.errors import UserError
+from vaserl.files.photograph import pixel_limit_environment
 from vaserl.files.storage import storage_environment
 from vaserl.runs.progress import Progress
 
@@ -139,7 +140,7 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
 
 
 def _environment(settings: PoolSettings) -> dict[str, str]:
-    return WORKER_THREADS | storage_environment() | ({} if settings.num_gpus else NO_GPU)
+    return WORKER_THREADS | storage_environment() | pixel_limit_environment() | ({} if settings.num_gpus else NO_GPU)
 
 
 def _rates(efforts: dict[str, Effort]) -> dict[str, str]:

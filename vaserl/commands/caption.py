@@ -15,25 +15,24 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--model", type=Path, default=DEFAULT_MODEL, help="folder of the vision-language model (%(default)s)"
     )
-    parser.add_argument(
-        "--num-frames", type=int, default=4, help="number of turntable frames that the model is given (%(default)s)"
-    )
-    parser.add_argument(
-        "--resolution", type=int, default=112, help="width and height of a frame in pixels (%(default)s)"
-    )
+    trained = "default: as in the model's training"
+    parser.add_argument("--num-frames", type=int, help=f"number of turntable frames that the model is given; {trained}")
+    parser.add_argument("--fps", type=float, help=f"frames per second of the turntable; {trained}")
+    parser.add_argument("--resolution", type=int, help=f"width and height of a frame in pixels; {trained}")
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="largest photograph to read; default: 50,000,000")
     parser.add_argument("--out", type=Path, help="folder for the GLB file, the turntable video and the profile drawing")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the caption that a vision-language model generates for the vase in a photograph or GLB file."""
-    from vaserl.evaluation.caption_file import caption_file
+    """Prints the caption that a vision-language model generates for the vase in a photograph or GLB file, and after it
+    the reasons to doubt it, one on a line."""
+    from vaserl.evaluation.caption_file import ClipShape, caption_file
+    from vaserl.files.photograph import use_pixel_limit
 
-    print(
-        caption_file(
-            arguments.file,
-            model=arguments.model,
-            num_frames=arguments.num_frames,
-            resolution=arguments.resolution,
-            out_dir=arguments.out,
-        )
-    )
+    if arguments.max_pixels:
+        use_pixel_limit(arguments.max_pixels)
+    shape = ClipShape(num_frames=arguments.num_frames, fps=arguments.fps, resolution=arguments.resolution)
+    captioned = caption_file(arguments.file, model=arguments.model, shape=shape, out_dir=arguments.out)
+    print(captioned.caption)
+    for note in captioned.notes:
+        print(f"  note: {note}")

@@ -35,6 +35,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--resolution", type=int, default=448, help="width and height of a frame in pixels (%(default)s)"
     )
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="largest photograph to read; default: 50,000,000")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from vaserl.errors import UserError
     from vaserl.files.clip import write_mp4
-    from vaserl.files.photograph import UnreadablePhotograph, read_photograph
+    from vaserl.files.photograph import UnreadablePhotograph, decode_photograph, use_pixel_limit
     from vaserl.meshes.glb import write_glb
     from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
@@ -56,12 +57,16 @@ def run(arguments: argparse.Namespace) -> None:
     sides = arguments.sides or [None] * len(arguments.photos)
     if len(sides) != len(arguments.photos):
         raise UserError(f"--sides names {len(sides)} sides for {len(arguments.photos)} photographs; name one for each")
-    views = []
+    if arguments.max_pixels:
+        use_pixel_limit(arguments.max_pixels)
+    views, notes = [], []
     for path, side in zip(arguments.photos, sides, strict=True):
         try:
-            views.append(VaseView(photo=np.asarray(read_photograph(path, keep_alpha=True)), side=side))
+            photograph = decode_photograph(path, keep_alpha=True)
         except UnreadablePhotograph as error:
             raise UserError(f"{path}: {error}") from error
+        views.append(VaseView(photo=np.asarray(photograph.image), side=side))
+        notes += [f"{path.name}: {note}" for note in photograph.notes]
     names = ", ".join(str(path) for path in arguments.photos)
     try:
         result = lathe_views(views, num_sections=240, texture_size=(2048, 1024))
@@ -85,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         f"{arguments.out}: {result.num_handles} handles, silhouette IoU {result.silhouette_iou:.3f}, "
         f"shown: {', '.join(result.sides)} ({result.seen_share:.0%} of the wall)"
     )
-    for warning in result.warnings:
+    for warning in (*notes, *result.warnings):
         print(f"  {warning}")
 
 

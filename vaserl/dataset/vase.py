@@ -8,6 +8,9 @@ from vaserl.dataset.row import Row
 from vaserl.types import DIMENSIONS, Task
 
 CAPTION_PROMPT = "Describe the vase."
+SYNTHETIC_PUBLICATION = "UNPUBLISHED: SYNTHETIC"
+"""Value of the field "Publication Record" in the records of synthetic vases, by which a data set and the models that
+are trained on it are known to be synthetic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,11 @@ class Vase:
             questions=row.questions,
             split=row.split,
         )
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True if the record says that the vase is synthetic."""
+        return self.record.get("Publication Record") == SYNTHETIC_PUBLICATION
 
     def caption_task(self) -> Task:
         """Returns the task that asks the vision-language model for a caption of the whole vase."""

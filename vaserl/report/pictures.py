@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vaserl.files.clip import read_mp4
+from vaserl.files.photograph import UnreadablePhotograph, read_photograph
 
 MAX_TURNTABLE_FRAMES = 16
 """Largest number of frames in an animation: 16 frames still look like a rotation and need half the bytes of 32."""
@@ -31,14 +32,11 @@ class TurntableFrames:
 def photograph_uri(path: Path, side: int) -> str | None:
     """Returns a photograph as a data URI, scaled down so that its longer side has at most `side` pixels.
 
-    Returns None if the file is missing or isn't an image.
+    Returns None if the file is missing or can't be read as a photograph.
     """
     try:
-        with Image.open(path) as image:
-            flat = Image.new("RGB", image.size, "white")
-            rgba = image.convert("RGBA")
-            flat.paste(rgba, mask=rgba.getchannel("A"))
-    except (UnidentifiedImageError, OSError):
+        flat = read_photograph(path, shorter_side=side)
+    except UnreadablePhotograph:
         return None
     flat.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _webp([flat])

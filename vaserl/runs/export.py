@@ -19,6 +19,7 @@ from vaserl.policy.weights import FINGERPRINT_FILE, read_fingerprint
 from vaserl.runs.checkpoint_weights import weights_name
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.runs.run import Run, SavedWeights
+from vaserl.runs.training_origin import origin_of_data, write_origin
 from vaserl.runs.versions import PACKAGES
 from vaserl.types import DIMENSIONS, Fingerprint
 
@@ -38,8 +39,8 @@ _WINDOW = 10
 
 
 def export_run(run: Run, out_dir: Path, version: int | None = None) -> Path:
-    """Merges saved weights of a GRPO run into its base model and writes the model, processor, chat template and model
-    card to `out_dir`, in the run's precision (model.dtype). Returns: `out_dir`.
+    """Merges saved weights of a GRPO run into its base model and writes the model, processor, chat template, model
+    card and what it was trained on to `out_dir`, in the run's precision (model.dtype). Returns: `out_dir`.
 
     version: version of the weights; None for the last one that is saved, in weights/ or in a checkpoint.
 
@@ -76,6 +77,8 @@ def export_run(run: Run, out_dir: Path, version: int | None = None) -> Path:
             f"{_mean(written):.6f} instead of {_mean(expected):.6f}"
         )
     (out_dir / "README.md").write_text(_card(run, saved))
+    if origin := origin_of_data(run.settings.data):
+        write_origin(out_dir, origin)
     return out_dir
 
 

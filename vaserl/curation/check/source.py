@@ -12,11 +12,10 @@ from vaserl.curation.check.checked import Checked
 from vaserl.curation.check.prompts import evenly_spaced, example_of_record, prompt_text
 from vaserl.curation.settings import SourceSettings
 from vaserl.curation.source import Inspected, inspect_source
-from vaserl.curation.stage import Photograph, Rejected
-from vaserl.curation.stages.source import SourceReader
 from vaserl.errors import Effect, Problem
-from vaserl.files.photograph import IMAGE_SUFFIXES
-from vaserl.files.storage import files_below, joined
+from vaserl.files.photograph import UnreadablePhotograph, decode_photograph
+from vaserl.files.picture_kind import OTHER_SUFFIXES, PICTURE_SUFFIXES
+from vaserl.files.storage import files_below, is_for_good, joined, no_answer, read_bytes
 from vaserl.rewards.vase import parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
@@ -37,6 +36,7 @@ def check_photographs(settings: SourceSettings, max_photographs: int, model: Pat
     records, its problems, and examples of the prompts and answers that would be generated about its vases.
 
     max_photographs: maximum number of photographs to decode; they are evenly spaced among those without a problem.
+    Files with the suffix of a kind that isn't read are looked at in addition.
     model: folder of the vision-language model whose chat template is applied to the prompts of the examples. If None,
     the examples contain the plain prompts.
     Raises: UserError when the input has no photographs or no records.
@@ -45,14 +45,15 @@ def check_photographs(settings: SourceSettings, max_photographs: int, model: Pat
     inspected = inspect_source(settings, problems.append)
     problems += _rejected(inspected)
     usable = inspected.rows.filter(pa.array([not stage for stage in inspected.rows["rejected_by"].to_pylist()]))
-    looked_at = _every(usable, max_photographs)
+    looked_at = _looked_at(usable, max_photographs)
     unreadable = list(_unreadable(inspected.folder, looked_at))
+    num_unreadable = sum(problem.effect == "drops the row" for problem in unreadable)
     problems += [*unreadable, *_unlisted(inspected), *_misunderstood(inspected, usable)]
     render = prompt_text(model)
     vases = sorted(set(usable["vase_id"].to_pylist()))
     records = _records(usable)
     return Checked(
-        counts=_counts(inspected, usable.num_rows - len(unreadable), usable, looked_at),
+        counts=_counts(inspected, usable.num_rows - num_unreadable, usable, looked_at),
         problems=problems,
         examples=[example_of_record(vase_id, records[vase_id], render) for vase_id in evenly_spaced(vases)],
     )
@@ -105,19 +106,30 @@ def _rejected(inspected: Inspected) -> Iterator[Problem]:
 
 
 def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
-    reader = SourceReader()
+    """Yields a problem for each photograph that the source stage would reject, and for each whose file leaves something
+    open, such as a damaged colour profile."""
     for photo in photographs["photo"].to_pylist():
-        verdict = reader.judge(Photograph(photo=photo))
-        if isinstance(verdict, Rejected):
-            message = f"{verdict.reason}; replace or remove the file"
+        try:
+            notes = decode_photograph(read_bytes(photo)).notes
+        except (UnreadablePhotograph, OSError) as error:
+            if isinstance(error, OSError):
+                if not is_for_good(error):
+                    raise no_answer(photo, error) from error
+                reason = f"can't be read: {error.strerror or type(error).__name__}"
+            else:
+                reason = str(error)
+            message = f"{reason}; replace or remove the file"
             yield _problem("photograph that can't be read", _name(folder, photo), message, "drops the row")
+            continue
+        for note in notes:
+            yield _problem("photograph read with an assumption", _name(folder, photo), note, "keeps the row")
 
 
 def _unlisted(inspected: Inspected) -> Iterator[Problem]:
-    """Yields a problem for each image file that is not in the list of photographs; no run uses these files."""
+    """Yields a problem for each picture that is not in the list of photographs; no run uses these files."""
     listed = set(inspected.rows["photo"].to_pylist())
     for name in files_below(inspected.folder):
-        if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and joined(inspected.folder, name) not in listed:
+        if _suffix(name) in PICTURE_SUFFIXES and joined(inspected.folder, name) not in listed:
             yield _problem(
                 "picture in no list",
                 name,
@@ -156,11 +168,17 @@ def _records(rows: pa.Table) -> dict[str, Mapping[str, str]]:
     }
 
 
-def _every(rows: pa.Table, number: int) -> pa.Table:
-    """Returns `number` evenly spaced rows of the table, or all rows if there are fewer."""
-    if rows.num_rows <= number:
-        return rows
-    return rows.take(pa.array([k * rows.num_rows // number for k in range(number)]))
+def _looked_at(rows: pa.Table, number: int) -> pa.Table:
+    """Returns `number` evenly spaced rows of the table, or all rows if there are fewer, and in addition those whose
+    suffix is of a kind that isn't read."""
+    num_rows, photos = rows.num_rows, rows["photo"].to_pylist()
+    spaced = range(num_rows) if num_rows <= number else (k * num_rows // number for k in range(number))
+    other = (k for k, photo in enumerate(photos) if _suffix(photo) in OTHER_SUFFIXES)
+    return rows.take(pa.array(sorted({*spaced, *other}), pa.int64()))
+
+
+def _suffix(name: str) -> str:
+    return name[name.rfind(".") :].lower()
 
 
 def _name(folder: str, photo: str) -> str:

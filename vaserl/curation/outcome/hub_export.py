@@ -6,6 +6,7 @@ open such paths, and the library `datasets` looks for them in the working direct
 contains the files themselves.
 """
 
+import io
 import json
 import re
 import shutil
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 from vaserl.curation.settings import CurateSettings
 from vaserl.dataset import SPLITS, DataSet, Row, clip_name
 from vaserl.errors import UserError
+from vaserl.files.photograph import UnreadablePhotograph, is_plain_picture, read_photograph
 from vaserl.files.storage import read_bytes
 
 LICENSES = (
@@ -30,6 +32,13 @@ LICENSES = (
 ROWS_IN_GROUP = 32
 """Number of rows in a row group of a parquet file. It is small because the hub's viewer downloads a whole row group to
 show one page."""
+
+
+_ABOUT_PHOTOGRAPHS = """
+
+The column `photo` holds the photograph's file if it is a JPEG, PNG or WebP in RGB or grey, and otherwise a PNG in sRGB
+made from it, with transparent parts white. `photo_sha256` is the hash of the original file in either case.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +157,9 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
     for column, name in {"photo": row.photo, "video": clip_name(row.clip), "mesh": row.mesh}.items():
         place = dataset.place(name)
         try:
-            contents[column] = {"bytes": read_bytes(place), "path": name.rsplit("/", 1)[-1]}
-        except OSError as error:
+            file = {"bytes": read_bytes(place), "path": name.rsplit("/", 1)[-1]}
+            contents[column] = _viewable(file["bytes"], file["path"]) if column == "photo" else file
+        except (OSError, UnreadablePhotograph) as error:
             raise UserError(
                 f"{dataset.path}, vase {row.vase_id}: the file of its {column}, {place}, can't be read: {error}"
             ) from error
@@ -169,6 +179,21 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
     }
 
 
+def _viewable(content: bytes, name: str) -> dict[str, Any]:
+    """Returns bytes and file name of a photograph that the hub's viewer can show.
+
+    The viewer writes each picture as JPEG or PNG in the mode in which Pillow opens it. It fails for some modes (LAB,
+    floats) and shows others wrongly (16-bit greys, CMYK, first pages). Any such photograph becomes a PNG.
+
+    Raises: UnreadablePhotograph if it can't be decoded.
+    """
+    if is_plain_picture(content):
+        return {"bytes": content, "path": name}
+    file = io.BytesIO()
+    read_photograph(content).save(file, format="PNG")
+    return {"bytes": file.getvalue(), "path": f"{name.rpartition('.')[0] or name}.png"}
+
+
 def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> str:
     """Returns the text of README.md for the hub. Its YAML header lists the files of each split; its body is the card of
     the data set.
@@ -182,6 +207,7 @@ def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> s
         head += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     head += ["tags:", "- 3d", "- cultural-heritage", "---", ""]
     body = dataset.card or "# Data set\n"
+    body = body.rstrip("\n") + _ABOUT_PHOTOGRAPHS
     if num_withheld:
         exported = ", ".join(f"{number:,} {split}" for split, number in counts.items())
         title, rest = _picture(dataset.sheet.name).sub("", body).split("\n", 1)

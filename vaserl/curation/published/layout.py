@@ -15,7 +15,7 @@ from pathlib import Path
 from vaserl.curation.published.annotations import read_captions, read_metadata, read_questions, vase_key
 from vaserl.curation.source.problem import Report
 from vaserl.errors import Problem, UserError
-from vaserl.files.photograph import IMAGE_SUFFIXES
+from vaserl.files.picture_kind import IMAGE_SUFFIXES
 
 PUBLISHED_VIEWS = ("front", "back", "left", "right", "top", "bottom")
 GROUND_TRUTH = "groundTruth.json"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pydantic
 
 from vaserl.curation.fields import FIELDS
+from vaserl.files.photograph import MAX_PIXELS
 from vaserl.files.storage import normalised
 from vaserl.settings.nearest import nearest_name
 from vaserl.settings.section import Section
@@ -41,6 +42,10 @@ class SourceSettings(Section):
     """Regular expression that finds the vase's id in the file name (without suffix) of a photograph, if no table states
     the id. It contains a group vase_id and, if vases have several views, a group view. If it contains "/", it is
     matched against the path below `path`."""
+    max_pixels: int = pydantic.Field(default=MAX_PIXELS, ge=1)
+    """Largest number of pixels of a photograph. A JPEG with up to four times as many is decoded at half its width and
+    height; any other picture that is larger is rejected. A photograph needs about 10 bytes of memory for each pixel in
+    each process that reads it."""
     storage_options: dict[str, Any] = pydantic.Field(default_factory=dict, exclude=True)
     """Options with which fsspec opens the file system of a URL, such as endpoint_url. They are never written beside the
     results, because they may contain keys."""

@@ -10,7 +10,7 @@ from vaserl.curation.fields import PHOTOGRAPH_FIELDS, Renaming
 from vaserl.curation.source.problem import Report
 from vaserl.curation.source.tables import read_table
 from vaserl.errors import Problem
-from vaserl.files.photograph import IMAGE_SUFFIXES
+from vaserl.files.picture_kind import PICTURE_SUFFIXES
 from vaserl.files.storage import files_below, is_file, is_url, joined
 
 PHOTOGRAPHS = "photographs"
@@ -45,10 +45,10 @@ class Grouping:
 
 
 def found(folder: str, group: Grouping) -> Iterator[dict[str, str]]:
-    """Yields one row, by column name, for each image file in the folder and its subfolders. Image files are recognised
-    by their suffix."""
+    """Yields one row, by column name, for each picture in the folder and its subfolders. Pictures are recognised by
+    their suffix. Those of a kind that isn't read are rows too, which the source stage rejects with the reason."""
     for name in files_below(folder):
-        if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
+        if name[name.rfind(".") :].lower() in PICTURE_SUFFIXES:
             yield {"file": name, "kind": "", "rights": "", "credit": "", **group(name)}
 
 

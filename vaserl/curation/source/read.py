@@ -17,7 +17,8 @@ from vaserl.curation.source.problem import Report, stop
 from vaserl.curation.source.records import Records, find_table, read_records, records_table
 from vaserl.curation.stages.source import SOURCE
 from vaserl.errors import Problem, UserError
-from vaserl.files.photograph import IMAGE_SUFFIXES
+from vaserl.files.photograph import use_pixel_limit
+from vaserl.files.picture_kind import IMAGE_SUFFIXES
 from vaserl.files.storage import is_file, is_folder, is_url, joined, use_storage_options
 from vaserl.settings.nearest import nearest_name
 from vaserl.types import FIELD_OF_DIMENSION
@@ -77,6 +78,7 @@ def inspect_source(settings: SourceSettings, report: Report) -> Inspected:
     """Reads the input like `read_photograph_source`, but returns all records too and calls `report` with each problem
     of the files. If `report` returns, reading continues."""
     use_storage_options(settings.path, settings.storage_options)
+    use_pixel_limit(settings.max_pixels)
     folder, place = _places(settings)
     records = read_records(folder, settings, report)
     group = Grouping(settings.pattern, records.ids)

@@ -21,7 +21,10 @@ DIGEST = Column(name="photo_sha256", kind=str)
 
 
 class SourceReader:
-    """Adds the column `photo_sha256`, the SHA-256 of the file; rejects files that can't be read or decoded."""
+    """Adds the column `photo_sha256`, the SHA-256 of the file; rejects files that can't be read or decoded.
+
+    The process has the pixel limit of the settings (`use_pixel_limit`), because the later stages read the file again.
+    """
 
     def judge(self, photograph: Photograph) -> Verdict:
         """Returns the verdict on the photograph's file.
@@ -44,7 +47,7 @@ class SourceReader:
 
 
 def _recipe(context: StageContext) -> Recipe:
-    return Recipe(make=SourceReader)
+    return Recipe(make=SourceReader, depends={"max_pixels": context.settings.source.max_pixels})
 
 
 def _tell(kept: KeptPhotograph) -> str:

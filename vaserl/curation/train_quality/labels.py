@@ -15,7 +15,7 @@ from vaserl.curation.source.tables import read_table
 from vaserl.curation.train_quality.settings import LabelSettings
 from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
-from vaserl.files.photograph import IMAGE_SUFFIXES
+from vaserl.files.picture_kind import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def _in_folders(root: Path, settings: LabelSettings) -> Iterator[Labelled]:
     pattern = re.compile(settings.pattern)
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.suffix.lower() in PICTURE_SUFFIXES:
                 yield Labelled(path=path, vase_id=_vase_of(path, pattern), is_good=named[folder.name])
 
 
