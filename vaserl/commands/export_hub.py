@@ -25,8 +25,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes a data set as a folder for the Hugging Face hub. Prints the size and path of each file, the number of
-    vases exported, and the number withheld because of their photographs' rights."""
+    """Writes a data set as a folder for the Hugging Face hub. Prints the size and path of each file, and the numbers of
+    vases exported, of vases withheld because of their photographs' rights, and of photographs converted."""
     from vaserl.curation.outcome.hub_export import export_to_hub
     from vaserl.dataset import DataSet
 
@@ -35,3 +35,5 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{path.stat().st_size / 1e6:8.1f} MB  {path}")
     vases = ", ".join(f"{number:,} {split}" for split, number in done.num_vases.items())
     print(f"vases: {vases}; withheld for their rights: {done.num_withheld:,}")
+    if done.num_converted:
+        print(f"photographs converted to PNG, because the hub's viewer could not show them: {done.num_converted:,}")

@@ -5,7 +5,7 @@ from vaserl.dataset.manifest import Manifest
 from vaserl.dataset.names import CARD, MANIFEST, UNFINISHED_MODEL, clip_name, mesh_name
 from vaserl.dataset.question import PROVENANCE, Question, Topic
 from vaserl.dataset.row import ROW_SCHEMA, SPLITS, Row
-from vaserl.dataset.vase import CAPTION_PROMPT, SYNTHETIC_PUBLICATION, Vase
+from vaserl.dataset.vase import CAPTION_PROMPT, SYNTHETIC_MUSEUM, Vase
 
 __all__ = [
     "CAPTION_PROMPT",
@@ -14,7 +14,7 @@ __all__ = [
     "PROVENANCE",
     "ROW_SCHEMA",
     "SPLITS",
-    "SYNTHETIC_PUBLICATION",
+    "SYNTHETIC_MUSEUM",
     "UNFINISHED_MODEL",
     "DataSet",
     "Manifest",

@@ -8,9 +8,9 @@ from vaserl.dataset.row import Row
 from vaserl.types import DIMENSIONS, Task
 
 CAPTION_PROMPT = "Describe the vase."
-SYNTHETIC_PUBLICATION = "UNPUBLISHED: SYNTHETIC"
-"""Value of the field "Publication Record" in the records of synthetic vases, by which a data set and the models that
-are trained on it are known to be synthetic."""
+SYNTHETIC_MUSEUM = "SYNTHETIC MUSEUM"
+"""Beginning of the field "Collection Record" in the records of synthetic vases. By it a data set, and a model that is
+trained on it, are known to be synthetic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Vase:
     @property
     def is_synthetic(self) -> bool:
         """True if the record says that the vase is synthetic."""
-        return self.record.get("Publication Record") == SYNTHETIC_PUBLICATION
+        return self.record.get("Collection Record", "").startswith(SYNTHETIC_MUSEUM)
 
     def caption_task(self) -> Task:
         """Returns the task that asks the vision-language model for a caption of the whole vase."""

@@ -91,7 +91,7 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], exponent:
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     """Returns the picture in sRGB. Raises: ValueError or PyCMSError if the profile doesn't describe the picture."""
     space = _SPACES.get(profile[16:20])
-    if space is None or profile[12:16] not in _CLASSES:
+    if space is None or profile[12:16] not in (_CLASSES if space != "LAB" else (*_CLASSES, b"abst")):
         raise ValueError("a profile of another kind")
     grey = image.mode in ("L", "LA")
     if image.mode not in (space, space + "A") and not (grey and space == "RGB"):

@@ -39,6 +39,7 @@ _COLOURS = ("icc_profile", "gamma", "chromaticity", "srgb", "exif")
 """Keys of Pillow's `info` that state what a picture's colours mean."""
 _LIMIT = "VASERL_MAX_PIXELS"
 """Environment variable with the pixel limit, which started processes inherit."""
+_NUM_ZEROS = 64
 _SUBFILE, _SUB_FILES, _DNG_VERSION = 254, 330, 50_706
 """Numbers of TIFF tags."""
 _REDUCED, _MASK = 1, 4
@@ -151,6 +152,8 @@ def _decoded(stream: IO[bytes], shorter_side: int | None, keep_alpha: bool) -> D
         notes = [_on_largest_page(image), _within_limit(image, shorter_side)]
         was_deep = is_deep(image)
         image.load()
+        if kind == "JPEG" and _ends_in_zeros(stream):
+            raise UnreadablePhotograph("can't be decoded: the file is incomplete")
         _turn_upright(image)
         shallow, depth_note = with_eight_bits(image, was_deep)
         coloured, colour_note = in_srgb(_plain(shallow))
@@ -214,6 +217,17 @@ def _within_limit(image: Image.Image, shorter_side: int | None) -> str:
 
 def _way_out() -> str:
     return "; raise source.max_pixels (vaserl lathe and caption: --max-pixels), or reduce the file"
+
+
+def _ends_in_zeros(stream: IO[bytes]) -> bool:
+    """Tells whether zeros stand in place of a JPEG's end, as after a broken download; they decode to grey."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(size - _NUM_ZEROS, 0))
+    if stream.read().strip(b"\0"):
+        return False
+    stream.seek(0)
+    content = stream.read()
+    return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")  # the end of a picture, the start of its pixels
 
 
 def _turn_upright(image: Image.Image) -> None:

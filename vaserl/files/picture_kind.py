@@ -102,5 +102,5 @@ def why_unread(kind: str) -> str:
         case "HTML page" | "XML" | "zip" | "gzip" | "GLB" | "video":
             article = "an" if kind in ("HTML page", "XML") else "a"
             return f"not an image: the file is {article} {kind}{'' if kind in ('HTML page', 'video') else ' file'}"
-    article = "an" if kind[0] in "AEIO" or kind in ("SVG", "XML") else "a"
+    article = "an" if kind[0] in "AEIOi" or kind in ("SVG", "XML") else "a"
     return f"{article} {kind} file, which is not read; save it as {kinds}"

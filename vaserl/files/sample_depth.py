@@ -15,6 +15,9 @@ _FLOAT_TOPS = (1.0, 255.0, 65_535.0)
 """Values that programs write for white in pictures of floating-point numbers."""
 _OVERSHOOT = 1.25
 """Largest factor by which the bright values of a float picture may exceed white, after resampling or for highlights."""
+_DARKEST = 16
+"""Largest factor by which white may exceed the bright values of a float picture. Otherwise its range is its own: values
+up to 3 are those of bright lights, with white at 1 or at nothing in particular, and not a black picture up to 255."""
 _MIN_TOP = 64
 """Smallest brightest value, of 255, with which a colour picture of 16 bits a channel is used. Below it, the values use
 14 or fewer of the 16 bits, of which Pillow keeps the empty ones."""
@@ -80,7 +83,8 @@ def _from_integers(image: Image.Image) -> tuple[Image.Image, str]:
 def _from_floats(image: Image.Image) -> tuple[Image.Image, str]:
     values = np.nan_to_num(np.asarray(image), nan=0.0, posinf=0.0, neginf=0.0)
     bright = float(np.percentile(values, 99.9))
-    white = next((top for top in _FLOAT_TOPS if bright <= _OVERSHOOT * top), float(values.max()))
+    white = next((top for top in _FLOAT_TOPS if top / _DARKEST <= bright <= _OVERSHOOT * top), bright)
+    white = white if white > 0 else 1.0
     return _grey(image, values, white), f"floating-point values, of which {white:,.6g} is white"
 
 

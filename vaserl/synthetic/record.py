@@ -9,7 +9,6 @@ import uuid
 
 import numpy as np
 
-from vaserl.dataset import SYNTHETIC_PUBLICATION
 from vaserl.synthetic.vase import VaseTraits
 
 SIDES = "A,B: "
@@ -21,8 +20,7 @@ _SCHOLAR = " by BEAZLEY"
 def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, str]:
     """Returns the vase's museum record by field name.
 
-    The field "Publication Record" says that the vase is synthetic. `id` is the only field name that the Beazley archive
-    doesn't have. An unknown findspot has no field.
+    `id` is the only field name that the Beazley archive doesn't have. An unknown findspot has no field.
     """
     facts = traits.facts
     identity = uuid.UUID(bytes=np.random.default_rng((number, traits.paint_seed)).bytes(16), version=4)
@@ -38,7 +36,6 @@ def beazley_record(vase_id: str, number: int, traits: VaseTraits) -> dict[str, s
         "Decoration": SIDES + facts.decoration,
         "Measurements": f"HEIGHT {traits.height_cm} CM",
         "Collection Record": traits.collection,
-        "Publication Record": SYNTHETIC_PUBLICATION,
     }
     if traits.provenance:
         record["Provenance"] = traits.provenance

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vaserl.dataset import SYNTHETIC_MUSEUM
 from vaserl.synthetic.figures import SUBJECTS
 from vaserl.synthetic.ornament import HANDS
 from vaserl.synthetic.profile import Shape
@@ -121,7 +122,7 @@ def sample_traits(rng: np.random.Generator) -> VaseTraits:
         mirrored=bool(rng.random() < 0.4),
         height_cm=round(float(rng.uniform(9.0, 62.0)), 1),
         provenance=_skewed(rng, PROVENANCES, 0.6) if known else None,
-        collection=f"SYNTHETIC MUSEUM: {int(rng.integers(1, 10_000)):04d}",
+        collection=f"{SYNTHETIC_MUSEUM}: {int(rng.integers(1, 10_000)):04d}",
         paint_seed=int(rng.integers(2**32)),
     )
 

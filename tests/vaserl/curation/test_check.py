@@ -237,3 +237,16 @@ def test_check_dataset_finds_flaws(tmp_path):
     assert where["one picture for two vases"] == f"manifest.parquet, {rows[9].photo}"
     assert re.search(r"^model missing +9  keeps the row$", page(checked), re.MULTILINE)
     assert {example.vase_id for example in checked.examples} <= {"v03", "v04", "v06", "v09"}
+
+
+def test_check_names_files_of_other_kinds_and_pictures_read_with_an_assumption(source):
+    Image.new("RGB", (30, 20)).save(source / "d_3.gif")
+    Image.effect_noise((64, 64), 80).convert("RGB").save(source / "c_2.png", icc_profile=b"no profile")
+    # the suffix alone makes the file one that is looked at, however few photographs are decoded
+    checked = check_photographs(SourceSettings(path=str(source)), max_photographs=1)
+    (unread,) = [problem for problem in checked.problems if problem.where == "d_3.gif"]
+    assert unread.effect == "drops the row" and unread.message.startswith("a GIF file, which is not read; save it as")
+    assert ("photographs", "8, of which 7 can be used") in checked.counts
+    (assumed,) = [problem for problem in check(source).problems if problem.where == "c_2.png"]
+    assert (assumed.where, assumed.effect) == ("c_2.png", "keeps the row")
+    assert assumed.message == "its colour profile is damaged or of another kind than the picture, and ignored"

@@ -1,5 +1,6 @@
 """Tests the export for the Hugging Face hub by loading it with `datasets`."""
 
+import io
 import json
 import shutil
 from dataclasses import asdict, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import trimesh
 from PIL import Image
@@ -187,3 +189,38 @@ def test_export_hub_command(dataset, tmp_path, capsys, verb):
     assert "vases: 2 train, 1 test; withheld for their rights: 1" in captured.out and not captured.err
     assert main([verb, str(dataset.path), "--out", str(tmp_path / "hub")]) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_export_to_hub_holds_photographs_that_the_viewer_can_write(dataset, tmp_path):
+    picture = Image.new("RGB", (30, 40), (200, 90, 40))
+    picture.save(dataset.path / "a.jpg", quality=95)
+    picture.convert("CMYK").save(dataset.path / "b.tif")
+    clear = picture.convert("RGBA")
+    clear.putalpha(0)
+    clear.paste((200, 90, 40, 255), (10, 10, 30, 40))
+    clear.save(dataset.path / "c.png")
+    picture.quantize(8).save(dataset.path / "d.png")
+    Image.new("I;16", (30, 40), 40_000).save(dataset.path / "e.png")
+    rows = [replace(next(iter(dataset.rows)), photo=f"{name}", vase_id=name) for name in ("a.jpg", "b.tif", "c.png")]
+    rows += [replace(rows[0], photo=name, vase_id=name) for name in ("d.png", "e.png")]
+    dataset.write_rows(rows)
+    assert export_to_hub(dataset, tmp_path / "hub").num_converted == 4
+    found = pq.read_table(next((tmp_path / "hub" / "data").glob("*.parquet"))).to_pylist()
+    photos = {row["vase_id"]: row["photo"] for row in found}
+    assert photos["a.jpg"] == {"bytes": (dataset.path / "a.jpg").read_bytes(), "path": "a.jpg"}
+    assert photos["b.tif"]["path"] == "b.png"
+    for name, photo in photos.items():
+        image = Image.open(io.BytesIO(photo["bytes"]))
+        image.save(io.BytesIO(), "JPEG")  # as the viewer does
+        expected = (156, 156, 156) if name == "e.png" else (200, 90, 40)  # 40,000 of 65,535 is 156 of 255
+        assert np.abs(np.array(image.convert("RGB").getpixel((20, 20))) - expected).max() <= 2, name
+        assert image.mode == "RGB"
+    assert Image.open(io.BytesIO(photos["c.png"]["bytes"])).getpixel((2, 2)) == (255, 255, 255)
+    assert "Of the photographs, 4 are PNG files" in (tmp_path / "hub" / "README.md").read_text()
+
+
+def test_export_to_hub_names_a_photograph_that_cannot_be_decoded(dataset, tmp_path):
+    row = next(iter(dataset.rows))
+    (dataset.path / row.photo).write_bytes(b"GIF89a, and no more")
+    with pytest.raises(UserError, match=r"the file of its photo, .* can't be read: a GIF file, which is not read"):
+        export_to_hub(dataset, tmp_path / "hub")

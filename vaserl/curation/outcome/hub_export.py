@@ -34,13 +34,6 @@ ROWS_IN_GROUP = 32
 show one page."""
 
 
-_ABOUT_PHOTOGRAPHS = """
-
-The column `photo` holds the photograph's file if it is a JPEG, PNG or WebP in RGB or grey, and otherwise a PNG in sRGB
-made from it, with transparent parts white. `photo_sha256` is the hash of the original file in either case.
-"""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubExport:
     """The result of an export: the written files and the numbers of exported and withheld vases."""
@@ -49,6 +42,8 @@ class HubExport:
     """Number of exported vases, by split (train, val, test)."""
     num_withheld: int
     """Number of vases that were not exported, because the rights in their photographs are unknown or don't allow it."""
+    num_converted: int
+    """Number of exported photographs that are not the original files, because the hub's viewer could not show them."""
     files: Sequence[Path]
     """Paths of the parquet files."""
     num_bytes: int
@@ -78,21 +73,24 @@ def export_to_hub(dataset: DataSet, out: Path, rights: str = ".+", max_bytes: in
     final, out = out, out.with_name(f".{out.name}.writing")  # an interrupted export leaves nothing under the final name
     shutil.rmtree(out, ignore_errors=True)
     (out / "data").mkdir(parents=True)
-    files, counts = [], {}
+    files, counts, num_converted = [], {}, 0
     for split in SPLITS:
         members = sorted((row for row in rows if row.split == split), key=lambda row: row.vase_id)
         if members:
             counts[split] = len(members)
-            files += _write_split(dataset, out / "data", split, members, max_bytes)
+            written, converted = _write_split(dataset, out / "data", split, members, max_bytes)
+            files += written
+            num_converted += converted
     num_withheld = len(kept) - len(rows)
     if not num_withheld and dataset.sheet.is_file():
         shutil.copyfile(dataset.sheet, out / dataset.sheet.name)
-    (out / "README.md").write_text(_readme(dataset, counts, num_withheld))
+    (out / "README.md").write_text(_readme(dataset, counts, num_withheld, num_converted))
     out.replace(final)
     files = [final / path.relative_to(out) for path in files]
     return HubExport(
         num_vases=counts,
         num_withheld=num_withheld,
+        num_converted=num_converted,
         files=files,
         num_bytes=sum(path.stat().st_size for path in files),
     )
@@ -125,46 +123,51 @@ def features() -> Any:
     )
 
 
-def _write_split(dataset: DataSet, out: Path, split: str, rows: Sequence[Row], max_bytes: int) -> list[Path]:
+def _write_split(
+    dataset: DataSet, out: Path, split: str, rows: Sequence[Row], max_bytes: int
+) -> tuple[list[Path], int]:
+    """Writes the parquet files of a split. Returns: their paths, and the number of converted photographs in them."""
     schema = features().arrow_schema
     parts: list[Path] = []
     writer: pq.ParquetWriter | None = None
+    num_converted = 0
     for group in _groups(dataset, rows):
         if writer is None:
             parts.append(out / f"{split}-{len(parts):05d}.writing")
             writer = pq.ParquetWriter(parts[-1], schema)
-        writer.write_table(pa.Table.from_pylist(group, schema=schema))
+        writer.write_table(pa.Table.from_pylist([columns for columns, _ in group], schema=schema))
+        num_converted += sum(is_converted for _, is_converted in group)
         if parts[-1].stat().st_size > max_bytes:
             writer.close()
             writer = None
     if writer is not None:
         writer.close()
     named = [out / f"{split}-{number:05d}-of-{len(parts):05d}.parquet" for number in range(len(parts))]
-    return [part.rename(name) for part, name in zip(parts, named, strict=True)]
+    return [part.rename(name) for part, name in zip(parts, named, strict=True)], num_converted
 
 
-def _groups(dataset: DataSet, rows: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
-    """Yields the row groups of a parquet file, each as a list of rows. A row is a dict of values by column and includes
-    the contents of the vase's files."""
+def _groups(dataset: DataSet, rows: Sequence[Row]) -> Iterator[list[tuple[dict[str, Any], bool]]]:
+    """Yields the row groups of a parquet file, each as a list of what `_columns` returns for a row."""
     for start in range(0, len(rows), ROWS_IN_GROUP):
         yield [_columns(dataset, row) for row in rows[start : start + ROWS_IN_GROUP]]
 
 
-def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
+def _columns(dataset: DataSet, row: Row) -> tuple[dict[str, Any], bool]:
     """Returns the exported values of a row of the manifest, by column (see `features`), in types that pyarrow can
-    convert."""
-    contents = {}
+    convert, and whether the photograph was converted. The values include the contents of the vase's files."""
+    contents, is_converted = {}, False
     for column, name in {"photo": row.photo, "video": clip_name(row.clip), "mesh": row.mesh}.items():
         place = dataset.place(name)
         try:
             file = {"bytes": read_bytes(place), "path": name.rsplit("/", 1)[-1]}
-            contents[column] = _viewable(file["bytes"], file["path"]) if column == "photo" else file
+            contents[column] = _viewable(file) if column == "photo" else file
+            is_converted |= contents[column] is not file
         except (OSError, UnreadablePhotograph) as error:
             raise UserError(
                 f"{dataset.path}, vase {row.vase_id}: the file of its {column}, {place}, can't be read: {error}"
             ) from error
     as_json = {name: columns[name] for columns in [row.as_columns()] for name in ("record", "scores")}
-    return {
+    columns = {
         **contents,
         "vase_id": row.vase_id,
         "caption": row.caption,
@@ -177,24 +180,25 @@ def _columns(dataset: DataSet, row: Row) -> dict[str, Any]:
         "clip": row.clip,
         **as_json,
     }
+    return columns, is_converted
 
 
-def _viewable(content: bytes, name: str) -> dict[str, Any]:
-    """Returns bytes and file name of a photograph that the hub's viewer can show.
+def _viewable(photo: dict[str, Any]) -> dict[str, Any]:
+    """Returns a photograph, {"bytes", "path"}, that the hub's viewer can show: `photo` itself, or a PNG made from it.
 
     The viewer writes each picture as JPEG or PNG in the mode in which Pillow opens it. It fails for some modes (LAB,
-    floats) and shows others wrongly (16-bit greys, CMYK, first pages). Any such photograph becomes a PNG.
+    floats) and shows others wrongly (16-bit greys, CMYK, first pages).
 
     Raises: UnreadablePhotograph if it can't be decoded.
     """
-    if is_plain_picture(content):
-        return {"bytes": content, "path": name}
+    if is_plain_picture(photo["bytes"]):
+        return photo
     file = io.BytesIO()
-    read_photograph(content).save(file, format="PNG")
-    return {"bytes": file.getvalue(), "path": f"{name.rpartition('.')[0] or name}.png"}
+    read_photograph(photo["bytes"]).save(file, format="PNG")
+    return {"bytes": file.getvalue(), "path": f"{photo['path'].rpartition('.')[0] or photo['path']}.png"}
 
 
-def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> str:
+def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int, num_converted: int) -> str:
     """Returns the text of README.md for the hub. Its YAML header lists the files of each split; its body is the card of
     the data set.
 
@@ -207,7 +211,12 @@ def _readme(dataset: DataSet, counts: Mapping[str, int], num_withheld: int) -> s
         head += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     head += ["tags:", "- 3d", "- cultural-heritage", "---", ""]
     body = dataset.card or "# Data set\n"
-    body = body.rstrip("\n") + _ABOUT_PHOTOGRAPHS
+    if num_converted:
+        body = (
+            f"{body.rstrip()}\n\nOf the photographs, {num_converted:,} are PNG files made from files that the hub's "
+            "viewer could not show (other colours than RGB or grey, transparency, more than 8 bits, TIFF). "
+            "`photo_sha256` is the hash of the original file.\n"
+        )
     if num_withheld:
         exported = ", ".join(f"{number:,} {split}" for split, number in counts.items())
         title, rest = _picture(dataset.sheet.name).sub("", body).split("\n", 1)
