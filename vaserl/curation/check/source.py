@@ -118,7 +118,7 @@ def _unreadable(folder: str, photographs: pa.Table) -> Iterator[Problem]:
                 reason = f"can't be read: {error.strerror or type(error).__name__}"
             else:
                 reason = str(error)
-            message = f"{reason}; replace or remove the file"
+            message = reason if ";" in reason else f"{reason}; replace or remove the file"
             yield _problem("photograph that can't be read", _name(folder, photo), message, "drops the row")
             continue
         for note in notes:
