@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vaserl.curation.canon import canonical_record
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
 from vaserl.curation.source.problem import Report
 from vaserl.dataset import PROVENANCE, SPLITS
@@ -126,7 +127,7 @@ def read_metadata(path: Path, report: Report) -> tuple[dict[str, dict[str, str]]
         elif split:
             splits[name] = split
         record = renaming({key: value for key, value in fields.items() if key not in _NO_FIELDS})
-        records[name] = record
+        records[name] = dict(canonical_record(record).fields)
     return records, splits
 
 
