@@ -108,6 +108,9 @@ def test_canonical_record_alternatives_that_name_nobody_are_left_out():
             "a siren on the shoulder, cocks on the body, a ",
         ),
         ("Depicts horsemen", "horsemen"),
+        ("Pottery: red-figured cup.\nINTERIOR: youth.\nSide A (lower): dog.", "a youth inside, a dog on one side"),
+        ("Side A (lower): dog. Side \u0392 (upper): horse", "a dog on one side, a horse on the other side"),
+        ("Woman with a hydria. Youth", "a woman with a hydria, youth"),
         ("Large, shallow drinking cup depicts a youth with a cup", "a youth with a cup"),
         (
             "Interior: walking komastSide A: dancerSide B: youth",
@@ -217,6 +220,8 @@ def test_canonical_record_of_the_archive_itself_is_unchanged(text):
         ),
         ({"Shape Name": "Attic red-figure krater", "Fabric": "Apulian"}, "This vase is an Apulian red-figure krater."),
         ({"Shape Name": "Corinthian-type skyphos"}, "This vase is a Corinthian-type skyphos."),
+        ({"Shape Name": "Red Figure Cup: Type C"}, "This vase is a red-figure type C cup."),
+        ({"Shape Name": "Attic cup", "Fabric": "Greek, Classical period"}, "This vase is an Athenian cup."),
         ({"Shape Name": "Apulian Gnathian squat lekythos"}, "This vase is a Gnathian squat lekythos."),
     ],
 )

@@ -9,7 +9,7 @@ _A, _B, _AB, _IN, _OUT = "A", "B", "A,B", "I", "EXT"
 
 _SEPARATOR = r"\s*[:=,–—-]+\s*"
 _VERB = r"\s+(?:shows?|depicts?|represents?|showing|depicting|is decorated with|has|features?|with)\s+"
-_GLOSS = r"(?:\s*\((?:obverse|reverse|front|back|obv\.?|rev\.?|main|exterior|interior)\))?"
+_GLOSS = r"(?:\s*\([\w ./]{1,20}\))?"
 _LETTERED = (
     r"(?:on\s+)?(?:the\s+)?(?:(?:exterior|outside)[,:]?\s+)?\b(?:sides?|faces?|obverse|reverse|front|back|row|frieze|zone|panel|scene)\s+"
     r"(?P<letters>(?-i:[AB12])(?:\s*(?:,|&|and|/|\+|-)\s*(?:side\s+)?(?-i:[AB12]))?|[ab](?=\s*[:=]))(?!\w)" + _GLOSS
@@ -64,6 +64,13 @@ _VESSEL = re.compile(
     re.IGNORECASE,
 )
 """A beginning that names the vase itself: "Large, shallow drinking cup depicts a youth"."""
+_HEADING = re.compile(
+    r"((?:(?:pottery|terracotta|ceramic|earthenware|attic|athenian)\b|(?:red|black)[ -]figured?\b|white[ -]ground\b)"
+    r"[^.;\n|]{0,60})[.;\n]\s*",
+    re.IGNORECASE,
+)
+"""A first sentence that only names the vase: "Pottery: red-figured cup."."""
+_LOOKALIKE = re.compile("(?<=[Ss]ide )[\u0391\u0392\u0410\u0412]")  # A and B of the Greek and the Cyrillic alphabet
 _COMPARED = re.compile(r"(?:\(\s*cf\.[^()]*\)|(?:^|(?<=[.;]\s))cf\.[^.;]*(?:[.;]|$))", re.IGNORECASE)
 """A reference to other vases for comparison, which says nothing about this one."""
 _ENDS = " \t\n,;.|/–—-"
@@ -76,12 +83,13 @@ def canonical_sides(text: str) -> str:
     behind it, or by "A." Text without a side's name is unchanged.
     """
     text = _COMPARED.sub(" ", re.sub(r"<br ?/?>|\r\n?", "\n", text))
-    text = _GLUED.sub(". ", text)
+    text = _GLUED.sub(". ", _LOOKALIKE.sub(lambda match: "A" if match[0] in "\u0391\u0410" else "B", text))
     for letter, side in (("r", "right"), ("l", "left")):  # "in r. hand", "moving to l."
         text = re.sub(rf"\b{letter}\.(?=\s+[a-z])|(?<=\bto ){letter}\b\.?", side, text)
-    vessel = _VESSEL.match(text)
-    if vessel and names_a_shape(vessel["vessel"]):
-        text = text[vessel.end() :]
+    for beginning in (_VESSEL.match(text), _HEADING.match(text)):
+        if beginning and beginning.end() < len(text) and names_a_shape(beginning[1]):
+            text = text[beginning.end() :]
+            break
     parts = next((parts for read in (_in_front, _bracketed, _behind) if (parts := read(text))), [("", text.strip())])
     return _PLACE.sub(_place_label, _joined(parts)).strip(" |")
 

@@ -28,8 +28,13 @@ _USES = {
 """Descriptions of a vase's use that stand for exactly one family of shapes, and the name of that family."""
 
 
-_CULTURES = frozenset(("greek", "ancient greek", "hellenic", "classical greek", "greece", "ancient greece"))
-"""Texts in the field "Fabric" that are true of any Greek vase."""
+_CULTURES = frozenset(
+    (
+        *("greek", "greece", "hellenic", "ancient", "culture", "period", "early", "late", "high"),
+        *("archaic", "classical", "hellenistic"),
+    )
+)
+"""Words in the field "Fabric" that don't say where a Greek vase was made."""
 _MATERIALS = frozenset(
     (
         *(
@@ -69,7 +74,7 @@ _LONG = 3
 def canonical_fabric(text: str) -> str:
     """Returns a fabric without the parts of a list that state nothing: "Attic; unknown" becomes "Attic", "Greek" ""."""
     text = _stated(text, "Fabric")
-    return "" if _plain(text) in _CULTURES else text
+    return "" if _CULTURES.issuperset(_plain(text).split()) else text
 
 
 def canonical_technique(text: str) -> str:
@@ -93,7 +98,8 @@ def mentioned(vocabulary: Vocabulary, text: str) -> str:
     words = tokens(normalize(text, len(text)))
     found = {m.id for m in find_mentions(words, 1.0, record=True) if m.vocabulary == vocabulary}
     found -= {around for each in found for around in wider(vocabulary)[each]}  # "Apulian Gnathian"
-    if len(found) != 1 or not _COMPARES.isdisjoint(words) or not found <= _mentions(vocabulary, text):
+    compares = _COMPARES if vocabulary == "fabric" else {"or", "not", "imitating", "imitation", "|"}
+    if len(found) != 1 or not compares.isdisjoint(words) or not found <= _mentions(vocabulary, text):
         return ""
     return lexicon(vocabulary)[found.pop()].names[0]
 
@@ -101,7 +107,7 @@ def mentioned(vocabulary: Vocabulary, text: str) -> str:
 def canonical_shape(text: str) -> str:
     """Returns a shape's name: "Mixing Vessel" becomes "krater", the path of classes "Pottery | Cup | Type C" becomes
     "Cup, Type C". Other names are unchanged."""
-    text = _narrowest(_stated(text, "Shape Name"))
+    text = _narrowest(re.sub(r"\s*:\s*(?=type\b)", ", ", _stated(text, "Shape Name"), flags=re.IGNORECASE))
     return _USES.get(_plain(text), text)
 
 
