@@ -35,6 +35,12 @@ JOBS = {
         settings="vaserl.curation.train_quality.settings:TrainQualitySettings",
         example="configs/quality/synthetic.toml",
     ),
+    "train-cutout": Job(
+        module="launch.train_cutout",
+        line="trains the network that cuts vases out of photographs, on composed scenes",
+        settings="vaserl.synthetic.train_cutout.settings:TrainCutoutSettings",
+        example="configs/cutout/h200.toml",
+    ),
     "sft": Job(
         module="launch.sft",
         line="fine-tunes a model on the captions and questions of a data set",

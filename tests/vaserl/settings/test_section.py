@@ -11,11 +11,13 @@ from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, QuickstartSettings, RolloutSettings, SftSettings, TrainSettings
 from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
+from vaserl.synthetic.train_cutout.settings import TrainCutoutSettings
 
 ROOT = Path(__file__).parents[3]
 KIND_OF_FOLDER = {
     "curate": CurateSettings,
     "quality": TrainQualitySettings,
+    "cutout": TrainCutoutSettings,
     "sft": SftSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,

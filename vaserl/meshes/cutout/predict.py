@@ -1,0 +1,60 @@
+"""Applies the network to a photograph of any size."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vaserl.meshes.cutout.network import CutoutNet
+from vaserl.meshes.cutout.views import VIEWS
+
+CANVAS_PX = 256
+"""Side of the square on which the network sees a photograph. The photograph is scaled until its longer side fits, with
+anti-aliasing and without changing its proportions, and padded."""
+SMALL_CANVAS_PX = 224
+"""The same for photographs of which neither side is longer than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutoutPrediction:
+    """What the network makes of a photograph of H x W pixels."""
+
+    vase: np.ndarray
+    """Probability that each pixel shows a vase or a sherd, float32 [H, W]. Gaps under handles, stands, shadows and
+    reflections are not vase."""
+    views: Mapping[str, float]
+    """Probability of each of `VIEWS`; they sum to 1."""
+
+    @property
+    def view(self) -> str:
+        """The most probable view."""
+        return max(self.views, key=lambda name: self.views[name])
+
+
+def predict_cutout(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:
+    """Returns the network's prediction for a photograph, uint8 [H, W, 3] in sRGB.
+
+    Raises: ValueError when `photo` is no such array.
+    """
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
+        raise ValueError(f"expected a photograph of uint8 [H, W, 3], got {photo.dtype} {list(photo.shape)}")
+    height, width = photo.shape[:2]
+    longer = max(height, width)
+    canvas = CANVAS_PX if longer > SMALL_CANVAS_PX else SMALL_CANVAS_PX
+    size = max(1, round(width * canvas / longer)), max(1, round(height * canvas / longer))
+    scaled = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR), np.float32)
+    left, top = (canvas - size[0]) // 2, (canvas - size[1]) // 2
+    rows, columns = slice(top, top + size[1]), slice(left, left + size[0])
+    picture = np.zeros((1, 4, canvas, canvas), np.float32)
+    picture[0, :3, rows, columns] = scaled.transpose(2, 0, 1) / 127.5 - 1
+    picture[0, 3, rows, columns] = 1
+    with torch.inference_mode():
+        logits, views = network(torch.from_numpy(picture).to(memory_format=torch.channels_last))
+        vase = torch.sigmoid(logits[0, 0]).numpy()[rows, columns]
+        shares = torch.softmax(views[0].double(), 0).tolist()
+    whole = Image.fromarray(np.ascontiguousarray(vase)).resize((width, height), Image.Resampling.BILINEAR)
+    return CutoutPrediction(
+        vase=np.clip(np.asarray(whole, np.float32), 0, 1), views=dict(zip(VIEWS, shares, strict=True))
+    )
