@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, photograph, seen_mask, with_handles
-from vaserl.meshes.lathe import LatheError, lathe
+from vaserl.meshes.lathe import LatheError, VaseView, lathe, lathe_views
 from vaserl.meshes.lathe.from_above import ellipse_likeness, refuse_from_above
 
 
@@ -47,14 +47,32 @@ def test_lathe_a_column_kraters_handles_are_two_columns_and_a_plate() -> None:
     assert aside == [-aside[2], 0.0, aside[2]] and aside[2] > 0.05
 
 
-def test_lathe_a_volute_rises_above_the_lip_and_bends_over_to_it() -> None:
+def volute_krater() -> np.ndarray:
+    """Returns the mask of a krater 130 pixels high whose handles rise 0.14 heights above the lip and bend over to
+    it."""
     image = Image.fromarray((seen_mask(krater, view_deg=(1.0, 8.0), height=130.0) * 255).astype(np.uint8))
     draw, middle = ImageDraw.Draw(image), (SIDE - 1) / 2
     for side in (-1, 1):
         path = ((0.36, 0.68), (0.5, 0.74), (0.51, 0.95), (0.49, 1.08), (0.43, 1.14), (0.36, 1.1), (0.33, 0.98))
         at = [(middle + side * 130 * x, middle - 130 * (z - 0.5)) for x, z in path]
         draw.line(at, fill=255, width=8, joint="curve")
-    result = lathe(photograph(np.asarray(image) > 0))
+    return np.asarray(image) > 0
+
+
+def test_lathe_views_a_handle_toward_the_camera_above_the_lip_is_no_neck() -> None:
+    side = seen_mask(krater, view_deg=(1.0, 8.0), height=130.0)
+    middle = SIDE // 2
+    side[middle - round(0.64 * 130) : middle, middle - 9 : middle + 9] = True
+    alone = lathe(photograph(side))
+    assert any("stands above the mouth" in words for words in alone.warnings)
+    both = lathe_views([VaseView(photo=photograph(side)), VaseView(photo=photograph(volute_krater()))])
+    assert both.sides[1] == "front" and both.sides[0] in ("left", "right")
+    assert departure(both.profile, krater) <= 0.045 < departure(alone.profile, krater)
+    assert both.num_handles == 2 and not any("above the mouth" in words for words in both.warnings)
+
+
+def test_lathe_a_volute_rises_above_the_lip_and_bends_over_to_it() -> None:
+    result = lathe(photograph(volute_krater()))
     assert result.num_handles == len(result.tubes) == 2
     assert result.profile[-8:, 0].max() == pytest.approx(0.41, abs=0.02), "the volutes don't widen the lip"
     for tube in result.tubes:

@@ -69,6 +69,7 @@ def test_lathe_views_leaves_out_what_cannot_be_used() -> None:
     result = lathe_views([VaseView(photo=blank), front])
     assert result.sides == ("front",)
     assert any("photograph 1 was not used: no vase found" in warning for warning in result.warnings)
+    assert any("sides were assumed" in warning for warning in lathe_views([front, front]).warnings)
     with pytest.raises(LatheError, match="no vase found"):
         lathe_views([VaseView(photo=blank)])
     with pytest.raises(LatheError, match="same side"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from vaserl.meshes.lathe.above_mouth import rises_above_lip, rows_above_mouth, without_part_above_mouth
 from vaserl.meshes.lathe.atlas import lay_out
 from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.measured import MAX_ASYMMETRY, MeasuredVase, measure_vase
@@ -68,6 +69,8 @@ def lathe_views(
     if not views:
         raise ValueError("at least one photograph is needed")
     measured, given, warnings = _measured(views)
+    if any(rises_above_lip(vase) for vase in measured):
+        measured = [without_part_above_mouth(vase) for vase in measured]
     best = min(measured, key=lambda vase: (vase.num_handles, vase.edges.asymmetry))
     profile = profile_of(best.edges.half_width, best.view, num_sections)
     look_ups = [Lookup(vase.exposure) for vase in measured]
@@ -78,6 +81,8 @@ def lathe_views(
     else:
         walls = [front_wall(v.exposure, look, shape, profile) for v, look in zip(measured, look_ups, strict=True)]
         sides = find_sides(given, [vase.num_handles for vase in measured], walls)
+    counts = [vase.num_handles for vase in measured]
+    sides_assumed = len(measured) > 1 and None in given and not min(counts) == 0 < max(counts)
     azimuths = [AZIMUTH_DEG[side] for side in sides]
     sources = _handle_sources(measured, sides)
     tubes = _tubes(measured, azimuths, sources, profile)
@@ -120,7 +125,7 @@ def lathe_views(
         sides=sides,
         seen_share=seen_share,
         signs=_signs(first, measured, len({tube.handle for tube in tubes})),
-        warnings=(*warnings, *_warnings(measured, sides, ious, tubes)),
+        warnings=(*warnings, *_warnings(measured, sides, ious, tubes, sides_assumed)),
     )
 
 
@@ -198,7 +203,11 @@ def _signs(first: MeasuredVase, measured: list[MeasuredVase], num_handles: int) 
 
 
 def _warnings(
-    measured: list[MeasuredVase], sides: Sequence[VaseSide], ious: list[float], tubes: list[Tube]
+    measured: list[MeasuredVase],
+    sides: Sequence[VaseSide],
+    ious: list[float],
+    tubes: list[Tube],
+    sides_assumed: bool,
 ) -> list[str]:
     first = measured[0]
     found = []
@@ -206,6 +215,10 @@ def _warnings(
         found.append("the vase touches the image's border")
     if first.edges.asymmetry > MAX_ASYMMETRY / 3:
         found.append(f"the two sides differ by {first.edges.asymmetry:.0%} of their width")
+    if rows_above_mouth(first.edges.half_width):
+        found.append(
+            "a narrow part stands above the mouth: a knob, or a handle toward the camera, which isn't modelled"
+        )
     if first.view.is_top_round:
         found.append("the top of the outline is round: a lid, or the camera looks down by more than 31 degrees")
     if ious[0] < WARNING_IOU:
@@ -215,6 +228,8 @@ def _warnings(
             found.append(f"the model's silhouette overlaps that of the {side} by only {iou:.2f}")
     if len({tube.handle for tube in tubes}) == 1:
         found.append("one handle was found; a second may be hidden in front of the body or behind it")
+    if sides_assumed:
+        found.append("the sides were assumed from the photographs' order, since handles don't tell them apart")
     counts = {vase.num_handles for vase, side in zip(measured, sides, strict=True) if side in ("front", "back")}
     if len(counts) > 1:
         found.append("front and back show different numbers of handles")
