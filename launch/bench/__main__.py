@@ -21,6 +21,7 @@ BENCHES = {
     "resume": "whether training jobs that are killed and started again give an uninterrupted job's files",
     "reward": "captions scored per second, on one core and through the pool",
     "rollout": "seconds of the engine's prefill and decode from stored vision features",
+    "scans": "accuracy of the lathe on photographs that are rendered from scans of real vessels",
     "step": "seconds of a whole GRPO step, by phase",
 }
 """What each bench measures, by the bench's name, which is also the name of its module in this folder."""
