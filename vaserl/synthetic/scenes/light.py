@@ -38,6 +38,30 @@ def recoloured(placed: Placed, dice: Dice) -> torch.Tensor:
     return (albedo * mottled).clamp(0.01, 1)
 
 
+def figured(albedo: torch.Tensor, numbers: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Returns colours [N, 3, S, S] in which the pictures `numbers` [K] have sharp figures with fine lines in them.
+
+    A rendered texture is blurred where the camera comes close; photographs of details are not.
+    """
+    if not len(numbers):
+        return albedo
+    num, side = len(numbers), albedo.shape[-1]
+    cells = int(dice.host.choice([4, 6, 9, 14]))
+    field = dice.noise(num, 1, cells, side) + 0.5 * dice.noise(num, 1, 2 * cells, side)
+    figure = ((field - dice.each(-0.6, 1.2, num)) * 12).clamp(0, 1)
+    folds = dice.noise(num, 1, 3 * cells, side).abs() * 14
+    lines = (1 - (folds - dice.each(0.0, 1.2, num)).clamp(0, 1)) * figure
+    clay, slip = dice.constant((0.78, 0.5, 0.3)), dice.constant((0.12, 0.1, 0.09))
+    light = (clay * torch.exp(dice.normal(0.25, num, 1, 1, 1)) + dice.normal(0.05, num, 3, 1, 1)).clamp(0, 1)
+    dark = (slip * torch.exp(dice.normal(0.4, num, 1, 1, 1)) + dice.normal(0.02, num, 3, 1, 1)).clamp(0, 1)
+    swapped = dice.flags(0.35, num)  # black figures on clay
+    inner, ground = light * (1 - swapped) + dark * swapped, dark * (1 - swapped) + light * swapped
+    share = figure * (1 - lines)
+    own = dice.flags(0.5, num)  # the figures lie on the object's own colours
+    below = ground * (1 - own) + albedo[numbers] * own
+    return albedo.index_copy(0, numbers, (inner * share + below * (1 - share)).clamp(0.01, 1))
+
+
 def lit(placed: Placed, albedo: torch.Tensor, dice: Dice) -> torch.Tensor:
     """Returns the objects under random lamps, float [N, 3, S, S], without noise."""
     num = len(albedo)
@@ -52,11 +76,13 @@ def lit(placed: Placed, albedo: torch.Tensor, dice: Dice) -> torch.Tensor:
         wrap = dice.each(0.0, 0.7, num)  # a large lamp reaches around the object
         light = light + dice.each(0.0, strength, num) * ((cosine + wrap) / (1 + wrap)).clamp_min(0)
     light = light * placed.openness ** dice.each(0.4, 1.6, num)
+    flat = dice.flags(0.07, num)  # drawn, or lit from everywhere
+    light = light * (1 - flat) + flat
     weight = placed.alpha
     mean = (light * weight).sum((1, 2, 3), keepdim=True) / weight.sum((1, 2, 3), keepdim=True).clamp_min(1)
     exposure = torch.exp(dice.normal(0.3, num, 1, 1, 1))
     linear = albedo**2 * tint * light / mean.clamp_min(0.05) * exposure
-    return (linear + _reflected(placed, albedo, dice)).clamp(0, 4).sqrt().clamp(0, 1)
+    return (linear + _reflected(placed, albedo, dice) * (1 - flat)).clamp(0, 4).sqrt().clamp(0, 1)
 
 
 def _reflected(placed: Placed, albedo: torch.Tensor, dice: Dice) -> torch.Tensor:

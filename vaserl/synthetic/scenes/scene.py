@@ -11,7 +11,7 @@ from vaserl.synthetic.scenes.bank import ForegroundBank
 from vaserl.synthetic.scenes.dice import Dice
 from vaserl.synthetic.scenes.layout import SceneLayout, sample_layout
 from vaserl.synthetic.scenes.lens import photographed
-from vaserl.synthetic.scenes.light import lit, recoloured
+from vaserl.synthetic.scenes.light import figured, lit, recoloured
 from vaserl.synthetic.scenes.page import line_drawings, on_pages
 from vaserl.synthetic.scenes.placing import Placed, break_up, merge, place
 from vaserl.synthetic.scenes.props import Props
@@ -45,7 +45,10 @@ def compose(bank: ForegroundBank, props: Props, dice: Dice, num: int, side: int)
     placed = _objects(bank, layout, frames, dice, side)
     foot = feet(placed.alpha)
     ground = _ground(x, y, layout, frames, props, foot, dice)
-    colour = _matched(lit(placed, recoloured(placed, dice), dice), placed.alpha, ground, dice)
+    is_near = np.isin(layout.scenes, ("detail", "sherd"))
+    with_figures = dice.to_device(np.flatnonzero(dice.host.random(num) < np.where(is_near, 0.55, 0.12)))
+    albedo = figured(recoloured(placed, dice), with_figures, dice)
+    colour = _matched(lit(placed, albedo, dice), placed.alpha, ground, dice)
     who = dice.some(0.15, num)
     if len(who):
         near = tuple(part[who] for part in foot)
