@@ -4,6 +4,10 @@ A file of a few hundred bytes can claim ten million faces, refer to other files 
 that fills the memory when decoded. Parsers trust the file's JSON header. Therefore this check compares the numbers in
 the header with the size of the file and with the limits below. It parses only the JSON header, lengths, and the headers
 of textures. Sections 3.6, 3.9 and 4.4 of the glTF 2.0 specification define the format.
+
+A file whose geometry is compressed is refused with the extension's name, even where the file doesn't declare that it
+requires the extension. Messages hold neither the text of an exception nor a path other than the file's, because they
+are stored as reasons, and equal files must give equal reasons.
 """
 
 import base64
@@ -13,6 +17,7 @@ import json
 import struct
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +35,41 @@ MAX_TEXTURE_PIXELS = 8192 * 8192
 MAX_TEXTURES = 32
 MAX_NODES = 10_000
 
+_UNREAD_IMAGES = {"image/ktx2", "image/avif", "image/vnd-ms.dds"}
+"""MIME types of images that extensions allow and that aren't read. A texture that names one may have another image."""
+
 _BYTES_OF_COMPONENT = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TRIANGLES = 4
 """Value of a primitive's `mode` in glTF for separate triangles; this is the default."""
+_UNDERSTOOD = {
+    *("KHR_mesh_quantization", "KHR_texture_transform", "KHR_texture_basisu", "EXT_texture_webp"),
+    *("KHR_lights_punctual", "KHR_xmp_json_ld", "KHR_animation_pointer", "KHR_node_visibility"),
+}
+"""Extensions that a file may require, besides those of materials (KHR_materials_…). KTX2 textures of KHR_texture_basisu
+aren't read; a texture that has no PNG, JPEG or WebP besides is refused when it is used."""
 
 
-class _Unsound(Exception):
+class UnsoundGlb(Exception):
     """An error in a GLB file. The message is the reason for rejecting the file; it doesn't contain the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlbContent:
+    """A checked GLB file's JSON header and buffers."""
+
+    header: Mapping[str, Any]
+    """The parsed JSON header."""
+    buffers: Sequence[memoryview]
+    """Content of each buffer of the header, as bytes."""
+
+    def view(self, index: int) -> memoryview:
+        """Returns the bytes of a buffer view."""
+        return _view_bytes(self.header["bufferViews"][index], self.buffers)
+
+    def image(self, index: int) -> bytes:
+        """Returns the encoded bytes of an image."""
+        return _image_bytes(self.header["images"][index], self.header.get("bufferViews", []), self.buffers)
 
 
 def check_glb(path: Path) -> None:
@@ -45,82 +77,136 @@ def check_glb(path: Path) -> None:
 
     Raises: UserError with the path and the reason if it isn't.
     """
+    open_glb(path)
+
+
+def open_glb(path: Path) -> GlbContent:
+    """Reads a GLB file and checks that it is complete, contains everything that it refers to, and is within the limits.
+
+    Raises: UserError with the path and the reason if it isn't.
+    """
     try:
         header, binary = _chunks(path)
-        _check(header, binary)
-    except (_Unsound, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Unsound) else f"damaged GLB model ({type(error).__name__}: {error})"
-        raise UserError(f"{path}: {what}; export it again as a self-contained binary glTF") from error
+        return GlbContent(header=header, buffers=_checked_buffers(header, binary))
+    except UnsoundGlb as error:
+        raise unusable_glb(path, str(error)) from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise unusable_glb(path, "damaged GLB model: its header lacks a field or holds one of another kind") from error
 
 
-def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Returns the file's parsed JSON header and the content of its binary chunk."""
+def unusable_glb(path: Path, reason: str) -> UserError:
+    """Returns the error for a GLB file that can't be used."""
+    return UserError(f"{path}: {reason}; export it again as a self-contained binary glTF")
+
+
+def _chunks(path: Path) -> tuple[dict[str, Any], memoryview]:
+    """Returns the file's parsed JSON header and the content of its binary chunk, which is empty if it has none."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise _Unsound(f"{size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
+        raise UnsoundGlb(f"{size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
     with path.open("rb") as file:
         start = file.read(20)
         if len(start) < 20:
-            raise _Unsound(f"damaged GLB model: it ends after {size} bytes")
+            raise UnsoundGlb(f"damaged GLB model: it ends after {size} bytes")
         magic, version, length, json_length, kind = struct.unpack("<4sIII4s", start)
         if magic != b"glTF" or kind != b"JSON":
-            raise _Unsound("not a GLB model")
+            raise UnsoundGlb("not a GLB model")
         if version != 2:
-            raise _Unsound(f"binary glTF of version {version}; only version 2 is supported")
+            raise UnsoundGlb(f"binary glTF of version {version}; only version 2 is supported")
         if length > size:
-            raise _Unsound(f"damaged GLB model: cut off, {size:,} bytes of {length:,}")
+            raise UnsoundGlb(f"damaged GLB model: cut off, {size:,} bytes of {length:,}")
         if json_length > min(MAX_HEADER_BYTES, size - 20):
-            raise _Unsound(f"damaged GLB model: its header claims {json_length:,} bytes")
-        header = json.loads(file.read(json_length))
-        binary = file.read()
+            raise UnsoundGlb(f"damaged GLB model: its header claims {json_length:,} bytes")
+        try:
+            header = json.loads(file.read(json_length))
+        except (ValueError, RecursionError) as error:
+            raise UnsoundGlb("damaged GLB model: its header is not valid JSON") from error
+        binary = memoryview(file.read())
     if not isinstance(header, dict):
-        raise _Unsound("damaged GLB model: its header is not a JSON object")
+        raise UnsoundGlb("damaged GLB model: its header is not a JSON object")
     if len(binary) >= 8:
         chunk_length, kind = struct.unpack("<I4s", binary[:8])
         if kind == b"BIN\0" and chunk_length > len(binary) - 8:
-            raise _Unsound(f"damaged GLB model: cut off, {len(binary) - 8:,} bytes of data of {chunk_length:,}")
+            raise UnsoundGlb(f"damaged GLB model: cut off, {len(binary) - 8:,} bytes of data of {chunk_length:,}")
     return header, binary[8:]
 
 
-def _check(header: Mapping[str, Any], binary: bytes) -> None:
-    compressed = [name for name in header.get("extensionsRequired", []) if "compression" in name]
-    if compressed:
-        raise _Unsound(f"needs {', '.join(compressed)}, which isn't supported")
+def _checked_buffers(header: Mapping[str, Any], binary: memoryview) -> list[memoryview]:
+    """Returns the file's buffers after checking everything in the header that refers to them."""
+    unknown = _unknown_extensions(header)
+    if unknown:
+        raise UnsoundGlb(f"needs {', '.join(unknown)}, which isn't supported; export it without")
     buffers = [_buffer(buffer, binary) for buffer in header.get("buffers", [])]
     views = header.get("bufferViews", [])
     for view in views:
         offset, length = _natural(view.get("byteOffset", 0)), _natural(view["byteLength"])
         if offset + length > len(buffers[_natural(view["buffer"])]):
-            raise _Unsound("damaged GLB model: a buffer view exceeds its buffer")
+            raise UnsoundGlb("damaged GLB model: a buffer view exceeds its buffer")
     for accessor in header.get("accessors", []):
         _check_accessor(accessor, views)
     _check_geometry(header)
     images = header.get("images", [])
     if len(images) > MAX_TEXTURES:
-        raise _Unsound(f"{len(images)} textures; the limit is {MAX_TEXTURES}")
+        raise UnsoundGlb(f"{len(images)} textures; the limit is {MAX_TEXTURES}")
     for image in images:
-        _check_image(_image_bytes(image, views, buffers))
+        content = _image_bytes(image, views, buffers)
+        if not is_unread_image(content, image.get("mimeType", "")):
+            _check_image(content)
+    return buffers
 
 
-def _buffer(buffer: Mapping[str, Any], binary: bytes) -> memoryview:
+def _unknown_extensions(header: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the extensions without which the file's geometry can't be read, sorted.
+
+    Those that the file requires, those that compress the data of a primitive or a buffer view, and those that multiply
+    a node's mesh.
+    """
+    required = {name for name in header.get("extensionsRequired", []) if not name.startswith("KHR_materials_")}
+    used = {name for view in header.get("bufferViews", []) for name in view.get("extensions", {})}
+    for mesh in header.get("meshes", []):
+        used |= {name for part in mesh["primitives"] for name in part.get("extensions", {})}
+    for node in header.get("nodes", []):
+        used |= {name for name in node.get("extensions", {}) if "instancing" in name}
+    return sorted((required - _UNDERSTOOD) | {name for name in used if "compression" in name or "instancing" in name})
+
+
+def is_unread_image(content: bytes, mime_type: str) -> bool:
+    """Tells whether an image has a format of an extension that isn't read: KTX2, AVIF or DDS."""
+    return mime_type in _UNREAD_IMAGES or content.startswith(b"\xabKTX 20")
+
+
+def _buffer(buffer: Mapping[str, Any], binary: memoryview) -> memoryview:
     claimed, held = _natural(buffer["byteLength"]), binary if "uri" not in buffer else _embedded(buffer["uri"])
     if claimed > len(held):
-        raise _Unsound(f"damaged GLB model: claims {claimed:,} bytes of data and has {len(held):,}")
+        raise UnsoundGlb(f"damaged GLB model: claims {claimed:,} bytes of data and has {len(held):,}")
     return memoryview(held)[:claimed]
 
 
 def _check_accessor(accessor: Mapping[str, Any], views: Sequence[Mapping[str, Any]]) -> None:
     count = _natural(accessor["count"])
     if count > 3 * MAX_FACES:
-        raise _Unsound(f"claims {count:,} values in one accessor; the limit is {3 * MAX_FACES:,}")
-    if "bufferView" not in accessor:
-        return  # all values are zero; their count is limited above
-    view = views[_natural(accessor["bufferView"])]
+        raise UnsoundGlb(f"claims {count:,} values in one accessor; the limit is {3 * MAX_FACES:,}")
     size = _BYTES_OF_COMPONENT[accessor["componentType"]] * _COMPONENTS[accessor["type"]]
+    if "bufferView" in accessor:  # without it, all values are zero; their count is limited above
+        _check_extent(accessor, views, count, size)
+    if "sparse" in accessor:
+        sparse = accessor["sparse"]
+        num_replaced, index = _natural(sparse["count"]), sparse["indices"]
+        if num_replaced > count:
+            raise UnsoundGlb(f"damaged GLB model: {num_replaced:,} sparse values in an accessor of {count:,}")
+        _check_extent(index, views, num_replaced, _BYTES_OF_COMPONENT[index["componentType"]])
+        _check_extent(sparse["values"], views, num_replaced, size)
+
+
+def _check_extent(where: Mapping[str, Any], views: Sequence[Mapping[str, Any]], count: int, size: int) -> None:
+    """Checks that `count` values of `size` bytes each fit the buffer view that `where` refers to."""
+    view = views[_natural(where["bufferView"])]
     stride = _natural(view.get("byteStride", 0)) or size
-    needed = _natural(accessor.get("byteOffset", 0)) + (stride * (count - 1) + size if count else 0)
+    if stride < size:
+        raise UnsoundGlb(f"damaged GLB model: values of {size} bytes every {stride} bytes")
+    needed = _natural(where.get("byteOffset", 0)) + (stride * (count - 1) + size if count else 0)
     if needed > view["byteLength"]:
-        raise _Unsound(
+        raise UnsoundGlb(
             f"damaged GLB model: an accessor of {count:,} values doesn't fit its {view['byteLength']:,} bytes"
         )
 
@@ -132,10 +218,10 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
     """
     accessors, meshes, nodes = header.get("accessors", []), header.get("meshes", []), header.get("nodes", [])
     if len(nodes) > MAX_NODES:
-        raise _Unsound(f"{len(nodes):,} nodes; the limit is {MAX_NODES:,}")
+        raise UnsoundGlb(f"{len(nodes):,} nodes; the limit is {MAX_NODES:,}")
     children = [_natural(child) for node in nodes for child in node.get("children", [])]
     if len(children) != len(set(children)) or _is_cyclic(nodes):
-        raise _Unsound("damaged GLB model: its nodes don't form a tree")
+        raise UnsoundGlb("damaged GLB model: its nodes don't form a tree")
     sizes = []
     for mesh in meshes:
         num_faces = num_vertices = 0
@@ -148,7 +234,7 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
     placed = [sizes[_natural(node["mesh"])] for node in nodes if "mesh" in node]
     num_faces, num_vertices = (max(sum(s[k] for s in placed), sum(s[k] for s in sizes)) for k in (0, 1))
     if num_faces > MAX_FACES or num_vertices > MAX_VERTICES:
-        raise _Unsound(
+        raise UnsoundGlb(
             f"{num_faces:,} faces on {num_vertices:,} vertices; the limits are {MAX_FACES:,} and "
             f"{MAX_VERTICES:,}: decimate it"
         )
@@ -171,21 +257,25 @@ def _is_cyclic(nodes: Sequence[Mapping[str, Any]]) -> bool:
 def _image_bytes(image: Mapping[str, Any], views: Sequence[Mapping[str, Any]], buffers: Sequence[memoryview]) -> bytes:
     if "uri" in image:
         return _embedded(image["uri"])
-    view = views[_natural(image["bufferView"])]
+    return bytes(_view_bytes(views[_natural(image["bufferView"])], buffers))
+
+
+def _view_bytes(view: Mapping[str, Any], buffers: Sequence[memoryview]) -> memoryview:
     start = _natural(view.get("byteOffset", 0))
-    return bytes(buffers[_natural(view["buffer"])][start : start + _natural(view["byteLength"])])
+    return buffers[_natural(view["buffer"])][start : start + _natural(view["byteLength"])]
 
 
 def _check_image(content: bytes) -> None:
+    """Checks an image's size in pixels, and that it is a PNG, JPEG or WebP."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
                 width, height = picture.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _Unsound(f"has a texture that can't be read ({type(error).__name__}: {error})") from error
+        raise UnsoundGlb("has a texture that can't be read as PNG, JPEG or WebP") from error
     if width * height > MAX_TEXTURE_PIXELS:
-        raise _Unsound(f"has a texture of {width} x {height} pixels; the limit is {MAX_TEXTURE_PIXELS:,}")
+        raise UnsoundGlb(f"has a texture of {width} x {height} pixels; the limit is {MAX_TEXTURE_PIXELS:,}")
 
 
 def _embedded(uri: str) -> bytes:
@@ -195,14 +285,14 @@ def _embedded(uri: str) -> bytes:
     """
     head, comma, body = uri.partition(",")
     if not head.startswith("data:") or not comma or not head.endswith(";base64"):
-        raise _Unsound(f"refers to {uri[:80]!r} outside the file")
+        raise UnsoundGlb(f"refers to {uri[:80]!r} outside the file")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise _Unsound(f"damaged GLB model: embedded data can't be decoded ({error})") from error
+        raise UnsoundGlb("damaged GLB model: embedded base64 data can't be decoded") from error
 
 
 def _natural(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _Unsound(f"damaged GLB model: {value!r} where a natural number is expected")
+        raise UnsoundGlb(f"damaged GLB model: {value!r} where a natural number is expected")
     return value

@@ -5,30 +5,19 @@ to unit height. The camera's distance is computed from the mesh's bounding spher
 visible in a clip.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import trimesh
-from trimesh.visual.color import ColorVisuals
 
 from vaserl.files.clip import Clip
-from vaserl.meshes.egl_device import device_of_this_process
-
-os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # rendering without a display; must be set before pyrender's import
-if not hasattr(np, "infty"):
-    np.infty = np.inf  # type: ignore[attr-defined]  # pyrender 0.1.45 uses this name, which numpy 2 removed
-with contextlib.suppress(ImportError):
-    # Mesa's software renderer and triton each contain an LLVM, and triton crashes the process when it is loaded second.
-    # torch imports triton at some later time, so it is loaded here first, which takes a quarter of a second.
-    import triton._C.libtriton  # noqa: F401  # pyright: ignore[reportMissingImports]
-import pyrender
-
-Model = trimesh.Trimesh | trimesh.Scene
+from vaserl.meshes.offscreen import Drawing, acquire_renderer, pyrender, release_renderer
+from vaserl.meshes.orientation import facing_outwards
+from vaserl.meshes.part import Paint, Part
+from vaserl.meshes.trimesh_parts import Model, painted_parts
 
 SIX_VIEWS: dict[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
@@ -85,21 +74,15 @@ class Light:
     key light."""
 
 
-def parts_of(model: Model) -> list[trimesh.Trimesh]:
-    """Returns copies of the non-empty meshes of a mesh or scene, with the transforms of the scene's nodes applied.
+def parts_of(model: Model) -> list[Part]:
+    """Returns the parts of a mesh, scene or painted model that have faces, in the world's coordinates.
 
-    A mesh with negative volume, as in some scans, has its faces wound inside out. Its faces are reversed, since the
-    mesh would otherwise be lit from behind.
+    A surface that is wound inside out, as in some scans, is reversed, since it would otherwise be lit from behind.
     """
-    parts = [model.copy()] if isinstance(model, trimesh.Trimesh) else model.dump()
-    parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    for part in parts:
-        if part.volume < 0:
-            part.invert()
-    return parts
+    return facing_outwards(painted_parts(model))
 
 
-def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray, float]:
+def normalising_transform(parts: Sequence[Part | trimesh.Trimesh]) -> tuple[np.ndarray, float]:
     """Returns the transform, float64 [4, 4], that centres a mesh on its vertical axis and scales it to unit height, and
     the mesh's radius after the transform.
 
@@ -108,12 +91,12 @@ def normalising_transform(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray,
     centred on the middle of the axis.
     """
     vertices = np.concatenate([part.vertices for part in parts])
-    low, high = vertices[:, 1].min(), vertices[:, 1].max()
-    centres = np.concatenate([part.triangles_center for part in parts])
-    areas = np.concatenate([part.area_faces for part in parts])
-    centroid = areas @ centres / areas.sum()
-    centre = np.array([centroid[0], (low + high) / 2, centroid[2]])
-    scale = 1 / max(high - low, 1e-9)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    corners = np.concatenate([part.vertices[part.faces] for part in parts]) - low
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    centroid = low + areas @ corners.mean(axis=1) / areas.sum()
+    centre = np.array([centroid[0], (low[1] + high[1]) / 2, centroid[2]])
+    scale = 1 / max(high[1] - low[1], 1e-9)
     transform = trimesh.transformations.scale_matrix(scale) @ trimesh.transformations.translation_matrix(-centre)
     return transform, float(scale * np.linalg.norm(vertices - centre, axis=1).max())
 
@@ -133,7 +116,7 @@ class TurntableRenderer:
         self.resolution = resolution
         self.camera = camera or Camera()
         self.light = light or Light()
-        self._renderer = _acquire_renderer()
+        self._renderer = acquire_renderer()
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +130,7 @@ class TurntableRenderer:
         """Releases the graphics context; may be called twice."""
         if self._renderer is not None:
             self._renderer = None
-            _release_renderer()
+            release_renderer()
 
     def render_clip(self, model: Model, num_frames: int = 8, fps: float = 4.0) -> Clip:
         """Renders one full turn: frame k shows the mesh turned by k * 360 / num_frames degrees about its axis."""
@@ -167,16 +150,17 @@ class TurntableRenderer:
         (towards the camera). The background is (128, 128, 128), which stands for a normal of zero. `views` are N pairs
         (turn of the mesh, elevation of the camera) in degrees, by default those of `SIX_VIEWS`.
         """
-        merged = [_without_seams(part) for part in parts_of(model)]
-        transform, radius = normalising_transform(merged)
+        parts = parts_of(model)
+        transform, radius = normalising_transform(parts)
+        parts = [part.transformed(transform) for part in parts]
         images = []
         for turn_deg, elevation_deg in views or list(SIX_VIEWS.values()):
             camera_pose = replace(self.camera, elevation_deg=elevation_deg).pose(radius)
-            turned = _turn(turn_deg) @ transform
             to_camera = camera_pose[:3, :3].T @ _turn(turn_deg)[:3, :3]
             scene = pyrender.Scene(bg_color=(0.5, 0.5, 0.5, 1.0))
-            for part in merged:
-                scene.add(pyrender.Mesh.from_trimesh(_coloured_by_normal(part, to_camera), smooth=True), pose=turned)
+            drawing = Drawing()
+            for part in parts:
+                scene.add(drawing.mesh(_coloured_by_normal(part, to_camera)), pose=_turn(turn_deg))
             scene.add(_camera_node(self.camera), pose=camera_pose)
             images.append(self._render(scene, pyrender.RenderFlags.FLAT | pyrender.RenderFlags.SKIP_CULL_FACES))
         return np.stack(images)
@@ -202,7 +186,9 @@ class TurntableRenderer:
         parts = parts_of(model)
         transform, radius = normalising_transform(parts if framed_by is None else parts_of(framed_by))
         scene = pyrender.Scene(bg_color=(*(background or self.background), 1.0), ambient_light=[light.ambient] * 3)
-        nodes = [scene.add(_render_mesh(part)) for part in parts]
+        drawing = Drawing()
+        # in float64: a model far from the origin would lose its shape in the renderer's single precision
+        nodes = [scene.add(drawing.mesh(part.transformed(transform))) for part in parts]
         camera_node = scene.add(_camera_node(camera))
         right, up = light.key_direction_deg
         key = scene.add(pyrender.DirectionalLight(intensity=light.key))
@@ -214,7 +200,7 @@ class TurntableRenderer:
             scene.set_pose(key, pose @ _light_pose(right, up))
             scene.set_pose(fill, pose @ _light_pose(-right, up / 2))
             for node in nodes:
-                scene.set_pose(node, _turn(turn_deg) @ transform)
+                scene.set_pose(node, _turn(turn_deg))
             images.append(self._render(scene, pyrender.RenderFlags.NONE))
         scene.clear()
         return np.stack(images)
@@ -227,55 +213,8 @@ class TurntableRenderer:
         return np.array(colour[..., :3], dtype=np.uint8)
 
 
-_renderer: pyrender.OffscreenRenderer | None = None
-_num_users = 0
-
-
-def _acquire_renderer() -> pyrender.OffscreenRenderer:
-    """Returns the pyrender renderer that the whole process shares.
-
-    If there were several renderers, deleting one would end the EGL display that all of them use.
-    """
-    global _renderer, _num_users
-    if _renderer is None:
-        with _egl_device_in_environment():
-            _renderer = pyrender.OffscreenRenderer(64, 64)
-    _num_users += 1
-    return _renderer
-
-
-@contextlib.contextmanager
-def _egl_device_in_environment() -> Iterator[None]:
-    """Sets EGL_DEVICE_ID, the index of the GPU that pyrender renders on, only within the `with` block.
-
-    It isn't set permanently, because child processes inherit the environment and may use other GPUs.
-    """
-    if "EGL_DEVICE_ID" in os.environ:
-        yield
-        return
-    os.environ["EGL_DEVICE_ID"] = str(device_of_this_process())
-    try:
-        yield
-    finally:
-        del os.environ["EGL_DEVICE_ID"]
-
-
-def _release_renderer() -> None:
-    global _renderer, _num_users
-    _num_users -= 1
-    if _num_users == 0 and _renderer is not None:
-        _renderer.delete()
-        _renderer = None
-
-
 def _camera_node(camera: Camera) -> pyrender.PerspectiveCamera:
     return pyrender.PerspectiveCamera(yfov=np.radians(camera.field_of_view_deg), aspectRatio=1.0)
-
-
-def _render_mesh(part: trimesh.Trimesh) -> pyrender.Mesh:
-    """Returns the pyrender mesh of `part`, with smooth shading; with face colours, shading is flat, since pyrender
-    can't smooth them."""
-    return pyrender.Mesh.from_trimesh(part, smooth=part.visual.kind != "face")  # type: ignore[union-attr]
 
 
 def _turn(degrees: float) -> np.ndarray:
@@ -288,17 +227,7 @@ def _light_pose(right_deg: float, up_deg: float) -> np.ndarray:
     return about_y @ trimesh.transformations.rotation_matrix(-np.radians(up_deg), [1, 0, 0])
 
 
-def _without_seams(part: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Returns a copy without texture, in which the vertices at texture seams are merged so that normals are smooth
-    there."""
-    bare = trimesh.Trimesh(part.vertices, part.faces, process=False)
-    bare.merge_vertices()
-    return bare
-
-
-def _coloured_by_normal(bare: trimesh.Trimesh, to_camera: np.ndarray) -> trimesh.Trimesh:
-    normals = bare.vertex_normals @ to_camera.T
-    coloured = trimesh.Trimesh(bare.vertices, bare.faces, process=False)
-    colours = np.round((normals + 1) * 127.5).astype(np.uint8)
-    coloured.visual = ColorVisuals(coloured, vertex_colors=colours)
-    return coloured
+def _coloured_by_normal(part: Part, to_camera: np.ndarray) -> Part:
+    colours = np.ones((len(part.vertices), 4), np.float32)
+    colours[:, :3] = np.round((part.normals @ to_camera.T + 1) * 127.5) / 255
+    return replace(part, uv=None, colours=colours, paint=Paint())

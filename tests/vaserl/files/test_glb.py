@@ -289,7 +289,7 @@ def test_load_mesh_accepts_sound_models_with_texture_and_embedded_data(tmp_path:
         path.write_bytes(content)
         assert load_mesh(path).to_mesh().area == pytest.approx(0.5)
     trimesh.Scene([trimesh.creation.box(), trimesh.creation.icosphere()]).export(tmp_path / "scene.glb")
-    assert len(load_mesh(tmp_path / "scene.glb").geometry) == 2
+    assert len(load_mesh(tmp_path / "scene.glb").parts) == 2
 
 
 def test_turntable_stage_rejects_the_row_of_a_hostile_model(tmp_path: Path) -> None:

@@ -167,13 +167,13 @@ def test_paint_vase_has_no_seam(traits: VaseTraits) -> None:
 def test_to_glb_loads_with_its_texture_and_stands_upright(traits: VaseTraits, tmp_path: Path) -> None:
     mesh = build_mesh(with_facts(traits, shape="LEKYTHOS"), paint_vase(traits))
     (tmp_path / "a.glb").write_bytes(to_glb(mesh))
-    scene = load_mesh(tmp_path / "a.glb")
-    (part,) = scene.geometry.values()
-    assert part.visual.material.baseColorTexture.size == (WIDTH, HEIGHT)
-    assert part.visual.uv.shape == (len(part.vertices), 2)
-    assert scene.extents[1] == pytest.approx(traits.slimness, rel=0.01)
-    assert scene.extents[1] > 1.5 * scene.extents[0]  # a lekythos is tall: y is up
-    assert scene.bounds[0, 1] == pytest.approx(0.0, abs=1e-6)
+    model = load_mesh(tmp_path / "a.glb")
+    (part,) = model.parts
+    assert part.paint.texture.pixels.shape == (HEIGHT, WIDTH, 3)
+    assert part.uv.shape == (len(part.vertices), 2)
+    assert model.extents[1] == pytest.approx(traits.slimness, rel=0.01)
+    assert model.extents[1] > 1.5 * model.extents[0]  # a lekythos is tall: y is up
+    assert part.vertices[:, 1].min() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_to_glb_same_traits_same_bytes(traits: VaseTraits) -> None:
