@@ -49,9 +49,15 @@ _UNDERSTOOD = {
 """Extensions that a file may require, besides those of materials (KHR_materials_…). KTX2 textures of KHR_texture_basisu
 aren't read; a texture that has no PNG, JPEG or WebP besides is refused when it is used."""
 
+MISUSED_FIELD = "damaged GLB model: its header lacks a field or holds one of another kind"
+"""Reason for errors that the types and ranges of the header's fields cause."""
+
 
 class UnsoundGlb(Exception):
-    """An error in a GLB file. The message is the reason for rejecting the file; it doesn't contain the path."""
+    """An error in a GLB file. The message is the reason for rejecting the file and the remedy, without the path."""
+
+    def __init__(self, reason: str, remedy: str = "export it again as a self-contained binary glTF") -> None:
+        super().__init__(f"{reason}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +95,9 @@ def open_glb(path: Path) -> GlbContent:
         header, binary = _chunks(path)
         return GlbContent(header=header, buffers=_checked_buffers(header, binary))
     except UnsoundGlb as error:
-        raise unusable_glb(path, str(error)) from error
+        raise UserError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        raise unusable_glb(path, "damaged GLB model: its header lacks a field or holds one of another kind") from error
-
-
-def unusable_glb(path: Path, reason: str) -> UserError:
-    """Returns the error for a GLB file that can't be used."""
-    return UserError(f"{path}: {reason}; export it again as a self-contained binary glTF")
+        raise UserError(f"{path}: {UnsoundGlb(MISUSED_FIELD)}") from error
 
 
 def _chunks(path: Path) -> tuple[dict[str, Any], memoryview]:
@@ -135,7 +136,7 @@ def _checked_buffers(header: Mapping[str, Any], binary: memoryview) -> list[memo
     """Returns the file's buffers after checking everything in the header that refers to them."""
     unknown = _unknown_extensions(header)
     if unknown:
-        raise UnsoundGlb(f"needs {', '.join(unknown)}, which isn't supported; export it without")
+        raise UnsoundGlb(f"needs {', '.join(unknown)}, which isn't supported", "export it without")
     buffers = [_buffer(buffer, binary) for buffer in header.get("buffers", [])]
     views = header.get("bufferViews", [])
     for view in views:
@@ -235,8 +236,8 @@ def _check_geometry(header: Mapping[str, Any]) -> None:
     num_faces, num_vertices = (max(sum(s[k] for s in placed), sum(s[k] for s in sizes)) for k in (0, 1))
     if num_faces > MAX_FACES or num_vertices > MAX_VERTICES:
         raise UnsoundGlb(
-            f"{num_faces:,} faces on {num_vertices:,} vertices; the limits are {MAX_FACES:,} and "
-            f"{MAX_VERTICES:,}: decimate it"
+            f"{num_faces:,} faces on {num_vertices:,} vertices; the limits are {MAX_FACES:,} and {MAX_VERTICES:,}",
+            "decimate it",
         )
 
 

@@ -9,7 +9,7 @@ import trimesh
 from trimesh.visual.color import ColorVisuals
 
 from vaserl.errors import UserError
-from vaserl.files.glb import UnsoundGlb, open_glb, unusable_glb
+from vaserl.files.glb import MISUSED_FIELD, UnsoundGlb, open_glb
 from vaserl.meshes.gltf.reader import read_parts
 from vaserl.meshes.part import VERTEX_COLOURS, PaintedModel
 
@@ -31,10 +31,10 @@ def load_mesh(path: Path) -> PaintedModel:
         with np.errstate(all="ignore"):  # numbers that aren't finite are refused afterwards
             return read_parts(content)
     except UnsoundGlb as error:
-        raise unusable_glb(path, str(error)) from error
+        raise UserError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as error:
         # fields of the header that the check doesn't read
-        raise unusable_glb(path, "damaged GLB model: its header lacks a field or holds one of another kind") from error
+        raise UserError(f"{path}: {UnsoundGlb(MISUSED_FIELD)}") from error
 
 
 def write_glb(path: Path, mesh: trimesh.Trimesh) -> None:

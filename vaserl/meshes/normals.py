@@ -25,7 +25,8 @@ def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     shared = unit_vectors(_summed(place, own, num_places))[place]
     own = unit_vectors(own)
     is_sharp = np.einsum("ij,ij->i", own, shared) < np.cos(np.radians(CREASE_DEG))
-    return np.where(is_sharp[:, None], own, shared)
+    # a vertex whose faces have no area, as on the axis of a lathe, has no normal of its own
+    return np.where((is_sharp & own.any(axis=1))[:, None], own, shared)
 
 
 def agreeing_normals(normals: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

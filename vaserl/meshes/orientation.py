@@ -37,7 +37,7 @@ def _is_inside_out(parts: Sequence[Part]) -> bool:
     volume = sum(_volume(part, centre) for part in parts)
     missing = np.linalg.norm(sum(face_vectors(part.vertices, part.faces).sum(axis=0) for part in parts)) / 2
     radius = max(float(np.linalg.norm(part.vertices - centre, axis=1).max(initial=0.0)) for part in parts)
-    return volume + missing * radius / 3 < 0
+    return bool(volume + missing * radius / 3 < 0)
 
 
 def _volume(part: Part, centre: np.ndarray) -> float:

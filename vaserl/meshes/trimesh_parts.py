@@ -31,7 +31,7 @@ def painted_parts(model: Model) -> list[Part]:
 def _part(mesh: trimesh.Trimesh) -> Part:
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     visual: Any = mesh.visual
-    kind = visual.kind if visual is not None and visual.defined else None
+    kind = visual.kind if visual.defined else None
     if kind == "face":
         return _with_face_colours(vertices[faces], visual.face_colors)
     colours = mesh.vertex_attributes.get(VERTEX_COLOURS)

@@ -16,6 +16,7 @@ import trimesh
 from PIL import Image
 
 from tests.fakes.curation_stages import over_batches
+from tests.fakes.glbs import invisible, jar_glb, monochrome, pale
 from tests.fakes.hostile_pictures import png_claiming
 from vaserl.curation.bodies.turntable import Turntable
 from vaserl.curation.job.batch import batch_of, rows_of
@@ -24,6 +25,7 @@ from vaserl.curation.stages.turntable import TURNTABLE
 from vaserl.errors import UserError
 from vaserl.files import glb as glb_check
 from vaserl.files.glb import check_glb
+from vaserl.meshes.film import ONE_COLOUR
 from vaserl.meshes.glb import load_mesh
 
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "<f4").tobytes() + np.array([0, 1, 2, 0], "<u2").tobytes()
@@ -237,7 +239,7 @@ def test_load_mesh_rejects_every_hostile_model_by_name(tmp_path: Path, name: str
         ("MAX_HEADER_BYTES", 100, {}, r"its header claims [\d,]+ bytes"),
         ("MAX_NODES", 1, {"nodes": [{"mesh": 0}, {}], "scenes": [{"nodes": [0, 1]}]}, "2 nodes; the limit is 1"),
         ("MAX_TEXTURES", 1, {"images": [{"uri": data_uri(png_claiming(1, 1))}] * 2}, "2 textures; the limit is 1"),
-        ("MAX_VERTICES", 2, {}, "1 faces on 3 vertices; the limits are .* and 2:"),
+        ("MAX_VERTICES", 2, {}, "1 faces on 3 vertices; the limits are .* and 2; decimate"),
         # the second mesh is placed nowhere; the same mesh is placed twice
         ("MAX_FACES", 1, {"meshes": [*header()["meshes"], *header()["meshes"]]}, "2 faces on 6 vertices"),
         ("MAX_FACES", 1, {"nodes": [{"mesh": 0}] * 2, "scenes": [{"nodes": [0, 1]}]}, "2 faces on 6 vertices"),
@@ -292,16 +294,25 @@ def test_load_mesh_accepts_sound_models_with_texture_and_embedded_data(tmp_path:
     assert len(load_mesh(tmp_path / "scene.glb").parts) == 2
 
 
-def test_turntable_stage_rejects_the_row_of_a_hostile_model(tmp_path: Path) -> None:
+FILMS = {
+    "painted": (jar_glb(), ""),
+    "two pale colours": (jar_glb(pale), ""),
+    "empty": (jar_glb(invisible), "the turntable video is empty: 2 of 2 frames show nothing"),
+    "one colour": (jar_glb(monochrome), ONE_COLOUR),
+}
+
+
+def test_turntable_stage_rejects_hostile_models_and_films_that_show_nothing(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    names = ["nan", "path traversal", "absurd texture", "cut off"]
-    for name in names:
-        (tmp_path / "models" / f"{name}.glb").write_bytes(NASTY[name][0]())
-    trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "models" / "sound.glb")
+    hostile = ["nan", "path traversal", "absurd texture", "cut off"]
+    models = {name: NASTY[name][0]() for name in hostile} | {name: content for name, (content, _) in FILMS.items()}
     row = {"photo": "", "rejected_by": "", "reason": ""}
-    rows = [row | {"vase_id": name, "mesh": f"models/{name}.glb"} for name in [*names, "sound"]]
-    settings = TurntableSettings(num_frames=2, fps=2.0, resolution=32)
+    rows = [row | {"vase_id": name, "mesh": f"models/{name}.glb"} for name in models]
+    for name, content in models.items():
+        (tmp_path / "models" / f"{name}.glb").write_bytes(content)
+    settings = TurntableSettings(num_frames=2, fps=2.0, resolution=64)
     turntable = over_batches(TURNTABLE, Turntable, settings, tmp_path)
     rendered = {row["vase_id"]: row for row in rows_of(turntable(batch_of(rows)))}
-    assert all(rendered[name]["rejected_by"] == "turntable" and rendered[name]["reason"] for name in names)
-    assert rendered["sound"]["clip"]
+    assert all(rendered[name]["rejected_by"] == "turntable" and rendered[name]["reason"] for name in hostile)
+    assert {name: rendered[name]["reason"] for name in FILMS} == {name: reason for name, (_, reason) in FILMS.items()}
+    assert {name for name, row in rendered.items() if row["clip"]} == {"painted", "two pale colours"}

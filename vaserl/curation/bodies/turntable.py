@@ -18,12 +18,15 @@ from vaserl.curation.stages.turntable import CLIP
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
+from vaserl.meshes.film import film_fault
 from vaserl.meshes.glb import load_mesh
-from vaserl.meshes.turntable import SIX_VIEWS, Model, TurntableRenderer
+from vaserl.meshes.trimesh_parts import Model
+from vaserl.meshes.turntable import SIX_VIEWS, TurntableRenderer
 
 
 class Turntable:
-    """Adds the column `clip`, the hash in the name of the video's file, and rejects 3D models that can't be loaded.
+    """Adds the column `clip`, the hash in the name of the video's file, and rejects 3D models that can't be loaded, and
+    those whose video shows nothing or one colour only.
 
     Each instance has a graphics context on a thread of its own. A context is usable only on the thread that created it,
     and a pool may call `judge` on a different thread than `__init__`.
@@ -46,6 +49,9 @@ class Turntable:
             # the row names the model's file already, and a reason must not depend on the data set's path
             return Rejected(reason=str(error).removeprefix(f"{path}: "))
         clip = self._thread.submit(self._renderer.render_clip, model, settings.num_frames, settings.fps).result()
+        fault = self._thread.submit(film_fault, model, clip).result()
+        if fault:
+            return Rejected(reason=fault)
         digest = self._store.add(clip)
         if settings.stills:
             self._thread.submit(write_stills, self._renderer, model, self._dataset.views(path.name)).result()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
 
 from vaserl.errors import UserError
 from vaserl.intervals import bootstrap_mean_interval
@@ -23,6 +22,7 @@ from vaserl.meshes.compare.pictures import OpenClipScores, Pictures, load_lpips,
 from vaserl.meshes.compare.settings import VaseEvalSettings
 from vaserl.meshes.compare.surface import sample_surface
 from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.part import PaintedModel
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
 
@@ -70,11 +70,15 @@ class PairMeter:
     def __call__(self, id_: str, generated: Path, true: Path) -> Pair:
         """Compares the generated and the true mesh of one vase. Raises: UserError with the path of a file that can't be
         used."""
-        here, there = _solid(generated), _solid(true)
-        found = align(here, there)
-        here.apply_transform(found.to_frame)
-        there.apply_transform(found.true_to_frame)
-        surfaces = [sample_surface(mesh, self._settings.num_points) for mesh in (here, there)]
+        models = load_mesh(generated), load_mesh(true)
+        solids = [model.to_mesh() for model in models]
+        found = align(*solids)
+        transforms = found.to_frame, found.true_to_frame
+        here, there = (model.transformed(transform) for model, transform in zip(models, transforms, strict=True))
+        surfaces = [
+            sample_surface(solid.apply_transform(transform), self._settings.num_points)
+            for solid, transform in zip(solids, transforms, strict=True)
+        ]
         pictures = self._render(here, framed_by=there), self._render(there, framed_by=there)
         return Pair(
             id=id_,
@@ -92,7 +96,7 @@ class PairMeter:
             },
         )
 
-    def _render(self, mesh: trimesh.Trimesh, framed_by: trimesh.Trimesh) -> Pictures:
+    def _render(self, mesh: PaintedModel, framed_by: PaintedModel) -> Pictures:
         num_views = self._settings.num_views
         views = [(360.0 * view / num_views, self._turntable.camera.elevation_deg) for view in range(num_views)]
         return self._turntable.render_views(mesh, views, background=BACKGROUND, framed_by=framed_by)
@@ -176,10 +180,6 @@ def _measured(meter: Callable[[str, Path, Path], Pair], id_: str, generated: Pat
     except UserError as error:
         nan, stem = float("nan"), "" if generated is None else generated.stem
         return Pair(id=id_, generated=stem, failure=str(error), turn_deg=nan, misfit=nan, scores={})
-
-
-def _solid(path: Path) -> trimesh.Trimesh:
-    return load_mesh(path).to_mesh()
 
 
 def _read_texts(path: Path) -> dict[str, str]:

@@ -7,6 +7,8 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from vaserl.meshes.colour_space import srgb_from_linear
+
 GREY = 0.5
 """Value of each RGB channel, from 0 to 1, for a mesh without colours. Since it is the same everywhere, it doesn't
 influence the turn that the alignment finds."""
@@ -44,7 +46,8 @@ def _colours(mesh: trimesh.Trimesh, corners: np.ndarray, weights: np.ndarray) ->
     visual: Any = mesh.visual
     if visual is not None and visual.defined:
         if visual.kind in ("vertex", "face"):
-            return np.einsum("nc,ncd->nd", weights, visual.vertex_colors[corners][..., :3] / 255.0)
+            # linear in glTF, while textures are sRGB
+            return srgb_from_linear(np.einsum("nc,ncd->nd", weights, visual.vertex_colors[corners][..., :3] / 255.0))
         picture = _texture(visual)
         if picture is not None:
             at = np.einsum("nc,ncd->nd", weights, visual.uv[corners]) % 1.0

@@ -16,9 +16,11 @@ import trimesh
 from scipy import ndimage
 from trimesh.visual.color import ColorVisuals
 
+from vaserl.meshes.colour_space import linear_from_srgb
 from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.generator import LiftFailure
+from vaserl.meshes.part import VERTEX_COLOURS
 from vaserl.meshes.silhouette import silhouette_iou
 
 COARSE_FACES = 1500
@@ -44,7 +46,9 @@ def finish_mesh(surface: trimesh.Trimesh, cutout: Cutout, num_faces: int) -> tri
         raise LiftFailure("the generator's surface is flat")
     solid.apply_translation([-(low[0] + high[0]) / 2, -low[1], -(low[2] + high[2]) / 2])
     solid.apply_scale(1 / (high[1] - low[1]))
-    solid.visual = ColorVisuals(solid, vertex_colors=projected_colours(solid, cutout))
+    colours = projected_colours(solid, cutout)
+    solid.visual = ColorVisuals(solid, vertex_colors=np.rint(colours * 255).astype(np.uint8))
+    solid.vertex_attributes[VERTEX_COLOURS] = colours.astype(np.float32)
     return solid
 
 
@@ -79,7 +83,10 @@ def upright(solid: trimesh.Trimesh, mask: np.ndarray) -> np.ndarray:
 
 
 def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
-    """Returns the colour of each of V vertices, uint8 RGBA [V, 4], projected from the photograph without perspective.
+    """Returns the colour of each of V vertices, float64 RGBA [V, 4] in linear light from 0 to 1, projected from the
+    photograph without perspective.
+
+    A photograph's pixels are sRGB, and glTF's vertex colours are linear: a renderer would brighten the photograph's.
 
     The bounding box of the mesh's silhouette is mapped to that of the vase in the photograph. A vertex that is hidden
     from the camera gets the colour of the surface in front of it, so the back shows the front's mirror image.
@@ -92,7 +99,7 @@ def projected_colours(solid: trimesh.Trimesh, cutout: Cutout) -> np.ndarray:
     column = np.rint(columns.min() + across * np.ptp(columns)).astype(int)
     row = np.rint(rows.max() - up * np.ptp(rows)).astype(int)
     row, column = _onto_the_vase(row, column, cutout.mask)
-    return np.concatenate([pixels[row, column], np.full((len(row), 1), 255, np.uint8)], axis=1)
+    return np.concatenate([linear_from_srgb(pixels[row, column] / 255), np.ones((len(row), 1))], axis=1)
 
 
 def _onto_the_vase(row: np.ndarray, column: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

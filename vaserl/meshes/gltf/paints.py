@@ -79,8 +79,8 @@ class Paints:
         coordinates = _coordinates(colour or glow or {})
         if colour and glow and _coordinates(glow) != coordinates:
             raise UnsoundGlb(
-                "has textures of colour and emission with different coordinates, which isn't supported; bake them into "
-                "one texture"
+                "has textures of colour and emission with different coordinates, which isn't supported",
+                "bake them into one texture",
             )
         mode = material.get("alphaMode", "OPAQUE")
         if mode not in ("OPAQUE", "MASK", "BLEND"):

@@ -36,7 +36,7 @@ class Pictures:
         unread = sorted(extensions) or (["KTX2, AVIF or DDS images"] if sources else [])
         if unread:
             raise UnsoundGlb(
-                f"needs {', '.join(unread)} for a texture, which isn't supported; export textures as PNG or JPEG"
+                f"needs {', '.join(unread)} for a texture, which isn't supported", "export textures as PNG or JPEG"
             )
         return None
 

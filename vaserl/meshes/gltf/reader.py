@@ -52,8 +52,8 @@ def _check_positions(placed: Sequence[PlacedPrimitive]) -> None:
     step = max(found.step for found in placed)
     if step * MIN_STEPS > size:
         raise UnsoundGlb(
-            f"its vertices lie so far from the origin that single precision leaves {size / step:.0f} steps over its "
-            "size: move it to the origin before exporting"
+            f"so far from the origin that single precision leaves its vertices {size / step:.0f} steps over its size",
+            "move it to the origin and export it again",
         )
 
 

@@ -1,0 +1,604 @@
+"""Tests that what a GLB declares is done or refused by name: geometry, placement and paint, each file read twice."""
+
+import base64
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.spatial import cKDTree
+
+from tests.fakes.glbs import (
+    NUM_SIDES,
+    PROFILE,
+    GlbBuilder,
+    encoded,
+    jar,
+    jar_glb,
+    painted,
+    picture,
+)
+from vaserl.errors import UserError
+from vaserl.meshes.colour_space import linear_from_srgb, srgb_from_linear
+from vaserl.meshes.glb import load_mesh
+from vaserl.meshes.gltf.paints import Coordinates
+from vaserl.meshes.part import PaintedModel, Part
+
+Edit = Callable[[GlbBuilder, dict[str, Any]], None]
+VERTICES, UV, FACES = jar()
+MIDDLES = VERTICES[FACES].mean(axis=1).astype(float)
+
+
+def face_colours(part: Part) -> np.ndarray:
+    """Returns the sRGB colour in the middle of each face, float64 [F, 3] from 0 to 255."""
+    colours = np.ones((len(part.faces), 3)) * part.paint.factor[:3]
+    if part.colours is not None:
+        colours *= part.colours[part.faces].mean(axis=1)[:, :3]
+    if part.paint.texture is not None:
+        pixels, at = part.paint.texture.pixels, part.uv[part.faces].mean(axis=1)
+        wrapped = [
+            {"repeat": x % 1, "clamp": np.clip(x, 0, 0.9999), "mirror": 1 - np.abs(x % 2 - 1)}[wrap]
+            for x, wrap in zip(at.T, part.paint.texture.wrap, strict=True)
+        ]
+        row = ((1 - wrapped[1]) * len(pixels)).astype(int).clip(0, len(pixels) - 1)
+        colours *= linear_from_srgb(pixels[row, (wrapped[0] * pixels.shape[1]).astype(int), :3] / 255)
+    return 255 * srgb_from_linear(colours)
+
+
+def shown(model: PaintedModel) -> np.ndarray:
+    """Returns the sRGB colour of each face of the jar with area, [F, 3], after checking that the model has these faces
+    and no others, at any size and place."""
+    middles = np.concatenate([part.vertices[part.faces].mean(axis=1) for part in model.parts])
+    keep = np.concatenate([_areas(part.vertices, part.faces) for part in model.parts])
+    keep = keep > 1e-6 * keep.max()
+    middles = middles[keep] - middles[keep].min(axis=0)
+    distance, found = cKDTree(middles / np.ptp(middles[:, 1])).query(PLACES)
+    assert distance.max() < 2e-3 and sorted(found) == list(range(len(PLACES)))
+    return np.concatenate([face_colours(part) for part in model.parts])[keep][found]
+
+
+def _areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    corners = vertices[faces]
+    return np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+
+
+def load_twice(tmp_path: Path, content: bytes) -> PaintedModel:
+    """Returns the model after comparing two readings of it, from two folders, to the byte."""
+    models = []
+    for number in range(2):
+        path = tmp_path / str(number) / "vase.glb"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        models.append(load_mesh(path))
+    for one, other in zip(*(model.parts for model in models), strict=True):
+        for name in ("vertices", "faces", "normals", "uv", "colours"):
+            a, b = getattr(one, name), getattr(other, name)
+            assert (a is None and b is None) or a.tobytes() == b.tobytes()
+    return models[0]
+
+
+HAS_AREA = _areas(VERTICES.astype(float), FACES) > 1e-6
+PLACES = MIDDLES[HAS_AREA] - MIDDLES[HAS_AREA].min(axis=0)
+PLACES /= np.ptp(PLACES[:, 1])
+"""Middle of each face of the jar that has an area, from the lowest corner of their bounding box, in heights."""
+
+
+def attribute(name: str, values: np.ndarray, **fields: Any) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        primitive["attributes"][name] = glb.accessor(values, **fields)
+
+    return edit
+
+
+def texture(content: bytes, mime_type: str = "image/png", **material: Any) -> Edit:
+    """Replaces the jar's texture, and adds fields to its material."""
+
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        index = glb.texture(content, mime_type)
+        glb.header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": index}
+        glb.header["materials"][0] |= material
+
+    return edit
+
+
+def info(glb: GlbBuilder, **fields: Any) -> None:
+    """Adds fields to the info of the jar's texture."""
+    glb.header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] |= fields
+
+
+def transformed(offset: tuple[float, float], scale: tuple[float, float], rotation: float = 0.0) -> Edit:
+    """Declares a texture transform, and writes coordinates from which it makes the jar's."""
+
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        turned = (UV - offset) @ np.array(
+            [[math.cos(rotation), math.sin(rotation)], [-math.sin(rotation), math.cos(rotation)]]
+        )
+        # the columns of the matrix above are those of the inverse rotation for v that counts downwards
+        primitive["attributes"]["TEXCOORD_0"] = glb.accessor((turned / scale).astype("<f4"))
+        transform = {"offset": offset, "scale": scale, "rotation": rotation}
+        info(glb, extensions={"KHR_texture_transform": transform})
+
+    return edit
+
+
+def sparse(name: str, values: np.ndarray, base: np.ndarray | None) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        at = np.flatnonzero((values != (0 if base is None else base)).any(axis=1)).astype("<u2")
+        fields: dict[str, Any] = {} if base is None else {"bufferView": glb.view(base.tobytes())}
+        fields["sparse"] = {
+            "count": len(at),
+            "indices": {"bufferView": glb.view(at.tobytes()), "componentType": 5123},
+            "values": {"bufferView": glb.view(values[at].tobytes())},
+        }
+        primitive["attributes"][name] = glb.accessor(values, **fields)
+
+    return edit
+
+
+def without_texture(glb: GlbBuilder) -> None:
+    glb.header["materials"][0]["pbrMetallicRoughness"].pop("baseColorTexture")
+
+
+def coloured(values: np.ndarray, *, material: bool, uv: bool, **fields: Any) -> Edit:
+    """Gives the jar vertex colours instead of its texture."""
+
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        without_texture(glb)
+        if not material:
+            primitive.pop("material")
+        if not uv:
+            primitive["attributes"].pop("TEXCOORD_0")
+        attribute("COLOR_0", values, **fields)(glb, primitive)
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        for change in edits:
+            change(glb, primitive)
+
+    return edit
+
+
+def with_alpha(alpha: int) -> Image.Image:
+    image = picture().convert("RGBA")
+    image.putalpha(alpha)
+    return image
+
+
+def strips() -> np.ndarray:
+    n, rows = NUM_SIDES + 1, len(PROFILE)
+    corners: list[int] = []
+    for row in range(rows - 1):
+        band = [k for column in range(n) for k in ((row + 1) * n + column, row * n + column)]
+        corners += ([corners[-1], band[0]] if corners else []) + band
+    return np.array(corners, "<u4")
+
+
+def split(keys: np.ndarray) -> bytes:
+    """Returns the jar in one primitive for each key of a face."""
+    glb = GlbBuilder()
+    material = glb.material({"index": glb.texture(encoded(picture()))})
+    primitives = []
+    for key in np.unique(keys):
+        used, corners = np.unique(FACES[keys == key], return_inverse=True)
+        part = glb.primitive(VERTICES[used], corners.astype("<u4"), TEXCOORD_0=glb.accessor(UV[used]))
+        primitives.append(part | {"material": material})
+    glb.show(*primitives)
+    return glb.content()
+
+
+def second_data_uri(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    body = base64.b64encode(encoded(picture())).decode()
+    glb.header["images"] = [{"uri": f"data:image/png;base64,{body}"}]
+
+
+def quantised(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    """Writes positions as normalised int16 with padding and coordinates as normalised uint16, as gltfpack does."""
+    packed = np.zeros((len(VERTICES), 4), "<i2")
+    packed[:, :3] = np.round((VERTICES - [0, 0.5, 0]) * 2 * 32767)
+    view = glb.view(packed.tobytes(), byteStride=8)
+    fields = {"bufferView": view, "type": "VEC3", "normalized": True}
+    attribute("POSITION", packed, **fields)(glb, primitive)
+    attribute("TEXCOORD_0", np.round(UV * 65535).astype("<u2"), normalized=True)(glb, primitive)
+    glb.header["nodes"][0] |= {"scale": [0.5] * 3, "translation": [0, 0.5, 0]}
+    glb.header["extensionsRequired"] = ["KHR_mesh_quantization"]
+
+
+def integers(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    positions = np.round((VERTICES + np.array([1, 0, 1])) * 1000).astype("<u2")
+    attribute(
+        "POSITION",
+        np.pad(positions, ((0, 0), (0, 1))),
+        type="VEC3",
+        bufferView=glb.view(np.pad(positions, ((0, 0), (0, 1))).tobytes(), byteStride=8),
+    )(glb, primitive)
+    glb.header["nodes"][0] |= {"scale": [0.001] * 3, "translation": [-1, 0, -1]}
+
+
+def skinned(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    """Moves the jar by a node and back by a skin, which replaces the node's transform."""
+    joint = glb.add("nodes", {"translation": [0, 5, 0]})
+    bind = np.eye(4, dtype="<f4")
+    bind[3, :3] = [0, -5, 0]  # column-major
+    glb.add("skins", {"joints": [joint], "inverseBindMatrices": glb.accessor(bind.reshape(1, 16))})
+    glb.header["nodes"][0] |= {"skin": 0, "translation": [9, 9, 9]}
+    glb.header["scenes"][0]["nodes"].append(joint)
+    attribute("JOINTS_0", np.zeros((len(VERTICES), 4), "u1"))(glb, primitive)
+    attribute("WEIGHTS_0", np.tile(np.array([[255, 0, 0, 0]], "u1"), (len(VERTICES), 1)), normalized=True)(
+        glb, primitive
+    )
+
+
+def morphed(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    """Stores the jar at half its height, and the other half as a morph target of weight 0.5."""
+    attribute("POSITION", (VERTICES * [1, 0.5, 1]).astype("<f4"))(glb, primitive)
+    primitive["targets"] = [{"POSITION": glb.accessor((VERTICES * [0, 1, 0]).astype("<f4"))}]
+    glb.header["meshes"][0]["weights"] = [0.9]
+    glb.header["nodes"][0]["weights"] = [0.5]
+
+
+def emission(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    material = glb.header["materials"][0]
+    texture_info = material["pbrMetallicRoughness"].pop("baseColorTexture")
+    material["pbrMetallicRoughness"]["baseColorFactor"] = [0, 0, 0, 1]
+    material |= {"emissiveTexture": texture_info, "emissiveFactor": [1, 1, 1]}
+
+
+def extension_source(name: str, data: bytes, mime_type: str, *, fallback: bool) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        source = glb.add("images", {"bufferView": glb.view(data), "mimeType": mime_type})
+        glb.header["textures"][0]["extensions"] = {name: {"source": source}}
+        if not fallback:
+            glb.header["textures"][0].pop("source")
+
+    return edit
+
+
+def glossy(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    base = glb.header["materials"][0].pop("pbrMetallicRoughness")
+    glb.header["materials"][0]["extensions"] = {
+        "KHR_materials_pbrSpecularGlossiness": {"diffuseTexture": base["baseColorTexture"]}
+    }
+
+
+def other_nodes(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    """Adds points, lines, a camera above the jar, a hidden node and one outside of the scene."""
+    points = glb.accessor(np.full((6, 3), 7, "<f4"))
+    glb.show({"attributes": {"POSITION": points}, "mode": 0})
+    glb.show({"attributes": {"POSITION": points}, "mode": 1})
+    glb.show(primitive, translation=[3, 0, 0], extensions={"KHR_node_visibility": {"visible": False}})
+    glb.add("nodes", {"mesh": 0, "translation": [4, 0, 0]})
+    camera = glb.add("nodes", {"camera": 0, "children": [0]})
+    glb.header["scenes"][0]["nodes"][0] = camera
+
+
+def wrapped(mode: int, uv: np.ndarray) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        attribute("TEXCOORD_0", uv.astype("<f4"))(glb, primitive)
+        glb.header["textures"][0]["sampler"] = glb.add("samplers", {"wrapS": mode, "wrapT": mode})
+
+    return edit
+
+
+def interleaved(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    rows = np.zeros((len(VERTICES), 8), "<f4")
+    rows[:, :3], rows[:, 6:] = VERTICES, UV
+    view = glb.view(rows.tobytes(), byteStride=32)
+    attribute("POSITION", VERTICES, bufferView=view)(glb, primitive)
+    attribute("TEXCOORD_0", UV, bufferView=view, byteOffset=24)(glb, primitive)
+    primitive["indices"] = glb.accessor(FACES.ravel().astype("u1"))
+
+
+def scenes(*nodes: list[int], default: int | None) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        glb.add("nodes", {"mesh": 0, "translation": [5, 0, 0]})
+        glb.header["scenes"] = [{"nodes": list(found)} for found in nodes]
+        glb.header.pop("scene")
+        if default is not None:
+            glb.header["scene"] = default
+
+    return edit
+
+
+def no_scenes(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    for name in ("scene", "scenes"):
+        glb.header.pop(name)
+
+
+LINEAR = linear_from_srgb(painted(VERTICES) / 255)
+LINEAR16 = np.rint(LINEAR * 65535).astype("<u2")
+WHITE = np.full((len(VERTICES), 4), 255, "u1")
+KTX = b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(64)
+
+SAME: dict[str, bytes] = {
+    "plain": jar_glb(),
+    # placement
+    "no scenes": jar_glb(no_scenes),
+    "no nodes": jar_glb(both(no_scenes, lambda glb, _: glb.header.pop("nodes") and None)),
+    "second scene is the default": jar_glb(scenes([1], [0], default=1)),
+    "first scene without a default": jar_glb(scenes([0], [1], default=None)),
+    "points, lines, cameras, hidden nodes": jar_glb(other_nodes),
+    "far-off node": jar_glb(translation=[5e5, 4.4e6, 120]),
+    "millimetres": jar_glb(scale=[300] * 3),
+    "tiny": jar_glb(scale=[1e-4] * 3),
+    "skin": jar_glb(skinned),
+    "morph weight of the node": jar_glb(morphed),
+    # parts
+    "split by height": split((MIDDLES[:, 1] * 4).astype(int)),
+    "split in quarters": split((MIDDLES[:, 0] > 0) * 2 + (MIDDLES[:, 2] > 0)),
+    # arrays
+    "normalised integers": jar_glb(quantised),
+    "integers": jar_glb(integers),
+    "sparse without a base": jar_glb(sparse("POSITION", VERTICES, None)),
+    "sparse over a base": jar_glb(sparse("POSITION", VERTICES, (VERTICES * [1, 0.5, 1]).astype("<f4"))),
+    "sparse coordinates": jar_glb(sparse("TEXCOORD_0", UV, UV[::-1].copy())),
+    "interleaved, 8-bit indices": jar_glb(interleaved),
+    "strip": jar_glb(lambda glb, primitive: primitive.update(mode=5, indices=glb.accessor(strips()))),
+    "8-bit coordinates": jar_glb(attribute("TEXCOORD_0", np.round(UV * 255).astype("u1"), normalized=True)),
+    # materials
+    "texture transform": jar_glb(transformed((0.5, 0.25), (0.5, 0.5))),
+    "texture transform with rotation": jar_glb(transformed((0.2, 0.7), (1.5, 0.4), rotation=0.6)),
+    "second coordinates": jar_glb(
+        both(
+            attribute("TEXCOORD_1", UV),
+            attribute("TEXCOORD_0", 0 * UV),
+            lambda glb, _: info(glb, texCoord=1),
+        )
+    ),
+    "second coordinates of the transform": jar_glb(
+        both(
+            attribute("TEXCOORD_1", UV),
+            attribute("TEXCOORD_0", 0 * UV),
+            lambda glb, _: info(glb, extensions={"KHR_texture_transform": {"texCoord": 1}}),
+        )
+    ),
+    "mirrored wrap": jar_glb(wrapped(33648, UV * [1, -1])),
+    "repeated wrap": jar_glb(wrapped(10497, UV + np.array([3, -2]))),
+    "clamped wrap": jar_glb(wrapped(33071, np.clip(UV, 0.0, 1.0) + (UV[:, 1:] <= 0) * [0, -0.5])),
+    "specular-glossiness": jar_glb(glossy),
+    "unlit": jar_glb(lambda glb, _: glb.header["materials"][0].update(extensions={"KHR_materials_unlit": {}})),
+    "paint as emission": jar_glb(emission),
+    "double-sided": jar_glb(lambda glb, _: glb.header["materials"][0].update(doubleSided=True)),
+    "WebP with fallback": jar_glb(
+        extension_source("EXT_texture_webp", encoded(picture(), "WEBP"), "image/webp", fallback=True)
+    ),
+    "WebP alone": jar_glb(
+        extension_source("EXT_texture_webp", encoded(picture(), "WEBP"), "image/webp", fallback=False)
+    ),
+    "KTX2 with fallback": jar_glb(extension_source("KHR_texture_basisu", KTX, "image/ktx2", fallback=True)),
+    "embedded data": jar_glb(second_data_uri),
+    "palette": jar_glb(texture(encoded(picture().quantize(8)))),
+    "OPAQUE with alpha 0": jar_glb(texture(encoded(with_alpha(0)))),
+    "BLEND with alpha 255": jar_glb(texture(encoded(with_alpha(255)), alphaMode="BLEND")),
+    "MASK with alpha over the cutoff": jar_glb(texture(encoded(with_alpha(90)), alphaMode="MASK", alphaCutoff=0.3)),
+    # vertex colours
+    "float colours": jar_glb(coloured(LINEAR.astype("<f4"), material=False, uv=False)),
+    "16-bit colours": jar_glb(coloured(LINEAR16, material=False, uv=True, normalized=True)),
+    "colours with a material": jar_glb(coloured(LINEAR16, material=True, uv=False, normalized=True)),
+    "colours with coordinates and no texture": jar_glb(coloured(LINEAR.astype("<f4"), material=True, uv=True)),
+    "colours with alpha 0": jar_glb(coloured(np.pad(LINEAR, ((0, 0), (0, 1))).astype("<f4"), material=True, uv=False)),
+    "white colours over a texture": jar_glb(attribute("COLOR_0", WHITE, normalized=True)),
+    "bytes after the end": jar_glb() + b"\0" * 37,
+}
+"""Files that show the jar of `tests.fakes.glbs`, at any size and place."""
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_load_mesh_shows_the_jar_that_the_file_declares(tmp_path: Path, name: str) -> None:
+    colours = shown(load_twice(tmp_path, SAME[name]))
+    expected = painted(MIDDLES[HAS_AREA]).astype(float)
+    if "colours" in name and "texture" not in name.removesuffix("no texture"):
+        expected = 255 * srgb_from_linear(LINEAR[FACES[HAS_AREA]].mean(axis=1))
+    assert np.abs(colours - expected).max() < 2
+
+
+CMYK = picture().convert("CMYK")
+GREY16 = Image.fromarray(np.asarray(picture().convert("L")).astype(np.uint16) * 257)
+OTHER: dict[str, tuple[bytes, Callable[[np.ndarray], np.ndarray]]] = {
+    "8-bit colours are linear": (
+        jar_glb(coloured(np.full((len(VERTICES), 3), 55, "u1"), material=True, uv=False, normalized=True)),
+        # 55 / 255 = 0.2157 in linear light: 1.055 * 0.2157 ** (1 / 2.4) - 0.055 = 0.5019 in sRGB
+        lambda points: np.full((len(points), 3), 128.0),
+    ),
+    "colours times texture times factor": (
+        jar_glb(
+            both(
+                attribute("COLOR_0", np.full((len(VERTICES), 4), 128, "u1"), normalized=True),
+                lambda glb, _: glb.header["materials"][0]["pbrMetallicRoughness"].update(
+                    baseColorFactor=[1, 0.5, 0.5, 1]
+                ),
+            )
+        ),
+        lambda points: 255 * srgb_from_linear(linear_from_srgb(painted(points) / 255) * np.array([128, 64, 64]) / 255),
+    ),
+    "factor alone": (
+        jar_glb(
+            lambda glb, _: glb.header["materials"][0].update(
+                pbrMetallicRoughness={"baseColorFactor": [0.2157, 0.0, 1.0, 1.0]}
+            )
+        ),
+        lambda points: np.tile([128.0, 0.0, 255.0], (len(points), 1)),
+    ),
+    "16-bit grey": (
+        jar_glb(texture(encoded(GREY16))),
+        # luma of ITU-R BT.601: (0.299 r + 0.587 g + 0.114 b)
+        lambda points: np.repeat(painted(points) @ [[0.299], [0.587], [0.114]], 3, axis=1),
+    ),
+    "CMYK": (
+        jar_glb(texture(encoded(CMYK, "JPEG"), "image/jpeg")),
+        # Pillow's conversion to CMYK is the complement without black, so back it is the picture, less JPEG's error
+        lambda points: painted(points).astype(float),
+    ),
+    "no coordinates": (
+        jar_glb(lambda glb, primitive: primitive["attributes"].pop("TEXCOORD_0") and None),
+        lambda points: np.full((len(points), 3), 20.0),  # the picture's upper left corner is black
+    ),
+}
+"""Files that show the jar in other colours, with these as a function of the place."""
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_load_mesh_colours_the_jar_as_the_file_declares(tmp_path: Path, name: str) -> None:
+    content, colours = OTHER[name]
+    expected = colours(MIDDLES[HAS_AREA])
+    assert np.abs(shown(load_twice(tmp_path, content)) - expected).max() < (12 if name == "CMYK" else 2)
+
+
+def far_off(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    attribute("POSITION", VERTICES + np.array([5e5, 0, 0], "<f4"))(glb, primitive)
+
+
+def draco(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    view = glb.view(b"DRACO" + bytes(64))
+    primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": view, "attributes": {"POSITION": 0}}}
+    for accessor in glb.header["accessors"]:
+        accessor.pop("bufferView")
+
+
+def glow_elsewhere(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    glb.header["materials"][0] |= {"emissiveTexture": {"index": 0, "texCoord": 1}, "emissiveFactor": [1, 1, 1]}
+
+
+def of_view(name: str) -> Edit:
+    return lambda glb, primitive: glb.header["bufferViews"][0].update(extensions={name: {"buffer": 0}})
+
+
+def damaged_sparse(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+    sparse("POSITION", VERTICES, None)(glb, primitive)
+    found = glb.header["accessors"][-1]["sparse"]
+    found["indices"]["bufferView"] = glb.view(np.full(found["count"], 60_000, "<u2").tobytes())
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "Draco that isn't declared as required": (
+        jar_glb(draco),
+        "needs KHR_draco_mesh_compression, which isn't supported",
+    ),
+    "meshopt": (jar_glb(of_view("EXT_meshopt_compression")), "needs EXT_meshopt_compression, which isn't supported"),
+    "meshopt of Khronos": (jar_glb(of_view("KHR_meshopt_compression")), "needs KHR_meshopt_compression"),
+    "required extension": (
+        jar_glb(lambda glb, _: glb.header.update(extensionsRequired=["EXT_of_tomorrow"])),
+        "needs EXT_of_tomorrow, which isn't supported",
+    ),
+    "instances": (
+        jar_glb(extensions={"EXT_mesh_gpu_instancing": {"attributes": {}}}),
+        "needs EXT_mesh_gpu_instancing, which isn't supported",
+    ),
+    "KTX2 alone": (
+        jar_glb(extension_source("KHR_texture_basisu", KTX, "image/ktx2", fallback=False)),
+        "needs KHR_texture_basisu for a texture",
+    ),
+    "AVIF alone": (
+        jar_glb(extension_source("EXT_texture_avif", b"\0\0\0\x1cftypavif", "image/avif", fallback=False)),
+        "needs EXT_texture_avif for a texture",
+    ),
+    "texture beside the file": (
+        jar_glb(lambda glb, _: glb.header.update(images=[{"uri": "texture.png"}])),
+        "refers to 'texture.png' outside the file",
+    ),
+    "scene without nodes": (jar_glb(scenes([], default=0)), "no triangles in the scene that it shows"),
+    "scene that doesn't exist": (jar_glb(scenes([0], default=3)), "shows scene 3 of 1"),
+    "points": (jar_glb(lambda glb, primitive: primitive.update(mode=0)), "no triangles"),
+    "far-off vertices": (
+        jar_glb(far_off),
+        "single precision leaves its vertices 3[0-9] steps",
+    ),
+    "emission elsewhere": (jar_glb(glow_elsewhere), "colour and emission with different coordinates"),
+    "sparse index": (jar_glb(damaged_sparse), "a sparse accessor replaces values that don't exist"),
+    "colours of another length": (
+        jar_glb(attribute("COLOR_0", WHITE[:7], normalized=True)),
+        "an attribute has 7 values for 104 vertices",
+    ),
+    "alpha mode": (jar_glb(texture(encoded(picture()), alphaMode="GLASS")), "alpha mode 'GLASS'"),
+    "factor of three numbers": (
+        jar_glb(lambda glb, _: glb.header["materials"][0].update(pbrMetallicRoughness={"baseColorFactor": [1, 1, 1]})),
+        "a material has 3 numbers where 4 are expected",
+    ),
+    "broken picture": (jar_glb(texture(encoded(picture())[:120])), "has a texture that can't be decoded"),
+    "material that doesn't exist": (
+        jar_glb(lambda glb, primitive: primitive.update(material=9)),
+        "its header lacks a field or holds one of another kind",
+    ),
+}
+"""Files that can't be read, with the reason."""
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_load_mesh_refuses_what_it_can_not_do_by_name(tmp_path: Path, name: str) -> None:
+    content, reason = REFUSED[name]
+    reasons = set()
+    for number in range(2):
+        path = tmp_path / str(number) / "vase.glb"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=reason) as caught:
+            load_mesh(path)
+        reasons.add(str(caught.value).removeprefix(f"{path}: "))
+    (text,) = reasons
+    assert str(tmp_path) not in text and " object at 0x" not in text and "Error" not in text
+
+
+def test_load_mesh_places_nodes_by_translation_rotation_and_scale(tmp_path: Path) -> None:
+    """Scales (2, 3, 2), turns by 90 degrees about y (x to -z, z to x) and shifts by (1, 2, 3), in a mirrored parent."""
+    half = math.sqrt(0.5)
+
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        glb.header["nodes"][0] |= {"rotation": [0, half, 0, half], "scale": [2, 3, 2], "translation": [1, 2, 3]}
+        matrix = [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+        glb.header["scenes"][0]["nodes"] = [glb.add("nodes", {"children": [0], "matrix": matrix})]
+
+    (plain,), (placed,) = (
+        load_twice(tmp_path / name, content).parts
+        for name, content in (("plain", jar_glb()), ("placed", jar_glb(edit)))
+    )
+    x, y, z = plain.vertices.T
+    assert placed.vertices == pytest.approx(np.stack([-(2 * z + 1), 3 * y + 2, -2 * x + 3], axis=1))
+    # mirrored, so the corners' order is reversed and the faces still face outwards
+    assert np.array_equal(placed.faces, plain.faces[:, ::-1])
+    outwards = placed.vertices[:, [0, 2]] - placed.vertices[:, [0, 2]].mean(axis=0)
+    wall = slice(2 * (NUM_SIDES + 1), 4 * (NUM_SIDES + 1))
+    assert (np.einsum("ij,ij->i", placed.normals[wall][:, [0, 2]], outwards[wall]) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["split in quarters", "split by height"])
+def test_smooth_normals_have_no_seam_between_parts(tmp_path: Path, name: str) -> None:
+    """Compares the normals at the belly of the jar in one part with those of the jar in four, which meet there."""
+    (whole,) = load_twice(tmp_path / "whole", jar_glb()).parts
+    parts = load_twice(tmp_path / "parts", SAME[name]).parts
+    belly = np.abs(whole.vertices[:, 1] - 0.6) < 1e-6
+    tree = cKDTree(whole.vertices[belly])
+    for part in parts:
+        at_belly = np.abs(part.vertices[:, 1] - 0.6) < 1e-6
+        _, nearest = tree.query(part.vertices[at_belly])
+        assert part.normals[at_belly] == pytest.approx(whole.normals[belly][nearest], abs=1e-6)
+
+
+@given(
+    offset=st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
+    rotation=st.floats(-7, 7),
+    scale=st.tuples(st.floats(-2, 2), st.floats(-2, 2)),
+)
+def test_coordinates_scale_then_rotate_then_shift(
+    offset: tuple[float, float], rotation: float, scale: tuple[float, float]
+) -> None:
+    """Checks the transform against complex numbers. v counts downwards, so a counter-clockwise rotation of the
+    coordinates is a multiplication by exp(-i rotation)."""
+    uv = np.array([[0.0, 0.0], [1.0, 0.0], [0.3, 0.8]])
+    moved = Coordinates(offset=offset, rotation=rotation, scale=scale).applied(uv)
+    expected = (uv[:, 0] * scale[0] + 1j * uv[:, 1] * scale[1]) * np.exp(-1j * rotation) + complex(*offset)
+    assert moved[:, 0] + 1j * moved[:, 1] == pytest.approx(expected)
+
+
+def test_coordinates_reach_the_lower_left_quadrant_turned() -> None:
+    """Checks the example of the extension's specification: the lower left quadrant, turned by 90 degrees."""
+    moved = Coordinates(offset=(0.0, 1.0), rotation=math.pi / 2, scale=(0.5, 0.5)).applied(
+        np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    )
+    assert moved == pytest.approx(np.array([[0.0, 1.0], [0.0, 0.5], [0.5, 1.0]]))
