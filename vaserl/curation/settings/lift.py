@@ -71,8 +71,8 @@ class MeshGateSettings(Section):
     enabled: bool = True
     """Runs the stage; if false, the stage is skipped."""
     needs_texture: bool = True
-    """Rejects 3D models that have neither a texture image nor colours. If false, the turntable stage still rejects those
-    whose video shows one colour only."""
+    """Rejects 3D models that have neither a texture image nor colours. If false, the turntable stage still rejects
+    those whose video shows one colour only."""
     max_open_edges: float = pydantic.Field(default=0.02, ge=0, le=1)
     """Largest share of the mesh's edges that have a face on one side only; a scan that lacks its underside has about
     0.01."""
