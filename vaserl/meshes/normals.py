@@ -20,7 +20,7 @@ def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """
     across = face_vectors(vertices, faces)
     own = _summed(faces.ravel(), np.repeat(across, 3, axis=0), len(vertices))
-    place = places(vertices)
+    place = place_numbers(vertices)
     num_places = int(place.max(initial=-1)) + 1
     shared = unit_vectors(_summed(place, own, num_places))[place]
     own = unit_vectors(own)
@@ -45,7 +45,7 @@ def face_vectors(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.cross(b - a, c - a)
 
 
-def places(vertices: np.ndarray) -> np.ndarray:
+def place_numbers(vertices: np.ndarray) -> np.ndarray:
     """Returns the number of each vertex's place, int64 [V]: equal for vertices at the same position."""
     if not len(vertices):
         return np.zeros(0, np.int64)

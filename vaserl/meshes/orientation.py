@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vaserl.meshes.normals import face_vectors, places
+from vaserl.meshes.normals import face_vectors, place_numbers
 from vaserl.meshes.part import Part
 
 
@@ -53,7 +53,7 @@ def _centre(parts: Sequence[Part]) -> np.ndarray:
 
 def _is_closed(part: Part) -> bool:
     """Tells whether each edge has two faces that run along it in opposite directions."""
-    corners = places(part.vertices)[part.faces]
+    corners = place_numbers(part.vertices)[part.faces]
     starts, ends = corners.ravel(), np.roll(corners, -1, axis=1).ravel()
     is_edge = starts != ends
     starts, ends = starts[is_edge], ends[is_edge]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vaserl.files.glb import GlbContent, UnsoundGlb
-from vaserl.meshes.gltf.pictures import Pictures
+from vaserl.meshes.gltf.pictures import DecodedPictures
 from vaserl.meshes.part import Paint, PaintTexture, Wrap
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Paints:
 
     def __init__(self, content: GlbContent) -> None:
         self._header = content.header
-        self._pictures = Pictures(content)
+        self._pictures = DecodedPictures(content)
         self._textures: dict[tuple[int, bool], PaintTexture | None] = {}
         self._read: dict[int, tuple[Paint, Coordinates]] = {}
 

@@ -11,7 +11,7 @@ from PIL import Image
 from vaserl.files.glb import GlbContent, UnsoundGlb, is_unread_image
 
 
-class Pictures:
+class DecodedPictures:
     """The decoded pictures of a GLB, by texture; each image is decoded once."""
 
     def __init__(self, content: GlbContent) -> None:
