@@ -22,6 +22,7 @@ with contextlib.suppress(ImportError):
     # torch imports triton at some later time, so it is loaded here first, which takes a quarter of a second.
     import triton._C.libtriton  # noqa: F401  # pyright: ignore[reportMissingImports]
 import pyrender
+from OpenGL.GL import GL_UNPACK_ALIGNMENT, glPixelStorei
 from pyrender.constants import GLTF
 from pyrender.shader_program import ShaderProgram, ShaderProgramCache
 
@@ -136,6 +137,8 @@ def acquire_renderer() -> pyrender.OffscreenRenderer:
     if _renderer is None:
         with _egl_device_in_environment():
             _renderer = pyrender.OffscreenRenderer(64, 64)
+        # rows of RGB textures have any number of bytes; with OpenGL's default of 4 an odd width would shear the picture
+        glPixelStorei(GL_UNPACK_ALIGNMENT, 1)
         _renderer._renderer._program_cache = _Programs()  # type: ignore[union-attr]
     _num_users += 1
     return _renderer

@@ -10,6 +10,8 @@ import pytest
 import trimesh
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
 
 from tests.fakes.glbs import PROFILE, GlbBuilder, encoded, invisible, jar, jar_glb, monochrome, picture
 from vaserl.commands.render import run as run_render
@@ -110,6 +112,21 @@ def test_render_views_leave_out_what_alpha_masks(tmp_path: Path, turntable: Turn
 
     assert centre(0.4) > 60
     assert centre(0.6) < 3
+
+
+def test_render_views_show_textures_of_any_width(turntable: TurntableRenderer) -> None:
+    """Compares the film of a texture of 7 pixels a row, whose 21 bytes OpenGL would pad, with that of 8 pixels."""
+    frames = []
+    for width in (7, 8):
+        pixels = np.zeros((64, width, 3), np.uint8)
+        pixels[:32], pixels[32:] = (200, 40, 40), (40, 40, 200)
+        corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], float)
+        square = trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], process=False)
+        material = PBRMaterial(baseColorTexture=Image.fromarray(pixels), metallicFactor=0.0)
+        square.visual = TextureVisuals(uv=(corners[:, :2] + 1) / 2, material=material)
+        frames.append(turntable.render_views(square, [(0.0, 0.0)])[0].astype(int))
+    assert np.abs(frames[0] - frames[1]).max() < 12
+    assert frames[0][26, 32, 0] > frames[0][26, 32, 2] + 80 and frames[0][38, 32, 2] > frames[0][38, 32, 0] + 80
 
 
 def test_render_views_light_the_back_of_a_double_sided_wall(tmp_path: Path, turntable: TurntableRenderer) -> None:
