@@ -27,14 +27,14 @@ class PaintTexture:
     pixels: np.ndarray
     """uint8 [H, W, 3], or [H, W, 4] with alpha; colours are sRGB."""
     wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
-    """What lies beyond the picture, horizontally and vertically."""
+    """Continuation of the picture beyond its edges, horizontally and vertically."""
     is_smooth: bool = True
-    """Whether colours are interpolated between pixels."""
+    """True if colours are interpolated between pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Paint:
-    """How a part's surface looks. Its colour is the product of factor, texture and the part's vertex colours."""
+    """The look of a surface. Its colour is the product of factor, texture and the part's vertex colours."""
 
     factor: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     """Linear RGB and alpha from 0 to 1."""
@@ -53,7 +53,7 @@ class Paint:
     """With "MASK", points with a smaller alpha are invisible."""
     is_double_sided: bool = False
     is_declared: bool = False
-    """Whether the file or mesh gives the part any colours: a texture or vertex colours."""
+    """True if the file or mesh gives the part colours: a texture or vertex colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,7 +22,7 @@ _DARK = 1 / 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinates:
-    """Which texture coordinates a texture uses, and how they are transformed."""
+    """The texture coordinates of a texture, and their transform."""
 
     set_index: int = 0
     """Number N of the attribute TEXCOORD_N."""

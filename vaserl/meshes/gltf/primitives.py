@@ -24,7 +24,7 @@ class PlacedPrimitive:
 
     part: Part
     has_normals: bool
-    """Whether the file declares the part's normals; those of the part are zero otherwise."""
+    """True if the file declares the part's normals; they are zero otherwise."""
     step: float
     """Distance between neighbouring positions that the file can express, in the world's unit; 0 for integers."""
 
