@@ -161,8 +161,14 @@ def test_build_generator_names_a_missing_program():
         )
 
 
+def in_two_colours(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Paints the mesh red on the right and black on the left, because films of one colour are rejected."""
+    mesh.visual.vertex_colors = np.where(mesh.vertices[:, :1] > 0, (150, 30, 10, 255), (5, 5, 5, 255)).astype(np.uint8)
+    return mesh
+
+
 def test_turntable_stills_are_the_six_views_and_their_normals(tmp_path):
-    model = trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
+    model = in_two_colours(trimesh.creation.cylinder(radius=0.3, segment=([0.0, 0.0, 0.0], [0.0, 1.0, 0.0])))
     (tmp_path / "models").mkdir()
     mesh = mesh_name(GREEK)
     model.export(tmp_path / mesh)
@@ -192,7 +198,7 @@ def test_turntable_stills_are_the_six_views_and_their_normals(tmp_path):
 
 def test_turntable_renders_given_models_and_rejects_damaged_ones(tmp_path):
     (tmp_path / "scans").mkdir()
-    trimesh.creation.cylinder(radius=0.3, height=1.0).export(tmp_path / "scans" / "a.glb")
+    in_two_colours(trimesh.creation.cylinder(radius=0.3, height=1.0)).export(tmp_path / "scans" / "a.glb")
     (tmp_path / "scans" / "torn.glb").write_bytes(b"glTF but no more")
     lift = over_batches(
         LIFT,

@@ -16,6 +16,7 @@ from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stages.lift import LIFT
 from vaserl.errors import UserError
+from vaserl.meshes.colour_space import srgb_from_linear
 from vaserl.meshes.gate import gate
 from vaserl.meshes.generators import LiftFailure
 from vaserl.meshes.generators.checkout import import_from
@@ -67,7 +68,7 @@ def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_
     assert width == pytest.approx(180 / 320, rel=0.03) and depth == pytest.approx(width, rel=0.03)
     radius = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 2])
     assert mesh.vertices[np.argmax(radius), 1] == pytest.approx((360 - 220) / 320, abs=0.04), "not upside down"
-    colours = mesh.visual.vertex_colors
+    colours = 255 * srgb_from_linear(mesh.visual.vertex_colors / 255)
     band = np.abs(mesh.vertices[:, 1] - (360 - 165) / 320) < 0.02
     below = mesh.vertices[:, 1] < 0.4
     assert colours[band, 0].mean() > 60 > 50 > colours[below, 0].mean(), "the lighter band is where it was"
