@@ -13,15 +13,11 @@ import numpy as np
 from vaserl.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
-<<<<<<< HEAD
 from vaserl.files.photograph import UnreadablePhotograph, decode_photograph
+from vaserl.meshes.film import ONE_COLOUR, film_fault
 from vaserl.meshes.gate import gate
 from vaserl.meshes.glb import load_mesh, write_glb
 from vaserl.meshes.lathe import LatheError, lathe, profile_drawing
-=======
-from vaserl.meshes.film import film_fault
-from vaserl.meshes.glb import load_mesh
->>>>>>> 906c1e3 (Show what a GLB declares or refuse it by name; reject empty and one-coloured films; store projected colours linear)
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.policy import Policy, load_model
@@ -67,14 +63,14 @@ def caption_file(path: Path, *, model: Path, shape: ClipShape, out_dir: Path | N
     model: folder of the captioning model. out_dir: folder for the turntable video and, for a photograph, the 3D model
     and the drawing of its profile; if None, no files are written.
 
-    Raises: UserError for a missing or unreadable file, a photograph that can't be converted to 3D, or a missing model.
+    Raises: UserError for a missing or unreadable file, a photograph that can't be converted to 3D, a model
+    of which nothing can be seen, or a missing captioning model.
     """
     check_model_folder(model)
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
-<<<<<<< HEAD
     origin = origin_of_model(model)
     full = _filled(shape, origin)
     is_model = path.suffix.lower() in (".glb", ".gltf")
@@ -82,14 +78,11 @@ def caption_file(path: Path, *, model: Path, shape: ClipShape, out_dir: Path | N
     notes += _doubts(mesh.to_mesh() if is_model else mesh, shape, origin)
     with TurntableRenderer(full.resolution or 0) as turntable:
         clip = turntable.render_clip(mesh, num_frames=full.num_frames or 0, fps=full.fps or 0.0)
-=======
-    mesh = load_mesh(path) if path.suffix.lower() in (".glb", ".gltf") else _lift(path, out_dir)
-    with TurntableRenderer(resolution) as turntable:
-        clip = turntable.render_clip(mesh, num_frames=num_frames, fps=FPS)
         fault = film_fault(mesh, clip)
-    if fault:
+    if fault == ONE_COLOUR:
+        notes.append(fault)
+    elif fault:
         raise UserError(f"{path}: {fault}; look at the model in a viewer and export it again")
->>>>>>> 906c1e3 (Show what a GLB declares or refuse it by name; reject empty and one-coloured films; store projected colours linear)
     if out_dir is not None:
         write_mp4(out_dir / "turntable.mp4", clip)
     prompter = Prompter(model)
