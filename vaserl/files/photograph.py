@@ -21,11 +21,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from vaserl.files.colour_profile import in_srgb
 from vaserl.files.picture_kind import SNIFFED_BYTES, kind_of, why_unread
+from vaserl.files.pixel_limit import MAX_PIXELS
 from vaserl.files.sample_depth import ShallowPicture, is_deep, with_eight_bits
 from vaserl.files.storage import is_url, open_file, read_bytes
 
-MAX_PIXELS = 50_000_000
-"""Default limit of a photograph's number of pixels."""
 MAX_PAGES = 32
 """Number of pages of a TIFF file among which the photograph is looked for."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pydantic
 
 from vaserl.curation.fields import FIELDS
-from vaserl.files.photograph import MAX_PIXELS
+from vaserl.files.pixel_limit import MAX_PIXELS
 from vaserl.files.storage import normalised
 from vaserl.settings.nearest import nearest_name
 from vaserl.settings.section import Section
