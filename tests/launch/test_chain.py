@@ -221,7 +221,7 @@ def test_caption_verb_refuses_what_is_no_vase(root: Path, tmp_path: Path, capsys
     text = tmp_path / "text.png"
     text.write_text("hello")
     assert vaserl(["caption", str(text), *model]) == 2
-    assert "neither a GLB file nor a picture" in capsys.readouterr().err
+    assert "neither a GLB file nor a photograph" in capsys.readouterr().err
     assert vaserl(["caption", str(tmp_path / "none.glb"), *model]) == 2
     assert "does not exist" in capsys.readouterr().err
     blank = tmp_path / "blank.png"

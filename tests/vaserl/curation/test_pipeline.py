@@ -135,6 +135,7 @@ SPELLED_ELSEWHERE = {
     "vaserl/curation/settings/filters.py": {"intact": "a key of the section of that name"},
     "vaserl/curation/stages/best_view.py": {"intact": "a kind of photograph"},
     "vaserl/dataset": {"questions": "a column of the manifest"},
+    "vaserl/meshes/gltf/pictures.py": {"source": "a key of glTF"},
     "vaserl/report": {"*": "the paper's stages, and keys of the page; the room may not import curation"},
     "vaserl/rewards/vase/lexicon.py": {"source": "a column of the lexicons"},
     "vaserl/synthetic": {"intact": "a kind of photograph"},
