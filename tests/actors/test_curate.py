@@ -209,7 +209,7 @@ def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, mes
     assert not (tmp_path / "out" / "manifest.parquet").exists()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 @pytest.mark.slow
 def test_curate_killed_twice_resumes_and_writes_the_same_manifest(world, run, tmp_path):
     """Kills the driver twice, once during the filters and once in the second pass, and then lets it finish."""
