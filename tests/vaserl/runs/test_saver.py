@@ -188,6 +188,11 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path: Path):
         for step in (1, 2, 3):
             take_step(recorder, step, learner)
         recorder.stop("a test")  # step 3 has no checkpoint, so the resumed job takes it again
+    # TensorBoard reads a folder's files in the order of their names: the second of their creation, then a number that
+    # is compared as text (10 before 9). A resumed job is another process, seconds later.
+    begun = int(time.time())
+    while int(time.time()) == begun:
+        time.sleep(0.05)
     with recording(run, settings, ["tensorboard"]) as recorder:
         for step in (3, 4):
             take_step(recorder, step, learner)
