@@ -129,8 +129,12 @@ def captions_origin(settings: EvaluateSettings, data: DataSet, files: Mapping[st
         **{f"rollout.{name}": rollout[name] for name in ("max_new_tokens", "publish", "engine_args")},
         "engines on a GPU": settings.rollout.num_gpus > 0,
         "feature store": settings.features.num_workers > 0,
-        **{f"version of {name}": version for name, version in installed.items() if name != "platform"},
+        **{f"version of {name}": version for name, version in installed.items() if name not in _WITHOUT_EFFECT},
     }
+
+
+_WITHOUT_EFFECT = ("platform", "vase_reward")
+"""Versions on which the captions don't depend."""
 
 
 def metrics_origin(settings: EvaluateSettings) -> dict[str, Any]:

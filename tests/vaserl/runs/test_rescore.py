@@ -49,6 +49,7 @@ def test_rescore_with_the_same_reward_changes_nothing(run: Run):
     assert (result.num_completions, result.num_groups) == (7, 3)
     assert (result.rank_correlation, result.rank_correlation_in_group) == (pytest.approx(1), pytest.approx(1))
     assert (result.sign_changes, result.lost, result.gained) == (0, 0, 0)
+    assert (result.old_version, result.new_version) == ("vase-reward/2", None)  # the config's default
     assert result.old_mean == result.new_mean == pytest.approx(-(1 + 2 + 3 + 2 + 1 + 1 + 1) / 7)
     assert all(change.old_advantage == change.new_advantage for change in result.biggest)
 
@@ -129,3 +130,14 @@ def test_rescore_command_explains_what_it_can_not_read(run: Run, tmp_path: Path,
     (tmp_path / "grpo" / "rollouts" / "step=00002.parquet").write_text("no parquet")
     assert main(["rescore", str(tmp_path / "grpo"), "--reward", name]) == 2
     assert "step=00002.parquet can't be read" in capsys.readouterr().err
+
+
+def test_rescore_says_of_which_version_the_scores_are(run: Run, capsys):
+    versions = run.path / "versions.json"
+    found = json.loads(versions.read_text())
+    assert found.pop("vase_reward") == "vase-reward/2"
+    result = rescore(run, load_scorer(["vaserl.rewards:VaseReward"]))
+    assert (result.old_version, result.new_version) == ("vase-reward/2", "vase-reward/2")
+    versions.write_text(json.dumps(found))  # as runs were written before the version was recorded
+    main(["rescore", str(run.path), "--reward", "vaserl.rewards:VaseReward"])
+    assert "vase-reward/1 -> vase-reward/2" in capsys.readouterr().out

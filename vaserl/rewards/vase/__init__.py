@@ -15,7 +15,7 @@ those of the record or, if the record states none of the six dimensions, those o
 
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.caption import target_facts, vase_caption, vase_question
-from vaserl.rewards.vase.config import DimensionWeights, ParserConfig, RewardConfig
+from vaserl.rewards.vase.config import EARLIER_VERSIONS, REWARD_VERSION, DimensionWeights, ParserConfig, RewardConfig
 from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.facts_json import facts_as_json
 from vaserl.rewards.vase.lexicon import Entry, lexicon
@@ -25,6 +25,8 @@ from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
 from vaserl.rewards.vase.vase_reward import VaseReward, reward_config
 
 __all__ = [
+    "EARLIER_VERSIONS",
+    "REWARD_VERSION",
     "Attribution",
     "DimensionWeights",
     "Entry",

@@ -1,10 +1,15 @@
-"""Constants of the vase reward, version 1. Whoever changes a default must also change the version."""
+"""Constants of the vase reward, version 2. Whoever changes a default must also change the version."""
 
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from vaserl.types import Dimension
+
+REWARD_VERSION = "vase-reward/2"
+"""Version of the vase reward: of its default constants, its parser and its lexicons."""
+EARLIER_VERSIONS = ("vase-reward/1",)
+"""Versions whose scores stored runs may contain. Their configs can be read; their scores can't be computed any more."""
 
 
 class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
@@ -45,8 +50,8 @@ class ParserConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
 class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
     """Constants of the vase reward: the weighted sum of six dimensions' similarities, minus penalties, plus a bonus."""
 
-    version: Literal["vase-reward/1"] = "vase-reward/1"
-    """Version of the default constants; stored with every run."""
+    version: Literal["vase-reward/2"] = REWARD_VERSION
+    """Version of the reward: its default constants, its parser and its lexicons; stored with every run."""
     weights: DimensionWeights = DimensionWeights()
     """Weight of each dimension, such as the shape, in the reward."""
     tau: float = Field(default=0.7, ge=0, le=1)

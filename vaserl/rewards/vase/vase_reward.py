@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from vaserl.errors import UserError
 from vaserl.rewards.vase.caption import vase_caption, vase_question
-from vaserl.rewards.vase.config import RewardConfig
+from vaserl.rewards.vase.config import EARLIER_VERSIONS, REWARD_VERSION, RewardConfig
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
 from vaserl.settings.nearest import nearest_name
 from vaserl.types import Completion, Score, Task
@@ -63,11 +63,15 @@ def reward_config(constants: Mapping[str, Any]) -> RewardConfig:
     try:
         return RewardConfig.model_validate(constants)
     except ValidationError as error:
-        lines = [_explain(".".join(map(str, p["loc"])), p["type"], p["msg"]) for p in error.errors()]
+        lines = [_explain(".".join(map(str, p["loc"])), p["type"], p["msg"], p["input"]) for p in error.errors()]
         raise UserError("wrong constants of the vase reward:\n  " + "\n  ".join(lines)) from error
 
 
-def _explain(field: str, kind: str, message: str) -> str:
+def _explain(field: str, kind: str, message: str, given: object) -> str:
+    if field == "version" and given in EARLIER_VERSIONS:
+        return (
+            f"version: these constants are of {given}, and this vaserl scores with {REWARD_VERSION}; delete `version`"
+        )
     if kind != "extra_forbidden":
         return f"{field}: {message}" if field else message
     meant = nearest_name(field, RewardConfig.model_fields)

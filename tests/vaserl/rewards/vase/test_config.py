@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.fakes.reward_cases import RECORD, score
-from vaserl.rewards.vase import RewardConfig, RewardContext, fit_word_weights
+from vaserl.errors import UserError
+from vaserl.rewards.vase import RewardConfig, RewardContext, fit_word_weights, reward_config
+from vaserl.rewards.vase.reward_file import read_reward
 from vaserl.types import DIMENSIONS
 
 
@@ -19,9 +21,9 @@ def test_config_missing_target_is_dropped_or_counts_zero():
         assert "shape" not in result.parts
 
 
-def test_config_defaults_are_those_of_version_1():
+def test_config_defaults_are_those_of_version_2():
     config = RewardConfig()
-    assert config.version == "vase-reward/1"
+    assert config.version == "vase-reward/2"
     assert [config.weights[d] for d in DIMENSIONS] == [0.2, 0.2, 0.15, 0.15, 0.2, 0.1]
     assert config.tau == 0.7
 
@@ -38,7 +40,8 @@ def test_config_defaults_are_those_of_version_1():
         {"encoder": "some/model"},
         {"length_free_words": 120},
         {"question_full_words": 20},
-        {"version": "vase-reward/2"},
+        {"version": "vase-reward/1"},
+        {"version": "vase-reward/3"},
     ],
 )
 def test_config_refuses_inconsistent_settings(settings):
@@ -68,3 +71,18 @@ def test_word_weights_make_rare_words_count_more():
         for word in ("warrior", "lion")
     )
     assert common < 2 / 3 < rare
+
+
+@pytest.mark.parametrize("text", ['version = "vase-reward/1"\ntau = 0.6\n', None])
+def test_read_reward_reads_constants_of_version_1_and_says_so(text: str | None, tmp_path, capsys):
+    file = tmp_path / "config.toml"
+    table = '[reward.arguments.VaseReward]\nversion = "vase-reward/1"\ntau = 0.6\n'
+    file.write_text(text or table)
+    settings = read_reward(file)
+    assert settings.arguments == {"VaseReward": {"tau": 0.6}}
+    assert "constants are of vase-reward/1; the scores computed here are of vase-reward/2" in capsys.readouterr().err
+
+
+def test_reward_config_explains_an_earlier_version():
+    with pytest.raises(UserError, match="of vase-reward/1, and this vaserl scores with vase-reward/2; delete"):
+        reward_config({"version": "vase-reward/1"})
