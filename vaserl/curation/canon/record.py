@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vaserl.curation.canon.absences import is_placeholder
-from vaserl.curation.canon.dating import canonical_date
 from vaserl.curation.canon.hands import canonical_hands
 from vaserl.curation.canon.sides import canonical_sides
 from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique, mentioned
@@ -64,7 +63,7 @@ _REWORDINGS: Mapping[str, Callable[[str], str]] = {
     "Fabric": canonical_fabric,
     "Technique": canonical_technique,
     "Shape Name": canonical_shape,
-    "Date": canonical_date,
+    "Date": _unchanged,
     "Decoration": canonical_sides,
     "Attributed To": canonical_hands,
     "Provenance": _unchanged,

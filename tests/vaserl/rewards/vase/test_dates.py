@@ -1,89 +1,85 @@
-"""Tests dates: every notation of the specification, the missing year 0, and texts that are no date."""
+"""Tests dates: the table of forms in dates.tsv, the missing year 0, restated dates, and the time that a flood takes."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost, ordinal
+from vaserl.rewards.vase.date_units import MOST_NUMBERS, find_units
+from vaserl.rewards.vase.dates import RESTATED_YEARS, YearInterval, find_dates, innermost, ordinal
 from vaserl.rewards.vase.similarity import interval_similarity
-from vaserl.rewards.vase.text import normalize
+from vaserl.rewards.vase.text import CUT, normalize
 
 
 def read(text: str, bare: bool = False) -> list[tuple[int, int]]:
     return [(i.start, i.end) for i in find_dates(normalize(text, len(text)), 10, bare)[0]]
 
 
-@pytest.mark.parametrize(
-    ("text", "interval"),
-    [
-        ("-525 to -475", (-525, -475)),
-        ("c. 525–475 BCE", (-525, -475)),
-        ("525-475 B.C.", (-525, -475)),
-        ("525 — 475 bc", (-525, -475)),
-        ("dated to around 490–480 B.C.E.", (-490, -480)),
-        ("between 525 and 500 BCE", (-525, -500)),
-        ("475-525 BC", (-525, -475)),
-        ("about 480 BC", (-490, -470)),
-        ("ca. 500", (-510, -490)),
-        ("circa 500", (-510, -490)),
-        ("late 6th century BCE", (-533, -500)),
-        ("end of the 6th century BCE", (-533, -500)),
-        ("mid-5th century", (-467, -433)),
-        ("early sixth century B.C.", (-600, -567)),
-        ("third quarter of the 5th c. BC", (-450, -425)),
-        ("last quarter of the sixth century", (-525, -500)),
-        ("first half of the sixth century B.C.", (-600, -550)),
-        ("last third of the 5th cent. BC", (-433, -400)),
-        ("5th century BC", (-500, -400)),
-        ("6th/5th century BC", (-600, -400)),
-        ("late 6th–early 5th century BC", (-533, -467)),
-        ("late 6th to early 5th c. B.C.", (-533, -467)),
-        ("early to mid 5th century BC", (-500, -433)),
-        ("540s BC", (-549, -540)),
-        ("the 520s", (-529, -520)),
-        ("1000 BCE–1 CE", (-1000, 1)),
-        ("50 BC – AD 50", (-50, 50)),
-        ("AD 50-100", (50, 100)),
-        # 5 BC ± 10 years: nine years on from 5 BC stands 5 CE, because 1 CE follows 1 BC; ten years on is 6 CE.
-        ("c. 5 BC", (-15, 6)),
-    ],
-)
-def test_find_dates_reads_the_notations_of_museums(text, interval):
-    assert read(text) == [interval]
-    assert read(f"Athenian black-figure cup, {text}, with a lion") == [interval]
+def table() -> list[tuple[str, str, list[tuple[int, int]]]]:
+    """Returns the rows of dates.tsv: where the form stands ("caption", "field"), the form, its intervals."""
+    rows = []
+    for line in (Path(__file__).parent / "dates.tsv").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            place, form, intervals = line.split("\t")
+            pairs = [tuple(map(int, pair.split())) for pair in intervals.split("; ")] if intervals else []
+            rows.append((place, form, pairs))
+    return rows
 
 
-def test_find_dates_reads_a_bare_number_in_a_date_field():
-    assert read("500", bare=True) == [(-510, -490)]
-    assert read("-500", bare=True) == [(-510, -490)]
-    assert read("525 to 475", bare=True) == [(-525, -475)]
-    # A range of one year is that year.
-    assert read("-500 to -500", bare=True) == [(-510, -490)]
+TABLE = table()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Painter of Berlin 1686",
-        "30 cm high, about 20 cm wide",
-        "c. 300 mm",
-        "the second half of a horse",
-        "12-10 lions",
-        "Class of Athens 581",
-        "first scene",
-        "0 BC",
-    ],
-)
-def test_find_dates_ignores_other_numbers(text):
-    assert read(text) == []
+def test_the_table_has_enough_forms():
+    forms = [form for _, form, _ in TABLE]
+    assert len(set(forms)) == len(forms) >= 150
+
+
+@pytest.mark.parametrize(("form", "intervals"), [row[1:] for row in TABLE if row[0] == "caption"])
+def test_find_dates_reads_the_forms_of_museums(form, intervals):
+    assert read(form) == intervals
+    assert read(f"Athenian black-figure cup, {form}, with a lion") == intervals
+    assert read(f"Athenian cup.\n{form}. Attributed to Lydos") == intervals
+
+
+@pytest.mark.parametrize(("form", "intervals"), [row[1:] for row in TABLE if row[0] == "field"])
+def test_find_dates_reads_bare_numbers_in_a_date_field(form, intervals):
+    assert read(form, bare=True) == intervals
+
+
+def test_find_dates_cuts_dates_out_of_the_text():
+    text = normalize("Cup, late 6th century BC (c. 510 BC or later), no. 1686", 100)
+    assert find_dates(text, 10)[1].split() == ["cup,", CUT, "(", CUT, "),", "no.", "1686"]
+
+
+def test_open_dates_differ():
+    before, after = read("before 480 BC"), read("after 480 BC")
+    assert before[0][1] == after[0][0] == -480
+    assert before != after
 
 
 def test_innermost_drops_an_interval_that_contains_another():
-    assert read("late 6th century BC (525–500 BC)") == [(-525, -500)]
     assert innermost([YearInterval(-600, -500), YearInterval(-550, -525), YearInterval(-450, -400)]) == (
         YearInterval(-550, -525),
         YearInterval(-450, -400),
     )
+
+
+def test_innermost_keeps_wide_and_nested_intervals():
+    # Only an interval of at most 200 years restates a date, and only two may lie around it.
+    assert innermost([YearInterval(-1000, 1), YearInterval(-550, -525)]) == (
+        YearInterval(-1000, 1),
+        YearInterval(-550, -525),
+    )
+    nested = [YearInterval(-600, -450), YearInterval(-600, -500), YearInterval(-550, -500), YearInterval(-520, -510)]
+    assert innermost(nested[1:]) == (YearInterval(-520, -510),)
+    assert innermost(nested) == (YearInterval(-600, -450), YearInterval(-520, -510))
+
+
+def depth(interval, others) -> int:
+    """Returns the length of the longest chain of other intervals inside `interval`, each inside the one before."""
+    inside = [o for o in others if o != interval and interval.contains(o)]
+    return 1 + max(depth(o, inside) for o in inside) if inside else 0
 
 
 def test_year_interval_has_no_year_zero():
@@ -106,6 +102,26 @@ def test_interval_similarity_by_hand():
 
 years = st.integers(-1200, 400).filter(lambda y: y != 0)
 intervals = st.tuples(years, years).filter(lambda p: p[0] != p[1]).map(lambda p: YearInterval(min(p), max(p)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(intervals, max_size=8))
+def test_innermost_agrees_with_the_definition(several):
+    expected = {
+        i for i in several if depth(i, several) not in (1, 2) or ordinal(i.end) - ordinal(i.start) > RESTATED_YEARS
+    }
+    assert innermost(several) == tuple(sorted(expected))
+
+
+@settings(deadline=None)
+@given(st.text("0123456789-/ .,;()?bcadthslerfo'", max_size=80), st.booleans())
+def test_find_dates_of_any_text_raises_nothing(text, bare):
+    for interval in find_dates(normalize(text, len(text)), 10, bare)[0]:
+        assert interval.start <= interval.end
+
+
+def test_find_units_reads_a_bounded_number_of_numbers():
+    assert len(list(find_units("480 bc " * 1000))) == MOST_NUMBERS
 
 
 @settings(deadline=None)

@@ -99,7 +99,6 @@ def test_parse_caption_reads_captions_of_cataloguers():
 MISREAD: dict[str, set[Dimension]] = {
     "Athenian red-figure kylix with an offset lip, 500–475 BC: siren. Brygos Painter.": {"decoration"},
     "Athenian red-figure kylix; 500–475 BC; siren; Onesimos (Brygos Painter).": {"attribution"},
-    "Athenian red-figure kylix – Painter of Berlin 1686 – 500–475 BC – siren": {"dating", "attribution"},
     "Not black-figure but red-figure: an Athenian kylix, 500–475 BC, with a siren, by the Brygos Painter.": {
         "technique",
     },
