@@ -87,9 +87,11 @@ def test_card_counts_questions_and_captions_that_were_refused():
     rows = manifest()
     rows[7] = replace(rows[7], questions=asking("fabric", "provenance"), scores={"caption_invents": 1.0})
     rows[8] = replace(rows[8], questions=asking("fabric"), scores={"caption_invents": 2.0, "caption_loses": 1.0})
-    rows[0] = replace(rows[0], scores={"caption_invents": 1.0})  # a rejected row
+    rows[0] = replace(rows[0], scores={"caption_invents": 1.0, "reference_keywords": 1.0})  # a rejected row
+    rows[9] = replace(rows[9], scores=dict(rows[9].scores) | {"reference_keywords": 1.0})
     card = dataset_card(rows, CardSettings(), Findings())
     assert "3 captions; 2 were first worded" in card and "record: 2 stated what it does not, 1 left out" in card
+    assert "1 references list words" in card
     assert "3 questions:\n\n| asks for | questions |\n|---|---:|\n| fabric | 2 |\n| provenance | 1 |\n" in card
 
 

@@ -209,7 +209,7 @@ def test_questions_ask_for_what_is_stated():
         ("What is the technique of the vase?", "black-figure"),
         ("What is the shape of the vase?", "neck-amphora"),
         ("What is the date of the vase?", "c. 525–475 BCE"),
-        ("What is the decoration of the vase?", "a warrior"),
+        ("What is the decoration of the vase?", "a warrior on both sides"),
         ("What is the attribution of the vase?", "the Antimenes Painter"),
         ("What is the provenance of the vase?", "Vulci, Italy"),
     ]
@@ -241,3 +241,14 @@ def test_questions_ask_for_the_findspot_where_it_is_known(field, answer):
         q.answer for q in questions_about({"Fabric": "ATHENIAN", "Provenance": field}) if q.dimension == "provenance"
     ]
     assert asked == ([answer] if answer else [])
+
+
+def test_describe_says_that_a_reference_lists_words():
+    long = RECORD | {
+        "Decoration": " AND ".join(f"{chr(97 + i)}LION WITH {chr(97 + i)}SHIELD" for i in range(26)).upper()
+    }
+    photographs = [
+        {"vase_id": "v", "record": json.dumps(record), "rejected_by": "", "reason": ""} for record in (long, RECORD)
+    ]
+    first, second = rows_of(over_batches(DESCRIBE, Describe, DescribeSettings(), 0)(batch_of(photographs)))
+    assert first["reference_keywords"] == 1.0 and math.isnan(second["reference_keywords"])

@@ -38,7 +38,7 @@ def test_constant_caption_then_states_the_commonest_stated_value():
 
 def test_constant_caption_keeps_the_decorations_wording_from_records():
     records = [{"Decoration": "A: WARRIOR WITH SPEAR"}] * 2
-    assert "depicting a warrior with spear" in constant_caption(records)
+    assert "depicting a warrior with a spear" in constant_caption(records)
     assert "depicting warrior spear" in constant_caption_from_facts(read(records))
 
 

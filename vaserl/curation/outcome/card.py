@@ -10,7 +10,7 @@ from vaserl.curation.outcome.contact_sheet import contact_sheet, pictured
 from vaserl.curation.outcome.retention import BestViewReport, FilterReport, reasons, retention_counts
 from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CardSettings
-from vaserl.curation.stages.describe import INVENTS, LOSES
+from vaserl.curation.stages.describe import INVENTS, KEYWORDS, LOSES
 from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS, DataSet, Row
 from vaserl.intervals import wilson_interval
 from vaserl.report.paper import PAPER_RETENTION
@@ -49,6 +49,7 @@ class _Tally:
     credits: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    num_keywords: int = 0
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Spelling of each value at its first occurrence, by (field, value in lower case)."""
@@ -74,6 +75,7 @@ class _Tally:
         self.credits[row.credit] += 1
         self.asked.update(question.dimension for question in row.questions)
         wrong = [name for name in (INVENTS.name, LOSES.name) if row.scores.get(name, 0.0) > 0]
+        self.num_keywords += row.scores.get(KEYWORDS.name, 0.0) > 0
         self.refused.update([*wrong, "any"] if wrong else ())
 
 
@@ -185,7 +187,8 @@ def _texts(tally: _Tally) -> list[str]:
         "## Texts",
         "",
         f"{tally.num_kept:,} captions; {refused['any']:,} were first worded in a way that did not agree with the "
-        f"record: {refused[INVENTS.name]:,} stated what it does not, {refused[LOSES.name]:,} left out what it does.",
+        f"record: {refused[INVENTS.name]:,} stated what it does not, {refused[LOSES.name]:,} left out what it does. "
+        f"{tally.num_keywords:,} references list words, because the record's decoration is too long for phrases.",
     ]
     if asked:
         lines += ["", f"{asked.total():,} questions:", "", "| asks for | questions |", "|---|---:|"]

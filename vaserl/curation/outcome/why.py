@@ -7,7 +7,7 @@ from rapidfuzz import fuzz, process
 from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.stage import KeptPhotograph, Stage
-from vaserl.curation.stages.describe import INVENTS, LOSES
+from vaserl.curation.stages.describe import INVENTS, KEYWORDS, LOSES
 from vaserl.dataset import DataSet, Row
 from vaserl.errors import UserError
 
@@ -53,7 +53,8 @@ def story(
     if row.rejected_by:
         yield row.rejected_by, f"rejected it: {row.reason}"
         return
-    shown = {measure.name for stage in pipeline.stages for measure in stage.measures} | {INVENTS.name, LOSES.name}
+    shown = {measure.name for stage in pipeline.stages for measure in stage.measures}
+    shown |= {INVENTS.name, LOSES.name, KEYWORDS.name}
     others = ", ".join(f"{name} {value:.3g}" for name, value in sorted(row.scores.items()) if name not in shown)
     if others:
         yield "scores", others

@@ -16,7 +16,7 @@ from vaserl.curation.settings import CurateSettings, DescribeSettings, PoolSetti
 from vaserl.curation.stage import Column, Kept, KeptPhotograph, Photograph, Recipe, Stage, StageContext, Verdict
 from vaserl.curation.stages.writer import check_writer, read_prompt
 from vaserl.curation.stamps import code_of_file, file_stamps
-from vaserl.rewards.vase import reference_caption
+from vaserl.rewards.vase import lists_keywords, reference_caption
 from vaserl.rewards.vase.parse import parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
@@ -26,6 +26,8 @@ FALLBACK = Column(name="describe_fallback", is_score=False)
 INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
 """Numbers of dimensions in which the first wording of the caption stated something that the record doesn't (`INVENTS`),
 or left out something that it should state (`LOSES`)."""
+KEYWORDS = Column(name="reference_keywords")
+"""1.0 if the record's decoration is so long that the reference lists its words instead of writing phrases, else NaN."""
 _POOL = PoolSettings(num_cpus=1, batch_size=64)
 
 Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
@@ -72,6 +74,7 @@ def _columns(record: Mapping[str, str], stated: Mapping[str, str], wordings: Seq
         REFERENCE.name: reference,
         CAPTION.name: caption,
         FALLBACK.name: float(caption != wordings[0]),
+        **({KEYWORDS.name: 1.0} if lists_keywords(record) else {}),
         **{name: float(len(dimensions)) for name, dimensions in wrong.items() if dimensions},
     }
 
@@ -178,7 +181,8 @@ def _tell(kept: KeptPhotograph) -> str:
     scores = kept.row.scores
     found = {"invented": scores.get(INVENTS.name, 0.0), "lost": scores.get(LOSES.name, 0.0)}
     wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)
-    return f"“{kept.row.caption}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "")
+    keywords = "; the reference lists words: the decoration is too long" if scores.get(KEYWORDS.name, 0.0) > 0 else ""
+    return f"“{kept.row.caption}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "") + keywords
 
 
 DESCRIBE = Stage(
@@ -186,7 +190,7 @@ DESCRIBE = Stage(
     section="describe",
     recipe=_recipe,
     check=_check,
-    columns=(REFERENCE, CAPTION, FALLBACK, INVENTS, LOSES),
+    columns=(REFERENCE, CAPTION, FALLBACK, INVENTS, LOSES, KEYWORDS),
     hint="describe.llm, and at the memory and time of its pool",
     pool=_POOL,
     opens_pool=_holds_a_model,

@@ -94,9 +94,10 @@ def lexicon_words() -> frozenset[str]:
 
 
 @cache
-def proper_names() -> frozenset[str]:
-    """Returns the names of figures such as "athena", in lower case; a reference caption capitalises them."""
-    return frozenset(row["name"] for row in _rows("figures.tsv"))
+def figures() -> Mapping[str, str]:
+    """Returns the kind of each name of a figure or people, by the name in lower case ("athena"): "person", "people",
+    "unique" or "adjective"."""
+    return {row["name"]: row["kind"] for row in _rows("figures.tsv")}
 
 
 @cache

@@ -9,9 +9,11 @@ from typing import Literal
 from vaserl.rewards.vase.attribution import display
 from vaserl.rewards.vase.config import RewardConfig
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
+from vaserl.rewards.vase.noun_phrases import indefinite_article
 from vaserl.rewards.vase.parse import Facts, Term, parse_record
 from vaserl.rewards.vase.penalties import count_words, length_penalty, repetition_penalty
-from vaserl.rewards.vase.scenes import LEFT_OUT, indefinite_article, names_in, scene_list, scene_phrase
+from vaserl.rewards.vase.proper_nouns import names_in
+from vaserl.rewards.vase.scenes import keyword_list, scene_list, scene_phrase
 from vaserl.rewards.vase.text import normalize, sequence_words
 from vaserl.types import FIELD_OF_DIMENSION
 
@@ -23,23 +25,39 @@ def reference_caption(record: Mapping[str, str], config: RewardConfig = _DEFAULT
 
     The record's keys are field names of the Beazley archive. A value that isn't in the lexicon is stated with a label:
     "Shape: …". If the caption would get more than a small penalty for its length or for repetitions, the
-    decoration becomes a list of its phrases without articles and, if need be, without other function words. A caption
-    of at most `length_free_words` words has a reward of at least 0.95 plus the bonus.
+    decoration becomes a list of its phrases, at first with and then without articles; if the penalty
+    would be the largest, a list of its words (`lists_keywords`). A caption of at most `length_free_words` words has a
+    reward of at least 0.95 plus the bonus.
 
     Raises: ValueError if the record states none of the six dimensions.
     """
     facts = parse_record(record, config.parser)
     if facts == Facts():
         raise ValueError("the record states none of the six dimensions")
+    return _worded(record, facts, config)[0]
+
+
+def lists_keywords(record: Mapping[str, str], config: RewardConfig = _DEFAULT) -> bool:
+    """Returns True if the record's decoration is so long that `reference_caption` lists its words instead of writing
+    phrases."""
+    return _worded(record, parse_record(record, config.parser), config)[1]
+
+
+def _worded(record: Mapping[str, str], facts: Facts, config: RewardConfig) -> tuple[str, bool]:
+    """Returns the caption, and True if its decoration is a list of words."""
     text = record.get(FIELD_OF_DIMENSION["decoration"], "")
     decoration, names = normalize(text, config.parser.max_chars), names_in(text)
-    caption = _caption(facts, scene_phrase(decoration, names), config)
-    if _penalty(caption, config) > _TOLERATED:
-        shorter = [_caption(facts, scene_list(decoration, words, names), config) for words in LEFT_OUT]
-        caption = next((text for text in shorter if _penalty(text, config) <= _TOLERATED), None) or next(
-            (text for text in shorter if _penalty(text, config) < config.length_penalty), shorter[-1]
-        )
-    return caption
+    prose = _caption(facts, scene_phrase(decoration, names), config)
+    if _penalty(prose, config) <= _TOLERATED:
+        return prose, False
+    shorter = [_caption(facts, scene_list(decoration, names, articles), config) for articles in (True, False)]
+    penalties = {caption: _penalty(caption, config) for caption in (prose, *shorter)}
+    caption = next(
+        (text for text in shorter if penalties[text] <= _TOLERATED), min(penalties, key=penalties.__getitem__)
+    )
+    if penalties[caption] <= config.length_penalty / 2:
+        return caption, False
+    return _caption(facts, keyword_list(decoration, names), config), True
 
 
 def caption_from_facts(facts: Facts, config: RewardConfig = _DEFAULT) -> str:

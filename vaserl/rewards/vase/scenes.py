@@ -1,139 +1,127 @@
 """Words a record's "Decoration" field as the phrase after "depicting" in a reference caption."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from vaserl.rewards.vase.decoration import decoration_words
-from vaserl.rewards.vase.lexicon import lexicon, proper_names
-from vaserl.rewards.vase.text import CONNECTIVES, STOP_WORDS, normalize, tokens, word_list
+from vaserl.rewards.vase.noun_phrases import begins_with_preposition, is_event, is_joined, is_modified, with_articles
+from vaserl.rewards.vase.proper_nouns import capitalised
+from vaserl.rewards.vase.text import tokens
+from vaserl.rewards.vase.vase_parts import LABEL, place_of
 
-_REGISTER = r"(?:top|middle|bottom|upper|lower|above|below)(?: (?:row|register|frieze|zone|band))?"
-_LABEL = (
-    r"(?:[a-z](?: ?[,&-] ?[a-z])*|uh|ext|int|(?:under )?handles?|body|shoulder|neck|lid|predella|tondo|rim|foot"
-    rf"|{_REGISTER})"
+_LABELLED = re.compile(
+    rf"(?:^|(?<=[\s.,;|]))(?P<label>{LABEL}) ?: *|(?:^|(?<=[;|] ))(?P<listed>[abi]|a ?[-&] ?b), +(?=\w)"
 )
-_PART = re.compile(rf"^(?P<label>{_LABEL}) ?: *")
-_PARTS = re.compile(rf"\||(?<!\bunder)[,.;]? +(?={_LABEL} ?:)")
-_PLACES = {
-    "a": "on one side",
-    "b": "on the other side",
-    "i": "inside",
-    "int": "inside",
-    "tondo": "inside",
-    "ext": "outside",
-    "above": "above",
-    "below": "below",
-    **{part: f"on the {part}" for part in ("neck", "shoulder", "lid", "rim", "body")},
-    **{part: f"at the {part}" for part in ("top", "bottom")},
-    **dict.fromkeys(("uh", "under handle", "under handles"), "under the handles"),
-}
-_CONNECTORS = re.compile(r" (?:and|with|in|on|at|of|to|between|by|over|from|[a-z]+ing)\b")
+"""A label before a scene, "neck, a:", or as in Beazley's lists, "i, achilles; a-b, horsemen"."""
 _LEADING = re.compile(
     r"^(?:(?:depict|show|represent|portray|illustrat|featur)(?:s|es|ing)?|(?:the |a )?(?:scenes?|depictions?) of)\s+"
 )
-_ARTICLES = frozenset(("a", "an", "the"))
-_LIGHT = _ARTICLES | frozenset(
-    (
-        *("his", "her", "its", "their", "it", "he", "she", "they", "which", "who", "whom", "this", "that", "both"),
-        *("is", "are", "was", "were", "while", "as", "there", "also", "then", "very"),
-    )
-)
-LEFT_OUT = (_ARTICLES, _LIGHT, _LIGHT | {"to", "of", "at", "by", "in", "on"}, STOP_WORDS, STOP_WORDS | CONNECTIVES)
-"""Words that the list of a long decoration leaves out, in several degrees; those that are missed least come first."""
-_WITHOUT_ARTICLE = word_list("without_article.txt")
-# Words whose first letter is a vowel and whose first sound is a consonant ("a one-handled cup"), and the reverse.
-_SOUNDS_LIKE_CONSONANT = re.compile(r"eu|ewe|uni(?!n|m)|us[aeu]|ut[ei]|ubi|one\b|once\b")
-_SOUNDS_LIKE_VOWEL = re.compile(r"hour|honest|honou?r|heir")
+_APPOSITION = "="
+_BEGINS_OPENLY = re.compile(r"(?:one|two|three|some|others?|both|each|all|with|in|on|at|between|under|\w+ing)\b")
 
 
-def scene_phrase(decoration: str, names: Collection[str]) -> str:
-    """Words a normalised "Decoration" field: "a: theseus | b: youth" becomes "Theseus on one side, a youth on the other
-    side".
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One scene of a vase: its phrases in lower case, and where on the vase it is."""
 
-    A scene that is on both sides of the vase is written once. names: words in lower case that are written with a
-    capital, as returned by `names_in`.
+    phrases: tuple[tuple[str, ...], ...]
+    place: str
+
+
+def scene_phrase(decoration: str, names: Mapping[str, str]) -> str:
+    """Words a normalised "Decoration" field: "a: theseus | b: youth" becomes "on one side Theseus, and on the other
+    side a youth".
+
+    A scene that is on both sides of the vase is written once. names: kinds of the names, as returned by `names_in`.
     """
-    scenes: dict[str, str] = {}
-    for part in _PARTS.split(decoration):
-        part = part.strip()
-        label = _PART.match(part)
-        scene = _scene(part[label.end() :] if label else part)
-        scene = re.sub(r"\s*[.;:](?=\s|$)", ",", re.sub(r"[()?]|\bthis\b", " ", scene))
-        scene = re.sub(r"[\s,]*,[\s,]*", ", ", " ".join(scene.split())).strip(", ")
-        if scene:
-            place = _place(label["label"]) if label else ""
-            # A scene that occurs twice is on both sides, and its place is not named.
-            scenes[scene] = "" if scene in scenes else place
-    sided = len(scenes) > 1
-    return ", ".join(
-        f"{_written(scene, names)}{' ' + place if sided and place else ''}" for scene, place in scenes.items()
-    )
+    scenes = _merged(_scenes(decoration))
+    written = [_joined([_added(phrase, names, True) for phrase in scene.phrases], scene) for scene in scenes]
+    if len(scenes) == 1:
+        return f"{written[0]} on both sides" if scenes[0].place == "on both sides" else written[0]
+    placed = [f"{scene.place} {text}".strip() for scene, text in zip(scenes, written, strict=True)]
+    return ", and ".join(filter(None, (", ".join(placed[:-1]), *placed[-1:])))
 
 
-def scene_list(decoration: str, left_out: Collection[str], names: Collection[str]) -> str:
-    """Words a long normalised "Decoration" field as a list of its phrases: "young satyr, old satyr, Ajax".
+def scene_list(decoration: str, names: Mapping[str, str], articles: bool) -> str:
+    """Words a long normalised "Decoration" field as a list of its phrases without places: "a young satyr, Ajax with a
+    shield".
 
-    Leaves out labels, the words `left_out`, and phrases that add no word to those before. names: as in `scene_phrase`.
+    Leaves out phrases that add no word to those before. names: as in `scene_phrase`. articles: False to leave out all
+    articles, those of the text too.
     """
     seen: set[str] = set()
-    phrases = []
-    for part in _PARTS.split(decoration):
-        label = _PART.match(part.strip())
-        text = _scene(part.strip()[label.end() :] if label else part.strip())
-        for piece in re.split(r"[,.;:()?]", text):
-            words = [word for word in piece.split() if word not in left_out]
-            lemmas = decoration_words(tokens(piece))
+    listed = []
+    for scene in _scenes(decoration):
+        for phrase in scene.phrases:
+            lemmas = decoration_words(tokens(" ".join(phrase)))
             if not seen.issuperset(lemmas):
                 seen.update(lemmas)
-                phrases.append(" ".join(_capitalised(word, names) for word in words))
-    return ", ".join(phrases)
+                kept = phrase if articles else tuple(word for word in phrase if word not in ("a", "an", "the"))
+                listed.append(_added(kept, names, articles))
+    return ", ".join(listed)
 
 
-def names_in(text: str) -> frozenset[str]:
-    """Returns the words of a "Decoration" field that are names, in lower case: figures of the lexicon and, in a text in
-    sentence case, words with a capital within a phrase."""
-    known = proper_names() | frozenset(entry.names[0].lower() for entry in lexicon("fabric").values())
-    words = re.findall(r"[^\W\d_]{2,}", text)
-    if sum(word[0].isupper() for word in words) > len(words) / 2:
-        return known  # capitals throughout, or in each word, as in a title
-    inner = re.findall(r"(?<=[^\W\d_] )[^\W\d_]{2,}", text)
-    return known | {normalize(word, len(word)) for word in inner if word[0].isupper()}
+def keyword_list(decoration: str, names: Mapping[str, str]) -> str:
+    """Words a very long normalised "Decoration" field as a list of its content words without repetitions."""
+    words = dict.fromkeys(word for word in tokens(decoration) if decoration_words([word]))
+    lemmas = {decoration_words([word]): word for word in reversed(words)}
+    return " ".join(capitalised(word, names) for word in reversed(lemmas.values()))
 
 
-def indefinite_article(phrase: str) -> str:
-    """Returns "a" or "an", by the first sound of the phrase."""
-    start = phrase.lower()
-    vowel = start[:1] in tuple("aeiou") and not _SOUNDS_LIKE_CONSONANT.match(start)
-    return "an" if vowel or _SOUNDS_LIKE_VOWEL.match(start) else "a"
+def _scenes(decoration: str) -> list[_Scene]:
+    found = []
+    for part in decoration.split("|"):
+        labels = list(_LABELLED.finditer(part))
+        starts = [0, *(label.end() for label in labels)]
+        ends = [*(label.start() for label in labels), len(part)]
+        places = ["", *(place_of(label["label"] or label["listed"]) for label in labels)]
+        for start, end, place in zip(starts, ends, places, strict=True):
+            phrases = _phrases(part[start:end])
+            if phrases:
+                found.append(_Scene(phrases, place))
+    return found
 
 
-def _place(label: str) -> str:
-    """Returns the words for a part of the vase: "on one side" for "a", "in the upper row" for "upper row"."""
-    if label not in _PLACES and re.fullmatch(_REGISTER, label):
-        return f"in the {label}" if " " in label or label == "middle" else f"in the {label} register"
-    return _PLACES.get(label, "")
-
-
-def _scene(text: str) -> str:
-    """Returns a scene without abbreviations' points and without words before it, such as "depicts" and "scene of"."""
+def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
+    """Returns the phrases of a scene between commas, each as words; "?" stands for "(?)", and `_APPOSITION` begins a
+    phrase that was in brackets."""
     scene = re.sub(r"\s--+\s", ", ", _LEADING.sub("", text.strip()))
-    return re.sub(r"\b(nos?|ca?|figs?|pls?|st|hts?)\.", r"\1", scene)
+    scene = re.sub(r"\b(nos?|ca?|figs?|pls?|st|hts?)\.", r"\1", scene)
+    scene = re.sub(r"\( ?\? ?\)|(?<=\w)\?", " ? ", scene)
+    scene = re.sub(r"\bthis\b", " ", scene)
+    scene = re.sub(r"\)|[.;:](?=\s|$)", ",", scene.replace("(", f", {_APPOSITION} "))
+    pieces = (tuple(piece.split()) for piece in scene.split(","))
+    return tuple(piece for piece in pieces if not {"?", _APPOSITION}.issuperset(piece))
 
 
-def _written(scene: str, names: Collection[str]) -> str:
-    """Capitalises the names in the description of a scene, and adds "a" or "an" if it starts with a single figure."""
-    noun_phrase = _CONNECTORS.split(scene, maxsplit=1)[0].split(",")[0].split()
-    words = [_capitalised(word, names) for word in scene.split(" ")]
-    single = not (
-        any(w in names and w not in _adjectives() for w in noun_phrase)
-        or any(w.endswith("s") or w in _WITHOUT_ARTICLE or w.isdigit() for w in noun_phrase)
-    )
-    return " ".join([indefinite_article(scene), *words] if single else words)
+def _merged(scenes: list[_Scene]) -> list[_Scene]:
+    """Writes a scene that occurs twice once: on both sides, if it is on one and on the other."""
+    merged: dict[tuple[tuple[str, ...], ...], _Scene] = {}
+    for scene in scenes:
+        before = merged.get(scene.phrases)
+        places = {before.place, scene.place} if before else {scene.place}
+        place = "on both sides" if places == {"on one side", "on the other side"} else scene.place
+        if before and len(places) > 1 and place != "on both sides":
+            place = " and ".join(filter(None, (before.place, scene.place)))
+        merged[scene.phrases] = _Scene(scene.phrases, place)
+    return list(merged.values())
 
 
-def _capitalised(word: str, names: Collection[str]) -> str:
-    return word.capitalize() if word.strip(",'") in names else word
+def _added(phrase: Sequence[str], names: Mapping[str, str], articles: bool) -> str:
+    plain = [word for word in phrase if word != _APPOSITION]
+    words = with_articles(plain, names) if articles else [word for word in plain if word != "?"]
+    return " ".join(capitalised(word, names) for word in words)
 
 
-def _adjectives() -> frozenset[str]:
-    return frozenset(entry.names[0].lower() for entry in lexicon("fabric").values())
+def _joined(written: Sequence[str], scene: _Scene) -> str:
+    """Joins the phrases of a scene by commas, and by "and" before the last if it ends a list."""
+    *others, last = written
+    if not others:
+        return last
+    if len(others) == 1 and begins_with_preposition(others[0]):  # "in the centre Eros"
+        return f"{others[0]} {last}"
+    apart = _BEGINS_OPENLY.match(last) or is_joined(last) or scene.phrases[-1][0] == _APPOSITION
+    if apart or (len(others) == 1 and is_event(scene.phrases[0])):
+        return ", ".join(written)
+    return ", ".join(others) + (", and " if is_modified(others[-1]) or is_joined(others[-1]) else " and ") + last

@@ -20,11 +20,11 @@ def test_constant_answer_never_beats_the_reference(record):
 
 def test_constant_answer_by_hand():
     # Fabric, technique: 0.20 each; the amphora's family: 0.85 · 0.15; the date: 0.15. The constant's 8 words (athenian
-    # black figure amphora c 525 475 bce) all stand in the reference's 17, in the blocks "athenian black figure" and
+    # black figure amphora c 525 475 bce) all stand in the reference's 20, in the blocks "athenian black figure" and
     # "amphora c 525 475 bce".
     constant = score(RECORD, CONSTANT)
     assert constant.parts["shape"] == 0.85
-    assert constant.parts["bonus"] == pytest.approx(0.1 * 2 * 8 / (8 + 17))
+    assert constant.parts["bonus"] == pytest.approx(0.1 * 2 * 8 / (8 + 20))
     assert constant.total == pytest.approx(0.2 + 0.2 + 0.85 * 0.15 + 0.15 + constant.parts["bonus"])
 
 

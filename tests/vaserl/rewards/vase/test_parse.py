@@ -212,11 +212,11 @@ def test_parse_caption_reads_only_the_beginning_of_a_long_text():
         (
             {"Shape Name": "CUP B", "Decoration": "A: FIGHT | B: DRAPED YOUTHS | I: KOMAST", "Date": "-500"},
             "Type B cup, c. 510–490 BCE, "
-            "depicting a fight on one side, draped youths on the other side, a komast inside.",
+            "depicting on one side a fight, on the other side draped youths, and in the tondo a komast.",
         ),
         (
             {"Fabric": "ATHENIAN", "Decoration": "A: MAN AND WOMAN | B: MAN AND WOMAN", "Shape Name": "MORTARIUM"},
-            "Athenian vase, depicting a man and woman. Shape: mortarium.",
+            "Athenian vase, depicting a man and a woman on both sides. Shape: mortarium.",
         ),
         (
             {"Fabric": "ATHENIAN", "Attributed To": "<em>Manner of</em> HAIMON P by HASPELS | LYDOS by BEAZLEY"},

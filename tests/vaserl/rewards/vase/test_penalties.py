@@ -38,8 +38,9 @@ def test_irrelevance_penalty_counts_an_unfounded_attribution():
     record = {field: value for field, value in RECORD.items() if field != "Attributed To"}
     reference = reference_caption(record)
     invented = score(record, reference.rstrip(".") + ", attributed to the Berlin Painter.")
-    # Content words: athenian black figure neck amphora bce depicting warrior attributed berlin painter: 1 of 11.
-    assert invented.parts["penalty/irrelevance"] == pytest.approx(0.1 / 11)
+    # Content words: athenian black figure neck amphora bce depicting warrior sides attributed berlin painter: 1
+    # of 12.
+    assert invented.parts["penalty/irrelevance"] == pytest.approx(0.1 / 12)
     assert "attribution" not in invented.parts
     assert invented.total < score(record, reference).total
 
