@@ -91,13 +91,13 @@ def curate_table(
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         measures = [measure.name for measure in pipeline.choice.measures]
-        losers = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context), measures)
+        choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context), measures)
         given = place_of_given(settings.lift, source)
-        survivors = lift_shards(filtered.shards, losers, journal, settings.journal.num_rows_lift, given, versions)
+        survivors = lift_shards(filtered.shards, choice, journal, settings.journal.num_rows_lift, given, versions)
         lifted = run_pass("second pass", survivors, lift, settings.dataset, start_cluster)
         used = files_of_pass(shards, filters, journal) | files_of_pass(survivors, lift, journal)
         num_stale = tidy(settings, journal.stale(used))
-        passes = FinishedPasses(filters=filtered, losers=losers, lift=lifted)
+        passes = FinishedPasses(filters=filtered, losers=choice.losers, lift=lifted)
         return write_results(settings, kinds, thresholds, passes, num_stale, pipeline)
 
 

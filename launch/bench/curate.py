@@ -175,8 +175,8 @@ def stage_rates(
     with connect(settings.cluster):
         for pools, is_lift in ((PIPELINE.filter_pools(context), False), (PIPELINE.lift_pools(context), True)):
             if is_lift:
-                losers = choose_views(shards, journal, PIPELINE.choice_over_batches(context), [FRONT.name])
-                shards = lift_shards(shards, losers, journal, 1)
+                choice = choose_views(shards, journal, PIPELINE.choice_over_batches(context), [FRONT.name])
+                shards = lift_shards(shards, choice, journal, 1)
             for stage, one in ((stage, pool.settings) for pool in pools for stage in pool.stages):
                 rates[stage.name] = {}
                 for number in num_workers:

@@ -1,7 +1,7 @@
 """A row of the manifest: the outcome of curation for one photograph, and the vase that the photograph shows.
 
-All columns of the manifest are text. `record`, `scores` and `questions` are stored there as JSON, and are Python
-objects in `Row`.
+All columns of the manifest are text. `record`, `scores`, `other_photos` and `questions` are stored there as JSON, and
+are Python objects in `Row`.
 """
 
 import json
@@ -46,6 +46,9 @@ class Row:
     """Numbers that the stages measured, by name of the measure: {"quality": 0.98, …}."""
     mesh: str = ""
     """Path of the 3D model (GLB), relative to the data set."""
+    other_photos: tuple[str, ...] = ()
+    """Values of `photo` of the vase's further photographs that the 3D model was made from; empty if it was made from
+    this photograph alone."""
     clip: str = ""
     """SHA-256 of the turntable video in hexadecimal; the video's file is named after it."""
     caption: str = ""
@@ -69,6 +72,7 @@ class Row:
             "record": _dumped(dict(self.record)),
             "scores": _dumped(dict(self.scores)),
             "questions": _dumped([asdict(question) for question in self.questions]),
+            "other_photos": _dumped(list(self.other_photos)),
         }
 
     @classmethod
@@ -76,6 +80,7 @@ class Row:
         """Returns the row with these values of the manifest's columns; an absent or empty value becomes the default."""
         texts = {name: columns.get(name) or "" for name in ROW_SCHEMA.names}
         parsed = {name: json.loads(texts[name] or "{}") for name in ("record", "scores", "questions")}
+        parsed["other_photos"] = tuple(json.loads(texts["other_photos"] or "[]"))
         parsed["questions"] = tuple(Question.from_json(question) for question in parsed["questions"])
         return cls(**{**texts, **parsed})
 

@@ -1,6 +1,7 @@
 """Tests best view, split and retention, which are computed from rows without pixels."""
 
 import hashlib
+import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -106,6 +107,47 @@ def test_best_view_ignores_the_order_of_rows_and_keeps_one_of_each_vase(entries,
     shuffled = random.sample(rows, len(rows))
     assert winners(rows) == winners(shuffled)
     assert len(winners(rows)) == len({vase for vase, _, _ in entries})
+
+
+def sides_beside(rows: list[dict]) -> list[tuple[str, str]]:
+    """Returns (photo, side) of the further views of the only vase's best one."""
+    (winner,) = (r for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of(rows))) if not r["rejected_by"])
+    entries = json.loads(winner["other_views"] or "[]")
+    digests = {r["photo"]: r["photo_sha256"] for r in rows}
+    assert all(entry["photo_sha256"] == digests[entry["photo"]] for entry in entries)
+    return [(entry["photo"], entry["side"]) for entry in entries]
+
+
+@given(st.permutations(["front", "back", "left", "right", "top", "detail", "3"]))
+def test_best_view_adds_the_views_from_the_other_sides_in_any_order_of_rows(views):
+    rows = [row(view, "a", view) for view in views]
+    assert sides_beside(rows) == [("right", "right"), ("back", "back"), ("left", "left")]
+
+
+def test_best_view_counts_sides_from_itself():
+    # from the left view, the front is on the right and the back on the left, as one walks around the vase
+    scores = {"back": 0.1, "front": 0.2, "left": 0.9, "right": 0.0}
+    rows = [row(view[0], "a", view, score) for view, score in scores.items()]
+    assert sides_beside(rows) == [("f", "right"), ("r", "back"), ("b", "left")]
+
+
+def test_best_view_adds_no_view_that_may_be_the_wrong_one():
+    assert sides_beside([row("1", "a", "1"), row("2", "a", "2"), row("b", "a", "back")]) == []
+    unsure = [row("f", "a", "front"), row("s", "a", "profile")]
+    assert sides_beside(unsure) == [], "it may be the right or the left"
+    assert sides_beside([*unsure, row("b", "a", "back")]) == [("b", "back"), ("s", "")]
+    rejected = [row("f", "a", "front"), row("b", "a", "back", rejected_by="quality")]
+    assert sides_beside(rejected) == []
+    twice = [row("f", "a", "front"), row("b", "a", "back"), row("b2", "a", "back 2")]
+    assert sides_beside(twice) == [("b", "back")], "one of each side"
+    copy = [row("f", "a", "front"), row("b", "a", "back") | {"photo_sha256": row("f", "a", "front")["photo_sha256"]}]
+    assert sides_beside(copy) == [], "the same picture under two names"
+    terms = [row("f", "a", "front") | {"rights": "CC0"}, row("b", "a", "back") | {"rights": "all reserved"}]
+    assert sides_beside(terms) == [], "the model would be under the terms of both"
+    settings = BestViewSettings(threshold=0.2)
+    scored = batch_of([row("f", "a", "front", 0.5), row("b", "a", "back", 0.1), row("l", "a", "left", 0.3)])
+    winner = next(r for r in rows_of(over_batches(BEST_VIEW, BestView, settings)(scored)) if not r["rejected_by"])
+    assert [entry["photo"] for entry in json.loads(winner["other_views"])] == ["l"], "not those below the threshold"
 
 
 def test_batch_functions_leave_other_rows_and_the_input_alone():

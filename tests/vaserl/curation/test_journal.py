@@ -23,7 +23,7 @@ from vaserl.curation.job.batch import INPUT_COLUMNS, batch_of, rejecting, rows_o
 from vaserl.curation.job.isolated import Effort, Limits
 from vaserl.curation.job.journal import Journal, key_after
 from vaserl.curation.job.shard_worker import ShardWorker
-from vaserl.curation.job.shards import Shard, lift_shards, source_shards
+from vaserl.curation.job.shards import Choice, Shard, lift_shards, source_shards
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.outcomes import Outcomes
 from vaserl.curation.settings import CurateSettings, DescribeSettings, LiftSettings
@@ -225,12 +225,27 @@ def test_lift_shards_hold_survivors_without_their_scores(tmp_path):
     some = rows("a_1", "b_1", "c_1", "d_1", "e_1", front=0.5)
     some[1] |= {"rejected_by": "quality", "reason": "blurred"}
     filtered = passed(journal, some, 3)
-    shards = lift_shards(filtered, {1: {1: "another view"}}, journal, 1)
+    shards = lift_shards(filtered, Choice(losers={1: {1: "another view"}}), journal, 1)
     photos = [list(shard.read(journal)["photo"]) for shard in shards]
     assert photos == [["a_1"], ["c_1"], ["d_1"]] and [shard.number for shard in shards] == [0, 1, 2]
     assert all(set(shard.read(journal)) == set(INPUT_COLUMNS) for shard in shards)
     other = passed(journal, [row | {"front": 0.7} for row in some], 3)
-    assert [s.key for s in lift_shards(other, {}, journal, 1)][:3] == [s.key for s in shards]
+    assert [s.key for s in lift_shards(other, Choice(losers={}), journal, 1)][:3] == [s.key for s in shards]
+
+
+def test_lift_shards_have_the_columns_of_the_choice_and_their_keys_depend_on_them(tmp_path):
+    journal = Journal(tmp_path)
+    filtered = passed(journal, rows("a_1", "b_1", "c_1"), 3)
+
+    def shards(**added: str) -> list[Shard]:
+        values = {row: {"other_views": added[name]} for row, name in enumerate("abc") if name in added}
+        return lift_shards(filtered, Choice(losers={0: {2: "another"}}, added={0: values}), journal, 2)
+
+    (alone,), (one,), (another,) = shards(), shards(b="[1]"), shards(b="[2]")
+    assert len({alone.key, one.key, another.key}) == 3
+    assert set(alone.read(journal)) == set(INPUT_COLUMNS)
+    assert list(one.read(journal)["other_views"]) == ["", "[1]"]
+    assert shards(c="[1]")[0].key == alone.key, "of a view that was not chosen"
 
 
 def test_lift_shards_change_with_a_given_model(tmp_path):
@@ -241,7 +256,7 @@ def test_lift_shards_change_with_a_given_model(tmp_path):
     assert place_of_given(LiftSettings(), tmp_path) is None
 
     def keys() -> list[str]:
-        return [shard.key for shard in lift_shards(filtered, {}, journal, 1, place)]
+        return [shard.key for shard in lift_shards(filtered, Choice(losers={}), journal, 1, place)]
 
     absent = keys()
     (tmp_path / "scans").mkdir()
@@ -251,11 +266,16 @@ def test_lift_shards_change_with_a_given_model(tmp_path):
     exchanged = keys()
     assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
     behind_urls = [
-        lift_shards(filtered, {}, journal, 1, "memory://scans/{}.glb".format, {"memory://scans/b.glb": version})
+        lift_shards(
+            filtered, Choice(losers={}), journal, 1, "memory://scans/{}.glb".format, {"memory://scans/b.glb": version}
+        )
         for version in (["etag=1"], ["etag=2"])
     ]
     (a, b), (same_a, other_b) = ([shard.key for shard in shards] for shards in behind_urls)
     assert a == same_a and b != other_b
+
+
+SIDES = ("front", "back", "left")
 
 
 @hypothesis.given(st.data())
@@ -266,17 +286,20 @@ def test_choose_views_chooses_as_if_all_lay_together(tmp_path_factory, data):
     scores = data.draw(st.lists(st.sampled_from([0.1, 0.2, float("nan")]), min_size=12, max_size=12))
     rejected = data.draw(st.lists(st.sampled_from(["", "intact"]), min_size=12, max_size=12))
     some = [
-        row | {"view": row["photo"][-1], "front": score, "rejected_by": by, "reason": by}
+        row | {"view": SIDES[int(row["photo"][-1])], "front": score, "rejected_by": by, "reason": by}
         for row, score, by in zip(rows(*names), scores, rejected, strict=True)
     ]
     num_rows = data.draw(st.integers(1, 12))
     with pytest.MonkeyPatch.context() as patch:
         # few rows at once, but the photographs of a vase stay together
         patch.setattr(views, "NUM_AT_ONCE", data.draw(st.sampled_from([1, 4, 4096])))
-        losers = choose_views(passed(journal, some, num_rows), journal, over_batches(BEST_VIEW, BestView), ["front"])
-    chosen = {(number * num_rows + row): reason for number, lost in losers.items() for row, reason in lost.items()}
+        choice = choose_views(passed(journal, some, num_rows), journal, over_batches(BEST_VIEW, BestView), ["front"])
+    losers = choice.losers.items()
+    chosen = {number * num_rows + row: reason for number, lost in losers for row, reason in lost.items()}
     together = rows_of(over_batches(BEST_VIEW, BestView)(batch_of(some)))
     assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}
+    added = {number * num_rows + row: v["other_views"] for number, of in choice.added.items() for row, v in of.items()}
+    assert added == {k: row["other_views"] for k, row in enumerate(together) if row["other_views"]}
 
 
 def test_outcomes_manifest_has_every_photograph(tmp_path):
@@ -286,7 +309,7 @@ def test_outcomes_manifest_has_every_photograph(tmp_path):
     filtered = passed(journal, some, 2)
     losers = {0: {0: "view 2 is shown more frontally"}}
     lifted = []
-    for shard in lift_shards(filtered, losers, journal, 1):
+    for shard in lift_shards(filtered, Choice(losers=losers), journal, 1):
         made = {"describe_fallback": float(shard.number)}
         batch = batch_of(
             [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]

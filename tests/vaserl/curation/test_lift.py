@@ -1,3 +1,4 @@
+import json
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import trimesh
 from PIL import Image
 
 from tests.fakes.curation_stages import over_batches
+from tests.fakes.turned_vases import amphora, photograph, seen_mask, with_handles
 from vaserl.curation.bodies.lift import Command, Lift, LiftFailure, build_generator
 from vaserl.curation.bodies.mesh_gate import MeshGate
 from vaserl.curation.bodies.turntable import Turntable
@@ -244,6 +246,51 @@ def test_lift_lathe_lifts_a_drawn_pot(tmp_path):
     width, height, depth = mesh.extents
     assert width == pytest.approx(depth, rel=0.02), "round"
     assert width / height == pytest.approx(240 / 420, rel=0.1)
+
+
+def striped_views(folder: Path) -> list[dict]:
+    """Writes photographs of a vase with two handles, front and back, and returns the rows' further view and the row."""
+    masks = {"front": with_handles(seen_mask()), "back": with_handles(seen_mask())}
+    masks |= {"right": seen_mask(), "left": seen_mask(lambda z: amphora(z) * 1.5)}  # the left one of another vase
+    others = []
+    for side, mask in masks.items():
+        Image.fromarray(photograph(mask)).save(folder / f"{side}.png")
+        others.append({"photo": str(folder / f"{side}.png"), "photo_sha256": side, "side": side})
+    (row,) = rows("v", photo=folder / "front.png")
+    return [row, *others[1:]]
+
+
+def test_lift_lathe_uses_the_other_views_that_agree_and_says_which(tmp_path):
+    row, _, right, left = striped_views(tmp_path)
+    lift = over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path / "out")
+
+    def lifted(*others: dict) -> tuple[dict, bytes]:
+        (result,) = rows_of(lift(batch_of([row | {"other_views": json.dumps(others) if others else ""}])))
+        assert not result["rejected_by"], result["reason"]
+        return result, (tmp_path / "out" / result["mesh"]).read_bytes()
+
+    (alone, content), (two, joined), (contradicted, same) = lifted(), lifted(right), lifted(left)
+    assert alone["other_photos"] == "" and np.isnan(alone["seen_share"])
+    assert json.loads(two["other_photos"]) == [right["photo"]] and joined != content
+    assert two["seen_share"] > 0.5 and two["silhouette_iou"] > 0.95
+    assert contradicted["other_photos"] == "" and same == content, "the left one shows another shape"
+
+
+def test_lift_of_an_unusable_photograph_fails_whatever_its_other_views(tmp_path):
+    row, back, *_ = striped_views(tmp_path)
+    Image.effect_noise((120, 120), 90).save(tmp_path / "noise.png")
+    lift = over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)
+    noisy = row | {"photo": str(tmp_path / "noise.png")}
+    reasons = [rows_of(lift(batch_of([noisy | {"other_views": v}])))[0]["reason"] for v in ("", json.dumps([back]))]
+    assert reasons[0] and reasons[0] == reasons[1]
+
+
+def test_lift_generators_of_one_photograph_get_the_best(tmp_path):
+    row, *others = striped_views(tmp_path)
+    lift = over_batches(LIFT, Lift, python(WRITES_A_GLB), tmp_path, tmp_path)
+    (lifted,) = rows_of(lift(batch_of([row | {"other_views": json.dumps(others)}])))
+    assert not lifted["rejected_by"] and lifted["other_photos"] == "" and np.isnan(lifted["seen_share"])
+    assert (tmp_path / lifted["mesh"]).read_bytes() == b"glTF" + (tmp_path / "front.png").read_bytes()
 
 
 def test_mesh_gate_keeps_a_measured_silhouette_and_compares_others(tmp_path):

@@ -74,9 +74,10 @@ def curated(chosen: CurateSettings, pipeline: Pipeline) -> CurationSummary:
     context, journal = StageContext(settings=chosen), Journal(chosen.dataset)
     shards = source_shards(read_photograph_source(chosen.source), journal, chosen.journal.num_rows)
     filtered = through(pipeline.filter_pools(context), shards, chosen.dataset)
-    losers = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context))
-    lifted = through(pipeline.lift_pools(context), lift_shards(filtered.shards, losers, journal, 1), chosen.dataset)
-    return write_results(chosen, {}, (), FinishedPasses(filters=filtered, losers=losers, lift=lifted), 0, pipeline)
+    choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context))
+    lifted = through(pipeline.lift_pools(context), lift_shards(filtered.shards, choice, journal, 1), chosen.dataset)
+    passes = FinishedPasses(filters=filtered, losers=choice.losers, lift=lifted)
+    return write_results(chosen, {}, (), passes, 0, pipeline)
 
 
 def test_pipeline_stage_of_the_tests_own_shows_in_retention_why_and_card(museum, tmp_path, caplog):

@@ -1,4 +1,4 @@
-"""Tests the order of a vase's views by their names."""
+"""Tests what the names of a vase's views say: their order and their sides."""
 
 from itertools import permutations
 
@@ -6,7 +6,7 @@ import pytest
 
 from vaserl.curation.stage import Kept, Photograph
 from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.view_names import view_rank
+from vaserl.curation.stages.view_names import named_sides, view_rank
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,20 @@ def test_best_view_without_a_score_is_never_the_first_of_the_alphabet():
             p.view for p, verdict in zip(order, BestView().judge_all(order), strict=True) if isinstance(verdict, Kept)
         ]
         assert kept == ["front"]
+
+
+@pytest.mark.parametrize(
+    ("views", "sides"),
+    [
+        (("front", "back", "left", "right profile"), ("front", "back", "left", "right")),
+        (("Side A", "side-b", "A/B"), ("front", "back", "aside")),
+        (("front", "back", "side-a", "side-b"), ("front", "back", "aside", "aside")),
+        (("front", "side A", "side B"), ("front", "front", "back")),  # no other view is named the back
+        (("Vorderseite", "Rückseite", "profil gauche"), ("front", "back", "left")),
+        (("1", "2", "", "west"), (None, None, None, None)),
+        (("front left", "back right", "three-quarter"), (None, None, None)),
+        (("detail of side A", "interior", "bottom", "above"), (None, None, None, None)),
+    ],
+)
+def test_named_sides_are_those_that_the_names_state(views, sides):
+    assert tuple(named_sides(views)) == sides

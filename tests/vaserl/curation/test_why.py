@@ -132,6 +132,14 @@ def test_why_of_unscored_views_and_measures_of_other_programs(tmp_path):
     assert "reference " not in story, "it is the caption"
 
 
+def test_why_names_the_photographs_from_which_the_model_was_made(tmp_path):
+    made = {"mesh": "models/v.glb", "other_photos": ("/museum/v_back.jpg", "/museum/v_left.jpg"), "split": "train"}
+    dataset = DataSet(tmp_path)
+    dataset.write_rows([row("v.jpg", "v", "front", **made, scores={"seen_share": 0.81, "silhouette_iou": 0.9})])
+    told = "lift       made models/v.glb from it and v_back.jpg, v_left.jpg, 81% of the wall shown\n"
+    assert told in why(dataset, "v")
+
+
 def test_why_names_settings_that_are_no_toml(dataset):
     (dataset.path / "config.toml").write_text("[quality\n")
     with pytest.raises(UserError, match=r"(?s)config\.toml: .*remove config\.toml"):

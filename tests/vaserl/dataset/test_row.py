@@ -16,7 +16,14 @@ def test_as_columns_writes_json_with_sorted_keys_and_letters_as_they_are():
 
 
 def test_from_columns_inverts_as_columns():
-    row = Row(photo="a.jpg", vase_id="1", view="front", scores={"quality": 0.1 + 0.2}, questions=(FABRIC,))
+    row = Row(
+        photo="a.jpg",
+        vase_id="1",
+        view="front",
+        scores={"quality": 0.1 + 0.2},
+        questions=(FABRIC,),
+        other_photos=("b, c.jpg", "d.jpg"),
+    )
     assert Row.from_columns(row.as_columns()) == row
 
 

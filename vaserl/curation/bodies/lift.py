@@ -5,6 +5,7 @@ A generator is a callable that gets the photograph's path, the vase's id and the
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,31 +14,32 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stage import Kept, Photograph, Rejected, Verdict
-from vaserl.curation.stages.lift import MESH, SILHOUETTE, place_of_given
+from vaserl.curation.stages.best_view import OTHER_VIEWS
+from vaserl.curation.stages.lift import MESH, OTHER_PHOTOS, SEEN_SHARE, SILHOUETTE, place_of_given
 from vaserl.dataset import UNFINISHED_MODEL, mesh_name
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
-from vaserl.files.photograph import read_photograph
 from vaserl.files.storage import is_for_good, local_copy, no_answer, read_bytes
 from vaserl.meshes.generators import (
     CommandSettings,
     Generator,
+    GeneratorOfViews,
     Hunyuan3DSettings,
     LiftFailure,
+    OtherView,
     TripoSGSettings,
 )
-from vaserl.meshes.glb import write_glb
-from vaserl.meshes.lathe import LatheError, lathe
+from vaserl.meshes.generators.lathe_generator import Lathe
 
 
 class Lift:
     """Adds the column `mesh`, the path of each vase's GLB relative to the data set.
 
     Rejects photographs from which no GLB could be made. Also adds `silhouette_iou` if the generator has measured it.
+    A generator that uses several photographs also gets the vase's views from other sides, which the column
+    `other_views` lists; `other_photos` and `seen_share` then state which of them were used and how much they show.
     """
 
     def __init__(self, settings: LiftSettings, source: Path | str, dataset: Path) -> None:
@@ -48,39 +50,43 @@ class Lift:
         """Writes the vase's 3D model, and returns the verdict."""
         mesh = mesh_name(photograph.vase_id)
         try:
-            overlap = self._write(photograph.photo, photograph.vase_id, self._dataset / mesh)
+            measured = self._write(photograph, self._dataset / mesh)
         except LiftFailure as failure:
             return Rejected(reason=str(failure))
-        return Kept(columns={MESH.name: mesh} | ({} if overlap is None else {SILHOUETTE.name: overlap}))
+        return Kept(columns={MESH.name: mesh, **measured})
 
-    def _write(self, photo: str, vase_id: str, target: Path) -> float | None:
-        """Runs the generator in a scratch folder and writes `target` atomically. Returns: `silhouette_iou` or None."""
+    def _write(self, photograph: Photograph, target: Path) -> dict[str, float | str]:
+        """Runs the generator in a scratch folder and writes `target` atomically. Returns: what the generator reports,
+        by name of the column."""
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED_MODEL) as scratch:
             glb = Path(scratch) / "model.glb"
             try:
-                local = local_copy(photo, Path(scratch))
-            except OSError as error:
-                raise no_answer(photo, error) from error
-            try:
-                overlap = self._generate(local, vase_id, glb)
+                measured = self._run(photograph, glb)
             except LiftFailure as failure:  # its message may contain the scratch path, which differs between runs
                 raise LiftFailure(str(failure).replace(scratch, "…")) from failure
             content = glb.read_bytes() if glb.is_file() else b""
             if not content.startswith(b"glTF"):
                 raise LiftFailure("the generator wrote no GLB")
             write_atomic(target, content)
-        return overlap
+        return measured
 
-
-def turn_on_the_lathe(photo: Path, vase_id: str, glb: Path) -> float:
-    """Writes a GLB of the vase's outline rotated about its axis; see `meshes.lathe`. Returns: `silhouette_iou`."""
-    try:
-        result = lathe(np.asarray(read_photograph(photo, keep_alpha=True)))
-    except LatheError as error:
-        raise LiftFailure(str(error)) from error
-    write_glb(glb, result.mesh)
-    return result.silhouette_iou
+    def _run(self, photograph: Photograph, glb: Path) -> dict[str, float | str]:
+        photo = _local(photograph.photo, glb.parent / "0")
+        others = json.loads(photograph.columns.get(OTHER_VIEWS.name) or "[]")
+        if not others or not isinstance(self._generate, GeneratorOfViews):
+            overlap = self._generate(photo, photograph.vase_id, glb)
+            return {} if overlap is None else {SILHOUETTE.name: overlap}
+        views = [
+            OtherView(photo=_local(other["photo"], glb.parent / str(number)), side=other["side"] or None)
+            for number, other in enumerate(others, start=1)
+        ]
+        made = self._generate.from_views(photo, views, glb)
+        measured: dict[str, float | str] = {SILHOUETTE.name: made.silhouette_iou}
+        if made.used:
+            used = [others[index]["photo"] for index in made.used]
+            measured |= {OTHER_PHOTOS.name: json.dumps(used, ensure_ascii=False), SEEN_SHARE.name: made.seen_share}
+        return measured
 
 
 class Given:
@@ -160,7 +166,7 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
         from vaserl.meshes.generators.hunyuan3d import Hunyuan3D
 
         return Hunyuan3D(arguments)
-    return turn_on_the_lathe
+    return Lathe()
 
 
 def check_generator(settings: LiftSettings, source: Path | str) -> None:
@@ -179,6 +185,15 @@ def check_generator(settings: LiftSettings, source: Path | str) -> None:
         check_hunyuan3d(arguments)
     else:
         build_generator(settings, source)
+
+
+def _local(place: str, folder: Path) -> Path:
+    """Returns a local path of the photograph at a path or URL; a remote one is copied to the new folder `folder`."""
+    folder.mkdir()
+    try:
+        return local_copy(place, folder)
+    except OSError as error:
+        raise no_answer(place, error) from error
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

@@ -49,16 +49,16 @@ class StageOverBatches:
     """
 
     def __init__(self, name: str, columns: Sequence[Column], recipe: Recipe) -> None:
-        self._name, self._columns = name, columns
+        self._name, self.columns = name, columns
         self._body = recipe.make(*recipe.arguments)
 
     def __call__(self, batch: RowBatch) -> RowBatch:
         rows = remaining(batch)
         verdicts = dict(zip(rows, judged(self._body, [_photograph(batch, row) for row in rows]), strict=True))
-        known = {column.name for column in self._columns}
+        known = {column.name for column in self.columns}
         unknown = {name for verdict in verdicts.values() for name in verdict.columns} - known
         assert not unknown, f"{self._name} adds columns that it does not declare: {sorted(unknown)}"
-        for column in self._columns:
+        for column in self.columns:
             values = {row: v.columns[column.name] for row, v in verdicts.items() if column.name in v.columns}
             batch = with_column(batch, column.name, values, column.default)
         return rejecting(batch, self._name, {row: v.reason for row, v in verdicts.items() if isinstance(v, Rejected)})

@@ -1,14 +1,14 @@
 """Divides the rows of each pass into shards of a few rows. Only one shard at a time is converted to Python objects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaserl.curation.job.batch import INPUT_COLUMNS, RowBatch, batch_from
+from vaserl.curation.job.batch import INPUT_COLUMNS, RowBatch, batch_from, with_column
 from vaserl.curation.job.journal import Journal, key_of
 from vaserl.files.storage import is_url
 
@@ -21,6 +21,16 @@ no digest. See `versions_below`."""
 
 Losers = Mapping[int, Mapping[int, str]]
 """Rows that the choice of one view per vase rejected: maps a shard's number to a mapping from row index to reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The outcome of the choice of one view per vase."""
+
+    losers: Losers
+    added: Mapping[int, Mapping[int, Mapping[str, str]]] = field(default_factory=dict)
+    """Values of the choice's columns in rows where they differ from the column's default, by shard number, row index
+    and column name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +53,19 @@ class Shard:
     """Digest that identifies the shard in the journal, as it is after its last finished stage."""
     step: str = ""
     """Name of the last finished stage; "" if no stage is finished."""
+    added: tuple[Mapping[str, str], ...] = ()
+    """Values by column name to add to each of the rows in the file, in their order; () if there are none."""
 
     def read(self, journal: Journal) -> RowBatch:
         """Returns the shard's rows as they are after its last finished stage."""
         if self.step:
             return journal.read(self.step, self.key)
         table = pq.read_table(self.file, columns=None if self.columns is None else list(self.columns))
-        return batch_from(table if self.rows is None else table.take(list(self.rows)))
+        batch = batch_from(table if self.rows is None else table.take(list(self.rows)))
+        for name in sorted({name for values in self.added for name in values}):
+            values = {row: values[name] for row, values in enumerate(self.added) if name in values}
+            batch = with_column(batch, name, values, "")
+        return batch
 
 
 def source_shards(
@@ -73,7 +89,7 @@ def source_shards(
 
 def lift_shards(
     filtered: Sequence[Shard],
-    losers: Losers,
+    choice: Choice,
     journal: Journal,
     num_rows: int,
     given: Callable[[str], str] | None = None,
@@ -83,8 +99,9 @@ def lift_shards(
 
     All rows of a shard come from one shard of the first pass (`filtered`), so that adding or removing a vase does not
     change the keys of other shards. The rows don't contain scores, so that a changed score invalidates no 3D model.
+    They contain the columns of the choice, on which their keys depend.
 
-    losers: the views that were not chosen.
+    choice: the views that were not chosen, and the values that the choice added to the others.
     given: function from a vase's id to the path or URL of its existing 3D model; None if models are generated. When
     such a model is added or replaced, the key of its shard changes.
     """
@@ -92,10 +109,11 @@ def lift_shards(
     for parent in filtered:
         file = journal.path(parent.step, parent.key)
         table = pq.read_table(file, columns=list(INPUT_COLUMNS))
-        lost = losers.get(parent.number, {})
+        lost, added = choice.losers.get(parent.number, {}), choice.added.get(parent.number, {})
         kept = [row for row, by in enumerate(table["rejected_by"].to_pylist()) if not by and row not in lost]
         for start in range(0, len(kept), num_rows):
             rows = kept[start : start + num_rows]
+            values = tuple(added.get(row, {}) for row in rows)
             shards.append(
                 Shard(
                     number=len(shards),
@@ -104,9 +122,10 @@ def lift_shards(
                     columns=INPUT_COLUMNS,
                     num_rows=len(rows),
                     key=key_of(
-                        row | ({"given": _changed(given(row["vase_id"]), versions)} if given else {})
-                        for row in table.take(rows).to_pylist()
+                        row | more | ({"given": _changed(given(row["vase_id"]), versions)} if given else {})
+                        for row, more in zip(table.take(rows).to_pylist(), values, strict=True)
                     ),
+                    added=values if any(values) else (),
                 )
             )
     return shards

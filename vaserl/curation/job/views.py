@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from vaserl.curation.job.batch import batch_from
 from vaserl.curation.job.journal import Journal
 from vaserl.curation.job.prepared import StageOverBatches
-from vaserl.curation.job.shards import Losers, Shard
+from vaserl.curation.job.shards import Choice, Shard
 
-VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "rejected_by", "reason")
+VIEW_COLUMNS = ("photo", "photo_sha256", "vase_id", "view", "rights", "credit", "rejected_by", "reason")
 """Columns that the choice of views reads, besides the scores that it compares."""
 NUM_AT_ONCE = 4096
 
@@ -27,12 +27,12 @@ _pc: Any = pyarrow.compute  # its functions are created at import, so type check
 
 def choose_views(
     filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, measures: Sequence[str] = ()
-) -> Losers:
+) -> Choice:
     """Runs the stage `choice` over the views of every vase.
 
     measures: names of the score columns that the stage reads.
 
-    Returns: the reason for each view that the stage rejected, by shard number and row index.
+    Returns: the views that the stage rejected, and what it added to the others.
     """
     parts, names = [], {*VIEW_COLUMNS, *measures}
     for shard in filtered:
@@ -45,13 +45,17 @@ def choose_views(
     for name in set(measures) & set(views.column_names):
         views = views.set_column(views.column_names.index(name), name, _pc.fill_null(views[name], float("nan")))
     losers: defaultdict[int, dict[int, str]] = defaultdict(dict)
+    added: defaultdict[int, dict[int, dict[str, str]]] = defaultdict(dict)
     for some in _whole_vases(views.sort_by([("vase_id", "ascending"), ("photo", "ascending")])):
         places = zip(some["shard"].to_pylist(), some["row"].to_pylist(), strict=True)
         answer = choice(batch_from(some.drop_columns(["shard", "row"])))
-        for (shard, row), by, reason in zip(places, answer["rejected_by"], answer["reason"], strict=True):
-            if by:
-                losers[shard][row] = reason
-    return losers
+        for index, (shard, row) in enumerate(places):
+            values = {c.name: answer[c.name][index] for c in choice.columns if answer[c.name][index] != c.default}
+            if answer["rejected_by"][index]:
+                losers[shard][row] = answer["reason"][index]
+            elif values:
+                added[shard][row] = values
+    return Choice(losers=losers, added=added)
 
 
 def _whole_vases(views: pa.Table) -> Iterator[pa.Table]:

@@ -1,11 +1,13 @@
 """The stage that keeps one photograph of each vase: the most frontal of those that passed the filters."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 from vaserl.curation.settings import BestViewSettings
 from vaserl.curation.stage import (
+    Column,
     Kept,
     KeptPhotograph,
     Measure,
@@ -17,12 +19,16 @@ from vaserl.curation.stage import (
     Verdict,
 )
 from vaserl.curation.stages.intact import FRONT
-from vaserl.curation.stages.view_names import view_rank
+from vaserl.curation.stages.view_names import NamedSide, named_sides, view_rank
 from vaserl.dataset import Row
 
 FRONTAL = "intact"
 """Label of a frontal photograph of a whole vase, which the best view should be. A photograph from above, for example,
 has another label."""
+
+OTHER_VIEWS = Column(name="other_views", kind=str)
+"""The vase's views from its other sides, for 3D generators that use several photographs; see `other_views`."""
+_ROUND: tuple[NamedSide, ...] = ("front", "right", "back", "left")
 
 
 class BestView:
@@ -59,6 +65,8 @@ class BestView:
             )
         for indices in views.values():
             winner, *others = sorted(indices, key=lambda index: _rank(photographs[index]))
+            if beside := other_views(photographs[winner], [photographs[index] for index in others]):
+                verdicts[winner] = Kept(columns={OTHER_VIEWS.name: beside})
             reason = f"of {len(indices)} views, {_name(photographs[winner])} " + (
                 "comes first by its name; no model has judged how frontal they are"
                 if math.isnan(_score(photographs[winner]))
@@ -67,6 +75,48 @@ class BestView:
             for index in others:
                 verdicts[index] = Rejected(reason=reason)
         return verdicts
+
+
+def other_views(best: Photograph, others: Sequence[Photograph]) -> str:
+    """Returns the photographs that show the vase from other sides than the best one, at most one from each side: a
+    JSON list of objects with `photo`, `photo_sha256` and `side`, or "" if there are none.
+
+    best: the kept photograph.
+    others: the vase's other photographs, the preferred ones first.
+
+    The views' names state the sides; `side` is counted from the best view, which becomes the front of the 3D model. It
+    is "" for a view from the right or the left that doesn't state from which; such views are used only where the
+    vase is also shown from the best view's opposite side, because they could not be told from it otherwise. Photographs
+    whose rights or credit line differ from the best one's are left out, since the terms of the 3D model are those of
+    the best one.
+    """
+    front, *sides = named_sides([best.view, *(other.view for other in others)])
+    if front is None or front == "aside":
+        return ""
+    used: dict[str, list[Photograph]] = {}
+    digests = {best.columns["photo_sha256"]}
+    for other, side in zip(others, sides, strict=True):
+        digest = other.columns["photo_sha256"]
+        if side in (None, front) or digest in digests or _terms(other) != _terms(best):
+            continue
+        name = "" if side == "aside" else _ROUND[(_ROUND.index(side) - _ROUND.index(front)) % len(_ROUND)]
+        if len(used.get(name, ())) < (1 if name else 2):
+            used.setdefault(name, []).append(other)
+            digests.add(digest)
+    if front in ("right", "left") or "back" not in used:
+        used.pop("", None)
+    else:
+        used[""] = used.get("", [])[: 2 - ("right" in used) - ("left" in used)]
+    found = [
+        {"photo": other.photo, "photo_sha256": other.columns["photo_sha256"], "side": name}
+        for name in (*_ROUND, "")
+        for other in used.get(name, ())
+    ]
+    return json.dumps(found, ensure_ascii=False) if found else ""
+
+
+def _terms(photograph: Photograph) -> tuple[str, str]:
+    return str(photograph.columns.get("rights", "")), str(photograph.columns.get("credit", ""))
 
 
 def _score(photograph: Photograph) -> float:
@@ -115,6 +165,7 @@ BEST_VIEW = Stage(
     name="best_view",
     section="best_view",
     recipe=_recipe,
+    columns=(OTHER_VIEWS,),
     measures=(Measure(name=FRONT.name, limit="threshold"),),
     hint="best_view.threshold, or give best_view.quantile instead",
     tell=_tell,

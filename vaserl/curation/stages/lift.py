@@ -15,6 +15,10 @@ MESH = Column(name="mesh", kind=str, file="{}")
 """Path of the vase's GLB, relative to the data set."""
 SILHOUETTE = Column(name="silhouette_iou")
 """IoU of the 3D model's silhouette with the vase's in the photograph; NaN if not measured."""
+OTHER_PHOTOS = Column(name="other_photos", kind=str)
+"""Photographs from which the model was made besides the row's: a JSON list of the values of `photo`; "" if none."""
+SEEN_SHARE = Column(name="seen_share")
+"""Share of the vase's wall that the photographs show, if the model was made from several; NaN otherwise."""
 _POOL = PoolSettings(num_workers=2, num_cpus=1, batch_size=1, timeout_s=1800)
 
 
@@ -61,7 +65,13 @@ def _check(context: StageContext) -> None:
 
 
 def _tell(kept: KeptPhotograph) -> str:
-    return f"made {kept.row.mesh}" if kept.row.mesh else "made its model"
+    row = kept.row
+    made = f"made {row.mesh}" if row.mesh else "made its model"
+    if not row.other_photos:
+        return made
+    names = ", ".join(photo.rsplit("/", 1)[-1] for photo in row.other_photos)
+    seen = row.scores.get(SEEN_SHARE.name)
+    return f"{made} from it and {names}" + ("" if seen is None else f", {seen:.0%} of the wall shown")
 
 
 LIFT = Stage(
@@ -69,7 +79,7 @@ LIFT = Stage(
     section="lift",
     recipe=_recipe,
     check=_check,
-    columns=(MESH, SILHOUETTE),
+    columns=(MESH, SILHOUETTE, OTHER_PHOTOS, SEEN_SHARE),
     hint="lift.generator and lift.generator_args",
     pool=_POOL,
     tell=_tell,

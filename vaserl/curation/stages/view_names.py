@@ -1,7 +1,9 @@
-"""Orders a vase's photographs by the names of their views, as photographers write them: "front", "side B", "detail"."""
+"""Reads the names of a vase's views, as photographers write them: "front", "side B", "detail"."""
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from typing import Literal
 
 _KINDS: tuple[tuple[int, str], ...] = (
     (7, "detail details det macro sherd fragment inscription signature graffito neck(?!_amphora) handles?(?!_side)"),
@@ -18,11 +20,19 @@ _KINDS: tuple[tuple[int, str], ...] = (
     (1, "profile left right lateral sides? seite links rechts profil gauche droite cote lato sinistra destra"),
 )
 """Ranks and the words that stand for them; a name with words of several kinds gets the first kind in this list."""
-_NUMBERED, _OTHER = 2, 5
+_FRONT, _ASIDE, _NUMBERED, _BACK, _OTHER = 0, 1, 2, 4, 5
 _PATTERNS = tuple((rank, re.compile(rf"\b(?:{'|'.join(words.split()).replace('_', ' ')})\b")) for rank, words in _KINDS)
 _NO_NAME = re.compile(
     r"\b(?:view|img|image|photo|photograph|picture|no|nr|v|p|dsc|dscf|dscn|fig|figure|pl|plate)\b|\d+|\s"
 )
+
+
+_LEFT = re.compile(r"\b(?:left|links|gauche|sinistra)\b")
+_RIGHT = re.compile(r"\b(?:right|rechts|droite|destra)\b")
+_LETTERED = re.compile(r"\b(?:side|face) ?[ab]\b|\b[ab] side\b")
+
+NamedSide = Literal["front", "right", "back", "left", "aside"]
+"""Side of a vase that a view's name states; "aside" is the right or the left one."""
 
 
 def view_rank(view: str) -> tuple[int, tuple[int, ...], str]:
@@ -32,12 +42,40 @@ def view_rank(view: str) -> tuple[int, tuple[int, ...], str]:
     from above, from below and into the mouth, details. Views of one kind are ordered by their numbers ("view 2" before
     "view 10"), then by name.
     """
-    text = view.casefold().replace("\u00be", "3 4")
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")
-    text = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|[\W_]+", " ", text).strip()
+    text = _words(view)
     rank = next((rank for rank, pattern in _PATTERNS if pattern.search(text)), None)
     if rank is None:
         letters = _NO_NAME.sub("", text)
-        rank = {"": _NUMBERED, "a": 0, "b": 4}.get(letters, _OTHER)
+        rank = {"": _NUMBERED, "a": _FRONT, "b": _BACK}.get(letters, _OTHER)
     numbers = () if re.search(r"\b3 4\b", text) else tuple(int(number) for number in re.findall(r"\d+", text))
     return rank, numbers, text
+
+
+def named_sides(views: Sequence[str]) -> list[NamedSide | None]:
+    """Returns the side that each view of one vase shows by its name; None if the name states none.
+
+    Sides A and B are front and back, unless other views are named so: then they are the sides between these.
+    """
+    ranks = [view_rank(view)[0] for view in views]
+    lettered = [_LETTERED.search(_words(view)) is not None for view in views]
+    others = {rank for rank, has_letter in zip(ranks, lettered, strict=True) if not has_letter}
+    return [
+        _side(_words(view), _ASIDE if has_letter and rank in (_FRONT, _BACK) and {_FRONT, _BACK} <= others else rank)
+        for view, rank, has_letter in zip(views, ranks, lettered, strict=True)
+    ]
+
+
+def _side(text: str, rank: int) -> NamedSide | None:
+    left, right = _LEFT.search(text) is not None, _RIGHT.search(text) is not None
+    if rank == _ASIDE:
+        return "aside" if left == right else "left" if left else "right"
+    if left or right:  # "front left" is seen from between the two
+        return None
+    return "front" if rank == _FRONT else "back" if rank == _BACK else None
+
+
+def _words(view: str) -> str:
+    """Returns a view's name in lower case, without accents, its words and numbers separated by single spaces."""
+    text = view.casefold().replace("\u00be", "3 4")
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")
+    return re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|[\W_]+", " ", text).strip()

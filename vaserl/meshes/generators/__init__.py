@@ -5,7 +5,13 @@
 number of faces, upright with the front towards +Z, in the photograph's colours.
 """
 
-from vaserl.meshes.generators.generator import Generator, LiftFailure
+from vaserl.meshes.generators.generator import (
+    Generator,
+    GeneratorOfViews,
+    LiftFailure,
+    ModelOfViews,
+    OtherView,
+)
 from vaserl.meshes.generators.settings import (
     CommandSettings,
     GivenSettings,
@@ -17,9 +23,12 @@ from vaserl.meshes.generators.settings import (
 __all__ = [
     "CommandSettings",
     "Generator",
+    "GeneratorOfViews",
     "GivenSettings",
     "Hunyuan3DSettings",
     "LatheSettings",
     "LiftFailure",
+    "ModelOfViews",
+    "OtherView",
     "TripoSGSettings",
 ]

@@ -4,16 +4,18 @@ from vaserl.meshes.lathe.drawing import profile_drawing
 from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.lathe import lathe
 from vaserl.meshes.lathe.measured import WORKING_SIDE
-from vaserl.meshes.lathe.result import LatheResult, VaseSide
+from vaserl.meshes.lathe.result import LatheResult, UsedView, VaseSide
 from vaserl.meshes.lathe.segment import segment
 from vaserl.meshes.lathe.signs import Signs
-from vaserl.meshes.lathe.views import VaseView, lathe_views
+from vaserl.meshes.lathe.views import MIN_IOU, VaseView, lathe_views
 
 __all__ = [
+    "MIN_IOU",
     "WORKING_SIDE",
     "LatheError",
     "LatheResult",
     "Signs",
+    "UsedView",
     "VaseSide",
     "VaseView",
     "lathe",

@@ -17,6 +17,20 @@ AZIMUTH_DEG: dict[VaseSide, float] = {"front": 0.0, "right": 90.0, "back": 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsedView:
+    """What one of the photographs contributed."""
+
+    index: int
+    """Place of the photograph among those that were given, from 0."""
+    side: VaseSide
+    """Side of the vase that it shows."""
+    num_handles: int
+    """Number of handles beside the body in it."""
+    silhouette_iou: float
+    """Intersection over union of the mesh's silhouette from there and the vase's mask in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LatheResult:
     """A reconstructed vase.
 
@@ -41,14 +55,19 @@ class LatheResult:
     """bool [h, w] silhouette of the mesh from the estimated camera, in the same pixels as `mask`."""
     silhouette_iou: float
     """Intersection over union of `silhouette` and `mask`."""
-    sides: tuple[VaseSide, ...]
-    """Side of the vase that each photograph shows, in their order; without photographs that couldn't be used."""
+    views: tuple[UsedView, ...]
+    """The photographs that were used, in their order."""
     seen_share: float
     """Share of the wall's texture that a photograph shows, 0 to 1; the rest is invented."""
     signs: Signs
     """Signs that the mask or the model is wrong."""
     warnings: tuple[str, ...]
     """Reasons to check the mesh before using it."""
+
+    @property
+    def sides(self) -> tuple[VaseSide, ...]:
+        """Side of the vase that each photograph that was used shows."""
+        return tuple(view.side for view in self.views)
 
     @property
     def num_handles(self) -> int:

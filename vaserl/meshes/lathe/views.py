@@ -17,7 +17,7 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.measured import MAX_ASYMMETRY, MeasuredVase, measure_vase
 from vaserl.meshes.lathe.profile import profile_of
 from vaserl.meshes.lathe.projection import silhouette_in
-from vaserl.meshes.lathe.result import AZIMUTH_DEG, LatheResult, VaseSide
+from vaserl.meshes.lathe.result import AZIMUTH_DEG, LatheResult, UsedView, VaseSide
 from vaserl.meshes.lathe.revolve import revolve
 from vaserl.meshes.lathe.sides import find_sides
 from vaserl.meshes.lathe.signs import (
@@ -68,7 +68,7 @@ def lathe_views(
         raise ValueError(f"num_sections must be at least 16, got {num_sections}")
     if not views:
         raise ValueError("at least one photograph is needed")
-    measured, given, warnings = _measured(views)
+    used, measured, given, warnings = _measured(views)
     if any(rises_above_lip(vase) for vase in measured):
         measured = [without_part_above_mouth(vase) for vase in measured]
     best = min(measured, key=lambda vase: (vase.num_handles, vase.edges.asymmetry))
@@ -122,15 +122,20 @@ def lathe_views(
         tilt_deg=first.axis.tilt_deg,
         silhouette=silhouettes[0],
         silhouette_iou=ious[0],
-        sides=sides,
+        views=tuple(
+            UsedView(index=index, side=side, num_handles=count, silhouette_iou=iou)
+            for index, side, count, iou in zip(used, sides, counts, ious, strict=True)
+        ),
         seen_share=seen_share,
         signs=_signs(first, measured, len({tube.handle for tube in tubes})),
         warnings=(*warnings, *_warnings(measured, sides, ious, tubes, sides_assumed)),
     )
 
 
-def _measured(views: Sequence[VaseView]) -> tuple[list[MeasuredVase], list[VaseSide | None], list[str]]:
-    """Returns the usable photographs measured, their sides as given, and warnings about the others."""
+def _measured(views: Sequence[VaseView]) -> tuple[list[int], list[MeasuredVase], list[VaseSide | None], list[str]]:
+    """Returns the indices of the usable photographs, what is measured on them, their sides as given, and warnings about
+    the others."""
+    used: list[int] = []
     found: list[MeasuredVase] = []
     sides: list[VaseSide | None] = []
     failures: list[tuple[int, LatheError]] = []
@@ -138,11 +143,12 @@ def _measured(views: Sequence[VaseView]) -> tuple[list[MeasuredVase], list[VaseS
         try:
             found.append(measure_vase(view.photo, view.mask))
             sides.append(view.side)
+            used.append(number - 1)
         except LatheError as failure:
             failures.append((number, failure))
     if not found:
         raise failures[0][1]
-    return found, sides, [f"photograph {number} was not used: {failure}" for number, failure in failures]
+    return used, found, sides, [f"photograph {number} was not used: {failure}" for number, failure in failures]
 
 
 def _handle_sources(measured: list[MeasuredVase], sides: Sequence[VaseSide]) -> list[int]:

@@ -1,0 +1,86 @@
+"""The lathe as a generator: it uses all of a vase's photographs that agree with each other."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from vaserl.files.photograph import read_photograph
+from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherView
+from vaserl.meshes.glb import write_glb
+from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, VaseSide, VaseView, lathe_views
+
+
+class Lathe:
+    """Rotates the vase's outline about its axis; see `meshes.lathe`."""
+
+    def __call__(self, photo: Path, vase_id: str, glb: Path) -> float:
+        """Writes the GLB. Returns: `silhouette_iou`."""
+        return self.from_views(photo, (), glb).silhouette_iou
+
+    def from_views(self, photo: Path, others: Sequence[OtherView], glb: Path) -> ModelOfViews:
+        """Writes the GLB. `photo` shows the front of the model and must be usable; the others add to it."""
+        main = _vase_view(photo, "front" if others else None)
+        try:
+            used, result = agreeing_views(main, [_vase_view(other.photo, other.side) for other in others])
+        except LatheError as error:
+            raise LiftFailure(str(error)) from error
+        write_glb(glb, result.mesh)
+        return ModelOfViews(silhouette_iou=result.silhouette_iou, seen_share=result.seen_share, used=used)
+
+
+def agreeing_views(main: VaseView, others: Sequence[VaseView]) -> tuple[tuple[int, ...], LatheResult]:
+    """Returns the vase of the main photograph and of as many others as agree with it, and the indices of these others.
+
+    A wrong mask in one photograph would spoil the profile, or add handles, for all. Photographs agree if the
+    silhouette of their common model overlaps the mask in each by at least `MIN_IOU`, and opposite ones show the same
+    number of handles. Of sets of the same size, the one with the fewest handles beside the body is used, because the
+    backdrop's remains are taken for handles more often than a handle is missed from everywhere, then the one whose
+    smallest overlap is the largest.
+
+    Raises: LatheError when the main photograph can't be used.
+    """
+    usable, views = tuple(range(len(others))), list(others)
+    for size in range(len(others), 0, -1):
+        found: list[tuple[int, int, float, tuple[int, ...], LatheResult]] = []
+        for chosen in combinations(usable, min(size, len(usable))):
+            try:
+                result = lathe_views([main, *(views[index] for index in chosen)])
+            except LatheError:
+                continue
+            if result.views[0].index != 0:
+                return (), lathe_views([main])  # raises the reason
+            used = tuple(chosen[view.index - 1] for view in result.views[1:])
+            usable = tuple(index for index in usable if index in used or index not in chosen)
+            if _is_unplaced([views[index].side for index in used]):
+                continue
+            for index, view in zip(used, result.views[1:], strict=True):
+                views[index] = replace(views[index], side=view.side)  # known without the one of the back, too
+            if used and do_agree(result.views):
+                handles = sum(view.num_handles for view in result.views)
+                found.append((-len(used), handles, -min(view.silhouette_iou for view in result.views), used, result))
+        if found:
+            *_, used, result = min(found, key=lambda entry: entry[:4])
+            return used, result
+    return (), lathe_views([main])
+
+
+def do_agree(views: Sequence[UsedView]) -> bool:
+    """Returns whether the photographs of a common model agree; see `agreeing_views`."""
+    handles = {view.side: view.num_handles for view in views}
+    return all(view.silhouette_iou >= MIN_IOU for view in views) and all(
+        handles[one] == handles[opposite]
+        for one, opposite in (("front", "back"), ("right", "left"))
+        if one in handles and opposite in handles
+    )
+
+
+def _is_unplaced(sides: Sequence[VaseSide | None]) -> bool:
+    """Returns whether the lathe would take a photograph from the right or the left for one of the back."""
+    return None in sides and "back" not in sides
+
+
+def _vase_view(photo: Path, side: VaseSide | None) -> VaseView:
+    return VaseView(photo=np.asarray(read_photograph(photo, keep_alpha=True)), side=side)
