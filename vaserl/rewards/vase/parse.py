@@ -210,11 +210,12 @@ def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Me
         return []
     named = {m.id for m in mentions if m.vocabulary == "fabric"}
     covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
+    within = {index for m in mentions for index in range(m.start, m.end)}  # "Gnathia technique" is no place
     found = []
     for index, word in enumerate(words):
         fabric = places().get(word)
         made = index > 1 and words[index - 1] in ("in", "at") and words[index - 2] in _MADE
-        if fabric and not inside[index] and (made or not named or fabric in covered):
+        if fabric and index not in within and not inside[index] and (made or not named or fabric in covered):
             found.append(Mention("fabric", fabric, index, index + 1))
     return found
 

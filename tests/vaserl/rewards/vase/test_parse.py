@@ -228,6 +228,12 @@ def test_reference_caption_reads_like_a_museums(record, caption):
     assert reference_caption(record) == caption
 
 
+def test_reference_caption_of_a_technique_that_is_named_after_a_place_states_no_fabric():
+    record = {"Fabric": "UNHEARD OF", "Technique": "GNATHIA TECHNIQUE"}
+    assert parse_caption(reference_caption(record)) == parse_record(record)
+    assert parse_caption("Gnathia technique vase, made in Gnathia").fabric == (Term("gnathian", ""),)
+
+
 def test_reference_caption_refuses_a_record_without_a_dimension():
     with pytest.raises(ValueError, match="none of the six dimensions"):
         reference_caption({"Provenance": "VULCI"})
