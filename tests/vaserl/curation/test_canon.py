@@ -284,6 +284,23 @@ def test_canonical_record_shapes_and_their_articles(text, caption):
     assert reference_caption(fields(**{"Shape Name": text})) == caption
 
 
+@pytest.mark.parametrize(
+    ("technique", "sub", "expected"),
+    [
+        ("BLACK-FIGURE", "WHITE GROUND", "BLACK-FIGURE | white-ground"),
+        ("BLACK-FIGURE", "SIX'S TECHNIQUE", "BLACK-FIGURE | Six's technique"),
+        ("", "WHITE GROUND", "white-ground"),
+        ("WHITE GROUND", "WHITE GROUND", "WHITE GROUND"),
+        ("RED-FIGURE", "COLUMN", "RED-FIGURE"),
+    ],
+)
+def test_canonical_record_adds_the_sub_technique(technique, sub, expected):
+    record = {"Technique": technique, "Sub Technique": sub}
+    canonical = canonical_record(record).fields
+    assert (canonical["Technique"], canonical["Sub Technique"]) == (expected, sub)
+    assert canonical_record(canonical).fields == canonical
+
+
 def test_reference_of_sixty_motifs_is_a_list_that_can_be_read():
     motifs = [
         f"{a} {b}"

@@ -7,7 +7,7 @@ from vaserl.curation.canon.absences import is_placeholder
 from vaserl.curation.canon.hands import canonical_hands
 from vaserl.curation.canon.sides import canonical_sides
 from vaserl.curation.canon.terms import canonical_fabric, canonical_shape, canonical_technique, mentioned
-from vaserl.rewards.vase import parse_record
+from vaserl.rewards.vase import Term, parse_record
 from vaserl.rewards.vase.lexicon import Vocabulary
 
 
@@ -24,7 +24,8 @@ class CanonicalRecord:
 def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
     """Returns the record with its facts in the forms of the Beazley Archive, and the fields that held placeholders.
 
-    Fields other than the six dimensions and the provenance are unchanged. A fabric or technique that only the field of
+    Fields other than the six dimensions and the provenance are unchanged. A technique in the archive's field "Sub
+    Technique" is added to the technique. A fabric or technique that only the field of
     another dimension states ("Attic red-figure krater" as a shape) is added. Rewording a canonical record changes
     nothing.
     """
@@ -37,12 +38,19 @@ def canonical_record(record: Mapping[str, str]) -> CanonicalRecord:
             fields[name] = text
         elif value:
             absent.append(name)
+    also = mentioned("technique", record.get(_SUB_TECHNIQUE) or "")
+    if also and not set(parse_record({"Technique": also}).technique) <= set(_techniques(fields)):
+        fields["Technique"] = " | ".join(filter(None, (fields.get("Technique"), also)))  # "black-figure | white-ground"
     for field, vocabulary in _IN_OTHER_FIELDS.items():
         if field not in fields:  # "Attic red-figure krater" in one cell
             found = {mentioned(vocabulary, record[other]) for other in _TERMS if record.get(other)} - {""}
             if len(found) == 1:
                 fields[field] = found.pop()
     return CanonicalRecord(fields=fields, absent=tuple(absent))
+
+
+def _techniques(fields: Mapping[str, str]) -> tuple[Term, ...]:
+    return parse_record({"Technique": fields.get("Technique", "")}).technique
 
 
 def _reworded(name: str, value: str, reword: Callable[[str], str]) -> str:
@@ -57,6 +65,8 @@ def _unchanged(value: str) -> str:
     return value
 
 
+_SUB_TECHNIQUE = "Sub Technique"
+"""Field of the Beazley Archive for a second technique: "WHITE GROUND" beside "BLACK-FIGURE"."""
 _IN_OTHER_FIELDS: Mapping[str, Vocabulary] = {"Fabric": "fabric", "Technique": "technique"}
 _TERMS = ("Fabric", "Technique", "Shape Name")
 _REWORDINGS: Mapping[str, Callable[[str], str]] = {
