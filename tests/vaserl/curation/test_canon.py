@@ -156,7 +156,7 @@ def test_canonical_record_sides_in_words(text, scenes):
         ("Eucharides Painter, Near the", "a hand near the Eucharides Painter"),
         ("Near the Eucharides Painter", "a hand near the Eucharides Painter"),
         ("London E 489, Painter of", "the Painter of London E 489"),
-        ("Undetermined Mannerists, Group of", "the Group of Undetermined Mannerists"),
+        ("Undetermined Mannerists, Group of", "the Group of the Undetermined Mannerists"),
         ("Lydos, circle of", "the circle of Lydos"),
         ("Pan Painter (manner of)", "the manner of the Pan Painter"),
         ("Meidias Painter, follower of the", "a follower of the Meidias Painter"),

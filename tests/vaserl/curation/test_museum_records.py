@@ -199,7 +199,7 @@ def test_read_source_rows_of_museums_words_are_the_same_twice(tmp_path):
         {
             "Shape Name": "krater",
             "Date": "AD 50-100",
-            "Attributed To": "near the Eucharides Painter",
+            "Attributed To": "Eucharides Painter, Near the",
             "Decoration": "A: Theseus | B: youth",
         },
         {"Fabric": "Attic", "Shape Name": "one-handled cup", "Attributed To": "Myson"},

@@ -1,16 +1,20 @@
 """Parses attributions of vases to artists: a name, a role ("painter"), and a qualifier such as "near" or "manner of".
 
 Captions and fields of the Beazley archive are parsed to the same values. "attributed to the Antimenes Painter" and
-`ANTIMENES P by BEAZLEY` are both the Antimenes Painter. `<em>Near</em> ANTIMENES P by SHEFTON` is the Antimenes Painter
-with the qualifier "near".
+`ANTIMENES P by BEAZLEY` are both the Antimenes Painter, `BERLIN 1686, P OF` is the Painter of Berlin 1686, and
+`<em>Near</em> ANTIMENES P by SHEFTON` is the Antimenes Painter with the qualifier "near". A spelling of a name in the
+lexicon is replaced by the entry's own. A comparison ("compare Aison", "not by Lydos") is no attribution, and a scholar
+is no artist.
 """
 
 import re
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 
-from vaserl.rewards.vase.lexicon import lexicon
-from vaserl.rewards.vase.text import CUT
+from vaserl.rewards.vase import hand_phrases as phrases
+from vaserl.rewards.vase.hands import NAME_WORD, ROLES, core, known_hand, museum_numbers, split_role
+from vaserl.rewards.vase.lexicon import lexicon, places
+from vaserl.rewards.vase.text import CUT, word_list
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,84 +29,97 @@ class Attribution:
     role: str = ""
     """Word of the name that states the role: "painter", "potter", "group", "class", "workshop"; empty if none does."""
     qualifier: str = ""
-    """Relation of the vase to the artist: "near", "manner", "follower", "circle", "workshop" or "compare"; empty if the
+    """Relation of the vase to the artist: "near", "manner", "follower", "circle", "workshop" or "recalls"; empty if the
     vase is attributed to the artist without such a word."""
-
-    @property
-    def core(self) -> str:
-        """The name without a leading "of" and "the": "woolly satyrs" for the name "of the woolly satyrs"."""
-        return self.name.removeprefix("of ").removeprefix("the ")
+    doubtful: bool = field(default=False, compare=False)
+    """True if the text doubts the attribution: "(?)", "probably". Two attributions that differ only in this are equal:
+    the doubt is the scholar's, and the vase doesn't show it."""
 
 
 def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     """Finds the attributions in a text returned by `normalize`.
 
-    Returns the distinct attributions in the order of the text, and the text with each attribution replaced by `CUT`.
+    Returns the distinct attributions, and the text with each attribution replaced by `CUT`.
     """
     found: list[Attribution] = []
 
     def take(match: re.Match[str]) -> str:
-        names = read_names(match["names"])
-        if not names:
+        names, named = _read(match["names"])
+        if not named and match.re is not phrases.ATTRIBUTED:
             return match[0]
-        found.extend(names)
-        return f" {CUT} "
+        before = match.string[max(0, match.start() - 48) : match.start()]
+        if names and not phrases.NEGATED.search(before):
+            if phrases.AFTER_DOUBT.match(match.string, match.end()) or phrases.BEFORE_DOUBT.search(before):
+                names = tuple(replace(name, doubtful=True) for name in names)
+            found.extend(names)
+        kept = match["kept"] if "kept" in match.re.groupindex else ""
+        return f"{kept} {CUT} "
 
-    if _OF_END.search(normal):
-        normal = _inverted().sub(r"\2 of \1", normal)
-    if "ttribut" in normal or "scribed to" in normal or "ssigned to" in normal:
-        normal = _ATTRIBUTED.sub(take, normal)
-    if any(role in normal for role in _ROLES):
-        normal = _OF_ROLE.sub(take, normal)
-        normal = _BY_ROLE.sub(take, normal)
-    if _known_artist().search(normal):
-        for pattern in _artist_patterns():
-            normal = pattern.sub(take, normal)
+    normal = phrases.show_numbers(normal)
+    if "(?)" in normal:
+        normal = normal.replace("(?)", "?")
+    if phrases.OF_END.search(normal):
+        normal = phrases.inverted().sub(r"\2 of \1", normal)
+    if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
+        normal = phrases.ATTRIBUTED.sub(take, normal)
+    # Most parts of a text name no artist, and the search for a name in a part is cheaper than the expressions.
+    knows = phrases.known_name().search
+    pieces = phrases.MARKS.split(normal)
+    named = {i: (_has_role(pieces[i]), bool(knows(pieces[i]))) for i in range(0, len(pieces), 2)}
+    for index, (has_role, has_name) in named.items():
+        for patterns, applies in (
+            (phrases.ROLE_PHRASES, has_role),
+            (phrases.known_phrases(), has_name),
+            (phrases.vessel_phrases(), has_role),
+        ):
+            for pattern in patterns if applies else ():
+                pieces[index] = pattern.sub(take, pieces[index])
     if not found:
-        normal = _alone().sub(take, normal)
-    return tuple(dict.fromkeys(found)), normal
+        for index, applies in named.items():
+            if any(applies):
+                pieces[index] = phrases.alone().sub(take, pieces[index])
+    return tuple(dict.fromkeys(found)), "".join(pieces)
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
     """Parses a normalised list of artists' names, in which "|", ",", ";", "/" or "or" separates alternatives."""
-    read: list[Attribution | None] = []
-    for alternative in names.split("|"):
-        cleaned = _LEADING.sub("", " ".join(_DROPPED.sub(" ", alternative).split()))
-        for name in _ALTERNATIVES.split(_SCHOLAR.sub("", cleaned)):
-            if _HIS.fullmatch(name) and read and read[-1]:  # "the Brygos Painter or his circle"
-                hand = name.rpartition(" ")[2]
-                read.append(replace(read[-1], qualifier=_HIS_QUALIFIERS.get(hand, hand)))
-            else:
-                read.append(_read_name(name))
-    return tuple(dict.fromkeys(a for a in read if a is not None))
+    return _read(names)[0]
 
 
 def display(attribution: Attribution) -> str:
     """Formats an attribution as the words after "attributed to": "the Antimenes Painter", "the manner of Lydos"."""
-    name = " ".join(_capitalize(word) for word in attribution.name.split())
-    if attribution.role:
-        role = attribution.role.capitalize()
-        if len(attribution.name) == 1:
-            name = f"{role} {name}"  # "Painter N", "Group E"
-        else:
-            name = f"the {role} {name}" if name.startswith("of ") else f"the {name} {role}"
-    return f"{_DISPLAY[attribution.qualifier]}{name}"
+    known = known_hand(attribution.name, attribution.role)
+    if known:
+        name = known.written
+    else:
+        sigla = museum_numbers(core(attribution.name))
+        name = " ".join(_capitalize(word, word in sigla) for word in attribution.name.split())
+        if attribution.role:
+            role = attribution.role.capitalize()
+            after = name.startswith("of ") or (role == "Group" and len(name) == 1)  # "Group E"
+            name = f"{role} {name}" if after else f"{name} {role}"
+    article = "the " if attribution.role and not _LETTERED.fullmatch(name) else ""
+    return f"{_DISPLAY[attribution.qualifier]}{article}{name}"
 
 
-_ROLES = ("painter", "potter", "group", "class", "workshop")
-_QUALIFIERS = (
-    ("near", r"\bnear(?: to)?\b|\b(?:very )?close (?:in (?:style|manner) )?to\b"),
-    ("manner", r"\b(?:in )?(?:the )?(?:manner|style) of\b|\bmanner\b"),
-    ("follower", r"\b(?:a |the )?(?:followers?|imitators?|pupils?|imitation) of\b|\bfollower\b"),
-    ("circle", r"\b(?:(?:in|from) )?(?:the )?(?:circle|school) of\b"),
-    ("workshop", r"\b(?:from )?(?:the )?workshop of\b"),
-    (
-        "compare",
-        r"\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?|\brecalls\b|\bakin to\b|\brelated to\b"
-        r"|\bconnected (?:with|to)\b|\bresembl(?:es|ing)\b|\breminiscent of\b|\brecalling\b",
-    ),
+def _has_role(text: str) -> bool:
+    return any(role in text for role in ROLES)
+
+
+_LETTERED = re.compile(r"(?:Painter|Group) [A-Z]")
+_COMPARED = "compare"
+"""Qualifier of a name that is only compared; such a name is no attribution."""
+_QUALIFIER = re.compile(
+    r"(?P<near>\bnear(?: to)?\b|\b(?:very )?close (?:in (?:style|manner) )?to\b)"
+    r"|(?P<manner>\b(?:in )?(?:the )?(?:manner|style) of\b|\bmanner\b)"
+    r"|(?P<follower>\b(?:an? |the )?(?:followers?|imitators?|pupils?|students?|imitations?) of\b|\bfollower\b)"
+    r"|(?P<circle>\b(?:(?:in|from) )?(?:the )?(?:circle|school|following) of\b"
+    r"|\b(?:an? )?(?:associate|companion)s? of\b)"
+    r"|(?P<workshop>\b(?:from )?(?:the )?(?:work)?shop of\b)"
+    r"|(?P<recalls>\brecalls\b|\brecalling\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b"
+    r"|\bresembl(?:es|ing)\b|\breminiscent of\b)"
+    r"|(?P<compare>\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?)"
 )
-_QUALIFIER = {name: re.compile(pattern) for name, pattern in _QUALIFIERS}
 _DISPLAY = {
     "": "",
     "near": "a hand near ",
@@ -110,136 +127,129 @@ _DISPLAY = {
     "follower": "a follower of ",
     "circle": "the circle of ",
     "workshop": "the workshop of ",
-    "compare": "a hand akin to ",
+    "recalls": "a hand akin to ",
 }
-_ALTERNATIVES = re.compile(r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=the\s)")
+_ALTERNATIVES = re.compile(
+    r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=(?:by )?(?:the|his|her)\s)|\s+and/or\s+|(?<=painter)\s+and\s+"
+)
+_DOUBT = re.compile(r"\(\?\)|\?|\b(?:probably|possibly|perhaps|purportedly|tentatively|maybe|likely)\b")
 _DROPPED = re.compile(
-    r"\(\?\)|\?|\b(?:probably|possibly|perhaps|tentatively|himself|work of|as (?:the )?(?:painter|potter))\b"
+    rf"{_DOUBT.pattern}|\b(?:himself|work of|so-called|as (?:both )?(?:the |a )?(?:painter|potter)"
+    r"(?: and (?:the |a )?(?:painter|potter))?)\b"
 )
 _LEADING = re.compile(
     r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
-    r"|an?\b(?! \d)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+    r"|an? (?:painter|artist|potter|member|hand) (?:of|from|in|within) (?=(?:the )?.+ (?:group|class|workshop)\b)"
+    r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
+    r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
+    r"|an?\b(?! \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
 )
-_HIS_HAND = (
-    r"(?:(?:his|her|the|an?) (?:circle|school|workshop|manner|follower|pupil|imitator)|(?:near|close to) (?:him|her))"
+_PIECE_END = r"(?=\s*(?:$|[,;/(?]|by\b))"
+_TURNED = re.compile(
+    r"([^,;/]+?),? \(?(?:(?P<role>p|ptr|painter|potter|gr|group|cl|class|workshop) of\b"
+    rf"|(?<=, )(?P<plain>p|ptr|painter|gr|group|cl|class){_PIECE_END}"
+    r"|(?<=, )(?P<bare>near|manner|circle|school|workshop|follower)(?: of)?)"
+    rf"(?: the)?\)?{_PIECE_END}"
 )
-_HIS = re.compile(rf"(?:by )?{_HIS_HAND}")
-_HIS_QUALIFIERS = {"school": "circle", "pupil": "follower", "imitator": "follower", "him": "near", "her": "near"}
-_SCHOLAR = re.compile(r"\s+by\s+.*$")
-_NAME_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*|\d+(?:\.\d+)*")
-_ABBREVIATED = {"p": "painter", "gr": "group"}
-_NO_NAME = frozenset(
-    ("", "undetermined", "unattributed", "not attributed", "unknown", "uncertain", "anonymous", "none")
-)
-
-_END = (
-    rf"(?=\s*(?:[,;:()|{CUT}]|\.(?:\s|$)|$|"
-    r"\b(?:depicting|showing|with|dated|dating|who|decorated|and (?:dated|depicting|showing)|circa|ca?\.)))"
-)
-_ATTRIBUTED = re.compile(
-    r"\b(?:attribut(?:ed|able|ion)|ascribed|assigned)(?: \w+)?(?: by (?:[\w.]+ ){1,3}?to|(?: to|:))\s+"
-    rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}"
-)
-_RELATION = (
-    r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
-    r"(?:by|near|close (?:in (?:style|manner) )?to|compar(?:ed|able) (?:with|to)|reminiscent of|recall(?:s|ing)"
-    r"|resembl(?:es|ing)|akin to|related to|connected (?:with|to)|(?:given|credited) to"
-    r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|workshop) of"
-    r"|(?:a )?(?:follower|imitator|pupil)s? of)"
-)
-_OR_HIS = rf"(?: or (?:by )?{_HIS_HAND})?"
-_BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
-_OF_ROLE = re.compile(
-    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:the )?(?:painter|potter|group|class|workshop)"
-    r"|(?:the |(?<![\w'-] ))painter(?! of (?:this|the (?:vase|vessel|pot|cup))\b)"
-    r"|(?:belong(?:s|ing) to|of) the (?:group|class|workshop)|class) of "
-    rf"[^,;()|{CUT}]{{1,60}}?){_END}"
-)
-_BY_ROLE = re.compile(
-    rf"\b(?P<names>(?:(?:{_RELATION} ){{1,3}}(?:an? |the )?(?:[\w'-]+ ){{1,4}}?(?:painter|potter|group|class|workshop)"
-    rf"|the (?:[\w'-]+ ){{1,2}}?painter|{_BELONGING}(?:[\w'-]+ ){{1,3}}?(?:group|class|workshop))"
-    rf"{_OR_HIS})(?!\w)"
-)
+"""A name before its role or qualifier: "berlin 1686, p of", "haimon p, manner of"."""
+_HIS_QUALIFIERS = {"school": "circle", "group": "circle", "pupil": "follower", "imitator": "follower"}
+_HIS_QUALIFIERS |= {"him": "near", "her": "near"}
+_SCHOLAR = re.compile(r"(?<!\bor)(?<!\band)(?<!painted)(?<!signed)(?<!made)(?<!potted)(?<!^)\s+by\s+.*$")
+_MADE_IT = re.compile(r" (?:has )?(?:painted|made|signed|decorated|drew|potted)(?: (?:it|this|me|the \w+))?$")
+_ABBREVIATED = {"p": "painter", "ptr": "painter", "gr": "group", "cl": "class"}
+_SCHOLARS = word_list("scholars.txt")
+_LINKS = frozenset(("the", "a", "an", "and", "as", "or", "painted", "potted", "made", "signed"))
+_NO_NAME = word_list("nobody.txt")
 
 
-@cache
-def _origins() -> frozenset[str]:
-    """Returns words such as "athenian" and "greek": in "made by an Athenian potter" such a word isn't a name."""
-    return frozenset(name.lower() for entry in lexicon("fabric").values() for name in entry.names) | {"greek"}
+def _read(names: str) -> tuple[tuple[Attribution, ...], bool]:
+    """Returns the attributions, and whether the text names anyone; a name may be there for comparison only."""
+    read: list[Attribution] = []
+    for alternative in names.split("|"):
+        turned = _TURNED.sub(_turn, alternative) if "," in alternative or " of" in alternative else alternative
+        doubtful = bool(_DOUBT.search(turned)) and not _ALTERNATIVES.search(turned)
+        for text in _ALTERNATIVES.split(_SCHOLAR.sub("", _LEADING.sub("", turned.strip()))):
+            if phrases.HIS.fullmatch(text) and read:  # "the Brygos Painter or his circle"
+                hand = text.rpartition(" ")[2]
+                read.append(replace(read[-1], qualifier=_HIS_QUALIFIERS.get(hand, hand)))
+                continue
+            name = _read_name(text)
+            if name:
+                read.append(replace(name, doubtful=True) if doubtful and not name.doubtful else name)
+    return tuple(dict.fromkeys(a for a in read if a.qualifier != _COMPARED)), bool(read)
 
 
-@cache
-def _known_names() -> str:
-    names = sorted((n.lower() for e in lexicon("artist").values() for n in e.names), key=len, reverse=True)
-    return rf"(?:{'|'.join(map(re.escape, names))})\b"
+def _turn(match: re.Match[str]) -> str:
+    name = match[1].strip()
+    role = match["role"] or match["plain"]
+    if role:
+        before = _QUALIFIER.match(name)
+        qualifier = f"{before[0]} " if before else ""
+        return f"{qualifier}{_ABBREVIATED.get(role, role)} of {name[before.end() :].strip() if before else name}"
+    return f"{match['bare']} of {name}" if match["bare"] != "near" else f"near {name}"
 
 
-_OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
-_QUALIFIER_AFTER = re.compile(
-    rf",? \(?(manner|style|circle|school|workshop|follower|pupil|imitator) of\)?(?=\s*(?:[,;:.()|{CUT}]|$))"
-)
-
-
-@cache
-def _inverted() -> re.Pattern[str]:
-    """Returns the regular expression that matches a name followed by a qualifier: "Lydos, circle of", "Pan Painter
-    (manner of)"."""
-    return re.compile(rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known_names()}){_QUALIFIER_AFTER.pattern}")
-
-
-@cache
-def _known_artist() -> re.Pattern[str]:
-    return re.compile(rf"\b{_known_names()}")
-
-
-@cache
-def _artist_patterns() -> tuple[re.Pattern[str], ...]:
-    """Returns regular expressions for artists without a role: "by Lydos", "the work of Lydos", "Lydos painted"."""
-    name = _known_names()
-    return (
-        re.compile(rf"\b(?P<names>(?:{_RELATION} ){{1,3}}{name})"),
-        re.compile(
-            r"\b(?:(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
-            rf"(?:painter|artist|hand) ?(?:is|was|:)) (?P<names>(?:{_RELATION} )?{name})"
-        ),
-        re.compile(
-            rf"\b(?P<names>{name})"
-            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)|as (?:painter|potter))\b)"
-        ),
-    )
-
-
-@cache
-def _alone() -> re.Pattern[str]:
-    """Returns the regular expression for a name alone between punctuation marks, as in "red-figure, cup, Lydos"."""
-    common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|the|a|an|his|its|one|another"
-    scene = r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small"
-    return re.compile(
-        rf"(?:^|(?<=[,;:.(|{CUT}]))\s*(?P<names>(?:(?!(?:{common})\b)(?:[\w'-]+ ){{1,3}}painter|"
-        rf"(?!(?:{common}|{scene})\b)(?:[\w'-]+ ){{1,2}}(?:group|workshop)|{_known_names()})"
-        rf"{_OR_HIS}\??)(?=\s*(?:[,;:.()|{CUT}]|$))"
-    )
-
-
+@lru_cache(maxsize=65536)
 def _read_name(text: str) -> Attribution | None:
+    doubtful = bool(_DOUBT.search(text))
+    text = " ".join(_DROPPED.sub(" ", text).split())
     qualifier = ""
-    for name, pattern in _QUALIFIER.items():
-        text, count = pattern.subn(" ", text)
-        if count and not qualifier:
-            qualifier = name
-    text = _LEADING.sub("", " ".join(text.split()))
-    found: list[str] = _NAME_WORD.findall(text)
-    words = [_ABBREVIATED.get(word, word) for word in found]
-    while words and words[-1] in ("late", "early"):
-        words.pop()
-    role = ""
-    if len(words) > 1 and words[0] in _ROLES:  # "Painter of Berlin 1686", "Group E"
-        role, words = words[0], words[1:]
-    elif len(words) > 1 and words[-1] in _ROLES:
-        role, words = words[-1], words[:-1]
-    name = " ".join(words)
-    return None if name in _NO_NAME or name in _ROLES or name in _origins() else Attribution(name, role, qualifier)
+    while match := _QUALIFIER.search(text):
+        qualifier = qualifier or str(match.lastgroup)
+        after = text[match.end() :].strip(" ,.()")
+        text = after or text[: match.start()]
+    text = _MADE_IT.sub("", _LEADING.sub("", text.strip()))
+    words: list[str] = NAME_WORD.findall(text)
+    words = [_expanded(words, index) for index in range(len(words))]
+    words = _without_notes(words)
+    name, role = split_role(words)
+    if not role and (len(name) < 2 or places().keys() >= set(words)):
+        return None
+    if not words or (_nobody().issuperset(words) and not _LETTERED.fullmatch(f"{role.capitalize()} {name.upper()}")):
+        return None
+    if role == "potter" and known_hand(name, ""):
+        role = ""
+    known = known_hand(name, role)
+    if known:
+        name, role = known.name, known.role
+    return Attribution(name, role, qualifier, doubtful)
 
 
-def _capitalize(word: str) -> str:
+def _expanded(words: list[str], index: int) -> str:
+    """Returns the word, or the role for which "p" and "gr" stand at the end of a name and before "of"."""
+    word = words[index]
+    at_end = index + 1 == len(words) or words[index + 1] == "of" or words[index + 1] in ("late", "early")
+    return _ABBREVIATED.get(word, word) if at_end and len(words) > 1 else word
+
+
+def _without_notes(words: list[str]) -> list[str]:
+    """Returns the words of a name without a scholar, a date or a description around it."""
+    while words and (words[-1] in ("late", "early") or words[-1] in _SCHOLARS):
+        words = words[:-1]
+        while words and len(words) > 1 and len(words[-1]) == 1 and not set(words) & {*ROLES}:
+            words = words[:-1]  # initials
+    if words and words[0] not in ROLES:
+        roles = [index for index, word in enumerate(words) if index and word in ROLES]
+        if roles and not known_hand(words[-1], ""):
+            after = words[roles[0] + 1 :]
+            number = after if len(after) == 1 and after[0].isdigit() else []  # "Naples Painter 1959"
+            words = words[: roles[0]] + number + [words[roles[0]]]
+    if len(words) > 1 and not known_hand(*split_role(words)):
+        if known_hand(words[0], "") and words[1] in _LINKS:
+            words = words[:1]
+        elif known_hand(words[-1], "") and _nobody().issuperset(words[:-1]):
+            words = words[-1:]
+    return words
+
+
+@cache
+def _nobody() -> frozenset[str]:
+    """Returns words that name nobody: in "made by an Athenian potter" there is no name."""
+    origins = {word for e in lexicon("fabric").values() for name in e.names for word in NAME_WORD.findall(name.lower())}
+    return _NO_NAME | origins | {"greek", *ROLES}
+
+
+def _capitalize(word: str, siglum: bool) -> str:
+    if siglum:
+        return word.upper()
     return word if word in ("of", "the", "and", "in", "on", "with") else word.capitalize()

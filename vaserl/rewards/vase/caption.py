@@ -13,6 +13,7 @@ from vaserl.rewards.vase.parse import Facts, parse_caption, parse_record, parse_
 from vaserl.rewards.vase.penalties import count_words, irrelevance_penalty, length_penalty, repetition_penalty
 from vaserl.rewards.vase.similarity import (
     RewardContext,
+    attribution_pairs,
     attribution_similarity,
     cosine_similarity,
     interval_similarity,
@@ -151,11 +152,12 @@ def _dimension(
     if len(given) == len(target) == 1:  # fast path for the commonest case; the code below it gives the same result
         raw = _similarity(dimension, given[0], target[0], config, context)
         return raw, raw if raw >= config.tau else 0.0
-    pairs = sorted(
-        (-_similarity(dimension, g, t, config, context), i, j)
-        for i, g in enumerate(given)
-        for j, t in enumerate(target)
+    compared = (
+        attribution_pairs(given, target)
+        if dimension == "attribution"
+        else [(i, j) for i in range(len(given)) for j in range(len(target))]
     )
+    pairs = sorted((-_similarity(dimension, given[i], target[j], config, context), i, j) for i, j in compared)
     taken: set[tuple[str, int]] = set()
     matched = 0.0
     for negative, i, j in pairs:
@@ -163,7 +165,7 @@ def _dimension(
             taken |= {("given", i), ("target", j)}
             matched -= negative
     num_expected = 1 if dimension == "attribution" else len(target)
-    return -pairs[0][0], matched / max(len(given), num_expected)
+    return -pairs[0][0] if pairs else 0.0, matched / max(len(given), num_expected)
 
 
 def _similarity(dimension: Dimension, given, target, config: RewardConfig, context: RewardContext) -> float:

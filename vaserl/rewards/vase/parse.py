@@ -16,6 +16,7 @@ from vaserl.rewards.vase.attribution import Attribution, find_attributions, read
 from vaserl.rewards.vase.config import ParserConfig
 from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
 from vaserl.rewards.vase.decoration import decoration_words, depicted
+from vaserl.rewards.vase.hand_phrases import hide_numbers
 from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
 from vaserl.rewards.vase.text import CUT, normalize, tokens
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
@@ -177,7 +178,7 @@ def _parse_free(normal: str, parser: ParserConfig) -> Facts:
         return Facts()
     if "(" in normal:
         normal = _GLOSS.sub(" ", normal)
-    dating, normal = find_dates(normal, parser.single_year_margin_years)
+    dating, normal = find_dates(hide_numbers(normal), parser.single_year_margin_years)
     attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
     normal = _FOUND.sub(f" {CUT} ", normal)
     words = tokens(normal)

@@ -77,7 +77,8 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     if facts.decoration:
         clauses.append(f"depicting {decoration}")
     if facts.attribution:
-        clauses.append(f"attributed to {display(facts.attribution[0])}")
+        doubt = "tentatively " if facts.attribution[0].doubtful else ""
+        clauses.append(f"{doubt}attributed to {display(facts.attribution[0])}")
     sentence = ", ".join(clauses)
     unknown = "; ".join(
         f"{dimension.capitalize()}: {term.text}"

@@ -10,6 +10,7 @@ from rapidfuzz import fuzz
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.config import ParserConfig, RewardConfig
 from vaserl.rewards.vase.dates import YearInterval, ordinal
+from vaserl.rewards.vase.hands import core, museum_numbers, possible_hands
 from vaserl.rewards.vase.parse import Term, parse_record
 from vaserl.rewards.vase.text import text_similarity
 
@@ -87,16 +88,38 @@ def interval_similarity(a: YearInterval, b: YearInterval) -> float:
 
 
 def attribution_similarity(a: Attribution, b: Attribution, config: RewardConfig) -> float:
-    """Returns the similarity of two attributions: 1 if they are equal.
+    """Returns the similarity of two attributions: 1 if they are equal, 0 for two different hands of the lexicon.
 
-    It is `config.attribution_other_qualifier` if only the role or the qualifier differs. If the names differ, it is the
-    `text_similarity` of the names.
+    It is `config.attribution_other_qualifier` if only the role or the qualifier differs. If the names differ and at
+    least one of them isn't in the lexicon, it is the `text_similarity` of the names; names with different numbers
+    ("Munich 1501", "Munich 1519") have the similarity 0.
     """
     if a == b:
         return 1.0
-    if a.core == b.core:
+    hands_a, hands_b = possible_hands(a.name, a.role), possible_hands(b.name, b.role)
+    if hands_a and hands_b and hands_a.isdisjoint(hands_b):
+        return 0.0
+    core_a, core_b = core(a.name), core(b.name)
+    if core_a == core_b:
         return config.attribution_other_qualifier
-    return text_similarity(a.core, b.core)
+    return text_similarity(core_a, core_b) if museum_numbers(core_a) == museum_numbers(core_b) else 0.0
+
+
+def attribution_pairs(given: Sequence[Attribution], target: Sequence[Attribution]) -> list[tuple[int, int]]:
+    """Returns the index pairs of attributions that can be similar.
+
+    Up to 256 pairs it is every pair. If there are more, it is the pairs with the same name: misspelt names are not
+    forgiven in a list of hundreds of artists, which would take a tenth of a second to compare.
+    """
+    if len(given) * len(target) <= _MAX_PAIRS:
+        return [(i, j) for i in range(len(given)) for j in range(len(target))]
+    places: dict[str, list[int]] = {}
+    for j, attribution in enumerate(target):
+        places.setdefault(core(attribution.name), []).append(j)
+    return [(i, j) for i, attribution in enumerate(given) for j in places.get(core(attribution.name), ())]
+
+
+_MAX_PAIRS = 256
 
 
 def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, context: RewardContext) -> float:

@@ -75,7 +75,7 @@ CAPTIONS = {
         dating=[(-560, -540)], attribution=[("lydos", "", ""), ("of louvre f 6", "painter", "")]
     ),
     "Lydos painted this Attic cup; the rest is the work of Exekias": facts(
-        "athenian", "", "cup", [], "rest", [("exekias", "", ""), ("lydos", "", "")]
+        "athenian", "", "cup", [], "rest", [("lydos", "", ""), ("exekias", "", "")]
     ),
     "Attic, red-figure, cup, Lydos": facts("athenian", "red_figure", "cup", [], "", [("lydos", "", "")]),
     "Attic cup, Brygos Painter": facts("athenian", "", "cup", [], "", [("brygos", "painter", "")]),
@@ -108,7 +108,7 @@ ATTRIBUTIONS = {
     "CLASS OF CABINET DES MEDAILLES 218 by BEAZLEY": [("of cabinet des medailles 218", "class", "")],
     "<em>Near</em> ANTIMENES P by SHEFTON": [("antimenes", "painter", "near")],
     "<em>Manner of</em> HAIMON P by HASPELS": [("haimon", "painter", "manner")],
-    "<em>Compare</em> KLEOPHRADES P by BEAZLEY": [("kleophrades", "painter", "compare")],
+    "<em>Compare</em> KLEOPHRADES P by BEAZLEY": [],
     "FOLLOWER OF DOURIS by BEAZLEY": [("douris", "", "follower")],
     "WORKSHOP OF THE ATHENA P by HASPELS": [("athena", "painter", "workshop")],
     "BERLIN P, LATE by BEAZLEY": [("berlin", "painter", "")],

@@ -54,9 +54,24 @@ def test_attribution_similarity_by_hand():
     assert similarity(("antimenes", "painter"), ("antimenes", "painter")) == 1
     assert similarity(("antimenes", "painter"), ("antimenes", "painter", "near")) == 0.8
     assert similarity(("antimenes", "painter"), ("antimenes", "group")) == 0.8
-    # "berlin" and "brygos" share b and r in order, 4 / 12: the word "Painter" that both have earns nothing.
-    assert similarity(("berlin", "painter"), ("brygos", "painter")) == pytest.approx(4 / 12)
-    assert similarity(("of berlin 1686", "painter"), ("berlin", "painter")) < 0.8
+    # "berlin" and "brolan" share b, r, l and n in order, 8 / 12: the word "Painter" that both have earns nothing.
+    assert similarity(("berlin", "painter"), ("brolan", "painter")) == pytest.approx(8 / 12)
+    # two hands of the lexicon, of which 5 letters in order would make 10 / 12
+    assert similarity(("chelis", ""), ("chares", "")) == 0
+    assert similarity(("of berlin 1686", "painter"), ("berlin", "painter")) == 0
+    # "berlin" without its last letter can only mean the Berlin Painter: 10 / 11
+    assert similarity(("berln", "painter"), ("berlin", "painter")) == pytest.approx(10 / 11)
+    assert similarity(("eucharidis", "painter"), ("euergides", "painter")) == 0
+    # unknown hands: the numbers of a museum are equal or different
+    assert similarity(("of oslo 1501", "painter"), ("of oslo 1519", "painter")) == 0
+    assert similarity(("of oslo 1501", "painter"), ("of oslo 1501", "painter")) == 1
+    assert similarity(("of oslo a 15", "painter"), ("of oslo b 15", "painter")) == 0
+    assert similarity(("of oslo", "painter"), ("of oslo 15", "painter")) == 0
+    # "oslo" in "oslos": 8 / 9 of the letters, and "15" and a blank on both sides: 14 / 15
+    assert similarity(("of oslo 15", "painter"), ("of oslos 15", "painter")) == pytest.approx(14 / 15)
+    # the bare name of a painter, and two entries of one name
+    assert similarity(("antimenes", ""), ("antimenes", "painter")) == 0.8
+    assert similarity(("brygos", ""), ("brygos", "painter")) == 0
 
 
 def test_words_similarity_by_hand():

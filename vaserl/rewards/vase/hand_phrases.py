@@ -1,0 +1,201 @@
+"""Regular expressions of the phrases in which a text, returned by `normalize`, attributes a vase to an artist.
+
+The group "names" of a match is for `read_names`; the group "kept", where there is one, stays in the text.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from vaserl.rewards.vase.hands import ROLES, plain_names
+from vaserl.rewards.vase.lexicon import lexicon
+from vaserl.rewards.vase.text import CUT
+
+_ROLE = f"(?:{'|'.join(ROLES)})"
+# Words that are never part of a name: in "by a woman near the group" no "woman near the group" is found.
+_WORD = (
+    r"(?!(?:by|near|and|with|of|in|on|from|the|an?|is|are|was|at|who|his|her|its|this|that|to|for|or|as|not|but|while"
+    r"|which|whose|attributed|signed|painted|made|potted)\b)[\w'-]+(?:\.[\w'-]+)*"
+)
+_RELATION = (
+    r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
+    r"(?:by(?: or near)?|near(?: to)?|(?:very )?close (?:in (?:style|manner) )?to|"
+    r"compar(?:ed|able|e)(?: (?:with|to))?|cf\.?"
+    r"|reminiscent of|recall(?:s|ing)|resembl(?:es|ing)|akin to|related to|connected (?:with|to)|(?:given|credited) to"
+    r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|(?:work)?shop|following) of"
+    r"|(?:an? |the )?(?:follower|imitator|imitation|pupil|student|companion|associate)s? of)"
+)
+_HIS_HAND = (
+    r"(?:(?:his|her|the|an?) (?:circle|school|workshop|manner|follower|pupil|imitator|group)"
+    r"|(?:near|close to) (?:him|her))"
+)
+HIS = re.compile(rf"(?:by )?{_HIS_HAND}")
+"""What follows a name and "or": "his workshop"."""
+_OR_HIS = rf"(?: (?:or|and) (?:by )?{_HIS_HAND})?"
+_BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
+MARKS = re.compile(rf"([,;:()|{CUT}]|(?<=\w\w\w)\.(?=\s|$))")
+"""Punctuation marks that no phrase crosses; the point of "St. Valentin" is none."""
+_MARK = rf"[,;:()|?{CUT}]|\.(?:\s|$)|$"
+_END = (
+    rf"(?=\s*(?:{_MARK})|\s+(?:depicting|showing|with|dated|dating|datable|who|which|that|decorated|active|around"
+    r"|about|circa|ca?\. ?\d+"
+    r"|at|on|during|is|was|has|because|whose"
+    r"|and (?:\w+ed|made|from|in|shows?|depicts?|showing|depicting|dating|dates?|is|was|has|to|can|may)"
+    r"|(?:from|in)(?! (?:the )?(?:manner|style|circle|school|workshop|following)\b)"
+    r"|as (?:both |the |a )*(?:painter|potter))\b)"
+)
+_BOTH = r"(?: as (?:both |the |a )*(?:painter|potter)(?: and (?:the |a )?(?:painter|potter))?)?"
+
+ATTRIBUTED = re.compile(
+    r"\b(?:attribut(?:ed|able|ions?)|ascribed|assigned)(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
+    rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}{_BOTH}"
+)
+"""A phrase such as "attributed by Beazley to the Pan Painter"."""
+
+ROLE_PHRASES = (
+    re.compile(
+        rf"\b(?P<names>(?:(?:{_RELATION} (?:an? (?!group|class))?){{1,3}}(?:the )?{_ROLE}"
+        r"|(?:the |(?<![\w'-] ))painter(?! of (?:this|the (?:vase|vessel|pot|cup))\b)"
+        r"|(?:belong(?:s|ing) to|of) the (?:group|class|workshop)|class) of "
+        rf"[^,;()|{CUT}]{{1,60}}?){_END}"
+    ),
+    re.compile(
+        rf"\b(?P<names>(?:{_RELATION} )*?(?:the )?(?:(?:{_WORD} )?painter (?:[a-z]{{1,3}} ?)?"
+        rf"|(?:group|class) of (?:{_WORD} ){{1,4}}?(?:[a-z]{{1,3}} ?)?)\d[\d.]*(?<!\.))(?!\w)"
+    ),
+    re.compile(
+        rf"\b(?P<names>(?:(?:{_RELATION} (?:an? |the )?){{1,3}}(?:{_WORD} ){{1,4}}?{_ROLE}"
+        rf"|the (?:{_WORD} ){{1,4}}?painter|{_BELONGING}(?:{_WORD} ){{1,3}}?(?:group|class|workshop))"
+        rf"{_OR_HIS})(?!\w)"
+    ),
+)
+"""Phrases with a role word: "by the Painter of Berlin 1686", "the Painter VG 43969", "near the Antimenes Painter"."""
+
+BEFORE_DOUBT = re.compile(
+    r"\b(?:probably|possibly|perhaps|tentatively|maybe|likely|may(?: well)? (?:be|have been)|might be|could be)"
+    r"(?: (?:be|been|it|the|a|an|is|was|work|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
+)
+"""Words of doubt directly before an attribution: "probably attributed to"."""
+AFTER_DOUBT = re.compile(r"\s*(?:\(\?\)|\?)")
+NEGATED = re.compile(
+    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of)|n't)"
+    r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
+)
+"""Words directly before a name that is no attribution: "not by"."""
+
+
+_NUMBERED = re.compile(
+    rf"\b(?:(?:painter|group|class) (?:of )?(?:the )?(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*"
+    rf"|(?:{_WORD} )(?:[a-z]{{1,3}} ?)?\d[\d.]*(?= painter\b))"
+    r"(?![\w-]|\.\d|(?: ?[-/] ?\d+)? ?(?:b\.? ?c|a\.? ?d|c\.? ?e)\b)"
+)
+_HIDDEN = {ord("0") + digit: chr(0xE000 + digit) for digit in range(10)}
+_SHOWN = {ord(hidden): chr(digit) for digit, hidden in _HIDDEN.items()}
+
+
+def hide_numbers(normal: str) -> str:
+    """Replaces the digits of museum numbers in names ("Painter of Berlin 1686") by characters that are no digits.
+
+    Then such a number isn't taken for a year. `find_attributions` restores them.
+    """
+    if not any(f"{role} " in normal or f" {role}" in normal for role in ("painter", "group", "class")):
+        return normal
+    return _NUMBERED.sub(lambda match: match[0].translate(_HIDDEN), normal)
+
+
+def show_numbers(normal: str) -> str:
+    """Restores the digits that `hide_numbers` replaced."""
+    return normal if normal.isascii() else normal.translate(_SHOWN)
+
+
+@cache
+def inverted() -> re.Pattern[str]:
+    """Returns the expression of a name before its qualifier: "Lydos, circle of", "Pan Painter (manner of)"."""
+    return re.compile(
+        rf"\b((?:[\w'-]+ ){{1,2}}painter|{_known()}\b),? \(?"
+        rf"(manner|style|circle|school|workshop|follower|pupil|imitator) of\)?(?=\s*(?:{_MARK}))"
+    )
+
+
+OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
+"""A cheap test for what `inverted` may find."""
+
+
+@cache
+def known_name() -> re.Pattern[str]:
+    """Returns the expression of a known name without a role word."""
+    return re.compile(rf"\b{_known()}\b")
+
+
+@cache
+def known_phrases() -> tuple[re.Pattern[str], ...]:
+    """Returns the expressions for artists without a role word: "by Lydos", "Lydos painted", "krater of Python"."""
+    name = rf"{_known()}\b{_OR_HIS}"
+    return (
+        re.compile(
+            rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:the )?(?:(?:[\w-]+ )?(?:painter|potter|artist) )?{name}){_BOTH}"
+        ),
+        re.compile(
+            r"\b(?:the (?:[\w-]+ )?(?:painter|potter|artist)|(?:work|hand) (?:of|by|is that of|was that of)"
+            r"|attributes? (?:\w+ )?to|"
+            rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?(?:is|was|:)) "
+            rf"(?P<names>(?:{_RELATION} )?{name})"
+        ),
+        re.compile(
+            rf"\b(?P<names>{name})"
+            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)"
+            r"|(?:is|was|has been|may be) (?:(?:suggested|proposed|identified) as )?"
+            r"(?:the|its) (?:painter|potter|artist)"
+            r"|as (?:both )?(?:the )?(?:painter|potter))\b)"
+            rf"{_BOTH}"
+        ),
+        re.compile(rf"\b(?P<kept>{_vessel()} )(?P<names>of {name}|{name}(?=\s*$))"),
+    )
+
+
+@cache
+def vessel_phrases() -> tuple[re.Pattern[str], ...]:
+    """Returns the expressions of a group before a vessel: "a Leagros Group amphora", "Group E amphora"."""
+    return (
+        re.compile(rf"\b(?P<names>group [egr])(?= {_vessel()}\b)"),
+        re.compile(
+            rf"(?:^\s*|(?<=\ba )|(?<=\ban )|(?<=\bthis ))"
+            rf"(?P<names>(?:{_WORD} ){{1,3}}?(?:group|class|workshop|painter))(?= {_vessel()}\b)"
+        ),
+    )
+
+
+@cache
+def alone() -> re.Pattern[str]:
+    """Returns the expression of a name between two of `MARKS`, "red-figure, cup, Lydos", or after "Maker"."""
+    common = "vase|pot|cup|this|same|unknown|unnamed|greek|attic|athenian|early|late|one|another"
+    scene = (
+        r"\w+ing|\w+iac|figure|animal|battle|combat|fight|statue|family|central|erotic|two|three|large|small|first"
+        "|middle"
+    )
+    return re.compile(
+        r"^\s*(?:(?:maker|artist|creator|vase-painter|autore) )?"
+        rf"(?P<names>(?:(?:probably|possibly|perhaps) )?(?:(?:the )?(?!(?:{common})\b)(?:{_WORD} ){{1,4}}?painter|"
+        rf"(?!(?:{common}|{scene})\b)(?:{_WORD} ){{1,3}}?(?:group|workshop|class)|{_known()}\b)"
+        rf"{_OR_HIS}(?: \(?\?\)?)?)(?=\s*(?:{_MARK}|\?|(?:beazley|trendall|haspels|bothmer)\b))"
+    )
+
+
+@cache
+def _vessel() -> str:
+    names = {n.lower() for e in lexicon("shape").values() for n in e.names if n.replace("-", "").isalpha()}
+    return rf"(?:{_alternation(names | {'vase', 'pot', 'vessel', 'fragment'})})s?"
+
+
+@cache
+def _known() -> str:
+    return _alternation(plain_names())
+
+
+def _alternation(names: Iterable[str]) -> str:
+    """Returns a regular expression that matches each of the names, the longest first, grouped by first letter."""
+    by_letter: dict[str, list[str]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        by_letter.setdefault(name[0], []).append(re.escape(name[1:]))
+    branches = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in sorted(by_letter.items()))
+    return f"(?:{'|'.join(branches)})"
