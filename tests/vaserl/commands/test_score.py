@@ -75,8 +75,8 @@ def test_one_vase_may_have_a_caption_and_questions(files, capsys):
     assert main([*files(predictions, [{"id": "v1", "record": RECORD}]), "--json"]) == 0
     fabric, dating, caption = lines_of(capsys)
     assert (fabric["total"], fabric["parsed"]) == (1.0, {"fabric": ["athenian"]})
-    # 25 years of 50 are an overlap of 0.5, below tau
-    assert (dating["parts"]["raw/dating"], dating["total"]) == (0.5, 0.0)
+    # 25 years of 50 are an overlap of 0.5, below tau, but they lie within the record's 50: half of the reward
+    assert (dating["parts"]["raw/dating"], dating["total"]) == (0.5, 0.5)
     assert caption["total"] == pytest.approx(-0.1)  # too short, and wrong
 
 
@@ -97,17 +97,17 @@ def test_the_table_has_means_over_what_has_a_target(files, capsys):
 
 def test_constants_and_other_rewards_come_from_a_config(files, capsys, tmp_path: Path):
     arguments = [
-        *files([{"id": "a", "caption": "Attic, 500-475 BC, by Lydos"}], [{"id": "a", "record": RECORD}]),
+        *files([{"id": "a", "caption": "Attic, 500-450 BC, by Lydos"}], [{"id": "a", "record": RECORD}]),
         "--json",
     ]
     config = tmp_path / "reward.toml"
     config.write_text(
-        "tau = 0.4\nbonus = 0.0\nirrelevance_penalty = 0\n"
+        "tau = 0.3\nbonus = 0.0\nirrelevance_penalty = 0\n"
         "[weights]\nfabric = 0\ntechnique = 0\nshape = 0\ndecoration = 0\n"
     )
     assert main([*arguments, "--config", str(config)]) == 0
-    # dating 0.5 at weight 0.15, attribution 0 at 0.10
-    assert lines_of(capsys)[0]["total"] == pytest.approx(0.5 * 0.15 / 0.25)
+    # dating 25 of 75 years at weight 0.15, attribution 0 at 0.10
+    assert lines_of(capsys)[0]["total"] == pytest.approx(1 / 3 * 0.15 / 0.25)
 
     config.write_text('num_steps = 3\n[reward]\nfunctions = ["tests.fakes.rewards_for_tests:one"]\nweights = [0.25]\n')
     assert main([*arguments, "--config", str(config)]) == 0

@@ -7,12 +7,15 @@ import random
 import re
 from collections.abc import Mapping
 
+from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
+from vaserl.rewards.vase.parse import parse_caption
 
 _PROSE = "The potter sat long by the river and thought about his art with great care and patience."
 _HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
 _CENTURIES = "8th century BC, 7th century BC, 6th century BC, 5th century BC, 4th century BC"
 _WIDEST = "1000 BCE–1 CE"
+_YEARS = ", ".join(f"c. {year} BCE" for year in range(600, 400, -20))
 _DATE = re.compile(r"\bc\. [^,.;]*CE\b")
 _LOOK_ALIKES = str.maketrans("aeopcy", "аеорсу")  # Cyrillic letters that look like these Latin ones
 
@@ -40,6 +43,8 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
         "widest date added": f"{stem}, {_WIDEST}.",
         **({"widest date instead": undated} if undated != reference else {}),
         "every century": f"{reference} {_CENTURIES}",
+        "list of years": f"{reference} {_YEARS}",
+        **({"nested dates": _DATE.sub(_nested, reference)} if undated != reference else {}),
         "many hands": f"{reference} {_HANDS}",
         "shuffled words": " ".join(words),
         "three times": " ".join([reference] * 3),
@@ -53,6 +58,16 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
         "table": f"| {reference} |",
         "JSON": f'{{"caption": "{reference}"}}',
     }
+
+
+def _nested(date: re.Match[str]) -> str:
+    """Returns the date and four wider ones, each of which contains the one before it."""
+    intervals = [
+        YearInterval(interval.start - years or -1, interval.end + years or 1)
+        for interval in parse_caption(date[0]).dating
+        for years in (0, 20, 40, 80, 120)
+    ]
+    return ", ".join(map(str, intervals))
 
 
 def _all(vocabulary: Vocabulary) -> str:

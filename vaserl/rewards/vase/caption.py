@@ -17,6 +17,7 @@ from vaserl.rewards.vase.similarity import (
     attribution_similarity,
     cosine_similarity,
     interval_similarity,
+    lies_inside,
     shape_similarity,
     term_similarity,
     words_similarity,
@@ -36,7 +37,8 @@ def vase_caption(
     The score has these parts for every dimension of the task, such as the fabric:
     "has_target/fabric": 1 if the target has a fabric, else 0.
     "raw/fabric": highest similarity of a fabric in the caption and one in the target; only if the target has a fabric.
-    "fabric": the same similarity, replaced by 0 if it is below tau; for several fabrics see `_dimension`.
+    "fabric": the same similarity, replaced by 0 if it is below tau; for several fabrics, and for a date inside the
+    target's, see `_dimension`.
 
     Further parts are "penalty/length", "penalty/repetition" and "penalty/irrelevance", which are subtracted from the
     total, and "bonus", which is added to it.
@@ -62,7 +64,7 @@ def vase_question(
 ) -> Score:
     """Scores an answer to "What is the {dimension} of the vase?".
 
-    The total is the similarity of answer and target (0 if it is below tau) minus the penalties. The parts are those of
+    The total is what the dimension earns in a caption, see `_dimension`, minus the penalties. The parts are those of
     `vase_caption`, without "penalty/irrelevance" and "bonus".
 
     Raises: ValueError unless the task has exactly one dimension.
@@ -136,10 +138,10 @@ def _dimension(
 
     Returns the highest similarity of a given and a target value, and the dimension's reward r_i in [0, 1].
 
-    Every given value is matched to at most one target value. The similarities of the matched pairs are added; those
-    below tau are left out. r_i is this sum divided by the number of given values, or by the number of target values if
-    that is greater (a cup may be both black-figure and white-ground). Several target attributions are alternatives and
-    count as one value.
+    Every given value is matched to at most one target value. The rewards of the matched pairs are added: a similarity
+    below tau earns nothing, except that a date inside the target's earns `config.dating_inside`. r_i is this sum
+    divided by the number of given values, or by the number of target values if that is greater (a cup may be both
+    black-figure and white-ground). Several target attributions are alternatives and count as one value.
     """
     if not given:
         return 0.0, 0.0
@@ -150,22 +152,36 @@ def _dimension(
             raw = words_similarity(given, target, config, context)
         return raw, raw if raw >= config.tau else 0.0
     if len(given) == len(target) == 1:  # fast path for the commonest case; the code below it gives the same result
-        raw = _similarity(dimension, given[0], target[0], config, context)
-        return raw, raw if raw >= config.tau else 0.0
+        return _pair(dimension, given[0], target[0], config, context)
     compared = (
         attribution_pairs(given, target)
         if dimension == "attribution"
         else [(i, j) for i in range(len(given)) for j in range(len(target))]
     )
-    pairs = sorted((-_similarity(dimension, given[i], target[j], config, context), i, j) for i, j in compared)
+    raw = 0.0
+    pairs = []
+    for i, j in compared:
+        similarity, earned = _pair(dimension, given[i], target[j], config, context)
+        raw = max(raw, similarity)
+        if earned:
+            pairs.append((-earned, i, j))
     taken: set[tuple[str, int]] = set()
     matched = 0.0
-    for negative, i, j in pairs:
-        if -negative >= config.tau and ("given", i) not in taken and ("target", j) not in taken:
+    for negative, i, j in sorted(pairs):
+        if ("given", i) not in taken and ("target", j) not in taken:
             taken |= {("given", i), ("target", j)}
             matched -= negative
     num_expected = 1 if dimension == "attribution" else len(target)
-    return -pairs[0][0] if pairs else 0.0, matched / max(len(given), num_expected)
+    return raw, matched / max(len(given), num_expected)
+
+
+def _pair(dimension: Dimension, given, target, config: RewardConfig, context: RewardContext) -> tuple[float, float]:
+    """Returns the similarity of one given and one target value, and what it earns."""
+    raw = _similarity(dimension, given, target, config, context)
+    earned = raw if raw >= config.tau else 0.0
+    if dimension == "dating" and earned < config.dating_inside and lies_inside(given, target, config):
+        earned = config.dating_inside
+    return raw, earned
 
 
 def _similarity(dimension: Dimension, given, target, config: RewardConfig, context: RewardContext) -> float:

@@ -74,6 +74,11 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     """Similarity of two different subtypes of one shape: neck-amphora and belly-amphora."""
     attribution_other_qualifier: float = Field(default=0.8, ge=0, le=1)
     """Similarity of two attributions with the same name but different qualifiers ("near") or roles ("group")."""
+    dating_inside: float = Field(default=0.5, ge=0, le=1)
+    """Reward of a stated date whose similarity is below `tau`, but that lies within the target's: c. 515 BCE for
+    550-500 BCE. 0 rewards no such date."""
+    dating_inside_share: float = Field(default=0.75, gt=0, le=1)
+    """Smallest share of the stated interval's years that must be years of the target's for `dating_inside`."""
     word_cutoff: float = Field(default=0.85, gt=0, le=1)
     """Smallest similarity in spelling, in (0, 1], at which two words of the decoration count as the same word."""
 

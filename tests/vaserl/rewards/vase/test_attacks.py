@@ -4,7 +4,7 @@ reference."""
 import pytest
 from hypothesis import assume, given, settings
 
-from tests.fakes.reward_cases import RECORD, completion, records, score, task
+from tests.fakes.reward_cases import RECORD, completion, full_records, records, score, task
 from vaserl.rewards.vase import reference_caption, vase_caption
 from vaserl.rewards.vase.attacks import attacks
 
@@ -37,6 +37,19 @@ def test_attacks_score_below_the_reference(record):
             continue  # the only order of one or two words
         assert score(record, text).total < honest, name
     assert vase_caption(task(record), completion(reference_caption(record), "length")).total < honest
+
+
+DATE_ATTACKS = ("widest date added", "widest date instead", "every century", "list of years", "nested dates")
+
+
+@settings(deadline=None, max_examples=50)
+@given(full_records)
+def test_attacks_by_dates_cost_a_third_of_the_dating(record):
+    reference = reference_caption(record)
+    honest = score(record, reference).total
+    texts = attacks(reference)
+    for name in DATE_ATTACKS:
+        assert score(record, texts[name]).total <= honest - 0.05, name
 
 
 def test_vase_caption_two_values_earn_half():

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.reward_cases import completion, task
+from vaserl.rewards.vase import RewardConfig, vase_question
 from vaserl.rewards.vase.date_units import MOST_NUMBERS, find_units
 from vaserl.rewards.vase.dates import RESTATED_YEARS, YearInterval, find_dates, innermost, ordinal
-from vaserl.rewards.vase.similarity import interval_similarity
+from vaserl.rewards.vase.similarity import interval_similarity, lies_inside
 from vaserl.rewards.vase.text import CUT, normalize
 
 
@@ -147,3 +149,85 @@ def test_interval_similarity_is_symmetric_and_bounded(a, b):
     assert value == interval_similarity(b, a)
     assert 0 <= value <= 1
     assert (value == 1) == (a == b)
+
+
+def earned(stated: YearInterval, target: YearInterval) -> float:
+    """Returns what a stated date earns as an answer to the question for the date."""
+    record = {"Date": f"{target.start} to {target.end}", "Fabric": "ATHENIAN"}
+    return vase_question(task(record, ("dating",)), completion(str(stated))).parts["dating"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reward"),
+    [
+        ("c. 550–500 BCE", 1.0),
+        ("c. 515 BCE", 0.5),  # -525 to -505 lies inside
+        ("c. 505 BCE", 0.5),  # 15 of its 20 years, -515 to -500, lie inside
+        ("c. 504 BCE", 0.0),  # 14 of 20
+        ("last quarter of the 6th century BC", 0.5),
+        ("540s BC", 0.5),
+        ("c. 545–505 BCE", 0.8),  # 40 of 50 years: the similarity is above tau
+        ("c. 560–500 BCE", 50 / 60),
+        ("c. 540–490 BCE", 0.5),  # 40 of 60 years are below tau, 40 of 50 lie inside
+        ("c. 537–487 BCE", 0.0),  # 37 of 50
+        ("6th century BC", 0.0),  # twice as long as the record's
+        ("before 500 BC", 1.0),
+        ("after 500 BC", 0.0),
+        ("c. 515 BCE; c. 440 BCE", 0.25),  # one of two
+        ("c. 515 or 440 BCE", 0.0),  # 15 of 75
+        ("c. 600–500 BCE, c. 515 BCE", 0.5),  # the century restates the year
+        ("c. 1000 BCE–1 CE, c. 515 BCE", 0.25),
+    ],
+)
+def test_a_date_within_the_records_earns_half(answer, reward):
+    record = {"Date": "-550 to -500", "Fabric": "ATHENIAN"}
+    parts = vase_question(task(record, ("dating",)), completion(answer)).parts
+    assert parts["dating"] == pytest.approx(reward)
+    literal = vase_question(task(record, ("dating",)), completion(answer), RewardConfig(dating_inside=0.0)).parts
+    assert literal["dating"] == (pytest.approx(reward) if reward > 0.5 else 0.0)
+
+
+lengths = st.integers(1, 150)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.integers(-700, -400), lengths, st.integers(-60, 60), lengths, st.integers(1, 20))
+def test_reward_of_a_date_falls_as_it_leaves_the_records(start, length, shift, stated_length, step):
+    target = YearInterval(start, start + length)
+    stated = YearInterval(start + shift, start + shift + stated_length)
+    value = earned(stated, target)
+    shared = min(target.end, stated.end) - max(target.start, stated.start)
+    if shared <= 0:
+        assert value == 0
+    if target.contains(stated):
+        assert value >= 0.5
+    if stated.contains(target):
+        assert value == (length / stated_length if length >= 0.7 * stated_length else 0)
+        assert value >= earned(YearInterval(stated.start - step, stated.end + step), target)
+    # Moving away from the record's middle by some years earns no more.
+    away = step if stated.start + stated.end >= target.start + target.end else -step
+    assert value >= earned(YearInterval(stated.start + away, stated.end + away), target)
+    if length == stated_length:
+        assert value == earned(target, stated)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.integers(0, 100), min_size=11, max_size=11).filter(any),
+    st.integers(-640, -280),
+    st.integers(1, 120),
+)
+def test_no_constant_date_earns_more_than_the_commonest_period(weights, start, length):
+    """Periods as in the Beazley archive: 50 years long, 25 years apart."""
+    periods = [YearInterval(first, first + 50) for first in range(-600, -325, 25)]
+    guess = YearInterval(start, start + length)
+    config = RewardConfig()
+
+    def reward(period: YearInterval) -> float:
+        similarity = interval_similarity(guess, period)
+        if similarity >= config.tau:
+            return similarity
+        return config.dating_inside if lies_inside(guess, period, config) else 0.0
+
+    mean = sum(weight * reward(period) for weight, period in zip(weights, periods, strict=True))
+    assert mean <= max(weights) + 1e-9

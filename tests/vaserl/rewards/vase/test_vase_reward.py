@@ -29,13 +29,14 @@ def test_vase_reward_scores_one_dimension_as_a_question():
 
 
 def test_vase_reward_passes_constants_to_the_formula():
-    caption = completion_of("An Athenian vase, 500-475 BC, with a warrior and a lion.")
+    caption = completion_of("An Athenian vase, 500-450 BC, with a warrior and a lion.")
     assert VaseReward()(TASK, caption).parts["dating"] == 0
-    lenient = VaseReward(tau=0.4, weights={"dating": 1.0, "fabric": 0.0})
+    # 25 shared years of 75
+    lenient = VaseReward(tau=0.3, weights={"dating": 1.0, "fabric": 0.0})
     assert lenient(TASK, caption) == vase_caption(
-        TASK, caption, RewardConfig(tau=0.4, weights={"dating": 1.0, "fabric": 0.0})
+        TASK, caption, RewardConfig(tau=0.3, weights={"dating": 1.0, "fabric": 0.0})
     )
-    assert lenient(TASK, caption).parts["dating"] == 0.5
+    assert lenient(TASK, caption).parts["dating"] == pytest.approx(1 / 3)
 
 
 def test_vase_reward_prepare_weighs_words_by_rarity():
