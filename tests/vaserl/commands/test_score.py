@@ -20,8 +20,8 @@ RECORD = {
     "Vase Number": 310001,
 }
 CAPTION = (
-    "Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior on both sides, attributed to the Antimenes "
-    "Painter."
+    "Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior on both sides, attributed to the "
+    "Antimenes Painter."
 )
 
 
