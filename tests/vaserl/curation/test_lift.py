@@ -78,6 +78,8 @@ def test_model_path_is_unique_visible_and_short_enough(ids):
     [
         ("raise SystemExit('out of memory')", "ended with code 1: out of memory"),
         ("import sys; raise SystemExit('no ' + sys.argv[2])", "ended with code 1: no …/model.glb"),
+        ("raise SystemExit(f'bad input {object()}')", "ended with code 1: bad input <object object at 0x…>"),
+        ("import tempfile; raise SystemExit('no ' + tempfile.mkdtemp() + '/a.bin')", "ended with code 1: no …"),
         ("pass", "the generator wrote no GLB"),
         ("import sys; open(sys.argv[2], 'w').write('nonsense')", "the generator wrote no GLB"),
         ("import os; os.abort()", "ended with code -6"),

@@ -7,6 +7,7 @@ A generator is a callable that gets the photograph's path, the vase's id and the
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -63,8 +64,8 @@ class Lift:
             glb = Path(scratch) / "model.glb"
             try:
                 measured = self._run(photograph, glb)
-            except LiftFailure as failure:  # its message may contain the scratch path, which differs between runs
-                raise LiftFailure(str(failure).replace(scratch, "…")) from failure
+            except LiftFailure as failure:
+                raise LiftFailure(_same_in_each_run(str(failure).replace(scratch, "…"))) from failure
             content = glb.read_bytes() if glb.is_file() else b""
             if not content.startswith(b"glTF"):
                 raise LiftFailure("the generator wrote no GLB")
@@ -185,6 +186,13 @@ def check_generator(settings: LiftSettings, source: Path | str) -> None:
         check_hunyuan3d(arguments)
     else:
         build_generator(settings, source)
+
+
+def _same_in_each_run(message: str) -> str:
+    """Returns a program's message without addresses of objects and paths of temporary files, which differ between runs
+    and would make two manifests of the same photographs differ."""
+    message = re.sub(r"\b0x[0-9a-fA-F]{6,}\b", "0x…", message)
+    return re.sub(rf"{re.escape(tempfile.gettempdir().rstrip('/'))}/[^\s'\",;:)>]*", "…", message)
 
 
 def _local(place: str, folder: Path) -> Path:
