@@ -20,6 +20,12 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument("--fps", type=float, help=f"frames per second of the turntable; {trained}")
     parser.add_argument("--resolution", type=int, help=f"width and height of a frame in pixels; {trained}")
     parser.add_argument("--max-pixels", type=int, metavar="N", help="largest photograph to read; default: 50,000,000")
+    parser.add_argument(
+        "--cutout",
+        default="rules",
+        metavar="METHOD",
+        help='how to cut the vase out of a photograph: "rules", "network", or the path of a network (%(default)s)',
+    )
     parser.add_argument("--out", type=Path, help="folder for the GLB file, the turntable video and the profile drawing")
 
 
@@ -32,7 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.max_pixels:
         use_pixel_limit(arguments.max_pixels)
     shape = ClipShape(num_frames=arguments.num_frames, fps=arguments.fps, resolution=arguments.resolution)
-    captioned = caption_file(arguments.file, model=arguments.model, shape=shape, out_dir=arguments.out)
+    captioned = caption_file(
+        arguments.file, model=arguments.model, shape=shape, out_dir=arguments.out, cutout=arguments.cutout
+    )
     print(captioned.caption)
     for note in captioned.notes:
         print(f"  note: {note}")

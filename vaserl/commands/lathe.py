@@ -35,6 +35,20 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--resolution", type=int, default=448, help="width and height of a frame in pixels (%(default)s)"
     )
+    cutting = parser.add_mutually_exclusive_group()
+    cutting.add_argument(
+        "--cutout",
+        default="rules",
+        metavar="METHOD",
+        help='how to cut out the vase: "rules", "network", or the path of a network, see lift.generator_args.cutout (%(default)s)',
+    )
+    cutting.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        metavar="MASK",
+        help="masks of the photographs' sizes, in their order: white on the vase, black elsewhere and in handles' gaps",
+    )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="largest photograph to read; default: 50,000,000")
 
 
@@ -50,6 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.errors import UserError
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, decode_photograph, use_pixel_limit
+    from vaserl.meshes.cutout.cutout import CutoutError
+    from vaserl.meshes.cutout.method import load_method, mask_for_lathe, read_mask
     from vaserl.meshes.glb import write_glb
     from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
@@ -57,15 +73,21 @@ def run(arguments: argparse.Namespace) -> None:
     sides = arguments.sides or [None] * len(arguments.photos)
     if len(sides) != len(arguments.photos):
         raise UserError(f"--sides names {len(sides)} sides for {len(arguments.photos)} photographs; name one for each")
+    masks = arguments.masks or [None] * len(arguments.photos)
+    if len(masks) != len(arguments.photos):
+        raise UserError(f"--masks names {len(masks)} masks for {len(arguments.photos)} photographs; name one for each")
+    method = load_method(arguments.cutout, "--cutout")
     if arguments.max_pixels:
         use_pixel_limit(arguments.max_pixels)
     views, notes = [], []
-    for path, side in zip(arguments.photos, sides, strict=True):
+    for path, side, given in zip(arguments.photos, sides, masks, strict=True):
         try:
             photograph = decode_photograph(path, keep_alpha=True)
-        except UnreadablePhotograph as error:
+            image = photograph.image
+            mask = mask_for_lathe(image, method) if given is None else read_mask(given, image.size)
+        except (UnreadablePhotograph, CutoutError) as error:
             raise UserError(f"{path}: {error}") from error
-        views.append(VaseView(photo=np.asarray(photograph.image), side=side))
+        views.append(VaseView(photo=np.asarray(image), mask=mask, side=side))
         notes += [f"{path.name}: {note}" for note in photograph.notes]
     names = ", ".join(str(path) for path in arguments.photos)
     try:

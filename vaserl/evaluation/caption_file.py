@@ -14,6 +14,8 @@ from vaserl.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
 from vaserl.files.photograph import UnreadablePhotograph, decode_photograph
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import CutoutMethod, load_method, mask_for_lathe
 from vaserl.meshes.film import ONE_COLOUR, film_fault
 from vaserl.meshes.gate import gate
 from vaserl.meshes.glb import load_mesh, write_glb
@@ -55,18 +57,22 @@ class CaptionedFile:
     """Sentences without a full stop: what was assumed, why this may be no vase, what the model has never seen."""
 
 
-def caption_file(path: Path, *, model: Path, shape: ClipShape, out_dir: Path | None = None) -> CaptionedFile:
+def caption_file(
+    path: Path, *, model: Path, shape: ClipShape, out_dir: Path | None = None, cutout: str = "rules"
+) -> CaptionedFile:
     """Captions the vase in a GLB file or a photograph.
 
     A photograph is first converted to a 3D model by the lathe, which rotates the outline of the vase around its axis.
 
     model: folder of the captioning model. out_dir: folder for the turntable video and, for a photograph, the 3D model
-    and the drawing of its profile; if None, no files are written.
+    and the drawing of its profile; if None, no files are written. cutout: how the vase is cut out of a photograph, as
+    in the setting lift.generator_args.cutout.
 
     Raises: UserError for a missing or unreadable file, a photograph that can't be converted to 3D, a model
     of which nothing can be seen, or a missing captioning model.
     """
     check_model_folder(model)
+    method = load_method(cutout, "--cutout")
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     if out_dir is not None:
@@ -74,7 +80,7 @@ def caption_file(path: Path, *, model: Path, shape: ClipShape, out_dir: Path | N
     origin = origin_of_model(model)
     full = _filled(shape, origin)
     is_model = path.suffix.lower() in (".glb", ".gltf")
-    mesh, notes = (load_mesh(path), []) if is_model else _lift(path, out_dir)
+    mesh, notes = (load_mesh(path), []) if is_model else _lift(path, method, out_dir)
     notes += _doubts(mesh.to_mesh() if is_model else mesh, shape, origin)
     with TurntableRenderer(full.resolution or 0) as turntable:
         clip = turntable.render_clip(mesh, num_frames=full.num_frames or 0, fps=full.fps or 0.0)
@@ -118,14 +124,14 @@ def _doubts(mesh: Any, shape: ClipShape, origin: TrainingOrigin | None) -> Itera
         )
 
 
-def _lift(path: Path, out_dir: Path | None) -> tuple[Any, list[str]]:
+def _lift(path: Path, method: CutoutMethod, out_dir: Path | None) -> tuple[Any, list[str]]:
     """Returns the 3D model of the vase in a photograph, a trimesh, and notes on photograph and model."""
     try:
         photograph = decode_photograph(path, keep_alpha=True)
-        result = lathe(np.asarray(photograph.image))
+        result = lathe(np.asarray(photograph.image), mask=mask_for_lathe(photograph.image, method))
     except UnreadablePhotograph as error:
         raise UserError(f"{path} is neither a GLB file nor a photograph: {error}") from error
-    except LatheError as error:
+    except (CutoutError, LatheError) as error:
         raise UserError(f"{path} can't be lifted to 3D, so it may show no vase: {error}") from error
     if out_dir is not None:
         write_glb(out_dir / "model.glb", result.mesh)

@@ -249,7 +249,7 @@ def test_lift_settings_validate_the_generators_options(tmp_path, monkeypatch):
         ("command", {"command": ["x"]}, r"must contain \{photo\} and \{glb\}"),
         ("given", {"path": "models/v.glb"}, r"must contain \{vase_id\}"),
         ("given", {}, "path: Field required"),
-        ("lathe", {"path": "x"}, 'options of generator = "lathe": none'),
+        ("lathe", {"path": "x"}, 'options of generator = "lathe": cutout'),
     ):
         lift = {"generator": generator, "generator_args": wrong}
         with pytest.raises(pydantic.ValidationError, match=message):

@@ -18,8 +18,8 @@ from tests.fakes.glbs import PROFILE, GlbBuilder, encoded, invisible, jar, jar_g
 from tests.fakes.turned_vases import amphora, seen_mask
 from vaserl.commands.render import run as run_render
 from vaserl.errors import UserError
+from vaserl.meshes.cutout.cutout import Cutout
 from vaserl.meshes.film import ONE_COLOUR, film_fault, has_light_and_dark_paint, is_one_colour
-from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.glb import load_mesh, write_glb
 from vaserl.meshes.part import PaintedModel, Part

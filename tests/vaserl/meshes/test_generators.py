@@ -17,10 +17,10 @@ from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stages.lift import LIFT
 from vaserl.errors import UserError
 from vaserl.meshes.colour_space import srgb_from_linear
+from vaserl.meshes.cutout.cutout import Cutout
 from vaserl.meshes.gate import gate
 from vaserl.meshes.generators import LiftFailure
 from vaserl.meshes.generators.checkout import import_from
-from vaserl.meshes.generators.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.finish import finish_mesh, largest_piece, upright
 from vaserl.meshes.glb import load_mesh

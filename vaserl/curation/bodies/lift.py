@@ -23,11 +23,13 @@ from vaserl.dataset import UNFINISHED_MODEL, mesh_name
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.files.storage import is_for_good, local_copy, no_answer, read_bytes
+from vaserl.meshes.cutout.method import check_method, load_method
 from vaserl.meshes.generators import (
     CommandSettings,
     Generator,
     GeneratorOfViews,
     Hunyuan3DSettings,
+    LatheSettings,
     LiftFailure,
     OtherView,
     TripoSGSettings,
@@ -150,7 +152,8 @@ class Command:
 def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     """Builds the generator that the settings select.
 
-    Raises: UserError if the generator's program, checkout, weights or device is missing.
+    Raises: UserError if the generator's program, checkout, weights or device, or the network that cuts out, is
+    missing.
     """
     place, arguments = place_of_given(settings, source), settings.arguments
     if place is not None:
@@ -162,28 +165,33 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
     if isinstance(arguments, TripoSGSettings):
         from vaserl.meshes.generators.triposg import TripoSG  # imports torch, which the other generators don't need
 
-        return TripoSG(arguments)
+        return TripoSG(arguments, load_method(arguments.cutout))
     if isinstance(arguments, Hunyuan3DSettings):
         from vaserl.meshes.generators.hunyuan3d import Hunyuan3D
 
-        return Hunyuan3D(arguments)
-    return Lathe()
+        return Hunyuan3D(arguments, load_method(arguments.cutout))
+    return Lathe(load_method(arguments.cutout))
 
 
 def check_generator(settings: LiftSettings, source: Path | str) -> None:
     """Checks that the generator can be built, but loads no neural network and needs no GPU.
 
-    Raises: UserError if the generator's program, checkout, weights or device is missing.
+    Raises: UserError if the generator's program, checkout, weights or device, or the network that cuts out, is
+    missing.
     """
     arguments = settings.arguments
     if isinstance(arguments, TripoSGSettings):
         from vaserl.meshes.generators.triposg import check_triposg
 
         check_triposg(arguments)
+        check_method(arguments.cutout)
     elif isinstance(arguments, Hunyuan3DSettings):
         from vaserl.meshes.generators.hunyuan3d import check_hunyuan3d
 
         check_hunyuan3d(arguments)
+        check_method(arguments.cutout)
+    elif isinstance(arguments, LatheSettings):
+        check_method(arguments.cutout)
     else:
         build_generator(settings, source)
 

@@ -12,9 +12,11 @@ from vaserl.curation.stages.mesh_gate import JUDGE, OPEN_EDGES, SYMMETRY
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
 from vaserl.meshes import Candidate, load_judge
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import CutoutMethod, cut_out, load_method
 from vaserl.meshes.gate import Thresholds, gate
 from vaserl.meshes.glb import load_mesh
-from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
+from vaserl.meshes.lathe import WORKING_SIDE
 
 _MEASURES = {column.name for column in (SILHOUETTE, SYMMETRY, OPEN_EDGES)}
 """Measures of the mesh gate that are stored as columns."""
@@ -29,8 +31,10 @@ class MeshGate:
     the column `judge`.
     """
 
-    def __init__(self, settings: MeshGateSettings, dataset: Path) -> None:
+    def __init__(self, settings: MeshGateSettings, dataset: Path, cutout: str = "rules") -> None:
+        """`cutout` is the setting lift.generator_args.cutout."""
         self._dataset = dataset
+        self._method = load_method(cutout)
         self._thresholds = Thresholds(**settings.model_dump(exclude={"enabled", "judge"}))
         self._judge = load_judge(settings.judge) if settings.judge else None
 
@@ -43,7 +47,7 @@ class MeshGate:
             # the row names the model's file already, and a reason must not depend on the data set's path
             return Rejected(reason=str(error).removeprefix(f"{path}: "))
         known = float(photograph.columns[SILHOUETTE.name])
-        mask = _mask(photograph.photo) if math.isnan(known) else None
+        mask = _mask(photograph.photo, self._method) if math.isnan(known) else None
         verdict = gate(mesh, mask, self._thresholds)
         measures = {SILHOUETTE.name: known, **{name: v for name, v in verdict.measures.items() if name in _MEASURES}}
         if not verdict.accepted:
@@ -57,11 +61,11 @@ class MeshGate:
         return Kept(columns=measures)
 
 
-def _mask(photo: str) -> np.ndarray | None:
+def _mask(photo: str, method: CutoutMethod) -> np.ndarray | None:
     """Returns the vase's mask in its photograph, bool [height, width]; None if the vase can't be segmented."""
     image = read_photograph(photo, keep_alpha=True)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))
     try:
-        return segment(np.asarray(image))
-    except LatheError:
+        return cut_out(image, method).mask
+    except CutoutError:
         return None

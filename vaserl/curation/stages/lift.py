@@ -41,9 +41,10 @@ def weights_of(settings: LiftSettings) -> list[Path]:
 
 def _recipe(context: StageContext) -> Recipe:
     from vaserl.curation.bodies.lift import Lift
+    from vaserl.meshes.cutout.method import files_of_method  # imports scipy
 
     settings, source = context.settings.lift, folder_of(context.settings.source)
-    weights = [file_stamps(folder) for folder in weights_of(settings)]
+    weights = [file_stamps(folder) for folder in (*weights_of(settings), *files_of_method(settings.arguments.cutout))]
     return Recipe(
         make=Lift,
         arguments=(settings, source, context.settings.dataset),

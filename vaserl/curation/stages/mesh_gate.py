@@ -17,10 +17,17 @@ JUDGE = Column(name="judge")
 
 def _recipe(context: StageContext) -> Recipe:
     from vaserl.curation.bodies.mesh_gate import MeshGate
+    from vaserl.meshes.cutout.method import files_of_method  # imports scipy
 
     settings = context.settings.mesh_gate
     judge = file_stamps(file_of_judge(settings.judge) if settings.judge else None)
-    return Recipe(make=MeshGate, arguments=(settings, context.settings.dataset), depends={"judge": judge})
+    cutout = context.settings.lift.arguments.cutout
+    weights = [file_stamps(path) for path in files_of_method(cutout)]
+    return Recipe(
+        make=MeshGate,
+        arguments=(settings, context.settings.dataset, cutout),
+        depends={"judge": judge} | ({"cutout": weights} if weights else {}),
+    )
 
 
 def _check(context: StageContext) -> None:

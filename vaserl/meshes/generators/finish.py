@@ -17,7 +17,7 @@ from scipy import ndimage
 from trimesh.visual.color import ColorVisuals
 
 from vaserl.meshes.colour_space import linear_from_srgb
-from vaserl.meshes.generators.cutout import Cutout
+from vaserl.meshes.cutout.cutout import Cutout
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.part import VERTEX_COLOURS

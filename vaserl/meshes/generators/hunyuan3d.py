@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from vaserl.meshes.cutout.method import CutoutMethod
 from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
-from vaserl.meshes.generators.cutout import cut_out, read_for_generator
+from vaserl.meshes.generators.cutout import cutout_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
 from vaserl.meshes.generators.settings import Hunyuan3DSettings
@@ -44,9 +45,12 @@ def check_hunyuan3d(settings: Hunyuan3DSettings) -> tuple[str, str]:
 class Hunyuan3D:
     """A generator that runs Hunyuan3D's pipeline."""
 
-    def __init__(self, settings: Hunyuan3DSettings) -> None:
-        """Loads the pipeline. Raises: UserError when the checkout, the weights or the CUDA device is missing."""
-        self._settings = settings
+    def __init__(self, settings: Hunyuan3DSettings, method: CutoutMethod) -> None:
+        """Loads the pipeline. `method` cuts the vase out.
+
+        Raises: UserError when the checkout, the weights or the CUDA device is missing.
+        """
+        self._settings, self._method = settings, method
         place, module = check_hunyuan3d(settings)
         self._device = usable_device(settings.device, _SETTING)
         pipelines = import_from(settings.checkout, (place,), module, _SETTING)
@@ -61,7 +65,7 @@ class Hunyuan3D:
 
     @torch.inference_mode()
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        cutout = cut_out(read_for_generator(photo))
+        cutout = cutout_for_generator(photo, self._method)
         image = cutout.transparent()
         try:
             surfaces = self._pipeline(

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from vaserl.files.photograph import read_photograph
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import CutoutMethod, mask_for_lathe
 from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherView
 from vaserl.meshes.glb import write_glb
 from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, VaseSide, VaseView, lathe_views
@@ -16,19 +18,34 @@ from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, Vase
 class Lathe:
     """Rotates the vase's outline about its axis; see `meshes.lathe`."""
 
+    def __init__(self, method: CutoutMethod) -> None:
+        """`method` cuts the vase out of each photograph."""
+        self._method = method
+
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> float:
         """Writes the GLB. Returns: `silhouette_iou`."""
         return self.from_views(photo, (), glb).silhouette_iou
 
     def from_views(self, photo: Path, others: Sequence[OtherView], glb: Path) -> ModelOfViews:
         """Writes the GLB. `photo` shows the front of the model and must be usable; the others add to it."""
-        main = _vase_view(photo, "front" if others else None)
         try:
-            used, result = agreeing_views(main, [_vase_view(other.photo, other.side) for other in others])
-        except LatheError as error:
+            main = self._view(photo, "front" if others else None)
+            used, result = agreeing_views(main, [self._other_view(other) for other in others])
+        except (CutoutError, LatheError) as error:
             raise LiftFailure(str(error)) from error
         write_glb(glb, result.mesh)
         return ModelOfViews(silhouette_iou=result.silhouette_iou, seen_share=result.seen_share, used=used)
+
+    def _view(self, photo: Path, side: VaseSide | None) -> VaseView:
+        image = read_photograph(photo, keep_alpha=True)
+        return VaseView(photo=np.asarray(image), mask=mask_for_lathe(image, self._method), side=side)
+
+    def _other_view(self, other: OtherView) -> VaseView:
+        try:
+            return self._view(other.photo, other.side)
+        except CutoutError:  # with an empty mask, the lathe leaves the photograph out
+            image = read_photograph(other.photo)
+            return VaseView(photo=np.asarray(image), mask=np.zeros(image.size[::-1], bool), side=other.side)
 
 
 def agreeing_views(main: VaseView, others: Sequence[VaseView]) -> tuple[tuple[int, ...], LatheResult]:
@@ -80,7 +97,3 @@ def do_agree(views: Sequence[UsedView]) -> bool:
 def _is_unplaced(sides: Sequence[VaseSide | None]) -> bool:
     """Returns whether the lathe would take a photograph from the right or the left for one of the back."""
     return None in sides and "back" not in sides
-
-
-def _vase_view(photo: Path, side: VaseSide | None) -> VaseView:
-    return VaseView(photo=np.asarray(read_photograph(photo, keep_alpha=True)), side=side)

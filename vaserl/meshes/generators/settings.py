@@ -7,11 +7,27 @@ import pydantic
 from vaserl.settings.section import Section
 
 
-class LatheSettings(Section):
-    """Settings of the lathe, which has no options."""
+class GeneratorOptions(Section):
+    """Options that every generator has."""
+
+    cutout: str = "rules"
+    """How the vase is cut out of a photograph without transparency, by the lathe, TripoSG, Hunyuan3D and the mesh gate.
+    "rules": rules for plain backgrounds. "network": the cut-out network with its installed weights. Otherwise a path:
+    of a folder with other weights of that network, of a folder with a model for image segmentation (transformers) or of
+    the file in it with the model's code, which then may run, or of an ONNX file."""
+
+    @pydantic.field_validator("cutout")
+    @classmethod
+    def _is_absolute(cls, value: str) -> str:
+        # workers start in folders of their own
+        return value if value in ("rules", "network") else str(Path(value).expanduser().absolute())
 
 
-class GivenSettings(Section):
+class LatheSettings(GeneratorOptions):
+    """Settings of the lathe."""
+
+
+class GivenSettings(GeneratorOptions):
     """Settings of the generator that uses existing GLBs."""
 
     path: str
@@ -26,7 +42,7 @@ class GivenSettings(Section):
         return value
 
 
-class CommandSettings(Section):
+class CommandSettings(GeneratorOptions):
     """Settings of the generator that runs an external program, which reads an image and writes a GLB."""
 
     command: tuple[str, ...]
@@ -50,7 +66,7 @@ class CommandSettings(Section):
         return (1 + self.num_retries) * self.timeout_s
 
 
-class TripoSGSettings(Section):
+class TripoSGSettings(GeneratorOptions):
     """Settings of TripoSG, which runs from a clone of its repository."""
 
     checkout: Path
@@ -59,7 +75,7 @@ class TripoSGSettings(Section):
     """Folder with the weights (VAST-AI/TripoSG): model_index.json and the folders that are listed in it."""
     rmbg: Path | None = None
     """Folder with the weights of RMBG-1.4, the background remover of TripoSG's repository, which also works for
-    cluttered scenes. Without it, the lathe's segmentation is used, which needs a plain background."""
+    cluttered scenes. Without it, `cutout` says how the vase is cut out."""
     device: str = "cuda"
     """Torch device that the network runs on."""
     num_steps: int = pydantic.Field(default=50, ge=1)
@@ -75,7 +91,7 @@ class TripoSGSettings(Section):
     checkout runs on CUDA devices only. The checkout imports diso in both cases."""
 
 
-class Hunyuan3DSettings(Section):
+class Hunyuan3DSettings(GeneratorOptions):
     """Settings of Hunyuan3D, which runs from a clone of its repository."""
 
     checkout: Path

@@ -4,7 +4,7 @@ The checkout is the repository as published, with the package `triposg` and, in 
 `briarmbg`. The weights are the folders that the repository's inference script downloads. TripoSG generates shapes
 without texture. The pipeline's call is the same as in the repository's scripts/inference_triposg.py; docs/lathe.md says
 what of it was run. The script's `image_process` isn't used: it copies each image to the first CUDA device, and returns
-a text in place of an unusable image. `remover` prepares the image instead.
+a text in place of an unusable image. `vaserl.meshes.cutout` prepares the image instead.
 """
 
 import json
@@ -18,11 +18,12 @@ import torch
 import trimesh
 
 from vaserl.errors import UserError
+from vaserl.meshes.cutout.method import CutoutMethod
+from vaserl.meshes.cutout.neural import NeuralCutout
 from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
-from vaserl.meshes.generators.cutout import cut_out, read_for_generator
+from vaserl.meshes.generators.cutout import cutout_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
-from vaserl.meshes.generators.remover import BackgroundRemover
 from vaserl.meshes.generators.settings import TripoSGSettings
 from vaserl.meshes.glb import write_glb
 
@@ -54,8 +55,11 @@ def check_triposg(settings: TripoSGSettings) -> None:
 class TripoSG:
     """A generator that runs TripoSG's pipeline and, if its weights are given, the background remover RMBG-1.4."""
 
-    def __init__(self, settings: TripoSGSettings) -> None:
-        """Loads the pipeline. Raises: UserError when the checkout, the weights or the CUDA device is missing."""
+    def __init__(self, settings: TripoSGSettings, method: CutoutMethod) -> None:
+        """Loads the pipeline. `method` cuts out unless `settings.rmbg` names weights for that.
+
+        Raises: UserError when the checkout, the weights or the CUDA device is missing.
+        """
         check_triposg(settings)
         self._settings = settings
         self._device = usable_device(settings.device, _SETTING)
@@ -65,16 +69,11 @@ class TripoSG:
         half = torch.float16 if self._device.startswith("cuda") else torch.float32
         self._pipeline: Any = pipeline.to(self._device, half)
         self._pipeline.set_progress_bar_config(disable=True)
-        self._remover: BackgroundRemover | None = None
-        if settings.rmbg is not None:
-            network = import_from(settings.checkout, PLACES, "briarmbg", _SETTING).BriaRMBG
-            self._remover = BackgroundRemover(network.from_pretrained(str(settings.rmbg)), self._device)
+        self._method = method if settings.rmbg is None else self._rmbg(settings, settings.rmbg)
 
     @torch.inference_mode()
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
-        image = read_for_generator(photo)
-        has_alpha = image.mode == "RGBA"  # a cut-out that was given is better than one that is estimated
-        cutout = cut_out(image) if self._remover is None or has_alpha else self._remover.cut_out(image)
+        cutout = cutout_for_generator(photo, self._method)
         try:
             samples = self._pipeline(
                 image=cutout.on_white(),
@@ -94,6 +93,15 @@ class TripoSG:
         vertices, faces = samples[0]
         surface = trimesh.Trimesh(np.asarray(vertices, np.float64), np.ascontiguousarray(faces), process=False)
         write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
+
+    def _rmbg(self, settings: TripoSGSettings, weights: Path) -> CutoutMethod:
+        """Returns RMBG-1.4, loaded with the checkout's class; it expects colours less a half."""
+        network = import_from(settings.checkout, PLACES, "briarmbg", _SETTING).BriaRMBG
+        model = network.from_pretrained(str(weights)).to(self._device).eval()
+        neural = NeuralCutout(
+            lambda pixels: model(torch.from_numpy(pixels).to(self._device)), mean=(0.5,) * 3, std=(1.0,) * 3
+        )
+        return CutoutMethod(name=str(weights), find=lambda photo: (neural(photo), None))
 
 
 def _import_components(settings: TripoSGSettings) -> None:

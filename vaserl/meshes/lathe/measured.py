@@ -63,9 +63,11 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray | None = None) -> MeasuredV
     if mask is not None:
         if mask.dtype != bool or mask.shape != photo.shape[:2]:
             raise ValueError(f"expected a mask of bool {list(photo.shape[:2])}, got {mask.dtype} {list(mask.shape)}")
-        photo = np.dstack([photo[..., :3], np.where(mask, 255, 0).astype(np.uint8)])
+        photo = photo[..., :3]
     small, scale = _reduced(photo)
-    found = segment(small)
+    # with the mask as its alpha channel, the photograph would lose the backdrop's colours when it is reduced
+    given = None if mask is None else _reduced(np.where(mask, 255, 0).astype(np.uint8))[0]
+    found = segment(small if given is None else np.dstack([small, given]))
     refuse_from_above(found)
     axis = find_axis(found)
     upright = straighten(found, axis)
