@@ -40,7 +40,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--cutout",
         default="rules",
         metavar="METHOD",
-        help='how to cut out the vase: "rules", "network", or the path of a network, see lift.generator_args.cutout (%(default)s)',
+        help='how to cut out the vase: "rules", "network", or the path of a network (%(default)s)',
     )
     cutting.add_argument(
         "--masks",
