@@ -63,21 +63,24 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
         normal = phrases.ATTRIBUTED.sub(take, normal)
     # Most parts of a text name no artist, and the search for a name in a part is cheaper than the expressions.
-    knows = phrases.known_name().search
+    has_role, has_name = phrases.ROLE_WORD.search, phrases.known_name().search
     pieces = phrases.MARKS.split(normal)
-    named = {i: (_has_role(pieces[i]), bool(knows(pieces[i]))) for i in range(0, len(pieces), 2)}
-    for index, (has_role, has_name) in named.items():
-        for patterns, applies in (
-            (phrases.ROLE_PHRASES, has_role),
-            (phrases.known_phrases(), has_name),
-            (phrases.vessel_phrases(), has_role),
-        ):
-            for pattern in patterns if applies else ():
-                pieces[index] = pattern.sub(take, pieces[index])
+    naming = [i for i in range(0, len(pieces), 2) if has_role(pieces[i]) or has_name(pieces[i])]
+    for index in naming:
+        piece = pieces[index]
+        if has_role(piece):
+            for pattern in phrases.role_phrases(piece):
+                piece = pattern.sub(take, piece)
+        if has_name(piece):
+            for pattern in phrases.known_phrases():
+                piece = pattern.sub(take, piece)
+        if has_role(piece):
+            for pattern in phrases.vessel_phrases():
+                piece = pattern.sub(take, piece)
+        pieces[index] = piece
     if not found:
-        for index, applies in named.items():
-            if any(applies):
-                pieces[index] = phrases.alone().sub(take, pieces[index])
+        for index in naming:
+            pieces[index] = phrases.alone().sub(take, pieces[index])
     return tuple(dict.fromkeys(found)), "".join(pieces)
 
 
@@ -102,10 +105,6 @@ def display(attribution: Attribution) -> str:
     return f"{_DISPLAY[attribution.qualifier]}{article}{name}"
 
 
-def _has_role(text: str) -> bool:
-    return any(role in text for role in ROLES)
-
-
 _LETTERED = re.compile(r"(?:Painter|Group) [A-Z]")
 _COMPARED = "compare"
 """Qualifier of a name that is only compared; such a name is no attribution."""
@@ -116,9 +115,9 @@ _QUALIFIER = re.compile(
     r"|(?P<circle>\b(?:(?:in|from) )?(?:the )?(?:circle|school|following) of\b"
     r"|\b(?:an? )?(?:associate|companion)s? of\b)"
     r"|(?P<workshop>\b(?:from )?(?:the )?(?:work)?shop of\b)"
-    r"|(?P<recalls>\brecalls\b|\brecalling\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b"
-    r"|\bresembl(?:es|ing)\b|\breminiscent of\b)"
-    r"|(?P<compare>\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?)"
+    r"|(?P<recalls>\brecall(?:s|ing)?\b|\bakin to\b|\brelated to\b|\bconnected (?:with|to)\b"
+    r"|\bresembl(?:es?|ing)\b|\breminiscent of\b)"
+    r"|(?P<compare>\bcompar(?:e|ed|able)\b(?: (?:with|to)\b)?|\bcf\b\.?|\b(?:influenced|inspired) by\b)"
 )
 _DISPLAY = {
     "": "",
@@ -152,9 +151,13 @@ _TURNED = re.compile(
     rf"(?: the)?\)?{_PIECE_END}"
 )
 """A name before its role or qualifier: "berlin 1686, p of", "haimon p, manner of"."""
+_MOST_WORDS = 3
+"""Largest number of words of a name without a role; more are a sentence."""
 _HIS_QUALIFIERS = {"school": "circle", "group": "circle", "pupil": "follower", "imitator": "follower"}
 _HIS_QUALIFIERS |= {"him": "near", "her": "near"}
-_SCHOLAR = re.compile(r"(?<!\bor)(?<!\band)(?<!painted)(?<!signed)(?<!made)(?<!potted)(?<!^)\s+by\s+.*$")
+_SCHOLAR = re.compile(
+    r"(?<!\bor)(?<!\band)(?<!painted)(?<!signed)(?<!made)(?<!potted)(?<!influenced)(?<!inspired)\s+by\s+.*$"
+)
 _MADE_IT = re.compile(r" (?:has )?(?:painted|made|signed|decorated|drew|potted)(?: (?:it|this|me|the \w+))?$")
 _ABBREVIATED = {"p": "painter", "ptr": "painter", "gr": "group", "cl": "class"}
 _SCHOLARS = word_list("scholars.txt")
@@ -203,7 +206,7 @@ def _read_name(text: str) -> Attribution | None:
     words = [_expanded(words, index) for index in range(len(words))]
     words = _without_notes(words)
     name, role = split_role(words)
-    if not role and (len(name) < 2 or places().keys() >= set(words)):
+    if not role and (len(name) < 2 or len(words) > _MOST_WORDS or places().keys() >= set(words)):
         return None
     if not words or (_nobody().issuperset(words) and not _LETTERED.fullmatch(f"{role.capitalize()} {name.upper()}")):
         return None

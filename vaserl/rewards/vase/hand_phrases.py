@@ -21,7 +21,8 @@ _RELATION = (
     r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
     r"(?:by(?: or near)?|near(?: to)?|(?:very )?close (?:in (?:style|manner) )?to|"
     r"compar(?:ed|able|e)(?: (?:with|to))?|cf\.?"
-    r"|reminiscent of|recall(?:s|ing)|resembl(?:es|ing)|akin to|related to|connected (?:with|to)|(?:given|credited) to"
+    r"|reminiscent of|recall(?:s|ing)?|resembl(?:es?|ing)|akin to|related to|connected (?:with|to)"
+    r"|(?:given|credited) to"
     r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|(?:work)?shop|following) of"
     r"|(?:an? |the )?(?:follower|imitator|imitation|pupil|student|companion|associate)s? of)"
 )
@@ -37,8 +38,8 @@ MARKS = re.compile(rf"([,;:()|{CUT}]|(?<=\w\w\w)\.(?=\s|$))")
 """Punctuation marks that no phrase crosses; the point of "St. Valentin" is none."""
 _MARK = rf"[,;:()|?{CUT}]|\.(?:\s|$)|$"
 _END = (
-    rf"(?=\s*(?:{_MARK})|\s+(?:depicting|showing|with|dated|dating|datable|who|which|that|decorated|active|around"
-    r"|about|circa|ca?\. ?\d+"
+    rf"(?=\s*(?:{_MARK})|\s+(?:depicting|showing|with|dated|dating|datable|who|which|that|decorated|active"
+    r"|(?:around|about)(?! the (?:painter|artist|potter)\b)|circa|ca?\. ?\d+"
     r"|at|on|during|is|was|has|because|whose"
     r"|and (?:\w+ed|made|from|in|shows?|depicts?|showing|depicting|dating|dates?|is|was|has|to|can|may)"
     r"|(?:from|in)(?! (?:the )?(?:manner|style|circle|school|workshop|following)\b)"
@@ -52,7 +53,9 @@ ATTRIBUTED = re.compile(
 )
 """A phrase such as "attributed by Beazley to the Pan Painter"."""
 
-ROLE_PHRASES = (
+ROLE_WORD = re.compile(_ROLE)
+"""A word that states a role. It is in every phrase of `role_phrases`."""
+_WITHOUT_NUMBER = (
     re.compile(
         rf"\b(?P<names>(?:(?:{_RELATION} (?:an? (?!group|class))?){{1,3}}(?:the )?{_ROLE}"
         r"|(?:the |(?<![\w'-] ))painter(?! of (?:this|the (?:vase|vessel|pot|cup))\b)"
@@ -60,16 +63,20 @@ ROLE_PHRASES = (
         rf"[^,;()|{CUT}]{{1,60}}?){_END}"
     ),
     re.compile(
-        rf"\b(?P<names>(?:{_RELATION} )*?(?:the )?(?:(?:{_WORD} )?painter (?:[a-z]{{1,3}} ?)?"
-        rf"|(?:group|class) of (?:{_WORD} ){{1,4}}?(?:[a-z]{{1,3}} ?)?)\d[\d.]*(?<!\.))(?!\w)"
-    ),
-    re.compile(
         rf"\b(?P<names>(?:(?:{_RELATION} (?:an? |the )?){{1,3}}(?:{_WORD} ){{1,4}}?{_ROLE}"
         rf"|the (?:{_WORD} ){{1,4}}?painter|{_BELONGING}(?:{_WORD} ){{1,3}}?(?:group|class|workshop))"
         rf"{_OR_HIS})(?!\w)"
     ),
 )
-"""Phrases with a role word: "by the Painter of Berlin 1686", "the Painter VG 43969", "near the Antimenes Painter"."""
+_WITH_NUMBER = (
+    re.compile(
+        rf"\b(?P<names>(?:{_RELATION} )*?(?:the )?(?:(?:{_WORD} )?painter (?:[a-z]{{1,3}} ?)?"
+        rf"|(?:group|class) of (?:{_WORD} ){{1,4}}?(?:[a-z]{{1,3}} ?)?)\d[\d.]*(?<!\.))(?!\w)"
+    ),
+    *_WITHOUT_NUMBER,
+)
+_DIGIT = re.compile(r"\d")
+
 
 BEFORE_DOUBT = re.compile(
     r"\b(?:probably|possibly|perhaps|tentatively|maybe|likely|may(?: well)? (?:be|have been)|might be|could be)"
@@ -78,17 +85,25 @@ BEFORE_DOUBT = re.compile(
 """Words of doubt directly before an attribution: "probably attributed to"."""
 AFTER_DOUBT = re.compile(r"\s*(?:\(\?\)|\?)")
 NEGATED = re.compile(
-    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of)|n't)"
+    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired)|n't)"
     r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
 )
 """Words directly before a name that is no attribution: "not by"."""
 
 
-_NUMBERED = re.compile(
-    rf"\b(?:(?:painter|group|class) (?:of )?(?:the )?(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*"
-    rf"|(?:{_WORD} )(?:[a-z]{{1,3}} ?)?\d[\d.]*(?= painter\b))"
-    r"(?![\w-]|\.\d|(?: ?[-/] ?\d+)? ?(?:b\.? ?c|a\.? ?d|c\.? ?e)\b)"
+def role_phrases(text: str) -> tuple[re.Pattern[str], ...]:
+    """Returns the expressions of phrases with a role word that the text can contain.
+
+    Examples: "by the Painter of Berlin 1686", "the Painter VG 43969", "near the Antimenes Painter".
+    """
+    return _WITH_NUMBER if _DIGIT.search(text) else _WITHOUT_NUMBER
+
+
+_NO_YEAR = r"(?![\w-]|\.\d|(?: ?[-/] ?\d+)? ?(?:b\.? ?c|a\.? ?d|c\.? ?e)\b)"
+_NUMBER_AFTER = re.compile(
+    rf"\b(?:painter|group|class) (?:of )?(?:the )?(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*{_NO_YEAR}"
 )
+_NUMBER_BEFORE = re.compile(r"\d[\d.]*(?= painter\b)")
 _HIDDEN = {ord("0") + digit: chr(0xE000 + digit) for digit in range(10)}
 _SHOWN = {ord(hidden): chr(digit) for digit, hidden in _HIDDEN.items()}
 
@@ -98,9 +113,9 @@ def hide_numbers(normal: str) -> str:
 
     Then such a number isn't taken for a year. `find_attributions` restores them.
     """
-    if not any(f"{role} " in normal or f" {role}" in normal for role in ("painter", "group", "class")):
-        return normal
-    return _NUMBERED.sub(lambda match: match[0].translate(_HIDDEN), normal)
+    for pattern in (_NUMBER_AFTER, _NUMBER_BEFORE):
+        normal = pattern.sub(lambda match: match[0].translate(_HIDDEN), normal)
+    return normal
 
 
 def show_numbers(normal: str) -> str:
@@ -138,7 +153,8 @@ def known_phrases() -> tuple[re.Pattern[str], ...]:
         re.compile(
             r"\b(?:the (?:[\w-]+ )?(?:painter|potter|artist)|(?:work|hand) (?:of|by|is that of|was that of)"
             r"|attributes? (?:\w+ )?to|"
-            rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?(?:is|was|:)) "
+            rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?"
+            r"(?:(?:is|was)(?: \w+ to be)?|may be|could be|:)) "
             rf"(?P<names>(?:{_RELATION} )?{name})"
         ),
         re.compile(

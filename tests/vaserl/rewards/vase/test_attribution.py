@@ -61,6 +61,14 @@ CAPTIONS = {
     "The painter of this cup is Douris": [("douris", "", "")],
     "Douris has been suggested as the painter": [("douris", "", "")],
     "Attic cup, Penthesilea Painter, attributed": [("penthesilea", "painter", "")],
+    "The artist is believed to be Lydos": [("lydos", "", "")],
+    "Long attributed to the circle of artists around the painter Exekias": [("exekias", "", "circle")],
+    "The shape and the base recall the Knipovitch Class": [("knipovitch", "class", "recalls")],
+    "In the manner of the Birdseed Workshop, but influenced by the Subdipylon Group.": [
+        ("birdseed", "workshop", "manner")
+    ],
+    "Attribution: In the manner of the Pan Painter, but influenced by Myson": [("pan", "painter", "manner")],
+    "Attic cup, Naples Painter 1959, 340 BC": [("naples 1959", "painter", "")],
     "Cleophrades Painter": [("kleophrades", "painter", "")],
     # nobody
     "attributed to him": [],
