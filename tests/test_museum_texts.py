@@ -17,7 +17,7 @@ ROWS = [json.loads(line) for line in (STUDIES / "museum_texts.jsonl").read_text(
 FIELDS = {
     *("id", "set", "source", "pointer", "licence", "kind", "language", "generated", "sha256", "labels", "note"),
 }
-LABELS = {"fabric", "technique", "shape", "dating", "attribution", "decoration", "ornament", "flags"}
+LABELS = {"fabric", "technique", "shape", "dating", "attribution", "decoration", "ornament", "flags", "also"}
 QUOTABLE = {"CC0", "CC BY 4.0", "CC BY-SA 3.0", "CC BY-SA 3.0 US", "public domain"}
 QUALIFIERS = {
     *("", "attributed", "probably", "signed", "manner", "near", "circle", "follower", "related", "recalls", "style"),
@@ -25,7 +25,7 @@ QUALIFIERS = {
 }
 ROLES = {"painter", "potter", "painter+potter", "group", "class", "workshop"}
 FLAGS = {"alternatives", "described", "doubt", "former", "general", "implied", "period"}
-DIMENSIONS = LABELS - {"ornament", "flags"}
+DIMENSIONS = LABELS - {"ornament", "flags", "also"}
 
 
 def ids(table: str) -> set[str]:
@@ -61,7 +61,18 @@ def test_texts_match_their_hashes_and_are_given_where_the_licence_allows_it():
 )
 def test_labels_name_lexicon_entries(dimension: str, table: str):
     known = ids(table)
-    assert not {row["id"]: unknown for row in ROWS if (unknown := set(row["labels"][dimension]) - known)}
+    for row in ROWS:
+        for values in (row["labels"][dimension], *row["labels"]["also"].get(dimension, [])):
+            assert set(values) <= known, row["id"]
+
+
+def test_further_sets_that_count_differ_from_the_labels():
+    for row in ROWS:
+        for dimension, sets in row["labels"]["also"].items():
+            assert dimension in DIMENSIONS and sets, row["id"]
+            values = row["labels"][dimension]
+            stated = [maker["name"] for maker in values] if dimension == "attribution" else values
+            assert all(sorted(other) != sorted(stated) for other in sets), row["id"]
 
 
 def test_datings_attributions_and_flags_are_well_formed():
