@@ -1,24 +1,42 @@
-"""Finds the words that describe a vase's decoration: the content words that belong to none of the other dimensions."""
+"""Finds the words that describe a vase's decoration, in the zones of a text that depict something.
 
-from collections.abc import Sequence
-from functools import cache
+A depiction begins after a cue ("depicting", "A:") or a weak cue ("with", "decorated"), and ends with the sentence.
+Outside it, a phrase counts if it has a word of `lexicon/motifs.txt` or a figure's name ("Herakles and the lion").
+"""
 
-from vaserl.rewards.vase.lexicon import lexicon
-from vaserl.rewards.vase.text import CONNECTIVES, CUT, content_words, word_list
+from collections.abc import Collection, Sequence
+from functools import cache, lru_cache
+
+from vaserl.rewards.vase.lexicon import figures, lexicon
+from vaserl.rewards.vase.text import CONNECTIVES, CUT, content_words, lemma, word_group, word_list
+from vaserl.rewards.vase.zones import KEEPERS, METADATA
+
+NONE, WEAK, STRONG = 0, 1, 2
+"""Degrees in which a token is depicted: not at all, after "with" or "decorated", after "depicting" or "A:"."""
 
 _CUES = word_list("depiction_cues.txt")
 _WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
+_FILLERS = word_list("fillers.txt")
+_UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
+_PARTS = word_group("vessel_parts")
+_BACKGROUND = word_group("background")
+_FEW_WORDS, _SHORT_PHRASE = 3, 4
+_LONG_TEXT, _NUM_SENTENCES = 45, 3
+_FEWEST_BACKGROUND = 2
+_PURPOSES = word_group("purposes")
+_SHARE_OF_MOTIFS = 0.7
 
 
 def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the distinct lemmas of `words` in order, without function words and catalogue words such as "scene"."""
+    """Returns the distinct lemmas of `words` in order, without function words, catalogue words such as "scene", and
+    words of prose that name nothing painted."""
     lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
-    return tuple(dict.fromkeys(w for w in lemmas if w not in CONNECTIVES))
+    return tuple(dict.fromkeys([w for w in lemmas if w not in CONNECTIVES and w not in _FILLERS]))
 
 
-def depicted(words: Sequence[str]) -> list[bool]:
-    """Returns one bool for each token: True if the token describes the picture on the vase.
+def depicted(words: Sequence[str]) -> list[int]:
+    """Returns for each token the degree in which it describes the picture on the vase: NONE, WEAK or STRONG.
 
     In the description of a picture, "hydria" is a painted object and not the shape of the vase. A description starts
     after a word such as "depicting" or after a label such as "A:" (side A). It ends at the end of the sentence, at a
@@ -28,16 +46,134 @@ def depicted(words: Sequence[str]) -> list[bool]:
     a warrior". A description that started in this way also ends at the technique: "with twisted handles, Attic
     red-figure".
     """
-    inside, open_, weakly = [], False, False
+    degrees, degree = [], NONE
     for index, word in enumerate(words):
-        if word in _ENDS or (open_ and weakly and word in (",", "in") and _technique_follows(words, index + 1)):
-            open_ = False
-        inside.append(open_)
-        if word in _CUES or (word == ":" and index > 0 and len(words[index - 1]) <= 2 and words[index - 1] != "no"):
-            open_, weakly = True, False
-        elif word in _WEAK_CUES:
-            open_, weakly = not _technique_follows(words, index + 1), not open_ or weakly
-    return inside
+        if word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
+            degree = NONE
+        degrees.append(degree)
+        if word in _CUES or (word == ":" and index > 0 and _is_side(words, index - 1)):
+            degree = STRONG
+        elif word in _WEAK_CUES and degree != STRONG:
+            degree = NONE if _technique_follows(words, index + 1) else WEAK
+    return degrees
+
+
+def painted_words(
+    words: Sequence[str], degrees: Sequence[int], claimed: Collection[int], listed: bool = False
+) -> tuple[str, ...]:
+    """Returns the lemmas of the words that describe the decoration in a tokenised text.
+
+    In prose (several sentences) only motifs count, and what stands beside them in their sentence. In a short caption a
+    phrase of unknown words counts too ("Attic cup, kottabos"), unless the text is the lines of a database (`listed`).
+
+    degrees: as returned by `depicted`. claimed: indices of tokens that belong to another dimension.
+    """
+    if is_prose(words):
+        return decoration_words(_painted_in_prose(words, degrees, claimed))
+    kept: list[str] = []
+    start = 0
+    for end in range(len(words) + 1):
+        if end == len(words) or words[end] in _UNIT_ENDS:
+            if end > start:
+                kept += _painted(words, range(start, end), degrees, claimed, listed)
+            start = end + 1
+    return decoration_words(kept)
+
+
+def is_prose(words: Sequence[str]) -> bool:
+    """Returns True for the tokens of a long text of several sentences."""
+    return len(words) > _LONG_TEXT and sum(word in ".;" for word in words) >= _NUM_SENTENCES
+
+
+def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Collection[int]) -> list[str]:
+    kept: list[str] = []
+    start = 0
+    for end in range(len(words) + 1):
+        if end == len(words) or words[end] in _ENDS:
+            sentence = [i for i in range(start, end) if i not in claimed]
+            start = end + 1
+            texts = [words[i] for i in sentence]
+            strong = [i for i in sentence if degrees[i] == STRONG]
+            if len(_BACKGROUND.intersection(texts)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(texts):
+                texts = [words[i] for i in strong]  # the sentence is about vases in general, or about this one's data
+            if any(is_motif(word) for word in texts):
+                kept += [word for word in texts if is_motif(word) or is_companion(word)]
+            else:
+                kept += [words[i] for i in strong if is_companion(words[i])]
+    return kept
+
+
+def _painted(
+    words: Sequence[str], unit: range, degrees: Sequence[int], claimed: Collection[int], listed: bool
+) -> list[str]:
+    """Returns the words of one phrase, between two punctuation marks, that describe the decoration."""
+    free = [words[i] for i in unit if i not in claimed]
+    if not free:
+        return free
+    if degrees[unit[0]] == STRONG:
+        return free
+    strong = [words[i] for i in unit if degrees[i] == STRONG and i not in claimed]
+    if not METADATA.isdisjoint(free):
+        return strong
+    content = [w for w in free if w not in CONNECTIVES and w not in _FILLERS]
+    if KEEPERS.issuperset(content):
+        return strong
+    content = [w for w in content_words(content) if w not in CONNECTIVES]
+    motifs = [w for w in content if is_motif(w) or is_companion(w)]
+    if _PURPOSES.issuperset(motifs):
+        motifs = []
+    if listed and not any(map(is_motif, motifs)):
+        motifs = []
+    if strong:
+        return [w for w in free if w in motifs or w in strong]
+    weak = [words[i] for i in unit if degrees[i] == WEAK and i not in claimed]
+    if len(free) < len(unit) and not weak:
+        return motifs  # the phrase names the vase: "Herakles on an Attic cup"
+    if not motifs:
+        few = not listed and len(content) <= _FEW_WORDS and len(unit) <= _SHORT_PHRASE + 2
+        return content if few and _PARTS.isdisjoint(free) and (weak or len(free) == len(unit)) else []
+    return content if len(content) <= _SHORT_PHRASE or len(motifs) >= _SHARE_OF_MOTIFS * len(content) else motifs
+
+
+@lru_cache(maxsize=65536)
+def is_motif(word: str) -> bool:
+    """Returns True for a word that names something painted: "satyr", "palmettes", "herakles"."""
+    return _is_form_of(word, _motifs())
+
+
+@lru_cache(maxsize=65536)
+def is_companion(word: str) -> bool:
+    """Returns True for a word that describes a picture beside a motif: "holding", "bearded", "offering"."""
+    return _is_form_of(word, _companions())
+
+
+def _is_form_of(word: str, motifs: frozenset[str]) -> bool:
+    word = lemma(word)
+    if word in motifs:
+        return True
+    for ending, length in (("ing", 6), ("ed", 5), ("es", 5)):
+        if word.endswith(ending) and len(word) >= length:
+            stem = word.removesuffix(ending)
+            if stem in motifs or f"{stem}e" in motifs or (stem[-1] == stem[-2] and stem[:-1] in motifs):
+                return True
+    return False
+
+
+@cache
+def _companions() -> frozenset[str]:
+    words = word_list("companions.txt")
+    return words | frozenset(map(lemma, words))
+
+
+@cache
+def _motifs() -> frozenset[str]:
+    words = word_list("motifs.txt") | figures().keys()
+    return words | frozenset(map(lemma, words))
+
+
+def _is_side(words: Sequence[str], index: int) -> bool:
+    """Returns True for the letter of a side before a colon: "A", "I", "UH"; False for "no" and "h"."""
+    return len(words[index]) <= 2 and words[index] not in ("no", "h", "w", "d", "l") and not words[index].isdigit()
 
 
 def _technique_follows(words: Sequence[str], index: int) -> bool:

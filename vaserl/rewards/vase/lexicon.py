@@ -124,7 +124,7 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
         for length in lengths.get(words[index], ()):
             found = phrases.get(tuple(words[index : index + length]))
             if found:
-                mentions.append(Mention(*found, index, index + length))
+                mentions.append(Mention(*found, index, min(index + length, len(words))))
                 index += length
                 break
         else:
@@ -216,7 +216,9 @@ def _phrase_lengths(record: bool) -> Mapping[str, tuple[int, ...]]:
     return {word: tuple(sorted(all_lengths, reverse=True)) for word, all_lengths in lengths.items()}
 
 
-_NOT_MISSPELT = word_list("not_misspelt.txt")
+_NOT_MISSPELT = frozenset().union(
+    *(word_list(f"{name}.txt") for name in ("not_misspelt", "motifs", "companions", "fillers", "metadata"))
+)
 _LONG_WORD = 7
 
 

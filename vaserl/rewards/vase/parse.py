@@ -1,24 +1,40 @@
 """Extracts the facts about a vase from a text: fabric, technique, shape, dating, decoration and attribution.
 
 The same parser is used for generated captions, reference captions and museum records, so a mistake of the parser
-affects both sides of a comparison. Labelled parts of a text (`Fabric: …; Technique: …`) are parsed first, each by its
-label. In the rest of the text, dates are found first, then attributions, then names in the lexicons. The words that
-remain describe the decoration.
+affects both sides of a comparison. A text is divided into zones, and values are read within their zone only:
+
+1. `reasoning`: what a model writes before its answer is removed.
+2. `lines`, `labels`: lines, and values with labels ("Credit Line: …"), each of which has its zone.
+3. `zones`, `negation`: measurements, literature, credit lines, findspots and keepers are removed, and so is what the
+   text denies ("no warriors") or only compares with ("unlike black-figure vases").
+4. `dates`, `attribution`: dates and hands are read and cut out.
+5. `lexicon`, `vessels`: names of fabrics, techniques and shapes; of several vessels, the vase that the text is about.
+6. `decoration`: what is left of the zones that depict something.
+
+docs/reward_reader.md explains the zones with examples.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from vaserl.rewards.vase.abbreviations import expand
 from vaserl.rewards.vase.attribution import Attribution, find_attributions, read_names
 from vaserl.rewards.vase.config import ParserConfig
 from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
-from vaserl.rewards.vase.decoration import decoration_words, depicted
+from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_prose, painted_words
 from vaserl.rewards.vase.hand_phrases import hide_numbers
+from vaserl.rewards.vase.labels import LabelledValue, split_labels
+from vaserl.rewards.vase.language import may_be_unread, unread_language
 from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
-from vaserl.rewards.vase.text import CUT, normalize, tokens
+from vaserl.rewards.vase.lines import text_lines
+from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
+from vaserl.rewards.vase.reasoning import without_reasoning
+from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
+from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase
+from vaserl.rewards.vase.zones import FINDSPOT_WORDS, NUMBER_WORDS, is_ignored, without_findspots, without_numbers
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
@@ -48,12 +64,15 @@ class Facts:
     """Distinct lemmas of the words that describe the decoration, in the order of the text."""
     attribution: tuple[Attribution, ...] = ()
     """Distinct attributions, in the order of the text. If a museum's record has several, they are alternatives."""
+    unread: str = ""
+    """Code of the text's language if the parser does not read it ("de"); the text then states nothing. Else empty."""
 
     def __getitem__(self, dimension: Dimension) -> tuple:
         return getattr(self, dimension)
 
 
 _DEFAULT = ParserConfig()
+_NOTHING = Facts()
 
 
 def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
@@ -61,14 +80,44 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
 
     Only the first `parser.max_chars` characters are parsed.
     """
-    free, labelled = _split_labels(expand(normalize(text, parser.max_chars)))
-    facts = _parse_free(free, parser)
-    if not labelled:
-        return facts
-    values: dict[Dimension, tuple] = {dimension: facts[dimension] for dimension in DIMENSIONS}
-    for dimension, value in labelled:
-        values[dimension] = (*_field(dimension, value, parser), *values[dimension])
-    return _facts(values)
+    lines = [expand(line) for line in text_lines(without_reasoning(text[: parser.max_chars]), parser.max_chars)]
+    if len(lines) == 1:
+        free, labelled = split_labels(lines)
+        facts = _parse_free(f" {CUT} ".join(free), parser)
+        if facts.unread or not labelled:
+            return facts
+        return _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+    unread = unread_language([word for line in lines for word in tokens(line)])
+    if unread:
+        return Facts(unread=unread)
+    free, labelled = split_labels(lines)
+    heads = [line for line in free if len(line.split()) <= _LONGEST_HEAD]
+    head = _parse_free(f" {CUT} ".join(heads), parser, listed=True)
+    stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(head)])
+    prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
+    if not prose:
+        return stated
+    families = {term.id.partition("/")[0] for term in stated.shape}
+    told = _parse_free(prose, parser, families)
+    # the heading says what the vase is; the prose below it also speaks of other vases
+    return replace(
+        stated,
+        **{d: stated[d] or told[d] for d in DIMENSIONS if d != "decoration"},
+        decoration=tuple(dict.fromkeys((*stated.decoration, *told.decoration))),
+    )
+
+
+_LONGEST_HEAD = 16
+"""Largest number of words of a line that is a heading or a field and not prose."""
+
+
+def _by_dimension(facts: Facts) -> dict[Dimension, tuple]:
+    return {dimension: facts[dimension] for dimension in DIMENSIONS}
+
+
+def _combined(parts: Sequence[Mapping[Dimension, tuple]]) -> Facts:
+    """Returns the facts of all parts of a text; a part is the values of some dimensions."""
+    return _facts({dimension: tuple(v for part in parts for v in part.get(dimension, ())) for dimension in DIMENSIONS})
 
 
 def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
@@ -81,78 +130,30 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
-    answer = _ANSWER.sub("", expand(normalize(text, parser.max_chars)))
-    return _facts({dimension: _field(dimension, answer.rstrip(". "), parser)})
+    normal = normalize(without_reasoning(text[: parser.max_chars]), parser.max_chars)
+    answer = _ANSWER.sub("", without_denied(expand(normal)))
+    return _facts({dimension: _field(dimension, answer.strip(" ,."), parser)})
 
 
-_LABELS: Mapping[str, Dimension] = {
-    "fabric": "fabric",
-    "ware": "fabric",
-    "technique": "technique",
-    "shape": "shape",
-    "shape name": "shape",
-    "form": "shape",
-    "date": "dating",
-    "dating": "dating",
-    "decoration": "decoration",
-    "attribution": "attribution",
-    "attributed to": "attribution",
-    "artist": "attribution",
-    "hand": "attribution",
-    "painter": "attribution",
-}
-# In "By the Brygos Painter: a cup", "painter:" is not a label; in "…; painter: Lydos" it is one.
-_NAMED = rf"\b({'|'.join(sorted(_LABELS.keys() - {'painter'}, key=len, reverse=True))}|(?<![a-z\d] )painter) ?[:=] ?"
-_LABEL = re.compile(_NAMED)
-# In a list that begins with "1." the numbers belong to the labels; in "… Louvre F 6. Fabric: …" the 6 doesn't.
-_NUMBERED = re.compile(r"\W*1[.)] ")
-_NUMBERED_LABEL = re.compile(rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?{_NAMED}")
-_ONE_PHRASE: tuple[Dimension, ...] = ("fabric", "technique", "shape", "dating", "attribution")
-_PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
-_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # the point of "c. 500" ends nothing
 _ANSWER = re.compile(
     r"^(?:the )?(?:fabric|technique|shape(?: name)?|date|dating|decoration|attribution)"
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
+_UNSTATED = frozenset(("vase", "vessel", "pot"))
+_MATERIALS = word_group("materials")
+_ONE_WORD = re.compile(r"\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
-    r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing )*"
+    r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing |large |small )*"
     r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot"))
-# The findspot of a vase belongs to none of the six dimensions.
-_FOUND = re.compile(
-    r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on)"
-    rf"|(?:said to (?:be|have come)|reportedly|allegedly|probably) from|find-?spot:?|provenance:?)\b[^,;.:()|{CUT}]*"
-)
-# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
-_PARTS = frozenset(("bowl", "lid"))
 
 
 @lru_cache(maxsize=65536)
 def _record_facts(values: tuple[str, ...], parser: ParserConfig) -> Facts:
     normal = (normalize(value, parser.max_chars) for value in values)
     return _facts({d: _field(d, value, parser) for d, value in zip(DIMENSIONS, normal, strict=True)})
-
-
-def _split_labels(normal: str) -> tuple[str, list[tuple[Dimension, str]]]:
-    """Splits a normalised text such as "shape: cup; a warrior" into free text and labelled values.
-
-    Returns the free text ("a warrior") and a list of (dimension, value): [("shape", "cup")].
-    """
-    if ":" not in normal and "=" not in normal:
-        return normal, []
-    pieces = (_NUMBERED_LABEL if _NUMBERED.match(normal) else _LABEL).split(normal)
-    free, labelled = [pieces[0]], []
-    for label, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        dimension, value, rest = _LABELS[label], piece, ""
-        if dimension in _ONE_PHRASE:  # the text after the phrase is free text
-            end = _DATE_END if dimension == "dating" else _PHRASE_END
-            value, _, rest = end.sub(CUT, piece, count=1).partition(CUT)
-        free.append(rest)
-        labelled.append((dimension, value.strip(" ;,.|")))
-    return f" {CUT} ".join(filter(str.strip, free)), labelled
 
 
 def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
@@ -164,69 +165,134 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
     if dimension == "attribution":
         return find_attributions(normal)[0] if "attribut" in normal else read_names(normal)
     if dimension == "decoration":
-        return decoration_words(tokens(normal))
+        return decoration_words(tokens(without_denied(normal)))
     words = [w for w in tokens(normal) if w not in ",."]
     terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
     words = [w for w in words if w[0].isalnum()]
     # "storage vessel" is a name, "vessel" alone states nothing
-    unknown = "" if _UNSTATED.issuperset(words) else " ".join(words)
+    unknown = "" if _UNSTATED.issuperset(words) or not _MATERIALS.isdisjoint(words) else " ".join(words)
     return terms or ((Term("", unknown),) if unknown else ())
 
 
-def _parse_free(normal: str, parser: ParserConfig) -> Facts:
+def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tuple]:
+    """Returns the values that a labelled value states, by dimension. "Ware: Attic Red Figure" states two."""
+    zone, normal = label.zone, without_denied(label.value)
+    if zone == "decoration" and is_prose(words := tokens(normal)):
+        return {zone: painted_words(words, [NONE] * len(words), ())}
+    if zone in ("dating", "attribution", "decoration"):
+        return {zone: _field(zone, normal, parser)}
+    if zone == "names":
+        facts = _parse_free(normal, parser)
+        return {dimension: facts[dimension] for dimension in DIMENSIONS if dimension != "decoration"}
+    words = [w for w in tokens(without_compared(normal)) if w not in ",."]
+    mentions, _ = of_the_vase(find_mentions(words, parser.spelling_cutoff, record=True), words)
+    if zone == "place":
+        return {"fabric": _terms("fabric", [*mentions, *_made_at(words, [0] * len(words), mentions)])}
+    found: dict[Dimension, tuple] = {d: terms for d in _VOCABULARIES if (terms := _terms(d, mentions))}
+    if not found and _MATERIALS.isdisjoint(words):
+        return {d: _field(d, normal, parser) for d in _VOCABULARIES if d == zone}
+    return found
+
+
+_VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
+
+
+def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (), listed: bool = False) -> Facts:
+    """Returns the facts in free text. families: see `of_the_vase`. listed: see `painted_words`."""
     if not normal:
         return Facts()
+    present = frozenset(normal.split())
+    if may_be_unread(present) and (unread := unread_language(tokens(normal))):
+        return Facts(unread=unread)
+    normal = hide_numbers(normal)
+    if not (NUMBER_WORDS.isdisjoint(present) and "cm" not in normal and "mm" not in normal):
+        normal = without_numbers(normal)
+    if not NEGATION_WORDS.isdisjoint(present):
+        normal = without_denied(normal)
     if "(" in normal:
-        normal = _GLOSS.sub(" ", normal)
-    dating, normal = find_dates(hide_numbers(normal), parser.single_year_margin_years)
+        normal = _GLOSS.sub(_gloss, normal)
+    dating, normal = find_dates(normal, parser.single_year_margin_years)
     attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
-    normal = _FOUND.sub(f" {CUT} ", normal)
+    if not FINDSPOT_WORDS.isdisjoint(present):
+        normal = without_findspots(normal)
+    if not COMPARISON_WORDS.isdisjoint(present):
+        normal = without_compared(normal)
+    if "(" in normal:
+        normal = _ONE_WORD.sub(r" \1 ", normal).replace("(", ", ").replace(")", ", ")
     words = tokens(normal)
-    inside = depicted(words)
-    outside = find_mentions([" " if i else w for w, i in zip(words, inside, strict=True)], parser.spelling_cutoff)
-    if not outside and not any(w in _UNSTATED and not i for w, i in zip(words, inside, strict=True)):
+    hidden = is_ignored(words)
+    if hidden:
+        words = ["," if h else w for w, h in zip(words, hidden, strict=True)]
+    degrees = depicted(words)
+    mentions = find_mentions([" " if d else w for w, d in zip(words, degrees, strict=True)], parser.spelling_cutoff)
+    if not mentions and not any(w in _UNSTATED and not d for w, d in zip(words, degrees, strict=True)):
         # The whole text seems to be a depiction: "Shown on an Athenian black-figure cup is …"
-        outside = find_mentions(words, parser.spelling_cutoff)
-    outside += _made_at(words, inside, outside)
-    claimed = {index for m in outside for index in range(m.start, m.end)}
+        mentions = find_mentions(words, parser.spelling_cutoff)
+    elif all(m.vocabulary != "technique" for m in mentions) and any(degrees):
+        mentions += _within_depiction(words, degrees, parser)
+    named, scene = of_the_vase(mentions, words, families)
+    named += _made_at(words, degrees, named)
+    claimed = {index for m in (*mentions, *named) if m not in scene for index in range(m.start, m.end)}
     return Facts(
-        fabric=_terms("fabric", outside),
-        technique=_terms("technique", outside),
-        shape=_terms("shape", outside),
+        fabric=_terms("fabric", named),
+        technique=_terms("technique", named),
+        shape=_terms("shape", named),
         dating=dating,
-        decoration=decoration_words([w for index, w in enumerate(words) if index not in claimed]),
+        decoration=painted_words(words, degrees, claimed, listed),
         attribution=attribution,
     )
 
 
-def _made_at(words: Sequence[str], inside: Sequence[bool], mentions: Sequence[Mention]) -> list[Mention]:
+def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: ParserConfig) -> list[Mention]:
+    """Returns the names beside a technique in the zones of a depiction: "featuring black-figure decoration"."""
+    inside = find_mentions([w if d else " " for w, d in zip(words, degrees, strict=True)], parser.spelling_cutoff)
+    techniques = [m for m in inside if m.vocabulary == "technique" and m.id in FIGURE_TECHNIQUES]
+    return [
+        m for m in inside if any(abs(m.start - t.end) <= 1 or abs(t.start - m.end) <= 1 or m == t for t in techniques)
+    ]
+
+
+def _gloss(match: re.Match[str]) -> str:
+    """Removes an explanation in brackets, unless it names a fabric, a technique or a vessel of its own."""
+    words = tokens(match[0])
+    return " " if all(words[m.start] in PLAIN_VESSELS for m in find_mentions(words, 1.0)) else match[0]
+
+
+def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Mention]) -> list[Mention]:
     """Returns the fabrics that follow from place names in a text: "made in Athens" implies the Athenian fabric.
 
-    If the text also states a fabric, a place of another fabric counts only after "made in" or a similar phrase.
+    If the text also states a fabric, or where the vase was made, a place of another fabric counts only after "made in"
+    or a similar phrase.
 
-    words: tokens of the text. inside: True for each token that describes the picture on the vase; a place there doesn't
-    count. mentions: names of lexicon entries that were found in the text.
+    words: tokens of the text. degrees: as returned by `depicted`; a place in the picture doesn't count. mentions: names
+    of lexicon entries that were found in the text.
     """
     if places().keys().isdisjoint(words):
         return []
     named = {m.id for m in mentions if m.vocabulary == "fabric"}
-    covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
     within = {index for m in mentions for index in range(m.start, m.end)}  # "Gnathia technique" is no place
-    found = []
-    for index, word in enumerate(words):
-        fabric = places().get(word)
-        made = index > 1 and words[index - 1] in ("in", "at") and words[index - 2] in _MADE
-        if fabric and index not in within and not inside[index] and (made or not named or fabric in covered):
-            found.append(Mention("fabric", fabric, index, index + 1))
-    return found
+    there = [
+        i
+        for i, word in enumerate(words)
+        if word in places() and not degrees[i] and i not in within and (i == 0 or words[i - 1] in _BEFORE_PLACES)
+    ]
+    made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
+    named |= {places()[words[i]] for i in made}
+    covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
+    counted = [i for i in there if i in made or not named or places()[words[i]] in covered]
+    return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
 
 
-_MADE = frozenset(("made", "produced", "manufactured", "potted", "painted"))
+_BEFORE_PLACES = frozenset(("from", "in", "at", "of", "and", "or", ",", ".", ";", ":", "|", CUT))
+_MADE = frozenset(("made", "produced", "manufactured", "potted", "painted", "created"))
 
 
 def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
-    ids = list(dict.fromkeys(m.id for m in mentions if m.vocabulary == vocabulary))
+    ids = [m.id for m in mentions if m.vocabulary == vocabulary]
+    if not ids:
+        return ()
     if len(ids) > 1:
+        ids = list(dict.fromkeys(ids))
         # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider term only restates the narrower one.
         around = frozenset().union(*(wider(vocabulary)[i] for i in ids))
         ids = [i for i in ids if i not in around]
@@ -235,8 +301,12 @@ def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
     return tuple(Term(i, "") for i in ids)
 
 
+# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
+_PARTS = frozenset(("bowl", "lid"))
+
+
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:
     distinct = {dimension: tuple(dict.fromkeys(found)) for dimension, found in values.items()}
     if "dating" in distinct:
         distinct["dating"] = innermost(list(distinct["dating"]))
-    return Facts(**distinct)
+    return replace(_NOTHING, **distinct)

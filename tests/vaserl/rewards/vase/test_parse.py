@@ -168,7 +168,7 @@ def test_parse_caption_reads_labels():
     assert parse_caption("**" + text.replace("; ", "\n**").replace(":", ":**")) == expected
     # A label hides neither the free text beside it nor another label of the same dimension.
     assert parse_caption("Corinthian cup. Fabric: Athenian. Fabric: Apulian") == facts(
-        "apulian athenian corinthian", "", "cup"
+        "athenian apulian corinthian", "", "cup"
     )
 
 

@@ -163,7 +163,7 @@ variants = st.lists(st.sampled_from("-‐‑–—−"), min_size=12, max_size=1
 @given(
     variants,
     st.sampled_from(["bc", "BC", "bce", "BCE", "B.C.", "b.c.e."]),
-    st.sampled_from([" ", "  ", "\n", " \t "]),
+    st.sampled_from([" ", "  ", "\u00a0", " \t "]),
     st.booleans(),
 )
 def test_parse_caption_ignores_case_dashes_spaces_and_eras(dashes, era, space, upper):

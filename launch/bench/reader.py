@@ -1,0 +1,161 @@
+"""Measures how well the parser of the vase reward reads texts that people labelled: shares with Wilson intervals.
+
+A row is {"text": …, "labels": {"fabric": ["athenian"], "dating": [[-480, -470]], "attribution": [{"name": …}],
+"decoration": ["satyr"], "ornament": ["palmette"], …}}. A dimension is right if the text's set of values equals the
+labels'. A decoration is right from a word F1 of 0.7; words labelled as ornament count neither for nor against it. Texts
+in a language that the parser does not read are counted, and are no part of the shares.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from vaserl.errors import UserError
+from vaserl.intervals import wilson_interval
+from vaserl.rewards.vase import Facts, parse_caption
+from vaserl.rewards.vase.attribution import read_names
+from vaserl.rewards.vase.decoration import decoration_words
+from vaserl.rewards.vase.hands import core
+from vaserl.rewards.vase.text import lemma, normalize, tokens
+from vaserl.types import DIMENSIONS
+
+SMALLEST_F1 = 0.7
+"""Word F1 from which a decoration counts as right."""
+_FIVE = tuple(dimension for dimension in DIMENSIONS if dimension != "decoration")
+_SAME_WORD = 85
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command-line options: the files with labelled texts, and whether misread texts are listed."""
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE.jsonl", help="rows with `text` and `labels`")
+    parser.add_argument("--by", metavar="KEY", help='also measure each value of this key of the rows ("register")')
+    parser.add_argument("--misread", action="store_true", help="list what is misread")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parses every text and compares it with its labels. Returns: counts, shares and intervals of each group of rows.
+
+    Raises: UserError if a file can't be read or a row has no text or labels.
+    """
+    rows = [row for file in arguments.files for row in read_rows(file)]
+    groups = {"all": rows}
+    if arguments.by:
+        for row in rows:
+            groups.setdefault(f"{arguments.by} {row.get(arguments.by)}", []).append(row)
+    read = [(row, parse_caption(row["text"])) for row in rows]
+    judged = {id(row): judge(facts, row["labels"]) for row, facts in read if not facts.unread}
+    found: dict[str, Any] = {
+        "groups": {name: _shares(group, judged) for name, group in groups.items()},
+        "unread": [{"id": row.get("id"), "language": facts.unread} for row, facts in read if facts.unread],
+    }
+    if arguments.misread:
+        found["misread"] = [
+            {"id": row.get("id"), "wrong": [d for d in DIMENSIONS if not judged[id(row)][d]]}
+            for row in rows
+            if id(row) in judged and not all(judged[id(row)].values())
+        ]
+    return found
+
+
+def words(measured: dict[str, Any]) -> str:
+    """Returns the result of `run` as text for the terminal."""
+    lines = []
+    for name, shares in measured["groups"].items():
+        lines.append(f"{name}: {shares['num_texts']} texts read, {shares['num_unread']} in a language that is not read")
+        lines += [
+            f"  {what:12} {s['share']:6.1%}  [{s['low']:.1%}, {s['high']:.1%}]" for what, s in shares["right"].items()
+        ]
+    lines += [f"{row['id']}: {', '.join(row['wrong'])}" for row in measured.get("misread", ())]
+    return "\n".join(lines)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Reads labelled texts. Raises: UserError with file and line if the file or a row can't be used."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}:{number}: not JSON: {error}") from error
+            if (
+                not isinstance(row, dict)
+                or not isinstance(row.get("text"), str)
+                or not isinstance(row.get("labels"), dict)
+            ):
+                raise UserError(f"{path}:{number}: expected an object with `text` and `labels`")
+            rows.append(row)
+    if not rows:
+        raise UserError(f"{path} has no rows")
+    return rows
+
+
+def judge(facts: Facts, labels: Mapping[str, Any]) -> dict[str, bool]:
+    """Returns for each dimension whether the facts read from a text are those of its labels."""
+    stated = {name: {term.id or term.text for term in facts[name]} for name in ("fabric", "technique", "shape")}
+    right = {name: stated[name] == set(labels[name]) for name in ("fabric", "technique", "shape")}
+    right["dating"] = {(i.start, i.end) for i in facts.dating} == {(start, end) for start, end in labels["dating"]}
+    hands = {a for hand in labels["attribution"] for a in read_names(normalize(hand["name"], 200))}
+    right["attribution"] = {core(a.name) for a in facts.attribution} == {core(a.name) for a in hands}
+    right["decoration"] = word_f1(facts.decoration, labels["decoration"], labels.get("ornament", ())) >= SMALLEST_F1
+    return right
+
+
+def word_f1(given: Sequence[str], labelled: Sequence[str], neutral: Sequence[str] = ()) -> float:
+    """Returns the F1 score of two lists of words, 1 if both are empty. Inflected forms of a word are the same word.
+
+    neutral: words that count neither for nor against `given`, unless they are labelled too.
+    """
+    right = _stems(labelled)
+    ignored = _stems(neutral) - right
+    stated = {_stem(word) for word in given}
+    stated = {word for word in stated if not any(_same(word, other) for other in ignored) or word in right}
+    if not right or not stated:
+        return float(not right and not stated)
+    precision = sum(any(_same(word, other) for other in right) for word in stated) / len(stated)
+    recall = sum(any(_same(word, other) for other in stated) for word in right) / len(right)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _stems(phrases: Sequence[str]) -> set[str]:
+    """Returns the stems of the words that a record's "Decoration" would state, thus without words such as "scene"."""
+    return {_stem(word) for phrase in phrases for word in decoration_words(tokens(normalize(phrase, 200)))}
+
+
+def _stem(word: str) -> str:
+    word = lemma(word)
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            word = word.removesuffix(ending)
+            return word[:-1] if word[-1] == word[-2] and word[-1] not in "sl" else word
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+def _same(a: str, b: str) -> bool:
+    return a == b or (len(a) > 3 and len(b) > 3 and fuzz.ratio(a, b) >= _SAME_WORD)
+
+
+def _shares(rows: Sequence[Mapping[str, Any]], by_row: Mapping[int, Mapping[str, bool]]) -> dict[str, Any]:
+    judged = [by_row[id(row)] for row in rows if id(row) in by_row]
+    if not judged:
+        return {"num_texts": 0, "num_unread": len(rows), "right": {}}
+    counts = {dimension: sum(right[dimension] for right in judged) for dimension in DIMENSIONS}
+    counts["five"] = sum(all(right[dimension] for dimension in _FIVE) for right in judged)
+    counts["six"] = sum(all(right.values()) for right in judged)
+    intervals = {name: wilson_interval(count, len(judged)) for name, count in counts.items()}
+    return {
+        "num_texts": len(judged),
+        "num_unread": len(rows) - len(judged),
+        "right": {
+            name: {"count": counts[name], "share": counts[name] / len(judged), "low": i.low, "high": i.high}
+            for name, i in intervals.items()
+        },
+    }

@@ -1,0 +1,159 @@
+"""Chooses among the names in a text those of the vase itself: its shape, its fabric and its technique.
+
+A second name of the same vessel is a gloss ("Pitcher (oinochoe)", "a skyphos, or two-handled wine cup"); a vessel in
+the scene is decoration ("a woman ladles wine from a stamnos into a phiale"); a plural names a class of vessels
+("kraters were used at banquets"); "a Corinthian helmet" is no Corinthian vase.
+"""
+
+from collections.abc import Collection, Sequence
+
+from vaserl.rewards.vase.decoration import is_motif
+from vaserl.rewards.vase.lexicon import Mention
+from vaserl.rewards.vase.text import CUT, word_group
+
+PLAIN_VESSELS = word_group("plain_vessels")
+"""English words for vessels: beside a name such as "skyphos" they only explain it."""
+_SENTENCE_ENDS = frozenset((".", ";", "|", CUT, ":"))
+_PLURALS = ("oi", "ai", "ae", "ides", "bastra", "rhyta", "eiptra", "inetra")
+_SINGULARS = ("os", "us", "is", "as", "ss", "bes")
+_NO_VASE = word_group("not_of_a_vase")
+_PATTERN_NOUNS = word_group("patterns")
+_PARTS = word_group("vessel_parts")
+FIGURE_TECHNIQUES = frozenset(("black_figure", "red_figure", "white_ground", "bilingual", "six"))
+"""Ids of the techniques in which figures are painted."""
+_FINISHES = word_group("finishes")
+
+
+def of_the_vase(
+    mentions: list[Mention], words: Sequence[str], families: Collection[str] = ()
+) -> tuple[list[Mention], list[Mention]]:
+    """Returns the mentions that name the vase that the text is about, and those that belong to its scene.
+
+    A mention in neither list is an aside: it names the vase again, or another vase.
+
+    words: tokens of the text, in which `mentions` were found. families: shapes that the text's heading states; what is
+    said of a vessel of another shape is an aside.
+    """
+    if not mentions:
+        return mentions, []
+    starts = {m.start for m in mentions}  # "Athenian column-krater" is no Athenian column
+    asides = [m for m in mentions if m.end not in starts and _is_adjective_of_something(m, words)]
+    kept = [m for m in mentions if m not in asides]
+    shapes = [m for m in kept if m.vocabulary == "shape"]
+    if families:
+        others = [m for m in shapes if m.id.partition("/")[0] not in families]
+        kept = [m for m in kept if m not in others and not any(_beside(m, other) for other in others)]
+        asides += [m for m in others if _in_scene(m, mentions, words)]
+    named = _without_finishes(kept, words)
+    asides += [m for m in kept if m not in named]
+    scene = [m for m in asides if m.vocabulary == "shape" or (m.end < len(words) and is_motif(words[m.end]))]
+    kept = named
+    if not families and len({m.id.partition("/")[0] for m in shapes}) > 1:
+        dropped = set(shapes) - set(_vessels(shapes, kept, words))
+        scene += [m for m in dropped if words[m.start] not in _PARTS and _in_scene(m, kept, words)]
+        kept = [m for m in kept if m not in dropped]
+    return kept, scene
+
+
+def _beside(mention: Mention, shape: Mention) -> bool:
+    """Returns True for a fabric or technique directly before a shape, or with one word between."""
+    return mention.vocabulary != "shape" and 0 <= shape.start - mention.end <= _NEAR
+
+
+_NEAR = 2
+
+
+def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
+    following = words[mention.end] if mention.end < len(words) else ""
+    if mention.vocabulary == "fabric":
+        return following in _NO_VASE
+    return mention.id == "geometric" and following in _PATTERN_NOUNS
+
+
+def _without_finishes(mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
+    """Leaves out "black glaze" beside "black-figure": it is how the figures are painted, not a second technique.
+
+    A finish that no vessel, fabric or word such as "technique" stands beside is left out too: "left undecorated".
+    """
+    finishes = [m for m in mentions if m.id in _FINISHES]
+    if not finishes:
+        return mentions
+    figures = [m for m in mentions if m.id in FIGURE_TECHNIQUES]
+    if figures:
+        left_out = [m for m in finishes if not any(_joined(m, f, words) for f in figures)]
+    else:
+        left_out = [m for m in finishes if not _stands_alone(m, mentions, words)]
+    return [m for m in mentions if m not in left_out]
+
+
+def _stands_alone(finish: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:
+    before = words[finish.start - 1] if finish.start else CUT
+    after = words[finish.end] if finish.end < len(words) else CUT
+    if (before in _UNIT_ENDS and after in _UNIT_ENDS) or after in _TECHNIQUE_NOUNS:
+        return True
+    return any(
+        m.id not in _FINISHES and (0 <= m.start - finish.end <= _NEAR or 0 <= finish.start - m.end <= _NEAR)
+        for m in mentions
+    )
+
+
+_TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel"))
+_UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
+
+
+def _joined(a: Mention, b: Mention, words: Sequence[str]) -> bool:
+    """Returns True for two names that "and", "or" or "with" joins directly."""
+    first, second = sorted((a, b), key=lambda m: m.start)
+    return second.start - first.end == 1 and words[first.end] in ("and", "or", "with")
+
+
+def _vessels(shapes: list[Mention], mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
+    named = [m for m in shapes if words[m.start] not in PLAIN_VESSELS]
+    if named and len(named) < len(shapes):
+        shapes = [m for m in shapes if m in named or any(_alternative(m, n, words) for n in named)]
+    singular = [m for m in shapes if not _is_plural(words[m.end - 1])]
+    shapes = singular or shapes
+    outside = [m for m in shapes if not _in_scene(m, mentions, words)]
+    shapes = outside or shapes
+    if len({m.id.partition("/")[0] for m in shapes}) < 2:
+        return shapes
+    primary = [m for m in shapes if _names_the_vase(m, mentions, words)]
+    return primary or shapes
+
+
+def _alternative(plain: Mention, named: Mention, words: Sequence[str]) -> bool:
+    """Returns True for "cup or skyphos"; False for a gloss after a comma or bracket, "skyphos, or cup"."""
+    first, second = sorted((plain, named), key=lambda m: m.start)
+    between = [w for w in words[first.end : second.start] if w not in ("a", "an", "the")]
+    return between == ["or"] or between == ["and"]
+
+
+def _is_plural(word: str) -> bool:
+    return word.endswith(_PLURALS) or (word.endswith("s") and not word.endswith(_SINGULARS))
+
+
+def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:
+    """Returns True for a vessel after a figure in the same sentence, with neither fabric nor technique before it."""
+    if any(_beside(other, mention) for other in mentions):
+        return False
+    index = mention.start - 1
+    while index >= 0 and words[index] not in _SENTENCE_ENDS:
+        if is_motif(words[index]):
+            return True
+        index -= 1
+    return False
+
+
+def _names_the_vase(mention: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:
+    """Returns True for a name beside fabric or technique, after "this", or at the beginning of a sentence or line."""
+    before = words[mention.start - 1] if mention.start else CUT
+    if before in _SENTENCE_ENDS or before in ("this", "terracotta", "fragmentary", "pottery", "ceramic", ","):
+        return True
+    if mention.start > 1 and before in ("a", "an", "the") and words[mention.start - 2] in ("this", "is", CUT, "."):
+        return True
+    if before in ("or", "and") and any(m.end == mention.start - 1 and m.vocabulary == "shape" for m in mentions):
+        return True
+    return any(
+        m.vocabulary != "shape" and (0 <= mention.start - m.end <= 1 or 0 <= m.start - mention.end <= 2)
+        for m in mentions
+    )
