@@ -47,7 +47,6 @@ from vaserl.curation.stage import StageContext
 from vaserl.curation.stages.intact import FRONT, INTACT
 from vaserl.curation.stages.quality import QUALITY
 from vaserl.errors import UserError
-from vaserl.files.photograph import read_photograph
 from vaserl.settings import ClusterSettings, OpenClipSettings
 from vaserl.synthetic.world import build_world
 
@@ -247,9 +246,5 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
     }
 
 
-@torch.inference_mode()
 def _bare(intact: Intact, shard: Shard, dataset: Path) -> list[list[float]]:
-    photos = shard.read(Journal(dataset))["photo"]
-    model, preprocess, families = intact._model, intact._preprocess, intact._families
-    pixels = torch.stack([preprocess(read_photograph(photo)) for photo in photos])
-    return (model.encode_image(pixels.to(intact._device), normalize=True) @ families.T).tolist()
+    return intact.cosines(shard.read(Journal(dataset))["photo"])

@@ -43,7 +43,24 @@ def load_open_clip(settings: OpenClipSettings) -> tuple[Any, Preprocess, Tokeniz
     except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise UserError(f"open_clip.path {path}: open_clip can't load it as {name}: {error}") from error
     model, preprocess = loaded
-    return model.eval(), preprocess, open_clip.get_tokenizer(name)
+    return model.eval(), preprocess, _local_tokenizer(path, name)
+
+
+def _local_tokenizer(path: Path, name: str) -> Tokenizer:
+    """Returns the tokenizer of a model, without downloading it.
+
+    Raises: UserError when the model's tokenizer, such as SigLIP's, is a file of its own and isn't on this machine.
+    """
+    config = json.loads((path / "open_clip_config.json").read_text())["model_cfg"] if path.is_dir() else None
+    text = (config or open_clip.get_model_config(name) or {}).get("text_cfg", {})
+    options: Any = {"local_files_only": True} if text.get("hf_tokenizer_name") else {}
+    try:
+        return open_clip.get_tokenizer(name, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"open_clip.path {path}: the tokenizer of {name}, {text.get('hf_tokenizer_name')}, is not on this machine; "
+            "give a folder in open_clip's format that contains the tokenizer's files too"
+        ) from error
 
 
 def _check_folder(folder: Path) -> None:

@@ -21,6 +21,8 @@ from vaserl.files.photograph import read_photograph
 
 _CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+_NUM_CLASSES = 2
+"""Number of the network's outputs: 0 is low quality, 1 is high quality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class ResNetConfig:
     def build(self) -> ResNet:
         """Returns a network with random weights and two output classes: 0 is low quality, 1 is high quality."""
         block = type("Bottleneck", (Bottleneck,), {"expansion": self.expansion})
-        return ResNet(block, list(self.layers), num_classes=2, width_per_group=self.width_per_group)
+        return ResNet(block, list(self.layers), num_classes=_NUM_CLASSES, width_per_group=self.width_per_group)
 
     def squeezed(self, image: Image.Image) -> np.ndarray:
         """Resizes an image to a square of side S = `image_size`, ignoring its proportions. Returns: uint8 [S, S, 3]."""
@@ -134,9 +136,15 @@ def load_resnet(path: Path) -> tuple[ResNet, ResNetConfig]:
         config = _read_config(path / _CONFIG)[0]
     if not weights.is_file():
         raise UserError(f"quality.path {path}: no such file or folder, or a folder without {WEIGHTS}")
-    model = config.build()
+    model, found = config.build(), _read_weights(weights, "quality.path")
+    num_classes = len(found["fc.weight"]) if "fc.weight" in found else _NUM_CLASSES
+    if num_classes != _NUM_CLASSES:
+        raise UserError(
+            f"quality.path {weights}: a classifier of {num_classes} classes; it needs two, 0 for low and 1 for high "
+            "quality. `python -m launch train-quality --init FILE` trains it from these weights"
+        )
     try:
-        model.load_state_dict(_read_weights(weights, "quality.path"))
+        model.load_state_dict(found)
     except RuntimeError as error:
         raise UserError(f"quality.path {weights}: not the weights of {config}: {error}") from error
     return model.eval(), config

@@ -17,7 +17,7 @@ class QualitySettings(Section):
     """Runs the stage; if false, the stage is skipped."""
     path: Path | None = None
     """Folder that `python -m launch train-quality` wrote, or a .safetensors file with the weights of a ResNet-50
-    that classifies photographs as low or high quality."""
+    of two classes, in this order: low quality, high quality."""
     threshold: float | None = pydantic.Field(default=None, ge=0, le=1)
     """Least calibrated probability of high quality at which a photograph passes; by default the threshold saved with
     the weights, or 0.5."""
