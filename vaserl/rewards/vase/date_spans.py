@@ -167,6 +167,8 @@ def _is_marked(unit: DateUnit, normal: str) -> bool:
         return True
     if unit.number < 100 or not (unit.signed or unit.circa or unit.terminus):
         return False
+    if unit.circa and normal.startswith("louvre ca ", unit.begin - len("louvre ")):
+        return False  # CA are numbers of the Louvre's inventory
     return unit.signed or not _COUNTED.match(normal, unit.end)  # "about 200 vases"
 
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vaserl.rewards.vase.date_context import dates_the_vase
 from vaserl.rewards.vase.date_spans import NO_BARE_YEARS, find_spans
 from vaserl.rewards.vase.text import CUT
 
@@ -67,9 +68,16 @@ def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tupl
         position = span.end
     pieces.append(normal[position:])
     text = "".join(pieces)
+    if not bare:
+        spans = [s for s in spans if dates_the_vase(normal, s.begin, s.end, s.stated[1] - s.stated[0])]
     spans = [span for span in spans if not span.modern] or spans
+    if not spans:
+        return (), text
     if len(spans) == 1:
         return (_from_ordinals(spans[0].widened),), text
+    # "540-520 BC, early date -540": the first year of a range is no date of its own
+    limits = {year for span in spans if span.stated[0] < span.stated[1] for year in span.stated}
+    spans = [span for span in spans if span.stated[0] < span.stated[1] or span.stated[0] not in limits]
     # "Last quarter of the 6th century, c. 520 BC" is one date, though c. 520 is [-530, -510].
     widened = {_from_ordinals(span.stated): _from_ordinals(span.widened) for span in spans}
     return tuple(sorted({widened[stated] for stated in innermost(widened)})), text

@@ -1,0 +1,61 @@
+"""Tests that dates of artists, techniques, periods and finds are not read as the vase's."""
+
+import pytest
+
+from vaserl.rewards.vase import YearInterval, parse_caption
+from vaserl.rewards.vase.parse import parse_value
+
+
+def dates(text: str) -> list[tuple[int, int]]:
+    return [(interval.start, interval.end) for interval in parse_caption(text).dating]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "An Attic cup attributed to Douris (Greek, active ca. 500-475 BC)",
+        "A cup by the Pan Painter, who was active in Athens from about 480 to 450 BC",
+        "He worked in the late 6th century BC, and this amphora is one of his",
+        "A furnace was in activity from the middle of the 5th century BC",
+        "This red-figure technique, invented in Athens around 530 BC, reverses the colours",
+        "Black-figure was developed in Corinth in the 7th century BC",
+        "Such kraters were first imported from Corinth in the 6th century B.C.",
+        "It was used widely during the Archaic period (700–480 BC)",
+        "Most of the production is between 360 and 320 BC",
+        "The concept of a panel goes back to the early sixth century B.C.",
+        "In the period from about 575 B.C. to about 540 B.C., painters placed motifs in panels",
+        "The seventh century marks the beginning of a new style",
+        "Attributed to the Kleophrades Painter, an influential 5th century BC Greek artisan",
+        "It was found in a tomb in the late 19th century",
+        "These vases were greatly admired in late-18th-century Britain",
+    ],
+)
+def test_dates_of_something_else_are_not_the_vases(text):
+    assert dates(text) == []
+    assert dates(f"Attic cup, c. 480 BC. {text}.") == [(-490, -470)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This amphora was made in Athens in the 5th century BC",
+        "A vase from the 5th century BC",
+        "This 5th century BC cup shows a youth",
+        "Used at banquets, this cup was made in the 5th century BC",
+        "Found at Vulci, 5th century BC",
+        "The cup was painted by an artist in the 5th century BC",
+        "One of the masterworks of 5th century BC vase painting",
+        "A lekythos used for oil, 5th century BC",
+        "Date 5th century BC\nArtist Haimon Painter",
+    ],
+)
+def test_dates_of_the_vase_are_read_in_sentences(text):
+    assert dates(text) == [(-500, -400)]
+
+
+def test_a_narrow_date_of_a_period_is_the_vases():
+    assert dates("Late Geometric Ia period (ca. 750 BC)") == [(-760, -740)]
+
+
+def test_an_answer_about_the_date_is_the_vases_in_any_words():
+    assert parse_value("dating", "It was used in 480 BC").dating == (YearInterval(-490, -470),)
