@@ -100,14 +100,15 @@ def score_predictions(predictions: Sequence[Any], targets: Any, scorer: Any) -> 
 def score_table(scored: Sequence[dict[str, Any]]) -> str:
     """Returns a table of mean scores as text. It has a line for each dimension (property of a vase), for each other
     part of the reward, and for the total reward. A dimension's mean is taken over the predictions whose target has a
-    value for the dimension."""
+    value for the dimension. "stated" is the share of them that state the dimension, "right" the share of these whose
+    value passes tau."""
     from vaserl.types import DIMENSIONS
 
     values: dict[str, list[float]] = {}
     for line in scored:
         for part, value in line["parts"].items():
             values.setdefault(part, []).append(value)
-    rows = [f"{'':20} {'targets':>8} {'similarity':>11} {'earned':>8} {'counted':>8}"]
+    rows = [f"{'':20} {'targets':>8} {'similarity':>11} {'earned':>8} {'counted':>8} {'stated':>7} {'right':>7}"]
     shown = set()
     for dimension in DIMENSIONS:
         earned = values.get(dimension)
@@ -115,12 +116,20 @@ def score_table(scored: Sequence[dict[str, Any]]) -> str:
             continue
         counted = sum(value > 0 for value in earned) / len(earned)
         raw = _mean(values[f"raw/{dimension}"])
-        rows.append(f"{dimension:20} {len(earned):8d} {raw:11.3f} {_mean(earned):8.3f} {counted:8.0%}")
+        stated, right = (values.get(f"{part}/{dimension}") for part in ("stated", "right"))
+        rows.append(
+            f"{dimension:20} {len(earned):8d} {raw:11.3f} {_mean(earned):8.3f} {counted:8.0%} "
+            f"{_percent(stated):>7} {_percent(right):>7}"
+        )
         shown |= {dimension, f"raw/{dimension}"}
-    shown |= {f"has_target/{dimension}" for dimension in DIMENSIONS}
+    shown |= {f"{part}/{dimension}" for part in ("has_target", "stated", "right") for dimension in DIMENSIONS}
     rows += [f"{part:20} {len(v):8d} {'':11} {_mean(v):8.3f}" for part, v in values.items() if part not in shown]
     rows.append(f"{'total':20} {len(scored):8d} {'':11} {_mean([line['total'] for line in scored]):8.3f}")
     return "\n".join(rows)
+
+
+def _percent(values: Sequence[float] | None) -> str:
+    return f"{_mean(values):.0%}" if values else "-"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -90,8 +90,8 @@ def test_the_table_has_means_over_what_has_a_target(files, capsys):
     targets = [{"id": "a", "record": RECORD}, {"id": "b", "record": {"Fabric": "ATHENIAN"}}]
     assert main(files(predictions, targets)) == 0
     rows = {words[0]: words[1:] for words in map(str.split, capsys.readouterr().out.splitlines()[1:])}
-    assert rows["fabric"] == ["2", "0.500", "0.500", "50%"]
-    assert rows["shape"] == ["1", "1.000", "1.000", "100%"]
+    assert rows["fabric"] == ["2", "0.500", "0.500", "50%", "100%", "50%"]
+    assert rows["shape"] == ["1", "1.000", "1.000", "100%", "100%", "100%"]
     assert rows["total"] == ["2", "0.550"]  # 1.1 and 0
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "RewardContext",
     "Term",
     "VaseReward",
+    "WrongCosts",
     "YearInterval",
     "caption_from_facts",
     "facts_as_json",

@@ -32,13 +32,16 @@ _NOTHING = RewardContext()
 def vase_caption(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores a caption; with the default constants the total is in [-0.5, 1.1].
+    """Scores a caption; with the default constants the total is in [-0.5, 1.1], with `wrong_costs` it may be lower.
 
     The score has these parts for every dimension of the task, such as the fabric:
     "has_target/fabric": 1 if the target has a fabric, else 0.
     "raw/fabric": highest similarity of a fabric in the caption and one in the target; only if the target has a fabric.
     "fabric": the same similarity, replaced by 0 if it is below tau; for several fabrics, and for a date inside the
-    target's, see `_dimension`.
+    target's, see `_dimension`. It is -`config.wrong_costs.fabric` if the caption states a fabric and none passes tau.
+    "stated/fabric": 1 if the caption states a fabric, else 0; only if the target has one. Its mean is the coverage.
+    "right/fabric": 1 if a fabric in the caption passes tau, else 0; only if caption and target have one. Its mean is
+    the precision when stated.
 
     Further parts are "penalty/length", "penalty/repetition" and "penalty/irrelevance", which are subtracted from the
     total, and "bonus", which is added to it.
@@ -121,13 +124,23 @@ def _dimension_parts(
     for dimension in dimensions:
         values = target[dimension]
         parts[_HAS_TARGET[dimension]] = 1.0 if values else 0.0
-        if values:
-            parts[_RAW[dimension]], parts[dimension] = _dimension(dimension, given[dimension], values, config, context)
+        if not values:
+            continue
+        raw, earned = _dimension(dimension, given[dimension], values, config, context)
+        parts[_RAW[dimension]], parts[dimension] = raw, earned
+        stated = bool(given[dimension])
+        parts[_STATED[dimension]] = float(stated)
+        if stated:
+            parts[_RIGHT[dimension]] = float(earned > 0)
+            if earned <= 0:
+                parts[dimension] = -config.wrong_costs[dimension]
     return parts
 
 
 _HAS_TARGET = {dimension: f"has_target/{dimension}" for dimension in DIMENSIONS}
 _RAW = {dimension: f"raw/{dimension}" for dimension in DIMENSIONS}
+_STATED = {dimension: f"stated/{dimension}" for dimension in DIMENSIONS}
+_RIGHT = {dimension: f"right/{dimension}" for dimension in DIMENSIONS}
 _PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 
 

@@ -35,6 +35,30 @@ class DimensionWeights(BaseModel, frozen=True, strict=True, extra="forbid", use_
         return getattr(self, dimension)
 
 
+class WrongCosts(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
+    """Costs of a wrong value, by dimension. 0 treats a wrong value as silence.
+
+    A dimension's reward r_i is minus its cost if the text states the dimension, and none of its values passes tau. With
+    a cost c, a guess that is right with probability p and would earn 1 pays only if p > c / (1 + c).
+    """
+
+    fabric: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a wrong fabric."""
+    technique: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a wrong technique."""
+    shape: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a wrong shape."""
+    dating: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a wrong date."""
+    decoration: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a decoration whose words are too different."""
+    attribution: float = Field(default=0.0, ge=0, le=1)
+    """Cost of a wrong hand."""
+
+    def __getitem__(self, dimension: Dimension) -> float:
+        return getattr(self, dimension)
+
+
 class ParserConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True):
     """Constants of the parser, which extracts facts from captions, answers and museum records."""
 
@@ -56,6 +80,9 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     """Weight of each dimension, such as the shape, in the reward."""
     tau: float = Field(default=0.7, ge=0, le=1)
     """Threshold of the similarity of a stated and a target value: a similarity below it is replaced by 0."""
+    wrong_costs: WrongCosts = WrongCosts()
+    """What a wrong value of each dimension costs, so that it earns less than silence. All 0 is the formula of the
+    paper."""
     missing: Literal["drop", "zero"] = "drop"
     """Treatment of a dimension without a target value. "drop" leaves the dimension out and scales the other weights to
     sum to 1; "zero" counts the dimension as 0 and keeps all weights."""

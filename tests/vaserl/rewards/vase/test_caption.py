@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.fakes.reward_cases import PROMPT, RECORD, RECORD_ATTACKS, completion, full_records, records, score, task
 from vaserl.grpo.advantage import advantages
 from vaserl.rewards.scorer import load_scorer
-from vaserl.rewards.vase import RewardConfig, reference_caption, vase_caption
+from vaserl.rewards.vase import RewardConfig, reference_caption, vase_caption, vase_question
 from vaserl.types import DIMENSIONS, Group, Task
 
 
@@ -31,6 +31,8 @@ def test_vase_caption_perfect_caption_earns_everything():
         **{dimension: 1.0 for dimension in DIMENSIONS},
         **{f"raw/{dimension}": 1.0 for dimension in DIMENSIONS},
         **{f"has_target/{dimension}": 1.0 for dimension in DIMENSIONS},
+        **{f"stated/{dimension}": 1.0 for dimension in DIMENSIONS},
+        **{f"right/{dimension}": 1.0 for dimension in DIMENSIONS},
         **{"penalty/length": 0.0, "penalty/repetition": 0.0, "penalty/irrelevance": 0.0},
         "bonus": pytest.approx(0.1),
     }
@@ -111,3 +113,33 @@ def test_vase_caption_is_the_same_in_every_process():
     ]
     assert outputs[0] == outputs[1]
     assert outputs[0].strip() == str([(n, repr(score(RECORD, t).total)) for n, t in RECORD_ATTACKS.items()])
+
+
+def test_wrong_costs_make_a_wrong_value_earn_less_than_silence():
+    record = {"Fabric": "ATHENIAN", "Technique": "RED-FIGURE", "Attributed To": "LYDOS by BEAZLEY"}
+    config = RewardConfig.model_validate({"wrong_costs": {"attribution": 0.5}})
+    right, silent, wrong = (
+        score(record, f"This is an Athenian red-figure vase{end}.", config=config)
+        for end in (", attributed to Lydos", "", ", attributed to the Berlin Painter")
+    )
+    assert (right.parts["attribution"], silent.parts["attribution"], wrong.parts["attribution"]) == (1, 0, -0.5)
+    assert [each.parts["stated/attribution"] for each in (right, silent, wrong)] == [1, 0, 1]
+    assert (right.parts["right/attribution"], wrong.parts["right/attribution"]) == (1, 0)
+    assert "right/attribution" not in silent.parts, "precision is taken over what is stated"
+    # The weights of fabric, technique and attribution are 0.2, 0.2 and 0.1.
+    for each, earned in ((silent, 0.4), (wrong, 0.4 - 0.1 * 0.5)):
+        assert each.total - each.parts["bonus"] + each.parts["penalty/irrelevance"] == pytest.approx(earned / 0.5)
+    # Of several values one is right: that is not wrong.
+    both = score(
+        record, "This is an Athenian red-figure vase, attributed to Lydos or the Berlin Painter.", config=config
+    )
+    assert both.parts["attribution"] == 0.5 and both.parts["right/attribution"] == 1
+
+
+def test_wrong_costs_are_off_by_default_and_hold_for_questions():
+    record = {"Fabric": "ATHENIAN"}
+    question = Task(id="q", clip="", prompt=PROMPT, dimensions=("fabric",), record=record, reference="Athenian")
+    config = RewardConfig.model_validate({"wrong_costs": {"fabric": 0.25}})
+    assert vase_question(question, completion("Corinthian")).total == 0
+    assert vase_question(question, completion("Corinthian"), config).total == -0.25
+    assert vase_question(question, completion(""), config).total == 0
