@@ -133,7 +133,7 @@ def _dimension_parts(
         if stated:
             parts[_RIGHT[dimension]] = float(earned > 0)
             if earned <= 0:
-                parts[dimension] = -config.wrong_costs[dimension]
+                parts[dimension] = 0.0 - config.wrong_costs[dimension]
     return parts
 
 
