@@ -67,7 +67,7 @@ _COUNTED = re.compile(
 )
 _OR_LATER = re.compile(
     r" (?:or|and) (?P<near>(?:(?:slightly|somewhat|a little|a bit|soon|shortly|just|perhaps|possibly|probably) )*)"
-    r"(?P<way>later|earlier|after|before)(?= ?(?:[,;.:()|]|$))| (?P<on>onwards?)(?!\w)"
+    r"(?P<way>later|earlier|after|before)(?= ?(?:[,;.:()|¦]|$))| (?P<on>onwards?)(?!\w)"
 )
 
 
@@ -125,7 +125,7 @@ def _is_range_of_years(first: DateUnit, second: DateUnit, link: str, normal: str
     apart = first.number - second.number
     if apart > _LONGEST_SPACED_YEARS and link == " - " and not (first.era or first.circa):
         return False  # "Painter of Berlin 1686 - c. 480 BC"
-    if first.era or second.era or min(first.number, second.number) >= bare_from:
+    if first.era or second.era or (_is_bare(first, bare_from) and _is_bare(second, bare_from)):
         return True
     if _COUNTED.match(normal, second.end):
         return False
@@ -146,7 +146,7 @@ def _single(unit: DateUnit, normal: str, margin: int, bare_from: int) -> DateSpa
         behind = part_behind(normal, end) if unit.part == WHOLE and unit.named else None
         if behind:
             unit.part, end = behind
-    elif unit.kind == "year" and not (unit.number and (unit.number >= bare_from or _is_marked(unit, normal))):
+    elif unit.kind == "year" and not (unit.number and (_is_bare(unit, bare_from) or _is_marked(unit, normal))):
         return None
     modern = not unit.era and _is_modern(unit)
     if modern and unit.terminus:
@@ -159,6 +159,11 @@ def _single(unit: DateUnit, normal: str, margin: int, bare_from: int) -> DateSpa
     elif unit.turn or unit.kind == "year":
         widened = (stated[0] - margin, stated[1] + margin)
     return DateSpan(stated, widened, modern, unit.begin, end)
+
+
+def _is_bare(unit: DateUnit, bare_from: int) -> bool:
+    """Returns True if a number without a mark counts as a year. Among words a modern one doesn't: "Berlin 1686"."""
+    return unit.number >= bare_from and (bare_from == 1 or unit.number < _FIRST_MODERN_YEAR)
 
 
 def _is_marked(unit: DateUnit, normal: str) -> bool:

@@ -133,7 +133,8 @@ def _take(zone: Zone, value: str, labelled: list[LabelledValue]) -> str:
 
 _PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
 _NAMES_END = re.compile(r"[|](?: |$)|\.(?: |$)")  # "Terracotta; red-figure"
-_DATE_END = re.compile(r"[;|](?: |$)|\.(?: |$)(?=\D)")  # the point of "c. 500" ends nothing
+# The points of "c. 500", "5th c. BC" and "5. Jh. v. Chr." end nothing.
+_DATE_END = re.compile(r"[;|](?: |$)|(?<![hdt] c)(?<! cent)(?<! jh)(?<! [vn])\.(?: |$)(?=[^\d(])(?!jh|jahrh)")
 _IGNORED_END = re.compile(r"[;|](?: |$)|\.(?: (?=[a-z]{3})|$)")
 # A sentence after the decoration that names the technique is no decoration: "siren. Athenian red-figure kylix".
 _OTHER_FACTS = re.compile(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.reward_cases import completion, task
-from vaserl.rewards.vase import RewardConfig, vase_question
+from vaserl.rewards.vase import RewardConfig, Term, parse_caption, vase_question
 from vaserl.rewards.vase.date_units import MOST_NUMBERS, find_units
 from vaserl.rewards.vase.dates import RESTATED_YEARS, YearInterval, find_dates, innermost, ordinal
 from vaserl.rewards.vase.similarity import interval_similarity, lies_inside
@@ -33,7 +33,7 @@ TABLE = table()
 
 
 def test_the_table_has_enough_forms():
-    forms = [form for _, form, _ in TABLE]
+    forms = [(place, form) for place, form, _ in TABLE]
     assert len(set(forms)) == len(forms) >= 150
 
 
@@ -47,6 +47,23 @@ def test_find_dates_reads_the_forms_of_museums(form, intervals):
 @pytest.mark.parametrize(("form", "intervals"), [row[1:] for row in TABLE if row[0] == "field"])
 def test_find_dates_reads_bare_numbers_in_a_date_field(form, intervals):
     assert read(form, bare=True) == intervals
+
+
+@pytest.mark.parametrize(
+    ("form", "intervals"),
+    [
+        ("5. Jh. v. Chr.", [(-500, -400)]),
+        ("1st c. AD", [(1, 100)]),
+        ("6th century B.C. (last quarter)", [(-525, -500)]),
+        ("c. 510 BC or later", [(-520, -450)]),
+        ("ca. 500–490 BCE", [(-500, -490)]),
+        ("480", [(-490, -470)]),
+    ],
+)
+def test_labels_and_lines_end_no_date(form, intervals):
+    for text in (f"Date: {form}. Athenian cup", f"Athenian cup\nDate: {form}\nDimensions: 10 15/16 in."):
+        assert [(i.start, i.end) for i in parse_caption(text).dating] == intervals
+        assert parse_caption(text).shape == (Term("cup", ""),)
 
 
 def test_find_dates_cuts_dates_out_of_the_text():
