@@ -16,7 +16,7 @@ Fractions = tuple[float, float]
 """Start and end of a part of a period, as shares of its length: (0.5, 0.75) for "third quarter"."""
 
 WHOLE: Fractions = (0.0, 1.0)
-MOST_NUMBERS = 200
+MOST_NUMBERS = 100
 """Number of numbers that are read of a text, dates or not."""
 
 
@@ -57,14 +57,14 @@ def find_units(normal: str) -> Iterator[DateUnit]:
 
     Only the first `MOST_NUMBERS` numbers of the text are read, so that a flood of numbers doesn't take long.
     """
-    end, flat = 0, ""
-    number = _DIGIT_OR_WORD if _HAS_WORD.search(normal) else _DIGIT
+    end = 0
+    number = _DIGIT_OR_WORD if _may_have_words(normal) else _DIGIT
     core = number.search(normal)
     read = 0
     while core is not None and read < MOST_NUMBERS:
         read += 1
-        match, flat = None, flat or normal.translate(_PUNCTUATION)
-        for start in _starts(normal, flat, core.start(), end):
+        match = None
+        for start in _starts(normal, core.start(), end):
             match = _UNIT.match(normal, start)
             if match is not None:
                 break
@@ -74,21 +74,28 @@ def find_units(normal: str) -> Iterator[DateUnit]:
         core = number.search(normal, end)
 
 
-def _starts(normal: str, flat: str, core: int, lowest: int) -> list[int]:
-    """Returns the indices at which a unit may start whose number starts at index `core`, from left to right.
+def _may_have_words(normal: str) -> bool:
+    """Returns False if no ordinal in letters is part of a date: "sixth century", "IV sec.", "III BCE"."""
+    if _SHORT_HINT.search(normal) or _ROMAN_HINT.search(normal):
+        return True
+    return any(hint in normal for hint in _HINTS)
 
-    flat: the text with spaces instead of the punctuation marks within a unit.
-    """
+
+def _starts(normal: str, core: int, lowest: int) -> list[int]:
+    """Returns the indices at which a unit may start whose number starts at index `core`, from left to right."""
+    lowest = max(lowest, core - _CHARACTERS_IN_FRONT)
+    flat = normal[lowest:core].translate(_PUNCTUATION)
     starts = [core]
-    if core > lowest and normal[core - 1] == "-" and (core < 2 or not normal[core - 2].isalnum()):
-        starts.append(core - 1)  # a minus sign
-    position = starts[-1]
-    while position > lowest:
-        begin = flat.rfind(" ", lowest, position) + 1 or lowest
+    position = len(flat)
+    if position and normal[core - 1] == "-" and (core < 2 or not normal[core - 2].isalnum()):
+        position -= 1  # a minus sign
+        starts.append(core - 1)
+    while position > 0:
+        begin = flat.rfind(" ", 0, position) + 1
         if flat[begin:position] not in _LEADING:
             break
         if begin < position:
-            starts.append(begin)
+            starts.append(lowest + begin)
             position = begin
         position -= 1
     starts.reverse()
@@ -181,7 +188,10 @@ _UNIT = re.compile(
 _DIGIT = re.compile(r"\d(?<!\d\d)(?<!\d[.,]\d)")
 _WORD = rf"[efinstvx](?<!\w\w)(?:(?<=[efnst]){_TAILS}|(?<=[ivx])[ivx]{{0,4}}(?:st|nd|rd|th|eme|e)?)(?=[ /.,-])"
 _DIGIT_OR_WORD = re.compile(rf"{_DIGIT.pattern}|{_WORD}")
-_HAS_WORD = re.compile(r"[hdt][ -]c|[ivxhemt] (?:c|s|bc|ad)|siecle|secol")
+_HINTS = ("centur", "siecle", "secol", " sec.", " sec ", " s.")
+_SHORT_HINT = re.compile(r" c(?<=[hdtivxe] c)(?:ent|[. ])")
+_ROMAN_HINT = re.compile(r" bc(?<=[ivx] bc)")
+_CHARACTERS_IN_FRONT = 80
 _PUNCTUATION = str.maketrans(dict.fromkeys("-/.:=(,;|", " "))
 _LEADING = frozenset(
     (
