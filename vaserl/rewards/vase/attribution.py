@@ -85,7 +85,12 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
 
 
 def read_names(names: str) -> tuple[Attribution, ...]:
-    """Parses a normalised list of artists' names, in which "|", ",", ";", "/" or "or" separates alternatives."""
+    """Parses a normalised list of artists' names, in which "|", ",", ";", "/" or "or" separates alternatives.
+
+    A sentence ("the vase was painted by Lydos") is read like a caption.
+    """
+    if _SENTENCE.search(names):
+        return find_attributions(names)[0]
     return _read(names)[0]
 
 
@@ -128,8 +133,10 @@ _DISPLAY = {
     "workshop": "the workshop of ",
     "recalls": "a hand akin to ",
 }
+_SENTENCE = re.compile(r"\b(?:is|was|are|were|be|been|looks?|seems?|not|but)\b")
 _ALTERNATIVES = re.compile(
-    r"\s*[,/;]\s*|\s+or\s+(?:to\s+)?|\s+and\s+(?=(?:by )?(?:the|his|her)\s)|\s+and/or\s+|(?<=painter)\s+and\s+"
+    r"\s*[,/;]\s*(?:or\s+)?|\s+or\s+(?:to\s+)?|\s+and\s+(?=(?:by )?(?:the|his|her)\s)|\s+and/or\s+"
+    r"|(?<=painter)\s+and\s+"
 )
 _DOUBT = re.compile(r"\(\?\)|\?|\b(?:probably|possibly|perhaps|purportedly|tentatively|maybe|likely)\b")
 _DROPPED = re.compile(
@@ -158,6 +165,8 @@ _HIS_QUALIFIERS |= {"him": "near", "her": "near"}
 _SCHOLAR = re.compile(
     r"(?<!\bor)(?<!\band)(?<!painted)(?<!signed)(?<!made)(?<!potted)(?<!influenced)(?<!inspired)\s+by\s+.*$"
 )
+_NOTE = re.compile(r"(?:who|which|that|active|born|working|sons? of|brothers? of|also|formerly)\b")
+"""Begin of a note behind a name, which is no name: "Tleson, son of Nearchos"."""
 _MADE_IT = re.compile(r" (?:has )?(?:painted|made|signed|decorated|drew|potted)(?: (?:it|this|me|the \w+))?$")
 _ABBREVIATED = {"p": "painter", "ptr": "painter", "gr": "group", "cl": "class"}
 _SCHOLARS = word_list("scholars.txt")
@@ -194,6 +203,8 @@ def _turn(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=65536)
 def _read_name(text: str) -> Attribution | None:
+    if _NOTE.match(text):
+        return None
     doubtful = bool(_DOUBT.search(text))
     text = " ".join(_DROPPED.sub(" ", text).split())
     qualifier = ""

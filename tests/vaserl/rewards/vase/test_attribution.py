@@ -4,7 +4,15 @@ from itertools import combinations
 
 import pytest
 
-from vaserl.rewards.vase import Attribution, RewardConfig, lexicon, parse_caption, parse_record, reference_caption
+from vaserl.rewards.vase import (
+    Attribution,
+    RewardConfig,
+    lexicon,
+    parse_caption,
+    parse_record,
+    parse_value,
+    reference_caption,
+)
 from vaserl.rewards.vase.attribution import display, read_names
 from vaserl.rewards.vase.hands import core, known_hand, museum_numbers, possible_hands
 from vaserl.rewards.vase.similarity import attribution_pairs, attribution_similarity
@@ -14,7 +22,6 @@ CONFIG = RewardConfig()
 EXEKIAS = ("exekias", "", "")
 BERLIN = ("berlin", "painter", "")
 PAN = ("pan", "painter", "")
-HAIMON = ("haimon", "painter", "")
 
 
 def read(text: str) -> list[tuple[str, str, str]]:
@@ -141,6 +148,25 @@ def test_display_is_read_back_for_unknown_names(role, qualifier):
             (hand,) = parse_record({"Attributed To": field}).attribution
             text = f"Attic cup, c. 500 BCE, attributed to {display(hand)}."
             assert parse_caption(text).attribution == (hand,), text
+
+
+ANSWERS = {
+    "The painter of the vase is the Berlin Painter.": [BERLIN],
+    "The vase was painted by the Berlin Painter": [BERLIN],
+    "The artist is the Berlin Painter, active in Athens": [BERLIN],
+    "The hand is that of the Pan Painter": [PAN],
+    "It is not by the Berlin Painter but by the Pan Painter": [PAN],
+    "the Pan Painter, or a follower": [PAN, ("pan", "painter", "follower")],
+    "Exekias, who also signed as potter": [EXEKIAS],
+    "Tleson, son of Nearchos": [("tleson", "", "")],
+    "The artist is unknown.": [],
+    "Painter of": [],
+}
+
+
+@pytest.mark.parametrize(("answer", "expected"), ANSWERS.items())
+def test_read_names_of_answers(answer, expected):
+    assert [(a.name, a.role, a.qualifier) for a in parse_value("attribution", answer).attribution] == expected
 
 
 @pytest.mark.parametrize(
