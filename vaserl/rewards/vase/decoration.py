@@ -24,6 +24,7 @@ _BACKGROUND = word_group("background")
 _FEW_WORDS, _SHORT_PHRASE = 3, 4
 _LONG_TEXT, _NUM_SENTENCES = 45, 3
 _FEWEST_BACKGROUND = 2
+_SHORT_WORD = 2
 _PURPOSES = word_group("purposes")
 _SHARE_OF_MOTIFS = 0.7
 
@@ -54,7 +55,8 @@ def depicted(words: Sequence[str]) -> list[int]:
         if word in _CUES or (word == ":" and index > 0 and _is_side(words, index - 1)):
             degree = STRONG
         elif word in _WEAK_CUES and degree != STRONG:
-            degree = NONE if _technique_follows(words, index + 1) else WEAK
+            in_manner = words[index + 1 : index + 3] == ["in", "the"]  # "decorated in the Corinthian style"
+            degree = NONE if in_manner or _technique_follows(words, index + 1) else WEAK
     return degrees
 
 
@@ -74,7 +76,7 @@ def painted_words(
     start = 0
     for end in range(len(words) + 1):
         if end == len(words) or words[end] in _UNIT_ENDS:
-            if end > start:
+            if end > start and (end > start + 1 or len(words[start]) > 1):
                 kept += _painted(words, range(start, end), degrees, claimed, listed)
             start = end + 1
     return decoration_words(kept)
@@ -92,12 +94,16 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
         if end == len(words) or words[end] in _ENDS:
             sentence = [i for i in range(start, end) if i not in claimed]
             start = end + 1
-            texts = [words[i] for i in sentence]
+            texts = sentence_words = [words[i] for i in sentence]
             strong = [i for i in sentence if degrees[i] == STRONG]
             if len(_BACKGROUND.intersection(texts)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(texts):
                 texts = [words[i] for i in strong]  # the sentence is about vases in general, or about this one's data
             if any(is_motif(word) for word in texts):
-                kept += [word for word in texts if is_motif(word) or is_companion(word)]
+                kept += [
+                    words[i]
+                    for i in (strong if texts is not sentence_words else sentence)
+                    if is_motif(words[i]) or (is_companion(words[i]) and (degrees[i] or words[i] not in _PURPOSES))
+                ]
             else:
                 kept += [words[i] for i in strong if is_companion(words[i])]
     return kept
@@ -130,6 +136,7 @@ def _painted(
     if len(free) < len(unit) and not weak:
         return motifs  # the phrase names the vase: "Herakles on an Attic cup"
     if not motifs:
+        content = [w for w in content if w.isalpha() and len(w) > _SHORT_WORD]
         few = not listed and len(content) <= _FEW_WORDS and len(unit) <= _SHORT_PHRASE + 2
         return content if few and _PARTS.isdisjoint(free) and (weak or len(free) == len(unit)) else []
     return content if len(content) <= _SHORT_PHRASE or len(motifs) >= _SHARE_OF_MOTIFS * len(content) else motifs

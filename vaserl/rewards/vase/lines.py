@@ -18,21 +18,26 @@ def text_lines(text: str, max_chars: int) -> list[str]:
     text = text[:max_chars]
     if "<" in text or "&" in text:
         text = _BLOCK.sub("\n", html.unescape(text) if "&" in text else text)
-    if "Side " in text:
-        text = _GLUED.sub(r"\1\n", text)
+    text = _GLUED.sub("\n", text)
     if "•" in text:
         text = text.replace("•", "\n")
     if len(text.splitlines()) < 2:
         normal = normalize(text, max_chars)
         return [normal] if normal else []
     raw = [line.strip() for line in text.splitlines()]
+    if len(raw) > _MOST_LINES:
+        raw[_MOST_LINES - 1 :] = [" ; ".join(raw[_MOST_LINES - 1 :])]
     lines = _unwrapped(raw)
     normal = (_BULLET.sub("", normalize(line.replace("\t", " | "), max_chars)).strip("| ") for line in lines)
     return [line for line in normal if line]
 
 
 _BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|d[dlt]|section|article)\b[^<>]*>", re.IGNORECASE)
-_GLUED = re.compile(r"([a-z.)])(?=Side [A-D]:)")  # "Side A: lionSide B: deer"
+_GLUED = re.compile(
+    r"(?<=[a-z]{3})(?=[A-Z][a-z]{2}|Side [A-D]:|\d(?:st|nd|rd|th) [Cc]ent)"
+)  # "Side A: lionSide B: deer"
+_MOST_LINES = 150
+"""Number of lines beyond which the rest of a text is one line, so that a flood of line breaks takes no time."""
 _BULLET = re.compile(r"^[·>*-]+ +")
 _OPEN_END = re.compile(r"(?:\b(?:the|of|by|to|and|or|a|an|with|in|on|from|at|near)|[,-])$", re.IGNORECASE)
 _WIDEST_WRAP, _NARROWEST_WRAP = 110, 55

@@ -51,6 +51,7 @@ _COMPARISONS = (
     r"|inspired by|influenced by|influence of|based on"
     r"|imitat(?:es?|ed|ing|ions? of)|cop(?:y|ies|ied|ying)(?: of| from)?"
     r"|resembl(?:es?|ing)|export(?:ed|s)? to|import(?:ed|s)? (?:in)?to|parallels? (?:in|with|to|from)|akin to|than"
-    r"|familiar from|known from|in the (?:manner|style) of(?= [\w-]+ (?:cups?|vases?|ware|pottery)))\b"
+    r"|familiar from|known from|(?:common|typical|frequent) (?:on|in|of)(?= (?:later|earlier|other|many))"
+    r"|in the (?:manner|style) of(?= [\w-]+ (?:cups?|vases?|ware|pottery)))\b"
 )
 _COMPARED = re.compile(rf"{_COMPARISONS}{_CLAUSE}")

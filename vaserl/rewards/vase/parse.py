@@ -33,8 +33,16 @@ from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
-from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase
-from vaserl.rewards.vase.zones import FINDSPOT_WORDS, NUMBER_WORDS, is_ignored, without_findspots, without_numbers
+from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase, told_first
+from vaserl.rewards.vase.zones import (
+    BACKGROUND_WORDS,
+    FINDSPOT_WORDS,
+    NUMBER_WORDS,
+    is_ignored,
+    without_background,
+    without_findspots,
+    without_numbers,
+)
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 
@@ -142,6 +150,8 @@ _ANSWER = re.compile(
 )
 _UNSTATED = frozenset(("vase", "vessel", "pot"))
 _MATERIALS = word_group("materials")
+_MODERN = 1000
+"""Years from this one on are those of collectors and museums."""
 _ONE_WORD = re.compile(r"\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
@@ -189,7 +199,7 @@ def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tup
     if zone == "place":
         return {"fabric": _terms("fabric", [*mentions, *_made_at(words, [0] * len(words), mentions)])}
     found: dict[Dimension, tuple] = {d: terms for d in _VOCABULARIES if (terms := _terms(d, mentions))}
-    if not found and _MATERIALS.isdisjoint(words):
+    if not found and _MATERIALS.isdisjoint(words) and "," not in normal:
         return {d: _field(d, normal, parser) for d in _VOCABULARIES if d == zone}
     return found
 
@@ -211,14 +221,17 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
         normal = without_denied(normal)
     if "(" in normal:
         normal = _GLOSS.sub(_gloss, normal)
+    if not BACKGROUND_WORDS.isdisjoint(present):
+        normal = without_background(normal)
     dating, normal = find_dates(normal, parser.single_year_margin_years)
+    dating = tuple(interval for interval in dating if interval.start < _MODERN)
     attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
     if not FINDSPOT_WORDS.isdisjoint(present):
         normal = without_findspots(normal)
     if not COMPARISON_WORDS.isdisjoint(present):
         normal = without_compared(normal)
     if "(" in normal:
-        normal = _ONE_WORD.sub(r" \1 ", normal).replace("(", ", ").replace(")", ", ")
+        normal = _ONE_WORD.sub(_adjective, normal).replace("(", ", ").replace(")", ", ")
     words = tokens(normal)
     hidden = is_ignored(words)
     if hidden:
@@ -230,6 +243,8 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
         mentions = find_mentions(words, parser.spelling_cutoff)
     elif all(m.vocabulary != "technique" for m in mentions) and any(degrees):
         mentions += _within_depiction(words, degrees, parser)
+    if is_prose(words):
+        mentions = told_first(mentions, words)
     named, scene = of_the_vase(mentions, words, families)
     named += _made_at(words, degrees, named)
     claimed = {index for m in (*mentions, *named) if m not in scene for index in range(m.start, m.end)}
@@ -250,6 +265,12 @@ def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: Pars
     return [
         m for m in inside if any(abs(m.start - t.end) <= 1 or abs(t.start - m.end) <= 1 or m == t for t in techniques)
     ]
+
+
+def _adjective(match: re.Match[str]) -> str:
+    """Opens a bracket of one word, which may belong to the name before it; a name of its own stays apart."""
+    word = match[1]
+    return f" , {word} , " if find_mentions([word], 1.0) else f" {word} "
 
 
 def _gloss(match: re.Match[str]) -> str:

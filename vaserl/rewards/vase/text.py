@@ -92,6 +92,8 @@ def lemma(word: str) -> str:
     word = word.removesuffix("'s").removesuffix("'")
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if len(word) > 5 and word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "os", "is")):
@@ -126,6 +128,11 @@ _IRREGULAR = {
     "horsemen": "horseman",
     "oxen": "ox",
     "wolves": "wolf",
+    "leaves": "leaf",
+    "heroes": "hero",
+    "erotes": "eros",
+    "chlamydes": "chlamys",
+    "does": "do",
 }
 
 STOP_WORDS = word_list("stop_words.txt")

@@ -34,8 +34,8 @@ def of_the_vase(
     words: tokens of the text, in which `mentions` were found. families: shapes that the text's heading states; what is
     said of a vessel of another shape is an aside.
     """
-    if not mentions:
-        return mentions, []
+    if not mentions or len(mentions) > _MANY:
+        return mentions, []  # a list of names is about no vessel in particular
     starts = {m.start for m in mentions}  # "Athenian column-krater" is no Athenian column
     asides = [m for m in mentions if m.end not in starts and _is_adjective_of_something(m, words)]
     kept = [m for m in mentions if m not in asides]
@@ -44,6 +44,9 @@ def of_the_vase(
         others = [m for m in shapes if m.id.partition("/")[0] not in families]
         kept = [m for m in kept if m not in others and not any(_beside(m, other) for other in others)]
         asides += [m for m in others if _in_scene(m, mentions, words)]
+    elif shapes and all(_is_held(m, words) for m in shapes):
+        asides += shapes  # "a woman holding a hydria": the text does not name the vase
+        kept = [m for m in kept if m not in shapes]
     named = _without_finishes(kept, words)
     asides += [m for m in kept if m not in named]
     scene = [m for m in asides if m.vocabulary == "shape" or (m.end < len(words) and is_motif(words[m.end]))]
@@ -55,19 +58,35 @@ def of_the_vase(
     return kept, scene
 
 
+def told_first(mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
+    """Leaves out the techniques of later sentences of prose: it tells of the vase first, then of other vases."""
+    techniques = [m for m in mentions if m.id in FIGURE_TECHNIQUES]
+    if len({m.id for m in techniques}) < 2:
+        return mentions
+    first = techniques[0].end
+    end = next((i for i in range(first, len(words)) if words[i] in _SENTENCE_ENDS), len(words))
+    told = {m.id for m in techniques if m.start < end}
+    return [m for m in mentions if m.id not in FIGURE_TECHNIQUES or m.id in told]
+
+
 def _beside(mention: Mention, shape: Mention) -> bool:
     """Returns True for a fabric or technique directly before a shape, or with one word between."""
     return mention.vocabulary != "shape" and 0 <= shape.start - mention.end <= _NEAR
 
 
 _NEAR = 2
+_MANY = 50
 
 
 def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
     following = words[mention.end] if mention.end < len(words) else ""
+    if mention.vocabulary == "shape":
+        return following[:1].isdigit() and words[mention.start] == "plate"  # "Plate 12" of a book
     if mention.vocabulary == "fabric":
         return following in _NO_VASE
-    return mention.id == "geometric" and following in _PATTERN_NOUNS
+    if mention.id == "geometric" and following in _PATTERN_NOUNS:
+        return True
+    return following == "painter" or list(words[mention.end : mention.end + 2]) == ["vase", "painter"]
 
 
 def _without_finishes(mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
@@ -142,6 +161,20 @@ def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str
             return True
         index -= 1
     return False
+
+
+def _is_held(mention: Mention, words: Sequence[str]) -> bool:
+    """Returns True for a vessel that a figure before it in the sentence holds or uses: "a woman with a hydria"."""
+    index = mention.start - 1
+    while index >= 0 and words[index] in ("a", "an", "the", "his", "her"):
+        index -= 1
+    if index < 1 or words[index] not in _HOLDING:
+        return False
+    start = next((i for i in range(index, -1, -1) if words[i] in _SENTENCE_ENDS), -1)
+    return any(is_motif(word) for word in words[start + 1 : index])
+
+
+_HOLDING = frozenset(("with", "holding", "holds", "carrying", "carries", "from", "into", "lifting", "lifts"))
 
 
 def _names_the_vase(mention: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:

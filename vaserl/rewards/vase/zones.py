@@ -14,13 +14,15 @@ from vaserl.rewards.vase.text import CUT, with_marks, word_group, word_list
 
 METADATA = word_list("metadata.txt")
 """Words that mark a phrase about a vase's keeper, purchase, literature, condition, size or photograph."""
-KEEPERS = word_list("keepers.txt")
-"""Cities and countries of museums."""
+KEEPERS = word_list("keepers.txt") | places().keys() | word_list("findspots.txt")
+"""Cities and countries, where vases are kept or were made or found."""
 
 NUMBER_WORDS = with_marks(word_group("numbers"))
 """A text without any of these words has no measurement, literature or credit line."""
 FINDSPOT_WORDS = with_marks(word_group("findspots") | word_list("findspots.txt"))
 """A text without any of these words states no findspot."""
+BACKGROUND_WORDS = with_marks(word_group("careers"))
+"""A text without any of these words tells nothing of an artist's or a style's time."""
 
 
 def without_numbers(normal: str) -> str:
@@ -49,6 +51,26 @@ _CREDIT = re.compile(
     rf"(?:^|(?<=[.,;|{CUT}]))[^.,;|{CUT}]{{0,80}}?"
     r"\b(?:funds?|bequest|gift of|purchased?|donated|acquired|exchange|exhibition|on loan)\b"
     rf"[^.,;|{CUT}]{{0,80}}(?:, \d{{4}}\b)?"
+)
+
+
+def without_background(normal: str) -> str:
+    """Returns a normalised text without dates and places of artists and inventions instead of the vase.
+
+    Examples: "active in Athens c. 500–475 BCE", "invented in Athens around 530 BCE".
+    """
+    return _CAREER.sub(" , ", normal)
+
+
+_IN_CLAUSE = r"(?:[^,.;:()|¦]|(?<=\bc)\.|(?<=\bca)\.|(?<=\bb)\.(?=c)|(?<=\bb\.c)\.|\.(?=\w)){0,90}"
+_CAREER = re.compile(
+    r"\b(?:(?:active|flourish\w{1,3}|lived|invented|introduced|originated|admired|prevalent|developed in"
+    r"|in the period from|which was used in|established|in activity|imported from)\b"
+    rf"{_IN_CLAUSE}"
+    r"|(?:in )?[\w]+[ -]century(?: b\.? ?c\.?(?: ?e\.?)?)? (?:greek |athenian )?"
+    r"(?:athens|attica|greece|britain|europe|artisan|artist|painter|potter|vase[ -]painter|master)\b"
+    r"|(?:(?<=painter)|(?<=artist)|(?<=potter)|(?<=artisan)) of the (?:[\w-]+ ){1,4}?century"
+    r"(?: b\.? ?c\.?(?: ?e\.?)?)?)"
 )
 
 

@@ -1,8 +1,10 @@
 """Tests the zones of a text: a value counts in its zone only, and what is denied or compared states nothing."""
 
 import pytest
+from hypothesis import assume, given, settings
 
-from vaserl.rewards.vase import parse_caption, parse_record, parse_value
+from tests.fakes.reward_cases import records, score
+from vaserl.rewards.vase import parse_caption, parse_record, parse_value, reference_caption
 from vaserl.rewards.vase.facts_json import facts_as_json
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
 from vaserl.rewards.vase.lines import text_lines
@@ -67,6 +69,15 @@ def stated(text: str) -> str:
         ),
         ("Attic cup: a warrior in a Corinthian helmet", "athenian; cup; warrior corinthian helmet"),
         ("Athenian column-krater with a lion on an Ionic column", "athenian; krater/column; lion ionic column"),
+        (
+            "Siren. Poseidon, with a trident, and Amymone holding a hydria",
+            "siren poseidon trident amymone holding hydria",
+        ),
+        # careers and periods are no dates of the vase
+        ("Attic cup by Douris, active c. 500-470 BC, with a lion", "athenian; cup; lion; douris"),
+        ("Attic cup. The Archaic period (700–480 BC). Invented in Corinth around 530 BC.", "athenian; cup"),
+        ("Cup by Douris, a red-figure vase painter of the early 5th century BC", "cup; douris"),
+        ("Cup decorated in the Corinthian style", "corinthian; cup"),
         # a bracket with values of its own is none: hedging in it is not free
         ("Athenian cup (bowl, Corinthian or Boeotian hydria)", "athenian corinthian boeotian; hydria"),
         ("Athenian cup found in a Corinthian red-figure hydria", "athenian corinthian; red_figure; hydria"),
@@ -92,7 +103,7 @@ def stated(text: str) -> str:
         ("The handles suggest a hydria.\n**Final answer:** Attic cup", "athenian; cup"),
         # finishes and ornaments are no second technique
         ("Attic black-figure cup; the figures are in black glaze", "athenian; black_figure; cup"),
-        ("Attic black-figure cup with geometric patterns", "athenian; black_figure; cup; geometric pattern"),
+        ("Attic black-figure cup with geometric patterns", "athenian; black_figure; cup; geometric"),
         ("Black Glaze\nHeight: 21.7 cm", "black_glaze"),
     ],
 )
@@ -182,3 +193,24 @@ def test_records_and_values_deny_as_captions_do():
     assert [t.id for t in parse_value("technique", "It is not red-figure but black-figure.").technique] == [
         "black_figure"
     ]
+
+
+@settings(deadline=None, max_examples=30)
+@given(records)
+def test_vase_caption_an_honest_exclusion_costs_little_and_denied_facts_earn_nothing(record):
+    reference = reference_caption(record)
+    assume(":" not in reference)  # a label states a value that is in no lexicon
+    honest = score(record, reference).total
+    excluded = f"{reference} Not {other_fabric(record)}, no pinax."
+    assert score(record, excluded).total >= honest - 0.05
+    head, *clauses = reference.rstrip(".").split(", ")
+    denied = f"This is not {head}, " + ", ".join(f"not {clause}" for clause in clauses) + "."
+    parts = score(record, denied).parts
+    assert [parts.get(dimension, 0) for dimension in ("fabric", "technique", "shape", "dating", "attribution")] == [
+        0
+    ] * 5
+
+
+def other_fabric(record: dict[str, str]) -> str:
+    """Returns a fabric that the record does not state."""
+    return "Fikellura" if "FIKELLURA" not in record.get("Fabric", "") else "Chian"
