@@ -128,7 +128,8 @@ class BestViewSettings(ThresholdSettings):
 
 
 class TinyFilterSettings(Section):
-    """Settings of small filter networks that are trained on synthetic vases before the job."""
+    """Settings of small filter networks that are trained on synthetic vases before the job. They are for synthetic
+    photographs: on real ones they hardly do better than chance."""
 
     num_vases: int = pydantic.Field(default=48, ge=8)
     """Number of synthetic vases that the small networks are trained on."""
