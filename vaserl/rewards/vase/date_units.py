@@ -1,7 +1,7 @@
 """Finds the units of which dates consist: years, decades, hundreds ("the 500s") and centuries, and words around them.
 
 "Late 6th–early 5th century BC" has two units, each with a part of a century; "c. 525–475 BCE" has two years, and only
-the second one has an era. `dates.py` joins units to intervals of years. One pattern finds a unit together with the
+the second one has an era. `date_spans.py` joins units to spans of years. One pattern finds a unit together with the
 words around it, so a text is scanned once.
 """
 
