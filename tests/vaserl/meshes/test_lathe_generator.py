@@ -43,7 +43,10 @@ def lathe_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_do_agree_compares_silhouettes_and_the_handles_of_opposite_views():
     assert do_agree([seen("front", 2), seen("right"), seen("back", 2), seen("left")])
-    assert do_agree([seen("front", 2), seen("right", 1)]), "a hydria"
+    assert do_agree([seen("front", 2), seen("right", 1), seen("left", 1)]), "a hydria"
+    assert do_agree([seen("front"), seen("right", 2)]), "a krater whose best view is from the side"
+    assert not do_agree([seen("front", 2), seen("back", 2), seen("right", 1)]), "not confirmed from the left"
+    assert not do_agree([seen("front", 2), seen("right", 2), seen("left", 2)]), "no vase has four"
     assert not do_agree([seen("front", 2), seen("back", 1)])
     assert not do_agree([seen("front"), seen("right", 1), seen("left")])
     assert not do_agree([seen("front"), seen("right", silhouette_iou=0.86)])
@@ -58,7 +61,7 @@ def test_do_agree_compares_silhouettes_and_the_handles_of_opposite_views():
         ((view("right", 2), view("left")), (1,)),  # the one with fewer handles
         ((view("right", 0, 90), view("left", 0, 80)), (0,)),  # the left one shows another shape
         ((view("right", 0, 0), view("left"), view("back", 2)), (1, 2)),  # the first can't be used
-        ((view("right", 1, 88), view("back", 1), view("left", 2)), (0,)),
+        ((view("right", 1, 88), view("back", 1), view("left", 2)), ()),  # handles that no other view confirms
         ((view("back", 2, 0),), ()),
         ((), ()),
     ],

@@ -14,6 +14,10 @@ from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherV
 from vaserl.meshes.glb import write_glb
 from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, VaseSide, VaseView, lathe_views
 
+MAX_HANDLES = 3
+"""Largest number of handles of a vase: a hydria has two at its sides and one at its back."""
+_PAIRS: tuple[tuple[VaseSide, VaseSide], ...] = (("front", "back"), ("right", "left"))
+
 
 class Lathe:
     """Rotates the vase's outline about its axis; see `meshes.lathe`."""
@@ -53,9 +57,10 @@ def agreeing_views(main: VaseView, others: Sequence[VaseView]) -> tuple[tuple[in
 
     A wrong mask in one photograph would spoil the profile, or add handles, for all. Photographs agree if the
     silhouette of their common model overlaps the mask in each by at least `MIN_IOU`, and opposite ones show the same
-    number of handles. Of sets of the same size, the one with the fewest handles beside the body is used, because the
-    backdrop's remains are taken for handles more often than a handle is missed from everywhere, then the one whose
-    smallest overlap is the largest.
+    number of handles. Handles in views from the right and the left, besides those in front and back, must be shown by
+    both: in one of them, they are often parts of a volute that is turned to the camera. Of sets of the same size, the
+    one with the fewest handles beside the body is used, because the backdrop's remains are taken for handles more
+    often than a handle is missed from everywhere, then the one whose smallest overlap is the largest.
 
     Raises: LatheError when the main photograph can't be used.
     """
@@ -86,12 +91,13 @@ def agreeing_views(main: VaseView, others: Sequence[VaseView]) -> tuple[tuple[in
 
 def do_agree(views: Sequence[UsedView]) -> bool:
     """Returns whether the photographs of a common model agree; see `agreeing_views`."""
-    handles = {view.side: view.num_handles for view in views}
-    return all(view.silhouette_iou >= MIN_IOU for view in views) and all(
-        handles[one] == handles[opposite]
-        for one, opposite in (("front", "back"), ("right", "left"))
-        if one in handles and opposite in handles
-    )
+    if any(view.silhouette_iou < MIN_IOU for view in views):
+        return False
+    ahead, aside = ([view.num_handles for view in views if view.side in pair] for pair in _PAIRS)
+    if len({*ahead}) > 1 or len({*aside}) > 1:
+        return False
+    both = max(ahead, default=0), max(aside, default=0)
+    return 0 in both or (len(aside) == 2 and sum(both) <= MAX_HANDLES)
 
 
 def _is_unplaced(sides: Sequence[VaseSide | None]) -> bool:
