@@ -14,7 +14,7 @@ from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherV
 from vaserl.meshes.glb import write_glb
 from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, VaseSide, VaseView, lathe_views
 
-MAX_HANDLES = 3
+MOST_HANDLES = 3
 """Largest number of handles of a vase: a hydria has two at its sides and one at its back."""
 _PAIRS: tuple[tuple[VaseSide, VaseSide], ...] = (("front", "back"), ("right", "left"))
 
@@ -97,7 +97,7 @@ def do_agree(views: Sequence[UsedView]) -> bool:
     if len({*ahead}) > 1 or len({*aside}) > 1:
         return False
     both = max(ahead, default=0), max(aside, default=0)
-    return 0 in both or (len(aside) == 2 and sum(both) <= MAX_HANDLES)
+    return 0 in both or (len(aside) == 2 and sum(both) <= MOST_HANDLES)
 
 
 def _is_unplaced(sides: Sequence[VaseSide | None]) -> bool:
