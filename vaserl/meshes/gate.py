@@ -1,6 +1,9 @@
 """The mesh gate: checks a mesh's geometry, then its agreement with the photograph, and returns the reason for a
 rejection.
 
+The photograph is cut out anew (`vaserl.meshes.photo_comparison`), because a mesh always agrees with the mask that it
+was made from. If the photograph can't be cut out, the mesh is uncompared, and must look more like a vessel.
+
 A copy of the mesh is measured after repairs that don't change its shape: vertices at texture seams are merged,
 zero-area and duplicate faces are removed, and windings are made consistent. The mesh isn't replaced by its convex hull
 or by a remesh, because a gate that repairs shapes accepts every mesh.
@@ -14,11 +17,15 @@ import trimesh
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from vaserl.meshes.silhouette import silhouette_iou
+from vaserl.meshes.photo_comparison import CLEAR_IOU, compare_with_photo
 
 NUM_SLICES, NUM_SECTORS = 24, 16
 """Number of horizontal slices, and number of directions around the axis in each slice, for measuring rotational
 symmetry."""
+UNCLEAR_SYMMETRY = 0.9
+"""Smallest rotational symmetry of a mesh that has less than `CLEAR_IOU`, or whose photograph can't be cut out."""
+UNCLEAR_DEPTH = 0.05
+"""Smallest depth of such a mesh's mouth, in heights. A ball and a lump have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,7 @@ class Thresholds:
     min_symmetry: float = 0.75
     """Smallest rotational symmetry: 1 is a perfect surface of revolution, and handles hardly reduce it."""
     min_iou: float = 0.8
-    """Smallest intersection over union of the mesh's silhouette and the photograph's mask."""
+    """Smallest intersection over union of the silhouettes of mesh and photograph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +72,10 @@ class GateResult:
     """Measured values by name, such as "open_edges"; measuring stops at the first limit that the mesh violates."""
 
 
-def gate(
-    mesh: trimesh.Trimesh, photo_mask: np.ndarray | None = None, thresholds: Thresholds | None = None
-) -> GateResult:
+def gate(mesh: trimesh.Trimesh, photo: np.ndarray | None = None, thresholds: Thresholds | None = None) -> GateResult:
     """Checks a mesh, which must have Y up and its front towards +Z; the mesh isn't changed.
 
-    `photo_mask` is the vase's mask in its photograph, bool [H, W]. Without it, the silhouette isn't checked.
+    `photo` is the vase's photograph, uint8 [H, W, 3 or 4]. Without it, the silhouette isn't checked.
     """
     limits = thresholds or Thresholds()
     measures: dict[str, float] = {"num_faces": float(len(mesh.faces))}
@@ -116,10 +121,23 @@ def gate(
     if symmetry < limits.min_symmetry:
         return reject(f"not wheel-thrown: rotational symmetry {symmetry:.2f}, minimum {limits.min_symmetry}")
 
-    if photo_mask is not None:
-        measures["silhouette_iou"] = iou = silhouette_iou(solid, photo_mask)
-        if iou < limits.min_iou:
-            return reject(f"unlike its photograph: the silhouettes overlap by {iou:.2f}, minimum {limits.min_iou}")
+    if photo is not None:
+        found = compare_with_photo(solid, photo, limits.min_iou)
+        measures["compared"] = float(found.is_compared)
+        if found.is_compared:
+            measures["silhouette_iou"] = iou = found.iou
+            if iou < limits.min_iou:
+                return reject(f"unlike its photograph: the silhouettes overlap by {iou:.2f}, minimum {limits.min_iou}")
+            if found.lacks_openings:
+                return reject("unlike its photograph: backdrop shows beside the body, where the model has clay")
+        if not found.is_compared or found.iou < CLEAR_IOU:
+            measures["mouth_depth"] = depth = mouth_depth(solid)
+            if symmetry < UNCLEAR_SYMMETRY or depth < UNCLEAR_DEPTH:
+                cause = "fits its photograph only roughly" if found.is_compared else "its photograph can't be cut out"
+                return reject(
+                    f"{cause}, and alone it doesn't look like a vessel: rotational symmetry {symmetry:.2f}, minimum "
+                    f"{UNCLEAR_SYMMETRY}; depth of the mouth {depth:.2f}, minimum {UNCLEAR_DEPTH}"
+                )
     return GateResult(accepted=True, reason="", measures=measures)
 
 
@@ -153,6 +171,40 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
     typical = np.median(radii, axis=1)
     departure = np.mean(np.abs(radii - typical[:, None]), axis=1) / np.maximum(typical, 1e-9)
     return float(np.clip(1 - np.median(departure), 0.0, 1.0))
+
+
+def mouth_depth(mesh: trimesh.Trimesh) -> float:
+    """Returns how far one sees down through the mouth, in heights: from the top to the first surface below it.
+
+    The depth is the median of nine vertical lines at and near the axis, so that a seam or a hole pierced in the floor
+    doesn't matter. A line that meets no surface has the depth 1.
+    """
+    vertices = np.asarray(mesh.vertices)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    points = _surface_points(mesh)
+    x, z = float(np.median(points[:, 0])), float(np.median(points[:, 2]))
+    reach = 0.01 * float(high[1] - low[1])
+    corners = vertices[mesh.faces]
+    near = (corners[..., 0].min(axis=1) <= x + reach) & (corners[..., 0].max(axis=1) >= x - reach)
+    near &= (corners[..., 2].min(axis=1) <= z + reach) & (corners[..., 2].max(axis=1) >= z - reach)
+    tops = [
+        _highest(corners[near], x + reach * right, z + reach * front) for right in (-1, 0, 1) for front in (-1, 0, 1)
+    ]
+    return float(np.median([(high[1] - max(top, low[1])) / (high[1] - low[1]) for top in tops]))
+
+
+def _highest(corners: np.ndarray, x: float, z: float) -> float:
+    """Returns the largest height at which a vertical line meets triangles, float64 [F, 3, 3]; minus infinity if it
+    meets none."""
+    a, b, c = (corners[:, index] for index in range(3))
+    double_area = (b[:, 0] - a[:, 0]) * (c[:, 2] - a[:, 2]) - (b[:, 2] - a[:, 2]) * (c[:, 0] - a[:, 0])
+    safe = np.where(np.abs(double_area) > 1e-15, double_area, np.nan)
+    second = ((x - a[:, 0]) * (c[:, 2] - a[:, 2]) - (z - a[:, 2]) * (c[:, 0] - a[:, 0])) / safe
+    third = ((b[:, 0] - a[:, 0]) * (z - a[:, 2]) - (b[:, 2] - a[:, 2]) * (x - a[:, 0])) / safe
+    with np.errstate(invalid="ignore"):
+        meets = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
+    heights = (1 - second - third) * a[:, 1] + second * b[:, 1] + third * c[:, 1]
+    return float(heights[meets].max()) if meets.any() else -np.inf
 
 
 def _repaired(mesh: trimesh.Trimesh) -> trimesh.Trimesh:

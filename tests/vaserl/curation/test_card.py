@@ -163,3 +163,10 @@ def test_pictured_spreads_vases_evenly(number, chosen):
         Row(photo="", vase_id=str(k // 2), clip="c" if k % 2 else "") for k in range(20)
     ]  # every second row was rejected
     assert [int(row.vase_id) for row in pictured(rows, number)] == chosen
+
+
+def test_card_counts_the_models_that_are_uncompared() -> None:
+    rows = [replace(row, scores={"compared": float(k % 2)}) for k, row in enumerate(manifest())]
+    # of the three vases, numbers 7, 8 and 9, the second is uncompared; rejected rows don't count
+    assert "1 of the 3D models are uncompared" in dataset_card(rows, CardSettings(), Findings())
+    assert "uncompared" not in dataset_card(manifest(), CardSettings(), Findings())

@@ -169,3 +169,14 @@ def test_why_of_an_unknown_id_names_the_nearest(dataset, capsys):
     assert "no vase or photograph matches 'v1_5.jpg'; nearest: v1_1.jpg, v1_2.jpg, v1_3.jpg" in error
     assert main(["why", "v1", "--dataset", str(dataset.path)]) == 0
     assert capsys.readouterr().out.startswith("vase v1")
+
+
+def test_why_says_that_a_model_is_uncompared(tmp_path):
+    texts = {"caption": "A cup.", "reference": "A cup.", "split": "train", "mesh": "models/v5.glb"}
+    dataset = DataSet(tmp_path)
+    dataset.write_rows([row("v5.jpg", "v5", "", scores={"symmetry": 0.97, "compared": 0.0}, **texts)])
+    assert "mesh_gate  passed: symmetry 0.970; uncompared with its photograph, which can't be cut out" in why(
+        dataset, "v5"
+    )
+    dataset.write_rows([row("v5.jpg", "v5", "", scores={"symmetry": 0.97, "compared": 1.0}, **texts)])
+    assert "uncompared" not in why(dataset, "v5")

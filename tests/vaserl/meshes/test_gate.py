@@ -39,15 +39,21 @@ def outline(height: int = 200, slimmer: float = 1.0) -> np.ndarray:
     return np.pad(np.abs(x)[None] <= radius[:, None], ((20, 30), (0, 0)))
 
 
+def photo_of(mask: np.ndarray) -> np.ndarray:
+    """Returns a photograph of a dark vase before a pale backdrop with a faint gradient."""
+    backdrop = np.linspace(215, 190, len(mask))[:, None, None]
+    return np.where(mask[..., None], (90, 50, 30), backdrop).astype(np.uint8)
+
+
 def test_gate_accepts_a_whole_vase_with_all_measures() -> None:
-    result = gate(vase(), outline())
+    result = gate(vase(), photo_of(outline()))
     assert result.accepted and result.reason == ""
     measures = result.measures
     assert measures["watertight"] == 1 and measures["open_edges"] == 0
     assert measures["num_components"] == 1 and measures["main_share"] == pytest.approx(1)
     assert measures["height_to_width"] == pytest.approx(1 / 0.64, rel=0.02)
     assert measures["symmetry"] > 0.98
-    assert measures["silhouette_iou"] > 0.97
+    assert measures["silhouette_iou"] > 0.97 and measures["compared"] == 1
     assert 0.01 < measures["fill"] < 0.2
 
 
@@ -87,7 +93,7 @@ def test_gate_rejects_too_few_faces() -> None:
 def test_gate_does_not_depend_on_the_unit(unit: float) -> None:
     other = vase()
     other.apply_scale(unit)
-    expected, found = gate(vase(), outline()), gate(other, outline())
+    expected, found = (gate(mesh, photo_of(outline())) for mesh in (vase(), other))
     assert found.accepted and expected.accepted
     assert found.measures == pytest.approx(expected.measures, abs=1e-6)
 
@@ -235,9 +241,65 @@ def test_silhouette_iou_keeps_the_proportions_of_a_bowl() -> None:
 
 
 def test_gate_rejects_unlike_its_photograph() -> None:
-    result = gate(vase(), outline(slimmer=0.55))
+    result = gate(vase(), photo_of(outline(slimmer=0.55)))
     assert "unlike its photograph" in result.reason
     assert result.measures["silhouette_iou"] < 0.8
     assert silhouette_iou(vase(), np.pad(outline(), ((0, 0), (90, 0)))) > 0.97, "where it stands in the picture is free"
     with pytest.raises(ValueError, match="empty"):
-        gate(vase(), np.zeros((50, 50), bool))
+        silhouette_iou(vase(), np.zeros((50, 50), bool))
+
+
+def noise() -> np.ndarray:
+    """Returns a photograph that can't be cut out."""
+    return np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
+
+
+def test_gate_an_uncompared_vase_passes_by_its_shape() -> None:
+    result = gate(vase(), noise())
+    assert result.accepted, result.reason
+    assert result.measures["compared"] == 0 and "silhouette_iou" not in result.measures
+    # from the lip at 1.0 down to the inside's floor at 0.05
+    assert result.measures["mouth_depth"] == pytest.approx(0.95, abs=0.01)
+
+
+def test_gate_rejects_an_uncompared_ball_and_a_lopsided_vase() -> None:
+    ball = gate(dressed(trimesh.creation.icosphere(subdivisions=3)), noise())
+    assert "can't be cut out" in ball.reason and ball.measures["mouth_depth"] == pytest.approx(0.0, abs=0.01)
+    assert gate(dressed(trimesh.creation.icosphere(subdivisions=3))).accepted, "without a photograph nothing is known"
+    oval = vase()
+    oval.apply_scale([1, 1, 0.7])
+    result = gate(oval, noise())
+    assert 0.75 < result.measures["symmetry"] < 0.9 and "can't be cut out" in result.reason
+
+
+def test_gate_rejects_a_lump_that_is_roughly_as_large_as_its_vase() -> None:
+    """An ellipsoid that fills the vase's outline well, and a slimmer one that doesn't."""
+    lump = trimesh.creation.icosphere(subdivisions=3)
+    lump.apply_scale([0.32, 0.5, 0.32])
+    result = gate(dressed(lump), photo_of(outline()))
+    assert 0.8 < result.measures["silhouette_iou"] < 0.92 and "fits its photograph only roughly" in result.reason
+    lump.apply_scale([0.7, 1, 0.7])
+    assert "unlike its photograph: the silhouettes" in gate(dressed(lump), photo_of(outline())).reason
+
+
+def with_handles(mask: np.ndarray) -> np.ndarray:
+    """Returns the mask with a ring on each side of the neck, through which the backdrop shows."""
+    y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
+    for side in (-1, 1):
+        distance = np.hypot(y - 70, x - (149.5 + side * 38))
+        mask = (mask | (distance < 24)) & ~(distance < 15)
+    return mask
+
+
+def test_gate_rejects_clay_where_the_photograph_shows_backdrop_under_handles() -> None:
+    mask = with_handles(outline())
+    rings = [trimesh.creation.torus(19.5 / 200, 4.5 / 200, major_sections=32, minor_sections=8) for _ in range(2)]
+    lids = [trimesh.creation.cylinder(19.5 / 200, 0.01) for _ in range(2)]
+    for parts in (rings, lids):
+        for part, side in zip(parts, (-1, 1), strict=True):
+            part.apply_translation([side * 38 / 200, (220 - 70) / 200, 0])
+    right = dressed(trimesh.util.concatenate([vase(textured=False), *rings]))
+    wrong = dressed(trimesh.util.concatenate([vase(textured=False), *rings, *lids]))
+    assert gate(right, photo_of(mask)).accepted
+    result = gate(wrong, photo_of(mask))
+    assert result.measures["silhouette_iou"] > 0.92 and "where the model has clay" in result.reason

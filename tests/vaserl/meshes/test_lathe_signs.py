@@ -1,15 +1,21 @@
 """Tests the signs of a wrong mask on masks whose values follow by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.fakes.turned_vases import photograph, seen_mask
 from vaserl.meshes.lathe import lathe
 from vaserl.meshes.lathe.signs import (
+    Signs,
     backdrop_inside,
     convexity,
     foot_width,
+    has_opening,
+    lower_asymmetry,
     mirror_asymmetry,
+    model_fault,
     paint_asymmetry,
     rectangularity,
 )
@@ -65,3 +71,54 @@ def test_lathe_returns_the_signs_of_its_mask() -> None:
     assert signs.rectangularity == pytest.approx(rectangularity(mask), abs=0.02)
     assert 0.3 < signs.foot_width < 0.6  # the amphora's foot is 0.14 wide, its belly 0.3
     assert signs.handles_elsewhere == 0
+
+
+GOOD = Signs(
+    backdrop_inside=0.0,
+    outline_asymmetry=0.1,
+    body_asymmetry=0.05,
+    lower_asymmetry=0.01,
+    has_opening=True,
+    paint_asymmetry=5.0,
+    rectangularity=0.8,
+    convexity=0.99,
+    foot_width=0.5,
+    handles_elsewhere=0,
+)
+"""Signs of a round jug with one handle."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"backdrop_inside": float("nan")}, ""),
+        ({"backdrop_inside": 0.2}, "20% of what was taken for the vase has the backdrop's colour"),
+        ({"rectangularity": 0.98, "convexity": 1.0}, "is a rectangle"),
+        ({"foot_width": 0.39}, "round like a ball"),
+        ({"foot_width": 0.39, "convexity": 0.97}, ""),
+        ({"foot_width": 0.05, "convexity": 0.9}, "stands on a point"),
+        ({"lower_asymmetry": 0.03}, "two sides differ below the handles, by 3%"),
+        ({"lower_asymmetry": 0.03, "body_asymmetry": 0.03}, ""),
+        ({"lower_asymmetry": 0.16, "body_asymmetry": 0.03}, ""),
+        ({"lower_asymmetry": 0.16, "body_asymmetry": 0.03, "has_opening": False}, "two sides differ"),
+    ],
+)
+def test_model_fault_has_a_reason_for_each_sign(changes: dict[str, float], reason: str) -> None:
+    found = model_fault(replace(GOOD, **changes))
+    assert reason in found and bool(found) == bool(reason)
+
+
+def test_lower_asymmetry_looks_below_the_handles_and_for_the_axis() -> None:
+    upright = np.zeros((100, 81), np.float32)
+    upright[:, 22:62] = 1.0  # the middle lies at 41.5, the array's at 40
+    assert lower_asymmetry(upright) == 0.0
+    upright[20:50, 62:75] = 1.0  # a handle
+    assert lower_asymmetry(upright) == 0.0 and not has_opening(upright > 0.5)
+    upright[25:45, 64:72] = 0.0
+    assert has_opening(upright > 0.5)
+    # the body's lower part is now columns 32 to 61; the axis may be 2 columns off, so at 42: those from 53 on have no
+    # counterpart
+    upright[60:97, 22:32] = 0.0
+    assert lower_asymmetry(upright) == pytest.approx(9 / 30)
+    assert lower_asymmetry(np.zeros((9, 9), np.float32)) == 0.0

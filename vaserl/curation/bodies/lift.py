@@ -18,7 +18,7 @@ from pathlib import Path
 from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stage import Kept, Photograph, Rejected, Verdict
 from vaserl.curation.stages.best_view import OTHER_VIEWS
-from vaserl.curation.stages.lift import MESH, OTHER_PHOTOS, SEEN_SHARE, SILHOUETTE, place_of_given
+from vaserl.curation.stages.lift import FAULT, MESH, OTHER_PHOTOS, SEEN_SHARE, SILHOUETTE, place_of_given
 from vaserl.dataset import UNFINISHED_MODEL, mesh_name
 from vaserl.errors import UserError
 from vaserl.files import write_atomic
@@ -40,7 +40,8 @@ from vaserl.meshes.generators.lathe_generator import Lathe
 class Lift:
     """Adds the column `mesh`, the path of each vase's GLB relative to the data set.
 
-    Rejects photographs from which no GLB could be made. Also adds `silhouette_iou` if the generator has measured it.
+    Rejects photographs from which no GLB could be made. Also adds `silhouette_iou` if the generator has measured it,
+    and `model_fault` if it doesn't believe its own model.
     A generator that uses several photographs also gets the vase's views from other sides, which the column
     `other_views` lists; `other_photos` and `seen_share` then state which of them were used and how much they show.
     """
@@ -77,7 +78,7 @@ class Lift:
     def _run(self, photograph: Photograph, glb: Path) -> dict[str, float | str]:
         photo = _local(photograph.photo, glb.parent / "0")
         others = json.loads(photograph.columns.get(OTHER_VIEWS.name) or "[]")
-        if not others or not isinstance(self._generate, GeneratorOfViews):
+        if not isinstance(self._generate, GeneratorOfViews):
             overlap = self._generate(photo, photograph.vase_id, glb)
             return {} if overlap is None else {SILHOUETTE.name: overlap}
         views = [
@@ -85,7 +86,7 @@ class Lift:
             for number, other in enumerate(others, start=1)
         ]
         made = self._generate.from_views(photo, views, glb)
-        measured: dict[str, float | str] = {SILHOUETTE.name: made.silhouette_iou}
+        measured: dict[str, float | str] = {SILHOUETTE.name: made.silhouette_iou, FAULT.name: made.fault}
         if made.used:
             used = [others[index]["photo"] for index in made.used]
             measured |= {OTHER_PHOTOS.name: json.dumps(used, ensure_ascii=False), SEEN_SHARE.name: made.seen_share}

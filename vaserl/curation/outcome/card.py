@@ -11,6 +11,7 @@ from vaserl.curation.outcome.retention import BestViewReport, FilterReport, reas
 from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CardSettings
 from vaserl.curation.stages.describe import INVENTS, KEYWORDS, LOSES
+from vaserl.curation.stages.mesh_gate import IS_COMPARED
 from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS, DataSet, Row
 from vaserl.intervals import wilson_interval
 from vaserl.report.paper import PAPER_RETENTION
@@ -50,6 +51,8 @@ class _Tally:
     asked: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     num_keywords: int = 0
+    num_uncompared: int = 0
+    """Number of vases whose 3D model could not be compared with its photograph."""
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Spelling of each value at its first occurrence, by (field, value in lower case)."""
@@ -68,6 +71,7 @@ class _Tally:
         if not row.kept:
             return
         self.splits[row.split] += 1
+        self.num_uncompared += row.scores.get(IS_COMPARED.name) == 0.0
         for dimension in DIMENSIONS:
             name = FIELD_OF_DIMENSION[dimension]
             self.values[name][self._spelling(name, row.record.get(name, "")), row.split] += 1
@@ -105,6 +109,12 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
     ]
     if picture:
         lines += [f"![photographs and turntables]({picture})", "", "Photographs, and beside each its turntable.", ""]
+    if tally.num_uncompared:
+        lines += [
+            f"{tally.num_uncompared:,} of the 3D models are uncompared: their photographs can't be cut out, so the "
+            f"mesh gate judged them by their shape alone (`{IS_COMPARED.name}` is 0).",
+            "",
+        ]
     lines += _retention(rows, tally, findings)
     if findings.thresholds:
         lines += ["", "## Thresholds", "", "| stage | least score | from |", "|---|---:|---|"]

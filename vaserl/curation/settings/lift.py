@@ -79,7 +79,9 @@ class MeshGateSettings(Section):
     min_symmetry: float = pydantic.Field(default=0.75, ge=0, le=1)
     """Least rotational symmetry of the mesh; 1 is a perfect surface of revolution."""
     min_iou: float = pydantic.Field(default=0.8, ge=0, le=1)
-    """Least intersection over union (IoU) of the 3D model's silhouette and the photograph's."""
+    """Least intersection over union (IoU) of the 3D model's silhouette and the vase's in the photograph, which is cut
+    out anew for this. A model whose photograph can't be cut out must look more like a vessel instead. With 0, models
+    are not compared, and the generator's own doubt about them is ignored."""
     judge: str = ""
     """Import path, package.module:name, of a function or class that judges the meshes which passed the limits above;
     see vaserl/meshes/judge.py. If empty, the limits alone decide."""

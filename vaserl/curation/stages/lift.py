@@ -14,7 +14,10 @@ from vaserl.meshes.generators import CommandSettings, GivenSettings, Hunyuan3DSe
 MESH = Column(name="mesh", kind=str, file="{}")
 """Path of the vase's GLB, relative to the data set."""
 SILHOUETTE = Column(name="silhouette_iou")
-"""IoU of the 3D model's silhouette with the vase's in the photograph; NaN if not measured."""
+"""IoU of the 3D model's silhouette with the vase's in the photograph; NaN if not measured. The mesh gate replaces the
+generator's value, which is that of the generator's own cut-out."""
+FAULT = Column(name="model_fault", kind=str)
+"""Why the generator itself doesn't believe its 3D model, for the mesh gate; "" if it knows no reason."""
 OTHER_PHOTOS = Column(name="other_photos", kind=str)
 """Photographs from which the model was made besides the row's: a JSON list of the values of `photo`; "" if none."""
 SEEN_SHARE = Column(name="seen_share")
@@ -80,7 +83,7 @@ LIFT = Stage(
     section="lift",
     recipe=_recipe,
     check=_check,
-    columns=(MESH, SILHOUETTE, OTHER_PHOTOS, SEEN_SHARE),
+    columns=(MESH, SILHOUETTE, FAULT, OTHER_PHOTOS, SEEN_SHARE),
     hint="lift.generator and lift.generator_args",
     pool=_POOL,
     tell=_tell,

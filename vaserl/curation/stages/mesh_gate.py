@@ -5,29 +5,24 @@ It runs before the turntable video is rendered. Its judging class is in `bodies.
 """
 
 from vaserl.curation.settings import MeshGateSettings
-from vaserl.curation.stage import Column, Measure, Recipe, Stage, StageContext
+from vaserl.curation.stage import Column, KeptPhotograph, Measure, Recipe, Stage, StageContext, tell_measures
 from vaserl.curation.stages.lift import SILHOUETTE
 from vaserl.curation.stamps import file_stamps
 from vaserl.meshes import file_of_judge, find_judge
 
 SYMMETRY, OPEN_EDGES = Column(name="symmetry"), Column(name="open_edges")
+IS_COMPARED = Column(name="compared")
+"""1 if the 3D model's silhouette was compared with the photograph's, 0 if the photograph can't be cut out."""
 JUDGE = Column(name="judge")
 """Score that the mesh judge gave the 3D model; NaN if no judge is configured."""
 
 
 def _recipe(context: StageContext) -> Recipe:
     from vaserl.curation.bodies.mesh_gate import MeshGate
-    from vaserl.meshes.cutout.method import files_of_method  # imports scipy
 
     settings = context.settings.mesh_gate
     judge = file_stamps(file_of_judge(settings.judge) if settings.judge else None)
-    cutout = context.settings.lift.arguments.cutout
-    weights = [file_stamps(path) for path in files_of_method(cutout)]
-    return Recipe(
-        make=MeshGate,
-        arguments=(settings, context.settings.dataset, cutout),
-        depends={"judge": judge} | ({"cutout": weights} if weights else {}),
-    )
+    return Recipe(make=MeshGate, arguments=(settings, context.settings.dataset), depends={"judge": judge})
 
 
 def _check(context: StageContext) -> None:
@@ -36,17 +31,25 @@ def _check(context: StageContext) -> None:
         find_judge(settings.judge)
 
 
+def _tell(kept: KeptPhotograph) -> str:
+    told = tell_measures(kept)
+    if kept.row.scores.get(IS_COMPARED.name) == 0.0:
+        told += "; uncompared with its photograph, which can't be cut out, and judged by its shape alone"
+    return told
+
+
 MESH_GATE = Stage(
     name="mesh_gate",
     section="mesh_gate",
     can_be_off=True,
     recipe=_recipe,
     check=_check,
-    columns=(SYMMETRY, OPEN_EDGES, SILHOUETTE, JUDGE),
+    columns=(SYMMETRY, OPEN_EDGES, SILHOUETTE, IS_COMPARED, JUDGE),
     measures=(
         Measure(name=SILHOUETTE.name, limit="min_iou"),
         Measure(name=SYMMETRY.name, limit="min_symmetry"),
         Measure(name=OPEN_EDGES.name, limit="max_open_edges", is_least=False),
     ),
     hint="mesh_gate.min_iou, .min_symmetry, .max_open_edges and .needs_texture, and at its judge",
+    tell=_tell,
 )

@@ -46,6 +46,8 @@ class ModelOfViews:
     """Share of the vase's wall that the photographs show, 0 to 1."""
     used: tuple[int, ...]
     """Indices of the further photographs that were used; the others were unsuitable."""
+    fault: str
+    """Why the generator itself doesn't believe the mesh; "" if it knows no reason."""
 
 
 @runtime_checkable

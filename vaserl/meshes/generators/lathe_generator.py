@@ -12,7 +12,16 @@ from vaserl.meshes.cutout.cutout import CutoutError
 from vaserl.meshes.cutout.method import CutoutMethod, mask_for_lathe
 from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherView
 from vaserl.meshes.glb import write_glb
-from vaserl.meshes.lathe import MIN_IOU, LatheError, LatheResult, UsedView, VaseSide, VaseView, lathe_views
+from vaserl.meshes.lathe import (
+    MIN_IOU,
+    LatheError,
+    LatheResult,
+    UsedView,
+    VaseSide,
+    VaseView,
+    lathe_views,
+    model_fault,
+)
 
 MOST_HANDLES = 3
 """Largest number of handles of a vase: a hydria has two at its sides and one at its back."""
@@ -38,7 +47,12 @@ class Lathe:
         except (CutoutError, LatheError) as error:
             raise LiftFailure(str(error)) from error
         write_glb(glb, result.mesh)
-        return ModelOfViews(silhouette_iou=result.silhouette_iou, seen_share=result.seen_share, used=used)
+        return ModelOfViews(
+            silhouette_iou=result.silhouette_iou,
+            seen_share=result.seen_share,
+            used=used,
+            fault=model_fault(result.signs),
+        )
 
     def _view(self, photo: Path, side: VaseSide | None) -> VaseView:
         image = read_photograph(photo, keep_alpha=True)

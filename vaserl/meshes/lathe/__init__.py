@@ -6,7 +6,7 @@ from vaserl.meshes.lathe.lathe import lathe
 from vaserl.meshes.lathe.measured import WORKING_SIDE
 from vaserl.meshes.lathe.result import LatheResult, UsedView, VaseSide
 from vaserl.meshes.lathe.segment import segment
-from vaserl.meshes.lathe.signs import Signs
+from vaserl.meshes.lathe.signs import Signs, model_fault
 from vaserl.meshes.lathe.views import MIN_IOU, VaseView, lathe_views
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "VaseView",
     "lathe",
     "lathe_views",
+    "model_fault",
     "profile_drawing",
     "segment",
 ]

@@ -1,6 +1,8 @@
 """Signs that a mask or a model is wrong, which don't depend on how well the model agrees with its own mask.
 
-Each is a pure function of what it names. They carry no thresholds: a gate decides what it accepts.
+Each is a pure function of what it names. `model_fault` compares them with thresholds, for the mesh gate. The thresholds
+were chosen on the pictures to develop of docs/studies/real_photographs.tsv, so that no good model of these or of 120
+synthetic vases is lost.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,24 @@ FOOT_ROWS = 0.04
 PAINT_SHARE = 0.03
 """Standard deviation of the smoothing before two halves' paint is compared, as a share of the mask's rows. It removes
 most of what figures differ in."""
+MAX_BACKDROP_INSIDE = 0.15
+"""Largest accepted `Signs.backdrop_inside`. Good models have up to 0.02, white-ground vases before white up to 0.08."""
+MAX_RECTANGULARITY = 0.95
+"""Largest accepted `Signs.rectangularity`. Straight cups have up to 0.87, pages 0.98."""
+MIN_FOOT_WIDTH = 0.08
+"""Smallest accepted `Signs.foot_width`. A ball has 0.39, a pointed amphora's toe 0.1; sherds stand on a corner."""
+BALL_CONVEXITY, BALL_FOOT_WIDTH = 0.985, 0.42
+"""Convexity from which, and foot width up to which, a model is a ball: a view into the mouth. Round pots have a wider
+foot."""
+MAX_BODY_ASYMMETRY, MAX_LOWER_ASYMMETRY = 0.04, 0.02
+"""Largest accepted asymmetries of body and lower part, of which one may be exceeded. Handles spoil the first on good
+vases, but hardly the second; sherds and busts exceed both."""
+MAX_LOWER_ASYMMETRY_ALONE = 0.09
+"""Largest accepted asymmetry of the lower part of a mask without an opening. A mug's handle may reach down as far."""
+LOWER_ROWS = (0.6, 0.97)
+"""First and last row of the lower part, as shares of the mask's rows; below it is the foot's curved edge."""
+MIN_OPENING = 0.0025
+"""Smallest area of the gaps of a handle, as a share of the mask's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +53,12 @@ class Signs:
     taken for the vase. NaN where the photograph has no backdrop to compare with."""
     outline_asymmetry: float
     """Share of the mask without a counterpart on the other side of the axis, 0 to 1; handles included."""
+    body_asymmetry: float
+    """Mean difference between the two sides of the body, without handles, relative to their mean half width."""
+    lower_asymmetry: float
+    """Share of the mask's lower part without a counterpart on the other side, 0 to 1, for the best axis nearby."""
+    has_opening: bool
+    """True if the mask has gaps, as a handle that stands out sideways does."""
     paint_asymmetry: float
     """Mean distance in CIELAB units of smoothed colours from those mirrored at the axis."""
     rectangularity: float
@@ -43,6 +69,25 @@ class Signs:
     """Width of the mask just above its lowest row, relative to its largest width; small without a foot."""
     handles_elsewhere: int
     """Handles that another photograph of the vase shows in its image plane and this model lacks."""
+
+
+def model_fault(signs: Signs) -> str:
+    """Returns why the model is not to be believed, or "" if no sign speaks against it."""
+    if signs.backdrop_inside > MAX_BACKDROP_INSIDE:
+        return f"{signs.backdrop_inside:.0%} of what was taken for the vase has the backdrop's colour"
+    if signs.rectangularity > MAX_RECTANGULARITY:
+        return "what was taken for the vase is a rectangle: a page, or a picture in the picture"
+    if signs.convexity >= BALL_CONVEXITY and signs.foot_width <= BALL_FOOT_WIDTH:
+        return "what was taken for the vase is round like a ball: it has no foot, or was seen from above"
+    if signs.foot_width < MIN_FOOT_WIDTH:
+        return "what was taken for the vase stands on a point: it has no foot"
+    is_crooked = signs.body_asymmetry > MAX_BODY_ASYMMETRY and signs.lower_asymmetry > MAX_LOWER_ASYMMETRY
+    if is_crooked or (signs.lower_asymmetry > MAX_LOWER_ASYMMETRY_ALONE and not signs.has_opening):
+        return (
+            f"its two sides differ below the handles, by {signs.lower_asymmetry:.0%} of their area: a sherd, or "
+            "nothing that was thrown on a wheel"
+        )
+    return ""
 
 
 def backdrop_inside(photo: np.ndarray, mask: np.ndarray) -> float:
@@ -68,6 +113,29 @@ def mirror_asymmetry(upright: np.ndarray) -> float:
     """
     vase = upright > 0.5
     return float((vase & ~vase[:, ::-1]).sum() / max(vase.sum(), 1))
+
+
+def lower_asymmetry(upright: np.ndarray) -> float:
+    """Returns the share of a mask's lower part without a counterpart on the other side, for the best axis nearby.
+
+    `upright` is float32 [D, 2 R + 1] with the vase's axis near the middle column.
+    """
+    rows = np.flatnonzero((upright > 0.5).any(axis=1))
+    if not len(rows):
+        return 0.0
+    first, last = (rows[0] + round(share * len(rows)) for share in LOWER_ROWS)
+    lower = (upright > 0.5)[first:last]
+    reach = max(1, round(0.03 * upright.shape[1]))
+    lower = np.pad(lower, ((0, 0), (2 * reach, 2 * reach)))
+    # a mask that is shifted by one column is mirrored at an axis half a column away
+    without = [(lower & ~np.roll(lower[:, ::-1], shift, axis=1)).sum() for shift in range(-2 * reach, 2 * reach + 1)]
+    return float(min(without) / max(lower.sum(), 1))
+
+
+def has_opening(mask: np.ndarray) -> bool:
+    """Tells whether the mask, bool [H, W], has gaps as large as a handle's."""
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    return bool((filled & ~mask).sum() > MIN_OPENING * mask.sum())
 
 
 def paint_asymmetry(upright_photo: np.ndarray, upright: np.ndarray) -> float:

@@ -25,6 +25,8 @@ from vaserl.meshes.lathe.signs import (
     backdrop_inside,
     convexity,
     foot_width,
+    has_opening,
+    lower_asymmetry,
     mirror_asymmetry,
     paint_asymmetry,
     rectangularity,
@@ -200,6 +202,9 @@ def _signs(first: MeasuredVase, measured: list[MeasuredVase], num_handles: int) 
     return Signs(
         backdrop_inside=backdrop_inside(first.small, first.mask),
         outline_asymmetry=mirror_asymmetry(first.upright),
+        body_asymmetry=first.edges.asymmetry,
+        lower_asymmetry=lower_asymmetry(first.upright),
+        has_opening=has_opening(first.mask),
         paint_asymmetry=paint_asymmetry(turned, first.upright),
         rectangularity=rectangularity(first.mask),
         convexity=convexity(first.mask),
