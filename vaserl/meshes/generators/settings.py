@@ -11,10 +11,10 @@ class GeneratorOptions(Section):
     """Options that every generator has."""
 
     cutout: str = "rules"
-    """How the vase is cut out of a photograph without transparency, by the lathe, TripoSG, Hunyuan3D and the mesh gate.
-    "rules": rules for plain backgrounds. "network": the cut-out network with its installed weights. Otherwise a path:
-    of a folder with other weights of that network, of a folder with a model for image segmentation (transformers) or of
-    the file in it with the model's code, which then may run, or of an ONNX file."""
+    """How the vase is cut out of a photograph without transparency, by the lathe, TripoSG and Hunyuan3D; the mesh gate
+    has cut-outs of its own. "rules": rules for plain backgrounds. "network": the cut-out network with its installed
+    weights. Otherwise a path: of a folder with other weights of that network, of a folder with a model for image
+    segmentation (transformers) or of the file in it with the model's code, which then may run, or of an ONNX file."""
 
     @pydantic.field_validator("cutout")
     @classmethod
