@@ -22,7 +22,7 @@ from vaserl.meshes.silhouette import SILHOUETTE_SIDE
 CUTOUT_SIDE = SILHOUETTE_SIDE
 """Largest length in pixels of the photograph's longer side; larger photographs are reduced, since silhouettes are
 compared at this size."""
-MIN_CONTRAST = 4.0
+MIN_COLOUR_CONTRAST = 4.0
 """Smallest distance in CIELAB units from the backdrop of a pixel that may be the vase's."""
 MIN_SHARE, MAX_SHARE = 0.01, 0.95
 """Smallest and largest area of a cut-out, as a share of the photograph's; others are no vase's."""
@@ -91,7 +91,7 @@ def _edge_colours(edge: np.ndarray) -> np.ndarray:
 def _threshold(contrast: np.ndarray) -> float:
     """Returns the contrast that separates vase and backdrop best, by Otsu's method."""
     scaled = np.clip(3 * contrast, 0, 255).astype(np.uint8)
-    return max(MIN_CONTRAST, cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 3)
+    return max(MIN_COLOUR_CONTRAST, cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 3)
 
 
 def _grabcut(photo: np.ndarray, start: np.ndarray) -> np.ndarray:
