@@ -43,10 +43,6 @@ class YearInterval:
             return f"c. {-self.start}{to}{-self.end} BCE"
         return f"c. {-self.start} BCE–{self.end} CE" if self.start < 0 else f"c. {self.start}–{self.end} CE"
 
-    def contains(self, other: "YearInterval") -> bool:
-        """Returns True if `other` lies within this interval."""
-        return self.start <= other.start and other.end <= self.end
-
 
 def find_dates(normal: str, margin_years: int, bare: bool = False) -> tuple[tuple[YearInterval, ...], str]:
     """Finds the dates in a text returned by `normalize`. Returns them, and the text with each date replaced by `CUT`.
