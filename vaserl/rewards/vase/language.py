@@ -8,9 +8,13 @@ from pathlib import Path
 from vaserl.rewards.vase.text import CUT, STOP_WORDS, with_marks
 
 
-def may_be_unread(words: Collection[str]) -> bool:
-    """Returns False if none of a text's words, split at white space, tells another language or another script."""
-    return not (_marked().isdisjoint(words) and all(word.isascii() or word == CUT for word in words))
+def may_be_unread(normal: str, words: Collection[str]) -> bool:
+    """Returns False if nothing in a normalised text tells another language or another script.
+
+    words: the text, split at white space.
+    """
+    ascii_only = normal.isascii() or all(word.isascii() or word == CUT for word in words)
+    return not (ascii_only and _marked().isdisjoint(words))
 
 
 def unread_language(words: Collection[str]) -> str:

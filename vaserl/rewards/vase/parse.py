@@ -212,7 +212,7 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
     if not normal:
         return Facts()
     present = frozenset(normal.split())
-    if may_be_unread(present) and (unread := unread_language(tokens(normal))):
+    if may_be_unread(normal, present) and (unread := unread_language(tokens(normal))):
         return Facts(unread=unread)
     normal = hide_numbers(normal)
     if not (NUMBER_WORDS.isdisjoint(present) and "cm" not in normal and "mm" not in normal):
