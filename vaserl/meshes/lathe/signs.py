@@ -1,7 +1,7 @@
 """Signs that a mask or a model is wrong, which don't depend on how well the model agrees with its own mask.
 
 Each is a pure function of what it names. `model_fault` compares them with thresholds, for the mesh gate. The thresholds
-were chosen on the pictures to develop of docs/studies/real_photographs.tsv, so that no good model of these or of 120
+were chosen on the pictures to develop of docs/studies/real_photographs.tsv, so that no good model of these or of 80
 synthetic vases is lost.
 """
 
