@@ -3,7 +3,7 @@
 "rules": the rules of `vaserl.meshes.lathe.segment`, for plain backgrounds. "network": the network of this folder with
 the weights beside it. A path: a folder with other weights of this network; a folder with a model of transformers, or
 the file in it that holds the model's code, if this code may run; an ONNX file. A photograph with transparency, or with
-a given mask, is cut out by that.
+a given mask, is cut out by that; the masks of all other ways are refined at the photograph's resolution.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from PIL import Image
 from vaserl.errors import UserError
 from vaserl.meshes.cutout.cutout import Cutout, CutoutError
 from vaserl.meshes.cutout.neural import check_transformers, load_onnx, load_transformers
+from vaserl.meshes.cutout.refine import refine_mask
 from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
 
 RULES, NETWORK = "rules", "network"
@@ -53,19 +54,28 @@ def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = 
         mask, source = np.asarray(photo.getchannel("A")) >= 128, "alpha"
     else:
         vase, views = method.find(np.asarray(rgb))
-        mask, source = vase >= 0.5, method.name
+        mask, source = refine_mask(np.asarray(rgb), vase), method.name
     if not mask.any():
         raise CutoutError("no vase found in the photograph")
     return Cutout(photo=rgb, mask=mask, source=source, views=views)
 
 
 def mask_for_lathe(photo: Image.Image, method: CutoutMethod) -> np.ndarray | None:
-    """Returns the vase's mask, bool [H, W], for the lathe; None where the lathe cuts out itself, by transparency or by
-    the rules at its own working size.
+    """Returns the vase's mask, bool [H, W], for the lathe; None where the lathe cuts out itself.
+
+    It does so by transparency, and by the rules at its own working size if the photograph is no larger, or if they find
+    no vase, of which the lathe states the reason.
 
     Raises: CutoutError with the reason when no vase can be cut out.
     """
-    return None if method.name == RULES or has_alpha(photo) else cut_out(photo, method).mask
+    if has_alpha(photo) or (method.name == RULES and max(photo.size) <= WORKING_SIDE):
+        return None
+    try:
+        return cut_out(photo, method).mask
+    except CutoutError:
+        if method.name == RULES:
+            return None
+        raise
 
 
 def has_alpha(photo: Image.Image) -> bool:
