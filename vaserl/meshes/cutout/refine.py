@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-MAX_SIDE = 1024
+REFINED_SIDE = 1024
 """Largest length in pixels of the longer side at which GrabCut works; larger photographs are reduced. Its time grows
 with the number of pixels."""
 BAND = 0.014
@@ -21,7 +21,7 @@ MIDDLE = 0.2
 largest disc; the band stands at this disc's centre."""
 MAX_TINT = 5.0
 """Largest distance of a gap's colour from the backdrop's in a and b of CIELAB."""
-SHADES = 0.6, 1.06
+GAP_SHADES = 0.6, 1.06
 """Smallest and largest lightness of a gap relative to the backdrop's."""
 EDGE_CONTRAST = 12.0
 """Smallest distance in CIELAB units between a gap and what surrounds it."""
@@ -44,7 +44,7 @@ def refine_mask(photo: np.ndarray, vase: np.ndarray) -> np.ndarray:
     if not coarse.any() or coarse.all():
         return coarse
     height, width = coarse.shape
-    scale = min(1.0, MAX_SIDE / max(height, width))
+    scale = min(1.0, REFINED_SIDE / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(coarse.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
@@ -99,7 +99,7 @@ def _filled_gaps(photo: np.ndarray, inside: np.ndarray, backdrop: np.ndarray, ex
     around = _continued(lab, backdrop, 0.06 * extent)
     shade = lab[..., 0] / np.maximum(around[..., 0], 1.0)
     alike = np.linalg.norm(lab[..., 1:] - around[..., 1:], axis=2) < MAX_TINT
-    alike &= (shade > SHADES[0]) & (shade < SHADES[1]) & mask
+    alike &= (shade > GAP_SHADES[0]) & (shade < GAP_SHADES[1]) & mask
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
     slope = np.linalg.norm(np.stack(np.gradient(smooth, axis=(0, 1))), axis=(0, 3))
     even = ndimage.binary_opening(alike & (slope < MAX_SLOPE), iterations=2)
