@@ -47,7 +47,10 @@ def _recipe(context: StageContext) -> Recipe:
     from vaserl.meshes.cutout.method import files_of_method  # imports scipy
 
     settings, source = context.settings.lift, folder_of(context.settings.source)
-    weights = [file_stamps(folder) for folder in (*weights_of(settings), *files_of_method(settings.arguments.cutout))]
+    weights = [
+        file_stamps(folder)
+        for folder in (*weights_of(settings), *files_of_method(getattr(settings.arguments, "cutout", "rules")))
+    ]
     return Recipe(
         make=Lift,
         arguments=(settings, source, context.settings.dataset),

@@ -8,7 +8,7 @@ from vaserl.settings.section import Section
 
 
 class GeneratorOptions(Section):
-    """Options that every generator has."""
+    """Options of the generators that cut the vase out of its photograph."""
 
     cutout: str = "rules"
     """How the vase is cut out of a photograph without transparency, by the lathe, TripoSG and Hunyuan3D; the mesh gate
@@ -27,7 +27,7 @@ class LatheSettings(GeneratorOptions):
     """Settings of the lathe."""
 
 
-class GivenSettings(GeneratorOptions):
+class GivenSettings(Section):
     """Settings of the generator that uses existing GLBs."""
 
     path: str
@@ -42,7 +42,7 @@ class GivenSettings(GeneratorOptions):
         return value
 
 
-class CommandSettings(GeneratorOptions):
+class CommandSettings(Section):
     """Settings of the generator that runs an external program, which reads an image and writes a GLB."""
 
     command: tuple[str, ...]
