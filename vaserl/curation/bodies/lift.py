@@ -171,6 +171,7 @@ def build_generator(settings: LiftSettings, source: Path | str) -> Generator:
         from vaserl.meshes.generators.hunyuan3d import Hunyuan3D
 
         return Hunyuan3D(arguments, load_method(arguments.cutout))
+    assert isinstance(arguments, LatheSettings)
     return Lathe(load_method(arguments.cutout))
 
 
