@@ -247,4 +247,4 @@ def overhead_of_clip(settings: CurateSettings, shards: Sequence[Shard], num_repe
 
 
 def _bare(intact: Intact, shard: Shard, dataset: Path) -> list[list[float]]:
-    return intact.cosines(shard.read(Journal(dataset))["photo"])
+    return intact.cosines(shard.read(Journal(dataset))["photo"].tolist())

@@ -15,7 +15,14 @@ those of the record or, if the record states none of the six dimensions, those o
 
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.caption import target_facts, vase_caption, vase_question
-from vaserl.rewards.vase.config import EARLIER_VERSIONS, REWARD_VERSION, DimensionWeights, ParserConfig, RewardConfig
+from vaserl.rewards.vase.config import (
+    EARLIER_VERSIONS,
+    REWARD_VERSION,
+    DimensionWeights,
+    ParserConfig,
+    RewardConfig,
+    WrongCosts,
+)
 from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.facts_json import facts_as_json
 from vaserl.rewards.vase.lexicon import Entry, lexicon
