@@ -121,7 +121,9 @@ def test_job_ends_although_a_library_caught_the_interrupt_while_it_was_imported(
 def test_job_whose_terminal_is_closed_cleans_up(tmp_path: Path):
     """The job prints to a terminal, which fails once the terminal is closed."""
     mark = tmp_path / "cleaned"
-    code = JOB.format(cleaning=f"print('to the terminal', flush=True); Path({str(mark)!r}).touch()")
+    # A process under nohup hands its children a SIGHUP that is ignored; then a closed terminal ends nothing.
+    listens = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    code = listens + JOB.format(cleaning=f"print('to the terminal', flush=True); Path({str(mark)!r}).touch()")
     controller, terminal = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stdout=terminal, stderr=terminal, cwd=ROOT)
     os.close(terminal)
