@@ -2,8 +2,9 @@
 
 A row is {"text": …, "labels": {"fabric": ["athenian"], "dating": [[-480, -470]], "attribution": [{"name": …}],
 "decoration": ["satyr"], "ornament": ["palmette"], …}}. A dimension is right if the text's set of values equals the
-labels'. A decoration is right from a word F1 of 0.7; words labelled as ornament count neither for nor against it. Texts
-in a language that the parser does not read are counted, and are no part of the shares.
+labels', or one of the further sets in "also" ({"fabric": [["gnathian"], []]}); the ends of dates may differ by a year. A
+decoration is right from a word F1 of 0.7; words labelled as ornament count neither for nor against it. Texts in a
+language that the parser does not read are counted, and are no part of the shares.
 """
 
 import argparse
@@ -21,12 +22,14 @@ from vaserl.rewards.vase.attribution import read_names
 from vaserl.rewards.vase.decoration import decoration_words
 from vaserl.rewards.vase.hands import core
 from vaserl.rewards.vase.text import lemma, normalize, tokens
-from vaserl.types import DIMENSIONS
+from vaserl.types import DIMENSIONS, Dimension
 
 SMALLEST_F1 = 0.7
 """Word F1 from which a decoration counts as right."""
 _FIVE = tuple(dimension for dimension in DIMENSIONS if dimension != "decoration")
 _SAME_WORD = 85
+_SAME_YEAR = 1
+"""Years by which two ends of an interval may differ: the 5th century is -500 to -401, or -500 to -400."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,14 +102,31 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def judge(facts: Facts, labels: Mapping[str, Any]) -> dict[str, bool]:
-    """Returns for each dimension whether the facts read from a text are those of its labels."""
-    stated = {name: {term.id or term.text for term in facts[name]} for name in ("fabric", "technique", "shape")}
-    right = {name: stated[name] == set(labels[name]) for name in ("fabric", "technique", "shape")}
-    right["dating"] = {(i.start, i.end) for i in facts.dating} == {(start, end) for start, end in labels["dating"]}
-    hands = {a for hand in labels["attribution"] for a in read_names(normalize(hand["name"], 200))}
-    right["attribution"] = {core(a.name) for a in facts.attribution} == {core(a.name) for a in hands}
+    """Returns for each dimension whether the facts read from a text are those of its labels, or one of the further sets
+    of values in `labels["also"]`, which count as right too."""
+    right = {name: _is_any(name, facts, labels) for name in _FIVE}
     right["decoration"] = word_f1(facts.decoration, labels["decoration"], labels.get("ornament", ())) >= SMALLEST_F1
     return right
+
+
+def _is_any(dimension: Dimension, facts: Facts, labels: Mapping[str, Any]) -> bool:
+    also = (labels.get("also") or {}).get(dimension, ())
+    return any(_agrees(dimension, facts, labelled) for labelled in (labels[dimension], *also))
+
+
+def _agrees(dimension: Dimension, facts: Facts, labelled: Sequence[Any]) -> bool:
+    if dimension == "dating":
+        given, expected = sorted((i.start, i.end) for i in facts.dating), sorted(map(tuple, labelled))
+        return len(given) == len(expected) and all(
+            abs(a - b) <= _SAME_YEAR
+            for one, other in zip(given, expected, strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
+    if dimension == "attribution":
+        names = [hand if isinstance(hand, str) else hand["name"] for hand in labelled]
+        hands = {a for name in names for a in read_names(normalize(name, 200))}
+        return {core(a.name) for a in facts.attribution} == {core(a.name) for a in hands}
+    return {term.id or term.text for term in facts[dimension]} == set(labelled)
 
 
 def word_f1(given: Sequence[str], labelled: Sequence[str], neutral: Sequence[str] = ()) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from launch.bench import reader
 from vaserl.errors import UserError
+from vaserl.rewards.vase import parse_caption
 
 LABELS = {
     "fabric": ["athenian"],
@@ -72,3 +73,24 @@ def test_read_rows_refuses_lines_that_are_no_labelled_text(tmp_path: Path, line:
         reader.read_rows(file)
     with pytest.raises(UserError, match="No such file"):
         reader.read_rows(tmp_path / "absent.jsonl")
+
+
+def test_judge_takes_further_sets_of_values_and_a_year_at_the_ends_of_a_date():
+    labels = {
+        "fabric": ["apulian", "gnathian"],
+        "technique": ["black_glaze"],
+        "shape": ["oinochoe"],
+        "dating": [[-500, -400]],
+        "attribution": [{"name": "Lydos"}],
+        "decoration": [],
+        "also": {"fabric": [["gnathian"]], "technique": [[]], "attribution": [["Berlin Painter"]]},
+    }
+    right = reader.judge(parse_caption("Gnathian oinochoe, 500-401 BC, by the Berlin Painter"), labels)
+    assert all(right.values())
+    wrong = reader.judge(parse_caption("Apulian red-figure oinochoe, 500-390 BC, by the Pan Painter"), labels)
+    assert [dimension for dimension, is_right in wrong.items() if not is_right] == [
+        "fabric",
+        "technique",
+        "dating",
+        "attribution",
+    ]
