@@ -2,8 +2,8 @@
 
 A row is {"text": …, "labels": {"fabric": ["athenian"], "dating": [[-480, -470]], "attribution": [{"name": …}],
 "decoration": ["satyr"], "ornament": ["palmette"], …}}. A dimension is right if the text's set of values equals the
-labels', or one of the further sets in "also" ({"fabric": [["gnathian"], []]}); the ends of dates may differ by a year. A
-decoration is right from a word F1 of 0.7; words labelled as ornament count neither for nor against it. Texts in a
+labels', or one of the further sets in "also" ({"fabric": [["gnathian"], []]}); the ends of dates may differ by a year.
+A decoration is right from a word F1 of 0.7; words labelled as ornament count neither for nor against it. Texts in a
 language that the parser does not read are counted, and are no part of the shares.
 """
 
@@ -26,7 +26,7 @@ from vaserl.types import DIMENSIONS, Dimension
 
 SMALLEST_F1 = 0.7
 """Word F1 from which a decoration counts as right."""
-_FIVE = tuple(dimension for dimension in DIMENSIONS if dimension != "decoration")
+_FIVE: tuple[Dimension, ...] = tuple(dimension for dimension in DIMENSIONS if dimension != "decoration")
 _SAME_WORD = 85
 _SAME_YEAR = 1
 """Years by which two ends of an interval may differ: the 5th century is -500 to -401, or -500 to -400."""
