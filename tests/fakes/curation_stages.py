@@ -108,3 +108,10 @@ class DiesAtOnce:
 
     def judge(self, photograph: Photograph) -> Verdict:
         return Kept()
+
+
+def unlifted_rows(*vase_ids: str, photo: Path | str = "photo.png") -> list[dict]:
+    """Returns a row of the manifest without a 3D model for each vase."""
+    return [
+        {"photo": str(photo), "vase_id": vase_id, "rejected_by": "", "reason": "", "mesh": ""} for vase_id in vase_ids
+    ]

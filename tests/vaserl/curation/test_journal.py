@@ -1,14 +1,10 @@
-"""Tests finished shards: their keys, when they are valid, and which process may write them."""
+"""Tests finished shards: their keys, and when they are valid."""
 
-import errno
-import fcntl
 import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
@@ -35,9 +31,7 @@ from vaserl.curation.stages.turntable import CLIP
 from vaserl.curation.stamps import file_stamps
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.files import UNFINISHED, locked
-
-ROOT = Path(__file__).parents[3]
+from vaserl.files import UNFINISHED
 
 
 def rows(*photos: str, **columns) -> list[dict]:
@@ -359,41 +353,6 @@ def test_dataset_sweep_removes_unfinished_files_only(tmp_path):
     assert DataSet(tmp_path).sweep() == 6
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == [".work/lift/k.parquet", "clips/a.mp4", "models/a.glb"]
-
-
-def test_locked_refuses_a_second_job_and_frees_with_its_holder(tmp_path):
-    script = f"""
-import time
-from pathlib import Path
-from vaserl.files import locked
-with locked(Path({str(tmp_path)!r}) / ".work"):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    assert holder.stdout is not None
-    try:
-        assert holder.stdout.readline() == b"held\n"
-        message = rf"process {holder.pid} on .* has been curating this data set since"
-        with pytest.raises(UserError, match=message), locked(DataSet(tmp_path).work):
-            pytest.fail("two hold it")
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-    with locked(DataSet(tmp_path).work):
-        assert json.loads((DataSet(tmp_path).work / "lock").read_text())["pid"] == os.getpid()
-
-
-def test_locked_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(UserError, match="can't lock files \\(No locks available\\)"), locked(DataSet(tmp_path).work):
-        pytest.fail("nobody holds it")
 
 
 def test_lift_check_refuses_a_command_that_may_take_longer_than_its_process(tmp_path):

@@ -52,14 +52,6 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize(("decoration", "words"), SCENES.items())
-def test_reference_caption_words_a_scene(decoration, words):
-    record = {"Fabric": "ATHENIAN", "Shape Name": "HYDRIA", "Decoration": decoration}
-    caption = reference_caption(record)
-    assert caption == f"Athenian hydria, depicting {words}."
-    assert parse_caption(caption) == parse_record(record)
-
-
 SIDES = {
     "A: SATYR | B: MAENAD": "on one side a satyr, and on the other side a maenad",
     "A,B: YOUTHS | I: KOMAST": "on both sides youths, and in the tondo a komast",
@@ -76,8 +68,8 @@ SIDES = {
 }
 
 
-@pytest.mark.parametrize(("decoration", "words"), SIDES.items())
-def test_reference_caption_words_the_parts_of_a_vase(decoration, words):
+@pytest.mark.parametrize(("decoration", "words"), (SCENES | SIDES).items())
+def test_reference_caption_words_scenes_and_the_parts_of_a_vase(decoration, words):
     record = {"Fabric": "ATHENIAN", "Shape Name": "HYDRIA", "Decoration": decoration}
     caption = reference_caption(record)
     assert caption == f"Athenian hydria, depicting {words}."
