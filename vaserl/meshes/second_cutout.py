@@ -1,5 +1,5 @@
-"""Two further cut-outs of a photograph, for judging models that another cut-out made: they share no code with the
-lathe's.
+"""Two further cut-outs of a photograph, for judging models that another cut-out made. How they cut out shares no code
+with the lathe's.
 
 OpenCV's GrabCut (Rother, Kolmogorov and Blake, 2004) separates two mixtures of colours. Where vase and backdrop have
 similar colours it is wrong, in a way that depends on where it starts. Hence there are two starts:
