@@ -29,6 +29,6 @@ def kept_bank(
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.writing-{os.getpid()}")
     kinds = torch.from_numpy(bank.kinds)
-    save_file({"pixels": bank.pixels.cpu(), "kinds": kinds}, unfinished, metadata={"identity": identity})
+    save_file({"pixels": bank.pixels.cpu().contiguous(), "kinds": kinds}, unfinished, metadata={"identity": identity})
     unfinished.replace(path)
     return bank
