@@ -82,6 +82,30 @@ def test_train_cutout_writes_weights_that_load(tmp_path: Path, monkeypatch: pyte
     assert train_cutout(settings(tmp_path, num_steps=2)) == scores
 
 
+def test_training_begins_at_given_weights_and_they_are_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train_module, "render_bank", lambda *arguments: scene_bank())
+    train_cutout(settings(tmp_path / "first", num_steps=2))
+    stored = load_cutout(tmp_path / "first").state_dict()
+    wanted = settings(tmp_path / "second", num_steps=1, seed=9, start_from=tmp_path / "first")
+    training = CutoutTraining(wanted, scene_bank(), scene_props())
+    for name, tensor in stored.items():
+        assert torch.equal(training.network.state_dict()[name], tensor)
+        assert torch.equal(training.average[name], tensor)
+    train_cutout(wanted)
+    recipes = [json.loads((tmp_path / name / "cutout.json").read_text()) for name in ("first", "second")]
+    assert recipes[0]["started_from"] is None and recipes[1]["started_from"] == recipes[0]["sha256"]
+    with pytest.raises(UserError, match="of a training with other settings"):
+        CutoutTraining(settings(tmp_path / "second", num_steps=1, seed=9), scene_bank(), scene_props())
+
+
+def test_training_refuses_to_begin_at_weights_of_another_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train_module, "render_bank", lambda *arguments: scene_bank())
+    train_cutout(settings(tmp_path / "first", num_steps=1))
+    wanted = settings(tmp_path / "second", start_from=tmp_path / "first", widths=(8, 8, 8, 8, 16))
+    with pytest.raises(UserError, match=r"widths \[8, 8, 8, 8, 8\], but the settings say \[8, 8, 8, 8, 16\]"):
+        CutoutTraining(wanted, scene_bank(), scene_props())
+
+
 def test_train_cutout_stops_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(train_module, "render_bank", lambda *arguments: scene_bank())
     assert train_cutout(settings(tmp_path, stop_after_s=1e-9)) is None

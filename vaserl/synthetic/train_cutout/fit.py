@@ -19,6 +19,7 @@ from vaserl.synthetic.scenes.props import Props
 from vaserl.synthetic.scenes.scene import compose
 from vaserl.synthetic.train_cutout.loss import cutout_loss, network_input
 from vaserl.synthetic.train_cutout.settings import TrainCutoutSettings
+from vaserl.synthetic.train_cutout.start import start_weights
 
 _CHECKPOINT = "checkpoint.safetensors"
 _WARM_UP = 0.04
@@ -29,9 +30,9 @@ class CutoutTraining:
     """A training of the cut-out network that can be stopped after any step and continued from its folder."""
 
     def __init__(self, settings: TrainCutoutSettings, bank: ForegroundBank, props: Props) -> None:
-        """Continues from the checkpoint in settings.out if there is one.
+        """Continues from the checkpoint in settings.out if there is one, otherwise begins at settings.start_from.
 
-        Raises: UserError when that is one of other settings.
+        Raises: UserError when the checkpoint is one of other settings, or the weights to begin with don't fit.
         """
         self.settings = settings
         self.device = bank.device
@@ -39,6 +40,11 @@ class CutoutTraining:
         torch.manual_seed(settings.seed)
         # on the host, so that every device begins with the same weights
         network = CutoutNet(settings.widths, settings.depths)
+        start = start_weights(settings)
+        self.started_from = start and start.sha256
+        """SHA-256 of the weights with which the training began, None for random ones."""
+        if start is not None:
+            network.load_state_dict(start.state)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -126,6 +132,7 @@ class CutoutTraining:
         """Returns the settings that decide on the steps, as JSON."""
         unimportant = {"out", "stop_after_s", "checkpoint_every", "num_scored"}
         values = json.loads(self.settings.model_dump_json(exclude=unimportant))
+        values["start_from"] = self.started_from  # the weights count, not where they lie
         for key in ("num_workers", "num_held_out", "keep"):
             values["foregrounds"].pop(key)
         return json.dumps(values, sort_keys=True)

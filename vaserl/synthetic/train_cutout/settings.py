@@ -33,6 +33,9 @@ class TrainCutoutSettings(Section):
     out: Path
     """Folder for the results: weights, recipe, contact sheet, log and checkpoint."""
     foregrounds: ForegroundSettings = ForegroundSettings()
+    start_from: Path | None = None
+    """Folder with cutout.safetensors and cutout.json: weights to begin with, of a network of the same `widths` and
+    `depths`. If absent, they are random."""
     seed: int = 0
     """Seed of the initial weights and of all scenes."""
     widths: tuple[int, int, int, int, int] = (24, 32, 56, 112, 160)

@@ -31,7 +31,7 @@ def train_cutout(settings: TrainCutoutSettings) -> dict[str, Any] | None:
     Writes into settings.out: checkpoint.safetensors, train_cutout.jsonl and, when all steps are done,
     cutout.safetensors, cutout.json and cutout.png.
 
-    Raises: UserError when the checkpoint is of other settings.
+    Raises: UserError when the checkpoint is of other settings, or the weights to begin with don't fit.
     """
     deadline = time.monotonic() + settings.stop_after_s if settings.stop_after_s else math.inf
     wanted = settings.foregrounds
@@ -62,7 +62,7 @@ def train_cutout(settings: TrainCutoutSettings) -> dict[str, Any] | None:
     numbers = range(wanted.num_objects, wanted.num_objects + wanted.num_held_out)
     held_out = render_bank(wanted.seed, numbers, wanted.side, device, wanted.num_workers)
     scores, batch = score_network(network, held_out, props, settings.seed, settings.num_scored, _SCORED_SIDE)
-    recipe = _recipe(settings, bank) | {"scores": scores}
+    recipe = _recipe(settings, bank) | {"started_from": training.started_from, "scores": scores}
     save_cutout(training.average, settings.out, recipe)
     write_atomic(settings.out / "cutout.png", scene_sheet(batch))
     return scores
@@ -78,7 +78,9 @@ def _recipe(settings: TrainCutoutSettings, bank: ForegroundBank) -> dict[str, An
     return {
         "command": "python -m launch train-cutout CONFIG",
         "shape": {"widths": list(settings.widths), "depths": list(settings.depths)},
-        "config": json.loads(settings.model_dump_json(exclude={"out": True, "foregrounds": {"keep"}})),
+        "config": json.loads(
+            settings.model_dump_json(exclude={"out": True, "start_from": True, "foregrounds": {"keep"}})
+        ),
         "data": {
             "views": len(bank.pixels),
             "pixels_checksum": bank.checksum(),
