@@ -9,7 +9,7 @@ import re
 def expand(normal: str) -> str:
     """Expands abbreviated techniques, attributions and quarters of a century in a text returned by `normalize`."""
     # Most captions have no abbreviation, and a search for these hints is cheaper than the regular expression.
-    return _SHORT.sub(_written_out, normal) if any(hint in normal for hint in _HINTS) else normal
+    return _SHORT.sub(_written_out, normal) if any(map(normal.__contains__, _HINTS)) else normal
 
 
 _TECHNIQUES = {"rf": "red-figure", "bf": "black-figure", "wg": "white-ground"}

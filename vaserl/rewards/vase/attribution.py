@@ -62,8 +62,11 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
         normal = phrases.inverted().sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
         normal = phrases.ATTRIBUTED.sub(take, normal)
-    # Most parts of a text name no artist, and the search for a name in a part is cheaper than the expressions.
+    # Most texts, and most parts of a text, name no other artist, and the search for a name is cheaper than the
+    # expressions.
     has_role, has_name = phrases.ROLE_WORD.search, phrases.known_name().search
+    if not (has_role(normal) or has_name(normal)):
+        return tuple(dict.fromkeys(found)), normal
     pieces = phrases.MARKS.split(normal)
     naming = [i for i in range(0, len(pieces), 2) if has_role(pieces[i]) or has_name(pieces[i])]
     for index in naming:
@@ -174,6 +177,7 @@ _LINKS = frozenset(("the", "a", "an", "and", "as", "or", "painted", "potted", "m
 _NO_NAME = word_list("nobody.txt")
 
 
+@lru_cache(maxsize=16384)
 def _read(names: str) -> tuple[tuple[Attribution, ...], bool]:
     """Returns the attributions, and whether the text names anyone; a name may be there for comparison only."""
     read: list[Attribution] = []
@@ -201,7 +205,6 @@ def _turn(match: re.Match[str]) -> str:
     return f"{match['bare']} of {name}" if match["bare"] != "near" else f"near {name}"
 
 
-@lru_cache(maxsize=65536)
 def _read_name(text: str) -> Attribution | None:
     if _NOTE.match(text):
         return None

@@ -78,7 +78,7 @@ def _may_have_words(normal: str) -> bool:
     """Returns False if no ordinal in letters is part of a date: "sixth century", "IV sec.", "III BCE"."""
     if _SHORT_HINT.search(normal) or _ROMAN_HINT.search(normal):
         return True
-    return any(hint in normal for hint in _HINTS)
+    return any(map(normal.__contains__, _HINTS))
 
 
 def _starts(normal: str, core: int, lowest: int) -> list[int]:

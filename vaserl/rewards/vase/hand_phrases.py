@@ -34,7 +34,7 @@ HIS = re.compile(rf"(?:by )?{_HIS_HAND}")
 """What follows a name and "or": "his workshop"."""
 _OR_HIS = rf"(?: (?:or|and) (?:by )?{_HIS_HAND})?"
 _BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
-MARKS = re.compile(rf"([,;:()|{CUT}]|(?<=\w\w\w)\.(?=\s|$))")
+MARKS = re.compile(rf"([.,;:()|{CUT}](?:(?<!\.)|(?<=\w\w\w\.)(?=\s|$)))")
 """Punctuation marks that no phrase crosses; the point of "St. Valentin" is none."""
 _MARK = rf"[,;:()|?{CUT}]|\.(?:\s|$)|$"
 _END = (
@@ -48,7 +48,7 @@ _END = (
 _BOTH = r"(?: as (?:both |the |a )*(?:painter|potter)(?: and (?:the |a )?(?:painter|potter))?)?"
 
 ATTRIBUTED = re.compile(
-    r"\b(?:attribut(?:ed|able|ions?)|ascribed|assigned)(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
+    r"a(?<=\ba)(?:ttribut(?:ed|able|ions?)|scribed|ssigned)(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
     rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}{_BOTH}"
 )
 """A phrase such as "attributed by Beazley to the Pan Painter"."""
@@ -101,11 +101,13 @@ def role_phrases(text: str) -> tuple[re.Pattern[str], ...]:
 
 _NO_YEAR = r"(?![\w-]|\.\d|(?: ?[-/] ?\d+)? ?(?:b\.? ?c|a\.? ?d|c\.? ?e)\b)"
 _NUMBER_AFTER = re.compile(
-    rf"\b(?:painter|group|class) (?:of )?(?:the )?(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*{_NO_YEAR}"
+    r"(?:p(?<=\bp)ainter|g(?<=\bg)roup|c(?<=\bc)lass) (?:of )?(?:the )?"
+    rf"(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*{_NO_YEAR}"
 )
-_NUMBER_BEFORE = re.compile(r"\d[\d.]*(?= painter\b)")
+_NUMBER_BEFORE = re.compile(r"[\d.](?<![\d.]{2})[\d.]*(?= painter\b)")
 _HIDDEN = {ord("0") + digit: chr(0xE000 + digit) for digit in range(10)}
 _SHOWN = {ord(hidden): chr(digit) for digit, hidden in _HIDDEN.items()}
+_HIDDEN_DIGIT = re.compile(f"[{''.join(_HIDDEN.values())}]")
 
 
 def hide_numbers(normal: str) -> str:
@@ -120,7 +122,7 @@ def hide_numbers(normal: str) -> str:
 
 def show_numbers(normal: str) -> str:
     """Restores the digits that `hide_numbers` replaced."""
-    return normal if normal.isascii() else normal.translate(_SHOWN)
+    return _HIDDEN_DIGIT.sub(lambda digit: digit[0].translate(_SHOWN), normal)
 
 
 @cache

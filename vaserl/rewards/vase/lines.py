@@ -18,7 +18,7 @@ def text_lines(text: str, max_chars: int) -> list[str]:
     text = text[:max_chars]
     if "<" in text or "&" in text:
         text = _BLOCK.sub("\n", html.unescape(text) if "&" in text else text)
-    text = _GLUED.sub("\n", text)
+    text = _GLUED.sub(r"\n\g<0>", text)
     if "•" in text:
         text = text.replace("•", "\n")
     if len(text.splitlines()) < 2:
@@ -33,9 +33,8 @@ def text_lines(text: str, max_chars: int) -> list[str]:
 
 
 _BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|d[dlt]|section|article)\b[^<>]*>", re.IGNORECASE)
-_GLUED = re.compile(
-    r"(?<=[a-z]{3})(?=[A-Z][a-z]{2}|Side [A-D]:|\d(?:st|nd|rd|th) [Cc]ent)"
-)  # "Side A: lionSide B: deer"
+# "Side A: lionSide B: deer", "kraters5th century"; one character is consumed, because the search for it is fast
+_GLUED = re.compile(r"[A-Z\d](?<=[a-z]{3}.)(?:(?<!\d)(?=[a-z]{2})|(?<=\d)(?=(?:st|nd|rd|th) [Cc]ent))")
 _MOST_LINES = 150
 """Number of lines beyond which the rest of a text is one line, so that a flood of line breaks takes no time."""
 _BULLET = re.compile(r"^[·>*-]+ +")

@@ -88,7 +88,8 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
 
     Only the first `parser.max_chars` characters are parsed.
     """
-    lines = [expand(line) for line in text_lines(without_reasoning(text[: parser.max_chars]), parser.max_chars)]
+    lines = text_lines(without_reasoning(text[: parser.max_chars]), parser.max_chars)
+    lines = expand("\n".join(lines)).splitlines()
     if len(lines) == 1:
         free, labelled = split_labels(lines)
         facts = _parse_free(f" {CUT} ".join(free), parser)

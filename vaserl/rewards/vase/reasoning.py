@@ -16,11 +16,11 @@ def without_reasoning(text: str) -> str:
         if opened:
             text = text[: opened.start()]
     lowered = text.lower()
-    if any(hint in lowered for hint in _ANSWER_HINTS):
+    if any(map(lowered.__contains__, _ANSWER_HINTS)):
         answers = list(_ANSWER.finditer(text))
         if answers:
             text = text[answers[-1].end() :]
-    if any(hint in lowered for hint in _THOUGHT_HINTS):
+    if any(map(lowered.__contains__, _THOUGHT_HINTS)):
         text = _THOUGHT.sub(r"\1", _THOUGHT_LINE.sub("", text))
     return text
 
