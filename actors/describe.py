@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from actors.engine import engine_environment
 from vaserl.curation.settings import PoolSettings, WriterSettings
-from vaserl.curation.stages.writer import PLACE, fields_of, read_prompt
+from vaserl.curation.stages.writer import LONGEST, PLACE, Wording, fields_of, read_prompt
 
 
 class CaptionEngine:
@@ -33,20 +33,20 @@ class CaptionEngine:
         self._llm = LLM(model=str(settings.path), dtype=settings.dtype, seed=seed, **options)
         self._sampling = SamplingParams(temperature=settings.temperature, max_tokens=settings.max_new_tokens, seed=seed)
 
-    def __call__(self, records: Sequence[Mapping[str, str]]) -> list[str]:
-        """Returns a caption for each museum record, in order; "" if the record is too long for the language model or
-        the model's answer reached the token limit."""
+    def __call__(self, records: Sequence[Mapping[str, str]]) -> list[Wording]:
+        """Returns a wording for each museum record, in order; without a text if the record is too long for the language
+        model or the model's answer reached the token limit."""
         return self._answers([self._prompt.replace(PLACE, fields_of(record)) for record in records])
 
-    def _answers(self, prompts: Sequence[str]) -> list[str]:
+    def _answers(self, prompts: Sequence[str]) -> list[Wording]:
         asked = [self._tokens(prompt) for prompt in prompts]
         fitting = [index for index, tokens in enumerate(asked) if len(tokens) <= self._longest]
         chats: list[Any] = [{"prompt_token_ids": asked[index]} for index in fitting]
         outputs = self._llm.generate(chats, self._sampling, use_tqdm=False) if chats else []
-        answers = [""] * len(prompts)
+        answers = [Wording("", f"the record is longer than {self._longest} tokens")] * len(prompts)
         for index, output in zip(fitting, (request.outputs[0] for request in outputs), strict=True):
-            if output.finish_reason == "stop":
-                answers[index] = output.text.strip()
+            text = output.text.strip() if output.finish_reason == "stop" else ""
+            answers[index] = Wording(text, "" if text else LONGEST)
         return answers
 
     def _tokens(self, prompt: str) -> list[int]:

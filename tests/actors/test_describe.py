@@ -15,7 +15,7 @@ from tests.fakes.curation_stages import over_batches
 from vaserl.curation.job.batch import RowBatch, batch_of, rows_of
 from vaserl.curation.settings import DescribeSettings, PoolSettings, WriterSettings
 from vaserl.curation.stages.describe import DESCRIBE, Describe
-from vaserl.curation.stages.writer import check_writer, fields_of, read_prompt
+from vaserl.curation.stages.writer import Wording, check_writer, fields_of, read_prompt
 from vaserl.errors import UserError
 from vaserl.policy.policy import load_model
 from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model
@@ -77,7 +77,7 @@ class Writing:
     def describe(self, batch: RowBatch) -> RowBatch:
         return self._stage(batch)
 
-    def captions(self, records: list[dict[str, str]]) -> list[str]:
+    def captions(self, records: list[dict[str, str]]) -> list[Wording]:
         return self.write(records)
 
 
@@ -92,14 +92,15 @@ def test_caption_engine_is_believed_where_the_record_agrees(cluster, settings):
     described = rows_of(ray.get(actor.describe.remote(batch_of(rows))))
     known, *others, rejected = described
     assert known["caption"] == BY_HEART != known["reference"]
-    assert known["describe_fallback"] == 0.0 and math.isnan(known["caption_invents"])
+    assert known["caption_fallback"] == "" and math.isnan(known["caption_invents"])
     for row in others:
         assert row["caption"] == row["reference"] != BY_HEART
-        assert row["describe_fallback"] == 1.0 and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
+        assert row["caption_fallback"] and np.nansum([row["caption_invents"], row["caption_loses"]]) > 0
     assert rejected["caption"] == ""
     endless = {**KNOWN, "Decoration": "A: LION, " * 400}  # 48 of the 512 tokens are reserved for the answer
     written = ray.get(actor.captions.remote([KNOWN, endless, KNOWN]))
-    assert written == [BY_HEART, "", BY_HEART]
+    assert [wording.text for wording in written] == [BY_HEART, "", BY_HEART]
+    assert written[1].problem == "the record is longer than 464 tokens"
     ray.kill(actor)
 
 
@@ -114,13 +115,13 @@ def test_check_writer_names_a_missing_prompt_or_model(tmp_path, settings):
         assert settings.llm is not None
         return settings.model_copy(update={"llm": settings.llm.model_copy(update=changes)})
 
-    check_writer(settings)
+    check_writer(settings, 600)
     with pytest.raises(UserError, match=r"describe\.llm\.prompt .*nowhere\.txt: can't be read"):
-        check_writer(changed(prompt=tmp_path / "nowhere.txt"))
+        check_writer(changed(prompt=tmp_path / "nowhere.txt"), 600)
     (tmp_path / "prompt.txt").write_text("Write something.")
     with pytest.raises(UserError, match=r"has no \{record\}"):
-        check_writer(changed(prompt=tmp_path / "prompt.txt"))
+        check_writer(changed(prompt=tmp_path / "prompt.txt"), 600)
     with pytest.raises(UserError, match="nowhere"):
-        check_writer(changed(path=tmp_path / "nowhere"))
+        check_writer(changed(path=tmp_path / "nowhere"), 600)
     with pytest.raises(ValueError, match=r"needs a section \[describe\.llm\]"):
         DescribeSettings(writer="llm")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vaserl.curation.settings import CurateSettings, PoolSettings, WriterSettings
+from vaserl.curation.stages.writer import Write
 from vaserl.dataset import Row
 
 
@@ -115,7 +116,7 @@ class Recipe:
     digests of code."""
 
 
-MakeWriter = Callable[[WriterSettings, PoolSettings, int], Callable[[Sequence[Mapping[str, str]]], Sequence[str]]]
+MakeWriter = Callable[[WriterSettings, PoolSettings, int], Write]
 """Function that builds the language model that writes captions, from the model's settings, the settings of its pool and
 a seed."""
 

@@ -53,6 +53,8 @@ class Row:
     """SHA-256 of the turntable video in hexadecimal; the video's file is named after it."""
     caption: str = ""
     """Catalogue caption, which supervised fine-tuning imitates; it may omit facts of the record."""
+    caption_fallback: str = ""
+    """Why `caption` is not the wording of the language model that writes captions; empty if it is, or if none does."""
     reference: str = ""
     """Complete caption, which states every fact of the record."""
     questions: tuple[Question, ...] = ()

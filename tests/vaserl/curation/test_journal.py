@@ -304,7 +304,7 @@ def test_outcomes_manifest_has_every_photograph(tmp_path):
     losers = {0: {0: "view 2 is shown more frontally"}}
     lifted = []
     for shard in lift_shards(filtered, Choice(losers=losers), journal, 1):
-        made = {"describe_fallback": float(shard.number)}
+        made = {"caption_fallback": "it invents shape" if shard.number else ""}
         batch = batch_of(
             [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]
         )

@@ -19,6 +19,7 @@ from vaserl.curation.stages.describe import (
     without,
 )
 from vaserl.curation.stages.questions import QUESTIONS, Questions, findspot_of, questions_about
+from vaserl.curation.stages.writer import Wording
 from vaserl.rewards.vase import parse_caption, parse_record, reference_caption, vase_question
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -96,13 +97,13 @@ def test_lost_dimensions_are_those_that_the_caption_leaves_out():
     assert lost_dimensions("A vase attributed to the Antimenes Painter.", two) == (), "they are alternatives"
 
 
-def write_well(records: Sequence[Mapping[str, str]]) -> list[str]:
+def write_well(records: Sequence[Mapping[str, str]]) -> list[Wording]:
     """A caption writer with other words than the template's, which states all given facts and no others."""
     texts = []
     for record in records:
         by = "Painted by the Antimenes Painter, this" if "Attributed To" in record else "This"
         made = "was made about 525–475 BCE and " if "Date" in record else ""
-        texts.append(f"{by} Athenian neck-amphora in black-figure {made}shows a warrior.")
+        texts.append(Wording(f"{by} Athenian neck-amphora in black-figure {made}shows a warrior."))
     return texts
 
 
@@ -120,7 +121,7 @@ def test_describe_wording_that_the_parser_cannot_read_back_does_not_break_the_si
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0)(batch))
     assert "525" not in row["caption"] and "525" in row["reference"]
-    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 1)
+    assert not row["caption_fallback"] and wrong(row) == (0, 1)
 
 
 def test_describe_rules_that_would_invent_give_way_to_the_whole_record(monkeypatch):
@@ -134,47 +135,55 @@ def test_describe_rules_that_would_invent_give_way_to_the_whole_record(monkeypat
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
     (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0)(batch))
-    assert row["caption"] == row["reference"] == reference_caption(RECORD) and row["describe_fallback"] == 1.0
+    assert row["caption"] == row["reference"] == reference_caption(RECORD) and row["caption_fallback"]
 
 
 def test_describe_writer_that_states_the_facts_is_believed():
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     (row,) = rows_of(over_batches(DESCRIBE, Describe, DescribeSettings(), 0, lambda: write_well)(batch))
-    assert row["caption"] == write_well([RECORD])[0] != row["reference"]
-    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0)
+    assert row["caption"] == write_well([RECORD])[0].text != row["reference"]
+    assert not row["caption_fallback"] and wrong(row) == (0, 0)
     assert math.isnan(row["caption_invents"]) and math.isnan(row["caption_loses"]), "nothing to count"
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0, attribution=1.0))
     (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0, lambda: write_well)(batch))
     assert row["caption"] == "This Athenian neck-amphora in black-figure shows a warrior."
-    assert row["describe_fallback"] == 0.0 and wrong(row) == (0, 0), "what is silent is not lost"
+    assert not row["caption_fallback"] and wrong(row) == (0, 0), "what is silent is not lost"
 
 
 @pytest.mark.parametrize(
-    ("text", "invents", "loses"),
+    ("text", "invents", "loses", "why"),
     [
-        ("Corinthian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, by the Antimenes Painter.", 1, 1),
+        (
+            "Corinthian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior, by the Antimenes Painter.",
+            1,
+            1,
+            "it invents fabric and leaves out fabric",
+        ),
         (
             "Athenian black-figure neck-amphora, 525–475 BCE, depicting a warrior and lion, by the Antimenes Painter.",
             1,
             0,
+            "it invents decoration",
         ),
-        ("Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior.", 0, 1),
-        ("", 0, 6),
+        ("Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warrior.", 0, 1, "it leaves out attribution"),
+        ("", 0, 6, "the model is on strike"),
     ],
     ids=["another fabric", "a lion too many", "no attribution", "nothing"],
 )
-def test_describe_writer_that_invents_or_forgets_is_replaced_and_counted(text, invents, loses):
+def test_describe_writer_that_invents_or_forgets_is_replaced_and_counted(text, invents, loses, why):
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
-    writer = over_batches(DESCRIBE, Describe, DescribeSettings(), 0, lambda: lambda records: [text] * len(records))
+    wordings = [Wording(text, "" if text else "the model is on strike")]
+    writer = over_batches(DESCRIBE, Describe, DescribeSettings(), 0, lambda: lambda records: wordings)
     (row,) = rows_of(writer(batch))
     assert row["caption"] == row["reference"]
-    assert row["describe_fallback"] == 1.0 and wrong(row) == (invents, loses)
+    assert row["caption_fallback"] == why and wrong(row) == (invents, loses)
 
 
 def test_describe_refused_writer_is_replaced_by_the_rules_words_for_the_same_fields():
     batch = batch_of([{"vase_id": "v", "record": json.dumps(RECORD), "rejected_by": "", "reason": ""}])
     silent = DescribeSettings(silence=SilenceSettings(dating=1.0))
-    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0, lambda: lambda records: ["A Roman lamp."])(batch))
+    lamps = [Wording("A Roman lamp.")]
+    (row,) = rows_of(over_batches(DESCRIBE, Describe, silent, 0, lambda: lambda records: lamps)(batch))
     assert parse_caption(row["caption"]) == parse_record(without(RECORD, ("dating",)))
     assert row["caption"] != row["reference"]
 
@@ -185,7 +194,7 @@ def test_describe_synthetic_records_are_described_and_asked_about_without_loss()
     for record, row in zip(records, rows, strict=True):
         assert parse_caption(row["reference"]) == parse_record(record)
         assert invented_dimensions(row["caption"], record) == ()
-        assert row["describe_fallback"] == 0.0
+        assert not row["caption_fallback"]
         for question in questions_about(record):
             if question.dimension == "provenance":
                 continue

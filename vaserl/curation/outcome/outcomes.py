@@ -53,9 +53,7 @@ class Outcomes:
             for shard in shards:
                 file = pq.ParquetFile(self._journal.path(shard.step, shard.key))
                 if FALLBACK.name in file.schema_arrow.names:
-                    count += sum(
-                        value == 1.0 for value in file.read(columns=[FALLBACK.name])[FALLBACK.name].to_pylist()
-                    )
+                    count += sum(map(bool, file.read(columns=[FALLBACK.name])[FALLBACK.name].to_pylist()))
         return count
 
     def manifest_rows(self, splits: Mapping[str, str]) -> Iterator[Row]:

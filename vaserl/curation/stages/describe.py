@@ -4,7 +4,7 @@ Catalogues leave out much that a record states: labels often lack technique and 
 column `caption` imitates catalogues: each dimension (fabric, shape, …) is left out of a share of the captions, which is
 set in [describe.silence]. The column `reference` states every dimension. Captions are written by fixed rules, or by a
 language model if describe.writer = "llm". Either way the parser that is used for the reward checks that a caption
-states the right facts.
+states the right facts. docs/captions.md explains the stage.
 """
 
 import hashlib
@@ -14,25 +14,22 @@ from functools import partial
 
 from vaserl.curation.settings import CurateSettings, DescribeSettings, PoolSettings, SilenceSettings
 from vaserl.curation.stage import Column, Kept, KeptPhotograph, Photograph, Recipe, Stage, StageContext, Verdict
-from vaserl.curation.stages.writer import check_writer, read_prompt
+from vaserl.curation.stages.writer import Wording, Write, check_writer, read_prompt
 from vaserl.curation.stamps import code_of_file, file_stamps
 from vaserl.rewards.vase import lists_keywords, reference_caption
 from vaserl.rewards.vase.parse import parse_caption, parse_record
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
 
 REFERENCE, CAPTION = Column(name="reference", kind=str), Column(name="caption", kind=str)
-FALLBACK = Column(name="describe_fallback", is_score=False)
-"""1.0 if the first wording of the caption did not state the right facts and another wording is used, else 0.0."""
+FALLBACK = Column(name="caption_fallback", kind=str)
+"""Why the caption isn't the writer's first wording but another: the writer had none, or it states the wrong facts.
+Empty if the first wording is used."""
 INVENTS, LOSES = Column(name="caption_invents"), Column(name="caption_loses")
 """Numbers of dimensions in which the first wording of the caption stated something that the record doesn't (`INVENTS`),
 or left out something that it should state (`LOSES`)."""
 KEYWORDS = Column(name="reference_keywords")
 """1.0 if the record's decoration is so long that the reference lists its words instead of writing phrases, else NaN."""
 _POOL = PoolSettings(num_cpus=1, batch_size=64)
-
-Write = Callable[[Sequence[Mapping[str, str]]], Sequence[str]]
-"""Function that writes one caption for each record, "" if it has none. The records contain only the fields that the
-caption should state."""
 
 
 class Describe:
@@ -56,26 +53,27 @@ class Describe:
             for photograph, record in zip(photographs, records, strict=True)
         ]
         by_rules = [reference_caption(fields) for fields in stated]
-        first = self._write(stated) if self._write else by_rules
+        first = self._write(stated) if self._write else [Wording(text) for text in by_rules]
         return [
-            Kept(columns=_columns(record, fields, wordings))
-            for record, fields, *wordings in zip(records, stated, first, by_rules, strict=True)
+            Kept(columns=_columns(record, fields, wording, rules))
+            for record, fields, wording, rules in zip(records, stated, first, by_rules, strict=True)
         ]
 
 
-def _columns(record: Mapping[str, str], stated: Mapping[str, str], wordings: Sequence[str]) -> dict[str, float | str]:
+def _columns(
+    record: Mapping[str, str], stated: Mapping[str, str], first: Wording, by_rules: str
+) -> dict[str, float | str]:
     reference = reference_caption(record)
-    caption = settled(wordings, record, stated) or reference
-    wrong = {
-        INVENTS.name: invented_dimensions(wordings[0], record),
-        LOSES.name: lost_dimensions(wordings[0], stated),
-    }
+    caption = settled((first.text, by_rules), record, stated) or reference
+    invented, lost = invented_dimensions(first.text, record), lost_dimensions(first.text, stated)
+    faults = [f"invents {', '.join(invented)}"] * bool(invented) + [f"leaves out {', '.join(lost)}"] * bool(lost)
     return {
         REFERENCE.name: reference,
         CAPTION.name: caption,
-        FALLBACK.name: float(caption != wordings[0]),
+        FALLBACK.name: (first.problem or f"it {' and '.join(faults)}") if caption != first.text else "",
         **({KEYWORDS.name: 1.0} if lists_keywords(record) else {}),
-        **{name: float(len(dimensions)) for name, dimensions in wrong.items() if dimensions},
+        **({INVENTS.name: float(len(invented))} if invented else {}),
+        **({LOSES.name: float(len(lost))} if lost else {}),
     }
 
 
@@ -153,18 +151,27 @@ def _recipe(context: StageContext) -> Recipe:
     settings, seed = context.settings.describe, context.settings.seed
     if settings.writer == "rules":
         return Recipe(make=Describe, arguments=(settings, seed), depends={"seed": seed})
-    assert settings.llm is not None and context.make_writer is not None, "the writer must be checked before the run"
-    pool = context.settings.pool.of(DESCRIBE.name, _POOL)
+    assert settings.llm is not None, "the writer must be checked before the run"
+    make_writer = context.make_writer
+    if settings.llm.server is not None:
+        from vaserl.curation.stages.served_writer import ServedWriter  # imports the HTTP client
+
+        make_writer = ServedWriter
+    assert make_writer is not None, "the caller must pass the engine that runs a model"
     return Recipe(
         make=Describe,
-        arguments=(settings, seed, partial(context.make_writer, settings.llm, pool, seed)),
+        arguments=(settings, seed, partial(make_writer, settings.llm, _pool_of(context), seed)),
         depends={
             "seed": seed,
             "prompt": read_prompt(settings.llm.prompt),
             "weights": file_stamps(settings.llm.path),
-            "writer": code_of_file(context.make_writer),
+            "writer": code_of_file(make_writer),
         },
     )
+
+
+def _pool_of(context: StageContext) -> PoolSettings:
+    return context.settings.pool.of(DESCRIBE.name, _POOL)
 
 
 def _holds_a_model(settings: CurateSettings) -> bool:
@@ -172,17 +179,18 @@ def _holds_a_model(settings: CurateSettings) -> bool:
 
 
 def _check(context: StageContext) -> None:
-    check_writer(context.settings.describe)
+    check_writer(context.settings.describe, _pool_of(context).timeout_s)
 
 
 def _tell(kept: KeptPhotograph) -> str:
-    """Returns the line that `vaserl why` prints: the caption, and the numbers of dimensions in which its first wording
-    invented or left out a fact."""
-    scores = kept.row.scores
+    """Returns the line that `vaserl why` prints: the caption, what was wrong with its first wording, and whether the
+    reference is a list of words."""
+    scores, fallback = kept.row.scores, kept.row.caption_fallback
     found = {"invented": scores.get(INVENTS.name, 0.0), "lost": scores.get(LOSES.name, 0.0)}
     wrong = ", ".join(f"{number:.0f} {word}" for word, number in found.items() if number > 0)
     keywords = "; the reference lists words: the decoration is too long" if scores.get(KEYWORDS.name, 0.0) > 0 else ""
-    return f"“{kept.row.caption}”" + (f"; dimensions of the first wording: {wrong}" if wrong else "") + keywords
+    first = f"not the first wording: {fallback}" if fallback else f"dimensions of the first wording: {wrong}"
+    return f"“{kept.row.caption}”" + (f"; {first}" if fallback or wrong else "") + keywords
 
 
 DESCRIBE = Stage(

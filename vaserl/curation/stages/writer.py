@@ -1,6 +1,7 @@
-"""The prompt of the language model that writes captions, and the fields of a record that are put into it."""
+"""The language model that writes captions: its prompt, its answers, and the checks before a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vaserl.curation.settings import DescribeSettings
@@ -10,18 +11,44 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 PLACE = "{record}"
 """Placeholder in the prompt, which is replaced by the fields of the record."""
 
+LONGEST = "the answer reached describe.llm.max_new_tokens"
+"""Problem of a caption that the language model did not end."""
 
-def check_writer(settings: DescribeSettings) -> None:
-    """Checks the prompt file and the model folder of the language model, if one writes the captions.
 
-    Raises: UserError when the file or the folder is missing.
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A caption as a writer words it."""
+
+    text: str
+    """The caption; empty if the writer has none."""
+    problem: str = ""
+    """Why the writer has no caption; empty if it has one."""
+
+
+Write = Callable[[Sequence[Mapping[str, str]]], Sequence[Wording]]
+"""Function that words one caption for each record. The records contain only the fields that the caption should
+state."""
+
+
+def check_writer(settings: DescribeSettings, batch_timeout_s: float) -> None:
+    """Checks the language model, if one writes the captions: its prompt file, and its folder or its server.
+
+    batch_timeout_s: seconds in which the stage must have described a batch.
+
+    Raises: UserError when a file is missing, the server doesn't answer, or a batch may take too long.
     """
-    if settings.writer == "llm":
+    if settings.writer != "llm":
+        return
+    assert settings.llm is not None, "the settings must check that describe.llm is there"
+    read_prompt(settings.llm.prompt)
+    if settings.llm.path is not None:
         from vaserl.policy.model_folder import check_model_folder  # imports torch, which the rules don't need
 
-        assert settings.llm is not None, "the settings must check that describe.llm is there"
-        read_prompt(settings.llm.prompt)
         check_model_folder(settings.llm.path)
+    if settings.llm.server is not None:
+        from vaserl.curation.stages.served_writer import check_server  # imports the HTTP client
+
+        check_server(settings.llm.server, batch_timeout_s)
 
 
 def read_prompt(path: Path) -> str:

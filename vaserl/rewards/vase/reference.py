@@ -6,7 +6,7 @@ Example: Athenian black-figure neck-amphora, c. 525–475 BCE, depicting a warri
 from collections.abc import Mapping
 from typing import Literal
 
-from vaserl.rewards.vase.attribution import display
+from vaserl.rewards.vase.attribution import Attribution, display
 from vaserl.rewards.vase.config import RewardConfig
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 from vaserl.rewards.vase.noun_phrases import indefinite_article
@@ -77,8 +77,7 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     if facts.decoration:
         clauses.append(f"depicting {decoration}")
     if facts.attribution:
-        doubt = "tentatively " if facts.attribution[0].doubtful else ""
-        clauses.append(f"{doubt}attributed to {display(facts.attribution[0])}")
+        clauses.append(_attributed(facts.attribution))
     sentence = ", ".join(clauses)
     unknown = "; ".join(
         f"{dimension.capitalize()}: {term.text}"
@@ -92,6 +91,23 @@ def _caption(facts: Facts, decoration: str, config: RewardConfig) -> str:
     # A caption of fewer words would get the penalty for short captions.
     subject = "This vase is" if facts.shape and facts.shape[0].id else "This is"
     return f"{subject} {indefinite_article(head)} {sentence}." + (f" {unknown}." if unknown else "")
+
+
+def _attributed(hands: tuple[Attribution, ...]) -> str:
+    """Returns the clause that names all alternatives: "attributed to the Pan Painter or perhaps Myson"."""
+    all_doubtful = all(hand.doubtful for hand in hands)
+    clauses: list[str] = []
+    for hand in hands:
+        name = f"{'perhaps ' if hand.doubtful and not all_doubtful else ''}{display(hand)}"
+        if clauses and len(clauses[-1]) + len(name) <= _LONGEST_CLAUSE:
+            clauses[-1] += f" or {name}"
+        else:
+            clauses.append(f"attributed to {name}")
+    return ("tentatively " if all_doubtful else "") + ", or ".join(clauses)
+
+
+_LONGEST_CLAUSE = 110
+"""Largest number of characters of names behind one "attributed to"; the reader takes more for a sentence."""
 
 
 _VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
