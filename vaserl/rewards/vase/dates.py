@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vaserl.rewards.vase.date_context import dates_the_vase
+from vaserl.rewards.vase.background import dates_the_vase
 from vaserl.rewards.vase.date_spans import NO_BARE_YEARS, find_spans
 from vaserl.rewards.vase.text import CUT
 

@@ -186,7 +186,9 @@ def _is_side(words: Sequence[str], index: int) -> bool:
 def _technique_follows(words: Sequence[str], index: int) -> bool:
     ahead = [w for w in words[index : index + 6] if w not in ("in", "a", "an", "the", "on")]
     # the technique follows directly, or after the fabric
-    return tuple(ahead[:2]) in _TECHNIQUE_PAIRS or (tuple(ahead[1:3]) in _TECHNIQUE_PAIRS and ahead[0] in _origins())
+    return tuple(ahead[:2]) in _TECHNIQUE_PAIRS or (
+        tuple(ahead[1:3]) in _TECHNIQUE_PAIRS and (ahead[0] in _SHEENS or ahead[0] in _origins())
+    )
 
 
 @cache
@@ -197,5 +199,6 @@ def _origins() -> frozenset[str]:
 _TECHNIQUE_PAIRS = frozenset(
     (colour, kind)
     for colour in ("black", "red", "white")
-    for kind in ("figure", "figured", "figures", "ground", "glaze", "gloss", "pattern")
-) | {("coral", "red"), ("intentional", "red")}
+    for kind in ("figure", "figured", "figures", "ground", "glaze", "gloss", "slip", "pattern")
+) | {("coral", "red"), ("intentional", "red"), ("west", "slope")}
+_SHEENS = word_group("sheens")

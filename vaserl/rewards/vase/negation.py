@@ -46,11 +46,14 @@ _NEGATED = re.compile(rf"{_NEGATORS}{_CLAUSE}(?:{_LIST}{_CLAUSE})*")
 _VESSELS = r"(?:cups?|vases?|pottery|[\w-]+(?:s|oi|ai|ae)\b)"
 _COMPARISONS = (
     r"\b(?:compar(?:e|es|ed|able)(?: (?:to|with))?|cf\b\.?|similar(?:ly)? to"
-    rf"|(?:much |just )?like(?= (?:other |the |some |most |many )?[\w-]+ {_VESSELS})"
+    r"|(?:(?<=^)|(?<=[.,;:(|¦] ))see (?:also )?(?=the |a |an )"
+    rf"|(?:much |just )?like(?= (?:the |some )?[\w-]+ {_VESSELS})"
     r"|reminiscent of|recall(?:s|ing)|derive[sd]?(?: \w+)? from|deriving from"
-    r"|inspired by|influenced by|influence of|based on"
+    r"|inspired by|influenced by|influence of|based on|(?:closely )?model+ed (?:on|after)|adapted from"
+    r"|depend(?:s|ing|ent)? (?:up)?on"
     r"|imitat(?:es?|ed|ing|ions? of)|cop(?:y|ies|ied|ying)(?: of| from)?"
-    r"|resembl(?:es?|ing)|export(?:ed|s)? to|import(?:ed|s)? (?:in)?to|parallels? (?:in|with|to|from)|akin to|than"
+    r"|resembl(?:es?|ing)|export(?:ed|s)? to|import(?:ed|s)? (?:in)?to|parallels? (?:in|with|to|from|is|are|include)"
+    r"|(?:counterparts?|prototypes?) (?:is|are|in)|akin to|than"
     r"|familiar from|known from|(?:common|typical|frequent) (?:on|in|of)(?= (?:later|earlier|other|many))"
     r"|in the (?:manner|style) of(?= [\w-]+ (?:cups?|vases?|ware|pottery)))\b"
 )

@@ -22,6 +22,7 @@ from typing import Literal
 
 from vaserl.rewards.vase.abbreviations import expand
 from vaserl.rewards.vase.attribution import Attribution, find_attributions, read_names
+from vaserl.rewards.vase.background import BACKGROUND_WORDS, without_background
 from vaserl.rewards.vase.config import ParserConfig
 from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
 from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_prose, painted_words
@@ -35,11 +36,9 @@ from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
 from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase, told_first
 from vaserl.rewards.vase.zones import (
-    BACKGROUND_WORDS,
     FINDSPOT_WORDS,
     NUMBER_WORDS,
     is_ignored,
-    without_background,
     without_findspots,
     without_numbers,
 )
@@ -200,6 +199,8 @@ def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tup
     if zone == "place":
         return {"fabric": _terms("fabric", [*mentions, *_made_at(words, [0] * len(words), mentions)])}
     found: dict[Dimension, tuple] = {d: terms for d in _VOCABULARIES if (terms := _terms(d, mentions))}
+    if not found and (dating := find_dates(normal, parser.single_year_margin_years)[0]):
+        return {"dating": dating}  # "Dates⏎Object: ca. 520 B.C."
     if not found and _MATERIALS.isdisjoint(words) and "," not in normal:
         return {d: _field(d, normal, parser) for d in _VOCABULARIES if d == zone}
     return found
@@ -222,7 +223,7 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
         normal = without_denied(normal)
     if "(" in normal:
         normal = _GLOSS.sub(_gloss, normal)
-    if not BACKGROUND_WORDS.isdisjoint(present):
+    if "-century" in normal or not BACKGROUND_WORDS.isdisjoint(present):
         normal = without_background(normal)
     dating, normal = find_dates(normal, parser.single_year_margin_years)
     dating = tuple(interval for interval in dating if interval.start < _MODERN)
@@ -301,7 +302,11 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
     named |= {places()[words[i]] for i in made}
     covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
-    counted = [i for i in there if i in made or not named or places()[words[i]] in covered]
+    counted = [
+        i
+        for i in there
+        if i in made or not named or (at := places()[words[i]]) in covered or not named.isdisjoint(wider("fabric")[at])
+    ]
     return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
 
 

@@ -47,7 +47,7 @@ def of_the_vase(
     elif shapes and all(_is_held(m, words) for m in shapes):
         asides += shapes  # "a woman holding a hydria": the text does not name the vase
         kept = [m for m in kept if m not in shapes]
-    named = _without_finishes(kept, words)
+    named = _without_finishes(_without_history(kept, words), words)
     asides += [m for m in kept if m not in named]
     scene = [m for m in asides if m.vocabulary == "shape" or (m.end < len(words) and is_motif(words[m.end]))]
     kept = named
@@ -69,6 +69,25 @@ def told_first(mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
     return [m for m in mentions if m.id not in FIGURE_TECHNIQUES or m.id in told]
 
 
+def _without_history(mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
+    """Leaves out a technique that is told of in general, if another is the vase's: "before the invention of …"."""
+    figures = [m for m in mentions if m.id in FIGURE_TECHNIQUES]
+    if len({m.id for m in figures}) < 2:
+        return mentions
+    past = [
+        m
+        for m in figures
+        if not _HISTORY.isdisjoint([*words[max(0, m.start - _HISTORY_WITHIN) : m.start], *words[m.end : m.end + 2]])
+    ]
+    if any(m.id == "bilingual" for m in figures):  # "black figures on one side and red figures on the other"
+        past += [m for m in figures if m.id in ("black_figure", "red_figure")]
+    return [m for m in mentions if m not in past] if len(past) < len(figures) else mentions
+
+
+_HISTORY = word_group("history_of_techniques")
+_HISTORY_WITHIN = 4
+
+
 def _beside(mention: Mention, shape: Mention) -> bool:
     """Returns True for a fabric or technique directly before a shape, or with one word between."""
     return mention.vocabulary != "shape" and 0 <= shape.start - mention.end <= _NEAR
@@ -83,7 +102,8 @@ def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
     if mention.vocabulary == "shape":
         return following[:1].isdigit() and words[mention.start] == "plate"  # "Plate 12" of a book
     if mention.vocabulary == "fabric":
-        return following in _NO_VASE
+        after = words[mention.end + 1] if mention.end + 1 < len(words) else ""
+        return following in _NO_VASE or (following in ("style", "type") and after in _NO_VASE)
     if mention.id == "geometric" and following in _PATTERN_NOUNS:
         return True
     return following == "painter" or list(words[mention.end : mention.end + 2]) == ["vase", "painter"]
@@ -108,14 +128,20 @@ def _without_finishes(mentions: list[Mention], words: Sequence[str]) -> list[Men
 def _stands_alone(finish: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:
     before = words[finish.start - 1] if finish.start else CUT
     after = words[finish.end] if finish.end < len(words) else CUT
-    if (before in _UNIT_ENDS and after in _UNIT_ENDS) or after in _TECHNIQUE_NOUNS:
+    if (before in _UNIT_ENDS and (after in _UNIT_ENDS or after == "with")) or after in _TECHNIQUE_NOUNS:
         return True
+    if finish.id == "black_glaze" and not _COATED.isdisjoint(
+        words[max(0, finish.start - _COATED_WITHIN) : finish.start]
+    ):
+        return True  # "coated with a lustrous black gloss"
     return any(
         m.id not in _FINISHES and (0 <= m.start - finish.end <= _NEAR or 0 <= finish.start - m.end <= _NEAR)
         for m in mentions
     )
 
 
+_COATED = word_group("coated")
+_COATED_WITHIN = 6
 _TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel"))
 _UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
 

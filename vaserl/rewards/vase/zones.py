@@ -21,8 +21,6 @@ NUMBER_WORDS = with_marks(word_group("numbers"))
 """A text without any of these words has no measurement, literature or credit line."""
 FINDSPOT_WORDS = with_marks(word_group("findspots") | word_list("findspots.txt"))
 """A text without any of these words states no findspot."""
-BACKGROUND_WORDS = with_marks(word_group("careers"))
-"""A text without any of these words tells nothing of an artist's or a style's time."""
 
 
 def without_numbers(normal: str) -> str:
@@ -51,26 +49,6 @@ _CREDIT = re.compile(
     rf"(?:^|(?<=[.,;|{CUT}]))[^.,;|{CUT}]{{0,80}}?"
     r"\b(?:funds?|bequest|gift of|purchased?|donated|acquired|exchange|exhibition|on loan)\b"
     rf"[^.,;|{CUT}]{{0,80}}(?:, \d{{4}}\b)?"
-)
-
-
-def without_background(normal: str) -> str:
-    """Returns a normalised text without dates and places of artists and inventions instead of the vase.
-
-    Examples: "active in Athens c. 500–475 BCE", "invented in Athens around 530 BCE".
-    """
-    return _CAREER.sub(" , ", normal)
-
-
-_IN_CLAUSE = r"(?:[^,.;:()|¦]|(?<=\bc)\.|(?<=\bca)\.|(?<=\bb)\.(?=c)|(?<=\bb\.c)\.|\.(?=\w)){0,90}"
-_CAREER = re.compile(
-    r"\b(?:(?:active|flourish\w{1,3}|lived|invented|introduced|originated|admired|prevalent|developed in"
-    r"|in the period from|which was used in|established|in activity|imported from)\b"
-    rf"{_IN_CLAUSE}"
-    r"|(?:in )?[\w]+[ -]century(?: b\.? ?c\.?(?: ?e\.?)?)? (?:greek |athenian )?"
-    r"(?:athens|attica|greece|britain|europe|artisan|artist|painter|potter|vase[ -]painter|master)\b"
-    r"|(?:(?<=painter)|(?<=artist)|(?<=potter)|(?<=artisan)) of the (?:[\w-]+ ){1,4}?century"
-    r"(?: b\.? ?c\.?(?: ?e\.?)?)?)"
 )
 
 
@@ -125,8 +103,18 @@ def is_ignored(words: Sequence[str]) -> list[bool] | None:
         end = index + 1
         while end < len(words) and (words[end] in _NAME_CONTINUES or _goes_on(words, end)):
             end += 1
+        if end - start > 1:
+            if words[end : end + 1] in (["in"], [","]) and words[end + 1 : end + 2] and words[end + 1] in KEEPERS:
+                end += 2  # "National Archaeological Museum, Athens"
+            elif start > 1 and words[start - 1] == "," and words[start - 2] in KEEPERS and _is_start(words, start - 2):
+                start -= 2  # "Athens, National Museum"
         ignored[start:end] = [True] * (end - start)
     return ignored
+
+
+def _is_start(words: Sequence[str], index: int) -> bool:
+    """Returns True for a city that follows a mark: "cup, Athens, National Museum"; False in "made in Athens"."""
+    return index == 0 or words[index - 1] in (".", ",", ";", ":", "|", CUT)
 
 
 def _goes_on(words: Sequence[str], index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Tests that dates of artists, techniques, periods and finds are not read as the vase's."""
+"""Tests that dates and places of artists, techniques, periods, events and finds are not read as the vase's."""
 
 import pytest
 
@@ -28,6 +28,14 @@ def dates(text: str) -> list[tuple[int, int]]:
         "Attributed to the Kleophrades Painter, an influential 5th century BC Greek artisan",
         "It was found in a tomb in the late 19th century",
         "These vases were greatly admired in late-18th-century Britain",
+        "The Brygos Painter, fl. 490-470 BC",
+        "Red-figure gradually replaced black-figure after 520 BC",
+        "Euaion was the son of the dramatist Aeschylus (525-456 BC)",
+        "The poet Anakreon came to the city in the late 500s BC",
+        "It is from the reign of Alexander the Great (336-323 BC)",
+        "The battle of Marathon (490 BC) was won by few",
+        "After the Persian Wars (490-479 BC) such scenes were rare",
+        "In 480 BC the Persians sacked the city",
     ],
 )
 def test_dates_of_something_else_are_not_the_vases(text):
@@ -47,6 +55,8 @@ def test_dates_of_something_else_are_not_the_vases(text):
         "One of the masterworks of 5th century BC vase painting",
         "A lekythos used for oil, 5th century BC",
         "Date 5th century BC\nArtist Haimon Painter",
+        "A cup with a battle (5th century BC)",
+        "Kylix, 5th century B.C.E. Athens, Greece",
     ],
 )
 def test_dates_of_the_vase_are_read_in_sentences(text):
