@@ -125,7 +125,7 @@ def _take(zone: Zone, value: str, labelled: list[LabelledValue]) -> str:
         head, _, rest = _OTHER_FACTS.sub(CUT, value, count=1).partition(CUT)
         labelled.append(LabelledValue(zone, head.strip(" ;,.|")))
         return rest
-    end = _DATE_END if zone == "dating" else _NAMES_END if zone == "names" else _PHRASE_END
+    end = _ENDS.get(zone, _PHRASE_END)
     head, _, rest = end.sub(CUT, value, count=1).partition(CUT)
     labelled.append(LabelledValue(zone, head.strip(" ;,.|")))
     return rest
@@ -135,6 +135,8 @@ _PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
 _NAMES_END = re.compile(r"[|](?: |$)|\.(?: |$)")  # "Terracotta; red-figure"
 # The points of "c. 500", "5th c. BC" and "5. Jh. v. Chr." end nothing.
 _DATE_END = re.compile(r"[;|](?: |$)|(?<![hdt] c)(?<! cent)(?<! jh)(?<! [vn])\.(?: |$)(?=[^\d(])(?!jh|jahrh)")
+_HAND_END = re.compile(r"[;|](?: |$)|(?<!\bc)(?<!\bca)(?<!\bfl)(?<!\b[a-z])(?<!\bst)\.(?: |$)")  # "active ca. 490 BC"
+_ENDS: dict[Zone, re.Pattern[str]] = {"dating": _DATE_END, "names": _NAMES_END, "attribution": _HAND_END}
 _IGNORED_END = re.compile(r"[;|](?: |$)|\.(?: (?=[a-z]{3})|$)")
 # A sentence after the decoration that names the technique is no decoration: "siren. Athenian red-figure kylix".
 _OTHER_FACTS = re.compile(

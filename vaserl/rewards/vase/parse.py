@@ -34,7 +34,7 @@ from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
-from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase, told_first
+from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_SHAPES, PLAIN_VESSELS, of_the_vase, told_first
 from vaserl.rewards.vase.zones import (
     FINDSPOT_WORDS,
     NUMBER_WORDS,
@@ -105,8 +105,10 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
     if not prose:
         return stated
-    families = {term.id.partition("/")[0] for term in stated.shape}
+    families = {term.id.partition("/")[0] for term in stated.shape} - PLAIN_SHAPES
     told = _parse_free(prose, parser, families)
+    if not families and told.shape:
+        stated = replace(stated, shape=told.shape)  # "Pitcher⏎This oinochoe …"
     # the heading says what the vase is; the prose below it also speaks of other vases
     return replace(
         stated,
@@ -152,7 +154,7 @@ _UNSTATED = frozenset(("vase", "vessel", "pot"))
 _MATERIALS = word_group("materials")
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""
-_ONE_WORD = re.compile(r"\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
+_ONE_WORD = re.compile(r"(\b[\w-]+ )?\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
     r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing |large |small )*"
@@ -271,8 +273,14 @@ def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: Pars
 
 def _adjective(match: re.Match[str]) -> str:
     """Opens a bracket of one word, which may belong to the name before it; a name of its own stays apart."""
-    word = match[1]
-    return f" , {word} , " if find_mentions([word], 1.0) else f" {word} "
+    before, word = match[1] or "", match[2]
+    if (
+        before
+        and len(tokens(before)) == 1
+        and any(m.end == 2 > m.start + 1 for m in find_mentions([word, before[:-1]], 1.0))
+    ):
+        return f"{word} {before}"  # "lekythos (squat)"
+    return f"{before} , {word} , " if find_mentions([word], 1.0) else f"{before} {word} "
 
 
 def _gloss(match: re.Match[str]) -> str:

@@ -69,3 +69,67 @@ def test_parse_caption_reads_a_date_under_the_label_of_an_object():
     facts = parse_caption("Object Name: Oinochoe fragment\nDates\nObject: 510-500 B.C.\nBegin: -510\nEnd: -500")
     assert [term.id for term in facts.shape] == ["oinochoe"]
     assert [(interval.start, interval.end) for interval in facts.dating] == [(-510, -500)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a heading with an English word, and the name below it
+        (
+            "Pitcher with waterbirds\nWith its rows of goats and other animals, this oinochoe is a fine example of the "
+            "Wild Goat style, which artists of the Greek east developed.",
+            "oinochoe",
+        ),
+        (
+            "Hydria\nThe woman on the left pours wine from an oinochoe for the warrior, who holds a phiale, and the "
+            "old man on the right leans on his staff.",
+            "hydria",
+        ),
+        # a subtype in brackets
+        ("Lekythos (squat)", "lekythos/squat"),
+        ("Amphora (Nolan)", "amphora/nolan"),
+        # the vessel that carries the scene
+        ("A maenad carrying a thyrsos and a kantharos on a skyphos", "skyphos"),
+        ("A satyr sits on an amphora; red-figure hydria", "hydria"),
+    ],
+)
+def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
+    assert ids(text, "shape") == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # participles before "by"
+        ("Decorated by the so-called Micali Painter", "micali painter"),
+        ("The vase was decorated by Nearchos, whose son was a potter", "nearchos"),
+        ("Possibly executed by the Ixion Painter", "ixion painter"),
+        # a name behind "known as"; possessives
+        ("Attributed to the hand of the artist known as the Marsyas Painter", "marsyas painter"),
+        ("Attributed to the Meleager Painter's workshop", "meleager painter workshop"),
+        # letters and strokes within a name
+        ("Attributed to the V. and A. Group", "va group"),
+        ("Attributed to the Group of Bologna 585/Trieste S 403", "of bologna 585 trieste s 403 group"),
+        ("Red-figure lekanis, Group of Vatican G 23", "of vatican g 23 group"),
+        # relatives, pupils and models of a painter
+        ("The Andokides Painter was a pupil of Exekias. He painted this amphora.", "andokides painter"),
+        ("Attributed to the Berlin Painter, the teacher of the Achilles Painter", "berlin painter"),
+        ("The Pan Painter, a pupil of Myson, decorated this krater.", "pan painter"),
+        ("Pupil of Myson", "myson follower"),
+        ("Similar to the work of the Theseus Painter", ""),
+        # signatures, alternatives, scholars
+        ("Epiktetos egrapsen", "epiktetos"),
+        ("Lysippides Painter or Andokides Painter", "lysippides painter; andokides painter"),
+        ("Attributed to Psiax [D. von Bothmer]", "psiax"),
+        ("The Attic vase-painter Kleitias and the potter Ergotimos made this krater", "kleitias; ergotimos"),
+        ("Attributed to a potter working in Athens", ""),
+        ("A group of dancers, black-figure", ""),
+        # the career in the value of a label
+        ("Creator: Syleus Painter (Greek, active ca. 490-470 BC) (?)", "syleus painter"),
+    ],
+)
+def test_parse_caption_reads_the_hand_in_museums_wording(text, expected):
+    facts = parse_caption(text)
+    hands = {" ".join(filter(None, (a.name.replace("-", " "), a.role, a.qualifier))) for a in facts.attribution}
+    assert hands == set(filter(None, expected.split("; ")))
+    assert not facts.dating
