@@ -32,13 +32,13 @@ def group_rooms(frames: np.ndarray, groups: np.ndarray, count: np.ndarray, rng: 
     ) / few
     at_y = np.sort(rng.random((num, MAX_OBJECTS)), axis=1)
     heap = (left + (1 - share) * width * at_x, top + (1 - share) * height * at_y, share * width, share * height)
-    step = rng.uniform(0.25, 0.7, (num, 1))  # of an object's height, from each to the one below it
+    step = rng.uniform(0.4, 0.75, (num, 1))  # of an object's height, from each to the one below it
     tall = height / (1 + step * (few - 1))
     lean = width * rng.uniform(0, 0.12, (num, MAX_OBJECTS))
     stack = (left + lean, top + order * step * tall, 0.88 * width * whole, tall * whole)
     # the last one is whole; each other one is cut off at one side
     side = rng.choice([-1.0, 1.0], (num, 1)) * np.where(order % 2 == 0, 1, -1)
-    beyond = np.where(order < few - 1, side * rng.uniform(0.35, 0.6, (num, MAX_OBJECTS)), -0.12 * side)
+    beyond = np.where(order < few - 1, side * rng.uniform(0.3, 0.46, (num, MAX_OBJECTS)), -0.12 * side)
     big = rng.uniform(0.5, 0.75, (num, 1)) * whole
     cut = (left + width * (0.5 + beyond - big / 2), top + height * (1 - big) * at_y, big * width, big * height)
     kinds = np.stack([np.stack(rooms, axis=-1) for rooms in (row, heap, stack, cut)])
