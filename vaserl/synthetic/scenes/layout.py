@@ -105,7 +105,7 @@ def _clutter(
         rooms[:, :2] = frames[who, :2] + frames[who, 2:] * rng.uniform(-0.2, 1.0, (len(who), 2)) - 0.3 * rooms[:, 2:]
         turns = np.radians(rng.normal(0, 4, len(who)))
         numbers = rng.choice(bank.of_kind["bystander"], len(who))
-        found.append(_placed(bank, rng, who, numbers, turns, rooms, scenes[who], side, can_cut=False))
+        found.append(_placed(bank, rng, who, numbers, turns, rooms, np.full(len(who), "behind"), side))
     return tuple(found)
 
 
@@ -153,8 +153,6 @@ def _placed(
     rooms: np.ndarray,
     scenes: np.ndarray,
     side: int,
-    *,
-    can_cut: bool = True,
 ) -> Objects:
     """Places one foreground into each rectangle `rooms` [N, 4]; those of details and sherds are larger."""
     num = len(pictures)
@@ -162,7 +160,7 @@ def _placed(
     fill = np.where(rng.random(num) < 0.75, rng.uniform(0.72, 0.97, num), rng.uniform(0.35, 0.8, num))
     fill = np.where(rng.random(num) < 0.2, rng.uniform(0.9, 0.99, num), fill)  # cropped to the vase
     scale = fill * np.minimum(rooms[:, 2] / width, rooms[:, 3] / height)
-    cut = np.isin(scenes, ("detail", "sherd")) & can_cut
+    cut = np.isin(scenes, ("detail", "sherd"))
     filling = np.maximum(rooms[:, 2] / width, rooms[:, 3] / height)
     fit = np.minimum(rooms[:, 2] / width, rooms[:, 3] / height)
     close = bank.kind_is(foregrounds, "close")
