@@ -52,8 +52,8 @@ def test_audit_by_hand():
     assert (result.num_targets, result.num_attacked) == (2, 2)
     assert result.honest.mean == pytest.approx(1.1)
     # of two captions the constant one is the first; against the second the technique's 0.2 of 0.7 is lost, and one
-    # word of eight (athenian black figure lekythos c 525 475 bce) of the bonus
-    other = 1 - 0.2 / 0.7 + 0.1 * 7 / 8
+    # word of twelve (this vase is an athenian black figure lekythos c 525 475 bce) of the bonus
+    other = 1 - 0.2 / 0.7 + 0.1 * 11 / 12
     assert result.constant.mean == pytest.approx((1.1 + other) / 2)
     assert (result.constant.highest, result.constant.share_at_honest) == (pytest.approx(1.1), 0.5)
     # each one's reference for the other

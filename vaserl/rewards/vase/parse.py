@@ -150,7 +150,7 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot"))
+_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments"))
 _MATERIALS = word_group("materials")
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""
@@ -336,8 +336,9 @@ def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
     return tuple(Term(i, "") for i in ids)
 
 
-# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
-_PARTS = frozenset(("bowl", "lid"))
+# These name a part or the kind of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl",
+# "FIGURE VASE KANTHAROS".
+_PARTS = frozenset(("bowl", "lid", "plastic_vase"))
 
 
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:
