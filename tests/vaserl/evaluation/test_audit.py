@@ -63,6 +63,32 @@ def test_audit_by_hand():
     assert "attribution" not in result.spread
 
 
+def test_audit_guesses_by_hand():
+    hands = ["LYDOS", "LYDOS", "LYDOS", "EXEKIAS"]
+    records = [{"Fabric": "ATHENIAN", "Shape Name": "LEKYTHOS", "Attributed To": hand} for hand in hands]
+    guesses = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"])).guesses
+    hand = guesses["attribution"]
+    assert (hand.right, hand.wrong) == (1, -0.5)
+    assert hand.commonest == pytest.approx((3 - 0.5) / 4)
+    # along the cycle Exekias's vase gets Lydos, and one of the others gets Exekias
+    assert hand.drawn == pytest.approx((2 - 2 * 0.5) / 4)
+    # fitted on two vases of Lydos it is wrong on Exekias's; fitted on one of each it guesses the first by the alphabet
+    assert hand.from_others == pytest.approx((3 - 0.5) / 4) or hand.from_others == pytest.approx((1 - 3 * 0.5) / 4)
+    assert hand.half_right == pytest.approx(0.25)
+    assert hand.pays_from == pytest.approx(0.5 / 1.5)
+    # all vases are lekythoi: no value of another vase is wrong
+    assert (guesses["shape"].drawn, guesses["shape"].pays_from) == (1, 0)
+
+
+def test_audit_tries_attacks_where_they_exist():
+    records = [RECORDS[0] | {"Decoration": scene} for scene in ("SATYR PURSUING MAENAD", "SIREN", "OWL")]
+    full = [record | {"Attributed To": "LYDOS"} for record in records]
+    result = audit(tasks(full), load_scorer(["vaserl.rewards:VaseReward"]))
+    assert result.attacks["roles reversed"].num_targets == 1
+    assert result.attacks["true facts denied"].num_targets == result.num_attacked == 3
+    assert result.attacks["roles reversed"].share_below == 1 and result.attacks["Markdown"].share_below == 0
+
+
 def test_audit_no_attack_reaches_the_reference_on_synthetic_records():
     records = [beazley_record(f"v{i}", i, traits_of(0, i)) for i in range(40)]
     result = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"]), seed=1, max_attacked=25)

@@ -141,6 +141,8 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     normal = normalize(without_reasoning(text[: parser.max_chars]), parser.max_chars)
+    if may_be_unread(normal, normal.split()) and (unread := unread_language(tokens(normal))):
+        return Facts(unread=unread)
     answer = _ANSWER.sub("", without_denied(expand(normal)))
     return _facts({dimension: _field(dimension, answer.strip(" ,."), parser)})
 
