@@ -121,7 +121,7 @@ def audit(tasks: Sequence[Task], scorer: Scorer, *, seed: int = 0, max_attacked:
         others[index] = tasks[cycle[place - 1]].reference
     shuffled = _scores(tasks, others, scorer)
     spreads: dict[Dimension, Spread] = {d: spread_of([f[d] for f in facts]) for d in DIMENSIONS}
-    spread = {d: found for d, found in spreads.items() if found.num_targets}
+    spread: dict[Dimension, Spread] = {d: found for d, found in spreads.items() if found.num_targets}
     drawn = np.sort(rng.permutation(len(tasks))[:max_attacked])
     texts = {index: attacks(tasks[index].reference, tasks[index].prompt, seed) for index in drawn}
     attacked: dict[str, Earned] = {}
@@ -151,7 +151,7 @@ def _guesses(
 ) -> dict[Dimension, Guesses]:
     """shuffled: scores of another vase's reference caption, for each task."""
     # the value that most vases state; in the constant caption a dimension that most do not state is left out
-    stated: dict[Any, tuple] = {d: Counter(f[d] for f in facts if f[d]).most_common(1)[0][0] for d in dimensions}
+    stated: dict[str, Any] = {d: Counter(f[d] for f in facts if f[d]).most_common(1)[0][0] for d in dimensions}
     own = _scores(tasks, [task.reference for task in tasks], scorer)
     commonest = _scores(tasks, [caption_from_facts(Facts(**stated))] * len(tasks), scorer)
     values = [canonical_values(each) for each in facts]
@@ -218,9 +218,9 @@ def _earned(rewards: np.ndarray, honest: np.ndarray) -> Earned:
         mean=float(rewards.mean()),
         highest=float(rewards.max()),
         share_at_honest=float((rewards >= honest - 1e-12).mean()),
-        share_below=float((rewards <= honest - MARGIN).mean()),
+        share_below=float((rewards <= honest - CLEAR_MARGIN).mean()),
     )
 
 
-MARGIN = 0.05
+CLEAR_MARGIN = 0.05
 """Difference of rewards from which a caption is clearly below another one."""

@@ -13,7 +13,7 @@ from vaserl.rewards.vase.config import ParserConfig, RewardConfig
 from vaserl.rewards.vase.parse import Facts, parse_caption, parse_record, parse_value
 from vaserl.rewards.vase.penalties import count_words, irrelevance_penalty, length_penalty, repetition_penalty
 from vaserl.rewards.vase.reasoning import without_reasoning
-from vaserl.rewards.vase.roles import Pair, contradicted, role_pairs, scene_words
+from vaserl.rewards.vase.roles import RolePair, contradicted, role_pairs, scene_words
 from vaserl.rewards.vase.similarity import (
     RewardContext,
     attribution_pairs,
@@ -139,12 +139,12 @@ def _parts(
     return parts
 
 
-def _target_roles(task: Task, config: RewardConfig) -> tuple[Pair, ...]:
+def _target_roles(task: Task, config: RewardConfig) -> tuple[RolePair, ...]:
     return _roles(task.record.get(FIELD_OF_DIMENSION["decoration"]) or task.reference, config.parser.max_chars)
 
 
 @lru_cache(maxsize=65536)
-def _roles(text: str, max_chars: int) -> tuple[Pair, ...]:
+def _roles(text: str, max_chars: int) -> tuple[RolePair, ...]:
     return role_pairs(scene_words(text, max_chars))
 
 

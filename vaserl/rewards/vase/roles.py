@@ -15,7 +15,7 @@ from vaserl.rewards.vase.lexicon import figures
 from vaserl.rewards.vase.negation import without_denied
 from vaserl.rewards.vase.text import CUT, lemma, normalize, tokens, word_list
 
-Pair = tuple[str, str]
+RolePair = tuple[str, str]
 """Lemmas of the being that acts and of the being that is acted on."""
 
 
@@ -34,7 +34,7 @@ def scene_words(text: str, max_chars: int) -> list[str]:
     return [word for word in tokens(without_denied(normalize(text, max_chars))) if word not in _ARTICLES]
 
 
-def role_pairs(words: Sequence[str]) -> tuple[Pair, ...]:
+def role_pairs(words: Sequence[str]) -> tuple[RolePair, ...]:
     """Returns the first 64 distinct pairs of agent and patient in a text's `scene_words`."""
     pairs = (
         (lemma(words[agent]), lemma(words[patient]))
@@ -45,7 +45,7 @@ def role_pairs(words: Sequence[str]) -> tuple[Pair, ...]:
     return tuple(dict.fromkeys(pair for pair in pairs if pair[0] != pair[1]))[:_MAX_PAIRS]
 
 
-def contradicted(target: Collection[Pair], given: Collection[Pair], cutoff: float) -> float:
+def contradicted(target: Collection[RolePair], given: Collection[RolePair], cutoff: float) -> float:
     """Returns the share of the target's pairs whose reverse is given and which are not given themselves, in [0, 1].
 
     A target that states a pair in both directions ("a satyr pursuing a maenad, a maenad pursuing a satyr") can't be
@@ -134,7 +134,7 @@ def _run(words: Sequence[str], index: int, step: int) -> tuple[int, ...]:
     return tuple(run)
 
 
-def _has(pairs: Collection[Pair], pair: Pair, cutoff: float) -> bool:
+def _has(pairs: Collection[RolePair], pair: RolePair, cutoff: float) -> bool:
     return pair in pairs or any(
         fuzz.ratio(pair[0], a) >= 100 * cutoff and fuzz.ratio(pair[1], b) >= 100 * cutoff for a, b in pairs
     )
