@@ -15,7 +15,7 @@ from vaserl.rewards.vase.lexicon import lexicon_words
 from vaserl.rewards.vase.text import CUT, word_group
 from vaserl.types import Dimension
 
-Zone = Dimension | Literal["names", "text", "place", "ignored", "section"]
+Zone = Dimension | Literal["names", "text", "place", "period", "ignored", "section"]
 
 
 class LabelledValue(NamedTuple):
@@ -103,6 +103,9 @@ def _split_line(line: str, labelled: list[LabelledValue], whole: bool) -> list[s
         line = f"{cells[1].strip()}: {cells[2]}"
     free: list[str] = []
     matches = list((_patterns()[1] if _NUMBERED.match(line) else _patterns()[0]).finditer(line))
+    if matches and not matches[0].start() and line.count(":") > len(matches):
+        every = list(_everywhere().finditer(line))  # "Title: Kylix Culture: Greek, Attic Period: Archaic"
+        matches = every if len(every) >= _FEWEST_LABELS else matches
     if not matches:
         return [line]
     free.append(line[: matches[0].start()])
@@ -168,6 +171,13 @@ _ANYWHERE = (
     "attribution",
 )
 _ANYWHERE += ("attributed to", "artist", "hand")
+
+
+@cache
+def _everywhere() -> re.Pattern[str]:
+    """Returns the expression for a label anywhere in a line of fields without marks between them."""
+    names = "|".join(map(re.escape, sorted(labels(), key=len, reverse=True)))
+    return re.compile(rf"(?P<label>\b(?:{names})(?= ?:)) ?: ?")
 
 
 @cache

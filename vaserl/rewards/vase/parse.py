@@ -29,7 +29,7 @@ from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_
 from vaserl.rewards.vase.hand_phrases import hide_numbers
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
 from vaserl.rewards.vase.language import may_be_unread, unread_language
-from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
+from vaserl.rewards.vase.lexicon import Mention, figures, find_mentions, places, wider
 from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
 from vaserl.rewards.vase.reasoning import without_reasoning
@@ -94,7 +94,8 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
         facts = _parse_free(f" {CUT} ".join(free), parser)
         if facts.unread or not labelled:
             return facts
-        return _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+        stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+        return _dated_by_period(stated, labelled, parser)
     unread = unread_language([word for line in lines for word in tokens(line)])
     if unread:
         return Facts(unread=unread)
@@ -104,17 +105,34 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(head)])
     prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
     if not prose:
-        return stated
+        return _dated_by_period(stated, labelled, parser)
     families = {term.id.partition("/")[0] for term in stated.shape} - PLAIN_SHAPES
     told = _parse_free(prose, parser, families)
     if not families and told.shape:
         stated = replace(stated, shape=told.shape)  # "Pitcher⏎This oinochoe …"
     # the heading says what the vase is; the prose below it also speaks of other vases
-    return replace(
+    facts = replace(
         stated,
         **{d: stated[d] or told[d] for d in DIMENSIONS if d != "decoration"},
         decoration=tuple(dict.fromkeys((*stated.decoration, *told.decoration))),
     )
+    return _dated_by_period(facts, labelled, parser)
+
+
+def _dated_by_period(facts: Facts, labelled: Sequence[LabelledValue], parser: ParserConfig) -> Facts:
+    """Returns the facts with the dates of a "Period" of at most a century, if they have no other date."""
+    if facts.dating or all(label.zone != "period" for label in labelled):
+        return facts
+    dates = [
+        d
+        for label in labelled
+        if label.zone == "period"
+        for d in find_dates(label.value, parser.single_year_margin_years)[0]
+    ]
+    return replace(facts, dating=innermost(d for d in dates if d.end - d.start <= _LONGEST_PERIOD_YEARS))
+
+
+_LONGEST_PERIOD_YEARS = 100
 
 
 _LONGEST_HEAD = 16
@@ -191,6 +209,8 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
 def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tuple]:
     """Returns the values that a labelled value states, by dimension. "Ware: Attic Red Figure" states two."""
     zone, normal = label.zone, without_denied(label.value)
+    if zone == "period":
+        return {}
     if zone == "decoration" and is_prose(words := tokens(normal)):
         return {zone: painted_words(words, [NONE] * len(words), ())}
     if zone in ("dating", "attribution", "decoration"):
@@ -307,7 +327,11 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     there = [
         i
         for i, word in enumerate(words)
-        if word in places() and not degrees[i] and i not in within and (i == 0 or words[i - 1] in _BEFORE_PLACES)
+        if word in places()
+        and not degrees[i]
+        and i not in within
+        and (i == 0 or words[i - 1] in _BEFORE_PLACES)
+        and not _is_of_a_figure(words, i)
     ]
     made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
     named |= {places()[words[i]] for i in made}
@@ -320,6 +344,15 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
 
 
+def _is_of_a_figure(words: Sequence[str], place: int) -> bool:
+    """Returns True for a place after a figure in its sentence: "kills the Minotaur of Crete", "arrives in Corinth"."""
+    if place > 1 and words[place - 2] in _MADE:
+        return False
+    start = next((i for i in range(place - 1, -1, -1) if words[i] in _SENTENCE_ENDS), -1)
+    return words[place - 1] in ("of", "from", "in", "to") and not figures().keys().isdisjoint(words[start + 1 : place])
+
+
+_SENTENCE_ENDS = (".", ",", ";", ":", "|", CUT)
 _BEFORE_PLACES = frozenset(("from", "in", "at", "of", "and", "or", ",", ".", ";", ":", "|", CUT))
 _MADE = frozenset(("made", "produced", "manufactured", "potted", "painted", "created"))
 

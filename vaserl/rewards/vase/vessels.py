@@ -105,6 +105,12 @@ def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
         return following[:1].isdigit() and words[mention.start] == "plate"  # "Plate 12" of a book
     if mention.vocabulary == "fabric":
         after = words[mention.end + 1] if mention.end + 1 < len(words) else ""
+        if (
+            following == "culture"
+            and after in _UNIT_ENDS
+            and (not mention.start or words[mention.start - 1] in _UNIT_ENDS)
+        ):
+            return False  # "Greece, Attic culture, ca. 450 BC"
         return following in _NO_VASE or (following in ("style", "type") and after in _NO_VASE)
     if mention.id == "geometric" and following in _PATTERN_NOUNS:
         return True

@@ -34,7 +34,15 @@ def ids(text: str, dimension: str) -> list[str]:
         # places that narrow a wider fabric
         ("Greek, South Italy, Campania; neck-amphora", "campanian"),
         ("Made in Apulia, Italy, about 350 BC; excavated at Canosa", "apulian"),
+        ("Ancient Greece, Attic culture, ca. 5th century BCE", "athenian"),
+        # places in myths
+        ("Theseus kills the Minotaur of Crete; cup", ""),
+        ("Medea arrives in Corinth: Lucanian hydria", "lucanian"),
+        ("Cup with Athena, made in Athens", "athenian"),
+        # fields without marks between them
+        ("Title: Kylix Culture: Greek, South Italian, Apulian Period: Late Classical Date: ca. 340 B.C.", "apulian"),
         # comparanda and models
+        ("The style is close to that of Corinthian vases, but the clay is Boeotian.", "boeotian"),
         ("The closest parallels are Attic cups of the Haimon Group; this skyphos was made in Boeotia.", "boeotian"),
         ("For the shape, see the Corinthian examples in Payne. Bucchero oinochoe.", ""),
         ("This Etruscan black-figure amphora is closely modelled on Athenian prototypes.", "etruscan"),
@@ -133,3 +141,44 @@ def test_parse_caption_reads_the_hand_in_museums_wording(text, expected):
     hands = {" ".join(filter(None, (a.name.replace("-", " "), a.role, a.qualifier))) for a in facts.attribution}
     assert hands == set(filter(None, expected.split("; ")))
     assert not facts.dating
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Culture: Greek/Attic\nPeriod: 440-400 B.C.\nMaterial: Terracotta", [(-440, -400)]),
+        ("Period: Classical, ca. 450 BC\nShape: cup", [(-460, -440)]),
+        ("Period: Archaic, 600-480 BC\nShape: cup", []),
+        ("Period: Classical, 450-430 BC\nDate: ca. 440 BC", [(-450, -430)]),
+    ],
+)
+def test_parse_caption_takes_the_dates_of_a_period_if_there_are_no_others(text, expected):
+    assert [(interval.start, interval.end) for interval in parse_caption(text).dating] == expected
+
+
+PICTURE = "On this Attic cup a youth with a lyre stands before an altar. He wears a mantle. On the back is a warrior. "
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        # customs and myths are told in the past tense, and by authors
+        "Worshippers could give sheep and libations to the gods, or a tripod.",
+        "The hero was sent by the king to fetch the horses of Diomedes.",
+        "According to Homer, the centaur carries a tree and fights the Lapiths.",
+        "The Iliad tells of the chariot race and of the funeral.",
+        # a donor's initials end no credit line
+        "Gift of Philip D. Armour and Charles L. Horse, 1889.",
+    ],
+)
+def test_parse_caption_leaves_out_what_prose_tells_beside_the_picture(sentence):
+    filler = (
+        "The cup is one of several in the case, and its foot and both of its handles are complete and well preserved."
+    )
+    alone = parse_caption(PICTURE + filler).decoration
+    assert {"youth", "lyre", "altar", "mantle", "warrior"} <= set(alone)
+    assert parse_caption(PICTURE + filler + " " + sentence).decoration == alone
+
+
+def test_parse_caption_counts_no_numbers_as_decoration_and_knows_irregular_plurals():
+    assert parse_caption("Attic cup, four geese and two mice").decoration == ("goose", "mouse")

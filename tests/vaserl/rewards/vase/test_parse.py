@@ -64,7 +64,7 @@ CAPTIONS = {
     "A lekythos of the 5th century BC. This squat lekythos was made in 425–400 BC": facts(
         "", "", "lekythos/squat", [(-425, -400)]
     ),
-    "Shown on an Athenian cup are two lions": facts("athenian", "", "cup", [], "two lion"),
+    "Shown on an Athenian cup are two lions": facts("athenian", "", "cup", [], "lion"),
     "Black-figure or red-figure cup or skyphos, Athenian or Apulian": facts(
         "athenian apulian", "black_figure red_figure", "cup skyphos"
     ),
