@@ -84,20 +84,15 @@ def _may_have_words(normal: str) -> bool:
 def _starts(normal: str, core: int, lowest: int) -> list[int]:
     """Returns the indices at which a unit may start whose number starts at index `core`, from left to right."""
     lowest = max(lowest, core - _CHARACTERS_IN_FRONT)
-    flat = normal[lowest:core].translate(_PUNCTUATION)
     starts = [core]
-    position = len(flat)
-    if position and normal[core - 1] == "-" and (core < 2 or not normal[core - 2].isalnum()):
-        position -= 1  # a minus sign
-        starts.append(core - 1)
-    while position > 0:
-        begin = flat.rfind(" ", 0, position) + 1
-        if flat[begin:position] not in _LEADING:
+    if lowest < core and normal[core - 1] == "-" and (core < 2 or not normal[core - 2].isalnum()):
+        starts.append(core - 1)  # a minus sign
+    start = core
+    for word in reversed(normal[lowest:core].translate(_PUNCTUATION).split()):
+        if word not in _LEADING:
             break
-        if begin < position:
-            starts.append(lowest + begin)
-            position = begin
-        position -= 1
+        start = normal.rindex(word, lowest, start)
+        starts.append(start)
     starts.reverse()
     return starts
 
@@ -170,14 +165,16 @@ _PART = rf"(?:{_DIVISION}|(?:(?!first|last|opening|closing)){_STAGE}(?:[ -](?:pa
 _OF = r"(?:(?: (?:of|in|to)(?: the)?|[ -]the)?[ -]|\.? )"
 _DOUBT = r"(?: ?\(?\?\)?)?"
 _MEASURE = r"(?:(?:cms?|mms?|m|inch(?:es)?|in\.|ft|feet|kg|g|%|percent|x)(?!\w)|\d{1,2}/\d)"
+# A number without words in front passes by each group of words after a look at its first character.
 _UNIT = re.compile(
-    rf"(?<![\w.])(?<!\d,)"
+    rf"(?<![\w.])(?<!\d,)(?:(?![a-z])|"
     rf"(?:(?P<near>not long|shortly|soon|just|immediately|slightly|a little|little) )?"
     rf"(?:(?P<no>not|no) )?(?:(?P<terminus>before|after|prior to|(?:later|earlier) than|by|terminus (?:ante|post)"
     rf" quem:?(?: of)?) )?"
-    rf"(?P<circa>(?:{_CIRCA} ?){{1,2}})?(?:the )?(?:very )?(?:years? )?"
-    rf"(?:(?P<p1>{_PART})(?:(?P<to>-? ?{_TO}(?:-| the | )|[-/]|(?: (?:of|in))?(?: the)? )(?P<p2>{_PART}))?{_OF})?"
-    rf"(?P<in_front>{_ERA_IN_FRONT} ?)?(?P<circa2>(?:circa|ca\.?|c\.) ?)?"
+    rf"(?P<circa>(?:{_CIRCA} ?){{1,2}})?(?:the )?(?:very )?(?:years? )?)"
+    rf"(?:(?=[a-z]|\d[a-z])(?P<p1>{_PART})"
+    rf"(?:(?P<to>-? ?{_TO}(?:-| the | )|[-/]|(?: (?:of|in))?(?: the)? )(?P<p2>{_PART}))?{_OF})?"
+    rf"(?:(?![a-z])|(?P<in_front>{_ERA_IN_FRONT} ?)?(?P<circa2>(?:circa|ca\.?|c\.) ?)?)"
     rf"(?:(?P<decade>\d{{1,3}}0)(?: ?'?s)(?!\w)"
     rf"|(?P<ordinal>{_NUMERAL}){_DOUBT}(?P<century>[ -]?{_CENTURY})?"
     rf"|(?P<year>-?\d{{1,4}})(?!\d|[.,:]\d)(?!(?!{_ERA})\w)(?! ?{_MEASURE})"
@@ -195,7 +192,7 @@ _CHARACTERS_IN_FRONT = 80
 _PUNCTUATION = str.maketrans(dict.fromkeys("-/.:=(,;|", " "))
 _LEADING = frozenset(
     (
-        *("", "not", "no", "long", "shortly", "soon", "just", "immediately", "slightly", "a", "little", "before"),
+        *("not", "no", "long", "shortly", "soon", "just", "immediately", "slightly", "a", "little", "before"),
         *(
             "after",
             "prior",
@@ -236,43 +233,39 @@ _PARTS_OF = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "decade": 10, "yea
 _COUNTS = {"two": 2, "three": 3, "few": 3}
 
 
-def _unit(m: re.Match[str]) -> DateUnit | None:
-    era = m["era"] or (m["in_front"] or "").strip()
-    digits = m["year"] or ""
-    if m["decade"]:
-        number = int(m["decade"])
+def _unit(match: re.Match[str]) -> DateUnit | None:
+    # all groups at once, in the order of the expression, because each look-up by name takes time
+    near, no, limit, circa, part1, joint, part2, in_front, circa2, decade, ordinal, century, year, era = match.groups()
+    era = era or (in_front or "").strip()
+    digits = year or ""
+    if decade:
+        number = int(decade)
         kind: Kind = "decade" if number % 100 else "hundred"
-    elif m["ordinal"]:
-        number, kind = _number(m["ordinal"]), "century"
+    elif ordinal:
+        number, kind = _number(ordinal), "century"
     else:
         number, kind = abs(int(digits)), "year"
     if number == 0 and not digits:
         return None
     signed = digits.startswith("-")
     terminus = ""
-    if m["terminus"]:
-        early = m["terminus"].startswith(("before", "prior", "earlier", "by", "terminus ante"))
-        terminus = "before" if early != bool(m["no"]) else "after"
-    part = _fractions(m["p1"]) if m["p1"] else WHOLE
-    if m["p2"]:
-        second = _fractions(m["p2"])
-        inner = m["to"].strip() in ("", "of", "in", "of the", "in the", "the")
+    if limit:
+        early = limit.startswith(("before", "prior", "earlier", "by", "terminus ante"))
+        terminus = "before" if early != bool(no) else "after"
+    part = _fractions(part1) if part1 else WHOLE
+    if part2:
+        second = _fractions(part2)
+        inner = joint.strip() in ("", "of", "in", "of the", "in the", "the")
         # "Late in the third quarter" is read as the third quarter, "early to mid" as both.
         part = second if inner else (min(part[0], second[0]), max(part[1], second[1]))
+    stated_era = "BCE" if signed else "" if not era else "CE" if _AFTER.match(era) else "BCE"
+    about = bool(circa or circa2)
+    open_briefly = bool(near and terminus)
+    turn = bool(part1) and part1.startswith("turn")
+    named = bool(century)
+    digits = digits.lstrip("-")
     return DateUnit(
-        kind=kind,
-        number=number,
-        digits=digits.lstrip("-"),
-        part=part,
-        era="BCE" if signed else "" if not era else "CE" if _AFTER.match(era) else "BCE",
-        signed=signed,
-        named=bool(m["century"]),
-        circa=bool(m["circa"] or m["circa2"]),
-        terminus=terminus,
-        near=bool(m["near"] and m["terminus"]),
-        turn=(m["p1"] or "").startswith("turn"),
-        begin=m.start(),
-        end=m.end(),
+        kind, number, digits, part, stated_era, signed, named, about, terminus, open_briefly, turn, *match.span()
     )
 
 

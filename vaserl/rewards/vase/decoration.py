@@ -18,7 +18,6 @@ _CUES = word_list("depiction_cues.txt")
 _WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
 _FILLERS = word_list("fillers.txt")
-_MADE = frozenset(("made", "produced", "manufactured"))
 _UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
 _PARTS = word_group("vessel_parts")
 _BACKGROUND = word_group("background")
@@ -33,8 +32,15 @@ _SHARE_OF_MOTIFS = 0.7
 def decoration_words(words: Sequence[str]) -> tuple[str, ...]:
     """Returns the distinct lemmas of `words` in order, without function words, catalogue words such as "scene", and
     words of prose that name nothing painted."""
-    lemmas = content_words([w for w in words if w not in CONNECTIVES and w[0].isalnum()])
-    return tuple(dict.fromkeys([w for w in lemmas if w not in CONNECTIVES and w not in _FILLERS]))
+    return tuple(dict.fromkeys(filter(None, map(_decoration_lemma, words))))
+
+
+@lru_cache(maxsize=65536)
+def _decoration_lemma(word: str) -> str:
+    if word in CONNECTIVES or not word[0].isalnum():
+        return ""
+    lemmas = [w for w in content_words([word]) if w not in CONNECTIVES and w not in _FILLERS]
+    return lemmas[0] if lemmas else ""
 
 
 def depicted(words: Sequence[str]) -> list[int]:
@@ -50,8 +56,7 @@ def depicted(words: Sequence[str]) -> list[int]:
     """
     degrees, degree = [], NONE
     for index, word in enumerate(words):
-        made = word == "," and index + 1 < len(words) and words[index + 1] in _MADE
-        if made or word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
+        if word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
             degree = NONE
         degrees.append(degree)
         if word in _CUES or (word == ":" and index > 0 and _is_side(words, index - 1)):
@@ -76,11 +81,10 @@ def painted_words(
         return decoration_words(_painted_in_prose(words, degrees, claimed))
     kept: list[str] = []
     start = 0
-    for end in range(len(words) + 1):
-        if end == len(words) or words[end] in _UNIT_ENDS:
-            if end > start and (end > start + 1 or len(words[start]) > 1):
-                kept += _painted(words, range(start, end), degrees, claimed, listed)
-            start = end + 1
+    for end in [*(i for i, word in enumerate(words) if word in _UNIT_ENDS), len(words)]:
+        if end > start and (end > start + 1 or len(words[start]) > 1):
+            kept += _painted(words, range(start, end), degrees, claimed, listed)
+        start = end + 1
     return decoration_words(kept)
 
 
@@ -98,8 +102,8 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
             start = end + 1
             texts = sentence_words = [words[i] for i in sentence]
             strong = [i for i in sentence if degrees[i] == STRONG]
-            if _is_background(texts):
-                texts = [words[i] for i in strong]
+            if len(_BACKGROUND.intersection(texts)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(texts):
+                texts = [words[i] for i in strong]  # the sentence is about vases in general, or about this one's data
             if any(is_motif(word) for word in texts):
                 kept += [
                     words[i]
@@ -109,23 +113,6 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
             else:
                 kept += [words[i] for i in strong if is_companion(words[i])]
     return kept
-
-
-def _is_background(sentence: Sequence[str]) -> bool:
-    """Returns True for a sentence about vases in general, about this one's data, or that tells a myth or a custom.
-
-    A picture is described in the present tense: "the hero was sent to Nemea" tells what is not shown.
-    """
-    if len(_BACKGROUND.intersection(sentence)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(sentence):
-        return True
-    if not _SOURCES.isdisjoint(sentence):
-        return True
-    return not _PAST.isdisjoint(sentence) and _PRESENT.isdisjoint(sentence)
-
-
-_SOURCES = word_group("sources")
-_PAST = word_group("past")
-_PRESENT = word_group("present")
 
 
 def _painted(

@@ -9,7 +9,7 @@ from functools import cache
 
 from vaserl.rewards.vase.hands import ROLES, plain_names
 from vaserl.rewards.vase.lexicon import lexicon
-from vaserl.rewards.vase.text import CUT
+from vaserl.rewards.vase.text import CUT, at_word
 
 _ROLE = f"(?:{'|'.join(ROLES)})"
 # Words that are never part of a name: in "by a woman near the group" no "woman near the group" is found.
@@ -17,10 +17,8 @@ _WORD = (
     r"(?!(?:by|near|and|with|of|in|on|from|the|an?|is|are|was|at|who|his|her|its|this|that|to|for|or|as|not|but|while"
     r"|which|whose|attributed|signed|painted|made|potted)\b)[\w'-]+(?:\.[\w'-]+)*"
 )
-MADE = "painted|signed|made|potted|drawn|decorated|executed|crafted|created|thrown|fashioned"
-"""Participles before "by" and a name, as alternatives of a regular expression."""
 _RELATION = (
-    rf"(?:(?:{MADE}) )?"
+    r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
     r"(?:by(?: or near)?|near(?: to)?|(?:very )?close (?:in (?:style|manner) )?to|"
     r"compar(?:ed|able|e)(?: (?:with|to))?|cf\.?"
     r"|reminiscent of|recall(?:s|ing)?|resembl(?:es?|ing)|akin to|related to|connected (?:with|to)"
@@ -50,7 +48,8 @@ _END = (
 _BOTH = r"(?: as (?:both |the |a )*(?:painter|potter)(?: and (?:the |a )?(?:painter|potter))?)?"
 
 ATTRIBUTED = re.compile(
-    r"a(?<=\ba)(?:ttribut(?:ed|able|ions?)|scribed|ssigned)(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
+    rf"{at_word('attribut(?:ed|able|ions?)', 'ascribed', 'assigned')}"
+    r"(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
     rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}{_BOTH}"
 )
 """A phrase such as "attributed by Beazley to the Pan Painter"."""
@@ -81,14 +80,17 @@ _DIGIT = re.compile(r"\d")
 
 
 BEFORE_DOUBT = re.compile(
-    r"\b(?:probably|possibly|perhaps|tentatively|maybe|likely|may(?: well)? (?:be|have been)|might be|could be)"
-    r"(?: (?:be|been|it|the|a|an|is|was|work|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
+    at_word(
+        *("probably", "possibly", "perhaps", "tentatively", "maybe", "likely", "may(?: well)? (?:be|have been)"),
+        *("might be", "could be"),
+    )
+    + r"(?: (?:be|been|it|the|a|an|is|was|work|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
 )
 """Words of doubt directly before an attribution: "probably attributed to"."""
 AFTER_DOUBT = re.compile(r"\s*(?:\(\?\)|\?)")
 NEGATED = re.compile(
-    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired|similar|comparable)|n't)"
-    r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to|that|those)\b)* ?$"
+    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired)|n't)"
+    r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
 )
 """Words directly before a name that is no attribution: "not by"."""
 
@@ -103,10 +105,10 @@ def role_phrases(text: str) -> tuple[re.Pattern[str], ...]:
 
 _NO_YEAR = r"(?![\w-]|\.\d|(?: ?[-/] ?\d+)? ?(?:b\.? ?c|a\.? ?d|c\.? ?e)\b)"
 _NUMBER_AFTER = re.compile(
-    r"(?:p(?<=\bp)ainter|g(?<=\bg)roup|c(?<=\bc)lass) (?:of )?(?:the )?"
+    rf"{at_word('painter', 'group', 'class')} (?:of )?(?:the )?"
     rf"(?:{_WORD} ){{0,4}}?(?:[a-z]{{1,3}} ?)?\d[\d.]*{_NO_YEAR}"
 )
-_NUMBER_BEFORE = re.compile(r"[\d.](?<![\d.]{2})[\d.]*(?= painter\b)")
+_NUMBER_BEFORE = re.compile(r"[0-9.](?<![0-9.]{2})[0-9.]*(?= painter\b)")
 _HIDDEN = {ord("0") + digit: chr(0xE000 + digit) for digit in range(10)}
 _SHOWN = {ord(hidden): chr(digit) for digit, hidden in _HIDDEN.items()}
 _HIDDEN_DIGIT = re.compile(f"[{''.join(_HIDDEN.values())}]")
@@ -117,9 +119,11 @@ def hide_numbers(normal: str) -> str:
 
     Then such a number isn't taken for a year. `find_attributions` restores them.
     """
-    for pattern in (_NUMBER_AFTER, _NUMBER_BEFORE):
-        normal = pattern.sub(lambda match: match[0].translate(_HIDDEN), normal)
-    return normal
+    return _NUMBER_BEFORE.sub(_hidden, _NUMBER_AFTER.sub(_hidden, normal))
+
+
+def _hidden(number: re.Match[str]) -> str:
+    return number[0].translate(_HIDDEN)
 
 
 def show_numbers(normal: str) -> str:
@@ -140,36 +144,6 @@ OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
 """A cheap test for what `inverted` may find."""
 
 
-LETTERS = re.compile(r"\b([a-z])\.? (and|&) ([a-z])\.? group\b")
-"""A group named with two letters: "V. and A. Group"."""
-POSSESSIVE = re.compile(r"\b(the (?:[\w-]+ ){1,3}?painter)'s (workshop|circle|school|style|manner)\b")
-
-
-def without_relatives(normal: str) -> str:
-    """Returns the text without artists that are only named to describe another: "a pupil of Myson", "son of Nearchos".
-
-    "Pupil of Myson" alone is an attribution; it is none behind "is" or another name.
-    """
-    if not any(f"{word} of " in normal for word in _RELATIVES):
-        return normal
-    return _relative().sub(" ", normal)
-
-
-_RELATIVES = ("teacher", "master", "brother", "son", "father", "colleague", "contemporary", "successor")
-_RELATIVES += ("predecessor", "rival", "partner", "pupil", "student", "follower")
-
-
-@cache
-def _relative() -> re.Pattern[str]:
-    name = rf"(?:the )?(?:{_known()}\b|(?:{_WORD} ){{1,3}}?painter\b|painter of [^,;.()|{CUT}]{{1,30}})"
-    always, behind = "|".join(_RELATIVES[:-3]), "|".join(_RELATIVES[-3:])
-    return re.compile(
-        rf"\b(?:(?:an?|the) )?(?:{always}) of {name}"
-        rf"|\b(?:was|is|were|been) (?:probably |perhaps |possibly )?(?:an?|the) (?:{behind}) of {name}"
-        rf"|(?<=painter), (?:an?|the) (?:{behind}) of {name}(?=,)"
-    )
-
-
 @cache
 def known_name() -> re.Pattern[str]:
     """Returns the expression of a known name without a role word."""
@@ -185,15 +159,15 @@ def known_phrases() -> tuple[re.Pattern[str], ...]:
             rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:the )?(?:(?:[\w-]+ )?(?:painter|potter|artist) )?{name}){_BOTH}"
         ),
         re.compile(
-            r"\b(?:(?:vase[ -])?(?:painter|potter)|the (?:[\w-]+ ){0,2}artist"
-            r"|(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
+            r"\b(?:the (?:[\w-]+ )?(?:painter|potter|artist)|(?:work|hand) (?:of|by|is that of|was that of)"
+            r"|attributes? (?:\w+ )?to|"
             rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?"
             r"(?:(?:is|was)(?: \w+ to be)?|may be|could be|:)) "
             rf"(?P<names>(?:{_RELATION} )?{name})"
         ),
         re.compile(
             rf"\b(?P<names>{name})"
-            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed|egrapsen|epoiesen|epoisen)"
+            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)"
             r"|(?:is|was|has been|may be) (?:(?:suggested|proposed|identified) as )?"
             r"(?:the|its) (?:painter|potter|artist)"
             r"|as (?:both )?(?:the )?(?:painter|potter))\b)"
@@ -225,9 +199,7 @@ def alone() -> re.Pattern[str]:
     )
     return re.compile(
         r"^\s*(?:(?:maker|artist|creator|vase-painter|autore) )?"
-        rf"(?P<names>(?:(?:probably|possibly|perhaps) )?(?:(?:the )?(?!(?:{common})\b)(?:{_WORD} ){{1,4}}?painter"
-        rf"(?: (?:or|and) (?:the )?(?:{_WORD} ){{1,4}}?painter)?"
-        rf"|(?:group|class) of (?:the )?(?:{_known()}|(?:{_WORD} ){{1,3}}?(?:[a-z]{{1,2}} ?)?\d[\d.]*)|"
+        rf"(?P<names>(?:(?:probably|possibly|perhaps) )?(?:(?:the )?(?!(?:{common})\b)(?:{_WORD} ){{1,4}}?painter|"
         rf"(?!(?:{common}|{scene})\b)(?:{_WORD} ){{1,3}}?(?:group|workshop|class)|{_known()}\b)"
         rf"{_OR_HIS}(?: \(?\?\)?)?)(?=\s*(?:{_MARK}|\?|(?:beazley|trendall|haspels|bothmer)\b))"
     )

@@ -13,8 +13,7 @@ def may_be_unread(normal: str, words: Collection[str]) -> bool:
 
     words: the text, split at white space.
     """
-    ascii_only = normal.isascii() or all(word.isascii() or word == CUT for word in words)
-    return not (ascii_only and _marked().isdisjoint(words))
+    return not (normal.replace(CUT, "").isascii() and marker_words().isdisjoint(words))
 
 
 def unread_language(words: Collection[str]) -> str:
@@ -54,7 +53,8 @@ def _by_script(words: Collection[str]) -> str:
 
 
 @cache
-def _marked() -> frozenset[str]:
+def marker_words() -> frozenset[str]:
+    """Returns the words that tell a language, also as they stand beside a punctuation mark."""
     return with_marks(_markers().keys())
 
 

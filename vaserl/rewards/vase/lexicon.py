@@ -119,22 +119,22 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
     mentions: list[Mention] = []
-    index = 0
-    while index < len(words):
-        for length in lengths.get(words[index], ()):
+    end = 0
+    for index, word in enumerate(words):
+        if index < end:
+            continue
+        for length in lengths.get(word, ()):
             found = phrases.get(tuple(words[index : index + length]))
             if found:
-                mentions.append(Mention(*found, index, min(index + length, len(words))))
-                index += length
+                end = min(index + length, len(words))
+                mentions.append(Mention(*found, index, end))
                 break
         else:
             # Short words are similar to too many others to be read as misspelt; this also excludes punctuation.
-            misspelt = len(words[index]) > 4 and _misspelt(words, index, record, spelling_cutoff)
+            misspelt = len(word) > 4 and _misspelt(words, index, record, spelling_cutoff)
             if misspelt:
                 mentions.append(misspelt)
-                index = misspelt.end
-            else:
-                index += 1
+                end = misspelt.end
     return mentions
 
 

@@ -17,7 +17,7 @@ docs/reward_reader.md explains the zones with examples.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from vaserl.rewards.vase.abbreviations import expand
@@ -28,13 +28,13 @@ from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
 from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_prose, painted_words
 from vaserl.rewards.vase.hand_phrases import hide_numbers
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
-from vaserl.rewards.vase.language import may_be_unread, unread_language
-from vaserl.rewards.vase.lexicon import Mention, figures, find_mentions, places, wider
+from vaserl.rewards.vase.language import marker_words, may_be_unread, unread_language
+from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
 from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
-from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_SHAPES, PLAIN_VESSELS, of_the_vase, told_first
+from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase, told_first
 from vaserl.rewards.vase.zones import (
     FINDSPOT_WORDS,
     NUMBER_WORDS,
@@ -94,10 +94,9 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
         facts = _parse_free(f" {CUT} ".join(free), parser)
         if facts.unread or not labelled:
             return facts
-        stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
-        return _dated_by_period(stated, labelled, parser)
-    unread = unread_language([word for line in lines for word in tokens(line)])
-    if unread:
+        return _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+    whole = " ".join(lines)
+    if may_be_unread(whole, frozenset(whole.split())) and (unread := unread_language(tokens(whole))):
         return Facts(unread=unread)
     free, labelled = split_labels(lines)
     heads = [line for line in free if len(line.split()) <= _LONGEST_HEAD]
@@ -105,34 +104,15 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(head)])
     prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
     if not prose:
-        return _dated_by_period(stated, labelled, parser)
-    families = {term.id.partition("/")[0] for term in stated.shape} - PLAIN_SHAPES
+        return stated
+    families = {term.id.partition("/")[0] for term in stated.shape}
     told = _parse_free(prose, parser, families)
-    if not families and told.shape:
-        stated = replace(stated, shape=told.shape)  # "Pitcher⏎This oinochoe …"
     # the heading says what the vase is; the prose below it also speaks of other vases
-    facts = replace(
+    return replace(
         stated,
         **{d: stated[d] or told[d] for d in DIMENSIONS if d != "decoration"},
         decoration=tuple(dict.fromkeys((*stated.decoration, *told.decoration))),
     )
-    return _dated_by_period(facts, labelled, parser)
-
-
-def _dated_by_period(facts: Facts, labelled: Sequence[LabelledValue], parser: ParserConfig) -> Facts:
-    """Returns the facts with the dates of a "Period" of at most a century, if they have no other date."""
-    if facts.dating or all(label.zone != "period" for label in labelled):
-        return facts
-    dates = [
-        d
-        for label in labelled
-        if label.zone == "period"
-        for d in find_dates(label.value, parser.single_year_margin_years)[0]
-    ]
-    return replace(facts, dating=innermost(d for d in dates if d.end - d.start <= _LONGEST_PERIOD_YEARS))
-
-
-_LONGEST_PERIOD_YEARS = 100
 
 
 _LONGEST_HEAD = 16
@@ -159,8 +139,6 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     normal = normalize(without_reasoning(text[: parser.max_chars]), parser.max_chars)
-    if may_be_unread(normal, normal.split()) and (unread := unread_language(tokens(normal))):
-        return Facts(unread=unread)
     answer = _ANSWER.sub("", without_denied(expand(normal)))
     return _facts({dimension: _field(dimension, answer.strip(" ,."), parser)})
 
@@ -170,11 +148,11 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments"))
+_UNSTATED = frozenset(("vase", "vessel", "pot"))
 _MATERIALS = word_group("materials")
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""
-_ONE_WORD = re.compile(r"(\b[\w-]+ )?\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
+_ONE_WORD = re.compile(r"\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
     r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing |large |small )*"
@@ -209,8 +187,6 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
 def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tuple]:
     """Returns the values that a labelled value states, by dimension. "Ware: Attic Red Figure" states two."""
     zone, normal = label.zone, without_denied(label.value)
-    if zone == "period":
-        return {}
     if zone == "decoration" and is_prose(words := tokens(normal)):
         return {zone: painted_words(words, [NONE] * len(words), ())}
     if zone in ("dating", "attribution", "decoration"):
@@ -237,7 +213,7 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
     """Returns the facts in free text. families: see `of_the_vase`. listed: see `painted_words`."""
     if not normal:
         return Facts()
-    present = frozenset(normal.split())
+    present = _zone_words().intersection(normal.split())
     if may_be_unread(normal, present) and (unread := unread_language(tokens(normal))):
         return Facts(unread=unread)
     normal = hide_numbers(normal)
@@ -263,17 +239,19 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
     if hidden:
         words = ["," if h else w for w, h in zip(words, hidden, strict=True)]
     degrees = depicted(words)
-    mentions = find_mentions([" " if d else w for w, d in zip(words, degrees, strict=True)], parser.spelling_cutoff)
+    outside = [" " if d else w for w, d in zip(words, degrees, strict=True)] if any(degrees) else words
+    mentions = find_mentions(outside, parser.spelling_cutoff)
     if not mentions and not any(w in _UNSTATED and not d for w, d in zip(words, degrees, strict=True)):
         # The whole text seems to be a depiction: "Shown on an Athenian black-figure cup is …"
         mentions = find_mentions(words, parser.spelling_cutoff)
-    elif all(m.vocabulary != "technique" for m in mentions) and any(degrees):
+    elif outside is not words and not any([m.vocabulary == "technique" for m in mentions]):
         mentions += _within_depiction(words, degrees, parser)
     if is_prose(words):
         mentions = told_first(mentions, words)
     named, scene = of_the_vase(mentions, words, families)
-    named += _made_at(words, degrees, named)
-    claimed = {index for m in (*mentions, *named) if m not in scene for index in range(m.start, m.end)}
+    made = _made_at(words, degrees, named)
+    named += made
+    claimed = {index for m in (*mentions, *made) if m not in scene for index in range(m.start, m.end)}
     return Facts(
         fabric=_terms("fabric", named),
         technique=_terms("technique", named),
@@ -282,6 +260,12 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
         decoration=painted_words(words, degrees, claimed, listed),
         attribution=attribution,
     )
+
+
+@cache
+def _zone_words() -> frozenset[str]:
+    """Returns the words that mark the zones of free text. Most texts have few of them, so these are found first."""
+    return marker_words().union(NUMBER_WORDS, NEGATION_WORDS, BACKGROUND_WORDS, FINDSPOT_WORDS, COMPARISON_WORDS)
 
 
 def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: ParserConfig) -> list[Mention]:
@@ -295,14 +279,8 @@ def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: Pars
 
 def _adjective(match: re.Match[str]) -> str:
     """Opens a bracket of one word, which may belong to the name before it; a name of its own stays apart."""
-    before, word = match[1] or "", match[2]
-    if (
-        before
-        and len(tokens(before)) == 1
-        and any(m.end == 2 > m.start + 1 for m in find_mentions([word, before[:-1]], 1.0))
-    ):
-        return f"{word} {before}"  # "lekythos (squat)"
-    return f"{before} , {word} , " if find_mentions([word], 1.0) else f"{before} {word} "
+    word = match[1]
+    return f" , {word} , " if find_mentions([word], 1.0) else f" {word} "
 
 
 def _gloss(match: re.Match[str]) -> str:
@@ -327,11 +305,7 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     there = [
         i
         for i, word in enumerate(words)
-        if word in places()
-        and not degrees[i]
-        and i not in within
-        and (i == 0 or words[i - 1] in _BEFORE_PLACES)
-        and not _is_of_a_figure(words, i)
+        if word in places() and not degrees[i] and i not in within and (i == 0 or words[i - 1] in _BEFORE_PLACES)
     ]
     made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
     named |= {places()[words[i]] for i in made}
@@ -344,15 +318,6 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
 
 
-def _is_of_a_figure(words: Sequence[str], place: int) -> bool:
-    """Returns True for a place after a figure in its sentence: "kills the Minotaur of Crete", "arrives in Corinth"."""
-    if place > 1 and words[place - 2] in _MADE:
-        return False
-    start = next((i for i in range(place - 1, -1, -1) if words[i] in _SENTENCE_ENDS), -1)
-    return words[place - 1] in ("of", "from", "in", "to") and not figures().keys().isdisjoint(words[start + 1 : place])
-
-
-_SENTENCE_ENDS = (".", ",", ";", ":", "|", CUT)
 _BEFORE_PLACES = frozenset(("from", "in", "at", "of", "and", "or", ",", ".", ";", ":", "|", CUT))
 _MADE = frozenset(("made", "produced", "manufactured", "potted", "painted", "created"))
 
@@ -368,12 +333,16 @@ def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
         ids = [i for i in ids if i not in around]
     if vocabulary == "shape" and len(ids) > 1:
         ids = [i for i in ids if i not in _PARTS] or ids
-    return tuple(Term(i, "") for i in ids)
+    return tuple(map(_known_term, ids))
 
 
-# These name a part or the kind of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl",
-# "FIGURE VASE KANTHAROS".
-_PARTS = frozenset(("bowl", "lid", "plastic_vase"))
+@cache
+def _known_term(entry: str) -> Term:
+    return Term(entry, "")
+
+
+# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
+_PARTS = frozenset(("bowl", "lid"))
 
 
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:
