@@ -1,7 +1,9 @@
-"""Measures how many captions per second the reward scores, on one core and through the pool of Ray actors.
+"""Measures how many captions per second the reward scores, on one core and through the pool of Ray actors, and how long
+it takes at most to parse a text.
 
 The captions resemble those of a half-trained policy: the eight captions of a task differ, and some facts are wrong,
-left out or misspelt. No caption or record occurs twice in a measurement, so the caption parser can't use its cache.
+left out or misspelt. No caption or record occurs twice in a measurement, so the caption parser can't use its cache. The
+longest times are those of floods: texts as long as the parser reads, of one kind of word, number or mark.
 """
 
 import argparse
@@ -16,8 +18,10 @@ import numpy as np
 from actors.cluster import connect
 from actors.placement import actor_request, placed
 from actors.reward import RewardPool
+from launch.bench.floods import floods
 from vaserl.errors import UserError
-from vaserl.rewards.vase import VaseReward, reference_caption
+from vaserl.rewards.vase import VaseReward, parse_caption, reference_caption
+from vaserl.rewards.vase.config import ParserConfig
 from vaserl.settings import ClusterSettings, RewardSettings
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
@@ -25,6 +29,8 @@ from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Completion, Group, Task
 
 GROUP_SIZE = 8
 POOL_SIZES = (1, 2, 4)
+NUM_SLOWEST = 5
+"""Number of floods that the terminal shows."""
 P_WRONG, P_OMITTED, P_MISSPELT = 0.25, 0.1, 0.3
 """Probabilities that a fact is replaced by that of another vase, that a fact is left out, and that a caption lacks a
 letter."""
@@ -42,7 +48,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns: `captions_per_second_per_core`, the captions per second of CPU time in the best repeat (CPU time, because
     other programs do not add to it); the spread of the repeats in CPU time and in wall time; and the pool's captions
-    per second of wall time, by number of workers.
+    per second of wall time, by number of workers. `flood_ms` has the milliseconds of CPU time to parse each flood, the
+    median of the repeats, the slowest first.
     """
     if arguments.num_tasks < 1 or arguments.num_repeats < 1:
         raise UserError("--num-tasks and --num-repeats must be at least 1")
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "num_captions": arguments.num_tasks * GROUP_SIZE,
         "num_repeats": arguments.num_repeats,
         "num_cores": len(os.sched_getaffinity(0)),
+        "flood_ms": flood_milliseconds(arguments.num_repeats),
         "pool": {} if arguments.no_pool else pool_throughput(repeats),
     }
 
@@ -75,6 +83,9 @@ def words(measured: dict[str, Any]) -> str:
         f"{name:24} best {rates['best']:8,.0f}  median {rates['median']:8,.0f}  lowest {rates['lowest']:8,.0f}"
         for name, rates in rows.items()
     ]
+    slowest = list(measured["flood_ms"].items())[:NUM_SLOWEST]
+    lines.append(f"slowest of {len(measured['flood_ms'])} floods of {ParserConfig().max_chars:,} characters, ms:")
+    lines += [f"{name:24} {milliseconds:6.1f}" for name, milliseconds in slowest]
     return "\n".join(lines)
 
 
@@ -89,6 +100,18 @@ def per_second_on_one_core(groups: Sequence[Group]) -> tuple[float, float]:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     num_captions = sum(len(group.completions) for group in groups)
     return num_captions / wall, num_captions / cpu
+
+
+def flood_milliseconds(num_repeats: int) -> dict[str, float]:
+    """Parses floods of the greatest length that is parsed. Returns: milliseconds of CPU time, the slowest first."""
+    times: dict[str, list[float]] = {}
+    for repeat in range(num_repeats):
+        for name, text in floods(ParserConfig().max_chars, repeat).items():
+            start = time.process_time()
+            parse_caption(text)
+            times.setdefault(name, []).append(1000 * (time.process_time() - start))
+    medians = {name: statistics.median(measured) for name, measured in times.items()}
+    return dict(sorted(medians.items(), key=lambda item: -item[1]))
 
 
 def pool_throughput(repeats: Sequence[Sequence[Group]]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -159,13 +160,16 @@ def _misspelt(words: Sequence[str], index: int, record: bool, cutoff: float) -> 
 @lru_cache(maxsize=65536)
 def _closest(text: str, record: bool, cutoff: float) -> tuple[Vocabulary, str] | None:
     phrases = _joined_phrases(record)
-    best = process.extractOne(text, phrases.keys(), scorer=fuzz.ratio, score_cutoff=100 * cutoff)
+    # Of two texts with a similarity of at least s, the shorter has at least s / (2 - s) of the longer one's characters.
+    share = cutoff / (2 - cutoff)
+    candidates = _phrases_of_length(record, ceil(len(text) * share - 1e-6), int(len(text) / share + 1e-6))
+    best = process.extractOne(text, candidates, scorer=fuzz.ratio, score_cutoff=100 * cutoff)
     if best:
         return phrases[best[0]]
     if len(text) < _LONG_WORD or " " in text:
         return None
     # Indel counts a substitution and a transposition as two edits each: "athenain" lies below the cutoff.
-    candidates = _phrases_of_length(record, len(text))
+    candidates = _phrases_of_length(record, len(text) - 1, len(text) + 1)
     near = {phrases[p] for p, *_ in process.extract(text, candidates, scorer=OSA.distance, score_cutoff=1)}
     return near.pop() if len(near) == 1 else None
 
@@ -201,10 +205,10 @@ def _joined_phrases(record: bool) -> Mapping[str, tuple[Vocabulary, str]]:
     return {" ".join(p): found for p, found in _phrases(record).items() if sum(map(len, p)) > 4}
 
 
-@cache
-def _phrases_of_length(record: bool, length: int) -> tuple[str, ...]:
-    """Returns the names in the lexicons whose number of characters differs from `length` by at most 1."""
-    return tuple(phrase for phrase in _joined_phrases(record) if abs(len(phrase) - length) <= 1)
+@lru_cache(maxsize=256)
+def _phrases_of_length(record: bool, shortest: int, longest: int) -> tuple[str, ...]:
+    """Returns the names in the lexicons that have from `shortest` to `longest` characters."""
+    return tuple(phrase for phrase in _joined_phrases(record) if shortest <= len(phrase) <= longest)
 
 
 @cache

@@ -68,9 +68,10 @@ def normalize(text: str, max_chars: int) -> str:
         text = html.unescape(text)
     text = text.replace("–", "-")  # the only non-ASCII character of most captions
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.translate(_PUNCTUATION))
+        # A ligature may become 18 letters, a letter with accents up to four characters.
+        text = unicodedata.normalize("NFKD", text.translate(_PUNCTUATION))[: 4 * max_chars]
         # Drops accents (Mn) and invisible characters such as zero-width spaces and soft hyphens (Cf).
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))[:max_chars]
     if "<" in text:
         text = _TAG.sub(" ", text)
     return " ".join(_MARKDOWN.sub(" ", text).lower().split())
