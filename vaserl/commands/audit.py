@@ -13,8 +13,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "audit",
         help="compute the reward of captions that ignore the picture",
         description="Scores one constant caption of the commonest values, shuffled reference captions and every known "
-        "attack on the reward against the targets, and prints the entropy of each dimension. A policy could earn these "
-        "rewards without using the picture.",
+        "attack on the reward against the targets, and prints for each dimension its entropy and what a guess earns. "
+        "A policy could earn these rewards without using the picture.",
     )
     parser.add_argument(
         "--targets",
@@ -70,9 +70,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def audit_table(result: dict[str, Any]) -> str:
-    """Returns two tables as text. The first has the rewards of each kind of caption (reference, constant, shuffled,
-    attacks). The second has, for each dimension (property of a vase), the number of its values and their entropy."""
-    rows = [f"{'caption':30} {'mean':>7} {'highest':>8} {'reaches reference on':>21}"]
+    """Returns three tables as text. The first has the rewards of each kind of caption (reference, constant, shuffled,
+    attacks). The second has, for each dimension (property of a vase), the number of its values and their entropy. The
+    third has what a right value, a wrong one and guesses earn there."""
+    rows = [f"{'caption':30} {'targets':>7} {'mean':>7} {'highest':>8} {'0.05 below reference on':>24}"]
     captions = {
         "the reference": result["honest"],
         "the constant answer": result["constant"],
@@ -80,7 +81,10 @@ def audit_table(result: dict[str, Any]) -> str:
         **result["attacks"],
     }
     for name, earned in captions.items():
-        rows.append(f"{name:30} {earned['mean']:7.3f} {earned['highest']:8.3f} {earned['share_at_honest']:21.1%}")
+        rows.append(
+            f"{name:30} {earned['num_targets']:7d} {earned['mean']:7.3f} {earned['highest']:8.3f} "
+            f"{earned['share_below']:24.1%}"
+        )
     rows += [
         f"{result['num_targets']} targets, attacks on {result['num_attacked']}",
         f"constant answer: {result['constant_caption']}",
@@ -92,4 +96,10 @@ def audit_table(result: dict[str, Any]) -> str:
             f"{name:30} {spread['num_targets']:7d} {spread['num_values']:8d} {spread['bits']:5.2f} bits "
             f"{spread['share_of_commonest']:10.1%}"
         )
+    if result["guesses"]:
+        columns = ("right", "wrong", "commonest", "drawn", "from others", "half right", "pays from")
+        rows += ["", f"{'a guess earns (silence: 0)':30} " + " ".join(f"{column:>11}" for column in columns)]
+    for name, guess in result["guesses"].items():
+        earned = " ".join(f"{guess[column.replace(' ', '_')]:11.3f}" for column in columns[:-1])
+        rows.append(f"{name:30} {earned} {guess['pays_from']:11.1%}")
     return "\n".join(rows)

@@ -139,9 +139,12 @@ def vase_metrics(
 ) -> dict[str, np.ndarray]:
     """Computes the metrics of N captions that have a value for each vase; returns the N values by name ("reward", …).
 
-    vectors: embeddings of the captions and of their references; with None the metrics that need them are left out.
+    "unread" is True for a caption in a language that the reward's parser does not read. vectors: embeddings of the
+    captions and of their references; with None the metrics that need them are left out.
     """
     values: dict[str, np.ndarray] = {"reward": np.array([score.total for score in scores])}
+    if all("unread" in score.parts for score in scores):  # a user's reward need not tell
+        values["unread"] = np.array([score.parts["unread"] > 0 for score in scores])
     values["num_words"] = np.array([len(metrics.metric_words(caption, "strict")) for caption in captions], dtype=float)
     if vectors is not None:
         values["text_cosine"] = metrics.cosine_similarities(*vectors)

@@ -83,6 +83,7 @@ _METRICS = {
     "text_fid": "text FID, lower is better",
     "overall_paper": "overall, as published",
     "num_words": "words in a caption",
+    "unread": "captions in a language that is not read",
 }
 """Title of each metric, in the order of the table's rows."""
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.reward_cases import records
 from vaserl.curation.canon import canonical_record
+from vaserl.curation.canon.sides import canonical_sides
 from vaserl.curation.stages.questions import questions_about
 from vaserl.rewards.vase import parse_caption, parse_record, reference_caption
 
@@ -101,7 +102,7 @@ def test_canonical_record_alternatives_that_name_nobody_are_left_out():
         ),
         (
             "(a) Eros, [b) youth.\nNeck: (a) siren, [b) lion.",
-            "on one side Eros, on the other side a youth, and on the neck a siren and a lion",
+            "on one side Eros, on the other side a youth, and on the neck a siren at the front and a lion at the back",
         ),
         (
             "on the shoulder, siren; on the body, cocks; under the handles, man",
@@ -271,7 +272,7 @@ def test_canonical_record_eras_and_centuries(text, date):
         ("unguentarium", "This vase is an unguentarion."),
         ("Black and Plain Pottery | Cup | Type C | Concave Lip", "This vase is a type C cup."),
         ("Attic red-figure kylix", "This vase is an Athenian red-figure cup."),
-        ("Fragment of a kylix", "This vase is a cup."),
+        ("Fragment of a kylix", "This is a fragment of a cup."),
         ("Pottery | Kantharos | Cup-Kantharos | Plain Rim", "This vase is a kantharos."),
         ("Pottery > Lekythos > Squat Lekythos > Late", "This vase is a squat lekythos."),
         ("Plain Pottery | Small Bowl and Saltcellar | Saltcellar | Footed", "This is a vase. Shape: saltcellar."),
@@ -343,3 +344,29 @@ def test_canonical_record_is_a_fixed_point_and_keeps_the_archives_facts(record):
 def test_canonical_record_of_any_text_raises_nothing(text, field):
     canonical = canonical_record({field: text})
     assert set(canonical.fields) <= {field}
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("Neck: (a) siren, (b) female head", "neck, A: siren | neck, B: female head"),
+        ("Neck: (a) and (b) female head", "neck, A,B: female head"),
+        (
+            "(a) Eros, (b) youth. Neck: (a) siren to l. Foot: rays",
+            "A: Eros | B: youth | neck, A: siren to left | foot: rays",
+        ),
+        (
+            "On the neck, (a) siren, (b) owl; on the body, (a) fight, (b) komos",
+            "neck, A: siren | neck, B: owl | body, A: fight | body, B: komos",
+        ),
+        ("Neck: A: siren; B: owl", "neck, A: siren | neck, B: owl"),
+        (
+            "On the neck: A, siren; B, owl. A, Herakles; B, komos.",
+            "neck, A: siren | neck, B: owl | A: Herakles | B: komos",
+        ),
+        ("neck, A: siren | neck, B: owl", "neck, A: siren | neck, B: owl"),
+        ("Neck: palmettes. Body: fight", "Neck: palmettes. Body: fight"),
+    ],
+)
+def test_canonical_sides_of_a_part_keep_their_part(text, sides):
+    assert canonical_sides(text) == sides == canonical_sides(sides)

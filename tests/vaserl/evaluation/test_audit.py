@@ -52,8 +52,8 @@ def test_audit_by_hand():
     assert (result.num_targets, result.num_attacked) == (2, 2)
     assert result.honest.mean == pytest.approx(1.1)
     # of two captions the constant one is the first; against the second the technique's 0.2 of 0.7 is lost, and one
-    # word of eight (athenian black figure lekythos c 525 475 bce) of the bonus
-    other = 1 - 0.2 / 0.7 + 0.1 * 7 / 8
+    # word of twelve (this vase is an athenian black figure lekythos c 525 475 bce) of the bonus
+    other = 1 - 0.2 / 0.7 + 0.1 * 11 / 12
     assert result.constant.mean == pytest.approx((1.1 + other) / 2)
     assert (result.constant.highest, result.constant.share_at_honest) == (pytest.approx(1.1), 0.5)
     # each one's reference for the other
@@ -61,6 +61,32 @@ def test_audit_by_hand():
     assert result.shuffled.share_at_honest == 0
     assert result.spread["technique"].bits == 1
     assert "attribution" not in result.spread
+
+
+def test_audit_guesses_by_hand():
+    hands = ["LYDOS", "LYDOS", "LYDOS", "EXEKIAS"]
+    records = [{"Fabric": "ATHENIAN", "Shape Name": "LEKYTHOS", "Attributed To": hand} for hand in hands]
+    guesses = audit(tasks(records), load_scorer(["vaserl.rewards:VaseReward"])).guesses
+    hand = guesses["attribution"]
+    assert (hand.right, hand.wrong) == (1, -0.5)
+    assert hand.commonest == pytest.approx((3 - 0.5) / 4)
+    # along the cycle Exekias's vase gets Lydos, and one of the others gets Exekias
+    assert hand.drawn == pytest.approx((2 - 2 * 0.5) / 4)
+    # fitted on two vases of Lydos it is wrong on Exekias's; fitted on one of each it guesses the first by the alphabet
+    assert hand.from_others == pytest.approx((3 - 0.5) / 4) or hand.from_others == pytest.approx((1 - 3 * 0.5) / 4)
+    assert hand.half_right == pytest.approx(0.25)
+    assert hand.pays_from == pytest.approx(0.5 / 1.5)
+    # all vases are lekythoi: no value of another vase is wrong
+    assert (guesses["shape"].drawn, guesses["shape"].pays_from) == (1, 0)
+
+
+def test_audit_tries_attacks_where_they_exist():
+    records = [RECORDS[0] | {"Decoration": scene} for scene in ("SATYR PURSUING MAENAD", "SIREN", "OWL")]
+    full = [record | {"Attributed To": "LYDOS"} for record in records]
+    result = audit(tasks(full), load_scorer(["vaserl.rewards:VaseReward"]))
+    assert result.attacks["roles reversed"].num_targets == 1
+    assert result.attacks["true facts denied"].num_targets == result.num_attacked == 3
+    assert result.attacks["roles reversed"].share_below == 1 and result.attacks["Markdown"].share_below == 0
 
 
 def test_audit_no_attack_reaches_the_reference_on_synthetic_records():

@@ -18,7 +18,7 @@ def read(records) -> list[Facts]:
 
 def test_constant_caption_states_the_commonest_values():
     # two of three records have no attribution, so the constant caption has none either
-    expected = "Athenian black-figure lekythos, c. 525–475 BCE."
+    expected = "This vase is an Athenian black-figure lekythos, c. 525–475 BCE."
     assert constant_caption(RECORDS) == expected
     assert constant_caption_from_facts(read(RECORDS)) == expected
 
@@ -26,8 +26,8 @@ def test_constant_caption_states_the_commonest_values():
 def test_constant_caption_states_something_where_most_is_unstated():
     sparse = [{"Fabric": "ATHENIAN"}, {"Date": "-500"}, {"Technique": "RED-FIGURE"}, {"Date": "-480"}]
     # the two dates are as common as each other: the alphabet has -480 first, time has -500 (ten years either way)
-    assert constant_caption(sparse) == "Athenian red-figure vase, c. 490–470 BCE."
-    assert constant_caption_from_facts(read(sparse)) == "Athenian red-figure vase, c. 510–490 BCE."
+    assert constant_caption(sparse) == "This is an Athenian red-figure vase, c. 490–470 BCE."
+    assert constant_caption_from_facts(read(sparse)) == "This is an Athenian red-figure vase, c. 510–490 BCE."
 
 
 def test_constant_caption_then_states_the_commonest_stated_value():

@@ -97,6 +97,21 @@ def test_evaluate_captions_in_a_known_world() -> None:
     assert baselines["dating"] == {"majority_value": None, "majority": None, "guess_from_others": None}
 
 
+def test_evaluate_captions_counts_captions_in_other_languages() -> None:
+    rows = world()
+    unread = [
+        replace(row, scores={s: _with_unread(score, s == "sft") for s, score in row.scores.items()}) for row in rows
+    ]
+    result = evaluate_captions(unread, TRAIN, READER, bag_of_words, CONFIG)
+    assert (result.summary["sft"]["unread"]["mean"], result.summary["rl"]["unread"]["mean"]) == (1, 0)
+    assert result.summary["difference"]["unread"]["mean"] == -1
+    assert "unread" not in evaluate_captions(rows, TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
+
+
+def _with_unread(score: Score, unread: bool) -> Score:
+    return replace(score, parts={**score.parts, "unread": float(unread)})
+
+
 def test_evaluate_captions_result_is_json_and_keeps_read_values() -> None:
     result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
     assert json.loads(json.dumps(result.summary)) == result.summary

@@ -14,13 +14,15 @@ from vaserl.synthetic.scenes import bank_file
 from vaserl.synthetic.scenes.bank import ForegroundBank
 from vaserl.synthetic.scenes.bank_file import kept_bank
 from vaserl.synthetic.scenes.dice import Dice
+from vaserl.synthetic.scenes.groups import GROUPS, group_rooms
 from vaserl.synthetic.scenes.layout import SCENES, sample_layout
 from vaserl.synthetic.scenes.lens import stored_as_jpeg
-from vaserl.synthetic.scenes.placing import place
+from vaserl.synthetic.scenes.placing import Placed, crowd, place
 from vaserl.synthetic.scenes.pottery import Profile, sample_profile, wall_of
 from vaserl.synthetic.scenes.raster import rendered
 from vaserl.synthetic.scenes.scene import ScenePictures, compose
-from vaserl.synthetic.scenes.subjects import FOREGROUND_KINDS, Sight, Subject, sample_subject, sight_kind
+from vaserl.synthetic.scenes.sherds import break_up
+from vaserl.synthetic.scenes.subjects import FOREGROUND_KINDS, Sight, Subject, sample_subject, shows_up, sight_kind
 from vaserl.synthetic.scenes.surface import as_one, spanned, swept
 
 CPU = torch.device("cpu")
@@ -174,7 +176,7 @@ def test_rendered_nearer_surface_hides_the_further_one():
         assert shot(as_one(both), texture)[0, 32, 32] > 200
 
 
-def test_sight_kind_by_how_much_of_the_mouth_is_seen():
+def test_sight_kind_by_elevation_and_how_much_of_the_mouth_is_seen():
     cup = Profile(
         points=np.array([[0.2, 0.0], [0.8, 1.0]]),
         belly=(0.8, 1.0),
@@ -191,14 +193,73 @@ def test_sight_kind_by_how_much_of_the_mouth_is_seen():
         has_neck=True,
         is_open=True,
     )
-    # mouth 2 r sin e, wall cos e: at 10 degrees 0.278 and 0.985 for the cup, a share of 0.22
-    assert sight_kind(cup, 10) == "side"
-    # at 14 degrees 0.387 and 0.970: 0.285, between the two
-    assert sight_kind(cup, 14) == ""
-    assert sight_kind(cup, 30) == "above"
+    assert sight_kind(cup, 25) == "side"
+    # between the lathe's limit and a view from above
+    assert sight_kind(cup, 30) == ""
+    # mouth 2 r sin e, wall cos e: at 40 degrees 1.03 and 0.77 for the cup, a share of 0.57
+    assert sight_kind(cup, 40) == "above"
+    # 0.13 and 0.77 for the jar: 0.14
+    assert sight_kind(jar, 40) == ""
     assert sight_kind(jar, 20) == "side"
     assert sight_kind(jar, 85) == "mouth"
     assert sight_kind(jar, -60) == "below"
+
+
+def test_shows_up_only_where_a_form_differs_from_itself_upside_down():
+    def vase(lip: float, foot: float) -> Profile:
+        return Profile(
+            points=np.array([[foot, 0.0], [lip, 1.0]]),
+            belly=(lip, 1.0),
+            shoulder=(lip, 1.0),
+            lip=(lip, 1.0),
+            has_neck=False,
+            is_open=True,
+        )
+
+    assert shows_up(vase(lip=0.8, foot=0.2))
+    # a mean difference of 0.1 / 0.45 / 2 of the radius: a beaker
+    assert not shows_up(vase(lip=0.5, foot=0.4))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_group_rooms_of_several_overlap_no_other_wholly_and_one_has_the_frame(group: str):
+    frames = np.tile([[4.0, 10.0, 90.0, 60.0]], (40, 1))
+    rooms = group_rooms(frames, np.full(40, group), np.array([1, 2, 3, 2] * 10), np.random.default_rng(0))
+    assert (rooms[::4, 0] == frames[0]).all()
+    first, second = rooms[1::4, 0], rooms[1::4, 1]
+    assert (np.abs((first + first[:, [2, 3, 0, 1]] / 2 - second)[:, :2]).max(1) > 1).all()
+    right = rooms[1::4, :2, 0] + rooms[1::4, :2, 2]
+    beyond = (rooms[1::4, :2, 0] < 4 - 1) | (right > 94 + 1)
+    assert beyond.any(1).all() == (group == "cut")
+
+
+def test_crowd_repeats_an_object(bank: ForegroundBank):
+    layout = sample_layout(bank, np.random.default_rng(1), 60, SIDE)
+    placed = place(bank, layout.objects[0], Dice([0], CPU), SIDE)
+    who = np.flatnonzero(layout.scenes == "side")[:10]
+    many = crowd(placed, torch.from_numpy(who), torch.from_numpy(layout.frames), Dice([0], CPU))
+    # copies of a row may touch
+    copies = [ndimage.label(many.alpha[k, 0].numpy() > 0.5)[1] for k in who]
+    assert sum(copies) > 2 * len(who)
+    others = np.setdiff1d(np.arange(60), who)
+    assert torch.equal(many.alpha[others], placed.alpha[others])
+
+
+def test_break_up_leaves_large_sherds_and_small_ones_within_the_object(bank: ForegroundBank):
+    layout = sample_layout(bank, np.random.default_rng(2), 80, SIDE)
+    placed = place(bank, layout.objects[0], Dice([0], CPU), SIDE)
+    whole = Placed(
+        albedo=placed.albedo, normal=placed.normal, openness=placed.openness, alpha=torch.ones_like(placed.alpha)
+    )
+    frames = torch.tensor([[0.0, 0.0, SIDE, SIDE]]).expand(80, 4)
+    sherds = break_up(whole, torch.arange(80), frames, Dice([0], CPU)).alpha[:, 0] > 0.5
+    share = sherds.float().mean((1, 2))
+    assert float(share.max()) > 0.7 and float(share.min()) < 0.35 and float(share.min()) > 0.02
+    counts = []
+    for one in sherds.numpy():
+        parts, _ = ndimage.label(one)
+        counts.append(int((np.bincount(parts.ravel())[1:] > 20).sum()))
+    assert 30 < counts.count(1) < 65 and max(counts) >= 4
 
 
 @pytest.mark.parametrize("number", range(16))
@@ -213,10 +274,11 @@ def test_sample_profile_is_a_profile(number: int):
     assert wall.vertices[:, 1].max() < 1.1
 
 
-def test_sample_subject_repeats_its_seed_and_every_twelfth_is_no_vase():
+def test_sample_subject_repeats_its_seed_and_every_eighth_is_no_vase():
     one, same = sample_subject(0, 1), sample_subject(0, 1)
     assert np.array_equal(one.surface.vertices, same.surface.vertices) and np.array_equal(one.texture, same.texture)
-    assert {sight.kind for sight in one.sights} == {"bystander"}
+    for subject in (one, sample_subject(0, 9)):
+        assert {sight.kind for sight in subject.sights} == {"bystander"}
     assert "side" in {sight.kind for sight in sample_subject(0, 2).sights}
 
 

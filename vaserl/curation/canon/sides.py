@@ -47,10 +47,15 @@ _BEHIND = re.compile(
     re.IGNORECASE,
 )
 """A side in brackets behind a scene: "Eros (side A); a youth (B)"."""
+_LETTERED_NEXT = r"(?=[(\[{]\s*(?:side\s+)?[AB](?!\w)|(?-i:[AB])\s*[).,=:]\s|(?-i:[AB])\s+[-–—]\s|sides?\s+[AB](?!\w))"
 _PART = re.compile(
-    r"(?:^|(?<=[.;|\n]))\s*(?:on\s+(?:the\s+)?)?(?P<part>neck|shoulder|lid|body|rim|lip|foot|handles?)\s*:\s*",
+    r"(?:^|(?<=[.;|\n]))\s*(?:on\s+(?:the\s+)?)?(?P<part>neck|shoulder|body|lid|rim|lip|foot|handles?)"
+    rf"(?:\s*:\s*|\s*,?\s+{_LETTERED_NEXT}(?!(?-i:[AB])\s*:))",
     re.IGNORECASE,
 )
+"""A part of the vase before its scenes: "Neck: palmettes", "on the neck, (a) siren, (b) owl"; not the canonical label
+"neck, A:"."""
+_COLON = re.compile(r"(?:^|(?<=[.;|/\n])\s*)([AB])\s*:\s+")
 _PLACE = re.compile(
     r"(?:(?:^|(?<=[A-Z]:)|[.;,|])\s*)(?P<how>on|in|under|below|beneath|around|at)\s+the\s+"
     r"(?P<place>neck|shoulder|lid|body|rim|foot|handles?)\s*[,:]\s+(?:and\s+)?",
@@ -85,12 +90,12 @@ def canonical_sides(text: str) -> str:
     text = _COMPARED.sub(" ", re.sub(r"<br ?/?>|\r\n?", "\n", text))
     text = _GLUED.sub(". ", _LOOKALIKE.sub(lambda match: "A" if match[0] in "\u0391\u0410" else "B", text))
     for letter, side in (("r", "right"), ("l", "left")):  # "in r. hand", "moving to l."
-        text = re.sub(rf"\b{letter}\.(?=\s+[a-z])|(?<=\bto ){letter}\b\.?", side, text)
+        text = re.sub(rf"\b{letter}\.(?=\s+[a-z])|(?<=\bto ){letter}\b(?:\.(?!\s+[A-Z]))?", side, text)
     for beginning in (_VESSEL.match(text), _HEADING.match(text)):
         if beginning and beginning.end() < len(text) and names_a_shape(beginning[1]):
             text = text[beginning.end() :]
             break
-    parts = next((parts for read in (_in_front, _bracketed, _behind) if (parts := read(text))), [("", text.strip())])
+    parts = [part for place, section in _sections(text) for part in _placed(place, _sides(section, place))]
     return _PLACE.sub(_place_label, _joined(parts)).strip(" |")
 
 
@@ -101,6 +106,42 @@ def _place_label(match: re.Match[str]) -> str:
 
 Parts = list[tuple[str, str]]
 """Scenes as (label, text): [("A", "Theseus"), ("B", "youths")]. The label is "" for text before the first side."""
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """Cuts a text with letters of sides at its labels of parts, because the letters behind "Neck:" are the neck's.
+
+    Returns (part, text) for each section. The part is "" for the sides of the whole vase.
+    """
+    labels = list(_PART.finditer(text))
+    if not labels or not (_BRACKETED.search(text) or _POINTED.search(text) or any(map(_is_lettered, labels))):
+        return [("", text)]
+    ends = [*(label.start() for label in labels), len(text)]
+    sections = [(label["part"].lower(), text[label.end() : end]) for label, end in zip(labels, ends[1:], strict=True)]
+    return [("", text[: ends[0]]), *((part, _COLON.sub(r"(\1) ", scenes)) for part, scenes in sections)]
+
+
+def _is_lettered(label: re.Match[str]) -> bool:
+    return bool(re.compile(_LETTERED_NEXT, re.IGNORECASE).match(label.string, label.end()))
+
+
+def _placed(place: str, parts: Parts) -> Parts:
+    """Adds the part of the vase to the labels of its sides: "neck, A". A repeated letter is the whole vase's."""
+    if not place:
+        return parts
+    seen: set[str] = set()
+    found: Parts = []
+    for label, scene in parts:
+        found.append((label if label in seen else ", ".join(filter(None, (place, label))), scene))
+        if label:
+            seen.add(label)
+    return found
+
+
+def _sides(text: str, place: str) -> Parts:
+    """Returns the scenes of a section. place: the part of the vase that the section is about; "" for the whole vase."""
+    found = _in_front(text) or _bracketed(text, {_A} if place else {_A, _B}) or _behind(text)
+    return [(label, scene) for label, scene in found or [("", text.strip(_ENDS))] if scene]
 
 
 def _in_front(text: str) -> Parts:
@@ -125,35 +166,16 @@ def _of_letters(letters: str) -> str:
     return ",".join(sorted({{"1": _A, "2": _B}.get(letter, letter) for letter in named}))
 
 
-def _bracketed(text: str) -> Parts:
-    """Returns the scenes of a text whose sides are letters before them, or [] if it doesn't name both sides so."""
+def _bracketed(text: str, fewest: set[str]) -> Parts:
+    """Returns the scenes of a text whose sides are letters before them, or [] if it doesn't name the `fewest` so."""
     for pattern in (_BRACKETED, _POINTED):
         spans = [(m.start(), m.end(), _of_letters(m["letters"])) for m in pattern.finditer(text)]
         if spans and not text[: spans[0][0]].strip(_ENDS) and _AB not in (labels := {s[2] for s in spans}):
-            if {_A, _B} <= labels:
-                return _without_nested(_cut(text, spans))
+            if fewest <= labels:
+                return _cut(text, spans)
         elif spans and not text[: spans[0][0]].strip(_ENDS):
-            return _without_nested(_cut(text, spans))
+            return _cut(text, spans)
     return []
-
-
-def _without_nested(parts: Parts) -> Parts:
-    """Ends the main sides at a label such as "Neck:"; the letters behind it belong to that part of the vase."""
-    found: Parts = []
-    part = ""
-    for label, scene in parts:
-        pieces = _PART.split(scene)
-        first = pieces[0].strip(_ENDS)
-        if part:
-            if first:
-                before = found[-1][1]
-                found[-1] = (part, f"{before}, {first}" if before else first)
-        elif first:
-            found.append((label, first))
-        for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-            part = name.lower()
-            found.append((part, piece.strip(_ENDS)))
-    return [(label, scene) for label, scene in found if scene]
 
 
 def _behind(text: str) -> Parts:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from vaserl.rewards.vase.dates import YearInterval
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 from vaserl.rewards.vase.parse import parse_caption
+from vaserl.rewards.vase.rephrased import rephrased
 
 _PROSE = "The potter sat long by the river and thought about his art with great care and patience."
 _HANDS = "By the Berlin Painter, by the Brygos Painter, by Exekias, by Lydos, near the Pan Painter"
@@ -24,6 +25,7 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
     """Returns adversarial captions for a vase, by name: "random words", "all shapes", "three times", "HTML", …
 
     Most are the reference caption in a distorted or padded form; others are the repeated prompt, or random letters.
+    `rephrased` adds those that state the facts of the reference so that they should not count.
     """
     draw = random.Random(seed)
     words = reference.split()
@@ -57,6 +59,7 @@ def attacks(reference: str, prompt: str = "Describe the vase.", seed: int = 0) -
         "Markdown": f"**{reference}**",
         "table": f"| {reference} |",
         "JSON": f'{{"caption": "{reference}"}}',
+        **rephrased(reference, draw),
     }
 
 

@@ -60,6 +60,10 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
         normal = normal.replace("(?)", "?")
     if phrases.OF_END.search(normal):
         normal = phrases.inverted().sub(r"\2 of \1", normal)
+    if " group" in normal:
+        normal = phrases.LETTERS.sub(r"\1-\2-\3 group", normal)
+    if "'s " in normal:
+        normal = phrases.POSSESSIVE.sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
         normal = phrases.ATTRIBUTED.sub(take, normal)
     # Most texts, and most parts of a text, name no other artist, and the search for a name is cheaper than the
@@ -67,6 +71,7 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     has_role, has_name = phrases.ROLE_WORD.search, phrases.known_name().search
     if not (has_role(normal) or has_name(normal)):
         return tuple(dict.fromkeys(found)), normal
+    normal = phrases.without_relatives(normal)
     pieces = phrases.MARKS.split(normal)
     naming = [i for i in range(0, len(pieces), 2) if has_role(pieces[i]) or has_name(pieces[i])]
     for index in naming:
@@ -147,12 +152,17 @@ _DROPPED = re.compile(
     r"(?: and (?:the |a )?(?:painter|potter))?)\b"
 )
 _LEADING = re.compile(
-    r"^(?:(?:painted|signed|made|potted|drawn)?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
+    rf"^(?:(?:{phrases.MADE})?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
     r"|an? (?:painter|artist|potter|member|hand) (?:of|from|in|within) (?=(?:the )?.+ (?:group|class|workshop)\b)"
     r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
     r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
     r"|an?\b(?! \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
 )
+_KNOWN_AS = re.compile(
+    r"^[^,;/]*\b(?:artist|painter|potter|hand) (?:now )?(?:known|identified) as\b(?=.* (?:painter|group)\b)"
+)
+_TWO_NUMBERS = re.compile(r"(\b(?:group|class|painter) of [^,;/|]*\d)/(?=[a-z][^,;/|]*\d)")
+"""The stroke in "Group of Bologna 585/Trieste S 403", which is one name."""
 _PIECE_END = r"(?=\s*(?:$|[,;/(?]|by\b))"
 _TURNED = re.compile(
     r"([^,;/]+?),? \(?(?:(?P<role>p|ptr|painter|potter|gr|group|cl|class|workshop) of\b"
@@ -166,7 +176,8 @@ _MOST_WORDS = 3
 _HIS_QUALIFIERS = {"school": "circle", "group": "circle", "pupil": "follower", "imitator": "follower"}
 _HIS_QUALIFIERS |= {"him": "near", "her": "near"}
 _SCHOLAR = re.compile(
-    r"(?<!\bor)(?<!\band)(?<!painted)(?<!signed)(?<!made)(?<!potted)(?<!influenced)(?<!inspired)\s+by\s+.*$"
+    rf"(?<!\bor)(?<!\band){''.join(f'(?<!{verb})' for verb in phrases.MADE.split('|'))}"
+    r"(?<!influenced)(?<!inspired)\s+by\s+.*$"
 )
 _NOTE = re.compile(r"(?:who|which|that|active|born|working|sons? of|brothers? of|also|formerly)\b")
 """Begin of a note behind a name, which is no name: "Tleson, son of Nearchos"."""
@@ -184,7 +195,8 @@ def _read(names: str) -> tuple[tuple[Attribution, ...], bool]:
     for alternative in names.split("|"):
         turned = _TURNED.sub(_turn, alternative) if "," in alternative or " of" in alternative else alternative
         doubtful = bool(_DOUBT.search(turned)) and not _ALTERNATIVES.search(turned)
-        for text in _ALTERNATIVES.split(_SCHOLAR.sub("", _LEADING.sub("", turned.strip()))):
+        turned = _KNOWN_AS.sub("", _TWO_NUMBERS.sub(r"\1-", turned.strip()))
+        for text in _ALTERNATIVES.split(_SCHOLAR.sub("", _LEADING.sub("", turned))):
             if phrases.HIS.fullmatch(text) and read:  # "the Brygos Painter or his circle"
                 hand = text.rpartition(" ")[2]
                 read.append(replace(read[-1], qualifier=_HIS_QUALIFIERS.get(hand, hand)))
@@ -241,6 +253,8 @@ def _expanded(words: list[str], index: int) -> str:
 
 def _without_notes(words: list[str]) -> list[str]:
     """Returns the words of a name without a scholar, a date or a description around it."""
+    if len(words) > 1 and len(words[-1]) == 1 and known_hand(*split_role(words[:-1])):
+        words = words[:-1]  # "Psiax [D. von Bothmer]"
     while words and (words[-1] in ("late", "early") or words[-1] in _SCHOLARS):
         words = words[:-1]
         while words and len(words) > 1 and len(words[-1]) == 1 and not set(words) & {*ROLES}:

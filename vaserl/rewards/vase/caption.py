@@ -1,7 +1,8 @@
 """Computes the reward of a caption, and of an answer to a question about one dimension (such as the shape).
 
 The reward of a caption is R = sum of w_i r_i - P + B. w_i is the weight of dimension i, r_i the similarity of the
-caption's value and the target value in dimension i, P the sum of the penalties, B the bonus.
+caption's value and the target value in dimension i or the cost of a wrong value, P the sum of the penalties, B the
+bonus.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from vaserl.rewards.vase.bonus import sequence_bonus
 from vaserl.rewards.vase.config import ParserConfig, RewardConfig
 from vaserl.rewards.vase.parse import Facts, parse_caption, parse_record, parse_value
 from vaserl.rewards.vase.penalties import count_words, irrelevance_penalty, length_penalty, repetition_penalty
+from vaserl.rewards.vase.reasoning import without_reasoning
+from vaserl.rewards.vase.roles import RolePair, contradicted, role_pairs, scene_words
 from vaserl.rewards.vase.similarity import (
     RewardContext,
     attribution_pairs,
@@ -32,7 +35,7 @@ _NOTHING = RewardContext()
 def vase_caption(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores a caption; with the default constants the total is in [-0.5, 1.1], with `wrong_costs` it may be lower.
+    """Scores a caption; with the default constants the total is in [-0.65, 1.1].
 
     The score has these parts for every dimension of the task, such as the fabric:
     "has_target/fabric": 1 if the target has a fabric, else 0.
@@ -43,12 +46,16 @@ def vase_caption(
     "right/fabric": 1 if a fabric in the caption passes tau, else 0; only if caption and target have one. Its mean is
     the precision when stated.
 
+    "reversed_roles" is the share of the record's roles that the caption turns around ("Hektor slays Achilles"), which
+    lowers "decoration" by `config.reversed_roles_cost`; only if the record has roles. "unread" is 1 if the parser does
+    not read the caption's language; such a caption states nothing, and its words don't count as irrelevant. Else 0.
+
     Further parts are "penalty/length", "penalty/repetition" and "penalty/irrelevance", which are subtracted from the
     total, and "bonus", which is added to it.
     """
     target = target_facts(task, config)
     given = parse_caption(completion.text, config.parser)
-    parts = _dimension_parts(task.dimensions, given, target, config, context)
+    parts = _parts(task, completion.text, given, target, config, context)
     words = sequence_words(completion.text)
     reference_words, relevant = _reference(task.reference, _record_text(task), config.parser.max_chars)
     unfounded = () if target.attribution else {w for a in given.attribution for w in content_words(a.name.split())}
@@ -57,7 +64,8 @@ def vase_caption(
         count_words(completion.text, config), completion.finish_reason == "length", False, config
     )
     parts["penalty/repetition"] = repetition_penalty(words, config)
-    parts["penalty/irrelevance"] = irrelevance_penalty(words, relevant, unfounded, config)
+    read = () if given.unread else words
+    parts["penalty/irrelevance"] = irrelevance_penalty(read, relevant, unfounded, config)
     parts["bonus"] = sequence_bonus(words, reference_words, any_passed, config)
     return Score(total=_weighted(task.dimensions, parts, config) - _penalty(parts) + parts["bonus"], parts=parts)
 
@@ -76,7 +84,7 @@ def vase_question(
         raise ValueError(f"task {task.id}: a question must have one dimension, got {len(task.dimensions)}")
     dimension = task.dimensions[0]
     given = parse_value(dimension, completion.text, config.parser)
-    parts = _dimension_parts(task.dimensions, given, target_facts(task, config), config, context)
+    parts = _parts(task, completion.text, given, target_facts(task, config), config, context)
     parts["penalty/length"] = length_penalty(
         count_words(completion.text, config), completion.finish_reason == "length", True, config
     )
@@ -115,6 +123,29 @@ def _reference(reference: str, record: str, max_chars: int) -> tuple[tuple[str, 
     words = tuple(sequence_words(reference))
     normal = f"{reference} {normalize(record, max_chars)}"
     return words, frozenset(content_words(sequence_words(normal)))
+
+
+def _parts(
+    task: Task, text: str, given: Facts, target: Facts, config: RewardConfig, context: RewardContext
+) -> dict[str, float]:
+    """Returns the parts of a completion's score other than penalties and bonus."""
+    parts = _dimension_parts(task.dimensions, given, target, config, context)
+    roles = _target_roles(task, config) if "decoration" in parts else ()
+    if roles:
+        stated = role_pairs(scene_words(without_reasoning(text[: config.parser.max_chars]), config.parser.max_chars))
+        parts["reversed_roles"] = contradicted(roles, stated, config.word_cutoff)
+        parts["decoration"] *= 1 - config.reversed_roles_cost * parts["reversed_roles"]
+    parts["unread"] = float(bool(given.unread))
+    return parts
+
+
+def _target_roles(task: Task, config: RewardConfig) -> tuple[RolePair, ...]:
+    return _roles(task.record.get(FIELD_OF_DIMENSION["decoration"]) or task.reference, config.parser.max_chars)
+
+
+@lru_cache(maxsize=65536)
+def _roles(text: str, max_chars: int) -> tuple[RolePair, ...]:
+    return role_pairs(scene_words(text, max_chars))
 
 
 def _dimension_parts(

@@ -39,10 +39,11 @@ class WrongCosts(BaseModel, frozen=True, strict=True, extra="forbid", use_attrib
     """Costs of a wrong value, by dimension. 0 treats a wrong value as silence.
 
     A dimension's reward r_i is minus its cost if the text states the dimension, and none of its values passes tau. With
-    a cost c, a guess that is right with probability p and would earn 1 pays only if p > c / (1 + c).
+    a cost c, a guess that is right with probability p and would earn 1 pays only if p > c / (1 + c): of the defaults,
+    0.25 asks a fabric to be right once in five times, 0.5 a hand once in three.
     """
 
-    fabric: float = Field(default=0.0, ge=0, le=1)
+    fabric: float = Field(default=0.25, ge=0, le=1)
     """Cost of a wrong fabric."""
     technique: float = Field(default=0.0, ge=0, le=1)
     """Cost of a wrong technique."""
@@ -52,7 +53,7 @@ class WrongCosts(BaseModel, frozen=True, strict=True, extra="forbid", use_attrib
     """Cost of a wrong date."""
     decoration: float = Field(default=0.0, ge=0, le=1)
     """Cost of a decoration whose words are too different."""
-    attribution: float = Field(default=0.0, ge=0, le=1)
+    attribution: float = Field(default=0.5, ge=0, le=1)
     """Cost of a wrong hand."""
 
     def __getitem__(self, dimension: Dimension) -> float:
@@ -83,6 +84,9 @@ class RewardConfig(BaseModel, frozen=True, strict=True, extra="forbid", use_attr
     wrong_costs: WrongCosts = WrongCosts()
     """What a wrong value of each dimension costs, so that it earns less than silence. All 0 is the formula of the
     paper."""
+    reversed_roles_cost: float = Field(default=0.3, ge=0, le=1)
+    """Share of the decoration's reward that is lost if all of the record's roles are turned around: "Hektor slays
+    Achilles" for "Achilles slays Hektor". 0 is the formula of the paper."""
     missing: Literal["drop", "zero"] = "drop"
     """Treatment of a dimension without a target value. "drop" leaves the dimension out and scales the other weights to
     sum to 1; "zero" counts the dimension as 0 and keeps all weights."""

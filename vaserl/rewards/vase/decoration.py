@@ -18,6 +18,7 @@ _CUES = word_list("depiction_cues.txt")
 _WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
 _FILLERS = word_list("fillers.txt")
+_MADE = frozenset(("made", "produced", "manufactured"))
 _UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
 _PARTS = word_group("vessel_parts")
 _BACKGROUND = word_group("background")
@@ -56,7 +57,8 @@ def depicted(words: Sequence[str]) -> list[int]:
     """
     degrees, degree = [], NONE
     for index, word in enumerate(words):
-        if word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
+        made = word == "," and index + 1 < len(words) and words[index + 1] in _MADE
+        if made or word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
             degree = NONE
         degrees.append(degree)
         if word in _CUES or (word == ":" and index > 0 and _is_side(words, index - 1)):
@@ -102,8 +104,8 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
             start = end + 1
             texts = sentence_words = [words[i] for i in sentence]
             strong = [i for i in sentence if degrees[i] == STRONG]
-            if len(_BACKGROUND.intersection(texts)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(texts):
-                texts = [words[i] for i in strong]  # the sentence is about vases in general, or about this one's data
+            if _is_background(texts):
+                texts = [words[i] for i in strong]
             if any(is_motif(word) for word in texts):
                 kept += [
                     words[i]
@@ -113,6 +115,23 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
             else:
                 kept += [words[i] for i in strong if is_companion(words[i])]
     return kept
+
+
+def _is_background(sentence: Sequence[str]) -> bool:
+    """Returns True for a sentence about vases in general, about this one's data, or that tells a myth or a custom.
+
+    A picture is described in the present tense: "the hero was sent to Nemea" tells what is not shown.
+    """
+    if len(_BACKGROUND.intersection(sentence)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(sentence):
+        return True
+    if not _SOURCES.isdisjoint(sentence):
+        return True
+    return not _PAST.isdisjoint(sentence) and _PRESENT.isdisjoint(sentence)
+
+
+_SOURCES = word_group("sources")
+_PAST = word_group("past")
+_PRESENT = word_group("present")
 
 
 def _painted(

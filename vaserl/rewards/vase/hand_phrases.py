@@ -17,8 +17,10 @@ _WORD = (
     r"(?!(?:by|near|and|with|of|in|on|from|the|an?|is|are|was|at|who|his|her|its|this|that|to|for|or|as|not|but|while"
     r"|which|whose|attributed|signed|painted|made|potted)\b)[\w'-]+(?:\.[\w'-]+)*"
 )
+MADE = "painted|signed|made|potted|drawn|decorated|executed|crafted|created|thrown|fashioned"
+"""Participles before "by" and a name, as alternatives of a regular expression."""
 _RELATION = (
-    r"(?:(?:signed|painted|made|potted|decorated|drawn) )?"
+    rf"(?:(?:{MADE}) )?"
     r"(?:by(?: or near)?|near(?: to)?|(?:very )?close (?:in (?:style|manner) )?to|"
     r"compar(?:ed|able|e)(?: (?:with|to))?|cf\.?"
     r"|reminiscent of|recall(?:s|ing)?|resembl(?:es?|ing)|akin to|related to|connected (?:with|to)"
@@ -89,8 +91,8 @@ BEFORE_DOUBT = re.compile(
 """Words of doubt directly before an attribution: "probably attributed to"."""
 AFTER_DOUBT = re.compile(r"\s*(?:\(\?\)|\?)")
 NEGATED = re.compile(
-    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired)|n't)"
-    r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to)\b)* ?$"
+    r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired|similar|comparable)|n't)"
+    r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to|that|those)\b)* ?$"
 )
 """Words directly before a name that is no attribution: "not by"."""
 
@@ -144,6 +146,36 @@ OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
 """A cheap test for what `inverted` may find."""
 
 
+LETTERS = re.compile(r"\b([a-z])\.? (and|&) ([a-z])\.? group\b")
+"""A group named with two letters: "V. and A. Group"."""
+POSSESSIVE = re.compile(r"\b(the (?:[\w-]+ ){1,3}?painter)'s (workshop|circle|school|style|manner)\b")
+
+
+def without_relatives(normal: str) -> str:
+    """Returns the text without artists that are only named to describe another: "a pupil of Myson", "son of Nearchos".
+
+    "Pupil of Myson" alone is an attribution; it is none behind "is" or another name.
+    """
+    if not any(f"{word} of " in normal for word in _RELATIVES):
+        return normal
+    return _relative().sub(" ", normal)
+
+
+_RELATIVES = ("teacher", "master", "brother", "son", "father", "colleague", "contemporary", "successor")
+_RELATIVES += ("predecessor", "rival", "partner", "pupil", "student", "follower")
+
+
+@cache
+def _relative() -> re.Pattern[str]:
+    name = rf"(?:the )?(?:{_known()}\b|(?:{_WORD} ){{1,3}}?painter\b|painter of [^,;.()|{CUT}]{{1,30}})"
+    always, behind = "|".join(_RELATIVES[:-3]), "|".join(_RELATIVES[-3:])
+    return re.compile(
+        rf"\b(?:(?:an?|the) )?(?:{always}) of {name}"
+        rf"|\b(?:was|is|were|been) (?:probably |perhaps |possibly )?(?:an?|the) (?:{behind}) of {name}"
+        rf"|(?<=painter), (?:an?|the) (?:{behind}) of {name}(?=,)"
+    )
+
+
 @cache
 def known_name() -> re.Pattern[str]:
     """Returns the expression of a known name without a role word."""
@@ -159,15 +191,15 @@ def known_phrases() -> tuple[re.Pattern[str], ...]:
             rf"\b(?P<names>(?:{_RELATION} ){{1,3}}(?:the )?(?:(?:[\w-]+ )?(?:painter|potter|artist) )?{name}){_BOTH}"
         ),
         re.compile(
-            r"\b(?:the (?:[\w-]+ )?(?:painter|potter|artist)|(?:work|hand) (?:of|by|is that of|was that of)"
-            r"|attributes? (?:\w+ )?to|"
+            r"\b(?:(?:vase[ -])?(?:painter|potter)|the (?:[\w-]+ ){0,2}artist"
+            r"|(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
             rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?"
             r"(?:(?:is|was)(?: \w+ to be)?|may be|could be|:)) "
             rf"(?P<names>(?:{_RELATION} )?{name})"
         ),
         re.compile(
             rf"\b(?P<names>{name})"
-            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed)"
+            r"(?= (?:(?:has )?(?:painted|decorated|potted|made|drew|signed|egrapsen|epoiesen|epoisen)"
             r"|(?:is|was|has been|may be) (?:(?:suggested|proposed|identified) as )?"
             r"(?:the|its) (?:painter|potter|artist)"
             r"|as (?:both )?(?:the )?(?:painter|potter))\b)"
@@ -199,7 +231,9 @@ def alone() -> re.Pattern[str]:
     )
     return re.compile(
         r"^\s*(?:(?:maker|artist|creator|vase-painter|autore) )?"
-        rf"(?P<names>(?:(?:probably|possibly|perhaps) )?(?:(?:the )?(?!(?:{common})\b)(?:{_WORD} ){{1,4}}?painter|"
+        rf"(?P<names>(?:(?:probably|possibly|perhaps) )?(?:(?:the )?(?!(?:{common})\b)(?:{_WORD} ){{1,4}}?painter"
+        rf"(?: (?:or|and) (?:the )?(?:{_WORD} ){{1,4}}?painter)?"
+        rf"|(?:group|class) of (?:the )?(?:{_known()}|(?:{_WORD} ){{1,3}}?(?:[a-z]{{1,2}} ?)?\d[\d.]*)|"
         rf"(?!(?:{common}|{scene})\b)(?:{_WORD} ){{1,3}}?(?:group|workshop|class)|{_known()}\b)"
         rf"{_OR_HIS}(?: \(?\?\)?)?)(?=\s*(?:{_MARK}|\?|(?:beazley|trendall|haspels|bothmer)\b))"
     )

@@ -15,7 +15,7 @@ from vaserl.rewards.vase.lexicon import lexicon_words
 from vaserl.rewards.vase.text import CUT, word_group
 from vaserl.types import Dimension
 
-Zone = Dimension | Literal["names", "text", "place", "ignored", "section"]
+Zone = Dimension | Literal["names", "text", "place", "period", "ignored", "section"]
 
 
 class LabelledValue(NamedTuple):
@@ -103,6 +103,9 @@ def _split_line(line: str, labelled: list[LabelledValue], whole: bool) -> list[s
         line = f"{cells[1].strip()}: {cells[2]}"
     free: list[str] = []
     matches = list((_patterns()[1] if _NUMBERED.match(line) else _patterns()[0]).finditer(line))
+    if matches and not matches[0].start() and line.count(":") > len(matches):
+        every = list(_everywhere().finditer(line))  # "Title: Kylix Culture: Greek, Attic Period: Archaic"
+        matches = every if len(every) >= _FEWEST_LABELS else matches
     if not matches:
         return [line]
     free.append(line[: matches[0].start()])
@@ -125,7 +128,7 @@ def _take(zone: Zone, value: str, labelled: list[LabelledValue]) -> str:
         head, _, rest = _OTHER_FACTS.sub(CUT, value, count=1).partition(CUT)
         labelled.append(LabelledValue(zone, head.strip(" ;,.|")))
         return rest
-    end = _DATE_END if zone == "dating" else _NAMES_END if zone == "names" else _PHRASE_END
+    end = _ENDS.get(zone, _PHRASE_END)
     head, _, rest = end.sub(CUT, value, count=1).partition(CUT)
     labelled.append(LabelledValue(zone, head.strip(" ;,.|")))
     return rest
@@ -135,6 +138,8 @@ _PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
 _NAMES_END = re.compile(r"[|](?: |$)|\.(?: |$)")  # "Terracotta; red-figure"
 # The points of "c. 500", "5th c. BC" and "5. Jh. v. Chr." end nothing.
 _DATE_END = re.compile(r"[;|](?: |$)|(?<![hdt] c)(?<! cent)(?<! jh)(?<! [vn])\.(?: |$)(?=[^\d(])(?!jh|jahrh)")
+_HAND_END = re.compile(r"[;|](?: |$)|(?<!\bc)(?<!\bca)(?<!\bfl)(?<!\b[a-z])(?<!\bst)\.(?: |$)")  # "active ca. 490 BC"
+_ENDS: dict[Zone, re.Pattern[str]] = {"dating": _DATE_END, "names": _NAMES_END, "attribution": _HAND_END}
 _IGNORED_END = re.compile(r"[;|](?: |$)|\.(?: (?=[a-z]{3})|$)")
 # A sentence after the decoration that names the technique is no decoration: "siren. Athenian red-figure kylix".
 _OTHER_FACTS = re.compile(
@@ -166,6 +171,13 @@ _ANYWHERE = (
     "attribution",
 )
 _ANYWHERE += ("attributed to", "artist", "hand")
+
+
+@cache
+def _everywhere() -> re.Pattern[str]:
+    """Returns the expression for a label anywhere in a line of fields without marks between them."""
+    names = "|".join(map(re.escape, sorted(labels(), key=len, reverse=True)))
+    return re.compile(rf"(?P<label>\b(?:{names})(?= ?:)) ?: ?")
 
 
 @cache

@@ -53,7 +53,7 @@ _COMPARISONS = (
     r"|depend(?:s|ing|ent)? (?:up)?on"
     r"|imitat(?:es?|ed|ing|ions? of)|cop(?:y|ies|ied|ying)(?: of| from)?"
     r"|resembl(?:es?|ing)|export(?:ed|s)? to|import(?:ed|s)? (?:in)?to|parallels? (?:in|with|to|from|is|are|include)"
-    r"|(?:counterparts?|prototypes?) (?:is|are|in)|akin to|than"
+    r"|(?:counterparts?|prototypes?) (?:is|are|in)|close(?:r|st)? to (?:that|those) of|akin to|than"
     r"|familiar from|known from|(?:common|typical|frequent) (?:on|in|of)(?= (?:later|earlier|other|many))"
     r"|in the (?:manner|style) of(?= [\w-]+ (?:cups?|vases?|ware|pottery)))\b"
 )

@@ -29,12 +29,12 @@ from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_
 from vaserl.rewards.vase.hand_phrases import hide_numbers
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
 from vaserl.rewards.vase.language import marker_words, may_be_unread, unread_language
-from vaserl.rewards.vase.lexicon import Mention, find_mentions, places, wider
+from vaserl.rewards.vase.lexicon import Mention, figures, find_mentions, places, wider
 from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
-from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_VESSELS, of_the_vase, told_first
+from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_SHAPES, PLAIN_VESSELS, of_the_vase, told_first
 from vaserl.rewards.vase.zones import (
     FINDSPOT_WORDS,
     NUMBER_WORDS,
@@ -94,7 +94,8 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
         facts = _parse_free(f" {CUT} ".join(free), parser)
         if facts.unread or not labelled:
             return facts
-        return _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+        stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
+        return _dated_by_period(stated, labelled, parser)
     whole = " ".join(lines)
     if may_be_unread(whole, frozenset(whole.split())) and (unread := unread_language(tokens(whole))):
         return Facts(unread=unread)
@@ -104,15 +105,34 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(head)])
     prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
     if not prose:
-        return stated
-    families = {term.id.partition("/")[0] for term in stated.shape}
+        return _dated_by_period(stated, labelled, parser)
+    families = {term.id.partition("/")[0] for term in stated.shape} - PLAIN_SHAPES
     told = _parse_free(prose, parser, families)
+    if not families and told.shape:
+        stated = replace(stated, shape=told.shape)  # "Pitcher⏎This oinochoe …"
     # the heading says what the vase is; the prose below it also speaks of other vases
-    return replace(
+    facts = replace(
         stated,
         **{d: stated[d] or told[d] for d in DIMENSIONS if d != "decoration"},
         decoration=tuple(dict.fromkeys((*stated.decoration, *told.decoration))),
     )
+    return _dated_by_period(facts, labelled, parser)
+
+
+def _dated_by_period(facts: Facts, labelled: Sequence[LabelledValue], parser: ParserConfig) -> Facts:
+    """Returns the facts with the dates of a "Period" of at most a century, if they have no other date."""
+    if facts.dating or all(label.zone != "period" for label in labelled):
+        return facts
+    dates = [
+        d
+        for label in labelled
+        if label.zone == "period"
+        for d in find_dates(label.value, parser.single_year_margin_years)[0]
+    ]
+    return replace(facts, dating=innermost(d for d in dates if d.end - d.start <= _LONGEST_PERIOD_YEARS))
+
+
+_LONGEST_PERIOD_YEARS = 100
 
 
 _LONGEST_HEAD = 16
@@ -139,6 +159,8 @@ def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> 
 def parse_value(dimension: Dimension, text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     """Returns the facts in an answer about one dimension: "The fabric of the vase is ATHENIAN." or only "Athenian"."""
     normal = normalize(without_reasoning(text[: parser.max_chars]), parser.max_chars)
+    if may_be_unread(normal, normal.split()) and (unread := unread_language(tokens(normal))):
+        return Facts(unread=unread)
     answer = _ANSWER.sub("", without_denied(expand(normal)))
     return _facts({dimension: _field(dimension, answer.strip(" ,."), parser)})
 
@@ -148,11 +170,11 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot"))
+_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments"))
 _MATERIALS = word_group("materials")
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""
-_ONE_WORD = re.compile(r"\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
+_ONE_WORD = re.compile(r"(\b[\w-]+ )?\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
     r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing |large |small )*"
@@ -187,6 +209,8 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
 def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tuple]:
     """Returns the values that a labelled value states, by dimension. "Ware: Attic Red Figure" states two."""
     zone, normal = label.zone, without_denied(label.value)
+    if zone == "period":
+        return {}
     if zone == "decoration" and is_prose(words := tokens(normal)):
         return {zone: painted_words(words, [NONE] * len(words), ())}
     if zone in ("dating", "attribution", "decoration"):
@@ -279,8 +303,14 @@ def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: Pars
 
 def _adjective(match: re.Match[str]) -> str:
     """Opens a bracket of one word, which may belong to the name before it; a name of its own stays apart."""
-    word = match[1]
-    return f" , {word} , " if find_mentions([word], 1.0) else f" {word} "
+    before, word = match[1] or "", match[2]
+    if (
+        before
+        and len(tokens(before)) == 1
+        and any(m.end == 2 > m.start + 1 for m in find_mentions([word, before[:-1]], 1.0))
+    ):
+        return f"{word} {before}"  # "lekythos (squat)"
+    return f"{before} , {word} , " if find_mentions([word], 1.0) else f"{before} {word} "
 
 
 def _gloss(match: re.Match[str]) -> str:
@@ -305,7 +335,11 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     there = [
         i
         for i, word in enumerate(words)
-        if word in places() and not degrees[i] and i not in within and (i == 0 or words[i - 1] in _BEFORE_PLACES)
+        if word in places()
+        and not degrees[i]
+        and i not in within
+        and (i == 0 or words[i - 1] in _BEFORE_PLACES)
+        and not _is_of_a_figure(words, i)
     ]
     made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
     named |= {places()[words[i]] for i in made}
@@ -318,6 +352,15 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
     return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
 
 
+def _is_of_a_figure(words: Sequence[str], place: int) -> bool:
+    """Returns True for a place after a figure in its sentence: "kills the Minotaur of Crete", "arrives in Corinth"."""
+    if place > 1 and words[place - 2] in _MADE:
+        return False
+    start = next((i for i in range(place - 1, -1, -1) if words[i] in _SENTENCE_ENDS), -1)
+    return words[place - 1] in ("of", "from", "in", "to") and not figures().keys().isdisjoint(words[start + 1 : place])
+
+
+_SENTENCE_ENDS = (".", ",", ";", ":", "|", CUT)
 _BEFORE_PLACES = frozenset(("from", "in", "at", "of", "and", "or", ",", ".", ";", ":", "|", CUT))
 _MADE = frozenset(("made", "produced", "manufactured", "potted", "painted", "created"))
 
@@ -341,8 +384,9 @@ def _known_term(entry: str) -> Term:
     return Term(entry, "")
 
 
-# These name a part of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl".
-_PARTS = frozenset(("bowl", "lid"))
+# These name a part or the kind of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl",
+# "FIGURE VASE KANTHAROS".
+_PARTS = frozenset(("bowl", "lid", "plastic_vase"))
 
 
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:

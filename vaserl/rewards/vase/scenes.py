@@ -18,6 +18,7 @@ _LEADING = re.compile(
     r"^(?:(?:depict|show|represent|portray|illustrat|featur)(?:s|es|ing)?|(?:the |a )?(?:scenes?|depictions?) of)\s+"
 )
 _APPOSITION = "="
+_ONE_SIDE_OF, _OTHER_SIDE_OF = "on one side of ", "on the other side of "
 _BEGINS_OPENLY = re.compile(r"(?:one|two|three|some|others?|both|each|all|with|in|on|at|between|under|\w+ing)\b")
 
 
@@ -39,7 +40,15 @@ def scene_phrase(decoration: str, names: Mapping[str, str]) -> str:
     written = [_joined([_added(phrase, names, True) for phrase in scene.phrases], scene) for scene in scenes]
     if len(scenes) == 1:
         return f"{written[0]} on both sides" if scenes[0].place == "on both sides" else written[0]
-    placed = [f"{scene.place} {text}".strip() for scene, text in zip(scenes, written, strict=True)]
+    placed: list[str] = []
+    for index, (scene, text) in enumerate(zip(scenes, written, strict=True)):
+        before = scenes[index - 1].place if index else ""
+        if scene.place == before.replace(_ONE_SIDE_OF, _OTHER_SIDE_OF) != before:  # "on the neck an owl at the front …"
+            part = before.removeprefix(_ONE_SIDE_OF)
+            front = f"on {part} {written[index - 1]} at the front"
+            placed[-1] = f"{front}{', and' if is_modified(written[index - 1]) else ' and'} {text} at the back"
+        else:
+            placed.append(f"{scene.place} {text}".strip())
     return ", and ".join(filter(None, (", ".join(placed[:-1]), *placed[-1:])))
 
 

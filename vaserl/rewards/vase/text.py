@@ -141,6 +141,8 @@ _IRREGULAR = {
     "children": "child",
     "horsemen": "horseman",
     "oxen": "ox",
+    "geese": "goose",
+    "mice": "mouse",
     "wolves": "wolf",
     "leaves": "leaf",
     "heroes": "hero",

@@ -13,6 +13,8 @@ from vaserl.rewards.vase.text import CUT, word_group
 
 PLAIN_VESSELS = word_group("plain_vessels")
 """English words for vessels: beside a name such as "skyphos" they only explain it."""
+PLAIN_SHAPES = frozenset(("jug", "pitcher", "bowl", "bottle", "dish", "mug", "tankard"))
+"""Ids of shapes that are English words; a name in the text below such a heading is more precise."""
 _SENTENCE_ENDS = frozenset((".", ";", "|", CUT, ":"))
 _PLURALS = ("oi", "ai", "ae", "ides", "bastra", "rhyta", "eiptra", "inetra")
 _SINGULARS = ("os", "us", "is", "as", "ss", "bes")
@@ -103,6 +105,12 @@ def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
         return following[:1].isdigit() and words[mention.start] == "plate"  # "Plate 12" of a book
     if mention.vocabulary == "fabric":
         after = words[mention.end + 1] if mention.end + 1 < len(words) else ""
+        if (
+            following == "culture"
+            and after in _UNIT_ENDS
+            and (not mention.start or words[mention.start - 1] in _UNIT_ENDS)
+        ):
+            return False  # "Greece, Attic culture, ca. 450 BC"
         return following in _NO_VASE or (following in ("style", "type") and after in _NO_VASE)
     if mention.id == "geometric" and following in _PATTERN_NOUNS:
         return True
@@ -179,7 +187,7 @@ def _is_plural(word: str) -> bool:
 
 def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str]) -> bool:
     """Returns True for a vessel after a figure in the same sentence, with neither fabric nor technique before it."""
-    if any(_beside(other, mention) for other in mentions):
+    if any(_beside(other, mention) for other in mentions) or _is_carrier(mention, words):
         return False
     index = mention.start - 1
     while index >= 0 and words[index] not in _SENTENCE_ENDS:
@@ -187,6 +195,17 @@ def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str
             return True
         index -= 1
     return False
+
+
+def _is_carrier(mention: Mention, words: Sequence[str]) -> bool:
+    """Returns True for a vessel that the scene is on: "a maenad with a kantharos on a skyphos"."""
+    before = [w for w in words[max(0, mention.start - 3) : mention.start] if w not in ("a", "an", "this")]
+    return before[-1:] == ["on"] and before[-2:-1] and before[-2] not in _RESTING
+
+
+_RESTING = frozenset(
+    ("sits", "sitting", "seated", "stands", "standing", "leans", "leaning", "rests", "resting", "placed")
+)
 
 
 def _is_held(mention: Mention, words: Sequence[str]) -> bool:

@@ -46,9 +46,9 @@ _LITERATURE = re.compile(
     rf"(?![a-z])[^;|{CUT}a-z]{{0,60}}"
 )
 _CREDIT = re.compile(
-    rf"(?:^|(?<=[.,;|{CUT}]))[^.,;|{CUT}]{{0,80}}?"
+    rf"(?:^|(?<=[.,;|{CUT}]))(?:[^.,;|{CUT}]|(?<=\b\w)\.){{0,80}}?"
     r"\b(?:funds?|bequest|gift of|purchased?|donated|acquired|exchange|exhibition|on loan)\b"
-    rf"[^.,;|{CUT}]{{0,80}}(?:, \d{{4}}\b)?"
+    rf"(?:[^.,;|{CUT}]|(?<=\b\w)\.){{0,80}}(?:, \d{{4}}\b)?"
 )
 
 

@@ -1,6 +1,7 @@
 """Backdrops: sweeps and tables with a horizon, walls, gradients, glow behind the vase, cloth, clutter, plain ones."""
 
 import torch
+from torch.nn import functional as F
 
 from vaserl.synthetic.scenes.dice import Dice
 
@@ -43,10 +44,16 @@ def backdrops(x: torch.Tensor, y: torch.Tensor, dice: Dice) -> torch.Tensor:
         num, 1, 9, side
     )
     ground = ground * (1 + grain * dice.flags(0.5, num))
-    for share_of, paint in ((0.08, _clutter), (0.05, _facets), (0.04, _boards)):
+    for share_of, paint in ((0.06, _clutter), (0.05, _leaves), (0.05, _facets), (0.04, _bricks), (0.03, _boards)):
         who = dice.some(share_of, num)
         if len(who):
-            ground = ground.index_copy(0, who, paint(ground[who], dice))
+            wall = 1 - share[who] * dice.flags(0.4, len(who))  # above a plain table, or everywhere
+            ground = ground.index_copy(0, who, ground[who] * (1 - wall) + paint(ground[who], dice) * wall)
+    who = dice.some(0.06, num)  # out of focus
+    if len(who):
+        coarse = F.avg_pool2d(F.avg_pool2d(ground[who], 8), 3, 1, 1, count_include_pad=False)
+        soft = F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
+        ground = ground.index_copy(0, who, soft)
     return ground.clamp(0, 1)
 
 
@@ -73,6 +80,41 @@ def _clutter(ground: torch.Tensor, dice: Dice) -> torch.Tensor:
     grey = field.mean(1, keepdim=True)
     dull = dice.each(0.0, 1.0, num)
     return ground * torch.exp(dice.each(0.1, 0.6, num) * (field * (1 - dull) + grey * dull))
+
+
+def _leaves(ground: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Covers grounds with leaves, grass, gravel or bark: sharp bright specks on dark, longer in one direction."""
+    num, side = len(ground), ground.shape[-1]
+    long = dice.host.choice([1, 1, 4])
+    tones = dice.uniform(0.0, 1.0, 4, num, 1, 1, 1) * dice.constant((0.75, 0.8, 0.45)) + dice.normal(
+        0.06, 4, num, 3, 1, 1
+    )
+    found = tones[0] * 0.4
+    for k, cells in enumerate((14, 26, 48), 1):
+        across, down = (cells, cells // long) if dice.host.random() < 0.7 else (cells // long, cells)
+        coarse = dice.normal(1.0, num, 2, down, across)
+        field = F.interpolate(coarse, size=(side, side), mode="bicubic", align_corners=False)
+        speck = ((field[:, :1] - dice.each(-0.2, 0.8, num)) * torch.exp(dice.each(0.5, 2.5, num))).clamp(0, 1)
+        found = found * (1 - speck) + tones[k] * (1 + 0.35 * field[:, 1:]) * speck
+    return found.clamp(0, 1)
+
+
+def _bricks(ground: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Covers grounds with bricks, tiles, shelves or planks: cells of varied tones with joints between them."""
+    num, side = len(ground), ground.shape[-1]
+    axis = torch.linspace(0, 1, side, device=dice.device)
+    rows = torch.exp(dice.each(0.7, 3.0, num))
+    columns = rows * torch.exp(dice.each(-1.5, 0.5, num))
+    down = axis[None, None, :, None] * rows + dice.each(0, 1, num)
+    across = axis[None, None, None, :] * columns + down.floor() * 0.5 * dice.flags(0.7, num) + dice.each(0, 1, num)
+    number = down.floor() * 12.99 + across.floor() * 78.23
+    hashed = torch.sin(number) * 43.7  # a number for each cell without a pattern that one sees
+    hashed = hashed - hashed.floor()
+    gap = dice.each(0.02, 0.2, num)
+    mortar = torch.maximum((down % 1 < gap).float(), (across % 1 < gap * columns / rows).float())
+    tones = _tones(2 * num, dice)
+    cell = tones[:num] * (1 + dice.each(0.05, 0.6, num) * (hashed - 0.5) + 0.08 * dice.noise(num, 1, 50, side))
+    return cell * (1 - mortar) + tones[num:] * mortar
 
 
 def _facets(ground: torch.Tensor, dice: Dice, num_facets: int = 9) -> torch.Tensor:

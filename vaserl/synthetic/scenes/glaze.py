@@ -26,8 +26,10 @@ _TOP, _BOTTOM = _INSIDE + STRIP, HEIGHT_PX - STRIP
 CLAYS = ((204, 112, 60), (196, 128, 84), (222, 168, 120), (230, 212, 156), (158, 124, 98), (146, 60, 40), (120, 96, 80))
 SLIPS = ((28, 24, 24), (40, 36, 30), (60, 38, 26), (30, 36, 34), (80, 44, 28), (20, 18, 20))
 PALES = ((242, 236, 222), (226, 214, 192), (214, 206, 196), (236, 228, 214))
-SCHEMES = ("red", "black", "white", "plain", "gloss", "banded", "loud")
-_P_SCHEMES = (0.32, 0.2, 0.09, 0.11, 0.13, 0.09, 0.06)
+SCHEMES = ("red", "black", "white", "plain", "gloss", "banded", "loud", "glazed")
+_P_SCHEMES = (0.26, 0.16, 0.08, 0.12, 0.1, 0.07, 0.05, 0.16)
+_BARE = ("plain", "gloss", "glazed")
+"""Schemes without ornaments."""
 
 
 def sample_paint(rng: np.random.Generator) -> Image.Image:
@@ -44,25 +46,31 @@ def sample_paint(rng: np.random.Generator) -> Image.Image:
         _figures(canvas, layers, rng)
         if rng.random() < 0.7:
             _drapery(canvas, figure, ground, rng)
-    if scheme == "banded" or rng.random() < 0.4:
+    if scheme == "glazed":
+        _glazed(canvas, rng)
+    elif scheme == "banded" or rng.random() < 0.4:
         _stripes(
             canvas, (clay, slip, pale), rng, int(rng.integers(3, 24) if scheme == "banded" else rng.integers(1, 5))
         )
-    if scheme != "plain" and scheme != "gloss":
+    if scheme not in _BARE:
         for _ in range(int(rng.integers(0, 4))):
             _ornament(canvas, layers, rng)
-    if rng.random() < 0.5 and scheme != "plain":  # parts in another colour: lip, neck, foot
+    if rng.random() < 0.5 and scheme not in ("plain", "glazed"):  # parts in another colour: lip, neck, foot
         for low, high in ((0.0, rng.uniform(0.02, 0.25)), (rng.uniform(0.8, 0.98), 1.0)):
             if rng.random() < 0.6:
                 _fill(canvas, low, high, (slip, slip, clay, pale)[rng.integers(4)])
-    canvas[:_INSIDE] = (slip, slip, slip, clay, clay, pale)[rng.integers(6)]
+    inside = canvas[_TOP, 0].copy() if scheme == "glazed" else slip
+    canvas[:_INSIDE] = (inside, inside, inside, clay, clay, pale)[rng.integers(6)]
     for at in rng.integers(0, _INSIDE, int(rng.integers(0, 4))):
         canvas[at : min(at + int(rng.integers(2, 12)), _INSIDE)] = (slip, clay)[rng.integers(2)]
     canvas = _fired(canvas, rng)
     if rng.random() < 0.55:
         _worn(canvas, clay, rng)
     # one colour each: a texture of one row around the vase would show as spokes
-    canvas[_INSIDE:_TOP] = (slip, slip, ground, ground, clay, pale)[rng.integers(6)] * rng.uniform(0.8, 1.2)
+    handle = (
+        canvas[_TOP + 40, 0].copy() if scheme == "glazed" else (slip, slip, ground, ground, clay, pale)[rng.integers(6)]
+    )
+    canvas[_INSIDE:_TOP] = handle * rng.uniform(0.8, 1.2)
     canvas[_BOTTOM:] = (clay, clay, slip)[rng.integers(3)]
     if rng.random() < 0.3:
         _plaster(canvas, rng)
@@ -83,6 +91,29 @@ def _row(height: float) -> int:
 
 def _fill(canvas: np.ndarray, low: float, high: float, colour: np.ndarray) -> None:
     canvas[_row(high) : max(_row(low), _row(high) + 2)] = colour
+
+
+def _glazed(canvas: np.ndarray, rng: np.random.Generator) -> None:
+    """Covers with one to three glazes that run into each other, with speckles or without."""
+    glazes = np.stack([_glaze(rng) for _ in range(int(rng.integers(1, 4)))])
+    edges = np.sort(rng.uniform(_TOP, _BOTTOM, len(glazes) - 1))
+    rows = np.arange(HEIGHT_PX)[:, None] + rng.uniform(0, 30) * _noise(rng, 2, int(rng.integers(6, 60)))
+    softness = float(np.exp(rng.uniform(0, 4)))
+    canvas[:] = glazes[0]
+    for edge, glaze in zip(edges, glazes[1:], strict=True):
+        share = 1 / (1 + np.exp(-np.clip((rows - edge) / softness, -30, 30)))[..., None]
+        canvas[:] = canvas * (1 - share) + glaze * share
+    if rng.random() < 0.45:
+        spots = _noise(rng, int(rng.integers(60, 200)), int(rng.integers(90, 300))) > rng.uniform(0.6, 2.0)
+        canvas[spots] = canvas[spots] * rng.uniform(0.2, 1.0) + _glaze(rng) * rng.uniform(0, 0.6)
+
+
+def _glaze(rng: np.random.Generator) -> np.ndarray:
+    """Returns a colour of glazes: most are blue, green, brown or nearly grey, float32 [3]."""
+    hue = rng.choice([rng.uniform(0.03, 0.12), rng.uniform(0.3, 0.7), rng.random()], p=[0.35, 0.45, 0.2])
+    tone = np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+    saturation, value = rng.beta(1.3, 2.0), rng.uniform(0.06, 0.97)
+    return (255 * value * (1 - saturation + saturation * tone)).astype(np.float32)
 
 
 def _stripes(canvas: np.ndarray, colours: tuple[np.ndarray, ...], rng: np.random.Generator, count: int) -> None:

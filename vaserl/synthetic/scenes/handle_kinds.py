@@ -13,7 +13,7 @@ def sample_handles(profile: Profile, rng: np.random.Generator) -> list[MeshPart]
     """Returns the handles of a vase. One vase in seven has none."""
     if rng.random() < 0.14:
         return []
-    thick = float(rng.uniform(0.012, 0.034))
+    thick = float(rng.uniform(0.012, 0.034) if profile.has_neck else rng.uniform(0.012, 0.06))
     size = (thick, thick * float(rng.choice([1.0, 1.0, 1.4, 2.2])))
     kinds = ["ear", "loop", "column", "volute", "swung", "lug", "hydria", "basket"]
     kind = str(rng.choice(kinds, p=[0.26, 0.22, 0.17, 0.12, 0.09, 0.06, 0.05, 0.03]))
@@ -25,7 +25,10 @@ def sample_handles(profile: Profile, rng: np.random.Generator) -> list[MeshPart]
         rise = float(rng.uniform(0.15, 0.5))
         arc = [(reach * np.cos(t), 0.0, 1 + rise * np.sin(t) - 0.03) for t in np.linspace(0, np.pi, 9)]
         return [swept(arc, size, 90.0, HANDLE_V)]
-    sides = [90.0] if kind in ("ear", "swung", "lug") and rng.random() < 0.35 else [-90.0, 90.0]
+    if not profile.has_neck and rng.random() < 0.3:
+        kind = "ear"
+    single = 0.35 if profile.has_neck else 0.7
+    sides = [90.0] if kind in ("ear", "swung", "lug") and rng.random() < single else [-90.0, 90.0]
     if kind == "lug" and rng.random() < 0.4:
         sides = [-90.0, 0.0, 90.0, 180.0]
     state = rng.integers(2**63)
@@ -54,10 +57,10 @@ def _level(profile: Profile, rng: np.random.Generator) -> float:
 def _ear(profile: Profile, rng: np.random.Generator, swung: bool = False) -> Path:
     """A handle in a vertical plane, from neck or lip to shoulder or belly."""
     upper = float(rng.uniform(profile.shoulder[1], 0.99)) if profile.has_neck else float(rng.uniform(0.8, 0.98))
-    lowest = profile.belly[1] * 0.75
+    lowest = profile.belly[1] * (0.75 if profile.has_neck else float(rng.uniform(0.15, 0.75)))
     lower = float(rng.uniform(lowest, max(lowest, min(profile.shoulder[1], upper - 0.12))))
     start, end = profile.radius_at(upper) - 0.01, profile.radius_at(lower) - 0.01
-    reach = max(start, end) + float(rng.uniform(0.03, 0.22))
+    reach = max(start, end) + float(rng.uniform(0.03, 0.22) if profile.has_neck else rng.uniform(0.06, 0.4))
     rise = float(rng.uniform(0.12, 0.45)) if swung else float(rng.uniform(-0.03, 0.07))
     top = upper + rise
     middle = (upper + lower) / 2

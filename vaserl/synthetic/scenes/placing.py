@@ -1,4 +1,4 @@
-"""Puts foregrounds onto canvases: samples their pixels, merges several objects, breaks sherds out of them."""
+"""Puts foregrounds onto canvases: samples their pixels, merges several objects, repeats them in rows."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,6 @@ from torch.nn import functional as F
 from vaserl.synthetic.scenes.bank import ForegroundBank
 from vaserl.synthetic.scenes.dice import Dice
 from vaserl.synthetic.scenes.layout import Objects
-
-_MOST_PIECES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,79 +62,36 @@ def merge(front: Placed, back: Placed, numbers: torch.Tensor) -> Placed:
     return Placed(albedo=over("albedo"), normal=normal, openness=over("openness"), alpha=alpha)
 
 
-def break_up(placed: Placed, numbers: torch.Tensor, frames: torch.Tensor, dice: Dice) -> Placed:
-    """Returns `placed` with the objects of its pictures `numbers` [K] broken: only sherds of them are left.
+def crowd(placed: Placed, numbers: torch.Tensor, frames: torch.Tensor, dice: Dice) -> Placed:
+    """Returns `placed` with what its pictures `numbers` [K] show repeated in rows, one row before the other.
 
     frames: left, top, width, height of all pictures in pixels, float [N, 4].
     """
     if not len(numbers):
         return placed
     num, side = len(numbers), placed.alpha.shape[-1]
-    frame = frames[numbers]
-    pieces = 1 + torch.where(dice.uniform(0, 1, num) < 0.55, 0, 1) * (dice.uniform(0, 1, num) * _MOST_PIECES).floor()
-    inside = torch.zeros(num, 1, side, side, device=dice.device)
-    face = torch.zeros_like(inside)
-    columns = torch.where(pieces > 2, 3.0, torch.where(pieces > 1, 2.0, 1.0))
-    rows = (pieces / columns).ceil()
-    thick = dice.uniform(0.0, 0.09, num, 2) * torch.sign(dice.normal(1, num, 2))
-    for k in range(1 + _MOST_PIECES):
-        cell_x = (k % columns + 0.5) / columns + dice.uniform(-0.06, 0.06, num) / columns
-        cell_y = ((k / columns).floor() + 0.5) / rows
-        radius = torch.minimum(frame[:, 2] / columns, frame[:, 3] / rows) * dice.uniform(0.28, 0.5, num)
-        centre = frame[:, :2] + frame[:, 2:] * torch.stack([cell_x, cell_y], 1)
-        polygon = _polygon(centre, radius, dice, side)
-        here = (k < pieces).float()[:, None, None, None]
-        shift = (thick * radius[:, None] * 2 / side).clamp(-0.2, 0.2)
-        inside = torch.maximum(inside, here * torch.maximum(polygon, _shifted(polygon, shift)))
-        face = torch.maximum(face, here * polygon)
-    alpha = placed.alpha[numbers] * inside
-    clay = dice.constant((0.72, 0.52, 0.38)) + dice.normal(0.08, num, 3, 1, 1)
-    bare = (dice.noise(num, 1, 6, side) > dice.each(0.8, 2.5, num)).float()
-    core = torch.maximum(1 - face, bare)
-    grain = 1 + 0.12 * dice.noise(num, 1, 40, side)
-    albedo = placed.albedo[numbers] * (1 - core) + core * (clay * grain).clamp(0, 1)
-    tilt = torch.cat([dice.normal(0.25, num, 2, 1, 1), torch.ones(num, 1, 1, 1, device=dice.device)], 1)
-    flat = dice.each(0.2, 0.9, num)
-    bumps = 0.15 * dice.noise(num, 3, 12, side)
-    normal = F.normalize(
-        placed.normal[numbers] * (1 - flat) + flat * tilt + bumps + 0.5 * core * (inside - face), dim=1
-    )
-    openness = placed.openness[numbers] * 0.3 + 0.7
+    layers = torch.cat([placed.albedo, placed.normal, placed.openness, placed.alpha], 1)[numbers]
+    layers = F.avg_pool2d(layers, 2)  # every copy is smaller than the original
+    left, top, width, height = (frames[numbers][:, k, None, None] for k in range(4))
+    axis = torch.arange(side, device=dice.device, dtype=torch.float32) + 0.5
+    x, y = (axis[None, None, :] - left) / width, (axis[None, :, None] - top) / height
+    columns, rows = dice.uniform(1.0, 3.5, num, 1, 1), dice.uniform(1.2, 4.0, num, 1, 1)
+    stagger, begin = dice.uniform(0, 1, num, 1, 1), dice.uniform(0, 1, num, 1, 1)
+    found = torch.zeros(num, 8, side, side, device=dice.device)
+    for half in (0.0, 0.5):
+        down = y * rows + begin + half
+        across = x * columns + stagger * (down.floor() * 0.63 + half)
+        column = left + width * (across - across.floor())
+        row = top + height * (down - down.floor())
+        grid = torch.stack([column.expand(num, side, side), row.expand(num, side, side)], 3) / side * 2 - 1
+        front = F.grid_sample(layers, grid, align_corners=False)
+        found = front * front[:, 7:] + found * (1 - front[:, 7:])
+    # premultiplied layers are divided by what covers; where nothing does, they don't matter
+    alpha = found[:, 7:]
+    found = found / alpha.clamp_min(1e-3)
     return Placed(
-        albedo=placed.albedo.index_copy(0, numbers, albedo),
-        normal=placed.normal.index_copy(0, numbers, normal),
-        openness=placed.openness.index_copy(0, numbers, openness),
-        alpha=placed.alpha.index_copy(0, numbers, alpha),
+        albedo=placed.albedo.index_copy(0, numbers, found[:, :3].clamp(0, 1)),
+        normal=placed.normal.index_copy(0, numbers, F.normalize(found[:, 3:6], dim=1)),
+        openness=placed.openness.index_copy(0, numbers, found[:, 6:7].clamp(0, 1)),
+        alpha=placed.alpha.index_copy(0, numbers, alpha.clamp(0, 1)),
     )
-
-
-def _polygon(centre: torch.Tensor, radius: torch.Tensor, dice: Dice, side: int, corners: int = 7) -> torch.Tensor:
-    """Returns the masks of random star-shaped polygons with worn edges, float [N, 1, S, S].
-
-    centre: [N, 2] in pixels; radius: [N] in pixels.
-    """
-    num = len(centre)
-    axis = torch.arange(side, device=dice.device) + 0.5
-    worn = 0.04 * dice.noise(num, 2, 24, side)
-    x = (axis[None, None, :] - centre[:, 0, None, None]) / radius[:, None, None] + worn[:, 0]
-    y = (axis[None, :, None] - centre[:, 1, None, None]) / radius[:, None, None] + worn[:, 1]
-    gaps = dice.uniform(0.5, 1.6, num, corners)
-    angles = torch.cumsum(gaps / gaps.sum(1, keepdim=True), 1) * (2 * torch.pi) + dice.uniform(0, 6.28, num, 1)
-    reach = dice.uniform(0.45, 1.0, num, corners)
-    px, py = reach * torch.cos(angles), reach * torch.sin(angles)
-    softness = (side / radius * 0.012)[:, None, None, None]
-    ax, ay = px[:, :, None, None], py[:, :, None, None]
-    bx, by = ax.roll(-1, 1), ay.roll(-1, 1)
-    x, y = x[:, None], y[:, None]
-    # inside one of the triangles (centre, a, b): left of all its three sides
-    edge = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / torch.hypot(bx - ax, by - ay)
-    triangles = (edge / softness + 0.5).clamp(0, 1) * (ax * y >= ay * x) * (bx * y < by * x)
-    return triangles.amax(1, keepdim=True)
-
-
-def _shifted(mask: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Returns masks shifted by `shift` [N, 2], in half canvases."""
-    warp = torch.zeros(len(mask), 2, 3, device=mask.device)
-    warp[:, 0, 0] = warp[:, 1, 1] = 1
-    warp[:, :, 2] = -shift
-    return F.grid_sample(mask, F.affine_grid(warp, list(mask.shape), align_corners=False), align_corners=False)

@@ -44,12 +44,17 @@ def sample_profile(rng: np.random.Generator) -> Profile:
     if rng.random() < 0.5:
         width = float(rng.uniform(0.3, 0.5))  # most vases are a little higher than wide
     runs: list[list[tuple[float, float]]] = []
-    base, foot_top = _foot(rng, width, runs)
-    has_neck = width < 0.62 and rng.random() < 0.68
+    is_cup = rng.random() < 0.18  # a mug, beaker, bowl or flower-pot: a plain wall that opens
+    if is_cup:
+        width = float(np.exp(rng.uniform(np.log(0.3), np.log(1.1))))
+    base, foot_top = _foot(rng, width, runs, is_cup=is_cup)
+    has_neck = not is_cup and width < 0.62 and rng.random() < 0.68
     neck_top = rng.uniform(0.93, 0.99) if rng.random() < 0.7 else 1.0
     top = float(foot_top + (neck_top - foot_top) * rng.uniform(0.55, 0.92)) if has_neck else float(neck_top)
     belly_at = float(foot_top + (top - foot_top) * rng.uniform(0.35, 0.8 if has_neck else 1.0))
-    closed = rng.uniform(0.28, 0.9) if has_neck else rng.uniform(0.7, 1.0)
+    if is_cup:
+        belly_at = float(foot_top + (top - foot_top) * rng.uniform(0.3, 1.0))
+    closed = rng.uniform(0.28, 0.9) if has_neck else rng.uniform(0.85 if is_cup else 0.7, 1.0)
     shoulder = float(max(width * closed, 0.04))
     low, high = rng.uniform(0.45, 0.97), rng.uniform(0.05, 0.75)
     body = [(base, foot_top)]
@@ -82,6 +87,9 @@ def sample_profile(rng: np.random.Generator) -> Profile:
     if rng.random() < 0.25:
         ripple = gaussian_filter1d(rng.normal(0, 1, len(points)), 2.0)
         points[:, 0] *= 1 + 0.012 * ripple
+    if rng.random() < 0.1:  # ribs of the wheel, or the waists of a gourd
+        count = float(rng.uniform(1, 14))
+        points[:, 0] *= 1 + 0.1 / (1 + count) * np.sin(2 * np.pi * (count * points[:, 1] + rng.random()))
     return Profile(
         points=np.maximum(points, 1e-3),
         belly=(width / scale, belly_at / scale),
@@ -125,6 +133,8 @@ def wall_of(profile: Profile, rng: np.random.Generator, *, is_broken: bool = Fal
     height = np.repeat(rows[:, 1:], NUM_SEGMENTS + 1, axis=1)
     if profile.is_open and rng.random() < 0.12:
         radius *= _trefoil(rows, azimuth, rng)
+    if rng.random() < 0.08:
+        radius *= _fluted(azimuth, rng)
     if is_broken:
         radius, height = _broken(radius, height, outside, azimuth, rng)
     warp = rng.normal(0, 0.008, 3)
@@ -133,16 +143,20 @@ def wall_of(profile: Profile, rng: np.random.Generator, *, is_broken: bool = Fal
     return turned(radius, height, v, openness)
 
 
-def _foot(rng: np.random.Generator, width: float, runs: list[list[tuple[float, float]]]) -> tuple[float, float]:
+def _foot(
+    rng: np.random.Generator, width: float, runs: list[list[tuple[float, float]]], *, is_cup: bool
+) -> tuple[float, float]:
     """Appends the foot's runs; returns radius and height at which the body begins."""
     kind = rng.choice(
         ["none", "ring", "disc", "steps", "flare", "stem", "round"], p=[0.1, 0.2, 0.2, 0.18, 0.12, 0.14, 0.06]
     )
+    if is_cup and rng.random() < 0.7:
+        return float(width * rng.uniform(0.4, 1.0)), 0.0
     if kind == "round":
         return float(0.02 + 0.1 * width * rng.random()), 0.0
-    base = float(width * rng.uniform(0.25, 0.75))
     if kind == "none":
-        return base, 0.0
+        return float(width * rng.uniform(0.25, 0.95)), 0.0
+    base = float(width * rng.uniform(0.25, 0.75))
     high = float(rng.uniform(0.015, 0.09))
     spread = float(base * rng.uniform(1.02, 1.5))
     if kind == "ring":
@@ -241,6 +255,14 @@ def _sky_inside(inside: np.ndarray) -> np.ndarray:
 def _trefoil(rows: np.ndarray, azimuth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     lip = np.clip((rows[:, 1] - 0.8) / 0.2, 0, 1) ** 2
     return 1 + rng.uniform(0.15, 0.35) * lip[:, None] * np.cos(3 * (azimuth + np.pi / 2))[None]
+
+
+def _fluted(azimuth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the factor of a section with upright flutes or flat facets, float [1, M]."""
+    if rng.random() < 0.6:
+        return 1 + rng.uniform(0.01, 0.03) * np.cos(int(rng.integers(6, 18)) * azimuth)[None]
+    half = np.pi / int(rng.integers(4, 9))
+    return np.cos(half) / np.cos((azimuth + np.pi + rng.uniform(0, 2 * half)) % (2 * half) - half)[None]
 
 
 def _broken(

@@ -13,9 +13,10 @@ from vaserl.synthetic.scenes.layout import SceneLayout, sample_layout
 from vaserl.synthetic.scenes.lens import photographed
 from vaserl.synthetic.scenes.light import figured, lit, recoloured
 from vaserl.synthetic.scenes.page import line_drawings, on_pages
-from vaserl.synthetic.scenes.placing import Placed, break_up, merge, place
+from vaserl.synthetic.scenes.placing import Placed, crowd, merge, place
 from vaserl.synthetic.scenes.props import Props
 from vaserl.synthetic.scenes.shadow import feet, mirrored_in_table, shadows, stand
+from vaserl.synthetic.scenes.sherds import break_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,9 @@ def compose(bank: ForegroundBank, props: Props, dice: Dice, num: int, side: int)
     placed = _objects(bank, layout, frames, dice, side)
     foot = feet(placed.alpha)
     ground = _ground(x, y, layout, frames, props, foot, dice)
+    for clutter in layout.clutter:
+        if len(clutter.pictures):
+            ground = _behind(ground, place(bank, clutter, dice, side), dice.to_device(clutter.pictures), dice)
     is_near = np.isin(layout.scenes, ("detail", "sherd"))
     with_figures = dice.to_device(np.flatnonzero(dice.host.random(num) < np.where(is_near, 0.55, 0.12)))
     albedo = figured(recoloured(placed, dice), with_figures, dice)
@@ -84,6 +88,7 @@ def _objects(bank: ForegroundBank, layout: SceneLayout, frames: torch.Tensor, di
     for more in others:
         if len(more.pictures):
             placed = merge(place(bank, more, dice, side), placed, dice.to_device(more.pictures))
+    placed = crowd(placed, dice.to_device(layout.crowded), frames, dice)
     placed = break_up(placed, dice.to_device(np.flatnonzero(layout.scenes == "sherd")), frames, dice)
     empty = dice.to_device((layout.scenes != "empty").astype(np.float32))[:, None, None, None]
     return Placed(albedo=placed.albedo, normal=placed.normal, openness=placed.openness, alpha=placed.alpha * empty)
@@ -109,6 +114,18 @@ def _ground(
         if len(who):
             ground = ground.index_copy(0, who, props.laid(ground[who], frames[who], dice))
     return ground
+
+
+def _behind(ground: torch.Tensor, thing: Placed, numbers: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Puts things into the grounds of the pictures `numbers` [K], simply lit, some of them out of focus."""
+    num = len(numbers)
+    lamp = (thing.normal * dice.normal(0.4, num, 3, 1, 1)).sum(1, keepdim=True)
+    colour = thing.albedo * dice.uniform(0.3, 1.3, num, 3, 1, 1) * (0.9 + lamp) * thing.openness
+    both = torch.cat([colour.clamp(0, 1) * thing.alpha, thing.alpha], 1)
+    soft = F.avg_pool2d(F.avg_pool2d(both, 5, 1, 2), 5, 1, 2)
+    blur = dice.flags(0.4, num)
+    both = both * (1 - blur) + soft * blur
+    return ground.index_copy(0, numbers, ground[numbers] * (1 - both[:, 3:]) + both[:, :3])
 
 
 def _matched(colour: torch.Tensor, alpha: torch.Tensor, ground: torch.Tensor, dice: Dice) -> torch.Tensor:

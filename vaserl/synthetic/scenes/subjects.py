@@ -10,16 +10,21 @@ from vaserl.synthetic.scenes.handle_kinds import sample_handles
 from vaserl.synthetic.scenes.pottery import Profile, sample_profile, wall_of
 from vaserl.synthetic.scenes.surface import MeshPart, as_one
 
-FOREGROUND_KINDS = ("side", "above", "mouth", "below", "close", "bystander")
+FOREGROUND_KINDS = ("side", "above", "mouth", "below", "close", "fallen", "bystander")
 """What a foreground shows: a whole vase from the side, from above, into its mouth, from below; a part of a vase that
-fills the picture; an object that is no vase."""
-BYSTANDER_EVERY = 12
+fills the picture; a vase that stands on its head or lies; an object that is no vase."""
+BYSTANDER_EVERY = 8
 """One of this many objects is no vase."""
-SIDE_SHARE = 0.24
-"""Largest height of the mouth's ellipse, as a share of the vase's height in the picture, of a view from the side."""
-ABOVE_SHARE = (0.32, 0.7)
-"""The same share for a view from above. Between the two, people would not agree; such views are not sampled."""
+SIDE_DEG = 26
+"""Largest elevation of a view from the side: the lathe copes with the open mouth of a mug or bowl up to about 30."""
+ABOVE_DEG = 34
+"""Smallest elevation of a view from above. Between the two, people would not agree; such views are not sampled."""
+ABOVE_SHARE = (0.3, 0.7)
+"""Height of the mouth's ellipse, as a share of the vase's height in the picture, of a view from above."""
 MOUTH_SHARE = 0.76
+UPRIGHT_DIFFERENCE = 0.3
+"""Smallest mean difference of a profile from itself turned upside down, in mean radii, of a form that shows which way
+is up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +65,22 @@ def sample_subject(seed: int, number: int) -> Subject:
     profile = sample_profile(rng)
     is_broken = profile.is_open and bool(rng.random() < 0.1)
     wall = wall_of(profile, rng, is_broken=is_broken)
-    surface = as_one([wall, *([] if is_broken else sample_handles(profile, rng))])
-    return Subject(surface=surface, texture=np.asarray(sample_paint(rng)), sights=_sights(profile, rng))
+    handles = [] if is_broken else sample_handles(profile, rng)
+    sights = _sights(profile, rng)
+    if handles and shows_up(profile):
+        sights += (_fallen(rng),)
+    return Subject(surface=as_one([wall, *handles]), texture=np.asarray(sample_paint(rng)), sights=sights)
+
+
+def shows_up(profile: Profile) -> bool:
+    """Returns whether a person sees from the wall alone if the vase stands on its head; a bottle or box may hide it."""
+    at = np.linspace(0.02, 0.98, 49)
+    radius = np.interp(at, profile.points[:, 1], profile.points[:, 0])
+    # an upright vase may well have a broad foot and a narrow top, so only the opposite tells
+    opens = profile.lip[0] > 0.8 * profile.belly[0] or profile.has_neck
+    return (
+        profile.is_open and opens and float(np.abs(radius - radius[::-1]).mean() / radius.mean()) > UPRIGHT_DIFFERENCE
+    )
 
 
 def sight_kind(profile: Profile, elevation_deg: float) -> str:
@@ -74,11 +93,11 @@ def sight_kind(profile: Profile, elevation_deg: float) -> str:
     # a lid hides the mouth, but the vase is foreshortened as much
     mouth = 2 * profile.lip[0] * np.sin(angle)
     share = mouth / (mouth + np.cos(angle))
-    if share < SIDE_SHARE and elevation_deg < 27:
+    if elevation_deg < SIDE_DEG:
         return "side"
     if share > MOUTH_SHARE or elevation_deg > 66:
         return "mouth" if profile.is_open else "above"
-    return "above" if ABOVE_SHARE[0] < share < ABOVE_SHARE[1] and elevation_deg > 20 else ""
+    return "above" if ABOVE_SHARE[0] < share < ABOVE_SHARE[1] and elevation_deg > ABOVE_DEG else ""
 
 
 def _sights(profile: Profile, rng: np.random.Generator) -> tuple[Sight, ...]:
@@ -102,10 +121,27 @@ def _sights(profile: Profile, rng: np.random.Generator) -> tuple[Sight, ...]:
 
 def _sampled(profile: Profile, kind: str, azimuth_deg: float, rng: np.random.Generator) -> Sight | None:
     """Samples an elevation of this kind; None if this form has none."""
-    low, high = {"side": (-12, 26), "above": (20, 66), "mouth": (45, 90), "below": (-88, -28)}[kind]
+    low, high = {"side": (-12, 26), "above": (ABOVE_DEG, 66), "mouth": (45, 90), "below": (-88, -28)}[kind]
     for _ in range(60):
-        elevation = float(rng.normal(6, 7)) if kind == "side" else float(rng.uniform(low, high))
+        level = kind == "side" and rng.random() < 0.6
+        elevation = (
+            float(rng.normal(5, 6)) if level else float(rng.uniform(max(low, 8) if kind == "side" else low, high))
+        )
         if sight_kind(profile, elevation) == kind:
             roll = float(rng.normal(0, 0.7))
             return Sight(kind=kind, azimuth_deg=azimuth_deg, elevation_deg=elevation, roll_deg=roll)
     return None
+
+
+def _fallen(rng: np.random.Generator) -> Sight:
+    """A vase on its head, seen from a little above, so that its foot's underside shows; or one that lies."""
+    if rng.random() < 0.55:
+        elevation, roll = -rng.uniform(4, 40), 180 + rng.normal(0, 6)
+    else:  # its foot or its mouth turns to the camera
+        elevation, roll = rng.choice([-1, 1]) * rng.uniform(0, 50), rng.choice([-90, 90]) + rng.normal(0, 14)
+    return Sight(
+        kind="fallen",
+        azimuth_deg=float(rng.normal(0, 10) if rng.random() < 0.5 else rng.uniform(0, 360)),
+        elevation_deg=float(elevation),
+        roll_deg=float(roll),
+    )

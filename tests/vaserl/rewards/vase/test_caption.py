@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from tests.fakes.reward_cases import PROMPT, RECORD, RECORD_ATTACKS, completion, full_records, records, score, task
 from vaserl.grpo.advantage import advantages
 from vaserl.rewards.scorer import load_scorer
-from vaserl.rewards.vase import RewardConfig, reference_caption, vase_caption, vase_question
+from vaserl.rewards.vase import RewardConfig, reference_caption, reward_config, vase_caption, vase_question
+from vaserl.rewards.vase.reward_file import read_reward
 from vaserl.types import DIMENSIONS, Group, Task
 
 
@@ -35,6 +37,7 @@ def test_vase_caption_perfect_caption_earns_everything():
         **{f"right/{dimension}": 1.0 for dimension in DIMENSIONS},
         **{"penalty/length": 0.0, "penalty/repetition": 0.0, "penalty/irrelevance": 0.0},
         "bonus": pytest.approx(0.1),
+        "unread": 0.0,
     }
 
 
@@ -136,10 +139,50 @@ def test_wrong_costs_make_a_wrong_value_earn_less_than_silence():
     assert both.parts["attribution"] == 0.5 and both.parts["right/attribution"] == 1
 
 
-def test_wrong_costs_are_off_by_default_and_hold_for_questions():
+def test_wrong_costs_hold_for_questions_and_are_off_in_the_formula_of_the_paper():
     record = {"Fabric": "ATHENIAN"}
     question = Task(id="q", clip="", prompt=PROMPT, dimensions=("fabric",), record=record, reference="Athenian")
-    config = RewardConfig.model_validate({"wrong_costs": {"fabric": 0.25}})
-    assert vase_question(question, completion("Corinthian")).total == 0
-    assert vase_question(question, completion("Corinthian"), config).total == -0.25
-    assert vase_question(question, completion(""), config).total == 0
+    (constants,) = read_reward(Path("configs/rewards/paper.toml")).arguments.values()
+    paper = reward_config(constants)
+    assert vase_question(question, completion("Corinthian"), paper).total == 0
+    assert vase_question(question, completion("Corinthian")).total == -0.25
+    assert vase_question(question, completion("")).total == 0
+    assert {cost for _, cost in paper.wrong_costs} == {0}
+    # a date within the record's, and roles that are turned around
+    fight = RECORD | {"Decoration": "ACHILLES SLAYING HEKTOR"}
+    parts = score(fight, "Amphora, c. 510 BCE, depicting Hektor slaying Achilles.", config=paper).parts
+    assert (parts["dating"], parts["decoration"]) == (0, 1)
+
+
+def test_a_text_in_another_language_is_unread_and_not_wrong():
+    german = (
+        "Attisch-rotfigurige Schale mit einem Krieger auf der Innenseite und einer Sirene, von der Hand des Malers."
+    )
+    parts = score(RECORD, german).parts
+    assert parts["unread"] == 1
+    assert not any(parts[f"stated/{dimension}"] for dimension in DIMENSIONS)
+    assert [parts[dimension] for dimension in DIMENSIONS] == [0] * 6
+    assert parts["penalty/irrelevance"] == 0
+    question = Task(id="q", clip="", prompt=PROMPT, dimensions=("shape",), record=RECORD, reference="Athenian")
+    assert vase_question(question, completion("Die Form der Vase ist eine Schale.")).parts["unread"] == 1
+
+
+@pytest.mark.parametrize(
+    ("caption", "reversed_share"),
+    [
+        ("Achilles slaying Hektor", 0),
+        ("Hektor slain by Achilles", 0),
+        ("Hektor killed by Achilles", 0),
+        ("Achilles and Hektor fighting", 0),
+        ("Hektor slaying Achilles", 1),
+        ("Hektor kills Achilleus", 1),
+        ("Achilles being slain by Hektor", 1),
+    ],
+)
+def test_reversed_roles_cost_a_part_of_the_decoration(caption, reversed_share):
+    record = RECORD | {"Decoration": "ACHILLES SLAYING HEKTOR"}
+    parts = score(record, f"Athenian amphora, depicting {caption}.").parts
+    assert parts["reversed_roles"] == reversed_share
+    plain = score(record, f"Athenian amphora, depicting {caption}.", config=RewardConfig(reversed_roles_cost=0)).parts
+    assert parts["decoration"] == pytest.approx(plain["decoration"] * (1 - 0.3 * reversed_share))
+    assert "reversed_roles" not in score(RECORD, "Athenian amphora.").parts

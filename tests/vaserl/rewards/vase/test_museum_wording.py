@@ -34,7 +34,15 @@ def ids(text: str, dimension: str) -> list[str]:
         # places that narrow a wider fabric
         ("Greek, South Italy, Campania; neck-amphora", "campanian"),
         ("Made in Apulia, Italy, about 350 BC; excavated at Canosa", "apulian"),
+        ("Ancient Greece, Attic culture, ca. 5th century BCE", "athenian"),
+        # places in myths
+        ("Theseus kills the Minotaur of Crete; cup", ""),
+        ("Medea arrives in Corinth: Lucanian hydria", "lucanian"),
+        ("Cup with Athena, made in Athens", "athenian"),
+        # fields without marks between them
+        ("Title: Kylix Culture: Greek, South Italian, Apulian Period: Late Classical Date: ca. 340 B.C.", "apulian"),
         # comparanda and models
+        ("The style is close to that of Corinthian vases, but the clay is Boeotian.", "boeotian"),
         ("The closest parallels are Attic cups of the Haimon Group; this skyphos was made in Boeotia.", "boeotian"),
         ("For the shape, see the Corinthian examples in Payne. Bucchero oinochoe.", ""),
         ("This Etruscan black-figure amphora is closely modelled on Athenian prototypes.", "etruscan"),
@@ -69,3 +77,108 @@ def test_parse_caption_reads_a_date_under_the_label_of_an_object():
     facts = parse_caption("Object Name: Oinochoe fragment\nDates\nObject: 510-500 B.C.\nBegin: -510\nEnd: -500")
     assert [term.id for term in facts.shape] == ["oinochoe"]
     assert [(interval.start, interval.end) for interval in facts.dating] == [(-510, -500)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a heading with an English word, and the name below it
+        (
+            "Pitcher with waterbirds\nWith its rows of goats and other animals, this oinochoe is a fine example of the "
+            "Wild Goat style, which artists of the Greek east developed.",
+            "oinochoe",
+        ),
+        (
+            "Hydria\nThe woman on the left pours wine from an oinochoe for the warrior, who holds a phiale, and the "
+            "old man on the right leans on his staff.",
+            "hydria",
+        ),
+        # a subtype in brackets
+        ("Lekythos (squat)", "lekythos/squat"),
+        ("Amphora (Nolan)", "amphora/nolan"),
+        # the vessel that carries the scene
+        ("A maenad carrying a thyrsos and a kantharos on a skyphos", "skyphos"),
+        ("A satyr sits on an amphora; red-figure hydria", "hydria"),
+    ],
+)
+def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
+    assert ids(text, "shape") == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # participles before "by"
+        ("Decorated by the so-called Micali Painter", "micali painter"),
+        ("The vase was decorated by Nearchos, whose son was a potter", "nearchos"),
+        ("Possibly executed by the Ixion Painter", "ixion painter"),
+        # a name behind "known as"; possessives
+        ("Attributed to the hand of the artist known as the Marsyas Painter", "marsyas painter"),
+        ("Attributed to the Meleager Painter's workshop", "meleager painter workshop"),
+        # letters and strokes within a name
+        ("Attributed to the V. and A. Group", "va group"),
+        ("Attributed to the Group of Bologna 585/Trieste S 403", "of bologna 585 trieste s 403 group"),
+        ("Red-figure lekanis, Group of Vatican G 23", "of vatican g 23 group"),
+        # relatives, pupils and models of a painter
+        ("The Andokides Painter was a pupil of Exekias. He painted this amphora.", "andokides painter"),
+        ("Attributed to the Berlin Painter, the teacher of the Achilles Painter", "berlin painter"),
+        ("The Pan Painter, a pupil of Myson, decorated this krater.", "pan painter"),
+        ("Pupil of Myson", "myson follower"),
+        ("Similar to the work of the Theseus Painter", ""),
+        # signatures, alternatives, scholars
+        ("Epiktetos egrapsen", "epiktetos"),
+        ("Lysippides Painter or Andokides Painter", "lysippides painter; andokides painter"),
+        ("Attributed to Psiax [D. von Bothmer]", "psiax"),
+        ("The Attic vase-painter Kleitias and the potter Ergotimos made this krater", "kleitias; ergotimos"),
+        ("Attributed to a potter working in Athens", ""),
+        ("A group of dancers, black-figure", ""),
+        # the career in the value of a label
+        ("Creator: Syleus Painter (Greek, active ca. 490-470 BC) (?)", "syleus painter"),
+    ],
+)
+def test_parse_caption_reads_the_hand_in_museums_wording(text, expected):
+    facts = parse_caption(text)
+    hands = {" ".join(filter(None, (a.name.replace("-", " "), a.role, a.qualifier))) for a in facts.attribution}
+    assert hands == set(filter(None, expected.split("; ")))
+    assert not facts.dating
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Culture: Greek/Attic\nPeriod: 440-400 B.C.\nMaterial: Terracotta", [(-440, -400)]),
+        ("Period: Classical, ca. 450 BC\nShape: cup", [(-460, -440)]),
+        ("Period: Archaic, 600-480 BC\nShape: cup", []),
+        ("Period: Classical, 450-430 BC\nDate: ca. 440 BC", [(-450, -430)]),
+    ],
+)
+def test_parse_caption_takes_the_dates_of_a_period_if_there_are_no_others(text, expected):
+    assert [(interval.start, interval.end) for interval in parse_caption(text).dating] == expected
+
+
+PICTURE = "On this Attic cup a youth with a lyre stands before an altar. He wears a mantle. On the back is a warrior. "
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        # customs and myths are told in the past tense, and by authors
+        "Worshippers could give sheep and libations to the gods, or a tripod.",
+        "The hero was sent by the king to fetch the horses of Diomedes.",
+        "According to Homer, the centaur carries a tree and fights the Lapiths.",
+        "The Iliad tells of the chariot race and of the funeral.",
+        # a donor's initials end no credit line
+        "Gift of Philip D. Armour and Charles L. Horse, 1889.",
+    ],
+)
+def test_parse_caption_leaves_out_what_prose_tells_beside_the_picture(sentence):
+    filler = (
+        "The cup is one of several in the case, and its foot and both of its handles are complete and well preserved."
+    )
+    alone = parse_caption(PICTURE + filler).decoration
+    assert {"youth", "lyre", "altar", "mantle", "warrior"} <= set(alone)
+    assert parse_caption(PICTURE + filler + " " + sentence).decoration == alone
+
+
+def test_parse_caption_counts_no_numbers_as_decoration_and_knows_irregular_plurals():
+    assert parse_caption("Attic cup, four geese and two mice").decoration == ("goose", "mouse")

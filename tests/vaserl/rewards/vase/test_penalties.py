@@ -49,7 +49,7 @@ def test_sequence_bonus_needs_a_correct_dimension():
     record = {"Fabric": "ATHENIAN", "Decoration": "WARRIOR"}
     # "… vase depicting a …" follows the target's words, but states nothing that is right.
     parts = score(record, "Corinthian vase, depicting a lion.").parts
-    assert (parts["fabric"], parts["decoration"], parts["bonus"]) == (0, 0, 0)
+    assert (parts["right/fabric"], parts["right/decoration"], parts["bonus"]) == (0, 0, 0)
     # athenian vase depicting a | warrior, lion: 4 words of 5 and 5.
     assert score(record, "Athenian vase, depicting a lion.").parts["bonus"] == pytest.approx(0.1 * 0.8)
     # 1 word of 1 and 9 or more is a ratio of 0.2.

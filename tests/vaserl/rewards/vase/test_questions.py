@@ -10,7 +10,7 @@ from vaserl.rewards.vase import vase_question
     ("dimension", "answer", "total"),
     [
         ("fabric", "The fabric of the vase is ATHENIAN.", 1.0),
-        ("fabric", "Corinthian", 0.0),
+        ("fabric", "Corinthian", -0.25),
         ("technique", "black-figure or red-figure", 0.5),
         ("shape", "an amphora", 0.85),
         ("dating", "c. 520–470 BCE", 45 / 55),

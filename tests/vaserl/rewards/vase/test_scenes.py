@@ -63,6 +63,7 @@ SIDES = {
         "on one side of the neck warriors, and on the other side of the body a chariot"
     ),
     "SHOULDER: LION | ON EACH HANDLE PLATE: SPHINX": "on the shoulder a lion, and on each handle plate a sphinx",
+    "NECK, A: OWL | NECK, B: SWAN": "on the neck an owl at the front and a swan at the back",
     "BELOW: HOUNDS | ABOVE: RAYS": "in the zone below hounds, and in the zone above rays",
     "I, ACHILLES; A-B, HORSEMEN": "in the tondo Achilles, and on both sides horsemen",
 }
@@ -74,6 +75,33 @@ def test_reference_caption_words_scenes_and_the_parts_of_a_vase(decoration, word
     caption = reference_caption(record)
     assert caption == f"Athenian hydria, depicting {words}."
     assert parse_caption(caption) == parse_record(record)
+
+
+SHAPES = {
+    "KRATER, COLUMN FRAGMENT": "Fragment of an Athenian red-figure column-krater",
+    "CUP FRAGMENTS": "Fragments of an Athenian red-figure cup",
+    "KRATER, COLUMN (?) FRR": "Fragments of an Athenian red-figure vase, probably a column-krater",
+    "LEKANIS LID": "Lid of an Athenian red-figure lekanis",
+    "PYXIS LID FRAGMENT": "Fragment of the lid of an Athenian red-figure pyxis",
+    "LID": "Athenian red-figure lid",
+    "AMPHORA, NECK AND LID": "Athenian red-figure neck-amphora",
+    "FIGURE VASE KANTHAROS": "Athenian red-figure kantharos",
+    "FRAGMENT": "Fragment of an Athenian red-figure vase",
+}
+
+
+@pytest.mark.parametrize(("shape", "words"), SHAPES.items())
+def test_reference_caption_words_what_is_left_of_a_vase_and_the_doubt_about_its_shape(shape, words):
+    record = {"Fabric": "ATHENIAN", "Technique": "RED-FIGURE", "Shape Name": shape}
+    first = f"{words[0].lower()}{words[1:]}" if words.partition(" ")[0] in ("Fragment", "Fragments", "Lid") else words
+    for more, caption in (
+        ({"Decoration": "LION"}, f"{words}, depicting a lion."),
+        ({"Date": "-500 to -450"}, f"{first}, c. 500–450 BCE."),
+    ):
+        written = reference_caption(record | more)
+        assert written == caption if more.keys() == {"Decoration"} else written.endswith(caption)
+        assert re.match(r"Th(?:is|ese|is vase) (?:is an?|are) ", written) or "depicting" in written
+        assert parse_caption(written) == parse_record(record | more)
 
 
 def test_place_of_a_label_that_is_not_known_is_empty():
