@@ -12,6 +12,7 @@ from vaserl.errors import USER_ERROR_EXIT, UserError
 BENCHES = {
     "curate": "rows per second of each curation stage, the job's overhead, and the driver's memory",
     "curate_kills": "whether a curation job that is killed and restarted writes an uninterrupted job's manifest",
+    "earned": "what labelled texts earn against records made from their labels",
     "filters": "precision and recall of the filters quality and intact, and the best view, on labelled photographs",
     "lathe": "accuracy of the lathe's mesh of a photograph: silhouettes, Chamfer distance, profile in mm",
     "learner": "seconds of the learner's pass over a group, in the padded and the shared-prefix layout",

@@ -5,8 +5,10 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from vaserl.rewards.vase.config import RewardConfig
+from vaserl.rewards.vase.labels import labels
 from vaserl.rewards.vase.lexicon import lexicon_words
 from vaserl.rewards.vase.text import CONNECTIVES, content_words, lemma
+from vaserl.rewards.vase.zones import KEEPERS, METADATA
 
 
 def count_words(text: str, config: RewardConfig) -> int:
@@ -51,7 +53,8 @@ def irrelevance_penalty(
 ) -> float:
     """Returns `config.irrelevance_penalty` times the share of irrelevant words among the content words of a text.
 
-    A word is irrelevant if it is neither in `relevant`, nor in a lexicon, nor a catalogue word such as "scene".
+    A word is irrelevant if it is neither in `relevant`, nor in a lexicon, nor a catalogue word such as "scene", nor a
+    word of museums' data about vases such as "accession".
 
     relevant: lemmas of the reference caption and the record. unfounded: words that are irrelevant even if a lexicon
     contains them.
@@ -66,8 +69,13 @@ def irrelevance_penalty(
 
 @lru_cache(maxsize=1)
 def _always_relevant() -> frozenset[str]:
-    words = [*lexicon_words(), *CONNECTIVES]
+    of_labels = {word for label in labels() for word in label.split()}
+    words = [*lexicon_words(), *CONNECTIVES, *METADATA, *KEEPERS, *of_labels, *_OF_DATES]
     return frozenset(words) | frozenset(map(lemma, words))
+
+
+_OF_DATES = frozenset(("archaic", "classical", "hellenistic", "geometric", "ca", "circa"))
+"""Words of dates. Numbers, and single letters such as the c in "c. 500", are no content words."""
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from vaserl.rewards.vase.config import ParserConfig, RewardConfig
 from vaserl.rewards.vase.dates import YearInterval, ordinal
 from vaserl.rewards.vase.hands import core, museum_numbers, possible_hands
 from vaserl.rewards.vase.parse import Term, parse_record
-from vaserl.rewards.vase.text import text_similarity
+from vaserl.rewards.vase.text import stem, text_similarity
 
 Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Function (sentence encoder) that takes N texts and returns N vectors."""
@@ -143,7 +143,8 @@ def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, c
     """Returns the F1 score of two sets of lemmas; each lemma counts with its weight in `context`.
 
     Equal lemmas match. The other lemmas are matched in pairs, the pair with the most similar spelling first, as long as
-    the similarity is at least `config.word_cutoff`. Each lemma has at most one match.
+    the similarity is at least `config.word_cutoff`; forms of one verb ("pursues", "pursuing") have the similarity 1.
+    Each lemma has at most one match.
     """
     if not a or not b:
         return 0.0
@@ -155,10 +156,10 @@ def words_similarity(a: Sequence[str], b: Sequence[str], config: RewardConfig, c
     matched_a = matched_b = shared
     pairs = []
     cutoff = 100 * config.word_cutoff
-    latin_b = [w for w in rest_b if w.isascii()]
-    for x in (w for w in rest_a if w.isascii()):
-        for y in latin_b:
-            ratio = fuzz.ratio(x, y, score_cutoff=cutoff)  # 0 below the cutoff
+    latin_b = [(w, stem(w)) for w in rest_b if w.isascii()]
+    for x, stem_x in ((w, stem(w)) for w in rest_a if w.isascii()):
+        for y, stem_y in latin_b:
+            ratio = 100.0 if stem_x == stem_y else fuzz.ratio(x, y, score_cutoff=cutoff)  # 0 below the cutoff
             if ratio:
                 pairs.append((-ratio, min(x, y), max(x, y), x, y))
     taken: set[tuple[int, str]] = set()

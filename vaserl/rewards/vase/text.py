@@ -115,6 +115,22 @@ def lemma(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Returns a lemma without the endings of a verb's forms: "pursu" for "pursue", "pursuing" and "pursued"."""
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) >= len(ending) + _SHORTEST_STEM:
+            word = word.removesuffix(ending)
+            if word[-1] == word[-2] and word[-1] not in "sle":
+                word = word[:-1]  # "running"
+            break
+    word = word.rstrip("e") if len(word) > _SHORTEST_STEM else word
+    return f"{word[:-1]}i" if word.endswith("y") else word  # "carry", "carried"
+
+
+_SHORTEST_STEM = 3
+
+
 def text_similarity(a: str, b: str) -> float:
     """Returns the similarity of two texts in spelling, in [0, 1].
 

@@ -34,6 +34,11 @@ def test_irrelevance_penalty_by_hand():
     assert score(RECORD, text).parts["penalty/irrelevance"] == pytest.approx(0.1 * 2 / 6)
 
 
+def test_irrelevance_penalty_accepts_the_words_of_a_museums_data():
+    text = "Athenian amphora. Accession Number: 12. Credit Line: Fund. Culture: Greek, Archaic"
+    assert score(RECORD, text).parts["penalty/irrelevance"] == 0
+
+
 def test_irrelevance_penalty_counts_an_unfounded_attribution():
     record = {field: value for field, value in RECORD.items() if field != "Attributed To"}
     reference = reference_caption(record)

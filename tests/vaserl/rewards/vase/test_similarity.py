@@ -81,6 +81,16 @@ def test_words_similarity_by_hand():
     assert words_similarity(("herakles",), ("heracles",), CONFIG, NOTHING) == 1
     # "satyr" ~ "martyr": s-a-t-y-r / a-r-t-y-r share "atyr", 8 / 11, no match.
     assert words_similarity(("satyr",), ("martyr",), CONFIG, NOTHING) == 0
+    # Forms of one verb are one word: "pursuing" ~ "pursue" share only 10 / 14 of their letters.
+    for forms in (
+        ("pursuing", "pursue"),
+        ("running", "run"),
+        ("carried", "carry"),
+        ("winged", "wing"),
+        ("flee", "fleeing"),
+    ):
+        assert words_similarity(forms[:1], forms[1:], CONFIG, NOTHING) == 1, forms
+    assert words_similarity(("ring",), ("rise",), CONFIG, NOTHING) == 0
     # One to one: two near words on one side can't both use the one on the other. P = 1/2, R = 1.
     assert words_similarity(("warriors", "warriorss"), ("warriorsx",), CONFIG, NOTHING) == pytest.approx(2 / 3)
     weighted = RewardContext(word_weights={"lion": 3.0}, unseen_weight=1.0)
