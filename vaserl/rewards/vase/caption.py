@@ -35,7 +35,7 @@ _NOTHING = RewardContext()
 def vase_caption(
     task: Task, completion: Completion, config: RewardConfig = _DEFAULT, context: RewardContext = _NOTHING
 ) -> Score:
-    """Scores a caption; with the default constants the total is in [-0.65, 1.1].
+    """Scores a caption; with the default constants the total is in [-1, 1.1].
 
     The score has these parts for every dimension of the task, such as the fabric:
     "has_target/fabric": 1 if the target has a fabric, else 0.

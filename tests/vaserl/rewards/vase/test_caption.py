@@ -74,7 +74,7 @@ def test_vase_caption_added_correct_fact_never_costs(record, data):
 @given(records, st.text(max_size=300) | st.sampled_from(sorted(RECORD_ATTACKS.values(), key=len)))
 def test_vase_caption_is_bounded_and_the_sum_of_its_parts(record, text):
     result = score(record, text)
-    assert -0.5 <= result.total <= 1.1 + 1e-12
+    assert -1 <= result.total <= 1.1 + 1e-12
     stated = [d for d in DIMENSIONS if result.parts[f"has_target/{d}"]]
     config = RewardConfig()
     earned = sum(config.weights[d] * result.parts[d] for d in stated) / sum(config.weights[d] for d in stated)
