@@ -21,10 +21,13 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from PIL import Image
 from scipy.spatial import KDTree
 
 from launch.bench.timing import circumstances
 from vaserl.errors import UserError
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import NETWORK, CutoutMethod, cut_out_whole_vase, load_method
 from vaserl.meshes.lathe import LatheError, LatheResult, lathe
 from vaserl.meshes.silhouette import fill_triangles, intersection_over_union
 from vaserl.meshes.turntable import Camera, Light, Model, TurntableRenderer
@@ -58,7 +61,7 @@ class Lifted:
     iou_photo: float
     """Intersection over union of the reconstruction's silhouette and the vase's true mask, both in the photograph."""
     iou_mask: float
-    """Intersection over union of the mask that the lathe segmented in the photograph and the vase's true mask."""
+    """Intersection over union of the network's cut-out of the photograph and the vase's true mask."""
     iou_level: float
     """Intersection over union of the silhouettes of the reconstructed and the true mesh, seen horizontally."""
     chamfer_percent: float
@@ -160,23 +163,29 @@ def level_silhouette(mesh: trimesh.Trimesh) -> np.ndarray:
 
 
 def _lifted(seed: int, num_vases: int, turntable: "_RecordingRenderer") -> Iterator[tuple[Lifted, Lifted]]:
+    method = load_method(NETWORK)
     for index in range(num_vases):
         traits = traits_of(seed, index)
         mesh = build_mesh(traits, paint_vase(traits))
         yield (
-            _measured(index, traits, mesh, turntable, np.random.default_rng([seed, index])),
-            _measured(index, traits, _without_handles(mesh), turntable, np.random.default_rng([seed, index])),
+            _measured(index, traits, mesh, turntable, method, np.random.default_rng([seed, index])),
+            _measured(index, traits, _bare(mesh), turntable, method, np.random.default_rng([seed, index])),
         )
 
 
 def _measured(
-    index: int, traits: VaseTraits, mesh: trimesh.Trimesh, turntable: "_RecordingRenderer", rng: np.random.Generator
+    index: int,
+    traits: VaseTraits,
+    mesh: trimesh.Trimesh,
+    turntable: "_RecordingRenderer",
+    method: CutoutMethod,
+    rng: np.random.Generator,
 ) -> Lifted:
     photo = take_photograph(turntable, mesh, "intact", rng)
     named: dict[str, Any] = {"index": index, "shape": traits.facts.shape, "technique": traits.facts.technique}
     try:
-        result = lathe(photo)
-    except LatheError as failure:
+        result = lathe(photo, cut_out_whole_vase(Image.fromarray(photo), method).mask)
+    except (CutoutError, LatheError) as failure:
         nan: dict[str, Any] = dict.fromkeys((*_MEASURES, "iou_mask"), float("nan"))
         return Lifted(**named, failure=str(failure), **nan)
     truth = mesh.copy()
@@ -187,7 +196,7 @@ def _measured(
     return Lifted(**named, failure="", **compared)
 
 
-def _without_handles(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+def _bare(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """Returns the mesh of the vase's wall alone, which is the first connected component of a synthetic vase."""
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
     bare = mesh.copy()

@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from PIL import Image
 
 from launch.bench.timing import circumstances
 from vaserl.errors import UserError
 from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.meshes.compare.evaluate import PairMeter
 from vaserl.meshes.compare.names import glbs_of
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import NETWORK, cut_out_whole_vase, load_method
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.glb import load_mesh, write_glb
 from vaserl.meshes.lathe import LatheError, lathe
@@ -98,7 +101,7 @@ def turn_error(found_deg: float, expected_deg: float) -> float:
 def _lathed(
     name: str, path: Path, meter: PairMeter, camera: TurntableRenderer, rng: np.random.Generator, num: int, glb: Path
 ) -> Iterator[dict[str, Any]]:
-    scan = load_mesh(path)
+    scan, method = load_mesh(path), load_method(NETWORK)
     for index in range(num):
         azimuth = float((360.0 * index / num + rng.uniform(-10, 10)) % 360)
         view, frame = (azimuth, float(rng.uniform(1, 14))), Camera(margin=float(rng.uniform(1.04, 1.2)))
@@ -116,8 +119,8 @@ def _lathed(
         )
         row = {"scan": name, "azimuth_deg": azimuth, "elevation_deg": view[1], "backdrop": list(backdrop)}
         try:
-            result = lathe(photo)
-        except LatheError as failure:
+            result = lathe(photo, cut_out_whole_vase(Image.fromarray(photo), method).mask)
+        except (CutoutError, LatheError) as failure:
             yield {**row, "failure": str(failure), "warnings": [], **dict.fromkeys(_MEASURES, float("nan"))}
             continue
         mask = np.abs(on_white - on_black).max(axis=2) < 128

@@ -1,9 +1,12 @@
 """Photographs of vases with a known profile, drawn by projecting each horizontal circle of the vase to an ellipse."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from vaserl.meshes.lathe import LatheResult, lathe
 
 SIDE = 224
 HEIGHT = 150.0
@@ -73,6 +76,31 @@ def photograph(
     """Returns a photograph of the mask in flat colours with noise, uint8 [height, width, 3]."""
     photo = np.where(mask[..., None], np.array(clay), np.array(paper)).astype(np.float64)
     return (photo + np.random.default_rng(0).normal(0, 1.5, photo.shape)).clip(0, 255).astype(np.uint8)
+
+
+def lit_photograph(mask: np.ndarray, clay: tuple[int, int, int] = CLAY) -> np.ndarray:
+    """Returns a photograph of the mask as a vase that is lit from the left, on a grey sweep, uint8 [height, width, 3].
+
+    The cut-out network takes the flat one of `photograph` for a drawing.
+    """
+    height, width = mask.shape
+    y, x = np.mgrid[:height, :width]
+    rows = np.flatnonzero(mask.any(axis=1))
+    left, right = mask.argmax(axis=1), width - 1 - mask[:, ::-1].argmax(axis=1)
+    across = ((x - (left + right)[:, None] / 2) / np.maximum((right - left)[:, None] / 2, 1)).clip(-1, 1)
+    shade = 0.35 + 0.75 * np.clip(0.5 * np.sqrt(1 - across**2) - 0.45 * across, 0, 1)
+    vase = np.array(clay) * shade[..., None]
+    below = np.exp(-(((y - rows[-1]) / (0.03 * height)) ** 2) - ((x - width / 2) / (0.2 * width)) ** 2)
+    paper = np.array((150, 150, 154)) * (1.15 - 0.35 * y / height - 0.4 * below)[..., None]
+    photo = np.where(mask[..., None], vase, paper) + np.random.default_rng(0).normal(0, 1.5, (height, width, 1))
+    return photo.clip(0, 255).astype(np.uint8)
+
+
+def lathe_of(
+    mask: np.ndarray, *, clay: tuple[int, int, int] = SLIP, paper: tuple[int, int, int] = PAPER, **options: Any
+) -> LatheResult:
+    """Returns the lathe's result of the mask's photograph and the mask."""
+    return lathe(photograph(mask, clay=clay, paper=paper), mask, **options)
 
 
 def departure(profile: np.ndarray, radius: Callable[[np.ndarray], np.ndarray] = amphora) -> float:

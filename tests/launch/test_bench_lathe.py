@@ -9,12 +9,11 @@ import trimesh
 
 from launch.bench.__main__ import main
 from launch.bench.lathe import Lifted, chamfer, compare_model, lathe_summary, level_silhouette
-from tests.fakes.turned_vases import amphora, photograph, seen_mask
-from vaserl.meshes.lathe import lathe
+from tests.fakes.turned_vases import amphora, lathe_of, seen_mask
 
 
 def test_compare_model_with_itself_and_with_a_wider_one() -> None:
-    result = lathe(photograph(seen_mask()))
+    result = lathe_of(seen_mask())
     same = compare_model(result, result.mesh, result.profile, result.mask)
     assert same["iou_level"] == same["iou_mask"] == 1.0 and same["chamfer_percent"] == 0.0
     assert same["profile_mean_mm"] == same["profile_p95_mm"] == 0.0

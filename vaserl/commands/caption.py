@@ -22,9 +22,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument("--max-pixels", type=int, metavar="N", help="largest photograph to read; default: 50,000,000")
     parser.add_argument(
         "--cutout",
-        default="rules",
+        default="network",
         metavar="METHOD",
-        help='how to cut the vase out of a photograph: "rules", "network", or the path of a network (%(default)s)',
+        help='how to cut the vase out of a photograph: "network", or the path of a network (%(default)s)',
     )
     parser.add_argument("--out", type=Path, help="folder for the GLB file, the turntable video and the profile drawing")
 

@@ -14,7 +14,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         type=Path,
         nargs="+",
         metavar="PHOTO",
-        help="photograph of one vase on a plain or transparent background; up to four, one of each side",
+        help="photograph of one vase from the side; up to four, one of each side",
     )
     parser.add_argument(
         "--sides",
@@ -38,9 +38,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     cutting = parser.add_mutually_exclusive_group()
     cutting.add_argument(
         "--cutout",
-        default="rules",
+        default="network",
         metavar="METHOD",
-        help='how to cut out the vase: "rules", "network", or the path of a network (%(default)s)',
+        help='how to cut out the vase: "network", or the path of a network (%(default)s)',
     )
     cutting.add_argument(
         "--masks",
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, decode_photograph, use_pixel_limit
     from vaserl.meshes.cutout.cutout import CutoutError
-    from vaserl.meshes.cutout.method import load_method, mask_for_lathe, read_mask
+    from vaserl.meshes.cutout.method import cut_out, cut_out_whole_vase, load_method, read_mask
     from vaserl.meshes.glb import write_glb
     from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
@@ -84,10 +84,13 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             photograph = decode_photograph(path, keep_alpha=True)
             image = photograph.image
-            mask = mask_for_lathe(image, method) if given is None else read_mask(given, image.size)
+            if given is None:
+                found = cut_out_whole_vase(image, method)
+            else:
+                found = cut_out(image, method, read_mask(given, image.size))
         except (UnreadablePhotograph, CutoutError) as error:
             raise UserError(f"{path}: {error}") from error
-        views.append(VaseView(photo=np.asarray(image), mask=mask, side=side))
+        views.append(VaseView(photo=np.asarray(found.photo), mask=found.mask, side=side))
         notes += [f"{path.name}: {note}" for note in photograph.notes]
     names = ", ".join(str(path) for path in arguments.photos)
     try:

@@ -15,7 +15,7 @@ from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
 from vaserl.files.photograph import UnreadablePhotograph, decode_photograph
 from vaserl.meshes.cutout.cutout import CutoutError
-from vaserl.meshes.cutout.method import CutoutMethod, load_method, mask_for_lathe
+from vaserl.meshes.cutout.method import NETWORK, CutoutMethod, cut_out_whole_vase, load_method
 from vaserl.meshes.film import ONE_COLOUR, film_fault
 from vaserl.meshes.gate import gate
 from vaserl.meshes.glb import load_mesh, write_glb
@@ -58,7 +58,7 @@ class CaptionedFile:
 
 
 def caption_file(
-    path: Path, *, model: Path, shape: ClipShape, out_dir: Path | None = None, cutout: str = "rules"
+    path: Path, *, model: Path, shape: ClipShape, out_dir: Path | None = None, cutout: str = NETWORK
 ) -> CaptionedFile:
     """Captions the vase in a GLB file or a photograph.
 
@@ -128,7 +128,8 @@ def _lift(path: Path, method: CutoutMethod, out_dir: Path | None) -> tuple[Any, 
     """Returns the 3D model of the vase in a photograph, a trimesh, and notes on photograph and model."""
     try:
         photograph = decode_photograph(path, keep_alpha=True)
-        result = lathe(np.asarray(photograph.image), mask=mask_for_lathe(photograph.image, method))
+        found = cut_out_whole_vase(photograph.image, method)
+        result = lathe(np.asarray(found.photo), found.mask)
     except UnreadablePhotograph as error:
         raise UserError(f"{path} is neither a GLB file nor a photograph: {error}") from error
     except (CutoutError, LatheError) as error:

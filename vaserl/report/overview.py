@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from vaserl.files.clip import read_mp4
 from vaserl.files.photograph import read_photograph
+from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.method import NETWORK, cut_out_whole_vase, load_method
 from vaserl.meshes.lathe import LatheError, lathe
 from vaserl.report import drawing
 from vaserl.report.contents import ReportContents
@@ -33,17 +35,17 @@ def vase_overview(contents: ReportContents, vase_id: str) -> bytes | None:
     photograph, clip = contents.photograph(row.photo), contents.clip(row.clip)
     if photograph is None or clip is None:
         return None
-    image = np.asarray(read_photograph(photograph, keep_alpha=True))
     try:
-        profile = lathe(image).profile
-    except LatheError:
+        cutout = cut_out_whole_vase(read_photograph(photograph, keep_alpha=True), load_method(NETWORK))
+        profile = lathe(np.asarray(cutout.photo), cutout.mask).profile
+    except (CutoutError, LatheError):
         return None
     captions = [
         ("after fine-tuning", vase.captions["sft"]),
         ("after GRPO", vase.captions["rl"]),
         ("the record, as a caption", vase.reference),
     ]
-    return overview_png(image, profile, read_mp4(clip).frames, captions)
+    return overview_png(np.asarray(cutout.photo), profile, read_mp4(clip).frames, captions)
 
 
 def overview_png(

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fakes.turned_vases import photograph, seen_mask
+from tests.fakes.turned_vases import lit_photograph, seen_mask
 from vaserl.cli import main
 from vaserl.meshes.glb import load_mesh
 
 
 def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
-    Image.fromarray(photograph(seen_mask())).save(tmp_path / "pot.png")
+    Image.fromarray(lit_photograph(seen_mask())).save(tmp_path / "pot.png")
     out = tmp_path / "out"
     size = ["--height-mm", "300", "--wall-mm", "5", "--scale", "0.3333333333", "--resolution", "48"]
     assert main(["lathe", str(tmp_path / "pot.png"), "--out", str(out), *size]) == 0
@@ -26,7 +26,7 @@ def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
 
 def test_photographs_of_several_sides_are_used_together(tmp_path, capsys):
     for name in ("a.png", "b.png"):
-        Image.fromarray(photograph(seen_mask())).save(tmp_path / name)
+        Image.fromarray(lit_photograph(seen_mask())).save(tmp_path / name)
     names = [str(tmp_path / name) for name in ("a.png", "b.png")]
     out = ["--out", str(tmp_path / "out"), "--resolution", "48"]
     assert main(["lathe", *names, "--sides", "right", "back", *out]) == 0
@@ -40,7 +40,7 @@ def test_photographs_of_several_sides_are_used_together(tmp_path, capsys):
 def test_what_cannot_be_lifted_is_said_with_the_files_name(tmp_path, capsys):
     Image.new("RGB", (200, 200), (240, 240, 240)).save(tmp_path / "blank.png")
     (tmp_path / "words.png").write_text("no picture")
-    Image.fromarray(photograph(seen_mask())).save(tmp_path / "pot.png")
+    Image.fromarray(lit_photograph(seen_mask())).save(tmp_path / "pot.png")
     for name, options, words in (
         ("blank.png", [], "no vase found"),
         ("words.png", [], "not an image"),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.fakes.curation_stages import over_batches
 from tests.fakes.curation_stages import unlifted_rows as rows
-from tests.fakes.turned_vases import amphora, photograph, seen_mask, with_handles
+from tests.fakes.turned_vases import amphora, lit_photograph, seen_mask, with_handles
 from vaserl.curation.bodies.lift import Command, Lift, LiftFailure, build_generator
 from vaserl.curation.bodies.mesh_gate import MeshGate
 from vaserl.curation.bodies.turntable import Turntable
@@ -228,12 +228,11 @@ def test_lift_lathe_rejects_what_is_no_vase(tmp_path):
 
 
 def test_lift_lathe_lifts_a_drawn_pot(tmp_path):
-    # a white square with a black pot, 420 pixels high: mouth 150 wide, neck 108, belly 240, foot 120
+    # a pot 420 pixels high: mouth 150 wide, neck 108, belly 240, foot 120
     rows_y = np.arange(600)
     half = np.interp(rows_y, [90, 150, 330, 510], [75, 54, 120, 60]) * ((rows_y >= 90) & (rows_y <= 510))
-    across = np.abs(np.arange(600) - 300)
-    pixels = np.where((across[None, :] <= half[:, None]) & (half[:, None] > 0), 20, 255).astype(np.uint8)
-    Image.fromarray(np.repeat(pixels[..., None], 3, axis=2)).save(tmp_path / "pot.png")
+    mask = (np.abs(np.arange(600) - 300) <= half[:, None]) & (half[:, None] > 0)
+    Image.fromarray(lit_photograph(mask)).save(tmp_path / "pot.png")
     (row,) = rows_of(
         over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)(batch_of(rows("pot", photo=tmp_path / "pot.png")))
     )
@@ -250,7 +249,7 @@ def striped_views(folder: Path) -> list[dict]:
     masks |= {"right": seen_mask(), "left": seen_mask(lambda z: amphora(z) * 1.5)}  # the left one of another vase
     others = []
     for side, mask in masks.items():
-        Image.fromarray(photograph(mask)).save(folder / f"{side}.png")
+        Image.fromarray(lit_photograph(mask)).save(folder / f"{side}.png")
         others.append({"photo": str(folder / f"{side}.png"), "photo_sha256": side, "side": side})
     (row,) = rows("v", photo=folder / "front.png")
     return [row, *others[1:]]
@@ -290,9 +289,17 @@ def test_lift_generators_of_one_photograph_get_the_best(tmp_path):
 
 
 def test_lift_passes_the_lathes_doubt_on(tmp_path):
-    page = np.full((240, 240, 3), 235, np.uint8)
-    page[30:210, 60:180] = (150, 70, 30)
-    Image.fromarray(page).save(tmp_path / "page.png")
+    box = np.full((240, 240, 4), (235, 235, 235, 0), np.uint8)
+    box[30:210, 60:180] = (150, 70, 30, 255)  # the view of what is cut out already is not looked for
+    Image.fromarray(box).save(tmp_path / "box.png")
     lift = over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)
-    (row,) = rows_of(lift(batch_of(rows("page", photo=tmp_path / "page.png"))))
-    assert not row["rejected_by"] and "is a rectangle" in row["model_fault"]
+    (row,) = rows_of(lift(batch_of(rows("box", photo=tmp_path / "box.png"))))
+    assert not row["rejected_by"] and "is a rectangle" in row["model_fault"], row["reason"]
+
+
+def test_lift_says_what_a_photograph_shows_that_is_no_whole_vase_from_the_side(tmp_path):
+    lying = np.rot90(lit_photograph(with_handles(seen_mask())))
+    Image.fromarray(lying).save(tmp_path / "lying.png")
+    lift = over_batches(LIFT, Lift, LiftSettings(), tmp_path, tmp_path)
+    (row,) = rows_of(lift(batch_of(rows("lying", photo=tmp_path / "lying.png"))))
+    assert row["rejected_by"] == "lift" and "not a whole vase from the side: it seems to show" in row["reason"]

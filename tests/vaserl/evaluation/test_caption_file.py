@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 from tests.conftest import make_dataset
-from tests.fakes.turned_vases import photograph, seen_mask
+from tests.fakes.turned_vases import lit_photograph, seen_mask
 from vaserl.cli import main
 from vaserl.dataset import SYNTHETIC_MUSEUM, DataSet
 from vaserl.errors import UserError
@@ -31,7 +31,7 @@ def pot(tmp_path: Path) -> Path:
     """Returns a photograph of a pot that stands upright only by its EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    lying = Image.fromarray(photograph(seen_mask())).transpose(Image.Transpose.ROTATE_90)
+    lying = Image.fromarray(lit_photograph(seen_mask())).transpose(Image.Transpose.ROTATE_90)
     lying.save(tmp_path / "pot.png", exif=exif)
     return tmp_path / "pot.png"
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from tests.fakes.turned_vases import photograph, seen_mask
+from tests.fakes.turned_vases import lit_photograph, photograph, seen_mask, with_handles
 from vaserl.errors import UserError
 from vaserl.meshes.cutout.cutout import CutoutError
 from vaserl.meshes.cutout.method import (
     CutoutMethod,
     check_method,
     cut_out,
+    cut_out_whole_vase,
     files_of_method,
     load_method,
-    mask_for_lathe,
     read_mask,
 )
 from vaserl.meshes.cutout.network import CutoutNet
@@ -53,6 +53,11 @@ class Dark(PreTrainedModel):
 
 
 def pot() -> tuple[Image.Image, np.ndarray]:
+    mask = with_handles(seen_mask())
+    return Image.fromarray(lit_photograph(mask)), mask
+
+
+def dark_pot() -> tuple[Image.Image, np.ndarray]:
     mask = seen_mask()
     return Image.fromarray(photograph(mask)), mask
 
@@ -101,43 +106,51 @@ def onnx_of_darkness() -> bytes:
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
-def test_cut_out_by_rules_finds_the_vase_at_the_photographs_size():
+def test_cut_out_by_the_installed_network_finds_the_vase_and_its_view():
     image, truth = pot()
+    method = load_method("network")
+    found = cut_out_whole_vase(image, method)
+    assert found.source == "network" and found.views is not None and found.views["side"] >= 0.8
+    assert intersection_over_union(found.mask, truth) >= 0.98
     large = image.resize((900, 900), Image.Resampling.BICUBIC)
-    found = cut_out(large, load_method("rules"))
-    assert (found.source, found.views, found.mask.shape) == ("rules", None, (900, 900))
     expected = np.asarray(Image.fromarray(truth).resize((900, 900), Image.Resampling.NEAREST))
-    assert intersection_over_union(found.mask, expected) >= 0.985
-    assert np.array_equal(mask_for_lathe(large, load_method("rules")), found.mask)
-    assert mask_for_lathe(image, load_method("rules")) is None, "the lathe applies the rules at its working size"
-    blank = Image.new("RGB", (900, 900), "white")
-    assert mask_for_lathe(blank, load_method("rules")) is None, "the lathe states the reason"
+    assert intersection_over_union(cut_out_whole_vase(large, method).mask, expected) >= 0.975
+    with pytest.raises(CutoutError, match=r"no vase found|not a whole vase"):
+        cut_out_whole_vase(Image.new("RGB", (900, 900), "white"), method)
+    with pytest.raises(CutoutError, match=r"not a whole vase from the side: it seems to show .* upside down"):
+        cut_out_whole_vase(image.transpose(Image.Transpose.FLIP_TOP_BOTTOM), method)
+
+
+def test_cut_out_looks_into_a_picture_within_a_picture():
+    image, truth = pot()
+    page = Image.new("RGB", (640, 480), (250, 250, 246))
+    page.paste(image, (60, 40))
+    ImageDraw.Draw(page).text((60, 300), "Fig. 12. Amphora, from the side. Terracotta, height 41 cm", fill=(20, 20, 20))
+    found = cut_out_whole_vase(page, load_method("network"))
+    expected = np.zeros((480, 640), bool)
+    expected[40 : 40 + truth.shape[0], 60 : 60 + truth.shape[1]] = truth
+    assert intersection_over_union(found.mask, expected) >= 0.95
 
 
 def test_cut_out_a_given_mask_goes_before_transparency_and_both_before_the_method():
-    def never(_: np.ndarray):
-        raise AssertionError
+    def find_nothing(photo: np.ndarray):
+        return np.zeros(photo.shape[:2], np.float32), dict.fromkeys(VIEWS, 1 / len(VIEWS))
 
     image, truth = pot()
-    method = CutoutMethod(name="never", find=never)
+    method = CutoutMethod(name="nothing", find=find_nothing, seen_side=300)
     rgba = image.copy()
     rgba.putalpha(Image.fromarray((truth * 255).astype(np.uint8)))
     assert np.array_equal(cut_out(rgba, method).mask, truth) and cut_out(rgba, method).source == "alpha"
     given = np.zeros_like(truth)
     given[90:120, 90:120] = True
     found = cut_out(rgba, method, given)
-    assert found.source == "mask" and np.array_equal(found.mask, given)
-    assert mask_for_lathe(rgba, method) is None
+    assert found.source == "mask" and np.array_equal(found.mask, given) and found.views is None
     with pytest.raises(ValueError, match="expected a mask of bool"):
         cut_out(rgba, method, given[1:])
     with pytest.raises(CutoutError, match="no vase found"):
         cut_out(rgba, method, np.zeros_like(truth))
-
-
-def test_cut_out_reasons_of_the_rules_are_passed_on():
-    clutter = np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    with pytest.raises(CutoutError, match="the background is not plain"):
-        cut_out(Image.fromarray(clutter), load_method("rules"))
+    with pytest.raises(CutoutError, match="no vase found"):
+        cut_out(image, method)
 
 
 def test_cut_out_by_our_network_states_the_views(tmp_path: Path):
@@ -160,16 +173,17 @@ def test_load_method_runs_a_folders_code_only_if_it_is_named(tmp_path: Path, mon
         ):
             look(str(folder))
     check_method(str(folder / "dark.py"))
-    image, truth = pot()
-    mask = mask_for_lathe(image, load_method(str(folder / "dark.py")))
-    assert mask is not None and intersection_over_union(mask, truth) >= 0.95
+    image, truth = dark_pot()
+    found = cut_out(image, load_method(str(folder / "dark.py")))
+    assert intersection_over_union(found.mask, truth) >= 0.95
+    assert found.views is not None and max(found.views, key=lambda name: found.views[name]) == "drawing"
 
 
 def test_lathe_knows_the_backdrops_colour_around_a_given_mask():
     """Uses a black vase on white, so large that the lathe reduces it."""
     mask = np.kron(seen_mask(), np.ones((4, 4), bool))
     photo = np.where(mask[..., None], 10, 240).astype(np.uint8).repeat(3, axis=2)
-    assert lathe(photo, mask=mask).signs.backdrop_inside == 0
+    assert lathe(photo, mask).signs.backdrop_inside == 0
 
 
 def test_load_method_reads_onnx_without_onnxruntime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -177,7 +191,7 @@ def test_load_method_reads_onnx_without_onnxruntime(tmp_path: Path, monkeypatch:
     path = tmp_path / "dark.onnx"
     path.write_bytes(onnx_of_darkness())
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": 160, "image_mean": [0] * 3}))
-    image, truth = pot()
+    image, truth = dark_pot()
     found = cut_out(image, load_method(str(path)))
     assert found.source == str(path) and intersection_over_union(found.mask, truth) >= 0.95
     path.write_bytes(b"no network")
@@ -188,7 +202,7 @@ def test_load_method_reads_onnx_without_onnxruntime(tmp_path: Path, monkeypatch:
 def test_load_method_names_what_is_missing(tmp_path: Path):
     (tmp_path / "weights.bin").write_bytes(b"")
     for way, words in {
-        str(tmp_path / "gone"): 'does not exist; use "rules"',
+        str(tmp_path / "gone"): 'does not exist; use "network"',
         str(tmp_path / "weights.bin"): "is no ONNX file, no folder",
         str(tmp_path): "holds neither cutout.safetensors",
     }.items():
@@ -204,10 +218,10 @@ def test_load_method_names_what_is_missing(tmp_path: Path):
 
 
 def test_files_of_method_are_those_whose_change_counts(tmp_path: Path):
-    assert files_of_method("rules") == []
-    assert files_of_method("network")[0].name == "cutout.json"
-    assert files_of_method(str(tmp_path / "dark.py")) == [tmp_path]
-    assert files_of_method(str(tmp_path / "dark.onnx")) == [tmp_path / "dark.onnx"]
+    (own,) = files_of_method("network")
+    assert own.name == "cutout.json"
+    assert files_of_method(str(tmp_path / "dark.py")) == [own, tmp_path]
+    assert files_of_method(str(tmp_path / "dark.onnx")) == [own, tmp_path / "dark.onnx"]
 
 
 def test_foreground_of_takes_the_largest_map_the_first_of_equals():

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.fakes.checkouts import make_hunyuan3d, make_triposg
 from tests.fakes.curation_stages import over_batches
+from tests.fakes.turned_vases import lit_photograph
 from vaserl.curation.bodies.lift import Lift, build_generator, check_generator
 from vaserl.curation.job.batch import batch_of, rows_of
 from vaserl.curation.settings import LiftSettings
@@ -30,12 +31,13 @@ HALF_WIDTH = np.interp(ROWS, [40, 90, 220, 360], [50, 36, 90, 45]) * ((ROWS >= 4
 """Half width in pixels of each row of a pot 320 pixels high and 180 wide, with its belly at 44 % of the height."""
 
 
-def pot_photo(path: Path, ground: np.ndarray | int = 255) -> Path:
-    inside = np.abs(np.arange(400) - 200)[None] <= HALF_WIDTH[:, None]
-    inside &= (HALF_WIDTH > 0)[:, None]
-    pixels = np.where(inside[..., None], np.array([40, 25, 20]), ground * np.ones((400, 400, 3), int))
-    pixels[150:180, 110:290][inside[150:180, 110:290]] = (80, 40, 20)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
+INSIDE = (np.abs(np.arange(400) - 200)[None] <= HALF_WIDTH[:, None]) & (HALF_WIDTH > 0)[:, None]
+
+
+def pot_photo(path: Path) -> Path:
+    pixels = lit_photograph(INSIDE, (40, 25, 20))
+    pixels[150:180][INSIDE[150:180]] = (80, 40, 20)
+    Image.fromarray(pixels).save(path)
     return path
 
 
@@ -65,7 +67,7 @@ def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_
     width, height, depth = mesh.extents
     # 180 pixels wide and 320 high; the fragment beside it is removed; it stands upright although it was generated lying
     assert height == pytest.approx(1.0) and mesh.bounds[0][1] == pytest.approx(0.0, abs=1e-6)
-    assert width == pytest.approx(180 / 320, rel=0.03) and depth == pytest.approx(width, rel=0.03)
+    assert width == pytest.approx(180 / 320, rel=0.05) and depth == pytest.approx(width, rel=0.03)
     radius = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 2])
     assert mesh.vertices[np.argmax(radius), 1] == pytest.approx((360 - 220) / 320, abs=0.04), "not upside down"
     colours = 255 * srgb_from_linear(mesh.visual.vertex_colors / 255)
@@ -76,14 +78,11 @@ def test_triposg_makes_an_upright_coloured_model_of_the_photograph(triposg, tmp_
 
 
 def test_triposg_uses_the_checkouts_remover_if_its_weights_are_given(triposg, tmp_path):
-    clutter = np.random.default_rng(0).integers(120, 255, (400, 400, 3))
-    photo = pot_photo(tmp_path / "photo.png", clutter)
-    row = lifted(settings(triposg), photo, tmp_path)
-    assert row["rejected_by"] == "lift" and "background is not plain" in row["reason"]
+    photo = pot_photo(tmp_path / "photo.png")
     row = lifted(settings(triposg, rmbg=triposg / "rmbg"), photo, tmp_path)
     assert not row["rejected_by"], row["reason"]
     width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
-    assert width / height == pytest.approx(180 / 320, rel=0.03)
+    assert width / height == pytest.approx(180 / 320, rel=0.05)
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     row = lifted(settings(triposg, rmbg=triposg / "rmbg"), tmp_path / "black.png", tmp_path)
     assert row["rejected_by"] == "lift" and row["reason"].endswith("remover found nothing in the photograph")
@@ -91,9 +90,8 @@ def test_triposg_uses_the_checkouts_remover_if_its_weights_are_given(triposg, tm
 
 def test_triposg_uses_a_given_cutout_rather_than_the_remover(triposg, tmp_path):
     """Uses a bright vase with an alpha channel; the fake remover keeps only dark pixels."""
-    photo = np.asarray(Image.open(pot_photo(tmp_path / "dark.png")))
-    alpha = (photo.min(axis=2) < 200) * 255
-    Image.fromarray(np.dstack([np.full_like(photo, 230), alpha]).astype(np.uint8)).save(tmp_path / "photo.png")
+    bright = lit_photograph(INSIDE, (220, 190, 170))
+    Image.fromarray(np.dstack([bright, INSIDE * np.uint8(255)])).save(tmp_path / "photo.png")
     row = lifted(settings(triposg, rmbg=triposg / "rmbg"), tmp_path / "photo.png", tmp_path)
     assert not row["rejected_by"], row["reason"]
 
@@ -177,7 +175,7 @@ def test_hunyuan3d_in_both_layouts(tmp_path, newer, subfolder):
         assert not row["rejected_by"], row["reason"]
         assert (folder / "calls.txt").read_text() == "20 4.5 3 64\n"
         width, height, _ = load_mesh(tmp_path / row["mesh"]).to_mesh().extents
-        assert width / height == pytest.approx(180 / 320, rel=0.03)
+        assert width / height == pytest.approx(180 / 320, rel=0.05)
         with pytest.raises(UserError, match=rf"lift\.generator_args\.weights .*lacks other; set .*{subfolder}"):
             check_generator(hunyuan(folder, subfolder="other"), tmp_path)
         [weights] = (folder / "weights" / subfolder).glob("model*")

@@ -5,16 +5,12 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from tests.fakes.turned_vases import (
-    photograph,
-    seen_mask,
-    with_handles,
-)
-from vaserl.meshes.lathe import lathe, profile_drawing
+from tests.fakes.turned_vases import lathe_of, seen_mask, with_handles
+from vaserl.meshes.lathe import profile_drawing
 
 
 def test_profile_drawing_is_svg_in_millimetres_with_its_layers() -> None:
-    result = lathe(photograph(seen_mask()))
+    result = lathe_of(seen_mask())
     root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
     space = "{http://www.w3.org/2000/svg}"
     layers = {group.get("id"): group for group in root.findall(f"{space}g")}
@@ -50,7 +46,7 @@ def test_profile_drawing_is_svg_in_millimetres_with_its_layers() -> None:
 
 @pytest.mark.parametrize("sides", [(-1, 1), (1,)])
 def test_profile_drawing_has_handles_where_they_stand_off_the_body(sides: tuple[int, ...]) -> None:
-    result = lathe(photograph(with_handles(seen_mask(), sides)))
+    result = lathe_of(with_handles(seen_mask(), sides))
     root = ElementTree.fromstring(profile_drawing(result, height_mm=300.0, scale=0.5))
     layers = {group.get("id"): group for group in root}
     centre = float(layers["centre-line"][0].get("x1", "nan"))

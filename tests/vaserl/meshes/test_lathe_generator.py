@@ -21,7 +21,8 @@ def seen(side: VaseSide, num_handles: int = 0, silhouette_iou: float = 0.95, ind
 def view(side: VaseSide | None, num_handles: int = 0, percent: int = 95) -> VaseView:
     """Returns a photograph whose only pixel holds the number of handles and the silhouettes' overlap in percent; one
     with an overlap of 0 can't be used."""
-    return VaseView(photo=np.array([[[num_handles, percent, 0]]], np.uint8), side=side)
+    pixel = np.array([[[num_handles, percent, 0]]], np.uint8)
+    return VaseView(photo=pixel, mask=np.ones((1, 1), bool), side=side)
 
 
 @pytest.fixture(autouse=True)

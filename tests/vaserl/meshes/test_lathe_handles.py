@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, photograph, seen_mask, with_handles
+from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, lathe_of, photograph, seen_mask, with_handles
 from vaserl.meshes.lathe import LatheError, VaseView, lathe, lathe_views
 from vaserl.meshes.lathe.from_above import ellipse_likeness, refuse_from_above
 
@@ -30,7 +30,7 @@ def column_krater() -> np.ndarray:
 
 def test_lathe_a_column_kraters_handles_are_two_columns_and_a_plate() -> None:
     mask = column_krater()
-    result = lathe(photograph(mask))
+    result = lathe_of(mask)
     assert result.num_handles == 2 and len(result.tubes) == 6
     assert result.silhouette_iou >= 0.95
     assert departure(result.profile, krater) <= 0.045
@@ -63,16 +63,16 @@ def test_lathe_views_a_handle_toward_the_camera_above_the_lip_is_no_neck() -> No
     side = seen_mask(krater, view_deg=(1.0, 8.0), height=130.0)
     middle = SIDE // 2
     side[middle - round(0.64 * 130) : middle, middle - 9 : middle + 9] = True
-    alone = lathe(photograph(side))
+    alone = lathe_of(side)
     assert any("stands above the mouth" in words for words in alone.warnings)
-    both = lathe_views([VaseView(photo=photograph(side)), VaseView(photo=photograph(volute_krater()))])
+    both = lathe_views([VaseView(photo=photograph(mask), mask=mask) for mask in (side, volute_krater())])
     assert both.sides[1] == "front" and both.sides[0] in ("left", "right")
     assert departure(both.profile, krater) <= 0.045 < departure(alone.profile, krater)
     assert both.num_handles == 2 and not any("above the mouth" in words for words in both.warnings)
 
 
 def test_lathe_a_volute_rises_above_the_lip_and_bends_over_to_it() -> None:
-    result = lathe(photograph(volute_krater()))
+    result = lathe_of(volute_krater())
     assert result.num_handles == len(result.tubes) == 2
     assert result.profile[-8:, 0].max() == pytest.approx(0.41, abs=0.02), "the volutes don't widen the lip"
     for tube in result.tubes:
@@ -82,27 +82,22 @@ def test_lathe_a_volute_rises_above_the_lip_and_bends_over_to_it() -> None:
 
 
 def test_lathe_handles_from_neck_to_shoulder_have_no_plate() -> None:
-    result = lathe(photograph(with_handles(seen_mask())))
+    result = lathe_of(with_handles(seen_mask()))
     assert len(result.tubes) == result.num_handles == 2
     assert departure(result.profile) <= 0.02
 
 
-def test_lathe_takes_a_given_mask_instead_of_segmenting() -> None:
-    mask = seen_mask()
+def test_lathe_goes_by_the_mask_whatever_the_backdrop() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
-    with pytest.raises(LatheError, match="background is not plain"):
-        lathe(noise)
-    assert departure(lathe(noise, mask=mask).profile, amphora) <= 0.015
-    with pytest.raises(ValueError, match=r"mask of bool \[224, 224\]"):
-        lathe(noise, mask=mask[1:])
+    assert departure(lathe(noise, seen_mask()).profile, amphora) <= 0.015
 
 
 def test_lathe_warns_of_a_round_top() -> None:
     def lidded(z: np.ndarray) -> np.ndarray:
         return np.where(z < 0.6, 0.3, 0.3 * np.sqrt(np.clip(1 - ((z - 0.6) / 0.4) ** 2, 1e-4, 1)))
 
-    assert any("top of the outline is round" in words for words in lathe(photograph(seen_mask(lidded))).warnings)
-    assert lathe(photograph(seen_mask(view_deg=(14.0, 20.0)))).warnings == ()
+    assert any("top of the outline is round" in words for words in lathe_of(seen_mask(lidded)).warnings)
+    assert lathe_of(seen_mask(view_deg=(14.0, 20.0))).warnings == ()
 
 
 def from_above() -> np.ndarray:
@@ -114,7 +109,7 @@ def from_above() -> np.ndarray:
 def test_refuse_from_above_names_the_view() -> None:
     assert ellipse_likeness(from_above())[0] > 0.97
     with pytest.raises(LatheError, match="seen from above"):
-        lathe(photograph(from_above()))
+        lathe_of(from_above())
 
 
 def test_refuse_from_above_keeps_a_ball_with_a_neck_and_side_views() -> None:

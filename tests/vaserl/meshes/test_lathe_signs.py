@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.fakes.turned_vases import photograph, seen_mask
-from vaserl.meshes.lathe import lathe
+from tests.fakes.turned_vases import lathe_of, seen_mask
 from vaserl.meshes.lathe.signs import (
     Signs,
     backdrop_inside,
@@ -66,7 +65,7 @@ def test_foot_width_tells_a_foot_from_a_round_bottom() -> None:
 
 def test_lathe_returns_the_signs_of_its_mask() -> None:
     mask = seen_mask()
-    signs = lathe(photograph(mask)).signs
+    signs = lathe_of(mask).signs
     assert signs.backdrop_inside == 0.0 and signs.outline_asymmetry < 0.02 and signs.paint_asymmetry < 2.0
     assert signs.rectangularity == pytest.approx(rectangularity(mask), abs=0.02)
     assert 0.3 < signs.foot_width < 0.6  # the amphora's foot is 0.14 wide, its belly 0.3

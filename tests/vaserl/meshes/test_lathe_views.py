@@ -1,5 +1,7 @@
 """Tests that several photographs of one vase are used together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,8 @@ def wall(result: LatheResult, azimuth_deg: float, height: float) -> np.ndarray:
 def test_lathe_views_finds_the_sides_and_paints_each() -> None:
     bare, whole = seen_mask(), with_handles(seen_mask())
     order: tuple[VaseSide, ...] = ("left", "front", "right", "back")
-    views = [VaseView(photo=shown(side, whole if side in ("front", "back") else bare)) for side in order]
+    masks = [whole if side in ("front", "back") else bare for side in order]
+    views = [VaseView(photo=shown(side, mask), mask=mask) for side, mask in zip(order, masks, strict=True)]
     result = lathe_views(views)
     assert result.sides == order
     assert result.num_handles == 2 and departure(result.profile) <= 0.015
@@ -52,28 +55,29 @@ def test_lathe_views_a_handle_before_the_body_is_not_painted_onto_it() -> None:
     middle = SIDE // 2
     rows = slice(round(middle - 0.42 * HEIGHT), round(middle - 0.12 * HEIGHT))
     side[rows, middle - 5 : middle + 5] = (255, 0, 255)
-    views = [VaseView(photo=shown("front", whole), side="front"), VaseView(photo=side, side="right")]
+    beside = VaseView(photo=side, mask=bare, side="right")
+    views = [VaseView(photo=shown("front", whole), mask=whole, side="front"), beside]
     result = lathe_views(views)
     assert result.num_handles == 2
     reach = result.mesh.vertices[:, 0]
     assert min(reach.max(), -reach.min()) > 0.33, "the handle itself is there"
     violet = [wall(result, 90.0 + turn, height) for height in (0.65, 0.75) for turn in (-4.0, 0.0, 4.0)]
     assert min(int(colour[1]) for colour in violet) > 35, violet
-    without = lathe_views([VaseView(photo=side, side="right")])
+    without = lathe_views([beside])
     assert wall(without, 90.0, 0.7)[1] < 20, "without another photograph, the handle is taken for paint"
 
 
 def test_lathe_views_leaves_out_what_cannot_be_used() -> None:
-    blank = np.full((SIDE, SIDE, 3), 230, np.uint8)
-    front = VaseView(photo=shown("front", seen_mask()))
-    result = lathe_views([VaseView(photo=blank), front])
+    front = VaseView(photo=shown("front", seen_mask()), mask=seen_mask())
+    blank = replace(front, mask=np.zeros_like(front.mask))
+    result = lathe_views([blank, front])
     assert result.sides == ("front",)
     assert any("photograph 1 was not used: no vase found" in warning for warning in result.warnings)
     assert any("sides were assumed" in warning for warning in lathe_views([front, front]).warnings)
     with pytest.raises(LatheError, match="no vase found"):
-        lathe_views([VaseView(photo=blank)])
+        lathe_views([blank])
     with pytest.raises(LatheError, match="same side"):
-        lathe_views([VaseView(photo=front.photo, side="front")] * 2)
+        lathe_views([replace(front, side="front")] * 2)
     with pytest.raises(LatheError, match="5 photographs"):
         lathe_views([front] * 5)
     with pytest.raises(ValueError, match="at least one"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.fakes.turned_vases import photograph, seen_mask
+from tests.fakes.turned_vases import lit_photograph, seen_mask
 from vaserl.dataset import Row
 from vaserl.files.clip import Clip
 from vaserl.report.contents import ReportContents
@@ -41,7 +41,7 @@ def contents_of(folder: Path, photo: Path) -> ReportContents:
 
 
 def save_photograph(path: Path) -> Path:
-    Image.fromarray(photograph(seen_mask())).save(path)
+    Image.fromarray(lit_photograph(seen_mask())).save(path)
     return path
 
 

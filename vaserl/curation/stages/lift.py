@@ -9,7 +9,13 @@ from vaserl.curation.stage import Column, KeptPhotograph, Recipe, Stage, StageCo
 from vaserl.curation.stamps import file_stamps
 from vaserl.errors import UserError
 from vaserl.files.storage import joined
-from vaserl.meshes.generators import CommandSettings, GivenSettings, Hunyuan3DSettings, TripoSGSettings
+from vaserl.meshes.generators import (
+    CommandSettings,
+    GeneratorOptions,
+    GivenSettings,
+    Hunyuan3DSettings,
+    TripoSGSettings,
+)
 
 MESH = Column(name="mesh", kind=str, file="{}")
 """Path of the vase's GLB, relative to the data set."""
@@ -47,10 +53,9 @@ def _recipe(context: StageContext) -> Recipe:
     from vaserl.meshes.cutout.method import files_of_method  # imports scipy
 
     settings, source = context.settings.lift, folder_of(context.settings.source)
-    weights = [
-        file_stamps(folder)
-        for folder in (*weights_of(settings), *files_of_method(getattr(settings.arguments, "cutout", "rules")))
-    ]
+    model = settings.arguments
+    cutting = files_of_method(model.cutout) if isinstance(model, GeneratorOptions) else []
+    weights = [file_stamps(folder) for folder in (*weights_of(settings), *cutting)]
     return Recipe(
         make=Lift,
         arguments=(settings, source, context.settings.dataset),

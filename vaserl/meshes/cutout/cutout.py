@@ -24,10 +24,10 @@ class Cutout:
     """bool [H, W] mask of the photograph's size: True on the vase; False on the background and in gaps under
     handles."""
     source: str = "mask"
-    """Where the mask comes from: "alpha" (the photograph's transparency), "mask" (a given mask), "rules", "network", or
-    the path of a neural cut-out."""
+    """Where the mask comes from: "alpha" (the photograph's transparency), "mask" (a given mask), "network", or the path
+    of a neural cut-out."""
     views: Mapping[str, float] | None = None
-    """Probability of each of `views.VIEWS`; None unless the mask comes from the cut-out network."""
+    """Probability of each of `views.VIEWS`; None if the mask is given or from the photograph's transparency."""
 
     def on_white(self) -> Image.Image:
         """Returns a square RGB image with the vase in the middle of a white background."""

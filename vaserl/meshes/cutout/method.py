@@ -1,12 +1,12 @@
 """The ways of cutting the vase out of its photograph, chosen by one string.
 
-"rules": the rules of `vaserl.meshes.lathe.segment`, for plain backgrounds. "network": the network of this folder with
-the weights beside it. A path: a folder with other weights of this network; a folder with a model of transformers, or
-the file in it that holds the model's code, if this code may run; an ONNX file. A photograph with transparency, or with
-a given mask, is cut out by that; the masks of all other ways are refined at the photograph's resolution.
+"network": the network of this folder with the weights beside it. A path: a folder with other weights of this network;
+a folder with a model of transformers, or the file in it that holds the model's code, if this code may run; an ONNX
+file. A photograph with transparency, or with a given mask, is cut out by that; masks of networks that see a reduced
+photograph are refined at the photograph's resolution.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,14 @@ from PIL import Image
 
 from vaserl.errors import UserError
 from vaserl.meshes.cutout.cutout import Cutout, CutoutError
-from vaserl.meshes.cutout.neural import check_transformers, load_onnx, load_transformers
+from vaserl.meshes.cutout.neural import NeuralCutout, check_transformers, load_onnx, load_transformers
 from vaserl.meshes.cutout.refine import refine_mask
-from vaserl.meshes.lathe import WORKING_SIDE, LatheError, segment
+from vaserl.meshes.cutout.views import Views, check_view
 
-RULES, NETWORK = "rules", "network"
+NETWORK = "network"
 CUTOUT_SETTING = "lift.generator_args.cutout"
 _MIN_TRANSPARENT = 0.01
 """Smallest share of transparent pixels that makes the alpha channel a mask."""
-
-FoundVase = tuple[np.ndarray, Mapping[str, float] | None]
-"""Probability of "vase" at each pixel, float32 [H, W], and the views' probabilities where known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +30,19 @@ class CutoutMethod:
     """A loaded way of cutting out."""
 
     name: str
-    """"rules", "network", or the path."""
-    find: Callable[[np.ndarray], FoundVase]
-    """Finds the vase in a photograph, uint8 [H, W, 3]. Raises: CutoutError when there is none to be found."""
+    """"network", or the path."""
+    find: Callable[[np.ndarray], tuple[np.ndarray, Views]]
+    """Returns the probability of "vase" at each pixel of a photograph, uint8 [H, W, 3], as float32 [H, W], and the
+    views' probabilities. Raises: CutoutError when there is no vase to be found."""
+    seen_side: int
+    """Longer side in pixels of the largest photograph that is not reduced for the method."""
 
 
 def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = None) -> Cutout:
     """Returns the photograph, RGB or RGBA, with the vase's mask.
 
     mask: bool [H, W], a given mask of the photograph's size; it goes before transparency, and both before the method.
+    With either, the view is not looked for: the network would take what is cut out for a drawing.
 
     Raises: CutoutError with the reason when no vase can be cut out; ValueError for a mask of another size.
     """
@@ -50,35 +51,29 @@ def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = 
         if mask.dtype != bool or mask.shape != photo.size[::-1]:
             raise ValueError(f"expected a mask of bool {list(photo.size[::-1])}, got {mask.dtype} {list(mask.shape)}")
         source = "mask"
-    elif has_alpha(photo):
+    elif _has_alpha(photo):
         mask, source = np.asarray(photo.getchannel("A")) >= 128, "alpha"
     else:
-        vase, views = method.find(np.asarray(rgb))
-        mask, source = refine_mask(np.asarray(rgb), vase), method.name
+        source, pixels = method.name, np.asarray(rgb)
+        vase, views = method.find(pixels)
+        mask = vase >= 0.5 if max(photo.size) <= method.seen_side else refine_mask(pixels, vase)
     if not mask.any():
         raise CutoutError("no vase found in the photograph")
     return Cutout(photo=rgb, mask=mask, source=source, views=views)
 
 
-def mask_for_lathe(photo: Image.Image, method: CutoutMethod) -> np.ndarray | None:
-    """Returns the vase's mask, bool [H, W], for the lathe; None where the lathe cuts out itself.
+def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod) -> Cutout:
+    """Returns the photograph, RGB or RGBA, with the mask of the whole vase that it shows from the side.
 
-    It does so by transparency, and by the rules at its own working size if the photograph is no larger, or if they find
-    no vase, of which the lathe states the reason.
-
-    Raises: CutoutError with the reason when no vase can be cut out.
+    Raises: CutoutError with the reason when it shows something else, or no vase can be cut out.
     """
-    if has_alpha(photo) or (method.name == RULES and max(photo.size) <= WORKING_SIDE):
-        return None
-    try:
-        return cut_out(photo, method).mask
-    except CutoutError:
-        if method.name == RULES:
-            return None
-        raise
+    found = cut_out(photo, method)
+    if found.views is not None:
+        check_view(found.views)
+    return found
 
 
-def has_alpha(photo: Image.Image) -> bool:
+def _has_alpha(photo: Image.Image) -> bool:
     """Returns whether a photograph has transparency that can serve as the vase's mask."""
     return photo.mode == "RGBA" and bool((np.asarray(photo.getchannel("A")) < 128).mean() > _MIN_TRANSPARENT)
 
@@ -112,25 +107,34 @@ def load_method(way: str, setting: str = CUTOUT_SETTING) -> CutoutMethod:
     Raises: UserError when its files are missing or wrong, or when `way` is none.
     """
     kind, path = _parsed(way, setting)
-    if kind == "rules":
-        return CutoutMethod(name=RULES, find=_by_rules)
-    if kind == "network":
-        from vaserl.meshes.cutout.predict import predict_cutout  # imports torch
-        from vaserl.meshes.cutout.weights import load_cutout
+    if kind == "onnx" and path is not None:
+        return method_of(load_onnx(path, setting), way)
+    if kind in ("transformers", "code") and path is not None:
+        runs_code = kind == "code"
+        return method_of(load_transformers(path.parent if runs_code else path, runs_code, setting), way)
+    from vaserl.meshes.cutout.predict import CANVAS_PX, look_closely  # imports torch
+    from vaserl.meshes.cutout.weights import load_cutout
 
-        network = load_cutout(path)
+    network = load_cutout(path)
 
-        def find(photo: np.ndarray) -> FoundVase:
-            found = predict_cutout(network, photo)
-            return found.vase, found.views
+    def find(photo: np.ndarray) -> tuple[np.ndarray, Views]:
+        found = look_closely(network, photo)
+        return found.vase, found.views
 
-        return CutoutMethod(name=way, find=find)
-    assert path is not None
-    if kind == "onnx":
-        neural = load_onnx(path, setting)
-    else:
-        neural = load_transformers(path.parent if kind == "code" else path, kind == "code", setting)
-    return CutoutMethod(name=way, find=lambda photo: (neural(photo), None))
+    return CutoutMethod(name=way, find=find, seen_side=CANVAS_PX)
+
+
+def method_of(neural: NeuralCutout, name: str) -> CutoutMethod:
+    """Returns the way of cutting out by a network of others, with the views that the network of this folder finds."""
+    from vaserl.meshes.cutout.predict import look_closely  # imports torch
+    from vaserl.meshes.cutout.weights import load_cutout
+
+    looking = load_cutout()
+
+    def find(photo: np.ndarray) -> tuple[np.ndarray, Views]:
+        return neural(photo), look_closely(looking, photo).views
+
+    return CutoutMethod(name=name, find=find, seen_side=neural.side)
 
 
 def check_method(way: str, setting: str = CUTOUT_SETTING) -> None:
@@ -146,16 +150,17 @@ def check_method(way: str, setting: str = CUTOUT_SETTING) -> None:
 
 
 def files_of_method(way: str) -> list[Path]:
-    """Returns the files and folders whose content decides what a way of cutting out finds; [] for the rules."""
-    if way == RULES:
-        return []
-    path = Path(__file__).parent / "cutout.json" if way == NETWORK else Path(way)
-    return [path.parent if path.suffix == ".py" else path]
+    """Returns the files and folders whose content decides what a way of cutting out finds."""
+    own = Path(__file__).parent / "cutout.json"
+    if way == NETWORK:
+        return [own]
+    path = Path(way)
+    return [own, path.parent if path.suffix == ".py" else path]
 
 
 def _parsed(way: str, setting: str) -> tuple[str, Path | None]:
     """Returns the kind of a way of cutting out, and its path."""
-    if way in (RULES, NETWORK):
+    if way == NETWORK:
         return way, None
     path = Path(way)
     if path.is_dir():
@@ -169,15 +174,4 @@ def _parsed(way: str, setting: str) -> tuple[str, Path | None]:
     if path.is_file() and path.suffix == ".py":
         return "code", path
     problem = "is no ONNX file, no folder and no .py file in one" if path.exists() else "does not exist"
-    raise UserError(f'{setting}: {path} {problem}; use "rules", "network", or the path of a network that cuts out')
-
-
-def _by_rules(photo: np.ndarray) -> FoundVase:
-    small = Image.fromarray(photo)
-    small.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    try:
-        mask = segment(np.asarray(small))
-    except LatheError as error:
-        raise CutoutError(str(error)) from error
-    whole = Image.fromarray((mask * 255).astype(np.uint8)).resize(photo.shape[1::-1], Image.Resampling.BILINEAR)
-    return np.asarray(whole, np.float32) / 255, None
+    raise UserError(f'{setting}: {path} {problem}; use "network", or the path of a network that cuts out')

@@ -42,7 +42,7 @@ class NeuralCutout:
         """`network` gets colours from 0 to 1 less `mean`, divided by `std`, at `side` x `side` pixels."""
         self._network = network
         self._mean, self._std = (np.asarray(values, np.float32)[:, None, None] for values in (mean, std))
-        self._side = side
+        self.side = side
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
         """Returns the probability of "foreground" at each pixel of a photograph, uint8 [H, W, 3], as float32 [H, W].
@@ -52,7 +52,7 @@ class NeuralCutout:
         Raises: CutoutError when the network sees no difference between foreground and background; UserError when it
         returns no map of one channel.
         """
-        square = np.asarray(Image.fromarray(photo).resize((self._side, self._side), Image.Resampling.BILINEAR))
+        square = np.asarray(Image.fromarray(photo).resize((self.side, self.side), Image.Resampling.BILINEAR))
         pixels = (square.transpose(2, 0, 1).astype(np.float32) / 255 - self._mean) / self._std
         share = foreground_of(self._network(np.ascontiguousarray(pixels[None])))
         low, high = float(share.min()), float(share.max())

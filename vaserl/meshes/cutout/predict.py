@@ -1,6 +1,5 @@
 """Applies the network to a photograph of any size."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +7,18 @@ import torch
 from PIL import Image
 
 from vaserl.meshes.cutout.network import CutoutNet
-from vaserl.meshes.cutout.views import VIEWS
+from vaserl.meshes.cutout.views import VIEWS, Views
 
 CANVAS_PX = 256
 """Side of the square on which the network sees a photograph. The photograph is scaled until its longer side fits, with
 anti-aliasing and without changing its proportions, and padded."""
 SMALL_CANVAS_PX = 224
 """The same for photographs of which neither side is longer than this."""
+
+MARGIN = 0.12
+"""Margin around the vase when the network looks at it a second time, as a share of the vase's longer extent."""
+MAX_CLOSER = 0.75
+"""Longer side of the part with the vase, relative to the photograph's, up to which it is looked at a second time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +28,36 @@ class CutoutPrediction:
     vase: np.ndarray
     """Probability that each pixel shows a vase or a sherd, float32 [H, W]. Gaps under handles, stands, shadows and
     reflections are not vase."""
-    views: Mapping[str, float]
+    views: Views
     """Probability of each of `VIEWS`; they sum to 1."""
 
     @property
     def view(self) -> str:
         """The most probable view."""
         return max(self.views, key=lambda name: self.views[name])
+
+
+def look_closely(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:
+    """Returns the network's prediction for a photograph, uint8 [H, W, 3] in sRGB, with a second look at the part that
+    shows the vase if it is small in the photograph, or if the photograph is a picture within a picture.
+
+    The mask is then that of the second look, and so are a page's views. A part cut out of a photograph of several
+    vases, or of a detail, could look like a whole one.
+    """
+    found = predict_cutout(network, photo)
+    rows, columns = (np.flatnonzero((found.vase >= 0.5).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return found
+    margin = round(MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1))
+    part = tuple(slice(max(int(line[0]) - margin, 0), int(line[-1]) + 1 + margin) for line in (rows, columns))
+    closer = np.ascontiguousarray(photo[part])
+    is_page = found.view == "page"
+    if max(closer.shape) > MAX_CLOSER * max(photo.shape) and not is_page:
+        return found
+    second = predict_cutout(network, closer)
+    vase = np.zeros_like(found.vase)
+    vase[part] = second.vase
+    return CutoutPrediction(vase=vase, views=second.views if is_page else found.views)
 
 
 def predict_cutout(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:

@@ -14,6 +14,7 @@ from vaserl.meshes.generators.generator import (
 )
 from vaserl.meshes.generators.settings import (
     CommandSettings,
+    GeneratorOptions,
     GivenSettings,
     Hunyuan3DSettings,
     LatheSettings,
@@ -24,6 +25,7 @@ __all__ = [
     "CommandSettings",
     "Generator",
     "GeneratorOfViews",
+    "GeneratorOptions",
     "GivenSettings",
     "Hunyuan3DSettings",
     "LatheSettings",

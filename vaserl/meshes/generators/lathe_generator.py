@@ -9,7 +9,7 @@ import numpy as np
 
 from vaserl.files.photograph import read_photograph
 from vaserl.meshes.cutout.cutout import CutoutError
-from vaserl.meshes.cutout.method import CutoutMethod, mask_for_lathe
+from vaserl.meshes.cutout.method import CutoutMethod, cut_out_whole_vase
 from vaserl.meshes.generators.generator import LiftFailure, ModelOfViews, OtherView
 from vaserl.meshes.glb import write_glb
 from vaserl.meshes.lathe import (
@@ -56,7 +56,8 @@ class Lathe:
 
     def _view(self, photo: Path, side: VaseSide | None) -> VaseView:
         image = read_photograph(photo, keep_alpha=True)
-        return VaseView(photo=np.asarray(image), mask=mask_for_lathe(image, self._method), side=side)
+        found = cut_out_whole_vase(image, self._method)
+        return VaseView(photo=np.asarray(found.photo), mask=found.mask, side=side)
 
     def _other_view(self, other: OtherView) -> VaseView:
         try:

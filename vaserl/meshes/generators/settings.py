@@ -10,17 +10,18 @@ from vaserl.settings.section import Section
 class GeneratorOptions(Section):
     """Options of the generators that cut the vase out of its photograph."""
 
-    cutout: str = "rules"
+    cutout: str = "network"
     """How the vase is cut out of a photograph without transparency, by the lathe, TripoSG and Hunyuan3D; the mesh gate
-    has cut-outs of its own. "rules": rules for plain backgrounds. "network": the cut-out network with its installed
-    weights. Otherwise a path: of a folder with other weights of that network, of a folder with a model for image
-    segmentation (transformers) or of the file in it with the model's code, which then may run, or of an ONNX file."""
+    has cut-outs of its own. "network": the cut-out network with its installed weights. Otherwise a path: of a folder
+    with other weights of that network, of a folder with a model for image segmentation (transformers) or of the file in
+    it with the model's code, which then may run, or of an ONNX file. Whatever cuts out, the network says first whether
+    the photograph shows a whole vase from the side."""
 
     @pydantic.field_validator("cutout")
     @classmethod
     def _is_absolute(cls, value: str) -> str:
         # workers start in folders of their own
-        return value if value in ("rules", "network") else str(Path(value).expanduser().absolute())
+        return value if value == "network" else str(Path(value).expanduser().absolute())
 
 
 class LatheSettings(GeneratorOptions):

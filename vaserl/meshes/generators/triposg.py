@@ -18,7 +18,7 @@ import torch
 import trimesh
 
 from vaserl.errors import UserError
-from vaserl.meshes.cutout.method import CutoutMethod
+from vaserl.meshes.cutout.method import CutoutMethod, method_of
 from vaserl.meshes.cutout.neural import NeuralCutout
 from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
 from vaserl.meshes.generators.cutout import cutout_for_generator
@@ -101,7 +101,7 @@ class TripoSG:
         neural = NeuralCutout(
             lambda pixels: model(torch.from_numpy(pixels).to(self._device)), mean=(0.5,) * 3, std=(1.0,) * 3
         )
-        return CutoutMethod(name=str(weights), find=lambda photo: (neural(photo), None))
+        return method_of(neural, str(weights))
 
 
 def _import_components(settings: TripoSGSettings) -> None:

@@ -5,7 +5,6 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.lathe import lathe
 from vaserl.meshes.lathe.measured import WORKING_SIDE
 from vaserl.meshes.lathe.result import LatheResult, UsedView, VaseSide
-from vaserl.meshes.lathe.segment import segment
 from vaserl.meshes.lathe.signs import Signs, model_fault
 from vaserl.meshes.lathe.views import MIN_IOU, VaseView, lathe_views
 
@@ -22,5 +21,4 @@ __all__ = [
     "lathe_views",
     "model_fault",
     "profile_drawing",
-    "segment",
 ]

@@ -12,8 +12,8 @@ from vaserl.meshes.lathe.failure import LatheError
 from vaserl.meshes.lathe.from_above import refuse_from_above
 from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.handles import find_handles
-from vaserl.meshes.lathe.segment import segment
 from vaserl.meshes.lathe.texture import Exposure
+from vaserl.meshes.lathe.vase_mask import vase_mask
 
 WORKING_SIDE = 448
 """Largest length in pixels of a photograph's longer side for measuring geometry; larger photographs are reduced.
@@ -50,24 +50,20 @@ class MeasuredVase:
         return len({outline.handle for outline in self.handles})
 
 
-def measure_vase(photo: np.ndarray, mask: np.ndarray | None = None) -> MeasuredVase:
-    """Measures the vase in a photograph, uint8 [H, W, 3 or 4].
+def measure_vase(photo: np.ndarray, mask: np.ndarray) -> MeasuredVase:
+    """Measures the vase in a photograph, uint8 [H, W, 3].
 
-    `mask`, bool [H, W], is the vase's mask without the gaps under handles; without it, the vase is segmented.
+    `mask`, bool [H, W], is the vase's mask without the gaps under handles.
 
     Raises: LatheError with the reason when the photograph shows no upright vessel of revolution from the side;
     ValueError for arrays of other shapes.
     """
-    if photo.ndim != 3 or photo.dtype != np.uint8:
-        raise ValueError(f"expected a photograph of uint8 [H, W, 3 or 4], got {photo.dtype} {list(photo.shape)}")
-    if mask is not None:
-        if mask.dtype != bool or mask.shape != photo.shape[:2]:
-            raise ValueError(f"expected a mask of bool {list(photo.shape[:2])}, got {mask.dtype} {list(mask.shape)}")
-        photo = photo[..., :3]
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+        raise ValueError(f"expected a photograph of uint8 [H, W, 3], got {photo.dtype} {list(photo.shape)}")
+    if mask.dtype != bool or mask.shape != photo.shape[:2]:
+        raise ValueError(f"expected a mask of bool {list(photo.shape[:2])}, got {mask.dtype} {list(mask.shape)}")
     small, scale = _reduced(photo)
-    # with the mask as its alpha channel, the photograph would lose the backdrop's colours when it is reduced
-    given = None if mask is None else _reduced(np.where(mask, 255, 0).astype(np.uint8))[0]
-    found = segment(small if given is None else np.dstack([small, given]))
+    found = vase_mask(_reduced(np.where(mask, 255, 0).astype(np.uint8))[0] >= 128)
     refuse_from_above(found)
     axis = find_axis(found)
     upright = straighten(found, axis)
@@ -78,7 +74,7 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray | None = None) -> MeasuredV
         )
     view = find_view(edges.half_width)
     exposure = Exposure(
-        photo=photo[..., :3],
+        photo=photo,
         mask=found,
         scale=scale,
         axis=axis,
@@ -86,7 +82,7 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray | None = None) -> MeasuredV
         view=view,
     )
     return MeasuredVase(
-        small=small[..., :3],
+        small=small,
         mask=found,
         axis=axis,
         upright=upright,

@@ -49,9 +49,9 @@ class VaseView:
     """A photograph of one side of a vase."""
 
     photo: np.ndarray
-    """uint8 [H, W, 3 or 4], with a plain or transparent background."""
-    mask: np.ndarray | None = None
-    """bool [H, W] mask of the vase without the gaps under handles; None to segment it."""
+    """uint8 [H, W, 3]."""
+    mask: np.ndarray
+    """bool [H, W] mask of the vase without the gaps under handles."""
     side: VaseSide | None = None
     """Side that the photograph shows; None to find out."""
 

@@ -1,0 +1,35 @@
+"""Tests of the mask's preparation for the lathe, and the masks that are rejected."""
+
+import numpy as np
+import pytest
+
+from tests.fakes.turned_vases import HEIGHT, SIDE, seen_mask, with_handles
+from vaserl.meshes.lathe import LatheError
+from vaserl.meshes.lathe.vase_mask import vase_mask
+
+GAP = round((SIDE - 1) / 2 - 0.28 * HEIGHT), round((SIDE - 1) / 2 + 0.25 * HEIGHT)
+"""Row and column of a pixel in the gap under the right handle."""
+
+
+def test_vase_mask_keeps_gaps_under_handles_and_fills_other_holes() -> None:
+    truth = with_handles(seen_mask())
+    assert not truth[GAP]
+    faulty = truth.copy()
+    faulty[105:119, 105:119] = False  # a highlight on the body
+    faulty[GAP[0] + 40, GAP[1] - 12] = False
+    faulty[5:12, 5:12] = True  # a label beside the vase
+    found = vase_mask(faulty)
+    assert not found[GAP] and (found ^ truth).mean() < 1e-3
+
+
+def test_vase_mask_rejects_empty_and_cut_masks_with_the_reason() -> None:
+    with pytest.raises(LatheError, match="no vase found"):
+        vase_mask(np.zeros((SIDE, SIDE), bool))
+    mask = seen_mask()
+    top = np.nonzero(mask.any(axis=1))[0][0]
+    with pytest.raises(LatheError, match="cuts the vase at the top"):
+        vase_mask(mask[top + 20 :])
+    with pytest.raises(LatheError, match="cuts the vase at the left"):
+        vase_mask(mask[:, SIDE // 2 - 30 :])
+    with pytest.raises(LatheError, match="only 20 x 40 pixels"):
+        vase_mask(np.zeros((40, 20), bool))

@@ -1,0 +1,67 @@
+"""Prepares the vase's mask: of its parts the largest, with the gaps between handles and body and no other holes."""
+
+import numpy as np
+from scipy import ndimage
+
+from vaserl.meshes.lathe.failure import LatheError
+from vaserl.meshes.lathe.masks import components, depth
+
+MIN_SHARE = 0.01
+"""Smallest area of the vase, as a share of the image's area."""
+MAX_CONTACT = 0.10
+"""Largest length over which the vase may touch a side of the image, as a share of the vase's extent along this side;
+beyond it, the image's border cuts the vase."""
+MIN_HOLE_SHARE = 2.5e-3
+"""Smallest area of a gap between handle and body, as a share of the vase's area; smaller holes are taken for faults of
+the mask."""
+
+
+def vase_mask(mask: np.ndarray) -> np.ndarray:
+    """Returns the vase in a mask, bool [H, W], without the gaps between handles and body.
+
+    Raises: LatheError when the image is too small, there is no vase or the image's border cuts it.
+    """
+    if min(mask.shape) < 32:
+        raise LatheError(f"the photograph has only {mask.shape[1]} x {mask.shape[0]} pixels")
+    mask = _largest_component(np.asarray(ndimage.binary_opening(mask), bool))
+    if mask.mean() < MIN_SHARE:
+        raise LatheError("no vase found: the mask is nearly empty")
+    mask = _without_false_gaps(mask)
+    refuse_cut(mask)
+    return mask
+
+
+def refuse_cut(mask: np.ndarray) -> None:
+    """Checks that the vase lies within the image; contact with a side up to `MAX_CONTACT` is allowed.
+
+    Raises: LatheError with the side at which the vase is cut.
+    """
+    width = max(int(mask.any(axis=0).sum()), 1)
+    height = max(int(mask.any(axis=1).sum()), 1)
+    sides = {"top": (mask[0], width), "bottom": (mask[-1], width), "left": (mask[:, 0], height)}
+    sides["right"] = (mask[:, -1], height)
+    cut = [name for name, (line, extent) in sides.items() if line.sum() > MAX_CONTACT * extent]
+    if cut:
+        raise LatheError(f"the frame cuts the vase at the {' and '.join(cut)}")
+
+
+def _largest_component(mask: np.ndarray) -> np.ndarray:
+    labels, areas = components(mask)
+    return labels == max(1, int(areas.argmax()))
+
+
+def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
+    """Returns the mask after filling the holes that can't be gaps under handles: small holes, and holes in the body's
+    middle.
+
+    The middle is a vertical band around the centre of the largest disc in the filled silhouette.
+    """
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    deepest = depth(filled).max(axis=0)
+    middle = int(np.argmax(deepest))
+    band = max(1, round(0.2 * float(deepest.max())))
+    labels, areas = components(filled & ~mask)
+    fill = areas < max(MIN_HOLE_SHARE * mask.sum(), 6)
+    fill[np.unique(labels[:, max(middle - band, 0) : middle + band + 1])] = True
+    fill[0] = False
+    return mask | fill[labels]
