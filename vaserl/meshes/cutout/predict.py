@@ -15,7 +15,7 @@ anti-aliasing and without changing its proportions, and padded."""
 SMALL_CANVAS_PX = 224
 """The same for photographs of which neither side is longer than this."""
 
-MARGIN = 0.12
+CLOSER_MARGIN = 0.12
 """Margin around the vase when the network looks at it a second time, as a share of the vase's longer extent."""
 MAX_CLOSER = 0.75
 """Longer side of the part with the vase, relative to the photograph's, up to which it is looked at a second time."""
@@ -48,7 +48,7 @@ def look_closely(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:
     rows, columns = (np.flatnonzero((found.vase >= 0.5).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return found
-    margin = round(MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1))
+    margin = round(CLOSER_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1))
     part = tuple(slice(max(int(line[0]) - margin, 0), int(line[-1]) + 1 + margin) for line in (rows, columns))
     closer = np.ascontiguousarray(photo[part])
     is_page = found.view == "page"
