@@ -4,12 +4,11 @@ The group "names" of a match is for `read_names`; the group "kept", where there 
 """
 
 import re
-from collections.abc import Iterable
 from functools import cache
 
 from vaserl.rewards.vase.hands import ROLES, plain_names
 from vaserl.rewards.vase.lexicon import lexicon
-from vaserl.rewards.vase.text import CUT, at_word
+from vaserl.rewards.vase.text import CUT, any_name, at_word
 
 _ROLE = f"(?:{'|'.join(ROLES)})"
 # Words that are never part of a name: in "by a woman near the group" no "woman near the group" is found.
@@ -242,18 +241,9 @@ def alone() -> re.Pattern[str]:
 @cache
 def _vessel() -> str:
     names = {n.lower() for e in lexicon("shape").values() for n in e.names if n.replace("-", "").isalpha()}
-    return rf"(?:{_alternation(names | {'vase', 'pot', 'vessel', 'fragment'})})s?"
+    return rf"(?:{any_name(names | {'vase', 'pot', 'vessel', 'fragment'})})s?"
 
 
 @cache
 def _known() -> str:
-    return _alternation(plain_names())
-
-
-def _alternation(names: Iterable[str]) -> str:
-    """Returns a regular expression that matches each of the names, the longest first, grouped by first letter."""
-    by_letter: dict[str, list[str]] = {}
-    for name in sorted(names, key=len, reverse=True):
-        by_letter.setdefault(name[0], []).append(re.escape(name[1:]))
-    branches = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in sorted(by_letter.items()))
-    return f"(?:{'|'.join(branches)})"
+    return any_name(plain_names())

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast
 
 from vaserl.rewards.vase.decoration import is_motif
 from vaserl.rewards.vase.lexicon import lexicon_words
-from vaserl.rewards.vase.text import CUT, word_group
+from vaserl.rewards.vase.text import CUT, any_name, word_group
 from vaserl.types import Dimension
 
 Zone = Dimension | Literal["names", "text", "place", "period", "ignored", "section"]
@@ -38,13 +38,14 @@ def split_labels(lines: Sequence[str]) -> tuple[list[str], list[LabelledValue]]:
     waiting: Zone | None = None  # zone of a label whose value is on the next line
     section = False
     heads: list[Zone | None] = [_heading(line) for line in lines] if len(lines) > 1 else [None]
-    listed = sum(head is not None or _label_at_start(line) is not None for head, line in zip(heads, lines, strict=True))
+    starts = [_label_at_start(line) for line in lines]
+    listed = sum(head is not None or start is not None for head, start in zip(heads, starts, strict=True))
     for index, line in enumerate(lines):
         head = heads[index]
         if head is not None and index + 1 < len(lines) and (listed > 1 or line[-1] in ":|"):
             waiting, section = head, head == "section"
             continue
-        start = _label_at_start(line)
+        start = starts[index]
         if waiting is not None and start is None:
             if waiting == "text":
                 free.append(line)
@@ -183,16 +184,12 @@ def _everywhere() -> re.Pattern[str]:
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Returns the expressions for labels in a line, in a line of a numbered list, and at the beginning of a line."""
-
-    def any_of(names: Sequence[str]) -> str:
-        return "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-
     # In "By the Brygos Painter: a cup", "painter:" is not a label; in "…; painter: Lydos" it is one.
-    anywhere, everything = any_of(_ANYWHERE), any_of(list(labels()))
-    begins = rf"(?:(?<=^)|(?<=[.;|,{CUT}] ))(?:{everything})(?= ?[:=])"
-    named = rf"(?P<label>\b(?:{anywhere})(?= ?[:=])|{begins}) ?[:=] ?"
+    anywhere, everything = any_name(_ANYWHERE), any_name(labels())
+    begins = rf"(?:(?<=^)|(?<=[.;|,{CUT}] )){everything}(?= ?[:=])"
+    named = rf"(?P<label>\b{anywhere}(?= ?[:=])|{begins}) ?[:=] ?"
     # In a list that begins with "1." the numbers belong to the labels; in "… Louvre F 6. Fabric: …" the 6 doesn't.
-    numbered_names = any_of([*_ANYWHERE, "painter", "subject", "scene"])
-    numbered = rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?(?P<label>\b(?:{numbered_names})(?= ?[:=])) ?[:=] ?"
+    numbered_names = any_name([*_ANYWHERE, "painter", "subject", "scene"])
+    numbered = rf"(?:(?<![\w.-])\d{{1,2}}[.)] )?(?P<label>\b{numbered_names}(?= ?[:=])) ?[:=] ?"
     at_start = rf"(?:\(?\d{{1,2}}[.)] )?(?P<label>{everything}) ?(?:[:=]|\| )"
     return re.compile(named), re.compile(numbered), re.compile(at_start)

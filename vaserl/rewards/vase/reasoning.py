@@ -16,7 +16,7 @@ def without_reasoning(text: str) -> str:
         if opened:
             text = text[: opened.start()]
     lowered = text.lower()
-    if any(map(lowered.__contains__, _ANSWER_HINTS)):
+    if ":" in text and any(map(lowered.__contains__, _ANSWER_HINTS)):
         answers = list(_ANSWER.finditer(text))
         if answers:
             text = text[answers[-1].end() :]

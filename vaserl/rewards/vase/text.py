@@ -8,7 +8,7 @@ replaced, so a word that contains one is not similar to any other word.
 import html
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -55,6 +55,15 @@ def at_word(*patterns: str) -> str:
     for pattern in patterns:
         by_letter.setdefault(pattern[0], []).append(pattern[1:])
     branches = (rf"{letter}(?<=\b{letter})(?:{'|'.join(rest)})" for letter, rest in by_letter.items())
+    return f"(?:{'|'.join(branches)})"
+
+
+def any_name(names: Iterable[str]) -> str:
+    """Returns a regular expression that matches each of the names, the longest first, grouped by first letter."""
+    by_letter: dict[str, list[str]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        by_letter.setdefault(name[0], []).append(re.escape(name[1:]))
+    branches = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in sorted(by_letter.items()))
     return f"(?:{'|'.join(branches)})"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from vaserl.rewards.vase.lexicon import places
-from vaserl.rewards.vase.text import CUT, with_marks, word_group, word_list
+from vaserl.rewards.vase.text import CUT, at_word, with_marks, word_group, word_list
 
 METADATA = word_list("metadata.txt")
 """Words that mark a phrase about a vase's keeper, purchase, literature, condition, size or photograph."""
@@ -27,7 +27,7 @@ def without_numbers(normal: str) -> str:
     """Returns a normalised text without measurements, accession numbers and references to literature."""
     normal = _MEASURE.sub(" , ", normal)
     normal = _LITERATURE.sub(f" {CUT} ", normal)
-    return _CREDIT.sub(f" {CUT} ", normal)
+    return _CREDIT.sub(f" {CUT} ", normal) if any(map(normal.__contains__, _CREDITS)) else normal
 
 
 _NUM = r"\d{1,4}(?:[.,]\d{1,3})?(?: \d{1,2}/\d{1,2}|/\d{1,2})?"
@@ -41,10 +41,27 @@ _MEASURE = re.compile(
     r"(?:(?:cm|mm|kg|inch|inches|ft|lbs?|oz)\b|m\.|in\.|in\b(?= ?[(),;]))"
 )
 _LITERATURE = re.compile(
-    r"\b(?:arv2?|abv|cva|bapd|para(?:lipomena)?|add2?|addenda2?|rvap|lcs|rvp|evp|limc|corpus vasorum|beazley archive"
-    r"|neg\.|inv\.|acc\.|pls?\.|figs?\.|cat\. no|accession n\w+|inventory n\w+|no\.|nos\.)"
-    rf"(?![a-z])[^;|{CUT}a-z]{{0,60}}"
+    at_word(
+        *(
+            "arv2?",
+            "abv",
+            "cva",
+            "bapd",
+            "para(?:lipomena)?",
+            "add2?",
+            "addenda2?",
+            "rvap",
+            "lcs",
+            "rvp",
+            "evp",
+            "limc",
+        ),
+        *("corpus vasorum", "beazley archive", r"neg\.", r"inv\.", r"acc\.", r"pls?\.", r"figs?\.", r"cat\. no"),
+        *(r"accession n\w+", r"inventory n\w+", r"no\.", r"nos\."),
+    )
+    + rf"(?![a-z])[^;|{CUT}a-z]{{0,60}}"
 )
+_CREDITS = ("fund", "bequest", "gift of", "purchase", "donated", "acquired", "exchange", "exhibition", "on loan")
 _CREDIT = re.compile(
     rf"(?:^|(?<=[.,;|{CUT}]))(?:[^.,;|{CUT}]|(?<=\b\w)\.){{0,80}}?"
     r"\b(?:funds?|bequest|gift of|purchased?|donated|acquired|exchange|exhibition|on loan)\b"
