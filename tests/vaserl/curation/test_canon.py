@@ -366,6 +366,13 @@ def test_canonical_record_of_any_text_raises_nothing(text, field):
         ),
         ("neck, A: siren | neck, B: owl", "neck, A: siren | neck, B: owl"),
         ("Neck: palmettes. Body: fight", "Neck: palmettes. Body: fight"),
+        ("A. Hector arming B. komos", "A: Hector arming | B: komos"),
+        ("I, satyr. A, fight. B, komos", "I: satyr | A: fight | B: komos"),
+        ("A, fight. B, komos. On A, inscription", "A: fight | B: komos | A: inscription"),
+        ("A, Athena. B is lost.", "A: Athena"),
+        ("(a) Seated women", "A: Seated women"),
+        ("Peleus. On shoulder, komos", "Peleus | shoulder: komos"),
+        ("egg in r., stick top l., moving to r.", "egg in right hand, stick at the top left, moving to right"),
     ],
 )
 def test_canonical_sides_of_a_part_keep_their_part(text, sides):

@@ -38,8 +38,10 @@ _BRACKETED = re.compile(
     re.IGNORECASE,
 )
 """A letter in brackets before a scene, as in Trendall's catalogues: "(a) Eros, (b) a youth"."""
-_POINTED = re.compile(r"(?:^|(?<=[.;|/\n])\s*)(?P<letters>[AB])\s*(?:[).,=]|\s[-–—])\s+")
-"""A capital letter before a scene: "A. Eros; B. a youth"."""
+_POINTED = re.compile(
+    r"(?:^|(?<=[.;|/\n])\s*)(?P<letters>[ABI])\s*(?:[).,=]|\s[-–—])\s+|(?<=\w|\))\s+(?P<glued>B)[.)]\s+(?=\w)"
+)
+"""A capital letter before a scene: "A. Eros; B. a youth", "A. Eros B. a youth"."""
 _BEHIND = re.compile(
     r"\s*[(\[]\s*(?P<behind>(?:(?:on\s+)?(?:the\s+)?(?:side\s+)?[AB](?:\s*(?:and|&|,|/|-)\s*(?:side\s+)?[AB])?"
     r"|(?P<elsewhere>neck|shoulder|lid|body|rim|lip|foot|top|mouth|handles?)"
@@ -57,8 +59,9 @@ _PART = re.compile(
 "neck, A:"."""
 _COLON = re.compile(r"(?:^|(?<=[.;|/\n])\s*)([AB])\s*:\s+")
 _PLACE = re.compile(
-    r"(?:(?:^|(?<=[A-Z]:)|[.;,|])\s*)(?P<how>on|in|under|below|beneath|around|at)\s+the\s+"
-    r"(?P<place>neck|shoulder|lid|body|rim|foot|handles?)\s*[,:]\s+(?:and\s+)?",
+    r"(?:(?:^|(?<=[A-Z]:)|[.;,|])\s*)(?P<how>on|in|under|below|beneath|around|at)\s+(?:the\s+)?"
+    r"(?P<place>(?:(?:upright|vertical|horizontal|left|right)\s+)?(?:neck|shoulder|lid|body|rim|foot|stand|handles?))"
+    r"\s*[,:]\s+(?:and\s+)?",
     re.IGNORECASE,
 )
 """A part of the vase before its scene: "on the shoulder, a siren; under the handles, palmettes"."""
@@ -78,6 +81,10 @@ _HEADING = re.compile(
 _LOOKALIKE = re.compile("(?<=[Ss]ide )[\u0391\u0392\u0410\u0412]")  # A and B of the Greek and the Cyrillic alphabet
 _COMPARED = re.compile(r"(?:\(\s*cf\.[^()]*\)|(?:^|(?<=[.;]\s))cf\.[^.;]*(?:[.;]|$))", re.IGNORECASE)
 """A reference to other vases for comparison, which says nothing about this one."""
+_ON_SIDE = re.compile(r"(^|[.;]\s+)On\s+(?=[AB][,:]\s)")
+_DASH = re.compile(r"(?<=[\w.])—(?=\w)")
+_LOST = re.compile(r"(?:^|(?<=[.;|]))\s*(?:side )?[AB](?: is|:|,) (?:lost|missing|effaced|not preserved)\s*(?:[.;|]|$)")
+"""A side of which nothing is left."""
 _ENDS = " \t\n,;.|/–—-"
 
 
@@ -87,9 +94,12 @@ def canonical_sides(text: str) -> str:
     Sides are named in words ("Side A", "Obverse", "Front", "On the back"), by a letter in brackets before the scene or
     behind it, or by "A." Text without a side's name is unchanged.
     """
+    text = _DASH.sub(", ", _ON_SIDE.sub(r"\1", _LOST.sub("", text)))
     text = _COMPARED.sub(" ", re.sub(r"<br ?/?>|\r\n?", "\n", text))
     text = _GLUED.sub(". ", _LOOKALIKE.sub(lambda match: "A" if match[0] in "\u0391\u0410" else "B", text))
-    for letter, side in (("r", "right"), ("l", "left")):  # "in r. hand", "moving to l."
+    for letter, side in (("r", "right"), ("l", "left")):  # "egg in r.", "in r. hand", "moving to l.", "top r."
+        text = re.sub(rf"\b(top|bottom|upper|lower) {letter}\.", rf"at the \1 {side}", text)
+        text = re.sub(rf"(?<=\bin ){letter}\.(?=\s*(?:[,;|]|$)|\s+[A-Z(])", f"{side} hand", text)
         text = re.sub(rf"\b{letter}\.(?=\s+[a-z])|(?<=\bto ){letter}\b(?:\.(?!\s+[A-Z]))?", side, text)
     for beginning in (_VESSEL.match(text), _HEADING.match(text)):
         if beginning and beginning.end() < len(text) and names_a_shape(beginning[1]):
@@ -162,6 +172,8 @@ def _of_words(match: re.Match[str]) -> str:
 
 
 def _of_letters(letters: str) -> str:
+    if letters == _IN:
+        return _IN
     named: list[str] = re.findall(r"[AB12](?![a-z])", letters.upper())
     return ",".join(sorted({{"1": _A, "2": _B}.get(letter, letter) for letter in named}))
 
@@ -169,9 +181,9 @@ def _of_letters(letters: str) -> str:
 def _bracketed(text: str, fewest: set[str]) -> Parts:
     """Returns the scenes of a text whose sides are letters before them, or [] if it doesn't name the `fewest` so."""
     for pattern in (_BRACKETED, _POINTED):
-        spans = [(m.start(), m.end(), _of_letters(m["letters"])) for m in pattern.finditer(text)]
+        spans = [(m.start(), m.end(), _of_letters(m[m.lastgroup or "letters"])) for m in pattern.finditer(text)]
         if spans and not text[: spans[0][0]].strip(_ENDS) and _AB not in (labels := {s[2] for s in spans}):
-            if fewest <= labels:
+            if fewest <= labels or labels == {_A}:
                 return _cut(text, spans)
         elif spans and not text[: spans[0][0]].strip(_ENDS):
             return _cut(text, spans)

@@ -16,13 +16,35 @@ from vaserl.rewards.vase.text import lemma
 DOUBT = "perhaps"
 """Word before a noun phrase that the catalogue marks with "(?)"."""
 _CONJUNCTIONS = frozenset(("and", "or"))
-_PREPOSITIONS = frozenset(
+PREPOSITIONS = frozenset(
     (
         *("with", "without", "in", "on", "at", "of", "to", "between", "by", "over", "from", "under", "above", "below"),
         *("behind", "before", "after", "around", "beside", "against", "near", "into", "onto", "through", "towards"),
-        *("toward", "out", "off", "up", "down", "upon", "among", "across", "along", "within", "for", "as", "beneath"),
+        *(
+            "except",
+            "toward",
+            "out",
+            "off",
+            "up",
+            "down",
+            "upon",
+            "among",
+            "across",
+            "along",
+            "within",
+            "for",
+            "as",
+            "beneath",
+        ),
     )
 )
+_ADVERBS = frozenset(
+    ("forward", "forwards", "back", "backwards", "away", "aside", "upwards", "downwards", "round", "ready")
+)
+"""Words that take no article behind a participle: "looking back"."""
+_LIMBS = frozenset(("foot",))
+_BEFORE_LIMBS = frozenset(("left", "right", "his", "her", "its", "their"))
+"""Words that begin the object of a participle: "resting left arm on staff"."""
 _NOUNS = ("noun", "mass", "event")
 _IRREGULAR_PLURALS = frozenset(
     (
@@ -72,22 +94,25 @@ def with_articles(words: Sequence[str], names: Mapping[str, str]) -> list[str]:
         doubtful = "?" in phrase
         nouns = [word for word in phrase if word != "?"]
         article = "" if shared else _article(nouns, names, before)
-        if article in ("a", "an") and written and written[-1] in _PREPOSITIONS:
+        if article in ("a", "an") and written and written[-1] in PREPOSITIONS:
             article = "" if nouns[-1] in _kinds()["bare"] else "the" if nouns[-1] in _kinds()["definite"] else article
         shared = before in _CONJUNCTIONS and all(_is_adjective(word, names) for word in nouns)
         if doubtful and nouns:
             # "the head of perhaps a woman": the doubt stands before the preposition
-            place = len(written) - 1 if written and written[-1] in _PREPOSITIONS else len(written)
+            place = len(written) - 1 if written and written[-1] in PREPOSITIONS else len(written)
             written.insert(place, DOUBT)
         written.extend(([article] if article else []) + nouns)
         phrase.clear()
 
     for index, word in enumerate(words):
         after = words[index + 1] if index + 1 < len(words) else ""
-        if word in _CONJUNCTIONS or word in _PREPOSITIONS or _is_verb(word, bool(phrase), after):
+        if word in _CONJUNCTIONS or word in PREPOSITIONS or _is_verb(word, bool(phrase), after):
             close(word)
             written.append(word)
             shared = shared and word in _CONJUNCTIONS
+        elif _is_adverb(word, after) and (phrase or written) and (phrase or written)[-1].endswith("ing"):
+            close(word)
+            written.append(word)
         else:
             phrase.append(word)
     close("")
@@ -101,12 +126,12 @@ def is_event(phrase: Sequence[str]) -> bool:
 
 def is_modified(phrase: str) -> bool:
     """Returns True if a noun behind "and" could belong to the end of the phrase: "a youth with a staff"."""
-    return not _PREPOSITIONS.isdisjoint(phrase.split())
+    return not PREPOSITIONS.isdisjoint(phrase.split())
 
 
 def begins_with_preposition(phrase: str) -> bool:
     """Returns True for a phrase such as "in the centre"."""
-    return phrase.split(" ")[0] in _PREPOSITIONS
+    return phrase.split(" ")[0] in PREPOSITIONS
 
 
 def is_joined(phrase: str) -> bool:
@@ -132,13 +157,13 @@ def _article(phrase: Sequence[str], names: Mapping[str, str], before: str) -> st
         return "the"
     head = nouns[-1]
     kind = names.get(head.removesuffix("'s"), "")
-    if kind == "unique":
+    if kind == "unique" or any(names.get(word) == "unique" for word in nouns):
         return "the"
     if kind == "person" or any(names.get(word.removesuffix("'s")) == "person" for word in nouns):
         return ""
-    if _is_plural(head) or head in _kinds()["mass"]:
+    if _is_plural(head) or (head in _kinds()["mass"] and not (head in _LIMBS and len(phrase) > 1)):
         return ""
-    return "the" if before == "of" and head in _kinds()["of"] else indefinite_article(phrase[0])
+    return "the" if before in ("of", "for") and head in _kinds()["of"] else indefinite_article(phrase[0])
 
 
 def _is_plural(word: str) -> bool:
@@ -152,12 +177,18 @@ def _is_verb(word: str, behind_noun: bool, after: str) -> bool:
     if word in _kinds()["verb"]:
         return bool(after)
     participle = word.endswith("ing") and len(word) > 4 and not any(word in _kinds()[kind] for kind in _NOUNS)
-    return participle and (behind_noun or after in _PREPOSITIONS)
+    return participle and (behind_noun or after in PREPOSITIONS | _ADVERBS | _BEFORE_LIMBS)
+
+
+def _is_adverb(word: str, after: str) -> bool:
+    """Returns True for a word that tells where a participle goes: "looking back", "running right"."""
+    return word in _ADVERBS or (word in ("left", "right") and (not after or after in PREPOSITIONS | _CONJUNCTIONS))
 
 
 def _is_adjective(word: str, names: Mapping[str, str]) -> bool:
     participle = len(word) > 4 and word.endswith("ed") and word not in _kinds()["noun"]
-    return participle or word in _kinds()["adjective"] or names.get(word) == "adjective"
+    manner = len(word) > 4 and word.endswith("ly") and word not in names  # "largely restored"
+    return participle or manner or word in _kinds()["adjective"] or names.get(word) == "adjective"
 
 
 @cache

@@ -170,7 +170,7 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments"))
+_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments", "of", "a", "an", "the"))
 _MATERIALS = word_group("materials")
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""

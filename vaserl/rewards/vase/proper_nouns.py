@@ -22,7 +22,7 @@ def names_in(text: str) -> Mapping[str, str]:
     found = {}
     words = re.findall(r"[^\W\d_]{2,}", text)
     capitals = sum(word[0].isupper() for word in words) > len(words) / 2  # throughout, or in each word, as in a title
-    inner = set() if capitals else set(re.findall(r"(?<=[^\W\d_] )[^\W\d_]{2,}", text))
+    inner = set() if capitals else set(re.findall(r"(?<=[^\W\d_] )[^\W\d_](?=[a-z])[^\W\d_]+", text))
     for written in words:
         word = normalize(written, len(written))
         kind = known_names().get(word)
@@ -36,8 +36,8 @@ def names_in(text: str) -> Mapping[str, str]:
 
 
 def capitalised(word: str, names: Mapping[str, str]) -> str:
-    """Returns the word with a capital letter if it is one of `names`."""
-    return word.capitalize() if word.removesuffix("'s") in names else word
+    """Returns the word with a capital letter if it, or its part before a hyphen, is one of `names`: "Pan-satyr"."""
+    return word.capitalize() if re.split(r"'s$|-", word)[0] in names else word
 
 
 @cache

@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vaserl.rewards.vase.decoration import decoration_words
-from vaserl.rewards.vase.noun_phrases import begins_with_preposition, is_event, is_joined, is_modified, with_articles
+from vaserl.rewards.vase.noun_phrases import (
+    PREPOSITIONS,
+    begins_with_preposition,
+    is_event,
+    is_joined,
+    is_modified,
+    with_articles,
+)
 from vaserl.rewards.vase.proper_nouns import capitalised
 from vaserl.rewards.vase.text import tokens
 from vaserl.rewards.vase.vase_parts import LABEL, place_of
 
 _LABELLED = re.compile(
-    rf"(?:^|(?<=[\s.,;|]))(?P<label>{LABEL}) ?: *|(?:^|(?<=[;|] ))(?P<listed>[abi]|a ?[-&] ?b), +(?=\w)"
+    rf"(?:^|(?<=[\s.,;|]))(?P<label>{LABEL}) ?: *|(?:^|(?<=[;|.:] ))(?P<listed>[abi]|a ?[-&] ?b|above|below), +(?=\w)"
 )
 """A label before a scene, "neck, a:", or as in Beazley's lists, "i, achilles; a-b, horsemen"."""
 _LEADING = re.compile(
@@ -19,7 +26,12 @@ _LEADING = re.compile(
 )
 _APPOSITION = "="
 _ONE_SIDE_OF, _OTHER_SIDE_OF = "on one side of ", "on the other side of "
-_BEGINS_OPENLY = re.compile(r"(?:one|two|three|some|others?|both|each|all|with|in|on|at|between|under|\w+ing)\b")
+_BEGINS_OPENLY = re.compile(
+    r"(?:one|two|three|some|others?|both|each|all|with|in|on|at|between|under|except|to|from|by|behind|raised|enveloped"
+    r"|wrapped|damaged|the (?:left|right)|\w+ing|\w+ly)\b"
+)
+_REFERENCE = re.compile(r"\bas (?:above|before|on the last)\b")
+"""A reference of a catalogue to its own entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,10 @@ def scene_phrase(decoration: str, names: Mapping[str, str]) -> str:
     """
     scenes = _merged(_scenes(decoration))
     written = [_joined([_added(phrase, names, True) for phrase in scene.phrases], scene) for scene in scenes]
-    if len(scenes) == 1:
-        return f"{written[0]} on both sides" if scenes[0].place == "on both sides" else written[0]
+    if len(scenes) == 1 and scenes[0].place in ("", "on one side"):
+        return written[0]
+    if len(scenes) == 1 and scenes[0].place == "on both sides":
+        return f"{written[0]} on both sides"
     placed: list[str] = []
     for index, (scene, text) in enumerate(zip(scenes, written, strict=True)):
         before = scenes[index - 1].place if index else ""
@@ -47,6 +61,8 @@ def scene_phrase(decoration: str, names: Mapping[str, str]) -> str:
             part = before.removeprefix(_ONE_SIDE_OF)
             front = f"on {part} {written[index - 1]} at the front"
             placed[-1] = f"{front}{', and' if is_modified(written[index - 1]) else ' and'} {text} at the back"
+        elif scene.place and scene.place == before:
+            placed.append(text)
         else:
             placed.append(f"{scene.place} {text}".strip())
     return ", and ".join(filter(None, (", ".join(placed[:-1]), *placed[-1:])))
@@ -97,9 +113,11 @@ def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
     phrase that was in brackets."""
     scene = re.sub(r"\s--+\s", ", ", _LEADING.sub("", text.strip()))
     scene = re.sub(r"\b(nos?|ca?|figs?|pls?|st|hts?)\.", r"\1", scene)
-    scene = re.sub(r"\( ?\? ?\)|(?<=\w)\?", " ? ", scene)
+    scene = _REFERENCE.sub(",", re.sub(r"\( ?\?+ ?\)|(?<=\w)\?", " ? ", scene))
+    scene = re.sub(r"\b(and|or) \(([^()]*)\)", r"\1 \2", scene)  # "Theseus and (the bull?)"
+    scene = re.sub(rf" \(((?:{'|'.join(sorted(PREPOSITIONS))}) [^()]*)\)", r" \1", scene)  # "an owl (on a diskos)"
     scene = re.sub(r"\bthis\b", " ", scene)
-    scene = re.sub(r"\)|[.;:](?=\s|$)", ",", scene.replace("(", f", {_APPOSITION} "))
+    scene = re.sub(r"\)|[.;](?=\s|$)", ",", re.sub(r"\(|:(?=\s|$)", f", {_APPOSITION} ", scene))
     pieces = (tuple(piece.split()) for piece in scene.split(","))
     return tuple(piece for piece in pieces if not {"?", _APPOSITION}.issuperset(piece))
 
@@ -119,7 +137,8 @@ def _merged(scenes: list[_Scene]) -> list[_Scene]:
 
 def _added(phrase: Sequence[str], names: Mapping[str, str], articles: bool) -> str:
     plain = [word for word in phrase if word != _APPOSITION]
-    words = with_articles(plain, names) if articles else [word for word in plain if word != "?"]
+    is_gloss = len(plain) == 1 < len(phrase)  # "a drinking horn, keras"
+    words = with_articles(plain, names) if articles and not is_gloss else [word for word in plain if word != "?"]
     return " ".join(capitalised(word, names) for word in words)
 
 
@@ -133,4 +152,5 @@ def _joined(written: Sequence[str], scene: _Scene) -> str:
     apart = _BEGINS_OPENLY.match(last) or is_joined(last) or scene.phrases[-1][0] == _APPOSITION
     if apart or (len(others) == 1 and is_event(scene.phrases[0])):
         return ", ".join(written)
-    return ", ".join(others) + (", and " if is_modified(others[-1]) or is_joined(others[-1]) else " and ") + last
+    is_long = is_modified(others[-1]) or is_joined(others[-1]) or scene.phrases[-2][0] == _APPOSITION
+    return ", ".join(others) + (", and " if is_long else " and ") + last

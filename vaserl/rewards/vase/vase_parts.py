@@ -11,12 +11,13 @@ _SIDES = {
 _BOTH = re.compile(r"a ?(?:-|,|&|and) ?b")
 _PREPOSITION = r"(?:on|at|in|under|above|below|beneath|around|between|inside|outside|over)"
 _WHICH = (
-    r"(?:(?:each|both|main|upper|lower|top|middle|bottom|first|second|third|fourth|left|right|outer|inner|other|the) )*"
+    r"(?:(?:each|both|main|upper|lower|top|middle|bottom|first|second|third|fourth|left|right|upright|vertical|horizontal"
+    r"|outer|inner|other|the) )*"
 )
 _NOUN = (
     r"(?:handle(?:[- ]?(?:plate|zone|root|attachment))?s?|neck|shoulder|body|belly|lid|knob|rim|mouth|lip|foot|stem"
     r"|base|spout|tondo|predella|medallion|interior|exterior|panels?|friezes?|zones?|registers?|rows?|bands?|picture"
-    r"|border|top|bottom|underside|wall|bowl|strap)"
+    r"|border|top|bottom|underside|wall|bowl|strap|stand|topside)"
 )
 _PART = re.compile(
     rf"(?:(?P<preposition>{_PREPOSITION}) )?(?P<which>{_WHICH})(?P<noun>{_NOUN})(?: of (?:the )?(?P<whole>{_NOUN}))?"
@@ -35,6 +36,10 @@ _WORDS = {
     "bottom": "at the bottom",
     "on top": "at the top",
     "middle": "in the middle register",
+    "left": "on the left",
+    "right": "on the right",
+    "centre": "in the centre",
+    "legs": "on the legs",
     "upper": "in the upper register",
     "lower": "in the lower register",
     "bd": "on the body",

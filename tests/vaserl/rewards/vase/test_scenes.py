@@ -42,6 +42,22 @@ SCENES = {
     # names that no list holds, by their endings; common nouns that end alike
     "PROKRITEUS AND THERSANDRIPPE": "Prokriteus and Thersandrippe",
     "YOUTH WITH DISKOS, KOMOS, KOTTABOS": "a youth with a diskos, a komos and kottabos",
+    "YOUTH WITH PEPLOS AND GORYTOS": "a youth with a peplos and a gorytos",
+    "HERAKLES AND NEMEAN LION": "Herakles and the Nemean lion",
+    "PAN-SATYR": "a Pan-satyr",
+    "INSCRIPTION, LARGELY RESTORED": "an inscription, largely restored",
+    # participles and what belongs to them
+    "SATYR BENDING FORWARD": "a satyr bending forward",
+    "MAENAD RUNNING LEFT AND LOOKING BACK": "a maenad running left and looking back",
+    "YOUTH WITH DISH, RESTING LEFT ARM ON PILLAR": "a youth with a dish, resting the left arm on a pillar",
+    "COWS LED TO SACRIFICE": "cows led to sacrifice",
+    # brackets, colons, references
+    "OWL (ON DISKOS), WREATH": "an owl on a diskos, and a wreath",
+    "DRINKING HORN (KERAS), SATYR": "a drinking horn, keras, and a satyr",
+    "THESEUS AND (THE BULL?)": "Theseus and perhaps the bull",
+    "HERAKLES AND APOLLO: STRUGGLE FOR THE TRIPOD": "Herakles and Apollo, the struggle for the tripod",
+    "WOMAN, AS ABOVE": "a woman",
+    "PYRRHIC (??)": "perhaps a pyrrhic",
     # doubts
     "EOS PURSUING TITHONOS (?) WITH LYRE": "Eos pursuing perhaps Tithonos with a lyre",
     "ACTOR (?) IN COSTUME": "perhaps an actor in costume",
@@ -63,6 +79,10 @@ SIDES = {
         "on one side of the neck warriors, and on the other side of the body a chariot"
     ),
     "SHOULDER: LION | ON EACH HANDLE PLATE: SPHINX": "on the shoulder a lion, and on each handle plate a sphinx",
+    "SHOULDER: LION": "on the shoulder a lion",
+    "A: LION": "a lion",
+    "A: LION | A: BOAR": "on one side a lion, and a boar",
+    "RIGHT: COLUMN | ON THE STAND: ANIMALS": "on the right a column, and on the stand animals",
     "NECK, A: OWL | NECK, B: SWAN": "on the neck an owl at the front and a swan at the back",
     "BELOW: HOUNDS | ABOVE: RAYS": "in the zone below hounds, and in the zone above rays",
     "I, ACHILLES; A-B, HORSEMEN": "in the tondo Achilles, and on both sides horsemen",
