@@ -30,3 +30,12 @@ def test_vase_question_by_hand(dimension, answer, total):
 def test_vase_question_refuses_several_dimensions():
     with pytest.raises(ValueError, match="one dimension, got 6"):
         vase_question(task(RECORD), completion("Athenian"))
+
+
+@pytest.mark.parametrize(
+    "answer", ["unknown", "I don't know.", "I can't tell", "I am not sure", "unclear", "undetermined"]
+)
+@pytest.mark.parametrize("dimension", ["fabric", "technique", "shape", "dating", "attribution"])
+def test_an_answer_that_declines_is_silence(dimension, answer):
+    parts = vase_question(task(RECORD, (dimension,)), completion(answer)).parts
+    assert (parts[f"stated/{dimension}"], parts[dimension]) == (0, 0)
