@@ -49,6 +49,8 @@ def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
     Returns: an SVG file.
     """
     steps = found["steps"]
+    lowest = min(step[f"reward/{dimension}"] for step in steps for dimension in DIMENSIONS)
+    bounds = (min(0.0, lowest) - 0.02, 1.05)  # where wrong values cost, means may be below 0
     with drawing.style():
         figure = Figure(figsize=(7.4, 4.6), layout="constrained", facecolor="white")
         panels = figure.subplots(2, 3, sharex=True, sharey=True)
@@ -62,11 +64,11 @@ def per_dimension_figure(found: Mapping[str, Any]) -> bytes:
             held_out = found["held_out"]["dimensions"][dimension]
             axes.plot([x[0] - 1.5], [held_out["before"]], marker="o", color=SFT, clip_on=False)
             axes.plot([x[-1] + 1.5], [held_out["after"]], marker="o", color=PERFECT, clip_on=False)
-            axes.set(ylim=(-0.02, 1.05), title=f"{dimension}  {window['first']:.2f} → {window['last']:.2f}")
+            axes.set(ylim=bounds, title=f"{dimension}  {window['first']:.2f} → {window['last']:.2f}")
         for axes in panels[1]:
             axes.set_xlabel("GRPO step")
         for axes in panels[:, 0]:
-            axes.set_ylabel("similarity")
+            axes.set_ylabel("reward")
         figure.suptitle(
             "Advantages by dimension: training samples (lines; bars: first and last ten steps), "
             "held-out greedy before and after (dots)",
