@@ -61,7 +61,10 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     if phrases.OF_END.search(normal):
         normal = phrases.inverted().sub(r"\2 of \1", normal)
     if " group" in normal:
-        normal = phrases.LETTERS.sub(r"\1-\2-\3 group", normal)
+        normal = phrases.INITIALS.sub(r"\1-\2 group", phrases.LETTERS.sub(r"\1-\2-\3 group", normal))
+    if "painter's name" in normal:
+        normal = phrases.NAME_VASE.sub(r"\1 , name vase", normal)
+    normal = phrases.POINT_OF_NUMBER.sub(r"\1 ", normal)
     if "'s " in normal:
         normal = phrases.POSSESSIVE.sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
@@ -124,7 +127,8 @@ _COMPARED = "compare"
 _QUALIFIER = re.compile(
     r"(?P<near>\bnear(?: to)?\b|\b(?:very )?close (?:in (?:style|manner) )?to\b)"
     r"|(?P<manner>\b(?:in )?(?:the )?(?:manner|style) of\b|\bmanner\b)"
-    r"|(?P<follower>\b(?:an? |the )?(?:followers?|imitators?|pupils?|students?|imitations?) of\b|\bfollower\b)"
+    r"|(?P<follower>^after\b(?= .* painter)"
+    r"|\b(?:an? |the )?(?:followers?|imitators?|pupils?|students?|imitations?) of\b|\bfollower\b)"
     r"|(?P<circle>\b(?:(?:in|from) )?(?:the )?(?:circle|school|following) of\b"
     r"|\b(?:an? )?(?:associate|companion)s? of\b)"
     r"|(?P<workshop>\b(?:from )?(?:the )?(?:work)?shop of\b)"
@@ -153,7 +157,8 @@ _DROPPED = re.compile(
 )
 _LEADING = re.compile(
     rf"^(?:(?:{phrases.MADE})?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
-    r"|an? (?:painter|artist|potter|member|hand) (?:of|from|in|within) (?=(?:the )?.+ (?:group|class|workshop)\b)"
+    r"|(?:an? |the )?(?:painter|artist|potter|member|hand)s? (?:of|from|in|within) "
+    r"(?=(?:the )?(?:[a-z'-]+ ){1,3}(?:group|class|workshop)\b)"
     r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
     r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
     r"|an?\b(?! \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
@@ -184,6 +189,7 @@ _NOTE = re.compile(r"(?:who|which|that|active|born|working|sons? of|brothers? of
 _MADE_IT = re.compile(r" (?:has )?(?:painted|made|signed|decorated|drew|potted)(?: (?:it|this|me|the \w+))?$")
 _ABBREVIATED = {"p": "painter", "ptr": "painter", "gr": "group", "cl": "class"}
 _SCHOLARS = word_list("scholars.txt")
+_NATIONS = frozenset(("greek", "attic", "athenian", "etruscan", "apulian", "campanian", "italian", "corinthian"))
 _LINKS = frozenset(("the", "a", "an", "and", "as", "or", "painted", "potted", "made", "signed"))
 _NO_NAME = word_list("nobody.txt")
 
@@ -253,6 +259,8 @@ def _expanded(words: list[str], index: int) -> str:
 
 def _without_notes(words: list[str]) -> list[str]:
     """Returns the words of a name without a scholar, a date or a description around it."""
+    while len(words) > 1 and words[-1] in _NATIONS:
+        words = words[:-1]  # "Paidikos (Greek)"
     if len(words) > 1 and len(words[-1]) == 1 and known_hand(*split_role(words[:-1])):
         words = words[:-1]  # "Psiax [D. von Bothmer]"
     while words and (words[-1] in ("late", "early") or words[-1] in _SCHOLARS):

@@ -38,6 +38,7 @@ _WORD = re.compile(r"[a-z][a-z'-]*|[,.;:()|¦]")
 _CHARACTERS_BEFORE = 90
 _EVENT_AFTER = re.compile(
     r" ?(?:marks|marked|saw)\b"
+    r"|(?: onwards?)?,? (?:was|were) (?:populated|inhabited|founded|ruled|conquered|settled|dominated|home)\b"
     r"|,? (?:the )?(?:persians|greeks|athenians|spartans|romans|carthaginians|macedonians|xerxes|alexander|perikles)\b"
 )
 _OF_EVENT = re.compile(
@@ -61,6 +62,10 @@ _GENERAL = frozenset(
         *("superseded", "used", "widespread"),
     )
 )
+_MODELS = frozenset(
+    ("prototype", "prototypes", "models", "predecessors", "began", "beginning", "starting", "started", "those")
+)
+_OF_CLASSES = frozenset(("were",))
 _PREPOSITIONS = frozenset(
     ("in", "from", "during", "between", "since", "throughout", "until", "over", "to", "by", "after", "before")
 )
@@ -77,6 +82,8 @@ def dates_the_vase(normal: str, begin: int, end: int, num_years: int) -> bool:
     before = normal[max(0, begin - _CHARACTERS_BEFORE) : begin].rstrip()
     if before.endswith((" fl.", "born", "died")) or _OF_EVENT.search(before):
         return False
+    if before.endswith(("period,", "age,", "era,")) and num_years >= _GENERAL_PERIOD_YEARS:
+        return False  # "Hellenistic period, 323–30 BC"
     if before.endswith("("):
         before = before[:-1]
         if before.endswith(("period ", "age ", "era ")) and num_years >= _GENERAL_PERIOD_YEARS:
@@ -95,6 +102,8 @@ def dates_the_vase(normal: str, begin: int, end: int, num_years: int) -> bool:
         return False
     if not _ARTICLES.isdisjoint(clause[:3]) and _PERSON.match(normal, end):
         return False  # "an influential 5th century BC painter"
+    if not _MODELS.isdisjoint(clause[:4]) or not _OF_CLASSES.isdisjoint(clause[:9]):
+        return False  # "prototypes of the 6th century BC", "red-figure vases were made from …"
     if not _MADE.isdisjoint(clause):
         return True
     if not clause:

@@ -25,6 +25,7 @@ _BACKGROUND = word_group("background")
 _FEW_WORDS, _SHORT_PHRASE = 3, 4
 _LONG_TEXT, _NUM_SENTENCES = 45, 3
 _FEWEST_BACKGROUND = 2
+_MANY_MOTIFS = 5
 _SHORT_WORD = 2
 _PURPOSES = word_group("purposes")
 _SHARE_OF_MOTIFS = 0.7
@@ -122,8 +123,10 @@ def _is_background(sentence: Sequence[str]) -> bool:
 
     A picture is described in the present tense: "the hero was sent to Nemea" tells what is not shown.
     """
-    if len(_BACKGROUND.intersection(sentence)) >= _FEWEST_BACKGROUND or not METADATA.isdisjoint(sentence):
+    if not METADATA.isdisjoint(sentence):
         return True
+    if len(_BACKGROUND.intersection(sentence)) >= _FEWEST_BACKGROUND:
+        return sum(map(is_motif, sentence)) < _MANY_MOTIFS
     if not _SOURCES.isdisjoint(sentence):
         return True
     return not _PAST.isdisjoint(sentence) and _PRESENT.isdisjoint(sentence)

@@ -23,7 +23,7 @@ _RELATION = (
     r"(?:by(?: or near)?|near(?: to)?|(?:very )?close (?:in (?:style|manner) )?to|"
     r"compar(?:ed|able|e)(?: (?:with|to))?|cf\.?"
     r"|reminiscent of|recall(?:s|ing)?|resembl(?:es?|ing)|akin to|related to|connected (?:with|to)"
-    r"|(?:given|credited) to"
+    r"|(?:given|credited) to|(?:made|manufactured|produced|painted|potted) in(?= the (?:[\w-]+ ){1,3}workshop)"
     r"|(?:in |from )?(?:the )?(?:manner|style|circle|school|(?:work)?shop|following) of"
     r"|(?:an? |the )?(?:follower|imitator|imitation|pupil|student|companion|associate)s? of)"
 )
@@ -34,14 +34,14 @@ _HIS_HAND = (
 HIS = re.compile(rf"(?:by )?{_HIS_HAND}")
 """What follows a name and "or": "his workshop"."""
 _OR_HIS = rf"(?: (?:or|and) (?:by )?{_HIS_HAND})?"
-_BELONGING = r"(?:belong(?:s|ing) to|of|from) the (?!same\b|this\b)"
+_BELONGING = r"(?:belong(?:s|ing|ed) to|of|from) the (?!same\b|this\b)"
 MARKS = re.compile(rf"([.,;:()|{CUT}](?:(?<!\.)|(?<=\w\w\w\.)(?=\s|$)))")
 """Punctuation marks that no phrase crosses; the point of "St. Valentin" is none."""
 _MARK = rf"[,;:()|?{CUT}]|\.(?:\s|$)|$"
 _END = (
     rf"(?=\s*(?:{_MARK})|\s+(?:depicting|showing|with|dated|dating|datable|who|which|that|decorated|active"
     r"|(?:around|about)(?! the (?:painter|artist|potter)\b)|circa|ca?\. ?\d+"
-    r"|at|on|during|is|was|has|because|whose"
+    r"|at|on|during|is|was|has|takes|took|worked|liked|because|whose"
     r"|and (?:\w+ed|made|from|in|shows?|depicts?|showing|depicting|dating|dates?|is|was|has|to|can|may)"
     r"|(?:from|in)(?! (?:the )?(?:manner|style|circle|school|workshop|following)\b)"
     r"|as (?:both |the |a )*(?:painter|potter))\b)"
@@ -92,6 +92,8 @@ AFTER_DOUBT = re.compile(r"\s*(?:\(\?\)|\?)")
 NEGATED = re.compile(
     r"(?:\b(?:not|nor|neither|never|unlike|rather than|instead of|influenced|inspired|similar|comparable)|n't)"
     r"(?: (?:be|been|the|a|an|work|works|hand|of|by|in|attributed|attributable|assigned|ascribed|to|that|those)\b)* ?$"
+    r"|\b(?:recalls?|recalling|resembl\w+|similar to|comparable to|compare|see|like) [^,.;:()]*"
+    r"\b(?:cups?|amphorae?|kraters?|vases?|lekythoi|lekythos|hydria|pelike|skyphos|stamnos|plate|kylix) $"
 )
 """Words directly before a name that is no attribution: "not by"."""
 
@@ -147,6 +149,11 @@ OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
 
 LETTERS = re.compile(r"\b([a-z])\.? (and|&) ([a-z])\.? group\b")
 """A group named with two letters: "V. and A. Group"."""
+INITIALS = re.compile(r"\b([a-z])\. ?([a-z])\. group\b")
+"""A group named with initials: "A.V. Group"."""
+NAME_VASE = re.compile(r"\b((?:the )?(?:[\w-]+ ){1,3}?painter)'s (?:name[ -]?)(?:vase|piece|cup|amphora)\b")
+POINT_OF_NUMBER = re.compile(r"(\b(?:group|painter|class) of [a-z]+ [a-z]{1,2})\. ?(?=[\d\ue000-\ue009])")
+"""The point in "Group of Vatican G. 57"."""
 POSSESSIVE = re.compile(r"\b(the (?:[\w-]+ ){1,3}?painter)'s (workshop|circle|school|style|manner)\b")
 
 

@@ -61,7 +61,8 @@ def split_labels(lines: Sequence[str]) -> tuple[list[str], list[LabelledValue]]:
         if start is None and listed >= _FEWEST_LABELS and _is_unknown_field(line):
             continue
         if start == "section":
-            section = len(lines) > 1
+            # "Provenance: no indication" is one line; a long value goes on
+            section = len(lines) > 1 and not 0 < len(_value_at_start(line)) < _LONGEST_HEADING
             waiting = "section" if section else None
         free += _split_line(line, labelled, whole=len(lines) > 1)
     return free, labelled
@@ -93,6 +94,11 @@ _LONGEST_HEADING = 40
 def _label_at_start(line: str) -> Zone | None:
     match = _patterns()[2].match(line)
     return labels()[match["label"]] if match else None
+
+
+def _value_at_start(line: str) -> str:
+    match = _patterns()[2].match(line)
+    return line[match.end() :].strip() if match else ""
 
 
 def _split_line(line: str, labelled: list[LabelledValue], whole: bool) -> list[str]:
@@ -138,7 +144,7 @@ def _take(zone: Zone, value: str, labelled: list[LabelledValue]) -> str:
 _PHRASE_END = re.compile(r"[;|](?: |$)|\.(?: |$)")
 _NAMES_END = re.compile(r"[|](?: |$)|\.(?: |$)")  # "Terracotta; red-figure"
 # The points of "c. 500", "5th c. BC" and "5. Jh. v. Chr." end nothing.
-_DATE_END = re.compile(r"[;|](?: |$)|(?<![hdt] c)(?<! cent)(?<! jh)(?<! [vn])\.(?: |$)(?=[^\d(])(?!jh|jahrh)")
+_DATE_END = re.compile(r"[;|](?: |$)|(?<![hdt] c)(?<! cent)(?<! jh)(?<! [vn])\.(?: |$)(?=[^\d(-])(?!jh|jahrh|to\b)")
 _HAND_END = re.compile(r"[;|](?: |$)|(?<!\bc)(?<!\bca)(?<!\bfl)(?<!\b[a-z])(?<!\bst)\.(?: |$)")  # "active ca. 490 BC"
 _ENDS: dict[Zone, re.Pattern[str]] = {"dating": _DATE_END, "names": _NAMES_END, "attribution": _HAND_END}
 _IGNORED_END = re.compile(r"[;|](?: |$)|\.(?: (?=[a-z]{3})|$)")

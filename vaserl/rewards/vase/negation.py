@@ -39,7 +39,8 @@ _LIST = r"(?:,(?: (?!but\b)[\w'-]+){1,3}(?=,? (?:or|nor) )|,(?= (?:or|nor)\b))" 
 _NEGATORS = (
     r"(?<!if )\b(?:not(?! (?:only|just|merely|later|earlier|before|after|far|certain|unlike|yet)\b)"
     r"|no(?![.:]|,? \d| (?:later|earlier|less|more|doubt|longer|known|one)\b)|neither|nor|never|without|lacks?|lacking"
-    r"|rather than|instead of|as opposed to|in contrast (?:to|with)|unlike|differs? from|different from|except(?: for)?"
+    r"|rather than|instead of|as opposed to|in contrast (?:to|with)|unlike|differs? from|different from"
+    r"|except(?! for the (?:red|black)-figure)(?: for)?"
     r"|cannot|isn't|wasn't|aren't|doesn't|don't|can't|couldn't)\b"
 )
 _NEGATED = re.compile(rf"{_NEGATORS}{_CLAUSE}(?:{_LIST}{_CLAUSE})*")

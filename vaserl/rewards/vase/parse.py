@@ -295,7 +295,11 @@ def _zone_words() -> frozenset[str]:
 def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: ParserConfig) -> list[Mention]:
     """Returns the names beside a technique in the zones of a depiction: "featuring black-figure decoration"."""
     inside = find_mentions([w if d else " " for w, d in zip(words, degrees, strict=True)], parser.spelling_cutoff)
-    techniques = [m for m in inside if m.vocabulary == "technique" and m.id in FIGURE_TECHNIQUES]
+    techniques = [
+        m
+        for m in inside
+        if m.vocabulary == "technique" and (m.id in FIGURE_TECHNIQUES or words[m.end : m.end + 1] == ["style"])
+    ]
     return [
         m for m in inside if any(abs(m.start - t.end) <= 1 or abs(t.start - m.end) <= 1 or m == t for t in techniques)
     ]
@@ -349,7 +353,12 @@ def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Me
         for i in there
         if i in made or not named or (at := places()[words[i]]) in covered or not named.isdisjoint(wider("fabric")[at])
     ]
+    if len({places()[words[i]] for i in counted}) > _MOST_PLACES:
+        counted = made  # a list of regions: "the five main centres were Apulia, Lucania, …"
     return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
+
+
+_MOST_PLACES = 2
 
 
 def _is_of_a_figure(words: Sequence[str], place: int) -> bool:

@@ -114,6 +114,8 @@ def _is_adjective_of_something(mention: Mention, words: Sequence[str]) -> bool:
         return following in _NO_VASE or (following in ("style", "type") and after in _NO_VASE)
     if mention.id == "geometric" and following in _PATTERN_NOUNS:
         return True
+    if mention.id == "wild_goat" and following in ("and", "or", ","):
+        return mention.end + 1 < len(words) and is_motif(words[mention.end + 1])  # "wild goat and lion"
     return following == "painter" or list(words[mention.end : mention.end + 2]) == ["vase", "painter"]
 
 
@@ -138,6 +140,8 @@ def _stands_alone(finish: Mention, mentions: Sequence[Mention], words: Sequence[
     after = words[finish.end] if finish.end < len(words) else CUT
     if (before in _UNIT_ENDS and (after in _UNIT_ENDS or after == "with")) or after in _TECHNIQUE_NOUNS:
         return True
+    if before == "in" and after in _UNIT_ENDS:
+        return True  # "linear decoration in black glaze"
     if finish.id == "black_glaze" and not _COATED.isdisjoint(
         words[max(0, finish.start - _COATED_WITHIN) : finish.start]
     ):
@@ -150,7 +154,7 @@ def _stands_alone(finish: Mention, mentions: Sequence[Mention], words: Sequence[
 
 _COATED = word_group("coated")
 _COATED_WITHIN = 6
-_TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel"))
+_TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel", "art", "period"))
 _UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
 
 

@@ -56,7 +56,7 @@ _LITERATURE = re.compile(
             "evp",
             "limc",
         ),
-        *("corpus vasorum", "beazley archive", r"neg\.", r"inv\.", r"acc\.", r"pls?\.", r"figs?\.", r"cat\. no"),
+        *("corpus vasorum", "beazley archive", r"neg\.", r"inv\.", r"acc\.", r"pls?\.", r"figs?\.", r"cat\."),
         *(r"accession n\w+", r"inventory n\w+", r"no\.", r"nos\."),
     )
     + rf"(?![a-z])[^;|{CUT}a-z]{{0,60}}"
@@ -80,7 +80,7 @@ def without_findspots(normal: str) -> str:
 _FOUND = re.compile(
     r"\b(?:(?:found|excavated|discovered|unearthed|recovered) (?:in|at|near|on|together|with)"
     r"|(?:said to (?:be|have come)|reportedly|allegedly|probably|comes) from|find-?spot:?|proveni?[ea]nce:?)\b"
-    rf"(?P<place>[^,;.:()|{CUT}]*)"
+    rf"(?P<place>[^,;.:()|{CUT}]*(?:, (?:{'|'.join(sorted(places()))})\b)?)"
 )
 _OF_A_VESSEL = re.compile(
     r"figured?\b|white[ -]ground"
