@@ -156,12 +156,13 @@ _DROPPED = re.compile(
     r"(?: and (?:the |a )?(?:painter|potter))?)\b"
 )
 _LEADING = re.compile(
-    rf"^(?:(?:{phrases.MADE})?\s*\bby\b|(?:belong(?:s|ing)|given|credited) to\b"
+    rf"^(?:(?:{phrases.MADE})?\s*\bby\b|(?:made|manufactured|produced|painted|potted) in\b"
+    r"|(?:belong(?:s|ing)|given|credited) to\b"
     r"|(?:an? |the )?(?:painter|artist|potter|member|hand)s? (?:of|from|in|within) "
     r"(?=(?:the )?(?:[a-z'-]+ ){1,3}(?:group|class|workshop)\b)"
     r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
     r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
-    r"|an?\b(?! \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
+    r"|an?\b(?!-| \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
 )
 _KNOWN_AS = re.compile(
     r"^[^,;/]*\b(?:artist|painter|potter|hand) (?:now )?(?:known|identified) as\b(?=.* (?:painter|group)\b)"

@@ -36,6 +36,11 @@ def dates(text: str) -> list[tuple[int, int]]:
         "The battle of Marathon (490 BC) was won by few",
         "After the Persian Wars (490-479 BC) such scenes were rare",
         "In 480 BC the Persians sacked the city",
+        "It depends on prototypes of the mid-sixth century BC",
+        "The region, from the 8th century BC onwards, was populated by colonists",
+        "Hellenistic Period, ca. 323-30 BC",
+        "The workshops began production ca. 370 BC",
+        "Red-figure vases were made in the region from the 5th century BC",
     ],
 )
 def test_dates_of_something_else_are_not_the_vases(text):

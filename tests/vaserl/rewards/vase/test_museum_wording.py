@@ -41,6 +41,12 @@ def ids(text: str, dimension: str) -> list[str]:
         ("Cup with Athena, made in Athens", "athenian"),
         # fields without marks between them
         ("Title: Kylix Culture: Greek, South Italian, Apulian Period: Late Classical Date: ca. 340 B.C.", "apulian"),
+        # peoples, roots, regions in a list
+        ("The story was known to the Athenians; cup", ""),
+        ("Attic amphora; the technique has Protocorinthian roots", "athenian"),
+        ("Regions with workshops were Apulia, Lucania, Paestum and Campania. A bail-amphora.", ""),
+        ("Siana cup, found at Siana, Rhodes", ""),
+        ("Cup\nPlace of discovery\nEretria\nCulture\nAttic", "athenian"),
         # comparanda and models
         ("The style is close to that of Corinthian vases, but the clay is Boeotian.", "boeotian"),
         ("The closest parallels are Attic cups of the Haimon Group; this skyphos was made in Boeotia.", "boeotian"),
@@ -61,6 +67,11 @@ def test_parse_caption_reads_the_fabric_in_museums_wording(text, expected):
         ("Bowl coated with a lustrous black glaze.", "black_glaze"),
         ("A work made of terracotta, black-glaze with stamping.", "black_glaze"),
         ("The black glaze is worn at the rim", ""),
+        ("A miniature skyphos with a linear decoration in black-glaze.", "black_glaze"),
+        ("The amphora bears bands of decoration in the Late Geometric style", "geometric"),
+        ("This amphora is a masterpiece of Geometric art", "geometric"),
+        ("Hydria, black inside except for the red-figure scene at the front", "red_figure"),
+        ("Corinthian jug with a wild goat and lion", ""),
         # two techniques, of which one is told of
         ("Before the invention of red-figure, painters worked in black-figure, as on this amphora.", "black_figure"),
         ("Red-figure gradually replaced black-figure. This black-figure eye-cup is of that time.", "black_figure"),
@@ -125,6 +136,15 @@ def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
         ("The Pan Painter, a pupil of Myson, decorated this krater.", "pan painter"),
         ("Pupil of Myson", "myson follower"),
         ("Similar to the work of the Theseus Painter", ""),
+        ("The stables recall the Attic cup by the Amasis Painter", ""),
+        # words and points that belong to no name
+        ("Creator: Paidikos (Greek, active ca. 530-500 BC)", "paidikos"),
+        ("After Carlsruhe Painter (Greek)", "carlsruhe painter follower"),
+        ("The Painter of Athens 1826 takes his name from a lekythos", "of athens 1826 painter"),
+        ("Creator: Group of Vatican G. 57", "of vatican g 57 group"),
+        ("Attributed to the painters of the A.V. Group", "a v group"),
+        ("Karneia Painter's name vase", "karneia painter"),
+        ("An amphora manufactured in the Dipylon workshop", "dipylon workshop"),
         # signatures, alternatives, scholars
         ("Epiktetos egrapsen", "epiktetos"),
         ("Lysippides Painter or Andokides Painter", "lysippides painter; andokides painter"),
