@@ -77,7 +77,9 @@ def test_one_vase_may_have_a_caption_and_questions(files, capsys):
     assert (fabric["total"], fabric["parsed"]) == (1.0, {"fabric": ["athenian"]})
     # 25 years of 50 are an overlap of 0.5, below tau, but they lie within the record's 50: half of the reward
     assert (dating["parts"]["raw/dating"], dating["total"]) == (0.5, 0.5)
-    assert caption["total"] == pytest.approx(-0.1)  # too short, and wrong
+    assert caption["total"] == pytest.approx(
+        -0.15
+    )  # 0.1 because it is too short, 0.25 of the weight 0.2 because it is wrong
 
 
 def test_a_caption_can_be_the_target(files, capsys):
@@ -90,9 +92,9 @@ def test_the_table_has_means_over_what_has_a_target(files, capsys):
     targets = [{"id": "a", "record": RECORD}, {"id": "b", "record": {"Fabric": "ATHENIAN"}}]
     assert main(files(predictions, targets)) == 0
     rows = {words[0]: words[1:] for words in map(str.split, capsys.readouterr().out.splitlines()[1:])}
-    assert rows["fabric"] == ["2", "0.500", "0.500", "50%", "100%", "50%"]
+    assert rows["fabric"] == ["2", "0.500", "0.375", "50%", "100%", "50%"]
     assert rows["shape"] == ["1", "1.000", "1.000", "100%", "100%", "100%"]
-    assert rows["total"] == ["2", "0.550"]  # 1.1 and 0
+    assert rows["total"] == ["2", "0.425"]  # 1.1 and -0.25
 
 
 def test_constants_and_other_rewards_come_from_a_config(files, capsys, tmp_path: Path):
@@ -103,7 +105,7 @@ def test_constants_and_other_rewards_come_from_a_config(files, capsys, tmp_path:
     config = tmp_path / "reward.toml"
     config.write_text(
         "tau = 0.3\nbonus = 0.0\nirrelevance_penalty = 0\n"
-        "[weights]\nfabric = 0\ntechnique = 0\nshape = 0\ndecoration = 0\n"
+        "[weights]\nfabric = 0\ntechnique = 0\nshape = 0\ndecoration = 0\n[wrong_costs]\nattribution = 0\n"
     )
     assert main([*arguments, "--config", str(config)]) == 0
     # dating 25 of 75 years at weight 0.15, attribution 0 at 0.10
