@@ -204,7 +204,7 @@ def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str
 def _is_carrier(mention: Mention, words: Sequence[str]) -> bool:
     """Returns True for a vessel that the scene is on: "a maenad with a kantharos on a skyphos"."""
     before = [w for w in words[max(0, mention.start - 3) : mention.start] if w not in ("a", "an", "this")]
-    return before[-1:] == ["on"] and before[-2:-1] and before[-2] not in _RESTING
+    return len(before) > 1 and before[-1] == "on" and before[-2] not in _RESTING
 
 
 _RESTING = frozenset(
