@@ -29,8 +29,8 @@ def test_constant_baseline_scores_each_task_once():
     rewards = Counted("vaserl.rewards:vase_caption")
     baseline = ConstantBaseline(constant_caption(RECORDS))
     # without references no bonus: the first is right in all four, the third in its technique's 0.2 of the 0.65 that
-    # fabric, technique, shape and attribution weigh
-    assert baseline.metrics(scored(0, 2), rewards) == {"reward/constant_baseline": pytest.approx((1 + 0.2 / 0.65) / 2)}
+    # fabric, technique, shape and attribution weigh; its fabric is wrong and costs 0.25 of 0.2
+    assert baseline.metrics(scored(0, 2), rewards) == {"reward/constant_baseline": pytest.approx((1 + 0.15 / 0.65) / 2)}
     # the second lacks the technique: 0.5 of 0.7
     assert baseline.metrics(scored(1, 0, 0), rewards) == {
         "reward/constant_baseline": pytest.approx((0.5 / 0.7 + 1 + 1) / 3)
