@@ -25,7 +25,7 @@ from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.meshes.compare.evaluate import PairMeter
 from vaserl.meshes.compare.names import glbs_of
 from vaserl.meshes.cutout.cutout import CutoutError
-from vaserl.meshes.cutout.method import NETWORK, cut_out_whole_vase, load_method
+from vaserl.meshes.cutout.method import NETWORK, cut_out, load_method
 from vaserl.meshes.generators.decimate import decimate
 from vaserl.meshes.glb import load_mesh, write_glb
 from vaserl.meshes.lathe import LatheError, lathe
@@ -119,7 +119,7 @@ def _lathed(
         )
         row = {"scan": name, "azimuth_deg": azimuth, "elevation_deg": view[1], "backdrop": list(backdrop)}
         try:
-            result = lathe(photo, cut_out_whole_vase(Image.fromarray(photo), method).mask)
+            result = lathe(photo, cut_out(Image.fromarray(photo), method).mask)
         except (CutoutError, LatheError) as failure:
             yield {**row, "failure": str(failure), "warnings": [], **dict.fromkeys(_MEASURES, float("nan"))}
             continue

@@ -202,5 +202,9 @@ def test_read_source_rows_of_museums_words_are_the_same_twice(tmp_path):
             "Attributed To": "Eucharides Painter, Near the",
             "Decoration": "A: Theseus | B: youth",
         },
-        {"Fabric": "Attic", "Shape Name": "one-handled cup", "Attributed To": "Myson"},
+        {
+            "Fabric": "Attic",
+            "Shape Name": "one-handled cup",
+            "Attributed To": "Myson (Greek (Attic), active 500-475 B.C.)",
+        },
     ]
