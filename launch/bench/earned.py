@@ -7,13 +7,13 @@ without labels are counted.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from launch.bench.labelled_texts import read_labelled_texts
 from vaserl.errors import UserError
 from vaserl.evaluation.predictions import completion_of
 from vaserl.intervals import bootstrap_mean_interval
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Raises: UserError if a file can't be read or a row is no JSON object with `labels`.
     """
-    rows = [row for file in arguments.files for row in _read(file)]
+    rows = [row for file in arguments.files for row in read_labelled_texts(file, {"labels": dict})]
     with_text = [row for row in rows if "text" in row]
     records = [record_of(row["labels"]) for row in with_text]
     reward = VaseReward()
@@ -107,21 +107,3 @@ def _means(texts: Sequence[Score], references: Sequence[Score]) -> dict[str, Any
         "reference": float(np.mean([score.total for score in references])),
         "parts": {name: float(np.mean(values)) for name, values in parts.items() if values},
     }
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}:{number}: not JSON: {error}") from error
-            if not isinstance(row, dict) or not isinstance(row.get("labels"), dict):
-                raise UserError(f"{path}:{number}: expected an object with `labels`")
-            rows.append(row)
-    return rows

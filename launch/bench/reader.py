@@ -8,14 +8,13 @@ language that the parser does not read are counted, and are no part of the share
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rapidfuzz import fuzz
 
-from vaserl.errors import UserError
+from launch.bench.labelled_texts import read_labelled_texts
 from vaserl.intervals import wilson_interval
 from vaserl.rewards.vase import Facts, parse_caption
 from vaserl.rewards.vase.attribution import read_names
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Raises: UserError if a file can't be read or a row has no text or labels.
     """
-    rows = [row for file in arguments.files for row in read_rows(file)]
+    rows = [row for file in arguments.files for row in read_labelled_texts(file, {"text": str, "labels": dict})]
     groups = {"all": rows}
     if arguments.by:
         for row in rows:
@@ -74,31 +73,6 @@ def words(measured: dict[str, Any]) -> str:
         ]
     lines += [f"{row['id']}: {', '.join(row['wrong'])}" for row in measured.get("misread", ())]
     return "\n".join(lines)
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads labelled texts. Raises: UserError with file and line if the file or a row can't be used."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}:{number}: not JSON: {error}") from error
-            if (
-                not isinstance(row, dict)
-                or not isinstance(row.get("text"), str)
-                or not isinstance(row.get("labels"), dict)
-            ):
-                raise UserError(f"{path}:{number}: expected an object with `text` and `labels`")
-            rows.append(row)
-    if not rows:
-        raise UserError(f"{path} has no rows")
-    return rows
 
 
 def judge(facts: Facts, labels: Mapping[str, Any]) -> dict[str, bool]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from launch.bench import reader
+from launch.bench.labelled_texts import read_labelled_texts
 from vaserl.errors import UserError
 from vaserl.rewards.vase import parse_caption
 
@@ -66,13 +67,13 @@ def test_word_f1_by_hand():
         ("", "no rows"),
     ],
 )
-def test_read_rows_refuses_lines_that_are_no_labelled_text(tmp_path: Path, line: str, words: str):
+def test_read_labelled_texts_refuses_lines_that_are_no_labelled_text(tmp_path: Path, line: str, words: str):
     file = tmp_path / "texts.jsonl"
     file.write_text(line)
     with pytest.raises(UserError, match=words):
-        reader.read_rows(file)
+        read_labelled_texts(file, {"text": str, "labels": dict})
     with pytest.raises(UserError, match="No such file"):
-        reader.read_rows(tmp_path / "absent.jsonl")
+        read_labelled_texts(tmp_path / "absent.jsonl", {"text": str, "labels": dict})
 
 
 def test_judge_takes_further_sets_of_values_and_a_year_at_the_ends_of_a_date():

@@ -29,9 +29,10 @@ from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_
 from vaserl.rewards.vase.hand_phrases import hide_numbers
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
 from vaserl.rewards.vase.language import marker_words, may_be_unread, unread_language
-from vaserl.rewards.vase.lexicon import Mention, figures, find_mentions, places, wider
+from vaserl.rewards.vase.lexicon import Mention, find_mentions, wider
 from vaserl.rewards.vase.lines import text_lines
 from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
+from vaserl.rewards.vase.production_place import fabrics_of_places
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
 from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_SHAPES, PLAIN_VESSELS, of_the_vase, told_first
@@ -221,7 +222,7 @@ def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tup
     words = [w for w in tokens(without_compared(normal)) if w not in ",."]
     mentions, _ = of_the_vase(find_mentions(words, parser.spelling_cutoff, record=True), words)
     if zone == "place":
-        return {"fabric": _terms("fabric", [*mentions, *_made_at(words, [0] * len(words), mentions)])}
+        return {"fabric": _terms("fabric", [*mentions, *fabrics_of_places(words, [0] * len(words), mentions)])}
     found: dict[Dimension, tuple] = {d: terms for d in _VOCABULARIES if (terms := _terms(d, mentions))}
     if not found and (dating := find_dates(normal, parser.single_year_margin_years)[0]):
         return {"dating": dating}  # "Dates⏎Object: ca. 520 B.C."
@@ -273,7 +274,7 @@ def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (
     if is_prose(words):
         mentions = told_first(mentions, words)
     named, scene = of_the_vase(mentions, words, families)
-    made = _made_at(words, degrees, named)
+    made = fabrics_of_places(words, degrees, named)
     named += made
     claimed = {index for m in (*mentions, *made) if m not in scene for index in range(m.start, m.end)}
     return Facts(
@@ -321,57 +322,6 @@ def _gloss(match: re.Match[str]) -> str:
     """Removes an explanation in brackets, unless it names a fabric, a technique or a vessel of its own."""
     words = tokens(match[0])
     return " " if all(words[m.start] in PLAIN_VESSELS for m in find_mentions(words, 1.0)) else match[0]
-
-
-def _made_at(words: Sequence[str], degrees: Sequence[int], mentions: Sequence[Mention]) -> list[Mention]:
-    """Returns the fabrics that follow from place names in a text: "made in Athens" implies the Athenian fabric.
-
-    If the text also states a fabric, or where the vase was made, a place of another fabric counts only after "made in"
-    or a similar phrase.
-
-    words: tokens of the text. degrees: as returned by `depicted`; a place in the picture doesn't count. mentions: names
-    of lexicon entries that were found in the text.
-    """
-    if places().keys().isdisjoint(words):
-        return []
-    named = {m.id for m in mentions if m.vocabulary == "fabric"}
-    within = {index for m in mentions for index in range(m.start, m.end)}  # "Gnathia technique" is no place
-    there = [
-        i
-        for i, word in enumerate(words)
-        if word in places()
-        and not degrees[i]
-        and i not in within
-        and (i == 0 or words[i - 1] in _BEFORE_PLACES)
-        and not _is_of_a_figure(words, i)
-    ]
-    made = [i for i in there if i > 1 and words[i - 1] in ("in", "at") and words[i - 2] in _MADE]
-    named |= {places()[words[i]] for i in made}
-    covered = {fabric for each in named for fabric in (each, *wider("fabric")[each])}
-    counted = [
-        i
-        for i in there
-        if i in made or not named or (at := places()[words[i]]) in covered or not named.isdisjoint(wider("fabric")[at])
-    ]
-    if len({places()[words[i]] for i in counted}) > _MOST_PLACES:
-        counted = made  # a list of regions: "the five main centres were Apulia, Lucania, …"
-    return [Mention("fabric", places()[words[i]], i, i + 1) for i in counted]
-
-
-_MOST_PLACES = 2
-
-
-def _is_of_a_figure(words: Sequence[str], place: int) -> bool:
-    """Returns True for a place after a figure in its sentence: "kills the Minotaur of Crete", "arrives in Corinth"."""
-    if place > 1 and words[place - 2] in _MADE:
-        return False
-    start = next((i for i in range(place - 1, -1, -1) if words[i] in _SENTENCE_ENDS), -1)
-    return words[place - 1] in ("of", "from", "in", "to") and not figures().keys().isdisjoint(words[start + 1 : place])
-
-
-_SENTENCE_ENDS = (".", ",", ";", ":", "|", CUT)
-_BEFORE_PLACES = frozenset(("from", "in", "at", "of", "and", "or", ",", ".", ";", ":", "|", CUT))
-_MADE = frozenset(("made", "produced", "manufactured", "potted", "painted", "created"))
 
 
 def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
