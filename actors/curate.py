@@ -90,8 +90,8 @@ def curate_table(
         kinds = labelled_kinds(photographs)
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
-        measures = [measure.name for measure in pipeline.choice.measures]
-        choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context), measures)
+        read = [column.name for column in pipeline.choice.reads]
+        choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context), read)
         given = place_of_given(settings.lift, source)
         survivors = lift_shards(filtered.shards, choice, journal, settings.journal.num_rows_lift, given, versions)
         lifted = run_pass("second pass", survivors, lift, settings.dataset, start_cluster)

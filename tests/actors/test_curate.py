@@ -199,7 +199,7 @@ def test_run_pass_exception_of_a_stage_names_the_photograph(tmp_path):
             {"pool": {"turntable": {"num_workers": 9}}},
             "pool.turntable: unknown pool (turntable runs in the pool of an earlier stage",
         ),
-        ({"pool": {"lifts": {"num_workers": 9}}}, "known pools: source, quality, intact, lift, describe"),
+        ({"pool": {"lifts": {"num_workers": 9}}}, "known pools: source, quality, intact, shown, lift, describe"),
     ],
 )
 def test_curate_refuses_settings_that_cannot_work(world, tmp_path, sections, message):

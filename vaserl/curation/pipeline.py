@@ -17,6 +17,7 @@ from vaserl.curation.stages.lift import LIFT
 from vaserl.curation.stages.mesh_gate import MESH_GATE
 from vaserl.curation.stages.quality import QUALITY
 from vaserl.curation.stages.questions import QUESTIONS
+from vaserl.curation.stages.shown import SHOWN
 from vaserl.curation.stages.source import SOURCE
 from vaserl.curation.stages.turntable import TURNTABLE
 from vaserl.errors import UserError
@@ -104,7 +105,7 @@ class Pipeline:
 
 
 PIPELINE = Pipeline(
-    filters=((SOURCE,), (QUALITY,), (INTACT,)),
+    filters=((SOURCE,), (QUALITY,), (INTACT,), (SHOWN,)),
     choice=BEST_VIEW,
     lift=((LIFT, MESH_GATE, TURNTABLE), (DESCRIBE, QUESTIONS)),
 )

@@ -149,7 +149,7 @@ def tell_measures(kept: KeptPhotograph) -> str:
 
 
 def always(settings: CurateSettings) -> bool:
-    """Returns True; the default of `Stage.opens_pool`."""
+    """Returns True; the default of `Stage.opens_pool` and `Stage.is_needed`."""
     return True
 
 
@@ -171,8 +171,12 @@ class Stage:
     """Key of the stage's section in CurateSettings; "" if the stage has no settings."""
     can_be_off: bool = False
     """True if the stage's section has the key `enabled`, which turns it off."""
+    is_needed: Callable[[CurateSettings], bool] = always
+    """Function that returns False if another stage that runs does this one's work, so that this one doesn't."""
     columns: tuple[Column, ...] = ()
     measures: tuple[Measure, ...] = ()
+    reads: tuple[Column, ...] = ()
+    """Columns of earlier stages that the choice between a vase's views reads; only its stage states them."""
     unwanted_kinds: frozenset[str] = frozenset()
     """Labels of photographs that the stage should reject, such as "blur"; empty if labels don't state what it should
     reject."""
@@ -197,7 +201,7 @@ class Stage:
 
     def is_enabled(self, settings: CurateSettings) -> bool:
         """Returns whether the stage runs under these settings."""
-        return not self.can_be_off or self.settings_in(settings).enabled
+        return self.is_needed(settings) and (not self.can_be_off or self.settings_in(settings).enabled)
 
     def limit_of(self, measure: Measure, settings: CurateSettings) -> float | None:
         """Returns the threshold of one of the stage's measures; None if the settings state none."""

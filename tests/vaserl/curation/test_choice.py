@@ -40,6 +40,11 @@ def row(photo: str, vase_id: str, view: str, front: float = math.nan, rejected_b
     }
 
 
+def seen(photo: str, view: str, side: float, above: float = 0.0) -> dict:
+    """Returns a row of vase "a" with what the cut-out network sees."""
+    return row(photo, "a", view) | {"side": side, "above": above}
+
+
 def winners(rows: list[dict]) -> set[str]:
     return {r["photo"] for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of(rows))) if not r["rejected_by"]}
 
@@ -95,6 +100,36 @@ def test_best_view_unscored_views_go_by_number():
     assert loser["reason"] == "of 2 views, view 2 comes first by its name; no model has judged how frontal they are"
 
 
+def test_best_view_side_comes_before_above_before_others_whatever_their_numbers():
+    side, above, sherd = seen("s", "3", 0.9), seen("a", "2", 0.2, 0.7), seen("o", "1", 0.01)
+    assert winners([sherd, above, side]) == {"s"}
+    assert winners([sherd, above]) == {"a"}
+    assert winners([sherd, seen("d", "2", 0.02)]) == {"o"}, "the numbers decide where the network sees no whole vase"
+    assert winners([seen("h", "1", 0.3), side]) == {"s"}, "perhaps a whole vase comes after probably one"
+
+
+def test_best_view_names_decide_among_whole_vases_and_never_the_alphabet():
+    assert winners([seen("f", "front", 0.6), seen("b", "back", 0.99), seen("s", "side", 0.99)]) == {"f"}
+    lettered = [seen("1", "side-a", 0.9), seen("2", "side-b", 0.99), seen("3", "back", 0.99)]
+    assert winners([*lettered, seen("4", "front", 0.01)]) == {"2"}, "between front and back, and the surest"
+    assert winners([seen("x", "", 0.8), seen("y", "", 0.9)]) == {"y"}, "without names the network decides"
+    assert winners([seen("x", "", 0.5, 0.45), seen("y", "1", 0.0, 0.9)]) == {"x"}
+
+
+def test_best_view_name_and_network_may_each_rule_a_photograph_out():
+    sherd, whole, detail = seen("f", "front", 0.05), seen("b", "back", 0.8), seen("d", "detail of side A", 0.95)
+    judged = {r["photo"]: r for r in rows_of(over_batches(BEST_VIEW, BestView)(batch_of([sherd, detail, whole])))}
+    assert not judged["b"]["rejected_by"]
+    assert judged["f"]["reason"] == "of 3 views, view back comes first by what the network sees and by its name"
+    assert winners([detail, seen("t", "top", 0.9), whole]) == {"b"}
+    transparent = row("n", "a", "front")  # not judged, so its name counts
+    assert winners([transparent | {"side": math.nan, "above": math.nan}, whole]) == {"n"}
+
+
+def test_best_view_score_goes_before_what_the_network_sees():
+    assert winners([seen("f", "front", 0.9), seen("t", "top", 0.0) | {"front": 0.2}]) == {"t"}
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "10", ""]), st.sampled_from([0.1, 0.2])),
@@ -144,6 +179,8 @@ def test_best_view_adds_no_view_that_may_be_the_wrong_one():
     assert sides_beside(copy) == [], "the same picture under two names"
     terms = [row("f", "a", "front") | {"rights": "CC0"}, row("b", "a", "back") | {"rights": "all reserved"}]
     assert sides_beside(terms) == [], "the model would be under the terms of both"
+    refused = [seen("f", "front", 0.9), seen("b", "back", 0.01), seen("l", "left", 0.4)]
+    assert sides_beside(refused) == [("l", "left")], "the network takes the back for something else"
     settings = BestViewSettings(threshold=0.2)
     scored = batch_of([row("f", "a", "front", 0.5), row("b", "a", "back", 0.1), row("l", "a", "left", 0.3)])
     winner = next(r for r in rows_of(over_batches(BEST_VIEW, BestView, settings)(scored)) if not r["rejected_by"])

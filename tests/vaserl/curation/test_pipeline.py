@@ -102,7 +102,9 @@ def test_pipeline_stage_of_the_tests_own_shows_in_retention_why_and_card(museum,
 def test_pipeline_check_names_a_pool_that_does_not_exist(tmp_path):
     for name, message in (("turntable", "turntable runs in the pool of an earlier stage"), ("lifts", "unknown pool")):
         chosen = settings(tmp_path, tmp_path, pool={name: {"num_workers": 2}})
-        with pytest.raises(UserError, match=rf"pool\.{name}: .*{message}.*known pools: source, quality, intact, lift"):
+        with pytest.raises(
+            UserError, match=rf"pool\.{name}: .*{message}.*known pools: source, quality, intact, shown, lift"
+        ):
             PIPELINE.check(StageContext(settings=chosen))
 
 
@@ -115,7 +117,20 @@ def test_pipeline_pools_take_their_own_values_over_those_of_all_over_the_default
     assert [stage.name for stage in lift.stages] == ["lift", "mesh_gate", "turntable", "describe", "questions"]
 
 
+def test_pipeline_network_looks_where_no_clip_model_does(tmp_path):
+    def filters(**sections) -> list[str]:
+        chosen = settings(tmp_path, tmp_path, quality={"enabled": False}, **sections)
+        return [pool.stages[0].name for pool in PIPELINE.filter_pools(StageContext(settings=chosen))]
+
+    assert filters() == ["source", "intact"]
+    assert filters(intact={"enabled": False}) == ["source", "shown"]
+
+
 def test_stages_declare_what_the_others_read():
+    earlier: set[str] = set()
+    for stage in PIPELINE.stages:
+        assert {column.name for column in stage.reads} <= earlier, stage.name
+        earlier |= {column.name for column in stage.columns}
     for stage in PIPELINE.stages:
         section = CurateSettings.model_fields[stage.section].annotation if stage.section else None
         fields = section.model_fields if isinstance(section, type) and issubclass(section, Section) else {}

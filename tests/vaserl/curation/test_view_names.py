@@ -6,7 +6,7 @@ import pytest
 
 from vaserl.curation.stage import Kept, Photograph
 from vaserl.curation.stages.best_view import BestView
-from vaserl.curation.stages.view_names import named_sides, view_rank
+from vaserl.curation.stages.view_names import named_sides, names_no_whole_vase, view_rank, view_ranks
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,33 @@ def test_best_view_without_a_score_is_never_the_first_of_the_alphabet():
 )
 def test_named_sides_are_those_that_the_names_state(views, sides):
     assert tuple(named_sides(views)) == sides
+
+
+def test_view_ranks_put_sides_between_front_and_back_after_the_front():
+    views = ("side-a", "back", "front", "side-b", "top")
+    ranks = view_ranks(views)
+    assert [views[index] for index in sorted(range(5), key=ranks.__getitem__)] == [
+        "front",
+        "side-a",
+        "side-b",
+        "back",
+        "top",
+    ]
+    alone = view_ranks(("side-b", "side-a"))
+    assert alone[1] < alone[0] and alone == [view_rank("side-b"), view_rank("side-a")]
+
+
+@pytest.mark.parametrize(
+    ("view", "says_so"),
+    [
+        ("top", True),
+        ("detail-a", True),
+        ("interior", True),
+        ("front", False),
+        ("3", False),
+        ("", False),
+        ("west", False),
+    ],
+)
+def test_names_no_whole_vase_only_where_the_name_says_so(view, says_so):
+    assert names_no_whole_vase(view) is says_so

@@ -150,6 +150,9 @@ def test_why_names_a_stage_that_did_not_run(dataset):
     (dataset.path / "config.toml").write_text(CONFIG.replace("threshold = 0.5", "enabled = false"))
     story = why(dataset, "v2")
     assert "quality    was switched off\n" in story and "intact     measured nothing\n" in story
+    assert "shown " not in story, "CLIP scores the views"
+    (dataset.path / "config.toml").write_text(CONFIG.replace("threshold = 0.1", "enabled = false"))
+    assert "intact     was switched off\n  shown      not judged" in why(dataset, "v2")
 
 
 def test_why_of_an_unknown_vase_and_a_stage_of_another_program(dataset):

@@ -26,15 +26,15 @@ _pc: Any = pyarrow.compute  # its functions are created at import, so type check
 
 
 def choose_views(
-    filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, measures: Sequence[str] = ()
+    filtered: Sequence[Shard], journal: Journal, choice: StageOverBatches, scores: Sequence[str] = ()
 ) -> Choice:
     """Runs the stage `choice` over the views of every vase.
 
-    measures: names of the score columns that the stage reads.
+    scores: names of the score columns that the stage reads.
 
     Returns: the views that the stage rejected, and what it added to the others.
     """
-    parts, names = [], {*VIEW_COLUMNS, *measures}
+    parts, names = [], {*VIEW_COLUMNS, *scores}
     for shard in filtered:
         file = pq.ParquetFile(journal.path(shard.step, shard.key))
         table = file.read(columns=[name for name in file.schema_arrow.names if name in names])
@@ -42,7 +42,7 @@ def choose_views(
         table = table.append_column("row", pa.array(np.arange(len(table))))
         parts.append(table.filter(_pc.equal(table["rejected_by"], "")))
     views = pa.concat_tables(parts, promote_options="default").combine_chunks()
-    for name in set(measures) & set(views.column_names):
+    for name in set(scores) & set(views.column_names):
         views = views.set_column(views.column_names.index(name), name, _pc.fill_null(views[name], float("nan")))
     losers: defaultdict[int, dict[int, str]] = defaultdict(dict)
     added: defaultdict[int, dict[int, dict[str, str]]] = defaultdict(dict)

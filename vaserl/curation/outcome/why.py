@@ -48,6 +48,8 @@ def story(
         if row.rejected_by == stage.name:
             yield stage.name, _rejected(stage, row, settings)
             return
+        if settings is not None and not stage.is_needed(settings):
+            continue
         is_off = settings is not None and not stage.is_enabled(settings)
         yield stage.name, "was switched off" if is_off else _passed(stage, row, views, settings, pipeline)
     if row.rejected_by:

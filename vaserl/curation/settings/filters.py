@@ -122,9 +122,9 @@ class IntactSettings(ThresholdSettings):
 
 class BestViewSettings(ThresholdSettings):
     """Settings of the choice of one photograph of each vase. The score is the photograph's cosine similarity to the
-    prompts of `intact.front` minus that to `intact.not_front`. Without a threshold the best photograph of a vase is
-    kept whatever its score. With a threshold, photographs with a lower score are rejected, even if the vase
-    has no others."""
+    prompts of `intact.front` minus that to `intact.not_front`; without `intact`, what the cut-out network sees and the
+    views' names decide. Without a threshold the best photograph of a vase is kept whatever its score. With a threshold,
+    photographs with a lower score are rejected, even if the vase has no others."""
 
 
 class TinyFilterSettings(Section):

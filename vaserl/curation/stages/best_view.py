@@ -1,4 +1,10 @@
-"""The stage that keeps one photograph of each vase: the most frontal of those that passed the filters."""
+"""The stage that keeps one photograph of each vase: the most frontal of those that passed the filters.
+
+Where no CLIP model has scored them, two opinions are combined: what the cut-out network sees, and what the views' names
+say. Each may rule a photograph out: a sherd named "front" comes after a whole vase, and so does what looks whole and is
+named "detail". Among whole vases from the side the names decide, since the network doesn't know a front from a back;
+where they say nothing, the network does.
+"""
 
 import json
 import math
@@ -19,8 +25,10 @@ from vaserl.curation.stage import (
     Verdict,
 )
 from vaserl.curation.stages.intact import FRONT
-from vaserl.curation.stages.view_names import NamedSide, named_sides, view_rank
+from vaserl.curation.stages.shown import FROM_ABOVE, SIDE_VIEW
+from vaserl.curation.stages.view_names import NamedSide, named_sides, names_no_whole_vase, view_ranks
 from vaserl.dataset import Row
+from vaserl.meshes.cutout.views import Wholeness, wholeness
 
 FRONTAL = "intact"
 """Label of a frontal photograph of a whole vase, which the best view should be. A photograph from above, for example,
@@ -37,9 +45,8 @@ class BestView:
 
     If there is a threshold, views with a lower score or without a score are rejected first, even if a vase has no other
     views. Views with equal scores are ordered by the photograph's content hash, then by its path. Views without a
-    score are ordered by `view_rank`: a front or side view first, then by number, because museums photograph view 1
-    first; then by hash and path. So the choice does not depend on the order of the rows. Each call must get all the
-    views of its vases.
+    score come after, in the order of `ranked`. So the choice does not depend on the order of the rows. Each call must
+    get all the views of its vases.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
@@ -64,17 +71,34 @@ class BestView:
                 else f"shown too little from the front: {score:.3f}, needed {self._threshold:g}"
             )
         for indices in views.values():
-            winner, *others = sorted(indices, key=lambda index: _rank(photographs[index]))
+            winner, *others = (indices[index] for index in ranked([photographs[index] for index in indices]))
             if beside := other_views(photographs[winner], [photographs[index] for index in others]):
                 verdicts[winner] = Kept(columns={OTHER_VIEWS.name: beside})
-            reason = f"of {len(indices)} views, {_name(photographs[winner])} " + (
-                "comes first by its name; no model has judged how frontal they are"
-                if math.isnan(_score(photographs[winner]))
-                else "is shown more frontally"
-            )
+            reason = f"of {len(indices)} views, {_name(photographs[winner])} {_why_first(photographs[winner])}"
             for index in others:
                 verdicts[index] = Rejected(reason=reason)
         return verdicts
+
+
+def ranked(views: Sequence[Photograph]) -> list[int]:
+    """Returns the indices of one vase's photographs, the best view first.
+
+    Photographs with a `front` score come first, the highest before the others. The others are ordered by how surely
+    they show a whole vase from the side, as the network sees or the view's name denies it; then by name, front before
+    side before back; then by number, because museums photograph view 1 first; then by the network's probability; the
+    last resort is the name's spelling, the content hash and the path.
+    """
+    names = view_ranks([view.view for view in views])
+
+    def key(index: int) -> tuple[float, Wholeness, int, tuple[int, ...], float, str, str, str]:
+        view, (rank, numbers, text) = views[index], names[index]
+        last = view.columns["photo_sha256"], view.photo
+        score, side = _score(view), _number(view, SIDE_VIEW)
+        if not math.isnan(score):
+            return -score, Wholeness.PROBABLE, 0, (), 0.0, "", *last
+        return math.inf, _wholeness(view), rank, numbers, 0.0 if math.isnan(side) else -side, text, *last
+
+    return sorted(range(len(views)), key=key)
 
 
 def other_views(best: Photograph, others: Sequence[Photograph]) -> str:
@@ -87,8 +111,8 @@ def other_views(best: Photograph, others: Sequence[Photograph]) -> str:
     The views' names state the sides; `side` is counted from the best view, which becomes the front of the 3D model. It
     is "" for a view from the right or the left that doesn't state from which; such views are used only where the
     vase is also shown from the best view's opposite side, because they could not be told from it otherwise. Photographs
-    whose rights or credit line differ from the best one's are left out, since the terms of the 3D model are those of
-    the best one.
+    that the network takes for something else than a whole vase from the side are left out, as are those whose rights or
+    credit line differ from the best one's, since the terms of the 3D model are those of the best one.
     """
     front, *sides = named_sides([best.view, *(other.view for other in others)])
     if front is None or front == "aside":
@@ -98,6 +122,8 @@ def other_views(best: Photograph, others: Sequence[Photograph]) -> str:
     for other, side in zip(others, sides, strict=True):
         digest = other.columns["photo_sha256"]
         if side in (None, front) or digest in digests or _terms(other) != _terms(best):
+            continue
+        if _wholeness(other) is Wholeness.REFUSED:
             continue
         name = "" if side == "aside" else _ROUND[(_ROUND.index(side) - _ROUND.index(front)) % len(_ROUND)]
         if len(used.get(name, ())) < (1 if name else 2):
@@ -120,17 +146,29 @@ def _terms(photograph: Photograph) -> tuple[str, str]:
 
 
 def _score(photograph: Photograph) -> float:
-    return float(photograph.columns.get(FRONT.name, math.nan))
+    return _number(photograph, FRONT)
 
 
-def _rank(photograph: Photograph) -> tuple[float, tuple[int, tuple[int, ...], str] | tuple[()], str, str]:
-    unscored = math.isnan(_score(photograph))
-    return (
-        math.inf if unscored else -_score(photograph),
-        view_rank(photograph.view) if unscored else (),
-        photograph.columns["photo_sha256"],
-        photograph.photo,
-    )
+def _number(photograph: Photograph, column: Column) -> float:
+    return float(photograph.columns.get(column.name, math.nan))
+
+
+def _wholeness(photograph: Photograph) -> Wholeness:
+    """Returns how surely a photograph shows a whole vase from the side; without the network, unless its name denies it,
+    as surely as any."""
+    if names_no_whole_vase(photograph.view):
+        return Wholeness.REFUSED
+    side, above = _number(photograph, SIDE_VIEW), _number(photograph, FROM_ABOVE)
+    return Wholeness.PROBABLE if math.isnan(side) else wholeness(side, above)
+
+
+def _why_first(best: Photograph) -> str:
+    """Returns why a vase's best view comes first, as the end of the reason for which its others are rejected."""
+    if not math.isnan(_score(best)):
+        return "is shown more frontally"
+    if not math.isnan(_number(best, SIDE_VIEW)):
+        return "comes first by what the network sees and by its name"
+    return "comes first by its name; no model has judged how frontal they are"
 
 
 def _name(photograph: Photograph) -> str:
@@ -149,7 +187,12 @@ def _tell(kept: KeptPhotograph) -> str:
         _name_of_row(other) + ("" if math.isnan(_front(other)) else f" {_front(other):.3f}") for other in rivals
     )
     if math.isnan(_front(row)):
-        return f"preferred it to {against}: none of them has a score, so the views' names decide"
+        seen = (
+            "what the network sees and the views' names decide"
+            if SIDE_VIEW.name in row.scores
+            else "the views' names decide"
+        )
+        return f"preferred it to {against}: none of them has a score, so {seen}"
     return f"preferred it: {kept.measured} against {against}"
 
 
@@ -167,6 +210,7 @@ BEST_VIEW = Stage(
     recipe=_recipe,
     columns=(OTHER_VIEWS,),
     measures=(Measure(name=FRONT.name, limit="threshold"),),
+    reads=(FRONT, SIDE_VIEW, FROM_ABOVE),
     hint="best_view.threshold, or give best_view.quantile instead",
     tell=_tell,
 )

@@ -20,7 +20,7 @@ _KINDS: tuple[tuple[int, str], ...] = (
     (1, "profile left right lateral sides? seite links rechts profil gauche droite cote lato sinistra destra"),
 )
 """Ranks and the words that stand for them; a name with words of several kinds gets the first kind in this list."""
-_FRONT, _ASIDE, _NUMBERED, _BACK, _OTHER = 0, 1, 2, 4, 5
+_FRONT, _ASIDE, _NUMBERED, _BACK, _OTHER, _NOT_WHOLE = 0, 1, 2, 4, 5, 6
 _PATTERNS = tuple((rank, re.compile(rf"\b(?:{'|'.join(words.split()).replace('_', ' ')})\b")) for rank, words in _KINDS)
 _NO_NAME = re.compile(
     r"\b(?:view|img|image|photo|photograph|picture|no|nr|v|p|dsc|dscf|dscn|fig|figure|pl|plate)\b|\d+|\s"
@@ -49,6 +49,24 @@ def view_rank(view: str) -> tuple[int, tuple[int, ...], str]:
         rank = {"": _NUMBERED, "a": _FRONT, "b": _BACK}.get(letters, _OTHER)
     numbers = () if re.search(r"\b3 4\b", text) else tuple(int(number) for number in re.findall(r"\d+", text))
     return rank, numbers, text
+
+
+def view_ranks(views: Sequence[str]) -> list[tuple[int, tuple[int, ...], str]]:
+    """Returns the sort key of `view_rank` for each view of one vase.
+
+    Where other views are named front and back, sides A and B are those between these, as in `named_sides`.
+    """
+    ranks = [view_rank(view) for view in views]
+    return [
+        (_ASIDE if side == "aside" else rank, numbers, text)
+        for side, (rank, numbers, text) in zip(named_sides(views), ranks, strict=True)
+    ]
+
+
+def names_no_whole_vase(view: str) -> bool:
+    """Returns whether the view's name says that it shows no whole vase from the side: a detail, or a view from above,
+    from below or into the mouth."""
+    return view_rank(view)[0] >= _NOT_WHOLE
 
 
 def named_sides(views: Sequence[str]) -> list[NamedSide | None]:

@@ -137,6 +137,27 @@ def method_of(neural: NeuralCutout, name: str) -> CutoutMethod:
     return CutoutMethod(name=name, find=find, seen_side=neural.side)
 
 
+def load_look(way: str, setting: str = CUTOUT_SETTING) -> Callable[[Image.Image], Views | None]:
+    """Loads the network that says what a photograph shows, whatever cuts out: with the weights in the folder `way`, if
+    it is one with weights of this network, otherwise with those of this folder.
+
+    Returns: a function of a photograph, RGB or RGBA, that returns the views' probabilities, or None for a photograph
+    with transparency, which is cut out by that and not judged.
+
+    Raises: UserError when the weights are missing or wrong, or when `way` is none.
+    """
+    kind, path = _parsed(way, setting)
+    from vaserl.meshes.cutout.predict import look_closely  # imports torch
+    from vaserl.meshes.cutout.weights import load_cutout
+
+    network = load_cutout(path if kind == "network" else None)
+
+    def look(photo: Image.Image) -> Views | None:
+        return None if _has_alpha(photo) else look_closely(network, np.asarray(photo.convert("RGB"))).views
+
+    return look
+
+
 def check_method(way: str, setting: str = CUTOUT_SETTING) -> None:
     """Checks that a way of cutting out has its files; loads no network of others, and needs no GPU.
 

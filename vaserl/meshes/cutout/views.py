@@ -1,6 +1,7 @@
 """What a picture can show, as the cut-out network distinguishes it, and which of it is a whole vase from the side."""
 
 from collections.abc import Mapping
+from enum import IntEnum
 
 from vaserl.meshes.cutout.cutout import CutoutError
 
@@ -43,11 +44,29 @@ _WORDS = {
 }
 
 
+class Wholeness(IntEnum):
+    """How surely a photograph shows a whole vase from the side; the best comes first."""
+
+    PROBABLE = 0
+    """More probably than not, and rather from the side than from above."""
+    POSSIBLE = 1
+    """Perhaps, or from above."""
+    REFUSED = 2
+    """Something else, which `check_view` refuses."""
+
+
+def wholeness(side: float, above: float) -> Wholeness:
+    """Returns how surely a photograph shows a whole vase from the side, by the probabilities of these two views."""
+    if side + above < MIN_WHOLE:
+        return Wholeness.REFUSED
+    return Wholeness.PROBABLE if side >= above and side + above >= 0.5 else Wholeness.POSSIBLE
+
+
 def check_view(views: Views) -> None:
     """Checks that a picture shows a whole vase from the side.
 
     Raises: CutoutError that says what it shows instead.
     """
-    if views["side"] + views["above"] < MIN_WHOLE:
+    if wholeness(views["side"], views["above"]) == Wholeness.REFUSED:
         found = max(views, key=lambda name: views[name])
         raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[found]} ({views[found]:.0%})")
