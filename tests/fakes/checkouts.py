@@ -32,16 +32,20 @@ from ..stand_in import generate
 
 class TripoSGPipeline:
     @classmethod
-    def from_pretrained(cls, path):
+    def from_pretrained(cls, path, torch_dtype=None):
         index = json.loads((pathlib.Path(path) / "model_index.json").read_text())
         for entry in index.values():  # as diffusers since 0.42
             if isinstance(entry, list) and entry[0] not in sys.modules:
                 raise ValueError(f"{entry[0]} has not been imported")
         made = cls()
         made.name = index["_class_name"]
+        made.loaded_dtype = torch_dtype
         return made
 
     def to(self, device, dtype):
+        assert dtype == self.loaded_dtype
+        if (pathlib.Path(__file__).parents[2] / "full_gpu").exists():
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free.")
         self.device, self.dtype = device, dtype
         return self
 
@@ -57,7 +61,10 @@ class TripoSGPipeline:
         calls = pathlib.Path(__file__).parents[2] / "calls.txt"
         with calls.open("a") as stream:
             stream.write(f"{num_inference_steps} {guidance_scale} {generator.initial_seed()} {use_flash_decoder}\\n")
-        if generator.initial_seed() == 13:
+        printed = {13: "Surface level must be within volume data range.", 16: "CUDA out of memory.",
+                   17: "CUDA error: no kernel image is available for execution on the device"}
+        if generator.initial_seed() in printed:
+            print(printed[generator.initial_seed()])
             output = [(None, None)]  # what both decoders return after a failure of marching cubes
         elif generator.initial_seed() == 14:
             output = flash_extract_geometry()

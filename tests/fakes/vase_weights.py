@@ -105,7 +105,11 @@ def _hunyuan3d_config(package: str, newer: bool, small: bool) -> dict[str, Any]:
     vae |= {"width": 1024, "num_encoder_layers": 8, "num_decoder_layers": 16, "qkv_bias": False, "qk_norm": True}
     if newer:
         model = {"input_size": num_latents, "in_channels": 64, "hidden_size": 2048, "depth": 21, "num_heads": 16}
-        model |= {"context_dim": vision["hidden_size"], "qk_norm": True, "text_len": (vision["image_size"] // 14) ** 2 + 1}
+        model |= {
+            "context_dim": vision["hidden_size"],
+            "qk_norm": True,
+            "text_len": (vision["image_size"] // 14) ** 2 + 1,
+        }
         model |= {"with_decoupled_ca": False, "use_attention_pooling": False, "qk_norm_type": "rms", "qkv_bias": False}
         model |= {"use_pos_emb": False, "num_moe_layers": 6, "num_experts": 8, "moe_top_k": 2}
         model |= {"hidden_size": 64, "depth": 3, "num_heads": 4, "num_moe_layers": 1} if small else {}
@@ -113,7 +117,9 @@ def _hunyuan3d_config(package: str, newer: bool, small: bool) -> dict[str, Any]:
     else:
         model = {"in_channels": 64, "context_in_dim": vision["hidden_size"], "hidden_size": 1024, "mlp_ratio": 4.0}
         model |= {"num_heads": 16, "depth": 16, "depth_single_blocks": 32, "axes_dim": [64], "qkv_bias": True}
-        model |= {"hidden_size": 64, "num_heads": 4, "depth": 1, "depth_single_blocks": 1, "axes_dim": [16]} if small else {}
+        model |= (
+            {"hidden_size": 64, "num_heads": 4, "depth": 1, "depth_single_blocks": 1, "axes_dim": [16]} if small else {}
+        )
     vae |= {"heads": 4, "width": 64, "num_encoder_layers": 1, "num_decoder_layers": 1} if small else {}
     image_encoder = {"type": "DinoImageEncoder", "kwargs": {"config": vision, "image_size": vision["image_size"]}}
     denoiser = "denoisers.hunyuandit.HunYuanDiTPlain" if newer else "Hunyuan3DDiT"

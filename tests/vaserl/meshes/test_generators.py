@@ -104,6 +104,26 @@ def test_triposg_without_a_surface_rejects_the_photograph(triposg, tmp_path, see
     assert (row["rejected_by"], row["reason"]) == ("lift", "TripoSG found no surface")
 
 
+def test_triposg_reads_the_errors_that_its_checkout_only_prints(triposg, tmp_path, capsys):
+    """Uses the errors of a GPU without free memory and of a diso that was compiled for other GPUs."""
+    photo = pot_photo(tmp_path / "photo.png")
+    row = lifted(settings(triposg, seed=16), photo, tmp_path)
+    assert (row["rejected_by"], row["reason"]) == ("lift", "TripoSG ran out of GPU memory")
+    with pytest.raises(RuntimeError, match="TripoSG failed to extract the surface:\nCUDA error: no kernel image"):
+        build_generator(settings(triposg, seed=17), tmp_path)(photo, "v", tmp_path / "v.glb")
+    assert not capsys.readouterr().out
+
+
+def test_a_generator_that_does_not_fit_on_its_gpu_names_the_settings(triposg, tmp_path):
+    full = triposg / "checkout" / "full_gpu"
+    full.touch()
+    try:
+        with pytest.raises(UserError, match=r"TripoSG doesn't fit .*allocate 2 GiB\).*raise pool\.lift\.num_gpus"):
+            build_generator(settings(triposg), tmp_path)
+    finally:
+        full.unlink()
+
+
 def test_triposg_other_errors_of_the_pipeline_end_the_run(triposg, tmp_path):
     """Checks that an IndexError of another function isn't taken for a photograph without a surface."""
     generate = build_generator(settings(triposg, seed=15), tmp_path)

@@ -3,15 +3,19 @@
 Nothing is installed or downloaded.
 """
 
+import contextlib
 import importlib
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
 from vaserl.errors import UserError
+from vaserl.meshes.generators.generator import LiftFailure
 
 
 def import_from(checkout: Path, places: Sequence[str], module: str, setting: str) -> ModuleType:
@@ -63,3 +67,42 @@ def usable_device(device: str, setting: str) -> str:
             "or choose another device"
         )
     return device
+
+
+def loaded(load: Callable[[], Any], name: str) -> Any:
+    """Returns the pipeline that `load` loads onto its device. `name` is the generator's name for the error message.
+
+    Raises: UserError when the GPU has too little memory for it.
+    """
+    try:
+        return load()
+    except torch.OutOfMemoryError as error:
+        problem = str(error).partition(". GPU")[0]
+        raise UserError(
+            f"{name} doesn't fit into the free memory of its GPU ({problem}); let fewer workers share a GPU: raise "
+            "pool.lift.num_gpus or lower pool.lift.num_workers"
+        ) from error
+
+
+@contextlib.contextmanager
+def captured_prints() -> Iterator[io.StringIO]:
+    """Captures what Python code prints, and tracebacks that it prints. The checkouts print the errors of their surface
+    extraction and go on without a mesh."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        yield text
+
+
+def without_surface(name: str, printed: str) -> LiftFailure:
+    """Returns the failure of a photograph for which the generator made no surface.
+
+    printed: what the checkout printed meanwhile.
+
+    Raises: RuntimeError when it printed an error of CUDA, which concerns every photograph.
+    """
+    lines = [line for line in printed.splitlines() if line.strip()]
+    if any("out of memory" in line for line in lines):
+        return LiftFailure(f"{name} ran out of GPU memory")
+    if any("CUDA" in line for line in lines):
+        raise RuntimeError(f"{name} failed to extract the surface:\n{printed}")
+    return LiftFailure(f"{name} found no surface")

@@ -13,7 +13,14 @@ from typing import Any
 import torch
 
 from vaserl.meshes.cutout.method import CutoutMethod
-from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
+from vaserl.meshes.generators.checkout import (
+    captured_prints,
+    import_from,
+    loaded,
+    need_files,
+    usable_device,
+    without_surface,
+)
 from vaserl.meshes.generators.cutout import cutout_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
@@ -54,11 +61,14 @@ class Hunyuan3D:
         place, module = check_hunyuan3d(settings)
         self._device = usable_device(settings.device, _SETTING)
         pipelines = import_from(settings.checkout, (place,), module, _SETTING)
-        self._pipeline: Any = pipelines.Hunyuan3DDiTFlowMatchingPipeline.from_pretrained(
-            str(settings.weights.resolve()),
-            subfolder=settings.subfolder,
-            device=self._device,
-            dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
+        self._pipeline: Any = loaded(
+            lambda: pipelines.Hunyuan3DDiTFlowMatchingPipeline.from_pretrained(
+                str(settings.weights.resolve()),
+                subfolder=settings.subfolder,
+                device=self._device,
+                dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
+            ),
+            "Hunyuan3D",
         )
         # the image processor of a multi-view model, such as hunyuan3d-dit-v2-mv, takes images by the view's name
         self._takes_views = bool(getattr(self._pipeline.image_processor, "return_view_idx", False))
@@ -68,21 +78,22 @@ class Hunyuan3D:
         cutout = cutout_for_generator(photo, self._method)
         image = cutout.transparent()
         try:
-            surfaces = self._pipeline(
-                image={"front": image} if self._takes_views else image,
-                num_inference_steps=self._settings.num_steps,
-                guidance_scale=self._settings.guidance,
-                octree_resolution=self._settings.octree_resolution,
-                generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
-                output_type="trimesh",
-                enable_pbar=False,
-            )
+            with captured_prints() as printed:
+                surfaces = self._pipeline(
+                    image={"front": image} if self._takes_views else image,
+                    num_inference_steps=self._settings.num_steps,
+                    guidance_scale=self._settings.guidance,
+                    octree_resolution=self._settings.octree_resolution,
+                    generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
+                    output_type="trimesh",
+                    enable_pbar=False,
+                )
         except torch.OutOfMemoryError as error:
             _log.warning("Hunyuan3D ran out of GPU memory on %s: %s", photo.name, error)
             torch.cuda.empty_cache()
             raise LiftFailure("Hunyuan3D ran out of GPU memory") from error
         if surfaces[0] is None:
-            raise LiftFailure("Hunyuan3D found no surface")
+            raise without_surface("Hunyuan3D", printed.getvalue())
         write_glb(glb, finish_mesh(surfaces[0], cutout, self._settings.num_faces))
 
 

@@ -7,6 +7,7 @@ what of it was run. The script's `image_process` isn't used: it copies each imag
 a text in place of an unusable image. `vaserl.meshes.cutout` prepares the image instead.
 """
 
+import io
 import json
 import logging
 import traceback
@@ -20,7 +21,14 @@ import trimesh
 from vaserl.errors import UserError
 from vaserl.meshes.cutout.method import CutoutMethod, method_of
 from vaserl.meshes.cutout.neural import NeuralCutout
-from vaserl.meshes.generators.checkout import import_from, need_files, usable_device
+from vaserl.meshes.generators.checkout import (
+    captured_prints,
+    import_from,
+    loaded,
+    need_files,
+    usable_device,
+    without_surface,
+)
 from vaserl.meshes.generators.cutout import cutout_for_generator
 from vaserl.meshes.generators.finish import finish_mesh
 from vaserl.meshes.generators.generator import LiftFailure
@@ -65,23 +73,26 @@ class TripoSG:
         self._device = usable_device(settings.device, _SETTING)
         pipelines = import_from(settings.checkout, PLACES, "triposg.pipelines.pipeline_triposg", _SETTING)
         _import_components(settings)
-        pipeline = pipelines.TripoSGPipeline.from_pretrained(str(settings.weights))
-        half = torch.float16 if self._device.startswith("cuda") else torch.float32
-        self._pipeline: Any = pipeline.to(self._device, half)
+        dtype = torch.float16 if self._device.startswith("cuda") else torch.float32
+        # loaded in half precision, which takes half of the memory; buffers are cast by `to` only
+        pipeline = pipelines.TripoSGPipeline.from_pretrained(str(settings.weights), torch_dtype=dtype)
+        self._pipeline: Any = loaded(lambda: pipeline.to(self._device, dtype), "TripoSG")
         self._pipeline.set_progress_bar_config(disable=True)
         self._method = method if settings.rmbg is None else self._rmbg(settings, settings.rmbg)
 
     @torch.inference_mode()
     def __call__(self, photo: Path, vase_id: str, glb: Path) -> None:
         cutout = cutout_for_generator(photo, self._method)
+        printed = io.StringIO()
         try:
-            samples = self._pipeline(
-                image=cutout.on_white(),
-                generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
-                num_inference_steps=self._settings.num_steps,
-                guidance_scale=self._settings.guidance,
-                use_flash_decoder=self._settings.flash_decoder,
-            ).samples
+            with captured_prints() as printed:
+                samples = self._pipeline(
+                    image=cutout.on_white(),
+                    generator=torch.Generator(device=self._device).manual_seed(self._settings.seed),
+                    num_inference_steps=self._settings.num_steps,
+                    guidance_scale=self._settings.guidance,
+                    use_flash_decoder=self._settings.flash_decoder,
+                ).samples
         except torch.OutOfMemoryError as error:
             _log.warning("TripoSG ran out of GPU memory on %s: %s", photo.name, error)
             torch.cuda.empty_cache()
@@ -89,7 +100,7 @@ class TripoSG:
         except (AttributeError, IndexError) as error:
             if not _is_without_surface(error):
                 raise
-            raise LiftFailure("TripoSG found no surface") from error
+            raise without_surface("TripoSG", printed.getvalue()) from error
         vertices, faces = samples[0]
         surface = trimesh.Trimesh(np.asarray(vertices, np.float64), np.ascontiguousarray(faces), process=False)
         write_glb(glb, finish_mesh(surface, cutout, self._settings.num_faces))
