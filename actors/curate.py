@@ -2,7 +2,8 @@
 
 There are two passes. The first runs every photograph through the filters. Then the best view of each vase is chosen,
 which needs all of its views. The second pass runs the chosen photographs through the other stages: lift (photograph to
-mesh), mesh gate (rejection of bad meshes), turntable (video of the mesh) and texts. Photographs are passed between
+mesh), mesh gate (rejection of bad meshes), turntable (video of the mesh) and texts. Vases of which no model came are
+tried again with their next best view. Photographs are passed between
 stages as paths, and the stages decode them. Finished rows are saved in files, so that the same command resumes a killed
 run and writes the manifest that the run would have written.
 """
@@ -19,9 +20,11 @@ from actors.curate_pass import run_pass
 from actors.describe import CaptionEngine
 from vaserl.curation.finish import FinishedPasses, files_of_pass, tidy, write_results
 from vaserl.curation.job.journal import Journal
+from vaserl.curation.job.passes import PassSummary
 from vaserl.curation.job.pool import Pool
-from vaserl.curation.job.shards import lift_shards, source_shards
+from vaserl.curation.job.shards import Shard, lift_shards, source_shards
 from vaserl.curation.job.thresholds import Threshold, check_thresholds, resolve_thresholds
+from vaserl.curation.job.tries import lift_best_views
 from vaserl.curation.job.views import choose_views
 from vaserl.curation.outcome.summary import CurationSummary
 from vaserl.curation.pipeline import PIPELINE, Pipeline
@@ -91,13 +94,24 @@ def curate_table(
         del photographs
         filtered = run_pass("filters", shards, filters, settings.dataset, start_cluster)
         read = [column.name for column in pipeline.choice.reads]
-        choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context), read)
-        given = place_of_given(settings.lift, source)
-        survivors = lift_shards(filtered.shards, choice, journal, settings.journal.num_rows_lift, given, versions)
-        lifted = run_pass("second pass", survivors, lift, settings.dataset, start_cluster)
-        used = files_of_pass(shards, filters, journal) | files_of_pass(survivors, lift, journal)
+        choose, given = pipeline.choice_over_batches(context), place_of_given(settings.lift, source)
+
+        def run(attempt: int, some: Sequence[Shard]) -> PassSummary:
+            name = "second pass" if attempt == 1 else f"second pass, try {attempt}"
+            return run_pass(name, some, lift, settings.dataset, start_cluster)
+
+        second = lift_best_views(
+            lambda tried: choose_views(filtered.shards, journal, choose, read, tried),
+            lambda choice: lift_shards(
+                filtered.shards, choice, journal, settings.journal.num_rows_lift, given, versions
+            ),
+            run,
+            journal,
+            retried=() if given else pipeline.model_stages,  # a given model is not made from the photograph
+        )
+        used = files_of_pass(shards, filters, journal) | files_of_pass(second.shards, lift, journal)
         num_stale = tidy(settings, journal.stale(used))
-        passes = FinishedPasses(filters=filtered, losers=choice.losers, lift=lifted)
+        passes = FinishedPasses(filters=filtered, losers=second.losers, lift=second.summary)
         return write_results(settings, kinds, thresholds, passes, num_stale, pipeline)
 
 

@@ -66,6 +66,7 @@ def write_results(
         filters=[filter_report(rows, kinds, stage, pipeline) for stage in judged],
         best_view=best_view_report(rows, kinds, pipeline) if kinds else None,
         thresholds=thresholds,
+        num_later_choices=sum(row.kept and bool(row.instead_of) for row in rows),
         num_fallbacks=outcomes.num_fallbacks(),
         stages={
             name: {**asdict(effort), "rows_per_s": effort.rows / effort.seconds if effort.seconds else 0.0}

@@ -49,6 +49,12 @@ class Pipeline:
         return tuple(stage.name for stage in self.stages)
 
     @property
+    def model_stages(self) -> tuple[str, ...]:
+        """Names of the stages that make and judge a photograph's 3D model: those of the second pass's first group. If
+        one of them rejects a photograph, another photograph of the vase may do."""
+        return tuple(stage.name for stage in self.lift[0])
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """All columns that the stages add, each once."""
         return tuple({column.name: column for stage in self.stages for column in stage.columns}.values())

@@ -16,7 +16,7 @@ from vaserl.dataset.row import ROW_SCHEMA, Row
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
 
-_OPTIONAL = frozenset({"view", "kind", "rights", "credit", "other_photos", "caption_fallback"})
+_OPTIONAL = frozenset({"view", "kind", "rights", "credit", "other_photos", "instead_of", "caption_fallback"})
 """Columns that manifests written by older versions lack."""
 _ROWS_IN_GROUP = 2048
 _ROWS_IN_BATCH = 1024

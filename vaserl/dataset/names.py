@@ -23,17 +23,19 @@ def clip_name(digest: str) -> str:
     return f"{CLIPS}/{digest}.mp4"
 
 
-def mesh_name(vase_id: str) -> str:
+def mesh_name(vase_id: str, attempt: int = 1) -> str:
     """Returns models/<vase_id>.glb, with characters escaped that file names can't contain; no two ids share a name.
 
-    A name that is too long for a file system is cut and ends with "=" and a hash of the id; escaped ids contain no
-    "=", so the two forms never collide.
+    The model of a later attempt, from another photograph, has a name of its own, such as models/<vase_id>=2.glb. A name
+    that is too long for a file system is cut and ends with "=" and a hash of the id. Escaped ids contain no "=" and the
+    hash has 32 digits, so the forms never collide.
     """
+    ending = "" if attempt == 1 else f"={attempt}"
     name = quote(vase_id, safe=" ,()[]")
     if name.startswith("."):  # a hidden file would be removed with the unfinished ones
         name = f"%2E{name[1:]}"
-    if len(name) > _MAX_NAME:
+    if len(name) + len(ending) > _MAX_NAME:
         digest = hashlib.sha256(vase_id.encode()).hexdigest()[:32]
-        start = re.sub(r"%.?$", "", name[: _MAX_NAME - len(digest) - 1])
+        start = re.sub(r"%.?$", "", name[: _MAX_NAME - len(ending) - len(digest) - 1])
         name = f"{start}={digest}"
-    return f"{MODELS}/{name}.glb"
+    return f"{MODELS}/{name}{ending}.glb"

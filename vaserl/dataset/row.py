@@ -1,7 +1,7 @@
 """A row of the manifest: the outcome of curation for one photograph, and the vase that the photograph shows.
 
-All columns of the manifest are text. `record`, `scores`, `other_photos` and `questions` are stored there as JSON, and
-are Python objects in `Row`.
+All columns of the manifest are text. `record`, `scores`, `other_photos`, `instead_of` and `questions` are stored there
+as JSON, and are Python objects in `Row`.
 """
 
 import json
@@ -49,6 +49,9 @@ class Row:
     other_photos: tuple[str, ...] = ()
     """Values of `photo` of the vase's further photographs that the 3D model was made from; empty if it was made from
     this photograph alone."""
+    instead_of: tuple[str, ...] = ()
+    """Values of `photo` of the vase's photographs of which no good 3D model could be made, so that this one was tried;
+    their rows state the reasons. Empty for a vase's first choice, and for photographs that were not tried."""
     clip: str = ""
     """SHA-256 of the turntable video in hexadecimal; the video's file is named after it."""
     caption: str = ""
@@ -75,6 +78,7 @@ class Row:
             "scores": _dumped(dict(self.scores)),
             "questions": _dumped([asdict(question) for question in self.questions]),
             "other_photos": _dumped(list(self.other_photos)),
+            "instead_of": _dumped(list(self.instead_of)),
         }
 
     @classmethod
@@ -82,7 +86,8 @@ class Row:
         """Returns the row with these values of the manifest's columns; an absent or empty value becomes the default."""
         texts = {name: columns.get(name) or "" for name in ROW_SCHEMA.names}
         parsed = {name: json.loads(texts[name] or "{}") for name in ("record", "scores", "questions")}
-        parsed["other_photos"] = tuple(json.loads(texts["other_photos"] or "[]"))
+        for name in ("other_photos", "instead_of"):
+            parsed[name] = tuple(json.loads(texts[name] or "[]"))
         parsed["questions"] = tuple(Question.from_json(question) for question in parsed["questions"])
         return cls(**{**texts, **parsed})
 

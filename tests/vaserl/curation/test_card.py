@@ -64,6 +64,14 @@ def test_card_states_retention_reasons_and_values():
     assert "| intact | 6 | 5 | off | 13,599 | 6,330 | 46.5% |" in off and off.count("| off |") == 1
 
 
+def test_card_counts_vases_that_were_made_from_a_later_choice():
+    rows = manifest()
+    assert "gave no good model" not in dataset_card(rows, CardSettings(), Findings())
+    rows[7], rows[6] = replace(rows[7], instead_of=("a.jpg",)), replace(rows[6], instead_of=("a.jpg",))
+    card = dataset_card(rows, CardSettings(), Findings())
+    assert "1 of the 3D models were made from another photograph" in card, "the other one was rejected too"
+
+
 def test_card_states_rights_thresholds_and_reports():
     rows = [replace(row, rights="CC BY 4.0" if k < 9 else "", credit=f"Museum {k}") for k, row in enumerate(manifest())]
     findings = Findings(

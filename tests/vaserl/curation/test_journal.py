@@ -214,17 +214,35 @@ def test_source_shards_added_or_changed_photographs_leave_other_shards_alone(tmp
     assert [new == old for new, old in zip(keys(*names), before, strict=True)] == [True, False]
 
 
+def choice_without(
+    journal: Journal,
+    filtered: list[Shard],
+    losers: dict[int, dict[int, str]],
+    values: dict[int, dict[str, str]] | None = None,
+) -> Choice:
+    """Returns the choice of all rows that neither a filter nor the choice rejected. `values`: columns of the choice in
+    the first shard's rows, by row."""
+    chosen: dict[int, dict[int, dict[str, str]]] = {}
+    for shard in filtered:
+        for row, by in enumerate(shard.read(journal)["rejected_by"]):
+            if not by and row not in losers.get(shard.number, {}):
+                chosen.setdefault(shard.number, {})[row] = (values or {}).get(row, {}) if not shard.number else {}
+    return Choice(losers=losers, chosen=chosen)
+
+
 def test_lift_shards_hold_survivors_without_their_scores(tmp_path):
     journal = Journal(tmp_path)
     some = rows("a_1", "b_1", "c_1", "d_1", "e_1", front=0.5)
     some[1] |= {"rejected_by": "quality", "reason": "blurred"}
     filtered = passed(journal, some, 3)
-    shards = lift_shards(filtered, Choice(losers={1: {1: "another view"}}), journal, 1)
+    shards = lift_shards(filtered, choice_without(journal, filtered, {1: {1: "another view"}}), journal, 1)
     photos = [list(shard.read(journal)["photo"]) for shard in shards]
     assert photos == [["a_1"], ["c_1"], ["d_1"]] and [shard.number for shard in shards] == [0, 1, 2]
     assert all(set(shard.read(journal)) == set(INPUT_COLUMNS) for shard in shards)
     other = passed(journal, [row | {"front": 0.7} for row in some], 3)
-    assert [s.key for s in lift_shards(other, Choice(losers={}), journal, 1)][:3] == [s.key for s in shards]
+    assert [s.key for s in lift_shards(other, choice_without(journal, other, {}), journal, 1)][:3] == [
+        s.key for s in shards
+    ]
 
 
 def test_lift_shards_have_the_columns_of_the_choice_and_their_keys_depend_on_them(tmp_path):
@@ -233,7 +251,7 @@ def test_lift_shards_have_the_columns_of_the_choice_and_their_keys_depend_on_the
 
     def shards(**added: str) -> list[Shard]:
         values = {row: {"other_views": added[name]} for row, name in enumerate("abc") if name in added}
-        return lift_shards(filtered, Choice(losers={0: {2: "another"}}, added={0: values}), journal, 2)
+        return lift_shards(filtered, choice_without(journal, filtered, {0: {2: "another"}}, values), journal, 2)
 
     (alone,), (one,), (another,) = shards(), shards(b="[1]"), shards(b="[2]")
     assert len({alone.key, one.key, another.key}) == 3
@@ -250,7 +268,7 @@ def test_lift_shards_change_with_a_given_model(tmp_path):
     assert place_of_given(LiftSettings(), tmp_path) is None
 
     def keys() -> list[str]:
-        return [shard.key for shard in lift_shards(filtered, Choice(losers={}), journal, 1, place)]
+        return [shard.key for shard in lift_shards(filtered, choice_without(journal, filtered, {}), journal, 1, place)]
 
     absent = keys()
     (tmp_path / "scans").mkdir()
@@ -261,7 +279,12 @@ def test_lift_shards_change_with_a_given_model(tmp_path):
     assert absent[0] == there[0] == exchanged[0] and len({absent[1], there[1], exchanged[1]}) == 3
     behind_urls = [
         lift_shards(
-            filtered, Choice(losers={}), journal, 1, "memory://scans/{}.glb".format, {"memory://scans/b.glb": version}
+            filtered,
+            choice_without(journal, filtered, {}),
+            journal,
+            1,
+            "memory://scans/{}.glb".format,
+            {"memory://scans/b.glb": version},
         )
         for version in (["etag=1"], ["etag=2"])
     ]
@@ -292,8 +315,12 @@ def test_choose_views_chooses_as_if_all_lay_together(tmp_path_factory, data):
     chosen = {number * num_rows + row: reason for number, lost in losers for row, reason in lost.items()}
     together = rows_of(over_batches(BEST_VIEW, BestView)(batch_of(some)))
     assert chosen == {k: row["reason"] for k, row in enumerate(together) if row["rejected_by"] == "best_view"}
-    added = {number * num_rows + row: v["other_views"] for number, of in choice.added.items() for row, v in of.items()}
-    assert added == {k: row["other_views"] for k, row in enumerate(together) if row["other_views"]}
+    values = {number * num_rows + row: v for number, of in choice.chosen.items() for row, v in of.items()}
+    assert values == {
+        k: {"other_views": row["other_views"]} if row["other_views"] else {}
+        for k, row in enumerate(together)
+        if not row["rejected_by"]
+    }
 
 
 def test_outcomes_manifest_has_every_photograph(tmp_path):
@@ -303,7 +330,7 @@ def test_outcomes_manifest_has_every_photograph(tmp_path):
     filtered = passed(journal, some, 2)
     losers = {0: {0: "view 2 is shown more frontally"}}
     lifted = []
-    for shard in lift_shards(filtered, Choice(losers=losers), journal, 1):
+    for shard in lift_shards(filtered, choice_without(journal, filtered, losers), journal, 1):
         made = {"caption_fallback": "it invents shape" if shard.number else ""}
         batch = batch_of(
             [row | made | {"mesh": f"models/{row['vase_id']}.glb"} for row in rows_of(shard.read(journal))]

@@ -57,11 +57,28 @@ def test_lift_vase_whose_escaped_name_is_too_long_goes_through(tmp_path):
         assert row["mesh"].startswith("models/%CE%9A%CF%81") and row["mesh"] == mesh_name(row["vase_id"])
 
 
-@hypothesis.given(st.sets(st.text(min_size=1, max_size=90), min_size=2, max_size=2))
-@hypothesis.example({GREEK, mesh_name(GREEK).removeprefix("models/").removesuffix(".glb")})
-@hypothesis.example({".lift-x", "%2Elift-x"})
-def test_model_path_is_unique_visible_and_short_enough(ids):
-    names = [mesh_name(vase_id).removeprefix("models/") for vase_id in ids]
+def test_lift_model_of_a_later_attempt_leaves_that_of_the_first_alone(tmp_path):
+    for name in ("front", "back"):
+        (tmp_path / f"{name}.png").write_text(name)
+    lift = over_batches(LIFT, Lift, python(WRITES_A_GLB), tmp_path, tmp_path)
+    first = rows("a", photo=tmp_path / "front.png")
+    second = rows("a", photo=tmp_path / "back.png")
+    second[0]["instead_of"] = json.dumps([str(tmp_path / "front.png")])
+    made = [rows_of(lift(batch_of(some)))[0]["mesh"] for some in (first, second)]
+    assert made == ["models/a.glb", "models/a=2.glb"]
+    assert [(tmp_path / name).read_bytes() for name in made] == [b"glTFfront", b"glTFback"]
+
+
+@hypothesis.given(
+    st.sets(st.tuples(st.text(min_size=1, max_size=90), st.integers(1, 3)), min_size=2, max_size=2),
+)
+@hypothesis.example({(GREEK, 1), (mesh_name(GREEK).removeprefix("models/").removesuffix(".glb"), 1)})
+@hypothesis.example({(GREEK, 1), (GREEK, 2)})
+@hypothesis.example({("a" * 250, 1), ("a" * 250, 2)})
+@hypothesis.example({("a", 2), ("a=2", 1)})
+@hypothesis.example({(".lift-x", 1), ("%2Elift-x", 1)})
+def test_model_path_is_unique_visible_and_short_enough(models):
+    names = [mesh_name(*model).removeprefix("models/") for model in models]
     assert len(set(names)) == 2
     for name in names:
         assert name.isascii() and len(name) <= 255 and "/" not in name and not name.startswith(".")

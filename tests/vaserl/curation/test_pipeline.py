@@ -4,24 +4,17 @@ import ast
 import json
 import logging
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pydantic
 import pytest
 from PIL import Image
 
+from tests.fakes.curation_here import curated
 from tests.fakes.glaze_stage import GLAZE
-from vaserl.curation.finish import FinishedPasses, write_results
 from vaserl.curation.job.batch import batch_of
-from vaserl.curation.job.isolated import Effort, Limits
 from vaserl.curation.job.journal import Journal, key_after
-from vaserl.curation.job.passes import PassSummary
-from vaserl.curation.job.pool import Pool
-from vaserl.curation.job.shard_worker import ShardWorker
-from vaserl.curation.job.shards import Shard, lift_shards, source_shards
-from vaserl.curation.job.views import choose_views
-from vaserl.curation.outcome.summary import CurationSummary
+from vaserl.curation.job.shards import source_shards
 from vaserl.curation.outcome.why import why
 from vaserl.curation.pipeline import PIPELINE, Pipeline
 from vaserl.curation.settings import CurateSettings
@@ -52,32 +45,6 @@ def museum(tmp_path: Path) -> Path:
 def settings(source: Path, dataset: Path, **sections) -> CurateSettings:
     fixed = {"dataset": dataset, "source": {"path": source}, "journal": {"num_rows": 2}, "card": {"num_pictured": 0}}
     return CurateSettings.model_validate(fixed | sections)
-
-
-def through(pools: Sequence[Pool], shards: Sequence[Shard], dataset: Path) -> PassSummary:
-    """Runs a pass in this process, without Ray; the stages run in processes of their own."""
-    efforts: dict[str, Effort] = {}
-    for pool in pools:
-        worker = ShardWorker(dataset, pool.stages, Limits.of(pool.settings))
-        passed = []
-        for shard in shards:
-            done, more = worker(shard)
-            passed.append(done)
-            efforts |= more
-        worker.close()
-        shards = passed
-    return PassSummary(shards=list(shards), num_reused=0, efforts=efforts)
-
-
-def curated(chosen: CurateSettings, pipeline: Pipeline) -> CurationSummary:
-    """Runs the curation job without a cluster."""
-    context, journal = StageContext(settings=chosen), Journal(chosen.dataset)
-    shards = source_shards(read_photograph_source(chosen.source), journal, chosen.journal.num_rows)
-    filtered = through(pipeline.filter_pools(context), shards, chosen.dataset)
-    choice = choose_views(filtered.shards, journal, pipeline.choice_over_batches(context))
-    lifted = through(pipeline.lift_pools(context), lift_shards(filtered.shards, choice, journal, 1), chosen.dataset)
-    passes = FinishedPasses(filters=filtered, losers=choice.losers, lift=lifted)
-    return write_results(chosen, {}, (), passes, 0, pipeline)
 
 
 def test_pipeline_stage_of_the_tests_own_shows_in_retention_why_and_card(museum, tmp_path, caplog):

@@ -23,6 +23,7 @@ def test_from_columns_inverts_as_columns():
         scores={"quality": 0.1 + 0.2},
         questions=(FABRIC,),
         other_photos=("b, c.jpg", "d.jpg"),
+        instead_of=("e.jpg",),
     )
     assert Row.from_columns(row.as_columns()) == row
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vaserl.curation.settings import LiftSettings
 from vaserl.curation.stage import Kept, Photograph, Rejected, Verdict
-from vaserl.curation.stages.best_view import OTHER_VIEWS
+from vaserl.curation.stages.best_view import INSTEAD_OF, OTHER_VIEWS
 from vaserl.curation.stages.lift import FAULT, MESH, OTHER_PHOTOS, SEEN_SHARE, SILHOUETTE, place_of_given
 from vaserl.dataset import UNFINISHED_MODEL, mesh_name
 from vaserl.errors import UserError
@@ -52,7 +52,8 @@ class Lift:
 
     def judge(self, photograph: Photograph) -> Verdict:
         """Writes the vase's 3D model, and returns the verdict."""
-        mesh = mesh_name(photograph.vase_id)
+        tried = json.loads(photograph.columns.get(INSTEAD_OF.name) or "[]")
+        mesh = mesh_name(photograph.vase_id, 1 + len(tried))
         try:
             measured = self._write(photograph, self._dataset / mesh)
         except LiftFailure as failure:

@@ -1,7 +1,7 @@
 """Divides the rows of each pass into shards of a few rows. Only one shard at a time is converted to Python objects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,9 +28,9 @@ class Choice:
     """The outcome of the choice of one view per vase."""
 
     losers: Losers
-    added: Mapping[int, Mapping[int, Mapping[str, str]]] = field(default_factory=dict)
-    """Values of the choice's columns in rows where they differ from the column's default, by shard number, row index
-    and column name."""
+    chosen: Mapping[int, Mapping[int, Mapping[str, str]]]
+    """The chosen rows: maps a shard's number to a mapping from row index to the values of the choice's columns, by name
+    of the column, where they differ from its default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,25 +95,26 @@ def lift_shards(
     given: Callable[[str], str] | None = None,
     versions: Versions = MappingProxyType({}),
 ) -> list[Shard]:
-    """Returns the chosen views of the vases that passed the filters, in shards of at most `num_rows` rows.
+    """Returns the chosen views, in shards of at most `num_rows` rows.
 
     All rows of a shard come from one shard of the first pass (`filtered`), so that adding or removing a vase does not
     change the keys of other shards. The rows don't contain scores, so that a changed score invalidates no 3D model.
     They contain the columns of the choice, on which their keys depend.
 
-    choice: the views that were not chosen, and the values that the choice added to the others.
+    choice: the chosen views, and the values that the choice added to them.
     given: function from a vase's id to the path or URL of its existing 3D model; None if models are generated. When
     such a model is added or replaced, the key of its shard changes.
     """
     shards: list[Shard] = []
     for parent in filtered:
         file = journal.path(parent.step, parent.key)
-        table = pq.read_table(file, columns=list(INPUT_COLUMNS))
-        lost, added = choice.losers.get(parent.number, {}), choice.added.get(parent.number, {})
-        kept = [row for row, by in enumerate(table["rejected_by"].to_pylist()) if not by and row not in lost]
+        chosen = choice.chosen.get(parent.number, {})
+        if not chosen:
+            continue
+        table, kept = pq.read_table(file, columns=list(INPUT_COLUMNS)), sorted(chosen)
         for start in range(0, len(kept), num_rows):
             rows = kept[start : start + num_rows]
-            values = tuple(added.get(row, {}) for row in rows)
+            values = tuple(chosen[row] for row in rows)
             shards.append(
                 Shard(
                     number=len(shards),

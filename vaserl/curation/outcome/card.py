@@ -53,6 +53,8 @@ class _Tally:
     num_keywords: int = 0
     num_uncompared: int = 0
     """Number of vases whose 3D model could not be compared with its photograph."""
+    num_later_choices: int = 0
+    """Number of vases that were made from another photograph than the best one, which gave no good 3D model."""
 
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Spelling of each value at its first occurrence, by (field, value in lower case)."""
@@ -72,6 +74,7 @@ class _Tally:
             return
         self.splits[row.split] += 1
         self.num_uncompared += row.scores.get(IS_COMPARED.name) == 0.0
+        self.num_later_choices += bool(row.instead_of)
         for dimension in DIMENSIONS:
             name = FIELD_OF_DIMENSION[dimension]
             self.values[name][self._spelling(name, row.record.get(name, "")), row.split] += 1
@@ -113,6 +116,12 @@ def dataset_card(rows: Collection[Row], settings: CardSettings, findings: Findin
         lines += [
             f"{tally.num_uncompared:,} of the 3D models are uncompared: their photographs can't be cut out, so the "
             f"mesh gate judged them by their shape alone (`{IS_COMPARED.name}` is 0).",
+            "",
+        ]
+    if tally.num_later_choices:
+        lines += [
+            f"{tally.num_later_choices:,} of the 3D models were made from another photograph than the vase's best one, "
+            "which gave no good model (`instead_of` names those tried before).",
             "",
         ]
     lines += _retention(rows, tally, findings)

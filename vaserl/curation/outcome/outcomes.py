@@ -38,8 +38,8 @@ class Outcomes:
     def survivors(self, *columns: str) -> Iterator[dict[str, Any]]:
         """Yields the values of `columns`, by column name, for each photograph that no stage rejected, in the order of
         the photographs."""
-        for shards in self._lifted.values():
-            for shard in shards:
+        for parent in self._filtered:
+            for shard in self._lifted.get(str(self._journal.path(parent.step, parent.key)), ()):
                 table = pq.read_table(self._journal.path(shard.step, shard.key), columns=[*columns, "rejected_by"])
                 for row in table.to_pylist():
                     if not row.pop("rejected_by"):

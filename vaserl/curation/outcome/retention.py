@@ -154,14 +154,15 @@ def best_view_report(rows: Iterable[Row], kinds: Mapping[str, str], pipeline: Pi
 
     kinds: label of each labelled photograph, such as "blur", by path of the photograph.
     """
+    choice = pipeline.choice.name
     views: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
     unlabelled: set[str] = set()
     for row in rows:
         kind = kinds.get(row.photo, "")
-        views[row.vase_id].append((kind == FRONTAL, row.rejected_by))
+        # a later choice says nothing about the first
+        views[row.vase_id].append((kind == FRONTAL, choice if row.instead_of else row.rejected_by))
         if not kind:
             unlabelled.add(row.vase_id)
-    choice = pipeline.choice.name
     earlier = pipeline.names[: pipeline.names.index(choice)]
     counts: Counter[str] = Counter()
     for vase_id, seen in views.items():

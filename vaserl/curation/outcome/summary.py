@@ -25,6 +25,8 @@ class CurationSummary:
     thresholds: Sequence[Threshold]
     """Score thresholds that the filters used. If the settings specify a quantile, the threshold is the score computed
     from that quantile."""
+    num_later_choices: int
+    """Number of vases in the data set whose best view gave no good 3D model, and that were made from another one."""
     num_fallbacks: int
     """Number of captions that were replaced because their first wording did not agree with the vase's record."""
     stages: Mapping[str, Mapping[str, float]]

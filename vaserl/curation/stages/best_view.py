@@ -4,6 +4,8 @@ Where no CLIP model has scored them, two opinions are combined: what the cut-out
 say. Each may rule a photograph out: a sherd named "front" comes after a whole vase, and so does what looks whole and is
 named "detail". Among whole vases from the side the names decide, since the network doesn't know a front from a back;
 where they say nothing, the network does.
+
+If no good 3D model could be made of the kept photograph, the stage chooses again among the vase's other ones.
 """
 
 import json
@@ -36,6 +38,9 @@ has another label."""
 
 OTHER_VIEWS = Column(name="other_views", kind=str)
 """The vase's views from its other sides, for 3D generators that use several photographs; see `other_views`."""
+INSTEAD_OF = Column(name="instead_of", kind=str)
+"""The vase's photographs of which no good 3D model could be made, so that this one was chosen: a JSON list of their
+values of `photo`, in the order in which they were tried; "" for a vase's first choice."""
 _ROUND: tuple[NamedSide, ...] = ("front", "right", "back", "left")
 
 
@@ -47,6 +52,9 @@ class BestView:
     views. Views with equal scores are ordered by the photograph's content hash, then by its path. Views without a
     score come after, in the order of `ranked`. So the choice does not depend on the order of the rows. Each call must
     get all the views of its vases.
+
+    If the column `instead_of` lists photographs that were tried before, the call must get the other views. Those that
+    show no whole vase from the side, by the network or by their names, are not tried.
     """
 
     def __init__(self, settings: BestViewSettings | None = None) -> None:
@@ -71,13 +79,26 @@ class BestView:
                 else f"shown too little from the front: {score:.3f}, needed {self._threshold:g}"
             )
         for indices in views.values():
-            winner, *others = (indices[index] for index in ranked([photographs[index] for index in indices]))
-            if beside := other_views(photographs[winner], [photographs[index] for index in others]):
-                verdicts[winner] = Kept(columns={OTHER_VIEWS.name: beside})
-            reason = f"of {len(indices)} views, {_name(photographs[winner])} {_why_first(photographs[winner])}"
-            for index in others:
-                verdicts[index] = Rejected(reason=reason)
+            for index, verdict in zip(indices, _of_one_vase([photographs[index] for index in indices]), strict=True):
+                verdicts[index] = verdict
         return verdicts
+
+
+def _of_one_vase(views: Sequence[Photograph]) -> list[Verdict]:
+    """Returns one verdict for each of a vase's views, of which at least one passes the threshold."""
+    tried = json.loads(views[0].columns.get(INSTEAD_OF.name) or "[]")
+    after = f" left after {len(tried)} that failed" if tried else ""
+    order = [index for index in ranked(views) if not tried or _wholeness(views[index]) is not Wholeness.REFUSED]
+    if not order:
+        return [Rejected(reason=f"of {len(views)} views{after}, none shows a whole vase from the side")] * len(views)
+    best = views[order[0]]
+    reason = f"of {len(views)} views{after}, {_name(best)} {_why_first(best)}"
+    verdicts: list[Verdict] = [Rejected(reason=reason)] * len(views)
+    columns = {OTHER_VIEWS.name: other_views(best, [views[index] for index in order[1:]])}
+    if tried:
+        columns[INSTEAD_OF.name] = best.columns[INSTEAD_OF.name]
+    verdicts[order[0]] = Kept(columns=columns)
+    return verdicts
 
 
 def ranked(views: Sequence[Photograph]) -> list[int]:
@@ -181,6 +202,9 @@ def _recipe(context: StageContext) -> Recipe:
 
 def _tell(kept: KeptPhotograph) -> str:
     row, rivals = kept.row, kept.rivals
+    if row.instead_of:
+        tried = sorted((o for o in rivals if o.photo in row.instead_of), key=lambda o: row.instead_of.index(o.photo))
+        return "chose it after " + ", ".join(f"{_name_of_row(o)}, rejected by {o.rejected_by}" for o in tried)
     if not rivals:
         return "kept it: the only view left" + (f" ({kept.measured})" if kept.measured else "")
     against = ", ".join(
@@ -208,7 +232,7 @@ BEST_VIEW = Stage(
     name="best_view",
     section="best_view",
     recipe=_recipe,
-    columns=(OTHER_VIEWS,),
+    columns=(OTHER_VIEWS, INSTEAD_OF),
     measures=(Measure(name=FRONT.name, limit="threshold"),),
     reads=(FRONT, SIDE_VIEW, FROM_ABOVE),
     hint="best_view.threshold, or give best_view.quantile instead",
