@@ -39,7 +39,9 @@ from vaserl.settings import OpenClipSettings
 from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 
 _COLUMNS = ("file", "source", "kind", "whole_vase_from_the_side", "quality", "intact", "vase", "set", "note")
-_SETS = ("develop", "seen once")
+_SETS = ("develop", "seen once", "seen once, second")
+_DEFAULT_SETS = _SETS[:2]
+"""Sets measured unless `--set` names others; the second set, which is measured once, must be named."""
 _BATCH_SIZE = 32
 _SHOWN_WHOLE = ("side", "above", "mouth", "below", "lying")
 """Kinds of pictures of one vessel that is neither a sherd nor a detail."""
@@ -66,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command-line options that state the photographs and the networks."""
     parser.add_argument("--list", type=Path, default=Path("docs/studies/real_photographs.tsv"), help="(%(default)s)")
     parser.add_argument("--folder", type=Path, nargs="+", required=True, help="folders with the files of the list")
-    parser.add_argument("--set", choices=_SETS, nargs="+", default=_SETS, help="sets of the list (%(default)s)")
+    parser.add_argument("--set", choices=_SETS, nargs="+", default=_DEFAULT_SETS, help="sets of the list (%(default)s)")
     parser.add_argument("--quality", type=Path, help="ResNet, as quality.path; by default a small one is trained")
     parser.add_argument("--clip", type=Path, help="folder or weights, as open_clip.path; by default a small one")
     parser.add_argument(

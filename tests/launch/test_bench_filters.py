@@ -103,3 +103,12 @@ def test_bench_filters_counts_pictures_and_names_unreadable_ones(listed, tmp_pat
     assert "found, develop: 2 photographs" in capsys.readouterr().out
     (tmp_path / "1.png").write_bytes(b"another")
     assert main(listed) == 2 and "1.png has another SHA-256 than the list" in capsys.readouterr().err
+
+
+def test_bench_filters_measures_the_second_set_only_when_it_is_named(listed, tmp_path, capsys):
+    listing = tmp_path / "list.tsv"
+    listing.write_text(listing.read_text().replace("develop", "seen once, second"))
+    assert main(listed) == 0
+    assert json.loads(capsys.readouterr().out)["photographs"] == []
+    assert main([*listed, "--set", "seen once, second"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["groups"]) == ["found, seen once, second", "seen once, second"]
