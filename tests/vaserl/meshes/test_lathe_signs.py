@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.fakes.turned_vases import lathe_of, seen_mask
+from tests.fakes.turned_vases import lathe_of, seen_mask, with_handles
 from vaserl.meshes.lathe.signs import (
+    MAX_BODY_ASYMMETRY,
+    MIN_SHARED_PROFILE,
     Signs,
     backdrop_inside,
     convexity,
@@ -77,6 +79,7 @@ GOOD = Signs(
     outline_asymmetry=0.1,
     body_asymmetry=0.05,
     lower_asymmetry=0.01,
+    shared_profile=0.9,
     has_opening=True,
     paint_asymmetry=5.0,
     rectangularity=0.8,
@@ -97,6 +100,7 @@ GOOD = Signs(
         ({"foot_width": 0.39}, "round like a ball"),
         ({"foot_width": 0.39, "convexity": 0.97}, ""),
         ({"foot_width": 0.05, "convexity": 0.9}, "stands on a point"),
+        ({"shared_profile": 0.6}, "two sides have little in common: broken edges"),
         ({"lower_asymmetry": 0.03}, "two sides differ below the handles, by 3%"),
         ({"lower_asymmetry": 0.03, "body_asymmetry": 0.03}, ""),
         ({"lower_asymmetry": 0.16, "body_asymmetry": 0.03}, ""),
@@ -106,6 +110,35 @@ GOOD = Signs(
 def test_model_fault_has_a_reason_for_each_sign(changes: dict[str, float], reason: str) -> None:
     found = model_fault(replace(GOOD, **changes))
     assert reason in found and bool(found) == bool(reason)
+
+
+def sherd(*, seed: int, jag: float) -> np.ndarray:
+    """Returns the mask of an upright trapezium 160 rows high, 100 columns wide at the top and 80 at the bottom, whose
+    left and right edges are broken by up to about `jag` columns, each in its own way."""
+    rows = np.arange(160)
+    waves = np.random.default_rng(seed)
+    mask = np.zeros((200, 200), bool)
+    edges = [
+        50 - rows / 16 + jag * np.sum([np.sin(rows / waves.uniform(6, 20) + waves.uniform(0, 6)) for _ in "abc"], 0) / 2
+        for _ in range(2)
+    ]
+    columns = np.arange(200) - 99.5
+    mask[20:180] = (columns > -edges[0][:, None]) & (columns < edges[1][:, None])
+    return mask
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shared_profile_tells_broken_edges_from_thrown_ones(seed: int) -> None:
+    signs = lathe_of(sherd(seed=seed, jag=2.0)).signs
+    assert signs.shared_profile < MIN_SHARED_PROFILE
+    assert signs.body_asymmetry < MAX_BODY_ASYMMETRY, "symmetric enough otherwise"
+    assert model_fault(signs).endswith("broken edges, as of a sherd")
+    assert lathe_of(sherd(seed=seed, jag=0.0)).signs.shared_profile == 1.0, "a straight beaker"
+
+
+def test_shared_profile_of_a_vase_is_near_one_with_and_without_handles_and_if_it_leans() -> None:
+    for mask in (seen_mask(), with_handles(seen_mask()), with_handles(seen_mask(), (1,)), seen_mask(tilt_deg=6.0)):
+        assert lathe_of(mask).signs.shared_profile > 0.95
 
 
 def test_lower_asymmetry_looks_below_the_handles_and_for_the_axis() -> None:

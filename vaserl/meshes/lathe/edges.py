@@ -49,6 +49,13 @@ MIN_SPIKE_REACH = 0.05
 """Smallest difference between the length and the thickness of a handle seen end-on, as a share of the body's height."""
 
 
+SHARED_ROWS = (0.06, 0.94)
+"""First and last row in which the two sides' profiles are compared, as shares of the body's rows; the ends of a lip and
+of a foot are ellipses."""
+MIN_APART = 0.003
+"""Smallest difference of the two sides' profiles, as a share of the body's height, that isn't the mask's inaccuracy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyEdges:
     """The silhouette of the vase's body, without handles, in the upright frame (the image rotated so that the axis is
@@ -62,6 +69,10 @@ class BodyEdges:
     """Mean difference between the left and right half widths, relative to their mean; 0 for a perfectly symmetric
     silhouette. The 20 % of the rows with the largest differences are excluded, since a handle may remain there on one
     side."""
+    shared_profile: float
+    """Share, 0 to 1, of what the two sides' profiles depart from straight lines that both have in common. A thrown
+    wall's is near 1, as both sides have the same neck, shoulder and mouldings; broken edges share nothing. It is 1
+    where the sides hardly differ, and where handles hide most of them."""
     under_lip: tuple[tuple[int, int] | None, tuple[int, int] | None]
     """For the left and the right side: first row and last row + 1 of the gap below a handle that ends under the lip,
     counted from the body's first row; None if there is no such handle."""
@@ -91,7 +102,25 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     half_width = _eased(half_width, left_bridged | right_bridged)
     usual = np.sort(apart)[: max(1, round(0.8 * len(apart)))]
     asymmetry = float(2 * usual.mean() / (left + right).mean())
-    return BodyEdges(top=top, half_width=half_width, asymmetry=asymmetry, under_lip=(left_gap, right_gap))
+    return BodyEdges(
+        top=top,
+        half_width=half_width,
+        asymmetry=asymmetry,
+        shared_profile=_shared_profile(left, right, ~(left_bridged | right_bridged)),
+        under_lip=(left_gap, right_gap),
+    )
+
+
+def _shared_profile(left: np.ndarray, right: np.ndarray, seen: np.ndarray) -> float:
+    """Returns `BodyEdges.shared_profile` of the sides' half widths, float64 [N], in the rows `seen`, bool [N]."""
+    first, last = (round(share * len(left)) for share in SHARED_ROWS)
+    rows = first + np.flatnonzero(seen[first:last])
+    if len(rows) < 0.3 * len(left):
+        return 1.0
+    # without the straight lines, neither a leaning axis nor a cone counts
+    bent = [side[rows] - np.polyval(np.polyfit(rows, side[rows], 1), rows) for side in (left, right)]
+    common, apart = float(np.std(bent[0] + bent[1]) / 2), float(np.std(bent[0] - bent[1]) / 2)
+    return 1.0 if apart < MIN_APART * len(left) else common**2 / (common**2 + apart**2)
 
 
 def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:

@@ -38,6 +38,8 @@ MAX_BODY_ASYMMETRY, MAX_LOWER_ASYMMETRY = 0.04, 0.02
 vases, but hardly the second; sherds and busts exceed both."""
 MAX_LOWER_ASYMMETRY_ALONE = 0.09
 """Largest accepted asymmetry of the lower part of a mask without an opening. A mug's handle may reach down as far."""
+MIN_SHARED_PROFILE = 0.65
+"""Smallest accepted `Signs.shared_profile`. Thrown vessels have at least 0.77, sherds with straight edges up to 0.54."""
 LOWER_ROWS = (0.6, 0.97)
 """First and last row of the lower part, as shares of the mask's rows; below it is the foot's curved edge."""
 MIN_OPENING = 0.0025
@@ -57,6 +59,9 @@ class Signs:
     """Mean difference between the two sides of the body, without handles, relative to their mean half width."""
     lower_asymmetry: float
     """Share of the mask's lower part without a counterpart on the other side, 0 to 1, for the best axis nearby."""
+    shared_profile: float
+    """Share of what the two sides' profiles depart from straight lines that both have in common, 0 to 1; see
+    `BodyEdges.shared_profile`. Small for broken edges."""
     has_opening: bool
     """True if the mask has gaps, as a handle that stands out sideways does."""
     paint_asymmetry: float
@@ -81,6 +86,8 @@ def model_fault(signs: Signs) -> str:
         return "what was taken for the vase is round like a ball: it has no foot, or was seen from above"
     if signs.foot_width < MIN_FOOT_WIDTH:
         return "what was taken for the vase stands on a point: it has no foot"
+    if signs.shared_profile < MIN_SHARED_PROFILE:
+        return "the profiles of its two sides have little in common: broken edges, as of a sherd"
     is_crooked = signs.body_asymmetry > MAX_BODY_ASYMMETRY and signs.lower_asymmetry > MAX_LOWER_ASYMMETRY
     if is_crooked or (signs.lower_asymmetry > MAX_LOWER_ASYMMETRY_ALONE and not signs.has_opening):
         return (

@@ -204,6 +204,7 @@ def _signs(first: MeasuredVase, measured: list[MeasuredVase], num_handles: int) 
         outline_asymmetry=mirror_asymmetry(first.upright),
         body_asymmetry=first.edges.asymmetry,
         lower_asymmetry=lower_asymmetry(first.upright),
+        shared_profile=first.edges.shared_profile,
         has_opening=has_opening(first.mask),
         paint_asymmetry=paint_asymmetry(turned, first.upright),
         rectangularity=rectangularity(first.mask),
