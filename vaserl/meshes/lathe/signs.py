@@ -39,7 +39,7 @@ vases, but hardly the second; sherds and busts exceed both."""
 MAX_LOWER_ASYMMETRY_ALONE = 0.09
 """Largest accepted asymmetry of the lower part of a mask without an opening. A mug's handle may reach down as far."""
 MIN_SHARED_PROFILE = 0.65
-"""Smallest accepted `Signs.shared_profile`. Thrown vessels have at least 0.77, sherds with straight edges up to 0.54."""
+"""Smallest accepted `Signs.shared_profile`. Thrown vessels have at least 0.77, straight-edged sherds up to 0.54."""
 LOWER_ROWS = (0.6, 0.97)
 """First and last row of the lower part, as shares of the mask's rows; below it is the foot's curved edge."""
 MIN_OPENING = 0.0025
