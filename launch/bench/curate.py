@@ -46,12 +46,14 @@ from vaserl.curation.source import read_photograph_source
 from vaserl.curation.stage import StageContext
 from vaserl.curation.stages.intact import FRONT, INTACT
 from vaserl.curation.stages.quality import QUALITY
+from vaserl.curation.stages.shown import SHOWN
 from vaserl.errors import UserError
 from vaserl.settings import ClusterSettings, OpenClipSettings
 from vaserl.synthetic.world import build_world
 
 PARTS = ("stages", "overhead", "memory")
-_STAGES = [stage.name for group in (*PIPELINE.filters, *PIPELINE.lift) for stage in group]
+# `shown` runs where `intact` doesn't
+_STAGES = [stage.name for group in (*PIPELINE.filters, *PIPELINE.lift) for stage in group if stage is not SHOWN]
 _NUM_COMPARED = 2
 """Number of batches in each comparison of the CLIP stage with a bare loop. It is small: the comparison is repeated
 instead (--num-repeats)."""
