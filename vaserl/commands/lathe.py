@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.files.clip import write_mp4
     from vaserl.files.photograph import UnreadablePhotograph, decode_photograph, use_pixel_limit
     from vaserl.meshes.cutout.cutout import CutoutError
-    from vaserl.meshes.cutout.method import cut_out, cut_out_whole_vase, load_method, read_mask
+    from vaserl.meshes.cutout.method import cut_out_whole_vase, load_method, read_mask
     from vaserl.meshes.glb import write_glb
     from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
     from vaserl.meshes.turntable import TurntableRenderer
@@ -84,10 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             photograph = decode_photograph(path, keep_alpha=True)
             image = photograph.image
-            if given is None:
-                found = cut_out_whole_vase(image, method)
-            else:
-                found = cut_out(image, method, read_mask(given, image.size))
+            found = cut_out_whole_vase(image, method, None if given is None else read_mask(given, image.size))
         except (UnreadablePhotograph, CutoutError) as error:
             raise UserError(f"{path}: {error}") from error
         views.append(VaseView(photo=np.asarray(found.photo), mask=found.mask, side=side))

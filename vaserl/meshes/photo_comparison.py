@@ -6,7 +6,7 @@ import numpy as np
 import trimesh
 from scipy import ndimage
 
-from vaserl.meshes.lathe.masks import components
+from vaserl.meshes.masks import components
 from vaserl.meshes.second_cutout import SecondCutouts
 from vaserl.meshes.silhouette import Silhouettes, fitted_mask, intersection_over_union
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vaserl.meshes.lathe.masks import components
+from vaserl.meshes.masks import components
 from vaserl.meshes.silhouette import SILHOUETTE_SIDE
 
 CUTOUT_SIDE = SILHOUETTE_SIDE

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, lathe_of, photograph, seen_mask, with_handles
-from vaserl.meshes.lathe import LatheError, VaseView, lathe, lathe_views
-from vaserl.meshes.lathe.from_above import ellipse_likeness, refuse_from_above
+from vaserl.meshes.lathe import VaseView, lathe, lathe_views
 
 
 def krater(z: np.ndarray) -> np.ndarray:
@@ -98,22 +97,3 @@ def test_lathe_warns_of_a_round_top() -> None:
 
     assert any("top of the outline is round" in words for words in lathe_of(seen_mask(lidded)).warnings)
     assert lathe_of(seen_mask(view_deg=(14.0, 20.0))).warnings == ()
-
-
-def from_above() -> np.ndarray:
-    """Returns the mask of a lip of radius 80 pixels seen from straight above, with the plates of two handles."""
-    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    return (np.hypot(x, y) < 80) | ((np.abs(x) < 95) & (np.abs(y) < 16))
-
-
-def test_refuse_from_above_names_the_view() -> None:
-    assert ellipse_likeness(from_above())[0] > 0.97
-    with pytest.raises(LatheError, match="seen from above"):
-        lathe_of(from_above())
-
-
-def test_refuse_from_above_keeps_a_ball_with_a_neck_and_side_views() -> None:
-    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    refuse_from_above((np.hypot(x, y) < 70) | ((np.abs(x) < 22) & (y < 0) & (y > -95)))
-    refuse_from_above(seen_mask())
-    refuse_from_above(column_krater())

@@ -17,7 +17,7 @@ from vaserl.errors import UserError
 from vaserl.meshes.cutout.cutout import Cutout, CutoutError
 from vaserl.meshes.cutout.neural import NeuralCutout, check_transformers, load_onnx, load_transformers
 from vaserl.meshes.cutout.refine import refine_mask
-from vaserl.meshes.cutout.views import Views, check_view
+from vaserl.meshes.cutout.views import Views, check_whole
 
 NETWORK = "network"
 CUTOUT_SETTING = "lift.generator_args.cutout"
@@ -62,14 +62,15 @@ def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = 
     return Cutout(photo=rgb, mask=mask, source=source, views=views)
 
 
-def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod) -> Cutout:
-    """Returns the photograph, RGB or RGBA, with the mask of the whole vase that it shows from the side.
+def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = None) -> Cutout:
+    """Returns the photograph, RGB or RGBA, with the mask of the whole vase that it shows from the side; arguments as of
+    `cut_out`.
 
-    Raises: CutoutError with the reason when it shows something else, or no vase can be cut out.
+    Raises: CutoutError with the reason when it shows something else, or no vase can be cut out; ValueError for a mask
+    of another size.
     """
-    found = cut_out(photo, method)
-    if found.views is not None:
-        check_view(found.views)
+    found = cut_out(photo, method, mask)
+    check_whole(found)
     return found
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from enum import IntEnum
 
-from vaserl.meshes.cutout.cutout import CutoutError
+from vaserl.meshes.cutout.cutout import Cutout, CutoutError
+from vaserl.meshes.cutout.outline import outline_fault
 
 Views = Mapping[str, float]
 """Probability of each of `VIEWS`; they sum to 1."""
@@ -29,6 +30,8 @@ MIN_WHOLE = 0.2
 """Smallest probability of "side" and "above" together with which a photograph counts as one of a whole vase from the
 side. Many photographs from the side look down a little; the lathe measures the camera's height itself. Where a picture
 is unlike its training, the network is surer of other views than of these."""
+SURE_SIDE = 0.5
+"""Smallest probability of "side" with which the outline isn't judged: a round jar may look like a ball."""
 _WORDS = {
     "side": "nothing that is surely a whole vase from the side",
     "above": "a vase from above",
@@ -44,29 +47,16 @@ _WORDS = {
 }
 
 
-class Wholeness(IntEnum):
-    """How surely a photograph shows a whole vase from the side; the best comes first."""
-
-    PROBABLE = 0
-    """More probably than not, and rather from the side than from above."""
-    POSSIBLE = 1
-    """Perhaps, or from above."""
-    REFUSED = 2
-    """Something else, which `check_view` refuses."""
-
-
-def wholeness(side: float, above: float) -> Wholeness:
-    """Returns how surely a photograph shows a whole vase from the side, by the probabilities of these two views."""
-    if side + above < MIN_WHOLE:
-        return Wholeness.REFUSED
-    return Wholeness.PROBABLE if side >= above and side + above >= 0.5 else Wholeness.POSSIBLE
-
-
-def check_view(views: Views) -> None:
-    """Checks that a picture shows a whole vase from the side.
+def check_whole(found: Cutout) -> None:
+    """Checks that a photograph shows a whole vase from the side, by the network's views and by the outline.
 
     Raises: CutoutError that says what it shows instead.
     """
-    if wholeness(views["side"], views["above"]) == Wholeness.REFUSED:
-        found = max(views, key=lambda name: views[name])
-        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[found]} ({views[found]:.0%})")
+    views = found.views
+    if views is not None and views["side"] + views["above"] < MIN_WHOLE:
+        likely = max(views, key=lambda name: views[name])
+        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[likely]} ({views[likely]:.0%})")
+    if views is None or views["side"] < SURE_SIDE:
+        fault = outline_fault(found.mask)
+        if fault:
+            raise CutoutError(fault)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.masks import depth
+from vaserl.meshes.masks import depth
 
 MAX_TILT_DEG = 20.0
 """Largest tilt of the axis, in degrees, that the search considers; a vase that tilts more is treated as lying on its

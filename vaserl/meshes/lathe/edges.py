@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from vaserl.meshes.lathe.bridge import cubic, end_of_line, without_root
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.masks import depth
+from vaserl.meshes.masks import depth
 
 MAX_ROOT = 0.24
 """Largest height of the joint between a handle and the body, as a share of the body's height."""

@@ -15,7 +15,7 @@ from skimage.graph import route_through_array
 from vaserl.meshes.lathe.columns import columns_of
 from vaserl.meshes.lathe.edges import MIN_RISE, BodyEdges
 from vaserl.meshes.lathe.handle_outline import HandleOutline
-from vaserl.meshes.lathe.masks import components, depth
+from vaserl.meshes.masks import components, depth
 
 MIN_AREA = 0.003
 """Smallest area of a handle, as a share of the body's area in the mask."""

@@ -9,7 +9,6 @@ from vaserl.meshes.lathe.axis import Axis, find_axis, straighten
 from vaserl.meshes.lathe.camera import CameraView, find_view
 from vaserl.meshes.lathe.edges import BodyEdges, body_edges
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.from_above import refuse_from_above
 from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.handles import find_handles
 from vaserl.meshes.lathe.texture import Exposure
@@ -64,7 +63,6 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray) -> MeasuredVase:
         raise ValueError(f"expected a mask of bool {list(photo.shape[:2])}, got {mask.dtype} {list(mask.shape)}")
     small, scale = _reduced(photo)
     found = vase_mask(_reduced(np.where(mask, 255, 0).astype(np.uint8))[0] >= 128)
-    refuse_from_above(found)
     axis = find_axis(found)
     upright = straighten(found, axis)
     edges = body_edges(upright)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 from skimage.color import rgb2lab
-from skimage.morphology import convex_hull_image
 
-from vaserl.meshes.lathe.masks import depth, nearest
+from vaserl.meshes.masks import depth, nearest
 
 SAME_COLOUR = 4.0
 """Largest distance in CIELAB units of a pixel's colour from the backdrop beside the vase, for it to be the
@@ -30,9 +29,6 @@ MAX_RECTANGULARITY = 0.95
 """Largest accepted `Signs.rectangularity`. Straight cups have up to 0.87, pages 0.98."""
 MIN_FOOT_WIDTH = 0.08
 """Smallest accepted `Signs.foot_width`. A ball has 0.39, a pointed amphora's toe 0.1; sherds stand on a corner."""
-BALL_CONVEXITY, BALL_FOOT_WIDTH = 0.985, 0.42
-"""Convexity from which, and foot width up to which, a model is a ball: a view into the mouth. Round pots have a wider
-foot."""
 MAX_BODY_ASYMMETRY, MAX_LOWER_ASYMMETRY = 0.04, 0.02
 """Largest accepted asymmetries of body and lower part, of which one may be exceeded. Handles spoil the first on good
 vases, but hardly the second; sherds and busts exceed both."""
@@ -68,8 +64,6 @@ class Signs:
     """Mean distance in CIELAB units of smoothed colours from those mirrored at the axis."""
     rectangularity: float
     """Area of the mask, gaps filled, relative to its upright bounding box; 1 for a picture in the picture."""
-    convexity: float
-    """Area of the mask, gaps filled, relative to its convex hull; 1 for a ball, a page or a view into the mouth."""
     foot_width: float
     """Width of the mask just above its lowest row, relative to its largest width; small without a foot."""
     handles_elsewhere: int
@@ -82,8 +76,6 @@ def model_fault(signs: Signs) -> str:
         return f"{signs.backdrop_inside:.0%} of what was taken for the vase has the backdrop's colour"
     if signs.rectangularity > MAX_RECTANGULARITY:
         return "what was taken for the vase is a rectangle: a page, or a picture in the picture"
-    if signs.convexity >= BALL_CONVEXITY and signs.foot_width <= BALL_FOOT_WIDTH:
-        return "what was taken for the vase is round like a ball: it has no foot, or was seen from above"
     if signs.foot_width < MIN_FOOT_WIDTH:
         return "what was taken for the vase stands on a point: it has no foot"
     if signs.shared_profile < MIN_SHARED_PROFILE:
@@ -168,14 +160,6 @@ def rectangularity(mask: np.ndarray) -> float:
         return 0.0
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
     return float(filled.sum() / ((np.ptp(rows) + 1) * (np.ptp(columns) + 1)))
-
-
-def convexity(mask: np.ndarray) -> float:
-    """Returns the area of the mask, bool [H, W], gaps filled, relative to its convex hull."""
-    if not mask.any():
-        return 0.0
-    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
-    return float(filled.sum() / max(int(convex_hull_image(filled).sum()), 1))
 
 
 def foot_width(half_width: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from vaserl.meshes.lathe.atlas import Atlas
 from vaserl.meshes.lathe.axis import Axis
 from vaserl.meshes.lathe.camera import CameraView
 from vaserl.meshes.lathe.handle_outline import HandleOutline
-from vaserl.meshes.lathe.masks import nearest
+from vaserl.meshes.masks import nearest
 
 MOST_SEEN_DEG = 82.0
 """Upper limit of the azimuth, in degrees, up to which the wall is sampled from the photograph; there, the wall appears

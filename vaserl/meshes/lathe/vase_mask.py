@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.masks import components, depth
+from vaserl.meshes.masks import components, depth
 
 MIN_SHARE = 0.01
 """Smallest area of the vase, as a share of the image's area."""

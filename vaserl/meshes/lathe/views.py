@@ -23,7 +23,6 @@ from vaserl.meshes.lathe.sides import find_sides
 from vaserl.meshes.lathe.signs import (
     Signs,
     backdrop_inside,
-    convexity,
     foot_width,
     has_opening,
     lower_asymmetry,
@@ -208,7 +207,6 @@ def _signs(first: MeasuredVase, measured: list[MeasuredVase], num_handles: int) 
         has_opening=has_opening(first.mask),
         paint_asymmetry=paint_asymmetry(turned, first.upright),
         rectangularity=rectangularity(first.mask),
-        convexity=convexity(first.mask),
         foot_width=foot_width(first.edges.half_width),
         handles_elsewhere=max(max(vase.num_handles for vase in measured) - num_handles, 0),
     )

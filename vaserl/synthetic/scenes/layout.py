@@ -13,7 +13,7 @@ from vaserl.synthetic.scenes.bank import ForegroundBank
 from vaserl.synthetic.scenes.groups import MAX_OBJECTS, group_rooms, sample_groups
 
 SCENES = ("side", "above", "mouth", "below", "detail", "sherd", "page", "several", "lying", "drawing", "other", "empty")
-P_SCENES = (0.34, 0.06, 0.06, 0.03, 0.12, 0.11, 0.05, 0.09, 0.03, 0.02, 0.06, 0.03)
+P_SCENES = (0.33, 0.06, 0.06, 0.03, 0.15, 0.11, 0.05, 0.09, 0.03, 0.02, 0.04, 0.03)
 _WHOLE = ("side", "above", "mouth", "below")
 _VIEW_OF = {"lying": "upside_down_or_lying", "empty": "other"}
 

@@ -1,17 +1,19 @@
-"""Recognises views from above, into the mouth or onto a lid: the outline is one ellipse, with at most handles
-beside it.
+"""Recognises outlines that a vase from the side rarely has: one ellipse with at most handles beside it, or a ball.
 
-From the side, a vase's outline departs from an ellipse at the foot, the neck or the lip. An outline can't tell a view
-from above from a ball without foot and mouth, which no vase is.
+Views from above, into the mouth or onto a lid have such outlines, and so have round jars from the side. Most vases from
+the side depart from an ellipse at the foot, the neck or the lip.
 """
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
-from vaserl.meshes.lathe.failure import LatheError
-from vaserl.meshes.lathe.masks import components, depth
+from vaserl.meshes.masks import components, depth
 from vaserl.meshes.silhouette import intersection_over_union
 
+OUTLINE_SIDE = 448
+"""Longer side in pixels to which larger masks are reduced for measuring."""
 MIN_ELLIPSE = 0.965
 """Smallest intersection over union of the outline without handles and an ellipse, for a view from above."""
 HANDLE_SHARE = 0.6
@@ -21,16 +23,27 @@ MIN_FLATNESS = 0.6
 MIN_NECK = 0.015
 """Smallest area of a part on the axis beyond the ellipse, as a share of the ellipse's, that counts as a neck, a lip or
 a foot."""
+BALL_CONVEXITY, BALL_FOOT_WIDTH = 0.985, 0.42
+"""Convexity from which, and foot width up to which, an outline is a ball's. Round pots have a wider foot."""
+_FOOT_ROWS = 0.04
+"""Distance of the row in which the foot is measured from the mask's lowest row, as a share of the mask's rows."""
 
 
-def refuse_from_above(mask: np.ndarray) -> None:
-    """Checks that the outline in a mask, bool [H, W], isn't that of a vase seen from above.
+def outline_fault(mask: np.ndarray) -> str:
+    """Returns why the outline in a mask, bool [H, W], may not be that of a vase from the side, or ""."""
+    small = _reduced(mask)
+    if is_ellipse(small):
+        return "seen from above: the outline is an ellipse without foot and neck; use a photograph from the side"
+    if _is_ball(small):
+        return "round like a ball: it has no foot, or was seen from above; use a photograph from the side"
+    return ""
 
-    Raises: LatheError when the outline is an ellipse with at most handles beside it.
-    """
+
+def is_ellipse(mask: np.ndarray) -> bool:
+    """Returns whether the outline in a mask, bool [H, W], is an ellipse with at most handles beside it."""
     likeness, flatness = ellipse_likeness(mask)
     if likeness < MIN_ELLIPSE or flatness < MIN_FLATNESS:
-        return
+        return False
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
     round_part = _opened(filled)
     labels, areas = components(filled & ~round_part)
@@ -40,8 +53,8 @@ def refuse_from_above(mask: np.ndarray) -> None:
         where = np.nonzero(labels == label)
         at_an_end = abs(where[0].mean() - rows.mean()) > 0.7 * np.ptp(rows) / 2
         if abs(where[1].mean() - middle) < 0.35 * half and at_an_end:
-            return
-    raise LatheError("seen from above: the outline is an ellipse without foot and neck; use a photograph from the side")
+            return False
+    return True
 
 
 def ellipse_likeness(mask: np.ndarray) -> tuple[float, float]:
@@ -65,8 +78,34 @@ def ellipse_likeness(mask: np.ndarray) -> tuple[float, float]:
     return intersection_over_union(np.asarray(inside, bool), body), float(small / large)
 
 
+def convexity(mask: np.ndarray) -> float:
+    """Returns the area of the mask, bool [H, W], gaps filled, relative to its convex hull."""
+    if not mask.any():
+        return 0.0
+    filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
+    return float(filled.sum() / max(int(convex_hull_image(filled).sum()), 1))
+
+
+def _is_ball(mask: np.ndarray) -> bool:
+    widths = mask.sum(axis=1)
+    rows = np.flatnonzero(widths)
+    if not len(rows):
+        return False
+    foot = widths[max(rows[-1] - round(_FOOT_ROWS * len(rows)), rows[0])]
+    return foot <= BALL_FOOT_WIDTH * widths.max() and convexity(mask) >= BALL_CONVEXITY
+
+
 def _opened(filled: np.ndarray) -> np.ndarray:
     """Returns the mask without parts that are narrow compared with its largest inscribed disc."""
     inner = depth(np.pad(filled, 1))
     radius = HANDLE_SHARE * float(inner.max())
     return (depth(~(inner > radius)) <= radius)[1:-1, 1:-1] & filled
+
+
+def _reduced(mask: np.ndarray) -> np.ndarray:
+    scale = OUTLINE_SIDE / max(mask.shape)
+    if scale >= 1:
+        return mask
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
+    grey = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    return np.asarray(grey) >= 128
