@@ -22,7 +22,9 @@ from vaserl.meshes.photo_comparison import CLEAR_IOU, compare_with_photo
 NUM_SLICES, NUM_SECTORS = 24, 16
 """Number of horizontal slices, and number of directions around the axis in each slice, for measuring rotational
 symmetry."""
-UNCLEAR_SYMMETRY = 0.9
+NUM_HANDLE_SECTORS = 2
+"""Number of these directions that a handle may take."""
+UNCLEAR_SYMMETRY = 0.95
 """Smallest rotational symmetry of a mesh that has less than `CLEAR_IOU`, or whose photograph can't be cut out."""
 UNCLEAR_DEPTH = 0.05
 """Smallest depth of such a mesh's mouth, in heights. A ball and a lump have none."""
@@ -145,8 +147,9 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
     """Returns the rotational symmetry, from 0 to 1: 1 minus the relative deviation of the radius around the axis.
 
     The radius in a direction is the distance from the axis to the outermost point of a horizontal slice in this
-    direction. A slice's deviation is the mean relative difference between its radii and their median. The median of the
-    slices' deviations is used, so a handle, which affects few directions and slices, hardly changes the result. The
+    direction. A slice's deviation is the mean relative difference between its radii and their median, without the
+    `NUM_HANDLE_SECTORS` directions that differ most: the handle of a mug spans most slices. The median of the slices'
+    deviations is used, so handles and spouts, which affect few directions or slices, hardly change the result. The
     axis is the vertical line through the median of the slices' centres.
     """
     points = _surface_points(mesh)
@@ -165,12 +168,23 @@ def rotational_symmetry(mesh: trimesh.Trimesh) -> float:
         # the offset
         middle = (np.arange(NUM_SECTORS) + 0.5) / NUM_SECTORS * 2 * np.pi - np.pi
         typical = np.median(radii, axis=1, keepdims=True)
-        excess = np.clip(radii - typical, -0.5 * typical, 0.5 * typical)
+        excess = radii - typical
+        excess[np.abs(excess) > _handle_excess(excess)] = 0
         x += float(np.median(2 * (excess * np.sin(middle)).mean(axis=1)))
         z += float(np.median(2 * (excess * np.cos(middle)).mean(axis=1)))
     typical = np.median(radii, axis=1)
-    departure = np.mean(np.abs(radii - typical[:, None]), axis=1) / np.maximum(typical, 1e-9)
+    excess = radii - typical[:, None]
+    excess[np.abs(excess) > _handle_excess(excess)] = 0
+    departure = np.abs(excess).mean(axis=1) / np.maximum(typical, 1e-9)
     return float(np.clip(1 - np.median(departure), 0.0, 1.0))
+
+
+def _handle_excess(excess: np.ndarray) -> np.ndarray:
+    """Returns the deviation beyond which a direction counts as a handle's, float64 [S, 1].
+
+    excess: deviations of the radii from the typical one, in each slice and direction, float64 [S, D].
+    """
+    return np.sort(np.abs(excess), axis=1)[:, -1 - NUM_HANDLE_SECTORS, None]
 
 
 def mouth_depth(mesh: trimesh.Trimesh) -> float:

@@ -98,6 +98,21 @@ def test_training_begins_at_given_weights_and_they_are_part_of_it(tmp_path: Path
         CutoutTraining(settings(tmp_path / "second", num_steps=1, seed=9), scene_bank(), scene_props())
 
 
+def test_training_result_holds_a_share_of_the_weights_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train_module, "render_bank", lambda *arguments: scene_bank())
+    train_cutout(settings(tmp_path / "first", num_steps=2))
+    begun = load_cutout(tmp_path / "first").state_dict()
+    wanted = settings(tmp_path / "second", num_steps=2, start_from=tmp_path / "first", start_share=0.25)
+    train_cutout(wanted)
+    trained_alone = CutoutTraining(wanted, scene_bank(), scene_props()).average
+    found = load_cutout(tmp_path / "second").state_dict()
+    name = "head.1.weight"
+    assert not torch.equal(begun[name], trained_alone[name])
+    torch.testing.assert_close(found[name], 0.25 * begun[name] + 0.75 * trained_alone[name], atol=1e-4, rtol=1e-3)
+    with pytest.raises(ValueError, match="start_share needs start_from"):
+        settings(tmp_path, start_share=0.25)
+
+
 def test_training_refuses_to_begin_at_weights_of_another_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(train_module, "render_bank", lambda *arguments: scene_bank())
     train_cutout(settings(tmp_path / "first", num_steps=1))

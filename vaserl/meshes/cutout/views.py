@@ -26,12 +26,8 @@ VIEWS = (
 its mouth; from below; a part, cut off by the frame; fragments; a picture within a picture (page, frame, padding);
 several vases; one that stands on its head or lies; a drawing; anything else."""
 
-MIN_WHOLE = 0.2
-"""Smallest probability of "side" and "above" together with which a photograph counts as one of a whole vase from the
-side. Many photographs from the side look down a little; the lathe measures the camera's height itself. Where a picture
-is unlike its training, the network is surer of other views than of these."""
-SURE_SIDE = 0.5
-"""Smallest probability of "side" with which the outline isn't judged: a round jar may look like a ball."""
+MIN_SIDE = 0.5
+"""Smallest probability of "side" with which a photograph counts as one of a whole vase from the side."""
 _WORDS = {
     "side": "nothing that is surely a whole vase from the side",
     "above": "a vase from above",
@@ -48,15 +44,15 @@ _WORDS = {
 
 
 def check_whole(found: Cutout) -> None:
-    """Checks that a photograph shows a whole vase from the side, by the network's views and by the outline.
+    """Checks that a photograph shows a whole vase from the side: by the network's views, or by the outline where there
+    are none. The outline doesn't tell a round jar from a view from above.
 
     Raises: CutoutError that says what it shows instead.
     """
-    views = found.views
-    if views is not None and views["side"] + views["above"] < MIN_WHOLE:
-        likely = max(views, key=lambda name: views[name])
-        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[likely]} ({views[likely]:.0%})")
-    if views is None or views["side"] < SURE_SIDE:
-        fault = outline_fault(found.mask)
-        if fault:
+    if found.views is None:
+        if fault := outline_fault(found.mask):
             raise CutoutError(fault)
+    elif found.views["side"] < MIN_SIDE:
+        likely = max(found.views, key=lambda name: found.views[name])
+        share = found.views[likely]
+        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[likely]} ({share:.0%})")

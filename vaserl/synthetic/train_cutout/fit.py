@@ -40,7 +40,7 @@ class CutoutTraining:
         torch.manual_seed(settings.seed)
         # on the host, so that every device begins with the same weights
         network = CutoutNet(settings.widths, settings.depths)
-        start = start_weights(settings)
+        self._start = start = start_weights(settings)
         self.started_from = start and start.sha256
         """SHA-256 of the weights with which the training began, None for random ones."""
         if start is not None:
@@ -89,10 +89,20 @@ class CutoutTraining:
         self.save()
         return True
 
-    def averaged(self) -> CutoutNet:
-        """Returns a network with the averaged weights, in evaluation mode."""
+    def result(self) -> CutoutNet:
+        """Returns a network with the averaged weights, and `start_share` of those at the beginning, in evaluation
+        mode."""
         network = CutoutNet(self.settings.widths, self.settings.depths)
-        network.load_state_dict(self.average)
+        state = self.average
+        if self._start is not None and self.settings.start_share:
+            begun = self._start.state
+            state = {
+                name: tensor.lerp(begun[name].to(tensor.device), self.settings.start_share)
+                if tensor.is_floating_point()
+                else tensor
+                for name, tensor in state.items()
+            }
+        network.load_state_dict(state)
         return network.eval().to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def save(self) -> None:
@@ -130,7 +140,7 @@ class CutoutTraining:
 
     def _identity(self) -> str:
         """Returns the settings that decide on the steps, as JSON."""
-        unimportant = {"out", "stop_after_s", "checkpoint_every", "num_scored"}
+        unimportant = {"out", "stop_after_s", "checkpoint_every", "num_scored", "start_share"}
         values = json.loads(self.settings.model_dump_json(exclude=unimportant))
         values["start_from"] = self.started_from  # the weights count, not where they lie
         for key in ("num_workers", "num_held_out", "keep"):
