@@ -66,8 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
     from vaserl.files.photograph import UnreadablePhotograph, decode_photograph, use_pixel_limit
     from vaserl.meshes.cutout.cutout import CutoutError
     from vaserl.meshes.cutout.method import cut_out_whole_vase, load_method, read_mask
+    from vaserl.meshes.gate import gate
     from vaserl.meshes.glb import write_glb
-    from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, profile_drawing
+    from vaserl.meshes.lathe import LatheError, VaseView, lathe_views, model_fault, profile_drawing
+    from vaserl.meshes.lathe.sheet import reconstruction_sheet
     from vaserl.meshes.turntable import TurntableRenderer
 
     sides = arguments.sides or [None] * len(arguments.photos)
@@ -79,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
     method = load_method(arguments.cutout, "--cutout")
     if arguments.max_pixels:
         use_pixel_limit(arguments.max_pixels)
-    views, notes = [], []
+    images, views, notes = [], [], []
     for path, side, given in zip(arguments.photos, sides, masks, strict=True):
         try:
             photograph = decode_photograph(path, keep_alpha=True)
@@ -87,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
             found = cut_out_whole_vase(image, method, None if given is None else read_mask(given, image.size))
         except (UnreadablePhotograph, CutoutError) as error:
             raise UserError(f"{path}: {error}") from error
+        images.append(np.asarray(image))
         views.append(VaseView(photo=np.asarray(found.photo), mask=found.mask, side=side))
         notes += [f"{path.name}: {note}" for note in photograph.notes]
     names = ", ".join(str(path) for path in arguments.photos)
@@ -105,6 +108,9 @@ def run(arguments: argparse.Namespace) -> None:
         write_mp4(arguments.out / "turntable.mp4", clip)
         around = clip.frames[::3]
         _save(arguments.out / "turntable.png", np.concatenate([around[:4], around[4:]], axis=1))
+        first = result.views[0].index
+        sheet = reconstruction_sheet(views[first].photo, result, around[:3])
+        Image.fromarray(sheet).save(arguments.out / "sheet.png")
         normals = turntable.render_normal_maps(result.mesh)
         _save(arguments.out / "normals.png", np.concatenate([normals[:3], normals[3:]], axis=1))
     Image.fromarray((result.mask * 255).astype(np.uint8)).save(arguments.out / "mask.png")
@@ -114,6 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for warning in (*notes, *result.warnings):
         print(f"  {warning}")
+    if fault := model_fault(result.signs) or gate(result.mesh, images[first]).reason:
+        print(f"  a curation would reject the model: {fault}")
 
 
 def _save(path: Path, columns) -> None:

@@ -22,6 +22,26 @@ def test_a_photograph_becomes_a_model_and_a_drawing(tmp_path, capsys):
     assert Image.open(out / "turntable.png").size == (4 * 48, 2 * 48)
     assert Image.open(out / "normals.png").size == (3 * 48, 2 * 48)
     assert np.asarray(Image.open(out / "turntable.png")).std() > 10
+    # photograph, cut-out, profile, three frames
+    sheet = np.asarray(Image.open(out / "sheet.png")).reshape(48, 6, 48, 3)
+    changed = np.abs(sheet[:, 0].astype(int) - sheet[:, 1]).sum(axis=2) > 0
+    assert changed[24, 0] and not changed[24, 24], "the cut-out veils what is beside the vase"
+    dark = sheet[:, 2].min(axis=2) < 128
+    assert (dark & dark[:, ::-1]).sum() > 0.8 * dark.sum(), "the profile is drawn on both sides"
+
+
+def test_a_model_that_a_curation_would_reject_is_said_to_be_one(tmp_path, capsys):
+    y, x = np.mgrid[:224, :224]
+    photo = lit_photograph(seen_mask())
+    Image.fromarray(photo).save(tmp_path / "pot.png")
+    wrong = (np.abs(x - 112) < 80) & (np.abs(y - 112) < 90)  # the mask of a box
+    Image.fromarray((wrong * 255).astype(np.uint8)).save(tmp_path / "mask.png")
+    arguments = ["lathe", str(tmp_path / "pot.png"), "--resolution", "48", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--masks", str(tmp_path / "mask.png")]) == 0
+    assert (
+        "a curation would reject the model: 56% of what was taken for the vase has the backdrop"
+        in capsys.readouterr().out
+    )
 
 
 def test_photographs_of_several_sides_are_used_together(tmp_path, capsys):

@@ -7,7 +7,7 @@ photograph are refined at the photograph's resolution.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,20 +46,7 @@ def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = 
 
     Raises: CutoutError with the reason when no vase can be cut out; ValueError for a mask of another size.
     """
-    rgb, views = photo.convert("RGB"), None
-    if mask is not None:
-        if mask.dtype != bool or mask.shape != photo.size[::-1]:
-            raise ValueError(f"expected a mask of bool {list(photo.size[::-1])}, got {mask.dtype} {list(mask.shape)}")
-        source = "mask"
-    elif _has_alpha(photo):
-        mask, source = np.asarray(photo.getchannel("A")) >= 128, "alpha"
-    else:
-        source, pixels = method.name, np.asarray(rgb)
-        vase, views = method.find(pixels)
-        mask = vase >= 0.5 if max(photo.size) <= method.seen_side else refine_mask(pixels, vase)
-    if not mask.any():
-        raise CutoutError("no vase found in the photograph")
-    return Cutout(photo=rgb, mask=mask, source=source, views=views)
+    return _refined(_coarse(photo, method, mask), method)
 
 
 def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = None) -> Cutout:
@@ -69,9 +56,36 @@ def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod, mask: np.ndarra
     Raises: CutoutError with the reason when it shows something else, or no vase can be cut out; ValueError for a mask
     of another size.
     """
-    found = cut_out(photo, method, mask)
-    check_whole(found)
-    return found
+    coarse = _coarse(photo, method, mask)
+    check_whole(coarse)  # before the refinement, which takes longer
+    return _refined(coarse, method)
+
+
+def _coarse(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None) -> Cutout:
+    """Returns the photograph with the mask as the method finds it."""
+    rgb, views = photo.convert("RGB"), None
+    if mask is not None:
+        if mask.dtype != bool or mask.shape != photo.size[::-1]:
+            raise ValueError(f"expected a mask of bool {list(photo.size[::-1])}, got {mask.dtype} {list(mask.shape)}")
+        source = "mask"
+    elif _has_alpha(photo):
+        mask, source = np.asarray(photo.getchannel("A")) >= 128, "alpha"
+    else:
+        vase, views = method.find(np.asarray(rgb))
+        mask, source = vase >= 0.5, method.name
+    if not mask.any():
+        raise CutoutError("no vase found in the photograph")
+    return Cutout(photo=rgb, mask=mask, source=source, views=views)
+
+
+def _refined(coarse: Cutout, method: CutoutMethod) -> Cutout:
+    """Returns the cut-out with the mask at the photograph's resolution, if the method saw a reduced photograph."""
+    if coarse.views is None or max(coarse.photo.size) <= method.seen_side:
+        return coarse
+    mask = refine_mask(np.asarray(coarse.photo), coarse.mask)
+    if not mask.any():
+        raise CutoutError("no vase found in the photograph")
+    return replace(coarse, mask=mask)
 
 
 def _has_alpha(photo: Image.Image) -> bool:
