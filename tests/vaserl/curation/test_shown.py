@@ -19,7 +19,7 @@ from vaserl.curation.stage import KeptPhotograph, StageContext
 from vaserl.curation.stages.shown import SHOWN
 from vaserl.dataset import Row
 from vaserl.meshes.cutout.method import NETWORK
-from vaserl.meshes.cutout.views import MIN_WHOLE, Wholeness, wholeness
+from vaserl.meshes.cutout.views import MIN_SIDE, shows_whole
 
 
 def rows_in(folder: Path) -> list[dict]:
@@ -73,7 +73,5 @@ def test_shown_depends_on_the_weights(tmp_path):
     assert SHOWN.recipe(StageContext(settings=other)).depends == depends, "whatever the generator"
 
 
-def test_wholeness_ends_where_the_lift_refuses():
-    assert wholeness(0.6, 0.1) is Wholeness.PROBABLE
-    assert wholeness(0.3, 0.4) is wholeness(0.3, 0.1) is wholeness(MIN_WHOLE, 0.0) is Wholeness.POSSIBLE
-    assert wholeness(MIN_WHOLE - 0.01, 0.0) is Wholeness.REFUSED
+def test_shows_whole_ends_where_the_lift_refuses():
+    assert shows_whole(MIN_SIDE) and not shows_whole(MIN_SIDE - 0.01)

@@ -27,10 +27,10 @@ from vaserl.curation.stage import (
     Verdict,
 )
 from vaserl.curation.stages.intact import FRONT
-from vaserl.curation.stages.shown import FROM_ABOVE, SIDE_VIEW
+from vaserl.curation.stages.shown import SIDE_VIEW
 from vaserl.curation.stages.view_names import NamedSide, named_sides, names_no_whole_vase, view_ranks
 from vaserl.dataset import Row
-from vaserl.meshes.cutout.views import Wholeness, wholeness
+from vaserl.meshes.cutout.views import shows_whole
 
 FRONTAL = "intact"
 """Label of a frontal photograph of a whole vase, which the best view should be. A photograph from above, for example,
@@ -88,7 +88,7 @@ def _of_one_vase(views: Sequence[Photograph]) -> list[Verdict]:
     """Returns one verdict for each of a vase's views, of which at least one passes the threshold."""
     tried = json.loads(views[0].columns.get(INSTEAD_OF.name) or "[]")
     after = f" left after {len(tried)} that failed" if tried else ""
-    order = [index for index in ranked(views) if not tried or _wholeness(views[index]) is not Wholeness.REFUSED]
+    order = [index for index in ranked(views) if not tried or _may_be_whole(views[index])]
     if not order:
         return [Rejected(reason=f"of {len(views)} views{after}, none shows a whole vase from the side")] * len(views)
     best = views[order[0]]
@@ -104,20 +104,20 @@ def _of_one_vase(views: Sequence[Photograph]) -> list[Verdict]:
 def ranked(views: Sequence[Photograph]) -> list[int]:
     """Returns the indices of one vase's photographs, the best view first.
 
-    Photographs with a `front` score come first, the highest before the others. The others are ordered by how surely
-    they show a whole vase from the side, as the network sees or the view's name denies it; then by name, front before
+    Photographs with a `front` score come first, the highest before the others. Of the others, those come first
+    that may show a whole vase from the side, as the network and the view's name say; then by name, front before
     side before back; then by number, because museums photograph view 1 first; then by the network's probability; the
     last resort is the name's spelling, the content hash and the path.
     """
     names = view_ranks([view.view for view in views])
 
-    def key(index: int) -> tuple[float, Wholeness, int, tuple[int, ...], float, str, str, str]:
+    def key(index: int) -> tuple[float, bool, int, tuple[int, ...], float, str, str, str]:
         view, (rank, numbers, text) = views[index], names[index]
         last = view.columns["photo_sha256"], view.photo
         score, side = _score(view), _number(view, SIDE_VIEW)
         if not math.isnan(score):
-            return -score, Wholeness.PROBABLE, 0, (), 0.0, "", *last
-        return math.inf, _wholeness(view), rank, numbers, 0.0 if math.isnan(side) else -side, text, *last
+            return -score, False, 0, (), 0.0, "", *last
+        return math.inf, not _may_be_whole(view), rank, numbers, 0.0 if math.isnan(side) else -side, text, *last
 
     return sorted(range(len(views)), key=key)
 
@@ -144,7 +144,7 @@ def other_views(best: Photograph, others: Sequence[Photograph]) -> str:
         digest = other.columns["photo_sha256"]
         if side in (None, front) or digest in digests or _terms(other) != _terms(best):
             continue
-        if _wholeness(other) is Wholeness.REFUSED:
+        if not _may_be_whole(other):
             continue
         name = "" if side == "aside" else _ROUND[(_ROUND.index(side) - _ROUND.index(front)) % len(_ROUND)]
         if len(used.get(name, ())) < (1 if name else 2):
@@ -174,13 +174,11 @@ def _number(photograph: Photograph, column: Column) -> float:
     return float(photograph.columns.get(column.name, math.nan))
 
 
-def _wholeness(photograph: Photograph) -> Wholeness:
-    """Returns how surely a photograph shows a whole vase from the side; without the network, unless its name denies it,
-    as surely as any."""
-    if names_no_whole_vase(photograph.view):
-        return Wholeness.REFUSED
-    side, above = _number(photograph, SIDE_VIEW), _number(photograph, FROM_ABOVE)
-    return Wholeness.PROBABLE if math.isnan(side) else wholeness(side, above)
+def _may_be_whole(photograph: Photograph) -> bool:
+    """Returns whether a photograph may show a whole vase from the side: neither its view's name nor the network, where
+    it has looked, denies it."""
+    side = _number(photograph, SIDE_VIEW)
+    return not names_no_whole_vase(photograph.view) and (math.isnan(side) or shows_whole(side))
 
 
 def _why_first(best: Photograph) -> str:
@@ -234,7 +232,7 @@ BEST_VIEW = Stage(
     recipe=_recipe,
     columns=(OTHER_VIEWS, INSTEAD_OF),
     measures=(Measure(name=FRONT.name, limit="threshold"),),
-    reads=(FRONT, SIDE_VIEW, FROM_ABOVE),
+    reads=(FRONT, SIDE_VIEW),
     hint="best_view.threshold, or give best_view.quantile instead",
     tell=_tell,
 )

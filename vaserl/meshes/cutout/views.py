@@ -1,7 +1,6 @@
 """What a picture can show, as the cut-out network distinguishes it, and which of it is a whole vase from the side."""
 
 from collections.abc import Mapping
-from enum import IntEnum
 
 from vaserl.meshes.cutout.cutout import Cutout, CutoutError
 from vaserl.meshes.cutout.outline import outline_fault
@@ -43,16 +42,21 @@ _WORDS = {
 }
 
 
+def shows_whole(side: float) -> bool:
+    """Returns whether a photograph counts as one of a whole vase from the side, by the probability of "side"."""
+    return side >= MIN_SIDE
+
+
 def check_whole(found: Cutout) -> None:
     """Checks that a photograph shows a whole vase from the side: by the network's views, or by the outline where there
     are none. The outline doesn't tell a round jar from a view from above.
 
     Raises: CutoutError that says what it shows instead.
     """
-    if found.views is None:
+    views = found.views
+    if views is None:
         if fault := outline_fault(found.mask):
             raise CutoutError(fault)
-    elif found.views["side"] < MIN_SIDE:
-        likely = max(found.views, key=lambda name: found.views[name])
-        share = found.views[likely]
-        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[likely]} ({share:.0%})")
+    elif not shows_whole(views["side"]):
+        likely = max(views, key=lambda name: views[name])
+        raise CutoutError(f"not a whole vase from the side: it seems to show {_WORDS[likely]} ({views[likely]:.0%})")
