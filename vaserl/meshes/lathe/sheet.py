@@ -5,8 +5,8 @@ from PIL import Image, ImageDraw
 
 from vaserl.meshes.lathe.result import LatheResult
 
-PAPER = (255, 255, 255)
-INK = (40, 40, 40)
+_PAPER = (255, 255, 255)
+_INK = (40, 40, 40)
 _DIMMED = 0.25
 """Share of a pixel's own colour that is left outside the mask; the rest is `_VEIL`."""
 _VEIL = (70, 130, 180)
@@ -30,7 +30,7 @@ def reconstruction_sheet(photo: np.ndarray, result: LatheResult, frames: np.ndar
 def _fitted(picture: np.ndarray, side: int) -> np.ndarray:
     image = Image.fromarray(picture)
     image.thumbnail((side, side))
-    tile = Image.new("RGB", (side, side), PAPER)
+    tile = Image.new("RGB", (side, side), _PAPER)
     tile.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return np.asarray(tile)
 
@@ -45,10 +45,10 @@ def _profile(result: LatheResult, side: int) -> np.ndarray:
     def at(points: np.ndarray) -> list[tuple[float, float]]:
         return [(side / 2 + x * scale, side / 2 + (top / 2 - y) * scale) for x, y in points.tolist()]
 
-    tile = Image.new("RGB", (side, side), PAPER)
+    tile = Image.new("RGB", (side, side), _PAPER)
     draw = ImageDraw.Draw(tile)
     outline = np.concatenate([result.profile * [-1, 1], result.profile[::-1]])
-    draw.polygon(at(outline), outline=INK, width=max(1, side // 160))
+    draw.polygon(at(outline), outline=_INK, width=max(1, side // 160))
     for curve in curves:
-        draw.line(at(curve), fill=INK, width=max(1, side // 160), joint="curve")
+        draw.line(at(curve), fill=_INK, width=max(1, side // 160), joint="curve")
     return np.asarray(tile)
