@@ -100,12 +100,11 @@ def test_best_view_unscored_views_go_by_number():
     assert loser["reason"] == "of 2 views, view 2 comes first by its name; no model has judged how frontal they are"
 
 
-def test_best_view_side_comes_before_above_before_others_whatever_their_numbers():
+def test_best_view_side_comes_before_others_whatever_their_numbers():
     side, above, sherd = seen("s", "3", 0.9), seen("a", "2", 0.2, 0.7), seen("o", "1", 0.01)
     assert winners([sherd, above, side]) == {"s"}
-    assert winners([sherd, above]) == {"a"}
     assert winners([sherd, seen("d", "2", 0.02)]) == {"o"}, "the numbers decide where the network sees no whole vase"
-    assert winners([seen("h", "1", 0.3), side]) == {"s"}, "perhaps a whole vase comes after probably one"
+    assert winners([seen("h", "1", 0.3), side]) == {"s"}
 
 
 def test_best_view_names_decide_among_whole_vases_and_never_the_alphabet():
@@ -179,7 +178,7 @@ def test_best_view_adds_no_view_that_may_be_the_wrong_one():
     assert sides_beside(copy) == [], "the same picture under two names"
     terms = [row("f", "a", "front") | {"rights": "CC0"}, row("b", "a", "back") | {"rights": "all reserved"}]
     assert sides_beside(terms) == [], "the model would be under the terms of both"
-    refused = [seen("f", "front", 0.9), seen("b", "back", 0.01), seen("l", "left", 0.4)]
+    refused = [seen("f", "front", 0.9), seen("b", "back", 0.01), seen("l", "left", 0.6)]
     assert sides_beside(refused) == [("l", "left")], "the network takes the back for something else"
     settings = BestViewSettings(threshold=0.2)
     scored = batch_of([row("f", "a", "front", 0.5), row("b", "a", "back", 0.1), row("l", "a", "left", 0.3)])

@@ -26,6 +26,11 @@ def photo_of(mask: np.ndarray, clay: tuple[int, int, int] = (150, 80, 40)) -> np
     return (np.array(clay) * soft + ground * (1 - soft) + grain).clip(0, 255).astype(np.uint8)
 
 
+def unsure(mask: np.ndarray) -> np.ndarray:
+    """Returns the probability of "vase" of a network that is sure of no pixel, float32 [H, W]."""
+    return np.where(mask, 0.7, 0.3).astype(np.float32)
+
+
 def test_refine_mask_finds_the_outline_of_a_coarse_mask():
     low = Image.fromarray((TRUTH * 255).astype(np.uint8)).resize((48, 48), Image.Resampling.BOX)
     coarse = np.asarray(low.resize((SIDE, SIDE), Image.Resampling.NEAREST)) / np.float32(255)
@@ -36,13 +41,23 @@ def test_refine_mask_finds_the_outline_of_a_coarse_mask():
 
 def test_refine_mask_opens_a_gap_in_the_backdrops_colour_and_leaves_a_pale_patch():
     filled = TRUTH | GAP
-    refined = refine_mask(photo_of(TRUTH), filled)
+    refined = refine_mask(photo_of(TRUTH), unsure(filled))
     assert not refined[GAP & (ndimage.distance_transform_edt(GAP) > 2)].any()
     assert intersection_over_union(refined, TRUTH) > 0.985
     # a patch of the backdrop's colour at the outline of the body on the left, and one in its middle
     pale = (np.hypot(X + 70, Y) < 22) | (np.hypot(X, Y - 30) < 15)
     photo = photo_of(TRUTH & ~pale)
-    assert refine_mask(photo, filled)[pale & (ndimage.distance_transform_edt(filled) > 6)].all()
+    assert refine_mask(photo, unsure(filled))[pale & (ndimage.distance_transform_edt(filled) > 6)].all()
+
+
+def test_refine_mask_leaves_what_the_network_is_sure_of():
+    """A glaze in the backdrop's colour at the outline, and a lamp's reflection beside the middle."""
+    glaze = TRUTH & (X < -60)
+    lamp = np.hypot(X - 45, Y + 20) < 16
+    photo = photo_of(TRUTH & ~glaze & ~lamp)
+    refined = refine_mask(photo, np.where(TRUTH, 0.99, 0.01).astype(np.float32))
+    assert refined[glaze].all() and refined[lamp].all()
+    assert not refine_mask(photo, unsure(TRUTH))[glaze & BODY].all(), "the colours alone would take it away"
 
 
 def test_refine_mask_is_the_same_for_each_number_of_threads_and_keeps_their_number():
@@ -52,7 +67,7 @@ def test_refine_mask_is_the_same_for_each_number_of_threads_and_keeps_their_numb
         for number in (1, 3):
             cv2.setNumThreads(number)
             cv2.setRNGSeed(number)
-            found.append(refine_mask(photo, TRUTH | GAP))
+            found.append(refine_mask(photo, unsure(TRUTH | GAP)))
             assert cv2.getNumThreads() == number
     finally:
         cv2.setNumThreads(threads)
@@ -64,11 +79,11 @@ def test_refine_mask_works_at_a_limited_size():
     photo = np.asarray(Image.fromarray(photo_of(TRUTH)).resize((4 * SIDE, 4 * SIDE)))
     coarse = np.roll(large, 8, axis=1)
     assert intersection_over_union(coarse, large) < 0.97
-    refined = refine_mask(photo, coarse)
+    refined = refine_mask(photo, unsure(coarse))
     assert refined.shape == large.shape and intersection_over_union(refined, large) > 0.98
 
 
 @pytest.mark.parametrize("value", [False, True])
 def test_refine_mask_leaves_masks_without_an_outline(value: bool):
     mask = np.full((SIDE, SIDE), value)
-    assert np.array_equal(refine_mask(photo_of(TRUTH), mask), mask)
+    assert np.array_equal(refine_mask(photo_of(TRUTH), mask.astype(np.float32)), mask)

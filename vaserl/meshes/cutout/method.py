@@ -46,7 +46,7 @@ def cut_out(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = 
 
     Raises: CutoutError with the reason when no vase can be cut out; ValueError for a mask of another size.
     """
-    return _refined(_coarse(photo, method, mask), method)
+    return _refined(*_coarse(photo, method, mask), method)
 
 
 def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None = None) -> Cutout:
@@ -56,14 +56,15 @@ def cut_out_whole_vase(photo: Image.Image, method: CutoutMethod, mask: np.ndarra
     Raises: CutoutError with the reason when it shows something else, or no vase can be cut out; ValueError for a mask
     of another size.
     """
-    coarse = _coarse(photo, method, mask)
+    coarse, vase = _coarse(photo, method, mask)
     check_whole(coarse)  # before the refinement, which takes longer
-    return _refined(coarse, method)
+    return _refined(coarse, vase, method)
 
 
-def _coarse(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None) -> Cutout:
-    """Returns the photograph with the mask as the method finds it."""
-    rgb, views = photo.convert("RGB"), None
+def _coarse(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None) -> tuple[Cutout, np.ndarray | None]:
+    """Returns the photograph with the mask as the method finds it, and the method's probability of "vase", float32
+    [H, W]; None if the mask is given or from the photograph's transparency."""
+    rgb, views, vase = photo.convert("RGB"), None, None
     if mask is not None:
         if mask.dtype != bool or mask.shape != photo.size[::-1]:
             raise ValueError(f"expected a mask of bool {list(photo.size[::-1])}, got {mask.dtype} {list(mask.shape)}")
@@ -75,14 +76,14 @@ def _coarse(photo: Image.Image, method: CutoutMethod, mask: np.ndarray | None) -
         mask, source = vase >= 0.5, method.name
     if not mask.any():
         raise CutoutError("no vase found in the photograph")
-    return Cutout(photo=rgb, mask=mask, source=source, views=views)
+    return Cutout(photo=rgb, mask=mask, source=source, views=views), vase
 
 
-def _refined(coarse: Cutout, method: CutoutMethod) -> Cutout:
+def _refined(coarse: Cutout, vase: np.ndarray | None, method: CutoutMethod) -> Cutout:
     """Returns the cut-out with the mask at the photograph's resolution, if the method saw a reduced photograph."""
-    if coarse.views is None or max(coarse.photo.size) <= method.seen_side:
+    if vase is None or max(coarse.photo.size) <= method.seen_side:
         return coarse
-    mask = refine_mask(np.asarray(coarse.photo), coarse.mask)
+    mask = refine_mask(np.asarray(coarse.photo), vase)
     if not mask.any():
         raise CutoutError("no vase found in the photograph")
     return replace(coarse, mask=mask)

@@ -1,7 +1,8 @@
 """Refines a coarse mask at the photograph's resolution by GrabCut (Rother, Kolmogorov and Blake 2004).
 
-Pixels far from the coarse outline are certain, GrabCut decides between. Gaps under handles that the coarse mask fills
-are opened: even regions in the colour of the backdrop beside them, at most shaded, with a sharp edge all around.
+Pixels far from the coarse outline are certain, and those of which the network is sure; GrabCut decides on the others.
+Gaps under handles that the coarse mask fills are opened: even regions in the colour of the backdrop beside them, at
+most shaded, with a sharp edge all around, of which the network isn't sure.
 """
 
 import cv2
@@ -30,6 +31,14 @@ MIN_EDGE_SHARE = 0.85
 patch at the vase's outline, unlike a gap, has no handle between it and the backdrop."""
 MIN_HANDLE = 0.004
 """Least width of a handle beyond which a gap is opened, as a share of the vase's longer extent."""
+SURE_VASE = 0.9
+"""Probability of "vase" from which on a pixel near the outline is certain: a pale glaze may have the backdrop's
+colour."""
+MAX_GAP_VASE = 0.97
+"""Probability of "vase" from which on a pixel isn't opened as a gap's: a lamp's reflection may have the backdrop's
+colour."""
+MIN_UNSURE = 0.5
+"""Smallest share of a gap's pixels that have less."""
 MAX_SLOPE = 1.6
 """Largest change of colour from pixel to pixel within a gap, in CIELAB units."""
 
@@ -37,8 +46,9 @@ MAX_SLOPE = 1.6
 def refine_mask(photo: np.ndarray, vase: np.ndarray) -> np.ndarray:
     """Returns the vase's mask, bool [H, W], refined.
 
-    photo: uint8 [H, W, 3]. vase: coarse mask or probability of "vase", bool or float32 [H, W]. The result is the coarse
-    mask where it is empty or fills the photograph, and is the same in each run and for each number of threads.
+    photo: uint8 [H, W, 3]. vase: probability of "vase", float32 [H, W]; the coarse mask has at least 0.5, and is
+    returned where it is empty or fills the photograph. The result is the same in each run and for each number of
+    threads.
     """
     coarse = vase >= 0.5
     if not coarse.any() or coarse.all():
@@ -47,13 +57,14 @@ def refine_mask(photo: np.ndarray, vase: np.ndarray) -> np.ndarray:
     scale = min(1.0, REFINED_SIDE / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(coarse.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+        small = cv2.resize(vase, size, interpolation=cv2.INTER_AREA)
         refined = _refined(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), small)
         return cv2.resize(refined.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
-    return _refined(photo, coarse)
+    return _refined(photo, vase)
 
 
-def _refined(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _refined(photo: np.ndarray, vase: np.ndarray) -> np.ndarray:
+    mask = vase >= 0.5
     rows, columns = np.nonzero(mask)
     if len(rows) == 0:
         return mask
@@ -64,12 +75,12 @@ def _refined(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
         slice(max(rows.min() - margin, 0), rows.max() + margin + 1),
         slice(max(columns.min() - margin, 0), columns.max() + margin + 1),
     )
-    photo, coarse = np.ascontiguousarray(photo[part]), mask[part]
+    photo, coarse, sure = np.ascontiguousarray(photo[part]), mask[part], vase[part]
     inside, outside = (np.asarray(ndimage.distance_transform_edt(area)) for area in (coarse, ~coarse))
     trimap = np.where(coarse, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[inside > band] = cv2.GC_FGD
-    trimap[outside > band] = cv2.GC_BGD
-    gaps = _filled_gaps(photo, inside, outside > band, extent)
+    trimap[(inside > band) | (sure >= SURE_VASE)] = cv2.GC_FGD
+    trimap[(outside > band) | (sure <= 1 - SURE_VASE)] = cv2.GC_BGD
+    gaps = _filled_gaps(photo, inside, outside > band, extent, sure < MAX_GAP_VASE)
     trimap[np.asarray(ndimage.binary_dilation(gaps, iterations=band), bool) & coarse] = cv2.GC_PR_FGD
     trimap[gaps] = cv2.GC_PR_BGD
     trimap[np.asarray(ndimage.binary_erosion(gaps, iterations=2), bool)] = cv2.GC_BGD
@@ -92,8 +103,11 @@ def _grab_cut(photo: np.ndarray, trimap: np.ndarray) -> np.ndarray:
     return (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
 
 
-def _filled_gaps(photo: np.ndarray, inside: np.ndarray, backdrop: np.ndarray, extent: int) -> np.ndarray:
-    """Returns the gaps under handles that the mask fills, bool [H, W]; `inside` is the distance from its outline."""
+def _filled_gaps(
+    photo: np.ndarray, inside: np.ndarray, backdrop: np.ndarray, extent: int, unsure: np.ndarray
+) -> np.ndarray:
+    """Returns the gaps under handles that the mask fills, bool [H, W]; `inside` is the distance from its outline, and
+    `unsure` where it may be wrong, bool [H, W]."""
     mask = inside > 0
     lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     around = _continued(lab, backdrop, 0.06 * extent)
@@ -114,6 +128,8 @@ def _filled_gaps(photo: np.ndarray, inside: np.ndarray, backdrop: np.ndarray, ex
     found = np.zeros_like(mask)
     for label in np.nonzero(large)[0]:
         region = np.asarray(ndimage.binary_dilation(labels == label, iterations=2), bool)
+        if unsure[region & mask].mean() < MIN_UNSURE:
+            continue
         if _edge_share(region & mask, lab, inside > MIN_HANDLE * extent) >= MIN_EDGE_SHARE:
             found |= region & alike
     return found
