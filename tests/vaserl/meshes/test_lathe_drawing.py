@@ -1,6 +1,7 @@
 """Tests the profile drawing by reading back its SVG."""
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,3 +62,15 @@ def test_profile_drawing_has_handles_where_they_stand_off_the_body(sides: tuple[
         assert of_side[0] == pytest.approx(0.34 - 0.033, abs=0.02)
         assert of_side[-1] == pytest.approx(0.34 + 0.033, abs=0.02)
     assert {np.sign(value) for value in reach} == set(sides)
+
+
+def test_profile_drawing_of_a_bar_that_begins_farthest_from_the_axis() -> None:
+    result = lathe_of(with_handles(seen_mask(), (1,)))
+    along = np.linspace(0, 1, 5)
+    curve = np.stack([0.5 - 0.3 * along, 0.5 + 0.1 * along, 0.4 * along], axis=1)
+    bar = replace(result.tubes[0], curve=curve, radius=np.full(5, 0.02))
+    drawn = ElementTree.fromstring(profile_drawing(replace(result, tubes=(bar,)), height_mm=300.0, scale=0.5))
+    handles = next(group for group in drawn if group.get("id") == "handles")
+    points = [float(word) for path in handles for word in path.get("d", "").split() if word not in "ML"]
+    centre = float(drawn.get("viewBox", "").split()[2]) / 2
+    assert max(points[::2]) - centre == pytest.approx((0.5 + 0.02) * 150.0, abs=3.5)

@@ -108,8 +108,9 @@ def _handle_lines(tube: Tube, profile: np.ndarray) -> list[np.ndarray]:
     loop, a handle seen end-on, meet at its tip and form one line.
     """
     curve, radius = tube.curve[:, :2], tube.radius
-    if np.ptp(tube.curve[:, 2]) > float(radius.mean()):
-        tip = int(np.argmax(np.abs(curve[:, 0])))
+    tip = int(np.argmax(np.abs(curve[:, 0])))
+    # a bar that begins farthest from the axis has no tip
+    if 0 < tip < len(curve) - 1 and np.ptp(tube.curve[:, 2]) > float(radius.mean()):
         curve, radius = curve[: tip + 1], radius[: tip + 1]
     step = np.gradient(curve, axis=0)
     normal = np.stack([step[:, 1], -step[:, 0]], axis=1) / np.maximum(np.linalg.norm(step, axis=1), 1e-9)[:, None]

@@ -62,7 +62,11 @@ def train_cutout(settings: TrainCutoutSettings) -> dict[str, Any] | None:
     numbers = range(wanted.num_objects, wanted.num_objects + wanted.num_held_out)
     held_out = render_bank(wanted.seed, numbers, wanted.side, device, wanted.num_workers)
     scores, batch = score_network(network, held_out, props, settings.seed, settings.num_scored, _SCORED_SIDE)
-    recipe = _recipe(settings, bank) | {"started_from": training.started_from, "scores": scores}
+    recipe = _recipe(settings, bank) | {
+        "num_done": training.num_done,
+        "started_from": training.started_from,
+        "scores": scores,
+    }
     save_cutout(network.state_dict(), settings.out, recipe)
     write_atomic(settings.out / "cutout.png", scene_sheet(batch))
     return scores
