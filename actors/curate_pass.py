@@ -121,7 +121,10 @@ def stream(missing: Sequence[Shard], pools: Sequence[Pool], dataset: Path) -> It
         data = data.map_batches(
             _PoolWorker,
             fn_constructor_args=(dataset, pool.stages, Limits.of(pool.settings)),
-            compute=ray.data.ActorPoolStrategy(size=min(pool.settings.num_workers, len(items))),
+            # Ray queues two shards at a worker by default, also while others idle; a shard takes long enough to wait
+            compute=ray.data.ActorPoolStrategy(
+                size=min(pool.settings.num_workers, len(items)), max_tasks_in_flight_per_actor=1
+            ),
             batch_size=1,
             batch_format="numpy",
             num_cpus=pool.settings.num_cpus,

@@ -13,7 +13,7 @@ from PIL import Image
 from actors.curate import curate
 from actors.curate_pass import run_pass
 from launch.bench.curate_kills import finish_curation, finished, start
-from tests.fakes.curation_stages import LENGTH, Environment, KeepAll, Perilous, RejectOdd, prepared
+from tests.fakes.curation_stages import LENGTH, Environment, KeepAll, Perilous, RejectOdd, WaitsForOther, prepared
 from vaserl.curation.job.batch import INPUT_COLUMNS, rows_of
 from vaserl.curation.job.isolated import JobFailed
 from vaserl.curation.job.journal import Journal
@@ -154,6 +154,14 @@ def test_run_pass_keeps_every_row_in_its_place(tmp_path):
     again = run_pass("test", numbered(photos, tmp_path, 9), pools, tmp_path, lambda: pytest.fail("nothing is missing"))
     assert again.num_reused == 101 and rows_after(again, tmp_path) == rows
     assert run_pass("test", [], pools, tmp_path, lambda: pytest.fail("no rows")).shards == []
+
+
+def test_run_pass_gives_two_shards_to_two_workers(tmp_path):
+    (tmp_path / "here").mkdir()
+    stages = [prepared("waiting", WaitsForOther, (tmp_path / "here",))]
+    pools = [pool(*stages, num_workers=2, timeout_s=60.0)]
+    summary = run_pass("test", numbered(["1", "2"], tmp_path, 1), pools, tmp_path, lambda: None)
+    assert [row["reason"] for row in rows_after(summary, tmp_path)] == ["", ""]
 
 
 def test_run_pass_stage_without_gpu_sees_none(tmp_path):

@@ -52,6 +52,23 @@ class Environment:
         return Rejected(reason=f"{self._name}={os.environ.get(self._name, 'absent')}")
 
 
+class WaitsForOther:
+    """A filter that keeps a photograph if another process judges one at the same time, and rejects it otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: an empty folder, in which each process leaves its number."""
+        self._folder = folder
+
+    def judge(self, photograph: Photograph) -> Verdict:
+        (self._folder / str(os.getpid())).touch()
+        until = time.monotonic() + 20.0
+        while time.monotonic() < until:
+            if len(list(self._folder.iterdir())) > 1:
+                return Kept()
+            time.sleep(0.05)
+        return Rejected(reason="alone")
+
+
 class Perilous:
     """A stage that crashes on photographs with certain names and adds `length`, the number of rows in the batch.
 
