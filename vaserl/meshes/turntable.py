@@ -28,6 +28,8 @@ SIX_VIEWS: dict[str, tuple[float, float]] = {
     "bottom": (0.0, -89.99),
 }
 """The six views by name; each is (turn of the mesh about its axis, elevation of the camera) in degrees."""
+MIN_HEIGHT = 0.001
+"""Smallest height of a mesh, as a share of its bounding box's diagonal, that is scaled to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,9 @@ def normalising_transform(parts: Sequence[Part | trimesh.Trimesh]) -> tuple[np.n
     The axis runs through the surface's centroid. A single handle shifts the bounding box but hardly the centroid, so a
     jug turns about its body and doesn't wobble. The radius is that of the smallest sphere that contains the mesh and is
     centred on the middle of the axis.
+
+    A mesh that is flatter than `MIN_HEIGHT` is scaled as if it had this height: the camera would otherwise be so far
+    away that the renderer's depths couldn't tell the mesh from the background.
     """
     vertices = np.concatenate([part.vertices for part in parts])
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -96,7 +101,7 @@ def normalising_transform(parts: Sequence[Part | trimesh.Trimesh]) -> tuple[np.n
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     centroid = low + areas @ corners.mean(axis=1) / areas.sum()
     centre = np.array([centroid[0], (low[1] + high[1]) / 2, centroid[2]])
-    scale = 1 / max(high[1] - low[1], 1e-9)
+    scale = 1 / max(high[1] - low[1], MIN_HEIGHT * np.linalg.norm(high - low), 1e-9)
     transform = trimesh.transformations.scale_matrix(scale) @ trimesh.transformations.translation_matrix(-centre)
     return transform, float(scale * np.linalg.norm(vertices - centre, axis=1).max())
 

@@ -12,6 +12,7 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from vaserl.errors import UserError
+from vaserl.meshes.film import empty_frames
 from vaserl.meshes.glb import load_mesh
 from vaserl.meshes.turntable import Camera, Light, TurntableRenderer, normalising_transform, parts_of
 
@@ -88,6 +89,12 @@ def test_normalising_transform_ignores_a_handle() -> None:
     assert np.abs(centre) == pytest.approx(np.array([0.027, 0.0, 0.0]), abs=0.002)
     # the farthest point is the body's rim at (1, 1.5), both divided by the height of 3
     assert radius == pytest.approx(np.hypot(1.0, 1.5) / 3, rel=0.05)
+
+
+def test_render_views_shows_a_sheet_without_height(turntable: TurntableRenderer) -> None:
+    sheet = trimesh.Trimesh([[-1, 0, 1], [1, 0, 1], [0, 0, -1]], [[0, 1, 2]], process=False)
+    views = turntable.render_views(sheet, [(0.0, 60.0)])
+    assert not len(empty_frames(views))
 
 
 def test_render_clip_keeps_the_model_in_the_frame(turntable: TurntableRenderer) -> None:
