@@ -69,13 +69,25 @@ class GlbContent:
     buffers: Sequence[memoryview]
     """Content of each buffer of the header, as bytes."""
 
+    def entry(self, kind: str, index: int) -> Mapping[str, Any]:
+        """Returns an entry of one of the header's lists, such as "materials".
+
+        Python would take -1, which some exporters write for "none", for the last entry.
+
+        Raises: UnsoundGlb if the list has no such entry.
+        """
+        entries = self.header.get(kind, [])
+        if _natural(index) >= len(entries):
+            raise UnsoundGlb(f"damaged GLB model: refers to number {index} of {kind}, of which it has {len(entries)}")
+        return entries[index]
+
     def view(self, index: int) -> memoryview:
         """Returns the bytes of a buffer view."""
-        return _view_bytes(self.header["bufferViews"][index], self.buffers)
+        return _view_bytes(self.entry("bufferViews", index), self.buffers)
 
     def image(self, index: int) -> bytes:
         """Returns the encoded bytes of an image."""
-        return _image_bytes(self.header["images"][index], self.header.get("bufferViews", []), self.buffers)
+        return _image_bytes(self.entry("images", index), self.header.get("bufferViews", []), self.buffers)
 
 
 def check_glb(path: Path) -> None:
@@ -110,10 +122,12 @@ def _chunks(path: Path) -> tuple[dict[str, Any], memoryview]:
         if len(start) < 20:
             raise UnsoundGlb(f"damaged GLB model: it ends after {size} bytes")
         magic, version, length, json_length, kind = struct.unpack("<4sIII4s", start)
-        if magic != b"glTF" or kind != b"JSON":
+        if magic != b"glTF":
             raise UnsoundGlb("not a GLB model")
-        if version != 2:
+        if version != 2:  # version 1 has no chunks, so its fifth number is no kind
             raise UnsoundGlb(f"binary glTF of version {version}; only version 2 is supported")
+        if kind != b"JSON":
+            raise UnsoundGlb("not a GLB model")
         if length > size:
             raise UnsoundGlb(f"damaged GLB model: cut off, {size:,} bytes of {length:,}")
         if json_length > min(MAX_HEADER_BYTES, size - 20):
@@ -125,11 +139,12 @@ def _chunks(path: Path) -> tuple[dict[str, Any], memoryview]:
         binary = memoryview(file.read())
     if not isinstance(header, dict):
         raise UnsoundGlb("damaged GLB model: its header is not a JSON object")
-    if len(binary) >= 8:
-        chunk_length, kind = struct.unpack("<I4s", binary[:8])
-        if kind == b"BIN\0" and chunk_length > len(binary) - 8:
-            raise UnsoundGlb(f"damaged GLB model: cut off, {len(binary) - 8:,} bytes of data of {chunk_length:,}")
-    return header, binary[8:]
+    chunk_length, kind = struct.unpack("<I4s", binary[:8]) if len(binary) >= 8 else (0, b"")
+    if kind != b"BIN\0":  # a chunk of another kind has no data for the header
+        return header, binary[:0]
+    if chunk_length > len(binary) - 8:
+        raise UnsoundGlb(f"damaged GLB model: cut off, {len(binary) - 8:,} bytes of data of {chunk_length:,}")
+    return header, binary[8 : 8 + chunk_length]
 
 
 def _checked_buffers(header: Mapping[str, Any], binary: memoryview) -> list[memoryview]:
@@ -285,8 +300,10 @@ def _embedded(uri: str) -> bytes:
     Any other URI is rejected: it refers to a file or a host, which an untrusted model must not do.
     """
     head, comma, body = uri.partition(",")
-    if not head.startswith("data:") or not comma or not head.endswith(";base64"):
+    if not head.startswith("data:"):
         raise UnsoundGlb(f"refers to {uri[:80]!r} outside the file")
+    if not comma or not head.endswith(";base64"):
+        raise UnsoundGlb("embeds data in another way than as base64, which isn't supported")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:

@@ -161,6 +161,19 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
     "deep json": (lambda: glb(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), "damaged"),
     "json list": (lambda: glb(b"[1, 2]"), "not a JSON object"),
     "other version": (lambda: struct.pack("<4sII", b"glTF", 1, 99) + glb(header())[12:], "version 1"),
+    # version 1 has the length and the format of its content where version 2 has its first chunk
+    "version 1": (
+        lambda: struct.pack("<4sIIII", b"glTF", 1, 66, 2, 0) + b"{}" + TRIANGLE,
+        "binary glTF of version 1; only version 2",
+    ),
+    "data in a chunk of another kind": (
+        lambda: glb(header()).replace(b"BIN\0", b"MORE"),
+        "claims 44 bytes of data and has 0",
+    ),
+    "data that goes on in the next chunk": (
+        lambda: glb(header(buffers=[{"byteLength": 48}])) + struct.pack("<I4s", 0, b"MORE"),
+        "claims 48 bytes of data and has 44",
+    ),
     "external file": (lambda: uri("model.bin"), "refers to 'model.bin' outside"),
     "path traversal": (lambda: uri("../../../../etc/passwd"), "refers to .*passwd.* outside"),
     "absolute path": (lambda: uri("file:///etc/passwd"), "refers to .* outside"),
@@ -217,7 +230,7 @@ NASTY: dict[str, tuple[Callable[[], bytes], str]] = {
         "claims 4,000 bytes of data and has 44",
     ),
     "true for a number": (lambda: with_accessor(1, count=True), "True where a natural number is expected"),
-    "data that says not how": (lambda: uri(data_uri(TRIANGLE).replace(";base64", "")), "refers to .* outside"),
+    "data that says not how": (lambda: uri(data_uri(TRIANGLE).replace(";base64", "")), "another way than as base64"),
     "picture of another kind": (lambda: textured(gif()), "texture that can't be read"),
     "compressed": (lambda: glb(header(extensionsRequired=["KHR_draco_mesh_compression"])), "KHR_draco"),
 }
