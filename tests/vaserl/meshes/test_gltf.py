@@ -51,6 +51,7 @@ from vaserl.errors import UserError
 from vaserl.meshes.colour_space import linear_from_srgb, srgb_from_linear
 from vaserl.meshes.glb import load_mesh
 from vaserl.meshes.part import PaintedModel, Part
+from vaserl.meshes.turntable import TurntableRenderer
 
 MIDDLES = VERTICES[FACES].mean(axis=1).astype(float)
 
@@ -273,6 +274,13 @@ def damaged_sparse(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
     found["indices"]["bufferView"] = glb.view(np.full(found["count"], 60_000, "<u2").tobytes())
 
 
+def gloss_of(factor: float) -> Edit:
+    def edit(glb: GlbBuilder, primitive: dict[str, Any]) -> None:
+        glb.header["materials"][0]["extensions"]["KHR_materials_pbrSpecularGlossiness"]["glossinessFactor"] = factor
+
+    return edit
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "Draco that isn't declared as required": (
         jar_glb(draco),
@@ -321,7 +329,38 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "broken picture": (jar_glb(texture(encoded(picture())[:120])), "has a texture that can't be decoded"),
     "material that doesn't exist": (
         jar_glb(lambda glb, primitive: primitive.update(material=9)),
-        "its header lacks a field or holds one of another kind",
+        "refers to number 9 of materials, of which it has 1",
+    ),
+    "material -1, for none": (
+        jar_glb(lambda glb, primitive: primitive.update(material=-1)),
+        "-1 where a natural number is expected",
+    ),
+    "node -1": (jar_glb(scenes([-1], default=0)), "-1 where a natural number is expected"),
+    "joint -1": (
+        jar_glb(both(skinned, lambda glb, _: glb.header["skins"][0].update(joints=[-1]))),
+        "-1 where a natural number is expected",
+    ),
+    "mode of primitives": (jar_glb(lambda glb, primitive: primitive.update(mode=9)), "a primitive of mode 9"),
+    "metal beyond 1": (
+        jar_glb(lambda glb, _: glb.header["materials"][0]["pbrMetallicRoughness"].update(metallicFactor=5)),
+        "the metallicFactor of a material is 5; expected a number from 0 to 1",
+    ),
+    "gloss that is no number": (
+        jar_glb(both(glossy, gloss_of(float("nan")))),
+        "the glossinessFactor of a material is nan; expected a number from 0 to 1",
+    ),
+    "infinite emission": (
+        jar_glb(
+            texture(
+                encoded(picture()),
+                extensions={"KHR_materials_emissive_strength": {"emissiveStrength": math.inf}},
+            )
+        ),
+        "the emissiveStrength of a material is inf; expected a number of at least 0",
+    ),
+    "negative emission": (
+        jar_glb(texture(encoded(picture()), emissiveFactor=[0, -1, 0])),
+        "a material emits less than no light",
     ),
 }
 """Files that can't be read, with the reason."""
@@ -340,6 +379,17 @@ def test_load_mesh_refuses_what_it_can_not_do_by_name(tmp_path: Path, name: str)
         reasons.add(str(caught.value).removeprefix(f"{path}: "))
     (text,) = reasons
     assert str(tmp_path) not in text and " object at 0x" not in text and "Error" not in text
+
+
+def test_load_mesh_limits_numbers_that_rounding_moved(tmp_path: Path) -> None:
+    path = tmp_path / "vase.glb"
+    rounded = {"metallicFactor": 1.0000001, "roughnessFactor": -1e-9}
+    path.write_bytes(jar_glb(lambda glb, _: glb.header["materials"][0]["pbrMetallicRoughness"].update(rounded)))
+    (part,) = load_mesh(path).parts
+    assert (part.paint.metallic, part.paint.roughness) == (1.0, 0.0)
+    # the renderer raises an error for larger numbers
+    with TurntableRenderer(resolution=32) as turntable:
+        turntable.render_views(PaintedModel(parts=[part]), [(0.0, 12.0)])
 
 
 def test_load_mesh_places_nodes_by_translation_rotation_and_scale(tmp_path: Path) -> None:

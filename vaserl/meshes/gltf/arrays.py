@@ -20,7 +20,7 @@ def read_accessor(content: GlbContent, index: int, *, normalised: bool = False) 
 
     Raises: UnsoundGlb for a type of accessor that meshes don't use, and for damaged sparse indices.
     """
-    accessor = content.header["accessors"][index]
+    accessor = content.entry("accessors", index)
     if accessor["type"] not in _COLUMNS:
         raise UnsoundGlb(f"damaged GLB model: values of type {accessor['type']!r:.20} in a mesh")
     raw = _raw(content, accessor)
@@ -56,7 +56,7 @@ def _strided(content: GlbContent, where: Mapping[str, Any], dtype: np.dtype[Any]
     checked."""
     if not shape[0]:
         return np.zeros(shape, dtype)
-    view = content.header["bufferViews"][where["bufferView"]]
+    view = content.entry("bufferViews", where["bufferView"])
     held = np.frombuffer(content.view(where["bufferView"]), np.uint8)[where.get("byteOffset", 0) :]
     size = dtype.itemsize * shape[1]
     stride = view.get("byteStride", 0) or size

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33648: "mirror", 33071: "clamp"}
 _NEAREST = 9728
+_ROUNDING = 1e-3
+"""Distance from a limit up to which a number beyond it counts as rounded."""
 _DARK = 1 / 255
 """Base colours up to this, linear, count as black: the surface shows what it emits."""
 
@@ -42,7 +44,7 @@ class Paints:
     """The paints of a GLB, by material; each is read once."""
 
     def __init__(self, content: GlbContent) -> None:
-        self._header = content.header
+        self._content = content
         self._pictures = DecodedPictures(content)
         self._textures: dict[tuple[int, bool], PaintTexture | None] = {}
         self._read: dict[int, tuple[Paint, Coordinates]] = {}
@@ -57,7 +59,7 @@ class Paints:
         different coordinates.
         """
         if index not in self._read:
-            self._read[index] = self._paint(self._header["materials"][index])
+            self._read[index] = self._paint(self._content.entry("materials", index))
         return self._read[index]
 
     def _paint(self, material: Mapping[str, Any]) -> tuple[Paint, Coordinates]:
@@ -65,13 +67,16 @@ class Paints:
         glossy = extensions.get("KHR_materials_pbrSpecularGlossiness")
         base = material.get("pbrMetallicRoughness", {})
         factor = _numbers(base.get("baseColorFactor"), (1.0, 1.0, 1.0, 1.0))
-        colour, metallic, roughness = base.get("baseColorTexture"), base.get("metallicFactor", 1.0), 1.0
-        roughness = base.get("roughnessFactor", 1.0)
+        colour, metallic = base.get("baseColorTexture"), _number(base, "metallicFactor", 1.0, most=1.0)
+        roughness = _number(base, "roughnessFactor", 1.0, most=1.0)
         if glossy is not None:
             factor = _numbers(glossy.get("diffuseFactor"), (1.0, 1.0, 1.0, 1.0))
-            colour, metallic, roughness = glossy.get("diffuseTexture"), 0.0, 1.0 - glossy.get("glossinessFactor", 1.0)
-        strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
+            colour, metallic = glossy.get("diffuseTexture"), 0.0
+            roughness = 1.0 - _number(glossy, "glossinessFactor", 1.0, most=1.0)
+        strength = _number(extensions.get("KHR_materials_emissive_strength", {}), "emissiveStrength", 1.0)
         emission = tuple(strength * value for value in _numbers(material.get("emissiveFactor"), (0.0, 0.0, 0.0)))
+        if min(emission) < 0:
+            raise UnsoundGlb("damaged GLB model: a material emits less than no light")
         glow = material.get("emissiveTexture") if any(emission) else None
         if any(emission) and max(factor[:3]) <= _DARK:
             # exporters write a shadeless texture so: it is the paint, and is lit as other paint
@@ -102,10 +107,10 @@ class Paints:
             normal_map=shading(material.get("normalTexture")),
             occlusion_map=shading(material.get("occlusionTexture")),
             roughness_map=shading(base.get("metallicRoughnessTexture")) if glossy is None else None,
-            metallic=float(metallic),
-            roughness=float(roughness),
+            metallic=metallic,
+            roughness=roughness,
             alpha_mode=mode,
-            alpha_cutoff=float(material.get("alphaCutoff", 0.5)),
+            alpha_cutoff=_number(material, "alphaCutoff", 0.5),
             is_double_sided=bool(material.get("doubleSided", False)),
         )
         return paint, coordinates
@@ -113,9 +118,9 @@ class Paints:
     def _texture(self, info: Mapping[str, Any], *, keep_alpha: bool = False) -> PaintTexture | None:
         key = (info["index"], keep_alpha)
         if key not in self._textures:
-            texture = self._header["textures"][info["index"]]
+            texture = self._content.entry("textures", info["index"])
             pixels = self._pictures.of_texture(info["index"])
-            sampler = self._header["samplers"][texture["sampler"]] if "sampler" in texture else {}
+            sampler = self._content.entry("samplers", texture["sampler"]) if "sampler" in texture else {}
             wrap = tuple(_WRAPS.get(sampler.get(axis, 10497), "repeat") for axis in ("wrapS", "wrapT"))
             self._textures[key] = (
                 pixels
@@ -134,9 +139,23 @@ def _coordinates(info: Mapping[str, Any]) -> Coordinates:
     return Coordinates(
         set_index=int(transform.get("texCoord", info.get("texCoord", 0))),
         offset=_numbers(transform.get("offset"), (0.0, 0.0)),  # type: ignore[arg-type]
-        rotation=float(transform.get("rotation", 0.0)),
+        rotation=_numbers([transform.get("rotation", 0.0)], (0.0,))[0],
         scale=_numbers(transform.get("scale"), (1.0, 1.0)),  # type: ignore[arg-type]
     )
+
+
+def _number(fields: Mapping[str, Any], name: str, default: float, most: float = np.inf) -> float:
+    """Returns the number in a field of a material, at least 0 and at most `most`.
+
+    A number that rounding has moved beyond a limit is set to it, because the renderer raises an error for such numbers.
+
+    Raises: UnsoundGlb for other numbers beyond the limits, and those that aren't finite.
+    """
+    value = float(fields.get(name, default))
+    if not (-_ROUNDING <= value <= most + _ROUNDING) or not np.isfinite(value):
+        limits = "of at least 0" if most == np.inf else f"from 0 to {most:g}"
+        raise UnsoundGlb(f"damaged GLB model: the {name} of a material is {value:g}; expected a number {limits}")
+    return min(max(value, 0.0), most)
 
 
 def _numbers(values: Any, default: tuple[float, ...]) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ class DecodedPictures:
 
         Raises: UnsoundGlb with the extension's name if all of the texture's images have a format that isn't read.
         """
-        texture: Mapping[str, Any] = self._content.header["textures"][index]
+        texture: Mapping[str, Any] = self._content.entry("textures", index)
         extensions = texture.get("extensions", {})
         webp = extensions.get("EXT_texture_webp", {}).get("source")
         sources = [source for source in (webp, texture.get("source")) if source is not None]
@@ -41,7 +41,7 @@ class DecodedPictures:
         return None
 
     def _is_unread(self, source: int) -> bool:
-        mime_type = self._content.header["images"][source].get("mimeType", "")
+        mime_type = self._content.entry("images", source).get("mimeType", "")
         return is_unread_image(self._content.image(source), mime_type)
 
     def _decode(self, source: int) -> np.ndarray:

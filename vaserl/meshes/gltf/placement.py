@@ -40,7 +40,7 @@ def placements(content: GlbContent) -> Iterator[Placement]:
             yield Placement(mesh=mesh, matrix=np.eye(4), weights=_weights(header, mesh, {}), joints=None)
         return
     world = _world_matrices(nodes)
-    for index in sorted(_shown(header, nodes)):
+    for index in sorted(_shown(content, nodes)):
         node = nodes[index]
         if "mesh" in node:
             yield Placement(
@@ -51,11 +51,11 @@ def placements(content: GlbContent) -> Iterator[Placement]:
             )
 
 
-def _shown(header: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> set[int]:
+def _shown(content: GlbContent, nodes: Sequence[Mapping[str, Any]]) -> set[int]:
     """Returns the indices of the nodes that belong to the scene."""
-    scenes = header.get("scenes", [])
+    scenes = content.header.get("scenes", [])
     if scenes:
-        scene = header.get("scene", 0)
+        scene = content.header.get("scene", 0)
         if not 0 <= scene < len(scenes):
             raise UnsoundGlb(f"damaged GLB model: shows scene {scene} of {len(scenes)}")
         waiting = list(scenes[scene].get("nodes", []))
@@ -64,7 +64,8 @@ def _shown(header: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> set
     shown: set[int] = set()
     while waiting:
         index = waiting.pop()
-        visible = nodes[index].get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True)
+        extensions = content.entry("nodes", index).get("extensions", {})
+        visible = extensions.get("KHR_node_visibility", {}).get("visible", True)
         if index not in shown and visible:
             shown.add(index)
             waiting += nodes[index].get("children", [])
@@ -108,7 +109,9 @@ def _weights(header: Mapping[str, Any], mesh: int, node: Mapping[str, Any]) -> S
 
 
 def _joints(content: GlbContent, index: int, world: Sequence[np.ndarray]) -> np.ndarray:
-    skin = content.header["skins"][index]
+    skin = content.entry("skins", index)
+    for joint in skin["joints"]:
+        content.entry("nodes", joint)  # refuses those that don't exist
     joints = np.stack([world[joint] for joint in skin["joints"]])
     if "inverseBindMatrices" not in skin:
         return joints

@@ -14,6 +14,7 @@ from vaserl.meshes.gltf.placement import Placement
 from vaserl.meshes.normals import agreeing_normals
 from vaserl.meshes.part import Paint, Part
 
+_POINTS_AND_LINES = range(4)
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _FLOAT = 5126
 
@@ -42,7 +43,7 @@ def read_primitive(
     if not len(faces):
         return None
     step = 0.0
-    if content.header["accessors"][attributes["POSITION"]]["componentType"] == _FLOAT:
+    if content.entry("accessors", attributes["POSITION"])["componentType"] == _FLOAT:
         largest = np.float32(np.nanmax(np.abs(positions)))
         step = float(np.spacing(largest) * np.linalg.norm(placement.matrix[:3, :3], axis=0).max())
     normals = None
@@ -89,7 +90,9 @@ def _triangles(content: GlbContent, primitive: Mapping[str, Any], num_vertices: 
     mode, num = primitive.get("mode", _TRIANGLES), len(corners) - 2
     if mode == _TRIANGLES:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)
-    if mode not in (_STRIP, _FAN) or num < 1:
+    if mode not in (_STRIP, _FAN, *_POINTS_AND_LINES):
+        raise UnsoundGlb(f"damaged GLB model: a primitive of mode {mode!r:.20}")
+    if mode in _POINTS_AND_LINES or num < 1:
         return np.zeros((0, 3), np.int64)
     if mode == _FAN:
         return np.stack([np.full(num, corners[0]), corners[1:-1], corners[2:]], axis=1)
