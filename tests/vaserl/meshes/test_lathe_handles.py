@@ -97,3 +97,32 @@ def test_lathe_warns_of_a_round_top() -> None:
 
     assert any("top of the outline is round" in words for words in lathe_of(seen_mask(lidded)).warnings)
     assert lathe_of(seen_mask(view_deg=(14.0, 20.0))).warnings == ()
+
+
+def jug() -> np.ndarray:
+    """Returns the mask of a vase with a handle on the right, from under the lip, beyond it, to the shoulder."""
+    image = Image.fromarray((seen_mask() * 255).astype(np.uint8))
+    draw, middle = ImageDraw.Draw(image), (SIDE - 1) / 2
+    path = ((0.10, 0.955), (0.24, 0.955), (0.24, 0.75), (0.22, 0.66))
+    draw.line([(middle + HEIGHT * x, middle - HEIGHT * (z - 0.5)) for x, z in path], fill=255, width=9, joint="curve")
+    return np.asarray(image) > 0
+
+
+def test_lathe_a_jugs_handle_under_the_lip_is_one_bar() -> None:
+    result = lathe_of(jug())
+    assert result.num_handles == len(result.tubes) == 1, "two columns and a plate are a column-krater's"
+    (tube,) = result.tubes
+    assert np.abs(tube.curve[:, 2]).max() < 0.02, "in the image plane"
+    assert np.ptp(tube.curve[:, 1]) > 0.25 and tube.curve[:, 0].max() == pytest.approx(0.24, abs=0.03)
+
+
+def test_lathe_a_handle_cut_off_beside_the_body_reaches_it() -> None:
+    whole = with_handles(seen_mask(), (1,))
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    beside = (x > 0.27 * HEIGHT) & (x < 0.32 * HEIGHT) & (y > -0.17 * HEIGHT) & (y < 0)
+    assert (whole & beside).any()
+    result = lathe_of(whole & ~beside)
+    (tube,) = result.tubes
+    assert np.abs(tube.curve[:, 2]).max() < 0.02, "no loop that bends to the camera"
+    ends = sorted(tube.curve[[0, -1], 1])
+    assert ends[0] == pytest.approx(0.62, abs=0.06) and ends[1] == pytest.approx(0.86, abs=0.06)

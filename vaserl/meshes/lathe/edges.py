@@ -30,6 +30,9 @@ the rest of the gap, the edge that is seen is the body's, even where it widens l
 MAX_LIP_SHARE = 0.2
 """Largest height of the lip and what lies above a gap, as a share of the body's height, for the handle to end under the
 lip."""
+MIN_LIP_WIDTH = 0.8
+"""Smallest width of that lip, as a share of the body's largest: a column-krater's. Jugs have such handles too, but each
+is one bar."""
 MIN_RISE = 0.04
 """Smallest height by which a handle rises above the lip, as a share of the body's height, to be no column-krater's."""
 HIDING = 1.3
@@ -89,9 +92,12 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     middle = upright.shape[1] // 2
     rows = upright[top:bottom]
     above = upright[: max(top - round(MIN_RISE * len(rows)), 0)]
+    sides = rows[:, middle::-1], rows[:, middle:]
+    narrower = np.minimum(*(_edge_and_handle(side)[0] for side in sides))
+    is_wide = narrower[: round(MAX_LIP_SHARE * len(rows))].max() >= MIN_LIP_WIDTH * narrower.max()
     (left, left_bridged, left_gap), (right, right_bridged, right_gap) = (
-        _side(rows[:, middle::-1], bool((above[:, :middle] > 0.5).any())),
-        _side(rows[:, middle:], bool((above[:, middle + 1 :] > 0.5).any())),
+        _side(sides[0], is_wide, bool((above[:, :middle] > 0.5).any())),
+        _side(sides[1], is_wide, bool((above[:, middle + 1 :] > 0.5).any())),
     )
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
@@ -141,13 +147,13 @@ def _rows_on_axis(upright: np.ndarray) -> tuple[int, int]:
     return first, end
 
 
-def _side(rows: np.ndarray, rises: bool) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
+def _side(rows: np.ndarray, is_wide: bool, rises: bool) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
     """Returns the body's edge on one side: its distance from the axis, float64 [N], the bridged rows, bool [N], and the
     rows of the gap below a handle that ends under the lip, see `BodyEdges.under_lip`.
 
     In a bridged row, a curve (the bridge) replaces the edge that a handle hides. `rows` is one side of the upright
-    mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards. `rises` tells whether a handle on this side
-    rises above the lip, like a volute.
+    mask, float32 [N, R + 1]: N rows of R + 1 pixels from the axis outwards. `is_wide` tells whether the lip is as wide
+    as a column-krater's, `rises` whether a handle on this side rises above the lip, like a volute.
     """
     under_lip = None
     seen, thickness, outermost = _edge_and_handle(rows)
@@ -165,7 +171,7 @@ def _side(rows: np.ndarray, rises: bool) -> tuple[np.ndarray, np.ndarray, tuple[
         fillet = round(FILLET_SHARE * usual) + 3
         shoulder, deepest = _deeper(rows, usual), _deeper(rows, HIDING * usual)
         middle = outermost[min(start + 3, stop - 1)] - usual / 2
-        ends_under_lip = _ends_under_lip(seen, start, middle)
+        ends_under_lip = is_wide and _ends_under_lip(seen, start, middle)
         for row in range(start, stop):
             # a flat shoulder widens too, but lies deeper than a handle is thick
             unexplained = edge - np.maximum(edge[row], shoulder)

@@ -23,6 +23,8 @@ MIN_REACH = 0.04
 """Smallest distance between the body and the tip of a handle, as a share of the body's rows."""
 TOP_SHARE = 0.5
 """Part of a handle above the lip, from its top, in which the middle of its arch is sought, as a share of its rise."""
+MIN_SPAN = 6
+"""Smallest distance of a broken root from the other one, in halves of the handle's thickness."""
 MAX_HANDLES = 4
 """Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
 
@@ -68,6 +70,8 @@ def _handle(
     touching = piece & (from_body <= max(3.0, from_body[piece].min() + 1.5))
     contacts, sizes = components(touching, corners=True)
     roots = [_highest(inner, contacts == index) for index in range(1, len(sizes))]
+    if len(roots) == 1:
+        roots += _broken_root(roots[0], piece, inner, from_body)
     ends = _farthest_pair(roots)
     is_upright = ends is not None and _apart(*ends) > 3 * float(inner.max())
     if ends is None or not is_upright:
@@ -100,9 +104,23 @@ def _handle(
     )
 
 
+def _broken_root(
+    root: tuple[int, int], piece: np.ndarray, inner: np.ndarray, from_body: np.ndarray
+) -> list[tuple[int, int]]:
+    """Returns the end of a handle whose other root is `root`, if it comes as near to the body as it is thick: a
+    reflection beside the root is taken for backdrop at times."""
+    rows, columns = np.indices(piece.shape)
+    away = np.hypot(rows - root[0], columns - root[1]) > MIN_SPAN * float(inner.max())
+    near = piece & away & (from_body <= 2 * float(inner.max()))
+    # between the two, the handle stands off
+    if not near.any() or from_body[piece].max() < 3 * float(inner.max()):
+        return []
+    return [_highest(-from_body, near)]
+
+
 def _highest(values: np.ndarray, where: np.ndarray) -> tuple[int, int]:
     """Returns the (row, column) of the largest element of `values` where `where` is True."""
-    row, column = np.unravel_index(int(np.argmax(np.where(where, values, -1.0))), values.shape)
+    row, column = np.unravel_index(int(np.argmax(np.where(where, values, -np.inf))), values.shape)
     return int(row), int(column)
 
 
