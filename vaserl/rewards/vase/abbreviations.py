@@ -9,12 +9,13 @@ import re
 def expand(normal: str) -> str:
     """Expands abbreviated techniques, attributions and quarters of a century in a text returned by `normalize`."""
     # Most captions have no abbreviation, and a search for these hints is cheaper than the regular expression.
-    return _SHORT.sub(_written_out, normal) if any(map(normal.__contains__, _HINTS)) else normal
+    is_hinted = normal.endswith("fig") or any(map(normal.__contains__, _HINTS))
+    return _SHORT.sub(_written_out, normal) if is_hinted else normal
 
 
 _TECHNIQUES = {"rf": "red-figure", "bf": "black-figure", "wg": "white-ground"}
-_HINTS = (".f", ". f", ".-f", ".g", ". g", ".-g", "fig.", "fig ", "attr.", "attr ", "attr:", "attrib.", "attrib ")
-_HINTS += ("attrib:", "ptr", "pntr", "qtr")
+_HINTS = (".f", ". f", ".-f", ".g", ". g", ".-g", "fig.", "fig ", "fig,", "fig;", "fig)", "fig\n", "attr.", "attr ")
+_HINTS += ("attr:", "attrib.", "attrib ", "attrib:", "ptr", "pntr", "qtr")
 _SHORT = re.compile(
     r"\b(?:"
     r"(?P<technique>(?:[rb]\. ?-?f|w\. ?-?g)\b)\.?"
