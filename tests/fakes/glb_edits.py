@@ -13,6 +13,8 @@ from tests.fakes.glbs import NUM_SIDES, PROFILE, GlbBuilder, encoded, jar, pictu
 Edit = Callable[[GlbBuilder, dict[str, Any]], None]
 """Function that changes a file and its primitive."""
 
+KTX = b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(64)
+"""Start of a KTX2 file, which isn't supported as a picture."""
 VERTICES, UV, FACES = jar()
 
 
