@@ -28,7 +28,9 @@ def run(settings):
     with interruptible():
         try:
             print("works", flush=True)
-            time.sleep(60)
+            # Short sleeps: a signal that comes just before a sleep begins is only noticed when that sleep ends.
+            for _ in range(1200):
+                time.sleep(0.05)
         finally:
             print("cleans up", flush=True)
             {cleaning}
