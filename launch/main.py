@@ -22,8 +22,8 @@ _CHECK_FAILED_EXIT = 1
 
 
 def start_job(name: str, argv: Sequence[str] | None = None) -> int:
-    """Runs the job `name`. `argv` contains the path of the config file, and `--section.key value` options that override
-    values of that file.
+    """Runs the job `name`. `argv` contains the path of the config file, `--with` options with further config files
+    whose values replace those of that file, and `--section.key value` options that override single values.
 
     Returns: exit code 0; 2 after a UserError or if a disk is full, 1 if engine and learner disagree or several steps
     were not finite, all with the message and no traceback; 128 + the signal's number after SIGTERM or Ctrl-C. Other
@@ -32,18 +32,28 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
         prog=f"python -m launch {name}",
-        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG [--section.key VALUE …]",
+        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG "
+        "[--with FILE …] [--section.key VALUE …]",
         description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
         epilog=_keys_as_text(kind),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
+    parser.add_argument(
+        "--with",
+        dest="overlays",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="TOML file whose values replace those of CONFIG, for example the settings for a cluster; may be repeated",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
     if job.resumes:
         parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
     arguments, overrides = parser.parse_known_args(argv)
     try:
-        settings = load_config(kind, arguments.config, overrides)
+        settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
         if arguments.dry_run:
             print(dump_config(settings), end="")
         else:

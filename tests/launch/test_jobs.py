@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_main_dry_run_prints_a_config_that_loads(name: str, capsys: pytest.Captu
     resolved = tmp_path / "resolved.toml"
     resolved.write_text(capsys.readouterr().out)
     assert load_config(settings_class(name), resolved).model_dump()["seed"] == 7
+
+
+def test_main_lays_the_files_of_with_over_the_config(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    few, many = tmp_path / "few.toml", tmp_path / "many.toml"
+    few.write_text("seed = 3\n[rollout]\nnum_workers = 2\n")
+    many.write_text("[rollout]\nnum_workers = 5\n")
+    example = str(ROOT / (JOBS["train"].example or ""))
+    assert main(["train", example, "--with", str(few), "--with", str(many), "--dry-run", "--num_steps", "4"]) == 0
+    settings = tomllib.loads(capsys.readouterr().out)
+    assert (settings["seed"], settings["rollout"]["num_workers"], settings["num_steps"]) == (3, 5, 4)
 
 
 def test_main_without_settings_passes_the_arguments_on(capsys: pytest.CaptureFixture[str]):

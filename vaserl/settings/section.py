@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import pydantic
 
 from vaserl.errors import UserError
+from vaserl.settings.config_file import ConfigFile, merge_values
 from vaserl.settings.nearest import nearest_name
 
 
@@ -30,17 +31,23 @@ class Section(pydantic.BaseModel):
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 
-def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = ()) -> _SectionT:
-    """Returns the settings in a TOML file as an instance of `kind`, after applying overrides like `--section.key
-    value`.
+def load_config(
+    kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = (), *, overlays: Sequence[Path | str] = ()
+) -> _SectionT:
+    """Returns the settings in a TOML file as an instance of `kind`, after applying overlays and overrides like
+    `--section.key value`.
+
+    overlays: further TOML files, whose values replace those of the files before them.
 
     An override's value is parsed as TOML (`3`, `true`, `[1, 2]`); if it is not valid TOML, it is used as plain text.
     Paths are resolved against the working directory.
 
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
-    path = Path(path)
-    text, values = _read_toml(path)
+    files = [ConfigFile.read(each) for each in (path, *overlays)]
+    values: dict[str, Any] = {}
+    for file in files:
+        values = merge_values(values, file.values)
     flags: dict[tuple[str, ...], str] = {}
     for key, value in parse_overrides(overrides):
         _set(values, key, value)
@@ -48,7 +55,7 @@ def load_config(kind: type[_SectionT], path: Path | str, overrides: Sequence[str
     try:
         return _absolute(kind.model_validate(values))
     except pydantic.ValidationError as error:
-        raise UserError("\n".join(_explain(kind, problem, path, text, flags) for problem in error.errors())) from None
+        raise UserError("\n".join(_explain(kind, problem, files, flags) for problem in error.errors())) from None
 
 
 def load_section(kind: type[Section], name: str, path: Path | str, values: Mapping[str, Any]) -> Section:
@@ -58,31 +65,17 @@ def load_section(kind: type[Section], name: str, path: Path | str, values: Mappi
     The section may be absent from the file.
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value of the section.
     """
-    path = Path(path)
-    text, whole = _read_toml(path)
+    file = ConfigFile.read(path)
     section = section_class(kind.model_fields[name].annotation)
     assert section is not None, f"{name} is no section"
-    stated = whole.get(name, {})
+    stated = file.values.get(name, {})
     if not isinstance(stated, dict):
-        raise UserError(f"{path}:{find_line(text, (name,))}: {name} must be a section")
+        raise UserError(f"{file.where((name,))}: {name} must be a section")
     try:
         return _absolute(section.model_validate({**stated, **values}))
     except pydantic.ValidationError as error:
         problems = [{**problem, "loc": (name, *problem["loc"])} for problem in error.errors()]
-        raise UserError("\n".join(_explain(kind, problem, path, text, {}) for problem in problems)) from None
-
-
-def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"config {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"config {path}: not UTF-8; save the file as UTF-8") from error
-    try:
-        return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"config {path}: {error}") from error
+        raise UserError("\n".join(_explain(kind, problem, [file], {}) for problem in problems)) from None
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[tuple[list[str], Any]]:
@@ -111,30 +104,6 @@ def dump_config(config: Section) -> str:
     import tomli_w
 
     return tomli_w.dumps(json.loads(config.model_dump_json(exclude_none=True)))
-
-
-def find_line(text: str, location: Sequence[str]) -> int:
-    """Returns the number, counted from 1, of the line of TOML text that sets a dotted key.
-
-    If no line sets the key, returns the header line of the innermost table that contains the key, or 1 without such a
-    table.
-    """
-    table: tuple[str, ...] = ()
-    best, best_depth = 1, 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$", line)
-        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
-        if header:
-            table = tuple(part.strip("\"' ") for part in header.group(1).split("."))
-            here = table
-        elif key:
-            here = table + tuple(part.strip("\"' ") for part in key.group(1).split("."))
-        else:
-            continue
-        depth = len(here)
-        if depth > best_depth and tuple(location[:depth]) == here:
-            best, best_depth = number, depth
-    return best
 
 
 def section_class(annotation: Any) -> type[Section] | None:
@@ -180,15 +149,19 @@ def _absolute(config: _SectionT) -> _SectionT:
     return config.model_copy(update=changes)
 
 
-def _explain(kind: type[Section], problem: Any, path: Path, text: str, flags: Mapping[tuple[str, ...], str]) -> str:
+def _explain(
+    kind: type[Section], problem: Any, files: Sequence[ConfigFile], flags: Mapping[tuple[str, ...], str]
+) -> str:
     """Returns the message for one of pydantic's errors.
 
-    flags: the overrides on the command line, by the dotted key that each one sets.
+    files: the config and its overlays; the last one that sets a key caused the error. flags: the overrides on the
+    command line, by the dotted key that each one sets.
     """
     location = tuple(str(part) for part in problem["loc"])
     # an error of a whole section is caused by one of its overridden keys, if any was overridden
     causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]
-    where = ", ".join(causes) or f"{path}:{find_line(text, location)}"
+    cause = next((file for file in reversed(files) if file.sets(location)), files[0])
+    where = ", ".join(causes) or cause.where(location)
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         section = _section_at(kind, location[:-1])

@@ -10,7 +10,8 @@ from vaserl.errors import UserError
 from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, QuickstartSettings, RolloutSettings, SftSettings, TrainSettings
-from vaserl.settings.section import dump_config, find_line, load_config, parse_overrides
+from vaserl.settings.config_file import find_line
+from vaserl.settings.section import dump_config, load_config, parse_overrides
 from vaserl.synthetic.train_cutout.settings import TrainCutoutSettings
 
 ROOT = Path(__file__).parents[3]
@@ -140,3 +141,37 @@ def test_learner_settings_train_vision_in_full_only(train: Path):
 def test_reward_settings_need_a_weight_for_each_function(train: Path):
     with pytest.raises(UserError, match="1 weights for 2 functions"):
         load_config(TrainSettings, train, ["--reward.functions", '["a:b", "c:d"]', "--reward.weights", "[1.0]"])
+
+
+def test_overlay_replaces_values_and_keeps_the_others(train: Path, tmp_path: Path):
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    first.write_text("[rollout]\nnum_workers = 3\nengine_args = { max_num_seqs = 8 }\n")
+    second.write_text("num_steps = 9\n[rollout]\nnum_workers = 4\n")
+    config = load_config(TrainSettings, train, ["--rollout.num_gpus", "0.5"], overlays=[first, second])
+    assert config.rollout.num_workers == 4
+    assert (config.num_steps, config.rollout.num_gpus, config.rollout.group_size) == (9, 0.5, 4)
+    assert config.rollout.engine_args == {"max_model_len": 512, "max_num_seqs": 8}
+
+
+def test_error_in_an_overlay_names_its_line(train: Path, tmp_path: Path):
+    overlay = tmp_path / "cluster.toml"
+    overlay.write_text('\n[rollout]\nnum_workers = "many"\nnum_gpu = 1\n')
+    with pytest.raises(UserError) as caught:
+        load_config(TrainSettings, train, overlays=[overlay])
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [f"{overlay}:3", f"{overlay}:4"]
+    assert "did you mean 'num_gpus'" in lines[1]
+
+
+def test_error_names_the_config_where_the_overlay_only_has_the_section(train: Path, tmp_path: Path):
+    train.write_text(TRAIN.replace("group_size = 4", "group_size = 0"))
+    overlay = tmp_path / "cluster.toml"
+    overlay.write_text("[rollout]\nnum_workers = 2\n")
+    with pytest.raises(UserError) as caught:
+        load_config(TrainSettings, train, overlays=[overlay])
+    assert str(caught.value).startswith(f"{train}:9: rollout.group_size")
+
+
+def test_missing_overlay_is_named(train: Path, tmp_path: Path):
+    with pytest.raises(UserError, match=r"none\.toml: No such file"):
+        load_config(TrainSettings, train, overlays=[tmp_path / "none.toml"])
