@@ -1,8 +1,11 @@
 """Settings of a training run's checkpoints."""
 
+from typing import Annotated
+
 import pydantic
 
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN_OR_URL
 
 EVERY_STEP = 1
 """Number of steps between two checkpoints with LoRA, whose state is small."""
@@ -13,7 +16,7 @@ EVERY_FULL = 25
 class CheckpointSettings(Section):
     """Settings of the checkpoints from which a killed run continues."""
 
-    path: str = ""
+    path: Annotated[str, WRITTEN_OR_URL] = ""
     """Folder or fsspec URL that the checkpoints are written to. If empty, they are written to `checkpoints` in the
     run's folder. It must be reachable from all learner ranks, and each run needs its own."""
     every: int | None = pydantic.Field(default=None, ge=0)

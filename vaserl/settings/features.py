@@ -1,10 +1,12 @@
 """Settings of the feature store and its encoders."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 
 class FeatureSettings(Section):
@@ -22,7 +24,7 @@ class FeatureSettings(Section):
     stored."""
     num_threads: int = pydantic.Field(default=1, ge=1)
     """Number of OpenMP threads of each encoder."""
-    folder: Path | None = None
+    folder: Annotated[Path | None, WRITTEN] = None
     """Folder of the store on each machine, best on a fast local disk or a memory disk. Default: the path of the run
     folder with ".features" appended."""
     max_gb: float = pydantic.Field(default=16.0, gt=0)

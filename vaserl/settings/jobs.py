@@ -1,7 +1,7 @@
 """Settings of the jobs that train and evaluate, composed of the other modules' sections."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -16,13 +16,14 @@ from vaserl.settings.reward import RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section
 from vaserl.settings.start import StartSettings
+from vaserl.settings.submitted import WRITTEN
 from vaserl.settings.validation import ValidationSettings
 
 
 class TrainSettings(Section):
     """Settings of a GRPO run on the caption tasks of a data set."""
 
-    run_dir: Path
+    run_dir: Annotated[Path, WRITTEN]
     """Folder that the run writes its files to."""
     seed: int = 0
     """Seed of the task order, the sampling and the adapter's initial weights."""
@@ -143,7 +144,7 @@ class TinyModelSettings(Section):
 class SftSettings(Section):
     """Settings of a supervised fine-tuning run."""
 
-    run_dir: Path
+    run_dir: Annotated[Path, WRITTEN]
     """Folder that the run writes its files to; the trained model is written to its subfolder model/."""
     seed: int = 0
     """Seed of the initial weights, of the order of the vases, and of the random questions, clip rotations and clip
@@ -187,7 +188,7 @@ class SftSettings(Section):
 class EvaluateSettings(Section):
     """Settings of a comparison of a model's captions of held-out vases before and after a GRPO run."""
 
-    run_dir: Path
+    run_dir: Annotated[Path, WRITTEN]
     """Folder that captions.jsonl and evaluation.json are written to."""
     seed: int = 0
     """Seed of the bootstrap that computes the confidence intervals."""

@@ -1,11 +1,13 @@
 """Settings of the quick start."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 
 from vaserl.settings.cluster import ClusterSettings
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 
 class WorldSettings(Section):
@@ -34,7 +36,7 @@ class StageSettings(Section):
 class QuickstartSettings(Section):
     """Settings of the quick start, which runs all jobs in sequence on a synthetic collection."""
 
-    run_dir: Path
+    run_dir: Annotated[Path, WRITTEN]
     """Folder that the quick start writes everything to. It is emptied at the start if an earlier quick start created
     it."""
     seed: int = 0

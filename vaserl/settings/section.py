@@ -1,11 +1,12 @@
 """Strict TOML configs: an unknown key or a wrong value stops the job with an error that contains file, line and key."""
 
 import json
+import os
 import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +15,7 @@ import pydantic
 from vaserl.errors import UserError
 from vaserl.settings.config_file import ConfigFile, merge_values
 from vaserl.settings.nearest import nearest_name
+from vaserl.settings.submitted import READ, JobPlace, PathRole, job_place
 
 
 class Section(pydantic.BaseModel):
@@ -32,7 +34,12 @@ _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 def load_config(
-    kind: type[_SectionT], path: Path | str, overrides: Sequence[str] = (), *, overlays: Sequence[Path | str] = ()
+    kind: type[_SectionT],
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    overlays: Sequence[Path | str] = (),
+    place: JobPlace | None = None,
 ) -> _SectionT:
     """Returns the settings in a TOML file as an instance of `kind`, after applying overlays and overrides like
     `--section.key value`.
@@ -40,7 +47,8 @@ def load_config(
     overlays: further TOML files, whose values replace those of the files before them.
 
     An override's value is parsed as TOML (`3`, `true`, `[1, 2]`); if it is not valid TOML, it is used as plain text.
-    Paths are resolved against the working directory.
+    Paths are resolved against the working directory; in a submitted job, those that `JobPlace.resolve` names lead to
+    the storage root. place: surroundings of the submitted job; default: those of this process, if it is such a job.
 
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
@@ -52,6 +60,9 @@ def load_config(
     for key, value in parse_overrides(overrides):
         _set(values, key, value)
         flags[tuple(key)] = f"--{'.'.join(key)}"
+    place = place or job_place(os.environ)
+    if place is not None:
+        _place_paths(kind, values, place, lambda location: _where(location, files, flags))
     try:
         return _absolute(kind.model_validate(values))
     except pydantic.ValidationError as error:
@@ -137,6 +148,46 @@ def extra_class(kind: type[Section]) -> type[Section] | None:
     return next((c for c in typing.get_args(annotation) if isinstance(c, type) and issubclass(c, Section)), None)
 
 
+def path_roles(kind: type[Section]) -> Iterator[tuple[tuple[str, ...], PathRole]]:
+    """Yields the dotted key, in parts, and the role of each setting of a config that is a path or a table of paths."""
+    for name, field in kind.model_fields.items():
+        section = section_class(field.annotation)
+        stated = [role for role in field.metadata if isinstance(role, PathRole)]
+        if section is not None:
+            yield from (((name, *inner), role) for inner, role in path_roles(section))
+        elif stated or field.annotation in (Path, Path | None, dict[str, Path]):
+            yield (name,), stated[0] if stated else READ
+
+
+def _place_paths(
+    kind: type[Section], values: dict[str, Any], place: JobPlace, where: Callable[[tuple[str, ...]], str]
+) -> None:
+    """Replaces each path in a config's values by the path that it stands for in a submitted job.
+
+    Raises: UserError with the place and key of each path that stands for none.
+    """
+    problems = []
+    for location, role in path_roles(kind):
+        table: Any = values
+        for part in location[:-1]:
+            table = table.get(part) if isinstance(table, dict) else None
+        stated = table.get(location[-1]) if isinstance(table, dict) else None
+        inner = stated if isinstance(stated, dict) else {location[-1]: stated}
+        for name, path in inner.items():
+            key = (*location, name) if inner is stated else location
+            try:
+                resolved = place.resolve(path, role) if isinstance(path, str) else path
+            except ValueError as error:
+                problems.append(f"{where(key)}: {'.'.join(key)}: {error}")
+                continue
+            if inner is stated:
+                inner[name] = resolved
+            elif stated is not None and isinstance(table, dict):
+                table[name] = resolved
+    if problems:
+        raise UserError("\n".join(problems))
+
+
 def _absolute(config: _SectionT) -> _SectionT:
     """Returns the config with every Path made absolute, because workers start in other working directories."""
     changes: dict[str, Any] = {}
@@ -158,10 +209,7 @@ def _explain(
     command line, by the dotted key that each one sets.
     """
     location = tuple(str(part) for part in problem["loc"])
-    # an error of a whole section is caused by one of its overridden keys, if any was overridden
-    causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]
-    cause = next((file for file in reversed(files) if file.sets(location)), files[0])
-    where = ", ".join(causes) or cause.where(location)
+    where = _where(location, files, flags)
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         section = _section_at(kind, location[:-1])
@@ -176,6 +224,14 @@ def _explain(
     if problem["type"] == "value_error":  # raised by a validator of ours: its message is complete
         return f"{where}: {key}: {problem['ctx']['error']}"
     return f"{where}: {key}: {problem['msg']} (got {problem['input']!r})"
+
+
+def _where(location: tuple[str, ...], files: Sequence[ConfigFile], flags: Mapping[tuple[str, ...], str]) -> str:
+    """Returns the place that set a key: the override on the command line, or the last file that sets it, with line."""
+    # an error of a whole section is caused by one of its overridden keys, if any was overridden
+    causes = [flag for key, flag in flags.items() if location and key[: len(location)] == location]
+    cause = next((file for file in reversed(files) if file.sets(location)), files[0])
+    return ", ".join(causes) or cause.where(location)
 
 
 def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:

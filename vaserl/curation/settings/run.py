@@ -2,7 +2,7 @@
 (DATASET.md), and a section for each stage."""
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -18,6 +18,7 @@ from vaserl.curation.settings.source import SourceSettings
 from vaserl.curation.settings.texts import DescribeSettings
 from vaserl.settings import ClusterSettings, OpenClipSettings
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 
 class SplitSettings(Section):
@@ -67,7 +68,7 @@ class CurateSettings(Section):
 
     RENAMED: ClassVar = {"clip": "[open_clip]"}
 
-    dataset: Path
+    dataset: Annotated[Path, WRITTEN]
     """Folder that the data set is written to: manifest.parquet, models/, clips/, DATASET.md."""
     seed: int = 0
     """Seed of the split, of the samples for thresholds, and of the choice of facts that each caption omits."""

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 
@@ -11,6 +11,7 @@ from vaserl.files.pixel_limit import MAX_PIXELS
 from vaserl.files.storage import normalised
 from vaserl.settings.nearest import nearest_name
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import READ_OR_URL
 
 
 class SourceSettings(Section):
@@ -18,7 +19,7 @@ class SourceSettings(Section):
 
     RENAMED: ClassVar = {"pool": "[pool.source]"}
 
-    path: str
+    path: Annotated[str, READ_OR_URL]
     """Folder with the photographs and the records, or the table that lists the photographs: a local path, or a URL of
     a file system that fsspec supports, such as s3://bucket/vases."""
     photographs: str | None = None

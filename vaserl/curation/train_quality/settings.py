@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 _Share = pydantic.Field(default=0.15, gt=0, lt=0.5)
 
@@ -87,7 +89,7 @@ class TrainQualitySettings(Section):
     chooses its threshold."""
 
     labels: LabelSettings
-    out: Path
+    out: Annotated[Path, WRITTEN]
     """Folder for the results: weights, config, versions and report. To use the filter in a curation, set quality.path
     to this folder."""
     init: Path | None = None

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from vaserl.settings import OpenClipSettings
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 
 class LpipsSettings(Section):
@@ -31,7 +32,7 @@ class VaseEvalSettings(Section):
 
     RENAMED: ClassVar = {"clip": "[open_clip]"}
 
-    run_dir: Path
+    run_dir: Annotated[Path, WRITTEN]
     """Folder for the results: vaseeval.json and vaseeval.md."""
     seed: int = 0
     """Seed of the bootstrap that computes the confidence intervals."""

@@ -1,10 +1,12 @@
 """Settings of `python -m launch train-cutout`, the job that trains the cut-out network."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import WRITTEN
 
 
 class ForegroundSettings(Section):
@@ -22,7 +24,7 @@ class ForegroundSettings(Section):
     """Seed of the objects."""
     num_workers: int = pydantic.Field(default=2, ge=1)
     """Number of processes that sample forms and paints."""
-    keep: Path | None = None
+    keep: Annotated[Path | None, WRITTEN] = None
     """File (.safetensors) in which the rendered views are kept for the next slice. If absent, each slice renders
     them."""
 
@@ -30,7 +32,7 @@ class ForegroundSettings(Section):
 class TrainCutoutSettings(Section):
     """Settings of the job that trains the cut-out network on composed scenes."""
 
-    out: Path
+    out: Annotated[Path, WRITTEN]
     """Folder for the results: weights, recipe, contact sheet, log and checkpoint."""
     foregrounds: ForegroundSettings = ForegroundSettings()
     start_from: Path | None = None
