@@ -29,6 +29,7 @@ from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.tensor_file import FileContent
 from vaserl.policy.weights import digest_files, make_weights, read_fingerprint
+from vaserl.report.markdown import evaluation_markdown
 from vaserl.rewards import Scorer, make_scorer, read_sources
 from vaserl.runs.caption_store import CaptionStore, changes_of_origin
 from vaserl.runs.claim import RunClaim, claimed
@@ -60,7 +61,8 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
     """Captions the vases of one split by greedy decoding: first with the model before GRPO ("sft"), then with the
     weights trained by GRPO ("rl").
 
-    Writes all captions and a summary that compares both models to `settings.run_dir`. Captions that an earlier process
+    Writes all captions and a summary that compares both models to `settings.run_dir`, the summary also as a
+    Markdown table. Captions that an earlier process
     stored there are reused if they depend on the same weights, data and settings. A finished evaluation is not
     repeated. fresh: if true, an earlier evaluation in the folder is renamed and repeated.
 
@@ -107,8 +109,9 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
                 )
             summary = {**result.summary, "constant_answer": constant, "versions": versions()}
             claim.check()
-            folder.write(summary, result.vases)
+            folder.write(summary, result.vases, evaluation_markdown(summary))
             folder.finish(origin)
+        print(f"evaluation: the table is in {folder.table_file}", file=sys.stderr)
     return summary
 
 

@@ -24,7 +24,7 @@ from vaserl.settings import EvaluateSettings
 from vaserl.settings.section import load_config
 from vaserl.types import Completion, Group, Publication, Task, Weights
 
-RESULTS = ("completions.jsonl", "captions.jsonl", "evaluation.json", "finished.json")
+RESULTS = ("completions.jsonl", "captions.jsonl", "evaluation.json", "evaluation.md", "finished.json")
 
 
 class Killed(BaseException):

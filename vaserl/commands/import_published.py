@@ -20,6 +20,13 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument("--turntables", action="store_true", help="render a turntable video of each 3D model")
     parser.add_argument("--num-frames", type=int, default=16, help="frames of a turntable video (%(default)s)")
     parser.add_argument("--fps", type=float, default=8.0, help="frames per second of a turntable video (%(default)s)")
+    parser.add_argument(
+        "--num-val",
+        type=int,
+        default=0,
+        metavar="N",
+        help="training vases that become validation vases, for a data set published without them (%(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed for drawing unpublished splits (%(default)s)")
 
 
@@ -40,7 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     dataset = DataSet(arguments.out)
     done = import_published(
-        arguments.source, dataset, turntable=turntable, resolution=arguments.resolution, seed=arguments.seed
+        arguments.source,
+        dataset,
+        turntable=turntable,
+        resolution=arguments.resolution,
+        num_val=arguments.num_val,
+        seed=arguments.seed,
     )
     for name, reason in done.rejected.items():
         print(f"{name}: {reason}")

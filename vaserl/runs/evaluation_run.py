@@ -1,7 +1,7 @@
 """The output folder of an evaluation job: captions of held-out vases by two models, and the metrics of the captions.
 
 Its files: config.toml  versions.json  features.json  completions.jsonl  captions.jsonl  evaluation.json
-finished.json  status.json
+evaluation.md  finished.json  status.json
 """
 
 import json
@@ -69,6 +69,11 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         return self.path / "finished.json"
 
     @property
+    def table_file(self) -> Path:
+        """Path of the file with the metrics as a Markdown table."""
+        return self.path / "evaluation.md"
+
+    @property
     def has_results(self) -> bool:
         """True if the folder has captions or metrics of an evaluation, finished or not."""
         return any(file.is_file() for file in (self.completions_file, self.captions_file, self.summary_file))
@@ -108,10 +113,12 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{self.summary_file} can't be read: {error}") from error
 
-    def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase]) -> None:
-        """Writes the metrics to evaluation.json and the captioned vases to captions.jsonl."""
+    def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase], table: str) -> None:
+        """Writes the metrics to evaluation.json, the captioned vases to captions.jsonl, and the text `table` to
+        evaluation.md."""
         lines = "".join(strict_json(asdict(vase)) + "\n" for vase in captions)
         write_atomic(self.captions_file, lines.encode())
+        write_atomic(self.table_file, table.encode())
         self._write_json(self.summary_file, summary)
 
 

@@ -189,7 +189,7 @@ class EvaluateSettings(Section):
     """Settings of a comparison of a model's captions of held-out vases before and after a GRPO run."""
 
     run_dir: Annotated[Path, WRITTEN]
-    """Folder that captions.jsonl and evaluation.json are written to."""
+    """Folder that captions.jsonl, evaluation.json and the table evaluation.md are written to."""
     seed: int = 0
     """Seed of the bootstrap that computes the confidence intervals."""
     trained: Path

@@ -110,6 +110,15 @@ def test_import_published_counts_vases_without_a_split(copy, tmp_path, caplog):
     assert "have no split" not in caplog.text, "all of them are drawn"
 
 
+def test_import_published_moves_training_vases_into_val(copy, tmp_path):
+    assert import_published(copy, DataSet(tmp_path / "a"), num_val=1).num_vases == {"test": 1, "train": 1, "val": 1}
+    with pytest.raises(UserError, match="--num-val 2 leaves no vase for training: the training split has 2"):
+        import_published(copy, DataSet(tmp_path / "b"), num_val=2)
+    edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1], m[2] | {"split": "validation"}])
+    with pytest.raises(UserError, match="1 validation vases of its own; leave out --num-val"):
+        import_published(copy, DataSet(tmp_path / "c"), num_val=1)
+
+
 def test_import_published_draws_by_seed_and_keeps_rights_out_of_records(copy, tmp_path):
     rights = {"rights": "CC BY 4.0", "credit": "Museum of V."}
     # read as in a museum's table

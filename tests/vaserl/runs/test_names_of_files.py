@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 
 OWNED = {
     *("metrics.jsonl", "timeline.jsonl", "pieces.jsonl", "features.json", "status.json"),
-    *("captions.jsonl", "evaluation.json", "summary.json", "report.html", ".quickstart"),
+    *("captions.jsonl", "evaluation.json", "evaluation.md", "summary.json", "report.html", ".quickstart"),
 }
 
 

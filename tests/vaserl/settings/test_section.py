@@ -26,7 +26,11 @@ KIND_OF_FOLDER = {
     "vaseeval": VaseEvalSettings,
     "configs": QuickstartSettings,
 }
-FILES = sorted((ROOT / "configs").rglob("*.toml"))
+KIND_OF_NAME = {"sft": SftSettings, "train": TrainSettings, "evaluate": EvaluateSettings}
+CLUSTERS = ROOT / "configs" / "clusters"
+OVERLAYS = sorted(CLUSTERS.rglob("*.toml"))
+FILES = sorted(set((ROOT / "configs").rglob("*.toml")) - set(OVERLAYS))
+PUBLISHED = ("3b", "7b")
 
 TRAIN = """run_dir = "runs/x"
 num_steps = 2
@@ -50,7 +54,7 @@ def train(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_load_config_reads_every_config_and_its_dump(path: Path, tmp_path: Path):
-    kind = KIND_OF_FOLDER[path.parent.name]
+    kind = KIND_OF_NAME[path.stem] if path.parent.name in PUBLISHED else KIND_OF_FOLDER[path.parent.name]
     config = load_config(kind, path)
     again = tmp_path / "dump.toml"
     again.write_text(dump_config(config))
@@ -58,7 +62,28 @@ def test_load_config_reads_every_config_and_its_dump(path: Path, tmp_path: Path)
 
 
 def test_configs_has_one_for_every_job():
-    assert {path.parent.name for path in FILES} == set(KIND_OF_FOLDER)
+    assert {path.parent.name for path in FILES} == {*KIND_OF_FOLDER, *PUBLISHED}
+
+
+@pytest.mark.parametrize("size", PUBLISHED)
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+def test_overlay_of_a_cluster_changes_nothing_that_changes_the_result(overlay: Path, size: str):
+    """But for the loop, which samples with weights of one version before, and the engine's batch."""
+    kind, base = KIND_OF_NAME[overlay.stem], ROOT / "configs" / size / overlay.name
+    one, many = (load_config(kind, base, overlays=files).model_dump() for files in ((), (overlay,)))
+    changed = {f"{section}.{key}" for section in one for key in _changed(one[section], many[section])}
+    assert changed <= {
+        *("loop.", "rollout.num_workers", "rollout.num_gpus", "rollout.engine_args"),
+        *("learner.num_ranks", "learner.num_gpus", "learner.max_tokens_per_micro_batch"),
+        *("learner.gradient_checkpointing", "features.num_workers", "cluster.address", "cluster.placement_timeout_s"),
+    }
+    assert changed >= {"cluster.address"}
+
+
+def _changed(one: object, many: object) -> set[str]:
+    if isinstance(one, dict) and isinstance(many, dict):
+        return {key for key in one | many if one.get(key) != many.get(key)}
+    return set() if one == many else {""}
 
 
 def test_load_config_applies_overrides_and_makes_paths_absolute(train: Path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageOps
 
-from vaserl.curation.outcome.split import split_vases, stratum_of
+from vaserl.curation.outcome.split import drawn, split_vases, stratum_of
 from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.published.annotations import OTHER, TOPICS
 from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
@@ -55,7 +55,13 @@ class Imported:
 
 
 def import_published(
-    source: Path, dataset: DataSet, *, turntable: TurntableSettings | None = None, resolution: int = 224, seed: int = 0
+    source: Path,
+    dataset: DataSet,
+    *,
+    turntable: TurntableSettings | None = None,
+    resolution: int = 224,
+    num_val: int = 0,
+    seed: int = 0,
 ) -> Imported:
     """Converts the published data set in the folder `source` into a curated data set and writes it into `dataset`:
     manifest, 3D models, turntable videos and card. The module `layout` documents the accepted layouts of `source`.
@@ -63,10 +69,12 @@ def import_published(
     If `turntable` is given, the video of a vase is rendered from its 3D model with these settings. If it is None, the
     video consists of the four published side views, resolution x resolution pixels each. A vase with missing or damaged
     files becomes a rejected row of the manifest. Published splits are used, and vases without a split become training
-    vases. If no vase has a split, all splits are drawn at random with `seed`.
+    vases. If no vase has a split, all splits are drawn at random with `seed`. `num_val` of the training vases become
+    validation vases, drawn with `seed` in proportion to fabrics, techniques and shapes.
 
     Raises: UserError when annotations can't be used. The message contains file, entry and field of the first few
-    problems of each kind.
+    problems of each kind. Also when `num_val` is set although vases have the published split "val", or leaves no
+    training vase.
     """
     # imported here because it loads matplotlib and torch, which checking a folder does not need
     from vaserl.curation.outcome.card import Findings, write_card
@@ -75,11 +83,12 @@ def import_published(
     vases = read_layout(source, problems.append)
     _refuse(problems)
     dataset.models.mkdir(parents=True, exist_ok=True)
-    drawn = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
-    unnamed = sum(not vase.split for vase in vases) - len(drawn)
+    at_random = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
+    unnamed = sum(not vase.split for vase in vases) - len(at_random)
     if unnamed:
         _logger.warning("of %s vases, %s have no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
-    rows = [_row(vase, dataset, drawn.get(vase.name) or vase.split or "train") for vase in vases]
+    rows = [_row(vase, dataset, at_random.get(vase.name) or vase.split or "train") for vase in vases]
+    rows = _with_val(rows, num_val, seed)
     if turntable is not None:
         rows = _rendered(rows, dataset, turntable)
     else:
@@ -208,6 +217,19 @@ def _rendered(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings
                 row = replace(row, rejected_by=TURNTABLE.name, reason=verdict.reason)
         done.append(row)
     return done
+
+
+def _with_val(rows: Sequence[Row], num_val: int, seed: int) -> list[Row]:
+    """Returns the rows with `num_val` of the training vases moved into the split "val"."""
+    if num_val == 0:
+        return list(rows)
+    train = {row.vase_id: stratum_of(row.record) for row in rows if row.kept and row.split == "train"}
+    if published := sum(row.split == "val" for row in rows):
+        raise UserError(f"the data set has {published} validation vases of its own; leave out --num-val")
+    if num_val >= len(train):
+        raise UserError(f"--num-val {num_val} leaves no vase for training: the training split has {len(train)}")
+    val = drawn(train, num_val, seed)
+    return [replace(row, split="val") if row.vase_id in val else row for row in rows]
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
