@@ -24,18 +24,9 @@ from vaserl.policy.feature_store import FeatureStore, pack_entry, unpack_entry
 from vaserl.policy.pixel_cache import MAX_CACHE_BYTES, PixelCache
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import FeatureRecipe, VisionTower, feature_recipe
-from vaserl.settings import DataSettings, FeatureSettings, LearnerSettings, ModelSettings
+from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
 
 BYTES_PER_GB = 10**9
-
-
-def bypass_reason(learner: LearnerSettings, *, max_shift: int = 0) -> str | None:
-    """Returns the reason why a run can't use stored features, None if it can."""
-    if learner.train_vision:
-        return "learner.train_vision changes the vision tower, and with it the features, at every step"
-    if max_shift:
-        return f"max_shift = {max_shift} shifts a clip differently each time, so stored features would hardly be reused"
-    return None
 
 
 class EncoderWorker:

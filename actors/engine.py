@@ -141,6 +141,10 @@ class Engine:
             "limit_mm_per_prompt": {"image": 0, "video": 0 if takes_features else 1},
             "enable_mm_embeds": takes_features,
         }
+        if engine_args.get("tensor_parallel_size", 1) > 1 or engine_args.get("pipeline_parallel_size", 1) > 1:
+            # inside a placement group vLLM would start its shards as actors of Ray, which it refuses for a bundle of
+            # several GPUs; as processes of this actor they use the GPUs that the bundle reserves
+            defaults["distributed_executor_backend"] = "mp"
         if not os.environ.get("CUDA_VISIBLE_DEVICES"):
             # with a chunked prompt vLLM must undo a draw of the seeded generator, which CPU generators don't support
             defaults |= {"enforce_eager": True, "enable_chunked_prefill": False}

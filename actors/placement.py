@@ -6,54 +6,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ray
+from ray._private.state import available_resources_per_node
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from vaserl.errors import UserError
-from vaserl.settings import ClusterSettings, FeatureSettings, LearnerSettings, RewardSettings, RolloutSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActorRequest:
-    """Resources to reserve for a number of actors of one class."""
-
-    num_actors: int
-    num_cpus: float
-    """CPUs reserved for each actor."""
-    num_gpus: float = 0
-    """GPUs reserved for each actor."""
-
-    @property
-    def bundle(self) -> dict[str, float]:
-        """Resources of one actor in Ray's form, without the key "GPU" if the actor needs no GPU."""
-        return {"CPU": self.num_cpus, **({"GPU": self.num_gpus} if self.num_gpus else {})}
-
-
-def actor_request(settings: RolloutSettings | RewardSettings | LearnerSettings | FeatureSettings) -> ActorRequest:
-    """Returns the resources that a section of the settings reserves for its actors."""
-    num_actors = settings.num_ranks if isinstance(settings, LearnerSettings) else settings.num_workers
-    return ActorRequest(num_actors=num_actors, num_cpus=settings.num_cpus, num_gpus=settings.num_gpus)
+from vaserl.planning.bundles import Bundle
+from vaserl.planning.placement import ClusterNode, seat_actors
+from vaserl.planning.requests import ActorRequest
+from vaserl.planning.shortfall import shortfall_words
+from vaserl.settings import ClusterSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementSlice:
-    """Part of a placement group: consecutive bundles (reserved resources), one for each actor of a class."""
+    """Part of a placement group: the bundle (reserved resources) of each actor of a class."""
 
     name: str
     """Name of the actors in messages, for example "rollout"."""
     group: PlacementGroup
-    first_bundle: int
+    bundles: tuple[int, ...]
+    """Index of the bundle of each actor. Several actors may have the same."""
     request: ActorRequest
 
     def strategy(self, index: int) -> PlacementGroupSchedulingStrategy:
         """Returns the scheduling strategy that places the actor with this index."""
-        return PlacementGroupSchedulingStrategy(self.group, self.first_bundle + index)
+        return PlacementGroupSchedulingStrategy(self.group, self.bundles[index])
 
 
 @contextmanager
 def placed(requests: Mapping[str, ActorRequest], settings: ClusterSettings) -> Iterator[dict[str, PlacementSlice]]:
-    """Creates one placement group with a bundle (reserved resources) for each actor; the end of the `with` block
-    removes it.
+    """Creates one placement group of all actors' bundles (reserved resources), as `seat_actors` groups them for the
+    nodes of this cluster; the end of the `with` block removes it.
 
     Example:
 
@@ -61,21 +45,43 @@ def placed(requests: Mapping[str, ActorRequest], settings: ClusterSettings) -> I
             engines = RolloutPool(…, placement["rollout"], …)
 
     Yields: the slice for each request, by the request's name. Raises: UserError when the cluster has no room for all
-    actors within the time-out; the message lists the requests and the resources of each node.
+    actors within the time-out; the message lists the requests, the resources of each node and the changes that fit.
     """
-    bundles = [request.bundle for request in requests.values() for _ in range(request.num_actors)]
-    group = placement_group(bundles, strategy="PACK")
+    bundles = _bundles_for(requests)
+    group = placement_group([bundle.resources for bundle in bundles], strategy="PACK")
     try:
         if not _is_ready(group, settings.placement_timeout_s):
             raise UserError(_shortfall(requests, settings.placement_timeout_s))
-        slices: dict[str, PlacementSlice] = {}
-        first = 0
-        for name, request in requests.items():
-            slices[name] = PlacementSlice(name=name, group=group, first_bundle=first, request=request)
-            first += request.num_actors
-        yield slices
+        of_actor = {(m.role, m.index): index for index, bundle in enumerate(bundles) for m in bundle.members}
+        yield {
+            name: PlacementSlice(
+                name=name,
+                group=group,
+                bundles=tuple(of_actor[name, index] for index in range(request.num_actors)),
+                request=request,
+            )
+            for name, request in requests.items()
+        }
     finally:
         remove_placement_group(group)
+
+
+def _bundles_for(requests: Mapping[str, ActorRequest]) -> tuple[Bundle, ...]:
+    """Returns the bundles for what is free on each node now, or if that is not enough, for all that the nodes have:
+    other jobs may end, and nodes may be added, within the time-out."""
+    found = seat_actors(requests, _nodes(free=True))
+    return (seat_actors(requests, _nodes(free=False)) if found.unplaced else found).bundles
+
+
+def _nodes(*, free: bool) -> list[ClusterNode]:
+    """Returns the nodes of the cluster with what they have, or with what is free of it."""
+    available = available_resources_per_node()
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    resources = [available.get(node["NodeID"], {}) if free else node["Resources"] for node in alive]
+    return [
+        ClusterNode(name=node["NodeManagerAddress"], num_cpus=has.get("CPU", 0), num_gpus=has.get("GPU", 0))
+        for node, has in zip(alive, resources, strict=True)
+    ]
 
 
 def _is_ready(group: PlacementGroup, timeout_s: float) -> bool:
@@ -89,17 +95,21 @@ def _is_ready(group: PlacementGroup, timeout_s: float) -> bool:
 
 def _shortfall(requests: Mapping[str, ActorRequest], timeout_s: float) -> str:
     asked = {name: request for name, request in requests.items() if request.num_actors}
-    needed = _total([request.bundle for request in asked.values() for _ in range(request.num_actors)])
+    each = {name: {"CPU": request.num_cpus, "GPU": request.num_gpus} for name, request in asked.items()}
+    needed = _total([each[name] for name, request in asked.items() for _ in range(request.num_actors)])
     num_actors = sum(request.num_actors for request in asked.values())
     nodes = [node for node in ray.nodes() if node["Alive"]]
     lines = [
         f"the job could not be placed within {timeout_s:g} s.",
         f"  it asks for {_format(needed)} in {num_actors} actors: "
-        + ", ".join(f"{r.num_actors} {name} of {_format(r.bundle)}" for name, r in asked.items()),
+        + ", ".join(f"{r.num_actors} {name} of {_format(each[name])}" for name, r in asked.items()),
         f"  the cluster has {_format(_total([n['Resources'] for n in nodes]))} on {len(nodes)} nodes; "
         f"free now: {_format(ray.available_resources())}",
     ]
     lines += [f"    {node['NodeManagerAddress']}: {_format(node['Resources'])}" for node in nodes]
+    all_nodes = _nodes(free=False)
+    missing = shortfall_words(seat_actors(requests, all_nodes), requests, all_nodes)
+    lines += [f"  {line}" for line in missing.splitlines()]
     lines.append(
         "  lower rollout.num_workers, rollout.num_cpus, learner.num_ranks or learner.num_cpus (or the num_gpus), "
         "raise cluster.num_cpus, or wait longer for nodes with cluster.placement_timeout_s"

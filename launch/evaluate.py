@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from actors.cluster import connect
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
-from launch.features import encoder_request, report_features, start_encoders
+from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import Interruption, interruptible
 from launch.main import start_job
 from launch.preflight import check_prompts
@@ -25,6 +25,7 @@ from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import SYSTEMS, EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
 from vaserl.files import sha256_of, sha256_of_folder
+from vaserl.planning.requests import actor_request, encoder_request
 from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.tensor_file import FileContent
@@ -219,6 +220,7 @@ def started_engines(
         "rollout": actor_request(settings.rollout),
         "features": encoder_request(settings.features, bypass_reason),
     }
+    report_bypass(settings.features, bypass_reason)
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         with status.phase(0, "start"):
             encoders = start_encoders(settings, placement["features"])

@@ -3,28 +3,20 @@
 The functions request resources for the encoders, start the encoders and report how much work the encoders did.
 """
 
-import dataclasses
 import sys
 from typing import Any
 
 from actors.encoder import EncoderPool
-from actors.placement import ActorRequest, PlacementSlice, actor_request
+from actors.placement import PlacementSlice
 from vaserl.runs.job_folder import JobFolder
 from vaserl.settings import EvaluateSettings, FeatureSettings, SftSettings, TrainSettings
 
 
-def encoder_request(settings: FeatureSettings, bypass_reason: str | None) -> ActorRequest:
-    """Returns the request for the resources of a job's encoders, the Ray actors that compute vision features.
-
-    bypass_reason: why the job can't use stored features, or None if it can. If a reason is given, no encoder is
-    requested, and the reason is printed if `settings` asks for encoders.
-    """
-    request = actor_request(settings)
-    if bypass_reason is None:
-        return request
-    if request.num_actors:
-        print(f"features: the store is bypassed: {bypass_reason}", file=sys.stderr)
-    return dataclasses.replace(request, num_actors=0)
+def report_bypass(settings: FeatureSettings, reason: str | None) -> None:
+    """Prints why a job can't use stored features, if it can't and `settings` asks for encoders. reason: None if it
+    can."""
+    if reason is not None and settings.num_workers:
+        print(f"features: the store is bypassed: {reason}", file=sys.stderr)
 
 
 def start_encoders(

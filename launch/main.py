@@ -12,9 +12,14 @@ from pathlib import Path
 from launch.interruption import Interruption, remembering_interrupts
 from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, NonFiniteError, ParityError, RewardError, UserError
-from vaserl.settings import Section, dump_config, load_config
+from vaserl.planning.hardware import parse_cluster
+from vaserl.planning.requests import role_requests
+from vaserl.planning.seat_table import seats_in_words
+from vaserl.settings import EvaluateSettings, Section, SftSettings, TrainSettings, dump_config, load_config
 from vaserl.settings.keys import key_tables
 
+_PLACED = (TrainSettings, SftSettings, EvaluateSettings)
+"""Settings of the jobs whose actors are placed on a cluster all at once."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MEANING_WIDTH = 76
 _KEY_WIDTH = 42
@@ -49,11 +54,18 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
         help="TOML file whose values replace those of CONFIG, for example the settings for a cluster; may be repeated",
     )
     parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
+    if issubclass(kind, _PLACED):
+        parser.add_argument("--cluster", help="with --dry-run: who sits where on such a cluster: 8x8xa100-80")
     if job.resumes:
         parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
     arguments, overrides = parser.parse_known_args(argv)
     try:
         settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
+        if getattr(arguments, "cluster", None) and isinstance(settings, _PLACED):
+            if not arguments.dry_run:
+                raise UserError("--cluster describes a cluster for --dry-run; a job runs on the one in cluster.address")
+            nodes = parse_cluster(arguments.cluster).nodes
+            print(seats_in_words(role_requests(settings), nodes), file=sys.stderr)
         if arguments.dry_run:
             print(dump_config(settings), end="")
         else:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from actors.cluster import connect
-from actors.encoder import bypass_reason
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from launch.continuation import continue_from, starting_moments, stopping, warn_of_little_space
-from launch.features import encoder_request, report_features, start_encoders
+from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
 from launch.preflight import check_imitation
 from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
 from vaserl.grpo.checks import NonFiniteGuard
+from vaserl.planning.requests import job_bypass_reason, role_requests
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
 from vaserl.runs.beginning import Beginning, begun
@@ -64,8 +64,8 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
 
 
 def _train(settings: SftSettings, folder: SftRun, begin: Beginning, vases: Sequence[Vase], num_steps: int) -> None:
-    reason = bypass_reason(settings.learner, max_shift=settings.max_shift)
-    requests = {"learner": actor_request(settings.learner), "features": encoder_request(settings.features, reason)}
+    report_bypass(settings.features, job_bypass_reason(settings))
+    requests = role_requests(settings)
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         with begin.status.phase(begin.after_step, "start"):
             encoders = start_encoders(settings, placement["features"])

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from actors.cluster import connect
-from actors.encoder import FeatureReader, bypass_reason
+from actors.encoder import FeatureReader
 from actors.learner import LearnerGroup
-from actors.placement import PlacementSlice, actor_request, placed
+from actors.placement import PlacementSlice, placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.reward import RewardPool
 from actors.rollout import RolloutPool
 from launch.continuation import continue_from, remember_versions, starting_moments, stopping, warn_of_little_space
-from launch.features import encoder_request, report_features, start_encoders
+from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
 from launch.preflight import check_training
@@ -20,6 +20,7 @@ from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.reading import reward_reader
 from vaserl.evaluation.validation import Validation, make_validation
 from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
+from vaserl.planning.requests import job_bypass_reason, role_requests
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
 from vaserl.rewards import make_scorer, read_sources
@@ -65,12 +66,8 @@ def _train(
     records = [task.record for task in tasks]
     baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
     grpo = Grpo(settings=settings, tasks=tasks, baseline=baseline, validation=validation)
-    requests = {
-        "rollout": actor_request(settings.rollout),
-        "reward": actor_request(settings.reward),
-        "learner": actor_request(settings.learner),
-        "features": encoder_request(settings.features, bypass_reason(settings.learner)),
-    }
+    report_bypass(settings.features, job_bypass_reason(settings))
+    requests = role_requests(settings)
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
         with begin.status.phase(begin.after_step, "start"):
             encoders = start_encoders(settings, placement["features"])

@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "encoders": {"errors", "settings"},
     "rewards": {"encoders", "errors", "settings", "types"},
     "policy": {"errors", "files", "settings", "types"},
+    "planning": {"errors", "settings"},
     "grpo": {"errors", "settings", "types"},
     "runs": {"dataset", "errors", "files", "grpo", "policy", "rewards", "settings", "types"},
     "meshes": {"encoders", "errors", "files", "intervals", "runs", "settings"},

@@ -21,7 +21,7 @@ import torch
 from actors.cluster import connect
 from actors.encoder import EncoderPool, FeatureReader
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
 from launch.bench.subject import (
     GPU_SHARES,
@@ -34,6 +34,7 @@ from launch.bench.subject import (
 )
 from launch.bench.timing import circumstances
 from vaserl.dataset import DataSet, Vase
+from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import merge_adapter
 from vaserl.policy.groups import samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout

@@ -18,13 +18,14 @@ import torch
 
 from actors.cluster import connect
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
 from launch.bench.subject import PROMPT, add_model_arguments, model_folder
 from launch.bench.timing import circumstances
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.files.clip import Clip
+from vaserl.planning.requests import actor_request
 from vaserl.policy.prompter import Prompter
 from vaserl.runs.clock import Clock
 from vaserl.settings import (

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from actors.cluster import connect
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.reward import RewardPool
 from launch.bench.floods import floods
 from vaserl.errors import UserError
+from vaserl.planning.requests import actor_request
 from vaserl.rewards.vase import VaseReward, parse_caption, reference_caption
 from vaserl.rewards.vase.config import ParserConfig
 from vaserl.settings import ClusterSettings, RewardSettings

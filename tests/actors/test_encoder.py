@@ -9,11 +9,12 @@ import pytest
 import ray
 import torch
 
-from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, bypass_reason, owner
+from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, owner
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.errors import UserError
+from vaserl.planning.requests import actor_request, bypass_reason
 from vaserl.policy.feature_store import pack_entry, unpack_entry
 from vaserl.policy.groups import demonstration_group
 from vaserl.policy.layout import shared_prefix_layout
@@ -178,7 +179,8 @@ from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.cluster import WORKER_ENVIRONMENT
 from actors.encoder import EncoderPool, FeatureReader
-from actors.placement import PlacementSlice, actor_request
+from actors.placement import PlacementSlice
+from vaserl.planning.requests import actor_request
 from vaserl.dataset import DataSet
 from vaserl.settings import DataSettings, FeatureSettings, ModelSettings
 
@@ -190,7 +192,7 @@ room = actor_request(FeatureSettings())
 group = placement_group([{"CPU": 0.5, "first": 1}, {"CPU": 0.5, "second": 1}], strategy="STRICT_SPREAD")
 ray.get(group.ready(), timeout=60)
 model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=8)
-place = PlacementSlice(name="features", group=group, first_bundle=0, request=room)
+place = PlacementSlice(name="features", group=group, bundles=(0,), request=room)
 pool = EncoderPool(model, data, FeatureSettings(), place, run_dir=scratch / "first")
 
 @ray.remote(num_cpus=0.5, scheduling_strategy=PlacementGroupSchedulingStrategy(group, 1))

@@ -10,10 +10,11 @@ import ray
 import torch
 
 from actors.learner import LearnerGroup, _Rank
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rank import LearnerRank
 from vaserl.dataset import CAPTION_PROMPT, DataSet
 from vaserl.grpo.loss import policy_loss
+from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import add_lora
 from vaserl.policy.groups import demonstration_group, samples_group
 from vaserl.policy.layout import padded_layout, shared_prefix_layout

@@ -9,8 +9,9 @@ import torch
 from torch._inductor import config as inductor
 
 from actors.learner import LearnerActor, LearnerGroup, _Rank
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from tests.actors.test_rank_state import content, demonstrations, settings_of, started, steps
+from vaserl.planning.requests import actor_request
 from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, ModelSettings
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
+from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.policy import load_model
 from vaserl.policy.weights import make_weights

@@ -9,12 +9,13 @@ import torch
 
 import actors.rollout
 from actors.encoder import EncoderPool
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
 from actors.rollout_worker import RolloutWorker
 from tests.conftest import make_clip
 from vaserl.dataset import DataSet
 from vaserl.files.clip import ClipStore
+from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.clips import ClipInput
 from vaserl.policy.groups import samples_group

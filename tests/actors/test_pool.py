@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 import ray
 
-from actors.placement import ActorRequest, PlacementSlice, placed
+from actors.placement import PlacementSlice, placed
 from actors.pool import ActorPool
 from vaserl.errors import RewardError, UserError
+from vaserl.planning.requests import ActorRequest
 from vaserl.settings import ClusterSettings
 
 
@@ -61,8 +62,8 @@ def pool(placement) -> ActorPool:
 
 
 def test_placed_hands_out_consecutive_slices_by_name(placement):
-    slices = {name: (place.first_bundle, place.request.num_actors) for name, place in placement.items()}
-    assert slices == {"first": (0, 1), "none": (1, 0), "echo": (1, 3)}
+    slices = {name: (place.bundles, place.request.num_actors) for name, place in placement.items()}
+    assert slices == {"first": ((0,), 1), "none": ((), 0), "echo": ((1, 2, 3), 3)}
     assert {place.name for place in placement.values()} == set(REQUESTS)
     assert placement["echo"].strategy(2).placement_group_bundle_index == 3
 

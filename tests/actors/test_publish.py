@@ -10,10 +10,11 @@ import pytest
 import ray
 import torch
 
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
 from vaserl.errors import ParityError
+from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import ADAPTER_CONFIG, ADAPTER_TENSORS, AdapterWriter, add_lora
 from vaserl.policy.fingerprint import probe_ids, probe_layout
 from vaserl.policy.groups import samples_group

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.planning.requests import actor_request
 from vaserl.policy.tensor_file import read_tensors
 from vaserl.runs.checkpoint.manifest import StoredFile
 from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, ModelSettings, StartSettings

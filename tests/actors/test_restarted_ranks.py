@@ -12,9 +12,10 @@ import ray
 import torch
 
 from actors.learner import LearnerGroup, _Rank
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from tests.actors.test_learner import NUM_FRAMES, grpo_batch, learner_settings
 from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.planning.requests import actor_request
 from vaserl.policy.fingerprint import mean_gap, probe_layout
 from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.reward import RewardPool, RewardWorker
 from vaserl.errors import UserError
+from vaserl.planning.requests import actor_request
 from vaserl.rewards import make_scorer, read_sources
 from vaserl.rewards.vase import VaseReward, reference_caption
 from vaserl.settings import ClusterSettings, RewardSettings

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import ray
 
-from actors.placement import ActorRequest, placed
+from actors.placement import placed
 from actors.pool import ActorPool
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
+from vaserl.planning.requests import ActorRequest
 from vaserl.policy.weights import make_weights
 from vaserl.settings import ClusterSettings, LearnerSettings, RolloutSettings
 

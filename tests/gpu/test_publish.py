@@ -9,10 +9,11 @@ import torch
 
 from actors.cluster import connect
 from actors.learner import LearnerGroup
-from actors.placement import actor_request, placed
+from actors.placement import placed
 from actors.publish import NcclTransport, ObjectStoreTransport, goes_by_transfer
 from actors.rollout import RolloutPool
 from vaserl.dataset import DataSet
+from vaserl.planning.requests import actor_request
 from vaserl.policy.prompter import Prompter
 from vaserl.settings import (
     ClusterSettings,

@@ -60,6 +60,17 @@ def test_main_lays_the_files_of_with_over_the_config(capsys: pytest.CaptureFixtu
     assert (settings["seed"], settings["rollout"]["num_workers"], settings["num_steps"]) == (3, 5, 4)
 
 
+def test_main_dry_run_tells_who_sits_where_beside_the_config(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    config = ["train", str(ROOT / "configs/train/quickstart.toml"), "--rollout.num_workers", "3"]
+    assert main([*config, "--cluster", "2x0xcpux2", "--dry-run"]) == 0
+    printed = capsys.readouterr()
+    (tmp_path / "resolved.toml").write_text(printed.out)
+    load_config(settings_class("train"), tmp_path / "resolved.toml")
+    assert "rollout 0" in printed.err
+    assert main([*config, "--cluster", "2x0xcpux2"]) == 2
+    assert "--cluster describes a cluster for --dry-run" in capsys.readouterr().err
+
+
 def test_main_without_settings_passes_the_arguments_on(capsys: pytest.CaptureFixture[str]):
     assert main(["bench", "--help"]) == 0
     assert "usage: python -m launch bench" in capsys.readouterr().out
