@@ -83,6 +83,7 @@ class DataSet:
             detail = found if splits else "every photograph was rejected, or there was none"
             # the keys of the curation config that make the splits other than "train"
             hint = f"; set split.num_{split} in the config of `launch curate` and curate again"
+            hint += ", or import published data with --num-val" * (split == "val")
             hint = hint if splits and split in SPLITS[1:] else ""
             raise UserError(f"data set {self.path} has no vase in split {split!r} ({detail}){hint}")
         return sorted(vases, key=lambda vase: vase.id)

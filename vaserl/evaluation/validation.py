@@ -192,7 +192,8 @@ def make_validation(
     if len(vases) < 2:
         raise UserError(
             f"data set {settings.data.path} has only 1 vase in split {chosen.split!r}; a validation needs at least 2: "
-            f"set split.num_{chosen.split} in the config of `launch curate` and curate again, or validation.every = 0"
+            f"set split.num_{chosen.split} in the config of `launch curate` and curate again, or import published "
+            "data with --num-val, or set validation.every = 0"
         )
     encoder = open_clip_text_encoder(chosen.clip_model) if chosen.clip_model else None
     return Validation(settings, run, vases, train_records, reader, encoder)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fakes.published_layout import WORLD_SEED, write_published_layout
 from vaserl.cli import main
 from vaserl.curation.outcome.split import position
 from vaserl.curation.published import import_published, read_layout
@@ -21,10 +22,7 @@ from vaserl.curation.published.words import record_from_caption
 from vaserl.curation.settings import TurntableSettings
 from vaserl.dataset import DataSet
 from vaserl.errors import UserError
-from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.rewards.vase import parse_record, reference_caption
-from vaserl.synthetic.mesh import build_mesh, to_glb
-from vaserl.synthetic.paint import paint_vase
 from vaserl.synthetic.record import beazley_record
 from vaserl.synthetic.world import traits_of
 from vaserl.types import DIMENSIONS
@@ -38,26 +36,7 @@ NAMES = [f"7fa{index}-42d1_{index + 1}" for index in range(NUM_VASES)]
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with models/, images/ and annotations/ of three vases."""
     folder = tmp_path_factory.mktemp("published")
-    captions, questions, metadata = [], [], []
-    (folder / "models").mkdir()
-    with TurntableRenderer(56) as turntable:
-        for index, name in enumerate(NAMES):
-            traits = traits_of(11, index)
-            mesh = build_mesh(traits, paint_vase(traits))
-            (folder / "models" / f"{name}_textured_2k.glb_shaded.glb").write_bytes(to_glb(mesh))
-            for view, image in turntable.render_six_views(mesh).items():
-                (folder / "images" / view).mkdir(parents=True, exist_ok=True)
-                Image.fromarray(image).save(folder / "images" / view / f"{name}.jpg", quality=95)
-            record = beazley_record(name, index, traits)
-            captions.append({"images": [f"{name}_ac001001.jpg"], "caption": reference_caption(record)})
-            answer = f"The of fabric the vase is {record['Fabric']}."
-            questions.append({"id": name, "question": "What is the fabric of the vase?", "answer": answer})
-            questions.append({"id": name, "question": "What is the provenance of the vase?", "answer": "NOLA"})
-            questions.append({"id": name, "question": "What is the height of the vase?", "answer": "30 cm"})
-            metadata.append({**record, "id": name.rpartition("_")[0], "split": "test" if index == 0 else "train"})
-    (folder / "annotations").mkdir()
-    for file, content in (("captions", captions), ("qa_pairs", questions), ("metadata", metadata)):
-        (folder / "annotations" / f"{file}.json").write_text(json.dumps(content, indent=1))
+    write_published_layout(folder, NAMES)
     return folder
 
 
@@ -78,7 +57,7 @@ def test_import_published_writes_a_data_set(layout, tmp_path):
     assert (done.num_vases, done.rejected) == ({"test": 1, "train": 2}, {})
     assert (done.num_questions_left_out, done.num_records_from_texts) == (3, 0)
     (vase,) = DataSet(tmp_path).vases("test")
-    truth = beazley_record(NAMES[0], 0, traits_of(11, 0))
+    truth = beazley_record(NAMES[0], 0, traits_of(WORLD_SEED, 0))
     assert vase.id == NAMES[0] and vase.record["Fabric"] == truth["Fabric"]
     assert vase.caption == vase.reference == reference_caption(truth)
     assert [(q.dimension, q.answer) for q in vase.questions] == [
