@@ -1,8 +1,9 @@
 """Connection of a job to a Ray cluster."""
 
+import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import ray
@@ -16,6 +17,17 @@ WORKER_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 """Environment variables of every worker process of a job."""
+
+
+def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns `WORKER_ENVIRONMENT` without the variables that a submitted job sets itself: Ray refuses a variable that
+    is stated twice.
+
+    environment: the driver's, in which Ray's job server describes the job.
+    """
+    stated = json.loads(environment.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
+    given = stated.get("env_vars") or {}
+    return {name: value for name, value in WORKER_ENVIRONMENT.items() if name not in given}
 
 
 @contextmanager
@@ -43,7 +55,7 @@ def connect(settings: ClusterSettings) -> Iterator[None]:
         include_dashboard=None if address else False,
         log_to_driver=bool(os.environ.get("VASERL_WORKER_LOGS")),
         logging_level=logging.ERROR,
-        runtime_env={"env_vars": WORKER_ENVIRONMENT},
+        runtime_env={"env_vars": worker_environment(os.environ)},
     )
     try:
         yield

@@ -6,7 +6,8 @@ import importlib
 import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from launch.interruption import Interruption, remembering_interrupts
@@ -18,7 +19,7 @@ from vaserl.planning.seat_table import seats_in_words
 from vaserl.settings import EvaluateSettings, Section, SftSettings, TrainSettings, dump_config, load_config
 from vaserl.settings.keys import key_tables
 
-_PLACED = (TrainSettings, SftSettings, EvaluateSettings)
+PLACED = (TrainSettings, SftSettings, EvaluateSettings)
 """Settings of the jobs whose actors are placed on a cluster all at once."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MEANING_WIDTH = 76
@@ -26,42 +27,25 @@ _KEY_WIDTH = 42
 _CHECK_FAILED_EXIT = 1
 
 
-def start_job(name: str, argv: Sequence[str] | None = None) -> int:
+def start_job(
+    name: str,
+    argv: Sequence[str] | None = None,
+    *,
+    around: Callable[[Section], AbstractContextManager[None]] = lambda settings: nullcontext(),
+) -> int:
     """Runs the job `name`. `argv` contains the path of the config file, `--with` options with further config files
-    whose values replace those of that file, and `--section.key value` options that override single values.
+    whose values replace those of that file, and `--section.key value` options that override single values. around:
+    called with the job's settings; the job runs inside the context manager that it returns.
 
     Returns: exit code 0; 2 after a UserError or if a disk is full, 1 if engine and learner disagree or several steps
     were not finite, all with the message and no traceback; 128 + the signal's number after SIGTERM or Ctrl-C. Other
     exceptions are not caught.
     """
-    job, kind = JOBS[name], settings_class(name)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m launch {name}",
-        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG "
-        "[--with FILE …] [--section.key VALUE …]",
-        description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
-        epilog=_keys_as_text(kind),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
-    parser.add_argument(
-        "--with",
-        dest="overlays",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="TOML file whose values replace those of CONFIG, for example the settings for a cluster; may be repeated",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
-    if issubclass(kind, _PLACED):
-        parser.add_argument("--cluster", help="with --dry-run: who sits where on such a cluster: 8x8xa100-80")
-    if job.resumes:
-        parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
-    arguments, overrides = parser.parse_known_args(argv)
+    job = JOBS[name]
+    arguments, overrides = read_arguments(name, argv)
     try:
-        settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
-        if getattr(arguments, "cluster", None) and isinstance(settings, _PLACED):
+        settings = load_config(settings_class(name), arguments.config, overrides, overlays=arguments.overlays)
+        if getattr(arguments, "cluster", None) and isinstance(settings, PLACED):
             if not arguments.dry_run:
                 raise UserError("--cluster describes a cluster for --dry-run; a job runs on the one in cluster.address")
             nodes = parse_cluster(arguments.cluster).nodes
@@ -70,7 +54,7 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
             print(dump_config(settings), end="")
         else:
             options = {"fresh": arguments.fresh} if job.resumes else {}
-            with remembering_interrupts():
+            with remembering_interrupts(), around(settings):
                 importlib.import_module(job.module).run(settings, **options)
     except Interruption as interruption:
         return interruption.exit_code
@@ -94,6 +78,35 @@ def start_job(name: str, argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}. {advice}", file=sys.stderr)
         return USER_ERROR_EXIT
     return 0
+
+
+def read_arguments(name: str, argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """Parses the command line of the job `name`. Returns: the options, and the overrides of settings."""
+    job, kind = JOBS[name], settings_class(name)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m launch {name}",
+        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG "
+        "[--with FILE …] [--section.key VALUE …]",
+        description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
+        epilog=_keys_as_text(kind),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
+    parser.add_argument(
+        "--with",
+        dest="overlays",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="TOML file whose values replace those of CONFIG, for example the settings for a cluster; may be repeated",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print CONFIG with overrides and defaults, and stop")
+    if issubclass(kind, PLACED):
+        parser.add_argument("--cluster", help="with --dry-run: who sits where on such a cluster: 8x8xa100-80")
+    if job.resumes:
+        parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
+    return parser.parse_known_args(argv)
 
 
 def settings_class(name: str) -> type[Section]:

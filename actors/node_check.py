@@ -1,0 +1,204 @@
+"""Checks of every node of a cluster before a job starts its actors there."""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.reward import RewardWorker
+from vaserl.errors import UserError
+from vaserl.planning.placement import ClusterNode, seat_actors
+from vaserl.planning.requests import ActorRequest
+from vaserl.planning.shortfall import shortfall_words
+from vaserl.rewards import RewardSource, mismatches, read_sources
+from vaserl.settings import ClusterSettings, RewardSettings
+
+NODE_TIMEOUT_S = 60.0
+"""Time limit for the answers of all nodes. It includes the transfer of the uploaded files to a node that is new to
+them, and the start of a process there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeNeeds:
+    """What each node of a cluster must have for a job."""
+
+    read: Mapping[str, Path]
+    """Files and folders that the job's actors read, by the key of the setting. Those that are absent on the driver's
+    node are left to the job, which names them."""
+    written: Mapping[str, Path]
+    """Folders that the job writes to, by the key of the setting; they need not exist."""
+    reward: RewardSettings | None
+    requests: Mapping[str, ActorRequest]
+    """Actors of the job, by the name of their section."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathFacts:
+    """What a node sees at a path."""
+
+    exists: bool
+    entries: frozenset[tuple[str, int]]
+    """Name and size of each file directly in the folder, or of the file itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """What one node has of a job's needs."""
+
+    seen: Mapping[str, PathFacts]
+    """Facts about each path, by the key of the setting."""
+    hashes: tuple[str, dict[str, str]]
+    """Host, and for each reward function the hash of its code or the reason why it can't be used."""
+
+
+def check_nodes(needs: NodeNeeds, cluster: ClusterSettings) -> None:
+    """Checks that the job fits into the cluster, and runs a task on each node that looks at the job's files and imports
+    its reward functions.
+
+    Raises: UserError that names each node that lacks something, or did not answer in time.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if cluster.placement_timeout_s <= ClusterSettings().placement_timeout_s:
+        check_size(needs.requests, nodes)  # a longer time-out says that nodes are expected to join
+    roots = {key: _existing_parent(path) for key, path in needs.written.items()}
+    marks = {key: root / f".vaserl-node-check-{uuid.uuid4().hex}" for key, root in roots.items()}
+    read = {key: path for key, path in needs.read.items() if path.exists()}
+    sources = read_sources(needs.reward) if needs.reward is not None else ()
+    try:
+        for key, mark in marks.items():
+            try:
+                mark.write_bytes(b"")
+            except OSError as error:
+                raise UserError(f"{key}: {mark.parent} can't be written to: {error.strerror}") from error
+        paths = {**read, **marks}
+        expected = {key: path_facts(path) for key, path in paths.items()}
+        reports = _ask(nodes, paths, needs.reward, sources)
+    finally:
+        for mark in marks.values():
+            mark.unlink(missing_ok=True)
+    problems = path_problems({**read, **roots}, expected, reports)
+    table = mismatches(sources, [report.hashes for report in reports.values() if report is not None])
+    if table:
+        problems.append(f"reward functions differ between this node and others:\n{table}")
+    if problems:
+        raise UserError(
+            f"not all {len(nodes)} nodes of the cluster have what the job needs:\n  " + "\n  ".join(problems)
+        )
+
+
+def check_size(requests: Mapping[str, ActorRequest], nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UserError, with what each node has, if the actors can't be placed even when all nodes are idle.
+
+    nodes: description of each node, as `ray.nodes` returns it.
+    """
+    there = [
+        ClusterNode(
+            name=node["NodeManagerAddress"],
+            num_cpus=node["Resources"].get("CPU", 0),
+            num_gpus=node["Resources"].get("GPU", 0),
+        )
+        for node in nodes
+    ]
+    seats = seat_actors(requests, there)
+    if seats.unplaced:
+        lines = [f"  {node.name}: {node.num_cpus:g} CPU and {node.num_gpus:g} GPU" for node in there]
+        raise UserError(
+            "the job can't be placed on this cluster, even when it is idle.\n"
+            f"{shortfall_words(seats, requests, there)}\nThe cluster's nodes:\n" + "\n".join(lines) + "\n"
+            "If further nodes join by themselves, raise cluster.placement_timeout_s"
+        )
+
+
+def path_facts(path: Path) -> PathFacts:
+    """Returns what this node sees at a path."""
+    try:
+        if path.is_dir():
+            with os.scandir(path) as found:
+                entries = frozenset((each.name, each.stat().st_size) for each in found if each.is_file())
+        else:
+            entries = frozenset({(path.name, path.stat().st_size)})
+    except OSError:
+        return PathFacts(exists=False, entries=frozenset())
+    return PathFacts(exists=True, entries=entries)
+
+
+def path_problems(
+    paths: Mapping[str, Path], expected: Mapping[str, PathFacts], reports: Mapping[str, NodeReport | None]
+) -> list[str]:
+    """Returns a line for each node that did not answer, and for each path that a node lacks or sees differently.
+
+    paths: path of each key, as the messages name it. expected: what the driver's node sees. reports: by node; None for
+    a node without an answer.
+    """
+    lines = []
+    for node, report in reports.items():
+        if report is None:
+            lines.append(
+                f"{node}: no answer within {NODE_TIMEOUT_S:g} s. A file system may hang there, or no process can start"
+            )
+            continue
+        for key, path in paths.items():
+            seen = report.seen[key]
+            if not seen.exists:
+                lines.append(f"{key}: {path} is not on node {node}, or is another folder there. Mount it on all nodes")
+            elif seen.entries != expected[key].entries:
+                other = sorted(name for name, _ in seen.entries ^ expected[key].entries)
+                lines.append(
+                    f"{key}: {path} has other files on node {node} than here ({len(set(other))} differ, the first is "
+                    f"{other[0]}). Copy it there, or mount the same folder on all nodes"
+                )
+    return lines
+
+
+def _ask(
+    nodes: Sequence[Mapping[str, Any]],
+    paths: Mapping[str, Path],
+    reward: RewardSettings | None,
+    sources: Sequence[RewardSource],
+) -> dict[str, NodeReport | None]:
+    """Runs the checks on all nodes at once. Returns: the report of each node; None for those without one in time."""
+    # one call a process: no actor of the job then starts in a process that has imported the reward functions
+    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(_look)
+    calls = {
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            dict(paths), reward, tuple(sources)
+        ): _name(node)
+        for node in nodes
+    }
+    deadline = time.monotonic() + NODE_TIMEOUT_S
+    reports: dict[str, NodeReport | None] = dict.fromkeys(calls.values())
+    waiting = list(calls)
+    while waiting and time.monotonic() < deadline:
+        done, waiting = ray.wait(waiting, timeout=max(0.0, deadline - time.monotonic()))
+        for call in done:
+            try:
+                reports[calls[call]] = ray.get(call, timeout=NODE_TIMEOUT_S)
+            except RayError as error:
+                reason = str(error).strip().splitlines()[-1]
+                raise UserError(f"node {calls[call]} can't run the job's code: {reason}") from error
+    for call in waiting:
+        ray.cancel(call, force=True)
+    return reports
+
+
+def _look(paths: Mapping[str, Path], reward: RewardSettings | None, sources: Sequence[RewardSource]) -> NodeReport:
+    host = f"{socket.gethostname()}, node {ray.get_runtime_context().get_node_id()[:8]}"
+    loaded = RewardWorker().load(reward, sources)[1] if reward is not None else {}
+    return NodeReport(seen={key: path_facts(path) for key, path in paths.items()}, hashes=(host, loaded))
+
+
+def _existing_parent(path: Path) -> Path:
+    """Returns the innermost folder of a path that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})"

@@ -1,0 +1,102 @@
+"""Attempts of a run: each submission of the same run has the run's name and the next number."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vaserl.errors import USER_ERROR_EXIT, UserError
+
+STOPPED_EXIT = 143
+"""Exit code of a job that was stopped: 128 + the number of SIGTERM."""
+_FAILED_EXIT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One submission of a run, as Ray's job server knows it."""
+
+    id: str
+    """Ray's submission id: name of the run, a dot, number of the attempt."""
+    output: str
+    """Folder that the run writes to; empty for a job of another origin."""
+    status: str
+    """PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED."""
+    exit_code: int | None = None
+    """Exit code of the job's process, if it ended by itself."""
+    message: str = ""
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return self.id.rpartition(".")[0]
+
+    @property
+    def number(self) -> int:
+        """Number of the attempt, from 1; 0 for a job that was not submitted by this program."""
+        number = self.id.rpartition(".")[2]
+        return int(number) if number.isdecimal() else 0
+
+    @property
+    def is_alive(self) -> bool:
+        """True until the job has ended."""
+        return self.status in ("PENDING", "RUNNING")
+
+    @property
+    def exit(self) -> int:
+        """Exit code for the command that follows the attempt: that of the job's process."""
+        if self.status == "SUCCEEDED":
+            return 0
+        if self.status == "STOPPED":
+            return STOPPED_EXIT
+        if self.exit_code is not None and self.exit_code < 0:  # ended by a signal
+            return 128 - self.exit_code
+        return self.exit_code or _FAILED_EXIT
+
+    @property
+    def may_be_retried(self) -> bool:
+        """True if the same command may succeed: the job failed, and by no mistake of the user."""
+        return self.status == "FAILED" and self.exit != USER_ERROR_EXIT
+
+
+def run_name(output: str) -> str:
+    """Returns the name of the run that writes to a folder: "runs/a/b" and "/nfs/runs/a/b" -> "a-b".
+
+    Folders above the last one named `runs` are left out.
+    """
+    below = re.split(r"(?:^|/)runs/", output.rstrip("/"))[-1]
+    return re.sub(r"[^A-Za-z0-9_]+", "-", below).strip("-") or "run"
+
+
+def next_id(attempts: Sequence[Attempt], run: str, output: str) -> str:
+    """Returns the submission id of a run's next attempt.
+
+    attempts: all jobs of the cluster.
+
+    Raises: UserError if the run's last attempt has not ended, or if another run has the name.
+    """
+    earlier = [attempt for attempt in attempts if attempt.run == run]
+    for attempt in earlier:
+        if attempt.output != output:
+            raise UserError(
+                f"the cluster has a run of the name {run!r} (job {attempt.id}) that writes to {attempt.output}, not to "
+                f"{output}. Name this one with --name"
+            )
+        if attempt.is_alive:
+            raise UserError(
+                f"job {attempt.id} is {attempt.status.lower()} and writes to {output}; a run has one job at a time.\n"
+                f"  follow it:  launch/submit.sh follow {run}\n"
+                f"  stop it:    launch/submit.sh stop {run}"
+            )
+    return f"{run}.{max((attempt.number for attempt in earlier), default=0) + 1}"
+
+
+def find_attempt(attempts: Sequence[Attempt], name: str) -> Attempt:
+    """Returns the attempt with an id, or the last attempt of the run with a name.
+
+    Raises: UserError, which names the cluster's runs, if there is none.
+    """
+    found = [attempt for attempt in attempts if name in (attempt.id, attempt.run)]
+    if not found:
+        known = sorted({attempt.run for attempt in attempts if attempt.number})
+        raise UserError(f"the cluster has no job {name!r}; its runs are: {', '.join(known) or 'none'}")
+    return max(found, key=lambda attempt: attempt.number)

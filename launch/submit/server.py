@@ -1,0 +1,177 @@
+"""Client of the job server of a Ray cluster, which is part of the cluster's dashboard."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from launch.submit.attempt import Attempt
+from launch.submit.environment import AUTH_MODE, auth_mode
+from vaserl.errors import UserError
+
+_OUTPUT = "vaserl_output"
+_CONNECT_TIMEOUT_S = 5.0
+_RECONNECT_FOR_S = 60.0
+_END_TIMEOUT_S = 30.0
+_POLL_S = 0.5
+
+
+class JobServer:
+    """Client of a job server. Every method raises UserError if the server can't be reached or refuses the token."""
+
+    def __init__(self, address: str):
+        """address: URL of the cluster's dashboard, such as http://127.0.0.1:8265."""
+        self._address = address.rstrip("/")
+        _check_port(self._address)
+        # read by Ray when it is imported; without the mode it sends no token
+        os.environ[AUTH_MODE] = auth_mode(os.environ)
+        os.environ["RAY_API_SERVER_ADDRESS"] = self._address  # stronger than the argument, if it is set
+        self._client = self._asked(self._connect)
+
+    def attempts(self) -> list[Attempt]:
+        """Returns all jobs that were submitted to the cluster."""
+        jobs = self._asked(lambda: self._client.list_jobs())
+        return [_attempt(job) for job in jobs if job.submission_id]
+
+    def submit(
+        self, submission_id: str, entrypoint: str, archive: Path, environment: Mapping[str, str], output: str
+    ) -> None:
+        """Starts a job. Raises: UserError if the cluster has a job with this id.
+
+        entrypoint: shell command. archive: zip file of the job's working directory. output: folder that the run writes
+        to.
+        """
+        self._asked(
+            lambda: self._client.submit_job(
+                entrypoint=entrypoint,
+                submission_id=submission_id,
+                runtime_env={"working_dir": str(archive), "env_vars": dict(environment)},
+                metadata={_OUTPUT: output},
+            )
+        )
+
+    def attempt(self, submission_id: str) -> Attempt:
+        """Returns the present state of a job."""
+        return _attempt(self._asked(lambda: self._client.get_job_info(submission_id)))
+
+    def stop(self, submission_id: str) -> None:
+        """Sends SIGTERM to a job; after the grace time of its environment Ray kills it. Returns at once."""
+        self._asked(lambda: self._client.stop_job(submission_id))
+
+    def wait(self, submission_id: str, timeout_s: float) -> Attempt:
+        """Waits until a job has ended. Returns: its state, at the latest after the time-out."""
+        deadline = time.monotonic() + timeout_s
+        while (attempt := self.attempt(submission_id)).is_alive and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return attempt
+
+    def last_lines(self, submission_id: str, num_lines: int) -> list[str]:
+        """Returns the last lines that a job printed."""
+        return self._asked(lambda: self._client.get_job_logs(submission_id)).splitlines()[-num_lines:]
+
+    def follow(self, submission_id: str, write: Callable[[str], object]) -> Attempt:
+        """Passes what a job prints, from its beginning, to `write` until the job has ended. Returns: its last state.
+
+        A lost connection is taken up again. Raises: UserError if that fails for a minute.
+        """
+        output = _Output(write)
+        lost_since: float | None = None
+        while True:
+            num_before = output.num_written
+            try:
+                asyncio.run(self._tail(submission_id, output))
+                attempt = self.wait(submission_id, _END_TIMEOUT_S)
+                if not attempt.is_alive:
+                    return attempt
+            except (UserError, OSError, RuntimeError) as error:
+                now = time.monotonic()
+                lost_since = now if lost_since is None or output.num_written > num_before else lost_since
+                if now - lost_since > _RECONNECT_FOR_S:
+                    raise UserError(
+                        f"no answer from {self._address} for {_RECONNECT_FOR_S:g} s ({error}). Whether job "
+                        f"{submission_id} goes on is unknown. Submit the same command again when the cluster answers: "
+                        "it continues the run, or says that the job is still running"
+                    ) from error
+                time.sleep(_POLL_S)
+
+    async def _tail(self, submission_id: str, output: "_Output") -> None:
+        position = 0  # the server sends the text from its beginning, also to a client that comes back
+        async for text in self._client.tail_job_logs(submission_id):
+            output.add(text, position)
+            position += len(text)
+
+    def _connect(self) -> Any:
+        import logging
+
+        from ray.job_submission import JobSubmissionClient
+
+        for module in ("dashboard_sdk", "job.sdk"):
+            logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
+        return JobSubmissionClient(self._address)
+
+    def _asked(self, request: Callable[[], Any]) -> Any:
+        from ray.exceptions import AuthenticationError
+
+        try:
+            return request()
+        except AuthenticationError as error:
+            raise UserError(
+                f"the cluster at {self._address} refuses this machine ({AUTH_MODE} = {os.environ[AUTH_MODE]}): "
+                f"{str(error).strip().splitlines()[0]}\n"
+                "  Each machine of a cluster and each client needs RAY_AUTH_MODE=token and the cluster's token, in the "
+                "file that RAY_AUTH_TOKEN_PATH names, or in ~/.ray/auth_token.\n"
+                "  Copy the token file of the head node (mode 600). docs/cluster.md has every start path"
+            ) from None
+        except (ConnectionError, OSError) as error:
+            raise UserError(
+                f"{self._address}: {error}. Is the cluster up, and the address that of its dashboard?"
+            ) from (error)
+        except RuntimeError as error:  # how Ray's client reports every other answer
+            raise UserError(f"{self._address}: {str(error).strip().splitlines()[-1][:500]}") from error
+
+
+class _Output:
+    """Text of a job, of which each part is passed on once."""
+
+    def __init__(self, write: Callable[[str], object]):
+        self._write = write
+        self.num_written = 0
+
+    def add(self, text: str, position: int) -> None:
+        """Passes on what is new of the text that begins at a position of the whole."""
+        new = text[max(0, self.num_written - position) :]
+        if new:
+            self._write(new)
+            self.num_written = position + len(text)
+
+
+def _check_port(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(
+            f"the cluster's address {address!r} must be the URL of its dashboard, such as http://127.0.0.1:8265. Set "
+            "--address or RAY_API_SERVER_ADDRESS"
+        )
+    try:
+        socket.create_connection(
+            (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), _CONNECT_TIMEOUT_S
+        ).close()
+    except OSError as error:
+        raise UserError(
+            f"nothing answers at {address} ({error}). Start the cluster, or open a tunnel to its dashboard "
+            "(ssh -L 8265:127.0.0.1:8265 HEAD), and set --address or RAY_API_SERVER_ADDRESS"
+        ) from error
+
+
+def _attempt(job: Any) -> Attempt:
+    return Attempt(
+        id=job.submission_id,
+        output=(job.metadata or {}).get(_OUTPUT, ""),
+        status=str(getattr(job.status, "value", job.status)),
+        exit_code=job.driver_exit_code,
+        message=job.message or "",
+    )

@@ -1,0 +1,47 @@
+"""Tests of what is said about nodes that lack something."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.node_check import NodeReport, PathFacts, check_size, path_facts, path_problems
+from vaserl.errors import UserError
+from vaserl.planning.requests import ActorRequest
+
+MODEL = {"model.path": Path("/nfs/model")}
+
+
+def facts(*names: str) -> PathFacts:
+    return PathFacts(exists=True, entries=frozenset((name, 1) for name in names))
+
+
+def report(seen: PathFacts) -> NodeReport:
+    return NodeReport(seen={"model.path": seen}, hashes=("host", {}))
+
+
+def test_path_problems_name_key_path_and_node():
+    expected = {"model.path": facts("a", "b")}
+    absent = PathFacts(exists=False, entries=frozenset())
+    reports = {"n1": report(facts("a", "b")), "n2": report(absent), "n3": report(facts("a", "c")), "n4": None}
+    missing, other, silent = path_problems(MODEL, expected, reports)
+    assert missing.startswith("model.path: /nfs/model is not on node n2")
+    assert other.startswith("model.path: /nfs/model has other files on node n3 than here (2 differ, the first is b)")
+    assert silent.startswith("n4: no answer within")
+
+
+def test_path_facts_see_names_and_sizes(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"123")
+    (tmp_path / "folder").mkdir()
+    assert path_facts(tmp_path) == PathFacts(exists=True, entries=frozenset({("a", 3)}))
+    assert path_facts(tmp_path / "a") == PathFacts(exists=True, entries=frozenset({("a", 3)}))
+    assert not path_facts(tmp_path / "b").exists
+
+
+def test_check_size_names_what_is_missing_and_the_nodes():
+    nodes = [{"NodeManagerAddress": f"10.0.0.{n}", "Resources": {"CPU": 2.0}} for n in (1, 2)]
+    check_size({"reward": ActorRequest(num_actors=4, num_cpus=1)}, nodes)
+    with pytest.raises(UserError) as raised:
+        check_size({"reward": ActorRequest(num_actors=5, num_cpus=1)}, nodes)
+    assert "reward" in str(raised.value) and "  10.0.0.2: 2 CPU and 0 GPU" in str(raised.value)
+    with pytest.raises(UserError):  # the sum would do, but no node has three
+        check_size({"learner": ActorRequest(num_actors=1, num_cpus=3)}, nodes)
