@@ -33,3 +33,16 @@ def test_vase_mask_rejects_empty_and_cut_masks_with_the_reason() -> None:
         vase_mask(mask[:, SIDE // 2 - 30 :])
     with pytest.raises(LatheError, match="only 20 x 40 pixels"):
         vase_mask(np.zeros((40, 20), bool))
+
+
+def test_vase_mask_accepts_a_lip_and_a_foot_at_the_frame_where_the_outline_closes() -> None:
+    rows, columns = np.mgrid[:120, :140]
+    # an upright ellipse, 101 pixels wide, that the frame cuts near its lowest point: 31 pixels wide there
+    ball = ((rows - 62.0) / 60) ** 2 + ((columns - 70.0) / 50) ** 2 <= 1
+    assert np.array_equal(vase_mask(ball), ball) and ball[-1].sum() > 0.1 * 100
+    with pytest.raises(LatheError, match="cuts the vase at the bottom"):
+        vase_mask(ball[:-25])  # 0.76 of its width: a wall that goes on
+    neck = ball.copy()
+    neck[:30] |= (abs(columns - 70) < 15)[:30]  # as narrow as a lip, but straight
+    with pytest.raises(LatheError, match="cuts the vase at the top"):
+        vase_mask(neck)

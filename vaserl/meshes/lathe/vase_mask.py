@@ -10,7 +10,12 @@ MIN_SHARE = 0.01
 """Smallest area of the vase, as a share of the image's area."""
 MAX_CONTACT = 0.10
 """Largest length over which the vase may touch a side of the image, as a share of the vase's extent along this side;
-beyond it, the image's border cuts the vase."""
+beyond it, the image's border cuts the vase, unless the outline closes at the top or the bottom."""
+CLOSING_SHARE = 0.022
+"""Distance from the border over which the outline must close, as a share of the image's longer side."""
+MAX_CLOSING_CONTACT, MAX_CLOSING_RATIO = 0.6, 0.85
+"""Largest length over which a lip or a foot may touch the border, as a share of the vase's largest width, and of its
+width at `CLOSING_SHARE` from the border: an ellipse closes there, a wall goes on."""
 MIN_HOLE_SHARE = 2.5e-3
 """Smallest area of a gap between handle and body, as a share of the vase's area; smaller holes are taken for faults of
 the mask."""
@@ -32,7 +37,8 @@ def vase_mask(mask: np.ndarray) -> np.ndarray:
 
 
 def refuse_cut(mask: np.ndarray) -> None:
-    """Checks that the vase lies within the image; contact with a side up to `MAX_CONTACT` is allowed.
+    """Checks that the vase lies within the image; contact with a side up to `MAX_CONTACT` is allowed, and that of a lip
+    at the top or a foot at the bottom, where the outline closes.
 
     Raises: LatheError with the side at which the vase is cut.
     """
@@ -41,8 +47,16 @@ def refuse_cut(mask: np.ndarray) -> None:
     sides = {"top": (mask[0], width), "bottom": (mask[-1], width), "left": (mask[:, 0], height)}
     sides["right"] = (mask[:, -1], height)
     cut = [name for name, (line, extent) in sides.items() if line.sum() > MAX_CONTACT * extent]
+    cut = [name for name in cut if not (name in ("top", "bottom") and _closes(mask if name == "top" else mask[::-1]))]
     if cut:
         raise LatheError(f"the frame cuts the vase at the {' and '.join(cut)}")
+
+
+def _closes(mask: np.ndarray) -> bool:
+    """Returns whether the outline closes at the mask's first row like a lip or a foot."""
+    widths = mask.sum(axis=1)
+    inner = widths[min(max(2, round(CLOSING_SHARE * max(mask.shape))), len(mask) - 1)]
+    return bool(widths[0] <= MAX_CLOSING_CONTACT * widths.max() and widths[0] <= MAX_CLOSING_RATIO * inner)
 
 
 def _largest_component(mask: np.ndarray) -> np.ndarray:
