@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from tests.fakes.turned_vases import HEIGHT, SIDE, amphora, departure, lathe_of, photograph, seen_mask, with_handles
 from vaserl.meshes.lathe import VaseView, lathe, lathe_views
@@ -126,3 +127,49 @@ def test_lathe_a_handle_cut_off_beside_the_body_reaches_it() -> None:
     assert np.abs(tube.curve[:, 2]).max() < 0.02, "no loop that bends to the camera"
     ends = sorted(tube.curve[[0, -1], 1])
     assert ends[0] == pytest.approx(0.62, abs=0.06) and ends[1] == pytest.approx(0.86, abs=0.06)
+
+
+def test_lathe_a_gap_that_the_mask_fills_on_one_side_is_open_as_on_the_other() -> None:
+    mask = with_handles(seen_mask())
+    filled = mask.copy()
+    filled[:, : SIDE // 2] = np.asarray(ndimage.binary_fill_holes(mask), bool)[:, : SIDE // 2]
+    assert filled.sum() > mask.sum() + 100
+    result = lathe_of(filled)
+    left, right = sorted(result.tubes, key=lambda tube: tube.curve[:, 0].mean())
+    assert result.num_handles == 2
+    assert np.allclose(left.curve[:, 0], -right.curve[:, 0], atol=0.02) and np.abs(left.curve[:, 2]).max() < 0.02
+
+
+def test_lathe_a_small_ring_beside_the_body_is_open() -> None:
+    side, height = 448, 300
+    image = Image.fromarray((seen_mask(side=side, height=height) * 255).astype(np.uint8))
+    x, y = (side - 1) / 2 + 0.33 * height, (side - 1) / 2  # beside the belly, whose radius is 0.3
+    ImageDraw.Draw(image).ellipse((x - 10, y - 10, x + 10, y + 10), outline=255, width=6)
+    mask = np.asarray(image) > 0
+    gap = round(y), round(x + 1)
+    assert not mask[gap]
+    result = lathe_of(mask)
+    (tube,) = result.tubes
+    assert not result.mask[gap] and not result.silhouette[gap]
+    assert tube.curve[:, 0].max() == pytest.approx(0.33 + 7 / height, abs=0.02)
+    assert np.abs(tube.curve[:, 2]).max() < 0.02, "in the image plane"
+
+
+def test_lathe_what_stands_beside_the_foot_is_no_handle() -> None:
+    mask = seen_mask()
+    foot = np.nonzero(mask.any(axis=1))[0][-1]
+    middle = SIDE // 2
+    mask[foot - 9 : foot - 2, middle : middle + round(0.3 * HEIGHT)] = True
+    assert lathe_of(mask).num_handles == 0
+
+
+def test_lathe_a_horizontal_handle_at_the_lip_is_no_column() -> None:
+    mask = seen_mask(krater, view_deg=(1.0, 8.0))
+    top, middle = round((SIDE - 1) / 2 - 0.46 * HEIGHT), SIDE // 2
+    for outwards in (-1, 1):
+        columns = sorted((middle + outwards * 40, middle + outwards * 90))
+        mask[top : top + 10, slice(*columns)] = True
+        end = sorted((middle + outwards * 76, middle + outwards * 90))
+        mask[top + 10 : top + 15, slice(*end)] = True  # it bends down, 5 rows
+    result = lathe_of(mask)
+    assert result.num_handles == len(result.tubes) == 2, "no columns and plates"

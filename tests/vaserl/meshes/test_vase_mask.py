@@ -46,3 +46,15 @@ def test_vase_mask_accepts_a_lip_and_a_foot_at_the_frame_where_the_outline_close
     neck[:30] |= (abs(columns - 70) < 15)[:30]  # as narrow as a lip, but straight
     with pytest.raises(LatheError, match="cuts the vase at the top"):
         vase_mask(neck)
+
+
+def test_vase_mask_keeps_a_gap_beside_a_thin_neck_that_reaches_into_the_middle() -> None:
+    rows, columns = np.mgrid[:200, :200]
+    across = columns - 100
+    mask = (across**2 + (rows - 130) ** 2 <= 60**2) | ((abs(across) < 10) & (rows > 10) & (rows < 100))
+    mask |= (rows > 20) & (rows < 90) & (across >= 0) & (across < 50)
+    mask[30:75, 110:140] = False  # the gap begins 10 pixels from the axis; the middle has 12
+    faulty = mask.copy()
+    faulty[120:140, 105:125] = False  # a highlight, a third of which lies in the middle
+    assert np.array_equal(vase_mask(faulty)[30:75, 110:140], mask[30:75, 110:140])
+    assert vase_mask(faulty)[120:140, 105:125].all()

@@ -33,6 +33,9 @@ lip."""
 MIN_LIP_WIDTH = 0.8
 """Smallest width of that lip, as a share of the body's largest: a column-krater's. Jugs have such handles too, but each
 is one bar."""
+MIN_COLUMN_SHARE = 0.05
+"""Smallest height of the gap beside such a handle, as a share of the body's height: those of column-kraters stand on
+the shoulder. Between a horizontal handle and the lip is less."""
 MIN_RISE = 0.04
 """Smallest height by which a handle rises above the lip, as a share of the body's height, to be no column-krater's."""
 HIDING = 1.3
@@ -171,7 +174,8 @@ def _side(rows: np.ndarray, is_wide: bool, rises: bool) -> tuple[np.ndarray, np.
         fillet = round(FILLET_SHARE * usual) + 3
         shoulder, deepest = _deeper(rows, usual), _deeper(rows, HIDING * usual)
         middle = outermost[min(start + 3, stop - 1)] - usual / 2
-        ends_under_lip = is_wide and _ends_under_lip(seen, start, middle)
+        is_tall = stop - start >= MIN_COLUMN_SHARE * len(edge)
+        ends_under_lip = is_wide and is_tall and _ends_under_lip(seen, start, middle)
         for row in range(start, stop):
             # a flat shoulder widens too, but lies deeper than a handle is thick
             unexplained = edge - np.maximum(edge[row], shoulder)

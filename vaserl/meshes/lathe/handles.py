@@ -6,6 +6,7 @@ A handle that ends under the lip is that of a column-krater: two columns, one be
 the lip. Handles in front of or behind the body aren't visible in a silhouette.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,12 @@ TOP_SHARE = 0.5
 """Part of a handle above the lip, from its top, in which the middle of its arch is sought, as a share of its rise."""
 MIN_SPAN = 6
 """Smallest distance of a broken root from the other one, in halves of the handle's thickness."""
+MIN_COMMON = 0.6
+"""Smallest intersection over union of two handles' areas with their gaps, mirrored, for one to be like the other."""
+FOOT_SHARE = 0.85
+"""Row below whose start no handle lies, as a share of the body's rows: feet, stands and shadows do."""
+MIN_RING_AREA = 0.08
+"""Smallest area of the gap in a small handle, as a share of the handle's, for its centre line to run around it."""
 MAX_HANDLES = 4
 """Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
 
@@ -43,6 +50,7 @@ def find_handles(upright: np.ndarray, edges: BodyEdges) -> list[HandleOutline]:
     labels, areas = components(np.asarray(ndimage.binary_opening(vase & ~grown), bool), corners=True)
     from_body = depth(~body)
     found: list[HandleOutline] = []
+    pieces: list[np.ndarray] = []
     num_found = 0
     for label in 1 + np.argsort(-areas[1:], kind="stable"):
         piece = labels == label
@@ -50,13 +58,41 @@ def find_handles(upright: np.ndarray, edges: BodyEdges) -> list[HandleOutline]:
             break
         if from_body[piece].max() < MIN_REACH * len(half_width):
             continue
+        if np.nonzero(piece)[0].mean() - top > FOOT_SHARE * len(half_width):
+            continue
         gap = edges.under_lip[int(np.nonzero(piece)[1].mean() > middle)]
         if gap is not None and piece[top + gap[0] : top + gap[1]].any():
             found += columns_of(piece, gap, (top, middle), len(half_width), num_found)
         else:
             found.append(_handle(piece, from_body, (top, middle), len(half_width), num_found))
+        pieces.append(np.asarray(ndimage.binary_fill_holes(piece | body), bool) & ~body)
         num_found += 1
-    return found
+    return [_with_gap(outline, found, pieces, middle) for outline in found]
+
+
+def _with_gap(
+    outline: HandleOutline, found: list[HandleOutline], pieces: list[np.ndarray], middle: int
+) -> HandleOutline:
+    """Returns a handle, or the mirror image of the one on the other side, if the two cover the same area and only the
+    other has a gap: then the mask fills this one's gap.
+
+    `pieces` are the areas of the handles with their gaps, bool [H, W] each, by number; `middle` is the axis' column.
+    """
+    if outline.kind != "loop":
+        return outline
+    here = _about(pieces[outline.handle], middle)
+    for other in found:
+        if other.kind == "upright" and np.sign(other.across.mean()) != np.sign(outline.across.mean()):
+            there = _about(pieces[other.handle], middle)[:, ::-1]
+            if (here & there).sum() >= MIN_COMMON * (here | there).sum():
+                return replace(other, handle=outline.handle, across=-other.across)
+    return outline
+
+
+def _about(area: np.ndarray, middle: int) -> np.ndarray:
+    """Returns the columns of an area, bool [H, W], that the column `middle` has on both sides."""
+    reach = min(middle, area.shape[1] - 1 - middle)
+    return area[:, middle - reach : middle + reach + 1]
 
 
 def _handle(
@@ -74,9 +110,13 @@ def _handle(
         roots += _broken_root(roots[0], piece, inner, from_body)
     ends = _farthest_pair(roots)
     is_upright = ends is not None and _apart(*ends) > 3 * float(inner.max())
+    blocked = np.zeros(piece.shape, bool)
+    if not is_upright and (ring := _ring(piece, from_body, low_column > origin[1], float(inner.max()))) is not None:
+        *ends, blocked = ring
+        is_upright = True
     if ends is None or not is_upright:
         ends = (roots[0] if roots else _highest(inner, piece), _highest(from_body, piece))
-    cost = np.where(piece, 1.0 / np.maximum(inner, 0.5) ** 2, 1e6)
+    cost = np.where(piece & ~blocked, 1.0 / np.maximum(inner, 0.5) ** 2, 1e6)
     stops = [*ends]
     rise = float(origin[0] - rows.min())
     if is_upright and rise > MIN_RISE * num_rows:
@@ -102,6 +142,34 @@ def _handle(
         row=ndimage.gaussian_filter1d(points[:, 0] + float(low_row - origin[0]), smooth, mode="nearest"),
         radius=ndimage.gaussian_filter1d(np.clip(radius, 0.7 * usual, 1.3 * usual), 2 * smooth, mode="nearest"),
     )
+
+
+def _ring(
+    piece: np.ndarray, from_body: np.ndarray, is_right: bool, thickness: float
+) -> tuple[tuple[int, int], tuple[int, int], np.ndarray] | None:
+    """Returns the upper and the lower root of a small handle around a gap, and the part of it between gap and body,
+    bool [H, W], through which its centre line doesn't run; None if it has no gap or doesn't surround it.
+
+    `is_right` tells on which side of the body the handle is; `thickness` is the largest half thickness.
+    """
+    closed = np.asarray(ndimage.binary_fill_holes(piece | (from_body < 2)), bool)
+    labels, areas = components(closed & ~piece & (from_body >= 2))
+    areas[0] = 0
+    if areas.max() < MIN_RING_AREA * piece.sum():
+        return None
+    gap = labels == int(areas.argmax())
+    row, column = (round(float(index.mean())) for index in np.nonzero(gap))
+    rows, columns = np.indices(piece.shape)
+    towards_body = columns <= column if is_right else columns >= column
+    blocked = towards_body & (rows == row)
+    inner = depth(piece)
+    near = piece & towards_body & (from_body <= from_body[piece & towards_body].min() + 2 * thickness)
+    above, below = near & (rows < row), near & (rows > row)
+    if not above.any() or not below.any():
+        return None
+    upper, lower = _highest(inner, above), _highest(inner, below)
+    parts, _ = components(piece & ~blocked, corners=True)
+    return (upper, lower, blocked) if parts[upper] == parts[lower] else None
 
 
 def _broken_root(

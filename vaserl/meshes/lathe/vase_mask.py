@@ -19,6 +19,13 @@ width at `CLOSING_SHARE` from the border: an ellipse closes there, a wall goes o
 MIN_HOLE_SHARE = 2.5e-3
 """Smallest area of a gap between handle and body, as a share of the vase's area; smaller holes are taken for faults of
 the mask."""
+MIN_RING_SHARE = 8e-4
+"""Smallest area of the gap in a ring, a handle that stands off the body as a whole, as a share of the vase's area."""
+RING_RADIUS = 0.35
+"""Radius of the disc that removes such handles from the silhouette by opening, as a share of the largest inscribed
+disc's."""
+MAX_IN_MIDDLE = 0.2
+"""Largest share of a gap's pixels in the body's middle: the gap beside a thin neck may reach into it."""
 
 
 def vase_mask(mask: np.ndarray) -> np.ndarray:
@@ -65,17 +72,25 @@ def _largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_false_gaps(mask: np.ndarray) -> np.ndarray:
-    """Returns the mask after filling the holes that can't be gaps under handles: small holes, and holes in the body's
-    middle.
+    """Returns the mask after filling the holes that can't be gaps under handles: small holes, unless they are in a part
+    that stands off the body, and holes in the body's middle.
 
     The middle is a vertical band around the centre of the largest disc in the filled silhouette.
     """
     filled = np.asarray(ndimage.binary_fill_holes(mask), bool)
-    deepest = depth(filled).max(axis=0)
+    inside = depth(filled)
+    deepest = inside.max(axis=0)
     middle = int(np.argmax(deepest))
     band = max(1, round(0.2 * float(deepest.max())))
     labels, areas = components(filled & ~mask)
-    fill = areas < max(MIN_HOLE_SHARE * mask.sum(), 6)
-    fill[np.unique(labels[:, max(middle - band, 0) : middle + band + 1])] = True
+    radius = RING_RADIUS * float(deepest.max())
+    body = depth(~(inside > radius)) <= radius
+    on_body, in_middle = (
+        np.bincount(labels[where].ravel(), minlength=len(areas)) / np.maximum(areas, 1)
+        for where in (body, np.s_[:, max(middle - band, 0) : middle + band + 1])
+    )
+    least = np.where(on_body < 0.5, MIN_RING_SHARE, MIN_HOLE_SHARE) * mask.sum()
+    fill = (areas < np.maximum(least, 6)) | (in_middle > MAX_IN_MIDDLE)
+    fill[np.unique(labels[:, middle])] = True
     fill[0] = False
     return mask | fill[labels]
