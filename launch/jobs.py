@@ -74,6 +74,10 @@ JOBS = {
         settings="vaserl.settings:QuickstartSettings",
         example="configs/quickstart.toml",
     ),
+    "plan": Job(
+        module="launch.plan",
+        line="predicts memory, time, disk and network of a train or sft job: plan CONFIG --cluster 8x8xa100-80",
+    ),
     "bench": Job(module="launch.bench.__main__", line="measures one part of the program: bench NAME"),
     "study": Job(module="launch.study", line="runs an experiment on a finished quick start: study NAME RUN --out DIR"),
 }

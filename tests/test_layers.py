@@ -38,8 +38,8 @@ ROOMS: dict[str, set[str]] = {
         *("settings", "types"),
     },
     "synthetic": {
-        *("curation", "dataset", "encoders", "errors", "files", "meshes", "policy", "rewards", "runs", "settings"),
-        "types",
+        *("curation", "dataset", "encoders", "errors", "files", "meshes", "planning", "policy", "rewards", "runs"),
+        *("settings", "types"),
     },
     "commands": {
         *("curation", "dataset", "errors", "evaluation", "files", "meshes", "policy", "report", "rewards", "runs"),

@@ -9,7 +9,7 @@ from vaserl.planning.placement import ClusterNode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
-    """One kind of GPU, by its maker's figures, or a CPU core by a measurement of ours."""
+    """One kind of GPU by its maker's figures, or a CPU."""
 
     name: str
     flops: float
@@ -43,6 +43,9 @@ ACCELERATORS = {
     "h100": Accelerator(name="h100", flops=_H100_FLOPS, bandwidth=3.35e12, memory=79.2 * GIB, link=450e9, network=50e9),
     "h200": Accelerator(name="h200", flops=_H100_FLOPS, bandwidth=4.8e12, memory=139.8 * GIB, link=450e9, network=50e9),
 }
+CPU_CORE = Accelerator(name="cpu", flops=83e9, bandwidth=20e9, memory=4 * GIB, link=10e9, network=1.25e9, num_cpus=1)
+"""Two cores of the AMD EPYC on which docs/benchmarks/*_cpu*.json were measured: a large float32 product reaches 83
+GFLOP/s there. The other figures are estimates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

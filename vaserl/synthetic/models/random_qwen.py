@@ -6,45 +6,13 @@ The sizes are those in the configuration files of Qwen2.5-VL-3B-Instruct and Qwe
 """
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from vaserl.errors import UserError
+from vaserl.planning.model_shape import TEXT_SIZES, VISION_SIZES
 from vaserl.synthetic.models.tiny_qwen import CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer
 
-TEXT_SIZES: dict[str, dict[str, Any]] = {
-    "3b": {
-        "vocab_size": 151936,
-        "hidden_size": 2048,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 2,
-        "tie_word_embeddings": True,
-    },
-    "7b": {
-        "vocab_size": 152064,
-        "hidden_size": 3584,
-        "intermediate_size": 18944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "tie_word_embeddings": False,
-    },
-}
-VISION_SIZES: dict[str, Any] = {
-    "depth": 32,
-    "hidden_size": 1280,
-    "intermediate_size": 3420,
-    "num_heads": 16,
-    "patch_size": 14,
-    "spatial_merge_size": 2,
-    "temporal_patch_size": 2,
-    "window_size": 112,
-    "fullatt_block_indexes": [7, 15, 23, 31],
-    "tokens_per_second": 2,
-}
 _TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles and the boar. Describe the vase.",)
 
 

@@ -1,0 +1,83 @@
+"""Predicts memory, time, disk and network of a training job: python -m launch plan CONFIG [--cluster 8x8xa100-80]"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from vaserl.errors import USER_ERROR_EXIT, UserError
+from vaserl.planning.hardware import parse_cluster
+from vaserl.planning.load import job_load
+from vaserl.planning.model_shape import read_shape
+from vaserl.planning.plan_words import plan_json, plan_words
+from vaserl.planning.remedies import PlannedJob
+from vaserl.settings import SftSettings, TrainSettings, load_config
+
+_DOES_NOT_FIT_EXIT = 1
+_PUBLISHED_VASES = 595
+"""Vases for training in the published data set of 664, of which a tenth is held out."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the plan. Returns: exit code 0; 1 if the job does not fit on the cluster; 2 after a UserError."""
+    parser = argparse.ArgumentParser(
+        prog="python -m launch plan",
+        usage="python -m launch plan CONFIG [--cluster 8x8xa100-80] [--with FILE …] [--section.key VALUE …]",
+        description="Predicts memory, time, disk and network of a train or sft job. Starts nothing and needs no GPU.",
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file of a train or sft job")
+    parser.add_argument("--with", dest="overlays", type=Path, metavar="FILE", action="append", default=[])
+    parser.add_argument("--cluster", default="1x1xa100-80", help="NODESxGPUSxKIND[xCPUS] (%(default)s)")
+    parser.add_argument("--model", help="sizes, if model.path isn't there yet: shape:3b, shape:7b or a folder")
+    parser.add_argument("--frame-size", type=int, default=448, help="width of a frame in pixels (%(default)s)")
+    parser.add_argument("--num-vases", type=int, default=_PUBLISHED_VASES, help="vases for training (%(default)s)")
+    parser.add_argument("--text-tokens", type=int, default=40, help="tokens of a prompt without its clip (%(default)s)")
+    parser.add_argument("--new-tokens", type=int, help="mean tokens of a completion; default: rollout.max_new_tokens")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments, overrides = parser.parse_known_args(argv)
+    try:
+        return _planned(arguments, overrides)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT
+
+
+def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
+    kind = _kind(arguments.config)
+    settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
+    job = PlannedJob(
+        settings=settings,
+        shape=read_shape(arguments.model or settings.model.path),
+        cluster=parse_cluster(arguments.cluster),
+        load=job_load(
+            settings,
+            frame_size=arguments.frame_size,
+            num_text=arguments.text_tokens,
+            num_vases=arguments.num_vases,
+            num_new=arguments.new_tokens,
+        ),
+    )
+    plan = job.plan()
+    problems = job.problems(plan)
+    remedies = job.remedies() if problems else []
+    if arguments.json:
+        print(json.dumps(plan_json(plan, problems, remedies), indent=1))
+    else:
+        print(plan_words(job, plan, problems, remedies))
+    return _DOES_NOT_FIT_EXIT if problems else 0
+
+
+def _kind(config: Path) -> type[TrainSettings] | type[SftSettings]:
+    """Returns the settings class of a config file, by the key that only one of the two jobs has."""
+    try:
+        values = tomllib.loads(config.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return TrainSettings  # reading the settings explains what is wrong
+    sft_only = SftSettings.model_fields.keys() - TrainSettings.model_fields.keys()
+    return SftSettings if sft_only & values.keys() else TrainSettings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Tests what a plan says: what does not fit, which change makes it fit, disk, network, and the command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launch.plan import main
+from vaserl.planning.hardware import GIB, parse_cluster
+from vaserl.planning.learner_cost import total
+from vaserl.planning.load import job_load
+from vaserl.planning.model_shape import read_shape
+from vaserl.planning.remedies import PlannedJob
+from vaserl.settings import TrainSettings
+
+ROOT = Path(__file__).parents[3]
+COLOCATED = {"num_gpus": 0.5, "engine_args": {"gpu_memory_utilization": 0.3}}
+APART = {"num_gpus": 1, "engine_args": {"gpu_memory_utilization": 0.6}}
+
+
+def planned(cluster: str = "1x1xa100-80", **sections: Any) -> PlannedJob:
+    """Returns a GRPO job of the 7B shape on a cluster; sections replace those of the config."""
+    values = {
+        "run_dir": "run",
+        "num_steps": 10,
+        "model": {"path": "shape:7b"},
+        "data": {"path": "data", "num_frames": 24},
+        "rollout": COLOCATED,
+        "learner": {"num_gpus": 0.5},
+        **sections,
+    }
+    settings = TrainSettings.model_validate(values)
+    load = job_load(settings, frame_size=448, num_text=15, num_vases=100)
+    return PlannedJob(settings=settings, shape=read_shape("shape:7b"), cluster=parse_cluster(cluster), load=load)
+
+
+def test_learner_without_checkpointing_does_not_fit_beside_an_engine_on_80_gb():
+    job = planned()
+    assert job.problems(job.plan()) == [
+        "does not fit: 1 learner + 1 rollout need 147 GiB of a GPU's 79 GiB, of which 97% can be used"
+    ]
+    # 16384 tokens are three groups in one pass; one group still needs too much, checkpointing does not
+    assert job.remedies()[0].words == "learner.gradient_checkpointing = true"
+    fixed = job.changed({"learner.gradient_checkpointing": True})
+    assert fixed.problems(fixed.plan()) == []
+
+
+def test_two_settings_are_changed_where_one_is_not_enough():
+    job = planned(rollout={**COLOCATED, "engine_args": {"gpu_memory_utilization": 0.6}})
+    words = [change.words for change in job.remedies()]
+    assert words
+    assert all(", " in each and "gradient_checkpointing = true" in each for each in words)
+
+
+def test_engine_without_room_for_one_sequence_is_named():
+    job = planned(rollout={**COLOCATED, "engine_args": {"gpu_memory_utilization": 0.2}})
+    (short,) = [problem for problem in job.problems(job.plan()) if "cache" in problem]
+    assert short == "does not fit: an engine's cache has room for 0 tokens of 4096"
+    job = planned(rollout={**COLOCATED, "engine_args": {"max_model_len": 3200}})
+    assert any("max_model_len = 3200 is too small: a sequence has up to 3343" in p for p in job.problems(job.plan()))
+
+
+def test_halves_on_their_own_gpus_overlap_and_shared_ones_take_turns():
+    alone = {"learner": {"num_gpus": 1, "gradient_checkpointing": True}, "rollout": APART}
+    in_turn, ahead = (planned("1x2xa100-80", loop=loop, **alone).plan() for loop in ("on_policy", "ahead"))
+    seconds = {name: total(parts) for name, parts in ahead.phases.items()}
+    assert in_turn.step_s == pytest.approx(sum(seconds.values()))
+    assert ahead.step_s == pytest.approx(seconds["learn"] + seconds["publish"])
+    shared = planned(loop="ahead", learner={"num_gpus": 0.5, "gradient_checkpointing": True}).plan()
+    assert shared.step_s == pytest.approx(0.94 * sum(total(parts) for parts in shared.phases.values()))
+
+
+def test_disk_and_network_of_an_adapter():
+    job = planned("2x1xa100-80", learner={"num_gpus": 1, "gradient_checkpointing": True}, rollout=APART, save_every=5)
+    plan = job.plan()
+    assert plan.publish_bytes == 80_740_352 * 2  # one other node
+    assert plan.disk["checkpoints"] == 2 * 80_740_352 * (12 + 2)
+    assert plan.disk["weights"] == 3 * 80_740_352 * 2
+    assert plan.disk["features, each node"] == 100 * 3072 * 3584 * 2
+    assert plan.run_s > 150 + 10 * plan.step_s
+
+
+def test_more_engines_shorten_the_rollout_and_change_nothing_else():
+    apart = {"learner": {"num_gpus": 1, "gradient_checkpointing": True}}
+    one, four = (planned("1x8xa100-80", **apart, rollout={**APART, "num_workers": n}).plan() for n in (1, 4))
+    assert total(four.phases["rollout"]) < 0.5 * total(one.phases["rollout"])
+    assert one.phases["learn"] == four.phases["learn"]
+    assert [use.bytes for use in one.gpus] == [use.bytes for use in four.gpus]
+
+
+def test_weights_of_every_use_add_up_to_vllms_share():
+    (shared,) = planned(learner={"num_gpus": 0.5, "gradient_checkpointing": True}).plan().gpus
+    engine = sum(shared.bytes[name] for name in ("engine weights", "KV cache", "engine rest"))
+    assert engine == pytest.approx(0.3 * 79.2 * GIB)
+
+
+def test_plan_prints_one_screen_or_json(capsys: pytest.CaptureFixture[str]):
+    config = [str(ROOT / "configs/7b/train.toml"), "--model", "shape:7b"]
+    overlay = ["--with", str(ROOT / "configs/clusters/a100_8x8/train.toml"), "--cluster", "8x8xa100-80"]
+    assert main([*config, *overlay]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("PREDICTION, not a measurement")
+    assert len(text.splitlines()) <= 45
+    assert max(map(len, text.splitlines())) <= 180
+    assert main([*config, "--json", "--learner.gradient_checkpointing", "false"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["is_prediction"]
+    assert found["problems"]
+    assert found["remedies"][0]["change"]
+    assert main([str(ROOT / "configs/7b/sft.toml"), "--model", "shape:7b", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["phases_s"]) == {"learn"}
+
+
+def test_plan_explains_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    assert main([str(tmp_path / "none.toml")]) == 2
+    assert "none.toml" in capsys.readouterr().err
+    assert main([str(ROOT / "configs/train/quickstart.toml"), "--model", "shape:70b"]) == 2
+    assert "shape:3b or shape:7b" in capsys.readouterr().err
