@@ -72,18 +72,15 @@ def next_id(attempts: Sequence[Attempt], run: str, output: str) -> str:
 
     attempts: all jobs of the cluster.
 
-    Raises: UserError if the run's last attempt has not ended, or if another run has the name.
+    Raises: UserError if a job of this name has not ended, whatever it writes to.
     """
     earlier = [attempt for attempt in attempts if attempt.run == run]
     for attempt in earlier:
-        if attempt.output != output:
-            raise UserError(
-                f"the cluster has a run of the name {run!r} (job {attempt.id}) that writes to {attempt.output}, not to "
-                f"{output}. Name this one with --name"
-            )
         if attempt.is_alive:
+            another = "" if attempt.output == output else f", not to {output}: give this run another name with --name"
             raise UserError(
-                f"job {attempt.id} is {attempt.status.lower()} and writes to {output}; a run has one job at a time.\n"
+                f"job {attempt.id} is {attempt.status.lower()} and writes to {attempt.output}{another}. A run has one "
+                f"job at a time.\n"
                 f"  follow it:  launch/submit.sh follow {run}\n"
                 f"  stop it:    launch/submit.sh stop {run}"
             )

@@ -138,9 +138,10 @@ def test_next_id_refuses_a_second_job_of_a_run(status: str):
     assert "launch/submit.sh stop a" in str(raised.value)
 
 
-def test_next_id_refuses_another_run_of_the_same_name():
-    with pytest.raises(UserError, match=r"a\.1\) that writes to /nfs/runs/a, not to /nfs/other/a. Name this one"):
-        next_id([attempt("a.1", "SUCCEEDED")], "a", "/nfs/other/a")
+def test_next_id_refuses_a_name_while_another_run_has_it():
+    with pytest.raises(UserError, match="writes to /nfs/runs/a, not to /nfs/other/a: give this run another name"):
+        next_id([attempt("a.1", "RUNNING")], "a", "/nfs/other/a")
+    assert next_id([attempt("a.1", "SUCCEEDED")], "a", "/nfs/other/a") == "a.2"
 
 
 def test_find_attempt_takes_a_run_s_last_one():

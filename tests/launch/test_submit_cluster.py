@@ -233,7 +233,8 @@ def test_submit_with_a_model_that_one_node_lacks_names_key_path_and_node(nodes: 
 
 @pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
 def test_submit_with_a_storage_root_that_one_node_lacks_is_refused(nodes: TwoNodes):
-    message = one_screen(nodes.submit("train", "train.toml", VASERL_STORAGE=str(nodes.first_only)))
+    words = ("train", "train.toml", "--run_dir", "runs/root")
+    message = one_screen(nodes.submit(*words, VASERL_STORAGE=str(nodes.first_only)))
     assert f"run_dir: {nodes.first_only} is not on node" in message
     assert not list(nodes.first_only.glob(".vaserl-node-check-*"))
 
