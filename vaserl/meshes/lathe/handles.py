@@ -30,7 +30,7 @@ MIN_COMMON = 0.6
 """Smallest intersection over union of two handles' areas with their gaps, mirrored, for one to be like the other."""
 FOOT_SHARE = 0.85
 """Row below whose start no handle lies, as a share of the body's rows: feet, stands and shadows do."""
-MIN_RING_AREA = 0.08
+MIN_RING_AREA = 0.04
 """Smallest area of the gap in a small handle, as a share of the handle's, for its centre line to run around it."""
 MAX_HANDLES = 4
 """Largest number of handles: Greek vases have no more, and further pieces of the silhouette are noise."""
