@@ -78,6 +78,10 @@ JOBS = {
         module="launch.plan",
         line="predicts memory, time, disk and network of a train or sft job: plan CONFIG --cluster 8x8xa100-80",
     ),
+    "doctor": Job(
+        module="launch.doctor",
+        line="checks driver, packages, rendering, disks, clocks, model and rewards on every node: doctor [CONFIG]",
+    ),
     "bench": Job(module="launch.bench.__main__", line="measures one part of the program: bench NAME"),
     "study": Job(module="launch.study", line="runs an experiment on a finished quick start: study NAME RUN --out DIR"),
 }

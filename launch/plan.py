@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
-    kind = _kind(arguments.config)
+    kind = config_kind(arguments.config)
     settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
     job = PlannedJob(
         settings=settings,
@@ -69,7 +69,7 @@ def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     return _DOES_NOT_FIT_EXIT if problems else 0
 
 
-def _kind(config: Path) -> type[TrainSettings] | type[SftSettings]:
+def config_kind(config: Path) -> type[TrainSettings] | type[SftSettings]:
     """Returns the settings class of a config file, by the key that only one of the two jobs has."""
     try:
         values = tomllib.loads(config.read_text(encoding="utf-8-sig"))
