@@ -16,6 +16,7 @@ from vaserl.planning.remedies import PlannedJob
 from vaserl.settings import SftSettings, TrainSettings, load_config
 
 _DOES_NOT_FIT_EXIT = 1
+_FRAME_SIZE = 448
 _PUBLISHED_VASES = 595
 """Vases for training in the published data set of 664, of which a tenth is held out."""
 
@@ -31,8 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--with", dest="overlays", type=Path, metavar="FILE", action="append", default=[])
     parser.add_argument("--cluster", default="1x1xa100-80", help="NODESxGPUSxKIND[xCPUS] (%(default)s)")
     parser.add_argument("--model", help="sizes, if model.path isn't there yet: shape:3b, shape:7b or a folder")
-    parser.add_argument("--frame-size", type=int, default=448, help="width of a frame in pixels (%(default)s)")
-    parser.add_argument("--num-vases", type=int, default=_PUBLISHED_VASES, help="vases for training (%(default)s)")
+    parser.add_argument(
+        "--frame-size", type=int, help=f"width of a frame in pixels; default: the data set's, or {_FRAME_SIZE}"
+    )
+    parser.add_argument(
+        "--num-vases", type=int, help=f"vases for training; default: the data set's, or {_PUBLISHED_VASES}"
+    )
     parser.add_argument("--text-tokens", type=int, default=40, help="tokens of a prompt without its clip (%(default)s)")
     parser.add_argument("--new-tokens", type=int, help="mean tokens of a completion; default: rollout.max_new_tokens")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -47,15 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     kind = config_kind(arguments.config)
     settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
+    size, num_vases = _data_of(settings)
     job = PlannedJob(
         settings=settings,
         shape=read_shape(arguments.model or settings.model.path),
         cluster=parse_cluster(arguments.cluster),
         load=job_load(
             settings,
-            frame_size=arguments.frame_size,
+            frame_size=(arguments.frame_size, arguments.frame_size) if arguments.frame_size else size,
             num_text=arguments.text_tokens,
-            num_vases=arguments.num_vases,
+            num_vases=arguments.num_vases or num_vases,
             num_new=arguments.new_tokens,
         ),
     )
@@ -67,6 +73,21 @@ def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     else:
         print(plan_words(job, plan, problems, remedies))
     return _DOES_NOT_FIT_EXIT if problems else 0
+
+
+def _data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], int]:
+    """Returns width and height of the first training clip of the job's data set, and the number of vases for training;
+    those of the published data set if there is no data set yet."""
+    if not (settings.data.path / "manifest.parquet").is_file():
+        return (_FRAME_SIZE, _FRAME_SIZE), _PUBLISHED_VASES
+    # its imports take a second
+    from vaserl.dataset import DataSet
+    from vaserl.files.mp4_header import read_video_size
+
+    data = DataSet(settings.data.path)
+    vases = data.vases("train")
+    size = read_video_size(data.clips.path(vases[0].clip))
+    return (size.width, size.height), len(vases)
 
 
 def config_kind(config: Path) -> type[TrainSettings] | type[SftSettings]:

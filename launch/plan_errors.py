@@ -89,7 +89,7 @@ def _of_steps() -> Iterator[Comparison]:
                 "features": {"num_gpus": 0.1},
             }
         )
-        load = job_load(settings, frame_size=measured["size"], num_text=15, num_vases=64)
+        load = job_load(settings, frame_size=(measured["size"], measured["size"]), num_text=15, num_vases=64)
         plan = plan_job(settings, read_shape(measured["model"]), parse_cluster("1x1xh200"), load)
         yield Comparison(file=name, quantity="step, s", measured=measured["step_s"]["median"], predicted=plan.step_s)
         for phase in ("rollout", "learn"):
@@ -163,7 +163,7 @@ def _of_cpus() -> Iterator[Comparison]:
             "learner": {"lora": {"rank": 8, "alpha": 16}},
         }
     )
-    load = job_load(settings, frame_size=112, num_text=14, num_vases=8)
+    load = job_load(settings, frame_size=(112, 112), num_text=14, num_vases=8)
     step = plan_job(settings, _TINY, parse_cluster("1x0xcpux4"), load).step_s
     real = _read("overlap_cpu")["real"]["on_policy_step_s"]["median"]
     yield Comparison(file="overlap_cpu", quantity="step, s", measured=real, predicted=step)

@@ -52,7 +52,7 @@ def _row(size: str, job: str, kind: type[SftSettings] | type[TrainSettings], clu
     nodes = cluster.rpartition("x")[0]
     overlay = ROOT / "configs" / "clusters" / f"a100_{nodes}" / f"{job}.toml"
     settings = load_config(kind, ROOT / "configs" / size / f"{job}.toml", overlays=[overlay])
-    load = job_load(settings, frame_size=448, num_text=40, num_vases=595)
+    load = job_load(settings, frame_size=(448, 448), num_text=40, num_vases=595)
     shape = read_shape(f"shape:{size}")
     planned = PlannedJob(settings=settings, shape=shape, cluster=parse_cluster(cluster), load=load)
     plan = planned.plan()

@@ -60,11 +60,16 @@ class JobLoad:
 
 
 def job_load(
-    settings: TrainSettings | SftSettings, *, frame_size: int, num_text: int, num_vases: int, num_new: int | None = None
+    settings: TrainSettings | SftSettings,
+    *,
+    frame_size: tuple[int, int],
+    num_text: int,
+    num_vases: int,
+    num_new: int | None = None,
 ) -> JobLoad:
-    """Returns what a job computes. num_text: tokens of a prompt without its clip. num_new: mean length of a completion;
-    None for rollout.max_new_tokens, the most."""
-    clip = clip_tokens(settings.data.num_frames, frame_size)
+    """Returns what a job computes. frame_size: width and height of the clips in pixels. num_text: tokens of a prompt
+    without its clip. num_new: mean length of a completion; None for rollout.max_new_tokens, the most."""
+    clip = clip_tokens(settings.data.num_frames, *frame_size)
     if isinstance(settings, SftSettings):
         branches = (SFT_CAPTION_TOKENS, *[SFT_TURN_TOKENS] * settings.questions_per_vase)
         num_groups, num_steps = settings.vases_per_step, -(-settings.num_epochs * num_vases // settings.vases_per_step)

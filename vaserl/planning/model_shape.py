@@ -124,11 +124,10 @@ def read_shape(model: Path | str) -> ModelShape:
     return _of_sizes(TEXT_SIZES[found.lower()], VISION_SIZES)
 
 
-def clip_tokens(num_frames: int, frame_size: int) -> int:
-    """Returns the number of prompt tokens of a clip of square frames, `frame_size` pixels wide: one for each 28 x 28
-    pixels of two frames."""
-    side = max(1, round(frame_size / (_PATCH * _MERGE)))
-    return num_frames // 2 * side * side
+def clip_tokens(num_frames: int, width: int, height: int) -> int:
+    """Returns the number of prompt tokens of a clip: one for each 28 x 28 pixels of two frames."""
+    columns, rows = (max(1, round(pixels / (_PATCH * _MERGE))) for pixels in (width, height))
+    return num_frames // 2 * columns * rows
 
 
 def _of_config(path: Path) -> ModelShape:

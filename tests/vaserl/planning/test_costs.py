@@ -48,7 +48,7 @@ def learner(**changes: Any) -> LearnerCost:
 def test_group_counts_its_tokens_and_pairs():
     assert (GROUP.num_prompt, GROUP.num_answer, GROUP.num_tokens, GROUP.num_pairs) == (6, 4, 10, 52)
     assert GROUP.feature_bytes(SMALL, 2) == 4 * 8 * 2
-    assert clip_tokens(24, 448) == 12 * 16 * 16
+    assert clip_tokens(24, 448, 448) == 12 * 16 * 16
 
 
 def test_shape_counts_its_weights():
@@ -132,7 +132,7 @@ def test_job_load_of_supervised_training():
             "data": {"path": "d", "num_frames": 4},
         }
     )
-    load = job_load(settings, frame_size=56, num_text=10, num_vases=20)
+    load = job_load(settings, frame_size=(56, 56), num_text=10, num_vases=20)
     assert load == JobLoad(
         group=GroupLoad(num_clip=8, num_text=10, branches=(128, 32, 32)), num_groups=8, num_steps=5, num_vases=20
     )

@@ -31,7 +31,7 @@ def planned(cluster: str = "1x1xa100-80", **sections: Any) -> PlannedJob:
         **sections,
     }
     settings = TrainSettings.model_validate(values)
-    load = job_load(settings, frame_size=448, num_text=15, num_vases=100)
+    load = job_load(settings, frame_size=(448, 448), num_text=15, num_vases=100)
     return PlannedJob(settings=settings, shape=read_shape("shape:7b"), cluster=parse_cluster(cluster), load=load)
 
 
@@ -110,6 +110,15 @@ def test_plan_prints_one_screen_or_json(capsys: pytest.CaptureFixture[str]):
     assert found["remedies"][0]["change"]
     assert main([str(ROOT / "configs/7b/sft.toml"), "--model", "shape:7b", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["phases_s"]) == {"learn"}
+
+
+def test_plan_takes_clips_and_vases_of_a_data_set_that_is_there(capsys: pytest.CaptureFixture[str], dataset: Path):
+    config = [str(ROOT / "configs/sft/quickstart.toml"), "--model", "shape:3b", "--json", "--data.path", str(dataset)]
+    assert main([*config, "--data.num_frames", "8", "--vases_per_step", "2", "--num_epochs", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # four vases for training, and clips of 56 x 56 pixels
+    assert found["num_steps"] == 6
+    assert found["num_clip_tokens"] == 4 * 2 * 2
 
 
 def test_plan_explains_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path):
