@@ -1,6 +1,7 @@
 """Client of the job server of a Ray cluster, which is part of the cluster's dashboard."""
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -15,22 +16,57 @@ from vaserl.errors import UserError
 
 _OUTPUT = "vaserl_output"
 _CONNECT_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 60.0
 _RECONNECT_FOR_S = 60.0
 _END_TIMEOUT_S = 30.0
+_QUIET_TIMEOUT_S = 120.0
 _POLL_S = 0.5
+
+
+def _connect(address: str) -> Any:
+    _check_port(address)
+    # read by Ray when it is imported; without the mode it sends no token
+    os.environ[AUTH_MODE] = auth_mode(os.environ)
+    os.environ["RAY_API_SERVER_ADDRESS"] = address  # stronger than the argument, if it is set
+    from ray.job_submission import JobSubmissionClient
+
+    for module in ("dashboard_sdk", "job.sdk"):
+        logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
+
+    class PatientClient(JobSubmissionClient):
+        def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
+            # Ray itself waits without limit
+            return super()._do_request(method, endpoint, timeout=(_CONNECT_TIMEOUT_S, _ANSWER_TIMEOUT_S), **options)
+
+    return PatientClient(address)
+
+
+def _check_port(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(
+            f"the cluster's address {address!r} must be the URL of its dashboard, such as http://127.0.0.1:8265. Set "
+            "--address or RAY_API_SERVER_ADDRESS"
+        )
+    try:
+        socket.create_connection(
+            (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), _CONNECT_TIMEOUT_S
+        ).close()
+    except OSError as error:
+        raise UserError(
+            f"nothing answers at {address} ({error}). Start the cluster, or open a tunnel to its dashboard "
+            "(ssh -L 8265:127.0.0.1:8265 HEAD), and set --address or RAY_API_SERVER_ADDRESS"
+        ) from error
 
 
 class JobServer:
     """Client of a job server. Every method raises UserError if the server can't be reached or refuses the token."""
 
-    def __init__(self, address: str):
-        """address: URL of the cluster's dashboard, such as http://127.0.0.1:8265."""
+    def __init__(self, address: str, connect: Callable[[str], Any] = _connect):
+        """address: URL of the cluster's dashboard, such as http://127.0.0.1:8265. connect: returns Ray's client of the
+        job server at an address."""
         self._address = address.rstrip("/")
-        _check_port(self._address)
-        # read by Ray when it is imported; without the mode it sends no token
-        os.environ[AUTH_MODE] = auth_mode(os.environ)
-        os.environ["RAY_API_SERVER_ADDRESS"] = self._address  # stronger than the argument, if it is set
-        self._client = self._asked(self._connect)
+        self._client = self._asked(lambda: connect(self._address))
 
     def attempts(self) -> list[Attempt]:
         """Returns all jobs that were submitted to the cluster."""
@@ -83,8 +119,8 @@ class JobServer:
         while True:
             num_before = output.num_written
             try:
-                asyncio.run(self._tail(submission_id, output))
-                attempt = self.wait(submission_id, _END_TIMEOUT_S)
+                has_ended = asyncio.run(self._tail(submission_id, output))
+                attempt = self.wait(submission_id, _END_TIMEOUT_S if has_ended else 0)
                 if not attempt.is_alive:
                     return attempt
             except (UserError, OSError, RuntimeError) as error:
@@ -98,20 +134,19 @@ class JobServer:
                     ) from error
                 time.sleep(_POLL_S)
 
-    async def _tail(self, submission_id: str, output: "_Output") -> None:
+    async def _tail(self, submission_id: str, output: "_Output") -> bool:
+        """Passes on what the job prints. Returns: True at the end of its output, False if nothing came for a while."""
         position = 0  # the server sends the text from its beginning, also to a client that comes back
-        async for text in self._client.tail_job_logs(submission_id):
+        lines = self._client.tail_job_logs(submission_id)
+        while True:
+            try:
+                text = await asyncio.wait_for(anext(lines), _QUIET_TIMEOUT_S)
+            except StopAsyncIteration:
+                return True
+            except TimeoutError:  # the job is quiet, or the connection is dead
+                return False
             output.add(text, position)
             position += len(text)
-
-    def _connect(self) -> Any:
-        import logging
-
-        from ray.job_submission import JobSubmissionClient
-
-        for module in ("dashboard_sdk", "job.sdk"):
-            logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
-        return JobSubmissionClient(self._address)
 
     def _asked(self, request: Callable[[], Any]) -> Any:
         from ray.exceptions import AuthenticationError
@@ -120,7 +155,7 @@ class JobServer:
             return request()
         except AuthenticationError as error:
             raise UserError(
-                f"the cluster at {self._address} refuses this machine ({AUTH_MODE} = {os.environ[AUTH_MODE]}): "
+                f"the cluster at {self._address} refuses this machine ({AUTH_MODE} = {os.environ.get(AUTH_MODE)}): "
                 f"{str(error).strip().splitlines()[0]}\n"
                 "  Each machine of a cluster and each client needs RAY_AUTH_MODE=token and the cluster's token, in the "
                 "file that RAY_AUTH_TOKEN_PATH names, or in ~/.ray/auth_token.\n"
@@ -147,24 +182,6 @@ class _Output:
         if new:
             self._write(new)
             self.num_written = position + len(text)
-
-
-def _check_port(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(
-            f"the cluster's address {address!r} must be the URL of its dashboard, such as http://127.0.0.1:8265. Set "
-            "--address or RAY_API_SERVER_ADDRESS"
-        )
-    try:
-        socket.create_connection(
-            (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), _CONNECT_TIMEOUT_S
-        ).close()
-    except OSError as error:
-        raise UserError(
-            f"nothing answers at {address} ({error}). Start the cluster, or open a tunnel to its dashboard "
-            "(ssh -L 8265:127.0.0.1:8265 HEAD), and set --address or RAY_API_SERVER_ADDRESS"
-        ) from error
 
 
 def _attempt(job: Any) -> Attempt:
