@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from actors.learner import LearnerGroup
-from launch.interruption import Interruption
+from launch.interruption import Interruption, naming_signals
 from vaserl.errors import UserError
 from vaserl.grpo.parts import Learner
 from vaserl.grpo.start import LoopStart
@@ -83,7 +83,8 @@ def stopping(recorder: Recorder[Any]) -> Iterator[None]:
     """Finishes a checkpoint that is being written, and prints how to continue, if the job is told to end while the
     `with` block runs."""
     try:
-        yield
+        with naming_signals():
+            yield
     except Interruption as interruption:
         recorder.stop(interruption.signal.name)
         raise

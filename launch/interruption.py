@@ -9,9 +9,12 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 
-class Interruption(BaseException):
+class Interruption(KeyboardInterrupt):
     """Raised in the main thread when the process is told to end. It is no Exception, so that code which answers errors
-    doesn't catch it."""
+    doesn't catch it.
+
+    It is a KeyboardInterrupt, because a call of Ray ends early for no other exception: after any other that a signal
+    handler raises, `ray.get` waits for its result, and then fails with SystemError."""
 
     def __init__(self, number: int):
         """number: number of the signal."""
@@ -25,6 +28,7 @@ class Interruption(BaseException):
 
 
 _missed: list[int] = []
+_received: list[int] = []
 
 
 @contextmanager
@@ -68,18 +72,35 @@ def interruptible() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         restore()
+        _received.append(number)
         if number == signal.SIGHUP:
             _leave_terminal()
         raise Interruption(number)
 
+    _received.clear()
     for number in before:
         signal.signal(number, interrupt)
     try:
         if _missed:
             raise Interruption(_missed[0])
-        yield
+        with naming_signals():
+            yield
     finally:
         restore()
+
+
+@contextmanager
+def naming_signals() -> Iterator[None]:
+    """Raises Interruption, which names the signal, in place of the KeyboardInterrupt with which Ray ends a call after
+    `interruptible` has received a signal."""
+    try:
+        yield
+    except Interruption:
+        raise
+    except KeyboardInterrupt:
+        if not _received:
+            raise
+        raise Interruption(_received[0]) from None
 
 
 def _leave_terminal() -> None:

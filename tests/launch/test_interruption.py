@@ -25,12 +25,11 @@ from launch.interruption import interruptible
 from launch.jobs import JOBS, Job
 
 def run(settings):
+    {beginning}
     with interruptible():
         try:
             print("works", flush=True)
-            # Short sleeps: a signal that comes just before a sleep begins is only noticed when that sleep ends.
-            for _ in range(1200):
-                time.sleep(0.05)
+            {waiting}
         finally:
             print("cleans up", flush=True)
             {cleaning}
@@ -39,12 +38,14 @@ sys.modules["job"] = types.SimpleNamespace(run=run)
 JOBS["vaseeval"] = Job(module="job", line="waits", settings=JOBS["vaseeval"].settings, example="")
 sys.exit(main.start_job("vaseeval", ["configs/vaseeval/lathe.toml"]))
 """
+# Short sleeps: a signal that comes just before a sleep begins is only noticed when that sleep ends.
+SLEEPS = "for _ in range(1200): time.sleep(0.05)"
 
 
-def job(cleaning: str = "pass") -> subprocess.Popen[str]:
+def job(cleaning: str = "pass", waiting: str = SLEEPS, beginning: str = "pass") -> subprocess.Popen[str]:
     """Starts a process that calls `start_job` with a job that waits, and returns it when the job works."""
     process = subprocess.Popen(
-        [sys.executable, "-c", JOB.format(cleaning=cleaning)],
+        [sys.executable, "-c", JOB.format(cleaning=cleaning, waiting=waiting, beginning=beginning)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -61,6 +62,19 @@ def test_job_told_to_end_cleans_up_and_exits_with_the_signals_code(number: int, 
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (code, "cleans up\n", "")
+
+
+def test_job_told_to_end_while_it_waits_for_an_actor_ends_before_the_actor_answers():
+    """Ray ends a call for a KeyboardInterrupt alone; any other exception of a signal handler waits for the result."""
+    process = job(
+        # the call itself sends the signal, so the driver is waiting by then
+        waiting="ray.get(ray.remote(num_cpus=0)(lambda: (time.sleep(1), os.kill(pid, 15), time.sleep(100))).remote())",
+        beginning="import os, ray; pid = os.getpid(); os.environ['RAY_AUTH_MODE'] = 'disabled'; "
+        "ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level='ERROR')",
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (143, "cleans up\n"), err
+    assert "Traceback" not in err
 
 
 def test_job_told_twice_to_end_ends_at_once():
@@ -125,7 +139,8 @@ def test_job_whose_terminal_is_closed_cleans_up(tmp_path: Path):
     mark = tmp_path / "cleaned"
     # A process under nohup hands its children a SIGHUP that is ignored; then a closed terminal ends nothing.
     listens = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    code = listens + JOB.format(cleaning=f"print('to the terminal', flush=True); Path({str(mark)!r}).touch()")
+    cleaning = f"print('to the terminal', flush=True); Path({str(mark)!r}).touch()"
+    code = listens + JOB.format(cleaning=cleaning, waiting=SLEEPS, beginning="pass")
     controller, terminal = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stdout=terminal, stderr=terminal, cwd=ROOT)
     os.close(terminal)

@@ -66,7 +66,7 @@ def even_tokens(task, completion):
     deadline = time.monotonic() + 200
     while os.path.exists(os.environ["VASERL_STORAGE"] + "/hold") and time.monotonic() < deadline:
         time.sleep(0.05)
-    return sum(token % 2 == 0 for token in completion.token_ids) / len(completion.token_ids)
+    return sum(token % 2 == 0 for token in completion.token_ids) / max(1, len(completion.token_ids))
 """
 
 
