@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from launch.doctor_probe import NodeFindings, Wanted, installed_version, look, read_lock
 from launch.plan import config_kind
@@ -20,22 +21,26 @@ _MOST_SKEW_S = 2.0
 _LEAST_FREE = {"/dev/shm": 2e9}
 """Free bytes below which a folder is a problem, if not the default."""
 _LEAST_FREE_ELSEWHERE = 10e9
+_PAYLOAD = 128 * 2**20
+"""Bytes that are sent to each node to measure the network."""
 _SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One machine's findings, with the clock of this machine before and after."""
+    """One machine's findings, and what was measured between it and this machine."""
 
     findings: NodeFindings
-    asked: float
-    answered: float
+    rate: float = 0.0
+    """Bytes per second at which the machine received an object from this one through Ray; 0 if it is this machine."""
+    skew_s: float = 0.0
+    """Seconds by which its clock differs from this machine's, at least."""
 
-    @property
-    def skew_s(self) -> float:
-        """Seconds by which the machine's clock is certainly off: 0 if it read a time between question and answer."""
-        late, early = self.findings.clock - self.answered, self.asked - self.findings.clock
-        return max(0.0, late, early)
+
+def clock_skew(clock: float, before: float, after: float) -> float:
+    """Returns the seconds by which a clock is certainly off that was read between two moments, all in seconds since
+    1970."""
+    return max(0.0, clock - after, before - clock)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +86,7 @@ def _ask(cluster: ClusterSettings, wanted: Wanted) -> list[Answer]:
     Raises: UserError if a machine does not answer in time.
     """
     if not os.environ.get("RAY_ADDRESS") and cluster.address == "local":
-        asked = time.time()
-        return [Answer(findings=look(wanted), asked=asked, answered=time.time())]
+        return [Answer(findings=look(wanted))]
     import ray
     from ray.exceptions import GetTimeoutError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -92,16 +96,41 @@ def _ask(cluster: ClusterSettings, wanted: Wanted) -> list[Answer]:
     with connect(cluster):
         task = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(look)
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        asked = time.time()
         calls = [
             task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(wanted)
             for node in nodes
         ]
         try:
             found = ray.get(calls, timeout=_TIMEOUT_S)
+            # one after the other: they share this machine's network
+            return [_compared(node["NodeID"], each) for node, each in zip(nodes, found, strict=True)]
         except GetTimeoutError as error:
             raise UserError(f"not all of {len(nodes)} nodes answered within {_TIMEOUT_S:g} s") from error
-        return [Answer(findings=each, asked=asked, answered=time.time()) for each in found]
+
+
+def _compared(node: str, findings: NodeFindings) -> Answer:
+    """Returns a node's answer, after its clock was compared with this machine's and an object was sent to it."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    if node == ray.get_runtime_context().get_node_id():
+        return Answer(findings=findings)
+    here = NodeAffinitySchedulingStrategy(node, soft=False)
+    receive = ray.remote(num_cpus=0, max_retries=0)(_receive).options(scheduling_strategy=here)
+    ray.get(receive.remote([ray.put(b"")]), timeout=_TIMEOUT_S)  # a process for the calls starts
+    before = time.time()
+    seconds, clock = ray.get(receive.remote([ray.put(bytes(_PAYLOAD))]), timeout=_TIMEOUT_S)
+    return Answer(findings=findings, rate=_PAYLOAD / seconds, skew_s=clock_skew(clock, before, time.time()))
+
+
+def _receive(boxed: Sequence[Any]) -> tuple[float, float]:
+    """Returns the seconds in which this machine receives an object, and its clock. boxed: the object's reference, in a
+    list, so that Ray does not fetch the object before the call."""
+    import ray
+
+    begin = time.monotonic()
+    ray.get(boxed[0], timeout=_TIMEOUT_S)
+    return time.monotonic() - begin, time.time()
 
 
 def report(answers: Sequence[Answer]) -> tuple[str, bool]:
@@ -120,6 +149,7 @@ def report(answers: Sequence[Answer]) -> tuple[str, bool]:
             f"  GPUs      {_counted(found.gpus)}",
             f"  renderer  {found.renderer or 'none'}",
             f"  free      {free}",
+            *([f"  network   {answer.rate / 1e9:.2f} GB/s from this node, through Ray"] if answer.rate else []),
             *([f"  model     {found.model[:12]}"] if found.model else []),
             *([f"  rewards   {_short(found.rewards)}"] if found.rewards else []),
             *[f"  PROBLEM   {problem}" for problem in problems],

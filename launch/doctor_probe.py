@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +59,11 @@ class NodeFindings:
     """Digest of the model's files, by which machines are compared; "" without a model."""
     rewards: Mapping[str, str]
     """SHA-256 of the code of each reward function."""
-    clock: float
-    """Seconds since 1970 at the start of the look."""
     problems: tuple[str, ...]
 
 
 def look(wanted: Wanted) -> NodeFindings:
     """Looks at this machine."""
-    clock = time.time()
     problems: list[str] = []
 
     def tried(what: Callable[[], str]) -> str:
@@ -90,7 +86,6 @@ def look(wanted: Wanted) -> NodeFindings:
         free=free_bytes([*wanted.folders.values(), "/dev/shm"]),
         model=tried(lambda: model_digest(Path(wanted.model))) if wanted.model else "",
         rewards=rewards,
-        clock=clock,
         problems=tuple(problems),
     )
 

@@ -91,13 +91,18 @@ def _data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], in
 
 
 def config_kind(config: Path) -> type[TrainSettings] | type[SftSettings]:
-    """Returns the settings class of a config file, by the key that only one of the two jobs has."""
+    """Returns the settings class of a config file of a train or sft job, by the keys that only one of the two has.
+
+    Raises: UserError for the config of another job.
+    """
     try:
-        values = tomllib.loads(config.read_text(encoding="utf-8-sig"))
+        keys = tomllib.loads(config.read_text(encoding="utf-8-sig")).keys()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return TrainSettings  # reading the settings explains what is wrong
-    sft_only = SftSettings.model_fields.keys() - TrainSettings.model_fields.keys()
-    return SftSettings if sft_only & values.keys() else TrainSettings
+    train, sft = TrainSettings.model_fields.keys(), SftSettings.model_fields.keys()
+    if len(keys - train - sft) > 1:  # one more is a misspelt key
+        raise UserError(f"{config} is the config of another job: a train or an sft job is needed")
+    return SftSettings if (sft - train) & keys else TrainSettings
 
 
 if __name__ == "__main__":

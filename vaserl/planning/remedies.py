@@ -65,8 +65,8 @@ class PlannedJob:
         for gpu in plan.gpus:
             if total(gpu.bytes) > USABLE * plan.memory:
                 found.append(
-                    f"does not fit: {gpu.actors} need {total(gpu.bytes) / GIB:.0f} GiB of a GPU's "
-                    f"{plan.memory / GIB:.0f} GiB, of which {USABLE:.0%} can be used"
+                    f"does not fit: a GPU with {gpu.actors} needs {total(gpu.bytes) / GIB:.0f} GiB and has "
+                    f"{plan.memory / GIB:.0f}, of which {USABLE:.0%} can be used"
                 )
         if isinstance(self.settings, TrainSettings):
             found += self._engine_problems(self.settings, plan)

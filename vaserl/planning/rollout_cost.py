@@ -57,7 +57,7 @@ class RolloutCost:
             "engine weights": weights,
             "KV cache": cache,
             "engine rest": taken - weights - cache,
-            "base copy": copied * self.shape.num_linear * self.device.itemsize / self.num_shards,
+            "base copy": copied * self.shape.num_linear * self.device.itemsize,  # each shard keeps a whole one
         }
 
     def num_rounds(self, group: GroupLoad, num_groups: int) -> int:

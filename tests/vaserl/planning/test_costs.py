@@ -118,7 +118,7 @@ def test_divided_engine_reads_its_part_and_waits_for_the_others():
     parts = RolloutCost(shape=SMALL, device=UNIT, settings=RolloutSettings(engine_args=args), merges=True)
     read = 3 * ((1152 + 800) * 2 + 2 * 7.5 * 32) / 2 / 100
     assert parts.step_s(GROUP, 1)["decode"] == pytest.approx(read + 3 * (1.0 + 2 * 2 * 15e-6))
-    assert parts.memory()["base copy"] == 1152 * 2 / 2
+    assert parts.memory()["base copy"] == 1152 * 2
 
 
 def test_job_load_of_supervised_training():

@@ -38,7 +38,7 @@ def planned(cluster: str = "1x1xa100-80", **sections: Any) -> PlannedJob:
 def test_learner_without_checkpointing_does_not_fit_beside_an_engine_on_80_gb():
     job = planned()
     assert job.problems(job.plan()) == [
-        "does not fit: 1 learner + 1 rollout need 147 GiB of a GPU's 79 GiB, of which 97% can be used"
+        "does not fit: a GPU with 1 learner + 1 rollout needs 147 GiB and has 79, of which 97% can be used"
     ]
     # 16384 tokens are three groups in one pass; one group still needs too much, checkpointing does not
     assert job.remedies()[0].words == "learner.gradient_checkpointing = true"
@@ -124,5 +124,7 @@ def test_plan_takes_clips_and_vases_of_a_data_set_that_is_there(capsys: pytest.C
 def test_plan_explains_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert main([str(tmp_path / "none.toml")]) == 2
     assert "none.toml" in capsys.readouterr().err
+    assert main([str(ROOT / "configs/evaluate/quickstart.toml")]) == 2
+    assert "quickstart.toml is the config of another job: a train or an sft job is needed" in capsys.readouterr().err
     assert main([str(ROOT / "configs/train/quickstart.toml"), "--model", "shape:70b"]) == 2
     assert "shape:3b or shape:7b" in capsys.readouterr().err
