@@ -43,7 +43,7 @@ def plan_words(job: PlannedJob, plan: JobPlan, problems: Sequence[str], remedies
         lines += ["", *[f"WARNING {problem}" for problem in problems]]
         lines += [f"  fits with {change.words}: a step of {change.plan.step_s:.1f} s" for change in remedies[:3]]
     else:
-        lines += ["", "what a setting would change     step, s   fullest GPU, GiB"]
+        lines += ["", f"{'what a setting would change':74} step, s  GiB of the fullest GPU"]
         lines += [_knob(change) for change in job.knobs()[:_MOST_KNOBS]]
     return "\n".join(lines)
 
@@ -80,7 +80,7 @@ def _step_note(job: PlannedJob, plan: JobPlan) -> str:
 
 def _knob(change: Remedy) -> str:
     note = "" if change.fits else "   does not fit"
-    return f"  {change.words:60} {change.plan.step_s:6.1f} {change.plan.fullest / GIB:7.1f}{note}"
+    return f"  {change.words:74} {change.plan.step_s:6.1f} {change.plan.fullest / GIB:7.1f}{note}"
 
 
 def _seconds(seconds: float) -> str:

@@ -17,6 +17,8 @@ from vaserl.planning.shortfall import shortfall_words
 from vaserl.settings import SftSettings, TrainSettings
 from vaserl.settings.rollout import DEFAULT_MAX_MODEL_LEN
 
+_WORTH_IT = 0.05
+"""Least share of a step that another division of the GPUs must save."""
 _MOST_TOGETHER = 2
 """Most settings that are changed together."""
 _STEPS = (-0.05, -0.1, -0.15, -0.2, 0.05, 0.1, 0.2)
@@ -90,8 +92,35 @@ class PlannedJob:
         return []
 
     def knobs(self) -> list[Remedy]:
-        """Returns the plan with each setting that trades memory for time changed on its own."""
-        return [change for values in self._candidates(1) if (change := self._tried(values))]
+        """Returns the plan with each setting that trades memory for time changed on its own, after the best division
+        of the GPUs between engines and learner if it is another one."""
+        changes = [change for values in self._candidates(1) if (change := self._tried(values))]
+        return [*self._better_division(), *changes]
+
+    def _better_division(self) -> list[Remedy]:
+        """Returns the division of the same GPUs between engines and ranks with the shortest step, if both have GPUs of
+        their own and it saves more than `_WORTH_IT`."""
+        settings = self.settings
+        if (
+            not isinstance(settings, TrainSettings)
+            or num_shards(settings.rollout) > 1
+            or settings.learner.num_gpus != 1
+        ):
+            return []
+        num_gpus, encoders = settings.rollout.num_workers + settings.learner.num_ranks, settings.features.num_workers
+        tried = [
+            self._tried(
+                {
+                    "rollout.num_workers": engines,
+                    "learner.num_ranks": num_gpus - engines,
+                    "features.num_workers": min(encoders, engines),
+                }
+            )
+            for engines in range(1, num_gpus)
+        ]
+        fitting = [change for change in tried if change and change.fits]
+        best = min(fitting, key=lambda change: change.plan.step_s, default=None)
+        return [best] if best and best.plan.step_s < (1 - _WORTH_IT) * self.plan().step_s else []
 
     def _tried(self, values: Mapping[str, Any]) -> Remedy | None:
         try:

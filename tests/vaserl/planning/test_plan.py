@@ -89,6 +89,19 @@ def test_more_engines_shorten_the_rollout_and_change_nothing_else():
     assert [use.bytes for use in one.gpus] == [use.bytes for use in four.gpus]
 
 
+def test_knobs_begin_with_a_better_division_of_the_gpus():
+    ranks = {"num_gpus": 1, "num_ranks": 4, "gradient_checkpointing": True}
+    split = {"learner": ranks, "rollout": {**APART, "num_workers": 4}, "features": {"num_workers": 0}}
+    job = planned("1x8xa100-80", loop="ahead", tasks_per_step=24, **split)
+    best, *_ = job.knobs()
+    assert best.words == "rollout.num_workers = 2, learner.num_ranks = 6, features.num_workers = 0"
+    assert best.plan.step_s < 0.95 * job.plan().step_s
+    # the learner's share falls from 6 groups to 4, and the engines' 12 groups still take less time than that
+    assert total(best.plan.phases["rollout"]) < total(best.plan.phases["learn"]) < total(job.plan().phases["learn"])
+    fair = job.changed({"rollout.num_workers": 2, "learner.num_ranks": 6})
+    assert "num_workers" not in fair.knobs()[0].words
+
+
 def test_weights_of_every_use_add_up_to_vllms_share():
     (shared,) = planned(learner={"num_gpus": 0.5, "gradient_checkpointing": True}).plan().gpus
     engine = sum(shared.bytes[name] for name in ("engine weights", "KV cache", "engine rest"))
