@@ -17,7 +17,7 @@ from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import Interruption, interruptible
 from launch.main import start_job
 from launch.preflight import check_prompts
-from vaserl.dataset import CAPTION_PROMPT, DataSet, Vase
+from vaserl.dataset import DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
@@ -63,9 +63,9 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
     weights trained by GRPO ("rl").
 
     Writes all captions and a summary that compares both models to `settings.run_dir`, the summary also as a
-    Markdown table. Captions that an earlier process
-    stored there are reused if they depend on the same weights, data and settings. A finished evaluation is not
-    repeated. fresh: if true, an earlier evaluation in the folder is renamed and repeated.
+    Markdown table. Captions that an earlier process stored there are reused if they depend on the same weights, data
+    and settings. A finished evaluation is not repeated. fresh: if true, an earlier evaluation in the folder is renamed
+    and repeated.
 
     Returns: that summary.
     """
@@ -73,7 +73,8 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
     check_model_folder(settings.model.path)
     data = DataSet(settings.data.path)
     vases, train = data.vases(settings.split), data.vases("train")
-    check_prompts(settings.model, settings.data, settings.rollout, [vase.caption_task() for vase in vases])
+    tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
+    check_prompts(settings.model, settings.data, settings.rollout, tasks)
     scorer = make_scorer(settings.reward)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
@@ -90,7 +91,7 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
                 weights = make_weights(1, files, read_fingerprint(settings.trained))
                 try:
                     with started_engines(settings, rank, folder, status) as engines:
-                        caption_all(engines, vases, weights, store, status)
+                        caption_all(engines, tasks, weights, store, status)
                 except Interruption as interruption:
                     done = f"{store.num_stored} of {len(SYSTEMS) * len(vases)} captions"
                     text = f"stopped by {interruption} with {done}; the same command continues there"
@@ -105,9 +106,7 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
                     encoder,
                     EvaluationConfig(seed=settings.seed),
                 )
-                constant = score_constant_caption(
-                    constant_caption([vase.record for vase in train]), [vase.caption_task() for vase in vases], scorer
-                )
+                constant = score_constant_caption(constant_caption([vase.record for vase in train]), tasks, scorer)
             summary = {**result.summary, "constant_answer": constant, "versions": versions()}
             claim.check()
             folder.write(summary, result.vases, evaluation_markdown(summary))
@@ -128,7 +127,7 @@ def captions_origin(settings: EvaluateSettings, data: DataSet, files: Mapping[st
         "data.path (content)": sha256_of(data.rows.path),
         "data.num_frames": settings.data.num_frames,
         "split": settings.split,
-        "prompt": CAPTION_PROMPT,
+        "prompt": settings.data.prompt,
         "decoding": "greedy",
         **{f"rollout.{name}": rollout[name] for name in ("max_new_tokens", "publish", "engine_args")},
         "engines on a GPU": settings.rollout.num_gpus > 0,
@@ -239,21 +238,21 @@ def started_engines(
 
 
 def caption_all(
-    engines: Captioner, vases: Sequence[Vase], weights: Weights, store: CaptionStore, status: SignsOfLife
+    engines: Captioner, tasks: Sequence[Task], weights: Weights, store: CaptionStore, status: SignsOfLife
 ) -> None:
     """Generates the captions that `store` lacks, and stores them batch by batch: first those of the model before GRPO,
     then those of the trained weights."""
-    done, total = store.num_stored, len(SYSTEMS) * len(vases)
+    done, total = store.num_stored, len(SYSTEMS) * len(tasks)
     with Progress("evaluate", total, done, status.waits_for) as progress:
         for system in SYSTEMS:
             num_stored = len(store.completions(system))
             if system == "rl":
                 with status.phase(0, "publish"):
                     engines.publish(weights)
-            for start in range(num_stored, len(vases), BATCH_SIZE):
-                chosen = vases[start : start + BATCH_SIZE]
+            for start in range(num_stored, len(tasks), BATCH_SIZE):
+                chosen = tasks[start : start + BATCH_SIZE]
                 with status.phase(0, system):
-                    groups = engines.greedy([vase.caption_task() for vase in chosen])
+                    groups = engines.greedy(chosen)
                 store.add(system, [group.completions[0] for group in groups])
                 status.advanced(len(chosen))
                 progress.advance(len(chosen))

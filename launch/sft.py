@@ -14,7 +14,7 @@ from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
 from launch.preflight import check_imitation
-from vaserl.dataset import CAPTION_PROMPT, PROVENANCE, DataSet, Vase
+from vaserl.dataset import PROVENANCE, DataSet, Vase
 from vaserl.grpo import draw_items
 from vaserl.grpo.checks import NonFiniteGuard
 from vaserl.planning.requests import job_bypass_reason, role_requests
@@ -53,7 +53,7 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
         if settings.tiny_model is not None:
             build_tiny_model(
                 settings.model.path,
-                tokenizer_texts(vases),
+                tokenizer_texts(vases, settings.data.prompt),
                 shape=TinyShape(**settings.tiny_model.model_dump()),
                 seed=settings.seed,
             )
@@ -116,15 +116,15 @@ def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator
     num_questions = min(settings.questions_per_vase, len(visible))
     asked = random.choice(len(visible), num_questions, replace=False) if num_questions else []
     questions = [visible[int(index)] for index in asked]
-    turns = ((CAPTION_PROMPT, vase.caption), *((q.question, q.answer) for q in questions))
+    turns = ((settings.data.prompt, vase.caption), *((q.question, q.answer) for q in questions))
     shift = tuple(int(pixels) for pixels in random.integers(-settings.max_shift, settings.max_shift + 1, 2))
     return Demonstration(clip=vase.clip, rotation=rotation, shift=(shift[0], shift[1]), turns=turns)
 
 
-def tokenizer_texts(vases: Sequence[Vase]) -> list[str]:
+def tokenizer_texts(vases: Sequence[Vase], prompt: str) -> list[str]:
     """Returns the texts to train a tokenizer on: the caption prompt, and the caption, reference caption, questions and
     answers of each vase."""
-    texts = [CAPTION_PROMPT]
+    texts = [prompt]
     for vase in vases:
         texts += [vase.caption, vase.reference, *(text for q in vase.questions for text in (q.question, q.answer))]
     return texts

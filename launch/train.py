@@ -43,7 +43,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     starting_moments(settings.start)  # a wrong folder stops the job here, not after the models were loaded
     check_trackers(settings.trackers)
     data = DataSet(settings.data.path)
-    tasks = [vase.caption_task() for vase in data.vases("train")]
+    tasks = [vase.caption_task(settings.data.prompt) for vase in data.vases("train")]
     check_training(settings, tasks)
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)

@@ -12,6 +12,7 @@ from vaserl.commands import (
     check,
     export,
     export_hub,
+    import_chat,
     import_published,
     lathe,
     render,
@@ -24,7 +25,10 @@ from vaserl.errors import USER_ERROR_EXIT, UserError
 
 CLOSED_PIPE_EXIT = 141
 """Exit code when standard output is a pipe whose reading end was closed early: 128 + 13 (SIGPIPE), as in a shell."""
-VERBS = (caption, lathe, render, export, score, audit, rescore, status, check, why, export_hub, import_published)
+VERBS = (
+    *(caption, lathe, render, export, score, audit, rescore, status, check, why),
+    *(export_hub, import_published, import_chat),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Exceptions that end a command or a run, and the type `Problem`, a defect of an input."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,3 +63,19 @@ class Problem:
     message: str
     """Text that says what is wrong at that place and how to correct it."""
     effect: Effect = "stops the run"
+
+
+_SHOWN_PROBLEMS = 5
+
+
+def first_of_each_kind(problems: Sequence[Problem]) -> str:
+    """Returns a text with a line for each of the first five problems of each kind, and the number of the others."""
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.kind, []).append(problem)
+    lines = []
+    for found in kinds.values():
+        lines += [f"{problem.where}: {problem.message}" for problem in found[:_SHOWN_PROBLEMS]]
+        if len(found) > _SHOWN_PROBLEMS:
+            lines.append(f"… and {len(found) - _SHOWN_PROBLEMS:,} more like it")
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ import torch
 from actors.encoder import EncoderPool, EncoderWorker, FeatureReader, owner
 from actors.learner import LearnerGroup
 from actors.placement import placed
-from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.dataset import DataSet
 from vaserl.errors import UserError
 from vaserl.planning.requests import actor_request, bypass_reason
 from vaserl.policy.feature_store import pack_entry, unpack_entry
@@ -22,7 +22,14 @@ from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.vision_tower import VisionTower, feature_recipe
-from vaserl.settings import ClusterSettings, DataSettings, FeatureSettings, LearnerSettings, ModelSettings
+from vaserl.settings import (
+    CAPTION_PROMPT,
+    ClusterSettings,
+    DataSettings,
+    FeatureSettings,
+    LearnerSettings,
+    ModelSettings,
+)
 from vaserl.types import Demonstration
 
 NUM_FRAMES = 8

@@ -12,7 +12,7 @@ import torch
 from actors.learner import LearnerGroup, _Rank
 from actors.placement import placed
 from actors.rank import LearnerRank
-from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.dataset import DataSet
 from vaserl.grpo.loss import policy_loss
 from vaserl.planning.requests import actor_request
 from vaserl.policy.adapter import add_lora
@@ -23,6 +23,7 @@ from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import read_tensors
 from vaserl.settings import (
+    CAPTION_PROMPT,
     ClusterSettings,
     DataSettings,
     LearnerSettings,

@@ -14,11 +14,11 @@ import torch
 
 from actors.learner import LearnerGroup
 from actors.placement import placed
-from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.dataset import DataSet
 from vaserl.planning.requests import actor_request
 from vaserl.policy.tensor_file import read_tensors
 from vaserl.runs.checkpoint.manifest import StoredFile
-from vaserl.settings import ClusterSettings, DataSettings, LearnerSettings, ModelSettings, StartSettings
+from vaserl.settings import CAPTION_PROMPT, ClusterSettings, DataSettings, LearnerSettings, ModelSettings, StartSettings
 from vaserl.types import Demonstration
 
 NUM_FRAMES = 4

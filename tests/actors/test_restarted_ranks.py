@@ -14,14 +14,14 @@ import torch
 from actors.learner import LearnerGroup, _Rank
 from actors.placement import placed
 from tests.actors.test_learner import NUM_FRAMES, grpo_batch, learner_settings
-from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.dataset import DataSet
 from vaserl.planning.requests import actor_request
 from vaserl.policy.fingerprint import mean_gap, probe_layout
 from vaserl.policy.pixel_cache import PixelCache
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import read_tensors
-from vaserl.settings import ClusterSettings, DataSettings, LoraSettings, LossSettings, ModelSettings
+from vaserl.settings import CAPTION_PROMPT, ClusterSettings, DataSettings, LoraSettings, LossSettings, ModelSettings
 from vaserl.types import Batch, Demonstration, Update
 
 LOSS = LossSettings(variant="dr_grpo", token_budget=9)

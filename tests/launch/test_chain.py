@@ -13,11 +13,12 @@ from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
 from vaserl.cli import main as vaserl
-from vaserl.dataset import CAPTION_PROMPT, DataSet
+from vaserl.dataset import DataSet
 from vaserl.files import read_json_lines
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
+from vaserl.settings import CAPTION_PROMPT
 
 SFT = """
 run_dir = "{root}/sft"

@@ -3,14 +3,14 @@
 from vaserl.dataset.dataset import DataSet
 from vaserl.dataset.manifest import Manifest
 from vaserl.dataset.names import CARD, MANIFEST, UNFINISHED_MODEL, clip_name, mesh_name
-from vaserl.dataset.question import PROVENANCE, Question, Topic
+from vaserl.dataset.question import OTHER, PROVENANCE, Question, Topic
 from vaserl.dataset.row import ROW_SCHEMA, SPLITS, Row
-from vaserl.dataset.vase import CAPTION_PROMPT, SYNTHETIC_MUSEUM, Vase
+from vaserl.dataset.vase import SYNTHETIC_MUSEUM, Vase
 
 __all__ = [
-    "CAPTION_PROMPT",
     "CARD",
     "MANIFEST",
+    "OTHER",
     "PROVENANCE",
     "ROW_SCHEMA",
     "SPLITS",

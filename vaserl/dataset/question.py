@@ -7,8 +7,9 @@ from typing import Any, Literal
 from vaserl.types import Dimension
 
 PROVENANCE = "provenance"
-Topic = Dimension | Literal["provenance"]
-"""Subject of a question: one of the six dimensions, or the provenance, which is where the vase was found."""
+OTHER = "other"
+Topic = Dimension | Literal["provenance", "other"]
+"""Subject of a question: one of the six dimensions, the provenance, which is where the vase was found, or another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

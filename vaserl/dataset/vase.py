@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from vaserl.dataset.question import Question
 from vaserl.dataset.row import Row
+from vaserl.settings import CAPTION_PROMPT
 from vaserl.types import DIMENSIONS, Task
 
-CAPTION_PROMPT = "Describe the vase."
 SYNTHETIC_MUSEUM = "SYNTHETIC MUSEUM"
 """Beginning of the field "Collection Record" in the records of synthetic vases. By it a data set, and a model that is
 trained on it, are known to be synthetic."""
@@ -56,12 +56,13 @@ class Vase:
         """True if the record says that the vase is synthetic."""
         return self.record.get("Collection Record", "").startswith(SYNTHETIC_MUSEUM)
 
-    def caption_task(self) -> Task:
-        """Returns the task that asks the vision-language model for a caption of the whole vase."""
+    def caption_task(self, prompt: str = CAPTION_PROMPT) -> Task:
+        """Returns the task that asks the vision-language model for a caption of the whole vase. prompt: text of the
+        user's message."""
         return Task(
             id=f"{self.id}/caption",
             clip=self.clip,
-            prompt=CAPTION_PROMPT,
+            prompt=prompt,
             dimensions=DIMENSIONS,
             record=self.record,
             reference=self.reference,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from vaserl.dataset import CAPTION_PROMPT
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
 from vaserl.files.photograph import UnreadablePhotograph, decode_photograph
@@ -26,6 +25,7 @@ from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
 from vaserl.runs.training_origin import TrainingOrigin, origin_of_model
+from vaserl.settings import CAPTION_PROMPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ def caption_file(
     if out_dir is not None:
         write_mp4(out_dir / "turntable.mp4", clip)
     prompter = Prompter(model)
-    token_ids, _ = sample(Policy(load_model(model).eval()), prompter, clip, CAPTION_PROMPT, max_new_tokens=128)
+    prompt = CAPTION_PROMPT if origin is None else origin.prompt
+    token_ids, _ = sample(Policy(load_model(model).eval()), prompter, clip, prompt, max_new_tokens=128)
     return CaptionedFile(caption=prompter.decode(token_ids), notes=tuple(notes))
 
 

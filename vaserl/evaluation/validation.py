@@ -67,7 +67,7 @@ class Validation:
     @property
     def tasks(self) -> list[Task]:
         """The caption task of each vase, in the order of the vases' ids."""
-        return [vase.caption_task() for vase in self._vases]
+        return [vase.caption_task(self._settings.data.prompt) for vase in self._vases]
 
     def is_due(self, step: int) -> bool:
         """Tells whether the weights that a step produced are to be validated. Step 0 stands for the weights before the

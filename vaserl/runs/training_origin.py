@@ -13,7 +13,7 @@ from vaserl.errors import UserError
 from vaserl.files import write_atomic
 from vaserl.files.strict_json import strict_json
 from vaserl.runs.run import SftRun
-from vaserl.settings.inputs import DataSettings
+from vaserl.settings import CAPTION_PROMPT, DataSettings
 
 TRAINING_FILE = "training.json"
 """Name of the file in an exported model's folder."""
@@ -36,6 +36,8 @@ class TrainingOrigin:
     """Number of training vases."""
     num_synthetic: int
     """Number of training vases whose records say that they are synthetic."""
+    prompt: str = CAPTION_PROMPT
+    """Text that asked for a caption in training."""
 
     @property
     def is_synthetic(self) -> bool:
@@ -56,6 +58,7 @@ def origin_of_data(data: DataSettings) -> TrainingOrigin | None:
         resolution=clip.frames.shape[2],
         num_vases=len(vases),
         num_synthetic=sum(vase.is_synthetic for vase in vases),
+        prompt=data.prompt,
     )
 
 
@@ -74,7 +77,8 @@ def origin_of_model(folder: Path) -> TrainingOrigin | None:
         try:
             found = json.loads(file.read_text())
             kinds = {"num_frames": int, "fps": float, "resolution": int, "num_vases": int, "num_synthetic": int}
-            return TrainingOrigin(**{name: kind(found[name]) for name, kind in kinds.items()})
+            prompt = str(found.get("prompt", CAPTION_PROMPT))  # models of earlier versions have none
+            return TrainingOrigin(**{name: kind(found[name]) for name, kind in kinds.items()}, prompt=prompt)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is damaged; export the model again, or delete the file") from error
     if run.model_folder.resolve() == folder.resolve() and run.config_file.is_file():

@@ -4,7 +4,7 @@ or evaluation job."""
 from vaserl.settings.advantage import OVERLONG_PART, AdvantageSettings, OverlongSettings
 from vaserl.settings.cluster import ClusterSettings
 from vaserl.settings.features import FeatureSettings
-from vaserl.settings.inputs import DataSettings, ModelSettings
+from vaserl.settings.inputs import CAPTION_PROMPT, DataSettings, ModelSettings
 from vaserl.settings.jobs import EvaluateSettings, SftSettings, TinyModelSettings, TrainSettings
 from vaserl.settings.learner import LANGUAGE_MODEL_LINEARS, LearnerSettings, LoraSettings
 from vaserl.settings.loss import LossSettings
@@ -18,6 +18,7 @@ from vaserl.settings.start import StartSettings
 from vaserl.settings.validation import ValidationSettings
 
 __all__ = [
+    "CAPTION_PROMPT",
     "LANGUAGE_MODEL_LINEARS",
     "OVERLONG_PART",
     "AdvantageSettings",

@@ -17,11 +17,16 @@ class ModelSettings(Section):
     """Precision of weights and activations, in the learner and in the engines."""
 
 
+CAPTION_PROMPT = "Describe the vase."
+
+
 class DataSettings(Section):
     """Settings of the data set, and of how its clips (turntable videos of vases) are passed to the model."""
 
     path: Path
     """Folder of a curated data set, with manifest.parquet and clips/ in it."""
+    prompt: str = pydantic.Field(default=CAPTION_PROMPT, min_length=1)
+    """Text of the user's message that asks for a caption of the vase, in training and evaluation."""
     num_frames: int = pydantic.Field(default=16, ge=2, multiple_of=2)
     """Number of frames of each clip that the model gets, evenly spaced over one turn of the vase. Must be a multiple of
     2, because the vision tower encodes pairs of frames."""

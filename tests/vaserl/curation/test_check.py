@@ -14,7 +14,8 @@ from vaserl.cli import main
 from vaserl.curation.check import check_dataset, check_photographs
 from vaserl.curation.check.checked import page
 from vaserl.curation.settings import SourceSettings
-from vaserl.dataset import CAPTION_PROMPT, DataSet, Question, Topic
+from vaserl.dataset import DataSet, Question, Topic
+from vaserl.settings import CAPTION_PROMPT
 
 RECORD = {"Fabric": "ATHENIAN", "Shape Name": "KYLIX", "Date": "-525 to -475", "Decoration": "A: SATYR"}
 

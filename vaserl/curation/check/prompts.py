@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from vaserl.curation.check.checked import VaseExample
 from vaserl.curation.stages.questions import questions_about
-from vaserl.dataset import CAPTION_PROMPT, Vase
+from vaserl.dataset import Vase
 from vaserl.rewards.vase import reference_caption
+from vaserl.settings import CAPTION_PROMPT
 
 _T = TypeVar("_T")
 

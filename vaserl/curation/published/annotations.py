@@ -25,7 +25,7 @@ from typing import Any
 from vaserl.curation.canon import canonical_record
 from vaserl.curation.fields import RECORD_FIELDS, Renaming
 from vaserl.curation.source.problem import Report
-from vaserl.dataset import PROVENANCE, SPLITS
+from vaserl.dataset import OTHER, PROVENANCE, SPLITS
 from vaserl.errors import Problem
 from vaserl.types import DIMENSIONS
 
@@ -38,7 +38,6 @@ LIST_FIELDS = ("qa_pairs", "qa", "items", "questions", "pairs", "annotations")
 KIND_FIELDS = ("dimension", "field", "type", "question_type", "category", "attribute")
 
 TOPICS = (*DIMENSIONS, PROVENANCE)
-OTHER = "other"
 """Value of the field "dimension" of a question that asks about none of the topics in TOPICS."""
 
 _DIMENSION_OF = {

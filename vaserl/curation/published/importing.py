@@ -13,7 +13,7 @@ from PIL import ImageOps
 
 from vaserl.curation.outcome.split import drawn, split_vases, stratum_of
 from vaserl.curation.pipeline import PIPELINE
-from vaserl.curation.published.annotations import OTHER, TOPICS
+from vaserl.curation.published.annotations import TOPICS
 from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
 from vaserl.curation.published.words import record_from_caption, record_from_questions
 from vaserl.curation.settings import CardSettings, SplitSettings, TurntableSettings
@@ -23,8 +23,8 @@ from vaserl.curation.stages.lift import MESH
 from vaserl.curation.stages.questions import questions_about
 from vaserl.curation.stages.source import SOURCE
 from vaserl.curation.stages.turntable import CLIP, TURNTABLE
-from vaserl.dataset import DataSet, Question, Row, mesh_name
-from vaserl.errors import Problem, UserError
+from vaserl.dataset import OTHER, DataSet, Question, Row, mesh_name
+from vaserl.errors import Problem, UserError, first_of_each_kind
 from vaserl.files.clip import Clip
 from vaserl.files.glb import check_glb
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
@@ -33,7 +33,6 @@ from vaserl.rewards.vase import reference_caption
 AROUND = ("front", "left", "back", "right")
 """Names of the four side views of a vase, in the order in which a turntable video shows these sides."""
 STILLS_FPS = 2.0
-_SHOWN_PROBLEMS = 5
 
 _logger = logging.getLogger(__name__)
 
@@ -81,7 +80,8 @@ def import_published(
 
     problems: list[Problem] = []
     vases = read_layout(source, problems.append)
-    _refuse(problems)
+    if problems:
+        raise UserError(first_of_each_kind(problems))
     dataset.models.mkdir(parents=True, exist_ok=True)
     at_random = {} if any(vase.split for vase in vases) else _drawn(vases, seed)
     unnamed = sum(not vase.split for vase in vases) - len(at_random)
@@ -110,20 +110,6 @@ def import_published(
         num_questions_left_out=left_out,
         num_records_from_texts=sum(not states_something(vase.record) for vase in vases),
     )
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    """Raises a UserError that lists the first few problems of each kind, unless `problems` is empty."""
-    kinds: dict[str, list[Problem]] = {}
-    for problem in problems:
-        kinds.setdefault(problem.kind, []).append(problem)
-    lines = []
-    for found in kinds.values():
-        lines += [f"{problem.where}: {problem.message}" for problem in found[:_SHOWN_PROBLEMS]]
-        if len(found) > _SHOWN_PROBLEMS:
-            lines.append(f"… and {len(found) - _SHOWN_PROBLEMS:,} more like it")
-    if lines:
-        raise UserError("\n".join(lines))
 
 
 def problem_of(vase: PublishedVase) -> str:

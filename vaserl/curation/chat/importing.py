@@ -1,0 +1,110 @@
+"""Converts conversations about videos or pictures of vases into a data set for training and evaluation."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vaserl.curation.chat.clips import clip_of_pictures, clip_of_video
+from vaserl.curation.chat.reading import Chat, read_chats
+from vaserl.curation.outcome.card import Findings, write_card
+from vaserl.curation.outcome.split import drawn, stratum_of
+from vaserl.curation.pipeline import PIPELINE
+from vaserl.curation.published.words import record_from_caption
+from vaserl.curation.settings import CardSettings
+from vaserl.curation.source.records import states_something
+from vaserl.curation.stages.source import SOURCE
+from vaserl.dataset import OTHER, DataSet, Question, Row
+from vaserl.errors import Problem, UserError, first_of_each_kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedChats:
+    """The result of an import."""
+
+    num_vases: Mapping[str, int]
+    """Number of imported vases, by split (train, val, test)."""
+    rejected: Mapping[str, str]
+    """Reasons why vases were rejected, by the vase's id."""
+    prompts: Mapping[str, int]
+    """First questions of the conversations, each with its number of vases, the commonest first."""
+    num_records_from_texts: int
+    """Number of imported vases whose record was derived from their caption."""
+
+
+def import_chats(
+    source: Path, dataset: DataSet, *, num_frames: int, resolution: int, num_val: int = 0, num_test: int = 0, seed: int
+) -> ImportedChats:
+    """Reads the conversations in the file `source` and writes a data set: manifest, clips and card.
+
+    The first answer becomes the caption; later turns become questions. A vase without a record gets one from its
+    reference caption, as the reward's parser reads it; a vase whose caption states none of the six dimensions is
+    rejected, and so is one whose video or picture can't be read. `num_test` and `num_val` training vases are moved into
+    these splits, drawn with `seed` in proportion to fabrics, techniques and shapes.
+
+    num_frames, resolution: number of frames of a clip, and their width and height in pixels.
+
+    Raises: UserError when rows can't be used; the message has the first few of each kind. Also when a split is to be
+    drawn that the file states, or no vase is left for training.
+    """
+    problems: list[Problem] = []
+    chats = read_chats(source, problems.append)
+    if problems:
+        raise UserError(first_of_each_kind(problems))
+    dataset.path.mkdir(parents=True, exist_ok=True)
+    rows = [_row(chat, dataset, num_frames, resolution) for chat in chats]
+    for split, number in (("test", num_test), ("val", num_val)):
+        rows = _with_split(rows, split, number, seed)
+    dataset.write_rows(rows)
+    off = [stage for stage in PIPELINE.names if stage != SOURCE.name]
+    write_card(dataset, rows, CardSettings(title=source.stem), Findings(off=off))
+    kept = {row.vase_id for row in rows if row.kept}
+    return ImportedChats(
+        num_vases=dict(sorted(Counter(row.split for row in rows if row.split).items())),
+        rejected={row.vase_id: row.reason for row in rows if not row.kept},
+        prompts=dict(Counter(chat.turns[0][0] for chat in chats if chat.id in kept).most_common()),
+        num_records_from_texts=sum(chat.id in kept and not states_something(chat.record) for chat in chats),
+    )
+
+
+def _row(chat: Chat, dataset: DataSet, num_frames: int, resolution: int) -> Row:
+    record = dict(chat.record) if states_something(chat.record) else record_from_caption(chat.reference)
+    photo = chat.video or chat.pictures[0]
+    row = Row(
+        photo=str(photo.absolute()),
+        photo_sha256=hashlib.sha256(photo.read_bytes()).hexdigest() if photo.is_file() else "",
+        vase_id=chat.id,
+        record=record,
+        caption=chat.turns[0][1],
+        reference=chat.reference,
+        questions=tuple(Question(dimension=OTHER, question=q, answer=a) for q, a in chat.turns[1:] if a),
+        split=chat.split or "train",
+    )
+    if not states_something(record):
+        return _rejected(row, f"{chat.where}: the caption states none of the six dimensions, and there is no record")
+    try:
+        if chat.video:
+            clip = clip_of_video(chat.video, num_frames, resolution)
+        else:
+            clip = clip_of_pictures(chat.pictures, num_frames, resolution)
+    except UserError as error:
+        return _rejected(row, f"{chat.where}: {error}")
+    return replace(row, clip=dataset.clips.add(clip))
+
+
+def _rejected(row: Row, reason: str) -> Row:
+    return replace(row, rejected_by=SOURCE.name, reason=reason, split="")
+
+
+def _with_split(rows: Sequence[Row], split: str, number: int, seed: int) -> list[Row]:
+    """Returns the rows with `number` of the training vases moved into another split."""
+    if number == 0:
+        return list(rows)
+    if stated := sum(row.split == split for row in rows):
+        raise UserError(f"the file states the split {split!r} for {stated} vases; leave out --num-{split}")
+    train = {row.vase_id: stratum_of(row.record) for row in rows if row.split == "train"}
+    if number >= len(train):
+        raise UserError(f"--num-{split} {number} leaves no vase for training: {len(train)} are left for it")
+    moved = drawn(train, number, seed)
+    return [replace(row, split=split) if row.vase_id in moved else row for row in rows]
