@@ -149,24 +149,29 @@ class JobServer:
             position += len(text)
 
     def _asked(self, request: Callable[[], Any]) -> Any:
-        from ray.exceptions import AuthenticationError
-
         try:
             return request()
-        except AuthenticationError as error:
-            raise UserError(
+        except Exception as error:
+            if (known := self._explained(error)) is None:
+                raise
+            raise known from error
+
+    def _explained(self, error: Exception) -> UserError | None:
+        from ray.exceptions import AuthenticationError  # not before the request: `_connect` prepares the import of Ray
+
+        if isinstance(error, AuthenticationError):
+            return UserError(
                 f"the cluster at {self._address} refuses this machine ({AUTH_MODE} = {os.environ.get(AUTH_MODE)}): "
                 f"{str(error).strip().splitlines()[0]}\n"
                 "  Each machine of a cluster and each client needs RAY_AUTH_MODE=token and the cluster's token, in the "
                 "file that RAY_AUTH_TOKEN_PATH names, or in ~/.ray/auth_token.\n"
                 "  Copy the token file of the head node (mode 600). docs/cluster.md has every start path"
-            ) from None
-        except (ConnectionError, OSError) as error:
-            raise UserError(
-                f"{self._address}: {error}. Is the cluster up, and the address that of its dashboard?"
-            ) from (error)
-        except RuntimeError as error:  # how Ray's client reports every other answer
-            raise UserError(f"{self._address}: {str(error).strip().splitlines()[-1][:500]}") from error
+            )
+        if isinstance(error, OSError):
+            return UserError(f"{self._address}: {error}. Is the cluster up, and the address that of its dashboard?")
+        if isinstance(error, RuntimeError):  # how Ray's client reports every other answer
+            return UserError(f"{self._address}: {str(error).strip().splitlines()[-1][:500]}")
+        return None
 
 
 class _Output:
