@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from launch.plan import PUBLISHED_VASES
 from launch.plan_errors import comparisons
 from vaserl.planning.hardware import GIB, parse_cluster
 from vaserl.planning.learner_cost import total
@@ -52,7 +53,7 @@ def _row(size: str, job: str, kind: type[SftSettings] | type[TrainSettings], clu
     nodes = cluster.rpartition("x")[0]
     overlay = ROOT / "configs" / "clusters" / f"a100_{nodes}" / f"{job}.toml"
     settings = load_config(kind, ROOT / "configs" / size / f"{job}.toml", overlays=[overlay])
-    load = job_load(settings, frame_size=(448, 448), num_text=40, num_vases=595)
+    load = job_load(settings, frame_size=(448, 448), num_text=40, num_vases=PUBLISHED_VASES)
     shape = read_shape(f"shape:{size}")
     planned = PlannedJob(settings=settings, shape=shape, cluster=parse_cluster(cluster), load=load)
     plan = planned.plan()
