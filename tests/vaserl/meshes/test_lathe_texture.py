@@ -56,6 +56,21 @@ def test_paint_atlas_does_not_mirror_a_figure_beside_the_outline() -> None:
     assert blue[np.abs(azimuth_deg - 82) < 4].max() < 0, "clay, whose red exceeds its blue"
 
 
+def test_paint_atlas_gives_the_side_the_ground_beside_a_panel() -> None:
+    """Uses a wall in black slip with a panel of clay up to 33 degrees to both sides, over half of what is seen."""
+    mask = seen_mask(view_deg=(0.0, 0.0))
+    photo = photograph(mask, clay=SLIP)
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    photo[(np.abs(x) < 0.3 * HEIGHT * 0.55) & (np.abs(y) < 12) & mask] = CLAY
+    texture = np.asarray(lathe(photo, mask).mesh.visual.material.baseColorTexture, float)  # type: ignore[union-attr]
+    height, width = texture.shape[:2]
+    rows = texture[height * 9 // 20 : height * 11 // 20].mean(axis=0)
+    azimuth_deg = (np.arange(width) + 0.5) / width * 360 - 180
+    light = rows.sum(axis=1)
+    assert light[np.abs(azimuth_deg) < 20].min() > 0.8 * sum(CLAY), "the panel"
+    assert light[np.abs(np.abs(azimuth_deg) - 90) < 8].max() < 2 * sum(SLIP), "the side has no panel"
+
+
 def test_lathe_a_large_photograph_gives_the_same_profile_and_a_sharper_texture() -> None:
     small = lathe_of(seen_mask())
     large_mask = seen_mask(side=900, height=HEIGHT * 900 / SIDE)

@@ -28,6 +28,9 @@ LEAST_FACING = 0.15
 FADE_DEG = 6.0
 """Width in degrees of the zone beyond the visible wall in which the texture fades into the ground colour (the colour
 behind the painted figures)."""
+GROUND_DEG = 30.0
+"""Width in degrees of the zones at both sides of the visible wall in which the ground colour of the wall beyond them is
+found. The middle of the front may have another ground, such as the panel of a picture."""
 GROUND_SHARE = 0.05
 """Standard deviation of the smoothing over neighbouring rows when the ground colour is found, as a share of the wall's
 number of rows."""
@@ -155,7 +158,9 @@ def front_wall(exposure: Exposure, look_up: Lookup, shape: tuple[int, int], prof
     front = np.zeros((num_rows, width, 3))
     seen = look_up(across, row)
     weight = np.clip((turned - last) / FADE_DEG, 0.0, 1.0)[..., None]
-    front[:, near] = (1 - weight) * seen + weight * _ground(seen, turned <= last)[:, None]
+    front[:, near] = (1 - weight) * seen + weight * _ground(seen, (turned <= last) & (turned > last - GROUND_DEG))[
+        :, None
+    ]
     places = np.full((2, num_rows, width), np.nan)
     places[:, :, near] = exposure.axis.to_photo(across, row + exposure.first_row)
     return FrontWall(colours=front, last_deg=last_deg, places=places)
@@ -170,11 +175,11 @@ def with_invented_back(front: FrontWall) -> np.ndarray:
 def _ground(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Returns the ground colour behind the painted figures in each row, float64 [rows, 3].
 
-    `colours` is float64 [rows, N, 3]; `seen`, bool [rows, N], is True where the photograph shows the wall. Each row's
-    colours are divided into lighter and darker ones. The ground colour is the median of one of the two groups, since
-    the median of all colours would be a mixture in a row of half clay and half slip. If more than 85 % of the row are
-    in one group, as in a line around the vase, this group is the ground. Otherwise, the ground is the group that is
-    larger in the neighbouring rows, since most of a row through a figure's body is figure.
+    `colours` is float64 [rows, N, 3]; `seen`, bool [rows, N], is True where the photograph shows the wall at the sides.
+    Each row's colours there are divided into lighter and darker ones. The ground colour is the median of one of the two
+    groups, since the median of all colours would be a mixture in a row of half clay and half slip. If more than 85 % of
+    them are in one group, as in a line around the vase, this group is the ground. Otherwise, the ground is the group
+    that is larger in the neighbouring rows, since most of a row through a figure's body is figure.
     """
     light = np.where(seen, colours.sum(axis=2), np.nan)
     middle = (np.nanmin(light, axis=1) + np.nanmax(light, axis=1)) / 2
