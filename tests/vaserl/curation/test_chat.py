@@ -131,6 +131,7 @@ def test_import_chats_rejects_what_cannot_be_read_with_its_row(folder: Path):
         ({"messages": ["x"], "videos": ["turn.mp4"]}, "a message must be an object"),
         ({"messages": [user(None), assistant(CAPTION)], "videos": ["turn.mp4"]}, "must be a text or a list of parts"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": [7]}, "must be a text, got int"),
+        ({"messages": [user(ASK), assistant(CAPTION)], "videos": 7}, "a path or a list of paths, got int"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "record": ["x"]}, '"record" must be'),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "split": "dev"}, "none of train, val"),
     ],

@@ -130,6 +130,8 @@ def _chat(row: Mapping[str, Any], where: str, number: int, folder: Path) -> Chat
 
 def _listed(row: Mapping[str, Any], kind: str) -> list[str]:
     found = row.get(f"{kind}s") or row.get(kind) or []
+    if not isinstance(found, str | list):
+        raise _Unusable("media", f'"{kind}s" must be a path or a list of paths, got {type(found).__name__}')
     return [_local(name) for name in ([found] if isinstance(found, str) else found)]
 
 
