@@ -1,20 +1,37 @@
-"""Tests what `launch doctor` finds on a machine and says about several."""
+"""Tests what `launch doctor` finds on a machine and says about several. No test starts Ray."""
 
 import dataclasses
 import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ray.exceptions import GetTimeoutError, RayTaskError, RuntimeEnvSetupError, WorkerCrashedError
 
-from launch.doctor import Answer, clock_skew, main, report
-from launch.doctor_probe import NodeFindings, differing_packages, free_bytes, model_digest, read_lock
+from launch.doctor import main
+from launch.doctor_nodes import answered, clock_skew, compared
+from launch.doctor_probe import (
+    NodeFindings,
+    Wanted,
+    differing_packages,
+    free_bytes,
+    gpus,
+    look,
+    model_digest,
+    read_lock,
+    run_tool,
+)
+from launch.doctor_report import Answer, report
 from vaserl.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+A100 = "A100, 81920 MiB, 580.1"
 SOUND = NodeFindings(
     host="a",
     python="3.11.7",
-    gpus=("A100, 81920 MiB, 580.1",) * 2,
+    gpus=(A100,) * 2,
     differing=(),
     renderer="NVIDIA / A100",
     free={"/data": 50 * 10**9, "/dev/shm": 5 * 10**9},
@@ -25,7 +42,21 @@ SOUND = NodeFindings(
 
 
 def answer(*, skew_s: float = 0.0, **changes) -> Answer:
-    return Answer(findings=dataclasses.replace(SOUND, **changes), skew_s=skew_s)
+    found = dataclasses.replace(SOUND, **changes)
+    return Answer(host=found.host, findings=found, problems=found.problems, skew_s=skew_s)
+
+
+def raising(error: Exception) -> Callable:
+    def call():
+        raise error
+
+    return call
+
+
+def install_nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
 def test_clock_skew_is_what_the_question_s_duration_cannot_explain():
@@ -47,9 +78,11 @@ def test_report_of_sound_machines():
         ({"skew_s": 3.0}, "the clock is off by 3 s or more"),
         ({"free": {"/dev/shm": 10**9}}, "/dev/shm has 1.0 GB free, less than 2"),
         ({"free": {"/data": 9 * 10**9}}, "/data has 9.0 GB free, less than 10"),
-        ({"model": "def"}, "the model differs from that on a: def instead of abc"),
-        ({"rewards": {}}, "reward m:f differs from that on a: missing instead of 111111111111"),
-        ({"python": "3.12.1"}, "python differs from that on a: 3.12.1 instead of 3.11.7"),
+        ({"model": "def"}, "model: def, but abc on a"),
+        ({"rewards": {}}, "reward m:f: missing, but 111111111111 on a"),
+        ({"python": "3.12.1"}, "python: 3.12.1, but 3.11.7 on a"),
+        ({"gpus": (A100,)}, f"GPUs: 1 x {A100}, but 2 x {A100} on a"),
+        ({"gpus": ("A100, 81920 MiB, 570.0",) * 2}, f"GPUs: 2 x A100, 81920 MiB, 570.0, but 2 x {A100} on a"),
         ({"differing": tuple("abcdef")}, "a; b; c; d and 2 more: run launch/setup.sh there"),
         ({"problems": ("off-screen rendering (EGL) fails",)}, "off-screen rendering (EGL) fails"),
     ],
@@ -58,8 +91,50 @@ def test_report_names_each_problem_of_a_machine(changes, words):
     text, is_sound = report([answer(), answer(host="b", **changes)])
     assert not is_sound
     assert "a: ok" in text
-    assert "b: 1 problems" in text
+    assert "b: 1 problem\n" in text
     assert f"PROBLEM   {words}" in text
+
+
+def test_report_compares_with_the_first_machine_that_has_a_thing():
+    head = answer(host="head", gpus=(), model="", problems=("model.path has no config.json",))
+    text, is_sound = report([head, answer(), answer(host="b", gpus=(A100,), model="def")])
+    assert not is_sound
+    assert "head: 2 problems" in text  # no GPU is none: it may be the head node
+    assert "PROBLEM   model: missing, but abc on a" in text
+    assert "b: 2 problems" in text
+    assert f"PROBLEM   GPUs: 1 x {A100}, but 2 x {A100} on a" in text
+    assert "PROBLEM   model: def, but abc on a" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (GetTimeoutError("Get timed out: some object(s) not ready."), "no answer within 180 s"),
+        (WorkerCrashedError(), "The worker died unexpectedly"),
+        (RuntimeEnvSetupError("pip failed"), "pip failed"),
+        (
+            RayTaskError("look", "Traceback\n  line\nModuleNotFoundError: No module named 'launch'", ValueError("x")),
+            "ModuleNotFoundError: No module named 'launch'. The node needs this code",
+        ),
+    ],
+)
+def test_a_node_that_can_not_be_looked_at_is_named_beside_the_others(error: Exception, words: str):
+    lost = answered("10.0.0.7", raising(error))
+    assert compared(lost, raising(AssertionError("must not be measured"))) is lost
+    text, is_sound = report([answered("10.0.0.6", lambda: SOUND), lost])
+    assert not is_sound
+    assert text.startswith("a: ok\n")
+    lines = text.splitlines()
+    assert lines[-2] == "10.0.0.7: 1 problem"
+    assert lines[-1].startswith("  PROBLEM   this node could not be looked at: ")
+    assert words in lines[-1]
+
+
+def test_a_node_lost_while_it_is_measured_keeps_its_findings():
+    kept = compared(answer(), raising(GetTimeoutError("")))
+    assert kept.findings == SOUND
+    assert kept.problems == ("network and clock could not be measured: no answer within 180 s",)
+    assert compared(answer(), lambda: (5e9, 3.0)).rate == 5e9
 
 
 def test_differing_packages_compares_with_the_lock():
@@ -73,7 +148,37 @@ def test_differing_packages_compares_with_the_lock():
 
 
 def test_free_bytes_of_a_folder_that_is_not_there_yet(tmp_path: Path):
-    assert free_bytes([str(tmp_path / "run" / "1")])[str(tmp_path / "run" / "1")] > 0
+    assert free_bytes(str(tmp_path / "run" / "1"), "run_dir") > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gpus_of_a_machine_without_driver_and_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus() == ()
+    install_nvidia_smi(tmp_path, monkeypatch, f"echo '{A100}'; echo '{A100}'")
+    assert gpus() == (A100, A100)
+
+
+def test_a_broken_driver_and_folders_that_can_not_be_written_to_are_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    install_nvidia_smi(tmp_path, monkeypatch, "echo 'Failed to initialize NVML: version mismatch'; exit 18")
+    too_long = f"/tmp/{'a' * 300}/run"
+    found = look(Wanted(lock={}, folders={"run_dir": "/proc/run", "features.folder": too_long}))
+    assert found.gpus == ()
+    assert "nvidia-smi fails with exit code 18: Failed to initialize NVML: version mismatch. Check the driver" in (
+        found.problems
+    )
+    assert set(found.free) == {"/dev/shm"}
+    for start in ("run_dir /proc/run: /proc can't be written to: ", f"features.folder {too_long}: "):
+        assert [problem for problem in found.problems if problem.startswith(start)]
+
+
+def test_a_tool_that_does_not_end_is_named_without_its_arguments():
+    with pytest.raises(UserError, match=r"^nvidia-smi did not end within 0\.1 s$"):
+        run_tool("nvidia-smi", [sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.1)
+    with pytest.raises(UserError, match=r"^nvidia-smi can't be started: No such file"):
+        run_tool("nvidia-smi", ["/nowhere/nvidia-smi"])
 
 
 def test_model_digest_needs_all_files_and_sees_a_change(tmp_path: Path):
@@ -89,6 +194,20 @@ def test_model_digest_needs_all_files_and_sees_a_change(tmp_path: Path):
     before = model_digest(tmp_path)
     (tmp_path / "2.safetensors").write_bytes(b"223")
     assert model_digest(tmp_path) != before
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": []}', "{}", "\xff"])
+def test_a_broken_index_of_weights_is_a_problem(tmp_path: Path, text: str):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors.index.json").write_bytes(text.encode("latin1"))
+    with pytest.raises(UserError, match=r"index\.json is no index of weights on this machine"):
+        model_digest(tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--model.path=m"], ["--with", "file.toml"]])
+def test_doctor_refuses_options_without_a_config(options: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(options) == 2
+    assert "without a CONFIG there is nothing to change" in capsys.readouterr().err
 
 
 def test_doctor_on_this_machine_names_a_missing_model(
