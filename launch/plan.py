@@ -27,19 +27,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m launch plan",
         usage="python -m launch plan CONFIG [--cluster 8x8xa100-80] [--with FILE …] [--section.key VALUE …]",
         description="Predicts memory, time, disk and network of a train or sft job. Starts nothing and needs no GPU.",
+        allow_abbrev=False,
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file of a train or sft job")
     parser.add_argument("--with", dest="overlays", type=Path, metavar="FILE", action="append", default=[])
     parser.add_argument("--cluster", default="1x1xa100-80", help="NODESxGPUSxKIND[xCPUS] (%(default)s)")
     parser.add_argument("--model", help="sizes, if model.path isn't there yet: shape:3b, shape:7b or a folder")
     parser.add_argument(
-        "--frame-size", type=int, help=f"width of a frame in pixels; default: the data set's, or {_FRAME_SIZE}"
+        "--frame-size", type=_count, help=f"width of a frame in pixels; default: the data set's, or {_FRAME_SIZE}"
     )
     parser.add_argument(
-        "--num-vases", type=int, help=f"vases for training; default: the data set's, or {PUBLISHED_VASES}"
+        "--num-vases", type=_count, help=f"vases for training; default: the data set's, or {PUBLISHED_VASES}"
     )
-    parser.add_argument("--text-tokens", type=int, default=40, help="tokens of a prompt without its clip (%(default)s)")
-    parser.add_argument("--new-tokens", type=int, help="mean tokens of a completion; default: rollout.max_new_tokens")
+    parser.add_argument("--text-tokens", type=_count, default=40, help="tokens of a prompt without clip (%(default)s)")
+    parser.add_argument("--new-tokens", type=_count, help="mean tokens of a completion; default: the most it can have")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments, overrides = parser.parse_known_args(argv)
     try:
@@ -49,14 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_ERROR_EXIT
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of 1 or more")
+    return int(text)
+
+
 def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
+    cluster = parse_cluster(arguments.cluster)
     kind = config_kind(arguments.config)
     settings = load_config(kind, arguments.config, overrides, overlays=arguments.overlays)
+    most = settings.rollout.max_new_tokens if isinstance(settings, TrainSettings) else 0
+    if arguments.new_tokens and arguments.new_tokens > most:
+        raise UserError(
+            f"--new-tokens {arguments.new_tokens}: "
+            + (
+                f"a completion has at most rollout.max_new_tokens = {most}"
+                if most
+                else "supervised training samples none"
+            )
+        )
     size, num_vases = _data_of(settings)
     job = PlannedJob(
         settings=settings,
         shape=read_shape(arguments.model or settings.model.path),
-        cluster=parse_cluster(arguments.cluster),
+        cluster=cluster,
         load=job_load(
             settings,
             frame_size=(arguments.frame_size, arguments.frame_size) if arguments.frame_size else size,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vaserl.errors import UserError
 from vaserl.planning.device import Device, device_of
 from vaserl.planning.efficiency import CONTEXT, ON_SHARED_GPU
 from vaserl.planning.hardware import ClusterShape
@@ -69,7 +70,8 @@ class JobPlan:
 def plan_job(settings: TrainSettings | SftSettings, shape: ModelShape, cluster: ClusterShape, load: JobLoad) -> JobPlan:
     """Predicts what a job needs.
 
-    Raises: UserError for a request that no cluster can place; see `actor_request`.
+    Raises: UserError for a request that no cluster can place (see `actor_request`), for actors on GPUs where the
+    cluster has none, and for options of vLLM or DeepSpeed that are no numbers.
     """
     return _Planner(settings, shape, cluster, load).plan()
 
@@ -97,8 +99,13 @@ class _Planner:
             )
 
     def device(self, role: str) -> Device:
-        kind = self.cluster.accelerator if self.requests[role].num_gpus else None
-        return device_of(kind, self.settings.model.dtype)
+        num_gpus = self.requests[role].num_gpus
+        if num_gpus and not self.cluster.accelerator:
+            raise UserError(
+                f"{role}.num_gpus = {num_gpus:g}, but the cluster has no GPUs: give a kind of GPU with --cluster, such "
+                f"as 1x1xa100-80, or set {role}.num_gpus = 0"
+            )
+        return device_of(self.cluster.accelerator if num_gpus else None, self.settings.model.dtype)
 
     def share(self, role: str) -> int:
         """Groups of a step that the actor with the most of them gets."""
@@ -217,8 +224,8 @@ class _Planner:
         return parts
 
     def publish_bytes(self) -> float:
-        """Returns the bytes that go to other nodes than rank 0's: each node gets an adapter once, and each GPU of an
-        engine a whole model."""
+        """Returns the bytes that go to other nodes than rank 0's: each node gets the weights once, an adapter through
+        the object store and a whole model by a broadcast."""
         if not self.engine:
             return 0.0
         home = next((seat.node for seat in self.seating.seats if seat.member.role == "learner"), "")

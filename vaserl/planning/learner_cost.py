@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vaserl.errors import UserError
 from vaserl.planning.device import Device
 from vaserl.planning.efficiency import COLLECTIVES, CONTEXT
 from vaserl.planning.load import GroupLoad
@@ -40,8 +41,16 @@ class LearnerCost:
 
     @property
     def zero_stage(self) -> int:
-        """DeepSpeed's ZeRO stage."""
-        return int(self.settings.deepspeed.get("zero_optimization", {}).get("stage", 0))
+        """DeepSpeed's ZeRO stage. Raises: UserError if the settings have none that exists."""
+        stage = self.settings.deepspeed.get("zero_optimization", {}).get("stage", 0)
+        if isinstance(stage, bool) or stage not in (0, 1, 2, 3):
+            raise UserError(f"learner.deepspeed.zero_optimization.stage = {stage!r}: set 0, 1, 2 or 3, without quotes")
+        return int(stage)
+
+    @property
+    def num_owners(self) -> int:
+        """Number of ranks over which the optimizer's state is divided."""
+        return self.settings.num_ranks if self.zero_stage >= 1 else 1
 
     def group_s(self, group: GroupLoad) -> dict[str, float]:
         """Returns the seconds of one group's forward and backward pass, by part.
@@ -71,7 +80,7 @@ class LearnerCost:
         """Returns the seconds of a step, by part. num_groups: groups of one rank, the one with the most. network: bytes
         per second between the ranks' nodes."""
         constants, device = self.device.efficiency, self.device
-        state = self.num_trained * (2 * device.itemsize + 2 * _MASTER_BYTES) / self.settings.num_ranks
+        state = self.num_trained * (2 * device.itemsize + 2 * _MASTER_BYTES) / self.num_owners
         exchanged = 2.0 * self.num_trained * device.itemsize * (self.settings.num_ranks > 1)
         gathered = 3.0 * self.shape.num_text * device.itemsize * (self.zero_stage == 3) * num_groups
         return {
@@ -85,7 +94,7 @@ class LearnerCost:
         """Returns the bytes on a rank's GPU at the peak of a step, by use."""
         itemsize, ranks = self.device.itemsize, self.settings.num_ranks
         whole = (self.shape.num_text + self.shape.num_tower) * itemsize
-        masters = (_MASTER_BYTES + itemsize) * self.num_trained / (ranks if self.zero_stage >= 1 else 1)
+        masters = (_MASTER_BYTES + itemsize) * self.num_trained / self.num_owners
         fits = max(1, self.settings.max_tokens_per_micro_batch // group.num_tokens)
         packed = min(fits, max(1, num_groups))
         adapter = self.num_trained * itemsize if self.settings.method == "lora" else 0

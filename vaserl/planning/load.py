@@ -74,7 +74,7 @@ def job_load(
         branches = (SFT_CAPTION_TOKENS, *[SFT_TURN_TOKENS] * settings.questions_per_vase)
         num_groups, num_steps = settings.vases_per_step, -(-settings.num_epochs * num_vases // settings.vases_per_step)
     else:
-        branches = (num_new or settings.rollout.max_new_tokens,) * settings.rollout.group_size
+        branches = (num_new if num_new is not None else settings.rollout.max_new_tokens,) * settings.rollout.group_size
         num_groups, num_steps = settings.tasks_per_step, settings.num_steps
     group = GroupLoad(num_clip=clip, num_text=num_text, branches=branches)
     return JobLoad(group=group, num_groups=num_groups, num_steps=num_steps, num_vases=num_vases)

@@ -84,7 +84,8 @@ class _Room:
         """Returns Ray's score of this node for a bundle: the share of each resource that would be left, summed; below
         0 without room."""
         asked = [(bundle.num_cpus, self.num_cpus), (bundle.num_gpus, self.num_gpus)]
-        shares = [(free - need) / free if free else 0.0 for need, free in asked if need]
+        # what is left of 2 - 1 - 0.8 - 0.1 is a little less than 0.1
+        shares = [max(0.0, free - need) / free if free > 0 else 0.0 for need, free in asked if need]
         return sum(shares) if all(need <= free + _TOLERANCE for need, free in asked) else -1.0
 
     def take(self, index: int, bundle: Bundle) -> list[Seat]:

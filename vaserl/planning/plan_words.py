@@ -7,6 +7,7 @@ from vaserl.planning.hardware import GIB
 from vaserl.planning.job_plan import JobPlan
 from vaserl.planning.learner_cost import total
 from vaserl.planning.remedies import PlannedJob, Remedy
+from vaserl.planning.requests import COUNT_KEYS, role_requests
 from vaserl.planning.seat_table import seat_table
 
 _MOST_KNOBS = 6
@@ -39,6 +40,7 @@ def plan_words(job: PlannedJob, plan: JobPlan, problems: Sequence[str], remedies
         lines.append(f"network {_bytes(plan.publish_bytes)} at each publication")
     if plan.cache_share < 1:
         lines.append(f"note    the engine's cache holds {plan.cache_share:.0%} of its tokens of a step; the rest waits")
+    lines += [f"note    {words}" for words in _idle_notes(job, plan)]
     if problems:
         lines += ["", *[f"WARNING {problem}" for problem in problems]]
         lines += [f"  fits with {change.words}: a step of {change.plan.step_s:.1f} s" for change in remedies[:3]]
@@ -70,6 +72,18 @@ def plan_json(plan: JobPlan, problems: Sequence[str], remedies: Sequence[Remedy]
         "problems": list(problems),
         "remedies": [{"change": change.words, "step_s": change.plan.step_s} for change in remedies],
     }
+
+
+def _idle_notes(job: PlannedJob, plan: JobPlan) -> list[str]:
+    """Returns which actors no group of a step is left for."""
+    counts = {role: request.num_actors for role, request in role_requests(job.settings).items()}
+    groups = plan.load.num_groups
+    return [
+        f"{COUNT_KEYS[role]} = {counts[role]}, but a step has {groups} groups: {counts[role] - groups} have "
+        "nothing to do"
+        for role in ("rollout", "learner")
+        if counts.get(role, 0) > groups
+    ]
 
 
 def _step_note(job: PlannedJob, plan: JobPlan) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 
 from vaserl.errors import UserError
 from vaserl.planning.efficiency import USABLE
+from vaserl.planning.engine_args import engine_count, gpu_utilisation, num_shards
 from vaserl.planning.hardware import GIB, ClusterShape
 from vaserl.planning.job_plan import JobPlan, plan_job
 from vaserl.planning.learner_cost import total
 from vaserl.planning.load import JobLoad
 from vaserl.planning.model_shape import ModelShape
-from vaserl.planning.requests import num_shards, role_requests
+from vaserl.planning.requests import role_requests
 from vaserl.planning.shortfall import shortfall_words
 from vaserl.settings import SftSettings, TrainSettings
-from vaserl.settings.rollout import DEFAULT_MAX_MODEL_LEN
 
 _WORTH_IT = 0.05
 """Least share of a step that another division of the GPUs must save."""
@@ -75,7 +75,7 @@ class PlannedJob:
         return found
 
     def _engine_problems(self, settings: TrainSettings, plan: JobPlan) -> Iterator[str]:
-        limit = int(settings.rollout.engine_args.get("max_model_len", DEFAULT_MAX_MODEL_LEN))
+        limit = engine_count(settings.rollout, "max_model_len")
         needed = self.load.group.num_prompt + settings.rollout.max_new_tokens
         if needed > limit:
             yield f"rollout.engine_args.max_model_len = {limit} is too small: a sequence has up to {needed} tokens"
@@ -146,12 +146,12 @@ class PlannedJob:
         if not learner.compile and learner.num_gpus:
             found.append({"learner.compile": True})
         if learner.num_ranks > 1 and learner.deepspeed.get("zero_optimization", {}).get("stage") != 3:
-            found.append({"learner.deepspeed": {"zero_optimization": {"stage": 3}}})
+            found.append({"learner.deepspeed.zero_optimization.stage": 3})
         if isinstance(self.settings, TrainSettings) and self.settings.rollout.num_gpus:
             rollout = self.settings.rollout
             if rollout.publish == "merge" and rollout.base_copy == "device" and learner.method == "lora":
                 found.append({"rollout.base_copy": "host"})
-            now = float(rollout.engine_args.get("gpu_memory_utilization", 0.92))
+            now = gpu_utilisation(rollout)
             key = "rollout.engine_args.gpu_memory_utilization"
             found += [{key: share} for step in _STEPS if 0.1 < (share := round(now + step, 2)) < 0.96]
             if rollout.num_gpus >= 1 and num_shards(rollout) == 1:

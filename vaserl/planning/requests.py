@@ -1,9 +1,11 @@
 """The resources that a job's settings reserve for its actors, by role."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from vaserl.errors import UserError
+from vaserl.planning.engine_args import num_shards
 from vaserl.settings import (
     EvaluateSettings,
     FeatureSettings,
@@ -21,6 +23,12 @@ COUNT_KEYS = {
     "reward": "reward.num_workers",
 }
 """Key of the config that sets the number of actors, by role."""
+_SECTIONS = {
+    RolloutSettings: "rollout",
+    LearnerSettings: "learner",
+    FeatureSettings: "features",
+    RewardSettings: "reward",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +48,23 @@ class ActorRequest:
 def actor_request(settings: RolloutSettings | RewardSettings | LearnerSettings | FeatureSettings) -> ActorRequest:
     """Returns the resources that a section of the settings reserves for its actors.
 
-    Raises: UserError for an engine that is divided over more GPUs than its worker reserves, and for a number of GPUs
-    that is neither whole nor below 1.
+    Raises: UserError for an engine that is divided over other GPUs than its worker reserves, for a number of GPUs that
+    is neither whole nor below 1, for numbers below 0, and for actors that would reserve nothing.
     """
     is_learner = isinstance(settings, LearnerSettings)
     num_actors = settings.num_ranks if is_learner else settings.num_workers
+    section = _SECTIONS[type(settings)]
+    for key, value in (("num_gpus", settings.num_gpus), ("num_cpus", settings.num_cpus)):
+        if not 0 <= value < math.inf:
+            raise UserError(f"{section}.{key} = {value:g}: set 0 or more")
+    if settings.num_gpus > 1 and settings.num_gpus % 1:
+        raise UserError(
+            f"{section}.num_gpus = {settings.num_gpus:g}: an actor gets whole GPUs, or a fraction of a single one"
+        )
+    if not settings.num_gpus and not settings.num_cpus:
+        raise UserError(f"{section}.num_cpus = 0: an actor without GPUs needs some CPU, for example 0.1")
     if isinstance(settings, RolloutSettings):
         _check_shards(settings)
-    if settings.num_gpus > 1 and settings.num_gpus % 1:
-        raise UserError(f"num_gpus = {settings.num_gpus:g}: an actor gets whole GPUs, or a fraction of a single one")
     return ActorRequest(
         num_actors=num_actors,
         num_cpus=settings.num_cpus,
@@ -57,19 +73,18 @@ def actor_request(settings: RolloutSettings | RewardSettings | LearnerSettings |
     )
 
 
-def num_shards(rollout: RolloutSettings) -> int:
-    """Returns the number of GPUs over which vLLM divides one engine."""
-    tensor, pipeline = (rollout.engine_args.get(f"{kind}_parallel_size", 1) for kind in ("tensor", "pipeline"))
-    return int(tensor) * int(pipeline)
-
-
 def _check_shards(rollout: RolloutSettings) -> None:
-    if rollout.num_gpus and num_shards(rollout) > 1 and rollout.num_gpus != num_shards(rollout):
-        shards = num_shards(rollout)
+    shards = num_shards(rollout)
+    if rollout.num_gpus and shards > 1 and rollout.num_gpus != shards:
         raise UserError(
             f"rollout.num_gpus = {rollout.num_gpus:g}, but rollout.engine_args divides an engine over {shards} GPUs "
             f"(tensor_parallel_size). Set rollout.num_gpus = {shards}: all GPUs of an engine are on one node and "
             "reserved for it alone"
+        )
+    if rollout.num_gpus > 1 and shards == 1:
+        raise UserError(
+            f"rollout.num_gpus = {rollout.num_gpus:g}, but an engine uses one GPU. Set "
+            f"rollout.engine_args.tensor_parallel_size = {rollout.num_gpus:g} too, or rollout.num_gpus = 1"
         )
 
 

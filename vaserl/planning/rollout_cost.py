@@ -4,17 +4,11 @@ import math
 from dataclasses import dataclass
 
 from vaserl.planning.device import Device
+from vaserl.planning.engine_args import engine_count, gpu_utilisation, num_shards
 from vaserl.planning.load import GroupLoad
 from vaserl.planning.model_shape import ModelShape
-from vaserl.planning.requests import num_shards
 from vaserl.settings import RolloutSettings
 
-_GPU_UTILISATION = 0.92
-"""vLLM's default of gpu_memory_utilization."""
-_MAX_SEQUENCES = 256
-"""vLLM's default of max_num_seqs."""
-_BATCHED_TOKENS = 8192
-"""vLLM's default of max_num_batched_tokens."""
 _GRAPHS = 0.7 * 2**30
 """Bytes of CUDA graphs and of what vLLM holds beside weights, activations and cache."""
 _SHARD_LATENCY_S = 15e-6
@@ -38,9 +32,9 @@ class RolloutCost:
 
     def cache_bytes(self) -> float:
         """Returns the bytes that the engine has for keys and values, on all of its GPUs together."""
-        utilisation = float(self.settings.engine_args.get("gpu_memory_utilization", _GPU_UTILISATION))
-        batched = int(self.settings.engine_args.get("max_num_batched_tokens", _BATCHED_TOKENS))
-        sequences = int(self.settings.engine_args.get("max_num_seqs", _MAX_SEQUENCES))
+        utilisation = gpu_utilisation(self.settings)
+        batched = engine_count(self.settings, "max_num_batched_tokens")
+        sequences = engine_count(self.settings, "max_num_seqs")
         working = batched * self.shape.layer_width * self.device.itemsize / self.num_shards
         working += sequences * self.shape.vocab_size * 4.0 * 2
         weights = self.shape.num_text * self.device.itemsize / self.num_shards
@@ -48,7 +42,7 @@ class RolloutCost:
 
     def memory(self) -> dict[str, float]:
         """Returns the bytes on one of the engine's GPUs: vLLM takes its whole share, whatever it needs."""
-        utilisation = float(self.settings.engine_args.get("gpu_memory_utilization", _GPU_UTILISATION))
+        utilisation = gpu_utilisation(self.settings)
         weights = self.shape.num_text * self.device.itemsize / self.num_shards
         taken = utilisation * self.device.kind.memory
         cache = max(0.0, self.cache_bytes() / self.num_shards)
@@ -64,7 +58,7 @@ class RolloutCost:
         """Returns how many rounds of decoding follow each other, because sequences exceed max_num_seqs or the cache."""
         sequences = num_groups * len(group.branches)
         needed = num_groups * group.num_tokens * self.shape.kv_bytes(self.device.itemsize)
-        limit = int(self.settings.engine_args.get("max_num_seqs", _MAX_SEQUENCES))
+        limit = engine_count(self.settings, "max_num_seqs")
         by_cache = needed / self.cache_bytes() if self.cache_bytes() > 0 and self.device.efficiency.layer_s else 1.0
         return max(1, math.ceil(sequences / limit), math.ceil(by_cache))
 

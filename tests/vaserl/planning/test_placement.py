@@ -120,8 +120,35 @@ def test_actor_request_of_a_divided_engine_needs_all_its_gpus():
     with pytest.raises(UserError, match=r"rollout\.num_gpus = 0\.5.*over 2 GPUs.*Set rollout\.num_gpus = 2"):
         actor_request(RolloutSettings(num_gpus=0.5, engine_args=args))
     assert actor_request(RolloutSettings(num_gpus=2, engine_args=args)).num_gpus == 2
-    with pytest.raises(UserError, match=r"num_gpus = 1\.5: an actor gets whole GPUs"):
+    with pytest.raises(UserError, match=r"learner\.num_gpus = 1\.5: an actor gets whole GPUs"):
         actor_request(LearnerSettings(num_gpus=1.5))
+    with pytest.raises(UserError, match=r"rollout\.num_gpus = 2, but an engine uses one GPU"):
+        actor_request(RolloutSettings(num_gpus=2))
+
+
+@pytest.mark.parametrize("size", ["2", "two", 0, 2.0, True])
+def test_actor_request_refuses_a_number_of_shards_that_is_none(size: object):
+    with pytest.raises(UserError, match=r"rollout\.engine_args\.tensor_parallel_size = .*without quotes"):
+        actor_request(RolloutSettings(num_gpus=2, engine_args={"tensor_parallel_size": size}))
+
+
+def test_actor_request_refuses_what_ray_can_not_reserve():
+    with pytest.raises(UserError, match=r"rollout\.num_gpus = -1: set 0 or more"):
+        actor_request(RolloutSettings(num_gpus=-1))
+    with pytest.raises(UserError, match=r"learner\.num_cpus = -1: set 0 or more"):
+        actor_request(LearnerSettings(num_cpus=-1))
+    with pytest.raises(UserError, match=r"learner\.num_cpus = 0: an actor without GPUs needs some CPU"):
+        actor_request(LearnerSettings(num_cpus=0))
+
+
+def test_actors_that_take_exactly_a_node_s_cpus_fit():
+    requests = {  # those of the quick start; 2 - 1 - 0.8 - 0.1 is a little less than 0.1
+        "rollout": ActorRequest(num_actors=1, num_cpus=0.8),
+        "reward": ActorRequest(num_actors=1, num_cpus=0.1),
+        "learner": ActorRequest(num_actors=2, num_cpus=0.5, is_collective=True),
+        "features": ActorRequest(num_actors=1, num_cpus=0.1),
+    }
+    assert not seat_actors(requests, parse_cluster("1x0xcpux2").nodes).unplaced
 
 
 @pytest.mark.parametrize("text", ["8x8", "0x8xh100", "1x8xv100", "1x0xh100", "2x0xcpu", "8 x 8 x h100x0", "1x2xcpux4"])

@@ -134,6 +134,62 @@ def test_plan_takes_clips_and_vases_of_a_data_set_that_is_there(capsys: pytest.C
     assert found["num_clip_tokens"] == 4 * 2 * 2
 
 
+@pytest.mark.parametrize("job", ["train", "sft"])
+def test_plan_of_a_single_vase_for_more_ranks_than_groups(job: str, capsys: pytest.CaptureFixture[str]):
+    step = {"train": "--tasks_per_step", "sft": "--vases_per_step"}[job]
+    options = ["--model", "shape:7b", "--num-vases", "1", "--cluster", "1x8xa100-80", step, "2"]
+    assert main([str(ROOT / f"configs/7b/{job}.toml"), *options, "--learner.num_ranks", "4"]) == 0
+    text = capsys.readouterr().out
+    assert "note    learner.num_ranks = 4, but a step has 2 groups: 2 have nothing to do" in text
+    assert ("180 steps of 2 groups" if job == "train" else "1 steps of 2 groups") in text  # 2 passes over one vase
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--cluster", "1x0xcpux16"], "learner.num_gpus = 0.4, but the cluster has no GPUs"),
+        (["--cluster", "8x8xa100"], "unknown kind 'a100'; the kinds are a100-40, a100-80"),
+        (["--clutser", "1x1xh200"], "unknown key 'clutser'; did you mean 'cluster'?"),
+        (["--cl", "1x1xh200"], "unknown key 'cl'"),
+        (["--new-tokens", "257"], "a completion has at most rollout.max_new_tokens = 256"),
+        (["--rollout.engine_args.tensor_parallel_size", "two"], "tensor_parallel_size = 'two': set a whole number"),
+        (["--rollout.engine_args.max_num_seqs", "0"], "rollout.engine_args.max_num_seqs = 0: set a whole number"),
+        (["--rollout.engine_args.max_model_len", "4k"], "rollout.engine_args.max_model_len = '4k': set a whole"),
+        (["--rollout.engine_args.gpu_memory_utilization", "90"], "gpu_memory_utilization = 90: set a number above 0"),
+        (["--learner.deepspeed.zero_optimization.stage", "x"], "zero_optimization.stage = 'x': set 0, 1, 2 or 3"),
+    ],
+)
+def test_plan_refuses_options_that_it_can_not_count_with(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([str(ROOT / "configs/7b/train.toml"), "--model", "shape:7b", *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--frame-size", "--num-vases", "--text-tokens", "--new-tokens"])
+@pytest.mark.parametrize("value", ["0", "-5", "x"])
+def test_plan_refuses_counts_below_1(option: str, value: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        main([str(ROOT / "configs/7b/train.toml"), "--model", "shape:7b", option, value])
+    assert option in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("job", ["train/quickstart", "train/ahead", "sft/quickstart"])
+def test_the_quick_start_s_jobs_fit_on_two_cores(job: str, tiny_model: Path):
+    options = ["--model", str(tiny_model), "--frame-size", "112", "--num-vases", "50"]
+    assert main([str(ROOT / f"configs/{job}.toml"), *options, "--cluster", "1x0xcpux2"]) == 0
+
+
+@pytest.mark.parametrize("size", ["3b", "7b"])
+@pytest.mark.parametrize("nodes", ["1x8", "2x8", "8x8"])
+@pytest.mark.parametrize("job", ["sft", "train"])
+def test_shipped_configs_fit_their_clusters(size: str, nodes: str, job: str, capsys: pytest.CaptureFixture[str]):
+    overlay = ["--with", str(ROOT / f"configs/clusters/a100_{nodes}/{job}.toml"), "--cluster", f"{nodes}xa100-80"]
+    hub_name = f"Qwen/Qwen2.5-VL-{size.upper()}-Instruct"
+    assert main([str(ROOT / f"configs/{size}/{job}.toml"), *overlay, "--json", "--model.path", hub_name]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
+
+
 def test_plan_explains_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert main([str(tmp_path / "none.toml")]) == 2
     assert "none.toml" in capsys.readouterr().err
