@@ -4,7 +4,8 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.placement import check_size
 from actors.reward import RewardWorker
 from vaserl.errors import UserError
-from vaserl.planning.placement import ClusterNode, seat_actors
 from vaserl.planning.requests import ActorRequest
-from vaserl.planning.shortfall import shortfall_words
 from vaserl.rewards import RewardSource, mismatches, read_sources
 from vaserl.settings import ClusterSettings, RewardSettings
 
@@ -69,21 +69,12 @@ def check_nodes(needs: NodeNeeds, cluster: ClusterSettings) -> None:
     if cluster.placement_timeout_s <= ClusterSettings().placement_timeout_s:
         check_size(needs.requests, nodes)  # a longer time-out says that nodes are expected to join
     roots = {key: _existing_parent(path) for key, path in needs.written.items()}
-    marks = {key: root / f".vaserl-node-check-{uuid.uuid4().hex}" for key, root in roots.items()}
     read = {key: path for key, path in needs.read.items() if path.exists()}
     sources = read_sources(needs.reward) if needs.reward is not None else ()
-    try:
-        for key, mark in marks.items():
-            try:
-                mark.write_bytes(b"")
-            except OSError as error:
-                raise UserError(f"{key}: {mark.parent} can't be written to: {error.strerror}") from error
+    with marked(roots) as marks:
         paths = {**read, **marks}
         expected = {key: path_facts(path) for key, path in paths.items()}
         reports = _ask(nodes, paths, needs.reward, sources)
-    finally:
-        for mark in marks.values():
-            mark.unlink(missing_ok=True)
     problems = path_problems({**read, **roots}, expected, reports)
     table = mismatches(sources, [report.hashes for report in reports.values() if report is not None])
     if table:
@@ -94,27 +85,25 @@ def check_nodes(needs: NodeNeeds, cluster: ClusterSettings) -> None:
         )
 
 
-def check_size(requests: Mapping[str, ActorRequest], nodes: Sequence[Mapping[str, Any]]) -> None:
-    """Raises UserError, with what each node has, if the actors can't be placed even when all nodes are idle.
+@contextmanager
+def marked(folders: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """Creates an empty file in each folder, by which other nodes recognise it, and removes the files at the end of the
+    `with` block.
 
-    nodes: description of each node, as `ray.nodes` returns it.
+    folders: by the key of the setting. Yields: the files. Raises: UserError for a folder that can't be written to.
     """
-    there = [
-        ClusterNode(
-            name=node["NodeManagerAddress"],
-            num_cpus=node["Resources"].get("CPU", 0),
-            num_gpus=node["Resources"].get("GPU", 0),
-        )
-        for node in nodes
-    ]
-    seats = seat_actors(requests, there)
-    if seats.unplaced:
-        lines = [f"  {node.name}: {node.num_cpus:g} CPU and {node.num_gpus:g} GPU" for node in there]
-        raise UserError(
-            "the job can't be placed on this cluster, even when it is idle.\n"
-            f"{shortfall_words(seats, requests, there)}\nThe cluster's nodes:\n" + "\n".join(lines) + "\n"
-            "If further nodes join by themselves, raise cluster.placement_timeout_s"
-        )
+    marks = {key: folder / f".vaserl-node-check-{uuid.uuid4().hex}" for key, folder in folders.items()}
+    try:
+        for key, mark in marks.items():
+            try:
+                mark.write_bytes(b"")
+            except OSError as error:
+                raise UserError(f"{key}: {mark.parent} can't be written to: {error.strerror}") from error
+        yield marks
+    finally:
+        for mark in marks.values():
+            with suppress(OSError):  # where none could be created, none can be removed: a read-only file system
+                mark.unlink(missing_ok=True)
 
 
 def path_facts(path: Path) -> PathFacts:

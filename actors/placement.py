@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray._private.state import available_resources_per_node
@@ -66,6 +67,22 @@ def placed(requests: Mapping[str, ActorRequest], settings: ClusterSettings) -> I
         remove_placement_group(group)
 
 
+def check_size(requests: Mapping[str, ActorRequest], nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UserError, with what each node has, if the actors can't be placed even when all nodes are idle.
+
+    nodes: description of each node, as `ray.nodes` returns it.
+    """
+    there = [_cluster_node(node, node["Resources"]) for node in nodes]
+    seats = seat_actors(requests, there)
+    if seats.unplaced:
+        lines = [f"  {node.name}: {node.num_cpus:g} CPU and {node.num_gpus:g} GPU" for node in there]
+        raise UserError(
+            "the job can't be placed on this cluster, even when it is idle.\n"
+            f"{shortfall_words(seats, requests, there)}\nThe cluster's nodes:\n" + "\n".join(lines) + "\n"
+            "If further nodes join by themselves, raise cluster.placement_timeout_s"
+        )
+
+
 def _bundles_for(requests: Mapping[str, ActorRequest]) -> tuple[Bundle, ...]:
     """Returns the bundles for what is free on each node now, or if that is not enough, for all that the nodes have:
     other jobs may end, and nodes may be added, within the time-out."""
@@ -78,10 +95,13 @@ def _nodes(*, free: bool) -> list[ClusterNode]:
     available = available_resources_per_node()
     alive = [node for node in ray.nodes() if node["Alive"]]
     resources = [available.get(node["NodeID"], {}) if free else node["Resources"] for node in alive]
-    return [
-        ClusterNode(name=node["NodeManagerAddress"], num_cpus=has.get("CPU", 0), num_gpus=has.get("GPU", 0))
-        for node, has in zip(alive, resources, strict=True)
-    ]
+    return [_cluster_node(node, has) for node, has in zip(alive, resources, strict=True)]
+
+
+def _cluster_node(node: Mapping[str, Any], resources: Mapping[str, float]) -> ClusterNode:
+    return ClusterNode(
+        name=node["NodeManagerAddress"], num_cpus=resources.get("CPU", 0), num_gpus=resources.get("GPU", 0)
+    )
 
 
 def _is_ready(group: PlacementGroup, timeout_s: float) -> bool:

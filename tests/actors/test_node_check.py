@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.node_check import NodeReport, PathFacts, check_size, path_facts, path_problems
+from actors.node_check import NodeReport, PathFacts, marked, path_facts, path_problems
+from actors.placement import check_size
 from vaserl.errors import UserError
 from vaserl.planning.requests import ActorRequest
 
@@ -45,3 +46,16 @@ def test_check_size_names_what_is_missing_and_the_nodes():
     assert "reward" in str(raised.value) and "  10.0.0.2: 2 CPU and 0 GPU" in str(raised.value)
     with pytest.raises(UserError):  # the sum would do, but no node has three
         check_size({"learner": ActorRequest(num_actors=1, num_cpus=3)}, nodes)
+
+
+def test_marked_names_the_folder_that_can_not_be_written_to(tmp_path: Path):
+    """Where no file can be created, removing it fails too: on a read-only file system, or here below a file."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "file").touch()
+    folders = {"run_dir": tmp_path / "a", "out": tmp_path / "file"}
+    with pytest.raises(UserError, match=r"^out: .*file can't be written to: Not a directory"), marked(folders):
+        pytest.fail("the block runs")
+    assert not list((tmp_path / "a").iterdir())
+    with marked({"run_dir": tmp_path / "a"}) as marks:
+        assert [*(tmp_path / "a").iterdir()] == [marks["run_dir"]]
+    assert not list((tmp_path / "a").iterdir())
