@@ -89,9 +89,14 @@ def job_place(environment: Mapping[str, str]) -> JobPlace | None:
 
 
 def without_password(place: str) -> str:
-    """Returns a URL without user name and password; a local path stays."""
+    """Returns a URL without user name and password; a local path stays.
+
+    A password may contain "/" and "@", so where there is one, or a port, everything up to the last "@" is left out.
+    """
     protocol, separator, rest = place.partition("://")
     if not separator:
         return place
     host, slash, path = rest.partition("/")
+    if ":" in host:
+        return f"{protocol}://{rest.rpartition('@')[2]}"
     return f"{protocol}://{host.rpartition('@')[2]}{slash}{path}"

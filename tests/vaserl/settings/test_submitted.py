@@ -139,5 +139,11 @@ def test_path_roles_reach_tables_inside_tables():
 
 
 def test_without_password_keeps_what_is_no_secret():
-    assert without_password("s3://me:secret@host/a@b") == "s3://host/a@b"
+    assert without_password("s3://me@host/a@b") == "s3://host/a@b"
+    assert without_password("http://host:9000/a") == "http://host:9000/a"
     assert without_password("/nfs/a@b") == "/nfs/a@b"
+
+
+@pytest.mark.parametrize("url", ["s3://K:ab@host/b", "s3://K:ab/cd@host/b", "s3://K:a@b/c@host/b", "s3://K:1/c@host/b"])
+def test_without_password_shows_no_part_of_it(url: str):
+    assert without_password(url) == "s3://host/b"
