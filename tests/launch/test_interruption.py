@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from launch.interruption import interruptible
@@ -56,6 +57,16 @@ def job(cleaning: str = "pass", waiting: str = SLEEPS, beginning: str = "pass") 
     return process
 
 
+def end_with_children(process: subprocess.Popen[str]) -> None:
+    """Kills a process that has not ended, and what it started: the Ray of a job would go on."""
+    if process.poll() is None:
+        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.communicate(timeout=20)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_job_told_to_end_cleans_up_and_exits_with_the_signals_code(number: int, code: int):
     process = job()
@@ -72,7 +83,10 @@ def test_job_told_to_end_while_it_waits_for_an_actor_ends_before_the_actor_answe
         beginning="import os, ray; pid = os.getpid(); os.environ['RAY_AUTH_MODE'] = 'disabled'; "
         "ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level='ERROR')",
     )
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        end_with_children(process)
     assert (process.returncode, out) == (143, "cleans up\n"), err
     assert "Traceback" not in err
 
