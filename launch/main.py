@@ -90,6 +90,7 @@ def read_arguments(name: str, argv: Sequence[str] | None = None) -> tuple[argpar
         description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
         epilog=_keys_as_text(kind),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # launch/submit removes --fresh from a retried command, so it must be spelled out
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
     parser.add_argument(

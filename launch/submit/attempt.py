@@ -21,8 +21,8 @@ class Attempt:
     """Folder that the run writes to; empty for a job of another origin."""
     status: str
     """PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED."""
-    exit_code: int | None = None
-    """Exit code of the job's process, if it ended by itself."""
+    driver_exit_code: int | None = None
+    """Exit code of the job's process, negative after a signal; None if it never began or Ray ended it."""
     message: str = ""
 
     @property
@@ -42,20 +42,20 @@ class Attempt:
         return self.status in ("PENDING", "RUNNING")
 
     @property
-    def exit(self) -> int:
-        """Exit code for the command that follows the attempt: that of the job's process."""
+    def exit_code(self) -> int:
+        """Exit code of the command that follows the attempt: the job's, as a shell would report it."""
         if self.status == "SUCCEEDED":
             return 0
         if self.status == "STOPPED":
             return STOPPED_EXIT
-        if self.exit_code is not None and self.exit_code < 0:  # ended by a signal
-            return 128 - self.exit_code
-        return self.exit_code or _FAILED_EXIT
+        if self.driver_exit_code is not None and self.driver_exit_code < 0:  # ended by a signal
+            return 128 - self.driver_exit_code
+        return self.driver_exit_code or _FAILED_EXIT
 
     @property
     def may_be_retried(self) -> bool:
         """True if the same command may succeed: the job failed, and by no mistake of the user."""
-        return self.status == "FAILED" and self.exit != USER_ERROR_EXIT
+        return self.status == "FAILED" and self.exit_code != USER_ERROR_EXIT
 
 
 def run_name(output: str) -> str:
@@ -65,6 +65,12 @@ def run_name(output: str) -> str:
     """
     below = re.split(r"(?:^|/)runs/", output.rstrip("/"))[-1]
     return re.sub(r"[^A-Za-z0-9_]+", "-", below).strip("-") or "run"
+
+
+def check_run_name(name: str) -> None:
+    """Raises UserError if a name given by the user can't be part of a submission id, which is part of a URL."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise UserError(f"--name {name!r}: a run's name has letters, digits, `_` and `-` only")
 
 
 def next_id(attempts: Sequence[Attempt], run: str, output: str) -> str:
@@ -88,11 +94,13 @@ def next_id(attempts: Sequence[Attempt], run: str, output: str) -> str:
 
 
 def find_attempt(attempts: Sequence[Attempt], name: str) -> Attempt:
-    """Returns the attempt with an id, or the last attempt of the run with a name.
+    """Returns the attempt with an id, or else the last attempt of the run with a name.
 
     Raises: UserError, which names the cluster's runs, if there is none.
     """
-    found = [attempt for attempt in attempts if name in (attempt.id, attempt.run)]
+    found = [attempt for attempt in attempts if attempt.id == name] or [
+        attempt for attempt in attempts if attempt.run == name
+    ]
     if not found:
         known = sorted({attempt.run for attempt in attempts if attempt.number})
         raise UserError(f"the cluster has no job {name!r}; its runs are: {', '.join(known) or 'none'}")

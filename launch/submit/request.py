@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from launch.jobs import JOBS
 from launch.main import read_arguments, settings_class
-from launch.submit.attempt import run_name
+from launch.submit.attempt import check_run_name, run_name
+from launch.submit.secret import has_password
 from launch.submit.upload import Upload
 from vaserl.errors import UserError
 from vaserl.settings import load_config, nearest_name
@@ -47,6 +48,8 @@ def read_request(
 
     Raises: UserError for everything that the job would refuse before it reads its inputs.
     """
+    if name is not None:
+        check_run_name(name)
     job, *rest = words
     if job not in JOBS or JOBS[job].settings is None:
         jobs = [each for each in JOBS if JOBS[each].settings]
@@ -54,11 +57,13 @@ def read_request(
         hint = f"did you mean {meant!r}?" if meant else f"the jobs are {', '.join(jobs)}"
         raise UserError(f"no job {job!r} can be submitted; {hint}")
     arguments, overrides = read_arguments(job, rest)
+    _refuse_secrets(rest)
     for file in (arguments.config, *arguments.overlays):
         if not upload.has(str(file)):
             raise UserError(
                 f"{file}: not among the uploaded files. Give its path relative to {upload.folder}, outside of the "
-                "folders that are left out (docs, tests, runs, data, hidden ones)"
+                "folders that are left out (docs, tests, runs, data, hidden ones). Links that lead out of it are left "
+                "out too"
             )
     place = JobPlace(storage=environment.get(STORAGE, "").removeprefix("file://"), uploaded=upload.has)
     kind = settings_class(job)
@@ -68,3 +73,15 @@ def read_request(
     root = place.storage.rstrip("/")
     below = output.removeprefix(f"{root}/") if root else output
     return JobRequest(arguments=tuple(words), output=output, run=name or run_name(below))
+
+
+def _refuse_secrets(words: Sequence[str]) -> None:
+    """Raises UserError for an override that holds a secret: Ray shows a job's command line."""
+    where = "Ray shows a job's command line in clear. Put credentials into the environment of each node"
+    for before, word in zip(("", *words), words, strict=False):
+        key, is_joined, _ = word.partition("=")
+        if key.startswith("--") and "storage_options" in key.split("."):
+            raise UserError(f"{key}: {where}, other storage options into the config file")
+        if has_password(word):
+            named = key if key.startswith("--") and is_joined else before
+            raise UserError(f"{named or 'an argument'}: contains a URL with a password. {where}")

@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from launch.submit.attempt import Attempt
-from launch.submit.environment import AUTH_MODE, auth_mode
+from launch.submit.authentication import AUTH_MODE, auth_mode
 from vaserl.errors import UserError
 
 _OUTPUT = "vaserl_output"
 _CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 60.0
+_UPLOAD_TIMEOUT_S = 300.0
 _RECONNECT_FOR_S = 60.0
 _END_TIMEOUT_S = 30.0
 _QUIET_TIMEOUT_S = 120.0
@@ -35,28 +36,35 @@ def _connect(address: str) -> Any:
 
     class PatientClient(JobSubmissionClient):
         def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
-            # Ray itself waits without limit
-            return super()._do_request(method, endpoint, timeout=(_CONNECT_TIMEOUT_S, _ANSWER_TIMEOUT_S), **options)
+            # Ray itself waits without limit. The time to connect also limits the sending of the whole body
+            send_s = _CONNECT_TIMEOUT_S if options.get("data") is None else _UPLOAD_TIMEOUT_S
+            return super()._do_request(method, endpoint, timeout=(send_s, _ANSWER_TIMEOUT_S), **options)
 
     return PatientClient(address)
 
 
 def _check_port(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # no number, or one that is no port
+        parts, host, port = None, None, 0
+    if parts is None or not host or parts.scheme not in ("http", "https"):
         raise UserError(
             f"the cluster's address {address!r} must be the URL of its dashboard, such as http://127.0.0.1:8265. Set "
             "--address or RAY_API_SERVER_ADDRESS"
         )
     try:
-        socket.create_connection(
-            (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), _CONNECT_TIMEOUT_S
-        ).close()
+        socket.create_connection((host, port), _CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise UserError(
             f"nothing answers at {address} ({error}). Start the cluster, or open a tunnel to its dashboard "
             "(ssh -L 8265:127.0.0.1:8265 HEAD), and set --address or RAY_API_SERVER_ADDRESS"
         ) from error
+
+
+class OutputError(Exception):
+    """The text of a job can't be passed on: the terminal or pipe is closed, or the disk is full."""
 
 
 class JobServer:
@@ -107,13 +115,16 @@ class JobServer:
 
     def last_lines(self, submission_id: str, num_lines: int) -> list[str]:
         """Returns the last lines that a job printed."""
-        return self._asked(lambda: self._client.get_job_logs(submission_id)).splitlines()[-num_lines:]
+        return self._all_output(submission_id).splitlines()[-num_lines:]
 
     def follow(self, submission_id: str, write: Callable[[str], object]) -> Attempt:
         """Passes what a job prints, from its beginning, to `write` until the job has ended. Returns: its last state.
 
-        A lost connection is taken up again. Raises: UserError if that fails for a minute.
+        A lost connection is taken up again. Raises: UserError if that fails for a minute, OutputError if `write` raises
+        an OSError.
         """
+        from aiohttp import ClientError
+
         output = _Output(write)
         lost_since: float | None = None
         while True:
@@ -122,8 +133,13 @@ class JobServer:
                 has_ended = asyncio.run(self._tail(submission_id, output))
                 attempt = self.wait(submission_id, _END_TIMEOUT_S if has_ended else 0)
                 if not attempt.is_alive:
+                    if not has_ended:
+                        self._pass_on_rest(submission_id, output)
                     return attempt
-            except (UserError, OSError, RuntimeError) as error:
+                lost_since = None
+            except (UserError, OSError, RuntimeError, ClientError) as error:
+                if (ended := self._ended(submission_id, output)) is not None:
+                    return ended
                 now = time.monotonic()
                 lost_since = now if lost_since is None or output.num_written > num_before else lost_since
                 if now - lost_since > _RECONNECT_FOR_S:
@@ -147,6 +163,29 @@ class JobServer:
                 return False
             output.add(text, position)
             position += len(text)
+
+    def _ended(self, submission_id: str, output: "_Output") -> Attempt | None:
+        """Returns the state of a job that has ended, after passing on the rest of its output; None if the job goes on,
+        or if the server does not answer."""
+        try:
+            attempt = self.attempt(submission_id)
+        except UserError:  # the connection is lost, as the caller knows
+            return None
+        if attempt.is_alive:
+            return None
+        self._pass_on_rest(submission_id, output)
+        return attempt
+
+    def _pass_on_rest(self, submission_id: str, output: "_Output") -> None:
+        try:
+            text = self._all_output(submission_id)
+        except UserError as error:
+            output.write(f"submit: the rest of the output of job {submission_id} can't be read: {error}\n")
+        else:
+            output.add(text, 0)
+
+    def _all_output(self, submission_id: str) -> str:
+        return self._asked(lambda: self._client.get_job_logs(submission_id))
 
     def _asked(self, request: Callable[[], Any]) -> Any:
         try:
@@ -185,8 +224,15 @@ class _Output:
         """Passes on what is new of the text that begins at a position of the whole."""
         new = text[max(0, self.num_written - position) :]
         if new:
-            self._write(new)
+            self.write(new)
             self.num_written = position + len(text)
+
+    def write(self, text: str) -> None:
+        """Passes on a text. Raises: OutputError."""
+        try:
+            self._write(text)
+        except OSError as error:
+            raise OutputError(str(error)) from error
 
 
 def _attempt(job: Any) -> Attempt:
@@ -194,6 +240,6 @@ def _attempt(job: Any) -> Attempt:
         id=job.submission_id,
         output=(job.metadata or {}).get(_OUTPUT, ""),
         status=str(getattr(job.status, "value", job.status)),
-        exit_code=job.driver_exit_code,
+        driver_exit_code=job.driver_exit_code,
         message=job.message or "",
     )

@@ -12,6 +12,17 @@ from vaserl.errors import UserError
 _TOP_FOLDERS = ("docs", "tests", "runs", "data", "dist", "build", "wandb")
 """Folders directly in the working directory that no job needs: results, data, documentation."""
 _ANYWHERE = (".*", "__pycache__", "*.pyc", "*.egg-info", "node_modules")
+_SECRET_FILES = (
+    "token",
+    "*_token",
+    "*.token",
+    "*.pem",
+    "*.key",
+    "id_rsa",
+    "id_ed25519",
+    "credentials",
+    "credentials.json",
+)
 _NUM_NAMED = 8
 _MB = 1_000_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -36,20 +47,30 @@ class Upload:
         return name == "." or name in self.sizes or any(file.startswith(f"{name}/") for file in self.sizes)
 
     def write(self, archive: Path) -> None:
-        """Writes a zip file; equal files give equal bytes, so that Ray recognises an upload that it has already."""
+        """Writes a zip file; equal files give equal bytes, so that Ray recognises an upload that it has already.
+
+        Raises: UserError for a file that can't be read.
+        """
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
             for name in self.sizes:
                 path = self.folder / name
                 entry = zipfile.ZipInfo(name, _EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (path.stat().st_mode & 0xFFFF) << 16
-                target.writestr(entry, path.read_bytes())
+                try:
+                    entry.external_attr = (path.stat().st_mode & 0xFFFF) << 16
+                    content = path.read_bytes()
+                except OSError as error:
+                    raise UserError(
+                        f"{path}: can't be uploaded: {error.strerror}. Leave it out with --exclude, or submit again"
+                    ) from error
+                target.writestr(entry, content)
 
 
 def find_upload(folder: Path, *, max_mb: float, exclude: Sequence[str] = ()) -> Upload:
     """Returns the files below a folder that a job needs.
 
-    Hidden files, caches, links to folders, and the folders docs, tests, runs, data, dist, build and wandb are left out.
+    Left out are hidden files, caches, files named as tokens and keys are, links to folders, links to files outside of
+    the folder, and the folders docs, tests, runs, data, dist, build and wandb.
 
     exclude: further patterns, as in `fnmatch`, of a file's or folder's name or path. max_mb: limit in megabytes (10⁶
     bytes).
@@ -77,6 +98,11 @@ def _files(folder: Path, exclude: Sequence[str]) -> Iterator[tuple[str, int]]:
             fnmatch.fnmatch(path, pattern) for pattern in exclude
         )
 
+    real_folder = os.path.realpath(folder)
+
+    def is_inside(path: str) -> bool:
+        return not os.path.islink(path) or Path(os.path.realpath(path)).is_relative_to(real_folder)
+
     for root, folders, names in os.walk(folder):
         below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
         folders[:] = [
@@ -88,5 +114,6 @@ def _files(folder: Path, exclude: Sequence[str]) -> Iterator[tuple[str, int]]:
         ]
         for name in names:
             path = os.path.join(root, name)
-            if not is_left_out(f"{below}{name}") and os.path.isfile(path):
+            is_secret = any(fnmatch.fnmatch(name, pattern) for pattern in _SECRET_FILES)
+            if not is_secret and not is_left_out(f"{below}{name}") and os.path.isfile(path) and is_inside(path):
                 yield f"{below}{name}", os.path.getsize(path)

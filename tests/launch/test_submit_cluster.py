@@ -4,7 +4,9 @@ The second node has its own temporary folder, as on another machine, and, where 
 its own mounts: it sees an empty folder where the first node has files.
 """
 
+import functools
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -135,11 +137,16 @@ class TwoNodes:
 
 
 def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Returns ports below those that the kernel hands out, so that no other program is given one before Ray binds
+    it."""
+    found: list[int] = []
+    for port in random.sample(range(15_000, 32_000), 1_000):
+        with socket.socket() as each, suppress(OSError):
+            each.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError(f"of 1000 ports only {len(found)} are free")
 
 
 @contextmanager
@@ -197,9 +204,19 @@ def nodes(tiny_model: Path, dataset: Path) -> Iterator[TwoNodes]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@functools.cache
 def can_mount() -> bool:
     command = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"]
-    return shutil.which("unshare") is not None and not subprocess.run(command, capture_output=True).returncode
+    return (
+        shutil.which("unshare") is not None and not subprocess.run(command, capture_output=True, timeout=20).returncode
+    )
+
+
+@pytest.fixture(scope="module")
+def own_mounts() -> None:
+    """Skips a test where the second node can't have its own mounts. The test of that runs only when one is selected."""
+    if not can_mount():
+        pytest.skip("needs the right to mount")
 
 
 def one_screen(done: subprocess.CompletedProcess[str]) -> str:
@@ -222,7 +239,7 @@ def test_submit_of_a_request_that_is_too_large_names_the_nodes(nodes: TwoNodes):
     assert ": 1 CPU and 0 GPU" in message and ": 2 CPU and 0 GPU" in message
 
 
-@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+@pytest.mark.usefixtures("own_mounts")
 def test_submit_with_a_model_that_one_node_lacks_names_key_path_and_node(nodes: TwoNodes):
     path = nodes.first_only / "model"
     done = nodes.submit("--retries", "2", "train", "train.toml", "--run_dir", "runs/path", "--model.path", str(path))
@@ -231,7 +248,7 @@ def test_submit_with_a_model_that_one_node_lacks_names_key_path_and_node(nodes: 
     assert "job path.1 failed, exit code 2" in message
 
 
-@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+@pytest.mark.usefixtures("own_mounts")
 def test_submit_with_a_storage_root_that_one_node_lacks_is_refused(nodes: TwoNodes):
     words = ("train", "train.toml", "--run_dir", "runs/root")
     message = one_screen(nodes.submit(*words, VASERL_STORAGE=str(nodes.first_only)))
@@ -239,7 +256,7 @@ def test_submit_with_a_storage_root_that_one_node_lacks_is_refused(nodes: TwoNod
     assert not list(nodes.first_only.glob(".vaserl-node-check-*"))
 
 
-@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+@pytest.mark.usefixtures("own_mounts")
 def test_submit_with_a_reward_that_one_node_lacks_names_function_and_node(nodes: TwoNodes):
     functions = '["first_only:reward"]'
     message = one_screen(nodes.submit("train", "train.toml", "--run_dir", "runs/r", "--reward.functions", functions))
