@@ -57,13 +57,20 @@ def wanted_by(settings: TrainSettings | SftSettings | None) -> Wanted:
 
 
 def _ask(cluster: ClusterSettings, wanted: Wanted) -> list[Answer]:
-    """Looks at all machines at once; without a cluster, at this one."""
+    """Looks at all machines at once; without a cluster, at this one.
+
+    Raises: UserError if the cluster can't be reached.
+    """
     if not os.environ.get("RAY_ADDRESS") and cluster.address == "local":
         found = look(wanted)
         return [Answer(host=found.host, findings=found, problems=found.problems)]
     from launch.doctor_nodes import ask_nodes  # imports Ray
 
-    return ask_nodes(cluster, wanted)
+    try:
+        return ask_nodes(cluster, wanted)
+    except ConnectionError as error:
+        address = os.environ.get("RAY_ADDRESS") or cluster.address
+        raise UserError(f"no Ray cluster answers at {address} (RAY_ADDRESS or cluster.address): {error}") from error
 
 
 if __name__ == "__main__":

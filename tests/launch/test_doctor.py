@@ -25,6 +25,7 @@ from launch.doctor_probe import (
 )
 from launch.doctor_report import Answer, report
 from vaserl.errors import UserError
+from vaserl.settings import ClusterSettings
 
 ROOT = Path(__file__).parents[2]
 A100 = "A100, 81920 MiB, 580.1"
@@ -208,6 +209,18 @@ def test_a_broken_index_of_weights_is_a_problem(tmp_path: Path, text: str):
 def test_doctor_refuses_options_without_a_config(options: list[str], capsys: pytest.CaptureFixture[str]):
     assert main(options) == 2
     assert "without a CONFIG there is nothing to change" in capsys.readouterr().err
+
+
+def test_doctor_without_the_cluster_that_it_is_sent_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def refused(cluster: ClusterSettings):
+        raise ConnectionError("Could not find any running Ray instance")
+
+    monkeypatch.setattr("launch.doctor_nodes.connect", refused)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert main([]) == 2
+    assert "error: no Ray cluster answers at 10.0.0.1:6379" in capsys.readouterr().err
 
 
 def test_doctor_on_this_machine_names_a_missing_model(
