@@ -96,13 +96,12 @@ def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
 def _data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], int]:
     """Returns width and height of the first training clip of the job's data set, and the number of vases for training;
     those of the published data set if there is no data set yet."""
-    if not (settings.data.path / "manifest.parquet").is_file():
-        return (_FRAME_SIZE, _FRAME_SIZE), PUBLISHED_VASES
-    # its imports take a second
-    from vaserl.dataset import DataSet
+    from vaserl.dataset import DataSet  # its imports take a second, which --help does not need
     from vaserl.files.mp4_header import read_video_size
 
     data = DataSet(settings.data.path)
+    if not data.exists:
+        return (_FRAME_SIZE, _FRAME_SIZE), PUBLISHED_VASES
     vases = data.vases("train")
     size = read_video_size(data.clips.path(vases[0].clip))
     return (size.width, size.height), len(vases)

@@ -97,8 +97,13 @@ class LearnerSettings(Section):
         for key, instead in _SET_BY_OTHER_KEYS.items():
             if key in value:
                 raise ValueError(f"DeepSpeed's key {key} would have no effect: {instead}")
-        zero = value.get("zero_optimization")
-        if isinstance(zero, dict) and zero.get("compute_grad_norm") is False:
+        zero = value.get("zero_optimization", {})
+        if not isinstance(zero, dict):
+            raise ValueError(f"zero_optimization must be a table, such as {{ stage = 1 }}, got {zero!r}")
+        for key in ("offload_optimizer", "offload_param"):
+            if not isinstance(zero.get(key, {}), dict):
+                raise ValueError(f"zero_optimization.{key} must be a table, got {zero[key]!r}")
+        if zero.get("compute_grad_norm") is False:
             raise ValueError(
                 "zero_optimization.compute_grad_norm = false would turn off learner.max_grad_norm and the check for "
                 "steps with a gradient that is not finite; remove it"

@@ -27,6 +27,8 @@ NEEDED = '[model]\npath = "m"\n[data]\npath = "d"\n'
         ("zero_allow_untested_optimizer = false", "zero_allow_untested_optimizer", "remove it"),
         ("steps_per_print = 1", "steps_per_print", "metrics.jsonl"),
         ("zero_optimization = { stage = 1, compute_grad_norm = false }", "compute_grad_norm", "max_grad_norm"),
+        ("zero_optimization = 3", "zero_optimization", "must be a table"),
+        ("zero_optimization = { offload_optimizer = 'cpu' }", "offload_optimizer", "must be a table"),
     ],
 )
 def test_learner_settings_refuse_deepspeed_keys_without_effect(
