@@ -151,8 +151,9 @@ def test_script_sends_the_token_and_leaves_the_job_running_after_ctrl_c_and_a_cl
         environment |= {"RAY_API_SERVER_ADDRESS": server.address}
 
         def start(*words: str) -> subprocess.Popen[str]:
+            # processes in the background of a shell hand on that SIGINT is ignored
             return subprocess.Popen(
-                [ROOT / "launch/submit.sh", *words],
+                ["env", "--default-signal=INT", ROOT / "launch/submit.sh", *words],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
