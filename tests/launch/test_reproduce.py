@@ -18,6 +18,12 @@ ROOT = Path(__file__).parents[2]
 NEEDS_A_NETWORK = ("git", "hf", "source", "VASERL_EXTRA=gpu")
 SMALLER = {"--resolution 448": "--resolution 56", "--num-val 32": "--num-val 2"}
 """Options of the page's commands, with those of the test."""
+_ENGINE = """[rollout]
+num_gpus = 0
+num_cpus = 0.5
+max_new_tokens = 24
+engine_args = { max_model_len = 512, max_num_seqs = 16, compilation_config = { cudagraph_capture_sizes = [] } }
+"""
 ON_CPU = {
     "sft": """
 vases_per_step = 4
@@ -37,11 +43,6 @@ num_steps = 3
 tasks_per_step = 2
 [model]
 dtype = "float32"
-[rollout]
-num_gpus = 0
-num_cpus = 0.5
-max_new_tokens = 24
-engine_args = { max_model_len = 512, max_num_seqs = 16, compilation_config = { cudagraph_capture_sizes = [] } }
 [learner]
 num_gpus = 0
 num_cpus = 0.5
@@ -50,19 +51,16 @@ num_gpus = 0
 folder = "features"
 [cluster]
 address = "local"
-""",
+"""
+    + _ENGINE,
     "evaluate": """
 trained = "runs/7b/grpo/weights/v00004"
 [model]
 dtype = "float32"
-[rollout]
-num_gpus = 0
-num_cpus = 0.5
-max_new_tokens = 24
-engine_args = { max_model_len = 512, max_num_seqs = 16, compilation_config = { cudagraph_capture_sizes = [] } }
 [cluster]
 address = "local"
-""",
+"""
+    + _ENGINE,
 }
 
 
