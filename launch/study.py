@@ -25,7 +25,6 @@ from vaserl.errors import UserError
 from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.grpo import draw_items
-from vaserl.intervals import paired_difference
 from vaserl.report.study import constant_answer_figure, per_dimension_figure
 from vaserl.rewards import make_scorer
 from vaserl.runs.quickstart_folder import QuickstartFolder
@@ -34,6 +33,7 @@ from vaserl.runs.run import Run
 from vaserl.runs.versions import versions
 from vaserl.settings import EvaluateSettings, SftSettings, TrainSettings
 from vaserl.settings.section import load_config
+from vaserl.statistics.intervals import paired_difference
 from vaserl.types import DIMENSIONS
 
 CONFIGS = Path("configs")

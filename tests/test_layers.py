@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "types": set(),
     "settings": {"errors"},
     "files": {"errors"},
-    "intervals": set(),
+    "statistics": set(),
     "dataset": {"errors", "files", "settings", "types"},
     "encoders": {"errors", "settings"},
     "rewards": {"encoders", "errors", "settings", "types"},
@@ -27,14 +27,14 @@ ROOMS: dict[str, set[str]] = {
     "planning": {"errors", "settings"},
     "grpo": {"errors", "settings", "types"},
     "runs": {"dataset", "errors", "files", "grpo", "policy", "rewards", "settings", "types"},
-    "meshes": {"encoders", "errors", "files", "intervals", "runs", "settings"},
+    "meshes": {"encoders", "errors", "files", "statistics", "runs", "settings"},
     "evaluation": {
-        *("dataset", "encoders", "errors", "files", "grpo", "intervals", "meshes", "policy", "rewards", "runs"),
-        *("settings", "types"),
+        *("dataset", "encoders", "errors", "files", "grpo", "meshes", "policy", "rewards", "runs"),
+        *("settings", "statistics", "types"),
     },
-    "report": {"dataset", "errors", "evaluation", "files", "intervals", "meshes", "runs", "types"},
+    "report": {"dataset", "errors", "evaluation", "files", "statistics", "meshes", "runs", "types"},
     "curation": {
-        *("dataset", "encoders", "errors", "files", "intervals", "meshes", "policy", "report", "rewards", "runs"),
+        *("dataset", "encoders", "errors", "files", "statistics", "meshes", "policy", "report", "rewards", "runs"),
         *("settings", "types"),
     },
     "synthetic": {
@@ -45,9 +45,8 @@ ROOMS: dict[str, set[str]] = {
         *("curation", "dataset", "errors", "evaluation", "files", "meshes", "policy", "report", "rewards", "runs"),
         *("settings", "types"),
     },
-    "cli": {"commands", "errors"},
     # rooms without code yet: the pairwise mesh judge, the run browser, supervision of workers
-    "judge": {"dataset", "errors", "files", "intervals", "meshes", "runs", "settings", "types"},
+    "judge": {"dataset", "errors", "files", "statistics", "meshes", "runs", "settings", "types"},
     "browser": {"dataset", "errors", "evaluation", "files", "report", "rewards", "runs", "settings", "types"},
     "supervision": {"errors", "files", "runs", "settings", "types"},
 }

@@ -39,7 +39,7 @@ def test_wheel_imports_in_a_bare_environment(wheel: Path, tmp_path: Path):
     subprocess.run(install, check=True, capture_output=True, timeout=120)
     script = (
         "import sys, vaserl, vaserl.types, vaserl.errors\n"
-        "from vaserl.cli import main\n"
+        "from vaserl.commands.__main__ import main\n"
         "heavy = {'torch', 'ray', 'vllm', 'transformers', 'deepspeed'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "print(vaserl.__version__, len(vaserl.types.DIMENSIONS))\n"

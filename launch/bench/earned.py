@@ -16,8 +16,8 @@ import numpy as np
 from launch.bench.labelled_texts import read_labelled_texts
 from vaserl.errors import UserError
 from vaserl.evaluation.predictions import completion_of
-from vaserl.intervals import bootstrap_mean_interval
 from vaserl.rewards.vase import VaseReward, lexicon, reference_caption
+from vaserl.statistics.intervals import bootstrap_mean_interval
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Score, Task
 
 _VOCABULARIES = ("fabric", "technique", "shape")

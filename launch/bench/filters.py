@@ -33,9 +33,9 @@ from vaserl.curation.stages.quality import PROBABILITY
 from vaserl.errors import UserError
 from vaserl.files.digest import sha256_of
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
-from vaserl.intervals import wilson_interval
 from vaserl.report.paper import PAPER_RETENTION
 from vaserl.settings import OpenClipSettings
+from vaserl.statistics.intervals import wilson_interval
 from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 
 _COLUMNS = ("file", "source", "kind", "whole_vase_from_the_side", "quality", "intact", "vase", "set", "note")

@@ -15,12 +15,12 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from launch.bench.labelled_texts import read_labelled_texts
-from vaserl.intervals import wilson_interval
 from vaserl.rewards.vase import Facts, parse_caption
 from vaserl.rewards.vase.attribution import read_names
 from vaserl.rewards.vase.decoration import decoration_words
 from vaserl.rewards.vase.hands import core
 from vaserl.rewards.vase.text import lemma, normalize, tokens
+from vaserl.statistics.intervals import wilson_interval
 from vaserl.types import DIMENSIONS, Dimension
 
 SMALLEST_F1 = 0.7

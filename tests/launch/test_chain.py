@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
-from vaserl.cli import main as vaserl
+from vaserl.commands.__main__ import main as vaserl
 from vaserl.dataset import DataSet
 from vaserl.files import read_json_lines
 from vaserl.policy.policy import Policy, load_model

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launch.quickstart import main, stage_settings
-from vaserl.cli import main as vaserl
+from vaserl.commands.__main__ import main as vaserl
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 

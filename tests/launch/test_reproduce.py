@@ -9,7 +9,7 @@ import pytest
 from launch.__main__ import main as launch
 from tests.fakes.published_layout import write_published_layout
 from tests.launch.test_chain import tiny_clip
-from vaserl.cli import main as vaserl
+from vaserl.commands.__main__ import main as vaserl
 from vaserl.dataset import DataSet
 from vaserl.files import read_json_lines
 from vaserl.synthetic.models.tiny_qwen import TinyShape, build_tiny_model

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vaserl.intervals import ConfidenceInterval, paired_difference, wilson_interval
+from vaserl.statistics.intervals import ConfidenceInterval, paired_difference, wilson_interval
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]

@@ -15,8 +15,8 @@ from vaserl.errors import UserError
 from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
 from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
-from vaserl.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
 from vaserl.runs.evaluation_run import EvaluatedVase
+from vaserl.statistics.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
 from vaserl.types import DIMENSIONS, Dimension, Score
 
 SYSTEMS = ("sft", "rl")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.fakes.turned_vases import lit_photograph, seen_mask
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.meshes.glb import load_mesh
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.evaluation.predictions import question_dimension
 
 RECORD = {
@@ -208,7 +208,7 @@ def test_the_question_says_its_dimension(question: str, dimension: str):
 
 def test_scoring_a_file_loads_nothing_heavy(files):
     program = (
-        "import sys\nfrom vaserl.cli import main\n"
+        "import sys\nfrom vaserl.commands.__main__ import main\n"
         f"assert main({files([GOOD], [GOOD_TARGET])!r}) == 0\n"
         "heavy = {'torch', 'ray', 'transformers', 'vllm', 'pyarrow', 'scipy', 'PIL'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

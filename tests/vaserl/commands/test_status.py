@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.settings import train_settings
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.runs.run import Run
 from vaserl.runs.status import OpenPhase, RunStatus, SavedCheckpoint
 

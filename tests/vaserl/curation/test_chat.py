@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import make_clip
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.chat import import_chats
 from vaserl.curation.chat.clips import clip_of_pictures, clip_of_video
 from vaserl.dataset import OTHER, DataSet, Question

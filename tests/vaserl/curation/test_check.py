@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import make_dataset
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.check import check_dataset, check_photographs
 from vaserl.curation.check.checked import page
 from vaserl.curation.settings import SourceSettings

@@ -31,8 +31,8 @@ from vaserl.curation.stages.quality import QUALITY
 from vaserl.dataset import Row
 from vaserl.encoders.open_clip import load_open_clip
 from vaserl.errors import UserError
-from vaserl.intervals import ConfidenceInterval
 from vaserl.settings import OpenClipSettings
+from vaserl.statistics.intervals import ConfidenceInterval
 from vaserl.synthetic.models import tiny_filters as tiny_vision
 from vaserl.synthetic.models.tiny_filters import FilterExample, photograph_examples, train_tiny_clip, train_tiny_quality
 

@@ -14,7 +14,7 @@ import trimesh
 from PIL import Image
 
 from tests.conftest import make_dataset
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.outcome.card import Findings, write_card
 from vaserl.curation.outcome.hub_export import export_to_hub
 from vaserl.curation.settings import CardSettings, CurateSettings, SourceSettings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.museum_folders import rows, write_image
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.check import check_photographs
 from vaserl.curation.check.checked import page
 from vaserl.curation.settings import SourceSettings

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.fakes.published_layout import WORLD_SEED, write_published_layout
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.outcome.split import position
 from vaserl.curation.published import import_published, read_layout
 from vaserl.curation.published import published_record as record_of_published

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.curation.outcome.why import why
 from vaserl.dataset import DataSet, Question, Row
 from vaserl.errors import UserError

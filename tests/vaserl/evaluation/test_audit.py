@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_dataset
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.evaluation.audit import audit, spread_of
 from vaserl.rewards import load_scorer
 from vaserl.rewards.vase import reference_caption

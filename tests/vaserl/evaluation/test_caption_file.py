@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.conftest import make_dataset
 from tests.fakes.turned_vases import lit_photograph, seen_mask
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.dataset import SYNTHETIC_MUSEUM, DataSet
 from vaserl.errors import UserError
 from vaserl.files.clip import read_mp4

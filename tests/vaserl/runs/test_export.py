@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.conftest import TEXTS
-from vaserl.cli import main as vaserl
+from vaserl.commands.__main__ import main as vaserl
 from vaserl.errors import UserError
 from vaserl.policy.adapter import adapter_files, add_lora
 from vaserl.policy.fingerprint import mean_gap, probe_ids, probe_layout

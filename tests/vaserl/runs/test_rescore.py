@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.recordings import recording
 from tests.fakes.scored_groups import group_of
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 from vaserl.grpo.advantage import advantages, group_advantages
 from vaserl.rewards import load_scorer
 from vaserl.runs.rescore import rescore, spearman

@@ -13,8 +13,8 @@ from vaserl.curation.settings import CardSettings
 from vaserl.curation.stages.describe import INVENTS, KEYWORDS, LOSES
 from vaserl.curation.stages.mesh_gate import IS_COMPARED
 from vaserl.dataset import MANIFEST, PROVENANCE, SPLITS, DataSet, Row
-from vaserl.intervals import wilson_interval
 from vaserl.report.paper import PAPER_RETENTION
+from vaserl.statistics.intervals import wilson_interval
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION
 
 NUM_VALUES = 12

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from vaserl.curation.train_quality.calibration import ChosenThreshold
-from vaserl.intervals import Z_95, wilson_interval
+from vaserl.statistics.intervals import Z_95, wilson_interval
 
 LEAST_RECALL = 0.5
 """Recall below which a warning is generated; it is computed on the test photographs."""

@@ -19,8 +19,8 @@ from vaserl.curation.train_quality.calibration import (
 from vaserl.curation.train_quality.doubts import doubts_about
 from vaserl.curation.train_quality.fit import Epoch, best_epoch
 from vaserl.curation.train_quality.settings import TrainQualitySettings
-from vaserl.intervals import ConfidenceInterval, wilson_interval
 from vaserl.report import drawing
+from vaserl.statistics.intervals import ConfidenceInterval, wilson_interval
 
 NUM_RESAMPLES = 2000
 MARKDOWN, JSON = "report.md", "report.json"

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from vaserl.errors import UserError
-from vaserl.intervals import bootstrap_mean_interval
 from vaserl.meshes.compare.align import align
 from vaserl.meshes.compare.geometry import chamfer_distance, normal_consistency
 from vaserl.meshes.compare.names import glbs_of, match_names
@@ -25,6 +24,7 @@ from vaserl.meshes.glb import load_mesh
 from vaserl.meshes.part import PaintedModel
 from vaserl.meshes.turntable import TurntableRenderer
 from vaserl.runs.progress import Progress
+from vaserl.statistics.intervals import bootstrap_mean_interval
 
 METRICS = ("psnr", "ssim", "lpips", "clip_image", "clip_text", "chamfer", "normal_consistency")
 """Names of the metrics, in the order of the table's columns. A metric that needs a network or captions is omitted from

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vaserl.cli import main
+from vaserl.commands.__main__ import main
 
-PROGRAM = "import sys; from vaserl.cli import main; sys.exit(main())"
+PROGRAM = "import sys; from vaserl.commands.__main__ import main; sys.exit(main())"
 RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE"}
 
 
@@ -33,7 +33,7 @@ def arguments(verb: str, targets: Path) -> list[str]:
 
 def test_main_help_loads_nothing_heavy():
     program = (
-        "import sys\nfrom vaserl.cli import main\n"
+        "import sys\nfrom vaserl.commands.__main__ import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'ray', 'transformers', 'vllm', 'pyarrow', 'scipy', 'PIL', 'numpy', 'pydantic'}\n"
         "loaded = heavy & set(sys.modules)\nassert not loaded, loaded\n"
@@ -42,9 +42,9 @@ def test_main_help_loads_nothing_heavy():
 
 
 def test_module_runs_the_subcommand(tmp_path: Path):
-    """Without its guard, `python -m vaserl.cli export …` did nothing and exited with 0."""
+    """Without its guard, `python -m vaserl.commands export …` did nothing and exited with 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "vaserl.cli", "export", str(tmp_path / "none"), "--out", str(tmp_path / "model")],
+        [sys.executable, "-m", "vaserl.commands", "export", str(tmp_path / "none"), "--out", str(tmp_path / "model")],
         stderr=subprocess.PIPE,
         timeout=60,
     )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vaserl.intervals import bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.statistics.intervals import bootstrap_mean_interval, paired_difference, wilson_interval
 
 
 def test_bootstrap_mean_interval_agrees_with_scipy() -> None:

@@ -1,4 +1,4 @@
-"""The `vaserl` command. Its subcommands are the modules of `vaserl.commands`; none of them needs a Ray cluster."""
+"""The `vaserl` command. Its subcommands are the modules beside this one; none of them needs a Ray cluster."""
 
 import argparse
 import os

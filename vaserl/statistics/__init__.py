@@ -1,0 +1,1 @@
+"""Statistics of evaluations: intervals, tests between systems. Pure functions of numbers."""
