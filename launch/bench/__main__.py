@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 BENCHES = {
+    "coverage": "coverage of the evaluation's intervals and size of its tests, on simulated benchmarks",
     "curate": "rows per second of each curation stage, the job's overhead, and the driver's memory",
     "curate_kills": "whether a curation job that is killed and restarted writes an uninterrupted job's manifest",
     "earned": "what labelled texts earn against records made from their labels",

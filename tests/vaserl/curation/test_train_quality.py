@@ -23,7 +23,6 @@ from vaserl.curation.stages.quality import QUALITY
 from vaserl.curation.train_quality.calibration import (
     ChosenThreshold,
     choose_threshold,
-    expected_calibration_error,
     probabilities_of,
     temperature_of,
 )
@@ -35,6 +34,7 @@ from vaserl.curation.train_quality.train import train_quality
 from vaserl.errors import UserError
 from vaserl.files.photograph import read_photograph
 from vaserl.settings.section import load_config
+from vaserl.statistics.calibration import expected_calibration_error
 
 NUM_VASES = 24
 

@@ -12,12 +12,12 @@ from torchmetrics.functional.classification import binary_calibration_error, bin
 from vaserl.curation.train_quality.calibration import (
     bins_of,
     choose_threshold,
-    expected_calibration_error,
     precision_recall,
     probabilities_of,
     temperature_of,
 )
 from vaserl.curation.train_quality.doubts import doubts_about
+from vaserl.statistics.calibration import expected_calibration_error
 
 
 def overconfident(num: int, factor: float) -> tuple[np.ndarray, np.ndarray]:

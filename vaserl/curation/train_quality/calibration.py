@@ -91,12 +91,6 @@ def bins_of(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_
     ]
 
 
-def expected_calibration_error(probabilities: np.ndarray, is_good: np.ndarray, num_bins: int = NUM_BINS) -> float:
-    """Returns the expected calibration error (Naeini et al. 2015), a number from 0 to 1. It is the mean over the bins
-    of |confidence - accuracy|, weighted by the number of photographs in the bin."""
-    return sum(b.num * abs(b.confidence - b.accuracy) for b in bins_of(probabilities, is_good, num_bins)) / len(is_good)
-
-
 def precision_recall(probabilities: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns three arrays [K], (thresholds, precision, recall). The thresholds are the K distinct probabilities in
     descending order. Precision and recall are those of each threshold; photographs whose probability is at least the

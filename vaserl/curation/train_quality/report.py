@@ -12,7 +12,6 @@ import numpy as np
 from vaserl.curation.train_quality.calibration import (
     ChosenThreshold,
     bins_of,
-    expected_calibration_error,
     precision_recall,
     probabilities_of,
 )
@@ -20,6 +19,7 @@ from vaserl.curation.train_quality.doubts import doubts_about
 from vaserl.curation.train_quality.fit import Epoch, best_epoch
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.report import drawing
+from vaserl.statistics.calibration import expected_calibration_error
 from vaserl.statistics.intervals import ConfidenceInterval, wilson_interval
 
 NUM_RESAMPLES = 2000
