@@ -2,14 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vaserl.curation.chat.clips import clip_of_pictures, clip_of_video
 from vaserl.curation.chat.reading import Chat, read_chats
 from vaserl.curation.outcome.card import Findings, write_card
-from vaserl.curation.outcome.split import drawn, stratum_of
+from vaserl.curation.outcome.split import with_split
 from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.published.words import record_from_caption
 from vaserl.curation.settings import CardSettings
@@ -55,7 +55,7 @@ def import_chats(
     dataset.path.mkdir(parents=True, exist_ok=True)
     rows = [_row(chat, dataset, num_frames, resolution) for chat in chats]
     for split, number in (("test", num_test), ("val", num_val)):
-        rows = _with_split(rows, split, number, seed)
+        rows = with_split(rows, split, number, seed)
     dataset.write_rows(rows)
     off = [stage for stage in PIPELINE.names if stage != SOURCE.name]
     write_card(dataset, rows, CardSettings(title=source.stem), Findings(off=off))
@@ -95,16 +95,3 @@ def _row(chat: Chat, dataset: DataSet, num_frames: int, resolution: int) -> Row:
 
 def _rejected(row: Row, reason: str) -> Row:
     return replace(row, rejected_by=SOURCE.name, reason=reason, split="")
-
-
-def _with_split(rows: Sequence[Row], split: str, number: int, seed: int) -> list[Row]:
-    """Returns the rows with `number` of the training vases moved into another split."""
-    if number == 0:
-        return list(rows)
-    if stated := sum(row.split == split for row in rows):
-        raise UserError(f"the file states the split {split!r} for {stated} vases; leave out --num-{split}")
-    train = {row.vase_id: stratum_of(row.record) for row in rows if row.split == "train"}
-    if number >= len(train):
-        raise UserError(f"--num-{split} {number} leaves no vase for training: {len(train)} are left for it")
-    moved = drawn(train, number, seed)
-    return [replace(row, split=split) if row.vase_id in moved else row for row in rows]

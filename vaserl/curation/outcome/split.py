@@ -8,9 +8,12 @@ does the validation split, on which no results are reported.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from vaserl.curation.settings import SplitSettings
+from vaserl.dataset import Row
+from vaserl.errors import UserError
 from vaserl.rewards.vase.parse import Facts, parse_record
 
 
@@ -31,6 +34,24 @@ def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -
     num_val = settings.num_val if settings.num_val is not None else round(settings.val_share * len(strata))
     val = drawn(left, num_val, seed)
     return {v: "test" if v in test else "val" if v in val else "train" for v in sorted(strata)}
+
+
+def with_split(rows: Sequence[Row], split: str, number: int, seed: int) -> list[Row]:
+    """Returns the rows of an imported data set with `number` of its training vases moved into another split, drawn as
+    by `drawn`.
+
+    Raises: UserError that names the option, --num-val or --num-test, if the data set states the split itself or no
+    vase would be left for training.
+    """
+    if number == 0:
+        return list(rows)
+    if stated := sum(row.split == split for row in rows):
+        raise UserError(f"the data set states the split {split!r} for {stated} vases; leave out --num-{split}")
+    train = {row.vase_id: stratum_of(row.record) for row in rows if row.kept and row.split == "train"}
+    if number >= len(train):
+        raise UserError(f"--num-{split} {number} leaves no vase for training: the training split has {len(train)}")
+    moved = drawn(train, number, seed)
+    return [replace(row, split=split) if row.vase_id in moved else row for row in rows]
 
 
 def drawn(strata: Mapping[str, str], number: int, seed: int) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageOps
 
-from vaserl.curation.outcome.split import drawn, split_vases, stratum_of
+from vaserl.curation.outcome.split import split_vases, stratum_of, with_split
 from vaserl.curation.pipeline import PIPELINE
 from vaserl.curation.published.annotations import TOPICS
 from vaserl.curation.published.layout import PUBLISHED_VIEWS, PublishedVase, read_layout
@@ -88,7 +88,7 @@ def import_published(
     if unnamed:
         _logger.warning("of %s vases, %s have no split and go into train", f"{len(vases):,}", f"{unnamed:,}")
     rows = [_row(vase, dataset, at_random.get(vase.name) or vase.split or "train") for vase in vases]
-    rows = _with_val(rows, num_val, seed)
+    rows = with_split(rows, "val", num_val, seed)
     if turntable is not None:
         rows = _rendered(rows, dataset, turntable)
     else:
@@ -203,19 +203,6 @@ def _rendered(rows: Sequence[Row], dataset: DataSet, settings: TurntableSettings
                 row = replace(row, rejected_by=TURNTABLE.name, reason=verdict.reason)
         done.append(row)
     return done
-
-
-def _with_val(rows: Sequence[Row], num_val: int, seed: int) -> list[Row]:
-    """Returns the rows with `num_val` of the training vases moved into the split "val"."""
-    if num_val == 0:
-        return list(rows)
-    train = {row.vase_id: stratum_of(row.record) for row in rows if row.kept and row.split == "train"}
-    if published := sum(row.split == "val" for row in rows):
-        raise UserError(f"the data set has {published} validation vases of its own; leave out --num-val")
-    if num_val >= len(train):
-        raise UserError(f"--num-val {num_val} leaves no vase for training: the training split has {len(train)}")
-    val = drawn(train, num_val, seed)
-    return [replace(row, split="val") if row.vase_id in val else row for row in rows]
 
 
 def _drawn(vases: Sequence[PublishedVase], seed: int) -> dict[str, str]:
