@@ -1,6 +1,7 @@
 """vaserl import-chat FILE: imports conversations about videos or pictures of vases."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 
@@ -9,8 +10,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = verbs.add_parser(
         "import-chat",
         help="import conversations about videos or pictures of vases, without curation",
-        description="FILE is JSON lines, JSON or parquet, with a row for each vase: messages of user and assistant, "
-        "and a video or pictures. Paths are relative to FILE.",
+        description="FILE is JSON lines, JSON or parquet, or a folder of `datasets`, with a row for each vase: "
+        "messages of user and assistant, or a question and an answer, and a video or pictures. Paths are relative to "
+        "the file.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, metavar="DATASET", help="folder of the data set to write")
@@ -48,9 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{name}: {reason}")
     vases = ", ".join(f"{number:,} {split}" for split, number in done.num_vases.items()) or "none"
     print(f"vases: {vases}; rejected: {len(done.rejected):,}")
+    if done.systems and list(done.systems) != [""]:
+        print(f"system message, in every job: --data.system {shlex.quote(next(iter(done.systems)))}")
+    if len(done.systems) > 1:
+        print(f"the conversations have {len(done.systems):,} different system messages; a run has one, data.system")
     print(f"records read from captions because there is none: {done.num_records_from_texts:,}")
     for prompt in list(done.prompts)[:1]:
-        print(f'prompt, for training and evaluation: --data.prompt "{prompt}"')
+        print(f"prompt, in every job: --data.prompt {shlex.quote(prompt)}")
     if len(done.prompts) > 1:
         print(f"the conversations begin with {len(done.prompts):,} different questions; training uses one, data.prompt")
     return int(bool(done.rejected))

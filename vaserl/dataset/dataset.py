@@ -3,6 +3,7 @@
 manifest.parquet         one row for each input photograph, see `Row`
 clips/<sha256>.mp4       turntable videos
 models/<vase>.glb        3D models
+pictures/<sha256>        photographs that an imported table held itself, instead of naming their files
 views/<vase>/<view>.png  canonical views of the 3D models and their normal maps, if turntable.stills is set
 DATASET.md               the card, which describes the data set, with contact_sheet.png
 config.toml              the settings that the data set was curated with
@@ -10,6 +11,7 @@ curation.json            summary of the curation run, and the version of vaserl 
 .work/                   the curation job's lock, and its finished shards, from which a killed job resumes
 """
 
+import hashlib
 import io
 import json
 import shutil
@@ -104,6 +106,13 @@ class DataSet:
     def place(self, name: str) -> str:
         """Returns the path or URL of a file, such as a photograph, from its name in a row."""
         return joined(str(self.path), name)
+
+    def add_picture(self, content: bytes) -> Path:
+        """Stores a photograph's file in the data set, named by its content hash. Returns: its path."""
+        path = self.path / names.PICTURES / hashlib.sha256(content).hexdigest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+        return path
 
     @property
     def models(self) -> Path:

@@ -10,6 +10,8 @@ SHEET = "contact_sheet.png"
 SETTINGS = "config.toml"
 SUMMARY = "curation.json"
 MODELS, CLIPS, VIEWS, WORK = "models", "clips", "views", ".work"
+PICTURES = "pictures"
+"""Folder of photographs that an imported table held itself."""
 UNFINISHED_MODEL = ".lift-"
 """Prefix of the temporary folders that 3D generators write to, inside the folder of the 3D models."""
 

@@ -70,6 +70,75 @@ def test_import_chats_reads_the_common_forms(folder: Path):
     assert vase.caption_task(ASK).prompt == ASK
 
 
+def test_import_chats_reads_pairs_of_question_and_answer_and_other_spellings_of_files(folder: Path):
+    both = {"<image_00>": "red.png", "<image_01>": "blue.png"}
+    parts = [{"type": "image", "image": {"url": "red.png", "image_wh": [40, 40]}}, {"type": "text", "text": ASK}]
+    marked = [{"type": "image"}, {"type": "text", "text": ASK}]  # the part marks the place of the row's file
+    done, rows = imported(
+        folder,
+        [
+            {"id": "query", "query": ASK, "response": CAPTION, "images": ["red.png"]},
+            {
+                "id": "problem",
+                "problem": f"<image>{ASK}",
+                "solution": f"<answer> {CAPTION} </answer>",
+                "image": "red.png",
+            },
+            {"id": "prefix", "prefix": ASK, "suffix": CAPTION, "image": "red.png"},
+            {"id": "question", "question": ASK, "ground_truth": CAPTION, "image_path": "red.png"},
+            {"id": "trl", "prompt": [user(marked)], "completion": [assistant(CAPTION)], "images": ["red.png"]},
+            {"id": "object", "messages": [user(parts), assistant(CAPTION)]},
+            {"id": "file", "query": ASK, "response": CAPTION, "images": [{"path": (folder / "red.png").as_uri()}]},
+            {"id": "number", "query": "How many?", "response": 3, "history": [[ASK, CAPTION]], "image": "red.png"},
+            {"id": "both", "conversations": [user(f"<image_00>\n<image_01> {ASK}"), assistant(CAPTION)], "image": both},
+        ],
+    )
+    assert (done.num_vases, done.rejected, done.prompts) == ({"train": 9}, {}, {ASK: 9})
+    assert {row.caption for row in rows.values()} == {row.reference for row in rows.values()} == {CAPTION}
+    assert (
+        len({row.clip for name, row in rows.items() if name != "both"}) == 1 != len({row.clip for row in rows.values()})
+    )
+    assert rows["number"].questions == (Question(dimension=OTHER, question="How many?", answer="3"),)
+
+
+def test_import_chats_counts_system_messages(folder: Path):
+    answers = [user(ASK), assistant(CAPTION)]
+    system = {"role": "system", "content": "Be brief."}
+    done, _ = imported(
+        folder,
+        [
+            {"messages": [system, *answers], "image": "red.png"},
+            {"conversations": answers, "system_prompt": "Be brief.", "image": "red.png"},
+            {"messages": answers, "image": "red.png"},
+        ],
+    )
+    assert (done.systems, done.prompts) == ({"Be brief.": 2, "": 1}, {ASK: 3})
+
+
+def test_import_chats_reads_folders_of_datasets_with_pictures_in_the_table(folder: Path):
+    """The rows of `Dataset.save_to_disk` and of parquet on the hub hold the picture's content beside its old path."""
+    content = (folder / "red.png").read_bytes()
+    row = {"problem": ASK, "answer": CAPTION, "images": [{"bytes": content, "path": "lost.png"}]}
+    table = pa.Table.from_pylist([row, row])
+    (folder / "hub" / "data").mkdir(parents=True)
+    for split in ("train", "validation"):
+        pq.write_table(table, folder / "hub" / "data" / f"{split}-00000-of-00001.parquet")
+        saved = folder / "saved" / split / "data-00000-of-00001.arrow"
+        saved.parent.mkdir(parents=True)
+        with pa.OSFile(str(saved), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    for name in ("hub", "saved"):
+        dataset = DataSet(folder / f"{name}.out")
+        done = import_chats(folder / name, dataset, num_frames=2, resolution=28, seed=0)
+        assert (done.num_vases, done.rejected) == ({"train": 2, "val": 2}, {})
+        photos = {row.photo for row in dataset.rows}
+        assert {Path(photo).read_bytes() for photo in photos} == {content}
+        assert len(photos) == 1
+    (folder / "none").mkdir()
+    with pytest.raises(UserError, match=r"holds no \.parquet, \.arrow or \.jsonl file"):
+        import_chats(folder / "none", DataSet(folder / "o"), num_frames=2, resolution=28, seed=0)
+
+
 def test_import_chats_keeps_later_turns_references_records_and_splits(folder: Path):
     record = {"Fabric": "EUBOEAN", "Shape Name": "AMPHORA"}
     turns = [user(ASK), assistant("A short caption."), user("Who made it?"), assistant("Nobody knows."), user("Why?")]
@@ -123,7 +192,14 @@ def test_import_chats_rejects_what_cannot_be_read_with_its_row(folder: Path):
         ({"messages": [user(ASK)], "videos": ["turn.mp4"]}, "no answer of the assistant"),
         ({"messages": [assistant(CAPTION)], "videos": ["turn.mp4"]}, "by turns, the user's first"),
         ({"messages": [user(ASK), user(ASK)], "videos": ["turn.mp4"]}, "by turns, the user's first"),
-        ({"messages": [{"role": "system", "content": "x"}, user(ASK), assistant(CAPTION)]}, "set data.prompt"),
+        ({"messages": [user(ASK), {"role": "system", "content": "x"}, assistant(CAPTION)]}, "by turns, the user's"),
+        ({"messages": [user(ASK), assistant(CAPTION)], "system": 3, "image": "red.png"}, "must be a text, got int"),
+        ({"messages": [{"role": "pretrain", "content": ASK}], "videos": ["turn.mp4"]}, "the role 'pretrain'"),
+        ({"messages": [user(f"<audio>{ASK}"), assistant(CAPTION)], "videos": ["turn.mp4"]}, "about a sound"),
+        ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "audios": ["a.wav"]}, "has sounds"),
+        ({"messages": [user(ASK)], "chosen": CAPTION, "rejected": "x", "image": "red.png"}, "chosen and rejected"),
+        ({"query": ASK, "response": CAPTION, "history": ["x"], "image": "red.png"}, '"history" must be a list'),
+        ({"messages": [user(ASK), assistant(CAPTION)], "images": ["data:image/png;base64,AA"]}, "a data: URL"),
         ({"messages": [user(ASK), assistant(CAPTION)]}, "got 0 videos and 0 pictures"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["a", "b"]}, "got 2 videos and 0 pictures"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["https://x/v.mp4"]}, "is a URL; download"),
@@ -133,7 +209,7 @@ def test_import_chats_rejects_what_cannot_be_read_with_its_row(folder: Path):
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": [7]}, "must be a text, got int"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": 7}, "a path or a list of paths, got int"),
         ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "record": ["x"]}, '"record" must be'),
-        ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "split": "dev"}, "none of train, val"),
+        ({"messages": [user(ASK), assistant(CAPTION)], "videos": ["turn.mp4"], "split": "extra"}, "none of train, val"),
     ],
 )
 def test_import_chats_refuses_rows_it_cannot_use_by_number(folder: Path, row: dict, message: str):
@@ -195,6 +271,6 @@ def test_import_chat_command_prints_the_prompt_to_set(folder: Path, capsys: pyte
     assert capsys.readouterr().out.splitlines() == [
         "vases: 2 train, 1 val; rejected: 0",
         "records read from captions because there is none: 3",
-        f'prompt, for training and evaluation: --data.prompt "{ASK}"',
+        f"prompt, in every job: --data.prompt '{ASK}'",
         "the conversations begin with 2 different questions; training uses one, data.prompt",
     ]

@@ -94,7 +94,7 @@ def test_import_published_moves_training_vases_into_val(copy, tmp_path):
     with pytest.raises(UserError, match="--num-val 2 leaves no vase for training: the training split has 2"):
         import_published(copy, DataSet(tmp_path / "b"), num_val=2)
     edit(copy / "annotations" / "metadata.json", lambda m: [m[0], m[1], m[2] | {"split": "validation"}])
-    with pytest.raises(UserError, match="states the split .val. for 1 vases; leave out --num-val"):
+    with pytest.raises(UserError, match=r"states the split .val. for 1 vases; leave out --num-val"):
         import_published(copy, DataSet(tmp_path / "c"), num_val=1)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vaserl.curation.chat.chat import Chat
 from vaserl.curation.chat.clips import clip_of_pictures, clip_of_video
-from vaserl.curation.chat.reading import Chat, read_chats
+from vaserl.curation.chat.reading import read_chats
 from vaserl.curation.outcome.card import Findings, write_card
 from vaserl.curation.outcome.split import with_split
 from vaserl.curation.pipeline import PIPELINE
@@ -29,6 +30,8 @@ class ImportedChats:
     """Reasons why vases were rejected, by the vase's id."""
     prompts: Mapping[str, int]
     """First questions of the conversations, each with its number of vases, the commonest first."""
+    systems: Mapping[str, int]
+    """System messages of the conversations, each with its number of vases, the commonest first; "" for none."""
     num_records_from_texts: int
     """Number of imported vases whose record was derived from their caption."""
 
@@ -36,7 +39,7 @@ class ImportedChats:
 def import_chats(
     source: Path, dataset: DataSet, *, num_frames: int, resolution: int, num_val: int = 0, num_test: int = 0, seed: int
 ) -> ImportedChats:
-    """Reads the conversations in the file `source` and writes a data set: manifest, clips and card.
+    """Reads the conversations in the file or folder `source` and writes a data set: manifest, clips and card.
 
     The first answer becomes the caption; later turns become questions. A vase without a record gets one from its
     reference caption, as the reward's parser reads it; a vase whose caption states none of the six dimensions is
@@ -63,6 +66,7 @@ def import_chats(
     return ImportedChats(
         num_vases=dict(sorted(Counter(row.split for row in rows if row.split).items())),
         rejected={row.vase_id: row.reason for row in rows if not row.kept},
+        systems=dict(Counter(chat.system for chat in chats if chat.id in kept).most_common()),
         prompts=dict(Counter(chat.turns[0][0] for chat in chats if chat.id in kept).most_common()),
         num_records_from_texts=sum(chat.id in kept and not states_something(chat.record) for chat in chats),
     )
@@ -70,7 +74,8 @@ def import_chats(
 
 def _row(chat: Chat, dataset: DataSet, num_frames: int, resolution: int) -> Row:
     record = dict(chat.record) if states_something(chat.record) else record_from_caption(chat.reference)
-    photo = chat.video or chat.pictures[0]
+    pictures = [dataset.add_picture(found) if isinstance(found, bytes) else found for found in chat.pictures]
+    photo = chat.video or pictures[0]
     row = Row(
         photo=str(photo.absolute()),
         photo_sha256=hashlib.sha256(photo.read_bytes()).hexdigest() if photo.is_file() else "",
@@ -87,7 +92,7 @@ def _row(chat: Chat, dataset: DataSet, num_frames: int, resolution: int) -> Row:
         if chat.video:
             clip = clip_of_video(chat.video, num_frames, resolution)
         else:
-            clip = clip_of_pictures(chat.pictures, num_frames, resolution)
+            clip = clip_of_pictures(pictures, num_frames, resolution)
     except UserError as error:
         return _rejected(row, f"{chat.where}: {error}")
     return replace(row, clip=dataset.clips.add(clip))
