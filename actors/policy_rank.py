@@ -60,7 +60,7 @@ class PolicyRank:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.set_num_threads(learner.num_threads)
-        self._prompter = Prompter(model.path)
+        self._prompter = Prompter(model.path, data.system)
         # pixels if the vision tower is trained or the feature store is off, else the tower's stored output
         self._videos = features or PixelCache(DataSet(data.path).clips, self._prompter, data.num_frames)
         hf_model = load_model(model.path, _DTYPES[model.dtype])

@@ -128,6 +128,8 @@ def captions_origin(settings: EvaluateSettings, data: DataSet, files: Mapping[st
         "data.num_frames": settings.data.num_frames,
         "split": settings.split,
         "prompt": settings.data.prompt,
+        # stored captions of earlier versions, which had no system message, remain valid
+        **({"system message": settings.data.system} if settings.data.system else {}),
         "decoding": "greedy",
         **{f"rollout.{name}": rollout[name] for name in ("max_new_tokens", "publish", "engine_args")},
         "engines on a GPU": settings.rollout.num_gpus > 0,

@@ -51,8 +51,9 @@ def check_prompts(model: ModelSettings, data: DataSettings, rollout: RolloutSett
     Raises: UserError when a prompt or the probe text is too long, or a clip has too few frames.
     """
     sizes = clip_sizes(DataSet(data.path).clips, [task.clip for task in tasks], data.num_frames)
-    longest = longest_prompt(model.path, tasks, sizes, data.num_frames)
-    tokenizer = Prompter(model.path).tokenizer
+    prompter = Prompter(model.path, data.system)
+    longest = longest_prompt(prompter, tasks, sizes, data.num_frames)
+    tokenizer = prompter.tokenizer
     num_probe = len(probe_ids(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]))
     limit = rollout.engine_args.get("max_model_len", DEFAULT_MAX_MODEL_LEN)
     if not isinstance(limit, int) or limit < 1:

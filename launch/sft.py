@@ -53,7 +53,7 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
         if settings.tiny_model is not None:
             build_tiny_model(
                 settings.model.path,
-                tokenizer_texts(vases, settings.data.prompt),
+                tokenizer_texts(vases, (settings.data.prompt, settings.data.system)),
                 shape=TinyShape(**settings.tiny_model.model_dump()),
                 seed=settings.seed,
             )
@@ -121,10 +121,10 @@ def demonstration(vase: Vase, settings: SftSettings, random: np.random.Generator
     return Demonstration(clip=vase.clip, rotation=rotation, shift=(shift[0], shift[1]), turns=turns)
 
 
-def tokenizer_texts(vases: Sequence[Vase], prompt: str) -> list[str]:
-    """Returns the texts to train a tokenizer on: the caption prompt, and the caption, reference caption, questions and
-    answers of each vase."""
-    texts = [prompt]
+def tokenizer_texts(vases: Sequence[Vase], prompts: Sequence[str]) -> list[str]:
+    """Returns the texts to train a tokenizer on: the caption prompt and the system message, unless it is empty, and the
+    caption, reference caption, questions and answers of each vase."""
+    texts = [prompt for prompt in prompts if prompt]
     for vase in vases:
         texts += [vase.caption, vase.reference, *(text for q in vase.questions for text in (q.question, q.answer))]
     return texts

@@ -66,7 +66,9 @@ def test_rollout_pool_logprobs_equal_the_learners(
     cluster, tiny_model: Path, dataset: Path, tmp_path: Path, monkeypatch, sees: str, temperature: float
 ):
     num_frames = 8
-    model, data = ModelSettings(path=tiny_model, dtype="float32"), DataSettings(path=dataset, num_frames=num_frames)
+    model = ModelSettings(path=tiny_model, dtype="float32")
+    system = "You know vases." if sees == "pixels" else ""
+    data = DataSettings(path=dataset, num_frames=num_frames, system=system)
     settings = RolloutSettings(
         group_size=3, temperature=temperature, max_new_tokens=12, engine_args=ENGINE_ARGS, num_cpus=1
     )
@@ -76,7 +78,7 @@ def test_rollout_pool_logprobs_equal_the_learners(
     slow = clips.add(make_clip(99, fps=0.5))
     tasks = [*tasks, *[type(tasks[0])(id="slow", clip=slow, **_rest(tasks[0]))]]
 
-    prompter, hf_model = Prompter(tiny_model), load_model(tiny_model)
+    prompter, hf_model = Prompter(tiny_model, system), load_model(tiny_model)
     peft = add_lora(hf_model, rank=8, alpha=16)
     for name, parameter in peft.named_parameters():
         if "lora_B" in name:
@@ -110,6 +112,12 @@ def test_rollout_pool_logprobs_equal_the_learners(
             ours = from_features
         return float((ours - engine).abs().max())
 
+    for task, group in zip(tasks, base, strict=True):
+        grid = prompter.pixels(clips.load(task.clip, num_frames)).grid
+        assert group.prompt_ids == prompter.token_ids(task.prompt, grid), (
+            "the learner's tokens, system message included"
+        )
+        assert prompter.tokenizer.decode(list(group.prompt_ids)).count("You know vases.") == bool(system)
     with peft.disable_adapter():
         gaps_base = [gap(group) for group in base]
     assert max(gaps_base) <= 1e-5

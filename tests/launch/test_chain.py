@@ -18,8 +18,10 @@ from vaserl.files import read_json_lines
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
+from vaserl.runs.training_origin import origin_of_model
 from vaserl.settings import CAPTION_PROMPT
 
+SYSTEM = "You describe vases."
 SFT = """
 run_dir = "{root}/sft"
 num_epochs = 40
@@ -32,6 +34,7 @@ dtype = "float32"
 [data]
 path = "{data}"
 num_frames = 4
+system = "{system}"
 [learner]
 method = "full"
 train_vision = true
@@ -51,6 +54,7 @@ dtype = "float32"
 [data]
 path = "{data}"
 num_frames = 4
+system = "{system}"
 [rollout]
 group_size = 6
 max_new_tokens = 40
@@ -72,6 +76,7 @@ dtype = "float32"
 [data]
 path = "{data}"
 num_frames = 4
+system = "{system}"
 [rollout]
 max_new_tokens = 40
 num_cpus = 0.5
@@ -96,7 +101,7 @@ def root(tmp_path_factory, dataset: Path, cluster) -> Path:
     """Returns the folder in which all jobs of the sequence have run."""
     root = tmp_path_factory.mktemp("chain")
     for name, text in (("sft", SFT), ("train", TRAIN), ("evaluate", EVALUATE)):
-        (root / f"{name}.toml").write_text(text.format(root=root, data=dataset))
+        (root / f"{name}.toml").write_text(text.format(root=root, data=dataset, system=SYSTEM))
     tiny_clip(root)
     assert sft([str(root / "sft.toml")]) == 0
     assert train([str(root / "train.toml")]) == 0
@@ -109,7 +114,7 @@ def test_sft_job_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
     losses = [row["loss"] for row in read_json_lines(root / "sft" / "metrics.jsonl")]
     assert len(losses) == 40
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
-    prompter, policy = Prompter(root / "sft" / "model"), Policy(load_model(root / "sft" / "model").eval())
+    prompter, policy = Prompter(root / "sft" / "model", SYSTEM), Policy(load_model(root / "sft" / "model").eval())
     vase = DataSet(dataset).vases("train")[0]
     clip = DataSet(dataset).clips.load(vase.clip, 4)
     token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
@@ -128,7 +133,8 @@ def test_evaluate_job_compares_both_systems_on_the_test_vases(root: Path, datase
 
 
 def test_evaluate_job_captions_equal_those_of_the_own_sampler(root: Path, dataset: Path):
-    prompter, policy = Prompter(root / "export"), Policy(load_model(root / "export").eval())
+    prompter, policy = Prompter(root / "export", SYSTEM), Policy(load_model(root / "export").eval())
+    assert origin_of_model(root / "export").system == SYSTEM  # with which `vaserl caption` uses it
     for line in read_json_lines(root / "evaluation" / "captions.jsonl"):
         clip = DataSet(dataset).clips.load(line["clip"], 4)
         token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)

@@ -38,7 +38,7 @@ def num_prompt_tokens(tiny_model: Path, dataset: Path, task: Task) -> int:
 
 def test_longest_prompt_is_the_engines(tiny_model: Path, dataset: Path, tasks: list[Task]):
     sizes = clip_sizes(DataSet(dataset).clips, [task.clip for task in tasks], 8)
-    found = longest_prompt(tiny_model, tasks, sizes, 8)
+    found = longest_prompt(Prompter(tiny_model), tasks, sizes, 8)
     # 8 frames of 56 x 56 are 4 temporal patches of 2 x 2 tokens
     assert (found.num_tokens, found.num_clip_tokens) == (num_prompt_tokens(tiny_model, dataset, tasks[0]), 16)
 
@@ -48,7 +48,7 @@ def test_longest_prompt_names_the_task_with_the_longest_text(tiny_model: Path, d
 
     sizes = clip_sizes(DataSet(dataset).clips, [task.clip for task in tasks], 8)
     longer = replace(tasks[2], id="long", prompt=tasks[2].prompt * 5)
-    assert longest_prompt(tiny_model, [*tasks, longer, tasks[0]], sizes, 8).task == "long"
+    assert longest_prompt(Prompter(tiny_model), [*tasks, longer, tasks[0]], sizes, 8).task == "long"
 
 
 def test_check_prompts_accepts_the_exact_limit_and_refuses_one_less(

@@ -91,7 +91,7 @@ def caption_file(
         raise UserError(f"{path}: {fault}; look at the model in a viewer and export it again")
     if out_dir is not None:
         write_mp4(out_dir / "turntable.mp4", clip)
-    prompter = Prompter(model)
+    prompter = Prompter(model, "" if origin is None else origin.system)
     prompt = CAPTION_PROMPT if origin is None else origin.prompt
     token_ids, _ = sample(Policy(load_model(model).eval()), prompter, clip, prompt, max_new_tokens=128)
     return CaptionedFile(caption=prompter.decode(token_ids), notes=tuple(notes))

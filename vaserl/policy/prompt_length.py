@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -55,17 +54,16 @@ def clip_sizes(clips: ClipStore, digests: Iterable[str], num_frames: int) -> dic
 
 
 def longest_prompt(
-    folder: Path, tasks: Iterable[Task], sizes: Mapping[str, VideoSize], num_frames: int
+    prompter: Prompter, tasks: Iterable[Task], sizes: Mapping[str, VideoSize], num_frames: int
 ) -> PromptLength:
     """Returns the length of the longest prompt.
 
     The tokens of a clip are counted by the model's video processor on black frames, once for each frame size. Of more
     than 32 sizes, only those with the most pixels are tried, and the others are taken to have no more tokens.
 
-    folder: model folder. sizes: the size of each task's clip, by the clip's hash. num_frames: number of frames of each
+    sizes: the size of each task's clip, by the clip's hash. num_frames: number of frames of each
     clip that the model gets.
     """
-    prompter = Prompter(folder)
     pictures = {(size.height, size.width) for size in sizes.values()}
     largest = sorted(pictures, key=lambda picture: -picture[0] * picture[1])[:_MAX_PICTURES]
     counted = {picture: _clip_tokens(prompter, num_frames, *picture) for picture in largest}

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from vaserl.errors import UserError
 from vaserl.files.clip import Clip
 from vaserl.policy.clips import ClipPixels
 from vaserl.policy.model_folder import check_model_folder
@@ -18,11 +19,13 @@ class Prompter:
     Raises: UserError when the folder is missing or does not contain a Qwen2.5-VL.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, system: str = ""):
+        """system: text of the system message of every prompt; without one, the chat template decides."""
         from transformers import AutoConfig, AutoProcessor
 
         check_model_folder(folder)
         config = AutoConfig.from_pretrained(folder)
+        self._system = [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
         self._processor: Any = AutoProcessor.from_pretrained(folder)
         self.tokenizer = self._processor.tokenizer
         self.video_token_id: int = config.video_token_id
@@ -34,16 +37,21 @@ class Prompter:
         self.answer_ids = lru_cache(maxsize=65536)(self._tokenise_answer)
 
     def text(self, prompt: str) -> str:
-        """Returns the model's chat template, filled with one video and `prompt` as the user's turn. The text ends where
-        the model's answer begins."""
+        """Returns the model's chat template, filled with the system message, one video and `prompt` as the user's turn.
+        The text ends where the model's answer begins."""
         content = [{"type": "video"}, {"type": "text", "text": prompt}]
         return self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            [*self._system, {"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
         )
 
     def token_ids(self, prompt: str, grid: VideoGrid) -> tuple[int, ...]:
         """Returns the prompt's token ids, with the video placeholder repeated once for each token of the clip."""
         ids = self._template_ids(prompt)
+        if ids.count(self.video_token_id) != 1:
+            raise UserError(
+                f"the prompt {prompt!r}, or the system message, contains the model's placeholder of a video; the "
+                "clip's own is the only one that a prompt may have"
+            )
         at = ids.index(self.video_token_id)
         return (*ids[:at], *(self.video_token_id,) * grid.num_tokens, *ids[at + 1 :])
 

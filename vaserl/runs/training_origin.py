@@ -38,6 +38,8 @@ class TrainingOrigin:
     """Number of training vases whose records say that they are synthetic."""
     prompt: str = CAPTION_PROMPT
     """Text that asked for a caption in training."""
+    system: str = ""
+    """Text of the system message in training; empty if there was none."""
 
     @property
     def is_synthetic(self) -> bool:
@@ -59,6 +61,7 @@ def origin_of_data(data: DataSettings) -> TrainingOrigin | None:
         num_vases=len(vases),
         num_synthetic=sum(vase.is_synthetic for vase in vases),
         prompt=data.prompt,
+        system=data.system,
     )
 
 
@@ -77,8 +80,9 @@ def origin_of_model(folder: Path) -> TrainingOrigin | None:
         try:
             found = json.loads(file.read_text())
             kinds = {"num_frames": int, "fps": float, "resolution": int, "num_vases": int, "num_synthetic": int}
-            prompt = str(found.get("prompt", CAPTION_PROMPT))  # models of earlier versions have none
-            return TrainingOrigin(**{name: kind(found[name]) for name, kind in kinds.items()}, prompt=prompt)
+            # models of earlier versions have no texts
+            texts = {name: str(found.get(name, text)) for name, text in (("prompt", CAPTION_PROMPT), ("system", ""))}
+            return TrainingOrigin(**{name: kind(found[name]) for name, kind in kinds.items()}, **texts)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is damaged; export the model again, or delete the file") from error
     if run.model_folder.resolve() == folder.resolve() and run.config_file.is_file():
