@@ -1,7 +1,8 @@
 """Trains a model by GRPO: python -m launch train CONFIG [--section.key value …]"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from actors.cluster import connect
 from actors.encoder import FeatureReader
@@ -15,10 +16,11 @@ from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.main import start_job
 from launch.preflight import check_training
-from vaserl.dataset import DataSet
+from vaserl.dataset import DataSet, Vase
+from vaserl.errors import UserError
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.reading import reward_reader
-from vaserl.evaluation.validation import Validation, make_validation
+from vaserl.evaluation.validation import make_validation
 from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
 from vaserl.planning.requests import job_bypass_reason, role_requests
 from vaserl.policy.model_folder import check_model_folder
@@ -43,11 +45,14 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     starting_moments(settings.start)  # a wrong folder stops the job here, not after the models were loaded
     check_trackers(settings.trackers)
     data = DataSet(settings.data.path)
-    tasks = [vase.caption_task(settings.data.prompt) for vase in data.vases("train")]
-    check_training(settings, tasks)
+    vases = data.vases("train")
+    tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
+    questions = question_tasks(settings, data.path, vases)
+    check_training(settings, [*tasks, *questions])
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)
-    validation = make_validation(settings, folder, [task.record for task in tasks], reward_reader())
+    records = [vase.record for vase in vases]
+    validation = make_validation(settings, folder, records, reward_reader())
     with begun(
         folder,
         settings,
@@ -57,15 +62,37 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
         fresh=fresh,
     ) as begin:
         if not begin.is_finished:
-            _train(settings, folder, begin, tasks, validation)
+            baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
+            grpo = Grpo(settings=settings, tasks=tasks, questions=questions, baseline=baseline, validation=validation)
+            _train(settings, folder, begin, grpo, records)
+
+
+def question_tasks(settings: TrainSettings, data: Path, vases: Sequence[Vase]) -> list[Task]:
+    """Returns the questions about the training vases that the run asks; none if `questions.share` is 0.
+
+    Raises: UserError if there are none to ask.
+    """
+    if not settings.questions.share:
+        return []
+    topics = settings.questions.topics
+    tasks = [task for vase in vases for task in vase.question_tasks(topics)]
+    if not tasks:
+        raise UserError(
+            f"questions.share = {settings.questions.share:g}, but the training vases of {data} have no question "
+            f"with an answer about {', '.join(topics)}. Set questions.share = 0, or other questions.topics"
+        )
+    others = sum(not task.dimensions for task in tasks)
+    if settings.advantage.per_dimension and others and "answer" not in settings.advantage.weights:
+        raise UserError(
+            f"advantage.per_dimension uses only the parts in advantage.weights, and {others} of {len(tasks)} questions "
+            'are scored by the part "answer" alone: add it there, or leave "other" out of questions.topics'
+        )
+    return tasks
 
 
 def _train(
-    settings: TrainSettings, folder: Run, begin: Beginning, tasks: Sequence[Task], validation: Validation
+    settings: TrainSettings, folder: Run, begin: Beginning, grpo: Grpo, records: Sequence[Mapping[str, str]]
 ) -> None:
-    records = [task.record for task in tasks]
-    baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
-    grpo = Grpo(settings=settings, tasks=tasks, baseline=baseline, validation=validation)
     report_bypass(settings.features, job_bypass_reason(settings))
     requests = role_requests(settings)
     with connect(settings.cluster), interruptible(), placed(requests, settings.cluster) as placement:
@@ -83,7 +110,8 @@ def _train(
             rewards.wait_until_ready()
             rewards.prepare(records)
             engines.wait_until_ready()
-        print(f"grpo: {len(tasks)} tasks, {num_parameters:,} trained parameters", file=sys.stderr)
+        asked = f" and {len(grpo.questions)} questions" if grpo.questions else ""
+        print(f"grpo: {len(grpo.tasks)} tasks{asked}, {num_parameters:,} trained parameters", file=sys.stderr)
         with GrpoRecorder(folder, settings, begin, settings.trackers) as recorder, stopping(recorder):
             remember_versions(recorder, settings, ranks, start)
             loop = train_ahead if settings.loop == "ahead" else train

@@ -48,12 +48,17 @@ class Task:
     prompt: str
     """Text that the user's message contains after the video, without chat markup."""
     dimensions: tuple[Dimension, ...]
-    """Properties of the vase that the answer is scored on: all six for a caption, one for a question."""
+    """Properties of the vase that the answer is scored on: all six for a caption; one, or none, for a question."""
     record: Mapping[str, str]
     """The museum's record of the vase: field name (as in the Beazley Archive) to raw value. Fields without a value are
     left out."""
     reference: str
     """The correct answer: a complete caption if the task requests a caption, one value if the task asks a question."""
+
+    @property
+    def is_question(self) -> bool:
+        """True if the task asks a question about the vase, False if it requests a caption."""
+        return len(self.dimensions) <= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
 """A vase for training or evaluation, made from the manifest row of a photograph that no stage rejected."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from vaserl.dataset.question import Question
 from vaserl.dataset.row import Row
 from vaserl.settings import CAPTION_PROMPT
-from vaserl.types import DIMENSIONS, Task
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Task
 
 SYNTHETIC_MUSEUM = "SYNTHETIC MUSEUM"
 """Beginning of the field "Collection Record" in the records of synthetic vases. By it a data set, and a model that is
@@ -67,3 +67,26 @@ class Vase:
             record=self.record,
             reference=self.reference,
         )
+
+    def question_tasks(self, topics: Collection[str]) -> list[Task]:
+        """Returns a task for each question of the vase that is about one of the topics and has an answer.
+
+        An answer about a dimension is scored by the record. Where the record does not state the dimension, and for
+        questions about something else, the task has no dimension, and an answer is compared with the question's own.
+        """
+        tasks = []
+        for number, question in enumerate(self.questions, start=1):
+            if question.dimension not in topics or not question.answer.strip():
+                continue
+            stated = [d for d in DIMENSIONS if d == question.dimension and self.record.get(FIELD_OF_DIMENSION[d])]
+            tasks.append(
+                Task(
+                    id=f"{self.id}/question-{number}",
+                    clip=self.clip,
+                    prompt=question.question,
+                    dimensions=tuple(stated),
+                    record=self.record,
+                    reference=question.answer,
+                )
+            )
+        return tasks

@@ -22,7 +22,9 @@ class Grpo:
 
     settings: TrainSettings
     tasks: Sequence[Task]
-    """All tasks that the steps draw from."""
+    """All requests for captions that the steps draw from."""
+    questions: Sequence[Task] = ()
+    """All questions that the steps draw from; empty unless `questions.share` is set."""
     baseline: ConstantBaseline | None = None
     """Baseline that computes the metric `reward/constant_baseline`; with None the metric is omitted."""
     validation: Validator | None = None
@@ -42,10 +44,18 @@ class Grpo:
     def tasks_of(self, step: int, refill: int) -> Sequence[Task]:
         """Returns the tasks of a step's first draw (refill 0) or of one of its refills (1, 2, …), [P].
 
-        The tasks depend only on the run's seed, the step and the refill.
+        The tasks depend only on the run's seed, the step and the refill. The questions among them are evenly spaced, so
+        that the first few of a refill have about the same share of questions.
         """
         num_tasks, seed = self.settings.tasks_per_step, self.settings.seed
-        return draw_items(self.tasks, num_per_step=num_tasks, seed=seed, step=step, refill=refill)
+        num_questions = self.settings.num_questions
+        kinds = ((self.tasks, num_tasks - num_questions), (self.questions, num_questions))
+        captions, questions = (
+            iter(draw_items(of, num_per_step=number, seed=seed, step=step, refill=refill, stream=stream))
+            for stream, (of, number) in enumerate(kinds)
+        )
+        asks = [(k + 1) * num_questions // num_tasks > k * num_questions // num_tasks for k in range(num_tasks)]
+        return [next(questions if is_question else captions) for is_question in asks]
 
     def clips(self, first_step: int = 1) -> list[str]:
         """Returns the content hashes of the videos in the validation and in the first draws of the steps from
@@ -93,4 +103,6 @@ class Grpo:
         """
         values = step_metrics(draw.scored, draw.advantages_P_G, update, published)
         values |= draw.metrics(self.settings.tasks_per_step)
-        return values if self.baseline is None else values | self.baseline.metrics(draw.scored, rewards)
+        captions = [group for group in draw.scored if not group.group.task.is_question]
+        # the constant answer is a caption, so it answers no question
+        return values if self.baseline is None or not captions else values | self.baseline.metrics(captions, rewards)

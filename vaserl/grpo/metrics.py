@@ -12,9 +12,10 @@ def step_metrics(
 ) -> dict[str, float]:
     """Returns the metrics of a step by name.
 
-    `reward/…` are means over all completions of the step; the mean of a part of the reward is over the completions that
-    have the part. `length/…` are in tokens, shares are between 0 and 1, `staleness/…` are in versions. The learner's
-    own metrics follow.
+    `reward/mean` is the mean over all completions of the step; the mean of a part of the reward is over the captions
+    that have the part, and `reward/question/…` over the answers to questions. With questions in the step there are
+    `reward/captions` and `reward/questions` too, the mean of each kind. `length/…` are in tokens, shares are between 0
+    and 1, `staleness/…` are in versions. The learner's own metrics follow.
 
     published: result of publishing the weights that sampled the step.
     """
@@ -24,14 +25,18 @@ def step_metrics(
     lengths = [len(c.token_ids) for c in completions]
     ages = staleness(scored, update.step)
     parts: dict[str, list[float]] = {}
+    kinds: dict[str, list[float]] = {}
     for group in scored:
+        is_question = group.group.task.is_question
+        kinds.setdefault("questions" if is_question else "captions", []).extend(score.total for score in group.scores)
         for score in group.scores:
             for name, value in score.parts.items():
-                parts.setdefault(name, []).append(value)
+                parts.setdefault(f"question/{name}" if is_question else name, []).append(value)
     return {
         "reward/mean": float(np.mean(flat)),
         "reward/std": float(np.std(flat)),
         "reward/group_std": float(np.mean([np.std(group) for group in totals])),
+        **{f"reward/{name}": float(np.mean(values)) for name, values in sorted(kinds.items()) if "questions" in kinds},
         **{f"reward/{name}": float(np.mean(values)) for name, values in sorted(parts.items())},
         "length/mean": float(np.mean(lengths)),
         "length/max": float(max(lengths)),

@@ -10,16 +10,19 @@ from vaserl.errors import UserError
 _T = TypeVar("_T")
 
 
-def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0) -> list[_T]:
+def draw_items(
+    items: Sequence[_T], *, num_per_step: int, seed: int, step: int, refill: int = 0, stream: int = 0
+) -> list[_T]:
     """Returns the `num_per_step` items that a step draws. Steps count from 1.
 
     The items form a stream of passes over all items, each pass in a new random order. Step k takes the k-th slice of
     the stream, so every item is drawn once before any is drawn twice. Each `refill` has a stream of its own: 0 for the
-    first draw of a step, 1, 2, … for the tasks that replace some of those.
+    first draw of a step, 1, 2, … for the tasks that replace some of those. stream: number of the kind of item, so that
+    the orders of two kinds in one run are independent.
 
     Raises: UserError when there are no items.
     """
-    if not items:
+    if num_per_step and not items:
         raise UserError("there is nothing to train on: the data set is empty")
     first = (step - 1) * num_per_step
     drawn: list[_T] = []
@@ -27,6 +30,7 @@ def draw_items(items: Sequence[_T], *, num_per_step: int, seed: int, step: int, 
     for position in range(first, first + num_per_step):
         epoch, index = divmod(position, len(items))
         if epoch not in permutations:
-            permutations[epoch] = np.random.default_rng([seed, epoch, refill]).permutation(len(items))
+            entropy = [seed, epoch, refill, stream] if stream else [seed, epoch, refill]
+            permutations[epoch] = np.random.default_rng(entropy).permutation(len(items))
         drawn.append(items[permutations[epoch][index]])
     return drawn

@@ -6,7 +6,7 @@ This function thus moves the completion neither above nor below the group's mean
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vaserl.errors import UserError
 from vaserl.rewards.call import BoundReward, Outcome, RewardError, Unavailable, bind, call_rewards
@@ -29,10 +29,17 @@ class Scorer:
     """The F reward functions, in the order of the config."""
     weights: tuple[float, ...]
     """The F weights of the reward functions in the sum, in the same order."""
+    questions: "Scorer | None" = None
+    """Scorer of question tasks; None if this one scores them too."""
+
+    @property
+    def all_rewards(self) -> tuple[BoundReward, ...]:
+        """The reward functions of captions, and those of questions."""
+        return (*self.rewards, *(self.questions.rewards if self.questions else ()))
 
     def prepare(self, records: Sequence[Mapping[str, str]]) -> None:
         """Passes the museum's records of the training vases to each reward function that has a `prepare` method."""
-        for reward in self.rewards:
+        for reward in self.all_rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)
 
@@ -48,6 +55,11 @@ class Scorer:
 
         Raises: RewardError if a function raises, or returns a value that is not a finite score.
         """
+        if self.questions is not None:
+            asked = iter(self.questions.score_all([group for group in groups if group.task.is_question]))
+            others = replace(self, questions=None)
+            captioned = iter(others.score_all([group for group in groups if not group.task.is_question]))
+            return [next(asked if group.task.is_question else captioned) for group in groups]
         outcomes_F_P_G = call_rewards(self.rewards, groups)
         return [
             ScoredGroup(group=group, scores=self._sum(group, [outcomes_P_G[p] for outcomes_P_G in outcomes_F_P_G]))
@@ -81,7 +93,7 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
     Raises: UserError if a function can't be found, imported or called, or if it needs more GPUs than
     `reward.num_gpus`; the message contains the function's name.
     """
-    rewards = []
+    rewards: dict[str, BoundReward] = {}
     for source, name in zip(sources or read_sources(settings), settings.short_names, strict=True):
         found = import_source(source)
         needed = getattr(found, "num_gpus", 0)  # attribute of a function or class that needs GPUs
@@ -89,8 +101,17 @@ def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) 
             raise UserError(
                 f"reward {source.name!r} needs num_gpus = {needed:g}, but reward.num_gpus is {settings.num_gpus:g}"
             )
-        rewards.append(bind(source.name, found, settings.arguments.get(name, {}), settings.remote.get(name)))
-    return Scorer(rewards=tuple(rewards), weights=settings.weights or (1.0,) * len(rewards))
+        bound = bind(source.name, found, settings.arguments.get(name, {}), settings.remote.get(name))
+        rewards[source.name] = bound
+    return Scorer(
+        rewards=tuple(rewards[name] for name in settings.functions),
+        weights=settings.weights or (1.0,) * len(settings.functions),
+        questions=_unweighted([rewards[name] for name in settings.questions]) if settings.questions else None,
+    )
+
+
+def _unweighted(rewards: Sequence[BoundReward]) -> Scorer:
+    return Scorer(rewards=tuple(rewards), weights=(1.0,) * len(rewards))
 
 
 def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
@@ -98,7 +119,7 @@ def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
 
     Raises: UserError if the code of a function can't be found; the message contains the function's name.
     """
-    return tuple(map(read_reward_source, settings.functions))
+    return tuple(map(read_reward_source, settings.all_functions))
 
 
 def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:

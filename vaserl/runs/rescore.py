@@ -90,8 +90,8 @@ def rescore(run: Run, scorer: Scorer, *, num_biggest: int = 20) -> Rescored:
         scored = punish_overlong(scored, settings.overlong, settings.rollout.max_new_tokens)
         new_P_G = _new_advantages(scored, settings)
         changes += [_changes(r, s, new_G) for r, s, new_G in zip(rows_P_G, scored, new_P_G, strict=True)]
-    used = any(name.startswith(_VASE_REWARDS) for name in settings.reward.functions)
-    now = any(reward.name.startswith(_VASE_REWARDS) for reward in scorer.rewards)
+    used = any(name.startswith(_VASE_REWARDS) for name in settings.reward.all_functions)
+    now = any(reward.name.startswith(_VASE_REWARDS) for reward in scorer.all_rewards)
     return _summary(changes, num_biggest, run.versions.vase_reward if used else None, REWARD_VERSION if now else None)
 
 

@@ -33,7 +33,7 @@ class RolloutRow:
     completion: str
     """Decoded text of the completion."""
     dimensions: tuple[Dimension, ...]
-    """Dimensions ("fabric", …) that the prompt asks about.
+    """Dimensions ("fabric", …) that the prompt asks about; none for a question about something else.
 
     If the file lacks this column, these are the dimensions with a part "has_target/<dimension>" in the reward. If no
     dimension has such a part, these are all dimensions."""
@@ -154,7 +154,8 @@ def _decoded(values: Mapping[str, Any]) -> RolloutRow:
     known: dict[str, Any] = {name: values[name] for name in _COLUMNS if name in values}
     known |= {name: json.loads(values[name]) for name in _JSON_COLUMNS}
     known |= {name: tuple(values[name]) for name in ("token_ids", "logprobs")}
-    known["dimensions"] = tuple(values.get("dimensions") or _marked_dimensions(known["parts"]))
+    stated = values.get("dimensions")
+    known["dimensions"] = _marked_dimensions(known["parts"]) if stated is None else tuple(stated)
     known.setdefault("learner_version", values["step"])
     return RolloutRow(**known)
 

@@ -10,6 +10,7 @@ from vaserl.settings.learner import LANGUAGE_MODEL_LINEARS, LearnerSettings, Lor
 from vaserl.settings.loss import LossSettings
 from vaserl.settings.nearest import nearest_name
 from vaserl.settings.open_clip import OpenClipSettings
+from vaserl.settings.questions import QuestionSettings
 from vaserl.settings.quickstart import QuickstartSettings
 from vaserl.settings.reward import RemoteSettings, RewardSettings
 from vaserl.settings.rollout import RolloutSettings
@@ -32,6 +33,7 @@ __all__ = [
     "ModelSettings",
     "OpenClipSettings",
     "OverlongSettings",
+    "QuestionSettings",
     "QuickstartSettings",
     "RemoteSettings",
     "RewardSettings",

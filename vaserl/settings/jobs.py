@@ -12,6 +12,7 @@ from vaserl.settings.features import FeatureSettings
 from vaserl.settings.inputs import DataSettings, ModelSettings
 from vaserl.settings.learner import LearnerSettings
 from vaserl.settings.loss import LossSettings
+from vaserl.settings.questions import QuestionSettings
 from vaserl.settings.reward import RewardSettings
 from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section
@@ -21,7 +22,7 @@ from vaserl.settings.validation import ValidationSettings
 
 
 class TrainSettings(Section):
-    """Settings of a GRPO run on the caption tasks of a data set."""
+    """Settings of a GRPO run on the vases of a data set, whose captions are requested, and on questions about them."""
 
     run_dir: Annotated[Path, WRITTEN]
     """Folder that the run writes its files to."""
@@ -57,6 +58,7 @@ class TrainSettings(Section):
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
     reward: RewardSettings = RewardSettings()
+    questions: QuestionSettings = QuestionSettings()
     overlong: OverlongSettings = OverlongSettings()
     advantage: AdvantageSettings = AdvantageSettings()
     loss: LossSettings = LossSettings()
@@ -66,6 +68,22 @@ class TrainSettings(Section):
     validation: ValidationSettings = ValidationSettings()
     features: FeatureSettings = FeatureSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    @property
+    def num_questions(self) -> int:
+        """Number of tasks of each step that are questions."""
+        return round(self.questions.share * self.tasks_per_step)
+
+    @pydantic.model_validator(mode="after")
+    def _questions_are_asked(self):
+        if self.questions.share and not self.num_questions:
+            raise ValueError(
+                f"questions.share = {self.questions.share:g} is less than half a task of a step with tasks_per_step = "
+                f"{self.tasks_per_step}: no question would be asked. Raise one of them"
+            )
+        if self.reward.questions and not self.questions.share:
+            raise ValueError("reward.questions has an effect with questions.share > 0 only")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _staleness_needs_ahead(self):

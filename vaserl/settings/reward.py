@@ -32,6 +32,9 @@ class RewardSettings(Section):
     functions: tuple[str, ...] = ("vaserl.rewards:VaseReward",)
     """Reward functions, each `package.module:function` or `path/to/file.py:function`; the reward is their weighted
     sum."""
+    questions: tuple[str, ...] = ()
+    """Reward functions of question tasks (see `questions.share`), written like `functions`; the reward is their sum. If
+    empty, `functions` score questions too. `vaserl.rewards:VaseReward` scores both."""
     weights: tuple[float, ...] = ()
     """Weight of each function, in the order of `functions`. If empty, all weights are 1."""
     arguments: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
@@ -50,18 +53,24 @@ class RewardSettings(Section):
     one step."""
 
     @property
+    def all_functions(self) -> tuple[str, ...]:
+        """The functions of captions and then those of questions, each once."""
+        return tuple(dict.fromkeys((*self.functions, *self.questions)))
+
+    @property
     def short_names(self) -> tuple[str, ...]:
-        """Name of each function without its module. It is the function's key in `arguments` and `remote`, and part of
-        the names of its score parts."""
-        return tuple(name.rpartition(":")[2] for name in self.functions)
+        """Name of each of `all_functions` without its module. It is the function's key in `arguments` and `remote`, and
+        part of the names of its score parts."""
+        return tuple(name.rpartition(":")[2] for name in self.all_functions)
 
     @pydantic.model_validator(mode="after")
     def _weights_fit(self):
         if not self.functions:
             raise ValueError("functions must contain at least one reward function")
-        if len(set(self.functions)) != len(self.functions):
-            raise ValueError("functions contains the same reward function twice")
-        if len(set(self.short_names)) != len(self.functions):
+        for name in ("functions", "questions"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} contains the same reward function twice")
+        if len(set(self.short_names)) != len(self.all_functions):
             raise ValueError(
                 "two reward functions have the same name, so their score parts can't be told apart; rename one of them"
             )

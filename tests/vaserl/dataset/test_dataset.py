@@ -9,7 +9,7 @@ from PIL import Image
 
 import vaserl
 from tests.conftest import make_dataset
-from vaserl.dataset import DataSet, clip_name
+from vaserl.dataset import OTHER, DataSet, Question, clip_name
 from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT
 from vaserl.errors import UserError
 from vaserl.settings import ModelSettings
@@ -35,6 +35,28 @@ def test_vases_come_back_as_they_went_in(dataset: DataSet):
     assert task.record["Shape Name"] == "LEKYTHOS"
     assert train[0].questions[0].answer == "Athenian"
     assert dataset.clip_path(task.clip).is_file() and dataset.clips.path(task.clip) == dataset.clip_path(task.clip)
+
+
+def test_question_tasks_are_scored_by_the_record_where_it_states_the_dimension(dataset: DataSet):
+    asked = (
+        ("fabric", "Athenian"),
+        ("attribution", "the Amasis Painter"),
+        ("other", "two"),
+        ("other", " "),
+        ("provenance", "Vulci"),
+    )
+    questions = tuple(Question(dimension=topic, question=f"{topic}?", answer=answer) for topic, answer in asked)
+    edit(dataset, 0, questions=questions)  # the record states no attribution
+    vase = dataset.vases("train")[0]
+    tasks = vase.question_tasks((*DIMENSIONS, OTHER))
+    assert [(task.id, task.prompt, task.dimensions, task.reference) for task in tasks] == [
+        ("v00/question-1", "fabric?", ("fabric",), "Athenian"),
+        ("v00/question-2", "attribution?", (), "the Amasis Painter"),
+        ("v00/question-3", "other?", (), "two"),
+    ]
+    assert all(task.is_question and task.clip == vase.clip and task.record == vase.record for task in tasks)
+    assert not vase.caption_task().is_question
+    assert [task.id for task in vase.question_tasks(("other",))] == ["v00/question-3"]
 
 
 def test_vases_leave_out_rejected_rows(dataset: DataSet):

@@ -117,3 +117,45 @@ def test_grpo_metrics_end_with_the_counts():
     values = grpo.metrics(draw, update, published, NoRewards())
     assert (values["reward/mean"], values["publish/fingerprint_gap"], values["loss"]) == (0.5, 0.25, 0.5)
     assert list(values)[-4:] == ["refills", "refilled_groups", "dropped_groups", "learned_completions"]
+
+
+QUESTIONS = [replace(TASK, id=f"q{index}", dimensions=()) for index in range(7)]
+
+
+@given(st.integers(1, 12), st.floats(0, 1), st.integers(1, 30), st.integers(0, 2))
+def test_grpo_draws_the_share_of_questions_in_each_step(num_tasks: int, share: float, step: int, refill: int):
+    asked = round(share * num_tasks)
+    if share and not asked:
+        with pytest.raises(ValueError, match="no question would be asked"):
+            train_settings(tasks_per_step=num_tasks, questions={"share": share})
+        return
+    settings = train_settings(tasks_per_step=num_tasks, questions={"share": share})
+    drawn = Grpo(settings=settings, tasks=TASKS, questions=QUESTIONS).tasks_of(step, refill)
+    kinds = [task.is_question for task in drawn]
+    assert (len(kinds), sum(kinds)) == (num_tasks, asked)
+    for first in range(num_tasks + 1):  # a refill takes the first tasks: their share is right to less than one task
+        assert abs(sum(kinds[:first]) - first * asked / num_tasks) < 1
+    plain = Grpo(settings=train_settings(tasks_per_step=num_tasks), tasks=TASKS).tasks_of(step, refill)
+    if not asked:
+        assert drawn == plain, "a run without questions draws what it drew before there were any"
+
+
+def test_grpo_draws_every_question_before_any_twice():
+    settings = train_settings(tasks_per_step=4, questions={"share": 0.25})
+    grpo = Grpo(settings=settings, tasks=TASKS, questions=QUESTIONS)
+    asked = [task.id for step in range(1, 8) for task in grpo.tasks_of(step, 0) if task.is_question]
+    assert sorted(asked) == sorted(task.id for task in QUESTIONS)
+
+
+def test_grpo_metrics_tell_captions_from_questions():
+    settings = train_settings(tasks_per_step=2, questions={"share": 0.5})
+    caption, question = scored([0.0, 1.0]), scored([1.0, 1.0])
+    question = replace(question, group=replace(question.group, task=QUESTIONS[0]))
+    parts = [replace(score, parts={"answer": 0.25}) for score in question.scores]
+    grpo = Grpo(settings=settings, tasks=TASKS, questions=QUESTIONS)
+    draw = grpo.refill(grpo.draw(1), [caption, replace(question, scores=tuple(parts))])
+    published = Publication(version=1, fingerprint_gap=0.0, seconds={})
+    found = grpo.metrics(draw, Update(step=1, metrics={}), published, NoRewards())
+    names = ("reward/mean", "reward/captions", "reward/questions", "reward/question/answer")
+    assert [found[name] for name in names] == [0.75, 0.5, 1.0, 0.25]
+    assert "reward/answer" not in found

@@ -2,13 +2,15 @@
 id."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from tests.fakes.scored_by_hand import scored
 from vaserl.errors import UserError
 from vaserl.rewards.call import bind
-from vaserl.rewards.scorer import RewardError, Scorer, load_scorer
+from vaserl.rewards.scorer import RewardError, Scorer, load_scorer, make_scorer
+from vaserl.settings import RewardSettings
 from vaserl.types import Score
 
 
@@ -55,3 +57,25 @@ def test_scorer_refuses_a_score_that_is_not_finite(value: float):
 def test_load_scorer_explains_a_wrong_name(name: str, words: str):
     with pytest.raises(UserError, match=words):
         load_scorer([name])
+
+
+def test_scorer_gives_questions_to_the_functions_of_questions():
+    """Captions earn 0.5 each (one of two tokens is even), answers 1; the order of the groups stays."""
+    caption = group()
+    question = replace(caption, task=replace(caption.task, id="q", dimensions=()))
+    names = ("tests.fakes.rewards_for_tests:even_tokens", "tests.fakes.rewards_for_tests:one")
+    scorer = make_scorer(RewardSettings(functions=names[:1], questions=names[1:], weights=(3.0,)))
+    found = scorer.score_all([question, caption, question])
+    assert [[score.total for score in each.scores] for each in found] == [[1.0, 1.0], [1.5, 1.5], [1.0, 1.0]]
+    assert [each.group.task.id for each in found] == ["q", "t", "q"]
+    assert [reward.name for reward in scorer.all_rewards] == list(names)
+    alone = make_scorer(RewardSettings(functions=names[:1]))
+    assert [score.total for score in alone.score(question).scores] == [0.5, 0.5]
+
+
+def test_reward_settings_refuse_two_question_functions_of_one_name():
+    with pytest.raises(ValueError, match="two reward functions have the same name"):
+        RewardSettings(functions=("a:f",), questions=("b:f",))
+    with pytest.raises(ValueError, match="questions contains the same reward function twice"):
+        RewardSettings(questions=("b:f", "b:f"))
+    assert RewardSettings(functions=("a:f",), questions=("a:f", "b:g")).short_names == ("f", "g")

@@ -1,6 +1,7 @@
 """Tests the run folder: runs of older versions, of newer versions, and damaged ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,9 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import vaserl
+from tests.fakes.scored_by_hand import scored
 from vaserl.errors import UserError
+from vaserl.runs.rows import read_rollout_rows, rollout_rows, write_rollout_rows
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
+from vaserl.types import DIMENSIONS
 
 CONFIG = """run_dir = "/runs/r"
 num_steps = 2
@@ -71,6 +75,17 @@ def test_run_opens_what_an_older_version_wrote(old_run: Path):
     assert (row.dimensions, row.learner_version) == (("fabric",), 1)
     assert (row.record, row.token_ids) == ({"Fabric": "ATHENIAN"}, (1, 2))
     assert [weights.version for weights in run.weights] == [3]
+
+
+def test_run_gives_back_the_dimensions_of_captions_and_questions(tmp_path: Path):
+    groups = [
+        replace(group, group=replace(group.group, task=replace(group.group.task, dimensions=dimensions)))
+        for group, dimensions in ((scored([0.0]), DIMENSIONS), (scored([1.0]), ("shape",)), (scored([1.0]), ()))
+    ]
+    for chosen in (groups, groups[2:]):
+        write_rollout_rows(tmp_path / "rows", rollout_rows(1, chosen, [[0.0]] * len(chosen)))
+        found = [row.dimensions for row in read_rollout_rows(tmp_path / "rows")]
+        assert found == [group.group.task.dimensions for group in chosen]
 
 
 def test_run_states_its_version_and_format(settings: TrainSettings, tmp_path: Path):

@@ -13,6 +13,7 @@ complete caption that a perfect policy would write. The target is the set of val
 those of the record or, if the record states none of the six dimensions, those of the reference.
 """
 
+from vaserl.rewards.vase.answer import answer_kind, vase_answer
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.caption import target_facts, vase_caption, vase_question
 from vaserl.rewards.vase.config import (
@@ -45,6 +46,7 @@ __all__ = [
     "VaseReward",
     "WrongCosts",
     "YearInterval",
+    "answer_kind",
     "caption_from_facts",
     "facts_as_json",
     "fit_word_weights",
@@ -56,6 +58,7 @@ __all__ = [
     "reference_caption",
     "reward_config",
     "target_facts",
+    "vase_answer",
     "vase_caption",
     "vase_question",
 ]

@@ -41,7 +41,8 @@ def vase_caption(
     "has_target/fabric": 1 if the target has a fabric, else 0.
     "raw/fabric": highest similarity of a fabric in the caption and one in the target; only if the target has a fabric.
     "fabric": the same similarity, replaced by 0 if it is below tau; for several fabrics, and for a date inside the
-    target's, see `_dimension`. It is -`config.wrong_costs.fabric` if the caption states a fabric and none passes tau.
+    target's, see `dimension_reward`. It is -`config.wrong_costs.fabric` if the caption states a fabric and none passes
+    tau.
     "stated/fabric": 1 if the caption states a fabric, else 0; only if the target has one. Its mean is the coverage.
     "right/fabric": 1 if a fabric in the caption passes tau, else 0; only if caption and target have one. Its mean is
     the precision when stated.
@@ -75,8 +76,8 @@ def vase_question(
 ) -> Score:
     """Scores an answer to "What is the {dimension} of the vase?".
 
-    The total is what the dimension earns in a caption, see `_dimension`, minus the penalties. The parts are those of
-    `vase_caption`, without "penalty/irrelevance" and "bonus".
+    The total is what the dimension earns in a caption, see `dimension_reward`, minus the penalties. The parts are those
+    of `vase_caption`, without "penalty/irrelevance" and "bonus".
 
     Raises: ValueError unless the task has exactly one dimension.
     """
@@ -157,7 +158,7 @@ def _dimension_parts(
         parts[_HAS_TARGET[dimension]] = 1.0 if values else 0.0
         if not values:
             continue
-        raw, earned = _dimension(dimension, given[dimension], values, config, context)
+        raw, earned = dimension_reward(dimension, given[dimension], values, config, context)
         parts[_RAW[dimension]], parts[dimension] = raw, earned
         stated = bool(given[dimension])
         parts[_STATED[dimension]] = float(stated)
@@ -175,7 +176,7 @@ _RIGHT = {dimension: f"right/{dimension}" for dimension in DIMENSIONS}
 _PENALTIES = ("penalty/length", "penalty/repetition", "penalty/irrelevance")
 
 
-def _dimension(
+def dimension_reward(
     dimension: Dimension, given: tuple, target: tuple, config: RewardConfig, context: RewardContext
 ) -> tuple[float, float]:
     """Scores one dimension of a completion, whose values are `given`; `target` contains the right values.

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vaserl.errors import UserError
+from vaserl.rewards.vase.answer import vase_answer
 from vaserl.rewards.vase.caption import vase_caption, vase_question
 from vaserl.rewards.vase.config import EARLIER_VERSIONS, REWARD_VERSION, RewardConfig
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
@@ -50,7 +51,9 @@ class VaseReward:
         self.context = replace(self.context, word_weights=weights, unseen_weight=unseen)
 
     def __call__(self, task: Task, completion: Completion) -> Score:
-        """Scores a completion: as an answer to a question if the task has one dimension, else as a caption."""
+        """Scores a completion: as an answer to a question if the task has one dimension or none, else as a caption."""
+        if not task.dimensions:
+            return vase_answer(task, completion, self.config)
         function = vase_question if len(task.dimensions) == 1 else vase_caption
         return function(task, completion, self.config, self.context)
 
