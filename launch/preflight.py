@@ -13,7 +13,7 @@ from vaserl.policy.lora_targets import check_lora_targets
 from vaserl.policy.prompt_length import clip_sizes, longest_prompt
 from vaserl.policy.prompter import Prompter
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings, SftSettings, TrainSettings
-from vaserl.settings.rollout import DEFAULT_MAX_MODEL_LEN
+from vaserl.settings.rollout import max_model_len
 from vaserl.types import Task
 
 _COARSE_GAP = 0.01
@@ -55,9 +55,9 @@ def check_prompts(model: ModelSettings, data: DataSettings, rollout: RolloutSett
     longest = longest_prompt(prompter, tasks, sizes, data.num_frames)
     tokenizer = prompter.tokenizer
     num_probe = len(probe_ids(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]))
-    limit = rollout.engine_args.get("max_model_len", DEFAULT_MAX_MODEL_LEN)
-    if not isinstance(limit, int) or limit < 1:
-        return  # vLLM takes the limit from the model, or measures what fits into memory
+    limit = max_model_len(rollout)
+    if limit is None:
+        return
     needed = max(longest.num_tokens + rollout.max_new_tokens, num_probe + 1)
     if needed <= limit:
         return

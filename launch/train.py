@@ -14,8 +14,9 @@ from actors.rollout import RolloutPool
 from launch.continuation import continue_from, remember_versions, starting_moments, stopping, warn_of_little_space
 from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
+from launch.lengths import fitting_tasks
 from launch.main import start_job
-from launch.preflight import check_training
+from launch.preflight import check_prompts, check_training
 from vaserl.dataset import DataSet, Vase
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_caption import constant_caption
@@ -27,6 +28,7 @@ from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
 from vaserl.rewards import make_scorer, read_sources
 from vaserl.runs.beginning import Beginning, begun
+from vaserl.runs.dropped import write_dropped
 from vaserl.runs.recorder import GrpoRecorder
 from vaserl.runs.run import Run
 from vaserl.runs.trackers import check_trackers
@@ -47,12 +49,14 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     data = DataSet(settings.data.path)
     vases = data.vases("train")
     tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
-    questions = question_tasks(settings, data.path, vases)
-    check_training(settings, [*tasks, *questions])
+    kept, dropped = fitting_tasks(settings, [*tasks, *question_tasks(settings, data.path, vases)])
+    check_training(settings, kept)
     make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)
     records = [vase.record for vase in vases]
     validation = make_validation(settings, folder, records, reward_reader())
+    if validation.tasks:
+        check_prompts(settings.model, settings.data, settings.rollout, validation.tasks)
     with begun(
         folder,
         settings,
@@ -62,8 +66,15 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
         fresh=fresh,
     ) as begin:
         if not begin.is_finished:
+            write_dropped(folder.path, dropped)
             baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
-            grpo = Grpo(settings=settings, tasks=tasks, questions=questions, baseline=baseline, validation=validation)
+            grpo = Grpo(
+                settings=settings,
+                tasks=[task for task in kept if not task.is_question],
+                questions=[task for task in kept if task.is_question],
+                baseline=baseline,
+                validation=validation,
+            )
             _train(settings, folder, begin, grpo, records)
 
 

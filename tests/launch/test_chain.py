@@ -1,4 +1,5 @@
-"""Tests SFT, GRPO, evaluation, export and captioning in sequence, on a small data set with the real engines."""
+"""Tests import, SFT, GRPO, evaluation, export and captioning in sequence, with the real engines: on conversations about
+one picture, several views, and videos."""
 
 import json
 from pathlib import Path
@@ -12,12 +13,16 @@ from safetensors.torch import load_file
 from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
+from tests.conftest import SHAPES, make_clip
 from vaserl.commands.__main__ import main as vaserl
+from vaserl.curation.chat import import_chats
 from vaserl.dataset import DataSet
 from vaserl.files import read_json_lines
+from vaserl.files.clip import write_mp4
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
+from vaserl.runs.run import Run
 from vaserl.runs.training_origin import origin_of_model
 from vaserl.settings import CAPTION_PROMPT
 
@@ -48,6 +53,8 @@ TRAIN = """
 run_dir = "{root}/grpo"
 num_steps = 3
 tasks_per_step = 4
+questions = {{ share = 0.25 }}
+too_long = "drop"
 [model]
 path = "{root}/sft/model"
 dtype = "float32"
@@ -97,6 +104,33 @@ def tiny_clip(root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    """Returns a data set of six conversations: about one picture, three views or a video, and two held-out vases. Each
+    has a second turn about the fabric. A seventh has a reference that is longer than a completion may be."""
+    folder, turns = tmp_path_factory.mktemp("chats"), []
+    for number in range(7):
+        clip = make_clip(number, num_frames=8)
+        views = [f"{number}-{view}.png" for view in range(3)]
+        for name, frame in zip(views, clip.frames, strict=False):
+            Image.fromarray(frame).save(folder / name)
+        write_mp4(folder / f"{number}.mp4", clip)
+        files = ({"image": views[0]}, {"images": views}, {"videos": [f"{number}.mp4"]})[number % 3]
+        caption = f"Athenian black-figure {SHAPES[number % 3]}, c. 525–500 BCE, depicting a warrior."
+        messages = [
+            {"role": "system", "content": SYSTEM},
+            {"role": "user", "content": CAPTION_PROMPT},
+            {"role": "assistant", "content": caption},
+            {"role": "user", "content": "What is the fabric of the vase?"},
+            {"role": "assistant", "content": "Athenian"},
+        ]
+        long = {"reference": f"{caption} " * 9} if number == 6 else {}
+        turns.append({"messages": messages, "split": "test" if number in (3, 5) else "train", **files, **long})
+    (folder / "chats.json").write_text(json.dumps(turns))
+    import_chats(folder / "chats.json", DataSet(folder / "data"), num_frames=8, resolution=56, seed=0)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
 def root(tmp_path_factory, dataset: Path, cluster) -> Path:
     """Returns the folder in which all jobs of the sequence have run."""
     root = tmp_path_factory.mktemp("chain")
@@ -119,6 +153,19 @@ def test_sft_job_learns_and_leaves_a_model_folder(root: Path, dataset: Path):
     clip = DataSet(dataset).clips.load(vase.clip, 4)
     token_ids, _ = sample(policy, prompter, clip, CAPTION_PROMPT, max_new_tokens=40)
     assert prompter.decode(token_ids) == vase.caption
+
+
+def test_train_job_asks_questions_and_drops_the_long_reference(root: Path):
+    run = Run(root / "grpo")
+    assert [row["task"] for row in read_json_lines(run.path / "dropped.jsonl")] == ["000007/caption"]
+    for step, metrics in enumerate(run.metrics, start=1):
+        rows = run.rollouts(step)
+        assert [row.task.partition("/")[2] for row in rows[::6]].count("question-1") == 1
+        asked = [row for row in rows if not row.dimensions]
+        assert {(row.prompt, row.reference) for row in asked} == {("What is the fabric of the vase?", "Athenian")}
+        assert metrics["reward/question/answer"] == pytest.approx(np.mean([row.reward for row in asked]))
+        assert metrics["logprob_gap"] <= 1e-5
+    assert any(row.reward == 1.0 for step in run.steps for row in run.rollouts(step) if not row.dimensions)
 
 
 def test_evaluate_job_compares_both_systems_on_the_test_vases(root: Path, dataset: Path):

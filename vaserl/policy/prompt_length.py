@@ -1,6 +1,6 @@
 """Computes, without a model or an engine, how many tokens the prompts of a data set have."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -56,7 +56,19 @@ def clip_sizes(clips: ClipStore, digests: Iterable[str], num_frames: int) -> dic
 def longest_prompt(
     prompter: Prompter, tasks: Iterable[Task], sizes: Mapping[str, VideoSize], num_frames: int
 ) -> PromptLength:
-    """Returns the length of the longest prompt.
+    """Returns the length of the longest prompt; see `prompt_lengths`."""
+    longest = max(
+        prompt_lengths(prompter, tasks, sizes, num_frames), key=lambda length: length.num_tokens, default=None
+    )
+    if longest is None:
+        raise ValueError("there are no tasks")
+    return longest
+
+
+def prompt_lengths(
+    prompter: Prompter, tasks: Iterable[Task], sizes: Mapping[str, VideoSize], num_frames: int
+) -> Iterator[PromptLength]:
+    """Yields the length of each task's prompt.
 
     The tokens of a clip are counted by the model's video processor on black frames, once for each frame size. Of more
     than 32 sizes, only those with the most pixels are tried, and the others are taken to have no more tokens.
@@ -67,20 +79,15 @@ def longest_prompt(
     pictures = {(size.height, size.width) for size in sizes.values()}
     largest = sorted(pictures, key=lambda picture: -picture[0] * picture[1])[:_MAX_PICTURES]
     counted = {picture: _clip_tokens(prompter, num_frames, *picture) for picture in largest}
-    most = max(counted.values())
+    most = max(counted.values(), default=0)
     texts: dict[str, int] = {}
-    longest = None
     for task in tasks:
         if task.prompt not in texts:
             texts[task.prompt] = len(prompter.token_ids(task.prompt, _NO_CLIP))
         size = sizes[task.clip]
         num_clip_tokens = counted.get((size.height, size.width), most)
         num_tokens = texts[task.prompt] + num_clip_tokens
-        if longest is None or num_tokens > longest.num_tokens:
-            longest = PromptLength(task=task.id, num_tokens=num_tokens, num_clip_tokens=num_clip_tokens)
-    if longest is None:
-        raise ValueError("there are no tasks")
-    return longest
+        yield PromptLength(task=task.id, num_tokens=num_tokens, num_clip_tokens=num_clip_tokens)
 
 
 def _clip_tokens(prompter: Prompter, num_frames: int, height: int, width: int) -> int:

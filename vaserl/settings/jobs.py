@@ -39,6 +39,11 @@ class TrainSettings(Section):
     duration. 0 equals the on-policy loop."""
     tasks_per_step: int = pydantic.Field(default=16, ge=1)
     """Number of tasks in one step; rollout.group_size completions are sampled for each."""
+    too_long: Literal["stop", "drop"] = "stop"
+    """What happens if the prompt of a task does not fit into max_model_len (rollout.engine_args) together with a
+    completion of rollout.max_new_tokens tokens. "stop" ends the job before it begins. "drop" leaves the task out, and
+    also those whose reference answer has more than rollout.max_new_tokens tokens; their number is printed, and
+    dropped.jsonl in the run's folder names them. Vases of the validation are never left out."""
     max_refills: int = pydantic.Field(default=0, ge=0)
     """Largest number of rounds in which a step draws new tasks to replace those whose completions all have the same
     reward (DAPO's dynamic sampling). After the last round the step learns from the groups it has then."""

@@ -53,3 +53,10 @@ class RolloutSettings(Section):
         if taken:
             raise ValueError(f"{', '.join(sorted(taken))} follow from other settings; remove them from engine_args")
         return value
+
+
+def max_model_len(rollout: RolloutSettings) -> int | None:
+    """Returns the largest number of tokens of a prompt and its completion. None if vLLM takes it from the model, or
+    measures what fits into memory."""
+    limit = rollout.engine_args.get("max_model_len", DEFAULT_MAX_MODEL_LEN)
+    return limit if isinstance(limit, int) and limit >= 1 else None

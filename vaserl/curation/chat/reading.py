@@ -19,7 +19,7 @@ from typing import Any
 from vaserl.curation.chat.chat import Chat, UnusableRow
 from vaserl.curation.chat.media import media_of_columns
 from vaserl.curation.chat.messages import answer_text, turns_of
-from vaserl.curation.chat.table import SPLIT_NAMES, read_table
+from vaserl.curation.chat.table import SPLIT_NAMES, read_chat_rows
 from vaserl.dataset import SPLITS
 from vaserl.errors import Problem, UserError
 
@@ -33,7 +33,7 @@ def read_chats(path: Path, report: Callable[[Problem], None]) -> list[Chat]:
     chats: list[Chat] = []
     seen: dict[str, str] = {}
     number = 0
-    for number, (where, folder, row) in enumerate(read_table(path), start=1):
+    for number, (where, folder, row) in enumerate(read_chat_rows(path), start=1):
         try:
             chat = _chat(row, where, number, folder)
             if chat.id in seen:

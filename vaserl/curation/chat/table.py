@@ -16,7 +16,7 @@ SPLIT_NAMES = {"validation": "val", "valid": "val", "dev": "val", "eval": "val"}
 """Names of splits in other data sets, and the split that they are here."""
 
 
-def read_table(path: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+def read_chat_rows(path: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
     """Yields (place of the row, folder of its file, row) for each row.
 
     A folder holds parquet files, as on the hub, or what `Dataset.save_to_disk` wrote. A file's name that begins with a
