@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from launch.hub_model import fetch_hub_model
 from launch.interruption import Interruption, remembering_interrupts
 from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, NonFiniteError, ParityError, RewardError, UserError
@@ -44,7 +45,9 @@ def start_job(
     job = JOBS[name]
     arguments, overrides = read_arguments(name, argv)
     try:
-        settings = load_config(settings_class(name), arguments.config, overrides, overlays=arguments.overlays)
+        settings = load_config(
+            settings_class(name), arguments.config, overrides, overlays=arguments.overlays, prepare=fetch_hub_model
+        )
         if getattr(arguments, "cluster", None) and isinstance(settings, PLACED):
             if not arguments.dry_run:
                 raise UserError("--cluster describes a cluster for --dry-run; a job runs on the one in cluster.address")

@@ -145,6 +145,16 @@ def test_train_job_leaves_a_folder_with_other_files_alone(config: Path, capsys, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("num_workers", [2, 3])
+def test_train_job_has_the_same_metrics_file_with_more_rollout_workers(finished: Path, config: Path, num_workers: int):
+    """Three tasks a step: with two workers one has two of them, with three each has one."""
+    run_dir = finished.parent / f"workers-{num_workers}"
+    arguments = ["--run_dir", str(run_dir), "--rollout.num_workers", str(num_workers), "--rollout.num_cpus", "0.3"]
+    assert main([str(config), *arguments]) == 0
+    assert (run_dir / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.slow
 def test_train_job_repeats_its_metrics_file_to_the_byte(finished: Path, config: Path):
     before = (finished / "metrics.jsonl").read_bytes()
     again = finished.parent / "again"

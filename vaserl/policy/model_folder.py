@@ -1,11 +1,15 @@
 """Checks a folder with a Qwen2.5-VL checkpoint in the Hugging Face format, and reads its weights one by one."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
 from vaserl.errors import UserError
+
+MODEL_TYPE = "qwen2_5_vl"
+"""Value of model_type in the config.json of a Qwen2.5-VL."""
 
 
 def check_model_folder(folder: Path | str) -> None:
@@ -24,8 +28,23 @@ def check_model_folder(folder: Path | str) -> None:
             f"run's model.path and set start.weights = {str(path)!r}; or make a model folder of them with "
             "`vaserl export`"
         )
-    if not config.is_file() or '"qwen2_5_vl"' not in config.read_text():
-        raise UserError(f"model folder {path} contains no Qwen2.5-VL: config.json is missing or has another model_type")
+    if not config.is_file():
+        raise UserError(f"model folder {path} contains no Qwen2.5-VL: config.json is missing")
+    family = _model_type(config)
+    if family != MODEL_TYPE:
+        raise UserError(
+            f"model folder {path} contains a model of the family {family!r} (model_type in config.json); only "
+            f"{MODEL_TYPE!r}, which is Qwen2.5-VL, can be trained and served. Another family needs its own rotary "
+            "positions, prompts and vision features, names of weights, and the parity test of learner and engine: see "
+            "docs/tasks.md, Not here yet"
+        )
+
+
+def _model_type(config: Path) -> str:
+    try:
+        return str(json.loads(config.read_text(encoding="utf-8")).get("model_type", ""))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise UserError(f"{config} is not the JSON object of a model: {error}") from error
 
 
 def stored_weights(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, torch.Tensor]]:

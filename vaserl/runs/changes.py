@@ -24,7 +24,7 @@ WITHOUT_EFFECT = (
     # limits that stop a run
     *("max_logprob_gap", "rollout.max_fingerprint_gap"),
     # the files behind these paths are compared by their content instead
-    *("model.path", "data.path"),
+    *("model.path", "model.hub", "data.path"),
 )
 """Keys and tables that can't change a run's weights, metrics or completions. `*` stands for a name that the user
 chose."""

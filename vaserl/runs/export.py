@@ -179,7 +179,7 @@ def _card(run: Run, weights: SavedWeights) -> str:
     return f"""---
 library_name: transformers
 pipeline_tag: video-text-to-text
-base_model: {settings.model.path.name}
+base_model: {settings.model.hub.partition("@")[0] or settings.model.path.name}
 base_model_relation: finetune
 tags: [grpo, vaserl, archaeology, greek-vases]
 ---

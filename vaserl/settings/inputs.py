@@ -1,7 +1,7 @@
 """Settings of the inputs of a job: a checkpoint and a data set."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
@@ -12,11 +12,28 @@ class ModelSettings(Section):
     """Settings of the vision-language model that the job starts from."""
 
     path: Path
-    """Folder of a Qwen2.5-VL checkpoint in Hugging Face's format."""
+    """Folder of a Qwen2.5-VL checkpoint in Hugging Face's format, or hf://ORG/NAME for a model of the Hugging Face hub,
+    with @REVISION for a branch, tag or commit. sft, train and evaluate then download it into the cache of
+    huggingface_hub, which all nodes of a cluster must see (HF_HOME)."""
+    hub: str = ""
+    """Name and commit of the hub's model in the folder `path`, as ORG/NAME@COMMIT. A job whose path is hf://ORG/NAME
+    sets it; other jobs need not."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Precision of weights and activations, in the learner and in the engines."""
 
+    @pydantic.field_validator("path", mode="before")
+    @classmethod
+    def _is_a_folder(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.startswith(_HUB):
+            name, _, revision = value.removeprefix(_HUB).partition("@")
+            raise ValueError(
+                f"{value}: only sft, train and evaluate download a model. Give the folder that "
+                f"`hf download {name}{f' --revision {revision}' if revision else ''}` prints"
+            )
+        return value
 
+
+_HUB = "hf://"
 CAPTION_PROMPT = "Describe the vase."
 
 

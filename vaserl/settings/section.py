@@ -40,6 +40,7 @@ def load_config(
     *,
     overlays: Sequence[Path | str] = (),
     place: JobPlace | None = None,
+    prepare: Callable[[dict[str, Any]], None] = lambda values: None,
 ) -> _SectionT:
     """Returns the settings in a TOML file as an instance of `kind`, after applying overlays and overrides like
     `--section.key value`.
@@ -49,6 +50,7 @@ def load_config(
     An override's value is parsed as TOML (`3`, `true`, `[1, 2]`); if it is not valid TOML, it is used as plain text.
     Paths are resolved against the working directory; in a submitted job, those that `JobPlace.resolve` names lead to
     the storage root. place: surroundings of the submitted job; default: those of this process, if it is such a job.
+    prepare: called with the values of all files and overrides, which it may change.
 
     Raises: UserError with file, line and key of every unknown key, missing key and wrong value.
     """
@@ -60,6 +62,7 @@ def load_config(
     for key, value in parse_overrides(overrides):
         _set(values, key, value)
         flags[tuple(key)] = f"--{'.'.join(key)}"
+    prepare(values)
     place = place or job_place(os.environ)
     if place is not None:
         _place_paths(kind, values, place, lambda location: _where(location, files, flags))

@@ -17,6 +17,7 @@ from vaserl.policy.policy import Policy, load_model, replace_weights
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.tensor_file import TensorFile, read_tensors
 from vaserl.policy.weights import make_weights, read_fingerprint, write_weights
+from vaserl.runs.chosen_weights import chosen_weights
 from vaserl.runs.export import export_run
 from vaserl.runs.run import Run
 from vaserl.settings import TrainSettings
@@ -115,6 +116,54 @@ def test_export_of_a_run_that_was_stopped_takes_the_weights_of_its_newest_checkp
     assert gap_of(tmp_path / "out", "float32", expected) <= 1e-4
     assert "weights weights-v00004" in (tmp_path / "out" / "README.md").read_text()
     assert vaserl(["export", str(run.path), "--out", str(tmp_path / "older"), "--version", "2"]) == 0
+
+
+def test_chosen_weights_are_named_by_folder_by_number_or_as_the_best(tmp_path, tiny_model):
+    run = start_run(tmp_path / "run", tiny_model, "float32")
+    checkpoint = run.checkpoints_folder / "step=00003"
+    for folder in (run.weights_folder(2), checkpoint / "weights-v00004"):
+        folder.mkdir(parents=True)
+
+    def chosen(*words) -> int | None:
+        found, version = chosen_weights(*words)
+        assert found.path == run.path
+        return version
+
+    assert chosen(run.path) is None
+    assert [chosen(run.path, "7"), chosen(run.weights_folder(2))] == [7, 2]
+    assert [chosen(checkpoint), chosen(checkpoint / "weights-v00004")] == [4, 4]
+    with pytest.raises(UserError, match="names the weights already; leave out --version 2"):
+        chosen(checkpoint, "2")
+    with pytest.raises(UserError, match="expected a number or 'best'"):
+        chosen(run.path, "last")
+    with pytest.raises(UserError, match="has no validation with validation/reward"):
+        chosen(run.path, "best")
+    rows = [(2, 0.5), (4, 0.7), (6, 0.6)]
+    run.validation_file.write_text("".join(json.dumps(validation(step, reward)) + "\n" for step, reward in rows))
+    assert chosen(run.path, "best") == 5
+    elsewhere = tmp_path / "elsewhere" / "step=00003"
+    elsewhere.mkdir(parents=True)
+    with pytest.raises(UserError, match="does not lie in its run's folder"):
+        chosen_weights(elsewhere)
+    with pytest.raises(UserError, match="holds no run"):
+        chosen_weights(tmp_path / "elsewhere")
+
+
+def validation(step: int, reward: float) -> dict[str, Any]:
+    """Returns a row of validation.jsonl; step k makes version k + 1."""
+    return {
+        **{"step": step, "weights_version": step + 1, "split": "val", "num_vases": 2, "num_split_vases": 2},
+        **{"sample_seed": None, "interval": "", "metrics": {"reward": {"mean": reward}, "dimensions": {}}},
+    }
+
+
+def test_export_verb_refuses_to_push_before_it_exports(tmp_path, monkeypatch, capsys):
+    command = ["export", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert vaserl([*command, "--public"]) == 2
+    assert "--public has an effect with --push only" in capsys.readouterr().err
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert vaserl([*command, "--push", "org/vases"]) == 2
+    assert "HF_HUB_OFFLINE is set" in capsys.readouterr().err
 
 
 def whole_model_run(path: Path, base: Path) -> tuple[Run, Any]:
