@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vaserl.dataset.question import Question
 from vaserl.dataset.row import Row
 from vaserl.settings import CAPTION_PROMPT
-from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Task
+from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension, Task
 
 SYNTHETIC_MUSEUM = "SYNTHETIC MUSEUM"
 """Beginning of the field "Collection Record" in the records of synthetic vases. By it a data set, and a model that is
@@ -78,7 +78,9 @@ class Vase:
         for number, question in enumerate(self.questions, start=1):
             if question.dimension not in topics or not question.answer.strip():
                 continue
-            stated = [d for d in DIMENSIONS if d == question.dimension and self.record.get(FIELD_OF_DIMENSION[d])]
+            stated: list[Dimension] = [
+                d for d in DIMENSIONS if d == question.dimension and self.record.get(FIELD_OF_DIMENSION[d])
+            ]
             tasks.append(
                 Task(
                     id=f"{self.id}/question-{number}",

@@ -81,8 +81,9 @@ def origin_of_model(folder: Path) -> TrainingOrigin | None:
             found = json.loads(file.read_text())
             kinds = {"num_frames": int, "fps": float, "resolution": int, "num_vases": int, "num_synthetic": int}
             # models of earlier versions have no texts
-            texts = {name: str(found.get(name, text)) for name, text in (("prompt", CAPTION_PROMPT), ("system", ""))}
-            return TrainingOrigin(**{name: kind(found[name]) for name, kind in kinds.items()}, **texts)
+            prompt, system = str(found.get("prompt", CAPTION_PROMPT)), str(found.get("system", ""))
+            numbers = {name: kind(found[name]) for name, kind in kinds.items()}
+            return TrainingOrigin(**numbers, prompt=prompt, system=system)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is damaged; export the model again, or delete the file") from error
     if run.model_folder.resolve() == folder.resolve() and run.config_file.is_file():

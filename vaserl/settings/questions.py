@@ -1,12 +1,12 @@
 """Settings of the questions about vases that a GRPO step asks beside requests for captions."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import pydantic
 
 from vaserl.settings.section import Section
 
-_ALL = ("fabric", "technique", "shape", "dating", "decoration", "attribution", "other")
+_ALL: Final = ("fabric", "technique", "shape", "dating", "decoration", "attribution", "other")
 
 
 class QuestionSettings(Section):
