@@ -62,12 +62,13 @@ def _chat(row: Mapping[str, Any], where: str, number: int, folder: Path) -> Chat
     if bool(videos) == bool(pictures) or len(videos) > 1:
         found = f"{len(videos)} videos and {len(pictures)} pictures"
         raise UnusableRow("no single video", f"expected one video or some pictures, got {found}")
-    if videos and isinstance(videos[0], bytes):
+    video = videos[0] if videos else None
+    if isinstance(video, bytes):
         raise UnusableRow("media", "the video's content is in the table; write it to a file and give its path")
     return Chat(
         id=str(row.get("id") if row.get("id") not in (None, "") else f"{number:06d}"),
         where=where,
-        video=videos[0] if videos else None,
+        video=video,
         pictures=tuple(pictures),
         system=system,
         turns=((turns[0][0], turns[0][1] or reference), *turns[1:]),
