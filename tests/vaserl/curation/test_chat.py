@@ -16,6 +16,7 @@ from vaserl.curation.chat.clips import clip_of_pictures, clip_of_video
 from vaserl.dataset import OTHER, DataSet, Question
 from vaserl.errors import UserError
 from vaserl.files.clip import write_mp4
+from vaserl.settings import CAPTION_PROMPT
 
 CAPTION = "Athenian black-figure lekythos, c. 525–500 BCE, depicting a warrior."
 ASK = "What is it?"
@@ -99,6 +100,22 @@ def test_import_chats_reads_pairs_of_question_and_answer_and_other_spellings_of_
         len({row.clip for name, row in rows.items() if name != "both"}) == 1 != len({row.clip for row in rows.values()})
     )
     assert rows["number"].questions == (Question(dimension=OTHER, question="How many?", answer="3"),)
+
+
+def test_import_chats_reads_captions_without_a_question_and_turns_that_are_pairs(folder: Path):
+    done, rows = imported(
+        folder,
+        [
+            {"id": "caption", "image": "red.png", "caption": CAPTION},
+            {"id": "text", "images": ["red.png"], "text": f"<__dj__image> {CAPTION} <|__dj__eoc|>"},
+            {"id": "pairs", "image": "red.png", "conversations": [[f"<image>\n{ASK}", CAPTION], ["How many?", "2"]]},
+            {"id": "both", "image": "red.png", "caption": CAPTION, "conversations": [["How many?", "2"]]},
+        ],
+    )
+    assert (done.rejected, done.prompts) == ({}, {CAPTION_PROMPT: 3, ASK: 1})
+    assert {row.caption for row in rows.values()} == {CAPTION}
+    asked = {name: [(q.question, q.answer) for q in row.questions] for name, row in rows.items()}
+    assert asked == {"caption": [], "text": [], "pairs": [("How many?", "2")], "both": [("How many?", "2")]}
 
 
 def test_import_chats_counts_system_messages(folder: Path):

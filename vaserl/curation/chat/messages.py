@@ -7,6 +7,7 @@ from typing import Any
 
 from vaserl.curation.chat.chat import UnusableRow
 from vaserl.curation.chat.media import Media, file_of
+from vaserl.settings import CAPTION_PROMPT
 
 PAIRS = (
     ("problem", ("solution", "answer")),
@@ -22,7 +23,9 @@ _ROLES = {
     **{"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant"},
     "system": "system",
 }
-_PLACEHOLDER = re.compile(r"<(?:video|image)(?:_\d+)?>\s*")
+_CAPTIONS = ("caption", "text")
+"""Columns of a caption, for rows that have no question."""
+_PLACEHOLDER = re.compile(r"<(?:__dj__)?(?:video|image)(?:_\d+)?>\s*|\s*<\|__dj__eoc\|>")
 _MARKED = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _AUDIO = re.compile(r"<audio(?:_\d+)?>")
 _MEDIA_PARTS = {"video": "video", "image": "image", "video_url": "video", "image_url": "image"}
@@ -84,9 +87,12 @@ def _messages(row: Mapping[str, Any]) -> Sequence[Any]:
         )
     prompt = row.get("prompt")
     stated = row.get("messages") or row.get("conversations") or (prompt if isinstance(prompt, list) else None)
+    if isinstance(row.get("caption"), str) and row["caption"].strip() and isinstance(stated, list):
+        # as in the training data of VaseVQA-3D: the caption, and questions in the conversation
+        return [*_captioned(row["caption"]), *_unpaired(stated)]
     if isinstance(stated, Sequence) and not isinstance(stated, str):
         completion = row.get("completion")
-        return [*stated, *completion] if stated is prompt and isinstance(completion, list) else stated
+        return [*stated, *completion] if stated is prompt and isinstance(completion, list) else _unpaired(stated)
     for key, answers in PAIRS:
         if isinstance(question := row.get(key), str) and question:
             extra = row.get("input") if key == "instruction" else ""
@@ -94,8 +100,25 @@ def _messages(row: Mapping[str, Any]) -> Sequence[Any]:
             answer = next((row[name] for name in answers if row.get(name) not in (None, "")), None)
             said = [] if answer is None else [{"role": "assistant", "content": answer_text(answer)}]
             return [*_earlier(row), {"role": "user", "content": asked}, *said]
+    for name in _CAPTIONS:
+        if isinstance(row.get(name), str) and row[name].strip():
+            return _captioned(row[name])
     known = ", ".join(f"{key}/{answers[0]}" for key, answers in PAIRS)
-    raise UnusableRow("no messages", f'there is no list "messages" or "conversations", nor one of the pairs {known}')
+    raise UnusableRow(
+        "no messages", f'there is no list "messages" or "conversations", nor one of the pairs {known}, nor a "caption"'
+    )
+
+
+def _captioned(caption: str) -> list[dict[str, Any]]:
+    """Returns the messages of a caption for which nobody asked in the data."""
+    return [{"role": "user", "content": CAPTION_PROMPT}, {"role": "assistant", "content": caption}]
+
+
+def _unpaired(messages: Sequence[Any]) -> Sequence[Any]:
+    """Returns the messages of turns that are pairs of question and answer; other messages unchanged."""
+    if not messages or not all(isinstance(turn, list) and len(turn) == 2 for turn in messages):
+        return messages
+    return _earlier({"history": list(messages)})
 
 
 def _earlier(row: Mapping[str, Any]) -> list[dict[str, Any]]:
