@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     if len(done.systems) > 1:
         print(f"the conversations have {len(done.systems):,} different system messages; a run has one, data.system")
     print(f"records read from captions because there is none: {done.num_records_from_texts:,}")
+    if done.num_decorations_only:
+        print(f"of these, {done.num_decorations_only:,} state a decoration alone: do these captions describe vases?")
     for prompt in list(done.prompts)[:1]:
         print(f"prompt, in every job: --data.prompt {shlex.quote(prompt)}")
     if len(done.prompts) > 1:

@@ -118,6 +118,13 @@ def test_import_chats_reads_captions_without_a_question_and_turns_that_are_pairs
     assert asked == {"caption": [], "text": [], "pairs": [("How many?", "2")], "both": [("How many?", "2")]}
 
 
+def test_import_chats_counts_records_with_a_decoration_alone(folder: Path):
+    texts = (CAPTION, "A football player waves.", "A siren.")
+    done, rows = imported(folder, [{"caption": text, "image": "red.png"} for text in texts])
+    assert (done.num_records_from_texts, done.num_decorations_only) == (3, 2)
+    assert set(rows["000002"].record) == {"Decoration"}
+
+
 def test_import_chats_counts_system_messages(folder: Path):
     answers = [user(ASK), assistant(CAPTION)]
     system = {"role": "system", "content": "Be brief."}

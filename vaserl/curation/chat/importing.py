@@ -18,6 +18,7 @@ from vaserl.curation.source.records import states_something
 from vaserl.curation.stages.source import SOURCE
 from vaserl.dataset import OTHER, DataSet, Question, Row
 from vaserl.errors import Problem, UserError, first_of_each_kind
+from vaserl.types import FIELD_OF_DIMENSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,9 @@ class ImportedChats:
     """System messages of the conversations, each with its number of vases, the commonest first; "" for none."""
     num_records_from_texts: int
     """Number of imported vases whose record was derived from their caption."""
+    num_decorations_only: int
+    """Number of these whose record states the decoration alone. The parser takes words that it doesn't know for a
+    decoration, so many such records mean that the captions do not describe vases."""
 
 
 def import_chats(
@@ -62,13 +66,15 @@ def import_chats(
     dataset.write_rows(rows)
     off = [stage for stage in PIPELINE.names if stage != SOURCE.name]
     write_card(dataset, rows, CardSettings(title=source.stem), Findings(off=off))
-    kept = {row.vase_id for row in rows if row.kept}
+    kept = {row.vase_id: row.record for row in rows if row.kept}
+    from_texts = [kept[chat.id] for chat in chats if chat.id in kept and not states_something(chat.record)]
     return ImportedChats(
         num_vases=dict(sorted(Counter(row.split for row in rows if row.split).items())),
         rejected={row.vase_id: row.reason for row in rows if not row.kept},
         systems=dict(Counter(chat.system for chat in chats if chat.id in kept).most_common()),
         prompts=dict(Counter(chat.turns[0][0] for chat in chats if chat.id in kept).most_common()),
-        num_records_from_texts=sum(chat.id in kept and not states_something(chat.record) for chat in chats),
+        num_records_from_texts=len(from_texts),
+        num_decorations_only=sum(set(record) == {FIELD_OF_DIMENSION["decoration"]} for record in from_texts),
     )
 
 
