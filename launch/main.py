@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from launch.hub_model import fetch_hub_model
 from launch.interruption import Interruption, remembering_interrupts
 from launch.jobs import JOBS
 from vaserl.errors import USER_ERROR_EXIT, NonFiniteError, ParityError, RewardError, UserError
@@ -44,6 +43,8 @@ def start_job(
     """
     job = JOBS[name]
     arguments, overrides = read_arguments(name, argv)
+    from launch.hub_model import fetch_hub_model  # it loads pyarrow, which --help does not need
+
     try:
         settings = load_config(
             settings_class(name), arguments.config, overrides, overlays=arguments.overlays, prepare=fetch_hub_model
