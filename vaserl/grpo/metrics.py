@@ -28,7 +28,8 @@ def step_metrics(
     kinds: dict[str, list[float]] = {}
     for group in scored:
         is_question = group.group.task.is_question
-        kinds.setdefault("questions" if is_question else "captions", []).extend(score.total for score in group.scores)
+        kind = "reward/questions" if is_question else "reward/captions"
+        kinds.setdefault(kind, []).extend(score.total for score in group.scores)
         for score in group.scores:
             for name, value in score.parts.items():
                 parts.setdefault(f"question/{name}" if is_question else name, []).append(value)
@@ -36,7 +37,7 @@ def step_metrics(
         "reward/mean": float(np.mean(flat)),
         "reward/std": float(np.std(flat)),
         "reward/group_std": float(np.mean([np.std(group) for group in totals])),
-        **{f"reward/{name}": float(np.mean(values)) for name, values in sorted(kinds.items()) if "questions" in kinds},
+        **{name: float(np.mean(values)) for name, values in sorted(kinds.items()) if "reward/questions" in kinds},
         **{f"reward/{name}": float(np.mean(values)) for name, values in sorted(parts.items())},
         "length/mean": float(np.mean(lengths)),
         "length/max": float(max(lengths)),

@@ -67,9 +67,10 @@ class RewardSettings(Section):
     def _weights_fit(self):
         if not self.functions:
             raise ValueError("functions must contain at least one reward function")
-        for name in ("functions", "questions"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} contains the same reward function twice")
+        if len(set(self.functions)) != len(self.functions):
+            raise ValueError("functions contains the same reward function twice")
+        if len(set(self.questions)) != len(self.questions):
+            raise ValueError("questions contains the same reward function twice")
         if len(set(self.short_names)) != len(self.all_functions):
             raise ValueError(
                 "two reward functions have the same name, so their score parts can't be told apart; rename one of them"

@@ -142,7 +142,7 @@ def _text(content: Any, media: Media, folder: Path) -> str:
             texts.append(str(part.get("text") or ""))
         elif kind in _MEDIA_PARTS:
             # without a file, the part only marks the place of one of the row's files
-            found = next((part[key] for key in (kind, "path", "url", "source") if part.get(key)), None)
+            found = next((part[key] for key in (kind, "path", "url") if part.get(key)), None)
             if found is not None:
                 media[_MEDIA_PARTS[kind]].append(file_of(found, folder))
         else:
