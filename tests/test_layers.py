@@ -45,14 +45,14 @@ ROOMS: dict[str, set[str]] = {
         *("curation", "dataset", "errors", "evaluation", "files", "meshes", "policy", "report", "rewards", "runs"),
         *("settings", "types"),
     },
-    # rooms without code yet: the pairwise mesh judge, the run browser, supervision of workers
+    # rooms without code yet: the run browser, supervision of workers
     "judge": {"dataset", "errors", "files", "statistics", "meshes", "runs", "settings", "types"},
     "browser": {"dataset", "errors", "evaluation", "files", "report", "rewards", "runs", "settings", "types"},
     "supervision": {"errors", "files", "runs", "settings", "types"},
 }
 """Each room of vaserl (a folder, or a module beside them) and the rooms that it may import."""
 
-COMING = {"judge", "browser", "supervision"}
+COMING = {"browser", "supervision"}
 """Rooms of the table that have no code yet."""
 
 

@@ -68,11 +68,13 @@ def paired_difference(
     return bootstrap_mean_interval(_checked(a) - _checked(b), num_resamples=num_resamples, seed=seed)
 
 
-def wilson_interval(num_successes: int, num_trials: int) -> ConfidenceInterval:
+def wilson_interval(num_successes: float, num_trials: int) -> ConfidenceInterval:
     """Returns the share of successes with its 95 % confidence interval (score interval, Wilson 1927).
 
     The bounds are (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), with p the share, n the number of trials and
     z = Z_95. Unlike a bootstrap interval, this interval has a width above 0 even if all trials succeed, or none.
+
+    A tie may count as half a success; the interval is then wider than it need be, since ties reduce the variance.
 
     Raises: ValueError if there are no trials, or more successes than trials.
     """
