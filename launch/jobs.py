@@ -20,6 +20,9 @@ class Job:
     """True if the same command continues a job that was stopped; the job's `run` then has the parameter `fresh`."""
     example: str | None = None
     """Path of an example config file for the job, relative to the repository. None for a job without a config file."""
+    actions: tuple[str, ...] = ()
+    """What the job can do, if its command line names one of several actions before the config file; the job's `run`
+    then has the parameter `action`."""
 
 
 JOBS = {
@@ -67,6 +70,13 @@ JOBS = {
         line="compares generated meshes with true ones of the same name",
         settings="vaserl.meshes.compare.settings:VaseEvalSettings",
         example="configs/vaseeval/lathe.toml",
+    ),
+    "judge": Job(
+        module="launch.judge",
+        line="judges which of two meshes is better, by a judge that is calibrated and certified: judge ACTION CONFIG",
+        settings="vaserl.judge.settings:JudgeSettings",
+        example="configs/judge/geometric.toml",
+        actions=("calibrate", "compare", "rank", "pairs", "certify"),
     ),
     "quickstart": Job(
         module="launch.quickstart",

@@ -58,6 +58,7 @@ def start_job(
             print(dump_config(settings), end="")
         else:
             options = {"fresh": arguments.fresh} if job.resumes else {}
+            options |= {"action": arguments.action} if job.actions else {}
             with remembering_interrupts(), around(settings):
                 importlib.import_module(job.module).run(settings, **options)
     except Interruption as interruption:
@@ -89,13 +90,15 @@ def read_arguments(name: str, argv: Sequence[str] | None = None) -> tuple[argpar
     job, kind = JOBS[name], settings_class(name)
     parser = argparse.ArgumentParser(
         prog=f"python -m launch {name}",
-        usage=f"python -m launch {name} [--dry-run]{' [--fresh]' * job.resumes} CONFIG "
+        usage=f"python -m launch {name}{' ACTION' * bool(job.actions)} [--dry-run]{' [--fresh]' * job.resumes} CONFIG "
         "[--with FILE …] [--section.key VALUE …]",
         description=f"{job.line[0].upper()}{job.line[1:]}. Example of a CONFIG: {job.example}",
         epilog=_keys_as_text(kind),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # launch/submit removes --fresh from a retried command, so it must be spelled out
     )
+    if job.actions:
+        parser.add_argument("action", choices=job.actions, metavar="ACTION", help=f"one of {', '.join(job.actions)}")
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
     parser.add_argument(
         "--with",

@@ -15,6 +15,7 @@ BENCHES = {
     "curate_kills": "whether a curation job that is killed and restarted writes an uninterrupted job's manifest",
     "earned": "what labelled texts earn against records made from their labels",
     "filters": "precision and recall of the filters quality and intact, and the best view, on labelled photographs",
+    "judge": "flips and wrong verdicts of the geometric judge, by the true gap between the meshes",
     "lathe": "accuracy of the lathe's mesh of a photograph: silhouettes, Chamfer distance, profile in mm",
     "learner": "seconds of the learner's pass over a group, in the padded and the shared-prefix layout",
     "overlap": "wall time of a step of the overlapped loop, relative to the longer of sampling and learning",

@@ -8,7 +8,8 @@ Guarantee of the threshold: over the random draw of the calibration pairs, with 
 more, at most the share `max_wrong` of certified verdicts on further pairs from the same distribution is wrong. One half
 of the calibration pairs proposes thresholds; the other half tests them from strict to lenient, each by an exact
 binomial bound, and stops at the first failure (fixed-sequence testing; Angelopoulos et al., Learn then Test, 2021). The
-guarantee says nothing about pairs of another distribution, such as another generator or kind of object."""
+guarantee says nothing about pairs of another distribution, such as another generator or kind of object.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

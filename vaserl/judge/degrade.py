@@ -1,7 +1,8 @@
 """Deliberate damage to meshes and photographs, for testing judges: the damaged copy is worse by construction.
 
 Equal arguments give equal results. A uniform scale isn't among them: every mesh is shown and measured at unit height,
-so that it changes nothing. `stretch` changes the proportions instead."""
+so that it changes nothing. `stretch` changes the proportions instead.
+"""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -35,7 +36,8 @@ def damaged_mesh(mesh: trimesh.Trimesh, kind: MeshDamage, *, strength: float, se
     strength: from 0 (exclusive) to 1. drop_faces: share 0.6 · strength of the faces is removed at random. smooth:
     Laplacian smoothing, up to 40 steps. noise: every place of the surface moves by a normal deviate of up to 0.02
     heights. holes: four holes of up to 0.22 heights in radius. stretch: the height changes by a factor of up to 1.6, or
-    1 / 1.6."""
+    1 / 1.6.
+    """
     _check_strength(strength)
     rng = _generator(seed, kind)
     copy = mesh.copy()
@@ -60,7 +62,8 @@ def damaged_photograph(image: Image.Image, kind: PhotoDamage, *, strength: float
 
     strength: from 0 (exclusive) to 1. crop: a random rectangle with sides shorter by up to 60 %. occlusion: a grey
     rectangle with sides of up to 70 % of the photograph's. downscale: reduced by a factor of up to 16 and enlarged
-    again. blur: Gaussian with a radius of up to 3 % of the shorter side."""
+    again. blur: Gaussian with a radius of up to 3 % of the shorter side.
+    """
     _check_strength(strength)
     return _PHOTO_DAMAGE[kind](image.convert("RGB"), strength, _generator(seed, kind))
 

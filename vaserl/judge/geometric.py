@@ -4,7 +4,8 @@ never the true mesh.
 A mesh's score has three parts: the intersection over union of its silhouette and the photograph's cut-out; minus the
 share of visible pixels that show the back of a face, which only a surface with holes has; minus the roughness of the
 normal maps. The latter two don't depend on the photograph. The judge names the mesh with the higher score; if the
-scores differ by less than `MIN_DIFFERENCE`, it names the first image, which is a flip over both orders."""
+scores differ by less than `MIN_DIFFERENCE`, it names the first image, which is a flip over both orders.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Interface of a pairwise judge, what it is asked, and the rule that two judges are of different model families.
 
-`vaserl.meshes.judge` is another thing: the plug-in of the curation's mesh gate, which accepts or rejects one mesh.
+`vaserl.meshes.mesh_judge` is another thing: the plug-in of the curation's mesh gate, which accepts or rejects one mesh.
 """
 
 from collections.abc import Sequence

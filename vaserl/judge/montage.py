@@ -2,7 +2,8 @@
 other modes.
 
 A montage has 3 x 2 tiles: the normal maps from the front, the left, behind, the right and above, and the photograph.
-Every mesh is centred and scaled to unit height, so a mesh's size and position can't be seen, nor judged."""
+Every mesh is centred and scaled to unit height, so a mesh's size and position can't be seen, nor judged.
+"""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -43,7 +44,7 @@ class PairImages:
         """tile_side: width and height in pixels of a tile of a montage, or of an image of the panel."""
         self.mode: JudgeMode = mode
         self.tile_side = tile_side
-        self._turntable = TurntableRenderer(resolution=tile_side)
+        self._turntable: TurntableRenderer | None = None
         self._tiles = lru_cache(maxsize=256)(self._render)
 
     def __enter__(self) -> Self:
@@ -52,7 +53,8 @@ class PairImages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._turntable.close()
+        if self._turntable is not None:
+            self._turntable.close()
 
     def of_pair(self, pair: MeshPair, order: Order) -> tuple[np.ndarray, ...]:
         """Returns the images of a query, uint8 [H, W, 3] each.
@@ -71,14 +73,20 @@ class PairImages:
         tiles = self._tiles(mesh) if self.mode != "shaded" else self._normal_maps(mesh)
         return tile_montage([*tiles, thumbnail(photo, self.tile_side)])
 
+    @property
+    def _renderer(self) -> TurntableRenderer:
+        if self._turntable is None:  # a report whose montages are stored needs no graphics context
+            self._turntable = TurntableRenderer(resolution=self.tile_side)
+        return self._turntable
+
     def _render(self, path: Path) -> np.ndarray:
         if self.mode != "shaded":
             return self._normal_maps(path)
         self._normal_maps(path)  # refuses what can't be seen
-        return self._turntable.render_views(_loaded(path), list(MONTAGE_VIEWS))
+        return self._renderer.render_views(_loaded(path), list(MONTAGE_VIEWS))
 
     def _normal_maps(self, path: Path) -> np.ndarray:
-        maps = self._turntable.render_normal_maps(_loaded(path), list(MONTAGE_VIEWS))
+        maps = self._renderer.render_normal_maps(_loaded(path), list(MONTAGE_VIEWS))
         if (maps != _BACKDROP).any(axis=-1).mean() < _MIN_SEEN:
             raise UnusableInput(f"{path}: nothing of this mesh is visible from any side; make it again")
         return maps

@@ -161,8 +161,12 @@ class VerdictStore:
         }
 
     def _of_pair(self, pair_id: str) -> dict[Order, Reply]:
-        rows = [(order, self._replies[pair_id, order]) for order in ORDERS if (pair_id, order) in self._replies]
-        return {order: Reply(text=row["text"], probability=row["probability"]) for order, row in rows}
+        found: dict[Order, Reply] = {}
+        for order in ORDERS:
+            row = self._replies.get((pair_id, order))
+            if row is not None:
+                found[order] = Reply(text=row["text"], probability=row["probability"])
+        return found
 
     def _take_reply(self, row: dict[str, Any]) -> None:
         self._replies[row["pair"], row["order"]] = row

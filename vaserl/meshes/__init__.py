@@ -5,6 +5,6 @@ Import from the modules, because they load trimesh, torch or the renderer: `glb`
 `lathe`, `generators`, `compare`.
 """
 
-from vaserl.meshes.judge import Candidate, Judgement, MeshJudge, file_of_judge, find_judge, load_judge
+from vaserl.meshes.mesh_judge import Candidate, Judgement, MeshJudge, file_of_judge, find_judge, load_judge
 
 __all__ = ["Candidate", "Judgement", "MeshJudge", "file_of_judge", "find_judge", "load_judge"]

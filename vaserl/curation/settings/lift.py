@@ -84,7 +84,7 @@ class MeshGateSettings(Section):
     are not compared, and the generator's own doubt about them is ignored."""
     judge: str = ""
     """Import path, package.module:name, of a function or class that judges the meshes which passed the limits above;
-    see vaserl/meshes/judge.py. If empty, the limits alone decide."""
+    see vaserl/meshes/mesh_judge.py. If empty, the limits alone decide."""
 
 
 class TurntableSettings(Section):
