@@ -6,7 +6,7 @@ from vaserl.judge.certification import Certificate
 from vaserl.judge.report import ReportTable, interval_words
 from vaserl.judge.tally import VerdictTally
 from vaserl.judge.verdict import PairVerdict
-from vaserl.statistics.agreement import cohens_kappa
+from vaserl.statistics.kappa import cohens_kappa
 
 
 def tally_table(title: str, tallies: Mapping[str, VerdictTally]) -> ReportTable:

@@ -8,11 +8,11 @@ Letters of axes: C clusters (vases), M columns (metrics), F flips.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
 from typing import Any, Literal
 
 import numpy as np
 
+from vaserl.statistics.binomial import sign_test
 from vaserl.statistics.clusters import BOOTSTRAP_RESAMPLES, Clustered, bootstrap_bounds, standard_error
 from vaserl.statistics.intervals import CONFIDENCE
 from vaserl.statistics.power import detectable_difference
@@ -126,9 +126,7 @@ def paired_comparisons(
 def mcnemar_p(wins: int, losses: int) -> float:
     """Returns the two-sided p-value of the exact test of McNemar: of the vases on which one system alone is right, wins
     and losses are equally likely if the systems are equally good."""
-    decided, fewer = wins + losses, min(wins, losses)
-    tail = sum(comb(decided, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**decided)
+    return sign_test(wins, losses)
 
 
 def sign_flip_tests(sums: Sequence[np.ndarray], *, seed: int, num_flips: int = NUM_FLIPS) -> list[tuple[float, str]]:
