@@ -1,4 +1,4 @@
-"""Tests of judges in vLLM engines, with the real vLLM and a small Qwen2.5-VL with random weights."""
+"""Tests of judges in vLLM engines, with the real vLLM and small models of two families with random weights."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from vaserl.judge.mode import MODES
 from vaserl.judge.pair import ORDERS, MeshPair
 from vaserl.judge.settings import JudgeModelSettings
 from vaserl.settings import ClusterSettings
+from vaserl.synthetic.models.tiny_internvl import build_tiny_internvl
 
 PAIR = MeshPair(id="p", photo=Path("p.png"), a=Path("a.glb"), b=Path("b.glb"))
 
@@ -26,15 +27,17 @@ def _queries(num: int) -> list[JudgeQuery]:
 
 
 @pytest.mark.slow
-def test_engine_judge_answers_in_order_and_alike(tiny_model: Path, cluster: None):
+@pytest.mark.parametrize("family", ["qwen2.5-vl", "internvl"])
+def test_engine_judge_answers_in_order_and_alike(family: str, tiny_model: Path, tmp_path: Path, cluster: None):
     """Each answer depends on its images and not on the other queries of a call."""
-    settings = JudgeModelSettings(
-        kind="vllm", family="qwen2.5-vl", path=tiny_model, dtype="float32", num_gpus=0, num_cpus=1
-    )
+    prompt = MODES["montage"].prompt
+    path = tiny_model if family == "qwen2.5-vl" else build_tiny_internvl(tmp_path / "internvl", [prompt])
+    settings = JudgeModelSettings(kind="vllm", family=family, path=path, dtype="float32", num_gpus=0, num_cpus=1)
     queries = _queries(4)
     with engine_judge(settings, ClusterSettings(), 2) as judge:
         replies = judge.answer(queries)
         assert len(replies) == len(queries)
         backwards = judge.answer(queries[::-1])[::-1]
     assert [reply.text for reply in replies] == [reply.text for reply in backwards]
+    assert len({reply.text for reply in replies}) > 1  # the images matter
     assert all(reply.probability is None or 0 <= reply.probability <= 1 for reply in replies)

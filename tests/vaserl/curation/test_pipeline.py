@@ -109,6 +109,7 @@ def test_stages_declare_what_the_others_read():
 
 SPELLED_ELSEWHERE = {
     "launch/bench/filters.py": {"*": "columns of a labelled list, and keys of the measurement"},
+    "launch/bench/judge.py": {"intact": "a kind of photograph"},
     "launch/bench/lathe.py": {"intact": "a kind of photograph"},
     "launch/bench/subject.py": {"questions": "a column of the manifest"},
     "vaserl/runs/quickstart_folder.py": {"quality": "a folder of the quick start's models"},

@@ -5,7 +5,7 @@ caller passes. The tokenizer is saved with the model: one that was trained on ot
 error would show it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,14 @@ def build_tiny_model(folder: Path, texts: Iterable[str], *, shape: TinyShape | N
     return folder
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
-    """Trains a byte-level BPE tokenizer with at most `vocab_size` entries; the special tokens have the first ids."""
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str] = SPECIAL_TOKENS, **named: str
+) -> Any:
+    """Trains a byte-level BPE tokenizer with at most `vocab_size` entries; the special tokens have the first ids. The
+    first of them pads, and <|im_end|> ends a text.
+
+    named: special tokens by the names that a processor looks them up with, such as `video_token`.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -88,7 +94,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=list(special_tokens),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -96,8 +102,9 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(SPECIAL_TOKENS[1:]),
+        pad_token=special_tokens[0],
+        additional_special_tokens=list(special_tokens[1:]),
+        **named,
     )
 
 
