@@ -45,8 +45,8 @@ _ACTIONS = {"calibrate": run_calibrate, "compare": run_compare, "rank": run_rank
 
 
 def run(settings: JudgeSettings, action: JudgeAction) -> dict[str, Any]:
-    """Performs the action and writes report.html, report.md and result.json to run_dir. Returns: the content of
-    result.json.
+    """Performs the action and writes judge.html, judge.md and judge.json to run_dir. Returns: the content of
+    judge.json.
 
     Raises: UserError if a gate failed and gates.on_failure = "abort"; the report is written, as a void one.
     """
@@ -82,7 +82,7 @@ def run(settings: JudgeSettings, action: JudgeAction) -> dict[str, Any]:
     failed = failed_gates(report.gates)
     if failed and settings.gates.on_failure == "abort":
         raise UserError(
-            f"{settings.run_dir / 'report.html'} is void: the judge {judge.binding.judge.name!r} failed the gates "
+            f"{settings.run_dir / 'judge.html'} is void: the judge {judge.binding.judge.name!r} failed the gates "
             f"{', '.join(gate.name for gate in failed)}"
         )
     return values
@@ -108,11 +108,11 @@ def opened_judge(model: JudgeModelSettings, settings: JudgeSettings) -> Iterator
 def _write(settings: JudgeSettings, report: JudgeReport) -> dict[str, Any]:
     values = report_values(report)
     markdown = report_markdown(report)
-    write_atomic(settings.run_dir / "result.json", (strict_json(values, indent=1) + "\n").encode())
-    write_atomic(settings.run_dir / "report.md", markdown.encode())
-    write_atomic(settings.run_dir / "report.html", report_html(report).encode())
+    write_atomic(settings.run_dir / "judge.json", (strict_json(values, indent=1) + "\n").encode())
+    write_atomic(settings.run_dir / "judge.md", markdown.encode())
+    write_atomic(settings.run_dir / "judge.html", report_html(report).encode())
     print(markdown.split("\n## Verdicts\n")[0])
-    print(f"The report is in {settings.run_dir / 'report.html'}", file=sys.stderr)
+    print(f"The report is in {settings.run_dir / 'judge.html'}", file=sys.stderr)
     return values
 
 

@@ -15,7 +15,7 @@ from tests.fakes.planted_judges import PlantedJudge, biased
 from vaserl.errors import UserError
 from vaserl.judge.settings import CalibrateSettings, GateLimits, JudgeModelSettings, JudgeSettings, RenderSettings
 
-REPORT = ("report.html", "report.md", "result.json")
+REPORT = ("judge.html", "judge.md", "judge.json")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def _content(folder: Path) -> list[bytes]:
 
 
 def test_calibrate_passes_a_truthful_judge(calibration: Path):
-    result = json.loads((calibration / "result.json").read_text())
+    result = json.loads((calibration / "judge.json").read_text())
     assert not result["is_void"]
     assert {gate["name"]: gate["value"] for gate in result["gates"]}["clear gap"] == 1.0
     assert len(json.loads((calibration / "calibration.json").read_text())["anchors"]) == 10
@@ -132,23 +132,23 @@ def test_unusable_mesh_is_named_and_never_a_verdict(
     assert not result["is_void"]
     (shown,) = [each for each in result["verdicts"] if each["pair_id"].endswith("v3")]
     assert shown["outcome"].startswith("unusable: ") and "v3.glb: not a GLB model" in shown["outcome"]
-    assert "| true against broken | 4 | 0 | 0 | 0 |" in (settings.run_dir / "report.md").read_text()
+    assert "| true against broken | 4 | 0 | 0 | 0 |" in (settings.run_dir / "judge.md").read_text()
 
 
 def test_biased_judge_fails_its_calibration_and_voids_every_report(
     collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     _answering(monkeypatch, biased())
-    with pytest.raises(UserError, match=r"report\.html is void: .* failed the gates clear gap"):
+    with pytest.raises(UserError, match=r"judge\.html is void: .* failed the gates clear gap"):
         run(_settings(collection, tmp_path / "cal", "true"), "calibrate")
-    assert (tmp_path / "cal" / "report.md").read_text().startswith("# VOID: Calibration")
+    assert (tmp_path / "cal" / "judge.md").read_text().startswith("# VOID: Calibration")
     settings = _settings(collection, tmp_path / "run", "true", "worst", calibration=tmp_path / "cal")
     with pytest.raises(UserError, match=r"failed the gates clear gap; its verdicts mean nothing"):
         run(settings, "compare")
-    assert not (tmp_path / "run" / "report.md").exists()
+    assert not (tmp_path / "run" / "judge.md").exists()
     void = settings.model_copy(update={"gates": GateLimits(on_failure="void")})
     assert run(void, "compare")["is_void"]
-    page = (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "judge.html").read_text()
     assert "<h1>VOID: true against worst</h1>" in page and "None of its numbers may be used" in page
     assert run(void, "pairs")["is_void"] and not (tmp_path / "run" / "preferences.jsonl").exists()
 
@@ -169,7 +169,7 @@ def test_unparsable_answers_void_the_report(
     settings = _settings(collection, tmp_path / "run", "true", "worst", calibration=calibration)
     with pytest.raises(UserError, match="failed the gates parse rate in this run"):
         run(settings, "compare")
-    assert "unparsable" in (tmp_path / "run" / "report.md").read_text()
+    assert "unparsable" in (tmp_path / "run" / "judge.md").read_text()
 
 
 def test_calibration_of_another_render_is_refused(collection: Path, calibration: Path, tmp_path: Path):

@@ -270,5 +270,5 @@ def _outcome(verdict: PairVerdict) -> str:
 
 
 def report_values(report: JudgeReport) -> dict[str, Any]:
-    """Returns the report's contents as JSON values, for result.json."""
+    """Returns the report's contents as JSON values, for judge.json."""
     return {"is_void": report.is_void, **asdict(report)}
